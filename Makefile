@@ -1,0 +1,52 @@
+# Two commands do everything on a machine with Python 3.11+ (with venv) and make: `make demo` and `make test`.
+# They build .venv from the pinned, hash-checked requirements and are quick the second time.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/.run  ## run the whole way once, on loopback, with a sample roster
+	$(BIN)/onboarding demo
+
+test: $(VENV)/.dev  ## run all tests (PYTEST="-k name" narrows them)
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.dev  ## ruff, mypy --strict and the room rule
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## let ruff put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.dev  ## pin the newest versions that pyproject.toml admits, with their hashes
+	$(PIP) install uv
+	$(BIN)/uv pip compile -q pyproject.toml --group build $(LOCK) -o requirements.txt
+	$(BIN)/uv pip compile -q pyproject.toml --group build --extra dev -c requirements.txt $(LOCK) -o requirements-dev.txt
+
+LOCK := --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+
+clean:  ## remove .venv and everything that tools left behind
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --require-hashes -r requirements.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,60 @@
+"""Why a run can't go on: one small tree, each class with the exit code that cron and scripts see.
+
+What concerns one person or one roster row is never an exception: it is a `model.Problem` or an outcome, and the
+run goes on with the others. An exception here means that nobody further can be served by this run.
+
+    OnboardingError              2  (never raised itself)
+    +-- ConfigurationError       2  a setting, secret, template or roster is missing or wrong
+    +-- Refused                  2  RingCentral or the mail server understood us and says no to *us*
+    +-- Braked                   1  the mail server rejects one message after the other
+    +-- TryLater                75  the other side is away or busy, or another run holds the webinar
+        +-- Interrupted         75  a signal asked us to stop
+"""
+
+EXIT_DONE = 0
+EXIT_NEEDS_A_PERSON = 1
+EXIT_USAGE = 2
+EXIT_TRY_LATER = 75
+"""`EX_TEMPFAIL` of sysexits.h: cron wrappers and mail tools read it as "run me again"."""
+
+
+class OnboardingError(Exception):
+    """The run can't go on.
+
+    `message` says what happened and where; `hint` says what to do next. Neither ever holds a join link, a
+    token or a password: both are printed, logged and stored.
+    """
+
+    exit_code = EXIT_USAGE
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ConfigurationError(OnboardingError):
+    """A setting, a secret, a template or the roster is missing or wrong; the user can mend it."""
+
+
+class Refused(OnboardingError):
+    """The other side understood us and refuses us: log-in, permission, sender, certificate."""
+
+
+class Braked(OnboardingError):
+    """The mail server rejects one message after the other: a person has to look before more are sent."""
+
+    exit_code = EXIT_NEEDS_A_PERSON
+
+
+class TryLater(OnboardingError):
+    """Nothing is wrong with the input; the other side is away or busy. Nothing is lost: run again."""
+
+    exit_code = EXIT_TRY_LATER
+
+
+class Interrupted(TryLater):
+    """Ctrl-C or SIGTERM: what was in flight was finished or written down, the rest is still queued."""

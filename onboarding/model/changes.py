@@ -1,0 +1,110 @@
+"""What a plan asks of RingCentral, and what came of it: the values between `plan` and `ringcentral/`.
+
+Pure. People are matched by e-mail or linked user and never by position (`docs/ringcentral.md`, "Invitees").
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from onboarding.model.people import Invitee, Problem, address_key
+from onboarding.model.sessions import Registration
+
+SEATS = 99
+"""Co-hosts and panelists that a webinar holds (`docs/ringcentral.md`, "Invitees")."""
+
+
+class Standing(StrEnum):
+    """What this ledger has done about a person at RingCentral."""
+
+    ADDING = "adding"  # a PATCH that adds them was about to leave; counts as ours
+    ADDED = "added"
+    ADOPTED = "adopted"  # found registered; a person said that they may be mailed from here
+    UPDATED = "updated"  # found registered and changed as the roster asks; not ours for all that
+    REMOVING = "removing"  # a PATCH that removes them was about to leave
+    REMOVED = "removed"
+
+
+OURS = frozenset({Standing.ADDING, Standing.ADDED, Standing.ADOPTED})
+"""Standings of people whom this ledger may mail and remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquaintance:
+    """Somebody with whom this ledger had to do, with what a later cancellation needs once the roster lacks them.
+
+    `asked` is the `wish` of the last update that RingCentral was sent for them: what one update did not change
+    is reported, and not sent again and again.
+    """
+
+    invitee: Invitee
+    standing: Standing
+    asked: str = ""
+
+
+def wish(invitee: Invitee) -> str:
+    """What an update asks for, in one comparable text."""
+    return "\n".join((invitee.role, invitee.first_name, invitee.last_name, invitee.job_title))
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An invitee whose record differs from the roster: the record as it stands, and the invitee as it should be."""
+
+    registration: Registration
+    invitee: Invitee
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Everything that RingCentral is asked to change for one session."""
+
+    add: tuple[Invitee, ...] = ()
+    update: tuple[Update, ...] = ()
+    remove: tuple[Registration, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.update or self.remove)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of a change: the session's records afterwards, and the people for whom something went wrong.
+
+    `registrations` is what is known of every invitee of the session now, from the answers and, where one was
+    listed, from the last list.
+    """
+
+    registrations: tuple[Registration, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def is_of(registration: Registration, invitee: Invitee) -> bool:
+    """Tell whether a record is this invitee's: the same linked user, or the same address."""
+    if invitee.linked_user and registration.linked_user:
+        return invitee.linked_user == registration.linked_user
+    return bool(invitee.email and registration.email) and invitee.key == address_key(registration.email)
+
+
+def record_of(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
+    """Find the invitee's record, None where there is none."""
+    return next((one for one in registrations if is_of(one, invitee)), None)
+
+
+def batches(change: Change, occupied: int) -> tuple[Change, ...]:
+    """Split a change into the fewest PATCH calls: one, or two where removing has to come before adding.
+
+    That is so where one person is removed and added (a guest who becomes co-host), or where the seats would not
+    do for everybody at once. `occupied` counts the seats taken now. Whether RingCentral removes before it adds
+    within one call is not documented.
+    """
+    returning = any(is_of(gone, new) or _share_address(gone, new) for gone in change.remove for new in change.add)
+    crowded = bool(change.remove and change.add) and occupied + len(change.add) > SEATS
+    if returning or crowded:
+        return replace(change, add=()), Change(add=change.add)
+    return (change,) if change else ()
+
+
+def _share_address(registration: Registration, invitee: Invitee) -> bool:
+    """Another linked user, the same mailbox: RingCentral would call that a conflict."""
+    return bool(registration.email and invitee.email) and address_key(registration.email) == invitee.key

@@ -1,0 +1,107 @@
+"""Who should be on board: an invitee as the roster names them, and what is wrong with a row.
+
+No reading of files (that is `roster`) and no judgement about RingCentral (that is `plan`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+
+import idna
+
+
+class Role(StrEnum):
+    """What a person is on the stage, spelled as RingCentral spells it. Attendees register themselves."""
+
+    HOST = "Host"
+    COHOST = "CoHost"
+    PANELIST = "Panelist"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedUser:
+    """A colleague, by RingCentral's internal ids (`docs/ringcentral.md`, "Linked users")."""
+
+    account_id: str
+    user_id: str
+    domain: str = "pbx"
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """An enabled user of the company directory. Names and address are empty where the directory has none."""
+
+    linked_user: LinkedUser
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    job_title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitee:
+    """One roster row that can be acted on.
+
+    `row` is the spreadsheet's number (header = 1). `email` is as written, for the `To:` header; compare people by
+    `key`. It is empty only while a linked user's address has not yet been looked up in the directory. Names may be
+    empty for a linked user: RingCentral has them. `extra` holds the roster's further columns for templates.
+    """
+
+    row: int
+    email: str
+    role: Role
+    first_name: str = ""
+    last_name: str = ""
+    job_title: str = ""
+    language: str = ""
+    time_zone: str = ""
+    linked_user: LinkedUser | None = None
+    extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def key(self) -> str:
+        """The address in the one form in which two spellings of it are equal."""
+        return address_key(self.email)
+
+    @property
+    def name(self) -> str:
+        """First and last name for people to read; the address where the roster has no name."""
+        return f"{self.first_name} {self.last_name}".strip() or self.email
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What one row, or one person, keeps from getting on board, in words that say what to do.
+
+    `row` and `column` are None where the problem is not a cell's (RingCentral refused the person, say).
+    """
+
+    row: int | None
+    column: str | None
+    email: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """What a roster file says: the rows that can be acted on, and everything wrong with the others."""
+
+    invitees: tuple[Invitee, ...]
+    problems: tuple[Problem, ...]
+
+
+@lru_cache(maxsize=8192)
+def address_key(email: str) -> str:
+    """Fold an address so that two spellings of one mailbox compare equal.
+
+    The local part is casefolded (RFC 5321 2.4 lets a server tell cases apart; none that people use does, and
+    mailing one person twice is the greater harm). The domain becomes its A-label (RFC 5890).
+    """
+    local, at, domain = email.strip().rpartition("@")
+    try:
+        domain = idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        domain = domain.casefold()
+    return f"{local.casefold()}{at}{domain}"

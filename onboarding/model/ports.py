@@ -1,0 +1,51 @@
+"""The two protocols by which a room may wait or tell without knowing the ledger or the terminal.
+
+Implemented by `ledger` (Gate) and `cli` (Progress), handed in by the pipeline. No others: everything else goes down
+and comes back as values.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an answer of RingCentral said about its rate limit (`docs/ringcentral.md`, "Rate limits").
+
+    `remaining` of `limit` calls are left in a window of `window` seconds. `penalty` is set by a 429 alone: nothing
+    may be sent in that group for so many seconds.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    window: float | None = None
+    penalty: float | None = None
+
+
+class Gate(Protocol):
+    """Keeps a rate limit that several processes share."""
+
+    async def enter(self, group: str) -> None:
+        """Wait until a call of that group may be made, and count it."""
+
+    async def learned(self, group: str, allowance: Allowance) -> None:
+        """Note what an answer said, for this process and all others."""
+
+
+class Progress(Protocol):
+    """Tells a person how far the run is. Never gets a secret."""
+
+    def say(self, line: str) -> None:
+        """One thing that happened."""
+
+    def begin(self, what: str, total: int) -> None:
+        """A stage of `total` steps starts."""
+
+    def advance(self) -> None:
+        """One step of the stage is done."""
+
+    def end(self) -> None:
+        """The stage is over, whether or not all its steps were done."""
+
+    def waiting(self, reason: str, seconds: float) -> None:
+        """A wait of so many seconds starts now (the teller may count it down)."""

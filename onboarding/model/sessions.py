@@ -1,0 +1,107 @@
+"""What RingCentral says: a session's facts and who is registered for it.
+
+Frozen values read from the wire by `ringcentral/`; join links are `SecretStr` from here on.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from onboarding.model.people import LinkedUser, Role
+
+
+class SessionStatus(StrEnum):
+    """A session's life at RingCentral. Nobody can be deleted once it is `Active` or `Finished`."""
+
+    SCHEDULED = "Scheduled"
+    ACTIVE = "Active"
+    FINISHED = "Finished"
+
+
+class PanelistAuthentication(StrEnum):
+    """Who RingCentral lets in as panelist; anything but `GUEST` locks outsiders out."""
+
+    GUEST = "Guest"
+    AUTHENTICATED_USER = "AuthenticatedUser"
+    AUTHENTICATED_COWORKER = "AuthenticatedCoworker"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """Which session, on which server: a rehearsal against the simulator never counts for the real one."""
+
+    server: str
+    webinar_id: str
+    session_id: str
+
+    def __str__(self) -> str:
+        return f"{self.webinar_id}/{self.session_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session of a webinar, with what its webinar adds (host, title where the session has none).
+
+    `start` is aware and in UTC; `time_zone` is an IANA name; `join_offset` is how long before the start the panel
+    should be there.
+    """
+
+    key: SessionKey
+    title: str
+    start: datetime
+    duration: timedelta
+    time_zone: str
+    status: SessionStatus
+    join_offset: timedelta = timedelta()
+    locale: str = ""
+    host: LinkedUser | None = None
+    host_join_uri: SecretStr | None = None
+    panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
+
+    @property
+    def end(self) -> datetime:
+        """When the session is scheduled to end (UTC)."""
+        return self.start + self.duration
+
+    @property
+    def arrive_by(self) -> datetime:
+        """When the panel should be in the room (UTC)."""
+        return self.start - self.join_offset
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """An invitee's record at RingCentral.
+
+    `email` may be empty for a linked user; `join_uri` may be missing (a beta API: one person's problem, not a
+    crash); `send_invite` is None where the record does not say.
+    """
+
+    id: str
+    role: Role
+    email: str = ""
+    linked_user: LinkedUser | None = None
+    first_name: str = ""
+    last_name: str = ""
+    job_title: str = ""
+    send_invite: bool | None = None
+    join_uri: SecretStr | None = None
+    phone_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a message told its reader, comparable without holding the link: a change of any asks for an update."""
+
+    link: str
+    role: Role
+    start: datetime
+    duration: timedelta
+
+
+def link_digest(join_uri: SecretStr) -> str:
+    """A join link's fingerprint (SHA-256, hex): equal for equal links, and no key to the stage."""
+    return hashlib.sha256(join_uri.get_secret_value().encode()).hexdigest()

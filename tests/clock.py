@@ -1,0 +1,23 @@
+"""A clock that stands still until somebody sleeps: waits cost no time, and tests know what time it is."""
+
+from datetime import UTC, datetime, timedelta
+
+NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class Clock:
+    """Time that passes only by `sleep`; `slept` lists the waits in seconds."""
+
+    def __init__(self, start: datetime = NOON) -> None:
+        self.time = start
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
+
+    def pass_time(self, **parts: float) -> None:
+        self.time += timedelta(**parts)
