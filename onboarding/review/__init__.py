@@ -1,0 +1,1 @@
+"""The review room: what people look at before and after a run."""

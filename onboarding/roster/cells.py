@@ -1,0 +1,170 @@
+"""What a single cell may say: one function per kind of cell, from its text to the value that the program uses.
+
+Each takes text that `clean` has been over and raises ValueError in words that tell the producer what to do. None knows
+about rows, headers or other cells (that is `person`). Lengths are those of `docs/ringcentral.md`, "Invitees".
+"""
+
+import re
+import unicodedata
+from difflib import get_close_matches
+from functools import cache
+from zoneinfo import available_timezones
+
+from babel import Locale, UnknownLocaleError, localedata
+from email_validator import EmailNotValidError, validate_email
+
+from onboarding.model.people import Role
+
+NAME_LENGTH = 64
+ID_LENGTH = 256
+
+_DAMAGED = "\ufffd"
+_JOINERS = "\u200c\u200d"
+_SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
+_ROLES = {
+    Role.HOST: ("host", "gastgeber", "gastgeberin"),
+    Role.COHOST: ("cohost", "cogastgeber", "cogastgeberin"),
+    Role.PANELIST: ("panelist", "panellist", "panelistin"),
+}
+_ROLE_SPELLINGS = {spelling: role for role, spellings in _ROLES.items() for spelling in spellings}
+_ATTENDEE_SPELLINGS = {"attendee", "attendees", "teilnehmer", "teilnehmerin"}
+
+
+def clean(text: str) -> str:
+    """Make two spellings of what looks the same the same, and every text safe to print.
+
+    NFC; white space, line breaks too, folded into one space. Dropped are Unicode's format characters (zero-width
+    spaces, direction marks, byte order marks: they come along with copied addresses and make them undeliverable), but
+    not the joiners that Persian, Indic scripts and emoji need. Control characters and halves of characters become
+    U+FFFD, which `undamaged` refuses.
+    """
+    visible = text if text.isprintable() else "".join(map(_visible, text))
+    return " ".join(unicodedata.normalize("NFC", visible).split())
+
+
+def undamaged(text: str) -> str:
+    """Refuse a cell with a character that can't be read or printed: no name or address holds one."""
+    if _DAMAGED in text:
+        raise ValueError(
+            f"This cell holds a damaged or unprintable character (shown as {_DAMAGED}). Type its text anew."
+        )
+    return text
+
+
+def folded(text: str) -> str:
+    """A word's letters and digits alone, in one case: `Co-Host` and `co host` are `cohost`."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
+
+
+def name(text: str) -> str:
+    """A first name, last name or job title: at most 64 characters."""
+    if len(text) > NAME_LENGTH:
+        raise ValueError(f"This has {len(text)} characters, RingCentral takes {NAME_LENGTH}. Shorten it.")
+    return text
+
+
+def address(text: str) -> str:
+    """An e-mail address, as written unless its domain has letters beyond ASCII; DNS is not asked.
+
+    Names for rehearsals (`.test`, `.example`) are taken. RFC 5321 4.5.3.1 bounds an address at 254 characters, under
+    RingCentral's 256.
+    """
+    try:
+        checked = validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(f"{error} Correct the address.") from error
+    return text if text.isascii() else checked.normalized
+
+
+def role(text: str) -> Role:
+    """Host, CoHost or Panelist in any spelling, in English or German."""
+    word = folded(text)
+    if word in _ATTENDEE_SPELLINGS:
+        raise ValueError(
+            "Attendees are not invited from a roster: they register themselves on the webinar's page. Delete the row,"
+            " or make it Host, CoHost or Panelist."
+        )
+    if word not in _ROLE_SPELLINGS:
+        raise ValueError(f"{text!r} is no role. Write Host, CoHost or Panelist.")
+    return _ROLE_SPELLINGS[word]
+
+
+def language(text: str) -> str:
+    """A BCP 47 tag that Babel has dates and words for, in its canonical case: `de`, `en-GB`, `zh-Hant`."""
+    tag = text.replace("_", "-")
+    try:
+        Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError) as error:
+        raise ValueError(
+            f"{text!r} is no language tag. Write {_tag_of(text) or 'one such as en, en-GB or de'}."
+        ) from error
+    first, *others = tag.split("-")
+    return "-".join([first.lower(), *map(_subtag, others)])
+
+
+def time_zone(text: str) -> str:
+    """An IANA time zone in its own spelling: `Europe/Berlin`, also for `europe/berlin`."""
+    zones = _time_zones()
+    word = text.casefold().replace(" ", "_")
+    if word in zones:
+        return zones[word]
+    nearest = get_close_matches(word, _places(), n=1, cutoff=0.8)
+    advice = f"Did you mean {_places()[nearest[0]]}?" if nearest else "Write one such as Europe/Berlin."
+    raise ValueError(f"{text!r} is no time zone. {advice}")
+
+
+def identifier(text: str) -> str:
+    """An account id or user id of RingCentral's; refused where a spreadsheet has put it into powers of ten."""
+    if _SHORTENED.fullmatch(text):
+        raise ValueError("The spreadsheet has shortened this number. Format the column as text and enter it again.")
+    if len(text) > ID_LENGTH:
+        raise ValueError(f"This has {len(text)} characters, an id has at most {ID_LENGTH}. Correct it.")
+    return text
+
+
+def domain(text: str) -> str:
+    """Which of RingCentral's two directories a linked user stands in."""
+    if text.casefold() not in {"pbx", "ilm"}:
+        raise ValueError(f"{text!r} is no domain of a linked user. Write pbx or ilm, or leave it empty for pbx.")
+    return text.casefold()
+
+
+def _subtag(text: str) -> str:
+    """The customary case (RFC 5646 2.1.1): a script's four letters in title case, a region's two in upper case."""
+    match len(text):
+        case 2:
+            return text.upper()
+        case 4:
+            return text.title()
+        case _:
+            return text.lower()
+
+
+def _tag_of(text: str) -> str | None:
+    """The tag of a language that is written out, in English or German."""
+    names = (named for tongue in ("en", "de") for named in Locale(tongue).languages.items())
+    tags = (tag for tag, written in names if written.casefold() == text.casefold())
+    return next(filter(localedata.exists, tags), None)
+
+
+def _visible(char: str) -> str:
+    match unicodedata.category(char):
+        case "Cf":
+            return char if char in _JOINERS else ""
+        case "Cc" | "Cs":
+            return char if char.isspace() else _DAMAGED
+        case _:
+            return char
+
+
+@cache
+def _time_zones() -> dict[str, str]:
+    """Every zone by its casefolded name; the two names that mean no place are left out."""
+    return {zone.casefold(): zone for zone in sorted(available_timezones() - {"Factory", "localtime"})}
+
+
+@cache
+def _places() -> dict[str, str]:
+    """The zones worth suggesting, by name and by city. Not `Etc/GMT+2`: it lies west of Greenwich, to all surprise."""
+    zones = {word: zone for word, zone in _time_zones().items() if "/" in zone and not zone.startswith("Etc/")}
+    return {word.rpartition("/")[2]: zone for word, zone in zones.items()} | zones

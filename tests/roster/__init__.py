@@ -1,0 +1,1 @@
+"""How rosters are read."""

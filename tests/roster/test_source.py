@@ -1,0 +1,139 @@
+"""A roster from its file or stream to invitees and problems: which file it is, what stops everything, duplicates."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onboarding import roster
+from onboarding.errors import ConfigurationError
+from onboarding.model.people import Invitee, LinkedUser, Problem, Role, Roster
+from onboarding.roster.source import MOST_BYTES
+
+HEADER = "first_name,last_name,email,role\n"
+
+
+def read_text(text: str, **columns: str) -> Roster:
+    return roster.read("-", columns, io.BytesIO(text.encode()))
+
+
+def test_csv_file_becomes_invitees(tmp_path: Path):
+    path = tmp_path / "invitees.csv"
+    path.write_text(HEADER + "Ada,Lovelace,ada@example.com,Panelist\nGrace,Hopper,grace@example.com,CoHost\n")
+
+    assert roster.read(path) == Roster(
+        invitees=(
+            Invitee(2, "ada@example.com", Role.PANELIST, "Ada", "Lovelace"),
+            Invitee(3, "grace@example.com", Role.COHOST, "Grace", "Hopper"),
+        ),
+        problems=(),
+    )
+
+
+def test_bad_row_never_stops_the_good_ones():
+    read = read_text(
+        HEADER + "Ada,Lovelace,ada@example.com,Panelist\nBob,Bauer,bob,Speaker\nGrace,Hopper,grace@example.com,Host\n"
+    )
+
+    assert [invitee.row for invitee in read.invitees] == [2, 4]
+    assert [(problem.row, problem.column) for problem in read.problems] == [(3, "email"), (3, "role")]
+
+
+def test_blank_rows_count_but_are_no_problem():
+    read = read_text("\n" + HEADER + "\n,,,\n  ,,\u200b,\nAda,Lovelace,ada@example.com,Panelist\n\n")
+
+    assert read == Roster((Invitee(6, "ada@example.com", Role.PANELIST, "Ada", "Lovelace"),), ())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("ada@example.com", "ada@example.com"),
+        ("ada@example.com", "ADA@Example.com"),
+        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+    ],
+)
+def test_second_row_for_one_address_is_a_problem_naming_the_first(first: str, second: str):
+    read = read_text(HEADER + f"Ada,Lovelace,{first},Panelist\nA.,Lovelace,{second},CoHost\n")
+
+    assert read == Roster(
+        (Invitee(2, first, Role.PANELIST, "Ada", "Lovelace"),),
+        (Problem(3, None, second, "This person already stands in row 2, which counts. Delete one of the two rows."),),
+    )
+
+
+def test_second_row_for_one_linked_user_is_a_problem_naming_the_first():
+    read = read_text(
+        "email,role,account_id,user_id\n,CoHost,1,2\nada@example.com,CoHost,1,2\n,CoHost,1,3\nada@example.com,CoHost,,\n"
+    )
+
+    assert [invitee.linked_user for invitee in read.invitees] == [
+        LinkedUser("1", "2"),
+        LinkedUser("1", "3"),
+        None,
+    ]
+    assert [(problem.row, problem.message.split(",")[0]) for problem in read.problems] == [
+        (3, "This person already stands in row 2")
+    ]
+
+
+def test_row_that_cannot_be_used_does_not_make_the_next_one_a_duplicate():
+    read = read_text(HEADER + "Ada,Lovelace,ada@example.com,Speaker\nAda,Lovelace,ada@example.com,Panelist\n")
+
+    assert [invitee.row for invitee in read.invitees] == [3]
+
+
+def test_file_is_known_by_its_content_not_by_its_name(tmp_path: Path):
+    path = tmp_path / "invitees.xlsx"
+    path.write_text(HEADER + "Ada,Lovelace,ada@example.com,Panelist\n")
+
+    assert [invitee.name for invitee in roster.read(path).invitees] == ["Ada Lovelace"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "The roster standard input is empty."),
+        (b"\xef\xbb\xbf\r\n,,\r\n", "The roster standard input is empty."),
+        (HEADER.encode(), "The roster standard input has a header, but nobody below it."),
+        (HEADER.encode() + b",,,\n", "The roster standard input has a header, but nobody below it."),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "The roster standard input is an Excel file of the old kind, or has a password.",
+        ),
+        (b" " * (MOST_BYTES + 1), "The roster standard input is larger than 32 MB."),
+    ],
+)
+def test_roster_without_people_stops_everything(content: bytes, message: str):
+    with pytest.raises(ConfigurationError) as caught:
+        roster.read("-", stdin=io.BytesIO(content))
+
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+def test_roster_that_does_not_exist_is_named(tmp_path: Path):
+    with pytest.raises(ConfigurationError) as caught:
+        roster.read(tmp_path / "nobody.csv")
+
+    assert caught.value.message == f"The roster {tmp_path / 'nobody.csv'} can't be opened: No such file or directory."
+
+
+def test_folder_as_roster_is_named(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="can't be opened: Is a directory"):
+        roster.read(tmp_path)
+
+
+def test_standard_input_of_the_process_is_read_where_no_stream_is_given(tmp_path: Path):
+    piped = tmp_path / "piped"
+    piped.write_text(HEADER + "Ada,Lovelace,ada@example.com,Panelist\n")
+    program = "from onboarding import roster; print(roster.read('-').invitees[0].name)"
+
+    with piped.open("rb") as stdin:
+        printed = subprocess.run(
+            [sys.executable, "-c", program], stdin=stdin, capture_output=True, check=True, text=True
+        )
+
+    assert printed.stdout == "Ada Lovelace\n"
