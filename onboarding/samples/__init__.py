@@ -1,0 +1,35 @@
+"""What `onboarding init` puts into a folder: config.toml, a roster, the templates; and the demo's roster.
+
+In a checkout these lie at the repository's top level, where people look for them; in an installed package beside
+this module. No other place is searched.
+"""
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parent.parent
+
+
+def templates() -> Path:
+    """The shipped templates' folder."""
+    return _sample("templates")
+
+
+def config() -> Path:
+    """The commented config.toml."""
+    return _sample("config.toml")
+
+
+def invitees() -> Path:
+    """The sample roster that config.toml names."""
+    return _sample("invitees.csv")
+
+
+def demo_invitees() -> Path:
+    """The roster of `onboarding demo`, with a few rows that are wrong on purpose."""
+    return HERE / "demo.csv"
+
+
+def _sample(name: str) -> Path:
+    packed = HERE / name
+    return packed if packed.exists() else CHECKOUT / name

@@ -1,0 +1,159 @@
+"""How the account's values look on the wire: the vendor's field names, times and pages.
+
+Pure. What an answer holds is decided in `world` and `calls`; here is only its form, checked against the vendor's
+description by `tests/simulator/test_contract.py`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from onboarding.model.people import LinkedUser
+from onboarding.simulator.directory import Colleague
+from onboarding.simulator.records import Record, Session, Webinar
+from onboarding.simulator.rules import Rules
+
+Json = dict[str, Any]
+Item = TypeVar("Item")
+
+
+def webinar(webinar: Webinar) -> Json:
+    """A webinar, whole."""
+    host = {"accountId": webinar.host.account_id, "userId": webinar.host.user_id}
+    return {
+        "id": webinar.id,
+        "creationTime": time(webinar.created),
+        "lastModifiedTime": time(webinar.created),
+        "title": webinar.title,
+        "description": webinar.description,
+        "settings": {
+            "panelistAuthentication": webinar.panelist_authentication,
+            "pstnEnabled": webinar.pstn_enabled,
+            "registrationEnabled": False,
+        },
+        "host": {**host, "linkedUser": linked_user(webinar.host), "entitled": True},
+    }
+
+
+def session(session: Session, host_link: str) -> Json:
+    """A session, whole, with the links of its host and of attendees."""
+    return {
+        **_session_base(session),
+        "hostJoinUri": host_link,
+        "attendeeJoinUri": session.attendee_link.get_secret_value(),
+        "hasUnsentInvites": False,
+    }
+
+
+def session_entry(session: Session, webinar: Webinar) -> Json:
+    """A session as it stands in the lists over many webinars."""
+    return {
+        **_session_base(session),
+        "webinar": {
+            "id": webinar.id,
+            "title": webinar.title,
+            "description": webinar.description,
+            "host": {"linkedUser": linked_user(webinar.host)},
+        },
+    }
+
+
+def _session_base(session: Session) -> Json:
+    return {
+        "id": session.id,
+        "creationTime": time(session.created),
+        "lastModifiedTime": time(session.modified),
+        "scheduledStartTime": time(session.start),
+        "scheduledDuration": int(session.duration.total_seconds()),
+        "timeZone": session.time_zone,
+        "panelJoinTimeOffset": int(session.join_offset.total_seconds()),
+        "localeCode": session.locale,
+        "title": session.title,
+        "status": session.status,
+    }
+
+
+def invitee(record: Record, entry: Colleague | None, rules: Rules) -> Json:
+    """An invitee, whole. What a linked user's record shows of the directory's `entry` is a switch of the rules."""
+    names = entry if entry and rules.linked_users_show_names else None
+    shown = {
+        "firstName": record.first_name or (names.first_name if names else ""),
+        "lastName": record.last_name or (names.last_name if names else ""),
+        "email": record.email or (entry.email if entry and rules.linked_users_show_email else ""),
+        "jobTitle": record.job_title,
+        "phoneParticipantCode": record.phone_code,
+    }
+    return {
+        "id": record.id,
+        "creationTime": time(record.created),
+        "lastModifiedTime": time(record.modified),
+        "role": record.role,
+        "type": record.kind,
+        "sendInvite": record.send_invite,
+        "joinUri": record.join_uri.get_secret_value(),
+        **({"linkedUser": linked_user(record.linked_user)} if record.linked_user else {}),
+        **{name: value for name, value in shown.items() if value},
+    }
+
+
+def contact(entry: Colleague, *, with_account: bool) -> Json:
+    """An entry of the directory; it has its account only where the federation is asked for."""
+    shown = {
+        "email": entry.email,
+        "firstName": entry.first_name,
+        "lastName": entry.last_name,
+        "jobTitle": entry.job_title,
+        "extensionNumber": entry.extension,
+    }
+    return {
+        "id": entry.user_id,
+        "type": entry.type,
+        "status": entry.status,
+        **({"account": {"id": entry.account_id}} if with_account else {}),
+        **{name: value for name, value in shown.items() if value},
+    }
+
+
+def extension(entry: Colleague, base_url: str) -> Json:
+    """A user of the account. The vendor's id is a number: one that is none is left out."""
+    account = f"{base_url}/restapi/v1.0/account/{entry.account_id}"
+    name = f"{entry.first_name} {entry.last_name}".strip()
+    return {
+        **({"id": int(entry.user_id)} if entry.user_id.isdecimal() else {}),
+        "uri": f"{account}/extension/{entry.user_id}",
+        "account": {"id": entry.account_id, "uri": account},
+        "name": name,
+        "contact": {"firstName": entry.first_name, "lastName": entry.last_name, "name": name, "email": entry.email},
+        "type": entry.type,
+        "status": entry.status,
+    }
+
+
+def linked_user(user: LinkedUser) -> Json:
+    """The ids of a colleague."""
+    return {"accountId": user.account_id, "userId": user.user_id, "domain": user.domain}
+
+
+def time(moment: datetime) -> str:
+    """A time in UTC, RFC 3339."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def forward_page(items: Sequence[Item], first: int, per_page: int) -> tuple[Sequence[Item], Json]:
+    """Cut a page out of a list, and describe it by page tokens (webinar calls). `first` counts from 0."""
+    paging: Json = {"pageToken": str(first), "perPage": per_page}
+    if first + per_page < len(items):
+        paging["nextPageToken"] = str(first + per_page)
+    if first:
+        paging["previousPageToken"] = str(max(0, first - per_page))
+    return items[first : first + per_page], paging
+
+
+def numbered_page(items: Sequence[Item], page: int, per_page: int) -> tuple[Sequence[Item], Json]:
+    """Cut a page out of a list, and describe it by its number (directory). `page` counts from 1."""
+    first = (page - 1) * per_page
+    shown = items[first : first + per_page]
+    totals = {"perPage": per_page, "totalPages": -(-len(items) // per_page), "totalElements": len(items)}
+    if not shown:
+        return shown, totals
+    return shown, {**totals, "page": page, "pageStart": first, "pageEnd": first + len(shown) - 1}

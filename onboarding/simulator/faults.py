@@ -1,0 +1,172 @@
+"""Bad weather to order: what goes wrong, with which call, how often.
+
+Reads the short form (`PATCH:timeout-after`, `GET /sessions/*:moved=90*2`) and hands out the fault that is due. What a
+fault does to an answer stands in `weather`. Faults are used up in the order in which they were asked for, at most one
+by a call; a call that no fault fits goes its way.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+
+class Trouble(StrEnum):
+    """What can go wrong; `MEANING` says what each does."""
+
+    TIMEOUT_BEFORE = "timeout-before"
+    TIMEOUT_AFTER = "timeout-after"
+    ERROR_500 = "500"
+    ERROR_500_AFTER = "500-after"
+    ERROR_502 = "502"
+    ERROR_503 = "503"
+    ERROR_429 = "429"
+    ERROR_429_BARE = "429-bare"
+    ERROR_409_BARE = "409-bare"
+    EXPIRED_TOKEN = "expired-token"  # noqa: S105 - a fault's name, no token
+    REVOKED_TOKEN = "revoked-token"  # noqa: S105 - a fault's name, no token
+    MISSING_JOIN_URI = "missing-join-uri"
+    MISSING_PERSON = "missing-person"
+    SHUFFLED = "shuffled"
+    EXTRA_FIELDS = "extra-fields"
+    MISSING_FIELD = "missing-field"
+    CHANGED_FIELD = "changed-field"
+    NOT_JSON = "not-json"
+    MOVED = "moved"
+    SLOW = "slow"
+
+
+MEANING = {
+    Trouble.TIMEOUT_BEFORE: "nothing is done; after `=` seconds (0) the line is cut without an answer",
+    Trouble.TIMEOUT_AFTER: "the call is done; after `=` seconds (0) the line is cut without an answer",
+    Trouble.ERROR_500: "nothing is done, and the answer is a 500",
+    Trouble.ERROR_500_AFTER: "the call is done, and the answer is a 500 all the same",
+    Trouble.ERROR_502: "nothing is done; the answer is a gateway's web page, not JSON",
+    Trouble.ERROR_503: "nothing is done, and the answer is a 503; `Retry-After` is `=` seconds, or missing",
+    Trouble.ERROR_429: "a penalty of `=` seconds begins (that of the limits)",
+    Trouble.ERROR_429_BARE: "a penalty of `=` seconds begins (that of the limits); the answer has no `Retry-After`",
+    Trouble.ERROR_409_BARE: "nothing is done; the answer doesn't say who is already invited",
+    Trouble.EXPIRED_TOKEN: "every token expires now (401, OAU-128)",
+    Trouble.REVOKED_TOKEN: "every token is taken back now (401, OAU-129)",
+    Trouble.MISSING_JOIN_URI: "the last person of the answer, or the one with the address `=`, has none",
+    Trouble.MISSING_PERSON: "the last person, or the one with the address `=`, is not in the answer",
+    Trouble.SHUFFLED: "people come in reverse order",
+    Trouble.EXTRA_FIELDS: "every object of the answer has a field that nobody knows",
+    Trouble.MISSING_FIELD: "the field `=` (needed) is nowhere in the answer",
+    Trouble.CHANGED_FIELD: "the field `=` (needed) is an object, whatever it was",
+    Trouble.NOT_JSON: "the call is done, and the answer is a web page with status 200",
+    Trouble.MOVED: "the session's start moves by `=` minutes (60) before the call is answered",
+    Trouble.SLOW: "the answer takes `=` seconds (1) longer",
+}
+"""What each trouble does, for people who order it; `=` is the value, in brackets what it is without one."""
+
+NEEDS_A_VALUE = frozenset({Trouble.MISSING_FIELD, Trouble.CHANGED_FIELD})
+TAKES_A_NUMBER = frozenset(
+    {
+        Trouble.TIMEOUT_BEFORE,
+        Trouble.TIMEOUT_AFTER,
+        Trouble.ERROR_503,
+        Trouble.ERROR_429,
+        Trouble.ERROR_429_BARE,
+        Trouble.MOVED,
+        Trouble.SLOW,
+    }
+)
+
+SHORT_FORM = re.compile(
+    r"(?:(?P<method>[A-Z]+)?\s*(?P<path>/\S*)?:)?(?P<trouble>[a-z0-9-]+)(?:=(?P<value>[^*]+))?(?:\*(?P<times>[1-9]\d*|all))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One trouble for up to `times` calls (None: for every one) that fit.
+
+    `path` is compared with the end of a call's path, part by part, where `*` stands for any one part: `/invitees`,
+    `/sessions/*`. Blank `method` or `path` fit every call.
+    """
+
+    trouble: Trouble
+    value: str = ""
+    method: str = ""
+    path: str = ""
+    times: int | None = 1
+
+    def fits(self, method: str, path: str) -> bool:
+        """Tell whether a call is one that this fault waits for."""
+        wanted = [part for part in self.path.split("/") if part]
+        there = path.strip("/").split("/")
+        return (
+            self.method in {"", method}
+            and len(wanted) <= len(there)
+            and all(map(fnmatchcase, there[len(there) - len(wanted) :], wanted))
+        )
+
+    def left(self) -> list["Fault"]:
+        """What is left of this fault when it has struck once more: itself, one time fewer, or nothing."""
+        if self.times is None:
+            return [self]
+        return [replace(self, times=self.times - 1)] if self.times > 1 else []
+
+    def number(self, default: float) -> float:
+        """The value as a number."""
+        return float(self.value) if self.value else default
+
+
+class BadFault(ValueError):
+    """A fault's short form can't be understood; the message says what is possible."""
+
+
+def parse_fault(text: str) -> Fault:
+    """Read a fault's short form: `[METHOD] [/PATH]: TROUBLE [=VALUE] [*TIMES|*all]`, without the spaces around.
+
+    Raises:
+        BadFault: in words for the person who wrote it.
+
+    """
+    parts = SHORT_FORM.fullmatch(text.strip())
+    if not parts or parts["trouble"] not in list(Trouble):
+        possible = ", ".join(Trouble)
+        raise BadFault(f"'{text}' is no fault. Write PATCH:timeout-after or 'GET /invitees:500*2'; known: {possible}.")
+    times = parts["times"] or "1"
+    fault = Fault(
+        trouble=Trouble(parts["trouble"]),
+        value=(parts["value"] or "").strip(),
+        method=parts["method"] or "",
+        path=parts["path"] or "",
+        times=None if times == "all" else int(times),
+    )
+    _check_value(fault, text)
+    return fault
+
+
+def _check_value(fault: Fault, text: str) -> None:
+    if fault.trouble in NEEDS_A_VALUE and not fault.value:
+        raise BadFault(f"'{text}' needs the name of a field, for example {fault.trouble}=joinUri.")
+    if fault.value and fault.trouble in TAKES_A_NUMBER and not re.fullmatch(r"-?\d+(\.\d+)?", fault.value):
+        raise BadFault(f"'{text}' needs a number after '=', for example {fault.trouble}=5.")
+
+
+class Faults:
+    """The faults that are still to come."""
+
+    def __init__(self, faults: Iterable[Fault | str] = ()) -> None:
+        self.waiting: list[Fault] = []
+        self.add(*faults)
+
+    def add(self, *faults: Fault | str) -> None:
+        """Ask for more faults, in either form."""
+        self.waiting += [parse_fault(fault) if isinstance(fault, str) else fault for fault in faults]
+
+    def clear(self) -> None:
+        """Fair weather from now on."""
+        self.waiting.clear()
+
+    def due(self, method: str, path: str) -> Fault | None:
+        """Take the first fault that fits a call, and count it as used."""
+        for place, fault in enumerate(self.waiting):
+            if fault.fits(method, path):
+                self.waiting[place : place + 1] = fault.left()
+                return fault
+        return None

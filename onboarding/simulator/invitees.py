@@ -1,0 +1,236 @@
+"""The rules of a session's invitees: who may be added, updated and deleted, and what the others lose by it (nothing).
+
+Pure but for fresh ids and links: a `Draft` is a copy, which `world` keeps or throws away. No HTTP, no paging. Each rule
+is one of `docs/ringcentral.md`, "Invitees"; what that page leaves open is a switch in `rules`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from onboarding.model.people import LinkedUser, Role, address_key
+from onboarding.model.sessions import SessionStatus
+from onboarding.simulator.asked import AskedChange, AskedId, AskedInvitee, AskedUpdate, read
+from onboarding.simulator.directory import Directory
+from onboarding.simulator.records import Record, new_link, new_phone_code
+from onboarding.simulator.refusals import BATCH_TOO_LARGE, NOT_FOUND, Refusal, forbidden, invalid
+from onboarding.simulator.rules import BadInvitee, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the rules must know beside the invitees: the session, the company, the switches, the time."""
+
+    status: SessionStatus
+    pstn_enabled: bool
+    directory: Directory
+    rules: Rules
+    ids: Iterator[str]
+    now: datetime
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a PATCH did, in the order in which it was asked, and whom it refused."""
+
+    added: list[Record] = field(default_factory=list)
+    updated: list[Record] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+class Draft:
+    """A session's invitees while a change is tried out: `records` by id, and whom RingCentral would mail for it."""
+
+    def __init__(self, records: Mapping[str, Record], around: Surroundings) -> None:
+        self.records = dict(records)
+        self.mailed: list[str] = []
+        self._around = around
+
+    def add(self, asked: AskedInvitee) -> Record:
+        """Add one invitee."""
+        linked_user = self._colleague(asked) if asked.linked_user else None
+        if not linked_user:
+            _check_guest(asked)
+        record = Record(
+            id=next(self._around.ids),
+            role=_role(asked),
+            send_invite=asked.send_invite is not False,
+            join_uri=new_link(),
+            created=self._around.now,
+            modified=self._around.now,
+            email=asked.email or "",
+            first_name=asked.first_name or "",
+            last_name=asked.last_name or "",
+            job_title=asked.job_title or "",
+            linked_user=linked_user,
+            kind=asked.type,
+            phone_code=new_phone_code() if self._around.pstn_enabled else "",
+        )
+        self._check_cohost(record)
+        self._check_unique(record)
+        self._check_seats()
+        return self._keep(record)
+
+    def update(self, invitee_id: str, asked: AskedInvitee) -> Record:
+        """Change one invitee. A field that is not given stays as it is."""
+        old = self._changeable(invitee_id)
+        _check_linked_user(old, asked)
+        record = replace(
+            old,
+            role=_role(asked),
+            send_invite=self._send_invite(old, asked),
+            modified=self._around.now,
+            email=old.email if asked.email is None else asked.email,
+            first_name=old.first_name if asked.first_name is None else asked.first_name,
+            last_name=old.last_name if asked.last_name is None else asked.last_name,
+            job_title=old.job_title if asked.job_title is None else asked.job_title,
+        )
+        self._check_cohost(record)
+        self._check_unique(record)
+        return self._keep(record)
+
+    def delete(self, invitee_id: str) -> None:
+        """Delete one invitee: refused to the Host, and to everybody once the session has begun."""
+        record = self._changeable(invitee_id)
+        if self._around.status is not SessionStatus.SCHEDULED:
+            raise forbidden(f"An invitee of a session in status '{self._around.status}' can't be deleted")
+        del self.records[invitee_id]
+        self._mail(record)
+
+    def addresses(self, record: Record) -> frozenset[str]:
+        """Every address by which a person is known: their own, and the directory's for a linked user."""
+        entry = self._around.directory.user(record.linked_user) if record.linked_user else None
+        return frozenset(address_key(email) for email in (record.email, entry.email if entry else "") if email)
+
+    def _keep(self, record: Record) -> Record:
+        self.records[record.id] = record
+        self._mail(record)
+        return record
+
+    def _mail(self, record: Record) -> None:
+        """Note whom RingCentral would mail by itself."""
+        if record.send_invite:
+            self.mailed += sorted(self.addresses(record)) or [record.id]
+
+    def _changeable(self, invitee_id: str) -> Record:
+        """Find an invitee who may be changed: anyone but the Host, whose record is implicit."""
+        record = self.records.get(invitee_id)
+        if not record:
+            raise Refusal(400, NOT_FOUND, "Invitee is not found", parameter="id", value=invitee_id)
+        if record.role is Role.HOST:
+            raise forbidden("The implicit record of the host can't be changed", "id", invitee_id)
+        return record
+
+    def _colleague(self, asked: AskedInvitee) -> LinkedUser:
+        """Check the ids of a linked user against the directory. Users of the `ilm` domain stand in another one."""
+        if asked.email or asked.first_name or asked.last_name:
+            raise invalid("linkedUser", "Either 'linkedUser' or 'firstName'/'lastName'/'email', but not both")
+        if not asked.linked_user:
+            raise invalid("linkedUser", "'linkedUser' is missing")
+        linked_user = asked.linked_user.linked_user()
+        entry = self._around.directory.user(linked_user)
+        if linked_user.domain == "pbx" and not (entry and entry.can_be_invited):
+            message = "User is not found in the directory"
+            raise Refusal(400, NOT_FOUND, message, parameter="linkedUser.userId", value=linked_user.user_id)
+        return linked_user
+
+    def _check_cohost(self, record: Record) -> None:
+        """A co-host is a colleague: a linked user, or a guest whose address is a colleague's in the directory."""
+        if record.role is not Role.COHOST or record.linked_user:
+            return
+        if not self._around.directory.colleague_at(record.email):
+            raise invalid("role", "A co-host must belong to the RingCentral account", record.role)
+
+    def _check_unique(self, record: Record) -> None:
+        mine = self.addresses(record)
+        for other in self.records.values():
+            if other.id == record.id:
+                continue
+            if record.linked_user and other.linked_user == record.linked_user:
+                raise self._conflict("linkedUser.userId", record.linked_user.user_id)
+            if mine & self.addresses(other):
+                raise self._conflict("email", record.email or min(mine))
+
+    def _conflict(self, parameter: str, value: str) -> Refusal:
+        message = "This person is already invited"
+        return Refusal(409, self._around.rules.conflict_code, message, parameter=parameter, value=value)
+
+    def _check_seats(self) -> None:
+        taken = sum(record.role is not Role.HOST for record in self.records.values())
+        if taken >= self._around.rules.seats:
+            raise forbidden(f"A webinar holds at most {self._around.rules.seats} co-hosts and panelists")
+
+    def _send_invite(self, old: Record, asked: AskedInvitee) -> bool:
+        """`sendInvite` after an update: once true it stays true."""
+        if asked.send_invite is None:
+            return old.send_invite or self._around.rules.update_without_send_invite_means_true
+        if old.send_invite and not asked.send_invite:
+            raise invalid("sendInvite", "'sendInvite' can't be changed from true to false", "false")
+        return asked.send_invite
+
+
+def apply(draft: Draft, asked: AskedChange, rules: Rules) -> Applied:
+    """Apply a PATCH to a draft, invitee by invitee.
+
+    Raises:
+        Refusal: one invitee is refused and the rules refuse all for it, or the batch is too large.
+
+    """
+    if asked.size > rules.largest_batch:
+        raise Refusal(400, BATCH_TOO_LARGE, f"At most {rules.largest_batch} invitees can be changed in one call")
+    applied = Applied()
+    for place, verb, value in _in_order(asked, deletes_first=rules.deletes_first):
+        try:
+            _apply_one(draft, applied, verb, value)
+        except Refusal as refusal:
+            if rules.bad_invitee is BadInvitee.REFUSE_ALL:
+                raise refusal.within(place) from refusal
+            applied.refusals.append(refusal.within(place))
+    return applied
+
+
+def _apply_one(draft: Draft, applied: Applied, verb: str, value: Any) -> None:
+    match verb:
+        case "addedInvitees":
+            applied.added.append(draft.add(read(AskedInvitee, value)))
+        case "updatedInvitees":
+            update = read(AskedUpdate, value)
+            applied.updated.append(draft.update(update.id, update))
+        case _:
+            gone = read(AskedId, value).id
+            draft.delete(gone)
+            applied.deleted.append(gone)
+
+
+def _in_order(asked: AskedChange, *, deletes_first: bool) -> Iterator[tuple[str, str, Any]]:
+    """Yield each invitee's place in the body, the verb, and what is asked."""
+    gone = [("deletedInvitees", asked.deleted_invitees)]
+    rest = [("updatedInvitees", asked.updated_invitees), ("addedInvitees", asked.added_invitees)]
+    for verb, people in gone + rest if deletes_first else rest + gone:
+        for index, value in enumerate(people):
+            yield f"{verb}[{index}]", verb, value
+
+
+def _role(asked: AskedInvitee) -> Role:
+    """The role, which for an invitee is one of two."""
+    if asked.role not in {Role.PANELIST, Role.COHOST}:
+        raise invalid("role", f"Nobody can be invited as '{asked.role}'", asked.role)
+    return Role(asked.role)
+
+
+def _check_guest(asked: AskedInvitee) -> None:
+    """A guest brings all three of names and address; the names may be blank."""
+    given = {"email": asked.email, "firstName": asked.first_name, "lastName": asked.last_name}
+    for parameter, value in given.items():
+        if value is None:
+            raise invalid(parameter, "Either 'linkedUser' or 'firstName'/'lastName'/'email' must be given")
+
+
+def _check_linked_user(old: Record, asked: AskedInvitee) -> None:
+    """An update can't link, unlink or relink a person, nor rename a linked user."""
+    if asked.linked_user and asked.linked_user.linked_user() != old.linked_user:
+        raise invalid("linkedUser", "'linkedUser' can't be changed: delete the invitee and add another")
+    if old.linked_user and (asked.email or asked.first_name or asked.last_name):
+        raise invalid("linkedUser", "Names and address of a linked user can't be changed")

@@ -1,0 +1,102 @@
+"""RingCentral's rate limits: so many calls of a group in a window, and a penalty for one too many.
+
+Pure but for its own counts: time is passed in, so that a test can wait a minute in no time. A window begins with its
+first call. Rules: `docs/ringcentral.md`, "Rate limits".
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Group(StrEnum):
+    """The groups of calls that are counted together."""
+
+    HEAVY = "Heavy"
+    MEDIUM = "Medium"
+    LIGHT = "Light"
+    AUTH = "Auth"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Calls of each group within `window` seconds, and how long (seconds) one too many is punished."""
+
+    heavy: int = 10
+    medium: int = 40
+    light: int = 50
+    auth: int = 5
+    window: float = 60
+    penalty: float = 60
+
+    def of(self, group: Group) -> int:
+        """How many calls of a group fit into a window."""
+        return {
+            Group.HEAVY: self.heavy,
+            Group.MEDIUM: self.medium,
+            Group.LIGHT: self.light,
+            Group.AUTH: self.auth,
+        }[group]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a call is told: its group's figures, and how many seconds to wait where it is refused."""
+
+    group: Group
+    limit: int
+    remaining: int
+    window: float
+    retry_after: int | None = None
+
+    def headers(self) -> dict[str, str]:
+        """The headers that every answer carries."""
+        return {
+            "X-Rate-Limit-Group": self.group,
+            "X-Rate-Limit-Limit": str(self.limit),
+            "X-Rate-Limit-Remaining": str(self.remaining),
+            "X-Rate-Limit-Window": f"{self.window:g}",
+        }
+
+
+@dataclass(slots=True)
+class _Count:
+    began: datetime
+    used: int = 0
+    penalty: float | None = None
+    blocked_until: datetime | None = None
+
+
+class RateLimiter:
+    """Counts the calls of each group."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._counts: dict[Group, _Count] = {}
+
+    def admit(self, group: Group, now: datetime) -> Verdict:
+        """Count a call, or refuse it; a call during a penalty starts the penalty anew."""
+        count = self._current(group, now)
+        if count.blocked_until or count.used >= self.limits.of(group):
+            return self.punish(group, now, count.penalty)
+        count.used += 1
+        return self._verdict(group, self.limits.of(group) - count.used)
+
+    def punish(self, group: Group, now: datetime, penalty: float | None = None) -> Verdict:
+        """Refuse every call of a group for `penalty` seconds from now."""
+        seconds = self.limits.penalty if penalty is None else penalty
+        count = self._current(group, now)
+        count.penalty, count.blocked_until = seconds, now + timedelta(seconds=seconds)
+        return self._verdict(group, 0, retry_after=math.ceil(seconds))
+
+    def _current(self, group: Group, now: datetime) -> _Count:
+        """The group's count; a new one once the window, or the penalty, is over."""
+        count = self._counts.get(group)
+        if count and now < (count.blocked_until or count.began + timedelta(seconds=self.limits.window)):
+            return count
+        self._counts[group] = _Count(began=now)
+        return self._counts[group]
+
+    def _verdict(self, group: Group, remaining: int, retry_after: int | None = None) -> Verdict:
+        return Verdict(group, self.limits.of(group), remaining, self.limits.window, retry_after)

@@ -1,0 +1,224 @@
+"""A mail catcher: an SMTP server on loopback that keeps what it gets as `.eml` files and delivers nothing.
+
+Built on aiosmtpd. The bytes are kept exactly as they came; who sent and who was meant stands beside them in
+`envelopes.jsonl`, so memory stays flat however much is caught. What it refuses is to order, for tests.
+"""
+
+import asyncio
+import json
+import os
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol, cast
+from weakref import WeakSet
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from pydantic import SecretStr
+
+from onboarding.model.people import address_key
+
+HOSTNAME = "catcher.example"
+ENVELOPES = "envelopes.jsonl"
+LONGEST_NAME = 120
+"""Bytes of a recipient's part of a file's name: some file systems take no more than 143 for the whole."""
+
+AS_SENT = "surrogateescape"
+"""An address may be no UTF-8 at all: its bytes are kept as they came."""
+
+OK = "250 2.0.0 Ok: caught as"
+NO_LOGIN = "530 5.7.0 Authentication required"
+LATER = "451 4.7.1 Try again later"
+
+
+@dataclass(frozen=True, slots=True)
+class MailRules:
+    """What the mail catcher demands and refuses. By default it takes everything, and any log-in.
+
+    `refuse` and `defer_once` go by recipient: the reply to the former is the mapping's value, each time; the latter are
+    told to come again, once. `refuse_sender` is the reply to every MAIL (blank: none). `lose_reply`: mail to these
+    recipients is taken, but the line breaks before the sender hears of it.
+    """
+
+    username: str = ""
+    password: SecretStr | None = None
+    needs_login: bool = False
+    starttls: ssl.SSLContext | None = None
+    needs_starttls: bool = False
+    tls: ssl.SSLContext | None = None
+    refuse: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    defer_once: frozenset[str] = frozenset()
+    refuse_sender: str = ""
+    lose_reply: frozenset[str] = frozenset()
+    size_limit: int = 33_554_432
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtMail:
+    """One message: its number, its envelope, and its bytes as they came (without dot-stuffing)."""
+
+    number: int
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes = field(repr=False)
+    file: Path | None = None
+
+
+class Mailbox(Protocol):
+    """Where caught mail goes."""
+
+    def keep(self, sender: str, recipients: tuple[str, ...], content: bytes) -> CaughtMail:
+        """Keep one message."""
+
+    def messages(self) -> tuple[CaughtMail, ...]:
+        """Return what was kept, in order."""
+
+
+class Memory:
+    """Keeps mail in memory: for tests, never for much."""
+
+    def __init__(self) -> None:
+        self._kept: list[CaughtMail] = []
+
+    def keep(self, sender: str, recipients: tuple[str, ...], content: bytes) -> CaughtMail:
+        """Keep one message."""
+        caught = CaughtMail(len(self._kept) + 1, sender, recipients, content)
+        self._kept.append(caught)
+        return caught
+
+    def messages(self) -> tuple[CaughtMail, ...]:
+        """Return what was kept, in order."""
+        return tuple(self._kept)
+
+
+class Folder:
+    """Keeps mail as `0001-ada@example.com.eml`, readable by its owner only: the messages hold join links.
+
+    A folder that holds mail already gets more: numbers go on, nothing is overwritten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = path
+        numbers = (file.name.partition("-")[0] for file in path.glob("*.eml"))
+        self._number = max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+    def keep(self, sender: str, recipients: tuple[str, ...], content: bytes) -> CaughtMail:
+        """Write one message, then its line in `envelopes.jsonl`."""
+        self._number += 1
+        file = self._path / f"{self._number:04d}-{_file_name(recipients[0])}.eml"
+        _write(file, content, os.O_EXCL)
+        line = {"number": self._number, "file": file.name, "sender": sender, "recipients": recipients}
+        _write(self._path / ENVELOPES, f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors=AS_SENT), os.O_APPEND)
+        return CaughtMail(self._number, sender, recipients, content, file)
+
+    def messages(self) -> tuple[CaughtMail, ...]:
+        """Read what was kept, in order."""
+        return tuple(self._caught(json.loads(line)) for line in self._lines())
+
+    def _caught(self, line: Mapping[str, Any]) -> CaughtMail:
+        file = self._path / line["file"]
+        return CaughtMail(line["number"], line["sender"], tuple(line["recipients"]), file.read_bytes(), file)
+
+    def _lines(self) -> list[str]:
+        envelopes = self._path / ENVELOPES
+        return envelopes.read_text(encoding="utf-8", errors=AS_SENT).split("\n")[:-1] if envelopes.exists() else []
+
+
+class Catcher:
+    """Decides what the server says, by the hooks of aiosmtpd."""
+
+    def __init__(self, mailbox: Mailbox, rules: MailRules) -> None:
+        self._mailbox = mailbox
+        self._rules = rules
+        self._refuse = {address_key(address): reply for address, reply in rules.refuse.items()}
+        self._defer = {address_key(address) for address in rules.defer_once}
+        self._lose = {address_key(address) for address in rules.lose_reply}
+
+    def authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword
+    ) -> AuthResult:
+        """Take the log-in that the rules name, or any."""
+        if self._rules.password is None:
+            return AuthResult(success=True)
+        wanted = (self._rules.username.encode(), self._rules.password.get_secret_value().encode())
+        return AuthResult(success=(login.login, login.password) == wanted, handled=False)
+
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd finds its hooks by name
+        self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Answer MAIL."""
+        if self._rules.needs_login and not session.authenticated:
+            return NO_LOGIN
+        if self._rules.refuse_sender:
+            return self._rules.refuse_sender
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 Ok"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd finds its hooks by name
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Answer RCPT."""
+        key = address_key(address)
+        if key in self._refuse:
+            return self._refuse[key]
+        if key in self._defer:
+            self._defer.discard(key)
+            return LATER
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd finds its hooks by name
+        self, server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        """Keep the message, then answer the final dot."""
+        recipients = tuple(envelope.rcpt_tos)
+        caught = self._mailbox.keep(envelope.mail_from or "", recipients, envelope.original_content or b"")
+        if self._lose.intersection(map(address_key, recipients)):
+            cut(server)
+            await asyncio.Event().wait()  # aiosmtpd cancels this task as soon as the line is gone
+        return f"{OK} {caught.number:04d}"
+
+
+def smtp_lines(mailbox: Mailbox, rules: MailRules, lines: WeakSet[SMTP]) -> Callable[[], SMTP]:
+    """Return what answers each new connection; every one is noted in `lines`."""
+    catcher = Catcher(mailbox, rules)
+    loop = asyncio.get_running_loop()
+
+    def line() -> SMTP:
+        smtp = SMTP(
+            catcher,
+            hostname=HOSTNAME,
+            data_size_limit=rules.size_limit,
+            enable_SMTPUTF8=True,
+            tls_context=rules.starttls,
+            require_starttls=rules.needs_starttls,
+            auth_require_tls=False,
+            authenticator=catcher.authenticate,
+            loop=loop,
+        )
+        lines.add(smtp)
+        return smtp
+
+    return line
+
+
+def cut(line: SMTP) -> None:
+    """Break a client's line off; what is on its way is lost."""
+    if line.transport:
+        cast("asyncio.Transport", line.transport).abort()  # aiosmtpd says less of it than it is
+
+
+def _file_name(recipient: str) -> str:
+    """A recipient's address as a part of a file's name that every file system takes."""
+    name = "".join(char if char.isalnum() or char in "@._+-" else "_" for char in recipient)
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore")
+
+
+def _write(file: Path, content: bytes, flag: int) -> None:
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb") as opened:
+        opened.write(content)

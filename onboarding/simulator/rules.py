@@ -1,0 +1,35 @@
+"""What the vendor leaves open, as switches: a client has to be right whichever way they stand.
+
+No behaviour: `invitees` and `answers` read these. The defaults are the harsher reading of `docs/ringcentral.md`,
+"Not documented", wherever one reading is harsher.
+"""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from onboarding.model.changes import SEATS
+from onboarding.simulator.refusals import CONFLICT
+
+
+class BadInvitee(StrEnum):
+    """What becomes of a PATCH of which one invitee is bad."""
+
+    REFUSE_ALL = "refuse-all"  # nothing is applied; the error is answered
+    APPLY_OTHERS_AND_REFUSE = "apply-others-and-refuse"  # the others are applied; the error is answered all the same
+    APPLY_OTHERS = "apply-others"  # the others are applied and answered; the bad one is missing from the answer
+
+
+class Rules(BaseModel):
+    """The switches. `largest_batch` and `conflict_code` are made up: the vendor documents neither."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bad_invitee: BadInvitee = BadInvitee.REFUSE_ALL
+    deletes_first: bool = True
+    update_without_send_invite_means_true: bool = True
+    linked_users_show_email: bool = True
+    linked_users_show_names: bool = True
+    seats: int = Field(default=SEATS, ge=0)
+    largest_batch: int = Field(default=300, ge=1)
+    conflict_code: str = CONFLICT

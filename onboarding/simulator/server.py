@@ -1,0 +1,240 @@
+"""The HTTP side of the simulated RingCentral: a Starlette application around one `World`.
+
+A request goes straight down: noted, counted against its rate limit, struck by a fault if one is due, checked for token
+and permissions, answered by its function in `calls`. Starting and stopping is `serve`'s.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from onboarding.simulator.calls import ENDPOINTS, Answer, Call, Endpoint
+from onboarding.simulator.faults import Fault, Faults, Trouble
+from onboarding.simulator.journal import Journal, Recorded, legible
+from onboarding.simulator.limits import Limits, RateLimiter, Verdict
+from onboarding.simulator.refusals import (
+    APP_PERMISSION_MISSING,
+    CONFLICT,
+    NOT_FOUND,
+    RATE_EXCEEDED,
+    USER_PERMISSION_MISSING,
+    Refusal,
+    failure,
+)
+from onboarding.simulator.weather import WEB_PAGE, spoiled
+from onboarding.simulator.world import World
+
+Clock = Callable[[], datetime]
+"""Tells the time; the answer is aware."""
+
+
+def utc_now() -> datetime:
+    """The time of this machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Simulator:
+    """A world and what happens around it. Tests read `requests` and change `world` and `faults` while it runs."""
+
+    world: World
+    limiter: RateLimiter = field(default_factory=lambda: RateLimiter(Limits()))
+    faults: Faults = field(default_factory=Faults)
+    clock: Clock = utc_now
+    requests: Journal = field(default_factory=Journal)
+
+
+class CutLine(Response):
+    """No answer: after some seconds, or once the client has lost patience, the line is cut."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
+        """Hold the line and cut it; nothing is ever sent."""
+        if not await _gone(receive, self._seconds):
+            scope["state"]["transport"].abort()
+            await _gone(receive)
+
+
+async def _gone(receive: Receive, seconds: float | None = None) -> bool:
+    """Wait until the client is gone, or for so many seconds; tells whether it is.
+
+    Every wait of the simulator is this one, so that closing the connections ends them all.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
+
+
+def application(simulator: Simulator) -> Starlette:
+    """Make the application. It needs the server of `serve`, which lets a fault cut the line."""
+    routes = [Route(one.path, _view(simulator, one), methods=[one.method]) for one in ENDPOINTS]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _not_served, ClientDisconnect: _unheard})
+
+
+def _view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    async def view(request: Request) -> Response:
+        return await _serve(simulator, endpoint, request)
+
+    return view
+
+
+async def _serve(simulator: Simulator, endpoint: Endpoint, request: Request) -> Response:
+    """Serve one request, and note it before and after: nothing that comes in goes unrecorded."""
+    body = await request.body()
+    now = simulator.clock()
+    recorded = _recorded(endpoint, request, body, now)
+    simulator.requests.append(recorded)
+    verdict = simulator.limiter.admit(endpoint.group, now)
+    fault = None if verdict.retry_after is not None else simulator.faults.due(request.method, request.url.path)
+    if fault and fault.trouble in {Trouble.ERROR_429, Trouble.ERROR_429_BARE}:
+        verdict = simulator.limiter.punish(endpoint.group, now, float(fault.value) if fault.value else None)
+    if fault and fault.trouble is Trouble.SLOW:
+        await _gone(request.receive, fault.number(1))
+    response = _answer(endpoint, _call(simulator, request, body, now), verdict, fault)
+    response.headers.update(verdict.headers())
+    recorded.status = None if isinstance(response, CutLine) else response.status_code
+    recorded.fault = fault.trouble if fault else ""
+    return response
+
+
+def _answer(endpoint: Endpoint, call: Call, verdict: Verdict, fault: Fault | None) -> Response:
+    """Answer a call within its limits and in the weather that there is."""
+    if verdict.retry_after is not None:
+        return _too_many(verdict, tell_wait=not fault or fault.trouble is Trouble.ERROR_429)
+    if fault is None:
+        return _respond(_called(endpoint, call))
+    if instead := _instead(fault, endpoint.path):
+        return instead
+    _shake(call, fault)
+    return _afterwards(fault, endpoint.path, _called(endpoint, call))
+
+
+def _instead(fault: Fault, path: str) -> Response | None:
+    """What is answered instead of doing anything; None where the fault lets the call through."""
+    match fault.trouble:
+        case Trouble.TIMEOUT_BEFORE:
+            return CutLine(fault.number(0))
+        case Trouble.ERROR_500:
+            return _respond(_refused(failure(500, path)))
+        case Trouble.ERROR_502:
+            return HTMLResponse(WEB_PAGE, 502)
+        case Trouble.ERROR_503:
+            headers = {"Retry-After": fault.value} if fault.value else {}
+            return JSONResponse(failure(503, path).body(), 503, headers)
+        case Trouble.ERROR_409_BARE:
+            return _respond(_refused(Refusal(409, CONFLICT, "Conflict")))
+        case _:
+            return None
+
+
+def _shake(call: Call, fault: Fault) -> None:
+    """Change the world behind the client's back."""
+    match fault.trouble:
+        case Trouble.EXPIRED_TOKEN:
+            call.world.tokens.expire_all(call.now)
+        case Trouble.REVOKED_TOKEN:
+            call.world.tokens.revoke_all()
+        case Trouble.MOVED:
+            key = (call.path.get("webinar", ""), call.path.get("session", ""))
+            if key in call.world.sessions:
+                call.world.move(*key, timedelta(minutes=fault.number(60)))
+        case _:
+            pass
+
+
+def _afterwards(fault: Fault, path: str, answer: Answer) -> Response:
+    """What is told of a call that was done."""
+    match fault.trouble:
+        case Trouble.TIMEOUT_AFTER:
+            return CutLine(fault.number(0))
+        case Trouble.ERROR_500_AFTER:
+            return _respond(_refused(failure(500, path)))
+        case Trouble.NOT_JSON:
+            return HTMLResponse(WEB_PAGE)
+        case _ if isinstance(answer.json, dict):
+            return _respond(Answer(answer.status, spoiled(answer.json, fault)))
+        case _:
+            return _respond(answer)
+
+
+def _called(endpoint: Endpoint, call: Call) -> Answer:
+    """Do what is asked, for whoever may ask it."""
+    try:
+        _admit(endpoint, call)
+        return endpoint.answer(call)
+    except Refusal as refusal:
+        return _refused(refusal)
+
+
+def _admit(endpoint: Endpoint, call: Call) -> None:
+    """Check the token first, then what the application may do, then what its user may do."""
+    if endpoint.needs_token:
+        call.world.tokens.check(call.headers.get("authorization", ""), call.now)
+    if endpoint.app_permission and endpoint.app_permission not in call.world.app_permissions:
+        message = f"The application needs the permission [{endpoint.app_permission}]"
+        raise Refusal(403, APP_PERMISSION_MISSING, message)
+    if endpoint.user_permission and endpoint.user_permission not in call.world.user_permissions:
+        message = f"The user needs the permission [{endpoint.user_permission}]"
+        raise Refusal(403, USER_PERMISSION_MISSING, message)
+
+
+def _call(simulator: Simulator, request: Request, body: bytes, now: datetime) -> Call:
+    return Call(
+        world=simulator.world,
+        path=request.path_params,
+        query=request.query_params,
+        headers=request.headers,
+        body=body,
+        base_url=str(request.base_url).rstrip("/"),
+        now=now,
+    )
+
+
+def _recorded(endpoint: Endpoint, request: Request, body: bytes, now: datetime) -> Recorded:
+    query = {name: request.query_params.getlist(name) for name in request.query_params}
+    legible_body = legible(body, request.headers.get("content-type", ""))
+    return Recorded(request.method, request.url.path, query, endpoint.group, legible_body, now)
+
+
+def _respond(answer: Answer) -> Response:
+    if answer.json is None:
+        return Response(status_code=answer.status)
+    headers = {"WWW-Authenticate": "Basic, Bearer"} if answer.status == HTTPStatus.UNAUTHORIZED else {}
+    return JSONResponse(answer.json, answer.status, headers)
+
+
+def _refused(refusal: Refusal) -> Answer:
+    return Answer(refusal.status, refusal.body())
+
+
+def _too_many(verdict: Verdict, *, tell_wait: bool) -> Response:
+    """A call too many, or one in the penalty."""
+    headers = {"Retry-After": str(verdict.retry_after)} if tell_wait else {}
+    return JSONResponse(Refusal(429, RATE_EXCEEDED, "Request rate exceeded").body(), 429, headers)
+
+
+def _not_served(_request: Request, error: Exception) -> Response:
+    """A path or method that the simulator doesn't know, in the vendor's words rather than the framework's."""
+    status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
+    return JSONResponse(Refusal(status, NOT_FOUND, "The simulator doesn't know this call").body(), status)
+
+
+def _unheard(_request: Request, _error: Exception) -> Response:
+    """The client left before its request was whole (it was killed, say): nobody hears this answer."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)

@@ -1,0 +1,151 @@
+"""What an account looks like at the start, as a JSON file or as values: the shape, and clear words where it is wrong.
+
+Only reads and checks; `world` brings it to life. The shape is documented by these classes: the keys of the file are
+their fields' names, and what has a default may be left out.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from onboarding.model.people import LinkedUser, Role
+from onboarding.model.sessions import PanelistAuthentication, SessionStatus
+from onboarding.simulator.rules import Rules
+from onboarding.simulator.tokens import Credentials
+
+HOME_ACCOUNT = "800100200"
+"""The account's id where a state names none."""
+
+APP_PERMISSIONS = frozenset({"ReadWebinars", "EditWebinars", "ReadAccounts"})
+USER_PERMISSIONS = frozenset({"ReadExtensions", "WebinarSettings"})
+
+
+class BadState(ValueError):
+    """A state file can't be read or makes no sense; the message says where."""
+
+
+class Part(BaseModel):
+    """A part of the state: a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ColleagueState(Part):
+    """An entry of the company directory. Only an `Enabled` `User` can be invited."""
+
+    user_id: str = Field(min_length=1, max_length=256)
+    account_id: str = Field(default=HOME_ACCOUNT, min_length=1, max_length=256)
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    job_title: str = ""
+    extension: str = ""
+    type: Literal["User", "Department", "Announcement", "Voicemail", "IvrMenu", "Limited", "Bot", "Room"] = "User"
+    status: Literal["Enabled", "Disabled", "NotActivated"] = "Enabled"
+
+
+class LinkedUserState(Part):
+    """The ids of a linked user."""
+
+    account_id: str = HOME_ACCOUNT
+    user_id: str
+    domain: Literal["pbx", "ilm"] = "pbx"
+
+    def linked_user(self) -> LinkedUser:
+        """Return the ids as the project's own type."""
+        return LinkedUser(self.account_id, self.user_id, self.domain)
+
+
+class InviteeState(Part):
+    """Somebody who is invited from the start. The Host is implicit and never listed."""
+
+    role: Literal[Role.PANELIST, Role.COHOST] = Role.PANELIST
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    job_title: str = ""
+    linked_user: LinkedUserState | None = None
+    send_invite: bool = True
+    join_uri: SecretStr | None = None
+
+
+class SessionState(Part):
+    """A session: `start` with its offset (`2026-09-01T14:00:00Z`), lengths in seconds."""
+
+    id: str = Field(min_length=1, max_length=20)
+    start: AwareDatetime
+    duration: int = Field(default=3600, ge=30, le=43200)
+    time_zone: str = Field(default="Europe/Berlin", min_length=3, max_length=64)
+    join_offset: int = Field(default=900, ge=0)
+    locale: str = Field(default="en-US", min_length=2, max_length=8)
+    title: str = Field(default="", max_length=512)
+    status: SessionStatus = SessionStatus.SCHEDULED
+    invitees: tuple[InviteeState, ...] = ()
+
+
+class WebinarState(Part):
+    """A webinar; `host` is the `user_id` of a directory entry."""
+
+    id: str = Field(min_length=1, max_length=20)
+    host: str
+    title: str = Field(min_length=1, max_length=512)
+    description: str = Field(default="", max_length=4096)
+    pstn_enabled: bool = False
+    panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
+    sessions: tuple[SessionState, ...] = Field(min_length=1)
+
+
+class State(Part):
+    """A whole account. `owner` is the `user_id` of whoever logs in (the first webinar's host where it is left out).
+
+    Without `credentials` any will do. `app_permissions` and `user_permissions` are what the application and its owner
+    may do.
+    """
+
+    account_id: str = HOME_ACCOUNT
+    owner: str = ""
+    credentials: Credentials | None = None
+    app_permissions: frozenset[str] = APP_PERMISSIONS
+    user_permissions: frozenset[str] = USER_PERMISSIONS
+    directory: tuple[ColleagueState, ...]
+    webinars: tuple[WebinarState, ...]
+    rules: Rules = Rules()
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> Self:
+        users = {entry.user_id for entry in self.directory}
+        for webinar in self.webinars:
+            if webinar.host not in users:
+                raise ValueError(
+                    f"webinar {webinar.id}: no directory entry has the user_id '{webinar.host}' of its host"
+                )
+        if self.owner and self.owner not in users:
+            raise ValueError(f"no directory entry has the user_id '{self.owner}' of the owner")
+        ids = [webinar.id for webinar in self.webinars]
+        if len(ids) != len(set(ids)):
+            raise ValueError("two webinars have the same id")
+        if not (self.owner or self.webinars):
+            raise ValueError("an account without webinars needs an 'owner'")
+        return self
+
+
+def read_state(path: Path) -> State:
+    """Read a state file.
+
+    Raises:
+        BadState: it is missing, no JSON, or wrong somewhere; every wrong place is named.
+
+    """
+    try:
+        return State.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadState(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        lines = [f"{_place(one['loc'])}{one['msg']}" for one in error.errors(include_url=False, include_input=False)]
+        raise BadState("\n".join([f"{path} is no state of the simulator:", *lines])) from error
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return f"{name}: " if name else ""

@@ -1,0 +1,153 @@
+"""Log-in: which credentials get a token, and what becomes of it (`docs/ringcentral.md`, "Log in").
+
+Serves the JWT bearer grant (RFC 7523) and the refresh token grant. Tokens live in memory and time is passed in. Without
+credentials to hold a client to, any that are not blank will do: a rehearsal needs none of the real ones.
+"""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import unquote_plus
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from onboarding.simulator.refusals import (
+    CLIENT_WRONG,
+    CREDENTIALS_WRONG,
+    PARAMETER_INVALID,
+    TOKEN_CORRUPTED,
+    TOKEN_EXPIRED,
+    OAuthRefusal,
+)
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+LIFE = timedelta(seconds=7200)
+REFRESH_LIFE = timedelta(seconds=604800)
+
+
+class Credentials(BaseModel):
+    """The only application and user that may log in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_id: str
+    client_secret: SecretStr
+    jwt: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What was asked at the token call: the client as of HTTP Basic, and the form."""
+
+    client_id: str
+    client_secret: str
+    form: Mapping[str, str]
+
+
+class Tokens:
+    """The tokens that were given out, each with the time at which it expires."""
+
+    def __init__(self, credentials: Credentials | None = None) -> None:
+        self._credentials = credentials
+        self._access: dict[str, datetime] = {}
+        self._refresh: dict[str, datetime] = {}
+
+    def log_in(self, authorization: str, form: Mapping[str, str], now: datetime) -> dict[str, Any]:
+        """Exchange a JWT or a refresh token for an access token; returns the OAuth part of the answer.
+
+        Raises:
+            OAuthRefusal: client, JWT, refresh token or grant type is wrong.
+
+        """
+        self._check_client(*_basic(authorization))
+        match form.get("grant_type"):
+            case grant if grant == JWT_BEARER:
+                self._check_jwt(form.get("assertion", ""))
+            case "refresh_token":
+                self._use_up(form.get("refresh_token", ""), now)
+            case _:
+                message = "Unsupported grant type"
+                raise OAuthRefusal(400, "unsupported_grant_type", PARAMETER_INVALID, message, parameter="grant_type")
+        return self._issue(_life(form), now)
+
+    def check(self, authorization: str, now: datetime) -> None:
+        """Check the token of a call.
+
+        Raises:
+            OAuthRefusal: it has expired (`OAU-128`), or was never given out or taken back (`OAU-129`).
+
+        """
+        scheme, _, token = authorization.partition(" ")
+        expires = self._access.get(token.strip()) if scheme.lower() == "bearer" else None
+        if expires is None:
+            raise OAuthRefusal(401, "invalid_token", TOKEN_CORRUPTED, "Access token corrupted")
+        if expires <= now:
+            raise OAuthRefusal(401, "invalid_token", TOKEN_EXPIRED, "Access token expired")
+
+    def revoke(self, token: str) -> None:
+        """Take one token back; one that was never given out is no error (RFC 7009 2.2)."""
+        self._access.pop(token, None)
+        self._refresh.pop(token, None)
+
+    def revoke_all(self) -> None:
+        """Take every token back, as when a person signs the application out."""
+        self._access.clear()
+        self._refresh.clear()
+
+    def expire_all(self, now: datetime) -> None:
+        """Let every access token expire now."""
+        self._access = dict.fromkeys(self._access, now)
+
+    def _check_client(self, client_id: str, client_secret: str) -> None:
+        wanted = self._credentials
+        right = bool(client_id and client_secret)
+        if wanted:
+            right = (client_id, client_secret) == (wanted.client_id, wanted.client_secret.get_secret_value())
+        if not right:
+            raise OAuthRefusal(401, "invalid_client", CLIENT_WRONG, "Client credentials are wrong")
+
+    def _check_jwt(self, assertion: str) -> None:
+        wanted = self._credentials
+        right = assertion == wanted.jwt.get_secret_value() if wanted else bool(assertion)
+        if not right:
+            raise OAuthRefusal(400, "invalid_grant", CREDENTIALS_WRONG, "Invalid resource owner credentials")
+
+    def _use_up(self, refresh_token: str, now: datetime) -> None:
+        expires = self._refresh.pop(refresh_token, now)
+        if expires <= now:
+            raise OAuthRefusal(400, "invalid_grant", CREDENTIALS_WRONG, "Refresh token is wrong or has expired")
+
+    def _issue(self, life: timedelta, now: datetime) -> dict[str, Any]:
+        access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self._access[access] = now + life
+        self._refresh[refresh] = now + REFRESH_LIFE
+        return {
+            "access_token": access,
+            "token_type": "bearer",
+            "expires_in": int(life.total_seconds()) - 1,
+            "refresh_token": refresh,
+            "refresh_token_expires_in": int(REFRESH_LIFE.total_seconds()) - 1,
+            "session_id": secrets.token_hex(8),
+        }
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    """Read HTTP Basic (RFC 7617); blank where it is something else. Both parts may be form-encoded (RFC 6749 2.3.1)."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return "", ""
+    try:
+        name, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return unquote_plus(name), unquote_plus(secret)
+
+
+def _life(form: Mapping[str, str]) -> timedelta:
+    """How long a token lives: what the client asks for, but never longer than usual."""
+    asked = form.get("access_token_ttl", "")
+    return min(LIFE, timedelta(seconds=int(asked))) if asked.isdecimal() else LIFE

@@ -1,0 +1,61 @@
+"""Accounts for the simulator's tests: a company of a few people, and one webinar or several."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from onboarding.simulator.state import State
+from onboarding.simulator.world import World
+
+NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
+WEBINAR, SESSION = "1001", "2001"
+SESSION_PATH = f"/webinar/configuration/v1/webinars/{WEBINAR}/sessions/{SESSION}"
+INVITEES_PATH = f"{SESSION_PATH}/invitees"
+API = "/webinar/configuration/v1"
+DIRECTORY = "/restapi/v1.0/account/~/directory/entries"
+SINCE = {"endTimeFrom": "2026-01-01T00:00:00Z"}
+HOME = "900"
+
+HANNA = {"user_id": "11", "account_id": HOME, "email": "hanna@brightwater.example", "first_name": "Hanna"}
+CARLOS = {"user_id": "12", "account_id": HOME, "email": "carlos@brightwater.example", "first_name": "Carlos"}
+DORA = {"user_id": "13", "account_id": HOME, "email": "dora@brightwater.example", "status": "Disabled"}
+ROOM = {"user_id": "14", "account_id": HOME, "email": "room@brightwater.example", "type": "Room"}
+FEDERATED = {"user_id": "15", "account_id": "901", "email": "ann@sister.example", "first_name": "Ann"}
+
+ADA = {"role": "Panelist", "firstName": "Ada", "lastName": "Byron", "email": "ada@example.com", "sendInvite": False}
+BOB = {"role": "Panelist", "firstName": "Bob", "lastName": "Frost", "email": "bob@example.com", "sendInvite": False}
+CARLOS_LINKED = {"accountId": HOME, "userId": "12", "domain": "pbx"}
+CARLOS_COHOST = {"role": "CoHost", "linkedUser": CARLOS_LINKED, "sendInvite": False}
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+def session(**changes: Any) -> dict[str, Any]:
+    return {"id": SESSION, "start": "2026-09-15T14:00:00Z", **changes}
+
+
+def webinar(**changes: Any) -> dict[str, Any]:
+    return {"id": WEBINAR, "host": "11", "title": "Tides", "sessions": [session()], **changes}
+
+
+def state(**changes: Any) -> State:
+    base = {
+        "account_id": HOME,
+        "directory": [HANNA, CARLOS, DORA, ROOM, FEDERATED],
+        "webinars": [webinar()],
+    }
+    return State.model_validate({**base, **changes})
+
+
+def world(**changes: Any) -> World:
+    return World(state(**changes), NOW)

@@ -1,0 +1,46 @@
+"""Changes to a session's invitees for the tests of the rules, without HTTP."""
+
+from datetime import timedelta
+
+import pytest
+
+from onboarding.model.people import Role
+from onboarding.simulator.asked import AskedChange, read
+from onboarding.simulator.invitees import Applied
+from onboarding.simulator.records import Record
+from onboarding.simulator.refusals import Refusal
+from onboarding.simulator.world import World
+from tests.simulator.accounts import NOW, SESSION, WEBINAR, session, webinar, world
+
+LATER = NOW + timedelta(hours=1)
+HOST_ID = "700000001"
+EVE_ID = "700000002"
+LINKED_ID = "700000003"
+EVE = {"email": "eve@example.com", "first_name": "Eve", "last_name": "Moon", "send_invite": False}
+LINKED = {"role": "CoHost", "linked_user": {"account_id": "900", "user_id": "12"}, "send_invite": False}
+
+
+def staged(*invitees: dict, **changes) -> World:
+    status = changes.pop("status", "Scheduled")
+    pstn = changes.pop("pstn_enabled", False)
+    return world(
+        webinars=[webinar(pstn_enabled=pstn, sessions=[session(invitees=invitees, status=status)])], rules=changes
+    )
+
+
+def patch(held: World, **body) -> Applied:
+    return held.change(WEBINAR, SESSION, read(AskedChange, body), LATER)
+
+
+def people(held: World) -> list[Record]:
+    return [record for record in held.records(WEBINAR, SESSION) if record.role is not Role.HOST]
+
+
+def refusal(held: World, **body) -> tuple[int, str, str, str]:
+    """Ask for what is refused; nothing may have changed by it."""
+    before = held.records(WEBINAR, SESSION)
+    with pytest.raises(Refusal) as refused:
+        patch(held, **body)
+    assert held.records(WEBINAR, SESSION) == before
+    assert held.mailed == []
+    return refused.value.status, refused.value.code, refused.value.parameter, refused.value.value
