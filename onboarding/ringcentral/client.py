@@ -1,0 +1,225 @@
+"""RingCentral as the pipeline sees it: a session, its invitees, a change of them, the directory.
+
+Every method makes the fewest calls that can answer it. What is asked for is decided by `plan`, what a lost or refused
+change means by `work`; here the two are joined with the line. One client serves one run.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+import httpx
+from pydantic import SecretStr
+
+from onboarding.errors import ConfigurationError, Refused
+from onboarding.model.changes import Applied, Change, batches
+from onboarding.model.people import Colleague
+from onboarding.model.ports import Gate, Progress
+from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
+from onboarding.ringcentral import calls, wire, work
+from onboarding.ringcentral.calls import Call
+from onboarding.ringcentral.facts import Listed, Webinar
+from onboarding.ringcentral.line import Line, Outcome, Silence, lost
+from onboarding.ringcentral.login import Login
+from onboarding.ringcentral.refusals import Refusal, refusal, stop
+from onboarding.ringcentral.settings import RingCentralSettings, is_loopback
+from onboarding.ringcentral.throttle import Group
+
+LOOK_BACK = timedelta(days=90)
+"""How long after its end a session whose id is not given is still found, so that a run can say that it is over."""
+
+P = TypeVar("P", wire.SessionPage, wire.InviteePage)
+R = TypeVar("R", bound=Outcome)
+
+
+class RingCentral:
+    """One run's client; use it as an async context manager.
+
+    `clock` gives the time in UTC, `sleep` waits for so many seconds, `timeout` is in seconds and counts for each
+    connection and each silence of the server. Every method may raise `TryLater` (the server is away), `Refused`
+    (log-in, permission, an answer that is not what it was) and `ConfigurationError` (a credential is missing, an id
+    unknown).
+    """
+
+    def __init__(
+        self,
+        settings: RingCentralSettings,
+        gate: Gate,
+        progress: Progress,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        timeout: float = 60.0,
+    ) -> None:
+        self._server = settings.server
+        self._http = httpx.AsyncClient(
+            base_url=settings.server,
+            timeout=timeout,
+            trust_env=not is_loopback(settings.server),  # a company's proxy can't reach this machine's simulator
+            headers={"Accept": "application/json", "User-Agent": "webinar-onboarding"},
+        )
+        self._line = Line(self._http, gate, progress, clock=clock, sleep=sleep)
+        self._login = Login(settings, self._line)
+        self._progress = progress
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Requests made so far by group ("Heavy": 4), refused and repeated ones included."""
+        return dict(self._line.calls)
+
+    async def permissions(self) -> frozenset[str]:
+        """Log in, and tell which app permissions RingCentral names ("ReadWebinars"): no call but the log-in."""
+        await self._login.token()
+        return self._login.permissions
+
+    async def webinar(self, webinar_id: str) -> Webinar:
+        """Ask for a webinar's facts: one Heavy call. They hardly change, so that a ledger may keep them."""
+        call = calls.webinar(webinar_id)
+        return wire.read(wire.WebinarRecord, await self._get(call), call.what).value()
+
+    async def session(self, webinar: Webinar, session_id: str | None = None) -> Session:
+        """Ask for a session's facts: one Heavy call.
+
+        Without an id it is the webinar's only session, found in the lists, whose entries hold the same facts: one call
+        where the session is one's own, two where it is a colleague's. Raises `ConfigurationError` where there is none,
+        or more than one that is not over.
+        """
+        if session_id is None:
+            return await self._only_session(webinar)
+        call = calls.session(webinar.id, session_id)
+        return wire.read(wire.SessionRecord, await self._get(call), call.what).value(self._server, webinar)
+
+    async def sessions(self, *, since: datetime, company: bool) -> tuple[Listed, ...]:
+        """List the sessions that end after `since`, by start; the company's needs a user permission of its own."""
+        entries = await self._entries(since, company=company)
+        return tuple(sorted((one.listed() for one in entries), key=lambda one: (one.start, one.session_id)))
+
+    async def invitees(self, key: SessionKey) -> tuple[Registration, ...]:
+        """List who is registered, the Host among them: one Heavy call per thousand."""
+        pages = self._pages(wire.InviteePage, lambda token: calls.invitees(key, token))
+        return tuple([record.value() async for page in pages for record in page.records])
+
+    async def directory(self) -> tuple[Colleague, ...]:
+        """List the company's enabled users: one Medium call per thousand entries."""
+        colleagues: list[Colleague] = []
+        page = 0
+        while True:
+            page += 1
+            call = calls.directory(page)
+            answer = wire.read(wire.DirectoryPage, await self._get(call), call.what)
+            colleagues += [one for entry in answer.records if (one := entry.colleague())]
+            if answer.is_last(page):
+                return tuple(colleagues)
+
+    async def apply(self, key: SessionKey, change: Change, registrations: tuple[Registration, ...]) -> Applied:
+        """Carry out a change of a session whose records are known: one Heavy call, or two where removing comes first.
+
+        Nobody is ever added twice: after a lost answer the list is read, and only what is missing is sent again. Who
+        is refused becomes a `Problem`, and the others go on. Raises `TryLater` where the server answers five times in
+        a row with nothing of use; what was done by then, the next list shows.
+        """
+        state = work.Work(registrations)
+        for batch in batches(change, work.seats_taken(registrations)):
+            state = await self._carry_out(key, work.begin(state, batch))
+        return Applied(state.records, state.problems)
+
+    async def _carry_out(self, key: SessionKey, state: work.Work) -> work.Work:
+        failures = 0
+        while state.waiting:
+            call = calls.change(key, work.change_of(state.group))
+            outcome = await self._authorised(call, self._line.tell)
+            if isinstance(outcome, Silence) or lost(outcome):
+                failures += 1
+                await self._line.back_off(failures, outcome)
+                self._progress.say("RingCentral gave no answer to the change: looking what it did.")
+                state = work.listed(state, await self.invitees(key))
+                continue
+            failures = 0
+            if outcome.is_success:
+                state = await self._accept(key, work.accepted(state, wire.read_change(outcome.content)))
+            else:
+                state = await self._narrow(key, call, state, refusal(outcome))
+        return state
+
+    async def _accept(self, key: SessionKey, state: work.Work) -> work.Work:
+        return work.checked(state, await self.invitees(key)) if state.unanswered else state
+
+    async def _narrow(self, key: SessionKey, call: Call, state: work.Work, said: Refusal) -> work.Work:
+        """Find out whom a refusal means, after looking at what was applied all the same."""
+        if said.about_us or work.forbids_everybody(state, said):
+            raise stop(call, said)
+        self._progress.say(f"RingCentral refuses part of the change ({said.words}): finding out for whom.")
+        now = work.listed(state, await self.invitees(key)) if work.needs_list(state, said) else state
+        return work.refused(state, now, said)
+
+    async def _only_session(self, webinar: Webinar) -> Session:
+        found = await self._sessions_of(webinar, company=False) or await self._sessions_of(webinar, company=True)
+        ahead = [one for one in found if one.status is not SessionStatus.FINISHED]
+        if len(ahead) > 1:
+            raise ConfigurationError(
+                f"Webinar {webinar.id} has {len(ahead)} sessions: {', '.join(sorted(one.id for one in ahead))}.",
+                hint="Say which one is meant: `session = ...` in config.toml, or WEBINAR_ID/SESSION_ID.",
+            )
+        if not found:
+            raise ConfigurationError(
+                f"Webinar {webinar.id} has no session that lies ahead.",
+                hint="Schedule one at RingCentral, or give its id: `session = ...` in config.toml.",
+            )
+        latest = max(ahead or found, key=lambda one: one.scheduled_start_time)
+        return latest.value(self._server, webinar)
+
+    async def _sessions_of(self, webinar: Webinar, *, company: bool) -> list[wire.SessionEntry]:
+        since = self._line.clock() - LOOK_BACK
+        try:
+            return [one for one in await self._entries(since, company=company) if one.webinar.id == webinar.id]
+        except Refused as error:
+            if not company:
+                raise
+            raise ConfigurationError(
+                f"Webinar {webinar.id} has no session among your own. {error.message}",
+                hint="Give the session's id: `session = ...` in config.toml, or WEBINAR_ID/SESSION_ID.",
+            ) from error
+
+    async def _entries(self, since: datetime, *, company: bool) -> list[wire.SessionEntry]:
+        pages = self._pages(wire.SessionPage, lambda token: calls.sessions(since, token, company=company))
+        return [entry async for page in pages for entry in page.records]
+
+    async def _pages(self, shape: type[P], call_for: Callable[[str], Call]) -> AsyncIterator[P]:
+        """Read a list page by page. A page that leads back to one already read would never end, so ends the list."""
+        token, read = "", set[str]()
+        while token not in read:
+            read.add(token)
+            call = call_for(token)
+            page = wire.read(shape, await self._get(call), call.what)
+            yield page
+            token = page.paging.next_page_token or ""
+
+    async def _get(self, call: Call) -> bytes:
+        """Make a call that changes nothing, and give its answer's body."""
+        answer = await self._authorised(call, self._line.ask)
+        if not answer.is_success:
+            raise stop(call, refusal(answer))
+        return answer.content
+
+    async def _authorised(self, call: Call, send: Callable[[httpx.Request, Group], Awaitable[R]]) -> R:
+        """Send a call with a token; a token that is no longer accepted is renewed once. A 401 had no effect."""
+        token = await self._login.token()
+        outcome = await send(self._request(call, token), call.group)
+        if isinstance(outcome, httpx.Response) and not outcome.is_success and refusal(outcome).about_token:
+            token = await self._login.token(refused=token)
+            outcome = await send(self._request(call, token), call.group)
+        return outcome
+
+    def _request(self, call: Call, token: SecretStr) -> httpx.Request:
+        bearer = {"Authorization": f"Bearer {token.get_secret_value()}"}
+        return self._http.build_request(call.method, call.path, params=call.query, json=call.body, headers=bearer)

@@ -1,0 +1,141 @@
+"""One request at a time to RingCentral: through the gate, counted, and repeated where that can do no harm.
+
+Knows nothing of tokens (that is `login`), of answers' contents, or of what a lost answer means for a change (that is
+`work`): it hands every answer back as it came, and silence as a value.
+"""
+
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx
+
+from onboarding.errors import Refused, TryLater
+from onboarding.model.ports import Gate, Progress
+from onboarding.ringcentral.throttle import (
+    LONGEST_WAIT,
+    TOO_MANY_REQUESTS,
+    TRIES,
+    Group,
+    allowance,
+    back_off,
+    retry_after,
+)
+
+REQUEST_TIMEOUT = 408
+SERVER_FAULT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """No answer came. `left` tells whether the request may have reached the server all the same."""
+
+    reason: str
+    left: bool
+
+
+Outcome = httpx.Response | Silence
+
+
+def lost(outcome: Outcome) -> bool:
+    """Tell whether the server failed, so that nobody knows what it did; repeating is right for questions only."""
+    if isinstance(outcome, Silence):
+        return True
+    return outcome.status_code >= SERVER_FAULT or outcome.status_code == REQUEST_TIMEOUT
+
+
+def reason(outcome: Outcome) -> str:
+    """Say in words what is wrong with an outcome."""
+    return outcome.reason if isinstance(outcome, Silence) else f"it answers with status {outcome.status_code}"
+
+
+class Line:
+    """The connection to one server. `calls` counts the requests made by group, refused and repeated ones included."""
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        gate: Gate,
+        progress: Progress,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.http = http
+        self.calls: Counter[str] = Counter()
+        self.clock = clock
+        self._gate = gate
+        self._progress = progress
+        self._sleep = sleep
+
+    async def ask(self, request: httpx.Request, group: Group) -> httpx.Response:
+        """Send a question until it is answered, backing off in between; raise `TryLater` where it never is."""
+        attempt = 1
+        while True:
+            outcome = await self._attempt(request, group)
+            if isinstance(outcome, httpx.Response) and not lost(outcome):
+                return outcome
+            await self.back_off(attempt, outcome)
+            attempt += 1
+
+    async def tell(self, request: httpx.Request, group: Group) -> Outcome:
+        """Send a change. It is sent again only where it certainly had no effect; else the caller has to look first."""
+        attempt = 1
+        while isinstance(outcome := await self._attempt(request, group), Silence) and not outcome.left:
+            await self.back_off(attempt, outcome)
+            attempt += 1
+        return outcome
+
+    async def back_off(self, attempt: int, outcome: Outcome) -> None:
+        """Wait after the given failed attempt (from 1), or raise `TryLater` where no further one is to be made."""
+        asked = retry_after(outcome.headers, self.clock()) if isinstance(outcome, httpx.Response) else None
+        seconds = max(back_off(attempt), asked or 0.0)
+        if attempt >= TRIES or seconds > LONGEST_WAIT:
+            raise TryLater(
+                f"RingCentral ({self.http.base_url.host}) is away: {reason(outcome)}.",
+                hint="Nothing is lost: run again later, and it goes on where it stopped.",
+            )
+        self._progress.waiting(f"RingCentral is away: {reason(outcome)}", seconds)
+        await self._sleep(seconds)
+
+    async def _attempt(self, request: httpx.Request, group: Group) -> Outcome:
+        """Send once, or again after each 429: those had no effect, and the gate waits their penalty out."""
+        for _ in range(TRIES):
+            await self._gate.enter(group)
+            outcome = await self._send(request, group)
+            if isinstance(outcome, Silence):
+                return outcome
+            told = allowance(outcome.status_code, outcome.headers, self.clock())
+            if told:
+                await self._gate.learned(group, told)
+            if outcome.status_code != TOO_MANY_REQUESTS:
+                return outcome
+        raise TryLater(
+            f"RingCentral keeps saying that the limit of its {group} calls is reached.",
+            hint="Something else uses the same RingCentral user. Run again later.",
+        )
+
+    async def _send(self, request: httpx.Request, group: Group) -> Outcome:
+        self.calls[group.value] += 1
+        try:
+            return await self.http.send(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            _check_certificate(error, request.url.host)
+            return Silence("no connection can be made", left=False)
+        except httpx.TimeoutException:
+            return Silence("it does not answer in time", left=True)
+        except httpx.RequestError:
+            return Silence("the connection was lost", left=True)
+
+
+def _check_certificate(error: BaseException | None, host: str) -> None:
+    """Raise `Refused` where a connection failed because the server could not prove who it is: waiting won't help."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            raise Refused(
+                f"The server at {host} can't prove that it is RingCentral: {error.verify_message}.",
+                hint="Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral.",
+            ) from None
+        error = error.__cause__ or error.__context__

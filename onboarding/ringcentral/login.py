@@ -1,0 +1,84 @@
+"""The access token: asked for with the user's JWT, used until shortly before it expires, and never written down.
+
+No refresh tokens: the JWT serves as well, and a token that is only in memory can't be stolen from a file. Log-ins pass
+the gate in a group of their own, five a minute (`docs/ringcentral.md`, "Log in").
+"""
+
+from base64 import b64encode
+from datetime import datetime, timedelta
+
+import anyio
+import httpx
+from pydantic import SecretStr
+
+from onboarding.errors import ConfigurationError
+from onboarding.ringcentral.line import Line
+from onboarding.ringcentral.refusals import login_refused, refusal
+from onboarding.ringcentral.settings import RingCentralSettings
+from onboarding.ringcentral.throttle import Group
+from onboarding.ringcentral.wire import TokenAnswer, read
+
+TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, no password
+GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+MARGIN = 60.0
+"""Seconds before its end at which a token is no longer used: a call under way must not outlive it."""
+
+
+class Login:
+    """The one place that logs in, once at a time, however many tasks ask for a token."""
+
+    def __init__(self, settings: RingCentralSettings, line: Line) -> None:
+        self._settings = settings
+        self._line = line
+        self._lock = anyio.Lock()
+        self._token: SecretStr | None = None
+        self._use_until: datetime | None = None
+        self.permissions: frozenset[str] = frozenset()
+        """What the app may do, as the last log-in said; empty before the first."""
+
+    async def token(self, *, refused: SecretStr | None = None) -> SecretStr:
+        """Give a token that is good for a while; `refused` is one that the server no longer accepts.
+
+        Raises `ConfigurationError` where a credential is missing, `Refused` where they are wrong.
+        """
+        async with self._lock:
+            token = self._token if self._is_fresh() else None
+            if token is None or token == refused:
+                token = await self._log_in()
+            return token
+
+    def _is_fresh(self) -> bool:
+        return self._use_until is not None and self._line.clock() < self._use_until
+
+    async def _log_in(self) -> SecretStr:
+        asked = self._line.clock()
+        answer = await self._line.ask(self._request(), Group.AUTH)
+        if not answer.is_success:
+            raise login_refused(refusal(answer))
+        given = read(TokenAnswer, answer.content, "a log-in")
+        self._token = given.access_token
+        self.permissions = frozenset(given.scope.split())
+        self._use_until = asked + timedelta(seconds=given.expires_in - min(MARGIN, given.expires_in / 10))
+        return self._token
+
+    def _request(self) -> httpx.Request:
+        client_id, secret, jwt = self._credentials()
+        basic = b64encode(f"{client_id}:{secret.get_secret_value()}".encode()).decode()
+        form = {"grant_type": GRANT, "assertion": jwt.get_secret_value()}
+        return self._line.http.build_request("POST", TOKEN_PATH, data=form, headers={"Authorization": f"Basic {basic}"})
+
+    def _credentials(self) -> tuple[str, SecretStr, SecretStr]:
+        mine = self._settings
+        if mine.client_id and mine.client_secret and mine.jwt:
+            return mine.client_id, mine.client_secret, mine.jwt
+        given = {
+            "RC_APP_CLIENT_ID": mine.client_id,
+            "RC_APP_CLIENT_SECRET": mine.client_secret,
+            "RC_USER_JWT": mine.jwt,
+        }
+        missing = ", ".join(name for name, value in given.items() if not value)
+        raise ConfigurationError(
+            f"RingCentral's credentials are not complete: {missing} is not set.",
+            hint="Set the variables, or put files of these names into a secrets folder (see docs/security.md).",
+        )

@@ -1,0 +1,296 @@
+"""Carrying out a change, as pure steps: what to send next, and what follows from what came back.
+
+`client` sends and lists; this module decides, and keeps to one rule: after every PATCH that did not clearly succeed or
+clearly fail as a whole, the list of invitees is read before anything else is sent, so that nobody is added twice. A
+refusal that names nobody is narrowed down by halving (`docs/ringcentral.md`, "Refused invitees").
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from onboarding.model.changes import SEATS, Change, Update, record_of
+from onboarding.model.people import Invitee, Problem, Role, address_key
+from onboarding.model.sessions import Registration
+from onboarding.ringcentral.refusals import CONFLICT, FORBIDDEN, PARAMETER_INVALID, Fault, Refusal
+from onboarding.ringcentral.wire import ChangeAnswer
+
+PATIENCE = 20
+"""Refusals in a row that name nobody, with nobody accepted in between, before the rest is held back.
+
+Halving 99 people down to one takes at most eight refusals. With a list after each, twenty cost forty calls: four
+minutes at the default limit, and no more although RingCentral may refuse everybody.
+"""
+
+Step = Invitee | Update | Registration
+"""One person's part of a change: somebody to add, to update, or to remove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How far a change has come.
+
+    `records` is what is known of the session's invitees. `waiting` is still to be sent, and the first `suspects` of it
+    are known to hold somebody whom RingCentral refuses. `limit` is how many people RingCentral takes at a time.
+    `unanswered` were sent and accepted, but the answer lacks their record or link.
+    """
+
+    records: tuple[Registration, ...]
+    waiting: tuple[Step, ...] = ()
+    unanswered: tuple[Step, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    suspects: int = 0
+    limit: int = 1000
+    refusals: int = 0
+
+    @property
+    def group(self) -> tuple[Step, ...]:
+        """Whom to send next: everybody, or half of those among whom the refused person is."""
+        size = max(1, self.suspects // 2) if self.suspects else self.limit
+        return self.waiting[: min(size, self.limit)]
+
+
+def begin(work: Work, batch: Change) -> Work:
+    """Take up a batch. Nobody with a record is added, and nobody beyond the seats that a webinar has."""
+    new = tuple(one for one in batch.add if not record_of(one, work.records))
+    free = max(0, SEATS - seats_taken(work.records))
+    full = [problem(one, f"All {SEATS} seats for co-hosts and panelists are taken.") for one in new[free:]]
+    return replace(work, waiting=steps(replace(batch, add=new[:free])), problems=(*work.problems, *full))
+
+
+def accepted(work: Work, answer: ChangeAnswer) -> Work:
+    """Take in the answer to the group that was sent."""
+    group = work.group
+    records, deleted = answer.records(), answer.deleted()
+    known = {one.id: one for one in work.records} | {one.id: one for one in records}
+    return replace(
+        work,
+        records=tuple(one for one in known.values() if one.id not in deleted),
+        waiting=work.waiting[len(group) :],
+        unanswered=tuple(one for one in group if not _is_answered(one, records, deleted)),
+        problems=(*work.problems, *_unchanged(group, records)),
+        suspects=max(0, work.suspects - len(group)),
+        refusals=0,
+    )
+
+
+def checked(work: Work, records: tuple[Registration, ...]) -> Work:
+    """Look up in the list whom an answer lacked; who is not right there either is reported."""
+    missing = steps(still_missing(change_of(work.unanswered), records))
+    words = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
+    lacking = [problem(one, words) for one in missing]
+    present = tuple(one for one in work.unanswered if one not in missing)
+    return replace(
+        work, records=records, unanswered=(), problems=(*work.problems, *lacking, *_linkless(present, records))
+    )
+
+
+def listed(work: Work, records: tuple[Registration, ...]) -> Work:
+    """Take in a list that was read because nobody knew what the last PATCH had done; keep what is still missing."""
+    missing = steps(still_missing(change_of(work.waiting), records))
+    present = tuple(one for one in work.waiting if one not in missing)
+    return replace(
+        work,
+        records=records,
+        waiting=missing,
+        problems=(*work.problems, *_linkless(present, records), *_vanished(present, records)),
+        suspects=work.suspects if len(missing) == len(work.waiting) else 0,
+    )
+
+
+def needs_list(work: Work, refusal: Refusal) -> bool:
+    """Tell whether a refused group may have been applied in part, or its people be there already."""
+    if refusal.too_large:
+        return False
+    return len(work.group) > 1 or refusal.status == CONFLICT or refusal.not_found
+
+
+def forbids_everybody(work: Work, refusal: Refusal) -> bool:
+    """Tell whether a refused group was forbidden as such: a state or a licence, and none of its people's doing.
+
+    Removals from a session under way are forbidden, too, and a person's role may be (`CMN-101`): those concern only
+    them.
+    """
+    if refusal.status != FORBIDDEN or refusal.codes & PARAMETER_INVALID:
+        return False
+    return not _blamed(refusal, work.group)
+
+
+def refused(before: Work, work: Work, refusal: Refusal) -> Work:
+    """Decide what a refusal of `before.group` means; `work` is what the list made of it since.
+
+    In this order: a batch too large is halved; who is named is set apart (all removals together, where removing is what
+    is forbidden); where the list explains the refusal the rest is sent again; one person alone is the one who is meant;
+    else the group holds the culprit, and is halved.
+    """
+    group = before.group
+    if refusal.too_large and len(group) > 1:
+        return replace(work, limit=len(group) // 2, suspects=0)
+    told = _blamed(refusal, group)
+    if told:
+        return _set_apart(work, told, refusal)
+    if len(work.waiting) < len(before.waiting):
+        return work
+    if len(group) == 1:
+        return _set_apart(work, group, refusal)
+    if work.refusals + 1 >= PATIENCE:
+        return _give_up(work, refusal)
+    return replace(work, suspects=len(group), refusals=work.refusals + 1)
+
+
+def still_missing(change: Change, registrations: Iterable[Registration]) -> Change:
+    """Keep the part of a change that a session's records do not show yet.
+
+    Whoever is to be updated and has no record any more can't be updated, so is not missing either.
+    """
+    known = {one.id: one for one in registrations}
+    return Change(
+        add=tuple(one for one in change.add if not record_of(one, known.values())),
+        update=tuple(one for one in change.update if differs(one, known.get(one.registration.id))),
+        remove=tuple(one for one in change.remove if one.id in known),
+    )
+
+
+def differs(update: Update, record: Registration | None) -> bool:
+    """Tell whether a record is there and differs from what the update asks for."""
+    return record is not None and bool(_differences(update, record))
+
+
+def seats_taken(registrations: Iterable[Registration]) -> int:
+    """Count the co-hosts and panelists."""
+    return sum(one.role is not Role.HOST for one in registrations)
+
+
+def steps(change: Change) -> tuple[Step, ...]:
+    """A change, person by person. The order within each kind is that of the request's body."""
+    return (*change.add, *change.update, *change.remove)
+
+
+def change_of(people: Iterable[Step]) -> Change:
+    """The change that does these people's parts."""
+    everybody = tuple(people)
+    return Change(
+        add=tuple(one for one in everybody if isinstance(one, Invitee)),
+        update=tuple(one for one in everybody if isinstance(one, Update)),
+        remove=tuple(one for one in everybody if isinstance(one, Registration)),
+    )
+
+
+def problem(step: Step, message: str) -> Problem:
+    """Say something about a person in the form that the roster's own problems have."""
+    match step:
+        case Invitee():
+            return Problem(step.row, None, step.email or step.name, message)
+        case Update(invitee=invitee):
+            return Problem(invitee.row, None, invitee.email or invitee.name, message)
+        case Registration():
+            name = f"{step.first_name} {step.last_name}".strip()
+            return Problem(None, None, step.email or name or f"invitee {step.id}", message)
+
+
+def _is_answered(step: Step, records: tuple[Registration, ...], deleted: frozenset[str]) -> bool:
+    match step:
+        case Registration():
+            return step.id in deleted
+        case Update(registration=old):
+            return any(one.id == old.id and one.join_uri for one in records)
+        case Invitee():
+            record = record_of(step, records)
+            return record is not None and record.join_uri is not None
+
+
+def _linkless(people: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:
+    """Who is registered but has no join link, even in the list."""
+    lacking = "RingCentral has registered this person, but gives no join link. Run again later."
+    return [problem(one, lacking) for one in people if (record := _record(one, records)) and not record.join_uri]
+
+
+def _vanished(people: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:
+    """Who was to be updated and has been deleted by somebody else meanwhile."""
+    gone = "Somebody removed this person at RingCentral during the run. Run again."
+    return [problem(one, gone) for one in people if isinstance(one, Update) and not _record(one, records)]
+
+
+def _unchanged(group: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:
+    """Whose update was accepted and not carried out: repeating it would change nothing."""
+    updates = [(one, _record(one, records)) for one in group if isinstance(one, Update)]
+    return [
+        problem(one, f"RingCentral accepted the update, but kept the {' and the '.join(_differences(one, record))}.")
+        for one, record in updates
+        if record and differs(one, record)
+    ]
+
+
+def _record(step: Step, records: tuple[Registration, ...]) -> Registration | None:
+    match step:
+        case Invitee():
+            return record_of(step, records)
+        case Update(registration=old) | (Registration() as old):
+            return next((one for one in records if one.id == old.id), None)
+
+
+def _differences(update: Update, record: Registration) -> list[str]:
+    """Name what differs; an absent field is no difference. A linked user's names are RingCentral's own."""
+    wanted = update.invitee
+    role = [] if wanted.role is record.role else ["role"]
+    if record.linked_user:
+        return role
+    fields = {
+        "first name": (wanted.first_name, record.first_name),
+        "last name": (wanted.last_name, record.last_name),
+        "job title": (wanted.job_title, record.job_title),
+    }
+    return role + [name for name, (asked, found) in fields.items() if asked and found and asked != found]
+
+
+def _blamed(refusal: Refusal, group: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Whom a refusal means: everybody whom it names, or all removals where deleting is what it forbids."""
+    change = change_of(group)
+    named = [_named(fault, change) for fault in refusal.faults]
+    told = tuple(one for one in group if one in named)
+    if refusal.status == FORBIDDEN and all(isinstance(one, Registration) for one in told):
+        return change.remove
+    return told
+
+
+def _named(fault: Fault, change: Change) -> Step | None:
+    """Find the person whom a fault names, by value (address or id) or by place in the body, such as `added...[3]`."""
+    place = re.search(r"(added|updated|deleted)Invitees\D{1,2}(\d+)", fault.parameter)
+    kinds: dict[str, tuple[Step, ...]] = {"added": change.add, "updated": change.update, "deleted": change.remove}
+    people = kinds[place[1]] if place else steps(change)
+    by_value = next((one for one in people if _goes_by(one, fault.value)), None)
+    if by_value or not place:
+        return by_value
+    return next(iter(people[int(place[2]) :]), None)
+
+
+def _goes_by(step: Step, value: str) -> bool:
+    """Tell whether a value is the address of a person, or an id by which RingCentral knows them."""
+    email = step.invitee.email if isinstance(step, Update) else step.email
+    record = step.registration if isinstance(step, Update) else step
+    ids = {record.linked_user.user_id} if record.linked_user else set()
+    if isinstance(record, Registration):
+        ids.add(record.id)
+    return value in ids or ("@" in value and bool(email) and address_key(value) == address_key(email))
+
+
+def _set_apart(work: Work, people: tuple[Step, ...], refusal: Refusal) -> Work:
+    """Report people as refused and go on without them; who is registered by now has nothing to complain of."""
+    apart = [problem(one, _refused_words(one, refusal)) for one in people if one in work.waiting]
+    waiting = tuple(one for one in work.waiting if one not in people)
+    return replace(work, waiting=waiting, problems=(*work.problems, *apart), suspects=0)
+
+
+def _refused_words(step: Step, refusal: Refusal) -> str:
+    if not isinstance(step, Registration):
+        return f"RingCentral refuses this person ({refusal.words})."
+    if refusal.status == FORBIDDEN:
+        return f"RingCentral removes nobody once a session is under way or over ({refusal.words})."
+    return f"RingCentral refuses to remove this person ({refusal.words})."
+
+
+def _give_up(work: Work, refusal: Refusal) -> Work:
+    """Hold everybody back who could not be sent without a refusal that names nobody."""
+    words = f"Held back: RingCentral refuses every group with this person and names nobody ({refusal.words})."
+    held = tuple(problem(one, words) for one in work.waiting)
+    return replace(work, waiting=(), problems=(*work.problems, *held), suspects=0, refusals=0)

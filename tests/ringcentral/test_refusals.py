@@ -1,0 +1,158 @@
+"""Error bodies read, and what people are told: decided on codes, whatever the message says."""
+
+import httpx
+import pytest
+
+from onboarding.errors import ConfigurationError, Refused
+from onboarding.ringcentral import calls
+from onboarding.ringcentral.refusals import Fault, Refusal, login_refused, refusal, stop
+from tests.ringcentral.people import key
+
+
+@pytest.mark.parametrize(
+    ("body", "read"),
+    [
+        (
+            {"errors": [{"errorCode": "CMN-101", "message": "No.", "parameterName": "email", "parameterValue": "x"}]},
+            Refusal(400, (Fault("CMN-101", "No.", "email", "x"),)),
+        ),
+        (
+            {"errors": [{"errorCode": "CMN-1"}, {"errorCode": "CMN-2"}, 7]},
+            Refusal(400, (Fault("CMN-1"), Fault("CMN-2"))),
+        ),
+        ({"errorCode": "CMN-102", "message": "No."}, Refusal(400, (Fault("CMN-102", "No."),))),
+        ({"errors": [{"errorCode": "ErrorCode{code='ADG-100', httpStatus=403}"}]}, Refusal(400, (Fault("ADG-100"),))),
+        ({"errors": [{"errorCode": "odd", "message": None}]}, Refusal(400, (Fault("odd"),))),
+        ({"error": "invalid_grant", "error_description": "No."}, Refusal(400, (), "invalid_grant")),
+        ({"errors": "none"}, Refusal(400)),
+        ([], Refusal(400)),
+    ],
+)
+def test_an_error_body_is_read_in_every_shape_that_it_has(body, read):
+    assert refusal(httpx.Response(400, json=body)) == read
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"", b"\xff\xfe\xfd"])
+def test_an_error_without_a_readable_body_speaks_by_its_status(content):
+    said = refusal(httpx.Response(403, content=content))
+
+    assert (said, said.words) == (Refusal(403), "status 403")
+
+
+def test_a_servers_words_reach_a_terminal_as_one_short_line_without_links():
+    said = Refusal(400, (Fault("CMN-101", "See https://v.example.com/join/1 \x1b[31m\nnow " + "x" * 500),))
+
+    assert said.words.startswith("CMN-101: See (link) [31mnow xxx")
+    assert len(said.words) == 300
+
+
+CHANGE = calls.change(key(), calls.Change())
+LIST = calls.invitees(key())
+
+
+@pytest.mark.parametrize(
+    ("call", "said", "kind", "message", "hint"),
+    [
+        (
+            CHANGE,
+            Refusal(403, (Fault("CMN-401"),)),
+            Refused,
+            "the invitees of session 201 of webinar 101: the app lacks the permission EditWebinars (CMN-401).",
+            "Add EditWebinars to the app",
+        ),
+        (
+            LIST,
+            Refusal(403, (Fault("CMN-401"),)),
+            Refused,
+            "the app lacks the permission ReadWebinars",
+            "Add ReadWebinars",
+        ),
+        (
+            calls.directory(1),
+            Refusal(403, (Fault("ADG-100"),)),
+            Refused,
+            "the app lacks the permission ReadAccounts",
+            "ReadAccounts",
+        ),
+        (
+            LIST,
+            Refusal(403, (Fault("CMN-408"),)),
+            Refused,
+            "the user whose JWT is used lacks a permission (CMN-408)",
+            "administrator",
+        ),
+        (
+            calls.webinar("101"),
+            Refusal(404, (Fault("CMN-102"),)),
+            ConfigurationError,
+            "RingCentral knows no webinar 101, or its user may not see it (CMN-102).",
+            "onboarding webinars",
+        ),
+        (
+            LIST,
+            Refusal(400, (Fault("CMN-102"),)),
+            ConfigurationError,
+            "RingCentral knows no session 201 of webinar 101",
+            "ids",
+        ),
+        (LIST, Refusal(404), ConfigurationError, "RingCentral knows no session 201 of webinar 101", "ids"),
+        (calls.directory(1), Refusal(404), Refused, "RingCentral refuses the company directory (status 404).", ""),
+        (LIST, Refusal(401, (Fault("OAU-129"),)), Refused, "does not accept its own access token", "RC_SERVER_URL"),
+        (
+            LIST,
+            Refusal(400, (Fault("CMN-101", "No."),)),
+            Refused,
+            "RingCentral refuses the list of invitees",
+            "Nothing further",
+        ),
+        (LIST, Refusal(302), Refused, "(status 302)", ""),
+    ],
+)
+def test_a_refused_call_is_told_with_what_to_do_next(call, said, kind, message, hint):
+    error = stop(call, said)
+
+    assert type(error) is kind
+    assert message in error.message
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "hint"),
+    [
+        (Refusal(400, (Fault("OAU-140", "hush"),), "invalid_grant"), "(OAU-140)", "RC_USER_JWT"),
+        (Refusal(401, (Fault("OAU-146", "hush"),), "invalid_client"), "(OAU-146)", "RC_APP_CLIENT_SECRET"),
+        (Refusal(400, (), "unauthorized_client"), "(unauthorized_client)", "Allow the JWT auth flow"),
+        (
+            Refusal(400, (Fault("OAU-999", "hush"),)),
+            "(OAU-999)",
+            "RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT",
+        ),
+        (Refusal(403), "(status 403)", "RC_SERVER_URL"),
+    ],
+)
+def test_a_refused_log_in_names_the_variables_and_never_quotes_the_server(said, reason, hint):
+    error = login_refused(said)
+
+    assert error.message == f"RingCentral refuses the log-in {reason}."
+    assert hint in error.hint
+    assert "hush" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "token", "us", "large"),
+    [
+        (Refusal(401), True, True, False),
+        (Refusal(401, (Fault("OAU-128"),)), True, True, False),
+        (Refusal(401, (Fault("CMN-401"),)), False, True, False),
+        (Refusal(403, (Fault("CMN-401"),)), False, True, False),
+        (Refusal(403, (Fault("CMN-408"),)), False, True, False),
+        (Refusal(405), False, True, False),
+        (Refusal(400, (Fault("CMN-103"),)), False, True, False),
+        (Refusal(400, (Fault("CMN-101"),)), False, False, False),
+        (Refusal(409), False, False, False),
+        (Refusal(400, (Fault("CMN-106"),)), False, False, True),
+        (Refusal(413), False, False, True),
+    ],
+)
+def test_a_refusal_is_about_the_token_us_or_the_batch(said, token, us, large):
+    assert (said.about_token, said.about_us, said.too_large) == (token, us, large)

@@ -1,0 +1,265 @@
+"""Answers read: in the vendor's shape, with more than it promises, and with less."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from onboarding.errors import Refused
+from onboarding.model.people import Colleague, LinkedUser, Role
+from onboarding.model.sessions import PanelistAuthentication, Registration, Session, SessionKey, SessionStatus
+from onboarding.ringcentral.facts import Listed, Webinar
+from onboarding.ringcentral.wire import (
+    ChangeAnswer,
+    Contact,
+    DirectoryPage,
+    InviteePage,
+    InviteeRecord,
+    SessionEntry,
+    SessionRecord,
+    WebinarRecord,
+    read,
+    read_change,
+)
+
+SESSION = {
+    "id": "201",
+    "scheduledStartTime": "2026-09-01T16:00:00+02:00",
+    "scheduledDuration": 5400,
+    "timeZone": "Europe/Berlin",
+    "panelJoinTimeOffset": 900,
+    "localeCode": "de-DE",
+    "title": " ",
+    "status": "Active",
+    "hostJoinUri": "https://v.example.com/host",
+    "creationTime": "2026-08-01T10:00:00Z",
+    "mascot": {"unknown": True},
+}
+HOST = LinkedUser("800100200", "9000")
+WEBINAR = Webinar("101", "All hands", HOST, PanelistAuthentication.AUTHENTICATED_USER)
+
+
+def test_a_session_is_read_with_what_its_webinar_adds():
+    session = SessionRecord.model_validate(SESSION).value("https://rc.example.com", WEBINAR)
+
+    assert session == Session(
+        key=SessionKey("https://rc.example.com", "101", "201"),
+        title="All hands",
+        start=datetime(2026, 9, 1, 14, 0, tzinfo=UTC),
+        duration=timedelta(minutes=90),
+        time_zone="Europe/Berlin",
+        status=SessionStatus.ACTIVE,
+        join_offset=timedelta(minutes=15),
+        locale="de-DE",
+        host=HOST,
+        host_join_uri=SecretStr("https://v.example.com/host"),
+        panelist_authentication=PanelistAuthentication.AUTHENTICATED_USER,
+    )
+    assert session.start.tzinfo is UTC
+
+
+def test_a_session_with_the_required_fields_only_is_read():
+    fields = {name: SESSION[name] for name in ("id", "scheduledStartTime", "scheduledDuration", "timeZone")}
+
+    session = SessionRecord.model_validate(fields).value("https://rc.example.com", WEBINAR)
+
+    assert (session.status, session.join_offset, session.host_join_uri) == (SessionStatus.SCHEDULED, timedelta(), None)
+
+
+@pytest.mark.parametrize(("title", "shown"), [("Part two", "Part two"), ("", "All hands"), (None, "All hands")])
+def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
+    entry = SESSION | {"title": title, "webinar": {"id": 101, "title": "All hands"}}
+
+    assert SessionEntry.model_validate(entry).listed() == Listed(
+        webinar_id="101",
+        session_id="201",
+        title=shown,
+        start=datetime(2026, 9, 1, 14, 0, tzinfo=UTC),
+        duration=timedelta(minutes=90),
+        time_zone="Europe/Berlin",
+        status=SessionStatus.ACTIVE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "read_as"),
+    [
+        ({"userId": "9000", "accountId": "800100200", "entitled": True}, HOST),
+        ({"linkedUser": {"userId": "9000", "accountId": "800100200", "domain": "pbx"}}, HOST),
+        (
+            {"userId": "1", "accountId": "2", "linkedUser": {"userId": "3", "accountId": "4", "domain": "ilm"}},
+            LinkedUser("4", "3", "ilm"),
+        ),
+        ({"userId": "9000"}, None),
+        ({}, None),
+    ],
+)
+def test_a_webinars_host_is_read_from_either_place(host, read_as):
+    assert WebinarRecord.model_validate({"id": "101", "title": "All hands", "host": host}).value().host == read_as
+
+
+def test_a_webinars_settings_that_matter_to_panelists_are_read():
+    settings = {"panelistAuthentication": "AuthenticatedCoworker", "pstnEnabled": True, "password": "secret"}
+
+    webinar = WebinarRecord.model_validate({"id": "101", "title": "All hands", "settings": settings}).value()
+
+    assert webinar == Webinar("101", "All hands", None, PanelistAuthentication.AUTHENTICATED_COWORKER, dial_in=True)
+
+
+def test_a_webinar_is_read_without_settings():
+    assert WebinarRecord.model_validate({"id": "101"}).value() == Webinar("101", "")
+
+
+def test_an_invitees_record_is_read_whole():
+    written = {
+        "id": 70001,
+        "role": "CoHost",
+        "email": "ann@example.com",
+        "firstName": "Ann",
+        "lastName": "Lee",
+        "jobTitle": None,
+        "linkedUser": {"accountId": "800100200", "userId": 9001, "domain": "ilm"},
+        "sendInvite": True,
+        "joinUri": "https://v.example.com/1",
+        "phoneParticipantCode": "123",
+        "new": [],
+    }
+
+    assert InviteeRecord.model_validate(written).value() == Registration(
+        id="70001",
+        role=Role.COHOST,
+        email="ann@example.com",
+        linked_user=LinkedUser("800100200", "9001", "ilm"),
+        first_name="Ann",
+        last_name="Lee",
+        send_invite=True,
+        join_uri=SecretStr("https://v.example.com/1"),
+        phone_code="123",
+    )
+
+
+@pytest.mark.parametrize("spelling", ["CoHost", "Cohost", "cohost", "Co-Host"])
+def test_a_role_is_read_in_the_guides_spelling_too(spelling):
+    assert InviteeRecord.model_validate({"id": "1", "role": spelling}).role is Role.COHOST
+
+
+@pytest.mark.parametrize("link", [None, "", "soon", {"href": "https://v.example.com/1"}, 7, "javascript:alert(1)"])
+def test_a_join_link_that_is_none_is_missing_and_breaks_nothing(link):
+    assert InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": link}).value().join_uri is None
+
+
+def test_a_record_that_says_little_is_read_as_saying_nothing():
+    registration = InviteeRecord.model_validate({"id": "1", "role": "Panelist"}).value()
+
+    assert registration == Registration("1", Role.PANELIST)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b'{"paging": {}}', "`records` is missing"),
+        (b'{"records": [{"id": "1", "role": "Panelist"}, {"id": "2"}]}', "`records[1].role` is missing"),
+        (b'{"records": [{"id": "1", "role": "Usher"}]}', "`records[0].role` has another form"),
+        (b'{"records": [{"role": "Host"}]}', "`records[0].id` is missing"),
+        (b'{"records": {}}', "`records` has another form"),
+        (b"[]", "`it` has another form"),
+        (b"<html>https://v.example.com/secret</html>", "it is no JSON"),
+        (b"", "it is no JSON"),
+        (b"\xff\xfe", "it is no JSON"),
+    ],
+)
+def test_an_answer_of_another_shape_is_told_by_call_and_field_and_without_its_content(content, complaint):
+    with pytest.raises(Refused) as told:
+        read(InviteePage, content, "the list of invitees")
+
+    assert told.value.message == (
+        f"RingCentral's answer to the call for the list of invitees is not what it used to be: {complaint}."
+    )
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("status", "Postponed", "`status` has another form"),
+        ("scheduledStartTime", "2026-09-01T16:00:00", "`scheduledStartTime` has another form"),
+        ("scheduledDuration", "an hour", "`scheduledDuration` has another form"),
+    ],
+)
+def test_a_session_of_another_shape_is_told_by_field(field, value, complaint):
+    with pytest.raises(Refused, match="`") as told:
+        read(SessionRecord, json.dumps(SESSION | {field: value}).encode(), "the session")
+
+    assert complaint in told.value.message
+
+
+def test_the_answer_to_a_change_gives_records_and_deleted_ids():
+    answer = read_change(
+        b'{"addedInvitees": [{"id": "1", "role": "Panelist"}], "updatedInvitees": [{"id": "2", "role": "CoHost"}],'
+        b' "deletedInvitees": [{"id": "3"}, {"id": 4}]}'
+    )
+
+    assert answer.records() == (Registration("1", Role.PANELIST), Registration("2", Role.COHOST))
+    assert answer.deleted() == {"3", "4"}
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"addedInvitees": {}}', b"{}"])
+def test_the_answer_to_a_change_that_can_not_be_read_names_nobody(content):
+    answer = read_change(content)
+
+    assert (answer.records(), answer.deleted()) == ((), frozenset())
+
+
+def test_a_record_that_can_not_be_read_does_not_hide_the_others():
+    content = (
+        b'{"addedInvitees": [{"id": "1"}, 7, {"id": "2", "role": "Panelist"}], "deletedInvitees": [null, {"no": 1}]}'
+    )
+
+    answer = read_change(content)
+
+    assert (answer.records(), answer.deleted()) == ((Registration("2", Role.PANELIST),), frozenset())
+
+
+ENTRY = {"id": "9001", "type": "User", "status": "Enabled", "account": {"id": "800100200"}, "email": "ann@example.com"}
+
+
+def test_an_enabled_user_of_the_directory_is_a_colleague():
+    contact = Contact.model_validate(ENTRY | {"firstName": "Ann", "lastName": "Lee", "jobTitle": "Chair"})
+
+    assert contact.colleague() == Colleague(LinkedUser("800100200", "9001"), "ann@example.com", "Ann", "Lee", "Chair")
+
+
+@pytest.mark.parametrize(
+    "difference", [{"type": "Room"}, {"status": "Disabled"}, {"status": None}, {"type": None}, {"account": None}]
+)
+def test_nobody_else_of_the_directory_is_a_colleague(difference):
+    assert Contact.model_validate(ENTRY | difference).colleague() is None
+
+
+@pytest.mark.parametrize(
+    ("records", "paging", "page", "last"),
+    [
+        (2, {"perPage": 2, "totalPages": 2}, 1, False),
+        (2, {"perPage": 2, "totalPages": 2}, 2, True),
+        (2, {"perPage": 2}, 1, False),
+        (1, {"perPage": 2}, 2, True),
+        (0, {"perPage": 2, "totalPages": 0}, 1, True),
+        (0, {"perPage": 0}, 1, True),
+    ],
+)
+def test_the_directorys_last_page_is_known_with_and_without_a_total(records, paging, page, last):
+    answer = DirectoryPage.model_validate({"records": [ENTRY] * records, "paging": paging})
+
+    assert answer.is_last(page) is last
+
+
+def test_links_do_not_show_in_records():
+    registration = InviteeRecord.model_validate(
+        {"id": "1", "role": "Panelist", "joinUri": "https://v.example.com/hush"}
+    )
+    answer = ChangeAnswer.model_validate(
+        {"addedInvitees": [{"id": "1", "role": "Host", "joinUri": "https://v.example.com/hush"}]}
+    )
+
+    assert "hush" not in f"{registration!r} {registration.value()!r} {answer.records()!r} {answer!r}"
