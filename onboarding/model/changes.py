@@ -44,7 +44,7 @@ class Acquaintance:
 
 def wish(invitee: Invitee) -> str:
     """What an update asks for, in one comparable text."""
-    return "\n".join((invitee.role, invitee.first_name, invitee.last_name, invitee.job_title))
+    return f"{invitee.role}\n{invitee.first_name}\n{invitee.last_name}\n{invitee.job_title}"
 
 
 @dataclass(frozen=True, slots=True)

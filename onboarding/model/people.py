@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
+from unicodedata import normalize
 
 import idna
 
@@ -96,12 +97,12 @@ class Roster:
 def address_key(email: str) -> str:
     """Fold an address so that two spellings of one mailbox compare equal.
 
-    The local part is casefolded (RFC 5321 2.4 lets a server tell cases apart; none that people use does, and
-    mailing one person twice is the greater harm). The domain becomes its A-label (RFC 5890).
+    The local part is composed (NFC) and casefolded (RFC 5321 2.4 lets a server tell cases apart; none that people
+    use does, and mailing one person twice is the greater harm). The domain becomes its A-label (RFC 5890).
     """
     local, at, domain = email.strip().rpartition("@")
     try:
         domain = idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
         domain = domain.casefold()
-    return f"{local.casefold()}{at}{domain}"
+    return f"{normalize('NFC', local).casefold()}{at}{domain}"

@@ -1,0 +1,72 @@
+"""What only a person decides about a delivery: settle a doubt, try once more, call it off.
+
+Each is one named function with a guarded write, as in `deliveries`, and its event says that a person did it. `emails`
+names whom it is about, None everybody; returned are the address keys of those whose delivery was moved.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from onboarding.ledger.deliveries import Entry, move, read_entries
+from onboarding.ledger.schema import REAL, deliveries
+from onboarding.model.deliveries import State
+from onboarding.model.people import address_key
+
+
+def in_doubt(connection: sa.Connection, session: int) -> Sequence[Entry]:
+    """Messages that may or may not have arrived, each with its Message-ID and the time at which the doubt arose."""
+    return read_entries(connection, deliveries.c.session == session, deliveries.c.state == State.IN_DOUBT)
+
+
+def resolve_sent(
+    connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
+) -> Sequence[str]:
+    """A person found the message in the mail server's log: it was sent, and the mailbox holds its facts."""
+    where = _of(session, emails, State.IN_DOUBT)
+    return move(connection, where, State.SENT, "a person found that it was sent", now)
+
+
+def resolve_resend(
+    connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
+) -> Sequence[str]:
+    """A person says that the message never arrived, or may arrive twice: queued again under the same Message-ID."""
+    where = (*_of(session, emails, State.IN_DOUBT), *_worth_sending(now))
+    return move(connection, where, State.QUEUED, "a person asked to send it again", now, queued_at=now, due_at=now)
+
+
+def retry(connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime) -> Sequence[str]:
+    """A person mended what was wrong: a failed or rejected message is queued again, due at once.
+
+    The time after which we give up starts over (`queued_at`). `attempt` does not: it tells a late write of an earlier
+    attempt from the present one, and a server that said "not now" that often is asked at the longest interval.
+    """
+    where = (*_of(session, emails, State.FAILED, State.REJECTED), *_worth_sending(now))
+    return move(connection, where, State.QUEUED, "a person asked to try again", now, queued_at=now, due_at=now)
+
+
+def cancel(connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime) -> Sequence[str]:
+    """A person calls a queued message off, even a leased one: its `sending` finds nothing to write any more."""
+    where = _of(session, emails, State.QUEUED)
+    return move(connection, where, State.CANCELLED, "called off by a person", now)
+
+
+def _of(session: int, emails: Collection[str] | None, *states: State) -> tuple[sa.ColumnElement[bool], ...]:
+    everybody = (deliveries.c.session == session, deliveries.c.state.in_(states), REAL)
+    if emails is None:
+        return everybody
+    return (*everybody, deliveries.c.key.in_([address_key(email) for email in emails]))
+
+
+def _worth_sending(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Of use still, and nothing newer to the same mailbox: a second copy of old facts would come after the new ones."""
+    later = deliveries.alias("later")
+    newer = sa.exists().where(
+        later.c.session == deliveries.c.session,
+        later.c.key == deliveries.c.key,
+        later.c.number > deliveries.c.number,
+        later.c.rehearsal_to == sa.literal_column("''"),
+        later.c.state.not_in([State.SUPERSEDED, State.CANCELLED]),
+    )
+    return (deliveries.c.expires_at > now, ~newer)

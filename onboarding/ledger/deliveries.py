@@ -1,0 +1,344 @@
+"""Every transition of a delivery that the program makes, each one named function with a guarded write, and the queries.
+
+A write's guard names the state and the attempt that it starts from: a run whose lease was taken over meanwhile finds
+nothing to write, and its `sending` returns False, so that the body never leaves. A delivery's attempts only ever
+count up, so a write that comes too late never fits a later attempt. What a person decides is in `decisions`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from onboarding.ledger import events
+from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
+from onboarding.model.deliveries import UNDER_WAY, Delivery, Kind, Mailbox, State, Transition
+from onboarding.model.people import Role, address_key
+from onboarding.model.sessions import Facts, SessionKey
+
+BODY_LEFT = frozenset({State.SENT, State.IN_DOUBT})
+"""What can become of a message only after its body began to leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A message to be queued. `number` is the invitee's message number, from which `message_id` was made."""
+
+    email: str
+    name: str
+    kind: Kind
+    number: int
+    message_id: str
+    facts: Facts
+    due_at: datetime
+    expires_at: datetime
+    rehearsal_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One delivery as `status` shows it: `reply` is the server's last answer, `reason` our own words."""
+
+    delivery: Delivery
+    name: str
+    at: datetime
+    reply: str
+    queue_id: str
+    reason: str
+
+
+def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], now: datetime) -> None:
+    """Queue messages, at most one to a mailbox. One queued to it before is superseded: it would tell old facts.
+
+    Raises sqlalchemy's IntegrityError, and queues none, where one is just being sent to the same mailbox or the
+    number is taken: whoever holds the session's lease and has looked at `mailboxes` meets neither.
+    """
+    rows = [_row(session, order, now) for order in orders]
+    if not rows:
+        return
+    told_anew = [row["key"] for row in rows if not row["rehearsal_to"]]
+    queued = (
+        deliveries.c.session == session,
+        deliveries.c.state == State.QUEUED,
+        deliveries.c.key.in_(told_anew),
+        REAL,
+    )
+    move(connection, queued, State.SUPERSEDED, "newer facts", now)
+    created = connection.execute(_CREATE, rows).all()
+    events.extend(connection, [_event(place, State.QUEUED, now, place.kind) for place in created])
+
+
+def claim(
+    connection: sa.Connection, session: int, holder: str, now: datetime, most: int, *, rehearsal: bool = False
+) -> Sequence[Delivery]:
+    """Lease the messages that are due and of use, oldest first.
+
+    A lease may be lost at no cost: nothing was promised yet. `holder` is never empty: that means nobody.
+    """
+    wanted = (
+        sa.select(deliveries.c.id)
+        .where(
+            deliveries.c.session == session,
+            deliveries.c.state == State.QUEUED,
+            deliveries.c.due_at <= now,
+            deliveries.c.expires_at > now,
+            deliveries.c.holder == "",
+            ~REAL if rehearsal else REAL,
+        )
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(most)
+    )
+    ids = connection.execute(wanted).scalars().all()
+    if not ids:
+        return []
+    connection.execute(deliveries.update().where(deliveries.c.id.in_(ids)).values(holder=holder))
+    rows = connection.execute(
+        _query(deliveries.c.id.in_(ids)).order_by(None).order_by(deliveries.c.due_at, deliveries.c.id)
+    )
+    return [_delivery(row) for row in rows.mappings()]
+
+
+def sending(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
+    """Cross the point of no return: committed after the 354 and before the body leaves. False: not ours any more.
+
+    Moving this after the body would make a crash send a second copy; moving it before the 354 would put every
+    refused message in doubt at a crash.
+    """
+    moved = connection.execute(
+        _SENDING, {"b_id": delivery.id, "b_attempt": delivery.attempt, "b_holder": holder, "b_now": now}
+    ).one_or_none()
+    if moved:
+        events.extend(connection, [_event(moved, State.SENDING, now)])
+    return moved is not None
+
+
+def record(connection: sa.Connection, delivery: Delivery, holder: str, transition: Transition, now: datetime) -> bool:
+    """Write what became of an offer: from `queued` (no body left) or from `sending`. False: not ours any more.
+
+    `delivery` is what `claim` returned: its `attempt` does not count this offer yet, the written row's does.
+    """
+    reply = transition.reply
+    moved = connection.execute(
+        _RECORD_ANSWER if transition.state in BODY_LEFT else _RECORD,
+        {
+            "b_id": delivery.id,
+            "b_attempt": delivery.attempt,
+            "b_holder": holder,
+            "b_state": transition.state,
+            "b_now": now,
+            "b_due": transition.due_at or delivery.due_at,
+            "b_reply": str(reply or ""),
+            "b_queue_id": reply.queue_id if reply else "",
+            "b_reason": transition.reason,
+        },
+    ).one_or_none()
+    if moved:
+        detail = " | ".join(part for part in (transition.reason, str(reply or "")) if part)
+        events.extend(connection, [_event(moved, transition.state, now, detail)])
+    return moved is not None
+
+
+def not_taken(connection: sa.Connection, delivery: Delivery, holder: str, reason: str, now: datetime) -> bool:
+    """The server refused *us* after the dot, so the message was not taken: queued as before, no attempt counted."""
+    here = (deliveries.c.id == delivery.id, deliveries.c.holder == holder, deliveries.c.state == State.SENDING)
+    moved = move(connection, here, State.QUEUED, reason, now, attempt=delivery.attempt)
+    return bool(moved)
+
+
+def give_back(connection: sa.Connection, holder: str) -> None:
+    """Return what was leased and not offered: the run ends before its time."""
+    connection.execute(
+        deliveries.update()
+        .where(deliveries.c.holder == holder, HELD, deliveries.c.state == State.QUEUED)
+        .values(holder="")
+    )
+
+
+def take_over(connection: sa.Connection, session: int, now: datetime) -> int:
+    """Settle what a dead run left: its leased messages are free again, those it was sending are in doubt.
+
+    Call only while holding the session's lease. Returns how many came into doubt. A rehearsal that died is over:
+    a second copy of it in one's own mailbox harms nobody, so it needs no person.
+    """
+    connection.execute(
+        deliveries.update()
+        .where(deliveries.c.session == session, deliveries.c.state == State.QUEUED, HELD)
+        .values(holder="")
+    )
+    rehearsed = (deliveries.c.session == session, deliveries.c.state.in_(UNDER_WAY), ~REAL)
+    move(connection, rehearsed, State.CANCELLED, "the rehearsal was broken off", now)
+    being_sent = (deliveries.c.session == session, deliveries.c.state == State.SENDING)
+    died = "the run that was sending it died before the server's answer was recorded"
+    return len(move(connection, being_sent, State.IN_DOUBT, died, now))
+
+
+def expire(connection: sa.Connection, session: int, now: datetime) -> int:
+    """What is of no use any more is not sent. Returns how many messages that were."""
+    useless = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.expires_at <= now)
+    return len(move(connection, useless, State.EXPIRED, "too late: its use was over before it could be sent", now))
+
+
+def withdraw(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
+    """Take back queued messages to people who are removed before they were told anything."""
+    keys = [address_key(email) for email in emails]
+    queued = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.key.in_(keys), REAL)
+    move(connection, queued, State.CANCELLED, "the person was removed", now)
+
+
+def next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:
+    """When the earliest queued message is due; None where nothing is queued."""
+    due_at = deliveries.c.due_at
+    earliest = sa.select(sa.func.min(due_at, type_=due_at.type)).where(*_queued(session, rehearsal=rehearsal))
+    return connection.execute(earliest).scalar()
+
+
+def queued(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> int:
+    """How many messages are queued, due or not."""
+    count = sa.select(sa.func.count()).where(*_queued(session, rehearsal=rehearsal))
+    return connection.execute(count).scalar_one()
+
+
+def _queued(session: int, *, rehearsal: bool) -> tuple[sa.ColumnElement[bool], ...]:
+    whose = ~REAL if rehearsal else REAL
+    return deliveries.c.session == session, deliveries.c.state == State.QUEUED, whose
+
+
+def mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mailbox]:
+    """What each mailbox of a session holds, by address key."""
+    boxes: dict[str, Mailbox] = {}
+    for row in connection.execute(_query(deliveries.c.session == session, REAL)).mappings():
+        boxes[row["key"]] = _after(boxes.get(row["key"], Mailbox()), _delivery(row))
+    return boxes
+
+
+def _after(box: Mailbox, one: Delivery) -> Mailbox:
+    """A mailbox with the next delivery to it taken into account."""
+    told = box.told
+    if one.state is State.SENT:
+        told = None if one.kind is Kind.CANCELLATION else one.facts
+    return Mailbox(told, one, max(box.messages, one.number))
+
+
+def entries(connection: sa.Connection, session: int) -> Sequence[Entry]:
+    """The deliveries of a session for people to read, in the order in which they were queued, rehearsals aside."""
+    return read_entries(connection, deliveries.c.session == session)
+
+
+def read_entries(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Sequence[Entry]:
+    """The deliveries that fit, rehearsals aside."""
+    return [
+        Entry(_delivery(row), row["name"], row["at"], row["reply"], row["queue_id"], row["reason"])
+        for row in connection.execute(_query(*where, REAL)).mappings()
+    ]
+
+
+def move(
+    connection: sa.Connection,
+    where: Sequence[sa.ColumnElement[bool]],
+    state: State,
+    reason: str,
+    now: datetime,
+    **also: Any,
+) -> Sequence[str]:
+    """Move all that fit to a state, with one event each; `also` are further columns to set. Returns their keys."""
+    values = {"state": state, "reason": reason, "at": now, "holder": "", **also}
+    rows = connection.execute(deliveries.update().where(*where).values(values).returning(*_PLACE)).all()
+    events.extend(connection, [_event(place, state, now, reason) for place in rows])
+    return [place.key for place in rows]
+
+
+def _event(place: sa.Row[Any], state: State, now: datetime, detail: str = "") -> dict[str, Any]:
+    """What history says of a move; `place` is what a statement returned of the row."""
+    whose = {"session": place.session, "key": place.key, "delivery": place.id}
+    return {**whose, "what": state, "at": now, "detail": detail}
+
+
+# Built once: these run for every message, and building one costs more than running it.
+
+_PLACE = (deliveries.c.session, deliveries.c.key, deliveries.c.id)
+
+_CREATE = deliveries.insert().returning(*_PLACE, deliveries.c.kind, sort_by_parameter_order=True)
+
+_OURS = sa.and_(deliveries.c.id == sa.bindparam("b_id"), deliveries.c.holder == sa.bindparam("b_holder"))
+_NOT_OFFERED = sa.and_(deliveries.c.state == State.QUEUED, deliveries.c.attempt == sa.bindparam("b_attempt"))
+_BEING_SENT = sa.and_(deliveries.c.state == State.SENDING, deliveries.c.attempt == sa.bindparam("b_attempt") + 1)
+
+_SENDING = (
+    deliveries.update()
+    .where(_OURS, _NOT_OFFERED)
+    .values(state=State.SENDING, attempt=deliveries.c.attempt + 1, at=sa.bindparam("b_now"))
+    .returning(*_PLACE)
+)
+
+
+def _recording(start: sa.ColumnElement[bool]) -> sa.sql.dml.ReturningUpdate[Any]:
+    return (
+        deliveries.update()
+        .where(_OURS, start)
+        .values(
+            state=sa.bindparam("b_state"),
+            attempt=sa.bindparam("b_attempt") + 1,
+            at=sa.bindparam("b_now"),
+            due_at=sa.bindparam("b_due"),
+            reply=sa.bindparam("b_reply"),
+            queue_id=sa.bindparam("b_queue_id"),
+            reason=sa.bindparam("b_reason"),
+            holder="",
+        )
+        .returning(*_PLACE)
+    )
+
+
+_RECORD = _recording(sa.or_(_NOT_OFFERED, _BEING_SENT))
+_RECORD_ANSWER = _recording(_BEING_SENT)
+
+
+def _row(session: int, order: Order, now: datetime) -> dict[str, Any]:
+    return {
+        "session": session,
+        "key": address_key(order.email),
+        "email": order.email,
+        "name": order.name,
+        "kind": order.kind,
+        "number": order.number,
+        "state": State.QUEUED,
+        "queued_at": now,
+        "due_at": order.due_at,
+        "expires_at": order.expires_at,
+        "at": now,
+        "message_id": order.message_id,
+        "link": order.facts.link,
+        "role": order.facts.role,
+        "start": order.facts.start,
+        "duration": int(order.facts.duration.total_seconds()),
+        "rehearsal_to": order.rehearsal_to,
+    }
+
+
+def _query(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return (
+        sa.select(deliveries, sessions.c.server, sessions.c.webinar_id, sessions.c.session_id)
+        .join(sessions, sessions.c.id == deliveries.c.session)
+        .where(*where)
+        .order_by(deliveries.c.id)
+    )
+
+
+def _delivery(row: sa.RowMapping) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        session=SessionKey(row["server"], row["webinar_id"], row["session_id"]),
+        email=row["email"],
+        kind=Kind(row["kind"]),
+        number=row["number"],
+        state=State(row["state"]),
+        attempt=row["attempt"],
+        queued_at=row["queued_at"],
+        due_at=row["due_at"],
+        expires_at=row["expires_at"],
+        message_id=row["message_id"],
+        facts=Facts(row["link"], Role(row["role"]), row["start"], timedelta(seconds=row["duration"])),
+        rehearsal_to=row["rehearsal_to"],
+    )

@@ -1,0 +1,68 @@
+"""History: what happened to whom, append-only, for `history` and for whoever has to explain a mail later."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from onboarding.ledger.schema import events, sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened: `what` is a delivery's new state or a standing, `detail` the server's or our words."""
+
+    at: datetime
+    webinar_id: str
+    session_id: str
+    title: str
+    delivery: int | None
+    what: str
+    detail: str
+
+
+_APPEND = events.insert()
+
+
+def append(
+    connection: sa.Connection,
+    session: int,
+    key: str,
+    what: str,
+    at: datetime,
+    *,
+    delivery: int | None = None,
+    detail: str = "",
+) -> None:
+    """Write down one event."""
+    extend(
+        connection,
+        [{"session": session, "key": key, "what": what, "at": at, "delivery": delivery, "detail": detail}],
+    )
+
+
+def extend(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write down several events at once, each with every column of the table but its number."""
+    if rows:
+        connection.execute(_APPEND, rows)
+
+
+def of_person(connection: sa.Connection, key: str) -> Sequence[Event]:
+    """Everything that happened to one address, in order, in all sessions."""
+    query = (
+        sa.select(
+            events.c.at,
+            sessions.c.webinar_id,
+            sessions.c.session_id,
+            sessions.c.title,
+            events.c.delivery,
+            events.c.what,
+            events.c.detail,
+        )
+        .join(sessions, sessions.c.id == events.c.session)
+        .where(events.c.key == key)
+        .order_by(events.c.id)
+    )
+    return [Event(**row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,47 @@
+"""Brings a ledger's file to the shape that this version knows, by Alembic, in the transaction it is given.
+
+A file that is up to date costs one query and no import of Alembic. A file from a newer version is refused: an older
+program could overlook a state that it does not know. So is another program's database.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from onboarding.errors import ConfigurationError
+
+HEAD = "0001"
+"""The newest revision in `versions/`; a test compares them."""
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Create or migrate the tables. Raises ConfigurationError where the file is no ledger, or a newer version's."""
+    revision = _revision(connection)
+    if revision == HEAD:
+        return
+    from alembic import command  # noqa: PLC0415  -- 0.2 s, and hardly any run needs it
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    try:
+        command.upgrade(config, HEAD)
+    except CommandError:
+        raise ConfigurationError(
+            f"the ledger was made by a newer version (its revision {revision} is not known here)",
+            hint="Upgrade webinar-onboarding on this machine; the ledger was left as it is.",
+        ) from None
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    """Which revision a file is at; None for an empty one."""
+    tables = sa.inspect(connection).get_table_names()
+    if "alembic_version" in tables:
+        return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    if tables:
+        raise ConfigurationError(
+            "the file is another program's database, not a ledger",
+            hint="Check [ledger] database in config.toml; nothing was added to the file.",
+        )
+    return None

@@ -1,0 +1,233 @@
+"""Every table of the ledger, in one place to read. `migrations/` brings a file to this shape; a test compares them.
+
+State lives in `deliveries` and `registrations`, history in the append-only `events`. Times are UTC.
+"""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware point in time: refused naive, stored in UTC, returned aware."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; SQLite has no zones, so there the zone is left off."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone can't be stored")
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the zone back (the signature, with its unused dialect, is SQLAlchemy's)."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def _session() -> sa.Column[int]:
+    return sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
+
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("server", sa.Text, nullable=False),
+    sa.Column("webinar_id", sa.Text, nullable=False),
+    sa.Column("session_id", sa.Text, nullable=False),
+    _text("title"),
+    sa.Column("start", UtcDateTime, nullable=False),
+    sa.Column("duration", sa.Integer, nullable=False),
+    _text("time_zone"),
+    _text("status"),
+    sa.Column("run_at", UtcDateTime),
+    sa.Column("heavy_calls", sa.Integer, nullable=False, server_default="0"),
+    sa.UniqueConstraint("server", "webinar_id", "session_id"),
+)
+"""One row per session and server, as the last run saw it. `duration` in seconds; `heavy_calls` of the last run."""
+
+webinars = sa.Table(
+    "webinars",
+    metadata,
+    sa.Column("server", sa.Text, primary_key=True),
+    sa.Column("webinar_id", sa.Text, primary_key=True),
+    sa.Column("facts", sa.JSON, nullable=False),
+    sa.Column("fetched_at", UtcDateTime, nullable=False),
+)
+"""What a webinar adds to its sessions (title, host, who may join as panelist), kept to save a Heavy call."""
+
+registrations = sa.Table(
+    "registrations",
+    metadata,
+    _session(),
+    sa.Column("key", sa.Text, nullable=False),
+    _text("email"),
+    _text("first_name"),
+    _text("last_name"),
+    _text("language"),
+    _text("time_zone"),
+    _text("role"),
+    _text("asked"),
+    sa.Column("standing", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("session", "key"),
+)
+"""Whom this ledger has had to do with at RingCentral. `standing` is `registrations.Standing`."""
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _session(),
+    sa.Column("key", sa.Text, nullable=False),
+    _text("email"),
+    _text("name"),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("queued_at", UtcDateTime, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("message_id", sa.Text, nullable=False),
+    _text("link"),
+    _text("role"),
+    sa.Column("start", UtcDateTime, nullable=False),
+    sa.Column("duration", sa.Integer, nullable=False),
+    _text("reply"),
+    _text("queue_id"),
+    _text("reason"),
+    _text("holder"),
+    _text("rehearsal_to"),
+)
+"""One message to one invitee. `link`, `role`, `start`, `duration` are its facts (the link as fingerprint)."""
+
+REAL = deliveries.c.rehearsal_to == sa.literal_column("''")
+"""Not a rehearsal. A literal: with a parameter in its place SQLite would plan a query on a partial index each time."""
+
+HELD = deliveries.c.holder != sa.literal_column("''")
+"""Leased by a run, or being sent by one."""
+
+_OPEN = REAL & deliveries.c.state.in_(["queued", "sending"])
+
+# Promise 3, held by the database itself: one mailbox never has two messages under way, nor two of one number.
+sa.Index(
+    "uq_deliveries_open",
+    deliveries.c.session,
+    deliveries.c.key,
+    unique=True,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
+sa.Index(
+    "uq_deliveries_number",
+    deliveries.c.session,
+    deliveries.c.key,
+    deliveries.c.number,
+    unique=True,
+    sqlite_where=REAL,
+    postgresql_where=REAL,
+)
+sa.Index("ix_deliveries_due", deliveries.c.session, deliveries.c.state, deliveries.c.due_at)
+sa.Index("ix_deliveries_holder", deliveries.c.holder, sqlite_where=HELD, postgresql_where=HELD)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    _session(),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("delivery", sa.Integer),
+    sa.Column("what", sa.Text, nullable=False),
+    _text("detail"),
+)
+"""What happened to whom, in order; only ever appended to. `what` is a delivery's new state or a standing."""
+
+sa.Index("ix_events_key", events.c.key, events.c.id)
+# Without an index on it, forgetting one session would read through the history of all.
+sa.Index("ix_events_session", events.c.session)
+
+problems = sa.Table(
+    "problems",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _session(),
+    sa.Column("row", sa.Integer),
+    sa.Column("column", sa.Text),
+    _text("email"),
+    _text("message"),
+)
+"""What the last run could not do for somebody, for `status` to show; replaced by each run."""
+
+sa.Index("ix_problems_session", problems.c.session)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("machine", sa.Text, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started", sa.Text, nullable=False),
+    sa.Column("until", UtcDateTime, nullable=False),
+)
+"""Who is at work on what. `machine`, `pid` and `started` together name one process for certain."""
+
+limits = sa.Table(
+    "limits",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("most", sa.Integer, nullable=False),
+    sa.Column("window", sa.Float, nullable=False),
+    sa.Column("made", sa.JSON, nullable=False),
+    sa.Column("blocked_until", UtcDateTime),
+    sa.Column("calls", sa.Integer, nullable=False, server_default="0"),
+)
+"""A rate limit of RingCentral that all processes sharing the ledger keep together: `most` calls in `window` seconds.
+
+`made` holds the times of the calls in the last window (ISO 8601), `calls` counts all there ever were.
+"""
+
+paces = sa.Table(
+    "paces",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("free_at", UtcDateTime, nullable=False),
+    sa.Column("hours", sa.JSON, nullable=False),
+)
+"""How fast one mail server is being used: when the next message may leave, and how many left in each hour of late."""
+
+directory = sa.Table(
+    "directory",
+    metadata,
+    sa.Column("server", sa.Text, primary_key=True),
+    sa.Column("account_id", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("domain", sa.Text, primary_key=True),
+    _text("email"),
+    _text("first_name"),
+    _text("last_name"),
+    _text("job_title"),
+    sa.Column("fetched_at", UtcDateTime, nullable=False),
+)
+"""The company's colleagues as last listed, so that a run with no new colleague need not list them."""

@@ -1,0 +1,224 @@
+"""Opens the ledger's file and runs every statement on it, in one writer thread, many to a commit.
+
+A statement is a plain function of a connection (`registrations`, `deliveries`, ...). Those that several tasks hand in
+while a commit is on its way share the next one: a disk flush per group and not per message. What `run` has
+returned from is on the disk (WAL, synchronous=FULL). It decides nothing and knows no subject.
+"""
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from onboarding.errors import ConfigurationError, OnboardingError, TryLater
+from onboarding.ledger.migrations import upgrade
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+GROUP = 500
+"""Statements that share one commit at the most, so that none waits long for the others."""
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another process's commit before giving up."""
+
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+"""`secure_delete`: who is forgotten leaves no bytes behind in the file's free pages."""
+
+LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+AWAY = LOCKED | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+UNUSABLE = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+    }
+)
+"""Primary result codes of SQLite: those that pass, and those that a person has to mend. Any other is a bug of ours."""
+
+
+class _Job(NamedTuple):
+    statement: Callable[[sa.Connection], Any]
+    result: asyncio.Future[Any]
+
+
+class _Failed(NamedTuple):
+    error: BaseException
+
+
+class Ledger:
+    """The open ledger: `await ledger.run(statement, ...)` executes a statement and returns once it is durable.
+
+    Use as `async with Ledger(url) as ledger`. Raises ConfigurationError where the file can't be used (damaged, no
+    ledger, read-only), and TryLater where it can't be written just now (disk full, or locked for `patience` seconds):
+    then nothing may be sent, because nothing could be recorded.
+    """
+
+    def __init__(self, database: str, *, patience: float = BUSY_SECONDS) -> None:
+        self.path = Path(sa.make_url(database).database or "")
+        self._engine = _engine(database, patience)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        self._open = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a ledger at all: before the first run there is none."""
+        return self.path.exists()
+
+    async def __aenter__(self) -> Self:
+        _create_private(self.path)
+        await asyncio.to_thread(self._prepare)
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+        self._open = True
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open = False
+        self._jobs.put(None)
+        # Not awaited: in a cancelled task an await would return at once, and what was handed in would be lost.
+        self._thread.join()
+        self._engine.dispose()
+
+    async def run(
+        self, statement: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run one statement in a transaction and return its result once that is committed.
+
+        A statement once handed in is carried out even where the task that waits for it is cancelled. What it raises
+        is raised here, with nothing of it written. It may be run a second time where another of its group failed, so
+        its arguments are values: an iterator would be empty by then.
+        """
+        if not self._open:
+            raise RuntimeError("the ledger is not open")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._jobs.put(_Job(lambda connection: statement(connection, *args, **kwargs), future))
+        return await future
+
+    def _prepare(self) -> None:
+        try:
+            with self._engine.begin() as connection:
+                upgrade(connection)
+        except (DBAPIError, OnboardingError) as error:
+            self._engine.dispose()
+            raise _in_words(self.path, error) from None
+
+    def _work(self) -> None:
+        while group := self._next_group():
+            answers = self._carry_out([job.statement for job in group])
+            self._loop.call_soon_threadsafe(self._answer, group, answers)
+
+    def _next_group(self) -> list[_Job]:
+        """Wait for a statement, then take along all that have come meanwhile. Empty: the ledger is being closed."""
+        group = []
+        job = self._jobs.get()
+        while job is not None:
+            group.append(job)
+            if len(group) == GROUP or self._jobs.empty():
+                return group
+            job = self._jobs.get()
+        if group:
+            self._jobs.put(None)  # carry out what came before the closing, then close
+        return group
+
+    def _carry_out(self, statements: Sequence[Callable[[sa.Connection], Any]]) -> Sequence[Any]:
+        """Run a group in one transaction; where it fails, each by itself, so that one's error is not the others'."""
+        try:
+            with self._engine.begin() as connection:
+                return [statement(connection) for statement in statements]
+        except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for everybody
+            if len(statements) == 1 or _code(error) in LOCKED:
+                return [_Failed(error)] * len(statements)
+        return [self._carry_out([statement])[0] for statement in statements]
+
+    def _answer(self, group: Sequence[_Job], answers: Sequence[Any]) -> None:
+        for job, answer in zip(group, answers, strict=True):
+            if job.result.cancelled():
+                continue
+            if isinstance(answer, _Failed):
+                job.result.set_exception(_in_words(self.path, answer.error))
+            else:
+                job.result.set_result(answer)
+
+
+def _engine(database: str, patience: float) -> sa.Engine:
+    engine = sa.create_engine(
+        database,
+        connect_args={"timeout": patience, "check_same_thread": False, "isolation_level": None},
+        poolclass=sa.pool.StaticPool,
+        hide_parameters=True,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _pragmas(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        # IMMEDIATE: a guarded write must read and write under one lock, or two processes could both pass its guard.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _create_private(path: Path) -> None:
+    """Make the file before SQLite does, so that it is never readable by others, not even for a moment.
+
+    A file that exists is not opened here: closing it again would drop the locks that this process holds on it
+    (https://sqlite.org/howtocorrupt.html, 2.2).
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            if path.is_file() and path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the ledger {path} can't be opened: {error.strerror}",
+            hint="Check [ledger] database in config.toml, and that this user may write to its folder.",
+        ) from None
+
+
+def _code(error: BaseException) -> int | None:
+    """SQLite's primary result code (https://sqlite.org/rescode.html), None where the error is not SQLite's."""
+    extended = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
+    return None if extended is None else extended & 0xFF
+
+
+def _in_words(path: Path, error: BaseException) -> BaseException:
+    """Say what SQLite's trouble means for the run. Any other error stays as it is: it is the statement's own."""
+    code = _code(error)
+    if code in AWAY:
+        return TryLater(
+            f"the ledger {path} can't be written: {_cause(error)}",
+            hint="Nothing is sent that can't be recorded. Make room or wait for the other process, then run again.",
+        )
+    if code in UNUSABLE:
+        return ConfigurationError(
+            f"the ledger {path} can't be used: {_cause(error)}",
+            hint="Check [ledger] database in config.toml and that this user may write to the file and its folder; "
+            "restore a damaged one from a backup.",
+        )
+    if isinstance(error, StopIteration):  # a future refuses it, and everybody behind it would wait for ever
+        return RuntimeError("a statement raised StopIteration")
+    return error
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error

@@ -1,0 +1,36 @@
+"""A ledger's tables in memory for what concerns statements alone, and a file where the file is the point."""
+
+import pytest
+import sqlalchemy as sa
+
+from onboarding.ledger.schema import metadata
+from onboarding.ledger.store import _engine
+from tests.ledger.making import seen
+
+
+@pytest.fixture(scope="session")
+def memory():
+    """One engine for all tests: it keeps its compiled statements, and every test its own transaction."""
+    engine = _engine("sqlite://", 1.0)
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def connection(memory: sa.Engine):
+    with memory.connect() as opened, opened.begin() as transaction:
+        yield opened
+        transaction.rollback()
+
+
+@pytest.fixture
+def place(connection: sa.Connection) -> int:
+    """The number of a session that the ledger has seen."""
+    return seen(connection)
+
+
+@pytest.fixture
+def database(tmp_path) -> str:
+    return f"sqlite:///{tmp_path / 'ledger.db'}"

@@ -1,0 +1,123 @@
+"""Fictional sessions, people and messages, and the ways in which a delivery gets into each of its states."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from onboarding.ledger import deliveries, sessions
+from onboarding.ledger.deliveries import Order
+from onboarding.ledger.schema import deliveries as table
+from onboarding.ledger.schema import events as history
+from onboarding.model.deliveries import Delivery, Kind, Mailbox, Reply, State, Transition
+from onboarding.model.people import Invitee, Role, address_key
+from onboarding.model.sessions import Facts, Session, SessionKey, SessionStatus
+
+NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
+START = NOW + timedelta(days=10)
+MINUTE = timedelta(minutes=1)
+LATE = START + timedelta(hours=1)
+ADA, GRACE, LIN = "Ada@example.com", "grace@example.com", "lin@example.com"
+RUN = "run-1"
+TAKEN = Reply(250, "2.0.0 queued as 4ABC", "2.0.0", "4ABC")
+
+
+def session(number: int = 1, start: datetime = START) -> Session:
+    return Session(
+        key=SessionKey("https://ringcentral.example", "webinar-1", f"session-{number}"),
+        title="Spring launch",
+        start=start,
+        duration=timedelta(hours=1),
+        time_zone="Europe/Berlin",
+        status=SessionStatus.SCHEDULED,
+    )
+
+
+def seen(connection: sa.Connection, number: int = 1, start: datetime = START) -> int:
+    return sessions.see(connection, session(number, start))
+
+
+def invitee(email: str = ADA, **changes) -> Invitee:
+    return replace(Invitee(2, email, Role.PANELIST, "Ada", "Lovelace", "", "de", "Europe/Berlin"), **changes)
+
+
+def facts(link: str = "f1") -> Facts:
+    return Facts(link, Role.PANELIST, START, timedelta(hours=1))
+
+
+def order(email: str = ADA, number: int = 1, **changes) -> Order:
+    made = Order(
+        email=email,
+        name="Ada Lovelace",
+        kind=Kind.INVITATION,
+        number=number,
+        message_id=f"<{number}.{email}>",
+        facts=facts(),
+        due_at=NOW,
+        expires_at=LATE,
+    )
+    return replace(made, **changes)
+
+
+def queue(connection: sa.Connection, place: int, *orders: Order, now: datetime = NOW) -> None:
+    deliveries.enqueue(connection, place, orders, now)
+
+
+def claimed(connection: sa.Connection, place: int, holder: str = RUN, now: datetime = NOW) -> Delivery:
+    (one,) = deliveries.claim(connection, place, holder, now, 1)
+    return one
+
+
+def offered(connection: sa.Connection, place: int, transition: Transition, email: str = ADA, number: int = 1) -> None:
+    """Queue a message, bring it to `sending` and record what became of it."""
+    queue(connection, place, order(email, number))
+    delivery = claimed(connection, place)
+    assert deliveries.sending(connection, delivery, RUN, NOW)
+    assert deliveries.record(connection, delivery, RUN, transition, NOW)
+
+
+def reach(connection: sa.Connection, place: int, state: State) -> Delivery:
+    """Bring Ada's first message into a state, by the steps that lead there in real life."""
+    queue(connection, place, order())
+    match state:
+        case State.QUEUED:
+            return the_one(connection)
+        case State.SUPERSEDED:
+            queue(connection, place, order(number=2))
+            deliveries.withdraw(connection, place, [ADA], NOW)
+        case State.EXPIRED:
+            deliveries.expire(connection, place, LATE)
+        case State.CANCELLED:
+            deliveries.withdraw(connection, place, [ADA], NOW)
+        case State.SENDING:
+            deliveries.sending(connection, claimed(connection, place), RUN, NOW)
+        case State.BOUNCED:
+            _settled(connection, place, State.SENT)
+            connection.execute(table.update().values(state=State.BOUNCED))
+        case _:
+            _settled(connection, place, state)
+    return the_one(connection)
+
+
+def _settled(connection: sa.Connection, place: int, state: State) -> None:
+    delivery = claimed(connection, place)
+    deliveries.sending(connection, delivery, RUN, NOW)
+    assert deliveries.record(connection, delivery, RUN, Transition(state), NOW)
+
+
+def the_one(connection: sa.Connection, number: int = 1) -> Delivery:
+    row = connection.execute(deliveries._query(table.c.number == number)).mappings().one()
+    return deliveries._delivery(row)
+
+
+def state_of(connection: sa.Connection, number: int = 1, email: str = ADA) -> State:
+    where = (table.c.number == number, table.c.key == address_key(email), table.c.rehearsal_to == "")
+    return State(connection.execute(sa.select(table.c.state).where(*where)).scalar_one())
+
+
+def happened(connection: sa.Connection) -> list[tuple[str, str]]:
+    return [tuple(row) for row in connection.execute(sa.select(history.c.what, history.c.detail).order_by("id"))]
+
+
+def mailbox(connection: sa.Connection, place: int, email: str = ADA) -> Mailbox:
+    return deliveries.mailboxes(connection, place)[address_key(email)]

@@ -1,0 +1,388 @@
+"""Every transition of a delivery: what is allowed from which state, and what a guard refuses."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from onboarding.ledger import decisions, deliveries
+from onboarding.ledger.schema import deliveries as table
+from onboarding.model.deliveries import Delivery, Kind, Reply, State, Transition
+from tests.ledger.making import (
+    ADA,
+    GRACE,
+    LATE,
+    LIN,
+    MINUTE,
+    NOW,
+    RUN,
+    TAKEN,
+    claimed,
+    happened,
+    order,
+    queue,
+    reach,
+    seen,
+    state_of,
+    the_one,
+)
+
+Act = Callable[[sa.Connection, int, Delivery], object]
+
+
+def _record(state: State) -> Act:
+    return lambda c, _, delivery: deliveries.record(c, delivery, RUN, Transition(state), NOW)
+
+
+ACTS: dict[str, Act] = {
+    "enqueue": lambda c, place, _: queue(c, place, order(number=3)),
+    "sending": lambda c, _, delivery: deliveries.sending(c, delivery, RUN, NOW),
+    "record sent": _record(State.SENT),
+    "record queued": _record(State.QUEUED),
+    "record rejected": _record(State.REJECTED),
+    "record failed": _record(State.FAILED),
+    "record in doubt": _record(State.IN_DOUBT),
+    "take over": lambda c, place, _: deliveries.take_over(c, place, NOW),
+    "expire": lambda c, place, _: deliveries.expire(c, place, LATE),
+    "withdraw": lambda c, place, _: deliveries.withdraw(c, place, [ADA], NOW),
+    "give back": lambda c, _, __: deliveries.give_back(c, RUN),
+    "resolve sent": lambda c, place, _: decisions.resolve_sent(c, place, None, NOW),
+    "resolve resend": lambda c, place, _: decisions.resolve_resend(c, place, None, NOW),
+    "retry": lambda c, place, _: decisions.retry(c, place, None, NOW),
+    "cancel": lambda c, place, _: decisions.cancel(c, place, None, NOW),
+}
+
+ARROWS = {
+    (State.QUEUED, "enqueue"): State.SUPERSEDED,
+    (State.QUEUED, "expire"): State.EXPIRED,
+    (State.QUEUED, "withdraw"): State.CANCELLED,
+    (State.QUEUED, "cancel"): State.CANCELLED,
+    (State.SENDING, "record sent"): State.SENT,
+    (State.SENDING, "record queued"): State.QUEUED,
+    (State.SENDING, "record rejected"): State.REJECTED,
+    (State.SENDING, "record failed"): State.FAILED,
+    (State.SENDING, "record in doubt"): State.IN_DOUBT,
+    (State.SENDING, "take over"): State.IN_DOUBT,
+    (State.IN_DOUBT, "resolve sent"): State.SENT,
+    (State.IN_DOUBT, "resolve resend"): State.QUEUED,
+    (State.REJECTED, "retry"): State.QUEUED,
+    (State.FAILED, "retry"): State.QUEUED,
+}
+"""Every arrow of the drawing in `model.deliveries`; whatever is not here moves nothing."""
+
+
+CASES = tuple(product(State, ACTS))
+
+
+def _act(connection: sa.Connection, place: int, delivery: Delivery, act: str) -> None:
+    """A second message under way to the same mailbox is refused by the database itself."""
+    if (delivery.state, act) == (State.SENDING, "enqueue"):
+        with pytest.raises(IntegrityError), connection.begin_nested():
+            ACTS[act](connection, place, delivery)
+    else:
+        ACTS[act](connection, place, delivery)
+
+
+@pytest.mark.parametrize(("state", "act"), CASES)
+def test_delivery_moves_only_along_an_arrow(connection, place, state, act):
+    delivery = replace(reach(connection, place, state), attempt=0)
+
+    _act(connection, place, delivery, act)
+
+    assert state_of(connection) is ARROWS.get((state, act), state)
+
+
+@pytest.mark.parametrize(("state", "act"), CASES)
+def test_history_gains_one_event_for_each_move_and_none_without(connection, place, state, act):
+    delivery = replace(reach(connection, place, state), attempt=0)
+    before = len(_of(connection, delivery.id))
+
+    _act(connection, place, delivery, act)
+
+    target = ARROWS.get((state, act))
+    assert _of(connection, delivery.id)[before:] == ([str(target)] if target else [])
+
+
+def _of(connection: sa.Connection, delivery: int) -> list[str]:
+    query = sa.text("SELECT what FROM events WHERE delivery = :delivery ORDER BY id")
+    return list(connection.execute(query, {"delivery": delivery}).scalars())
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.FAILED, State.QUEUED, State.CANCELLED])
+def test_refused_envelope_is_recorded_without_sending(connection, place, state):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+
+    assert deliveries.record(connection, delivery, RUN, Transition(state, due_at=NOW + MINUTE), NOW)
+
+    assert (state_of(connection), the_one(connection).attempt) == (state, 1)
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.IN_DOUBT])
+def test_outcome_of_a_body_is_refused_where_no_body_left(connection, place, state):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+
+    assert not deliveries.record(connection, delivery, RUN, Transition(state), NOW)
+
+    assert state_of(connection) is State.QUEUED
+
+
+def test_record_keeps_reply_reason_and_next_time(connection, place):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+    deliveries.sending(connection, delivery, RUN, NOW)
+    reply = Reply(451, "greylisted", "4.7.1", "9XYZ")
+
+    deliveries.record(connection, delivery, RUN, Transition(State.QUEUED, "later", reply, NOW + MINUTE), NOW)
+
+    (standing,) = deliveries.entries(connection, place)
+    assert (standing.reply, standing.queue_id, standing.reason) == ("451 4.7.1 greylisted", "9XYZ", "later")
+    assert (standing.delivery.due_at, standing.delivery.attempt, standing.at) == (NOW + MINUTE, 1, NOW)
+    assert happened(connection)[-1] == ("queued", "later | 451 4.7.1 greylisted")
+
+
+# --- guards -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"attempt": 1}, {"attempt": -1}, {"id": 99}],
+    ids=["a later attempt", "an earlier attempt", "another delivery"],
+)
+def test_sending_and_record_are_refused_for(connection, place, change):
+    queue(connection, place, order())
+    wrong = replace(claimed(connection, place), **change)
+
+    assert not deliveries.sending(connection, wrong, RUN, NOW)
+    assert not deliveries.record(connection, wrong, RUN, Transition(State.REJECTED), NOW)
+    assert state_of(connection) is State.QUEUED
+
+
+def test_sending_is_refused_to_another_holder(connection, place):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+
+    assert not deliveries.sending(connection, delivery, "run-2", NOW)
+    assert not deliveries.record(connection, delivery, "run-2", Transition(State.REJECTED), NOW)
+
+
+def test_record_is_refused_to_another_holder_of_a_message_being_sent(connection, place):
+    delivery = replace(reach(connection, place, State.SENDING), attempt=0)
+
+    assert not deliveries.record(connection, delivery, "run-2", Transition(State.SENT, reply=TAKEN), NOW)
+    assert state_of(connection) is State.SENDING
+
+
+def test_sending_twice_is_refused(connection, place):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+
+    assert deliveries.sending(connection, delivery, RUN, NOW)
+    assert not deliveries.sending(connection, delivery, RUN, NOW)
+
+
+def test_sending_is_refused_after_a_take_over(connection, place):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+    deliveries.take_over(connection, place, NOW)
+
+    assert not deliveries.sending(connection, delivery, RUN, NOW)
+
+
+def test_late_answer_after_a_take_over_leaves_the_doubt(connection, place):
+    delivery = replace(reach(connection, place, State.SENDING), attempt=0)
+    deliveries.take_over(connection, place, NOW)
+
+    assert not deliveries.record(connection, delivery, RUN, Transition(State.SENT, reply=TAKEN), NOW)
+    assert state_of(connection) is State.IN_DOUBT
+
+
+def test_late_write_of_an_earlier_attempt_never_fits_the_next_one_of_the_same_run(connection, place):
+    delivery = replace(reach(connection, place, State.SENDING), attempt=0)
+    deliveries.take_over(connection, place, NOW)
+    decisions.resolve_resend(connection, place, None, NOW)
+    claimed(connection, place)
+
+    assert not deliveries.record(connection, delivery, RUN, Transition(State.REJECTED), NOW)
+    assert state_of(connection) is State.QUEUED
+
+
+def test_late_write_of_an_earlier_attempt_never_fits_a_message_being_sent_again(connection, place):
+    first = replace(reach(connection, place, State.SENDING), attempt=0)
+    deliveries.record(connection, first, RUN, Transition(State.QUEUED, due_at=NOW), NOW)
+    deliveries.sending(connection, claimed(connection, place), RUN, NOW)
+
+    assert not deliveries.record(connection, first, RUN, Transition(State.SENT, reply=TAKEN), NOW)
+    assert state_of(connection) is State.SENDING
+
+
+# --- claiming ---------------------------------------------------------------------------------------------------------
+
+
+def test_claim_takes_the_oldest_first_and_no_more_than_asked(connection, place):
+    queue(connection, place, order(ADA, due_at=NOW), order(LIN, due_at=NOW - MINUTE))
+    queue(connection, place, order(GRACE, due_at=NOW - 2 * MINUTE))
+
+    got = deliveries.claim(connection, place, RUN, NOW, 2)
+
+    assert [one.email for one in got] == [GRACE, LIN]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"due_at": NOW + MINUTE}, {"expires_at": NOW}, {"rehearsal_to": "me@example.com"}],
+    ids=["not due", "too late", "a rehearsal"],
+)
+def test_claim_leaves_what_is(connection, place, changes):
+    queue(connection, place, order(**changes))
+
+    assert list(deliveries.claim(connection, place, RUN, NOW, 10)) == []
+
+
+def test_claim_leaves_what_another_run_holds_and_other_sessions(connection, place):
+    queue(connection, place, order(ADA))
+    queue(connection, seen(connection, 2), order(GRACE))
+    claimed(connection, place)
+
+    assert list(deliveries.claim(connection, place, "run-2", NOW, 10)) == []
+
+
+def test_given_back_message_can_be_claimed_by_the_next_run(connection, place):
+    queue(connection, place, order())
+    claimed(connection, place)
+
+    deliveries.give_back(connection, RUN)
+
+    assert claimed(connection, place, "run-2").attempt == 0
+
+
+def test_give_back_leaves_what_other_runs_hold(connection, place):
+    queue(connection, place, order())
+    delivery = claimed(connection, place, "run-2")
+
+    deliveries.give_back(connection, RUN)
+
+    assert deliveries.sending(connection, delivery, "run-2", NOW)
+
+
+# --- the mailbox ------------------------------------------------------------------------------------------------------
+
+
+def test_database_refuses_two_open_messages_to_one_mailbox(connection, place):
+    queue(connection, place, order(number=1))
+
+    with pytest.raises(IntegrityError):
+        connection.execute(table.insert().values(_copy(connection, number=2)))
+
+
+def test_database_refuses_two_messages_of_one_number(connection, place):
+    reach(connection, place, State.SENT)
+
+    with pytest.raises(IntegrityError):
+        connection.execute(table.insert().values(_copy(connection, state="cancelled")))
+
+
+def test_database_allows_rehearsals_of_any_number(connection, place):
+    queue(connection, place, order())
+
+    connection.execute(table.insert().values(_copy(connection, rehearsal_to="me@example.com")))
+
+    assert connection.execute(sa.select(sa.func.count()).select_from(table)).scalar() == 2
+
+
+def _copy(connection: sa.Connection, **changes) -> dict:
+    row = dict(connection.execute(sa.select(table)).mappings().one())
+    del row["id"]
+    return row | changes
+
+
+def test_newer_message_supersedes_a_queued_one_even_if_leased(connection, place):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+
+    queue(connection, place, order(number=2, kind=Kind.UPDATE))
+
+    assert (state_of(connection, 1), state_of(connection, 2)) == (State.SUPERSEDED, State.QUEUED)
+    assert not deliveries.sending(connection, delivery, RUN, NOW)
+
+
+def test_two_spellings_of_an_address_are_one_mailbox(connection, place):
+    queue(connection, place, order("ada@EXAMPLE.com"))
+    queue(connection, place, order("Ada@example.com", number=2))
+
+    assert state_of(connection, 1) is State.SUPERSEDED
+
+
+def test_messages_to_others_and_in_other_sessions_are_not_superseded(connection, place):
+    queue(connection, place, order(ADA))
+    queue(connection, place, order(GRACE))
+    queue(connection, seen(connection, 2), order(ADA, message_id="<other>"))
+
+    states = connection.execute(sa.select(table.c.state)).scalars().all()
+    assert states == ["queued"] * 3
+
+
+@pytest.mark.parametrize(("expires_at", "state"), [(NOW, State.EXPIRED), (NOW + MINUTE, State.QUEUED)])
+def test_expire_takes_what_is_of_no_use_any_more(connection, place, expires_at, state):
+    queue(connection, place, order(expires_at=expires_at))
+
+    count = deliveries.expire(connection, place, NOW)
+
+    assert (state_of(connection), count) == (state, int(state is State.EXPIRED))
+
+
+def test_take_over_frees_what_was_leased_and_counts_what_came_into_doubt(connection, place):
+    queue(connection, place, order(ADA), order(GRACE))
+    for delivery in deliveries.claim(connection, place, RUN, NOW, 1):
+        deliveries.sending(connection, delivery, RUN, NOW)
+    deliveries.claim(connection, place, RUN, NOW, 1)
+
+    assert deliveries.take_over(connection, place, NOW) == 1
+    assert [one.email for one in deliveries.claim(connection, place, "run-2", NOW, 9)] == [GRACE]
+
+
+def test_take_over_leaves_other_sessions_alone(connection, place):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+
+    deliveries.take_over(connection, seen(connection, 2), NOW)
+
+    assert deliveries.sending(connection, delivery, RUN, NOW)
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_broken_off_rehearsal_is_over_and_in_nobodys_doubt(connection, place, crossed):
+    queue(connection, place, order(rehearsal_to="me@example.com"))
+    (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
+    if crossed:
+        deliveries.sending(connection, delivery, RUN, NOW)
+
+    assert deliveries.take_over(connection, place, NOW) == 0
+    assert connection.execute(sa.select(table.c.state)).scalar() == "cancelled"
+
+
+def test_withdraw_takes_back_only_the_named_people(connection, place):
+    queue(connection, place, order(ADA), order(GRACE))
+
+    deliveries.withdraw(connection, place, ["ADA@example.com"], NOW)
+
+    assert (state_of(connection), state_of(connection, email=GRACE)) == (State.CANCELLED, State.QUEUED)
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected"),
+    [
+        ([], None),
+        ([order(ADA, due_at=NOW + MINUTE), order(GRACE, due_at=NOW)], NOW),
+        ([order(rehearsal_to="me@example.com")], None),
+    ],
+    ids=["nothing queued", "the earliest", "rehearsals aside"],
+)
+def test_next_due_is(connection, place, orders, expected):
+    queue(connection, place, *orders)
+
+    assert deliveries.next_due(connection, place) == expected

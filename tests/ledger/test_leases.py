@@ -1,0 +1,156 @@
+"""Two runs of one webinar never overlap, and a dead one's place is taken at once."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import psutil
+import pytest
+
+from onboarding.ledger import leases
+from onboarding.ledger.leases import TERM, Holder, this_run
+from onboarding.ledger.store import Ledger
+from tests.ledger.making import NOW
+
+ELSEWHERE = Holder("run-1", "another machine", 4711, "100")
+INSTANT = timedelta(microseconds=1)
+
+HOLD = """
+import asyncio, sys
+from datetime import datetime
+from onboarding.ledger import leases
+from onboarding.ledger.store import Ledger
+
+async def main():
+    async with Ledger(sys.argv[1]) as ledger:
+        now = datetime.fromisoformat(sys.argv[2])
+        print(await ledger.run(leases.acquire, "webinar", leases.this_run(), now), flush=True)
+        sys.stdin.read()
+
+asyncio.run(main())
+"""
+
+
+@contextmanager
+def another_run(database: str):
+    """Another process that holds the lease until it is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, database, NOW.isoformat()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "None\n"
+        yield process
+        process.stdin.close()
+
+
+def _kill(process: subprocess.Popen, *, cleared_away: bool) -> None:
+    """SIGKILL, and wait until it is dead; a zombie keeps its number until somebody asks how it ended."""
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | (0 if cleared_away else os.WNOWAIT))
+
+
+async def _acquire(database: str, now=NOW) -> Holder | None:
+    async with Ledger(database) as ledger:
+        return await ledger.run(leases.acquire, "webinar", this_run(), now)
+
+
+@pytest.mark.anyio
+async def test_living_run_in_another_process_is_not_taken_over_even_after_its_term(database):
+    with another_run(database) as process:
+        other = await _acquire(database, NOW + 2 * TERM)
+
+    assert other.pid == process.pid
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cleared_away", [True, False], ids=["cleared away", "still a zombie"])
+async def test_killed_run_is_taken_over_at_once(database, cleared_away):
+    with another_run(database) as process:
+        _kill(process, cleared_away=cleared_away)
+        assert await _acquire(database, NOW + INSTANT) is None
+
+
+def test_free_lease_is_taken_and_refused_to_the_next_run(connection):
+    first, second = this_run(), this_run()
+
+    assert leases.acquire(connection, "webinar", first, NOW) is None
+    assert leases.acquire(connection, "webinar", second, NOW) == first
+
+
+def test_holder_may_acquire_its_lease_again(connection):
+    holder = this_run()
+    leases.acquire(connection, "webinar", holder, NOW)
+
+    assert leases.acquire(connection, "webinar", holder, NOW) is None
+
+
+def test_leases_of_two_webinars_are_apart(connection):
+    leases.acquire(connection, "one", this_run(), NOW)
+
+    assert leases.acquire(connection, "two", this_run(), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "believed"), [(TERM - INSTANT, True), (TERM, False)], ids=["within its term", "after its term"]
+)
+def test_run_on_another_machine_is_believed(connection, after, believed):
+    leases.acquire(connection, "webinar", ELSEWHERE, NOW)
+
+    assert leases.held(connection, "webinar", NOW + after) is believed
+    assert leases.acquire(connection, "webinar", this_run(), NOW + after) == (ELSEWHERE if believed else None)
+
+
+def test_renewed_lease_is_believed_for_another_term(connection):
+    leases.acquire(connection, "webinar", ELSEWHERE, NOW)
+
+    assert leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM / 3)
+
+    assert leases.held(connection, "webinar", NOW + TERM)
+
+
+def test_renewing_tells_a_run_that_it_was_taken_over(connection):
+    leases.acquire(connection, "webinar", ELSEWHERE, NOW)
+    successor = this_run()
+    leases.acquire(connection, "webinar", successor, NOW + TERM)
+
+    assert not leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM)
+    assert leases.acquire(connection, "webinar", this_run(), NOW) == successor
+
+
+def test_releasing_frees_one_s_own_lease_only(connection):
+    holder = this_run()
+    leases.acquire(connection, "webinar", holder, NOW)
+
+    leases.release(connection, "webinar", this_run())
+    assert leases.held(connection, "webinar", NOW)
+
+    leases.release(connection, "webinar", holder)
+    assert not leases.held(connection, "webinar", NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "alive"),
+    [({}, True), ({"started": "1"}, False), ({"pid": 2**22 + 1}, False)],
+    ids=["this very process", "a later process with the same number", "no such process"],
+)
+def test_holder_on_this_machine_is_known_for_certain(change, alive):
+    holder = replace(this_run(), **change)
+
+    assert leases.alive(holder, NOW - TERM, NOW) is alive
+
+
+def test_two_runs_in_one_process_have_names_of_their_own():
+    assert this_run().name != this_run().name
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="elsewhere psutil's time of day is all there is")
+def test_start_of_a_process_does_not_depend_on_the_time_of_day():
+    """In ticks since the machine's start: psutil adds when that was, which moves as the clock is set."""
+    ticks = int(this_run().started) / os.sysconf("SC_CLK_TCK")
+
+    assert psutil.Process().create_time() - psutil.boot_time() == pytest.approx(ticks, abs=0.02)

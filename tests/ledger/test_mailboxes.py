@@ -1,0 +1,103 @@
+"""What a mailbox holds, derived from its deliveries; rehearsals never count."""
+
+import pytest
+
+from onboarding.ledger import deliveries
+from onboarding.model.deliveries import Kind, Mailbox, State, Transition
+from tests.ledger.making import (
+    ADA,
+    GRACE,
+    LATE,
+    NOW,
+    RUN,
+    claimed,
+    facts,
+    mailbox,
+    order,
+    queue,
+    reach,
+    seen,
+    the_one,
+)
+
+
+def _send(connection, place, number: int, **changes) -> None:
+    queue(connection, place, order(number=number, **changes))
+    delivery = claimed(connection, place)
+    deliveries.sending(connection, delivery, RUN, NOW)
+    deliveries.record(connection, delivery, RUN, Transition(State.SENT), NOW)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.SUPERSEDED])
+def test_mailbox_was_told_only_what_was_sent(connection, place, state):
+    reach(connection, place, state)
+
+    expected = Mailbox(facts() if state is State.SENT else None, the_one(connection), 1)
+    assert mailbox(connection, place) == expected
+
+
+def test_mailbox_without_any_message_is_not_listed(connection, place):
+    assert deliveries.mailboxes(connection, place) == {}
+
+
+def test_superseded_message_is_counted_and_never_the_last(connection, place):
+    _send(connection, place, 1)
+    queue(connection, place, order(number=2, facts=facts("f2")))
+    queue(connection, place, order(number=3, facts=facts("f3")))
+
+    box = mailbox(connection, place)
+
+    assert (box.told, box.last.number, box.messages) == (facts("f1"), 3, 3)
+
+
+def test_mailbox_holds_the_facts_of_the_last_message_sent(connection, place):
+    _send(connection, place, 1)
+    _send(connection, place, 2, kind=Kind.UPDATE, facts=facts("f2"))
+
+    assert mailbox(connection, place).told == facts("f2")
+
+
+def test_cancelled_person_holds_nothing(connection, place):
+    _send(connection, place, 1)
+    _send(connection, place, 2, kind=Kind.CANCELLATION)
+
+    assert mailbox(connection, place).told is None
+
+
+def test_failed_update_leaves_the_facts_told_before(connection, place):
+    _send(connection, place, 1)
+    queue(connection, place, order(number=2, facts=facts("f2")))
+    deliveries.expire(connection, place, LATE)
+
+    box = mailbox(connection, place)
+    assert (box.told, box.last.state) == (facts("f1"), State.EXPIRED)
+
+
+def test_rehearsals_never_count(connection, place):
+    queue(connection, place, order(rehearsal_to="me@example.com"))
+    (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
+    deliveries.sending(connection, delivery, RUN, NOW)
+    deliveries.record(connection, delivery, RUN, Transition(State.SENT), NOW)
+
+    assert deliveries.mailboxes(connection, place) == {}
+    assert list(deliveries.entries(connection, place)) == []
+
+
+def test_rehearsal_supersedes_nothing(connection, place):
+    queue(connection, place, order())
+    queue(connection, place, order(number=2, rehearsal_to="me@example.com"))
+
+    assert mailbox(connection, place).last.state is State.QUEUED
+
+
+def test_mailboxes_are_of_one_session_and_by_address_key(connection, place):
+    queue(connection, place, order(ADA), order(GRACE))
+    queue(connection, seen(connection, 2), order("lin@example.com"))
+
+    assert set(deliveries.mailboxes(connection, place)) == {"ada@example.com", GRACE}
+
+
+def test_standings_come_in_the_order_in_which_they_were_queued(connection, place):
+    queue(connection, place, order(GRACE), order(ADA))
+
+    assert [one.delivery.email for one in deliveries.entries(connection, place)] == [GRACE, ADA]

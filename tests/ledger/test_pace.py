@@ -1,0 +1,101 @@
+"""The mail server's pace: even, never a burst, and a cap for every 24 hours."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from onboarding.ledger.pace import DAY, HOUR, Pace, reserve
+from tests.ledger.making import NOW
+
+FREE = timedelta()
+TWO_SECONDS = Pace(timedelta(seconds=2))
+
+
+def _waits(connection, pace: Pace, *times: float) -> list[float]:
+    return [reserve(connection, "smtp", pace, NOW + timedelta(seconds=one)).total_seconds() for one in times]
+
+
+@pytest.mark.parametrize(
+    ("pace", "times", "waits"),
+    [
+        (Pace(), [0, 0, 0], [0, 0, 0]),
+        (TWO_SECONDS, [0, 0, 1, 2, 2], [0, 2, 1, 0, 2]),
+        (TWO_SECONDS, [0, 100, 100], [0, 0, 2]),
+        (TWO_SECONDS, [100, 40], [0, 2]),
+        (Pace(per_day=2), [0, 0, 0, 3600], [0, 0, 90000, 86400]),
+        (Pace(per_day=2), [0, 3600, 7200, 90000], [0, 0, 82800, 0]),
+        (Pace(per_day=1), [3590, 86460], [0, 3540]),
+        (Pace(timedelta(seconds=2), per_day=1), [0, 1], [0, 89999]),
+        (Pace(per_day=0), [0], [86400]),
+    ],
+    ids=[
+        "as fast as it goes",
+        "even",
+        "idleness saves nothing up",
+        "a clock that was set back costs one interval at most",
+        "a cap",
+        "the cap counts by the hour",
+        "the cap holds for whoever was sent at the end of an hour",
+        "the longer of two waits",
+        "a cap of none",
+    ],
+)
+def test_reserve_waits(connection, pace, times, waits):
+    assert _waits(connection, pace, *times) == waits
+
+
+def test_raised_rate_counts_at_once(connection):
+    reserve(connection, "smtp", Pace(timedelta(hours=1)), NOW)
+
+    assert reserve(connection, "smtp", TWO_SECONDS, NOW) == timedelta(seconds=2)
+
+
+def test_paces_of_two_servers_are_apart(connection):
+    reserve(connection, "one", TWO_SECONDS, NOW)
+
+    assert reserve(connection, "two", TWO_SECONDS, NOW) == FREE
+
+
+def test_even_pace_reaches_the_rate(connection):
+    sent = sum(reserve(connection, "smtp", TWO_SECONDS, NOW + timedelta(seconds=one)) == FREE for one in range(60))
+
+    assert sent == 30
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    gaps=st.lists(st.timedeltas(timedelta(), 10 * HOUR), max_size=40),
+    interval=st.timedeltas(timedelta(), 3 * HOUR),
+    per_day=st.integers(1, 4),
+)
+def test_no_two_messages_are_too_close_and_no_day_holds_too_many(connection, gaps, interval, per_day):
+    pace, now, sent = Pace(interval, per_day), NOW, []
+    with connection.begin_nested() as fresh:
+        for gap in gaps:
+            now += gap
+            if reserve(connection, "smtp", pace, now) == FREE:
+                sent.append(now)
+        fresh.rollback()
+
+    assert all(later - earlier >= interval for earlier, later in pairwise(sent))
+    assert all(later - earlier >= DAY for earlier, later in zip(sent, sent[per_day:], strict=False))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    gaps=st.lists(st.timedeltas(timedelta(), 10 * HOUR), max_size=20),
+    interval=st.timedeltas(timedelta(), 3 * HOUR),
+    per_day=st.integers(1, 4),
+)
+def test_who_waits_as_told_gets_in(connection, gaps, interval, per_day):
+    pace, now = Pace(interval, per_day), NOW
+    with connection.begin_nested() as fresh:
+        for gap in gaps:
+            now += gap
+            wait = reserve(connection, "smtp", pace, now)
+            assert wait == FREE or reserve(connection, "smtp", pace, now + wait) == FREE
+            now += wait
+        fresh.rollback()

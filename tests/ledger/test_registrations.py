@@ -1,0 +1,75 @@
+"""Whom this ledger has had to do with at RingCentral, and what it had in mind when it crashed."""
+
+from onboarding.ledger import registrations
+from onboarding.model.changes import Acquaintance, Standing, wish
+from tests.ledger.making import ADA, GRACE, MINUTE, NOW, happened, invitee, seen
+
+KEPT = invitee(row=0)
+"""What the ledger gives back of an invitee: the roster's row is long gone."""
+
+
+def _known(connection, place) -> dict[str, Acquaintance]:
+    return dict(registrations.acquaintances(connection, place))
+
+
+def test_nobody_is_known_at_first(connection, place):
+    assert _known(connection, place) == {}
+
+
+def test_person_is_remembered_with_what_a_cancellation_needs(connection, place):
+    registrations.stand(connection, place, [invitee()], Standing.ADDING, NOW)
+
+    assert _known(connection, place) == {"ada@example.com": Acquaintance(KEPT, Standing.ADDING)}
+
+
+def test_standing_follows_what_was_done_and_history_keeps_it_all(connection, place):
+    for standing in (Standing.ADDING, Standing.ADDED, Standing.REMOVING, Standing.REMOVED):
+        registrations.stand(connection, place, [invitee()], standing, NOW)
+
+    assert _known(connection, place)["ada@example.com"].standing is Standing.REMOVED
+    assert [what for what, _ in happened(connection)] == ["adding", "added", "removing", "removed"]
+
+
+def test_two_spellings_of_an_address_are_one_person(connection, place):
+    registrations.stand(connection, place, [invitee("ADA@example.com")], Standing.ADDING, NOW)
+    registrations.stand(connection, place, [invitee("ada@EXAMPLE.COM")], Standing.ADDED, NOW)
+
+    assert list(_known(connection, place)) == ["ada@example.com"]
+
+
+def test_people_of_other_sessions_are_apart(connection, place):
+    registrations.stand(connection, seen(connection, 2), [invitee()], Standing.ADDED, NOW)
+
+    assert _known(connection, place) == {}
+
+
+def test_update_that_is_about_to_be_asked_for_is_remembered(connection, place):
+    registrations.stand(connection, place, [invitee(ADA)], Standing.ADDED, NOW)
+
+    registrations.ask(connection, place, [invitee(ADA), invitee(GRACE)], NOW)
+
+    known = _known(connection, place)
+    assert {key: (one.standing, one.asked) for key, one in known.items()} == {
+        "ada@example.com": (Standing.ADDED, wish(invitee())),
+        "grace@example.com": (Standing.UPDATED, wish(invitee())),
+    }
+
+
+def test_granted_update_may_be_asked_for_again(connection, place):
+    registrations.ask(connection, place, [invitee(ADA), invitee(GRACE)], NOW)
+
+    registrations.granted(connection, place, [invitee(ADA)])
+
+    assert [one.asked for one in _known(connection, place).values()] == ["", wish(invitee())]
+
+
+def test_intention_that_was_not_carried_out_is_taken_back(connection, place):
+    registrations.stand(connection, place, [invitee(ADA)], Standing.ADDED, NOW)
+    before = _known(connection, place)
+    registrations.stand(connection, place, [invitee(ADA)], Standing.REMOVING, NOW)
+    registrations.stand(connection, place, [invitee(GRACE)], Standing.ADDING, NOW)
+
+    registrations.restore(connection, place, [invitee(ADA), invitee(GRACE)], before, NOW + MINUTE)
+
+    assert _known(connection, place) == before
+    assert [what for what, _ in happened(connection)] == ["added", "removing", "adding", "added", "not added"]

@@ -1,0 +1,204 @@
+"""Sessions as last seen, what the last run left behind, webinar facts, colleagues; and that the forgotten are gone."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from onboarding.ledger import deliveries, directory, events, registrations, sessions
+from onboarding.ledger.schema import metadata
+from onboarding.ledger.store import Ledger
+from onboarding.model.changes import Standing
+from onboarding.model.people import Colleague, LinkedUser, Problem
+from onboarding.model.sessions import SessionStatus
+from tests.ledger.making import MINUTE, NOW, START, invitee, order, seen, session
+
+SERVER = "https://ringcentral.example"
+END = START + timedelta(hours=1)
+PROBLEMS = [Problem(3, "email", "grace@", "no address"), Problem(None, None, "lin@example.com", "refused")]
+ADA = Colleague(LinkedUser("account", "user-1"), "ada@example.com", "Ada", "Lovelace", "Countess")
+NAMELESS = Colleague(LinkedUser("account", "user-2", "ilm"))
+
+
+def test_session_keeps_its_number_when_its_facts_change(connection):
+    first = sessions.see(connection, session())
+
+    second = sessions.see(connection, replace(session(), title="Moved", start=END, status=SessionStatus.ACTIVE))
+
+    found = sessions.find(connection, SERVER, "webinar-1", "session-1")
+    assert (second, found.id) == (first, first)
+    assert (found.title, found.start, found.status, found.run_at) == ("Moved", END, SessionStatus.ACTIVE, None)
+
+
+def test_session_is_found_as_it_was_seen(connection):
+    number = sessions.see(connection, session())
+
+    assert sessions.find(connection, SERVER, "webinar-1", "session-1") == sessions.Seen(
+        id=number,
+        key=session().key,
+        title="Spring launch",
+        start=START,
+        duration=timedelta(hours=1),
+        time_zone="Europe/Berlin",
+        status=SessionStatus.SCHEDULED,
+        run_at=None,
+        heavy_calls=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("server", "webinar", "wanted", "found"),
+    [
+        (SERVER, "webinar-1", "session-1", "session-1"),
+        (SERVER, "webinar-1", None, "session-2"),
+        (SERVER, "webinar-1", "session-9", None),
+        (SERVER, "webinar-2", None, None),
+        ("https://other.example", "webinar-1", None, None),
+    ],
+    ids=["by its id", "the one that starts last", "no such session", "no such webinar", "on another server"],
+)
+def test_find_looks_for(connection, server, webinar, wanted, found):
+    seen(connection, 2, START + MINUTE)
+    seen(connection, 1, START)
+
+    got = sessions.find(connection, server, webinar, wanted)
+
+    assert (got.key.session_id if got else None) == found
+
+
+def test_problems_of_a_run_replace_those_of_the_run_before(connection, place):
+    sessions.finish_run(connection, place, [Problem(2, "role", "", "old")], 4, NOW)
+    sessions.finish_run(connection, place, PROBLEMS, 2, NOW + MINUTE)
+
+    assert sessions.problems_of(connection, place) == PROBLEMS
+    found = sessions.find(connection, SERVER, "webinar-1", "session-1")
+    assert (found.heavy_calls, found.run_at) == (2, NOW + MINUTE)
+
+
+def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, place):
+    other = seen(connection, 2)
+    sessions.finish_run(connection, place, PROBLEMS, 4, NOW)
+    sessions.finish_run(connection, other, PROBLEMS, 4, NOW)
+
+    sessions.finish_run(connection, place, [], 2, NOW)
+
+    assert (list(sessions.problems_of(connection, place)), sessions.problems_of(connection, other)) == ([], PROBLEMS)
+
+
+def test_webinar_facts_are_the_last_ones_kept(connection):
+    assert sessions.webinar_facts(connection, SERVER, "webinar-1") is None
+
+    sessions.keep_webinar(connection, SERVER, "webinar-1", {"title": "old"}, NOW)
+    sessions.keep_webinar(connection, SERVER, "webinar-1", {"title": "new", "host": None}, NOW)
+    sessions.keep_webinar(connection, SERVER, "webinar-2", {"title": "other"}, NOW)
+
+    assert sessions.webinar_facts(connection, SERVER, "webinar-1") == {"title": "new", "host": None}
+
+
+def test_directory_is_replaced_as_a_whole_for_its_server(connection):
+    directory.keep_colleagues(connection, SERVER, [ADA, NAMELESS], NOW)
+    directory.keep_colleagues(connection, "https://other.example", [ADA], NOW)
+
+    directory.keep_colleagues(connection, SERVER, [NAMELESS], NOW)
+
+    assert directory.colleagues(connection, SERVER) == [NAMELESS]
+    assert directory.colleagues(connection, "https://other.example") == [ADA]
+
+
+def test_directory_may_name_somebody_twice(connection):
+    directory.keep_colleagues(connection, SERVER, [replace(ADA, job_title="old"), ADA], NOW)
+
+    assert directory.colleagues(connection, SERVER) == [ADA]
+
+
+@pytest.mark.parametrize("known", [[], [ADA, NAMELESS]])
+def test_directory_comes_back_as_it_was_kept(connection, known):
+    directory.keep_colleagues(connection, SERVER, known, NOW)
+
+    assert list(directory.colleagues(connection, SERVER)) == known
+
+
+# --- forgetting -------------------------------------------------------------------------------------------------------
+
+
+def _fill(connection: sa.Connection) -> int:
+    """One session with a person in every table that holds people."""
+    place = seen(connection)
+    registrations.stand(connection, place, [invitee()], Standing.ADDED, NOW)
+    deliveries.enqueue(connection, place, [order()], NOW)
+    sessions.finish_run(connection, place, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW)
+    directory.keep_colleagues(connection, SERVER, [ADA], NOW)
+    return place
+
+
+def _rows(connection: sa.Connection) -> dict[str, int]:
+    count = sa.func.count()
+    tables = {
+        table.name: connection.execute(sa.select(count).select_from(table)).scalar() for table in metadata.sorted_tables
+    }
+    return {name: rows for name, rows in tables.items() if rows}
+
+
+@pytest.mark.parametrize(
+    ("before", "forgotten"), [(END, 0), (END + MINUTE, 1)], ids=["ended just then", "ended before"]
+)
+def test_forgetting_takes_sessions_that_ended_before(connection, before, forgotten):
+    seen(connection)
+
+    assert sessions.forget_ended(connection, before) == forgotten
+    assert _rows(connection).get("sessions", 0) == 1 - forgotten
+
+
+def test_forgetting_a_session_leaves_nothing_of_its_people_in_any_table(connection):
+    _fill(connection)
+
+    sessions.forget_ended(connection, END + MINUTE)
+
+    assert _rows(connection) == {}
+
+
+def test_forgetting_leaves_the_people_of_other_sessions(connection):
+    _fill(connection)
+    other = seen(connection, 2, START + timedelta(days=1))
+    deliveries.enqueue(connection, other, [order()], NOW)
+
+    sessions.forget_ended(connection, END + MINUTE)
+
+    assert _rows(connection) == {"sessions": 1, "deliveries": 1, "events": 1}
+
+
+def test_colleagues_listed_lately_are_not_forgotten(connection):
+    directory.keep_colleagues(connection, SERVER, [ADA], END)
+
+    sessions.forget_ended(connection, END)
+
+    assert directory.colleagues(connection, SERVER) == [ADA]
+
+
+@pytest.mark.anyio
+async def test_forgotten_people_leave_no_bytes_in_the_file(database, tmp_path):
+    async with Ledger(database) as ledger:
+        await ledger.run(_fill)
+    assert b"Lovelace" in (tmp_path / "ledger.db").read_bytes()
+
+    async with Ledger(database) as ledger:
+        await ledger.run(sessions.forget_ended, END + MINUTE)
+
+    left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert [word for word in (b"Lovelace", b"ada@example.com", b"Ada@example.com") if word in left] == []
+
+
+# --- history ----------------------------------------------------------------------------------------------------------
+
+
+def test_history_of_a_person_is_in_order_over_all_sessions(connection):
+    one, two = seen(connection, 1), seen(connection, 2)
+    events.append(connection, two, "ada@example.com", "added", NOW)
+    events.append(connection, one, "grace@example.com", "added", NOW)
+    events.append(connection, one, "ada@example.com", "sent", NOW + MINUTE, delivery=7, detail="250 ok")
+
+    assert events.of_person(connection, "ada@example.com") == [
+        events.Event(NOW, "webinar-1", "session-2", "Spring launch", None, "added", ""),
+        events.Event(NOW + MINUTE, "webinar-1", "session-1", "Spring launch", 7, "sent", "250 ok"),
+    ]

@@ -1,0 +1,195 @@
+"""The file and its one writer: durable, private, many statements to a commit."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
+
+import anyio
+import anyio.lowlevel
+import pytest
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from onboarding.ledger import sessions
+from onboarding.ledger.store import GROUP, Ledger, _create_private
+from tests.ledger.making import NOW
+from tests.ledger.writing import Held, Odd, counted, fail, grouped, note, noted
+
+pytestmark = pytest.mark.anyio
+
+
+# --- durable, private -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1)]
+)
+async def test_ledger_is_opened_with(database, pragma, value):
+    async with Ledger(database) as ledger:
+        assert await ledger.run(lambda c: c.exec_driver_sql(f"PRAGMA {pragma}").scalar()) == value
+
+
+async def test_what_run_returned_from_is_in_the_file(database, tmp_path):
+    async with Ledger(database) as ledger:
+        assert await ledger.run(note, 7) == 7
+        with sqlite3.connect(tmp_path / "ledger.db") as other:
+            assert other.execute("SELECT pid FROM leases").fetchall() == [(7,)]
+        other.close()
+
+
+@pytest.fixture
+def open_umask():
+    """Whatever the program does not restrict itself is open to everybody."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("open_umask")
+async def test_files_are_private_while_the_ledger_is_open(database, tmp_path):
+    async with Ledger(database) as ledger:
+        await ledger.run(note, 1)
+        modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
+
+
+@pytest.mark.usefixtures("open_umask")
+async def test_file_is_private_before_sqlite_sees_it(tmp_path):
+    _create_private(tmp_path / "new.db")
+
+    assert ((tmp_path / "new.db").stat().st_mode & 0o777, (tmp_path / "new.db").read_bytes()) == (0o600, b"")
+
+
+async def test_readable_file_is_made_private(database, tmp_path):
+    async with Ledger(database):
+        pass
+    (tmp_path / "ledger.db").chmod(0o644)
+
+    async with Ledger(database):
+        assert (tmp_path / "ledger.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_second_opening_in_one_process_leaves_the_locks_of_the_first(database, tmp_path):
+    """Closing any descriptor of the file would drop them, and another process would delete the log under us."""
+    async with Ledger(database) as first:
+        await first.run(note, 1)
+        async with Ledger(database):
+            pass
+        touch = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM leases'); c.close()"
+        await anyio.run_process([sys.executable, "-c", touch, tmp_path / "ledger.db"])
+        assert (tmp_path / "ledger.db-wal").exists()
+
+
+async def test_ledger_exists_once_it_was_opened(database):
+    before = Ledger(database)
+    assert not before.exists
+
+    async with Ledger(database) as ledger:
+        assert ledger.exists
+
+
+async def test_folder_of_the_ledger_is_made(tmp_path):
+    async with Ledger(f"sqlite:///{tmp_path / 'a' / 'b' / 'ledger.db'}") as ledger:
+        assert await ledger.run(noted) == []
+
+
+def test_several_processes_may_open_a_new_ledger_at_once(database):
+    script = "import asyncio, sys\nfrom onboarding.ledger.store import Ledger\nasync def main():\n"
+    script += "    async with Ledger(sys.argv[1]):\n        pass\nasyncio.run(main())"
+    running = [subprocess.Popen([sys.executable, "-c", script, database]) for _ in range(3)]
+
+    assert [one.wait() for one in running] == [0, 0, 0]
+
+
+# --- grouping ---------------------------------------------------------------------------------------------------------
+
+
+async def test_statements_handed_in_meanwhile_share_one_commit(database):
+    async with Ledger(database) as ledger:
+        made = counted(ledger, "commit")
+        results = await grouped(ledger, *((note, number) for number in range(50)))
+
+    assert (results, len(made)) == (list(range(50)), 2)
+
+
+async def test_group_is_bounded(database):
+    async with Ledger(database) as ledger:
+        made = counted(ledger, "commit")
+        await grouped(ledger, *((note, number) for number in range(GROUP + 1)))
+
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("oops"), ValueError("oops"), Odd("oops")], ids=lambda one: type(one).__name__
+)
+async def test_error_of_one_statement_reaches_its_caller_and_nobody_else(database, error):
+    async with Ledger(database) as ledger:
+        results = await grouped(ledger, (note, 1), (fail, error), (note, 2))
+
+        assert results == [1, error, 2]
+        assert await ledger.run(noted) == [1, 2]
+
+
+async def test_statement_that_ran_out_of_an_iterator_keeps_nobody_waiting(database):
+    async with Ledger(database) as ledger:
+        results = await grouped(ledger, (note, 1), (fail, StopIteration()), (note, 2))
+
+    assert (results[0], type(results[1]), results[2]) == (1, RuntimeError, 2)
+
+
+async def test_broken_rule_of_the_database_reaches_its_caller_and_nobody_else(database):
+    async with Ledger(database) as ledger:
+        results = await grouped(ledger, (note, 1), (note, 1), (note, 2))
+
+        assert (results[0], type(results[1]), results[2]) == (1, IntegrityError, 2)
+        assert await ledger.run(noted) == [1, 2]
+
+
+async def test_naive_time_reaches_its_caller(database):
+    async with Ledger(database) as ledger:
+        with pytest.raises(StatementError, match="without zone"):
+            await ledger.run(sessions.forget_ended, NOW.replace(tzinfo=None))
+        assert await ledger.run(note, 1) == 1
+
+
+async def test_statement_of_a_cancelled_task_is_carried_out(database):
+    async with Ledger(database) as ledger:
+        async with Held(ledger):
+            task = asyncio.create_task(ledger.run(note, 1))
+            await anyio.lowlevel.checkpoint()
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        assert await ledger.run(noted) == [1]
+
+
+async def test_closing_carries_out_what_was_handed_in(database):
+    async with Ledger(database) as ledger:
+        tasks = [asyncio.create_task(ledger.run(note, number)) for number in range(20)]
+        await anyio.lowlevel.checkpoint()
+
+    assert await asyncio.gather(*tasks) == list(range(20))
+
+
+async def test_closing_in_a_cancelled_scope_carries_out_what_was_handed_in(database):
+    many = range(4 * GROUP)
+    with anyio.CancelScope() as scope:
+        async with Ledger(database) as ledger:
+            tasks = [asyncio.create_task(ledger.run(note, number)) for number in many]
+            await anyio.lowlevel.checkpoint()
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+
+    assert not ledger._thread.is_alive()
+    assert await asyncio.gather(*tasks) == list(many)
+
+
+async def test_closed_ledger_refuses_instead_of_waiting_for_ever(database):
+    async with Ledger(database) as ledger:
+        pass
+
+    with pytest.raises(RuntimeError, match="not open"):
+        await ledger.run(noted)

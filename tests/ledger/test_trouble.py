@@ -1,0 +1,192 @@
+"""A ledger that can't be used, or not just now, says so in words and keeps what it has."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from onboarding.errors import ConfigurationError, TryLater
+from onboarding.ledger import deliveries, sessions
+from onboarding.ledger.schema import problems
+from onboarding.ledger.store import Ledger
+from onboarding.model.people import Problem
+from tests.ledger.making import NOW, order, session
+from tests.ledger.writing import counted, grouped, note, noted
+
+pytestmark = pytest.mark.anyio
+
+SHORT = 0.05
+
+
+# --- refused in words -------------------------------------------------------------------------------------------------
+
+
+async def _refused(database: str, kind=ConfigurationError) -> str:
+    with pytest.raises(kind) as caught:
+        async with Ledger(database, patience=SHORT):
+            pass
+    assert caught.value.hint
+    return caught.value.message
+
+
+async def test_file_that_is_no_database_is_refused(database, tmp_path):
+    (tmp_path / "ledger.db").write_text("first_name,last_name\n" * 100)
+
+    assert await _refused(database) == f"the ledger {tmp_path / 'ledger.db'} can't be used: file is not a database"
+    assert (tmp_path / "ledger.db").read_text() == "first_name,last_name\n" * 100
+
+
+async def test_damaged_ledger_is_refused_and_its_tables_are_not_overwritten(database, tmp_path):
+    async with Ledger(database):
+        pass
+    content = bytearray((tmp_path / "ledger.db").read_bytes())
+    content[100:4096] = bytes(3996)
+    (tmp_path / "ledger.db").write_bytes(content)
+
+    assert "can't be used: database disk image is malformed" in await _refused(database)
+
+
+async def test_another_programs_database_is_refused(database, tmp_path):
+    with sqlite3.connect(tmp_path / "ledger.db") as other:
+        other.execute("CREATE TABLE recipes (name)")
+    other.close()
+
+    assert await _refused(database) == "the file is another program's database, not a ledger"
+
+
+async def test_folder_in_the_place_of_the_file_is_refused(tmp_path):
+    (tmp_path / "folder").mkdir(mode=0o755)
+
+    assert "can't be used: unable to open database file" in await _refused(f"sqlite:///{tmp_path / 'folder'}")
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o755
+
+
+async def test_file_in_the_place_of_the_folder_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+
+    assert await _refused(f"sqlite:///{tmp_path / 'file' / 'ledger.db'}") == (
+        f"the ledger {tmp_path / 'file' / 'ledger.db'} can't be opened: File exists"
+    )
+
+
+@pytest.fixture
+def strict_folder():
+    """A folder whose permissions bind us, though the tests be run by root."""
+    folder = Path(tempfile.mkdtemp())
+    user = os.geteuid()
+    if user == 0:
+        os.chown(folder, 65534, 65534)
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+async def test_read_only_folder_is_refused(strict_folder):
+    strict_folder.chmod(0o500)
+
+    assert await _refused(f"sqlite:///{strict_folder / 'ledger.db'}") == (
+        f"the ledger {strict_folder / 'ledger.db'} can't be opened: Permission denied"
+    )
+
+
+async def test_read_only_file_can_be_read_and_refuses_to_be_written(strict_folder):
+    file = strict_folder / "ledger.db"
+    async with Ledger(f"sqlite:///{file}") as ledger:
+        await ledger.run(note, 1)
+    file.chmod(0o400)
+
+    async with Ledger(f"sqlite:///{file}") as ledger:
+        with pytest.raises(ConfigurationError) as caught:
+            await ledger.run(note, 2)
+        assert await ledger.run(noted) == [1]
+
+    assert caught.value.message == f"the ledger {file} can't be used: attempt to write a readonly database"
+
+
+# --- try later --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked_by_another_process(path: Path):
+    """Another process holds a write transaction until the block is left."""
+    script = (
+        "import sqlite3, sys\nc = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "c.execute('BEGIN IMMEDIATE')\nprint('held', flush=True)\nsys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        yield
+        process.stdin.close()
+
+
+async def test_locked_ledger_is_tried_later_and_works_again_afterwards(database, tmp_path):
+    async with Ledger(database, patience=SHORT) as ledger:
+        with locked_by_another_process(tmp_path / "ledger.db"), pytest.raises(TryLater) as caught:
+            await ledger.run(note, 1)
+        assert await ledger.run(note, 2) == 2
+        assert await ledger.run(noted) == [2]
+
+    assert caught.value.message == f"the ledger {tmp_path / 'ledger.db'} can't be written: database is locked"
+
+
+async def test_locked_ledger_is_waited_for_once_by_a_whole_group(database, tmp_path):
+    async with Ledger(database, patience=SHORT) as ledger:
+        failed = counted(ledger, "handle_error")
+        with locked_by_another_process(tmp_path / "ledger.db"):
+            tasks = [asyncio.create_task(ledger.run(note, number)) for number in range(20)]
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(one) for one in results] == [TryLater] * 20
+    assert 1 <= len(failed) <= 2  # the first statement's BEGIN, and that of all who came while it waited
+
+
+async def test_ledger_locked_from_the_start_is_tried_later(database, tmp_path):
+    async with Ledger(database):
+        pass
+    with locked_by_another_process(tmp_path / "ledger.db"):
+        assert "database is locked" in await _refused(database, TryLater)
+
+
+def _limit_pages(connection: sa.Connection, more: int) -> None:
+    used = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {used + more}")
+
+
+async def test_full_disk_is_tried_later_with_nothing_half_written(database):
+    many = [order(f"person{number}@example.com") for number in range(500)]
+    async with Ledger(database) as ledger:
+        place = await ledger.run(sessions.see, session())
+        await ledger.run(_limit_pages, 2)
+
+        with pytest.raises(TryLater, match="full"):
+            await ledger.run(deliveries.enqueue, place, many, NOW)
+
+        assert await ledger.run(deliveries.mailboxes, place) == {}
+        await ledger.run(_limit_pages, 10_000)
+        await ledger.run(deliveries.enqueue, place, many, NOW)
+        assert len(await ledger.run(deliveries.mailboxes, place)) == 500
+
+
+async def test_full_disk_keeps_what_still_fits_of_a_group(database):
+    """A result that is to be recorded must not be lost to somebody's new messages."""
+    many = [Problem(None, None, "", "x" * 1000) for _ in range(100)]
+    async with Ledger(database) as ledger:
+        place = await ledger.run(sessions.see, session())
+        await ledger.run(_limit_pages, 2)
+
+        results = await grouped(ledger, (sessions.finish_run, place, many, 1, NOW), (note, 1))
+
+        assert (type(results[0]), results[1]) == (TryLater, 1)
+        assert await ledger.run(lambda c: c.execute(sa.select(sa.func.count()).select_from(problems)).scalar()) == 0
