@@ -1,0 +1,85 @@
+"""A message as it goes over the wire: the three commands before it, and its body with dots stuffed.
+
+Pure. Here it is decided which extensions a message needs (RFC 1870 SIZE, 6152 8BITMIME, 6531 SMTPUTF8); one that
+the server can't carry is refused here, with words, before anything is said to the server.
+"""
+
+import re
+from dataclasses import dataclass
+
+import idna
+
+from onboarding.errors import ConfigurationError
+from onboarding.mail.line import Capabilities
+from onboarding.model.deliveries import Message, Rejected
+
+FINAL_DOT = b".\r\n"
+UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
+LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message ready for one line: MAIL, RCPT and DATA, and its body with stuffed dots, without the final one."""
+
+    message: Message
+    commands: tuple[bytes, bytes, bytes]
+    body: bytes
+
+
+def prepare(message: Message, capabilities: Capabilities) -> Prepared | Rejected:
+    """Write a message for a server of these capabilities.
+
+    Raises `ConfigurationError` where the sender can't be written: that would be so for every message.
+    """
+    sender, recipient = sender_address(message.sender), envelope_address(message.recipient)
+    if recipient is None:
+        return Rejected("the address can't be written on a mail's envelope: correct it in the roster")
+    body = with_crlf(message.body)
+    needs_utf8 = message.needs_smtputf8 or not (sender + recipient).isascii()
+    if needs_utf8 and not capabilities.smtputf8:
+        return Rejected("the mail server can't carry letters beyond ASCII in an address: ask for another address")
+    if capabilities.size and len(body) > capabilities.size:
+        return Rejected(f"the message has {len(body):,} bytes, the mail server takes {capabilities.size:,}")
+    if not body.isascii() and not capabilities.eight_bit:
+        return Rejected("the mail server can't carry a message with bytes beyond ASCII (8BITMIME)")
+    size = f" SIZE={len(body)}" if capabilities.declares_size else ""
+    eight_bit = "" if body.isascii() else " BODY=8BITMIME"
+    utf8 = " SMTPUTF8" if needs_utf8 else ""
+    mail = f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}\r\n"
+    return Prepared(message, (mail.encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"), stuffed(body))
+
+
+def sender_address(sender: str) -> str:
+    """Write the sender for MAIL. Raises `ConfigurationError` where it is no address."""
+    address = envelope_address(sender)
+    if address is None:
+        raise ConfigurationError(f"The sender {sender!r} is no address.", hint="Correct [brand] sender.")
+    return address
+
+
+def envelope_address(address: str) -> str | None:
+    """Write an address for MAIL or RCPT, its domain as A-label; None where it can't be, or could smuggle commands."""
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or UNSAFE.search(address):
+        return None
+    if domain.isascii():
+        return address
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return None
+
+
+def with_crlf(body: bytes) -> bytes:
+    """Make every line, the last too, end in CRLF (RFC 5321 2.3.8): a bare CR or LF can smuggle a second mail."""
+    ends = body.count(b"\r\n")
+    if body.count(b"\n") != ends or body.count(b"\r") != ends:
+        body = LINE_END.sub(b"\r\n", body)
+    return body if not body or body.endswith(b"\r\n") else body + b"\r\n"
+
+
+def stuffed(body: bytes) -> bytes:
+    """Double each dot that begins a line (RFC 5321 4.5.2)."""
+    doubled = body.replace(b"\r\n.", b"\r\n..")
+    return b"." + doubled if doubled.startswith(b".") else doubled

@@ -1,0 +1,211 @@
+"""One line to the mail server: commands out, whole replies in, in order, several under way at once.
+
+It takes over the transport after aiosmtplib has connected, secured and logged in, because that library's protocol
+loses replies when several commands are written at once. It knows nothing of messages: `transaction` does. Every end
+of a line (closed, timed out, unreadable) is one exception, `LineBroken`: what it means depends on when it came.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import anyio
+
+from onboarding.mail.replies import reply_of
+from onboarding.model.deliveries import Reply
+
+REPLY_LINE = re.compile(rb"([1-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+LONGEST_REPLY = 65_536
+"""Bytes; a server that sends more than this without ending its reply is not speaking SMTP."""
+
+
+class LineBroken(Exception):
+    """The line can't be used any more. The text says why, in words that complete a sentence."""
+
+
+class Unreadable(Exception):
+    """The server sent something that is no reply (RFC 5321 4.2)."""
+
+
+class ReplyReader:
+    """Cuts what the server sends into replies. Lines may end in CRLF or LF; a reply's lines all bear its code."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[str] = []
+        self._code = 0
+        self._size = 0
+
+    def feed(self, received: bytes) -> Iterator[Reply]:
+        """Yield each reply that is complete now. Raises `Unreadable` after the last that could be read."""
+        *lines, self._rest = (self._rest + received).split(b"\n")
+        for line in lines:
+            if reply := self._take(line.removesuffix(b"\r")):
+                yield reply
+        if len(self._rest) > LONGEST_REPLY:
+            raise Unreadable
+
+    def _take(self, line: bytes) -> Reply | None:
+        found = REPLY_LINE.fullmatch(line)
+        self._size += len(line)
+        if not found or self._size > LONGEST_REPLY or (self._lines and int(found[1]) != self._code):
+            raise Unreadable
+        self._code = int(found[1])
+        self._lines.append((found[3] or b"").decode("utf-8", "replace").strip())
+        if found[2] == b"-":
+            return None
+        lines, self._lines, self._size = self._lines, [], 0
+        return reply_of(self._code, lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the server's EHLO answer offers. `size` is the biggest message in bytes, None where it sets no limit."""
+
+    pipelining: bool = False
+    eight_bit: bool = False
+    smtputf8: bool = False
+    declares_size: bool = False
+    size: int | None = None
+
+    @classmethod
+    def of(cls, extensions: dict[str, str]) -> "Capabilities":
+        """Read them from EHLO keywords in lower case and their parameters (RFC 1870, 2920, 6152, 6531)."""
+        size = extensions.get("size", "").strip()
+        return cls(
+            pipelining="pipelining" in extensions,
+            eight_bit="8bitmime" in extensions,
+            smtputf8="smtputf8" in extensions,
+            declares_size="size" in extensions,
+            size=(int(size) or None) if size.isascii() and size.isdigit() else None,
+        )
+
+
+class Line(asyncio.Protocol):
+    """A secured, logged-in line to the server.
+
+    `transactions` counts the messages offered on it. `resting` is False from the first byte of a transaction to its
+    last answer: a line that is left in between must be cut, or the next message would read the answers of this one.
+    """
+
+    def __init__(self, transport: asyncio.BaseTransport, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+        self.transactions = 0
+        self.resting = True
+        self._transport = cast("asyncio.Transport", transport)
+        self._reader = ReplyReader()
+        self._replies: deque[Reply] = deque()
+        self._broken = ""
+        self._waiter: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._closed = asyncio.get_running_loop().create_future()
+        self._transport.set_protocol(self)
+        if self._transport.is_closing():
+            self.connection_lost(None)
+
+    @property
+    def quiet(self) -> bool:
+        """True while the line stands and the server has said nothing unasked (421 before it closes, say)."""
+        return not self._broken and not self._replies and not self._transport.is_closing()
+
+    def write(self, commands: bytes) -> None:
+        """Give bytes to the transport. Raises `LineBroken` where the line is known to be gone.
+
+        So it is too where the server has spoken unasked: the next answer would be taken for another command's.
+        """
+        if self._replies:
+            self.cut(f"the server said unasked: {self._replies.popleft()}")
+        if self._broken or self._transport.is_closing():
+            raise LineBroken(self._broken or "the connection is closed")
+        self._transport.write(commands)
+
+    async def send(self, piece: bytes, patience: float) -> None:
+        """Write a piece of a body and wait until the transport wants more. A line that breaks fails the next write."""
+        self.write(piece)
+        if self._writable is not None:
+            await self._wait(self._writable, patience)
+
+    async def reply(self, patience: float) -> Reply:
+        """Wait for the next reply, in the order of the commands, at most so many seconds. Raises `LineBroken`."""
+        while not self._replies:
+            if self._broken:
+                raise LineBroken(self._broken)
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._wait(self._waiter, patience)
+        return self._replies.popleft()
+
+    async def ask(self, command: bytes, patience: float) -> Reply:
+        """Give one command and wait for its answer; the line rests again after it. Raises `LineBroken`."""
+        self.resting = False
+        self.write(command)
+        reply = await self.reply(patience)
+        self.resting = True
+        return reply
+
+    def cut(self, reason: str = "we closed the connection") -> None:
+        """End the line at once: whatever the server was in the middle of, it gets nothing more."""
+        self._break(reason)
+        self._transport.abort()
+
+    async def close(self, patience: float) -> None:
+        """End the line, with QUIT where it rests, and wait (shielded, twice `patience` at most) until it is closed."""
+        with anyio.CancelScope(shield=True):
+            if self.resting and self.quiet:
+                await self._take_leave(patience)
+            self.cut()
+            await self._closed
+
+    async def _take_leave(self, patience: float) -> None:
+        # Everything was settled before: a server that does not even answer QUIT changes nothing.
+        with contextlib.suppress(LineBroken):
+            await self.ask(b"QUIT\r\n", patience)
+        self._transport.close()
+        await asyncio.wait([self._closed], timeout=patience)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what the server sent (asyncio calls this, and the four below)."""
+        try:
+            for reply in self._reader.feed(data):
+                self._replies.append(reply)
+        except Unreadable:
+            self.cut("the server sent an unreadable answer")
+        self._wake(self._waiter)
+
+    def eof_received(self) -> None:
+        """Note that the server will say nothing more; asyncio then closes the transport."""
+        self._break("the server closed the connection")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the socket is closed."""
+        self._break(f"the connection was lost ({exc})" if exc else "the server closed the connection")
+        self._wake(self._closed)
+
+    def pause_writing(self) -> None:
+        """Note that the transport holds enough."""
+        self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """Note that the transport wants more."""
+        self._wake(self._writable)
+        self._writable = None
+
+    async def _wait(self, event: asyncio.Future[None], patience: float) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                await event
+        except TimeoutError:
+            self.cut(f"no answer within {patience:g} seconds")
+
+    def _break(self, reason: str) -> None:
+        self._broken = self._broken or reason
+        self._wake(self._waiter)
+        self._wake(self._writable)
+
+    @staticmethod
+    def _wake(event: asyncio.Future[None] | None) -> None:
+        if event is not None and not event.done():
+            event.set_result(None)

@@ -1,0 +1,191 @@
+"""The way in: connect, encrypt with a verified certificate, log in, and hand the line over.
+
+aiosmtplib does the three steps; `failures` says why one failed. There is no way from a refused encryption back to
+plain text. Each step is a method of its own, so that `probe` can tell how far it gets.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+
+import aiosmtplib
+
+from onboarding.errors import ConfigurationError, Refused
+from onboarding.mail.failures import SECURITY_HINT, explain
+from onboarding.mail.line import Capabilities, Line, LineBroken
+from onboarding.mail.patience import patience
+from onboarding.mail.settings import SmtpSettings
+from onboarding.mail.tokens import Tokens
+from onboarding.mail.verdicts import Phase
+
+UNKNOWN_METHOD = 504
+"""The server names an AUTH method that it does not have after all (RFC 4954 4): the next one may do."""
+
+
+class Server:
+    """The mail server of the settings: one TLS context, one token and the way in, for all connections of a run.
+
+    Raises `ConfigurationError` where the password is missing or the certificate file can't be read.
+    """
+
+    def __init__(self, settings: SmtpSettings) -> None:
+        self.settings = settings
+        self._context = tls_context(settings)
+        self._password = password_of(settings)
+        self._tokens = Tokens(settings.token_command, settings.token_lifetime)
+        self._ehlo_name = settings.ehlo_name or None
+        self._opening = asyncio.Lock()
+        self._refused: Refused | None = None
+
+    async def open(self) -> Line:
+        """Open a line, encrypted and logged in. Raises `Refused`, `TryLater` or `ConfigurationError`.
+
+        One line is opened at a time, and none after a refusal: a wrong password costs one failed log-in, not one
+        for each connection, which is how accounts get locked.
+        """
+        async with self._opening:
+            if self._refused:
+                raise self._refused
+            try:
+                return await self._open()
+            except Refused as refused:
+                self._refused = refused
+                raise
+
+    async def _open(self) -> Line:
+        async with AsyncExitStack() as undo:
+            smtp = await self.reach()
+            undo.push_async_callback(hang_up, smtp)
+            await self.encrypt(smtp)
+            await self.log_in(smtp)
+            undo.pop_all()
+            return self.take_over(smtp)
+
+    async def reach(self) -> aiosmtplib.SMTP:
+        """Connect (with `security = "tls"` encrypted from the first byte), and read the greeting."""
+        smtp = aiosmtplib.SMTP(
+            hostname=self.settings.host,
+            port=self.settings.port,
+            local_hostname=self._ehlo_name,
+            timeout=patience(Phase.GREETING, self.settings.timeout),
+            use_tls=self.settings.security == "tls",
+            start_tls=False,
+            tls_context=self._context,
+        )
+        with self._explained(Phase.GREETING):
+            await smtp.connect()
+        self._ehlo_name = smtp.local_hostname  # asking for this machine's name can take the DNS seconds: once will do
+        return smtp
+
+    async def encrypt(self, smtp: aiosmtplib.SMTP) -> None:
+        """Ask for encryption where the settings want STARTTLS, and learn what the server offers (EHLO)."""
+        with self._explained(Phase.EHLO):
+            await smtp.ehlo()
+        if self.settings.security != "starttls":
+            return
+        if not smtp.supports_extension("starttls"):
+            raise Refused(f"The mail server {self.settings.place} offers no encryption (STARTTLS).", hint=SECURITY_HINT)
+        with self._explained(Phase.STARTTLS):
+            await smtp.starttls()
+        with self._explained(Phase.EHLO):
+            await smtp.ehlo()
+
+    async def log_in(self, smtp: aiosmtplib.SMTP) -> None:
+        """Log in as the settings say."""
+        if self.settings.auth == "password":
+            await self._log_in_by_password(smtp)
+        elif self.settings.auth == "xoauth2":
+            await self._log_in_by_token(smtp)
+
+    def take_over(self, smtp: aiosmtplib.SMTP) -> Line:
+        """Make the logged-in connection a line. Raises `TryLater` where the server has closed it meanwhile."""
+        with self._explained(Phase.LOGIN):
+            if smtp.transport is None:
+                raise aiosmtplib.SMTPServerDisconnected("closed after the log-in")
+            return adopt(smtp.transport, smtp)
+
+    async def _log_in_by_password(self, smtp: aiosmtplib.SMTP) -> None:
+        """Log in by the first method that both sides know: one try, because failed ones are counted."""
+        methods = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}
+        offered = [method for name, method in methods.items() if name in smtp.server_auth_methods]
+        if not offered:
+            raise self._no_method("by password", smtp)
+        with self._explained(Phase.LOGIN):
+            for method in offered:
+                try:
+                    await method(self.settings.username, self._password)
+                except aiosmtplib.SMTPAuthenticationError as error:
+                    if error.code != UNKNOWN_METHOD or method is offered[-1]:
+                        raise
+                else:
+                    return
+
+    async def _log_in_by_token(self, smtp: aiosmtplib.SMTP) -> None:
+        """Log in by an access token; one that was kept and is refused may have been revoked: ask for another once."""
+        if "xoauth2" not in smtp.server_auth_methods:
+            raise self._no_method("by access token (XOAUTH2)", smtp)
+        token = await self._tokens.current()
+        with self._explained(Phase.LOGIN):
+            try:
+                await smtp.auth_xoauth2(self.settings.username, token.get_secret_value())
+            except aiosmtplib.SMTPAuthenticationError:
+                another = await self._tokens.current(refused=token)
+                if another == token:
+                    raise
+                await smtp.auth_xoauth2(self.settings.username, another.get_secret_value())
+
+    def _no_method(self, wanted: str, smtp: aiosmtplib.SMTP) -> Refused:
+        offered = ", ".join(name.upper() for name in smtp.server_auth_methods) or "none at all"
+        return Refused(
+            f"The mail server {self.settings.place} offers no log-in {wanted}, but {offered}.",
+            hint="Check [smtp] auth and security.",
+        )
+
+    @contextmanager
+    def _explained(self, phase: Phase) -> Iterator[None]:
+        try:
+            yield
+        except (aiosmtplib.SMTPException, OSError) as failure:
+            raise explain(phase, failure, self.settings) from failure
+
+
+def tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
+    """Make the one TLS context of a run: certificates and names are always verified. None without encryption."""
+    if settings.security == "none":
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The certificate file {settings.ca_file} can't be read.",
+            hint="[smtp] ca_file names a file of certificates in PEM form.",
+        ) from error
+
+
+def password_of(settings: SmtpSettings) -> str:
+    """Take the password out of its wrapping, empty where none is used."""
+    if settings.auth != "password":
+        return ""
+    if settings.password is None:
+        raise ConfigurationError(
+            f"The password of {settings.username} for the mail server {settings.host} is missing.",
+            hint="Set ONBOARDING_SMTP__PASSWORD, or put a file of that name into the secrets folder.",
+        )
+    return settings.password.get_secret_value()
+
+
+def adopt(transport: asyncio.BaseTransport, smtp: aiosmtplib.SMTP) -> Line:
+    """Put our protocol on aiosmtplib's transport: aiosmtplib hears and says nothing on it from now on."""
+    return Line(transport, Capabilities.of(smtp.esmtp_extensions))
+
+
+async def hang_up(smtp: aiosmtplib.SMTP) -> None:
+    """Leave a server that we did not get into: QUIT, without waiting for an answer, as we may be in mid-command."""
+    if smtp.transport is None:
+        return
+    line = adopt(smtp.transport, smtp)
+    line.resting = False
+    with suppress(LineBroken):
+        line.write(b"QUIT\r\n")
+    await line.close(0)

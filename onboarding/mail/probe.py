@@ -1,0 +1,87 @@
+"""Whether mail could be sent, found out without sending any: for `onboarding check`.
+
+Goes the way of a real message up to the sender (connect, encrypt, log in, MAIL FROM), then RSET and QUIT. The first
+step that fails ends the way; each step is one finding.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import aiosmtplib
+
+from onboarding.errors import OnboardingError, TryLater
+from onboarding.mail.envelope import sender_address
+from onboarding.mail.line import Line, LineBroken
+from onboarding.mail.opening import Server, hang_up
+from onboarding.mail.patience import brief, patience
+from onboarding.mail.replies import LOWEST_REFUSAL, judge, refusal
+from onboarding.mail.settings import SmtpSettings
+from onboarding.mail.verdicts import Phase
+
+STEPS = ("settings", "connection", "encryption", "log-in", "sender")
+PATIENCE = 30.0
+"""Seconds for each step, where the settings give none: somebody sits before it and waits."""
+
+AGAIN = "Try again; where it happens each time, ask the server's administrator."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One step (of `STEPS`) and what came of it; `hint` says what to do where it failed."""
+
+    what: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+async def probe(settings: SmtpSettings, sender: str) -> tuple[Finding, ...]:
+    """Try each step up to the sender, in order; the last finding is the failed one, where one failed."""
+    patient = settings.model_copy(update={"timeout": settings.timeout or PATIENCE})
+    return tuple([finding async for finding in _findings(patient, sender)])
+
+
+async def _findings(settings: SmtpSettings, sender: str) -> AsyncIterator[Finding]:
+    steps = iter(STEPS)
+    try:
+        async for detail in _details(settings, sender):
+            yield Finding(next(steps), ok=True, detail=detail)
+    except OnboardingError as error:
+        yield Finding(next(steps), ok=False, detail=error.message, hint=error.hint)
+
+
+async def _details(settings: SmtpSettings, sender: str) -> AsyncIterator[str]:
+    """Go the steps, yielding one detail for each. Raises what the failing step raises."""
+    server = Server(settings)
+    yield f"{settings.host}:{settings.port}, security {settings.security}, auth {settings.auth}"
+    async with AsyncExitStack() as leaving:
+        smtp = await server.reach()
+        leaving.push_async_callback(hang_up, smtp)
+        yield "the server answers"
+        await server.encrypt(smtp)
+        yield _encryption(smtp)
+        await server.log_in(smtp)
+        yield f"accepted for {settings.username}" if settings.username else "none wanted"
+        leaving.pop_all()
+        line = server.take_over(smtp)
+        leaving.push_async_callback(line.close, brief(settings.timeout))
+        await _announce(line, sender, settings)
+        yield f"{sender} may send"
+
+
+def _encryption(smtp: aiosmtplib.SMTP) -> str:
+    cipher = smtp.get_transport_info("cipher")
+    return f"{cipher[1]}, the certificate is valid" if cipher else "none, on this very machine"
+
+
+async def _announce(line: Line, sender: str, settings: SmtpSettings) -> None:
+    """Have the server accept the sender, and forget it again. Raises `Refused` or `TryLater`."""
+    wait = patience(Phase.MAIL, settings.timeout)
+    try:
+        reply = await line.ask(f"MAIL FROM:<{sender_address(sender)}>\r\n".encode(), wait)
+        await line.ask(b"RSET\r\n", wait)
+    except LineBroken as broken:
+        raise TryLater(f"The mail server {settings.place} broke off at the sender: {broken}.", hint=AGAIN) from broken
+    if reply.code >= LOWEST_REFUSAL:
+        raise refusal(Phase.MAIL, reply, settings.place, judge(Phase.MAIL, reply, settings.provider))

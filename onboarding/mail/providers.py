@@ -1,0 +1,138 @@
+"""What the big providers publish: their servers, their limits, and what their typical answers mean.
+
+Data only: `settings` takes the limits as defaults, `replies` looks answers up. Limits change; each can be overruled
+in `[smtp]`. Answers of servers of every kind that codes alone don't explain stand in `EVERYWHERE`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from onboarding.model.deliveries import Reply
+
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+
+
+class Provider(StrEnum):
+    """Providers whose limits and answers are known here."""
+
+    MICROSOFT365 = "microsoft365"
+    GMAIL = "gmail"
+    WORKSPACE_RELAY = "workspace-relay"
+    SES = "ses"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A refusal of us that is known: what to do about it, and after how many seconds it passes.
+
+    Without `passes_after` the code tells whether it may pass. A daily limit does, though it comes as 550.
+    """
+
+    hint: str
+    passes_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply that means us, known by its code, enhanced code or a part of its text: each only where given."""
+
+    meaning: Meaning
+    code: int = 0
+    enhanced: tuple[str, ...] = ()
+    says: str = ""
+
+    def fits(self, reply: Reply) -> bool:
+        """Tell whether this is the reply that is meant (the text is compared without regard to case)."""
+        return (
+            self.code in (0, reply.code)
+            and (not self.enhanced or reply.enhanced in self.enhanced)
+            and self.says in reply.text.lower()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A provider's defaults for `[smtp]`, and its answers."""
+
+    defaults: Mapping[str, str | int]
+    answers: tuple[Answer, ...]
+
+
+SEND_AS = Meaning("The account may not send as this sender: change [brand] sender, or have the right granted.")
+NOT_OURS = Meaning("The server does not let this account use this sender: check [brand] sender and [smtp] username.")
+BASIC_OFF = Meaning('Log-in by password is switched off at Microsoft 365: set auth = "xoauth2" and token_command.')
+APP_PASSWORD = Meaning("Google wants an app password, or xoauth2, instead of this password.")
+RELAY_RULES = Meaning("Allow this machine or this account in Google's SMTP relay settings.")
+UNVERIFIED = Meaning("Verify the sender at Amazon SES in this region, and have the account moved out of the sandbox.")
+NO_RIGHT = Meaning("The SMTP credentials lack the right ses:SendRawEmail.")
+BLOCKED = Meaning("The provider has blocked this account or tenant: an administrator has to have the block lifted.")
+DAILY = Meaning("A daily limit is reached: run again tomorrow, and set [smtp] per_day below the limit.", DAY)
+TOO_FAST = Meaning("We are too fast for the server: lower [smtp] rate or max_connections, and run again.", MINUTE)
+TOO_MANY_LOGINS = Meaning("Too many log-ins: run again in an hour.", HOUR)
+BUSY = Meaning("The server asks to come back later: run again in a while.", 15 * MINUTE)
+
+EVERYWHERE = (
+    Answer(SEND_AS, says="sendasdenied"),
+    Answer(SEND_AS, enhanced=("5.2.252", "5.7.60")),
+    Answer(NOT_OURS, says="sender address rejected"),
+    Answer(NOT_OURS, says="sender verify failed"),
+    Answer(DAILY, enhanced=("5.4.5",)),
+    Answer(DAILY, says="submissionquotaexceeded"),
+    Answer(BASIC_OFF, enhanced=("5.7.30", "5.7.139")),
+    Answer(TOO_FAST, code=432, enhanced=("4.3.2",)),
+    Answer(TOO_FAST, enhanced=("4.7.28", "5.7.28")),
+)
+
+MICROSOFT365 = Preset(
+    defaults=MappingProxyType(
+        {"host": "smtp.office365.com", "port": 587, "security": "starttls", "rate": "30/minute", "per_day": 10_000}
+    ),
+    answers=(
+        Answer(DAILY, enhanced=("5.2.0",), says="quota"),
+        Answer(DAILY, enhanced=("5.7.232", "5.7.233", "5.7.705")),
+        Answer(BLOCKED, enhanced=("5.2.0",), says="outboundspam"),
+        Answer(BLOCKED, enhanced=("5.1.8", "5.7.501", "5.7.502", "5.7.503", "5.7.708", "5.7.750")),
+        Answer(BUSY, enhanced=("4.7.500", "4.7.501")),
+    ),
+)
+
+GMAIL = Preset(
+    defaults=MappingProxyType({"host": "smtp.gmail.com", "port": 587, "security": "starttls", "per_day": 2_000}),
+    answers=(
+        Answer(BUSY, code=421, enhanced=("4.7.0",)),
+        Answer(TOO_MANY_LOGINS, code=454, enhanced=("4.7.0",)),
+        Answer(APP_PASSWORD, code=534),
+        Answer(DAILY, says="sending limit exceeded"),
+    ),
+)
+
+WORKSPACE_RELAY = Preset(
+    defaults=MappingProxyType({"host": "smtp-relay.gmail.com", "port": 587, "security": "starttls", "per_day": 10_000}),
+    answers=(
+        *GMAIL.answers,
+        Answer(DAILY, says="relay limit exceeded"),
+        Answer(RELAY_RULES, says="relay denied"),
+        Answer(RELAY_RULES, says="credentials for relay"),
+    ),
+)
+
+SES = Preset(
+    defaults=MappingProxyType({"port": 587, "security": "starttls"}),
+    answers=(
+        Answer(DAILY, code=454, says="daily message quota"),
+        Answer(TOO_FAST, code=454, says="maximum sending rate"),
+        Answer(UNVERIFIED, code=554, says="address is not verified"),
+        Answer(NO_RIGHT, code=554, says="access denied"),
+    ),
+)
+
+PRESETS: Mapping[Provider, Preset] = MappingProxyType(
+    {
+        Provider.MICROSOFT365: MICROSOFT365,
+        Provider.GMAIL: GMAIL,
+        Provider.WORKSPACE_RELAY: WORKSPACE_RELAY,
+        Provider.SES: SES,
+    }
+)

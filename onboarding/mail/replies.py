@@ -1,0 +1,152 @@
+"""What a server's answer means: whom a refusal is about, whether it may pass, and the server's name for a message.
+
+Pure: a phase, a reply and the provider go in, a verdict or an outcome comes out. Reading replies off the wire is
+`line`'s. The provider's known answers decide first, then code and enhanced code (RFC 3463), the phase last.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from onboarding.errors import OnboardingError, Refused, TryLater
+from onboarding.mail.providers import EVERYWHERE, PRESETS, Provider
+from onboarding.mail.verdicts import Party, Phase, Verdict
+from onboarding.model.deliveries import Deferred, Rejected, Reply
+
+LOWEST_REFUSAL, PERMANENT = 400, 500
+TOO_BIG = 552
+CLOSING = 421
+"""The server closes the line after this answer (RFC 5321 3.8)."""
+
+ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+LONGEST_TEXT = 1000
+"""Characters of a reply's text that are kept: it is stored and shown for every person."""
+
+CODES: Mapping[int, Party] = MappingProxyType(
+    {
+        432: Party.US,  # too many at once (Exchange), or a password that needs a transition (RFC 4954 6)
+        454: Party.US,  # log-in or sending not possible just now (RFC 4954 6; Amazon's throttling)
+        530: Party.US,  # log-in or encryption required
+        534: Party.US,
+        535: Party.US,
+        538: Party.US,
+        555: Party.MESSAGE,  # parameters that this message alone needs, SMTPUTF8 say (RFC 5321 4.1.1.11)
+    }
+)
+STATUSES: Mapping[str, Party] = MappingProxyType(
+    {
+        "1.7": Party.US,  # the sender's address
+        "1.8": Party.US,  # the sender's domain
+        "2.3": Party.MESSAGE,
+        "3.1": Party.US,  # the server's disk is full
+        "3.2": Party.US,  # the server is not accepting messages
+        "3.4": Party.MESSAGE,  # too big
+        "4.5": Party.US,  # congestion; Google's daily limit
+        "6.7": Party.RECIPIENT,  # an address beyond ASCII (RFC 6531 3.5)
+        **{f"7.{detail}": Party.US for detail in (8, 9, 10, 11, 12, 13, 14)},  # log-in and encryption (RFC 4954 6)
+        **{f"7.{detail}": Party.US for detail in range(20, 29)},  # DKIM, SPF, DNS, flood (RFC 7372, 7505)
+    }
+)
+SUBJECTS: Mapping[str, Party] = MappingProxyType(
+    {"1": Party.RECIPIENT, "2": Party.RECIPIENT, "4": Party.RECIPIENT, "6": Party.MESSAGE}
+)
+PHASES: Mapping[Phase, Party] = MappingProxyType(
+    {
+        Phase.GREETING: Party.US,
+        Phase.EHLO: Party.US,
+        Phase.STARTTLS: Party.US,
+        Phase.LOGIN: Party.US,
+        Phase.MAIL: Party.US,
+        Phase.RCPT: Party.RECIPIENT,
+        Phase.DATA: Party.MESSAGE,
+        Phase.BODY: Party.MESSAGE,
+        Phase.DOT: Party.MESSAGE,
+    }
+)
+HINTS: Mapping[Phase, str] = MappingProxyType(
+    {
+        Phase.GREETING: "Ask the server's administrator whether this machine may connect to it.",
+        Phase.EHLO: "Give this machine's full name as [smtp] ehlo_name.",
+        Phase.STARTTLS: 'Ask the server\'s administrator, or try security = "tls" with port 465.',
+        Phase.LOGIN: "Check [smtp] username and the password (ONBOARDING_SMTP__PASSWORD).",
+        Phase.MAIL: "Check [brand] sender: the account must be allowed to send as it.",
+    }
+)
+OUR_HINT = "Check [smtp] and [brand] sender, or ask the server's administrator what this answer means."
+
+QUEUE_IDS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\bqueued as ([\w.-]+)",  # Postfix and many others
+        r"\bid=([\w.-]+)",  # Exim
+        r"\bInternalId=(\d+)",  # Exchange
+        r"([\w.-]+) Message accepted for delivery",  # sendmail, OpenSMTPD
+        r"\bOK +\d+ ([\w.-]+) - gsmtp",  # Google
+        r"\bok \d+ qp (\d+)",  # qmail
+        r"^ok ([\w.-]{16,})$",  # Amazon SES
+    )
+)
+
+
+def reply_of(code: int, lines: Sequence[str]) -> Reply:
+    """Make a reply of its code and its lines' texts: one line, without the enhanced code that each line repeats.
+
+    What a server sends is shown on terminals and pages, so nothing unprintable passes.
+    """
+    found = ENHANCED.match(lines[0])
+    text = " ".join(ENHANCED.sub("", line, count=1) for line in lines) if found else " ".join(lines)
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return Reply(code, text.strip()[:LONGEST_TEXT], found[1] if found else "")
+
+
+def queue_id(text: str) -> str:
+    """Find the server's own name for a message it has taken, empty where it names none."""
+    return next((found[1] for pattern in QUEUE_IDS if (found := pattern.search(text))), "")
+
+
+def judge(phase: Phase, reply: Reply, provider: Provider | None = None) -> Verdict:
+    """Decide what a refusal (4xx or 5xx) means."""
+    permanent = reply.code >= PERMANENT
+    of_provider = PRESETS[provider].answers if provider else ()
+    known = next((answer.meaning for answer in (*of_provider, *EVERYWHERE) if answer.fits(reply)), None)
+    if known is None:
+        return Verdict(_party(phase, reply), permanent)
+    return Verdict(Party.US, permanent and known.passes_after is None, known.passes_after, known.hint)
+
+
+def _party(phase: Phase, reply: Reply) -> Party:
+    """Tell whom a refusal means by its codes, and only then by its phase."""
+    if phase in (Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.LOGIN):
+        return Party.US
+    subject, _, detail = reply.enhanced[2:].partition(".")
+    exact = CODES.get(reply.code) or STATUSES.get(f"{subject}.{detail}")
+    if exact:
+        return exact
+    if reply.code == CLOSING and subject == "7":
+        return Party.US
+    if phase is Phase.MAIL:
+        # No recipient was named yet. A bare 552 is the answer to the size we declared (RFC 1870 6.1).
+        return Party.MESSAGE if subject == "6" or (reply.code == TOO_BIG and not subject) else Party.US
+    return SUBJECTS.get(subject) or PHASES[phase]
+
+
+def outcome(phase: Phase, reply: Reply, server: str, provider: Provider | None = None) -> Deferred | Rejected:
+    """Say what a refusal means for the delivery.
+
+    Raises `Refused` or `TryLater` where the server refuses us: it took nothing, and nobody's delivery is to blame.
+    """
+    verdict = judge(phase, reply, provider)
+    if verdict.party is Party.US:
+        raise refusal(phase, reply, server, verdict)
+    if verdict.permanent:
+        return Rejected(f"the mail server refuses {verdict.party}", reply)
+    return Deferred(f"the mail server does not take {verdict.party} now", reply, verdict.retry_after)
+
+
+def refusal(phase: Phase, reply: Reply, server: str, verdict: Verdict) -> OnboardingError:
+    """Put a refusal of us into the error that stops the run."""
+    message = f"The mail server {server} refuses {phase}: {reply}"
+    if verdict.permanent:
+        return Refused(message, hint=verdict.hint or HINTS.get(phase, OUR_HINT))
+    return TryLater(message, hint=verdict.hint or "Nothing is lost: run again in a while.")

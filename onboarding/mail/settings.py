@@ -1,0 +1,125 @@
+"""The `[smtp]` settings: where the mail server is, how we get in, and how fast it may be used.
+
+Light on purpose (pydantic only): `config` imports it for every command. It checks what can be checked without the
+network; whether a secret is there is checked when a connection is wanted, because `status` needs none.
+"""
+
+import re
+import shlex
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PositiveInt, SecretStr, model_validator
+
+from onboarding.mail.providers import PRESETS, Provider
+
+PORTS = {"starttls": 587, "tls": 465, "none": 25}
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(second|minute|hour|day)\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many messages in so many seconds."""
+
+    messages: int
+    seconds: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one message to the next at an even pace."""
+        return self.seconds / self.messages
+
+    def __str__(self) -> str:
+        unit = next(name for name, seconds in SECONDS.items() if seconds == self.seconds)
+        return f"{self.messages}/{unit}"
+
+
+def read_rate(value: Any) -> Any:
+    """Read "30/minute" (also per second, hour and day). Raises ValueError with an example where it can't."""
+    if not isinstance(value, str):
+        return value
+    found = RATE.fullmatch(value)
+    if not found or int(found[1]) == 0:
+        raise ValueError('write a rate as "30/minute" (or /second, /hour, /day)')
+    return Rate(int(found[1]), SECONDS[found[2].lower()])
+
+
+def read_command(value: Any) -> Any:
+    """Split a command given as one string as a shell would; it is run without one."""
+    return shlex.split(value) if isinstance(value, str) else value
+
+
+class SmtpSettings(BaseModel, extra="forbid", frozen=True):
+    """The mail server. `provider` fills in what is not given: host, port, security, rate, per_day.
+
+    `timeout` (seconds) replaces every wait of RFC 5321 4.5.3.2; a short one only makes doubt.
+    `max_messages` is how many messages one connection carries before it is replaced. `brake` is how many rejections
+    in a row stop a run.
+    """
+
+    provider: Provider | None = None
+    host: str = Field(min_length=1)
+    port: int = Field(ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    ca_file: Path | None = None
+    auth: Literal["password", "xoauth2", "none"]
+    username: str = ""
+    password: SecretStr | None = None
+    token_command: Annotated[tuple[str, ...], BeforeValidator(read_command)] = ()
+    token_lifetime: float = Field(default=3000.0, gt=0)
+    ehlo_name: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
+    max_connections: PositiveInt = 2
+    max_messages: PositiveInt = 100
+    rate: Annotated[Rate | None, BeforeValidator(read_rate), PlainSerializer(lambda rate: rate and str(rate))] = None
+    per_day: PositiveInt | None = None
+    brake: PositiveInt = 10
+    timeout: float | None = Field(default=None, gt=0)
+
+    @property
+    def place(self) -> str:
+        """Host and port, for messages."""
+        return f"{self.host}:{self.port}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        """Let the preset, the kind of security and the credentials decide what the user left open."""
+        if not isinstance(given, dict):
+            return given
+        known = given.get("provider") in [*Provider]
+        filled = {**(PRESETS[Provider(given["provider"])].defaults if known else {}), **given}
+        filled.setdefault("port", PORTS.get(filled.get("security", "starttls"), 0))
+        default = "xoauth2" if filled.get("token_command") else "password" if filled.get("username") else "none"
+        filled.setdefault("auth", default)
+        return filled
+
+    @model_validator(mode="after")
+    def _never_in_the_clear(self) -> Self:
+        if self.security == "none" and not is_loopback(self.host):
+            raise ValueError(
+                f'{self.host} is another machine, so the line has to be encrypted: set security = "starttls" or "tls"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _credentials_fit(self) -> Self:
+        if self.auth == "none" and (self.username or self.token_command):
+            raise ValueError('auth = "none" logs nobody in: leave username and token_command out, or change auth')
+        if self.auth != "none" and not self.username:
+            raise ValueError(f'auth = "{self.auth}" needs a username')
+        if self.auth == "xoauth2" and not self.token_command:
+            raise ValueError('auth = "xoauth2" needs token_command, the program that prints an access token')
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this very machine, without asking the DNS."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

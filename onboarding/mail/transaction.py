@@ -1,0 +1,217 @@
+"""One SMTP transaction in its two halves: `offer` may be repeated, `hand_over` never.
+
+`offer` gets MAIL, RCPT and DATA answered; then the pipeline commits `sending`; `hand_over` gives body and final dot.
+From the moment the piece that ends in the final dot is given to the transport, a missing answer is `InDoubt`; before
+it, nothing was taken for certain. A refusal of us raises, in both halves: the message was not taken then either.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from onboarding.mail.envelope import FINAL_DOT, Prepared, prepare
+from onboarding.mail.line import Line, LineBroken
+from onboarding.mail.opening import Server
+from onboarding.mail.patience import brief, patience
+from onboarding.mail.replies import CLOSING, outcome, queue_id
+from onboarding.mail.verdicts import Phase
+from onboarding.model.deliveries import Deferred, InDoubt, Message, Rejected, Reply, Sent
+
+PIECE = 65_536
+"""Bytes given to the transport at once. Up to the last piece a lost line leaves no doubt."""
+
+IDLE = 30.0
+"""Seconds after which a resting line is asked whether it still stands (NOOP) before it is used."""
+
+ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
+POSITIVE, INTERMEDIATE, REFUSALS = 2, 3, (4, 5)
+"""First digits of a code (RFC 5321 4.2.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The server answered 354: it waits for the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A command that was answered with 4xx or 5xx."""
+
+    phase: Phase
+    reply: Reply
+
+
+class Connection:
+    """A connection of the pool: a line at most at any time, replaced when it is worn out or broken."""
+
+    def __init__(self, server: Server, clock: Callable[[], float]) -> None:
+        self._server = server
+        self._settings = server.settings
+        self._clock = clock
+        self._line: Line | None = None
+        self._rested_at = 0.0
+        self._offered: Prepared | None = None
+
+    async def offer(self, message: Message) -> Ready | Deferred | Rejected:
+        """Get MAIL, RCPT and DATA answered: nothing that the server could deliver leaves yet.
+
+        A line that has served before may have been closed meanwhile, or be worn out at the server's end: then the
+        offer is repeated once on a new one. Raises `Refused`, `TryLater` or `ConfigurationError` where the server
+        refuses us or can't be reached.
+        """
+        while True:
+            line = await self._resting_line()
+            fresh = line.transactions == 0
+            prepared = prepare(message, line.capabilities)
+            if isinstance(prepared, Rejected):
+                return prepared
+            try:
+                refused = await self._envelope(line, prepared)
+            except LineBroken as broken:
+                if fresh:
+                    return Deferred(f"the mail server did not take this message now: {broken}")
+                continue
+            if refused is None:
+                self._offered = prepared
+                return Ready()
+            await self._forget(line, refused.reply)
+            if fresh or refused.reply.code != CLOSING:
+                return self._judged(refused)
+
+    async def hand_over(self, message: Message) -> Sent | Deferred | Rejected | InDoubt:
+        """Give the body and the final dot of the message that was offered, and wait for the answer.
+
+        Must never be repeated by itself after `Sent` or `InDoubt`. Raises `Refused` or `TryLater` where the server
+        refuses us: the message was not taken.
+        """
+        line, offered, self._offered = self._line, self._offered, None
+        if line is None or offered is None or offered.message != message:
+            raise RuntimeError(f"{message.message_id} was not offered on this connection")
+        line.resting = False
+        *early, last = pieces(offered.body)
+        try:
+            for piece in early:
+                await line.send(piece, self._patience(Phase.BODY))
+            line.write(last + FINAL_DOT)
+        except LineBroken as broken:
+            return Deferred(f"the line broke before the message had left: {broken}")
+        try:
+            reply = await line.reply(self._patience(Phase.DOT))
+        except LineBroken as broken:
+            return InDoubt(f"the message had left when the line broke: {broken}")
+        return self._delivered(line, reply)
+
+    async def abandon(self) -> None:
+        """Cut the line where it is: after a 354 the server gets neither body nor dot, so it has nothing to deliver."""
+        if self._line is not None:
+            self._line.cut()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the line, with QUIT where it rests."""
+        line, self._line, self._offered = self._line, None, None
+        if line is not None:
+            await line.close(brief(self._settings.timeout))
+
+    @property
+    def resting(self) -> bool:
+        """False between an offer and its end: such a connection can't be lent to anybody else."""
+        return self._line is None or self._line.resting
+
+    async def _resting_line(self) -> Line:
+        if self._line is not None and not await self._serves(self._line):
+            await self.close()
+        if self._line is None:
+            self._line = await self._server.open()
+        return self._line
+
+    async def _serves(self, line: Line) -> bool:
+        """Tell whether a line may carry another message, asking the server (NOOP) where it has been idle."""
+        if not line.resting or not line.quiet or line.transactions >= self._settings.max_messages:
+            return False
+        if self._clock() - self._rested_at < IDLE:
+            return True
+        return await self._agrees(line, b"NOOP\r\n")
+
+    async def _envelope(self, line: Line, prepared: Prepared) -> Refusal | None:
+        """Get the three commands answered, written at once where the server offers PIPELINING; return the refusal."""
+        line.transactions += 1
+        line.resting = False
+        if line.capabilities.pipelining:
+            line.write(b"".join(prepared.commands))
+            return await self._answers(line)
+        for phase, command in zip(ENVELOPE, prepared.commands, strict=True):
+            line.write(command)
+            if refused := await self._answer(line, phase):
+                return refused
+        return None
+
+    async def _answers(self, line: Line) -> Refusal | None:
+        """Read the answers to three commands written at once, and return the first refusal.
+
+        DATA may be answered with 354 although the recipient was refused. RFC 2920 3.1 then ends an empty body with a
+        dot; the line is cut instead: no server can take that for a message.
+        """
+        refused: Refusal | None = None
+        for phase in ENVELOPE:
+            try:
+                answer = await self._answer(line, phase)
+            except LineBroken:
+                if refused:
+                    return refused
+                raise
+            if refused and phase is Phase.DATA and answer is None:
+                line.cut()
+            refused = refused or answer
+        return refused
+
+    async def _answer(self, line: Line, phase: Phase) -> Refusal | None:
+        """Read one answer: None where the server agrees. Raises `LineBroken` where it is neither yes nor no."""
+        reply = await line.reply(self._patience(phase))
+        first = reply.code // 100
+        if first == (INTERMEDIATE if phase is Phase.DATA else POSITIVE):
+            return None
+        if first in REFUSALS:
+            return Refusal(phase, reply)
+        line.cut()
+        raise LineBroken(f"the server answered {phase} with {reply}")
+
+    def _delivered(self, line: Line, reply: Reply) -> Sent | Deferred | Rejected | InDoubt:
+        """Say what the answer after the final dot means."""
+        first = reply.code // 100
+        if first not in (POSITIVE, *REFUSALS):
+            line.cut()
+            return InDoubt(f"the message had left, and the server answered {reply}")
+        if reply.code == CLOSING:
+            line.cut()
+        self._rest(line)
+        if first == POSITIVE:
+            return Sent(replace(reply, queue_id=queue_id(reply.text)))
+        return self._judged(Refusal(Phase.DOT, reply))
+
+    def _judged(self, refused: Refusal) -> Deferred | Rejected:
+        return outcome(refused.phase, refused.reply, self._settings.place, self._settings.provider)
+
+    async def _forget(self, line: Line, reply: Reply) -> None:
+        """Have the server forget a refused transaction (RSET), so that the line may carry the next one."""
+        if reply.code == CLOSING or not await self._agrees(line, b"RSET\r\n"):
+            line.cut()
+
+    async def _agrees(self, line: Line, command: bytes) -> bool:
+        try:
+            reply = await line.ask(command, brief(self._settings.timeout))
+        except LineBroken:
+            return False
+        self._rested_at = self._clock()
+        return reply.code // 100 == POSITIVE
+
+    def _rest(self, line: Line) -> None:
+        line.resting = True
+        self._rested_at = self._clock()
+
+    def _patience(self, phase: Phase) -> float:
+        return patience(phase, self._settings.timeout)
+
+
+def pieces(body: bytes) -> list[bytes]:
+    """Cut a body into pieces to be written one after the other; an empty body is one empty piece."""
+    return [body[start : start + PIECE] for start in range(0, len(body), PIECE)] or [b""]

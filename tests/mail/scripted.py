@@ -1,0 +1,195 @@
+"""An SMTP server that keeps to a script: at each phase it answers, garbles, stalls or hangs up as it is told.
+
+Raw asyncio, because what is tested here no decent server does. It records exactly what it received, and which bodies
+it received whole, so that a test can compare what the client believes with what is true. Without a script it is a
+polite server. It knows no TLS and checks no password: aiosmtpd and Postfix do, in the tests beside this.
+"""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from onboarding.mail.settings import SmtpSettings
+
+REFUSAL = re.compile(r"[45]\d\d[ -]")
+FINAL_DOT = b"\r\n.\r\n"
+POLITE = {
+    "greeting": "220 mail.example.com ESMTP",
+    "auth": "235 2.7.0 welcome",
+    "mail": "250 2.1.0 sender fine",
+    "rcpt": "250 2.1.5 recipient fine",
+    "data": "354 go ahead",
+    "dot": "250 2.0.0 Ok: queued as 4XyZ1",
+    "rset": "250 2.0.0 forgotten",
+    "noop": "250 2.0.0 still here",
+    "quit": "221 2.0.0 bye",
+}
+
+
+VERBS = {*POLITE, "ehlo", "starttls"}
+"""Whatever else comes is part of a log-in."""
+
+
+@dataclass(frozen=True)
+class Say:
+    """Answer with these lines, in one piece or byte by byte; hang up after it, where so told."""
+
+    text: str
+    hang_up: bool = False
+    bytewise: bool = False
+    end: bytes = b"\r\n"
+
+
+@dataclass(frozen=True)
+class HangUp:
+    """Close the connection instead of an answer. At "body": once so many bytes of it have come."""
+
+    after: int = 0
+
+
+@dataclass(frozen=True)
+class Stall:
+    """Say nothing until the client hangs up. At "body": read nothing either."""
+
+
+Act = Say | HangUp | Stall
+Script = Mapping[str, Sequence[Act]]
+
+
+@dataclass
+class Scripted:
+    """The running server, and what it has seen. `script` gives, for a phase, the acts of its first times."""
+
+    extensions: Sequence[str]
+    script: dict[str, list[Act]]
+    port: int = 0
+    connections: list[list[str]] = field(default_factory=list)
+    """The commands of each connection, in order; a body is one entry, `<body>`."""
+    bodies: list[bytes] = field(default_factory=list)
+    """Bodies that came whole, with their final dot, as they came."""
+    broken_bodies: list[bytes] = field(default_factory=list)
+    """What came of a body whose final dot never came."""
+    stalling: asyncio.Event = field(default_factory=asyncio.Event)
+    unanswered: bytes = b""
+    """What came while the server stalled, after the command that it did not answer."""
+    taken: list[bytes] = field(default_factory=list)
+    """Bodies that the server did not refuse: whatever else it answered, or did, they may be delivered."""
+
+    def settings(self, **changes: Any) -> SmtpSettings:
+        """Make the settings that lead here."""
+        return SmtpSettings(**{"host": "127.0.0.1", "port": self.port, "security": "none", "timeout": 5.0, **changes})
+
+    def next_act(self, phase: str) -> Act:
+        acts = self.script.get(phase)
+        return acts.pop(0) if acts else Say(POLITE[phase] if phase != "ehlo" else self.hello())
+
+    def hello(self) -> str:
+        lines = ["mail.example.com", *self.extensions]
+        return "\r\n".join(f"250{' ' if line is lines[-1] else '-'}{line}" for line in lines)
+
+
+class Gone(Exception):
+    """This connection is over."""
+
+
+@dataclass
+class Conversation:
+    """One connection."""
+
+    server: Scripted
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    seen: list[str]
+
+    async def run(self) -> None:
+        await self.play("greeting")
+        while line := await self.reader.readline():
+            self.seen.append(line.decode().removesuffix("\r\n"))
+            verb = line.split(b" ")[0].strip().lower().decode()
+            phase = verb if verb in VERBS else "auth"
+            act = await self.play(phase)
+            if phase == "data" and isinstance(act, Say) and act.text.startswith("354"):
+                await self.take_body()
+            if phase == "quit":
+                return
+
+    async def play(self, phase: str) -> Act:
+        act = self.server.next_act(phase)
+        await self.perform(act)
+        return act
+
+    async def perform(self, act: Act) -> None:
+        match act:
+            case HangUp():
+                raise Gone
+            case Stall():
+                self.server.stalling.set()
+                self.server.unanswered += await self.reader.read()
+                raise Gone
+            case Say():
+                await self.say(act)
+                if act.hang_up:
+                    raise Gone
+
+    async def say(self, act: Say) -> None:
+        answer = act.text.encode() + act.end
+        for piece in [answer[i : i + 1] for i in range(len(answer))] if act.bytewise else [answer]:
+            self.writer.write(piece)
+            await self.writer.drain()
+
+    async def take_body(self) -> None:
+        body = b""
+        fault = self.server.next_act("body") if self.server.script.get("body") else None
+        if isinstance(fault, Stall):
+            await asyncio.get_running_loop().create_future()
+        left = fault.after if isinstance(fault, HangUp) else sys.maxsize
+        while not (b"\r\n" + body).endswith(FINAL_DOT):
+            received = await self.reader.read(min(65536, left))
+            left -= len(received)
+            body += received
+            if not received:
+                self.server.broken_bodies.append(body)
+                raise Gone
+        self.seen.append("<body>")
+        self.server.bodies.append(body)
+        act = self.server.next_act("dot")
+        if not isinstance(act, Say) or not REFUSAL.match(act.text):
+            self.server.taken.append(body)
+        await self.perform(act)
+
+
+@asynccontextmanager
+async def scripted(
+    script: Script | None = None, extensions: Sequence[str] = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES")
+) -> AsyncIterator[Scripted]:
+    """Run a scripted server on a free loopback port."""
+    server = Scripted(extensions, {phase: list(acts) for phase, acts in (script or {}).items()})
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        seen: list[str] = []
+        server.connections.append(seen)
+        try:
+            await Conversation(server, reader, writer, seen).run()
+        except (Gone, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        listening.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await listening.wait_closed()
