@@ -88,6 +88,10 @@ class Tokens:
         if expires <= now:
             raise OAuthRefusal(401, "invalid_token", TOKEN_EXPIRED, "Access token expired")
 
+    def issued(self) -> frozenset[str]:
+        """Every token that was given out and not taken back, for whoever has to show that none leaks."""
+        return frozenset((*self._access, *self._refresh))
+
     def revoke(self, token: str) -> None:
         """Take one token back; one that was never given out is no error (RFC 7009 2.2)."""
         self._access.pop(token, None)
