@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from onboarding.ledger import events
 from onboarding.ledger.schema import registrations
 from onboarding.model.changes import Acquaintance, Standing, wish
-from onboarding.model.people import Invitee, Role
+from onboarding.model.people import Invitee, LinkedUser, Role
 
 
 def acquaintances(connection: sa.Connection, session: int) -> Mapping[str, Acquaintance]:
@@ -38,13 +38,13 @@ def stand(
 
 
 def ask(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:
-    """Write down which update these people's records are about to be sent."""
+    """Write down which update RingCentral was sent for these people and did not carry out."""
     for invitee in invitees:
         place = (registrations.c.session == session, registrations.c.key == invitee.key)
         if not connection.execute(registrations.update().where(*place).values(asked=wish(invitee))).rowcount:
             stand(connection, session, [invitee], Standing.UPDATED, now)
             connection.execute(registrations.update().where(*place).values(asked=wish(invitee)))
-        events.append(connection, session, invitee.key, "update", now)
+        events.append(connection, session, invitee.key, "not updated", now)
 
 
 def restore(
@@ -75,7 +75,11 @@ def granted(connection: sa.Connection, session: int, invitees: Collection[Invite
 
 
 def _columns(invitee: Invitee) -> dict[str, str]:
+    """What is kept of a person. Ids that are not known this time are left as they were: an address may change."""
+    user = invitee.linked_user
+    ids = {"account_id": user.account_id, "user_id": user.user_id, "domain": user.domain} if user else {}
     return {
+        **ids,
         "email": invitee.email,
         "first_name": invitee.first_name,
         "last_name": invitee.last_name,
@@ -86,6 +90,7 @@ def _columns(invitee: Invitee) -> dict[str, str]:
 
 
 def _invitee(row: sa.RowMapping) -> Invitee:
+    known = row["user_id"] != ""
     return Invitee(
         row=0,
         email=row["email"],
@@ -94,4 +99,5 @@ def _invitee(row: sa.RowMapping) -> Invitee:
         last_name=row["last_name"],
         language=row["language"],
         time_zone=row["time_zone"],
+        linked_user=LinkedUser(row["account_id"], row["user_id"], row["domain"]) if known else None,
     )

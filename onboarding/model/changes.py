@@ -26,15 +26,15 @@ class Standing(StrEnum):
 
 
 OURS = frozenset({Standing.ADDING, Standing.ADDED, Standing.ADOPTED})
-"""Standings of people whom this ledger may mail and remove."""
+"""Standings of people whom this ledger may mail. It removes only those whom it added."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acquaintance:
     """Somebody with whom this ledger had to do, with what a later cancellation needs once the roster lacks them.
 
-    `asked` is the `wish` of the last update that RingCentral was sent for them: what one update did not change
-    is reported, and not sent again and again.
+    `asked` is the `wish` of an update that RingCentral was sent for them and did not carry out: that is reported, and
+    not sent again and again.
     """
 
     invitee: Invitee
@@ -89,6 +89,22 @@ def is_of(registration: Registration, invitee: Invitee) -> bool:
 def record_of(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
     """Find the invitee's record, None where there is none."""
     return next((one for one in registrations if is_of(one, invitee)), None)
+
+
+def differences(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
+    """What an update would change, field -> (old, new).
+
+    Names and job title count for guests only: a colleague's come from RingCentral. A field that is absent on either
+    side is no difference.
+    """
+    fields = {
+        "first name": (record.first_name, invitee.first_name),
+        "last name": (record.last_name, invitee.last_name),
+        "job title": (record.job_title, invitee.job_title),
+    }
+    told = {} if record.linked_user else {name: pair for name, pair in fields.items() if all(pair)}
+    pairs = {"role": (str(record.role), str(invitee.role)), **told}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def batches(change: Change, occupied: int) -> tuple[Change, ...]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from onboarding.model.changes import SEATS, Change, Update, record_of
+from onboarding.model.changes import SEATS, Change, Update, differences, record_of
 from onboarding.model.people import Invitee, Problem, Role, address_key
 from onboarding.model.sessions import Registration
 from onboarding.ringcentral.refusals import CONFLICT, FORBIDDEN, PARAMETER_INVALID, Fault, Refusal
@@ -153,7 +153,7 @@ def still_missing(change: Change, registrations: Iterable[Registration]) -> Chan
 
 def differs(update: Update, record: Registration | None) -> bool:
     """Tell whether a record is there and differs from what the update asks for."""
-    return record is not None and bool(_differences(update, record))
+    return record is not None and bool(differences(update.invitee, record))
 
 
 def seats_taken(registrations: Iterable[Registration]) -> int:
@@ -215,7 +215,9 @@ def _unchanged(group: Iterable[Step], records: tuple[Registration, ...]) -> list
     """Whose update was accepted and not carried out: repeating it would change nothing."""
     updates = [(one, _record(one, records)) for one in group if isinstance(one, Update)]
     return [
-        problem(one, f"RingCentral accepted the update, but kept the {' and the '.join(_differences(one, record))}.")
+        problem(
+            one, f"RingCentral accepted the update, but kept the {' and the '.join(differences(one.invitee, record))}."
+        )
         for one, record in updates
         if record and differs(one, record)
     ]
@@ -227,20 +229,6 @@ def _record(step: Step, records: tuple[Registration, ...]) -> Registration | Non
             return record_of(step, records)
         case Update(registration=old) | (Registration() as old):
             return next((one for one in records if one.id == old.id), None)
-
-
-def _differences(update: Update, record: Registration) -> list[str]:
-    """Name what differs; an absent field is no difference. A linked user's names are RingCentral's own."""
-    wanted = update.invitee
-    role = [] if wanted.role is record.role else ["role"]
-    if record.linked_user:
-        return role
-    fields = {
-        "first name": (wanted.first_name, record.first_name),
-        "last name": (wanted.last_name, record.last_name),
-        "job title": (wanted.job_title, record.job_title),
-    }
-    return role + [name for name, (asked, found) in fields.items() if asked and found and asked != found]
 
 
 def _blamed(refusal: Refusal, group: tuple[Step, ...]) -> tuple[Step, ...]:

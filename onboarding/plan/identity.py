@@ -1,0 +1,177 @@
+"""Who is who: the roster's people, the company directory and RingCentral's records as one set of persons.
+
+A record of a colleague may carry ids and no address; a roster may name a colleague by address and no ids. The
+directory joins the two. The webinar's host is recognised by address or ids and never by being the only host: a
+stranger would get the host's link. Comes before everything else in `make`; decides nothing about anybody.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from onboarding.model.changes import record_of
+from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, address_key
+from onboarding.model.sessions import PanelistAuthentication, Registration, Session
+from onboarding.plan.picture import Picture
+
+Name = str | LinkedUser
+"""An address key or a linked user: what a person goes by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Colleagues by address key and by linked user."""
+
+    by_address: Mapping[str, Colleague]
+    by_user: Mapping[LinkedUser, Colleague]
+
+    @classmethod
+    def of(cls, colleagues: Iterable[Colleague], *others: Registration | Invitee) -> Self:
+        """Make it from the company directory, and from others who show both ids and address of somebody.
+
+        Of two who claim one address the first has it: the company directory's word counts before any other's.
+        """
+        shown = [
+            Colleague(one.linked_user, one.email, one.first_name, one.last_name)
+            for one in others
+            if one.linked_user and one.email
+        ]
+        by_address: dict[str, Colleague] = {}
+        by_user: dict[LinkedUser, Colleague] = {}
+        for one in (*colleagues, *shown):
+            if one.email:
+                by_address.setdefault(address_key(one.email), one)
+            if one.linked_user not in by_user or not by_user[one.linked_user].email:
+                by_user[one.linked_user] = one
+        return cls(by_address, by_user)
+
+    def find(self, invitee: Invitee) -> Colleague | None:
+        """The colleague that a roster row means: by ids where it has them, else by address."""
+        if invitee.linked_user:
+            return self.by_user.get(invitee.linked_user)
+        return self.by_address.get(invitee.key) if invitee.email else None
+
+    def completed(self, invitee: Invitee) -> Invitee:
+        """A roster row with what is known of the colleague: a host's or co-host's ids, an address, a name.
+
+        A panelist given by address stays a guest, whose name the roster gives.
+        """
+        found = self.find(invitee)
+        if found is None:
+            return invitee
+        named = invitee if invitee.first_name or invitee.last_name else found
+        return replace(
+            invitee,
+            linked_user=invitee.linked_user or (None if invitee.role is Role.PANELIST else found.linked_user),
+            email=invitee.email or found.email,
+            first_name=named.first_name,
+            last_name=named.last_name,
+        )
+
+
+def needs_directory(
+    invitees: Iterable[Invitee], registrations: Iterable[Registration], known: Iterable[Colleague], session: Session
+) -> bool:
+    """Tell whether somebody can't be told for certain without asking the company directory (again).
+
+    That is so for a record with ids and no address; for a linked user without address or name, a co-host or host
+    given by address alone, and, where the webinar locks outsiders out, every guest.
+    """
+    listed = tuple(registrations)
+    records = with_host(listed, session)
+    directory = Directory.of(known, *records)
+    if any(one.linked_user and not one.email and one.linked_user not in directory.by_user for one in listed):
+        return True
+    guests_matter = session.panelist_authentication is not PanelistAuthentication.GUEST
+    return any(
+        _is_incomplete(one, guests_matter=guests_matter)
+        for one in invitees
+        if directory.find(one) is None and host_record(one, records) is None
+    )
+
+
+def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
+    if invitee.linked_user:
+        return not invitee.email or not (invitee.first_name or invitee.last_name)
+    return guests_matter or invitee.role is not Role.PANELIST
+
+
+def identified(picture: Picture) -> Picture:
+    """Everybody with all the ids and addresses that are known of them, the Host complete, and nobody in two rows."""
+    records = _shown(picture)
+    directory = Directory.of(picture.colleagues, *records)
+    completed = [directory.completed(one) for one in picture.roster.invitees]
+    rows: dict[Name, int] = {}
+    invitees, problems = [], list(picture.roster.problems)
+    for one in completed:
+        names = _names(one, directory, records)
+        first = min((rows[name] for name in names if name in rows), default=None)
+        if first is None:
+            rows |= dict.fromkeys(names, one.row)
+            invitees.append(one)
+        else:
+            message = f"is the same person as row {first}, which counts: delete one of the two rows"
+            problems.append(Problem(one.row, None, one.email, message))
+    roster = replace(picture.roster, invitees=tuple(invitees), problems=tuple(problems))
+    return replace(picture, roster=roster, registrations=records)
+
+
+def _shown(picture: Picture) -> tuple[Registration, ...]:
+    """The records with every address that is known for their ids: the directory's, else that of whom we invited."""
+    by_ids = {one.linked_user for one in picture.roster.invitees}
+    invited = (one.invitee for one in picture.acquaintances.values() if one.invitee.linked_user not in by_ids)
+    colleagues = Directory.of(picture.colleagues, *invited).by_user.values()
+    return with_addresses(with_host(picture.registrations, picture.session), colleagues)
+
+
+def _names(invitee: Invitee, directory: Directory, records: Iterable[Registration]) -> set[Name]:
+    """All that a roster's person goes by: in their row, in the directory, and in their record."""
+    sources = (invitee, directory.find(invitee), record_for(invitee, records))
+    return {name for one in sources if one for name in names_of(one)}
+
+
+def names_of(person: Invitee | Colleague | Registration) -> set[Name]:
+    """What a person goes by in one place."""
+    address = {address_key(person.email)} if person.email else set[Name]()
+    return address | ({person.linked_user} if person.linked_user else set())
+
+
+def with_addresses(registrations: Iterable[Registration], colleagues: Iterable[Colleague]) -> tuple[Registration, ...]:
+    """Give records that carry only ids the address that the directory has for them."""
+    addresses = {one.linked_user: one.email for one in colleagues}
+    return tuple(
+        replace(one, email=addresses.get(one.linked_user, "")) if one.linked_user and not one.email else one
+        for one in registrations
+    )
+
+
+def with_host(registrations: Iterable[Registration], session: Session) -> tuple[Registration, ...]:
+    """The records with a Host whom one can tell: a record that says nobody's name is the session's own host's.
+
+    A Host without a link gets the session's `hostJoinUri` (`docs/ringcentral.md`, "Invitees").
+    """
+    records = tuple(registrations)
+    if session.host and not any(one.role is Role.HOST for one in records):
+        records = (*records, Registration(id="", role=Role.HOST))
+    return tuple(_complete_host(one, session) if one.role is Role.HOST else one for one in records)
+
+
+def _complete_host(record: Registration, session: Session) -> Registration:
+    return replace(
+        record,
+        linked_user=record.linked_user if names_of(record) else session.host,
+        join_uri=record.join_uri or session.host_join_uri,
+    )
+
+
+def host_record(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
+    """Find the Host's record where it is this person's; None where they are not the webinar's host."""
+    return record_of(invitee, [one for one in registrations if one.role is Role.HOST])
+
+
+def record_for(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
+    """Find an invitee's record: by linked user, else by address, though it may be linked to another user, or none."""
+    records = [one for one in registrations if one.role is not Role.HOST]
+    by_ids = [one for one in records if invitee.linked_user and one.linked_user == invitee.linked_user]
+    by_address = [one for one in records if invitee.email and one.email and address_key(one.email) == invitee.key]
+    return next(iter(by_ids or by_address), None)

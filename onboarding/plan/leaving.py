@@ -1,0 +1,119 @@
+"""People who are not on the roster: those who are registered all the same, and those who are gone from both.
+
+Shows them always, and removes somebody only where removal was asked for and no mistake on the roster can have caused
+it. What a mailbox is owed is `mailing`'s.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from onboarding.model.changes import Acquaintance, Standing
+from onboarding.model.people import Invitee, Problem, Role, address_key
+from onboarding.model.sessions import Registration, SessionStatus
+from onboarding.plan.identity import Name, names_of
+from onboarding.plan.mailing import farewell
+from onboarding.plan.picture import ADDED_HERE, Action, Options, Picture, Step
+from onboarding.plan.registering import RUNNING, loudness, refused
+
+_WELL_FORMED = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@([^\W_]([\w-]*[^\W_])?\.)+[^\W\d_]{2,}")
+
+
+def left_over(picture: Picture, on_roster: Sequence[Step], options: Options) -> tuple[list[Step], list[Problem]]:
+    """Decide about the records that are nobody's on the roster.
+
+    A second record of somebody who has one already is a problem and no step: whose link it holds, nobody can say.
+    """
+    doubtful = [*picture.roster.problems, *_unfound(on_roster)]
+    claimed = {step.registration for step in on_roster if step.registration}
+    seen = {name for step in on_roster for name in names_of(step.invitee)}
+    steps, problems = [], []
+    for record in picture.registrations:
+        if record in claimed or _is_host_of_no_interest(record, seen):
+            continue
+        person = _person(record, picture)
+        names = names_of(record) | names_of(person)
+        if names & seen:
+            problems.append(Problem(None, None, person.email, f"{_TWICE} (invitee {record.id})"))
+        else:
+            steps.append(_not_on_roster(record, person, picture, options, doubtful))
+        seen |= names
+    return steps, problems
+
+
+def _is_host_of_no_interest(record: Registration, seen: set[Name]) -> bool:
+    """Whether a Host's record says nothing that isn't said: the list lacks it, or a row has been told of it."""
+    return record.role is Role.HOST and (not record.id or bool(names_of(record) & seen))
+
+
+def _unfound(on_roster: Iterable[Step]) -> list[Problem]:
+    """Rows that may have been meant for somebody else: their address or ids led to nobody."""
+    problems = (step.problem for step in on_roster if not step.registration)
+    return [one for one in problems if one and one.column == "email"]
+
+
+def _person(record: Registration, picture: Picture) -> Invitee:
+    """Somebody whom only RingCentral knows, as an invitee without a row; with the words in which they were invited."""
+    person = Invitee(
+        row=0,
+        email=record.email,
+        role=record.role,
+        first_name=record.first_name,
+        last_name=record.last_name,
+        linked_user=record.linked_user,
+    )
+    known = next((one.invitee for one in picture.acquaintances_of(person)), person)
+    return replace(known, role=record.role, linked_user=record.linked_user)
+
+
+def _not_on_roster(
+    record: Registration, person: Invitee, picture: Picture, options: Options, doubtful: Iterable[Problem]
+) -> Step:
+    """Decide about somebody who is registered but not on the roster."""
+    if record.role is Role.HOST:
+        return Step(person, Action.NONE, "the webinar's host, not on the roster: gets no mail from here", record)
+    # `removing` is left by a run that died while it did what a person had asked for.
+    removable = picture.stands(person, ADDED_HERE | {Standing.REMOVING})
+    step = Step(person, Action.NONE, "registered, but not on the roster", record)
+    if not (options.remove_foreign or (options.remove and removable)):
+        how = "--remove removes them" if removable else "not added from here; --remove-foreign removes them"
+        return replace(step, reason=f"{step.reason} ({how})")
+    if row := next((one.row for one in doubtful if _may_mean(one, person)), None):
+        return replace(step, reason=f"kept: row {row} of the roster has a problem and may mean them; mend it first")
+    if picture.session.status is not SessionStatus.SCHEDULED:
+        return replace(refused(person, None, RUNNING, record), action=Action.NONE)
+    return replace(step, action=Action.REMOVE, reason=f"not on the roster{loudness(person, record, picture)}")
+
+
+def _may_mean(problem: Problem, person: Invitee) -> bool:
+    """Whether a bad row could be this person's: a typing error must not remove anybody.
+
+    A row whose address is sound means whoever has that address; one without may mean everybody.
+    """
+    if problem.column == "email" or not _WELL_FORMED.fullmatch(problem.email):
+        return True
+    return address_key(problem.email) == person.key
+
+
+def departed(picture: Picture, steps: Iterable[Step], options: Options) -> list[Step]:
+    """People whom this ledger had on board, who hold a link, and are now neither on the roster nor registered."""
+    present: set[Name] = {name for step in steps for name in names_of(step.invitee)}
+    present |= {address_key(one.email) for one in picture.roster.problems}
+    return [
+        _parting(known, picture, options)
+        for key, known in picture.acquaintances.items()
+        if picture.mailbox(key).told and not ({key} | names_of(known.invitee)) & present
+    ]
+
+
+def _parting(known: Acquaintance, picture: Picture, options: Options) -> Step:
+    """Take leave of somebody: at once where we removed them, else only where removing was asked for."""
+    if known.standing in {Standing.REMOVING, Standing.REMOVED}:
+        return farewell(Step(known.invitee, Action.NONE, "removed"), picture)
+    step = Step(known.invitee, Action.NONE, "off the roster, and removed at RingCentral by somebody else")
+    if options.remove or options.remove_foreign:
+        return farewell(step, picture)
+    return replace(step, mail_reason="--remove tells them")
+
+
+_TWICE = "is registered twice at RingCentral: remove one of the two there"

@@ -1,0 +1,85 @@
+"""Puts the plan together: a step for everybody, the change for RingCentral, the calls it costs."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from types import MappingProxyType
+
+from onboarding.model.changes import Change, Update, batches
+from onboarding.model.people import Problem, Role
+from onboarding.plan.identity import identified
+from onboarding.plan.leaving import departed, left_over
+from onboarding.plan.mailing import with_mail
+from onboarding.plan.picture import Action, Options, Picture, Plan, Step
+from onboarding.plan.registering import on_roster, within_seats
+
+LOOKING_CALLS = 2
+"""Heavy calls by which a run sees a session and its invitees."""
+
+
+def make(picture: Picture, options: Options, *, within: Plan | None = None) -> Plan:
+    """Compare roster, registrations and mailboxes, and say what to do.
+
+    To look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is anything to do, and one
+    to each PATCH. `within` is the plan that a person has agreed to: with it, `options.limit` means those whom that
+    plan served.
+    """
+    picture = identified(picture)
+    every, problems = _steps(picture, options)
+    # Twice: those without hope of a seat don't use up the limit, and a removal beyond it makes no room.
+    steps = tuple(within_seats(_limited(within_seats(every, picture), options.limit, within), picture))
+    change = _change(steps)
+    occupied = sum(one.role is not Role.HOST for one in picture.registrations)
+    anything = any(step.needs_anything for step in steps)
+    told = (step.problem for step in steps if step.problem)
+    return Plan(
+        steps=steps,
+        problems=(*picture.roster.problems, *told, *problems),
+        change=change,
+        heavy_calls=LOOKING_CALLS + int(anything) + len(batches(change, occupied)),
+    )
+
+
+def _steps(picture: Picture, options: Options) -> tuple[list[Step], list[Problem]]:
+    """A step for everybody: the roster in its order, who else is registered, who is gone."""
+    rows = [on_roster(one, picture, options) for one in picture.roster.invitees]
+    others, problems = left_over(picture, rows, options)
+    present = [with_mail(step, picture, options) for step in (*rows, *others)]
+    return [*present, *departed(picture, present, options)], problems
+
+
+def _limited(steps: list[Step], limit: int | None, within: Plan | None) -> list[Step]:
+    """Keep to the first people who need anything; the others wait for a later run."""
+    if limit is None:
+        return steps
+    needy = [_person(step) for step in (within.steps if within else steps) if step.needs_anything]
+    served = set(needy[:limit])
+    return [_put_off(step, limit) if step.needs_anything and _person(step) not in served else step for step in steps]
+
+
+def _person(step: Step) -> int | str:
+    """What stays the same of a person from one plan of a run to the next: their row, else address, else record."""
+    return step.invitee.row or step.invitee.key or (step.registration.id if step.registration else "")
+
+
+def _put_off(step: Step, limit: int) -> Step:
+    registered = step.invitee.row and step.registration
+    return replace(
+        step,
+        action=Action.KEEP if registered else Action.NONE,
+        changes=MappingProxyType({}),
+        mail=None,
+        mail_reason=f"put off: not among the first {limit} who need anything",
+        adopted=False,
+    )
+
+
+def _change(steps: Iterable[Step]) -> Change:
+    add, update, remove = [], [], []
+    for step in steps:
+        if step.action in {Action.ADD, Action.REPLACE}:
+            add.append(step.invitee)
+        if step.action in {Action.REMOVE, Action.REPLACE} and step.registration:
+            remove.append(step.registration)
+        if step.action is Action.UPDATE and step.registration:
+            update.append(Update(step.registration, step.invitee))
+    return Change(tuple(add), tuple(update), tuple(remove))

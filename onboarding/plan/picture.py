@@ -1,0 +1,148 @@
+"""What a plan looks at, and what it consists of: the values that go into `make` and come out of it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from onboarding.model.changes import OURS, Acquaintance, Change, Standing
+from onboarding.model.deliveries import Kind, Mailbox
+from onboarding.model.people import Colleague, Invitee, Problem, Role, Roster
+from onboarding.model.sessions import Registration, Session, SessionStatus
+
+ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
+"""Standings of people whom this ledger registered itself, so silently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person has asked for beyond the plain run; each is a request that cron never makes.
+
+    `limit` keeps the run to the first so many people who need anything.
+    """
+
+    adopt: bool = False
+    include_already_mailed: bool = False
+    remove: bool = False
+    remove_foreign: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that is known when a plan is made.
+
+    `registrations` is RingCentral's list; `acquaintances` (by address key) whom this ledger had to do with;
+    `mailboxes` (by address key) what each mailbox holds; `colleagues` what the directory said, as far as it was asked.
+    """
+
+    session: Session
+    roster: Roster
+    registrations: tuple[Registration, ...]
+    now: datetime
+    acquaintances: Mapping[str, Acquaintance] = field(default_factory=lambda: MappingProxyType({}))
+    mailboxes: Mapping[str, Mailbox] = field(default_factory=lambda: MappingProxyType({}))
+    colleagues: tuple[Colleague, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody needs to get on board any more, whatever RingCentral calls the session's status."""
+        return self.session.status is SessionStatus.FINISHED or self.now >= self.session.end
+
+    def mailbox(self, key: str) -> Mailbox:
+        """What one mailbox holds."""
+        return self.mailboxes.get(key, Mailbox())
+
+    def acquaintances_of(self, person: Invitee) -> list[Acquaintance]:
+        """What this ledger had to do with a person: under their address, then under another with the same ids."""
+        by_address = self.acquaintances.get(person.key) if person.email else None
+        by_ids = [
+            one
+            for one in self.acquaintances.values()
+            if person.linked_user and one.invitee.linked_user == person.linked_user and one is not by_address
+        ]
+        return [by_address, *by_ids] if by_address else by_ids
+
+    def stands(self, person: Invitee, among: Collection[Standing]) -> bool:
+        """Whether this ledger has done one of these things about a person."""
+        return any(one.standing in among for one in self.acquaintances_of(person))
+
+    def is_ours(self, person: Invitee) -> bool:
+        """Whether this ledger may mail a registered person: it added them, or was told to adopt them."""
+        return self.stands(person, OURS)
+
+    def is_silent(self, person: Invitee, record: Registration) -> bool:
+        """Whether RingCentral has kept silent towards a person; a record that doesn't say did so if we made it."""
+        if record.send_invite is None:
+            return self.stands(person, ADDED_HERE)
+        return not record.send_invite
+
+
+class Action(StrEnum):
+    """What becomes of one person at RingCentral."""
+
+    ADD = "add"
+    UPDATE = "update"
+    REPLACE = "replace"  # delete and add: what an update can't change
+    REMOVE = "remove"
+    KEEP = "keep"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One person's line of the plan: what is done at RingCentral, what is mailed, and why.
+
+    `registration` is the record as it stands now (None: not registered). `changes` maps a field to its old and new
+    value. `mail` is the kind of message that is due, `mail_reason` why it is or why it is not (empty: nothing to
+    say, the mailbox is up to date). `adopted`: this step rests on `--adopt`, which has to be recorded. `problem`: what
+    a person has to look at.
+    """
+
+    invitee: Invitee
+    action: Action
+    reason: str
+    registration: Registration | None = None
+    changes: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    mail: Kind | None = None
+    mail_reason: str = ""
+    adopted: bool = False
+    problem: Problem | None = None
+
+    @property
+    def needs_anything(self) -> bool:
+        """Whether a run does anything for this person."""
+        return self.action not in {Action.KEEP, Action.NONE} or self.mail is not None
+
+    @property
+    def role(self) -> Role:
+        """The role in which this step leaves the person: the roster's where it is carried out, else as registered."""
+        if self.registration is None or self.action in {Action.UPDATE, Action.REPLACE}:
+            return self.invitee.role
+        return self.registration.role
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `run` will do: a step per person in the roster's order, then those who are not on it.
+
+    `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going well.
+    """
+
+    steps: tuple[Step, ...]
+    problems: tuple[Problem, ...]
+    change: Change
+    heavy_calls: int
+
+    @property
+    def mail(self) -> tuple[Step, ...]:
+        """The people who are owed a message."""
+        return tuple(step for step in self.steps if step.mail)
+
+    def __bool__(self) -> bool:
+        return any(step.needs_anything for step in self.steps)
+
+    def at(self, *actions: Action) -> tuple[Step, ...]:
+        """The steps with one of these actions."""
+        return tuple(step for step in self.steps if step.action in actions)

@@ -1,0 +1,161 @@
+"""Fictional people as the plan sees them: on the roster, at RingCentral, in the ledger, in the directory.
+
+Everybody goes by a first name: Ada is `ada@example.com`, her link ends in `ada`, her user id as a colleague is `ada`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from onboarding.model.changes import Acquaintance, Standing
+from onboarding.model.deliveries import Delivery, Kind, Mailbox, State
+from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
+from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus, link_digest
+from onboarding.plan import Options, Picture, Plan, Step, make
+
+NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
+START = NOW + timedelta(days=10)
+HOUR = timedelta(hours=1)
+KEY = SessionKey("https://ringcentral.example", "101", "201")
+
+HOST, COHOST, PANELIST = Role.HOST, Role.COHOST, Role.PANELIST
+
+CRON = Options()
+EVERYTHING = Options(adopt=True, include_already_mailed=True, remove=True, remove_foreign=True)
+
+
+def address(name: str) -> str:
+    return f"{name}@example.com" if name else ""
+
+
+def user(name: str) -> LinkedUser:
+    return LinkedUser("company", name)
+
+
+def link(name: str) -> SecretStr:
+    return SecretStr(f"https://v.example.com/join/{name}")
+
+
+def session(**fields: Any) -> Session:
+    given = {
+        "key": KEY,
+        "title": "Spring launch",
+        "start": START,
+        "duration": HOUR,
+        "time_zone": "Europe/Berlin",
+        "status": SessionStatus.SCHEDULED,
+        "host": user("henry"),
+        "host_join_uri": link("host-of-the-session"),
+    }
+    return Session(**(given | fields))
+
+
+def row(name: str, role: Role = PANELIST, **fields: Any) -> Invitee:
+    """A row of the roster; `picture` numbers it."""
+    given = {"row": 0, "email": address(name), "role": role, "first_name": name.title(), "last_name": "Example"}
+    return Invitee(**(given | fields))
+
+
+def guest(name: str, role: Role = PANELIST, **fields: Any) -> Registration:
+    """The silent and complete record of somebody invited by name and address."""
+    given = {
+        "id": f"id-{name}",
+        "role": role,
+        "email": address(name),
+        "first_name": name.title(),
+        "last_name": "Example",
+        "send_invite": False,
+        "join_uri": link(name),
+    }
+    return Registration(**(given | fields))
+
+
+def linked(name: str, role: Role = COHOST, **fields: Any) -> Registration:
+    """The silent and complete record of a colleague: ids, and neither address nor name."""
+    return guest(name, role, **({"email": "", "first_name": "", "last_name": "", "linked_user": user(name)} | fields))
+
+
+def host(name: str = "henry", **fields: Any) -> Registration:
+    """The implicit Host, by ids alone; `sendInvite` can't be false for them."""
+    return linked(name, HOST, **({"send_invite": True} | fields))
+
+
+def colleague(name: str, **fields: Any) -> Colleague:
+    given = {"linked_user": user(name), "email": address(name), "first_name": name.title(), "last_name": "Example"}
+    return Colleague(**(given | fields))
+
+
+def facts(name: str, role: Role = PANELIST, **fields: Any) -> Facts:
+    """What is true for a person with this name's link."""
+    return replace(Facts(link_digest(link(name)), role, START, HOUR), **fields)
+
+
+MOVED = {"start": START - timedelta(days=1)}
+"""Facts of before the session moved by a day."""
+
+
+def delivery(name: str, state: State, kind: Kind = Kind.INVITATION, told: Facts | None = None) -> Delivery:
+    return Delivery(
+        id=1,
+        session=KEY,
+        email=address(name),
+        kind=kind,
+        number=1,
+        state=state,
+        attempt=1,
+        queued_at=NOW,
+        due_at=NOW,
+        expires_at=START + HOUR,
+        message_id="<1@example.com>",
+        facts=told or facts(name),
+    )
+
+
+def holds(name: str, role: Role = PANELIST, **changed: Any) -> Mailbox:
+    """The mailbox of somebody who was sent these facts, and nothing since."""
+    told = facts(name, role, **changed)
+    return Mailbox(told, delivery(name, State.SENT, told=told), 1)
+
+
+def holding(name: str, told: Facts | None, state: State, kind: Kind, latest: Facts) -> Mailbox:
+    """A mailbox that was told something (or nothing), and whose latest message stands in a state."""
+    return Mailbox(told, delivery(name, state, kind, latest), 2)
+
+
+def picture(
+    *rows: Invitee,
+    there: tuple[Registration, ...] = (),
+    known: Mapping[str, Standing | Acquaintance] | None = None,
+    boxes: Mapping[str, Mailbox] | None = None,
+    colleagues: tuple[Colleague, ...] = (),
+    problems: tuple[Problem, ...] = (),
+    now: datetime = NOW,
+    **of_session: Any,
+) -> Picture:
+    """What a plan looks at: these rows from the second on, these records, and what the ledger knows by first name."""
+    invitees = tuple(replace(one, row=number) for number, one in enumerate(rows, 2))
+    return Picture(
+        session=session(**of_session),
+        roster=Roster(invitees, problems),
+        registrations=there,
+        now=now,
+        acquaintances={address(name): _acquaintance(name, what) for name, what in (known or {}).items()},
+        mailboxes={address(name): box for name, box in (boxes or {}).items()},
+        colleagues=colleagues,
+    )
+
+
+def _acquaintance(name: str, what: Standing | Acquaintance) -> Acquaintance:
+    return what if isinstance(what, Acquaintance) else Acquaintance(row(name), what)
+
+
+def planned(seen: Picture, options: Options = CRON) -> Plan:
+    return make(seen, options)
+
+
+def only_step(seen: Picture, options: Options = CRON) -> Step:
+    (step,) = make(seen, options).steps
+    return step

@@ -1,0 +1,195 @@
+"""Who is who: the host, people by address and by ids, one person in two rows, and when the directory is asked."""
+
+import pytest
+
+from onboarding.model.changes import Standing
+from onboarding.model.sessions import PanelistAuthentication
+from onboarding.plan import Action
+from onboarding.plan.identity import needs_directory
+from onboarding.plan.mailing import facts
+from onboarding.plan.registering import NOT_THE_HOST
+from tests.plan.people import (
+    COHOST,
+    HOST,
+    PANELIST,
+    colleague,
+    guest,
+    host,
+    link,
+    linked,
+    only_step,
+    picture,
+    planned,
+    row,
+    session,
+    user,
+)
+
+HENRY = row("henry", HOST)
+IN_DIRECTORY = (colleague("henry"), colleague("ada"))
+NAMELESS = host(linked_user=None)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(picture(HENRY, there=(host(email="henry@example.com"),)), id="by the record's address"),
+        pytest.param(picture(HENRY, there=(host(),), colleagues=IN_DIRECTORY), id="through the directory"),
+        pytest.param(picture(row("boss", HOST, linked_user=user("henry")), there=(host(),)), id="by ids on the roster"),
+        pytest.param(picture(HENRY, there=(NAMELESS,), colleagues=IN_DIRECTORY), id="by the webinar's ids, nameless"),
+        pytest.param(picture(HENRY, colleagues=IN_DIRECTORY), id="by the webinar's ids, without a record"),
+        pytest.param(
+            picture(row("", HOST, linked_user=user("henry")), there=(host(email="henry@example.com"),)),
+            id="by ids, with the record's address",
+        ),
+    ],
+)
+def test_the_host_is_recognised(seen):
+    step = only_step(seen)
+
+    assert (step.action, step.mail) == (Action.KEEP, "invitation")
+    assert step.registration.join_uri is not None
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param(picture(HENRY, there=(host(),)), id="the directory unknown"),
+        pytest.param(picture(row("ada", HOST), there=(host(),), colleagues=IN_DIRECTORY), id="somebody else"),
+        pytest.param(picture(row("ada", HOST), there=(NAMELESS,), host=None), id="the only host there is"),
+        pytest.param(
+            picture(row("ada", HOST), there=(NAMELESS,), host=None, colleagues=IN_DIRECTORY), id="a colleague"
+        ),
+        pytest.param(
+            picture(
+                row("ada", HOST), there=(host(email="henry@example.com"),), host=user("ada"), colleagues=IN_DIRECTORY
+            ),
+            id="whom the webinar names, against the list's own record",
+        ),
+    ],
+)
+def test_a_stranger_never_gets_the_hosts_link(seen):
+    steps = [step for step in planned(seen).steps if step.invitee.row]
+
+    assert [(one.action, one.mail, one.problem.message) for one in steps] == [(Action.NONE, None, NOT_THE_HOST)]
+
+
+def test_the_hosts_link_comes_from_the_list():
+    step = only_step(picture(HENRY, there=(host(),), colleagues=IN_DIRECTORY))
+
+    assert facts(session(), HOST, step.registration).link == facts(session(), HOST, host()).link
+
+
+def test_the_hosts_link_comes_from_the_session_where_the_list_has_none():
+    step = only_step(picture(HENRY, there=(host(join_uri=None),), colleagues=IN_DIRECTORY))
+
+    assert step.registration.join_uri == link("host-of-the-session")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param((row("ada", COHOST), row("", COHOST, linked_user=user("ada"))), id="by address, then by ids"),
+        pytest.param((row("", COHOST, linked_user=user("ada")), row("ada", COHOST)), id="by ids, then by address"),
+        pytest.param((row("alias", COHOST, linked_user=user("ada")), row("ada")), id="by ids with another address"),
+        pytest.param((row("ada"), row("alias", COHOST, linked_user=user("ada"))), id="a panelist by address first"),
+    ],
+)
+def test_two_rows_that_are_one_person_through_the_directory_count_once(rows):
+    plan = planned(picture(*rows, colleagues=IN_DIRECTORY))
+
+    assert [(one.invitee.row, one.action) for one in plan.steps] == [(2, Action.ADD)]
+    assert [(one.row, one.message) for one in plan.problems] == [
+        (3, "is the same person as row 2, which counts: delete one of the two rows")
+    ]
+
+
+def test_two_rows_that_are_one_person_by_their_record_count_once():
+    rows = (row("alias", COHOST, linked_user=user("ada")), row("ada"))
+
+    there = (linked("ada", email="ada@example.com"),)
+
+    plan = planned(picture(*rows, there=there, known={"alias": Standing.ADDED}))
+
+    assert [(one.invitee.row, one.action) for one in plan.steps] == [(2, Action.KEEP)]
+    assert [one.row for one in plan.problems] == [3]
+
+
+def test_a_row_with_ids_means_the_record_with_those_ids_and_not_one_with_its_address():
+    there = (guest("ada"), linked("bob", PANELIST))
+
+    plan = planned(picture(row("ada", linked_user=user("bob")), there=there))
+
+    assert plan.steps[0].registration.id == "id-bob"
+
+
+def test_the_lists_own_host_counts_before_whom_the_webinar_names():
+    seen = picture(
+        row("ada", HOST, linked_user=user("ada")),
+        there=(host(linked_user=None, email="henry@example.com"),),
+        host=user("ada"),
+    )
+
+    assert [step.mail for step in planned(seen).steps] == [None, None]
+
+
+def test_a_row_is_completed_from_the_directory():
+    step = only_step(
+        picture(row("", COHOST, linked_user=user("ada"), first_name="", last_name=""), colleagues=IN_DIRECTORY)
+    )
+
+    assert (step.invitee.email, step.invitee.name) == ("ada@example.com", "Ada Example")
+
+
+def test_a_co_host_by_address_is_invited_as_linked_user_and_a_panelist_as_guest():
+    plan = planned(picture(row("ada", COHOST), row("henry", PANELIST), host=None, colleagues=IN_DIRECTORY))
+
+    assert [one.linked_user for one in plan.change.add] == [user("ada"), None]
+
+
+def test_a_name_on_the_roster_is_not_mixed_with_the_directorys():
+    only_first = row("ada", COHOST, first_name="Countess", last_name="")
+
+    assert only_step(picture(only_first, colleagues=IN_DIRECTORY)).invitee.name == "Countess"
+
+
+COWORKERS = session(panelist_authentication=PanelistAuthentication.AUTHENTICATED_COWORKER)
+
+
+@pytest.mark.parametrize(
+    ("rows", "there", "known", "of", "asked"),
+    [
+        pytest.param([row("ada")], [guest("bob")], [], session(), False, id="guests need none"),
+        pytest.param([row("ada", COHOST)], [], [], session(), True, id="a co-host by address"),
+        pytest.param([row("ada", COHOST)], [], IN_DIRECTORY, session(), False, id="who is known already"),
+        pytest.param(
+            [row("ada", COHOST)],
+            [linked("ada", email="ada@example.com")],
+            [],
+            session(),
+            False,
+            id="or shown by a record",
+        ),
+        pytest.param([row("ada", COHOST, linked_user=user("ada"))], [], [], session(), False, id="a co-host by ids"),
+        pytest.param([row("", COHOST, linked_user=user("ada"))], [], [], session(), True, id="without an address"),
+        pytest.param(
+            [row("ada", COHOST, linked_user=user("ada"), first_name="", last_name="")],
+            [],
+            [],
+            session(),
+            True,
+            id="without a name",
+        ),
+        pytest.param([], [linked("ada")], [], session(), True, id="a record with ids alone"),
+        pytest.param([], [linked("ada")], IN_DIRECTORY, session(), False, id="of somebody who is known"),
+        pytest.param([HENRY], [host()], [], session(), True, id="a host whose record has ids alone"),
+        pytest.param([HENRY], [NAMELESS], [], session(), True, id="or not even those"),
+        pytest.param([HENRY], [host(email="henry@example.com")], [], session(), False, id="or an address"),
+        pytest.param(
+            [row("ada")], [host(email="henry@example.com")], [], COWORKERS, True, id="guests may be locked out"
+        ),
+        pytest.param([row("ada")], [host()], IN_DIRECTORY, COWORKERS, False, id="and are known for colleagues"),
+    ],
+)
+def test_the_directory_is_asked_only_where_it_can_tell_something(rows, there, known, of, asked):
+    assert needs_directory(rows, there, known, of) is asked

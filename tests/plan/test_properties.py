@@ -1,0 +1,216 @@
+"""What holds for every picture: the promises that the plan has to keep, whatever it looks at."""
+
+from collections import Counter
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onboarding.model.changes import OURS, SEATS, Change, Standing, is_of
+from onboarding.model.deliveries import State
+from onboarding.model.people import Problem
+from onboarding.model.sessions import SessionStatus
+from onboarding.plan import Action, Options, Picture, Plan, Step, as_json, lines, make
+from onboarding.plan.identity import identified
+from tests.plan.people import CRON, EVERYTHING, HOST, guest, row
+from tests.plan.pictures import mailed, options, pictures, registered
+
+
+@given(pictures(), options())
+def test_a_plan_carried_out_leaves_nothing_to_do(seen: Picture, asked_for: Options):
+    agreed = make(seen, asked_for)
+
+    after = registered(seen, agreed)
+    then = make(after, asked_for, within=agreed)
+    again = make(mailed(after, then), asked_for)
+
+    assert then.change == Change()
+    assert _owed(then) == _owed(agreed)
+    assert not again
+    assert again.heavy_calls == 2
+
+
+@given(pictures(), options(), st.integers(1, 3))
+def test_limited_runs_end_where_one_run_does(seen: Picture, asked_for: Options, limit: int):
+    limited = replace(asked_for, limit=limit)
+    runs = 0
+    while agreed := make(seen, limited):
+        assert sum(step.needs_anything for step in agreed.steps) <= limit
+        after = registered(seen, agreed)
+        then = make(after, limited, within=agreed)
+        assert then.change == Change()
+        seen = mailed(after, then)
+        runs += 1
+        assert runs < 20
+
+    assert not make(seen, asked_for)
+
+
+@given(pictures(), options())
+def test_nobody_is_served_twice(seen: Picture, asked_for: Options):
+    plan = make(seen, asked_for)
+
+    added = [name for one in plan.change.add for name in {one.key, one.linked_user} - {None}]
+    touched = [one.registration.id for one in plan.change.update] + [one.id for one in plan.change.remove]
+    for several in (added, touched, [step.invitee.key for step in plan.mail]):
+        assert max(Counter(several).values(), default=0) <= 1
+
+
+@given(pictures(), options())
+def test_every_row_of_the_roster_ends_in_one_step_or_one_problem(seen: Picture, asked_for: Options):
+    plan = make(seen, asked_for)
+
+    steps = [step.invitee.row for step in plan.steps if step.invitee.row]
+    problems = [one.row for one in plan.problems if one.row and one.row not in steps]
+    assert sorted(steps + problems) == sorted(
+        [one.row for one in seen.roster.invitees] + [one.row for one in seen.roster.problems]
+    )
+
+
+@given(pictures(), options())
+def test_every_step_says_why(seen: Picture, asked_for: Options):
+    plan = make(seen, asked_for)
+
+    assert all(step.reason for step in plan.steps)
+    assert all(step.mail_reason for step in plan.mail)
+    assert all(one.message for one in plan.problems)
+    assert len(lines(plan)) == len(plan.steps)
+
+
+@given(pictures())
+def test_cron_removes_nobody(seen: Picture):
+    plan = make(seen, CRON)
+
+    assert plan.at(Action.REMOVE) == ()
+    assert plan.change.remove == tuple(step.registration for step in plan.at(Action.REPLACE))
+
+
+@given(pictures())
+def test_cron_mails_nobody_whom_ringcentral_has_mailed(seen: Picture):
+    for step in _registered(make(seen, CRON).mail):
+        assert step.registration.send_invite is not True
+        assert step.registration.send_invite is False or _standings(step, seen) & {Standing.ADDING, Standing.ADDED}
+
+
+@given(pictures())
+def test_cron_mails_nobody_whom_another_ledger_has_registered(seen: Picture):
+    for step in _registered(make(seen, CRON).mail):
+        assert _standings(step, seen) & OURS
+
+
+@given(pictures())
+def test_cron_replaces_nobody_but_its_own(seen: Picture):
+    for step in make(seen, CRON).at(Action.REPLACE):
+        assert _standings(step, seen) & OURS
+        assert step.registration.send_invite is not True
+
+
+@given(pictures())
+def test_what_is_adopted_is_adopted_on_request(seen: Picture):
+    assert not any(step.adopted for step in make(seen, replace(EVERYTHING, adopt=False)).steps)
+
+
+@given(pictures(), options())
+def test_the_host_is_never_added_updated_or_removed(seen: Picture, asked_for: Options):
+    change = make(seen, asked_for).change
+    hosts = [one for one in identified(seen).registrations if one.role is HOST]
+
+    assert not [one for one in (*change.remove, *(update.registration for update in change.update)) if one.role is HOST]
+    assert not [one for one in (*change.add, *(update.invitee for update in change.update)) if one.role is HOST]
+    assert not [one for one in change.add for record in hosts if is_of(record, one)]
+
+
+@given(pictures(), options())
+def test_only_the_host_gets_the_hosts_link(seen: Picture, asked_for: Options):
+    everybody = identified(seen)
+    hosts = [one for one in everybody.registrations if one.role is HOST]
+
+    for step in make(seen, asked_for).mail:
+        if step.registration and step.registration.role is HOST:
+            assert step.registration in hosts
+            assert is_of(step.registration, step.invitee)
+            assert step.invitee.role is HOST
+
+
+@given(pictures(), options(), st.integers(0, 20), st.integers(0, 20), st.none() | st.integers(1, 10))
+def test_there_are_never_more_people_than_seats(
+    seen: Picture, asked_for: Options, free: int, wanting: int, limit: int | None
+):
+    taken = sum(one.role is not HOST for one in seen.registrations)
+    crowd = tuple(guest(f"crowd{number}") for number in range(SEATS - free - taken))
+    hopeful = tuple(row(f"hopeful{number}", row=100 + number) for number in range(wanting))
+    crowded = replace(
+        seen,
+        registrations=(*seen.registrations, *crowd),
+        roster=replace(seen.roster, invitees=(*seen.roster.invitees, *hopeful)),
+    )
+
+    after = registered(crowded, make(crowded, replace(asked_for, limit=limit)))
+
+    assert sum(one.role is not HOST for one in after.registrations) <= max(SEATS, taken + len(crowd))
+
+
+@given(pictures(status=SessionStatus.FINISHED) | pictures(status=SessionStatus.ACTIVE), options())
+def test_nobody_is_removed_once_the_session_has_begun(seen: Picture, asked_for: Options):
+    assert make(seen, asked_for).change.remove == ()
+
+
+@given(pictures(status=SessionStatus.FINISHED), options())
+def test_a_finished_session_asks_for_nothing(seen: Picture, asked_for: Options):
+    plan = make(seen, asked_for)
+
+    assert not plan
+    assert plan.heavy_calls == 2
+
+
+@given(pictures(), options(), st.sampled_from(("", "ada", "ada@", "ada@example,com")))
+def test_a_row_without_a_sound_address_keeps_everybody_registered(seen: Picture, asked_for: Options, email: str):
+    bad = replace(seen.roster, problems=(Problem(99, "Kontakt", email, "..."),))
+
+    assert make(replace(seen, roster=bad), asked_for).at(Action.REMOVE) == ()
+
+
+@given(pictures(), options())
+def test_nobody_is_mailed_while_their_last_message_is_in_doubt(seen: Picture, asked_for: Options):
+    for step in make(seen, asked_for).mail:
+        last = seen.mailbox(step.invitee.key).last
+        assert last is None or last.state not in {State.IN_DOUBT, State.SENDING}
+
+
+@given(pictures(), options())
+def test_the_json_names_everybody_who_is_registered_once(seen: Picture, asked_for: Options):
+    plan = make(seen, asked_for)
+    told = as_json(plan)["register"]
+
+    counts = {word: len(people) for word, people in told.items()}
+    assert counts == {
+        "add": len(plan.change.add),
+        "update": len(plan.change.update),
+        "remove": len(plan.change.remove),
+        "keep": len(plan.at(Action.KEEP)),
+    }
+
+
+@given(pictures(), options())
+def test_identifying_twice_changes_nothing(seen: Picture, asked_for: Options):
+    assert identified(identified(seen)) == identified(seen)
+    assert make(identified(seen), asked_for) == make(seen, asked_for)
+
+
+def _owed(plan: Plan) -> list[tuple[str, str]]:
+    return sorted((step.invitee.key, step.mail or "") for step in plan.mail)
+
+
+def _registered(steps: tuple[Step, ...]) -> list[Step]:
+    """Those who are registered already, and for whom the Host's exemption does not count."""
+    return [step for step in steps if step.registration and step.registration.role is not HOST]
+
+
+def _standings(step: Step, seen: Picture) -> set[Standing]:
+    """All that the ledger knows of a person, under their address or their ids."""
+    return {
+        known.standing
+        for key, known in seen.acquaintances.items()
+        if key == step.invitee.key
+        or (step.invitee.linked_user and known.invitee.linked_user == step.invitee.linked_user)
+    }
