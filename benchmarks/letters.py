@@ -1,0 +1,179 @@
+"""Microseconds per letter: ours stage by stage, and the plain way beside it, in one run on one machine.
+
+    python benchmarks/letters.py [people] [rounds]
+
+Shipped templates, one session, different people. The plain way renders the same templates, and lets `icalendar` build
+each calendar, `email` build each message and read it back for the same questions. Best round of each stage counts.
+"""
+
+import email
+import email.policy
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from icalendar import Calendar, Event
+from pydantic import SecretStr
+
+from onboarding.letters import calendar, proof
+from onboarding.letters.letter import Guarded, Letter
+from onboarding.letters.settings import BrandSettings
+from onboarding.letters.skeleton import Filling, build
+from onboarding.letters.stationery import Stationery
+from onboarding.model.deliveries import Kind, Message
+from onboarding.model.people import Invitee, Role
+from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+BRAND = BrandSettings(
+    name="Northwind", sender="Northwind <webinars@northwind.example>", reply_to="help@northwind.example"
+)
+SESSION = Session(
+    key=SessionKey("https://platform.example", "101", "201"),
+    title="Robots in the warehouse",
+    start=datetime(2026, 5, 12, 13, 0, tzinfo=UTC),
+    duration=timedelta(minutes=90),
+    time_zone="Europe/Berlin",
+    status=SessionStatus.SCHEDULED,
+    join_offset=timedelta(minutes=15),
+    locale="en_US",
+)
+TARGET = 400
+"""Microseconds for a whole letter of ours (issue 4)."""
+
+
+def letter(number: int) -> Letter:
+    """Write to one of many people."""
+    person = Invitee(number, f"person{number}@example.com", Role.PANELIST, f"Zoë{number}", "Müller")
+    link = SecretStr(f"https://v.example/w/join/{number * 7919:026x}")
+    return Letter(
+        kind=Kind.INVITATION,
+        invitee=person,
+        session=SESSION,
+        registration=Registration("1", Role.PANELIST, join_uri=link, phone_code="482 917"),
+        number=1,
+        message_id=f"<{number:040x}@northwind.example>",
+        date=datetime(2026, 5, 1, 9, 30, tzinfo=UTC),
+        recipient=person.email,
+    )
+
+
+class Bench:
+    """One set of letters, and each stage of ours and of the plain way over it."""
+
+    def __init__(self, people: int) -> None:
+        self.stationery = Stationery.load([TEMPLATES], BRAND)
+        self.letters = [letter(number) for number in range(1, people + 1)]
+        links = [one.join_link for one in self.letters if one.join_link]
+        self.guarded = Guarded.of(links, [one.recipient for one in self.letters])
+        self.fillings = [self.stationery.fill(one, one.recipient) for one in self.letters]
+        self.finished = [self.stationery.skeletons["PUBLISH"].fill(one) for one in self.fillings]
+
+    def render(self) -> None:
+        """HTML, text, subject and the calendar's words; `fill` without `calendar.entry`, which `calendar` measures."""
+        for one in self.letters:
+            self.stationery.fill(one, one.recipient)
+
+    def calendar(self) -> None:
+        """The calendar entry, from its session's skeleton."""
+        for one in self.letters:
+            calendar.entry(one, BRAND, SESSION.title, one.invitee.name, "Please be there by 2:45 PM.\n" * 6)
+
+    def assembly(self) -> None:
+        """The message's bytes, from the template's skeleton."""
+        for one in self.fillings:
+            self.stationery.skeletons["PUBLISH"].fill(one)
+
+    def proof(self) -> None:
+        """The proof on the finished bytes."""
+        for one, body in zip(self.letters, self.finished, strict=True):
+            proof.fault(body, one, one.recipient, self.guarded, self.stationery.configured)
+
+    def compose(self) -> None:
+        """All of it, as a run does."""
+        for one in self.letters:
+            if not isinstance(self.stationery.compose(one, self.guarded), Message):
+                raise SystemExit("a letter was rejected: the figures would be worth nothing")
+
+    def plain_calendar(self) -> None:
+        """The calendar entry, built by `icalendar` each time."""
+        for one in self.letters:
+            plain_entry(one)
+
+    def plain_assembly(self) -> None:
+        """The message, built by `email` each time."""
+        for one in self.fillings:
+            build(BRAND, "PUBLISH", None, one).as_bytes()
+
+    def plain_proof(self) -> None:
+        """The message, read back by `email`."""
+        for one, body in zip(self.letters, self.finished, strict=True):
+            plain_proof(one, body)
+
+
+def plain_entry(given: Letter) -> bytes:
+    """Build the calendar entry as the library's manual does."""
+    event = Event()
+    link = given.join_link.get_secret_value() if given.join_link else ""
+    for name, value in {
+        "uid": given.message_id,
+        "sequence": given.number - 1,
+        "dtstamp": given.date,
+        "dtstart": SESSION.start,
+        "dtend": SESSION.end,
+        "summary": SESSION.title,
+        "description": "Please be there by 2:45 PM.\n" * 6,
+        "location": link,
+        "url": link,
+        "organizer": f"mailto:{BRAND.sender_address}",
+    }.items():
+        event.add(name, value)
+    whole = Calendar()
+    whole.add("prodid", calendar.PRODUCT)
+    whole.add("version", "2.0")
+    whole.add("method", "PUBLISH")
+    whole.add_component(event)
+    return bytes(whole.to_ical())
+
+
+def plain_proof(given: Letter, body: bytes) -> None:
+    """Read a message back by the `email` package and look for the link in each part."""
+    message = email.message_from_bytes(body, policy=email.policy.default)
+    link = given.join_link.get_secret_value() if given.join_link else ""
+    for part in message.walk():
+        if part.get_content_maintype() == "text" and link not in part.get_content().replace("\r\n ", ""):
+            raise SystemExit("a letter lacks its link: the figures would be worth nothing")
+
+
+def microseconds(stage: Callable[[], None], letters: Sequence[Filling], rounds: int) -> float:
+    """Time a stage per letter: the best round, for the others tell what else the machine had to do."""
+    best = float("inf")
+    for _round in range(rounds):
+        started = time.perf_counter()
+        stage()
+        best = min(best, time.perf_counter() - started)
+    return best / len(letters) * 1e6
+
+
+def main(people: int = 200, rounds: int = 15) -> None:
+    """Measure and print."""
+    bench = Bench(people)
+    stages = (bench.render, bench.calendar, bench.assembly, bench.proof, bench.compose)
+    plain = (bench.plain_calendar, bench.plain_assembly, bench.plain_proof)
+    taken = {stage.__name__: microseconds(stage, bench.fillings, rounds) for stage in stages}
+    taken |= {stage.__name__: microseconds(stage, bench.fillings, max(2, rounds // 5)) for stage in plain}
+    taken["render"] -= taken["calendar"]
+    plainly = taken["render"] + sum(taken[stage.__name__] for stage in plain)
+    html, body = len(bench.fillings[0].html.encode()), len(bench.finished[0])
+    print(f"microseconds per letter ({people} people, HTML {html:,} bytes, message {body:,} bytes)\n")
+    print(f"{'':10}{'ours':>8}{'plain':>8}")
+    print(f"{'render':10}{taken['render']:8.0f}{taken['render']:8.0f}")
+    for name in ("calendar", "assembly", "proof"):
+        print(f"{name:10}{taken[name]:8.0f}{taken['plain_' + name]:8.0f}")
+    print(f"{'together':10}{taken['compose']:8.0f}{plainly:8.0f}   target for ours: {TARGET}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,123 @@
+"""The calendar entry that stays right when the session moves: RFC 5545 by `icalendar`, RFC 5546 for its methods.
+
+One entry per session is built by the library and cut where a person's own lines come (as `skeleton` does for mail).
+Times are UTC, so nobody's daylight-saving rules can move them. The links for calendars on the web are `add_to`'s.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from icalendar import Calendar, Event, vCalAddress, vText
+
+from onboarding.letters.letter import Letter
+from onboarding.letters.settings import BrandSettings, CalendarMethod
+from onboarding.model.deliveries import Kind
+
+PRODUCT = "-//webinar-onboarding//letters//EN"
+PERSONAL = ("UID", "SEQUENCE", "DTSTAMP", "DESCRIPTION", "LOCATION", "URL", "ATTENDEE")
+_MARK = "x-personal"
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What the entries of everybody at one session share."""
+
+    title: str
+    start: datetime
+    end: datetime
+    method: str
+    organizer: str
+    organizer_name: str
+
+
+def method_of(kind: Kind, brand: BrandSettings) -> str:
+    """Name the entry's METHOD; the MIME parameter has to be the same."""
+    return "CANCEL" if kind is Kind.CANCELLATION else brand.calendar.value.upper()
+
+
+def entry(letter: Letter, brand: BrandSettings, title: str, name: str, description: str) -> str:
+    """Write a person's calendar entry (CRLF line ends). `title`, `name` and `description` are display-ready.
+
+    UID stays the same for a session and an invitee, and SEQUENCE grows with their messages, so calendars take
+    each entry as the newer version of the last (RFC 5545 3.8.7.4).
+    """
+    session = letter.session
+    method = method_of(letter.kind, brand)
+    occasion = Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name)
+    asks_back = brand.calendar is CalendarMethod.REQUEST  # RFC 5546 3.2.1, 3.2.5: no attendee in what is published
+    link = letter.join_link.get_secret_value() if letter.join_link else ""
+    own = {
+        "UID": content_line("UID", uid(letter, brand.sender_address.rpartition("@")[2])),
+        "SEQUENCE": content_line("SEQUENCE", str(letter.number - 1)),
+        "DTSTAMP": content_line("DTSTAMP", f"{letter.date.astimezone(UTC):%Y%m%dT%H%M%SZ}"),
+        "DESCRIPTION": content_line("DESCRIPTION", escaped(description)) if description else "",
+        "LOCATION": content_line("LOCATION", escaped(link)) if link else "",
+        "URL": content_line("URL", link) if link else "",
+        "ATTENDEE": _attendee(name, letter.recipient) if asks_back else "",
+    }
+    return "".join(own.get(part, part) for part in _skeleton(occasion))
+
+
+def uid(letter: Letter, domain: str) -> str:
+    """Name the entry for good: the same for every message to this invitee about this session (RFC 5545 3.8.4.7)."""
+    key = letter.session.key
+    digest = hashlib.sha256("\n".join((key.server, str(key), letter.invitee.key)).encode()).hexdigest()
+    return f"{digest[:40]}@{domain}"
+
+
+@lru_cache(maxsize=64)
+def _skeleton(occasion: Occasion) -> tuple[str, ...]:
+    """Let `icalendar` build the entry, and cut it: library's text, then a personal line's name, and so on."""
+    event = Event()
+    event.add("summary", occasion.title)
+    event.add("dtstart", occasion.start.astimezone(UTC))
+    event.add("dtend", occasion.end.astimezone(UTC))
+    event.add("status", "CANCELLED" if occasion.method == "CANCEL" else "CONFIRMED")
+    organizer = vCalAddress(f"mailto:{occasion.organizer}")
+    organizer.params["CN"] = vText(occasion.organizer_name)
+    event.add("organizer", organizer)
+    for name in PERSONAL:
+        event[name] = vText(_MARK)
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("method", occasion.method)
+    calendar.add_component(event)
+    lines = calendar.to_ical().decode().splitlines(keepends=True)
+    marked = {f"{name}:{_MARK}\r\n": name for name in PERSONAL}
+    return tuple(marked.get(line, line) for line in lines)
+
+
+def _attendee(name: str, address: str) -> str:
+    """Write the one attendee; a parameter's value can hold no double quote (RFC 5545 3.1)."""
+    shown = name.replace('"', "'")
+    parameters = f'CN="{shown}";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE'
+    return content_line(f"ATTENDEE;{parameters}", f"mailto:{address}")
+
+
+def escaped(text: str) -> str:
+    """Write a TEXT value (RFC 5545 3.3.11)."""
+    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
+
+
+INSIDE_A_CHARACTER = range(0x80, 0xC0)
+"""Bytes of UTF-8 that go on with a character (RFC 3629 3)."""
+
+LONGEST_LINE = 75
+"""Octets, without the line end (RFC 5545 3.1)."""
+
+
+def content_line(name: str, value: str) -> str:
+    """Write a content line, folded between characters."""
+    octets = f"{name}:{value}".encode()
+    folded, start, room = [], 0, LONGEST_LINE
+    while len(octets) - start > room:
+        end = start + room
+        while octets[end] in INSIDE_A_CHARACTER:
+            end -= 1
+        folded.append(octets[start:end])
+        start, room = end, LONGEST_LINE - 1
+    folded.append(octets[start:])
+    return b"\r\n ".join(folded).decode() + "\r\n"

@@ -1,0 +1,146 @@
+"""What `onboarding lint` says about templates and brand before anybody gets a letter: everything at once, as values.
+
+Where `Stationery.load` stops at the first mistake, this goes on to the next template, and also tells what is
+allowed but unwise: pictures without words, contrast too low, a size that Gmail cuts off.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from selectolax.lexbor import LexborHTMLParser
+
+from onboarding.errors import ConfigurationError
+from onboarding.letters import trial
+from onboarding.letters.letter import Letter
+from onboarding.letters.settings import BrandSettings, Colours
+from onboarding.letters.sources import Folders, pasted_links, read
+from onboarding.letters.stationery import KINDS, RENDERING, Stationery, assemble
+from onboarding.letters.templates import CALENDAR, Environments, Template, compile_template, known_names
+
+CLIPPED = 102 * 1024
+"""Bytes of HTML from which on Gmail shows "[Message clipped]" instead of the rest."""
+
+CONTRAST = 4.5
+"""Least contrast of text with its background (WCAG 2.1, 1.4.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to mend. `where` is a template's name, a file or a setting; `is_error`: no letter would leave so."""
+
+    where: str
+    message: str
+    is_error: bool
+
+
+def lint(folders: Sequence[Path], brand: BrandSettings) -> tuple[Finding, ...]:
+    """Look at all templates of these folders and at the brand. Raises `ConfigurationError` only without folders."""
+    searched = Folders.of(folders)
+    environments = Environments.over(searched)
+    findings = [*_colours(brand.colours)]
+    templates: dict[str, Template] = {}
+    for name in known_names(searched, (*KINDS, CALENDAR)):
+        try:
+            templates[name] = compile_template(name, searched, environments, brand.language)
+        except ConfigurationError as problem:
+            findings.append(Finding(name, _said(problem), is_error=True))
+    findings += [found for file in searched.files() for found in _plain_http(file)]
+    findings += [Finding("templates", place, is_error=True) for place in pasted_links(searched)]
+    findings += _misspelt(searched)
+    findings += [found for template in templates.values() for found in _text_part(template)]
+    try:
+        findings += _letters(assemble(templates, searched, brand))
+    except ConfigurationError as problem:
+        findings.append(Finding("templates", _said(problem), is_error=True))
+    return tuple(dict.fromkeys(findings))
+
+
+def _said(problem: ConfigurationError) -> str:
+    return f"{problem.message} {problem.hint}".strip()
+
+
+_HTTP = re.compile(r"http://(?!www\.w3\.org/)\S")
+
+
+def _plain_http(file: Path) -> Iterator[Finding]:
+    for number, line in enumerate(read(file).splitlines(), 1):
+        if _HTTP.search(line):
+            yield Finding(f"{file}, line {number}", "Links in letters begin with https://, not http://.", is_error=True)
+
+
+def _misspelt(folders: Folders) -> Iterator[Finding]:
+    """Find templates that nobody gets, because their name is nearly that of a kind."""
+    for file in folders.files():
+        word = file.name.partition(".")[0]
+        near = get_close_matches(word, (*KINDS, CALENDAR), n=1, cutoff=0.75)
+        if near and word not in near:
+            yield Finding(str(file), f"No letter is called {word}; did you mean {near[0]}?", is_error=False)
+
+
+def _text_part(template: Template) -> Iterator[Finding]:
+    if template.text_is_derived:
+        words = f"Its text part is made from the HTML; write {template.name}.txt.j2 for a better one."
+        yield Finding(template.name, words, is_error=False)
+
+
+def _letters(stationery: Stationery) -> Iterator[Finding]:
+    """Look at the letters that sample people would get."""
+    languages = sorted({template.locale.language for template in stationery.templates.values()})
+    for letter in trial.letters(languages):
+        name = stationery.template(letter.kind, letter).name
+        if wrong := stationery.fault(letter):
+            yield Finding(name, f"A letter to a sample {letter.invitee.role} fails: {wrong}", is_error=True)
+        yield from (Finding(name, words, is_error=False) for words in _unwise(stationery, letter))
+
+
+def _unwise(stationery: Stationery, letter: Letter) -> Iterator[str]:
+    try:
+        html = stationery.fill(letter, letter.recipient).html
+    except RENDERING:
+        return  # told by `fault`
+    if len(html.encode()) > CLIPPED:
+        yield f"The HTML has {len(html.encode()) // 1024} KB; Gmail cuts a message off after 102 KB."
+    pictures = LexborHTMLParser(html).css("img")
+    yield from (
+        f"The picture {picture.attributes.get('src')} has no alt text, for people who don't see it."
+        for picture in pictures
+        if not picture.attributes.get("alt")
+    )
+
+
+def _colours(colours: Colours) -> Iterator[Finding]:
+    """Compare the colours that stand on each other."""
+    pairs = [
+        ("button_text", colours.button_text, "primary", colours.primary),
+        ("text", colours.text, "background", colours.background),
+        ("text", colours.text, "white", "#ffffff"),
+        ("primary (links)", colours.primary, "white", "#ffffff"),
+    ]
+    for front_name, front, back_name, back in pairs:
+        if (found := contrast(front, back)) < CONTRAST:
+            words = (
+                f"{front_name} {front} on {back_name} {back} has a contrast of {found:.1f}; {CONTRAST} is the least."
+            )
+            yield Finding("[brand] colours", words, is_error=False)
+
+
+def contrast(one: str, other: str) -> float:
+    """Compare two colours `#rrggbb`: 1 (the same) to 21 (black on white); WCAG 2.1, "contrast ratio"."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+DARKEST = 0.04045
+"""Channels up to here are on the straight part of sRGB's curve (IEC 61966-2-1)."""
+
+
+def _linear(channel: float) -> float:
+    return channel / 12.92 if channel <= DARKEST else ((channel + 0.055) / 1.055) ** 2.4

@@ -1,0 +1,215 @@
+"""The proof before sending, on the finished bytes: the right link, nobody else's link or address, nothing unsafe.
+
+Every message passes here after it was assembled and before it leaves (promise 2 of `docs/architecture.md`). It trusts
+no template and no code above it, and costs the message's size, however many people there are. Works on bytes, whose
+`lower` keeps every offset. Answers in words, which never hold a link or an address.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from html import unescape
+
+from onboarding.letters import reader
+from onboarding.letters.letter import Guarded, Letter
+from onboarding.model.people import Invitee, Role, address_key
+from onboarding.model.sessions import Registration, link_digest
+
+PARTS = {"text/plain": "text", "text/html": "HTML", "text/calendar": "calendar"}
+"""The parts that have to be there, once each and in this order, and what people call them."""
+
+
+def fault(body: bytes, letter: Letter, recipient: str, guarded: Guarded, configured: frozenset[str]) -> str:
+    """Say what is wrong with a finished message; empty where it may leave.
+
+    `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand in anybody's letter.
+    """
+    own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
+    allowed = configured | {_key(letter.invitee.email), _key(letter.recipient), _key(recipient)}
+    try:
+        fields, leaves = reader.read(body)
+        parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
+        faults = [
+            _owner_fault(letter, guarded),
+            _header_fault(fields, recipient),
+            _structure_fault(parts),
+            _header_foreign(fields, own, guarded, allowed),
+        ]
+        faults += [_part_fault(leaf, own, guarded, allowed) for leaf in parts]
+    except reader.UnreadableError as problem:
+        return f"it can't be read back ({problem})"
+    return next((one for one in faults if one), "")
+
+
+def _owner_fault(letter: Letter, guarded: Guarded) -> str:
+    """The link has to be this person's own: from a record that is nobody else's, and on no other record too.
+
+    The Host's link is RingCentral's `hostJoinUri` as well, so stands twice by right.
+    """
+    registration, link = letter.registration, letter.join_link
+    if registration and _is_anothers(registration, letter.invitee):
+        return "its join link is from somebody else's record"
+    if link and link_digest(link) in guarded.shared and letter.invitee.role is not Role.HOST:
+        return "RingCentral has given its join link to somebody else too"
+    return ""
+
+
+def _is_anothers(registration: Registration, invitee: Invitee) -> bool:
+    """Tell whether a record is certainly not the invitee's (one without address and user tells nothing)."""
+    if registration.linked_user and invitee.linked_user:
+        return registration.linked_user != invitee.linked_user
+    return bool(registration.email and invitee.email) and _key(registration.email) != _key(invitee.email)
+
+
+def _structure_fault(parts: Sequence[reader.Leaf]) -> str:
+    right = [leaf.content_type for leaf in parts] == list(PARTS)
+    return "" if right else "it doesn't have one text, one HTML and one calendar part"
+
+
+def _header_foreign(fields: reader.Fields, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
+    shown = "\n".join(reader.decoded(text) for _name, text in fields).encode()
+    found = _foreign(shown, own, guarded, allowed)
+    return f"its header holds {found}" if found else ""
+
+
+def _header_fault(fields: reader.Fields, recipient: str) -> str:
+    """One recipient, a subject, and the fields that a message has to have."""
+    if {"cc", "bcc"} & {name for name, _text in fields}:
+        return "it goes to somebody in copy"
+    to = reader.value(fields, "to")
+    if to != recipient and not to.endswith(f"<{recipient}>"):
+        return "its To: field isn't the recipient's"
+    missing = [name for name in ("from", "date", "message-id", "reply-to") if not reader.value(fields, name)]
+    if missing:
+        return f"it has no {missing[0]} field"
+    return "" if reader.decoded(reader.value(fields, "subject")).strip() else "its subject is empty"
+
+
+def _part_fault(leaf: reader.Leaf, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
+    """Find what may not stand in one part, or that its link is missing."""
+    name, content = PARTS[leaf.content_type], leaf.content()
+    shown = _shown(leaf.content_type, content)
+    if own and not _holds(shown, own):
+        return f"its {name} part lacks this person's join link"
+    if wrong := _foreign(shown, own, guarded, allowed):
+        return f"its {name} part holds {wrong}"
+    if leaf.content_type == "text/html" and _odd_scheme(content):
+        return "its HTML part holds a link that mail may not hold"
+    return ""
+
+
+def _shown(content_type: str, content: bytes) -> bytes:
+    """Show a part's text as a mail program would: entities, folded lines and escapes undone."""
+    match content_type:
+        case "text/html":
+            return _ENTITY.sub(lambda found: _character(found[0]), content)
+        case "text/calendar":
+            return _CALENDAR_ESCAPE.sub(_calendar_character, _FOLDED.sub(b"", content))
+    return content
+
+
+_ENTITY = re.compile(rb"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});?")
+
+
+@lru_cache(maxsize=1024)
+def _character(entity: bytes) -> bytes:
+    return unescape(entity.decode()).encode()
+
+
+_FOLDED = re.compile(rb"\r\n[ \t]")
+_CALENDAR_ESCAPE = re.compile(rb"\\(.)")
+
+
+def _calendar_character(found: re.Match[bytes]) -> bytes:
+    return b"\n" if found[1] in b"nN" else found[1]
+
+
+def _foreign(shown: bytes, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
+    """Find somebody else's link or address, or a link without encryption."""
+    opened = _percent_decoded(shown)
+    lower = opened.lower()
+    if _foreign_link(opened, lower, _percent_decoded(own), guarded):
+        return "a join link that isn't this person's"
+    if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in _addresses(opened)):
+        return "somebody else's address"
+    return "a link without encryption (http:)" if _PLAIN_HTTP.search(lower) else ""
+
+
+_GOES_ON = re.compile(rb"[\w%&=+~/?#@$-]|[.,;:!*'](?=\w)")
+"""What makes an address longer, so another one; a full stop at its end does not."""
+
+
+def _holds(text: bytes, link: bytes) -> bool:
+    return any(not _GOES_ON.match(text, at + len(link)) for at in _all(text, link))
+
+
+def _foreign_link(text: bytes, lower: bytes, own: bytes, guarded: Guarded) -> bool:
+    """Look at each place where a join link of this session begins: it has to be the own one, whole and nothing more."""
+    rest = own.partition(b"://")[2]
+    return any(
+        not rest or not text.startswith(rest, at) or _GOES_ON.match(text, at + len(rest))
+        for place in guarded.links
+        for at in _all(lower, place)
+    )
+
+
+def _all(text: bytes, part: bytes) -> Iterator[int]:
+    """Find each place of a part."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
+
+
+def _percent_decoded(text: bytes) -> bytes:
+    """Undo percent-escapes, also those of escapes: a redirecting link holds another one so."""
+    return _ESCAPE.sub(lambda found: _octet(found[1]), text)
+
+
+_ESCAPE = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})")
+
+
+@lru_cache(maxsize=1024)
+def _octet(digits: bytes) -> bytes:
+    return bytes.fromhex(digits.decode())
+
+
+_PLAIN_HTTP = re.compile(rb"http:(?!//www\.w3\.org/)")
+"""`http://www.w3.org/` names XHTML's vocabulary; nobody is led there."""
+
+SCHEMES = frozenset({b"https", b"mailto", b"tel", b"cid"})
+_SCHEMES_USED = tuple(
+    re.compile(attribute + rb"""\s*=\s*["']\s*((?:&#?\w+;|[^"':/?#])*)(?::|&colon;|&#0*58;|&#x0*3a;)""")
+    for attribute in (b"href", b"src")
+)
+"""One pattern per attribute, each beginning with letters: those are found ten times as fast as alternatives."""
+
+
+def _odd_scheme(html: bytes) -> bool:
+    """Look at where links lead, in the markup itself: there a person's name is escaped, so has no quotes."""
+    lower = html.lower()
+    return not all(SCHEMES.issuperset(one.findall(lower)) for one in _SCHEMES_USED)
+
+
+LONGEST_LOCAL = 128
+"""Bytes looked at before an `@`: a local part has at most 64 (RFC 5321 4.5.3.1.1), and more may stick to it."""
+
+_LOCAL_END = re.compile(rb"[\w.!#$%&'*+/=?^`{|}~\x80-\xff-]")
+_NOT_LOCAL = re.compile(rb"[^\w.!#$%&'*+/=?^`{|}~\x80-\xff-]")
+_DOMAIN = re.compile(rb"[\w.\x80-\xff-]*[\w\x80-\xff]")
+_BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
+"""May begin an address by RFC 5321, but in running text and links rather stands before one."""
+
+
+def _addresses(text: bytes) -> Iterator[list[str]]:
+    """For each address in a text, the ways to read it: whole, and from after what may stand before one."""
+    for at in _all(text, b"@"):
+        if _LOCAL_END.match(text, max(at - 1, 0)) and (domain := _DOMAIN.match(text, at + 1)):
+            local = _NOT_LOCAL.split(text[max(0, at - LONGEST_LOCAL) : at])[-1]
+            starts = [0, *(found.end() for found in _BEFORE.finditer(local))]
+            yield [_key((local[start:] + b"@" + domain[0]).decode(errors="replace")) for start in starts]
+
+
+@lru_cache(maxsize=4096)
+def _key(address: str) -> str:
+    return address_key(address)

@@ -1,0 +1,119 @@
+"""A narrow reader of finished messages: header fields and decoded leaf parts, straight from the bytes.
+
+Reads what our skeletons write, and anything else is refused rather than guessed: that is what makes it forty times
+as fast as the `email` package, against whose parser a test holds it. Judges nothing: that is `proof`.
+"""
+
+import re
+from binascii import Error as NotBase64
+from binascii import a2b_base64, a2b_qp
+from dataclasses import dataclass
+
+Fields = tuple[tuple[str, str], ...]
+"""Header fields in order: names in lower case, values unfolded but not decoded."""
+
+
+class UnreadableError(ValueError):
+    """The bytes are not a message as we write them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A part that is no multipart: its type in lower case, its fields, and its body, encoded as it travels."""
+
+    content_type: str
+    fields: Fields
+    body: bytes
+
+    def content(self) -> bytes:
+        """Undo the transfer encoding; raises `UnreadableError`."""
+        return _undone(value(self.fields, "content-transfer-encoding"), self.body)
+
+
+def read(message: bytes) -> tuple[Fields, list[Leaf]]:
+    """Read a message: its own fields, and its leaves in order. Raises `UnreadableError`."""
+    fields, body = _split(message)
+    return fields, _leaves(fields, body)
+
+
+def value(fields: Fields, name: str) -> str:
+    """Find the one value of a field, empty where there is none; raises `UnreadableError` where there are several."""
+    values = [one for field, one in fields if field == name]
+    if len(values) > 1:
+        raise UnreadableError(f"the field {name} is there {len(values)} times")
+    return values[0] if values else ""
+
+
+def _split(message: bytes) -> tuple[Fields, bytes]:
+    """Cut header from body; the body keeps the line end before it, for a boundary line may be its first."""
+    end = message.find(b"\r\n\r\n")
+    if end < 0:
+        raise UnreadableError("a part has no end of header")
+    try:
+        head = message[:end].decode()
+    except UnicodeDecodeError as problem:
+        raise UnreadableError("a header isn't UTF-8") from problem
+    lines = _FOLD.sub("", head).split("\r\n") if end > 0 else []
+    return tuple(_field(*line.partition(":")) for line in lines), message[end + 2 :]
+
+
+_FOLD = re.compile(r"\r\n(?=[ \t])")
+
+
+def _field(name: str, colon: str, body: str) -> tuple[str, str]:
+    if not colon:
+        raise UnreadableError(f"a header line of {len(name)} characters has no colon")
+    return name.lower(), body.strip()
+
+
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
+
+
+def _leaves(fields: Fields, body: bytes) -> list[Leaf]:
+    written = value(fields, "content-type") or "text/plain"
+    content_type = written.partition(";")[0].strip().lower()
+    if not content_type.startswith("multipart/"):
+        return [Leaf(content_type, fields, body[2:])]
+    boundary = _BOUNDARY.search(written)
+    if not boundary:
+        raise UnreadableError("a multipart has no boundary")
+    return [leaf for part in _parts(body, boundary[1] or boundary[2]) for leaf in _leaves(*_split(part))]
+
+
+def _parts(body: bytes, boundary: str) -> list[bytes]:
+    """Cut a multipart at its boundary lines (RFC 2046 5.1.1), leaving out what stands before and after them."""
+    _preamble, *parts, last = body.split(b"\r\n--" + boundary.encode())
+    if not parts or not last.startswith(b"--") or not all(part.startswith(b"\r\n") for part in parts):
+        raise UnreadableError("a multipart isn't cut as it says")
+    return [part[2:] for part in parts]
+
+
+def _undone(encoding: str, body: bytes) -> bytes:
+    match encoding.strip().lower():
+        case "base64":
+            try:
+                return a2b_base64(body)
+            except NotBase64 as problem:
+                raise UnreadableError("a part isn't base64") from problem
+        case "quoted-printable":
+            return a2b_qp(body)
+        case "" | "7bit" | "8bit":
+            return body
+    raise UnreadableError("a part has an unknown transfer encoding")
+
+
+_WORDS = re.compile(r"=\?utf-8\?([bq])\?([^?\s]*)\?=(?:[ \t]+(?==\?utf-8\?))?", re.IGNORECASE)
+
+
+def decoded(text: str) -> str:
+    """Decode a field's encoded words (RFC 2047): UTF-8 only, which is all that we write."""
+    return _WORDS.sub(_word, text) if "=?" in text else text
+
+
+def _word(found: re.Match[str]) -> str:
+    encoded = found[2].encode("ascii", "replace")
+    try:
+        octets = a2b_base64(encoded) if found[1] in "bB" else a2b_qp(encoded, header=True)
+        return octets.decode()
+    except ValueError as problem:
+        raise UnreadableError("an encoded word can't be decoded") from problem

@@ -1,0 +1,215 @@
+"""A webinar's stationery: its templates, compiled once per run, and the one way from a `Letter` to a finished message.
+
+`load` finds every mistake that can be found without knowing people; `compose` renders, assembles and proves one
+person's message, and answers with a value when that can't be done. Sends and stores nothing.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from onboarding.errors import ConfigurationError
+from onboarding.letters import calendar, proof, trial
+from onboarding.letters.compiling import single_spaced
+from onboarding.letters.headers import transport_address
+from onboarding.letters.letter import Guarded, Letter, Unfit
+from onboarding.letters.moments import locale_of
+from onboarding.letters.settings import BrandSettings
+from onboarding.letters.skeleton import LOGO_CID, Filling, Picture, Skeleton, skeleton
+from onboarding.letters.sources import Folders, pasted_links
+from onboarding.letters.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
+from onboarding.letters.view import Brand, View, plain, view
+from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.people import Role, address_key
+
+KINDS = tuple(kind.value for kind in Kind)
+
+RENDERING = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a template's own expressions can raise for one person's values: that person's trouble, not the run's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stationery:
+    """A webinar's templates, compiled, and the brand that they are printed with."""
+
+    brand: BrandSettings
+    templates: Mapping[str, Template]
+    skeletons: Mapping[str, Skeleton]
+    shown_brand: Brand
+    configured: frozenset[str]
+
+    @classmethod
+    def load(cls, folders: Sequence[Path], brand: BrandSettings) -> "Stationery":
+        """Compile all templates of these folders, the most special folder first.
+
+        Raises `ConfigurationError` naming file, line and the unknown name with the nearest known one; for a kind
+        without template; for a logo that can't be read.
+        """
+        searched = Folders.of(folders)
+        environments = Environments.over(searched)
+        found = known_names(searched, (*KINDS, CALENDAR))
+        templates = {name: compile_template(name, searched, environments, brand.language) for name in found}
+        if pasted := next(pasted_links(searched), ""):
+            raise ConfigurationError(pasted, hint="Write {{ join_link }}: each person has a link of their own.")
+        stationery = assemble(templates, searched, brand)
+        stationery.try_out()
+        return stationery
+
+    def try_out(self) -> None:
+        """Compose every letter for sample people; raises `ConfigurationError` for the first that fails."""
+        languages = {template.locale.language for template in self.templates.values()}
+        for letter in trial.letters(sorted(languages)):
+            if wrong := self.fault(letter):
+                name = self.template(letter.kind, letter).name
+                raise ConfigurationError(
+                    f"The template {name} fails for a sample {letter.invitee.role}: {wrong}",
+                    hint="`onboarding lint` says all that is wrong with the templates.",
+                )
+
+    def fault(self, sample: Letter) -> str:
+        """Say what is wrong with the letter of a sample person, if anything."""
+        composed = self.compose(sample, trial.GUARDED)
+        if isinstance(composed, Rejected):
+            return composed.reason
+        tag = trial.left_over(self.fill(sample, sample.recipient))
+        return f"a tag is left over: {tag}" if tag else ""
+
+    def compose(self, letter: Letter, guarded: Guarded) -> Message | Rejected:
+        """Make one person's message and prove it; never raises for one person.
+
+        `Rejected` says in plain words what is wrong: with the template for this person's values, with the
+        address, or what the proof found.
+        """
+        if letter.join_link is None and letter.kind is not Kind.CANCELLATION:
+            return Rejected("RingCentral has given no join link for this person.")
+        try:
+            recipient = transport_address(letter.recipient)
+            filling = self.fill(letter, recipient)
+            body = self.skeletons[calendar.method_of(letter.kind, self.brand)].fill(filling)
+        except RENDERING as problem:
+            return Rejected(_reason(problem))
+        if fault := proof.fault(body, letter, recipient, guarded, self.configured):
+            return Rejected(f"The message was stopped before it left: {fault}.")
+        return Message(
+            message_id=letter.message_id,
+            sender=self.brand.sender_address,
+            recipient=recipient,
+            body=body,
+            needs_smtputf8=not recipient.isascii(),
+        )
+
+    def fill(self, letter: Letter, recipient: str) -> Filling:
+        """Render one person's parts; raises one of `RENDERING` where their values don't fit the template."""
+        template = self.template(letter.kind, letter)
+        shown = self._view(letter, template)
+        names = shown.names()
+        html = template.html.render(names) if template.html else ""
+        return Filling(
+            name=shown.invitee.name,
+            recipient=recipient,
+            subject=subject_of(html),
+            message_id=letter.message_id,
+            date=letter.date,
+            text=single_spaced(template.text.render(names)),
+            html=html,
+            calendar=calendar.entry(
+                letter, self.brand, shown.session.title, shown.invitee.name, self._about(letter, template, names)
+            ),
+        )
+
+    def template(self, kind: str, letter: Letter) -> Template:
+        """Choose the template for a person: role and language, from the most special to the most general."""
+        language = letter.invitee.language or letter.session.locale
+        fitting = candidates(kind, letter.invitee.role, language)
+        return next(self.templates[name] for name in fitting if name in self.templates)
+
+    def _view(self, letter: Letter, template: Template) -> View:
+        wanted = locale_of(letter.invitee.language or letter.session.locale)
+        locale = wanted if wanted and wanted.language == template.locale.language else template.locale
+        return view(letter, self.shown_brand, locale)
+
+    def _about(self, letter: Letter, beside: Template, names: dict[str, Any]) -> str:
+        """Describe the calendar entry: by the calendar's template where there is one; a cancelled one not at all."""
+        if letter.kind is Kind.CANCELLATION:
+            return ""
+        if not any(name.partition(".")[0] == CALENDAR for name in self.templates):
+            return letter.join_link.get_secret_value() if letter.join_link else ""
+        template = self.template(CALENDAR, letter)
+        same_words = template.locale == beside.locale
+        return template.text.render(names if same_words else self._view(letter, template).names()).strip()
+
+
+def assemble(templates: Mapping[str, Template], folders: Folders, brand: BrandSettings) -> Stationery:
+    """Put compiled templates and the brand together, untried; raises where a kind or the logo is missing."""
+    _assert_complete(templates, folders)
+    logo = _picture(brand)
+    methods = {calendar.method_of(kind, brand) for kind in Kind}
+    return Stationery(
+        brand=brand,
+        templates=templates,
+        skeletons={method: skeleton(brand, method, logo) for method in methods},
+        shown_brand=_shown(brand, logo),
+        configured=frozenset(map(address_key, brand.addresses)),
+    )
+
+
+def subject_of(html: str) -> str:
+    """Take the subject from the rendered title, as one line of text."""
+    start = html.find(">", html.find("<title")) + 1
+    return " ".join(unescape(html[start : html.find("</title>", start)]).split()) if "<title" in html else ""
+
+
+def _reason(problem: Exception) -> str:
+    """Say why a person's letter can't be written; never the values, which may be secrets."""
+    match problem:
+        case jinja2.UndefinedError():
+            name = re.search(r"'(\w{1,40})'(?: is undefined)?$", problem.message or "")
+            return f"The template asks for {name[1] if name else 'something'!r}, which this person's row doesn't have."
+        case Unfit():
+            return f"The letter can't be written: {problem}."
+    return f"The template can't work with this person's values ({type(problem).__name__})."
+
+
+def _assert_complete(templates: Mapping[str, Template], folders: Folders) -> None:
+    """Every kind and role needs a template, or somebody would be left without a letter in the middle of a run."""
+    where = ", ".join(map(str, folders.paths))
+    for kind in KINDS:
+        for role in Role:
+            if not any(name in templates for name in candidates(kind, role, "")):
+                raise ConfigurationError(
+                    f"There is no template {kind}.mjml.j2 or {kind}.html.j2 in {where}.",
+                    hint="`onboarding init` writes one of every kind; copy it from there.",
+                )
+
+
+_SIGNATURES = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
+
+
+def _picture(brand: BrandSettings) -> Picture | None:
+    """Read the logo where it is a file."""
+    if not brand.logo or brand.logo.startswith("https://"):
+        return None
+    try:
+        content = Path(brand.logo).read_bytes()
+    except OSError as problem:
+        raise ConfigurationError(f"The logo {brand.logo} can't be read: {problem.strerror}.") from problem
+    for signature, subtype in _SIGNATURES.items():
+        if content.startswith(signature):
+            return Picture(content, subtype)
+    raise ConfigurationError(f"The logo {brand.logo} is no PNG, JPEG or GIF; mail programs show no others.")
+
+
+def _shown(brand: BrandSettings, logo: Picture | None) -> Brand:
+    return Brand(
+        name=plain(brand.name),
+        help_address=brand.help_address,
+        logo=f"cid:{LOGO_CID}" if logo else brand.logo,
+        imprint=brand.imprint,
+        colours=brand.colours,
+        language=brand.language,
+    )

@@ -1,0 +1,174 @@
+"""A folder's templates, found by kind, role and language, and compiled.
+
+Knows which of `invitation.cohost.de`, `invitation.cohost`, `invitation.de` and `invitation` a person gets. Renders and
+sends nothing: `stationery` does the first.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from babel import Locale
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from onboarding.errors import ConfigurationError
+from onboarding.letters import names
+from onboarding.letters.compiling import compiled
+from onboarding.letters.letter import Unfit
+from onboarding.letters.moments import locale_of
+from onboarding.letters.sources import Folders, pieces_of
+from onboarding.letters.view import OPEN_FIELDS
+from onboarding.model.people import Role
+
+HTML_ENDINGS = (".mjml.j2", ".html.j2")
+TEXT_ENDING = ".txt.j2"
+CALENDAR = "calendar"
+"""The template of the calendar entry's description; text only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """Jinja for HTML (autoescaped) and for text, both sandboxed and strict about unknown names."""
+
+    html: jinja2.Environment
+    text: jinja2.Environment
+
+    @classmethod
+    def over(cls, folders: Folders) -> "Environments":
+        """Let templates include what lies in their folders."""
+        loader = jinja2.FileSystemLoader(folders.paths)
+        return cls(*(_environment(loader, autoescape=escape) for escape in (True, False)))
+
+    @property
+    def derived(self) -> jinja2.Environment:
+        """For text derived from HTML, whose line ends are there on purpose."""
+        return self.text.overlay(trim_blocks=False, lstrip_blocks=False)
+
+
+class LetterEnvironment(ImmutableSandboxedEnvironment):
+    """The sandbox, with a short way to the fields of our own frozen values: its checks took half of a rendering."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Hand out a known field at once; for all else ask the sandbox."""
+        if attribute in OPEN_FIELDS.get(type(obj), ()):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+
+def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Environment:
+    environment = LetterEnvironment(
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,  # or each letter would ask the disk whether its parts are still the same
+        loader=loader,
+        trim_blocks=not autoescape,
+        lstrip_blocks=not autoescape,
+        keep_trailing_newline=not autoescape,
+    )
+    del environment.filters["safe"]  # with it, a name from the roster could become markup
+    environment.filters |= {"link": link, "style": style}
+    return environment
+
+
+def link(value: object) -> str:
+    """Let an address through that begins with http(s), cid (the logo), mailto or tel; filters every href and src."""
+    if not re.match(r"(https?://|cid:|mailto:|tel:)\S+$", text := str(value)):
+        raise Unfit("a link has to begin with https://")
+    return text
+
+
+def style(value: object) -> str:
+    """Let a colour or a length through; the filter of every value inside a style sheet."""
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}|\d{1,4}(\.\d+)?(px|em|%)?", text := str(value)):
+        raise Unfit("a colour has to be written as #rrggbb")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One template, compiled. `html` is None for the calendar's."""
+
+    name: str
+    locale: Locale
+    html: jinja2.Template | None
+    text: jinja2.Template
+    text_is_derived: bool = False
+
+
+def language_tags(language: str) -> tuple[str, ...]:
+    """Name a language from the special to the general: `de-at`, `de`."""
+    tag = language.replace("_", "-").lower()
+    return tuple(dict.fromkeys(one for one in (tag, tag.partition("-")[0]) if one))
+
+
+def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
+    """Name the templates that fit, the most special first."""
+    tags = language_tags(language)
+    special = f"{kind}.{role.value.lower()}"
+    return (*(f"{special}.{tag}" for tag in tags), special, *(f"{kind}.{tag}" for tag in tags), kind)
+
+
+def find(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
+    """Find a template's HTML source and its text; the text counts only beside the HTML, in the same folder."""
+    for folder in folders.paths:
+        sources = [folder / (name + ending) for ending in HTML_ENDINGS if (folder / (name + ending)).is_file()]
+        if len(sources) > 1:
+            raise ConfigurationError(
+                f"{sources[0]} and {sources[1]} are both sources of one template.", hint="Remove one of them."
+            )
+        text = folder / (name + TEXT_ENDING)
+        if sources or text.is_file():
+            return (sources[0] if sources else None), (text if text.is_file() else None)
+    return None, None
+
+
+def known_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Name every template of these kinds in the folders; shared parts lie in folders of their own and don't count."""
+    endings = (*HTML_ENDINGS, TEXT_ENDING)
+    files = (file.name for folder in folders.paths for file in folder.iterdir() if file.is_file())
+    found = {name.removesuffix(ending) for name in files for ending in endings if name.endswith(ending)}
+    return tuple(sorted(name for name in found if name.split(".")[0] in kinds))
+
+
+def compile_template(name: str, folders: Folders, environments: Environments, language: str) -> Template:
+    """Compile a template. Raises `ConfigurationError`, naming file and line, for whatever is wrong with it."""
+    source, text = find(name, folders)
+    if source is None and not name.startswith(CALENDAR):
+        raise ConfigurationError(
+            f"The template {text} has no HTML beside it.", hint=f"Write {name}.mjml.j2 or {name}.html.j2, or remove it."
+        )
+    if source:
+        names.check(source, folders, environments.html)
+    html, derived = compiled(source, folders, environments.html) if source else (None, "")
+    if text:
+        names.check(text, folders, environments.text)
+        derived = "".join(piece.text for piece in pieces_of(text, folders, environments.text))
+    try:
+        return Template(
+            name=name,
+            locale=_locale(name, language),
+            html=environments.html.from_string(html) if html is not None else None,
+            text=(environments.text if text else environments.derived).from_string(derived),
+            text_is_derived=text is None,
+        )
+    except jinja2.TemplateSyntaxError as problem:  # only where parts that are right alone don't fit together
+        raise ConfigurationError(
+            f"The template {name} and its shared parts don't fit together: {problem.message}",
+            hint="Look at what it includes or extends.",
+        ) from problem
+
+
+@cache
+def _locale(name: str, language: str) -> Locale:
+    """Say in which language a template is written: its suffix, else `[brand] language`."""
+    roles = {role.value.lower() for role in Role}
+    own = [word for word in name.split(".")[1:] if word not in roles]
+    if found := locale_of(own[-1] if own else language):
+        return found
+    raise ConfigurationError(
+        f"The template {name} is in a language that is not known: {(own or [language])[-1]!r}.",
+        hint="Names are like invitation.de, invitation.cohost or invitation.cohost.de.",
+    )

@@ -1,0 +1,259 @@
+"""What a template may say: the names a marketing person writes between `{{` and `}}`, and nothing else.
+
+Turns a `Letter` into plain, display-ready values: dates in the invitee's zone and the template's language, names
+without control characters. The field names below are the documented template language: `names` checks templates
+against them. Escaping is Jinja's work, not done here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+
+from onboarding.letters.add_to import add_to_google, add_to_outlook
+from onboarding.letters.letter import Letter, Unfit
+from onboarding.letters.moments import Moment, length, moment
+from onboarding.letters.settings import Colours
+from onboarding.model.people import Invitee, Role
+from onboarding.model.sessions import Facts, Session, link_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody on board, as the producer's sheet shows them: never an address, never a link."""
+
+    name: str
+    role: str
+    job_title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Columns(Mapping[str, str]):
+    """The roster's further columns, each made plain when a template asks for it."""
+
+    written: Mapping[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        return plain(self.written[column])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.written)
+
+    def __len__(self) -> int:
+        return len(self.written)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The invitee. `role` is `Host`, `CoHost` or `Panelist`; `extra` has the roster's further columns."""
+
+    name: str
+    first_name: str
+    last_name: str
+    email: str
+    role: str
+    job_title: str
+    extra: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The session. All times are words, in the invitee's zone: `start`, `end` and `arrive_by` are times of day.
+
+    `arrive_by_date` differs from `date` only around midnight.
+    """
+
+    title: str
+    date: str
+    start: str
+    end: str
+    duration: str
+    zone: str
+    arrive_by: str
+    arrive_by_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an update's reader was told before, and what of it is not true any more."""
+
+    date: str
+    start: str
+    zone: str
+    duration: str
+    role: str
+    time_changed: bool
+    link_changed: bool
+    role_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """`[brand]` of config.toml. `logo` is ready for an image's `src`, and empty where there is none."""
+
+    name: str
+    help_address: str
+    logo: str
+    imprint: str
+    colours: Colours
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddTo:
+    """Addresses that add the session to a calendar on the web; without the join link, for they end up in logs."""
+
+    google: str
+    outlook: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All names that a template may use."""
+
+    kind: str
+    invitee: Recipient
+    session: When
+    brand: Brand
+    add_to: AddTo
+    join_link: str
+    phone_code: str
+    previous: Before | None
+    panel: Sequence[Person]
+
+    def names(self) -> dict[str, Any]:
+        """The names as Jinja takes them."""
+        return {name: getattr(self, name) for name in _NAMES}
+
+
+_NAMES = tuple(field.name for field in fields(View))
+
+OPEN_FIELDS: Mapping[type, frozenset[str]] = {
+    Colours: frozenset(Colours.model_fields),
+    **{one: frozenset(field.name for field in fields(one)) for one in (Person, Recipient, When, Before, Brand, AddTo)},
+}
+"""What the sandbox may hand out unasked: fields of frozen values that we made for templates."""
+
+
+def view(letter: Letter, brand: Brand, locale: Locale) -> View:
+    """Say a letter in a language. Raises `Unfit` where the session's or the invitee's time zone is unknown."""
+    zone = zone_of(letter.invitee, letter.session)
+    return View(
+        kind=letter.kind.value,
+        invitee=_recipient(letter.invitee),
+        session=_when(letter.session, zone, locale),
+        brand=brand,
+        add_to=_add_to(letter.session),
+        join_link=letter.join_link.get_secret_value() if letter.join_link else "",
+        phone_code=plain(letter.registration.phone_code) if letter.registration else "",
+        previous=_before(letter, letter.previous, zone, locale) if letter.previous else None,
+        panel=Panel(letter.panel),
+    )
+
+
+def zone_of(invitee: Invitee, session: Session) -> ZoneInfo:
+    """The zone a person reads times in: the roster's, else the session's, else UTC. Raises `Unfit` for others."""
+    name = invitee.time_zone or session.time_zone or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as problem:
+        raise Unfit(f"there is no time zone {plain(name)!r}") from problem
+
+
+_ORDER = {role: at for at, role in enumerate(Role)}
+
+
+@dataclass(frozen=True, slots=True)
+class Panel(Sequence[Person]):
+    """Everybody on board: hosts first, then co-hosts and panelists, each in the roster's order.
+
+    Made plain only when a template shows it: most letters don't, and there may be a hundred people.
+    """
+
+    invitees: tuple[Invitee, ...]
+
+    def __iter__(self) -> Iterator[Person]:
+        return iter([_person(one) for one in sorted(self.invitees, key=lambda one: _ORDER[one.role])])
+
+    def __getitem__(self, at: Any) -> Any:
+        return tuple(self)[at]
+
+    def __len__(self) -> int:
+        return len(self.invitees)
+
+
+def _person(invitee: Invitee) -> Person:
+    name = plain(f"{invitee.first_name} {invitee.last_name}")
+    return Person(name, invitee.role.value, plain(invitee.job_title))
+
+
+_ODD = re.compile(r"[^\x20-\x7e\xa1-\u02ff]")
+"""A cheap first look: everything beyond plain Latin letters is then looked at one by one."""
+
+_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of all text after them, the letter's own included. Right-to-left script needs none."""
+
+
+def plain(text: str) -> str:
+    """Make one harmless line: no line breaks, control characters or marks that reach beyond the text itself."""
+    if _ODD.search(text):
+        text = "".join(" " if _breaks(one) else one for one in text if one not in _DIRECTION)
+    return " ".join(text.split())
+
+
+def _breaks(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+
+
+def _recipient(invitee: Invitee) -> Recipient:
+    return Recipient(
+        name=plain(invitee.name),
+        first_name=plain(invitee.first_name),
+        last_name=plain(invitee.last_name),
+        email=plain(invitee.email),
+        role=invitee.role.value,
+        job_title=plain(invitee.job_title),
+        extra=Columns(invitee.extra),
+    )
+
+
+def _when(session: Session, zone: ZoneInfo, locale: Locale) -> When:
+    start = moment(session.start, zone, locale)
+    arrive_by = moment(session.arrive_by, zone, locale)
+    return When(
+        title=plain(session.title),
+        date=start.date,
+        start=start.time,
+        end=moment(session.end, zone, locale).time,
+        duration=length(session.duration, locale),
+        zone=start.zone,
+        arrive_by=arrive_by.time,
+        arrive_by_date=arrive_by.date,
+    )
+
+
+def _before(letter: Letter, told: Facts, zone: ZoneInfo, locale: Locale) -> Before:
+    before: Moment = moment(told.start, zone, locale)
+    session, link = letter.session, letter.join_link
+    return Before(
+        date=before.date,
+        start=before.time,
+        zone=before.zone,
+        duration=length(told.duration, locale),
+        role=told.role.value,
+        time_changed=(told.start, told.duration) != (session.start, session.duration),
+        link_changed=link is not None and told.link != link_digest(link),
+        role_changed=told.role is not letter.invitee.role,
+    )
+
+
+def _add_to(session: Session) -> AddTo:
+    title = plain(session.title)
+    return AddTo(
+        google=add_to_google(title, session.start, session.end),
+        outlook=add_to_outlook(title, session.start, session.end),
+    )
