@@ -84,10 +84,10 @@ def read(file: Path) -> str:
 
 
 _JOIN_LINK = re.compile(
-    r"""https?://[^\s"'<>{}]*(?:/w/(?:a/)?join/|\.ringcentral\.\w+/(?:join|j|register)[/?]|[?&](?:jlt|tk|pwd)=)[^\s"'<>{}]{6,}""",
+    r"""https?://[^\s"'<>{}]*(?:/join/(?=[\w-]{12})|\.ringcentral\.\w+/(?:join|j|register)[/?]|[?&](?:jlt|tk|pwd)=)[^\s"'<>{}]{6,}""",
     re.IGNORECASE,
 )
-"""How RingCentral's join links look (`docs/ringcentral.md`); an expression inside one is not pasted."""
+"""How RingCentral's join links look (`docs/ringcentral.md`, "Invitees"); an expression inside one is not pasted."""
 
 
 def pasted_links(folders: Folders) -> Iterator[str]:

@@ -7,13 +7,13 @@ network; whether a secret is there is checked when a connection is wanted, becau
 import re
 import shlex
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PositiveInt, SecretStr, model_validator
 
 from onboarding.mail.providers import PRESETS, Provider
+from onboarding.model.hosts import is_loopback
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -113,13 +113,3 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         if self.auth == "xoauth2" and not self.token_command:
             raise ValueError('auth = "xoauth2" needs token_command, the program that prints an access token')
         return self
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this very machine, without asking the DNS."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.changes import Applied, Change, batches
+from onboarding.model.hosts import is_loopback
 from onboarding.model.people import Colleague
 from onboarding.model.ports import Gate, Progress
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
@@ -24,7 +26,7 @@ from onboarding.ringcentral.facts import Listed, Webinar
 from onboarding.ringcentral.line import Line, Outcome, Silence, lost
 from onboarding.ringcentral.login import Login
 from onboarding.ringcentral.refusals import Refusal, refusal, stop
-from onboarding.ringcentral.settings import RingCentralSettings, is_loopback
+from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.throttle import Group
 
 LOOK_BACK = timedelta(days=90)
@@ -57,7 +59,9 @@ class RingCentral:
         self._http = httpx.AsyncClient(
             base_url=settings.server,
             timeout=timeout,
-            trust_env=not is_loopback(settings.server),  # a company's proxy can't reach this machine's simulator
+            trust_env=not is_loopback(
+                urlsplit(settings.server).hostname or ""
+            ),  # a company's proxy can't reach this machine's simulator
             headers={"Accept": "application/json", "User-Agent": "webinar-onboarding"},
         )
         self._line = Line(self._http, gate, progress, clock=clock, sleep=sleep)

@@ -4,20 +4,12 @@ Light on purpose: the configuration is read by commands that never make a call. 
 vendor's own variables or a secrets folder, never from `config.toml`; `config` sees to that.
 """
 
-from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, SecretStr
 
-
-def is_loopback(server: str) -> bool:
-    """Tell whether a server's address stays on this machine."""
-    host = urlsplit(server).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+from onboarding.model.hosts import is_loopback
 
 
 def _tidy(server: str) -> str:
@@ -27,7 +19,7 @@ def _tidy(server: str) -> str:
         raise ValueError("write it as https://platform.ringcentral.com")
     if parts.username or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("give scheme, host and port only, such as https://platform.ringcentral.com")
-    if parts.scheme == "http" and not is_loopback(server.strip()):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("plain http is for this machine only (the simulator); use https")
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
