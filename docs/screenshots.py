@@ -1,0 +1,107 @@
+"""Photographs every shipped letter into `screenshots/`: kinds, roles, languages, on desktop and phone, light and dark.
+
+For people to look at before they commit a template; nothing compares the pictures. The letters go the whole way, as
+a preview's do, for sample people with made-up links. Needs the development requirements and Debian's `chromium`.
+`make screenshots` runs it; then open `screenshots/index.html`.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+from jinja2 import Environment
+from playwright.sync_api import Browser, sync_playwright
+
+from onboarding import samples
+from onboarding.config import load
+from onboarding.model.deliveries import Kind, Message
+from onboarding.model.people import Invitee, Role, Roster
+from onboarding.pipeline.previewing import Known, preview_of
+from onboarding.pipeline.target import target
+from onboarding.review.preview import Preview, printed, shown
+
+PICTURES = Path(__file__).parents[1] / "screenshots"
+CHROMIUM = "/usr/bin/chromium"
+WIDTHS = {"desktop": 760, "phone": 390}
+"""Pixels: the letter's own width and a little of the page around it; a phone's."""
+
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+LANGUAGES = ("en", "de")
+NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
+"""Fixed, so that a picture changes only where a letter does."""
+
+NAMES = {
+    Role.HOST: ("Hanna", "Holm", "Head of Events"),
+    Role.COHOST: ("Carlos", "Ortega", "Product Manager"),
+    Role.PANELIST: ("Jörg", "Müller-Groß", "Managing Director"),
+}
+
+
+def sample() -> Preview:
+    """Make letters for one person of every role in every language."""
+    config = load(samples.config(), {})
+    people = [_person(row, role, language) for row, (language, role) in enumerate(product(LANGUAGES, Role), 2)]
+    made = preview_of(config, target(config, "town-hall"), Roster(tuple(people), ()), Known(), NOW)
+    # A panel of everybody in both languages would show each person twice.
+    panels = {language: tuple(one for one in people if one.language == language) for language in LANGUAGES}
+    letters = {key: replace(one, panel=panels[one.invitee.language]) for key, one in made.letters.items()}
+    return replace(made, letters=letters, folders=(samples.templates(),))
+
+
+def _person(row: int, role: Role, language: str) -> Invitee:
+    first_name, last_name, job_title = NAMES[role]
+    address = f"{role}.{language}@brightwater.example".lower()
+    return Invitee(row, address, role, first_name, last_name, job_title, language, "Europe/Berlin")
+
+
+def letters(preview: Preview) -> Iterator[tuple[str, str]]:
+    """Give each letter's name and HTML."""
+    for kind in Kind:
+        messages = printed(preview, kind).messages
+        for one in preview.people:
+            message = messages[one.row]
+            if not isinstance(message, Message):
+                sys.exit(f"{kind}, {one.role}, {one.language}: {message.reason}")
+            yield f"{kind}-{one.role}-{one.language}".lower(), shown(message).html
+
+
+def photograph(browser: Browser, name: str, html: str, width: str, scheme: Scheme) -> str:
+    """Take one picture of the whole letter; returns its file's name."""
+    page = browser.new_page(viewport={"width": WIDTHS[width], "height": 600}, color_scheme=scheme)
+    page.set_content(html)
+    file = f"{name}-{width}-{scheme}.png"
+    page.screenshot(path=PICTURES / file, full_page=True)
+    page.close()
+    return file
+
+
+CONTENTS = """<!doctype html><meta charset="utf-8"><title>Letters</title>
+<style>body{font:15px sans-serif;margin:24px}div{display:flex;gap:16px;align-items:flex-start}img{width:300px}</style>
+{% for name, files in rows %}<h2>{{ name }}</h2><div>
+{% for file in files %}<a href="{{ file }}"><img src="{{ file }}" alt="{{ file }}" loading="lazy"></a>
+{% endfor %}</div>{% endfor %}"""
+
+
+def main() -> None:
+    """Take all pictures, and list them on one page."""
+    PICTURES.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        ways = list(product(WIDTHS, SCHEMES))
+        rows = [
+            (name, [photograph(browser, name, html, width, scheme) for width, scheme in ways])
+            for name, html in letters(sample())
+        ]
+        browser.close()
+    contents = Environment(autoescape=True).from_string(CONTENTS).render(rows=rows)
+    (PICTURES / "index.html").write_text(contents, encoding="utf-8")
+    print(f"{sum(len(files) for _, files in rows)} pictures: open {PICTURES / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The work behind `lint`, `preview` and `send-test`: finds the letters, shows or sends them, tells what came of it."""
+
+import asyncio
+import difflib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from onboarding.cli.running import address
+from onboarding.config import Config
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
+from onboarding.letters.letter import Letter
+from onboarding.letters.lint import Finding
+from onboarding.letters.lint import lint as findings_in
+from onboarding.model.deliveries import Deferred, InDoubt, Kind, Outcome, Rejected, Reply, Sent
+from onboarding.model.people import address_key
+from onboarding.pipeline import previewing
+from onboarding.pipeline.looking import read_roster
+from onboarding.pipeline.target import Target, everything, target
+from onboarding.pipeline.writing import template_folders
+from onboarding.review.preview import Preview, write
+from onboarding.review.serving import serve
+
+
+def show_lint(config: Config, name: str | None, *, as_json: bool) -> int:
+    """Print what is wrong or unwise with the templates of one webinar, or of all."""
+    goals = [target(config, name)] if name else everything(config) if config.webinars else [Target("", "")]
+    folders = dict.fromkeys(template_folders(config.folder, goal) for goal in goals)
+    findings = list(dict.fromkeys(one for places in folders for one in findings_in(places, config.brand)))
+    if as_json:
+        shown = [{"where": one.where, "message": one.message, "error": one.is_error} for one in findings]
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        for one in findings:
+            typer.echo(_line(one))
+        typer.echo(_summary(findings))
+    return EXIT_NEEDS_A_PERSON if findings else EXIT_DONE
+
+
+def _line(finding: Finding) -> str:
+    return f"{'error ' if finding.is_error else 'advice'}  {finding.where}: {finding.message}"
+
+
+def _summary(findings: list[Finding]) -> str:
+    errors = sum(one.is_error for one in findings)
+    if not findings:
+        return "The templates and the brand are fine."
+    return f"{errors} to mend before a letter can leave, {len(findings) - errors} to think about."
+
+
+def write_pages(config: Config, name: str, invitees: Path | None, folder: Path) -> int:
+    """Write a preview as files."""
+    shown = asyncio.run(_preview(config, target(config, name, invitees)))
+    faults = write(shown, folder)
+    for fault in faults:
+        typer.echo(f"  ! {fault}", err=True)
+    typer.echo(f"{len(shown.people)} people, {len(shown.letters)} letters: open {folder / 'index.html'}")
+    return EXIT_NEEDS_A_PERSON if faults else EXIT_DONE
+
+
+def serve_pages(config: Config, name: str, invitees: Path | None, port: int) -> int:
+    """Show a preview until Ctrl-C. It holds nothing that has to be finished, so it ends at once."""
+    try:
+        asyncio.run(_serve(config, target(config, name, invitees), port))
+    except KeyboardInterrupt:
+        typer.echo("\nStopped.")
+    return EXIT_DONE
+
+
+async def _serve(config: Config, goal: Target, port: int) -> None:
+    shown = await _preview(config, goal)
+    try:
+        async with serve(shown, port) as url:
+            typer.echo(f"The letters of {goal.name}: {url}")
+            typer.echo("The page follows the templates as you save them. Stop with Ctrl-C.")
+            await asyncio.Event().wait()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the preview can't be shown at port {port}: {error.strerror or error}",
+            hint="Choose another --port; without it any free one is taken.",
+        ) from None
+
+
+def send(config: Config, name: str, invitees: Path | None, *, to: str, person: str, kind: str) -> int:
+    """Send one letter to an address."""
+    recipient, wanted = address(to), _kind(kind)
+    goal = target(config, name, invitees)
+    shown = asyncio.run(_preview(config, goal))
+    letter = _letter(shown, person, wanted)
+    now = datetime.now(UTC)
+    outcome = asyncio.run(previewing.send_test(config, goal, letter, shown.guarded, recipient, now))
+    return _tell(outcome, letter, recipient)
+
+
+async def _preview(config: Config, goal: Target) -> Preview:
+    roster = read_roster(goal)
+    return previewing.preview_of(config, goal, roster, await previewing.known(config, goal), datetime.now(UTC))
+
+
+def _kind(written: str) -> Kind:
+    try:
+        return Kind(written)
+    except ValueError:
+        raise typer.BadParameter(f"choose one of {', '.join(Kind)}", param_hint="--kind") from None
+
+
+def _letter(shown: Preview, email: str, kind: Kind) -> Letter:
+    """Find a person's letter; without an address the first person's."""
+    people = {one.key: one for one in shown.people}
+    wanted = people.get(address_key(email)) if email else shown.people[0]
+    if wanted is None:
+        close = difflib.get_close_matches(address_key(email), people, n=1)
+        hint = f"Did you mean {people[close[0]].email}?" if close else "Write an address of the roster."
+        raise ConfigurationError(f"{email} is not on the roster of {shown.name}", hint=hint)
+    return shown.letters[wanted.row, kind]
+
+
+def _tell(outcome: Outcome, letter: Letter, to: str) -> int:
+    """Say what came of it; nothing is tried again."""
+    match outcome:
+        case Sent(reply):
+            typer.echo(f"Sent {letter.invitee.name}'s {letter.kind} to {to}. The mail server answered: {reply}")
+            typer.echo("It looks as theirs does, but for the join link, which is made up. Nothing was recorded.")
+            return EXIT_DONE
+        case Deferred(reason, reply):
+            typer.echo(f"Not sent, try again later: {_with_reply(reason, reply)}", err=True)
+            return EXIT_TRY_LATER
+        case Rejected(reason, reply):
+            typer.echo(f"Not sent: {_with_reply(reason, reply)}", err=True)
+        case InDoubt(reason):
+            typer.echo(f"It may have been sent or not: {reason}. Look into the mailbox.", err=True)
+    return EXIT_NEEDS_A_PERSON
+
+
+def _with_reply(reason: str, reply: Reply | None) -> str:
+    return f"{reason} (the mail server answered: {reply})" if reply else reason

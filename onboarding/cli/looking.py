@@ -1,0 +1,116 @@
+"""The work behind `plan`, `check`, `webinars` and `directory`."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import typer
+
+from onboarding.cli.running import clock_for, show_steps
+from onboarding.cli.terminal import local, table, teller
+from onboarding.config import Config
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
+from onboarding.ledger.directory import keep_colleagues
+from onboarding.model.people import address_key
+from onboarding.pipeline.checking import findings
+from onboarding.pipeline.looking import look, planned, read_roster
+from onboarding.pipeline.rooms import Rooms, opened
+from onboarding.pipeline.target import Target
+from onboarding.plan import Options
+from onboarding.plan import as_json as plan_json
+
+
+@asynccontextmanager
+async def _rooms(config: Config, stop: asyncio.Event, *, quiet: bool) -> AsyncIterator[Rooms]:
+    progress = teller(quiet=quiet)
+    async with opened(config, progress, clock_for(stop, progress), stop) as rooms:
+        yield rooms
+
+
+async def show_plan(config: Config, goal: Target, asked_for: Options, stop: asyncio.Event, *, as_json: bool) -> int:
+    """Make the plan and show it."""
+    async with _rooms(config, stop, quiet=as_json) as rooms:
+        view = await look(rooms, goal, read_roster(goal))
+        view, plan = await planned(rooms, goal, view, asked_for)
+    if as_json:
+        typer.echo(json.dumps(plan_json(plan), ensure_ascii=False, indent=2))
+    else:
+        show_steps(view.picture.session, plan, config, everybody=True)
+        typer.echo(f"A run makes {plan.heavy_calls} Heavy calls at RingCentral.")
+    return EXIT_NEEDS_A_PERSON if plan.problems else EXIT_DONE
+
+
+async def show_findings(config: Config, goals: Sequence[Target], stop: asyncio.Event) -> bool:
+    """Print one line per finding; tells whether all are well."""
+    good = True
+    async with _rooms(config, stop, quiet=False) as rooms:
+        async for one in findings(rooms, goals):
+            good = good and one.ok
+            typer.echo(f"{'ok ' if one.ok else 'NO '} {one.what}: {one.detail}")
+            if one.hint:
+                typer.echo(f"      {one.hint}")
+    return good
+
+
+async def show_webinars(config: Config, stop: asyncio.Event, *, company: bool, as_json: bool) -> int:
+    """List upcoming sessions."""
+    async with _rooms(config, stop, quiet=as_json) as rooms:
+        listed = await rooms.ringcentral.sessions(since=rooms.clock.now(), company=company)
+    names = {(one.webinar, one.session): name for name, one in config.webinars.items()}
+    rows = [
+        {
+            "title": one.title,
+            "start": one.start.isoformat(),
+            "status": one.status,
+            "webinar_id": one.webinar_id,
+            "session_id": one.session_id,
+            "configured": names.get((one.webinar_id, one.session_id)) or names.get((one.webinar_id, None)),
+        }
+        for one in listed
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    elif not rows:
+        typer.echo("No upcoming session. Others than your own are shown by --company.")
+    else:
+        shown = [
+            (
+                one.title,
+                local(one.start),
+                one.status,
+                f"{one.webinar_id}/{one.session_id}",
+                str(row["configured"] or "-"),
+            )
+            for one, row in zip(listed, rows, strict=True)
+        ]
+        table(
+            "Upcoming sessions", ("title", "start (local time)", "status", "WEBINAR_ID/SESSION_ID", "configured"), shown
+        )
+    return EXIT_DONE
+
+
+async def show_colleague(config: Config, email: str, stop: asyncio.Event, *, as_json: bool) -> int:
+    """Ask the directory afresh for one address."""
+    async with _rooms(config, stop, quiet=as_json) as rooms:
+        colleagues = await rooms.ringcentral.directory()
+        await rooms.ledger.run(keep_colleagues, config.ringcentral.server, colleagues, rooms.clock.now())
+    found = [one for one in colleagues if one.email and address_key(one.email) == address_key(email)]
+    rows = [
+        {
+            "email": one.email,
+            "first_name": one.first_name,
+            "last_name": one.last_name,
+            "job_title": one.job_title,
+            "account_id": one.linked_user.account_id,
+            "user_id": one.linked_user.user_id,
+        }
+        for one in found
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    elif rows:
+        table("In the company directory", tuple(rows[0]), [tuple(row.values()) for row in rows])
+    else:
+        typer.echo(f"The company directory has no enabled user with the address {email}.")
+    return EXIT_DONE if rows else EXIT_NEEDS_A_PERSON

@@ -1,0 +1,62 @@
+"""The command `onboarding`: its commands, and the one place where an error becomes words and an exit code."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from onboarding import __version__
+from onboarding.cli import decide, demo, letters, look, run, setup, show
+from onboarding.errors import OnboardingError
+
+app = typer.Typer(
+    name="onboarding",
+    help="Gets the hosts, co-hosts and panelists of RingCentral webinars on board with your own branded mail.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("init")(setup.init)
+app.command("check")(look.check)
+app.command("webinars")(look.webinars)
+app.command("directory")(look.directory)
+app.command("plan")(look.plan)
+app.command("run")(run.run)
+app.command("status")(show.status)
+app.command("report")(show.report)
+app.command("history")(show.history)
+app.command("lint")(letters.lint)
+app.command("preview")(letters.preview)
+app.command("send-test")(letters.send_test)
+app.command("resolve")(decide.resolve)
+app.command("retry")(decide.retry)
+app.command("cancel")(decide.cancel)
+app.command("demo")(demo.demo)
+app.command("simulator")(demo.simulator)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001  -- typer hands a flag's value over so
+    if wanted:
+        typer.echo(f"onboarding {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _onboarding(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and exit with its code (`onboarding.errors` lists them)."""
+    try:
+        app()
+    except OnboardingError as error:
+        typer.echo(f"onboarding: {error.message}", err=True)
+        if error.hint:
+            typer.echo(error.hint, err=True)
+        sys.exit(error.exit_code)

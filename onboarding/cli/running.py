@@ -1,0 +1,207 @@
+"""The work behind `run`: holds the lease, shows the plan, asks, carries it out, and tells how it ended."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+from email_validator import EmailNotValidError, validate_email
+
+from onboarding.cli.terminal import Quiet, confirmed, pause, table, teller
+from onboarding.config import Config
+from onboarding.errors import (
+    EXIT_DONE,
+    EXIT_NEEDS_A_PERSON,
+    EXIT_TRY_LATER,
+    EXIT_USAGE,
+    Interrupted,
+    OnboardingError,
+)
+from onboarding.ledger import sessions
+from onboarding.model.people import Problem
+from onboarding.model.ports import Progress
+from onboarding.model.sessions import Session, SessionStatus
+from onboarding.pipeline.lease import Held, held
+from onboarding.pipeline.looking import AFTERLIFE
+from onboarding.pipeline.rooms import Clock, Rooms, opened
+from onboarding.pipeline.run import PATIENCE, Result, carry_out, prepared
+from onboarding.pipeline.status import problem_json
+from onboarding.pipeline.target import Target, everything, target
+from onboarding.plan import Action, Options, Plan, Step
+
+SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
+"""Of several webinars' exit codes the one furthest on counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run behaves towards the person, or the cron, that started it."""
+
+    strict: bool = False
+    quiet: bool = False
+    as_json: bool = False
+    ask: bool = False
+    rehearsal_to: str = ""
+    patience: timedelta = PATIENCE
+
+
+def span(written: str) -> timedelta:
+    """Read the time of `--wait`."""
+    found = re.fullmatch(r"(\d{1,6})(s|m|h)?", written.strip())
+    if not found:
+        raise typer.BadParameter("write it as 30s, 10m or 1h", param_hint="--wait")
+    return int(found[1]) * {"s": timedelta(seconds=1), "h": timedelta(hours=1)}.get(found[2], timedelta(minutes=1))
+
+
+def address(written: str) -> str:
+    """Check the address of `--to`."""
+    if not written:
+        return ""
+    try:
+        return validate_email(written, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise typer.BadParameter(str(error), param_hint="--to") from None
+
+
+def clock_for(stop: asyncio.Event, progress: Progress) -> Clock:
+    """The real clock, whose waits a signal ends."""
+
+    async def sleep(seconds: float) -> None:
+        await pause(seconds, stop, progress)
+
+    return Clock(sleep=sleep)
+
+
+async def run_one(
+    config: Config, name: str, invitees: Path | None, asked_for: Options, manner: Manner, stop: asyncio.Event
+) -> int:
+    """Run one webinar; returns the exit code."""
+    progress = teller(quiet=manner.quiet or manner.as_json)
+    goal = target(config, name, invitees)
+    async with opened(config, progress, clock_for(stop, progress), stop) as rooms, held(rooms, goal) as holder:
+        ready = await prepared(rooms, goal, asked_for, strict=manner.strict)
+        progress.end()
+        if not manner.quiet and not manner.as_json:
+            show_steps(ready.view.picture.session, ready.plan, config, rehearsal_to=manner.rehearsal_to)
+        if manner.ask and ready.plan and not await confirmed(_question(ready.plan, manner), stop):
+            typer.echo("Nothing was done.")
+            return EXIT_DONE
+        try:
+            result = await carry_out(rooms, ready, holder, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
+        finally:
+            progress.end()
+    if manner.as_json:
+        typer.echo(json.dumps(result_json(result), ensure_ascii=False, indent=2))
+    else:
+        _tell(result, manner, told=ready.plan.problems)
+    return result.exit_code
+
+
+async def run_all(config: Config, manner: Manner, stop: asyncio.Event) -> int:
+    """Run every configured webinar that is not over, one after the other; tells only what is worth a mail from cron."""
+    code, results = EXIT_DONE, []
+    async with opened(config, Quiet(), clock_for(stop, Quiet()), stop) as rooms:
+        for goal in everything(config):
+            try:
+                result = await _run_next(rooms, goal, manner)
+            except Interrupted:
+                raise
+            except OnboardingError as error:
+                typer.echo(f"{goal.name}: {error}", err=True)
+                code = max(code, error.exit_code, key=SEVERITY.index)
+                continue
+            if result:
+                code = max(code, result.exit_code, key=SEVERITY.index)
+                results.append(result)
+    if manner.as_json:
+        typer.echo(json.dumps([result_json(one) for one in results], ensure_ascii=False, indent=2))
+    elif not manner.quiet:
+        for result in results:
+            if result.did or result.news:
+                _tell(result, manner)
+    return code
+
+
+async def _run_next(rooms: Rooms, goal: Target, manner: Manner) -> Result | None:
+    """Run one of many; None where it is over, or another run is at work on it."""
+    server = rooms.config.ringcentral.server
+    seen = await rooms.ledger.run(sessions.find, server, goal.webinar_id, goal.session_id or None)
+    if seen and (seen.status is SessionStatus.FINISHED or rooms.clock.now() > seen.end + AFTERLIFE):
+        return None
+    try:
+        async with held(rooms, goal) as holder:
+            ready = await prepared(rooms, goal, Options(), strict=manner.strict)
+            return await carry_out(rooms, ready, holder, patience=manner.patience)
+    except Held:
+        return None
+
+
+def show_steps(
+    session: Session, plan: Plan, config: Config, *, everybody: bool = False, rehearsal_to: str = ""
+) -> None:
+    """Say which servers, and what is done for whom; `everybody`: also those for whom there is nothing to do."""
+    typer.echo(f"{session.title}  ({session.key})")
+    typer.echo(f"RingCentral {session.key.server}, mail through {config.smtp.host}:{config.smtp.port}")
+    if rehearsal_to:
+        typer.echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
+    rows = [
+        (step.invitee.name, step.invitee.role, _done(step.action), step.mail or "-", _why(step))
+        for step in plan.steps
+        if everybody or step.needs_anything or step.mail_reason or step.action is Action.NONE
+    ]
+    if rows:
+        table("What a run does", ("person", "role", "RingCentral", "mail", "why"), rows)
+    _tell_problems(plan.problems)
+    if not plan:
+        typer.echo("Everybody is up to date: nothing to do.")
+
+
+def _done(action: Action) -> str:
+    return "-" if action is Action.NONE else action.value
+
+
+def _why(step: Step) -> str:
+    return "; ".join(reason for reason in (step.reason, step.mail_reason) if reason)
+
+
+def _question(plan: Plan, manner: Manner) -> str:
+    change = plan.change
+    removed = f", remove {len(change.remove)}" if change.remove else ""
+    whom = f"to {manner.rehearsal_to}" if manner.rehearsal_to else "to their readers"
+    return f"Register {len(change.add)}, update {len(change.update)}{removed} and send {len(plan.mail)} mails {whom}?"
+
+
+def _tell(result: Result, manner: Manner, told: tuple[Problem, ...] = ()) -> None:
+    """The end of a run in a few lines; `told` are problems that the person has seen already."""
+    if manner.quiet and result.exit_code == EXIT_DONE:
+        return
+    counts = ", ".join(f"{count} {state}" for state, count in result.counts.items())
+    typer.echo(f"{result.name}: sent {result.sent} now. All messages so far: {counts or 'none'}.")
+    _tell_problems([one for one in result.problems if one not in told])
+    if result.exit_code != EXIT_DONE:
+        typer.echo(f"Something needs a look: `onboarding status {result.name}`.")
+
+
+def _tell_problems(problems: Iterable[Problem]) -> None:
+    for one in problems:
+        place = ", ".join(filter(None, (f"row {one.row}" if one.row else "", one.column or "", one.email)))
+        typer.echo(f"  ! {place}: {one.message}")
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """A run's end as programs read it (`docs/reference.md`)."""
+    return {
+        "webinar": result.name,
+        "title": result.title,
+        "registered": result.registered,
+        "sent": result.sent,
+        "counts": {state.value: count for state, count in result.counts.items()},
+        "problems": [problem_json(one) for one in result.problems],
+        "heavy_calls": result.heavy_calls,
+        "exit_code": result.exit_code,
+    }

@@ -1,0 +1,277 @@
+"""Assembles the settings that each room owns: from `config.toml`, a secrets folder and environment variables.
+
+Later sources win: config.toml, then files in the secrets folder, then variables. A file bears its variable's name.
+Secrets never stand in config.toml. Every relative path counts from config.toml's own folder, wherever the program is
+started: cron would otherwise begin a second ledger and mail everybody twice. Reads no roster and no template.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from onboarding.errors import ConfigurationError
+from onboarding.ledger.settings import LedgerSettings
+from onboarding.letters.settings import BrandSettings
+from onboarding.mail.settings import SmtpSettings
+from onboarding.ringcentral.settings import RingCentralSettings
+
+PREFIX = "ONBOARDING_"
+VENDOR_VARIABLES = {
+    "RC_SERVER_URL": "ONBOARDING_RINGCENTRAL__SERVER",
+    "RC_APP_CLIENT_ID": "ONBOARDING_RINGCENTRAL__CLIENT_ID",
+    "RC_APP_CLIENT_SECRET": "ONBOARDING_RINGCENTRAL__CLIENT_SECRET",
+    "RC_USER_JWT": "ONBOARDING_RINGCENTRAL__JWT",
+}
+"""The names that RingCentral's own samples use: users have these set already."""
+
+CONTROLS = frozenset({"ONBOARDING_CONFIG", "ONBOARDING_SECRETS_DIR"})
+"""Our variables that say where to look and are no settings themselves."""
+
+Identifier = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+
+
+class WebinarSettings(BaseModel, extra="forbid", frozen=True):
+    """`[webinars.NAME]`: which webinar, who is invited, and which templates write to them.
+
+    `session` may be left out where the webinar has only one. `columns` maps our columns to the roster's headers.
+    """
+
+    webinar: Annotated[Identifier, Field(pattern=r"^\d{1,20}$")]
+    session: Annotated[Identifier, Field(pattern=r"^\d{1,20}$")] | None = None
+    invitees: Path
+    templates: Path | None = None
+    columns: dict[str, str] = {}
+
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+
+
+class Config(BaseSettings):
+    """Everything that can be set. `folder` is where config.toml lies; all paths in here are absolute."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    ringcentral: RingCentralSettings = RingCentralSettings()
+    smtp: SmtpSettings
+    brand: BrandSettings
+    ledger: LedgerSettings = LedgerSettings()
+    webinars: dict[Name, WebinarSettings] = {}
+    folder: Path
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  -- the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take exactly what `load` hands in: the process's own environment is read there, once."""
+        return (init_settings,)
+
+    def webinar(self, name: str) -> WebinarSettings:
+        """Look a webinar up. Raises ConfigurationError naming the nearest one there is."""
+        if name in self.webinars:
+            return self.webinars[name]
+        raise ConfigurationError(
+            f"there is no webinar called {name!r} in {self.folder / 'config.toml'}",
+            hint=_nearest(name, self.webinars) or f"Add a section [webinars.{name}] with webinar and invitees.",
+        )
+
+
+SECTIONS = [section for section in Config.model_fields if section != "folder"]
+
+
+class _Variables(EnvSettingsSource):
+    """pydantic-settings' own reading of variables, over a mapping that is handed in."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        super().__init__(Config)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._variables.items()}
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the whole configuration.
+
+    `path` is `--config`; without it ONBOARDING_CONFIG counts, else config.toml in the current folder. Raises
+    ConfigurationError listing everything that is wrong, each with its key and what to do.
+    """
+    file = (path or Path(environ.get("ONBOARDING_CONFIG") or "config.toml")).absolute()
+    written = _read_toml(file)
+    variables = {**_from_files(environ), **_ours(environ)}
+    _refuse([*_secrets_in(written, Config, file), *_unknown_variables(variables)])
+    given = _merge(written, _Variables(variables)())
+    try:
+        config = Config(**{**given, "folder": file.parent})
+    except ValidationError as error:
+        problems = [_in_words(detail, written, file) for detail in error.errors(include_input=False)]
+        raise ConfigurationError("\n".join(problems), hint=_ADVICE) from None
+    return _anchored(config)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"there is no {file}",
+            hint="Make a folder ready with `onboarding init`, or name the file with --config or ONBOARDING_CONFIG.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} can't be read: {error}", hint="It has to be a text file in UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}", hint="Text stands in quotes there.") from None
+
+
+def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Read the secrets folder: our own variable names it, else systemd does."""
+    named = environ.get("ONBOARDING_SECRETS_DIR")
+    folder = Path(named or environ.get("CREDENTIALS_DIRECTORY") or "")
+    if not named and not environ.get("CREDENTIALS_DIRECTORY"):
+        return {}
+    try:
+        names = [file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_")) and file.is_file()]
+        return _ours({file.name.upper(): file.read_text(encoding="utf-8").strip() for file in names})
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"the secrets folder {folder} can't be read: {error}", hint="Check ONBOARDING_SECRETS_DIR."
+        ) from None
+
+
+def _ours(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that concern us, the vendor's under our own names; ours win over the vendor's."""
+    vendors = {ours: environ[theirs] for theirs, ours in VENDOR_VARIABLES.items() if environ.get(theirs)}
+    own = {name.upper(): value for name, value in environ.items() if name.upper().startswith(PREFIX)}
+    return {**vendors, **{name: value for name, value in own.items() if name not in CONTROLS}}
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _unknown_variables(variables: Mapping[str, str]) -> Iterator[str]:
+    for name in variables:
+        section, _, key = name.removeprefix(PREFIX).partition("__")
+        if section.lower() not in SECTIONS:
+            close = difflib.get_close_matches(section.lower(), SECTIONS, n=1, cutoff=0.5)
+            advice = f"Did you mean {PREFIX}{close[0].upper()}__{key}?" if close else ""
+            yield f"unknown variable {name}. {advice}".strip()
+
+
+def _secrets_in(written: Any, model: type[BaseModel], file: Path, place: tuple[str, ...] = ()) -> Iterator[str]:
+    """Name every secret that stands in config.toml, never its value."""
+    for key, field in model.model_fields.items():
+        if not isinstance(written, Mapping) or key not in written:
+            continue
+        here = (*place, key)
+        if SecretStr in (field.annotation, *get_args(field.annotation)) or here == ("ringcentral", "client_id"):
+            yield f"{file}: {_key(here)} is a secret and must not stand in the file: {_where_to_put(here)}"
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _secrets_in(written[key], field.annotation, file, here)
+
+
+def _where_to_put(place: tuple[str, ...]) -> str:
+    variable = PREFIX + "__".join(place).upper()
+    vendors = [theirs for theirs, ours in VENDOR_VARIABLES.items() if ours == variable]
+    name = vendors[0] if vendors else variable
+    return f"delete it there, and set the variable {name} or put it into a file of that name in the secrets folder"
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise ConfigurationError("\n".join(problems), hint=_ADVICE)
+
+
+def _in_words(detail: Any, written: Mapping[str, Any], file: Path) -> str:
+    """One validation error as a sentence: where it stands, what is wrong, the nearest right key."""
+    place = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    where = f"{file}: {_key(place)}" if _stands_in(written, place) else _key(place)
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key. {_nearest(place[-1], _keys_beside(place))}".strip()
+        case "missing":
+            return f"{file}: {_key(place)} is missing"
+        case "string_pattern_mismatch" if place[-1] in {"webinar", "session"}:
+            return f"{where}: has to be RingCentral's id, digits only (`onboarding webinars` lists them)"
+        case "string_pattern_mismatch" if place[0] == "webinars":
+            return f"{where}: a webinar's name has to be lower-case letters, digits, - and _ (it is typed in commands)"
+        case "string_pattern_mismatch" if "colours" in place:
+            return f"{where}: a colour is written as #rrggbb"
+        case _:
+            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _key(place: tuple[str, ...]) -> str:
+    """`[smtp] port`, as it stands in the file, or a section's name alone."""
+    return f"[{'.'.join(place[:-1])}] {place[-1]}" if len(place) > 1 else f"[{place[0]}]"
+
+
+def _stands_in(written: Any, place: tuple[str, ...]) -> bool:
+    for part in place:
+        if not isinstance(written, Mapping) or part not in written:
+            return False
+        written = written[part]
+    return True
+
+
+def _keys_beside(place: tuple[str, ...]) -> list[str]:
+    """The right keys of the section in which a wrong one stands."""
+    model: type[BaseModel] = Config
+    for part in place[:-1]:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else WebinarSettings
+        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else WebinarSettings
+    return SECTIONS if model is Config else [*model.model_fields]
+
+
+def _nearest(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word.lower(), [*known], n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def _anchored(config: Config) -> Config:
+    """Let every relative path count from config.toml's folder."""
+    folder = config.folder
+    ca_file, logo = config.smtp.ca_file, config.brand.logo
+    updates = {
+        "smtp": config.smtp.model_copy(update={"ca_file": ca_file and folder / ca_file}),
+        "brand": config.brand.model_copy(update={"logo": _logo(folder, logo)}),
+        "ledger": config.ledger.model_copy(update={"database": _database(folder, config.ledger.database)}),
+        "webinars": {name: _webinar(folder, one) for name, one in config.webinars.items()},
+    }
+    return config.model_copy(update=updates)
+
+
+def _database(folder: Path, url: str) -> str:
+    return f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+
+
+def _logo(folder: Path, logo: str) -> str:
+    return logo if not logo or "://" in logo else str(folder / logo)
+
+
+def _webinar(folder: Path, webinar: WebinarSettings) -> WebinarSettings:
+    templates = folder / webinar.templates if webinar.templates else None
+    return webinar.model_copy(update={"invitees": folder / webinar.invitees, "templates": templates})
+
+
+_ADVICE = "docs/reference.md lists every key; `onboarding check` looks at everything at once."

@@ -1,0 +1,45 @@
+"""What a person decides about one webinar's messages: settle doubts, try again, call off. Sends nothing itself."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from onboarding.errors import ConfigurationError
+from onboarding.ledger import decisions, deliveries, sessions
+from onboarding.ledger.deliveries import Entry
+from onboarding.pipeline.lease import held
+from onboarding.pipeline.rooms import Rooms
+from onboarding.pipeline.target import Target
+
+Decision = Callable[[sa.Connection, int, Collection[str] | None, datetime], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One webinar's messages while its lease is held, so that no run moves them meanwhile."""
+
+    rooms: Rooms
+    session_row: int
+
+    async def in_doubt(self) -> Sequence[Entry]:
+        """The messages that nobody can know about, those of a dead run included."""
+        return await self.rooms.ledger.run(decisions.in_doubt, self.session_row)
+
+    async def decide(self, decision: Decision, emails: Collection[str] | None) -> Sequence[str]:
+        """Write a decision down; returns the addresses whose message it moved."""
+        return await self.rooms.ledger.run(decision, self.session_row, emails, self.rooms.clock.now())
+
+
+@asynccontextmanager
+async def desk(rooms: Rooms, target: Target) -> AsyncIterator[Desk]:
+    """Sit down at a webinar's messages. Raises Held while a run is at work, ConfigurationError before the first run."""
+    server = rooms.config.ringcentral.server
+    async with held(rooms, target):
+        seen = await rooms.ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
+        if seen is None:
+            raise ConfigurationError(f"{target.name} has had no run yet", hint=f"`onboarding run {target.name}` first.")
+        await rooms.ledger.run(deliveries.take_over, seen.id, rooms.clock.now())
+        yield Desk(rooms, seen.id)

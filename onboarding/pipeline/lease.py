@@ -1,0 +1,54 @@
+"""Keeps two runs of one webinar apart: takes the webinar's lease, renews it, settles what a dead run left."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from onboarding.errors import OnboardingError, TryLater
+from onboarding.ledger import leases
+from onboarding.ledger.leases import Holder
+from onboarding.pipeline.rooms import Rooms
+from onboarding.pipeline.target import Target
+
+
+class Held(TryLater):
+    """Another run is at work on this webinar; cron takes this for a success."""
+
+
+def lease_name(server: str, webinar_id: str) -> str:
+    """A webinar's lease, on one server."""
+    return f"webinar {server} {webinar_id}"
+
+
+@asynccontextmanager
+async def held(rooms: Rooms, target: Target) -> AsyncIterator[Holder]:
+    """Hold a webinar's lease. Raises Held where a living run has it; a dead run's is taken over at once."""
+    name = lease_name(rooms.config.ringcentral.server, target.webinar_id)
+    holder = leases.this_run()
+    other = await rooms.ledger.run(leases.acquire, name, holder, rooms.clock.now())
+    if other:
+        raise Held(
+            f"another run is at work on {target.name} (process {other.pid})",
+            hint="It will finish what you wanted to begin. Look with `onboarding status`, or run again later.",
+        )
+    renewal = asyncio.create_task(_renew(rooms, name, holder))
+    try:
+        yield holder
+    finally:
+        renewal.cancel()
+        await asyncio.gather(renewal, return_exceptions=True)
+        await rooms.ledger.run(leases.release, name, holder)
+
+
+async def _renew(rooms: Rooms, name: str, holder: Holder) -> None:
+    """Keep the lease while the run lives; a run that can't keep it stops, and its guarded writes find nothing."""
+    kept = True
+    while kept:
+        await asyncio.sleep(leases.TERM.total_seconds() / 3)
+        try:
+            kept = await rooms.ledger.run(leases.renew, name, holder, rooms.clock.now())
+        except OnboardingError as error:
+            rooms.progress.say(str(error))
+            kept = False
+    rooms.progress.say("This run's lease was lost, so it stops.")
+    rooms.stop.set()

@@ -1,0 +1,118 @@
+"""Brings roster, RingCentral and ledger together into the one picture that a plan is made from.
+
+Reads only: what it writes into the ledger are facts seen (a session, a webinar, the directory), never a registration
+or a delivery. Makes the fewest calls: what the ledger still knows for certain is not asked again.
+"""
+
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pydantic import TypeAdapter
+
+from onboarding import roster as rosters
+from onboarding.errors import ConfigurationError
+from onboarding.ledger import deliveries, directory, registrations, sessions
+from onboarding.model.people import Roster
+from onboarding.model.sessions import Session, SessionStatus
+from onboarding.pipeline.rooms import Rooms
+from onboarding.pipeline.target import Target
+from onboarding.plan import Options, Picture, Plan, make
+from onboarding.plan.identity import identified, needs_directory
+from onboarding.ringcentral.facts import Webinar
+
+WEBINAR = TypeAdapter(Webinar)
+
+AFTERLIFE = timedelta(days=1)
+"""How long after its end a session whose id is not configured is still taken for the webinar's current one."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A picture, with what the pipeline needs beside it.
+
+    `session_row` is the ledger's number of the session; `webinar` what RingCentral, or the ledger if `remembered`,
+    says of the webinar.
+    """
+
+    session_row: int
+    picture: Picture
+    webinar: Webinar
+    remembered: bool
+
+
+def read_roster(target: Target) -> Roster:
+    """Read the target's roster. Raises ConfigurationError where there is none, or it can't be read at all."""
+    if target.invitees is None:
+        raise ConfigurationError(
+            f"no roster is given for {target.name}", hint="Name it with --invitees FILE, or - for standard input."
+        )
+    return rosters.read(target.invitees, target.columns, stdin=sys.stdin.buffer)
+
+
+async def look(rooms: Rooms, target: Target, roster: Roster) -> View:
+    """See everything that a plan has to know."""
+    webinar, remembered = await _webinar(rooms, target)
+    return await _view(rooms, target, roster, webinar, remembered=remembered)
+
+
+async def planned(rooms: Rooms, target: Target, view: View, options: Options) -> tuple[View, Plan]:
+    """Make the plan; if there is anything to do, make it on the webinar's own facts and not on remembered ones."""
+    plan = make(view.picture, options)
+    if not (plan and view.remembered):
+        return view, plan
+    webinar = await _ask_webinar(rooms, target)
+    if webinar == view.webinar:
+        return view, plan
+    fresh = await _view(rooms, target, view.picture.roster, webinar, remembered=False)
+    return fresh, make(fresh.picture, options)
+
+
+async def _webinar(rooms: Rooms, target: Target) -> tuple[Webinar, bool]:
+    server = rooms.config.ringcentral.server
+    known = await rooms.ledger.run(sessions.webinar_facts, server, target.webinar_id)
+    if known is not None:
+        return WEBINAR.validate_python(known), True
+    return await _ask_webinar(rooms, target), False
+
+
+async def _ask_webinar(rooms: Rooms, target: Target) -> Webinar:
+    webinar = await rooms.ringcentral.webinar(target.webinar_id)
+    facts = WEBINAR.dump_python(webinar, mode="json")
+    server = rooms.config.ringcentral.server
+    await rooms.ledger.run(sessions.keep_webinar, server, target.webinar_id, facts, rooms.clock.now())
+    return webinar
+
+
+async def _session(rooms: Rooms, target: Target, webinar: Webinar) -> Session:
+    """Find the session; one that is not configured is remembered from the last run while it is not over."""
+    if target.session_id:
+        return await rooms.ringcentral.session(webinar, target.session_id)
+    seen = await rooms.ledger.run(sessions.find, rooms.config.ringcentral.server, webinar.id, None)
+    if seen and seen.status is not SessionStatus.FINISHED and rooms.clock.now() < seen.end + AFTERLIFE:
+        try:
+            return await rooms.ringcentral.session(webinar, seen.key.session_id)
+        except ConfigurationError:
+            rooms.progress.say("The webinar's session is another one than at the last run: looking for it.")
+    return await rooms.ringcentral.session(webinar)
+
+
+async def _view(rooms: Rooms, target: Target, roster: Roster, webinar: Webinar, *, remembered: bool) -> View:
+    now = rooms.clock.now()
+    session = await _session(rooms, target, webinar)
+    records = await rooms.ringcentral.invitees(session.key)
+    row = await rooms.ledger.run(sessions.see, session)
+    colleagues = await rooms.ledger.run(directory.colleagues, rooms.config.ringcentral.server)
+    if needs_directory(roster.invitees, records, colleagues, session):
+        colleagues = await rooms.ringcentral.directory()
+        await rooms.ledger.run(directory.keep_colleagues, rooms.config.ringcentral.server, colleagues, now)
+    picture = Picture(
+        session=session,
+        roster=roster,
+        registrations=records,
+        now=now,
+        acquaintances=await rooms.ledger.run(registrations.acquaintances, row),
+        mailboxes=await rooms.ledger.run(deliveries.mailboxes, row),
+        colleagues=tuple(colleagues),
+    )
+    return View(row, identified(picture), webinar, remembered)

@@ -1,0 +1,91 @@
+"""What is opened once for a command and closed at its end: the ledger, RingCentral's client, clock and stop signal."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from onboarding.config import Config
+from onboarding.errors import Interrupted
+from onboarding.ledger.limits import LedgerGate, account_name
+from onboarding.ledger.store import Ledger
+from onboarding.mail.pool import Pool
+from onboarding.mail.settings import SmtpSettings
+from onboarding.model.ports import Progress
+from onboarding.ringcentral.client import RingCentral
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time and chance, as arguments: aware UTC now, a wait in seconds, a draw in [0, 1).
+
+    A signal may end `sleep` early, with Interrupted; it never ends `linger`, which waits for what the signal began.
+    """
+
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    draw: Callable[[], float] = random.random
+    linger: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Post:
+    """The connections to the mail server: made when the first message leaves, so that a command that mails nobody
+    needs no password, and kept for all webinars of a command.
+    """
+
+    def __init__(self, settings: SmtpSettings) -> None:
+        self._settings = settings
+        self._pool: Pool | None = None
+
+    def pool(self) -> Pool:
+        """The one pool of this command. Raises ConfigurationError where a password or a certificate is missing."""
+        self._pool = self._pool or Pool(self._settings)
+        return self._pool
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool:
+            await self._pool.__aexit__(kind, error, trace)
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Everything that a run works with. `stop` is set by the first Ctrl-C or SIGTERM."""
+
+    config: Config
+    ledger: Ledger
+    ringcentral: RingCentral
+    post: Post
+    progress: Progress
+    clock: Clock
+    stop: asyncio.Event
+
+    def go_on(self) -> None:
+        """Raise Interrupted once a signal has asked us to stop: called between steps, never within one."""
+        if self.stop.is_set():
+            raise Interrupted("stopped by a signal", hint="Nothing is lost: run the same command again to go on.")
+
+
+@asynccontextmanager
+async def opened(
+    config: Config, progress: Progress, clock: Clock | None = None, stop: asyncio.Event | None = None
+) -> AsyncIterator[Rooms]:
+    """Open the rooms for one command."""
+    clock = clock or Clock()
+    stop = stop or asyncio.Event()
+    settings = config.ringcentral
+    secret = settings.jwt.get_secret_value() if settings.jwt else ""
+    account = account_name(settings.server, settings.client_id, secret)
+    async with Ledger(config.ledger.database) as ledger:
+        gate = LedgerGate(ledger, account, progress, clock.now, clock.sleep)
+        client = RingCentral(settings, gate, progress, clock=clock.now, sleep=clock.sleep)
+        async with client as ringcentral, Post(config.smtp) as post:
+            yield Rooms(config, ledger, ringcentral, post, progress, clock, stop)

@@ -1,0 +1,154 @@
+"""One webinar, from roster to `sent`: look, plan, register, queue, deliver, and say how it ended.
+
+`prepared` does what changes nothing, so that a person can be asked in between; `carry_out` does what they agreed to.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
+from onboarding.ledger import deliveries, sessions
+from onboarding.ledger.leases import Holder
+from onboarding.letters.stationery import Stationery
+from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
+from onboarding.model.people import Problem
+from onboarding.pipeline.delivering import deliver, round_of
+from onboarding.pipeline.looking import View, look, planned, read_roster
+from onboarding.pipeline.queueing import enqueue
+from onboarding.pipeline.registering import register
+from onboarding.pipeline.rooms import Rooms
+from onboarding.pipeline.target import Target
+from onboarding.pipeline.writing import stationery
+from onboarding.plan import Action, Options, Plan, make
+
+PATIENCE = timedelta(minutes=10)
+"""How long a run waits for messages that were put off before it leaves them to the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that has looked and not yet done anything. `doubts`: messages that a dead run left in doubt just now."""
+
+    target: Target
+    view: View
+    plan: Plan
+    options: Options
+    stationery: Stationery
+    doubts: int
+    calls_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended. `did` tells whether it changed anything; `news` whether its problems differ from the last run's.
+
+    `problems` need a person.
+    """
+
+    name: str
+    title: str
+    sent: int
+    registered: int
+    counts: Mapping[State, int]
+    problems: tuple[Problem, ...]
+    heavy_calls: int
+    did: bool
+    news: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done; 1 something needs a person; 75 something is still to be sent."""
+        if any(self.counts.get(state) for state in UNDER_WAY):
+            return EXIT_TRY_LATER
+        if self.problems or any(self.counts.get(state) for state in NEEDS_A_PERSON):
+            return EXIT_NEEDS_A_PERSON
+        return EXIT_DONE
+
+
+async def prepared(rooms: Rooms, target: Target, options: Options, *, strict: bool = False) -> Prepared:
+    """Look at everything and plan; call while holding the webinar's lease.
+
+    Templates are compiled first: what is wrong with them is found before anybody is registered. Raises
+    ConfigurationError where `strict` and the roster has a problem.
+    """
+    calls_before = _heavy(rooms)
+    if rooms.config.ledger.keep:
+        before = rooms.clock.now() - timedelta(days=rooms.config.ledger.keep)
+        await rooms.ledger.run(sessions.forget_ended, before)
+    letters = stationery(rooms.config, target)
+    roster = read_roster(target)
+    if strict and roster.problems:
+        raise ConfigurationError(
+            "\n".join(f"row {one.row}, {one.column or 'whole row'}: {one.message}" for one in roster.problems),
+            hint="Mend the roster, or leave --strict out to serve the other rows.",
+        )
+    view = await look(rooms, target, roster)
+    doubts = await rooms.ledger.run(deliveries.take_over, view.session_row, rooms.clock.now())
+    if doubts:
+        boxes = await rooms.ledger.run(deliveries.mailboxes, view.session_row)
+        view = replace(view, picture=replace(view.picture, mailboxes=boxes))
+    view, plan = await planned(rooms, target, view, options)
+    return Prepared(target, view, plan, options, letters, doubts, calls_before)
+
+
+async def carry_out(
+    rooms: Rooms, ready: Prepared, holder: Holder, *, rehearsal_to: str = "", patience: timedelta = PATIENCE
+) -> Result:
+    """Register, queue and deliver what was planned, and note how it ended, also where it was stopped."""
+    plan, problems, sent = ready.plan, ready.plan.problems, 0
+    try:
+        rooms.go_on()
+        view, refused = await register(rooms, ready.view, plan)
+        plan = make(view.picture, ready.options, within=ready.plan)
+        problems = _distinct((*refused, *plan.problems))
+        await enqueue(rooms, view, plan, rehearsal_to)
+        rooms.go_on()
+        work = round_of(rooms, view, plan, ready.stationery, holder, rehearsal=bool(rehearsal_to))
+        sent = await deliver(rooms, work, patience)
+    finally:
+        before = await rooms.ledger.run(sessions.problems_of, ready.view.session_row)
+        noted = (*problems, *_notes(plan, ready.view))
+        await _note_end(rooms, ready, noted)
+    entries = await rooms.ledger.run(deliveries.entries, ready.view.session_row)
+    return Result(
+        name=ready.target.name,
+        title=ready.view.picture.session.title,
+        sent=sent,
+        registered=len(ready.plan.at(Action.ADD, Action.REPLACE)),
+        counts=Counter(entry.delivery.state for entry in entries),
+        problems=problems,
+        heavy_calls=_heavy(rooms) - ready.calls_before,
+        did=bool(sent or ready.plan or ready.doubts),
+        news=list(before) != list(noted),
+    )
+
+
+async def _note_end(rooms: Rooms, ready: Prepared, noted: Sequence[Problem]) -> None:
+    calls = _heavy(rooms) - ready.calls_before
+    await rooms.ledger.run(sessions.finish_run, ready.view.session_row, noted, calls, rooms.clock.now())
+
+
+def _notes(plan: Plan, view: View) -> list[Problem]:
+    """Why somebody on the roster gets no message though nothing is wrong: `status` shows an end of every row."""
+    return [
+        Problem(step.invitee.row, None, step.invitee.email, step.mail_reason or step.reason)
+        for step in plan.steps
+        if step.invitee.row
+        and not step.mail
+        and not step.problem
+        and not view.picture.mailbox(step.invitee.key).messages
+    ]
+
+
+def _distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """One problem per row and person: RingCentral's own word, which comes first, explains what the plan repeats."""
+    first: dict[tuple[int | None, str], Problem] = {}
+    for problem in problems:
+        first.setdefault((problem.row, problem.email), problem)
+    return tuple(first.values())
+
+
+def _heavy(rooms: Rooms) -> int:
+    return rooms.ringcentral.calls.get("Heavy", 0)

@@ -1,0 +1,146 @@
+"""Who has their link and who has not: what the ledger says of one webinar, for tables, reports and programs.
+
+Asks nobody but the ledger, and changes nothing in it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from onboarding.config import Config
+from onboarding.ledger import deliveries, leases, sessions
+from onboarding.ledger.deliveries import Entry
+from onboarding.ledger.sessions import Seen
+from onboarding.ledger.store import Ledger
+from onboarding.model.deliveries import Kind, State
+from onboarding.model.people import Problem
+from onboarding.pipeline.lease import lease_name
+from onboarding.pipeline.target import Target
+from onboarding.review.report import Report, ReportRow
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of one webinar. `seen` is None where no run has looked at it yet."""
+
+    name: str
+    webinar_id: str
+    seen: Seen | None
+    entries: Sequence[Entry]
+    problems: Sequence[Problem]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many deliveries stand in each state that occurs."""
+        return dict(Counter(entry.delivery.state.value for entry in self.current))
+
+    @property
+    def current(self) -> list[Entry]:
+        """The deliveries that count: not those that a later one replaced."""
+        return [entry for entry in self.entries if entry.delivery.state is not State.SUPERSEDED]
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that programs read; it stays so (`docs/reference.md`)."""
+        return {
+            "webinar": self.name,
+            "session": _session(self.seen) if self.seen else None,
+            "counts": self.counts,
+            "deliveries": [_delivery(entry) for entry in self.current],
+            "problems": [problem_json(one) for one in self.problems],
+            "heavy_calls": self.seen.heavy_calls if self.seen else 0,
+        }
+
+
+async def status(config: Config, target: Target, now: datetime) -> Status:
+    """Read what the ledger knows of a webinar on the configured server."""
+    server = config.ringcentral.server
+    ledger = Ledger(config.ledger.database)
+    if not ledger.exists:
+        return Status(target.name, target.webinar_id, None, (), ())
+    async with ledger:
+        seen = await ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
+        if seen is None:
+            return Status(target.name, target.webinar_id, None, (), ())
+        entries = await ledger.run(deliveries.entries, seen.id)
+        running = await ledger.run(leases.held, lease_name(server, target.webinar_id), now)
+        problems = await ledger.run(sessions.problems_of, seen.id)
+    shown = entries if running else [_as_if_taken_over(entry) for entry in entries]
+    return Status(target.name, target.webinar_id, seen, shown, problems)
+
+
+def _as_if_taken_over(entry: Entry) -> Entry:
+    """What a dead run was sending is in doubt, and is shown so before the next run writes it down."""
+    if entry.delivery.state is not State.SENDING:
+        return entry
+    doubtful = replace(entry.delivery, state=State.IN_DOUBT)
+    return replace(entry, delivery=doubtful, reason="the run that was sending it died before an answer was recorded")
+
+
+def as_report(known: Status, made_at: datetime) -> Report:
+    """The hand-off of a webinar that has been seen. Raises ValueError for one that has not."""
+    if known.seen is None:
+        raise ValueError("a webinar without a run has no report")
+    return Report(
+        webinar_name=known.name,
+        title=known.seen.title,
+        key=known.seen.key,
+        start=known.seen.start,
+        time_zone=known.seen.time_zone,
+        made_at=made_at,
+        rows=tuple(_row(entry) for entry in known.current),
+        problems=tuple(known.problems),
+    )
+
+
+def _row(entry: Entry) -> ReportRow:
+    delivery = entry.delivery
+    return ReportRow(
+        email=delivery.email,
+        name=entry.name,
+        role=delivery.facts.role,
+        kind=delivery.kind,
+        state=delivery.state,
+        at=entry.at,
+        attempts=delivery.attempt,
+        message_id=delivery.message_id,
+        reply=entry.reply,
+        reason=entry.reason,
+        link_fingerprint="" if delivery.kind is Kind.CANCELLATION else delivery.facts.link,
+    )
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A problem as programs read it; row and column null where it has none."""
+    return {"row": problem.row, "column": problem.column, "email": problem.email, "message": problem.message}
+
+
+def _session(seen: Seen) -> dict[str, Any]:
+    return {
+        "server": seen.key.server,
+        "webinar_id": seen.key.webinar_id,
+        "session_id": seen.key.session_id,
+        "title": seen.title,
+        "start": seen.start.isoformat(),
+        "duration": int(seen.duration.total_seconds()),
+        "time_zone": seen.time_zone,
+        "status": seen.status,
+        "run_at": seen.run_at.isoformat() if seen.run_at else None,
+    }
+
+
+def _delivery(entry: Entry) -> dict[str, Any]:
+    delivery = entry.delivery
+    return {
+        "email": delivery.email,
+        "name": entry.name,
+        "role": delivery.facts.role,
+        "kind": delivery.kind,
+        "state": delivery.state,
+        "at": entry.at.isoformat(),
+        "attempts": delivery.attempt,
+        "message_id": delivery.message_id,
+        "reply": entry.reply,
+        "reason": entry.reason,
+    }

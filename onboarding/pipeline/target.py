@@ -1,0 +1,51 @@
+"""Which webinar a command means: a name from config.toml, or bare ids with a roster."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from onboarding.config import Config
+from onboarding.errors import ConfigurationError
+
+IDS = re.compile(r"(\d{1,20})(?:/(\d{1,20}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One webinar to work on. `session_id` empty: its only session. `invitees` None: no roster was named."""
+
+    name: str
+    webinar_id: str
+    session_id: str = ""
+    invitees: Path | Literal["-"] | None = None
+    templates: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def target(config: Config, name: str, invitees: Path | None = None) -> Target:
+    """Find what `NAME` means: a webinar of config.toml, `WEBINAR_ID` or `WEBINAR_ID/SESSION_ID`.
+
+    `invitees` is `--invitees`: a roster that counts instead of the configured one, `-` for standard input. Raises
+    ConfigurationError for a name that is not configured.
+    """
+    roster: Path | Literal["-"] | None = "-" if invitees == Path("-") else invitees and invitees.absolute()
+    ids = IDS.fullmatch(name)
+    if ids and name not in config.webinars:
+        return Target(name, ids[1], ids[2] or "", roster)
+    webinar = config.webinar(name)
+    return Target(
+        name, webinar.webinar, webinar.session or "", roster or webinar.invitees, webinar.templates, webinar.columns
+    )
+
+
+def everything(config: Config) -> list[Target]:
+    """Every configured webinar, for `--all`. Raises ConfigurationError where there is none."""
+    if not config.webinars:
+        raise ConfigurationError(
+            f"no webinar is configured in {config.folder / 'config.toml'}",
+            hint="Add a section [webinars.NAME] with webinar and invitees.",
+        )
+    return [target(config, name) for name in config.webinars]

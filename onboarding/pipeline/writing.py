@@ -1,0 +1,38 @@
+"""Which templates write a webinar's letters, compiled once however many webinars or runs there are in a process."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from onboarding import samples
+from onboarding.config import Config
+from onboarding.letters.settings import BrandSettings
+from onboarding.letters.stationery import Stationery
+from onboarding.pipeline.target import Target
+
+Stamp = tuple[tuple[Path, int], ...]
+"""Files with the times of their last change: a template that is saved anew is compiled anew."""
+
+
+def stationery(config: Config, target: Target) -> Stationery:
+    """Compile a webinar's templates. Raises ConfigurationError naming file, line and what is wrong."""
+    folders = template_folders(config.folder, target)
+    # An empty name would mean the current folder, with everything in it.
+    logo = [Path(config.brand.logo)] if config.brand.logo else []
+    return _compiled(folders, config.brand, _stamp([*folders, *logo]))
+
+
+def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
+    """Where templates are looked for: the webinar's own folder, the one beside config.toml, then the shipped ones."""
+    own = (target.templates,) if target.templates else ()
+    beside = folder / "templates"
+    return (*own, *((beside,) if beside.is_dir() else ()), samples.templates())
+
+
+@lru_cache(maxsize=32)
+def _compiled(folders: tuple[Path, ...], brand: BrandSettings, _stamp: Stamp) -> Stationery:
+    return Stationery.load(folders, brand)
+
+
+def _stamp(places: list[Path]) -> Stamp:
+    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place]) if file.is_file()]
+    return tuple((file, file.stat().st_mtime_ns) for file in sorted(files))

@@ -1,0 +1,128 @@
+"""`plan`, `check`, `webinars`, `directory`: they show what is, and change nothing."""
+
+import json
+
+import pytest
+
+from onboarding.simulator.limits import Group
+from onboarding.simulator.mailbox import MailRules
+from tests.cli.command import on
+from tests.stage import COHOST, HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, panelist, stage
+
+pytestmark = pytest.mark.anyio
+
+ATTENDEE = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Attendee"}
+
+
+async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST, ATTENDEE], limits=ROOMY) as scene:
+        seen = await on(scene, "plan", NAME, "--json")
+        plan = json.loads(seen.out)
+        assert seen.code == 1
+        assert list(plan) == ["register", "mail", "skip", "problems", "heavy_calls"]
+        assert list(plan["register"]) == ["add", "update", "remove", "keep"]
+        (added,) = plan["register"]["add"]
+        assert added == {
+            "email": PANELIST["email"],
+            "name": "Jörg Müller",
+            "role": "Panelist",
+            "reason": added["reason"],
+        }
+        assert [(one["email"], one["kind"]) for one in plan["mail"]] == [
+            (HOST["email"], "invitation"),
+            (PANELIST["email"], "invitation"),
+        ]
+        assert [(one["row"], one["column"], one["email"]) for one in plan["problems"]] == [
+            (4, "role", ATTENDEE["email"])
+        ]
+
+
+async def test_plan_says_exactly_the_calls_that_run_makes(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        planned = json.loads((await on(scene, "plan", NAME, "--json")).out)
+        done = json.loads((await on(scene, "run", NAME, "--yes", "--json")).out)
+        nothing = json.loads((await on(scene, "plan", NAME, "--json")).out)
+        assert planned["heavy_calls"] == done["heavy_calls"] == 4
+        assert nothing["heavy_calls"] == 2
+        assert nothing["register"]["add"] == nothing["mail"] == []
+
+
+async def test_plan_shows_an_update_with_old_and_new(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        await on(scene, "run", NAME, "--yes")
+        scene.write_roster([HOST, {**PANELIST, "last_name": "Meyer"}])
+        plan = json.loads((await on(scene, "plan", NAME, "--json")).out)
+        (updated,) = plan["register"]["update"]
+        assert updated["changes"] == {"last_name": ["Müller", "Meyer"]}
+
+
+async def test_plan_changes_nothing(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        seen = await on(scene, "plan", NAME)
+        assert seen.code == 0
+        assert "A run makes 4 Heavy calls" in seen.out
+        assert {one.method for one in scene.ringcentral.requests} == {"POST", "GET"}
+        assert scene.recipients() == []
+        assert (await scene.status()).counts == {}
+
+
+async def test_check_says_ok_line_by_line_and_changes_nothing(tmp_path):
+    async with stage(tmp_path, [HOST, COHOST, PANELIST], limits=ROOMY) as scene:
+        seen = await on(scene, "check", NAME)
+        assert seen.code == 0, seen.all
+        assert [line for line in seen.out.splitlines() if not line.startswith("ok ")] == []
+        for subject in ("configuration", "log-in", "app permissions", "roster", "templates", "session", "sender"):
+            assert subject in seen.out
+        assert {one.method for one in scene.ringcentral.requests if "oauth" not in one.path} == {"GET"}
+        assert scene.recipients() == []
+
+
+async def test_check_names_everything_that_is_wrong_at_once(tmp_path):
+    rules = MailRules(refuse_sender="550 5.7.1 Not your address")
+    async with stage(tmp_path, [HOST, ATTENDEE], limits=ROOMY, mail_rules=rules) as scene:
+        scene.ringcentral.world.app_permissions.discard("EditWebinars")
+        seen = await on(scene, "check", NAME)
+        assert seen.code == 1
+        wrong = [line for line in seen.out.splitlines() if line.startswith("NO ")]
+        assert len(wrong) == 3, seen.out
+        for word in ("EditWebinars", "row 3", "5.7.1"):
+            assert word in seen.out
+
+
+async def test_check_without_log_in_still_looks_at_the_rest(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        seen = await on(scene, "check", NAME, RC_USER_JWT=None)
+        assert seen.code == 1
+        assert "RC_USER_JWT" in seen.out
+        assert "ok  launch: roster" in seen.out
+        assert "ok  mail server: sender" in seen.out
+
+
+async def test_webinars_lists_ids_and_what_is_configured(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY, more=1) as scene:
+        seen = json.loads((await on(scene, "webinars", "--json")).out)
+        told = {(one["webinar_id"], one["session_id"]): one["configured"] for one in seen}
+        assert told[WEBINAR, SESSION] == NAME
+        assert set(told.values()) == {NAME, f"{NAME}2"}
+        table = await on(scene, "webinars", "--company")
+        assert f"{WEBINAR}/{SESSION}" in table.out
+
+
+async def test_directory_shows_the_ids_of_a_colleague_by_a_medium_call(tmp_path):
+    async with stage(tmp_path, [HOST, COHOST], limits=ROOMY) as scene:
+        seen = await on(scene, "directory", COHOST["email"].upper(), "--json")
+        (found,) = json.loads(seen.out)
+        assert (found["account_id"], found["user_id"]) == (COHOST["account_id"], COHOST["user_id"])
+        assert scene.ringcentral.requests.by_group()[Group.HEAVY] == 0
+        stranger = await on(scene, "directory", "nobody@example.com")
+        assert stranger.code == 1
+
+
+async def test_a_webinar_may_be_named_by_its_ids_without_touching_the_configuration(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        (tmp_path / "others.json").write_text(json.dumps([panelist(7)]))
+        seen = await on(scene, "run", f"{WEBINAR}/{SESSION}", "--invitees", "others.json", "--yes")
+        assert (seen.code, scene.recipients()) == (0, ["guest7@example.com"])
+        unnamed = await on(scene, "plan", WEBINAR)
+        assert unnamed.code == 2
+        assert "--invitees" in unnamed.err

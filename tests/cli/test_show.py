@@ -1,0 +1,137 @@
+"""`status`, `report`, `history`, `init`, `simulator` and the command itself."""
+
+import asyncio
+import json
+import re
+import stat
+
+import pytest
+
+from onboarding.simulator.mailbox import MailRules
+from tests.cli.command import command, on, started
+from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, stage
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_status_as_json_has_the_shape_that_stays(tmp_path):
+    bad = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Attendee"}
+    async with stage(tmp_path, [HOST, PANELIST, bad], limits=ROOMY) as scene:
+        await scene.run()
+        told = json.loads((await on(scene, "status", NAME, "--json")).out)
+    assert list(told) == ["webinar", "session", "counts", "deliveries", "problems", "heavy_calls"]
+    assert (told["webinar"], told["counts"], told["heavy_calls"]) == (NAME, {"sent": 2}, 4)
+    assert (told["session"]["webinar_id"], told["session"]["session_id"]) == (WEBINAR, SESSION)
+    assert [list(one) for one in told["deliveries"]] == [
+        ["email", "name", "role", "kind", "state", "at", "attempts", "message_id", "reply", "reason"]
+    ] * 2
+    assert told["deliveries"][0]["reply"].startswith("250")
+    assert [(one["row"], one["column"], one["email"]) for one in told["problems"]] == [(4, "role", "tom@example.com")]
+
+
+async def test_status_before_any_run_says_so(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        seen = await on(scene, "status", NAME)
+        assert (seen.code, "no run yet" in seen.out) == (0, True)
+        assert not (tmp_path / "onboarding.db").exists()
+
+
+async def test_the_ledger_is_private(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await on(scene, "run", NAME, "--yes")
+    assert stat.S_IMODE((tmp_path / "onboarding.db").stat().st_mode) == 0o600
+
+
+async def test_a_run_started_from_elsewhere_finds_the_same_ledger(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        await on(scene, "run", NAME, "--yes")
+        cron = await command(elsewhere, "run", "--all", "--config", "../config.toml", variables=scene.variables)
+        assert (cron.code, cron.all) == (0, "")
+        assert (scene.recipients(), list(elsewhere.iterdir())) == ([HOST["email"]], [])
+
+
+async def test_report_writes_masked_links_for_a_spreadsheet_and_a_browser(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        await scene.run()
+        page = await on(scene, "report", NAME, "--html", "-o", "hand-off.html")
+        sheet = await on(scene, "report", NAME, "--csv")
+        assert (page.code, sheet.code) == (0, 0)
+        html = (tmp_path / "hand-off.html").read_text(encoding="utf-8")
+        assert "Hanna Holm" in html
+        assert HOST["email"] in sheet.out
+        assert re.search(r'(src|href)="http', html) is None
+
+
+async def test_report_without_a_format_or_a_run_says_what_to_do(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        unformed = await on(scene, "report", NAME)
+        early = await on(scene, "report", NAME, "--csv")
+        assert (unformed.code, early.code) == (2, 2)
+        assert "--csv" in unformed.err
+        assert "onboarding run" in early.err
+
+
+async def test_history_tells_every_attempt_in_order(tmp_path):
+    rules = MailRules(defer_once=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY, mail_rules=rules) as scene:
+        await scene.run()
+        scene.clock.pass_time(minutes=5)
+        await scene.run()
+        seen = await on(scene, "history", PANELIST["email"].upper(), "--json")
+        assert [one["what"] for one in json.loads(seen.out)] == [
+            "adding",
+            "added",
+            "queued",
+            "queued",
+            "sending",
+            "sent",
+        ]
+        nobody = await on(scene, "history", "nobody@example.com")
+        assert (nobody.code, "knows nothing" in nobody.out) == (0, True)
+
+
+async def test_init_writes_a_folder_that_works_and_overwrites_nothing(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "invitees.csv").write_text("mine")
+    seen = await command(tmp_path, "init", "mine")
+    assert seen.code == 0
+    assert (tmp_path / "mine" / "invitees.csv").read_text() == "mine"
+    written = {path.relative_to(tmp_path / "mine").as_posix() for path in (tmp_path / "mine").rglob("*")}
+    assert {"config.toml", "templates/invitation.mjml.j2", "templates/invitation.txt.j2"} <= written
+    again = await command(tmp_path, "init", "mine")
+    assert "wrote" not in again.out
+
+
+async def test_a_new_user_rehearses_against_the_simulator_at_once(tmp_path):
+    await command(tmp_path, "init", ".")
+    simulator = await started(tmp_path, "simulator", "--port", "0", "--mail-port", "0", "--mail-dir", "mail")
+    assert simulator.stdout is not None
+    printed = ""
+    while "Stop with Ctrl-C" not in printed:
+        printed += (await asyncio.wait_for(simulator.stdout.readline(), 60)).decode()
+    variables = dict(line.removeprefix("export ").split("=", 1) for line in printed.splitlines() if "export " in line)
+
+    rehearsed = await command(tmp_path, "run", "town-hall", "--yes", variables=variables)
+    simulator.terminate()
+    _, errors = await simulator.communicate()
+
+    assert rehearsed.code == 0, rehearsed.all
+    assert len(list((tmp_path / "mail").glob("*.eml"))) == 5
+    assert (simulator.returncode, (tmp_path / "rehearsal.db").exists(), b"Traceback" in errors) == (0, True, False)
+
+
+async def test_the_simulator_names_what_it_can_not_do(tmp_path):
+    await command(tmp_path, "init", ".")
+    seen = await command(tmp_path, "simulator", "--port", "0", "--mail-port", "0", "--fault", "PATCH:nonsense")
+    assert seen.code == 2
+    assert "timeout-after" in seen.err
+
+
+async def test_the_version_is_told(tmp_path):
+    assert (await command(tmp_path, "--version")).out.startswith("onboarding ")
+
+
+async def test_an_unknown_option_exits_2(tmp_path):
+    assert (await command(tmp_path, "run", "--nonsense")).code == 2

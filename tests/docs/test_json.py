@@ -1,0 +1,67 @@
+"""The JSON in the reference has the very shape that the commands print, key by key."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+import typer.main
+
+from onboarding.cli.main import app
+from tests.cli.command import on
+from tests.docs.pages import blocks, read
+from tests.stage import COHOST, HOST, NAME, ROOMY, panelist, stage
+
+pytestmark = pytest.mark.anyio
+
+DOCUMENTED = {block.mark: json.loads(block.text) for block in blocks(read("docs/reference.md"), "json") if block.mark}
+
+BAD_ROW = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Speaker"}
+FREE_KEYS = {"counts", "changes"}
+"""Objects whose keys are not fixed: states, fields."""
+
+
+def shape(value: Any, name: str = "") -> Any:
+    """What a program relies on: keys in their order, kinds of values; a list has the shape of its first item."""
+    match value:
+        case dict() if name in FREE_KEYS:
+            return {"...": {str(shape(one)) for one in value.values()}}
+        case dict():
+            return {key: shape(one, key) for key, one in value.items()}
+        case list():
+            assert value, "an empty list shows no shape"
+            return [shape(value[0])]
+        case _:
+            return type(value).__name__
+
+
+LOOKING = {
+    "status": ["status", NAME],
+    "plan": ["plan", NAME, "--remove"],
+    "webinars": ["webinars"],
+    "directory": ["directory", COHOST["email"]],
+    "lint": ["lint"],
+}
+DOING = {"run": ["run", NAME, "--yes"], "history": ["history", "guest3@example.com"]}
+
+
+async def test_json_is_printed_as_documented(tmp_path):
+    first = [HOST, COHOST, panelist(1, job_title="Analyst"), panelist(2), BAD_ROW]
+    pale = {"ONBOARDING_BRAND__COLOURS__BUTTON_TEXT": "#1f5fbe"}  # so that lint has something to say
+    async with stage(tmp_path, first, limits=ROOMY) as scene:
+        await on(scene, "run", NAME, "--yes")
+        # Since then somebody came, somebody left, somebody has another title, and the host is gone from the list.
+        scene.write_roster([COHOST, panelist(1, job_title="Head of Analysis"), panelist(3), BAD_ROW])
+        looked = await asyncio.gather(*(on(scene, *command, "--json", **pale) for command in LOOKING.values()))
+        did = [await on(scene, *command, "--json") for command in DOING.values()]
+    printed = {mark: json.loads(seen.out) for mark, seen in zip([*LOOKING, *DOING], [*looked, *did], strict=True)}
+
+    # The events of a registration, which come first, have no message.
+    printed["history"] = [one for one in printed["history"] if one["delivery"]]
+    assert {mark: shape(printed[mark]) for mark in DOCUMENTED} == {mark: shape(DOCUMENTED[mark]) for mark in DOCUMENTED}
+
+
+def test_every_command_that_prints_json_has_its_shape_documented():
+    group: Any = typer.main.get_command(app)
+    real = {name for name, one in group.commands.items() if any("--json" in option.opts for option in one.params)}
+    assert set(DOCUMENTED) == real

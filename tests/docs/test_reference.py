@@ -1,0 +1,205 @@
+"""The reference says what the program does, all of it and nothing else."""
+
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import pytest
+import typer.main
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from onboarding import config, errors
+from onboarding.cli.main import app
+from onboarding.ledger.settings import LedgerSettings
+from onboarding.letters.settings import BrandSettings, Colours
+from onboarding.mail.providers import PRESETS
+from onboarding.mail.settings import Rate, SmtpSettings
+from onboarding.model.changes import Standing
+from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, Kind, State
+from onboarding.model.people import Role
+from onboarding.review.report import CSV_COLUMNS
+from onboarding.ringcentral.settings import RingCentralSettings
+from tests.docs.pages import read, sections, table, word, words
+
+REFERENCE = read("docs/reference.md")
+COMMANDS = {
+    heading.removeprefix("`onboarding ").removesuffix("`").split()[0]: (heading, text)
+    for heading, text in sections(REFERENCE, 3).items()
+    if heading.startswith("`onboarding ")
+}
+GROUP: Any = typer.main.get_command(app)
+
+SECTIONS: Mapping[str, BaseModel] = {
+    "`[ringcentral]`": RingCentralSettings(),
+    "`[smtp]`": SmtpSettings.model_validate({"host": "mail.example.com"}),
+    "`[brand]`": BrandSettings(name="Example", sender="events@example.com"),
+    "`[brand.colours]`": Colours(),
+    "`[ledger]`": LedgerSettings(),
+    "`[webinars.NAME]`": config.WebinarSettings(webinar="1", invitees=Path("invitees.csv")),
+}
+"""Each section of config.toml with nothing given but what has to be."""
+
+NEEDED = {"host", "name", "sender", "webinar", "invitees"}
+
+
+def documented_options(text: str) -> list[tuple[list[str], str, str]]:
+    """The rows of a command's table: its spellings, what follows them, the default."""
+    rows = table(text, "option", "default") if "| option |" in text else []
+    options = []
+    for first, default, _meaning in rows:
+        spelled = [one.split() for one in words(first)]
+        follows = " ".join(part for one in spelled for part in one[1:])
+        options.append(([one[0] for one in spelled], follows, word(default)))
+    return options
+
+
+def real_options(command: Any) -> list[tuple[list[str], str, str]]:
+    """The same of the program."""
+    return [
+        (one.opts, one.metavar or "", "" if one.default is None or one.default is False else str(one.default))
+        for one in command.params
+        if one.param_type_name == "option" and one.opts != ["--help"]
+    ]
+
+
+def usage(name: str, command: Any) -> str:
+    """A command's heading: its arguments as a person types them."""
+    arguments = []
+    for one in command.params:
+        if one.param_type_name == "argument":
+            shown = one.metavar if one.required else f"[{one.metavar}]"
+            arguments.append(f"{shown}..." if one.nargs == -1 else shown)
+    return " ".join(["`onboarding", name, *arguments]) + "`"
+
+
+def test_every_command_is_documented_in_the_programs_order():
+    assert list(COMMANDS) == list(GROUP.commands)
+
+
+@pytest.mark.parametrize("name", GROUP.commands)
+def test_command_is_documented_with_its_arguments_and_options(name: str):
+    heading, text = COMMANDS[name]
+    command = GROUP.commands[name]
+    assert heading == usage(name, command)
+    assert documented_options(text) == real_options(command)
+
+
+def test_options_of_the_program_itself_are_documented():
+    general = sections(REFERENCE, 2)["Commands"].partition("### ")[0]
+    assert documented_options(general) == real_options(GROUP)
+
+
+def test_every_exit_code_is_documented():
+    codes = [int(code) for code, *_ in table(REFERENCE, "code", "meaning")]
+    assert codes == [value for name, value in vars(errors).items() if name.startswith("EXIT_")]
+
+
+def test_every_section_of_the_configuration_is_documented():
+    headings = [one for one in sections(REFERENCE, 3) if one.startswith("`[")]
+    assert headings == list(SECTIONS)
+    assert {one.strip("`[]").split(".")[0] for one in headings} == set(config.SECTIONS)
+
+
+def shown_default(value: Any) -> Any:
+    """A default as TOML would give it back."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+@pytest.mark.parametrize("heading", SECTIONS)
+def test_every_key_is_documented_with_type_and_default(heading: str):
+    model = SECTIONS[heading]
+    rows = {word(key): (kind, default) for key, kind, default, _ in table(sections(REFERENCE, 3)[heading], "key")}
+    fields = {name: field for name, field in type(model).model_fields.items() if not is_section(field)}
+    assert list(rows) == list(fields)
+    for name, (kind, default) in rows.items():
+        assert kind == kind_of(name, fields[name]), name
+        if name in NEEDED:
+            assert (default, fields[name].is_required()) == ("needed", True), name
+        elif kind == "secret":
+            assert default == "", name
+        else:
+            written = tomllib.loads(f"value = {word(default)}")["value"] if default else None
+            assert written == shown_default(getattr(model, name)), name
+
+
+def is_section(field: FieldInfo) -> bool:
+    """A table of its own in config.toml."""
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+IDS = {"webinar", "session"}
+ADDRESSES = {"sender", "reply_to"}
+WORDS: Mapping[Any, str] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    Path: "path",
+    Rate: "rate",
+    SecretStr: "secret",
+    tuple: "list of text",
+    dict: "table",
+}
+
+
+def kind_of(name: str, field: FieldInfo) -> str:
+    """What a person may write for a key, in the reference's words."""
+    kind: Any = field.annotation
+    if get_origin(kind) in {Union, UnionType}:
+        kind = next(one for one in get_args(kind) if one is not type(None))
+    while hasattr(kind, "__metadata__"):
+        kind = get_args(kind)[0]
+    if get_origin(kind) is Literal:
+        return ", ".join(f'`"{one}"`' for one in get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return ", ".join(f'`"{one.value}"`' for one in kind)
+    if name == "client_id":
+        return "secret"
+    if name in IDS | ADDRESSES:
+        return "id" if name in IDS else "address"
+    if name in Colours.model_fields:
+        return "colour"
+    return WORDS[get_origin(kind) or kind]
+
+
+def test_presets_of_the_providers_are_documented():
+    documented = {
+        word(provider).strip('"'): (word(host), port, security, rate, per_day)
+        for provider, host, port, security, rate, per_day in table(REFERENCE, "`provider`")
+    }
+    keys = ("host", "port", "security", "rate", "per_day")
+    assert documented == {
+        provider.value: tuple(str(preset.defaults.get(key, "")) for key in keys) for provider, preset in PRESETS.items()
+    }
+
+
+def test_every_variable_is_documented():
+    documented = [word(one) for one, _ in table(REFERENCE, "variable")]
+    own = {"CREDENTIALS_DIRECTORY", "ONBOARDING_SECTION__KEY"}
+    assert set(documented) == set(config.VENDOR_VARIABLES) | config.CONTROLS | own
+    assert len(documented) == len(set(documented))
+
+
+def exit_code_of(state: State) -> int:
+    """What a message in this state means for a run's exit code."""
+    if state in UNDER_WAY:
+        return errors.EXIT_TRY_LATER
+    return errors.EXIT_NEEDS_A_PERSON if state in NEEDS_A_PERSON else errors.EXIT_DONE
+
+
+def test_every_state_is_documented_with_its_exit_code():
+    documented = {word(state): int(code) for state, _, _, code in table(REFERENCE, "state", "meaning")}
+    assert documented == {state.value: exit_code_of(state) for state in State}
+
+
+@pytest.mark.parametrize(("header", "values"), [("kind", Kind), ("role", Role), ("standing", Standing)])
+def test_every_word_of_the_model_is_documented(header: str, values: type[StrEnum]):
+    assert [word(row[0]) for row in table(REFERENCE, header)] == [one.value for one in values]
+
+
+def test_columns_of_the_report_are_documented():
+    rows = table(sections(REFERENCE, 2)["The report's columns"], "column")
+    assert tuple(word(name) for name, _ in rows) == CSV_COLUMNS

@@ -1,0 +1,42 @@
+"""Starts the real command again and again without paying for Python's start each time: imports once, then forks.
+
+    python -m tests.pipeline.again WORDS...
+
+For each line on standard input it forks a child that runs `onboarding WORDS` to its end, tells the child's process
+id, waits for its death, and tells its exit code (negative: the signal that killed it). A child is a process like
+any other: it opens the ledger, takes the lease and logs in by itself, and shares nothing but code in memory.
+"""
+
+import os
+import sys
+
+from onboarding.cli import running  # noqa: F401 -- and with it everything that the command imports
+from onboarding.cli.main import main
+from onboarding.config import load
+from onboarding.pipeline.target import everything
+from onboarding.pipeline.writing import stationery
+
+
+def child(words: list[str]) -> None:
+    sys.argv = ["onboarding", *words]
+    os.dup2(2, 1)  # its own words must not mix with what we tell
+    try:
+        main()
+    except SystemExit as end:
+        os._exit(int(end.code or 0))
+
+
+def serve(words: list[str]) -> None:
+    config = load(None, os.environ)
+    for goal in everything(config):
+        stationery(config, goal)
+    for _line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            child(words)
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1:])

@@ -1,0 +1,179 @@
+"""Delivering over a real socket: nothing twice, nothing lost, and nobody pays for somebody else's trouble."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from onboarding.errors import Braked, Interrupted, Refused, TryLater
+from onboarding.ledger import decisions
+from onboarding.model.people import address_key
+from onboarding.pipeline.lease import Held, held
+from onboarding.pipeline.target import target
+from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.serve import serve_mail
+from tests.mail.scripted import Say, scripted
+from tests.stage import HOST, NAME, PANELIST, Stage, panelist, stage
+
+pytestmark = pytest.mark.anyio
+
+GUESTS = [panelist(number) for number in range(1, 13)]
+DENIED = "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied"
+NO_SUCH_USER = "550 5.1.1 No such user here"
+
+
+async def test_a_refused_address_is_rejected_and_the_others_get_theirs(tmp_path):
+    rules = MailRules(refuse={PANELIST["email"]: NO_SUCH_USER})
+    async with stage(tmp_path, [PANELIST, HOST], mail_rules=rules) as scene:
+        first = await scene.run()
+        again = await scene.run()
+        assert (first.exit_code, again.exit_code, again.sent) == (1, 1, 0)
+        assert await scene.states() == {PANELIST["email"]: "rejected", HOST["email"]: "sent"}
+        (rejected,) = [one for one in (await scene.status()).entries if one.delivery.email == PANELIST["email"]]
+        assert rejected.reply == NO_SUCH_USER
+
+
+async def test_a_rejected_message_goes_out_when_a_person_retries_it(tmp_path):
+    rules = MailRules(refuse={PANELIST["email"]: NO_SUCH_USER})
+    async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene, serve_mail(None) as mended:
+        await scene.run()
+        scene.variables["ONBOARDING_SMTP__PORT"] = str(mended.port)
+        assert (await scene.run()).sent == 0
+        assert await scene.decide(decisions.retry) == [address_key(PANELIST["email"])]
+        assert (await scene.run()).sent == 1
+        assert await scene.states() == {PANELIST["email"]: "sent"}
+
+
+async def test_greylisting_is_waited_out_within_the_run(tmp_path):
+    rules = MailRules(defer_once=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
+        result = await scene.run(patience=timedelta(minutes=10))
+        assert (result.exit_code, result.sent) == (0, 2)
+        assert sum(scene.clock.slept) == 60
+        (late,) = [one for one in (await scene.status()).entries if one.delivery.email == PANELIST["email"]]
+        assert late.delivery.attempt == 2
+
+
+async def test_a_longer_wait_is_left_to_the_next_run(tmp_path):
+    rules = MailRules(defer_once=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
+        assert (await scene.run(patience=timedelta(seconds=30))).exit_code == 75
+        scene.clock.pass_time(minutes=2)
+        later = await scene.run()
+        assert (later.exit_code, scene.recipients()) == (0, [HOST["email"], PANELIST["email"]])
+
+
+async def test_a_lost_answer_is_in_doubt_and_is_never_sent_again_by_itself(tmp_path):
+    rules = MailRules(lose_reply=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
+        first = await scene.run(patience=timedelta(minutes=10))
+        again = await scene.run(patience=timedelta(minutes=10))
+        assert (first.exit_code, again.exit_code, again.sent) == (1, 1, 0)
+        assert await scene.states() == {HOST["email"]: "sent", PANELIST["email"]: "in_doubt"}
+        assert scene.recipients() == [HOST["email"], PANELIST["email"]]
+
+
+async def test_a_doubt_is_settled_by_a_person_and_a_resend_keeps_its_message_id(tmp_path):
+    rules = MailRules(lose_reply=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene:
+        await scene.run()
+        await scene.decide(decisions.resolve_resend)
+        await scene.run()
+        first, second = scene.messages()
+        assert first["Message-ID"] == second["Message-ID"]
+        await scene.decide(decisions.resolve_sent)
+        assert (await scene.run()).exit_code == 0
+
+
+async def test_a_refused_sender_stops_the_run_and_costs_nobody_an_attempt(tmp_path):
+    rules = MailRules(refuse_sender="550 5.7.1 Sender not allowed")
+    async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
+        with pytest.raises(Refused, match=r"5\.7\.1"):
+            await scene.run()
+        entries = (await scene.status()).entries
+        assert [(one.delivery.state, one.delivery.attempt) for one in entries] == [("queued", 0), ("queued", 0)]
+
+
+async def test_a_refusal_of_us_after_the_dot_is_no_doubt_and_costs_no_attempt(tmp_path):
+    async with stage(tmp_path, [PANELIST]) as scene, scripted({"dot": [Say(DENIED)]}) as server:
+        mail_port = scene.variables["ONBOARDING_SMTP__PORT"]
+        scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)
+        with pytest.raises(Refused, match="SendAsDenied"):
+            await scene.run()
+        (entry,) = (await scene.status()).entries
+        assert (entry.delivery.state, entry.delivery.attempt) == ("queued", 0)
+        scene.variables["ONBOARDING_SMTP__PORT"] = mail_port
+        assert (await scene.run()).sent == 1
+
+
+async def test_many_rejections_in_a_row_put_the_brake_on(tmp_path):
+    refuse = {one["email"]: "550 5.7.1 Looks like spam" for one in GUESTS}
+    async with stage(tmp_path, GUESTS, mail_rules=MailRules(refuse=refuse)) as scene:
+        scene.variables["ONBOARDING_SMTP__BRAKE"] = "5"
+        scene.variables["ONBOARDING_SMTP__MAX_CONNECTIONS"] = "1"
+        with pytest.raises(Braked, match="5 messages in a row"):
+            await scene.run()
+        counts = (await scene.status()).counts
+        assert counts == {"rejected": 5, "queued": len(GUESTS) - 5}
+
+
+async def test_the_pace_is_kept_by_runs_that_follow_each_other(tmp_path):
+    async with stage(tmp_path, GUESTS) as scene:
+        scene.variables["ONBOARDING_SMTP__RATE"] = "30/minute"
+        begun = scene.clock.now()
+        await scene.run()
+        assert scene.clock.now() - begun >= timedelta(seconds=2) * (len(GUESTS) - 1)
+
+
+async def test_the_days_messages_used_up_leave_the_rest_for_tomorrow(tmp_path):
+    async with stage(tmp_path, GUESTS) as scene:
+        scene.variables["ONBOARDING_SMTP__PER_DAY"] = "5"
+        with pytest.raises(TryLater, match="per_day"):
+            await scene.run()
+        assert len(scene.recipients()) == 5
+        scene.clock.pass_time(hours=26)
+        with pytest.raises(TryLater):
+            await scene.run()
+        assert len(set(scene.recipients())) == 10
+
+
+async def test_what_comes_too_late_is_not_sent(tmp_path):
+    rules = MailRules(defer_once=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
+        await scene.run()
+        scene.clock.pass_time(days=30)
+        result = await scene.run()
+        assert (result.sent, await scene.states()) == (0, {HOST["email"]: "sent", PANELIST["email"]: "expired"})
+
+
+async def test_two_runs_of_one_webinar_never_overlap(tmp_path):
+    async with stage(tmp_path, [HOST]) as scene, scene.rooms() as opened, held(opened, target(opened.config, NAME)):
+        with pytest.raises(Held):
+            await scene.run()
+        assert scene.recipients() == []
+
+
+async def test_a_signal_ends_the_run_between_messages_and_nothing_is_lost(tmp_path):
+    async with stage(tmp_path, GUESTS) as scene:
+        stop = asyncio.Event()
+        scene.variables["ONBOARDING_SMTP__RATE"] = "30/minute"
+        interrupt_at(scene, stop, waits=4)
+        with pytest.raises(Interrupted):
+            await scene.run(stop=stop)
+        sent = len(scene.recipients())
+        assert 0 < sent < len(GUESTS)
+        assert (await scene.status()).counts == {"sent": sent, "queued": len(GUESTS) - sent}
+        await scene.run()
+        assert scene.recipients() == sorted(one["email"] for one in GUESTS)
+
+
+def interrupt_at(scene: Stage, stop: asyncio.Event, waits: int) -> None:
+    """Let the signal come while the run waits for the n-th time."""
+    wait = scene.clock.sleep
+
+    async def sleep(seconds: float) -> None:
+        await wait(seconds)
+        if len(scene.clock.slept) == waits:
+            stop.set()
+
+    scene.clock.sleep = sleep  # type: ignore[method-assign]

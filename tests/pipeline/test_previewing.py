@@ -1,0 +1,115 @@
+"""What previews are made from: whom they show, what is known, and what is a sample and says so."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from onboarding.config import Config, load
+from onboarding.ledger.sessions import Seen
+from onboarding.model.deliveries import Kind
+from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
+from onboarding.model.sessions import SessionKey, SessionStatus
+from onboarding.pipeline.previewing import LINKS, PHONE_CODE, SAMPLE_PEOPLE, Known, preview_of
+from onboarding.pipeline.target import target
+from onboarding.review.preview import Preview
+from tests.stage import CONFIG, NAME
+
+NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+USER = LinkedUser("800100200", "800100202")
+GUEST = Invitee(2, "anna@example.com", Role.PANELIST, "Anna", "Author")
+COLLEAGUE = Invitee(3, "", Role.COHOST, linked_user=USER)
+SEEN = Seen(
+    id=1,
+    key=SessionKey("https://platform.example", "123456789012", "5550001"),
+    title="The Launch",
+    start=datetime(2027, 4, 6, 9, 30, tzinfo=UTC),
+    duration=timedelta(minutes=45),
+    time_zone="Asia/Tokyo",
+    status=SessionStatus.SCHEDULED,
+    run_at=NOW,
+    heavy_calls=4,
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "config.toml").write_text(CONFIG, encoding="utf-8")
+    return load(tmp_path / "config.toml", {})
+
+
+def made(config: Config, facts: Known, *people: Invitee, problems: tuple[Problem, ...] = ()) -> Preview:
+    return preview_of(config, target(config, NAME), Roster(people, problems), facts, NOW)
+
+
+def test_every_person_has_a_letter_of_every_kind_with_a_made_up_link_of_their_own(config):
+    preview = made(config, Known(), GUEST, COLLEAGUE)
+    assert list(preview.letters) == [(row, kind) for row in (2, 3) for kind in Kind]
+    links = {key: one.join_link.get_secret_value() for key, one in preview.letters.items() if one.join_link}
+    assert {kind for _row, kind in links} == set(Kind) - {Kind.CANCELLATION}
+    assert [one.startswith(LINKS) for one in links.values()] == [True] * 6
+    assert [len({link for (of, _kind), link in links.items() if of == row}) for row in (2, 3)] == [1, 1]
+    assert len(set(links.values())) == 2
+
+
+def test_session_is_the_one_that_the_last_run_saw(config):
+    session = made(config, Known(SEEN, dial_in=False), GUEST).letters[2, Kind.INVITATION].session
+    assert (session.title, session.start, session.duration, session.time_zone) == (
+        *("The Launch", SEEN.start, SEEN.duration, "Asia/Tokyo"),
+    )
+
+
+def test_session_that_nobody_has_seen_is_a_sample_on_a_working_day(config):
+    session = made(config, Known(), GUEST).letters[2, Kind.INVITATION].session
+    assert (session.title, session.start) == ("Launch", datetime(2027, 3, 16, 13, 0, tzinfo=UTC))
+    assert session.start.strftime("%A") == "Tuesday"
+
+
+def test_an_update_replaces_another_time(config):
+    letters = made(config, Known(SEEN), GUEST).letters
+    assert letters[2, Kind.UPDATE].previous.start == SEEN.start - timedelta(days=1)
+    assert [letters[2, kind].previous for kind in Kind if kind is not Kind.UPDATE] == [None] * 3
+
+
+@pytest.mark.parametrize(("dial_in", "code"), [(None, PHONE_CODE), (True, PHONE_CODE), (False, "")])
+def test_dial_in_code_is_shown_unless_the_webinar_has_none(config, dial_in, code):
+    letter = made(config, Known(SEEN, dial_in), GUEST).letters[2, Kind.INVITATION]
+    assert letter.registration.phone_code == code
+
+
+def test_a_colleague_is_shown_as_the_directory_last_had_them(config):
+    known = Known(colleagues=[Colleague(USER, "carlos@brightwater.example", "Carlos", "Ortega")])
+    (person,) = made(config, known, COLLEAGUE).people
+    assert (person.name, person.email) == ("Carlos Ortega", "carlos@brightwater.example")
+
+
+def test_a_colleague_whom_no_directory_has_shown_yet_has_a_sample_address(config):
+    (person,) = made(config, Known(), COLLEAGUE).people
+    assert person.email == "colleague-3@sample.example"
+
+
+def test_a_roster_of_nobody_shows_sample_people_and_says_so(config):
+    preview = made(config, Known(SEEN, dial_in=False))
+    assert preview.people == SAMPLE_PEOPLE
+    assert preview.notes[-1] == "The roster names nobody who can be mailed: these are sample people."
+
+
+@pytest.mark.parametrize(
+    ("facts", "samples"),
+    [
+        (Known(), ["No run has looked", "Whether the webinar has dial-in"]),
+        (Known(SEEN, dial_in=True), ["The dial-in code"]),
+        (Known(SEEN, dial_in=False), []),
+    ],
+)
+def test_notes_say_what_is_a_sample(config, facts, samples):
+    first, *notes = made(config, facts, GUEST).notes
+    assert first == "Join links are made up. They open nothing."
+    assert [note for note in notes if not note.startswith("Arriving")] == [
+        next(note for note in notes if note.startswith(one)) for one in samples
+    ]
+
+
+def test_notes_name_the_rows_that_are_not_shown(config):
+    problem = Problem(7, "email", "anna@", "this is no address")
+    assert made(config, Known(), GUEST, problems=(problem,)).notes[-1] == "Roster row 7, email: this is no address"

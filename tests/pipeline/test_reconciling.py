@@ -1,0 +1,126 @@
+"""Whatever differs between roster, RingCentral and mailboxes: a run removes the difference, and the next finds none."""
+
+from datetime import timedelta
+
+import pytest
+
+from onboarding.errors import TryLater
+from onboarding.model.people import Role
+from onboarding.plan import Options
+from onboarding.simulator.limits import Group
+from tests.stage import COHOST, HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
+
+pytestmark = pytest.mark.anyio
+
+
+def roles(scene: Stage) -> list[Role]:
+    return [one.role for one in scene.ringcentral.world.records(WEBINAR, SESSION)]
+
+
+async def settled(scene: Stage) -> None:
+    """The next run finds nothing to do."""
+    again = await scene.run()
+    assert (again.did, again.sent, again.heavy_calls) == (False, 0, 2)
+
+
+async def test_a_session_that_moved_gets_everybody_an_update(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        await scene.run()
+        scene.ringcentral.world.move(WEBINAR, SESSION, timedelta(hours=2))
+        moved = await scene.run()
+        assert moved.sent == 2
+        assert sorted(scene.told()[2:]) == [HOST["email"], PANELIST["email"]]
+        entries = (await scene.status()).entries
+        assert [(one.delivery.kind, one.delivery.number) for one in entries[2:]] == [("update", 2), ("update", 2)]
+        await settled(scene)
+
+
+async def test_a_new_name_is_updated_at_ringcentral_and_mailed_to_nobody(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        await scene.run()
+        scene.write_roster([HOST, {**PANELIST, "last_name": "Müller-Groß"}])
+        changed = await scene.run()
+        names = [
+            one.last_name for one in scene.ringcentral.world.records(WEBINAR, SESSION) if one.role is Role.PANELIST
+        ]
+        assert (changed.sent, names) == (0, ["Müller-Groß"])
+        await settled(scene)
+
+
+async def test_a_guest_who_becomes_cohost_is_registered_anew_and_told_the_new_link(tmp_path):
+    colleague = {**COHOST, "role": "Panelist", "account_id": "", "user_id": ""}
+    async with stage(tmp_path, [HOST, COHOST]) as scene:
+        scene.write_roster([HOST, colleague])
+        await scene.run()
+        links = scene.join_links()
+        scene.write_roster([HOST, COHOST])
+        await scene.run()
+        assert roles(scene) == [Role.HOST, Role.COHOST]
+        assert len(scene.join_links() - links) == 1
+        assert scene.told()[2:] == [COHOST["email"]]
+        assert scene.ringcentral.world.mailed == []
+        await settled(scene)
+
+
+async def test_somebody_off_the_roster_stays_until_removal_is_asked_for_and_is_then_told(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST, panelist(1)]) as scene:
+        await scene.run()
+        links = scene.join_links()
+        scene.write_roster([HOST, PANELIST])
+        kept = await scene.run()
+        assert (kept.did, len(roles(scene))) == (False, 3)
+
+        removed = await scene.run(Options(remove=True))
+
+        assert (removed.sent, len(roles(scene))) == (1, 2)
+        farewell = scene.messages()[-1]
+        assert farewell["To"].addresses[0].addr_spec == "guest1@example.com"
+        text = "".join(str(part.get_content()) for part in farewell.walk() if part.get_content_maintype() == "text")
+        assert [link for link in links if link in text] == []
+        await settled(scene)
+
+
+async def test_somebody_removed_by_a_run_that_died_before_its_mails_is_still_told(tmp_path):
+    async with stage(tmp_path, [HOST, panelist(1)]) as scene:
+        await scene.run()
+        scene.write_roster([HOST])
+        scene.variables["ONBOARDING_SMTP__PORT"] = "1"
+        with pytest.raises(TryLater):
+            await scene.run(Options(remove=True))
+        scene.variables["ONBOARDING_SMTP__PORT"] = str(scene.mail.port)
+        later = await scene.run()
+        assert later.sent == 1
+        assert scene.messages()[-1]["To"].addresses[0].addr_spec == "guest1@example.com"
+        await settled(scene)
+
+
+async def test_a_cohost_by_address_alone_is_found_in_the_directory_once(tmp_path):
+    async with stage(tmp_path, [HOST, {**COHOST, "account_id": "", "user_id": ""}]) as scene:
+        first = await scene.run()
+        assert (first.exit_code, roles(scene)) == (0, [Role.HOST, Role.COHOST])
+        assert scene.ringcentral.requests.by_group()[Group.MEDIUM] == 1
+        await settled(scene)
+        assert scene.ringcentral.requests.by_group()[Group.MEDIUM] == 1
+
+
+@pytest.mark.parametrize("count", [1, 98])
+async def test_a_first_run_makes_four_heavy_calls_however_many_people(tmp_path, count):
+    async with stage(tmp_path, [HOST, *(panelist(number) for number in range(count))]) as scene:
+        result = await scene.run()
+        assert (result.sent, result.heavy_calls, scene.heavy_calls()) == (count + 1, 4, 4)
+        assert [one.status for one in scene.ringcentral.requests if one.status == 429] == []
+
+
+async def test_three_webinars_wait_for_the_limit_instead_of_failing(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], more=2) as scene:
+        results = [await scene.run(name=name) for name in (NAME, f"{NAME}2", f"{NAME}3")]
+        assert [one.sent for one in results] == [2, 2, 2]
+        assert sum(scene.clock.slept) == pytest.approx(60, abs=1)
+        assert [one.status for one in scene.ringcentral.requests if one.status == 429] == []
+
+
+async def test_a_session_that_is_not_given_costs_no_call_more(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], more=1) as scene:
+        first = await scene.run(name=f"{NAME}2")
+        again = await scene.run(name=f"{NAME}2")
+        assert (first.heavy_calls, again.heavy_calls, again.did) == (4, 2, False)

@@ -1,0 +1,202 @@
+"""A whole stage for the program: a folder as `onboarding init` makes it, RingCentral and a mail server on loopback.
+
+Everything is real but the vendor: HTTP and SMTP over sockets, a ledger in a file, the shipped templates.
+"""
+
+import asyncio
+import csv
+import email
+import email.policy
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+
+from onboarding import roster
+from onboarding.cli.terminal import Quiet
+from onboarding.config import Config, load
+from onboarding.pipeline import rooms, run
+from onboarding.pipeline.deciding import Decision, desk
+from onboarding.pipeline.lease import held
+from onboarding.pipeline.status import Status, status
+from onboarding.pipeline.target import target
+from onboarding.plan import Options
+from onboarding.simulator.limits import Group, Limits
+from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.serve import RunningMail, RunningRingCentral, serve_mail, serve_ringcentral
+from onboarding.simulator.staging import Staged, world_for
+from tests.clock import Clock
+
+WEBINAR = "123456789012"
+SESSION = "5550001"
+NAME = "launch"
+
+ROOMY = Limits(heavy=1000, medium=1000, light=1000, auth=1000)
+"""For commands in a process of their own: their clock is the real one, and a real minute is too long for a test."""
+
+HOST = {"first_name": "Hanna", "last_name": "Holm", "email": "hanna@brightwater.example", "role": "Host"}
+COHOST = {
+    "first_name": "Carlos",
+    "last_name": "Ortega",
+    "email": "carlos@brightwater.example",
+    "role": "CoHost",
+    "account_id": "800100200",
+    "user_id": "800100202",
+}
+PANELIST = {"first_name": "Jörg", "last_name": "Müller", "email": "joerg@lindenhof.example", "role": "Panelist"}
+
+CONFIG = f"""
+[smtp]
+host = "127.0.0.1"
+[brand]
+name = "Brightwater"
+sender = "Brightwater Events <events@brightwater.example>"
+[webinars.{NAME}]
+webinar = "{WEBINAR}"
+session = "{SESSION}"
+invitees = "invitees.csv"
+"""
+
+
+def panelist(number: int, **more: str) -> dict[str, str]:
+    """The n-th made-up guest."""
+    person = {"first_name": f"Guest{number}", "last_name": "Example", "email": f"guest{number}@example.com"}
+    return {**person, "role": "Panelist", **more}
+
+
+@dataclass
+class Stage:
+    """The folder and the servers, with the few things that tests do to them again and again."""
+
+    folder: Path
+    ringcentral: RunningRingCentral
+    mail: RunningMail
+    clock: Clock
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Config:
+        return load(self.folder / "config.toml", self.variables)
+
+    def write_roster(self, people: Iterable[Mapping[str, str]]) -> None:
+        write_roster(self.folder / "invitees.csv", people)
+
+    @asynccontextmanager
+    async def rooms(self, stop: asyncio.Event | None = None) -> AsyncIterator[rooms.Rooms]:
+        """The rooms as a command opens them, with the stage's clock."""
+        clock = rooms.Clock(self.clock.now, self.clock.sleep, lambda: 0.5)
+        async with rooms.opened(self.config, Quiet(), clock, stop or asyncio.Event()) as opened:
+            yield opened
+
+    async def run(
+        self,
+        options: Options | None = None,
+        *,
+        name: str = NAME,
+        to: str = "",
+        patience: timedelta = timedelta(),
+        stop: asyncio.Event | None = None,
+    ) -> run.Result:
+        """One `onboarding run NAME --yes --wait 0`."""
+        async with self.rooms(stop) as opened:
+            goal = target(opened.config, name)
+            async with held(opened, goal) as holder:
+                ready = await run.prepared(opened, goal, options or Options())
+                return await run.carry_out(opened, ready, holder, rehearsal_to=to, patience=patience)
+
+    async def decide(self, decision: Decision, emails: list[str] | None = None) -> list[str]:
+        """A person's decision about messages."""
+        async with self.rooms() as opened, desk(opened, target(opened.config, NAME)) as seat:
+            return list(await seat.decide(decision, emails))
+
+    async def states(self) -> dict[str, str]:
+        """Each person's latest delivery: address -> state."""
+        return {one.delivery.email: one.delivery.state.value for one in (await self.status()).current}
+
+    async def status(self) -> Status:
+        return await status(self.config, target(self.config, NAME), self.clock.now())
+
+    def messages(self) -> list[EmailMessage]:
+        """What the mail server took, parsed by the standard library."""
+        return [parsed(one.content) for one in self.mail.messages()]
+
+    def recipients(self) -> list[str]:
+        return sorted(address for one in self.mail.messages() for address in one.recipients)
+
+    def heavy_calls(self) -> int:
+        return self.ringcentral.requests.by_group()[Group.HEAVY]
+
+    def join_links(self) -> set[str]:
+        """Everybody's own link at RingCentral, in the clear."""
+        records = self.ringcentral.world.records(WEBINAR, SESSION)
+        return {one.join_uri.get_secret_value() for one in records}
+
+    def told(self) -> list[str]:
+        """Whom the mail server took a message for, in order."""
+        return [address for one in self.mail.messages() for address in one.recipients]
+
+
+@asynccontextmanager
+async def stage(
+    folder: Path,
+    people: Iterable[Mapping[str, str]],
+    *,
+    more: int = 0,
+    limits: Limits | None = None,
+    mail_rules: MailRules | None = None,
+    faults: Iterable[str] = (),
+) -> AsyncIterator[Stage]:
+    """Set the stage for one webinar with this roster, and for `more` webinars (`launch2`, ...) with the same one."""
+    people = list(people)
+    clock = Clock()
+    others = {f"{NAME}{number}": str(int(WEBINAR) + number) for number in range(2, more + 2)}
+    sections = [f'[webinars.{name}]\nwebinar = "{id_}"\ninvitees = "invitees.csv"\n' for name, id_ in others.items()]
+    (folder / "config.toml").write_text(CONFIG + "".join(sections), encoding="utf-8")
+    write_roster(folder / "invitees.csv", people)
+    invitees = roster.read(folder / "invitees.csv").invitees
+    staged = [Staged(WEBINAR, SESSION, invitees, "The Launch"), *(Staged(one, "", invitees) for one in others.values())]
+    world = world_for(staged, clock.now())
+    async with (
+        serve_ringcentral(world, limits=limits, faults=faults, clock=clock.now) as ringcentral,
+        serve_mail(None, rules=mail_rules) as mail,
+    ):
+        yield Stage(folder, ringcentral, mail, clock, _variables(ringcentral.url, mail.port))
+
+
+def write_roster(path: Path, people: Iterable[Mapping[str, str]]) -> None:
+    """Write people as a producer's spreadsheet would."""
+    columns = [
+        "first_name",
+        "last_name",
+        "email",
+        "role",
+        "job_title",
+        "language",
+        "time_zone",
+        "account_id",
+        "user_id",
+    ]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(people)
+
+
+def parsed(content: bytes) -> EmailMessage:
+    """Read a message as a mail client would."""
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def _variables(url: str, mail_port: int) -> dict[str, str]:
+    return {
+        "RC_SERVER_URL": url,
+        "RC_APP_CLIENT_ID": "client",
+        "RC_APP_CLIENT_SECRET": "s3cret-of-the-app",
+        "RC_USER_JWT": "jwt-of-the-user",
+        "ONBOARDING_SMTP__PORT": str(mail_port),
+        "ONBOARDING_SMTP__SECURITY": "none",
+    }

@@ -1,0 +1,174 @@
+"""The configuration: where it comes from, what wins, what is refused and in which words."""
+
+from pathlib import Path
+
+import pytest
+
+from onboarding.config import load
+from onboarding.errors import ConfigurationError
+
+GOOD = """
+[smtp]
+host = "127.0.0.1"
+security = "none"
+[brand]
+name = "Brightwater"
+sender = "events@brightwater.example"
+[webinars.town-hall]
+webinar = "123456789012"
+invitees = "lists/people.csv"
+"""
+
+
+def write(folder: Path, text: str = GOOD) -> Path:
+    file = folder / "config.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refusal(folder: Path, text: str, **variables: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(write(folder, text), variables)
+    return caught.value.message
+
+
+def test_relative_paths_count_from_the_files_own_folder(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    write(tmp_path, GOOD.replace('name = "Br', 'logo = "logo.png"\nname = "Br'))
+    monkeypatch.chdir(elsewhere)
+
+    config = load(Path("../config.toml"), {})
+
+    assert config.ledger.database == f"sqlite:///{elsewhere}/../onboarding.db"
+    assert config.webinars["town-hall"].invitees == elsewhere / "../lists/people.csv"
+    assert config.brand.logo == str(elsewhere / "../logo.png")
+
+
+def test_a_ledger_named_by_a_variable_counts_from_the_files_folder_too(tmp_path):
+    config = load(write(tmp_path), {"ONBOARDING_LEDGER__DATABASE": "sqlite:///rehearsal.db"})
+    assert config.ledger.database == f"sqlite:///{tmp_path}/rehearsal.db"
+
+
+@pytest.mark.parametrize("chosen", ["argument", "variable", "current folder"])
+def test_the_file_is_named_by_argument_by_variable_or_lies_here(tmp_path, monkeypatch, chosen):
+    file = write(tmp_path)
+    environ = {"ONBOARDING_CONFIG": str(file)} if chosen == "variable" else {}
+    monkeypatch.chdir(tmp_path if chosen == "current folder" else tmp_path.parent)
+    assert load(file if chosen == "argument" else None, environ).folder == tmp_path
+
+
+def test_variables_win_over_files_and_files_over_config_toml(tmp_path):
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "ONBOARDING_BRAND__NAME").write_text("from a file\n")
+    (secrets / "ONBOARDING_BRAND__LANGUAGE").write_text("fr")
+    environ = {"ONBOARDING_SECRETS_DIR": str(secrets), "ONBOARDING_BRAND__LANGUAGE": "de"}
+
+    brand = load(write(tmp_path), environ).brand
+
+    assert (brand.sender, brand.name, brand.language) == ("events@brightwater.example", "from a file", "de")
+
+
+def test_systemds_credentials_folder_is_read_and_our_own_variable_wins_over_it(tmp_path):
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    for folder in (theirs, ours):
+        folder.mkdir()
+        (folder / "RC_USER_JWT").write_text(folder.name)
+    file = write(tmp_path)
+
+    systemd = load(file, {"CREDENTIALS_DIRECTORY": str(theirs)})
+    both = load(file, {"CREDENTIALS_DIRECTORY": str(theirs), "ONBOARDING_SECRETS_DIR": str(ours)})
+
+    assert systemd.ringcentral.jwt is not None
+    assert both.ringcentral.jwt is not None
+    assert systemd.ringcentral.jwt.get_secret_value() == "theirs"
+    assert both.ringcentral.jwt.get_secret_value() == "ours"
+
+
+def test_the_vendors_own_variables_are_understood(tmp_path):
+    vendors = {
+        "RC_SERVER_URL": "https://platform.example.com",
+        "RC_APP_CLIENT_ID": "app",
+        "RC_APP_CLIENT_SECRET": "secret",
+        "RC_USER_JWT": "jwt",
+    }
+    settings = load(write(tmp_path), vendors).ringcentral
+    assert (settings.server, settings.client_id) == ("https://platform.example.com", "app")
+    assert settings.client_secret is not None
+    assert settings.jwt is not None
+    assert (settings.client_secret.get_secret_value(), settings.jwt.get_secret_value()) == ("secret", "jwt")
+
+
+def test_secrets_do_not_show_when_the_configuration_is_printed(tmp_path):
+    config = load(write(tmp_path), {"RC_USER_JWT": "jwt-9876", "ONBOARDING_SMTP__PASSWORD": "pass-9876"})
+    assert "9876" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("added", "section", "variable"),
+    [
+        ('password = "hunter2"', "[smtp] password", "ONBOARDING_SMTP__PASSWORD"),
+        ('[ringcentral]\njwt = "hunter2"', "[ringcentral] jwt", "RC_USER_JWT"),
+        ('[ringcentral]\nclient_secret = "hunter2"', "[ringcentral] client_secret", "RC_APP_CLIENT_SECRET"),
+        ('[ringcentral]\nclient_id = "hunter2"', "[ringcentral] client_id", "RC_APP_CLIENT_ID"),
+    ],
+)
+def test_a_secret_in_the_file_is_refused_by_name_and_never_shown(tmp_path, added, section, variable):
+    message = refusal(tmp_path, GOOD.replace("[brand]", f"{added}\n[brand]"))
+    assert f"{section} is a secret" in message
+    assert variable in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("host = ", "hots = ", ["[smtp] hots: unknown key. Did you mean host?", "[smtp] host is missing"]),
+        ("[smtp]", "[stmp]", ["[stmp]: unknown key. Did you mean smtp?", "[smtp] is missing"]),
+        ("webinar = ", "webiner = ", ["[webinars.town-hall] webiner: unknown key. Did you mean webinar?"]),
+        ('"123456789012"', '"https://example.com/1"', ["has to be RingCentral's id, digits only"]),
+        ("[webinars.town-hall]", "[webinars.Town]", ["a webinar's name has to be lower-case"]),
+        ('security = "none"', 'security = "ssl"', ["[smtp] security: Input should be 'starttls', 'tls' or 'none'"]),
+        ('"127.0.0.1"', '"smtp.example.com"', ["smtp.example.com is another machine", '"starttls" or "tls"']),
+        ("[brand]", '[brand.colours]\nprimary = "red"\n[brand]', ["primary: a colour is written as #rrggbb"]),
+        ("[brand]", "[brand", ["is not valid TOML", "line 5"]),
+        ("[brand]", "[ringcentral]\nserver = 'http://rc.example'\n[brand]", ["plain http is for this machine only"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_key_and_the_nearest_right_one(tmp_path, right, wrong, words):
+    message = refusal(tmp_path, GOOD.replace(right, wrong, 1))
+    assert [one for one in words if one not in message] == []
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path):
+    message = refusal(tmp_path, GOOD.replace("host", "hots").replace("sender", "sendr"))
+    assert {line.split(": ")[1].split(":")[0] for line in message.splitlines()} >= {
+        "[smtp] hots",
+        "[brand] sendr",
+        "[smtp] host is missing",
+        "[brand] sender is missing",
+    }
+
+
+def test_an_unknown_variable_is_refused_with_the_nearest_right_one(tmp_path):
+    message = refusal(tmp_path, GOOD, ONBOARDING_SMPT__PASSWORD="hunter2")
+    assert message == "unknown variable ONBOARDING_SMPT__PASSWORD. Did you mean ONBOARDING_SMTP__PASSWORD?"
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path / "config.toml", {})
+    assert "onboarding init" in caught.value.hint
+
+
+def test_a_webinar_that_is_not_configured_names_the_nearest(tmp_path):
+    config = load(write(tmp_path), {})
+    with pytest.raises(ConfigurationError) as caught:
+        config.webinar("townhall")
+    assert caught.value.hint == "Did you mean town-hall?"
+
+
+def test_the_shipped_config_toml_is_valid():
+    shipped = Path(__file__).parent.parent / "config.toml"
+    assert list(load(shipped, {}).webinars) == ["town-hall"]
