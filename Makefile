@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock clean
+.PHONY: help demo test lint format bench pictures screenshots lock clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E "^[a-z-]+:.*##" $(MAKEFILE_LIST) | sed -E "s/:.*## /\t/" | expand -t 14
 
 demo: $(VENV)/.run  ## run the whole way once, on loopback, with a sample roster
 	$(BIN)/onboarding demo
@@ -27,6 +27,16 @@ lint: $(VENV)/.dev  ## ruff, mypy --strict and the room rule
 format: $(VENV)/.dev  ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## measure letters and throughput beside the tools people use otherwise
+	$(BIN)/python benchmarks/letters.py
+	$(BIN)/python benchmarks/throughput.py $(BENCH)
+
+pictures: $(VENV)/.dev  ## make the README's two pictures anew (needs chromium)
+	$(BIN)/python docs/pictures.py
+
+screenshots: $(VENV)/.dev  ## every letter on desktop and phone, light and dark, into screenshots/ (needs chromium)
+	$(BIN)/python docs/screenshots.py
 
 lock: $(VENV)/.dev  ## pin the newest versions that pyproject.toml admits, with their hashes
 	$(PIP) install uv

@@ -45,7 +45,11 @@ def settle_doubts(config: Config, name: str, emails: Collection[str] | None, *, 
 def try_again(config: Config, name: str, emails: Collection[str] | None) -> int:
     """Queue what was rejected or has failed."""
     moved = _decided(config, name, decisions.retry, emails)
-    return _told(moved, f"is queued again: `onboarding run {name}` sends it", "nothing was rejected or has failed")
+    return _told(
+        moved,
+        f"is queued again: `onboarding run {name}` sends it",
+        "nothing was rejected, has failed or (named) was called off",
+    )
 
 
 def call_off(config: Config, name: str, emails: Collection[str] | None) -> int:

@@ -36,7 +36,7 @@ async def show_plan(config: Config, goal: Target, asked_for: Options, stop: asyn
     if as_json:
         typer.echo(json.dumps(plan_json(plan), ensure_ascii=False, indent=2))
     else:
-        show_steps(view.picture.session, plan, config, everybody=True)
+        show_steps(view.picture, plan, config, everybody=True)
         typer.echo(f"A run makes {plan.heavy_calls} Heavy calls at RingCentral.")
     return EXIT_NEEDS_A_PERSON if plan.problems else EXIT_DONE
 

@@ -25,14 +25,15 @@ from onboarding.errors import (
 from onboarding.ledger import sessions
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
-from onboarding.model.sessions import Session, SessionStatus
+from onboarding.model.sessions import SessionStatus
+from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.lease import Held, held
 from onboarding.pipeline.looking import AFTERLIFE
 from onboarding.pipeline.rooms import Clock, Rooms, opened
 from onboarding.pipeline.run import PATIENCE, Result, carry_out, prepared
 from onboarding.pipeline.status import problem_json
 from onboarding.pipeline.target import Target, everything, target
-from onboarding.plan import Action, Options, Plan, Step
+from onboarding.plan import Action, Options, Picture, Plan, Step
 
 SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
 """Of several webinars' exit codes the one furthest on counts."""
@@ -87,7 +88,7 @@ async def run_one(
         ready = await prepared(rooms, goal, asked_for, strict=manner.strict)
         progress.end()
         if not manner.quiet and not manner.as_json:
-            show_steps(ready.view.picture.session, ready.plan, config, rehearsal_to=manner.rehearsal_to)
+            show_steps(ready.view.picture, ready.plan, config, rehearsal_to=manner.rehearsal_to)
         if manner.ask and ready.plan and not await confirmed(_question(ready.plan, manner), stop):
             typer.echo("Nothing was done.")
             return EXIT_DONE
@@ -142,9 +143,13 @@ async def _run_next(rooms: Rooms, goal: Target, manner: Manner) -> Result | None
 
 
 def show_steps(
-    session: Session, plan: Plan, config: Config, *, everybody: bool = False, rehearsal_to: str = ""
+    picture: Picture, plan: Plan, config: Config, *, everybody: bool = False, rehearsal_to: str = ""
 ) -> None:
-    """Say which servers, and what is done for whom; `everybody`: also those for whom there is nothing to do."""
+    """Say which servers, what is done for whom, and how long sending takes.
+
+    `everybody`: also those for whom there is nothing to do.
+    """
+    session = picture.session
     typer.echo(f"{session.title}  ({session.key})")
     typer.echo(f"RingCentral {session.key.server}, mail through {config.smtp.host}:{config.smtp.port}")
     if rehearsal_to:
@@ -157,6 +162,8 @@ def show_steps(
     if rows:
         table("What a run does", ("person", "role", "RingCentral", "mail", "why"), rows)
     _tell_problems(plan.problems)
+    if told := forecast(len(plan.mail), config.smtp, session, picture.now):
+        typer.echo(told)
     if not plan:
         typer.echo("Everybody is up to date: nothing to do.")
 

@@ -39,10 +39,13 @@ def resolve_resend(
 def retry(connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime) -> Sequence[str]:
     """A person mended what was wrong: a failed or rejected message is queued again, due at once.
 
+    Named addresses also get back what was called off: whoever says "everybody" has not taken that back.
+
     The time after which we give up starts over (`queued_at`). `attempt` does not: it tells a late write of an earlier
     attempt from the present one, and a server that said "not now" that often is asked at the longest interval.
     """
-    where = (*_of(session, emails, State.FAILED, State.REJECTED), *_worth_sending(now))
+    called_off = () if emails is None else (State.CANCELLED,)
+    where = (*_of(session, emails, State.FAILED, State.REJECTED, *called_off), *_worth_sending(now))
     return move(connection, where, State.QUEUED, "a person asked to try again", now, queued_at=now, due_at=now)
 
 

@@ -252,12 +252,14 @@ def move(
 def _event(place: sa.Row[Any], state: State, now: datetime, detail: str = "") -> dict[str, Any]:
     """What history says of a move; `place` is what a statement returned of the row."""
     whose = {"session": place.session, "key": place.key, "delivery": place.id}
-    return {**whose, "what": state, "at": now, "detail": detail}
+    rehearsal = f"rehearsal to {place.rehearsal_to}" if place.rehearsal_to else ""
+    told = " | ".join(part for part in (rehearsal, detail) if part)
+    return {**whose, "what": state, "at": now, "detail": told}
 
 
 # Built once: these run for every message, and building one costs more than running it.
 
-_PLACE = (deliveries.c.session, deliveries.c.key, deliveries.c.id)
+_PLACE = (deliveries.c.session, deliveries.c.key, deliveries.c.id, deliveries.c.rehearsal_to)
 
 _CREATE = deliveries.insert().returning(*_PLACE, deliveries.c.kind, sort_by_parameter_order=True)
 

@@ -33,8 +33,9 @@ class Clock:
 
 
 class Post:
-    """The connections to the mail server: made when the first message leaves, so that a command that mails nobody
-    needs no password, and kept for all webinars of a command.
+    """The connections to the mail server, kept for all webinars of a command.
+
+    Made when the first message leaves: a command that mails nobody needs no password.
     """
 
     def __init__(self, settings: SmtpSettings) -> None:

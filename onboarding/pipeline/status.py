@@ -15,7 +15,7 @@ from onboarding.ledger.deliveries import Entry
 from onboarding.ledger.sessions import Seen
 from onboarding.ledger.store import Ledger
 from onboarding.model.deliveries import Kind, State
-from onboarding.model.people import Problem
+from onboarding.model.people import Problem, address_key
 from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.target import Target
 from onboarding.review.report import Report, ReportRow
@@ -79,9 +79,10 @@ def _as_if_taken_over(entry: Entry) -> Entry:
 
 
 def as_report(known: Status, made_at: datetime) -> Report:
-    """The hand-off of a webinar that has been seen. Raises ValueError for one that has not."""
+    """The hand-off: everybody's latest message. Raises ValueError for a webinar that no run has seen."""
     if known.seen is None:
         raise ValueError("a webinar without a run has no report")
+    latest = {address_key(entry.delivery.email): entry for entry in known.current}
     return Report(
         webinar_name=known.name,
         title=known.seen.title,
@@ -89,7 +90,7 @@ def as_report(known: Status, made_at: datetime) -> Report:
         start=known.seen.start,
         time_zone=known.seen.time_zone,
         made_at=made_at,
-        rows=tuple(_row(entry) for entry in known.current),
+        rows=tuple(_row(entry) for entry in latest.values()),
         problems=tuple(known.problems),
     )
 

@@ -270,10 +270,12 @@ def test_the_same_letter_without_anothers_link_leaves(telling_all):
 
 
 def test_anothers_link_in_a_template_never_leaves(tmp_path):
-    stationery = Stationery.load([write_templates(tmp_path, words=f"<p>{OTHERS.replace('/w/', '/x/')}</p>")], BRAND)
-    known = Guarded.of([SecretStr(OWN.replace("/w/", "/x/")), SecretStr(OTHERS.replace("/w/", "/x/"))], [])
+    """Links of a shape that nobody knows yet: not recognised when the template is loaded, refused all the same."""
+    own, others = (link.replace("/w/join/", "/x/come/") for link in (OWN, OTHERS))
+    stationery = Stationery.load([write_templates(tmp_path, words=f"<p>{others}</p>")], BRAND)
+    known = Guarded.of([SecretStr(own), SecretStr(others)], [])
 
-    composed = stationery.compose(letter(link=OWN.replace("/w/", "/x/")), known)
+    composed = stationery.compose(letter(link=own), known)
 
     assert isinstance(composed, Rejected)
 

@@ -29,8 +29,8 @@ WEBINARS = ("launch", "launch2", "launch3")
 """Of 67 people each: 201 messages."""
 KILLS = 50
 CONNECTIONS = 2
-FURTHEST = 44
-"""Moments to a kill at the most; a message is nine of them, so that the last kills still find messages to send."""
+FURTHEST = 80
+"""Moments to a kill at the most; a message is about eleven of them, so the last kills still find messages to send."""
 KILLED = -9
 
 
@@ -65,7 +65,7 @@ async def runs(scene: Stage) -> AsyncIterator[Runs]:
         env={**OWN, **scene.variables, "PYTHONPATH": str(root), "PYTHONWARNINGS": "error"},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=open("/tmp/again.err","w"),
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         yield Runs(process)

@@ -38,7 +38,7 @@ def test_spelling_in_the_guide_is_understood(column: str, spelling: str):
 
 @pytest.mark.parametrize(("header", "expression"), table("header"))
 def test_name_for_templates_in_the_guide_is_right(header: str, expression: str):
-    assert f"`{{{{ extra.{identifier(header.strip('`'))} }}}}`" == expression
+    assert f"`{{{{ invitee.extra.{identifier(header.strip('`'))} }}}}`" == expression
 
 
 def test_problems_in_the_guide_are_those_of_the_program():

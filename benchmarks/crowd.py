@@ -1,0 +1,179 @@
+"""A crowd of fictional people in webinars of 99, mailed by the pipeline itself: what `throughput.py` times.
+
+Everything between the plan and the recorded answer is the program's own: plan, queue, claim, letter, proof,
+transaction, ledger on the disk. Only RingCentral is missing: its answers are made up here.
+"""
+
+import asyncio
+import resource
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from onboarding.cli.terminal import Quiet, loop_factory
+from onboarding.config import Config, load
+from onboarding.ledger import deliveries, registrations, sessions
+from onboarding.letters.letter import Guarded, Letter
+from onboarding.model.changes import Standing
+from onboarding.model.deliveries import Kind, Message
+from onboarding.model.people import Invitee, Role, Roster
+from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
+from onboarding.pipeline.delivering import deliver, round_of
+from onboarding.pipeline.lease import held
+from onboarding.pipeline.looking import View
+from onboarding.pipeline.queueing import enqueue
+from onboarding.pipeline.rooms import Rooms, opened
+from onboarding.pipeline.target import Target
+from onboarding.pipeline.writing import stationery
+from onboarding.plan import Options, Picture, make
+from onboarding.ringcentral.facts import Webinar
+
+SEATS = 99
+CONFIG = """
+[smtp]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+max_connections = {connections}
+[brand]
+name = "Brightwater"
+sender = "Brightwater Events <events@brightwater.example>"
+reply_to = "Brightwater Events Team <events@brightwater.example>"
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one crowd cost: seconds on the clock and on the processor, and the process's highest memory (MB)."""
+
+    messages: int
+    seconds: float
+    processor: float
+    memory: float
+
+    @property
+    def rate(self) -> float:
+        """Messages a second."""
+        return self.messages / self.seconds
+
+    @property
+    def each(self) -> float:
+        """Processor time of a message, in microseconds, all threads of the process together."""
+        return self.processor / self.messages * 1e6
+
+
+def configured(folder: Path, port: int, connections: int) -> Config:
+    """Write a configuration as a user would, and read it."""
+    file = folder / "config.toml"
+    file.write_text(CONFIG.format(port=port, connections=connections), encoding="utf-8")
+    return load(file, {})
+
+
+async def mailed(config: Config, people: int, seats: int = SEATS) -> Measured:
+    """Mail so many people, one webinar after the other, as `run --all` does."""
+    seconds = processor = 0.0
+    async with opened(config, Quiet()) as rooms:
+        stationery(config, _target(1))
+        for number, first in enumerate(range(1, people + 1, seats), 1):
+            view = await _registered(rooms, number, range(first, min(first + seats, people + 1)))
+            began, worked = time.perf_counter(), time.process_time()
+            await _mailed(rooms, _target(number), view)
+            seconds += time.perf_counter() - began
+            processor += time.process_time() - worked
+            await _assert_sent(rooms, view)
+    return Measured(people, seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+async def _mailed(rooms: Rooms, goal: Target, view: View) -> None:
+    async with held(rooms, goal) as holder:
+        plan = make(view.picture, Options())
+        await enqueue(rooms, view, plan)
+        work = round_of(rooms, view, plan, stationery(rooms.config, goal), holder, rehearsal=False)
+        await deliver(rooms, work, timedelta())
+
+
+async def _assert_sent(rooms: Rooms, view: View) -> None:
+    entries = await rooms.ledger.run(deliveries.entries, view.session_row)
+    states = {entry.delivery.state for entry in entries}
+    if states != {"sent"} or len(entries) != len(view.picture.roster.invitees):
+        raise SystemExit(f"not everybody was mailed ({states}): the figures would be worth nothing")
+
+
+async def _registered(rooms: Rooms, number: int, who: range) -> View:
+    """One webinar as the pipeline sees it after everybody was registered, and nobody yet mailed."""
+    session = _session(number)
+    people = tuple(_person(one) for one in who)
+    row = await rooms.ledger.run(sessions.see, session)
+    now = rooms.clock.now()
+    await rooms.ledger.run(registrations.stand, row, people, Standing.ADDED, now)
+    known = await rooms.ledger.run(registrations.acquaintances, row)
+    picture = Picture(session, Roster(people, ()), tuple(map(_record, people)), now, known)
+    return View(row, picture, Webinar(session.key.webinar_id, session.title), remembered=False)
+
+
+def _target(number: int) -> Target:
+    return Target(f"webinar-{number}", str(number))
+
+
+def _session(number: int) -> Session:
+    return Session(
+        key=SessionKey("https://ringcentral.example", str(number), "1"),
+        title="Robots in the warehouse",
+        start=datetime.now(UTC).replace(microsecond=0) + timedelta(days=14),
+        duration=timedelta(minutes=90),
+        time_zone="Europe/Berlin",
+        status=SessionStatus.SCHEDULED,
+        join_offset=timedelta(minutes=15),
+        locale="en_US",
+    )
+
+
+def _person(number: int) -> Invitee:
+    return Invitee(number + 1, f"person{number}@example.com", Role.PANELIST, f"Zoë{number}", "Müller", "Engineer")
+
+
+def _record(person: Invitee) -> Registration:
+    link = SecretStr(f"https://v.ringcentral.example/w/join/{person.row * 7919:026x}")
+    return Registration(
+        f"{person.row}",
+        person.role,
+        person.email,
+        None,
+        person.first_name,
+        person.last_name,
+        person.job_title,
+        send_invite=False,
+        join_uri=link,
+        phone_code="482 917",
+    )
+
+
+def sample(config: Config) -> bytes:
+    """One person's message: what the other programs are given to send, so that all carry the same bytes."""
+    person = Invitee(2, "FORWHOM@example.com", Role.PANELIST, "FORWHOM", "Mueller", "Engineer")
+    link = SecretStr("https://v.ringcentral.example/w/join/FORWHOM")
+    record = Registration("1", Role.PANELIST, person.email, join_uri=link, phone_code="482 917")
+    letter = Letter(
+        kind=Kind.INVITATION,
+        invitee=person,
+        session=_session(1),
+        registration=record,
+        number=1,
+        message_id=f"<{1:040x}@brightwater.example>",
+        date=datetime.now(UTC),
+        recipient=person.email,
+        panel=(person,),
+    )
+    message = stationery(config, _target(1)).compose(letter, Guarded.of([link], [person.email]))
+    if not isinstance(message, Message):
+        raise SystemExit(f"the letter was rejected: {message.reason}")
+    return message.body
+
+
+def run(folder: Path, port: int, connections: int, people: int, seats: int = SEATS) -> Measured:
+    """Measure one crowd in this process, on the event loop that the command line uses."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(mailed(configured(folder, port, connections), people, seats))

@@ -1,0 +1,144 @@
+"""Messages a second, from queue to recorded answer, beside the programs that people use for the same (`make bench`).
+
+    python benchmarks/throughput.py [--people 1000 10000] [--connections 8] [--no-peers] [--no-latency]
+
+A discarding server on loopback (`smtp-sink` of the package postfix; no mail daemon is needed or started), one letter
+from the shipped templates with calendar, everybody's own link. Read the figures as ratios of one run on one machine.
+"""
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import crowd
+import peers
+from crowd import Measured
+from slow_line import slow_line
+
+ROUND_TRIP = 0.050
+TARGETS = {"smtp-source": 0.15, "nodemailer": 2.0, "mailmerge": 10.0}
+"""At least so many times as fast (issue 5)."""
+MEMORY = 200
+"""MB at the most, however many people there are."""
+WITHIN = 0.15
+"""By how much the cost of a message may differ from crowd to crowd, and latency from what it has to cost."""
+
+
+@contextlib.contextmanager
+def sink(*options: str) -> Iterator[int]:
+    """Run a server that takes and discards everything; gives its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    whose = ["-u", "nobody"] if os.geteuid() == 0 else []
+    words = [peers.program("smtp-sink"), *whose, *options, f"127.0.0.1:{port}", "1000"]
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    try:
+        _wait_for(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _attempt in range(100):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.05)
+    raise SystemExit("smtp-sink does not answer")
+
+
+def measured(port: int, connections: int, people: int, seats: int = crowd.SEATS) -> Measured:
+    """Mail one crowd from a process of its own, so that its memory is its own too."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process,
+    ):
+        return process.submit(crowd.run, Path(folder), port, connections, people, seats).result()
+
+
+def crowds(sizes: list[int], connections: int) -> list[Measured]:
+    """Measure ourselves with each crowd, and print it."""
+    print(f"{'people':>9}{'messages/s':>12}{'CPU us each':>13}{'peak MB':>9}")
+    results = []
+    with sink() as port:
+        for people in sizes:
+            one = measured(port, connections, people)
+            print(f"{people:9,}{one.rate:12,.0f}{one.each:13,.0f}{one.memory:9,.0f}", flush=True)
+            results.append(one)
+    each = [one.each for one in results]
+    print(f"cost per message: {verdict(max(each) / min(each) - 1 <= WITHIN)} (at most {WITHIN:.0%} apart: ", end="")
+    print(f"{max(each) / min(each) - 1:.0%}); memory: {verdict(max(one.memory for one in results) < MEMORY)}\n")
+    return results
+
+
+def beside_peers(messages: int, connections: int) -> None:
+    """Measure the others and ourselves in turn, against one server, and print the ratios."""
+    with tempfile.TemporaryDirectory() as name, sink() as port:
+        folder = Path(name)
+        letter = crowd.sample(crowd.configured(folder, port, connections))
+        ours = measured(port, connections, messages).rate
+        print(f"{'onboarding':14}{ours:8,.0f} messages/s, {len(letter):,} bytes each, over {connections} connections")
+        trials: dict[str, Callable[[], float]] = {
+            "smtp-source": lambda: peers.smtp_source(port, messages, connections, len(letter)),
+            "nodemailer": lambda: peers.nodemailer(folder, port, messages, connections, letter),
+            "mailmerge": lambda: peers.mailmerge(folder, port, min(messages, 300), letter),
+        }
+        for peer, trial in trials.items():
+            try:
+                theirs = trial()
+            except peers.Absent as reason:
+                print(f"{peer:14}skipped: {reason}")
+                continue
+            good = verdict(ours / theirs >= TARGETS[peer])
+            print(f"{peer:14}{theirs:8,.0f} messages/s: ours is {ours / theirs:.2f} of it ", end="")
+            print(f"(at least {TARGETS[peer]:g}: {good})", flush=True)
+    print()
+
+
+def behind_latency(messages: int, connections: int) -> None:
+    """Measure over a slow line, with and without PIPELINING, and print what it had to be."""
+    print(f"behind {ROUND_TRIP * 1000:.0f} ms, {connections} connections, one queue of {messages}:")
+    for options, words, round_trips in (((), "PIPELINING", 2), (("-p",), "without", 4)):
+        with sink(*options) as port, slow_line(port, ROUND_TRIP) as slow:
+            one = measured(slow, connections, messages, messages)
+        due = connections / (round_trips * ROUND_TRIP)
+        print(f"{words:>14}: {one.rate:5.1f} messages/s of {due:.1f} ({round_trips} round trips): ", end="")
+        print(verdict(abs(one.rate / due - 1) <= WITHIN), flush=True)
+
+
+def verdict(good: bool) -> str:  # noqa: FBT001  -- the one thing that it says in words
+    """Say whether a target is met."""
+    return "met" if good else "MISSED"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, nargs="*", default=[1_000, 10_000], help="crowds; 100000 takes minutes")
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--no-latency", action="store_true")
+    given = parser.parse_args()
+    try:
+        if given.people:
+            crowds(given.people, given.connections)
+        if not given.no_peers:
+            beside_peers(3_000, given.connections)
+        if not given.no_latency:
+            behind_latency(1_200, given.connections)
+    except peers.Absent as reason:
+        raise SystemExit(f"{reason}: install the package postfix (its daemon need not run)") from None
+
+
+if __name__ == "__main__":
+    main()
