@@ -52,7 +52,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 
 
 class Config(BaseSettings):
-    """Everything that can be set. `folder` is where config.toml lies; all paths in here are absolute."""
+    """Everything that can be set, and the `file` that it was read from; all paths in here are absolute."""
 
     model_config = SettingsConfigDict(
         extra="forbid",
@@ -67,7 +67,12 @@ class Config(BaseSettings):
     brand: BrandSettings
     ledger: LedgerSettings = LedgerSettings()
     webinars: dict[Name, WebinarSettings] = {}
-    folder: Path
+    file: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where config.toml lies: what every relative path in it counts from."""
+        return self.file.parent
 
     @classmethod
     def settings_customise_sources(
@@ -86,12 +91,12 @@ class Config(BaseSettings):
         if name in self.webinars:
             return self.webinars[name]
         raise ConfigurationError(
-            f"there is no webinar called {name!r} in {self.folder / 'config.toml'}",
+            f"there is no webinar called {name!r} in {self.file}",
             hint=_nearest(name, self.webinars) or f"Add a section [webinars.{name}] with webinar and invitees.",
         )
 
 
-SECTIONS = [section for section in Config.model_fields if section != "folder"]
+SECTIONS = [section for section in Config.model_fields if section != "file"]
 
 
 class _Variables(EnvSettingsSource):
@@ -117,9 +122,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     _refuse([*_secrets_in(written, Config, file), *_unknown_variables(variables)])
     given = _merge(written, _Variables(variables)())
     try:
-        config = Config(**{**given, "folder": file.parent})
+        config = Config(**{**given, "file": file})
     except ValidationError as error:
-        problems = [_in_words(detail, written, file) for detail in error.errors(include_input=False)]
+        problems = [_in_words(detail, written, variables, file) for detail in error.errors(include_input=False)]
         raise ConfigurationError("\n".join(problems), hint=_ADVICE) from None
     return _anchored(config)
 
@@ -187,6 +192,15 @@ def _secrets_in(written: Any, model: type[BaseModel], file: Path, place: tuple[s
             yield f"{file}: {_key(here)} is a secret and must not stand in the file: {_where_to_put(here)}"
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _secrets_in(written[key], field.annotation, file, here)
+            yield from _variables_in(written[key], file, here)
+
+
+def _variables_in(section: Any, file: Path, place: tuple[str, ...]) -> Iterator[str]:
+    """Name a secret's variable that was written into the file as if it were a key."""
+    for key in section if isinstance(section, Mapping) else ():
+        if key.upper() in VENDOR_VARIABLES or key.upper().startswith(PREFIX):
+            what = "is a variable's name and no key: delete it there, and set the variable instead"
+            yield f"{file}: {_key((*place, key))} {what}"
 
 
 def _where_to_put(place: tuple[str, ...]) -> str:
@@ -201,23 +215,61 @@ def _refuse(problems: list[str]) -> None:
         raise ConfigurationError("\n".join(problems), hint=_ADVICE)
 
 
-def _in_words(detail: Any, written: Mapping[str, Any], file: Path) -> str:
+def _in_words(detail: Any, written: Mapping[str, Any], variables: Mapping[str, str], file: Path) -> str:
     """One validation error as a sentence: where it stands, what is wrong, the nearest right key."""
     place = tuple(str(part) for part in detail["loc"] if part != "[key]")
-    where = f"{file}: {_key(place)}" if _stands_in(written, place) else _key(place)
+    where = _where(place, written, variables, file)
     match detail["type"]:
         case "extra_forbidden":
             return f"{where}: unknown key. {_nearest(place[-1], _keys_beside(place))}".strip()
         case "missing":
             return f"{file}: {_key(place)} is missing"
-        case "string_pattern_mismatch" if place[-1] in {"webinar", "session"}:
-            return f"{where}: has to be RingCentral's id, digits only (`onboarding webinars` lists them)"
-        case "string_pattern_mismatch" if place[0] == "webinars":
-            return f"{where}: a webinar's name has to be lower-case letters, digits, - and _ (it is typed in commands)"
-        case "string_pattern_mismatch" if "colours" in place:
-            return f"{where}: a colour is written as #rrggbb"
-        case _:
-            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+        case "string_pattern_mismatch":
+            return f"{where}: {_pattern(place)}"
+        case kind:
+            limits = detail.get("ctx", {})
+            return f"{where}: {PLAIN.get(kind, detail['msg'].removeprefix('Value error, ')).format(**limits)}"
+
+
+PLAIN = {
+    "int_parsing": "has to be a whole number",
+    "int_type": "has to be a whole number",
+    "float_parsing": "has to be a number",
+    "bool_parsing": "has to be true or false",
+    "string_type": "has to be a text in quotes",
+    "string_too_short": "must not be empty",
+    "greater_than_equal": "has to be at least {ge}",
+    "less_than_equal": "has to be at most {le}",
+    "greater_than": "has to be more than {gt}",
+    "literal_error": "has to be {expected}",
+    "enum": "has to be {expected}",
+    "model_type": "has to be a section with keys of its own",
+    "dict_type": "has to be a section with keys of its own",
+}
+"""The commonest mistakes in plain words, by pydantic's names for them."""
+
+
+def _pattern(place: tuple[str, ...]) -> str:
+    """What a text has to look like that does not fit its pattern."""
+    match place:
+        case (*_, "webinar" | "session"):
+            return "has to be RingCentral's id, digits only (`onboarding webinars` lists them)"
+        case ("webinars", *_):
+            return "a webinar's name has to be lower-case letters, digits, - and _ (it is typed in commands)"
+        case (_, "colours", *_):
+            return "a colour is written as #rrggbb"
+        case ("ledger", "database"):
+            return "is written as sqlite:///FILE.db"
+    return "is not written as it has to be"
+
+
+def _where(place: tuple[str, ...], written: Mapping[str, Any], variables: Mapping[str, str], file: Path) -> str:
+    """The variable that a wrong value came from, since variables win; else the key in the file."""
+    variable = PREFIX + "__".join(place).upper()
+    if variable in variables:
+        vendors = [theirs for theirs, ours in VENDOR_VARIABLES.items() if ours == variable]
+        return " or ".join([variable, *vendors])
+    return f"{file}: {_key(place)}" if _stands_in(written, place) else _key(place)
 
 
 def _key(place: tuple[str, ...]) -> str:
@@ -274,4 +326,4 @@ def _webinar(folder: Path, webinar: WebinarSettings) -> WebinarSettings:
     return webinar.model_copy(update={"invitees": folder / webinar.invitees, "templates": templates})
 
 
-_ADVICE = "docs/reference.md lists every key; `onboarding check` looks at everything at once."
+_ADVICE = "The config.toml that `onboarding init` writes explains every key."

@@ -15,6 +15,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from onboarding import roster
+from onboarding.cli.running import Manner, run_all
 from onboarding.cli.terminal import Quiet
 from onboarding.config import Config, load
 from onboarding.pipeline import rooms, run
@@ -105,6 +106,11 @@ class Stage:
             async with held(opened, goal) as holder:
                 ready = await run.prepared(opened, goal, options or Options())
                 return await run.carry_out(opened, ready, holder, rehearsal_to=to, patience=patience)
+
+    async def cron(self) -> int:
+        """One `onboarding run --all`; returns the exit code."""
+        clock = rooms.Clock(self.clock.now, self.clock.sleep, lambda: 0.5)
+        return await run_all(self.config, Manner(patience=timedelta()), asyncio.Event(), clock)
 
     async def decide(self, decision: Decision, emails: list[str] | None = None) -> list[str]:
         """A person's decision about messages."""

@@ -129,7 +129,7 @@ def test_a_secret_in_the_file_is_refused_by_name_and_never_shown(tmp_path, added
         ("webinar = ", "webiner = ", ["[webinars.town-hall] webiner: unknown key. Did you mean webinar?"]),
         ('"123456789012"', '"https://example.com/1"', ["has to be RingCentral's id, digits only"]),
         ("[webinars.town-hall]", "[webinars.Town]", ["a webinar's name has to be lower-case"]),
-        ('security = "none"', 'security = "ssl"', ["[smtp] security: Input should be 'starttls', 'tls' or 'none'"]),
+        ('security = "none"', 'security = "ssl"', ["[smtp] security: has to be 'starttls', 'tls' or 'none'"]),
         ('"127.0.0.1"', '"smtp.example.com"', ["smtp.example.com is another machine", '"starttls" or "tls"']),
         ("[brand]", '[brand.colours]\nprimary = "red"\n[brand]', ["primary: a colour is written as #rrggbb"]),
         ("[brand]", "[brand", ["is not valid TOML", "line 5"]),
@@ -154,6 +154,25 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path):
 def test_an_unknown_variable_is_refused_with_the_nearest_right_one(tmp_path):
     message = refusal(tmp_path, GOOD, ONBOARDING_SMPT__PASSWORD="hunter2")
     assert message == "unknown variable ONBOARDING_SMPT__PASSWORD. Did you mean ONBOARDING_SMTP__PASSWORD?"
+
+
+def test_a_wrong_variable_is_named_and_not_the_file_that_it_overrules(tmp_path):
+    message = refusal(tmp_path, GOOD, ONBOARDING_SMTP__PORT="abc", RC_SERVER_URL="ftp://x.example")
+    assert "ONBOARDING_SMTP__PORT: has to be a whole number" in message.splitlines()
+    assert [line for line in message.splitlines() if "RC_SERVER_URL" in line] != []
+    assert "config.toml" not in message
+
+
+def test_a_variable_written_into_the_file_as_a_key_is_told_so(tmp_path):
+    message = refusal(tmp_path, GOOD + '[ringcentral]\nRC_USER_JWT = "hunter2"\n')
+    assert "[ringcentral] RC_USER_JWT is a variable's name and no key" in message
+    assert "hunter2" not in message
+
+
+def test_another_file_than_config_toml_is_named_as_it_is_called(tmp_path):
+    (tmp_path / "other.toml").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"other\.toml"):
+        load(tmp_path / "other.toml", {}).webinar("nothing")
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path):

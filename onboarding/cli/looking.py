@@ -37,7 +37,7 @@ async def show_plan(config: Config, goal: Target, asked_for: Options, stop: asyn
         typer.echo(json.dumps(plan_json(plan), ensure_ascii=False, indent=2))
     else:
         show_steps(view.picture, plan, config, everybody=True)
-        typer.echo(f"A run makes {plan.heavy_calls} Heavy calls at RingCentral.")
+        typer.echo(f"A run makes {plan.heavy_calls} of RingCentral's webinar calls (ten a minute are usual).")
     return EXIT_NEEDS_A_PERSON if plan.problems else EXIT_DONE
 
 

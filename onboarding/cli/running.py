@@ -5,14 +5,14 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import typer
 from email_validator import EmailNotValidError, validate_email
 
-from onboarding.cli.terminal import Quiet, confirmed, pause, table, teller
+from onboarding.cli.terminal import Quiet, confirmed, local, pause, table, teller
 from onboarding.config import Config
 from onboarding.errors import (
     EXIT_DONE,
@@ -23,6 +23,7 @@ from onboarding.errors import (
     OnboardingError,
 )
 from onboarding.ledger import sessions
+from onboarding.ledger.sessions import Seen
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import SessionStatus
@@ -33,7 +34,11 @@ from onboarding.pipeline.rooms import Clock, Rooms, opened
 from onboarding.pipeline.run import PATIENCE, Result, carry_out, prepared
 from onboarding.pipeline.status import problem_json
 from onboarding.pipeline.target import Target, everything, target
-from onboarding.plan import Action, Options, Picture, Plan, Step
+from onboarding.plan import Action, Options, Picture, Plan
+from onboarding.plan.telling import lines
+
+FORGOTTEN = timedelta(days=60)
+"""How long after its end a session is still looked at once a day, in case it was moved or followed by another."""
 
 SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
 """Of several webinars' exit codes the one furthest on counts."""
@@ -90,8 +95,9 @@ async def run_one(
         if not manner.quiet and not manner.as_json:
             show_steps(ready.view.picture, ready.plan, config, rehearsal_to=manner.rehearsal_to)
         if manner.ask and ready.plan and not await confirmed(_question(ready.plan, manner), stop):
+            rooms.go_on()
             typer.echo("Nothing was done.")
-            return EXIT_DONE
+            return EXIT_NEEDS_A_PERSON
         try:
             result = await carry_out(rooms, ready, holder, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
         finally:
@@ -103,10 +109,10 @@ async def run_one(
     return result.exit_code
 
 
-async def run_all(config: Config, manner: Manner, stop: asyncio.Event) -> int:
+async def run_all(config: Config, manner: Manner, stop: asyncio.Event, clock: Clock | None = None) -> int:
     """Run every configured webinar that is not over, one after the other; tells only what is worth a mail from cron."""
     code, results = EXIT_DONE, []
-    async with opened(config, Quiet(), clock_for(stop, Quiet()), stop) as rooms:
+    async with opened(config, Quiet(), clock or clock_for(stop, Quiet()), stop) as rooms:
         for goal in everything(config):
             try:
                 result = await _run_next(rooms, goal, manner)
@@ -132,7 +138,7 @@ async def _run_next(rooms: Rooms, goal: Target, manner: Manner) -> Result | None
     """Run one of many; None where it is over, or another run is at work on it."""
     server = rooms.config.ringcentral.server
     seen = await rooms.ledger.run(sessions.find, server, goal.webinar_id, goal.session_id or None)
-    if seen and (seen.status is SessionStatus.FINISHED or rooms.clock.now() > seen.end + AFTERLIFE):
+    if seen and _is_over(seen, rooms.clock.now()):
         return None
     try:
         async with held(rooms, goal) as holder:
@@ -140,6 +146,16 @@ async def _run_next(rooms: Rooms, goal: Target, manner: Manner) -> Result | None
             return await carry_out(rooms, ready, holder, patience=manner.patience)
     except Held:
         return None
+
+
+def _is_over(seen: Seen, now: datetime) -> bool:
+    """Whether a session was over when last seen, so that its webinar is left alone.
+
+    It may be moved, or the webinar get another one: so it is looked at once a day for some weeks all the same.
+    """
+    ended = seen.status is SessionStatus.FINISHED or now > seen.end + AFTERLIFE
+    looked_at = seen.run_at is not None and now < seen.run_at + AFTERLIFE
+    return ended and (looked_at or now > seen.end + FORGOTTEN)
 
 
 def show_steps(
@@ -150,37 +166,38 @@ def show_steps(
     `everybody`: also those for whom there is nothing to do.
     """
     session = picture.session
-    typer.echo(f"{session.title}  ({session.key})")
+    typer.echo(f"{session.title}  ({session.key}), {local(session.start)} local time, {session.status}")
     typer.echo(f"RingCentral {session.key.server}, mail through {config.smtp.host}:{config.smtp.port}")
     if rehearsal_to:
         typer.echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
-    rows = [
-        (step.invitee.name, step.invitee.role, _done(step.action), step.mail or "-", _why(step))
-        for step in plan.steps
+    shown = [
+        line
+        for step, line in zip(plan.steps, lines(plan), strict=True)
         if everybody or step.needs_anything or step.mail_reason or step.action is Action.NONE
     ]
-    if rows:
-        table("What a run does", ("person", "role", "RingCentral", "mail", "why"), rows)
+    if shown:
+        table("What a run does", ("person", "role", "RingCentral", "mail", "why"), shown)
     _tell_problems(plan.problems)
     if told := forecast(len(plan.mail), config.smtp, session, picture.now):
         typer.echo(told)
-    if not plan:
+    if not plan and plan.problems:
+        typer.echo("There is nothing more that a run can do; what stands above needs a person.")
+    elif not plan:
         typer.echo("Everybody is up to date: nothing to do.")
 
 
-def _done(action: Action) -> str:
-    return "-" if action is Action.NONE else action.value
-
-
-def _why(step: Step) -> str:
-    return "; ".join(reason for reason in (step.reason, step.mail_reason) if reason)
-
-
 def _question(plan: Plan, manner: Manner) -> str:
-    change = plan.change
-    removed = f", remove {len(change.remove)}" if change.remove else ""
-    whom = f"to {manner.rehearsal_to}" if manner.rehearsal_to else "to their readers"
-    return f"Register {len(change.add)}, update {len(change.update)}{removed} and send {len(plan.mail)} mails {whom}?"
+    """What a person agrees to, without the parts that don't occur."""
+    change, mails = plan.change, len(plan.mail)
+    whom = f" to {manner.rehearsal_to}" if manner.rehearsal_to else ""
+    parts = {
+        f"register {len(change.add)}": change.add,
+        f"update {len(change.update)}": change.update,
+        f"remove {len(change.remove)}": change.remove,
+        f"send {mails} {'mail' if mails == 1 else 'mails'}{whom}": mails,
+    }
+    told = ", ".join(part for part, wanted in parts.items() if wanted)
+    return f"{told[:1].upper()}{told[1:]}?"
 
 
 def _tell(result: Result, manner: Manner, told: tuple[Problem, ...] = ()) -> None:

@@ -53,9 +53,11 @@ def print_status(known: "Status") -> None:
     table(title, ("person", "role", "mail", "state", "when", "server's reply", "why"), rows)
     if known.problems:
         without = [(str(one.row or ""), one.column or "", one.email, one.message) for one in known.problems]
-        table("Without a message", ("row", "column", "address", "why"), without)
+        table("Remarks on the last run", ("row", "column", "address", "why"), without)
     counts = ", ".join(f"{count} {state}" for state, count in known.counts.items()) or "no message yet"
-    typer.echo(f"{counts}; {len(known.problems)} problems; {seen.heavy_calls} Heavy calls in the last run.")
+    typer.echo(
+        f"{counts}; remarks: {len(known.problems)}; RingCentral webinar calls in the last run: {seen.heavy_calls}."
+    )
 
 
 def report(

@@ -150,7 +150,7 @@ def _stop(stop: asyncio.Event) -> None:
         # No clean-up: that could take as long as whatever hangs, and a second Ctrl-C means now.
         os._exit(EXIT_TRY_LATER)
     stop.set()
-    typer.echo("\nFinishing the messages in flight; once more stops at once.", err=True)
+    typer.echo("\nStopping: what is in flight is finished first. Once more stops at once.", err=True)
 
 
 async def pause(seconds: float, stop: asyncio.Event, teller: Teller) -> None:
@@ -183,9 +183,13 @@ async def confirmed(question: str, stop: asyncio.Event) -> bool:
     return not stop.is_set() and sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
+UNBROKEN = 4000
+"""Columns of a table that no person sees on a screen: a line per row, to be searched and mailed."""
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table: as wide as the terminal on one, unbroken lines elsewhere."""
-    console = Console(width=None if sys.stdout.isatty() else 200, markup=False, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else UNBROKEN, markup=False, highlight=False)
     drawn = Table(title=title, title_justify="left", header_style="bold", expand=False)
     for column in columns:
         drawn.add_column(column, overflow="fold")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from onboarding.ledger.deliveries import Entry, move, read_entries
 from onboarding.ledger.schema import REAL, deliveries
-from onboarding.model.deliveries import State
+from onboarding.model.deliveries import UNDER_WAY, State
 from onboarding.model.people import address_key
 
 
@@ -45,7 +45,7 @@ def retry(connection: sa.Connection, session: int, emails: Collection[str] | Non
     attempt from the present one, and a server that said "not now" that often is asked at the longest interval.
     """
     called_off = () if emails is None else (State.CANCELLED,)
-    where = (*_of(session, emails, State.FAILED, State.REJECTED, *called_off), *_worth_sending(now))
+    where = (*_of(session, emails, State.FAILED, State.REJECTED, *called_off), *_worth_sending(now, back=called_off))
     return move(connection, where, State.QUEUED, "a person asked to try again", now, queued_at=now, due_at=now)
 
 
@@ -62,14 +62,19 @@ def _of(session: int, emails: Collection[str] | None, *states: State) -> tuple[s
     return (*everybody, deliveries.c.key.in_([address_key(email) for email in emails]))
 
 
-def _worth_sending(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    """Of use still, and nothing newer to the same mailbox: a second copy of old facts would come after the new ones."""
-    later = deliveries.alias("later")
-    newer = sa.exists().where(
-        later.c.session == deliveries.c.session,
-        later.c.key == deliveries.c.key,
-        later.c.number > deliveries.c.number,
-        later.c.rehearsal_to == sa.literal_column("''"),
-        later.c.state.not_in([State.SUPERSEDED, State.CANCELLED]),
+def _worth_sending(now: datetime, back: Collection[State] = ()) -> tuple[sa.ColumnElement[bool], ...]:
+    """Of use still, with nothing newer to the same mailbox, and nothing under way to it.
+
+    A second copy of old facts would come after the new ones. What was called off does not count as newer, unless it
+    is just being taken `back`: else both would be queued.
+    """
+    gone = [state for state in (State.SUPERSEDED, State.CANCELLED) if state not in back]
+    other = deliveries.alias("other")
+    newer = sa.and_(other.c.number > deliveries.c.number, other.c.state.not_in(gone))
+    in_the_way = sa.exists().where(
+        other.c.session == deliveries.c.session,
+        other.c.key == deliveries.c.key,
+        other.c.rehearsal_to == sa.literal_column("''"),
+        sa.or_(newer, other.c.state.in_(UNDER_WAY)),
     )
-    return (deliveries.c.expires_at > now, ~newer)
+    return (deliveries.c.expires_at > now, ~in_the_way)

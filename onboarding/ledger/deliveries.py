@@ -71,9 +71,16 @@ def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], 
 
 
 def claim(
-    connection: sa.Connection, session: int, holder: str, now: datetime, most: int, *, rehearsal: bool = False
+    connection: sa.Connection,
+    session: int,
+    holder: str,
+    now: datetime,
+    most: int,
+    *,
+    rehearsal: bool = False,
+    only: Collection[str] | None = None,
 ) -> Sequence[Delivery]:
-    """Lease the messages that are due and of use, oldest first.
+    """Lease the messages that are due and of use, oldest first; `only` keeps to some people, by address key.
 
     A lease may be lost at no cost: nothing was promised yet. `holder` is never empty: that means nobody.
     """
@@ -86,6 +93,7 @@ def claim(
             deliveries.c.expires_at > now,
             deliveries.c.holder == "",
             ~REAL if rehearsal else REAL,
+            sa.true() if only is None else deliveries.c.key.in_(only),
         )
         .order_by(deliveries.c.due_at, deliveries.c.id)
         .limit(most)

@@ -18,6 +18,8 @@ from onboarding.model.ports import Allowance, Progress
 DEFAULTS = {"Heavy": 10, "Medium": 40, "Light": 50, "Auth": 5}
 """Calls per user and minute until an answer says otherwise (`docs/ringcentral.md`, "Rate limits")."""
 
+IN_WORDS = {"Heavy": "webinar calls", "Medium": "directory calls", "Auth": "log-ins"}
+
 WINDOW = 60.0
 """Seconds, until an answer says otherwise."""
 
@@ -49,11 +51,12 @@ def learned(connection: sa.Connection, name: str, allowance: Allowance, now: dat
     if limit is None:
         return
     most, window = allowance.limit or limit.most, allowance.window or limit.window
-    made, still = limit.recent(now), allowance.penalty or 0.0
-    if allowance.remaining is not None:
+    made, still = limit.recent(now), 0.0
+    if allowance.penalty is not None:
+        still = allowance.penalty  # a 429 says itself how long; that nothing remains is no news then
+    elif allowance.remaining is not None:
         made += [now] * (most - allowance.remaining - len(made))
-    if allowance.remaining == 0:
-        still = max(still, window)
+        still = window if allowance.remaining == 0 else 0.0
     blocked_until = max(limit.blocked_until or now, now + timedelta(seconds=still))
     values = {"most": most, "window": window, "made": _stored(made), "blocked_until": blocked_until}
     connection.execute(limits.update().where(limits.c.name == name).values(values))
@@ -115,7 +118,7 @@ class LedgerGate:
         name, most = f"{self.account} {group}", DEFAULTS.get(group, DEFAULTS["Heavy"])
         while wait := await self.ledger.run(reserve, name, most, self.now()):
             seconds = wait.total_seconds()
-            self.progress.waiting(f"RingCentral allows no more {group} calls just now", seconds)
+            self.progress.waiting(f"RingCentral allows no more {IN_WORDS.get(group, group)} just now", seconds)
             await self.sleep(seconds)
 
     async def learned(self, group: str, allowance: Allowance) -> None:

@@ -60,6 +60,11 @@ def find(connection: sa.Connection, server: str, webinar_id: str, session_id: st
     return _seen(row) if row else None
 
 
+def begin_run(connection: sa.Connection, session: int, heavy_calls: int, now: datetime) -> None:
+    """Note that a run is at work, and the calls that it has made to look: a run that is killed has made them, too."""
+    connection.execute(sessions.update().where(sessions.c.id == session).values(run_at=now, heavy_calls=heavy_calls))
+
+
 def finish_run(
     connection: sa.Connection, session: int, found: Collection[Problem], heavy_calls: int, now: datetime
 ) -> None:

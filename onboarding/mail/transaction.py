@@ -26,6 +26,9 @@ ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 POSITIVE, INTERMEDIATE, REFUSALS = 2, 3, (4, 5)
 """First digits of a code (RFC 5321 4.2.1)."""
 
+BAD_SEQUENCE = 503
+"""Answered to MAIL: the server has not forgotten the message before. That is the line's trouble, not the sender's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -170,7 +173,7 @@ class Connection:
         first = reply.code // 100
         if first == (INTERMEDIATE if phase is Phase.DATA else POSITIVE):
             return None
-        if first in REFUSALS:
+        if first in REFUSALS and (phase, reply.code) != (Phase.MAIL, BAD_SEQUENCE):
             return Refusal(phase, reply)
         line.cut()
         raise LineBroken(f"the server answered {phase} with {reply}")

@@ -35,7 +35,7 @@ class Finding:
 
 async def findings(rooms: Rooms, targets: Sequence[Target]) -> AsyncIterator[Finding]:
     """Look at everything, in the order in which a run would meet it."""
-    yield Finding("configuration", ok=True, detail=str(rooms.config.folder / "config.toml"))
+    yield Finding("configuration", ok=True, detail=str(rooms.config.file))
     logged_in = True
     async for finding in _ringcentral(rooms):
         logged_in = logged_in and finding.ok
@@ -80,12 +80,13 @@ async def _webinar(rooms: Rooms, target: Target, *, logged_in: bool) -> AsyncIte
         except OnboardingError as error:
             yield _failed(f"{name}: session", error)
             return
-        session = view.picture.session
-        detail = f"{session.title}, {session.start:%Y-%m-%d %H:%M} UTC, {session.status}"
-        yield Finding(f"{name}: session", ok=True, detail=detail)
+        session, over = view.picture.session, view.picture.is_over
+        detail = f"{session.title}, {session.start.astimezone():%Y-%m-%d %H:%M} local time, {session.status}"
+        hint = "It is over: `onboarding webinars` lists those to come; name one in config.toml." if over else ""
+        yield Finding(f"{name}: session", ok=not over, detail=detail, hint=hint)
         refused = [one for one in make(view.picture, Options()).problems if one not in roster.problems]
         for one in refused:
-            yield Finding(f"{name}: {one.email}", ok=False, detail=one.message)
+            yield Finding(f"{name}: {one.email or 'everybody'}", ok=False, detail=one.message)
 
 
 def _templates(rooms: Rooms, target: Target) -> Finding:

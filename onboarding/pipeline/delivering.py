@@ -72,7 +72,8 @@ class Round:
     """One delivering of one session's queue: what its workers share.
 
     `failure` is the first error that stops everybody; workers look at it between messages and never stop within one.
-    `rejected` counts the server's rejections in a row. `claimed` are messages leased and not yet begun.
+    `only`: the address keys that `--limit` keeps this run to. `rejected` counts the server's rejections in a row.
+    `claimed` are messages leased and not yet begun.
     """
 
     rooms: Rooms
@@ -83,6 +84,7 @@ class Round:
     guarded: Guarded
     panel: tuple[Invitee, ...]
     rehearsal: bool
+    only: frozenset[str] | None = None
     failure: OnboardingError | None = None
     sent: int = 0
     rejected: int = 0
@@ -104,12 +106,13 @@ async def deliver(rooms: Rooms, work: Round, patience: timedelta) -> int:
     claimed were given back.
     """
     until = rooms.clock.now() + patience
-    rooms.progress.begin("Sending", await _queued(work))
+    if waiting := await _queued(work):
+        rooms.progress.begin("Sending", waiting)
     try:
         while work.going:
             await _deliver_due(work)
             due = await rooms.ledger.run(deliveries.next_due, work.view.session_row, rehearsal=work.rehearsal)
-            if due is None or due > until or not work.going:
+            if due is None or due > until or work.only is not None or not work.going:
                 break
             seconds = max((due - rooms.clock.now()).total_seconds(), 1.0)
             rooms.progress.waiting("The mail server has put messages off", seconds)
@@ -155,7 +158,16 @@ async def _cut_off(work: Round, workers: Sequence[asyncio.Task[None]]) -> None:
         worker.cancel()
 
 
-def round_of(rooms: Rooms, view: View, plan: Plan, stationery: Stationery, holder: Holder, *, rehearsal: bool) -> Round:
+def round_of(
+    rooms: Rooms,
+    view: View,
+    plan: Plan,
+    stationery: Stationery,
+    holder: Holder,
+    *,
+    rehearsal: bool = False,
+    limited: bool = False,
+) -> Round:
     """Make ready for delivering one session's queue: who reads what, and what no letter may hold."""
     picture = view.picture
     readers = {step.invitee.key: Reader.of(step) for step in plan.steps if step.invitee.email}
@@ -165,7 +177,8 @@ def round_of(rooms: Rooms, view: View, plan: Plan, stationery: Stationery, holde
     addresses = [*(one.email for one in picture.registrations), *(one.email for one in picture.roster.invitees)]
     panel = tuple(one.invitee for one in readers.values() if one.on_board)
     guarded = Guarded.of(links, addresses)
-    return Round(rooms, view, stationery, holder, readers, guarded, panel, rehearsal)
+    only = frozenset(step.invitee.key for step in plan.mail) if limited else None
+    return Round(rooms, view, stationery, holder, readers, guarded, panel, rehearsal, only)
 
 
 async def _worker(work: Round, pool: Pool) -> None:
@@ -183,7 +196,9 @@ async def _next(work: Round) -> Delivery | None:
     async with work.claiming:
         if not work.claimed:
             row, holder, now = work.view.session_row, work.holder.name, work.rooms.clock.now()
-            claim = work.rooms.ledger.run(deliveries.claim, row, holder, now, CHUNK, rehearsal=work.rehearsal)
+            claim = work.rooms.ledger.run(
+                deliveries.claim, row, holder, now, CHUNK, rehearsal=work.rehearsal, only=work.only
+            )
             work.claimed.extend(await claim)
         return work.claimed.popleft() if work.claimed else None
 

@@ -16,9 +16,18 @@ async def enqueue(rooms: Rooms, view: View, plan: Plan, rehearsal_to: str = "") 
     """Queue what the plan owes; returns how many messages that are."""
     now = rooms.clock.now()
     domain = parseaddr(rooms.config.brand.sender)[1].rpartition("@")[2]
-    orders = [order for step in plan.mail if (order := _order(step, view, domain, now, rehearsal_to))]
+    orders = [
+        order
+        for step in plan.mail
+        if _is_new(step, rehearsal_to) and (order := _order(step, view, domain, now, rehearsal_to))
+    ]
     await rooms.ledger.run(deliveries.enqueue, view.session_row, orders, now)
     return len(orders)
+
+
+def _is_new(step: Step, rehearsal_to: str) -> bool:
+    """Whether a message is not in the queue already; a rehearsal's own never is."""
+    return bool(rehearsal_to) or not step.queued
 
 
 def _order(step: Step, view: View, domain: str, now: datetime, rehearsal_to: str) -> deliveries.Order | None:

@@ -82,4 +82,4 @@ def _removed(plan: Plan) -> list[Invitee]:
 def _in_words(change: Change) -> str:
     parts = {"add": len(change.add), "update": len(change.update), "remove": len(change.remove)}
     told = ", ".join(f"{count} to {verb}" for verb, count in parts.items() if count)
-    return f"Telling RingCentral: {told}, nobody mailed by RingCentral."
+    return f"Telling RingCentral: {told}."

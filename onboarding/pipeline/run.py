@@ -90,6 +90,7 @@ async def prepared(rooms: Rooms, target: Target, options: Options, *, strict: bo
         boxes = await rooms.ledger.run(deliveries.mailboxes, view.session_row)
         view = replace(view, picture=replace(view.picture, mailboxes=boxes))
     view, plan = await planned(rooms, target, view, options)
+    await rooms.ledger.run(sessions.begin_run, view.session_row, _heavy(rooms) - calls_before, rooms.clock.now())
     return Prepared(target, view, plan, options, letters, doubts, calls_before)
 
 
@@ -97,15 +98,18 @@ async def carry_out(
     rooms: Rooms, ready: Prepared, holder: Holder, *, rehearsal_to: str = "", patience: timedelta = PATIENCE
 ) -> Result:
     """Register, queue and deliver what was planned, and note how it ended, also where it was stopped."""
-    plan, problems, sent = ready.plan, ready.plan.problems, 0
+    plan, problems, sent, queued = ready.plan, ready.plan.problems, 0, 0
+    if plan.mail:
+        rooms.post.pool()  # a missing password is found before anybody is registered, and not after
     try:
         rooms.go_on()
         view, refused = await register(rooms, ready.view, plan)
         plan = make(view.picture, ready.options, within=ready.plan)
         problems = _distinct((*refused, *plan.problems))
-        await enqueue(rooms, view, plan, rehearsal_to)
+        queued = await enqueue(rooms, view, plan, rehearsal_to)
         rooms.go_on()
-        work = round_of(rooms, view, plan, ready.stationery, holder, rehearsal=bool(rehearsal_to))
+        limited = ready.options.limit is not None
+        work = round_of(rooms, view, plan, ready.stationery, holder, rehearsal=bool(rehearsal_to), limited=limited)
         sent = await deliver(rooms, work, patience)
     finally:
         before = await rooms.ledger.run(sessions.problems_of, ready.view.session_row)
@@ -120,7 +124,7 @@ async def carry_out(
         counts=Counter(entry.delivery.state for entry in entries),
         problems=problems,
         heavy_calls=_heavy(rooms) - ready.calls_before,
-        did=bool(sent or ready.plan or ready.doubts),
+        did=bool(sent or queued or ready.plan.change or ready.doubts),
         news=list(before) != list(noted),
     )
 

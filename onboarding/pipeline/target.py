@@ -45,7 +45,7 @@ def everything(config: Config) -> list[Target]:
     """Every configured webinar, for `--all`. Raises ConfigurationError where there is none."""
     if not config.webinars:
         raise ConfigurationError(
-            f"no webinar is configured in {config.folder / 'config.toml'}",
+            f"no webinar is configured in {config.file}",
             hint="Add a section [webinars.NAME] with webinar and invitees.",
         )
     return [target(config, name) for name in config.webinars]

@@ -5,8 +5,9 @@ sent on request. Decides nothing about records.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
-from onboarding.model.deliveries import Kind, Mailbox, State
+from onboarding.model.deliveries import Delivery, Kind, Mailbox, State
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
 from onboarding.plan.picture import Action, Options, Picture, Step
@@ -49,6 +50,8 @@ def farewell(step: Step, picture: Picture) -> Step:
         return called_off if called_off.mail_reason else replace(step, mail_reason=_NEVER_MAILED)
     if picture.is_over:
         return replace(step, mail_reason=_OVER)
+    if last and last.kind is Kind.CANCELLATION and last.state is State.QUEUED:
+        return replace(step, mail=last.kind, mail_reason=_in_queue(last, picture.now), queued=True)
     if last and last.kind is Kind.CANCELLATION and last.state is not State.SENT:
         return replace(step, mail_reason=f"their cancellation: {_WHY_HELD[last.state]}")
     return replace(step, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
@@ -89,11 +92,20 @@ def _news(step: Step, now_true: Facts | None, picture: Picture) -> Step:
         return replace(step, mail_reason=_IN_DOUBT)
     if box.told and box.told == now_true and not _is_outdated(box, now_true):
         return step
+    if last and last.state is State.QUEUED and _tells(box, now_true):
+        return replace(step, mail=last.kind, mail_reason=_in_queue(last, picture.now), queued=True)
     if last and last.state in _WHY_HELD and _tells(box, now_true):
         return replace(step, mail_reason=_WHY_HELD[last.state])
     if box.told is None:
         return replace(step, mail=Kind.INVITATION, mail_reason="has no invitation yet")
     return replace(step, mail=Kind.UPDATE, mail_reason=_what_changed(box.told, now_true))
+
+
+def _in_queue(last: Delivery, now: datetime) -> str:
+    """How a message that an earlier run has queued waits."""
+    if last.due_at <= now:
+        return "queued by an earlier run"
+    return f"put off until {last.due_at.astimezone():%H:%M} (attempt {last.attempt} of it failed)"
 
 
 def _tells(box: Mailbox, now_true: Facts | None) -> bool:
@@ -120,7 +132,6 @@ def _what_changed(told: Facts, now_true: Facts | None) -> str:
 
 
 _WHY_HELD = {
-    State.QUEUED: "queued already",
     State.REJECTED: "rejected: mend what the reply says, then onboarding retry",
     State.FAILED: "failed: onboarding retry tries once more",
     State.EXPIRED: "it was too late to send it",

@@ -33,10 +33,22 @@ def make(picture: Picture, options: Options, *, within: Plan | None = None) -> P
     told = (step.problem for step in steps if step.problem)
     return Plan(
         steps=steps,
-        problems=(*picture.roster.problems, *told, *problems),
+        problems=(*_too_late(picture), *picture.roster.problems, *told, *problems),
         change=change,
         heavy_calls=LOOKING_CALLS + int(anything) + len(batches(change, occupied)),
     )
+
+
+def _too_late(picture: Picture) -> list[Problem]:
+    """A session that is over while somebody on the roster never had a message: whoever runs this has to know."""
+    left = sum(not picture.mailbox(one.key).messages for one in picture.roster.invitees)
+    if not (picture.is_over and left):
+        return []
+    message = (
+        f"the session is over, and {left} on the roster never had a message from here: nobody is mailed any more. "
+        "Is there a later session? `onboarding webinars` lists it; name it in config.toml"
+    )
+    return [Problem(None, None, "", message)]
 
 
 def _steps(picture: Picture, options: Options) -> tuple[list[Step], list[Problem]]:

@@ -96,8 +96,8 @@ class Step:
 
     `registration` is the record as it stands now (None: not registered). `changes` maps a field to its old and new
     value. `mail` is the kind of message that is due, `mail_reason` why it is or why it is not (empty: nothing to
-    say, the mailbox is up to date). `adopted`: this step rests on `--adopt`, which has to be recorded. `problem`: what
-    a person has to look at.
+    say, the mailbox is up to date). `adopted`: this step rests on `--adopt`, which has to be recorded. `queued`: the
+    message is in the queue already. `problem`: what a person has to look at.
     """
 
     invitee: Invitee
@@ -108,6 +108,7 @@ class Step:
     mail: Kind | None = None
     mail_reason: str = ""
     adopted: bool = False
+    queued: bool = False
     problem: Problem | None = None
 
     @property

@@ -30,6 +30,7 @@ AS_SENT = "surrogateescape"
 
 OK = "250 2.0.0 Ok: caught as"
 NO_LOGIN = "530 5.7.0 Authentication required"
+NO_ROOM = "452 4.3.1 Can't store it:"
 LATER = "451 4.7.1 Try again later"
 
 
@@ -177,7 +178,10 @@ class Catcher:
     ) -> str:
         """Keep the message, then answer the final dot."""
         recipients = tuple(envelope.rcpt_tos)
-        caught = self._mailbox.keep(envelope.mail_from or "", recipients, envelope.original_content or b"")
+        try:
+            caught = self._mailbox.keep(envelope.mail_from or "", recipients, envelope.original_content or b"")
+        except OSError as error:
+            return f"{NO_ROOM} {error.strerror}"
         if self._lose.intersection(map(address_key, recipients)):
             cut(server)
             await asyncio.Event().wait()  # aiosmtpd cancels this task as soon as the line is gone

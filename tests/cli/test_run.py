@@ -56,6 +56,26 @@ async def test_limit_serves_the_first_people_who_need_anything(tmp_path):
         assert scene.recipients() == [f"guest{number}@example.com" for number in range(1, 5)]
 
 
+async def test_what_an_earlier_run_queued_is_shown_as_mail_and_counts_for_the_limit(tmp_path):
+    people = [panelist(number) for number in range(1, 5)]
+    async with stage(tmp_path, people, limits=ROOMY) as scene:
+        away = await on(scene, "run", NAME, "--yes", ONBOARDING_SMTP__PORT="1")
+        assert (away.code, scene.recipients()) == (75, [])
+        planned = json.loads((await on(scene, "plan", NAME, "--json")).out)
+        assert [one["email"] for one in planned["mail"]] == [one["email"] for one in people]
+        first = await on(scene, "run", NAME, "--yes", "--limit", "1")
+        assert ("nothing to do" in first.out, scene.recipients()) == (False, ["guest1@example.com"])
+        await on(scene, "run", NAME, "--yes")
+        assert scene.recipients() == [one["email"] for one in people]
+        assert len({message["Message-ID"] for message in scene.messages()}) == len(people)
+
+
+async def test_a_missing_password_is_told_before_anybody_is_registered(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        seen = await on(scene, "run", NAME, "--yes", ONBOARDING_SMTP__USERNAME="me")
+        assert (seen.code, scene.ringcentral.requests.of("PATCH")) == (2, [])
+
+
 async def test_a_rehearsal_registers_everybody_and_counts_nobody_as_mailed(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         rehearsed = await on(scene, "run", NAME, "--yes", "--to", "me@example.com")

@@ -139,10 +139,24 @@ async def test_a_finished_session_gets_nothing_and_says_so(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.FINISHED)
         seen = await on(scene, "run", NAME, "--yes")
-        assert "the session is over" in seen.out
+        assert seen.code == 1
+        assert "the session is over, and 2 on the roster never had a message" in seen.out
+        checked = await on(scene, "check", NAME)
+        assert (checked.code, "It is over" in checked.out) == (1, True)
         assert (scene.recipients(), scene.ringcentral.requests.of("PATCH")) == ([], [])
         cron = await on(scene, "run", "--all")
         assert (cron.code, cron.all) == (0, "")
+
+
+async def test_cron_finds_a_session_that_was_moved_after_it_was_over(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        world = scene.ringcentral.world
+        world.amend(WEBINAR, SESSION, status=SessionStatus.FINISHED)
+        assert await scene.cron() == 1
+        world.amend(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
+        assert (await scene.cron(), scene.recipients()) == (0, [])
+        scene.clock.pass_time(days=1, minutes=1)
+        assert (await scene.cron(), scene.recipients()) == (0, [HOST["email"], PANELIST["email"]])
 
 
 async def test_ringcentral_away_exits_75_and_the_next_run_goes_on(tmp_path):

@@ -207,7 +207,7 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
     def waiting(self, reason: str, seconds: float) -> None:
-        assert reason == "RingCentral allows no more Auth calls just now"
+        assert reason == "RingCentral allows no more log-ins just now"
         self.waits.append(seconds)
 
 

@@ -48,6 +48,7 @@ BY_A_PERSON = {
     State.REJECTED: {State.QUEUED},
     State.FAILED: {State.QUEUED},
     State.QUEUED: {State.CANCELLED},
+    State.CANCELLED: {State.QUEUED},
 }
 OUTCOMES = st.sampled_from(
     [Sent(TAKEN), Deferred("not now"), Deferred("not now", retry_after=1e6), Rejected("no such user"), InDoubt("lost")]
@@ -79,8 +80,9 @@ class Runs(RuleBasedStateMachine):
     @rule(email=PEOPLE, although_queued=st.booleans())
     def newer_facts(self, email, although_queued):
         box = deliveries.mailboxes(self.ledger, self.place).get(address_key(email))
-        state = box.last.state if box else None
-        if state is State.SENDING or (state is State.QUEUED and not although_queued):
+        # Not the latest alone: a person may have had an older one sent again, after calling off what followed it.
+        states = self.ledger.execute(sa.select(table.c.state).where(table.c.key == address_key(email))).scalars().all()
+        if State.SENDING in states or (State.QUEUED in states and not although_queued):
             return
         number = box.messages + 1 if box else 1
         made = order(email, number, due_at=self.now, expires_at=self.now + timedelta(days=3))

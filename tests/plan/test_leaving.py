@@ -191,8 +191,8 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
                 boxes={"ada": holding("ada", facts("ada"), State.QUEUED, Kind.CANCELLATION, facts("ada"))}, **OFFBOARD
             ),
             CRON,
-            None,
-            id="once: it is queued",
+            Kind.CANCELLATION,
+            id="sent by this run where an earlier one queued it",
         ),
         pytest.param(
             picture(boxes={"ada": holding("ada", facts("ada"), State.FAILED, Kind.UPDATE, facts("ada"))}, **OFFBOARD),

@@ -191,9 +191,9 @@ def test_a_record_without_a_link_is_one_persons_problem():
 @pytest.mark.parametrize(
     ("seen", "kind"),
     [
-        pytest.param(latest(State.QUEUED, INVITATION), None, id="queued: it is on its way"),
+        pytest.param(latest(State.QUEUED, INVITATION), INVITATION, id="queued: this run sends it"),
         pytest.param(latest(State.QUEUED, INVITATION, saying=OLD), INVITATION, id="queued, and the session moved"),
-        pytest.param(latest(State.QUEUED, told=OLD), None, id="an update is queued"),
+        pytest.param(latest(State.QUEUED, told=OLD), UPDATE, id="an update is queued"),
         pytest.param(latest(State.QUEUED, told=facts("ada"), saying=OLD), UPDATE, id="moved and moved back meanwhile"),
         pytest.param(latest(State.QUEUED, CANCELLATION, told=facts("ada")), UPDATE, id="a cancellation that is void"),
         pytest.param(latest(State.FAILED, INVITATION), None, id="failed: a person retries"),
@@ -227,7 +227,7 @@ def test_the_latest_message_decides_whether_another_one_goes_out(seen, kind):
 @pytest.mark.parametrize(
     ("state", "reason"),
     [
-        (State.QUEUED, "queued already"),
+        (State.QUEUED, "queued by an earlier run"),
         (State.REJECTED, "rejected: mend what the reply says, then onboarding retry"),
         (State.FAILED, "failed: onboarding retry tries once more"),
         (State.EXPIRED, "it was too late to send it"),
