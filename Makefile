@@ -16,7 +16,7 @@ demo: $(VENV)/.run  ## run the whole way once, on loopback, with a sample roster
 	$(BIN)/onboarding demo
 
 test: $(VENV)/.dev  ## run all tests (PYTEST="-k name" narrows them)
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST)
 
 lint: $(VENV)/.dev  ## ruff, mypy --strict and the room rule
 	$(BIN)/ruff check .
