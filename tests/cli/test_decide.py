@@ -135,8 +135,7 @@ async def test_a_second_signal_stops_at_once(tmp_path):
         await asyncio.wait_for(server.stalling.wait(), 30)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
-        while b"Finishing" not in await asyncio.wait_for(process.stderr.readline(), 30):
-            pass
+        await asyncio.wait_for(process.stderr.readuntil(b"Stopping"), 30)
         process.send_signal(signal.SIGINT)
         await asyncio.wait_for(process.communicate(), 10)
         assert process.returncode == 75
