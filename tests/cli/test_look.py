@@ -60,7 +60,7 @@ async def test_plan_changes_nothing(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         seen = await on(scene, "plan", NAME)
         assert seen.code == 0
-        assert "A run makes 4 Heavy calls" in seen.out
+        assert "A run makes 4 of RingCentral's webinar calls" in seen.out
         assert {one.method for one in scene.ringcentral.requests} == {"POST", "GET"}
         assert scene.recipients() == []
         assert (await scene.status()).counts == {}
