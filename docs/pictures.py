@@ -51,11 +51,11 @@ def _read(terminal: int) -> bytes:
 
 def status_of(printed: str) -> str:
     """Cut the first status out of what the demo printed, with the command that prints it in front."""
-    begin = re.search(r"^.*local time, Scheduled", printed, re.MULTILINE)
-    end = re.search(r"^.*in the last run\.$", printed, re.MULTILINE)
-    if begin is None or end is None:
+    end = re.search(r"^.*calls in the last run: \d+\.\r?$", printed, re.MULTILINE)
+    heads = list(re.finditer(r"^.*local time, Scheduled", printed[: end.end()], re.MULTILINE)) if end else []
+    if end is None or not heads:
         sys.exit("the demo prints no status any more: mend docs/pictures.py")
-    return f"$ onboarding status town-hall\n{printed[begin.start() : end.end()]}\n"
+    return f"$ onboarding status town-hall\n{printed[heads[-1].start() : end.end()]}\n"
 
 
 def terminal(shown: str) -> str:
