@@ -243,6 +243,15 @@ def test_claim_leaves_what_is(connection, place, changes):
     assert list(deliveries.claim(connection, place, RUN, NOW, 10)) == []
 
 
+def test_claim_keeps_to_the_people_named(connection, place):
+    queue(connection, place, order(ADA), order(GRACE))
+
+    got = deliveries.claim(connection, place, RUN, NOW, 10, only={"grace@example.com"})
+
+    assert [one.email for one in got] == [GRACE]
+    assert list(deliveries.claim(connection, place, RUN, NOW, 10, only=set())) == []
+
+
 def test_claim_leaves_what_another_run_holds_and_other_sessions(connection, place):
     queue(connection, place, order(ADA))
     queue(connection, seen(connection, 2), order(GRACE))

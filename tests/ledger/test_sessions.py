@@ -76,6 +76,16 @@ def test_problems_of_a_run_replace_those_of_the_run_before(connection, place):
     assert (found.heavy_calls, found.run_at) == (2, NOW + MINUTE)
 
 
+def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_before_stay(connection, place):
+    sessions.finish_run(connection, place, PROBLEMS, 4, NOW)
+
+    sessions.begin_run(connection, place, 3, NOW + MINUTE)
+
+    found = sessions.find(connection, SERVER, "webinar-1", "session-1")
+    assert (found.heavy_calls, found.run_at) == (3, NOW + MINUTE)
+    assert sessions.problems_of(connection, place) == PROBLEMS
+
+
 def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, place):
     other = seen(connection, 2)
     sessions.finish_run(connection, place, PROBLEMS, 4, NOW)

@@ -78,6 +78,17 @@ async def test_refused_recipient_is_rejected_and_the_next_is_served_on_the_same_
     assert server.connections[0].count("RSET") == 1
 
 
+async def test_a_server_that_has_not_forgotten_the_last_message_gets_the_next_on_a_new_line():
+    """503 to MAIL is the line's trouble: taken for a refusal of the sender, it would stop the whole run."""
+    script = {"mail": [Say("250 2.1.0 fine"), Say("503 5.5.1 nested MAIL command")]}
+    async with scripted(script, ["8BITMIME"]) as server:
+        first, second = await send(server.settings(), message(1), message(2))
+
+    assert isinstance(first, Sent)
+    assert isinstance(second, Sent)
+    assert len(server.connections) == 2
+
+
 async def test_line_is_cut_where_data_is_granted_although_the_recipient_was_refused():
     """RFC 2920 3.1: a body, even an empty one, would be a message to nobody or to everybody."""
     async with scripted({"rcpt": [Say("550 5.1.1 unknown")]}, TOGETHER) as server:

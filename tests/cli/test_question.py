@@ -1,0 +1,65 @@
+"""The question that `run` asks on a terminal: yes does it, no and Ctrl-C do nothing."""
+
+import asyncio
+import os
+import pty
+import signal
+import sys
+
+import pytest
+
+from tests.cli.command import OWN
+from tests.stage import HOST, NAME, PANELIST, ROOMY, Stage, stage
+
+pytestmark = pytest.mark.anyio
+
+
+async def answered(scene: Stage, answer: bytes | signal.Signals) -> tuple[int, str]:
+    """Run on a terminal of its own, wait for the question, and answer it; returns exit code and what was shown."""
+    master, slave = pty.openpty()
+    variables = {**OWN, **scene.variables, "TERM": "xterm", "COLUMNS": "120"}
+    words = [sys.executable, "-m", "onboarding", "run", NAME]
+    process = await asyncio.create_subprocess_exec(
+        *words, cwd=scene.folder, env=variables, stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
+    shown = await until(master, "[y/N]")
+    if isinstance(answer, bytes):
+        os.write(master, answer)
+    else:
+        process.send_signal(answer)
+    shown += await until(master, None)
+    os.close(master)
+    return await process.wait(), shown
+
+
+async def until(terminal: int, words: str | None) -> str:
+    """Read what a terminal shows, until these words or its end."""
+    shown = ""
+    while words is None or words not in shown:
+        try:
+            piece = await asyncio.to_thread(os.read, terminal, 65536)
+        except OSError:  # how Linux says that a terminal's program has ended
+            return shown
+        if not piece:
+            return shown
+        shown += piece.decode(errors="replace")
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "mailed"),
+    [
+        pytest.param(b"y\n", 0, [HOST["email"], PANELIST["email"]], id="yes"),
+        pytest.param(b"n\n", 1, [], id="no"),
+        pytest.param(b"\n", 1, [], id="nothing said"),
+        pytest.param(signal.SIGINT, 75, [], id="Ctrl-C"),
+    ],
+)
+async def test_the_question_is_waited_for_and_its_answer_obeyed(tmp_path, answer, code, mailed):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        ended, shown = await answered(scene, answer)
+        assert ended == code, shown
+        assert scene.recipients() == mailed
+        assert len(scene.ringcentral.requests.of("PATCH")) == bool(mailed)
+        assert "Register 1, send 2 mails?" in shown
