@@ -21,11 +21,12 @@ from onboarding.model.changes import Standing
 from onboarding.model.deliveries import Kind, Message
 from onboarding.model.people import Invitee, Role, Roster
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
-from onboarding.pipeline.delivering import deliver, round_of
+from onboarding.pipeline.delivering import deliver
 from onboarding.pipeline.lease import held
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.queueing import enqueue
 from onboarding.pipeline.rooms import Rooms, opened
+from onboarding.pipeline.round import round_of
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.writing import stationery
 from onboarding.plan import Options, Picture, make

@@ -11,7 +11,7 @@ import pytest
 from onboarding import plan as plans
 from onboarding import roster
 from onboarding.cli.terminal import Quiet
-from onboarding.ledger import deliveries, leases, registrations
+from onboarding.ledger import deliveries, leases, moves, registrations
 from onboarding.letters.letter import Guarded, Letter
 from onboarding.mail.pool import Pool
 from onboarding.mail.transaction import Ready
@@ -78,14 +78,14 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             # The mail server takes the envelope; `sending` is committed; only then the body leaves.
             async with Pool(config.smtp) as pool, pool.connection() as connection:
                 assert isinstance(await connection.offer(message), Ready)
-                assert await ledger.run(deliveries.sending, delivery, holder.name, clock.now())
+                assert await ledger.hand_in(moves.carry_out, moves.sending(delivery, holder.name, clock.now()))
                 assert scene.mail.messages() == ()
                 outcome = await connection.hand_over(message)
             assert isinstance(outcome, Sent)
 
             # What became of it is decided in one place, and written down.
             transition = settle(delivery, outcome, RetryPolicy(), clock.now(), 0.5)
-            assert await ledger.run(deliveries.record, delivery, holder.name, transition, clock.now())
+            assert await ledger.hand_in(moves.carry_out, moves.record(delivery, holder.name, transition, clock.now()))
             (entry,) = await ledger.run(deliveries.entries, view.session_row)
             assert (entry.delivery.state, entry.reply[:3]) == (State.SENT, "250")
 

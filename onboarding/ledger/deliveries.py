@@ -1,8 +1,7 @@
-"""Every transition of a delivery that the program makes, each one named function with a guarded write, and the queries.
+"""The transitions that the program makes for many deliveries by one rule, and the queries.
 
-A write's guard names the state and the attempt that it starts from: a run whose lease was taken over meanwhile finds
-nothing to write, and its `sending` returns False, so that the body never leaves. A delivery's attempts only ever
-count up, so a write that comes too late never fits a later attempt. What a person decides is in `decisions`.
+Each is one named function with a guarded write. What every single message goes through, `sending` and `record`, is in
+`moves`; what a person decides is in `decisions`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,12 +13,9 @@ import sqlalchemy as sa
 
 from onboarding.ledger import events
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
-from onboarding.model.deliveries import UNDER_WAY, Delivery, Kind, Mailbox, State, Transition
+from onboarding.model.deliveries import UNDER_WAY, Delivery, Kind, Mailbox, State
 from onboarding.model.people import Role, address_key
 from onboarding.model.sessions import Facts, SessionKey
-
-BODY_LEFT = frozenset({State.SENT, State.IN_DOUBT})
-"""What can become of a message only after its body began to leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,53 +102,6 @@ def claim(
         _query(deliveries.c.id.in_(ids)).order_by(None).order_by(deliveries.c.due_at, deliveries.c.id)
     )
     return [_delivery(row) for row in rows.mappings()]
-
-
-def sending(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
-    """Cross the point of no return: committed after the 354 and before the body leaves. False: not ours any more.
-
-    Moving this after the body would make a crash send a second copy; moving it before the 354 would put every
-    refused message in doubt at a crash.
-    """
-    moved = connection.execute(
-        _SENDING, {"b_id": delivery.id, "b_attempt": delivery.attempt, "b_holder": holder, "b_now": now}
-    ).one_or_none()
-    if moved:
-        events.extend(connection, [_event(moved, State.SENDING, now)])
-    return moved is not None
-
-
-def record(connection: sa.Connection, delivery: Delivery, holder: str, transition: Transition, now: datetime) -> bool:
-    """Write what became of an offer: from `queued` (no body left) or from `sending`. False: not ours any more.
-
-    `delivery` is what `claim` returned: its `attempt` does not count this offer yet, the written row's does.
-    """
-    reply = transition.reply
-    moved = connection.execute(
-        _RECORD_ANSWER if transition.state in BODY_LEFT else _RECORD,
-        {
-            "b_id": delivery.id,
-            "b_attempt": delivery.attempt,
-            "b_holder": holder,
-            "b_state": transition.state,
-            "b_now": now,
-            "b_due": transition.due_at or delivery.due_at,
-            "b_reply": str(reply or ""),
-            "b_queue_id": reply.queue_id if reply else "",
-            "b_reason": transition.reason,
-        },
-    ).one_or_none()
-    if moved:
-        detail = " | ".join(part for part in (transition.reason, str(reply or "")) if part)
-        events.extend(connection, [_event(moved, transition.state, now, detail)])
-    return moved is not None
-
-
-def not_taken(connection: sa.Connection, delivery: Delivery, holder: str, reason: str, now: datetime) -> bool:
-    """The server refused *us* after the dot, so the message was not taken: queued as before, no attempt counted."""
-    here = (deliveries.c.id == delivery.id, deliveries.c.holder == holder, deliveries.c.state == State.SENDING)
-    moved = move(connection, here, State.QUEUED, reason, now, attempt=delivery.attempt)
-    return bool(moved)
 
 
 def give_back(connection: sa.Connection, holder: str) -> None:
@@ -270,39 +219,6 @@ def _event(place: sa.Row[Any], state: State, now: datetime, detail: str = "") ->
 _PLACE = (deliveries.c.session, deliveries.c.key, deliveries.c.id, deliveries.c.rehearsal_to)
 
 _CREATE = deliveries.insert().returning(*_PLACE, deliveries.c.kind, sort_by_parameter_order=True)
-
-_OURS = sa.and_(deliveries.c.id == sa.bindparam("b_id"), deliveries.c.holder == sa.bindparam("b_holder"))
-_NOT_OFFERED = sa.and_(deliveries.c.state == State.QUEUED, deliveries.c.attempt == sa.bindparam("b_attempt"))
-_BEING_SENT = sa.and_(deliveries.c.state == State.SENDING, deliveries.c.attempt == sa.bindparam("b_attempt") + 1)
-
-_SENDING = (
-    deliveries.update()
-    .where(_OURS, _NOT_OFFERED)
-    .values(state=State.SENDING, attempt=deliveries.c.attempt + 1, at=sa.bindparam("b_now"))
-    .returning(*_PLACE)
-)
-
-
-def _recording(start: sa.ColumnElement[bool]) -> sa.sql.dml.ReturningUpdate[Any]:
-    return (
-        deliveries.update()
-        .where(_OURS, start)
-        .values(
-            state=sa.bindparam("b_state"),
-            attempt=sa.bindparam("b_attempt") + 1,
-            at=sa.bindparam("b_now"),
-            due_at=sa.bindparam("b_due"),
-            reply=sa.bindparam("b_reply"),
-            queue_id=sa.bindparam("b_queue_id"),
-            reason=sa.bindparam("b_reason"),
-            holder="",
-        )
-        .returning(*_PLACE)
-    )
-
-
-_RECORD = _recording(sa.or_(_NOT_OFFERED, _BEING_SENT))
-_RECORD_ANSWER = _recording(_BEING_SENT)
 
 
 def _row(session: int, order: Order, now: datetime) -> dict[str, Any]:

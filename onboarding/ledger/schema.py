@@ -9,6 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Convert to UTC. Raises ValueError for a naive time, which could mean any zone."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without zone can't be stored")
+    return moment.astimezone(UTC)
+
+
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
     """An aware point in time: refused naive, stored in UTC, returned aware."""
 
@@ -19,10 +26,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         """Convert to UTC; SQLite has no zones, so there the zone is left off."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("a time without zone can't be stored")
-        in_utc = value.astimezone(UTC)
-        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+        return in_utc(value).replace(tzinfo=None) if dialect.name == "sqlite" else in_utc(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Give the zone back (the signature, with its unused dialect, is SQLAlchemy's)."""

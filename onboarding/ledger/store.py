@@ -2,7 +2,8 @@
 
 A statement is a plain function of a connection (`registrations`, `deliveries`, ...). Those that several tasks hand in
 while a commit is on its way share the next one: a disk flush per group and not per message. What `run` has
-returned from is on the disk (WAL, synchronous=FULL). It decides nothing and knows no subject.
+returned from is on the disk (WAL, synchronous=FULL). A statement that runs for every message takes many items at once
+(`moves`), so that a group costs hardly more than one. The store decides nothing and knows no subject.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
@@ -23,6 +24,7 @@ from onboarding.ledger.migrations import upgrade
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 GROUP = 500
 """Statements that share one commit at the most, so that none waits long for the others."""
@@ -47,8 +49,13 @@ UNUSABLE = frozenset(
 """Primary result codes of SQLite: those that pass, and those that a person has to mend. Any other is a bug of ours."""
 
 
+Batch = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
+"""A statement that takes many items at once and answers for each, in their order."""
+
+
 class _Job(NamedTuple):
-    statement: Callable[[sa.Connection], Any]
+    statement: Batch[Any, Any]
+    item: Any
     result: asyncio.Future[Any]
 
 
@@ -102,11 +109,19 @@ class Ledger:
         is raised here, with nothing of it written. It may be run a second time where another of its group failed, so
         its arguments are values: an iterator would be empty by then.
         """
+        return await self.hand_in(lambda connection, _none: [statement(connection, *args, **kwargs)], None)
+
+    def hand_in(self, statement: Batch[Item, T], item: Item, /) -> asyncio.Future[T]:
+        """Hand in one item of a statement that takes many; await the result to know that it is committed.
+
+        Items handed in first are written first or together, never later. All else is as in `run`. Where a group
+        fails, the statement gets each item alone.
+        """
         if not self._open:
             raise RuntimeError("the ledger is not open")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(lambda connection: statement(connection, *args, **kwargs), future))
-        return await future
+        self._jobs.put(_Job(statement, item, future))
+        return future
 
     def _prepare(self) -> None:
         try:
@@ -118,8 +133,8 @@ class Ledger:
 
     def _work(self) -> None:
         while group := self._next_group():
-            answers = self._carry_out([job.statement for job in group])
-            self._loop.call_soon_threadsafe(self._answer, group, answers)
+            answers = self._carry_out(group)
+            self._loop.call_soon_threadsafe(self._answer, answers)
 
     def _next_group(self) -> list[_Job]:
         """Wait for a statement, then take along all that have come meanwhile. Empty: the ledger is being closed."""
@@ -134,24 +149,36 @@ class Ledger:
             self._jobs.put(None)  # carry out what came before the closing, then close
         return group
 
-    def _carry_out(self, statements: Sequence[Callable[[sa.Connection], Any]]) -> Sequence[Any]:
+    def _carry_out(self, group: Sequence[_Job]) -> Sequence[tuple[_Job, Any]]:
         """Run a group in one transaction; where it fails, each by itself, so that one's error is not the others'."""
         try:
             with self._engine.begin() as connection:
-                return [statement(connection) for statement in statements]
+                return [answered for batch in _batches(group) for answered in _answers(connection, batch)]
         except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for everybody
-            if len(statements) == 1 or _code(error) in LOCKED:
-                return [_Failed(error)] * len(statements)
-        return [self._carry_out([statement])[0] for statement in statements]
+            if len(group) == 1 or _code(error) in LOCKED:
+                return [(job, _Failed(error)) for job in group]
+        return [self._carry_out([job])[0] for job in group]
 
-    def _answer(self, group: Sequence[_Job], answers: Sequence[Any]) -> None:
-        for job, answer in zip(group, answers, strict=True):
+    def _answer(self, answers: Sequence[tuple[_Job, Any]]) -> None:
+        for job, answer in answers:
             if job.result.cancelled():
                 continue
             if isinstance(answer, _Failed):
                 job.result.set_exception(_in_words(self.path, answer.error))
             else:
                 job.result.set_result(answer)
+
+
+def _batches(group: Sequence[_Job]) -> Collection[Sequence[_Job]]:
+    """Put the items of one statement together, where the first of them stood."""
+    batches: dict[Batch[Any, Any], list[_Job]] = {}
+    for job in group:
+        batches.setdefault(job.statement, []).append(job)
+    return batches.values()
+
+
+def _answers(connection: sa.Connection, batch: Sequence[_Job]) -> Iterable[tuple[_Job, Any]]:
+    return zip(batch, batch[0].statement(connection, [job.item for job in batch]), strict=True)
 
 
 def _engine(database: str, patience: float) -> sa.Engine:

@@ -14,11 +14,12 @@ from onboarding.ledger.leases import Holder
 from onboarding.letters.stationery import Stationery
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem
-from onboarding.pipeline.delivering import deliver, round_of
+from onboarding.pipeline.delivering import deliver
 from onboarding.pipeline.looking import View, look, planned, read_roster
 from onboarding.pipeline.queueing import enqueue
 from onboarding.pipeline.registering import register
 from onboarding.pipeline.rooms import Rooms
+from onboarding.pipeline.round import round_of
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.writing import stationery
 from onboarding.plan import Action, Options, Plan, make

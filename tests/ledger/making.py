@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, sessions
+from onboarding.ledger import deliveries, moves, sessions
 from onboarding.ledger.deliveries import Order
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
@@ -68,12 +68,22 @@ def claimed(connection: sa.Connection, place: int, holder: str = RUN, now: datet
     return one
 
 
+def sending(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
+    """Cross the point of no return with one message."""
+    return moves.carry_out(connection, [moves.sending(delivery, holder, now)])[0]
+
+
+def record(connection: sa.Connection, delivery: Delivery, holder: str, transition: Transition, now: datetime) -> bool:
+    """Write down what became of one message."""
+    return moves.carry_out(connection, [moves.record(delivery, holder, transition, now)])[0]
+
+
 def offered(connection: sa.Connection, place: int, transition: Transition, email: str = ADA, number: int = 1) -> None:
     """Queue a message, bring it to `sending` and record what became of it."""
     queue(connection, place, order(email, number))
     delivery = claimed(connection, place)
-    assert deliveries.sending(connection, delivery, RUN, NOW)
-    assert deliveries.record(connection, delivery, RUN, transition, NOW)
+    assert sending(connection, delivery, RUN, NOW)
+    assert record(connection, delivery, RUN, transition, NOW)
 
 
 def reach(connection: sa.Connection, place: int, state: State) -> Delivery:
@@ -90,7 +100,7 @@ def reach(connection: sa.Connection, place: int, state: State) -> Delivery:
         case State.CANCELLED:
             deliveries.withdraw(connection, place, [ADA], NOW)
         case State.SENDING:
-            deliveries.sending(connection, claimed(connection, place), RUN, NOW)
+            sending(connection, claimed(connection, place), RUN, NOW)
         case State.BOUNCED:
             _settled(connection, place, State.SENT)
             connection.execute(table.update().values(state=State.BOUNCED))
@@ -101,8 +111,8 @@ def reach(connection: sa.Connection, place: int, state: State) -> Delivery:
 
 def _settled(connection: sa.Connection, place: int, state: State) -> None:
     delivery = claimed(connection, place)
-    deliveries.sending(connection, delivery, RUN, NOW)
-    assert deliveries.record(connection, delivery, RUN, Transition(state), NOW)
+    sending(connection, delivery, RUN, NOW)
+    assert record(connection, delivery, RUN, Transition(state), NOW)
 
 
 def the_one(connection: sa.Connection, number: int = 1) -> Delivery:

@@ -19,7 +19,9 @@ from tests.ledger.making import (
     order,
     queue,
     reach,
+    record,
     seen,
+    sending,
     state_of,
     the_one,
 )
@@ -41,8 +43,8 @@ def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, place):
     offered(connection, seen(connection, 2), DOUBT)
     queue(connection, place, order(rehearsal_to="me@example.com"))
     (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
-    deliveries.sending(connection, delivery, RUN, NOW)
-    deliveries.record(connection, delivery, RUN, DOUBT, NOW)
+    sending(connection, delivery, RUN, NOW)
+    record(connection, delivery, RUN, DOUBT, NOW)
 
     assert list(decisions.in_doubt(connection, place)) == []
 
@@ -147,7 +149,7 @@ def test_cancelled_message_is_not_sent_even_if_leased(connection, place):
 
     assert decisions.cancel(connection, place, [ADA], NOW) == ["ada@example.com"]
 
-    assert not deliveries.sending(connection, delivery, RUN, NOW)
+    assert not sending(connection, delivery, RUN, NOW)
     assert (state_of(connection), state_of(connection, email=GRACE)) == (State.CANCELLED, State.QUEUED)
     assert happened(connection)[-1] == ("cancelled", "called off by a person")
 

@@ -25,7 +25,9 @@ from tests.ledger.making import (
     order,
     queue,
     reach,
+    record,
     seen,
+    sending,
     state_of,
     the_one,
 )
@@ -34,12 +36,12 @@ Act = Callable[[sa.Connection, int, Delivery], object]
 
 
 def _record(state: State) -> Act:
-    return lambda c, _, delivery: deliveries.record(c, delivery, RUN, Transition(state), NOW)
+    return lambda c, _, delivery: record(c, delivery, RUN, Transition(state), NOW)
 
 
 ACTS: dict[str, Act] = {
     "enqueue": lambda c, place, _: queue(c, place, order(number=3)),
-    "sending": lambda c, _, delivery: deliveries.sending(c, delivery, RUN, NOW),
+    "sending": lambda c, _, delivery: sending(c, delivery, RUN, NOW),
     "record sent": _record(State.SENT),
     "record queued": _record(State.QUEUED),
     "record rejected": _record(State.REJECTED),
@@ -116,7 +118,7 @@ def test_refused_envelope_is_recorded_without_sending(connection, place, state):
     queue(connection, place, order())
     delivery = claimed(connection, place)
 
-    assert deliveries.record(connection, delivery, RUN, Transition(state, due_at=NOW + MINUTE), NOW)
+    assert record(connection, delivery, RUN, Transition(state, due_at=NOW + MINUTE), NOW)
 
     assert (state_of(connection), the_one(connection).attempt) == (state, 1)
 
@@ -126,7 +128,7 @@ def test_outcome_of_a_body_is_refused_where_no_body_left(connection, place, stat
     queue(connection, place, order())
     delivery = claimed(connection, place)
 
-    assert not deliveries.record(connection, delivery, RUN, Transition(state), NOW)
+    assert not record(connection, delivery, RUN, Transition(state), NOW)
 
     assert state_of(connection) is State.QUEUED
 
@@ -134,10 +136,10 @@ def test_outcome_of_a_body_is_refused_where_no_body_left(connection, place, stat
 def test_record_keeps_reply_reason_and_next_time(connection, place):
     queue(connection, place, order())
     delivery = claimed(connection, place)
-    deliveries.sending(connection, delivery, RUN, NOW)
+    sending(connection, delivery, RUN, NOW)
     reply = Reply(451, "greylisted", "4.7.1", "9XYZ")
 
-    deliveries.record(connection, delivery, RUN, Transition(State.QUEUED, "later", reply, NOW + MINUTE), NOW)
+    record(connection, delivery, RUN, Transition(State.QUEUED, "later", reply, NOW + MINUTE), NOW)
 
     (standing,) = deliveries.entries(connection, place)
     assert (standing.reply, standing.queue_id, standing.reason) == ("451 4.7.1 greylisted", "9XYZ", "later")
@@ -157,8 +159,8 @@ def test_sending_and_record_are_refused_for(connection, place, change):
     queue(connection, place, order())
     wrong = replace(claimed(connection, place), **change)
 
-    assert not deliveries.sending(connection, wrong, RUN, NOW)
-    assert not deliveries.record(connection, wrong, RUN, Transition(State.REJECTED), NOW)
+    assert not sending(connection, wrong, RUN, NOW)
+    assert not record(connection, wrong, RUN, Transition(State.REJECTED), NOW)
     assert state_of(connection) is State.QUEUED
 
 
@@ -166,14 +168,14 @@ def test_sending_is_refused_to_another_holder(connection, place):
     queue(connection, place, order())
     delivery = claimed(connection, place)
 
-    assert not deliveries.sending(connection, delivery, "run-2", NOW)
-    assert not deliveries.record(connection, delivery, "run-2", Transition(State.REJECTED), NOW)
+    assert not sending(connection, delivery, "run-2", NOW)
+    assert not record(connection, delivery, "run-2", Transition(State.REJECTED), NOW)
 
 
 def test_record_is_refused_to_another_holder_of_a_message_being_sent(connection, place):
     delivery = replace(reach(connection, place, State.SENDING), attempt=0)
 
-    assert not deliveries.record(connection, delivery, "run-2", Transition(State.SENT, reply=TAKEN), NOW)
+    assert not record(connection, delivery, "run-2", Transition(State.SENT, reply=TAKEN), NOW)
     assert state_of(connection) is State.SENDING
 
 
@@ -181,8 +183,8 @@ def test_sending_twice_is_refused(connection, place):
     queue(connection, place, order())
     delivery = claimed(connection, place)
 
-    assert deliveries.sending(connection, delivery, RUN, NOW)
-    assert not deliveries.sending(connection, delivery, RUN, NOW)
+    assert sending(connection, delivery, RUN, NOW)
+    assert not sending(connection, delivery, RUN, NOW)
 
 
 def test_sending_is_refused_after_a_take_over(connection, place):
@@ -190,14 +192,14 @@ def test_sending_is_refused_after_a_take_over(connection, place):
     delivery = claimed(connection, place)
     deliveries.take_over(connection, place, NOW)
 
-    assert not deliveries.sending(connection, delivery, RUN, NOW)
+    assert not sending(connection, delivery, RUN, NOW)
 
 
 def test_late_answer_after_a_take_over_leaves_the_doubt(connection, place):
     delivery = replace(reach(connection, place, State.SENDING), attempt=0)
     deliveries.take_over(connection, place, NOW)
 
-    assert not deliveries.record(connection, delivery, RUN, Transition(State.SENT, reply=TAKEN), NOW)
+    assert not record(connection, delivery, RUN, Transition(State.SENT, reply=TAKEN), NOW)
     assert state_of(connection) is State.IN_DOUBT
 
 
@@ -207,16 +209,16 @@ def test_late_write_of_an_earlier_attempt_never_fits_the_next_one_of_the_same_ru
     decisions.resolve_resend(connection, place, None, NOW)
     claimed(connection, place)
 
-    assert not deliveries.record(connection, delivery, RUN, Transition(State.REJECTED), NOW)
+    assert not record(connection, delivery, RUN, Transition(State.REJECTED), NOW)
     assert state_of(connection) is State.QUEUED
 
 
 def test_late_write_of_an_earlier_attempt_never_fits_a_message_being_sent_again(connection, place):
     first = replace(reach(connection, place, State.SENDING), attempt=0)
-    deliveries.record(connection, first, RUN, Transition(State.QUEUED, due_at=NOW), NOW)
-    deliveries.sending(connection, claimed(connection, place), RUN, NOW)
+    record(connection, first, RUN, Transition(State.QUEUED, due_at=NOW), NOW)
+    sending(connection, claimed(connection, place), RUN, NOW)
 
-    assert not deliveries.record(connection, first, RUN, Transition(State.SENT, reply=TAKEN), NOW)
+    assert not record(connection, first, RUN, Transition(State.SENT, reply=TAKEN), NOW)
     assert state_of(connection) is State.SENDING
 
 
@@ -275,7 +277,7 @@ def test_give_back_leaves_what_other_runs_hold(connection, place):
 
     deliveries.give_back(connection, RUN)
 
-    assert deliveries.sending(connection, delivery, "run-2", NOW)
+    assert sending(connection, delivery, "run-2", NOW)
 
 
 # --- the mailbox ------------------------------------------------------------------------------------------------------
@@ -316,7 +318,7 @@ def test_newer_message_supersedes_a_queued_one_even_if_leased(connection, place)
     queue(connection, place, order(number=2, kind=Kind.UPDATE))
 
     assert (state_of(connection, 1), state_of(connection, 2)) == (State.SUPERSEDED, State.QUEUED)
-    assert not deliveries.sending(connection, delivery, RUN, NOW)
+    assert not sending(connection, delivery, RUN, NOW)
 
 
 def test_two_spellings_of_an_address_are_one_mailbox(connection, place):
@@ -347,7 +349,7 @@ def test_expire_takes_what_is_of_no_use_any_more(connection, place, expires_at, 
 def test_take_over_frees_what_was_leased_and_counts_what_came_into_doubt(connection, place):
     queue(connection, place, order(ADA), order(GRACE))
     for delivery in deliveries.claim(connection, place, RUN, NOW, 1):
-        deliveries.sending(connection, delivery, RUN, NOW)
+        sending(connection, delivery, RUN, NOW)
     deliveries.claim(connection, place, RUN, NOW, 1)
 
     assert deliveries.take_over(connection, place, NOW) == 1
@@ -360,7 +362,7 @@ def test_take_over_leaves_other_sessions_alone(connection, place):
 
     deliveries.take_over(connection, seen(connection, 2), NOW)
 
-    assert deliveries.sending(connection, delivery, RUN, NOW)
+    assert sending(connection, delivery, RUN, NOW)
 
 
 @pytest.mark.parametrize("crossed", [False, True])
@@ -368,7 +370,7 @@ def test_broken_off_rehearsal_is_over_and_in_nobodys_doubt(connection, place, cr
     queue(connection, place, order(rehearsal_to="me@example.com"))
     (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
     if crossed:
-        deliveries.sending(connection, delivery, RUN, NOW)
+        sending(connection, delivery, RUN, NOW)
 
     assert deliveries.take_over(connection, place, NOW) == 0
     assert connection.execute(sa.select(table.c.state)).scalar() == "cancelled"

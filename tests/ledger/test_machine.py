@@ -28,7 +28,7 @@ from onboarding.model.deliveries import (
     settle,
 )
 from onboarding.model.people import address_key
-from tests.ledger.making import ADA, GRACE, NOW, TAKEN, order, seen
+from tests.ledger.making import ADA, GRACE, NOW, TAKEN, order, record, seen, sending
 
 ARROWS = {
     None: {State.QUEUED},
@@ -103,7 +103,7 @@ class Runs(RuleBasedStateMachine):
     def offer(self, which, crosses, outcome):
         """One of the latest offers goes on, be it of a run that was taken over meanwhile."""
         delivery, holder = self.offers[-min(which, len(self.offers))]
-        if crosses and deliveries.sending(self.ledger, delivery, holder, self.now):
+        if crosses and sending(self.ledger, delivery, holder, self.now):
             assert holder == f"run-{self.run}"
             self.bodies[delivery.id] += 1
         if outcome:
@@ -112,7 +112,7 @@ class Runs(RuleBasedStateMachine):
     def _answer(self, delivery, holder, outcome):
         transition = settle(replace(delivery, attempt=delivery.attempt + 1), outcome, RetryPolicy(), self.now, 0.5)
         before = self._state(delivery.id)
-        if deliveries.record(self.ledger, delivery, holder, transition, self.now):
+        if record(self.ledger, delivery, holder, transition, self.now):
             assert holder == f"run-{self.run}"
             self.allowed[delivery.id] += before is State.SENDING and isinstance(outcome, Deferred | Rejected)
 

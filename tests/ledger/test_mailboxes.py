@@ -16,7 +16,9 @@ from tests.ledger.making import (
     order,
     queue,
     reach,
+    record,
     seen,
+    sending,
     the_one,
 )
 
@@ -24,8 +26,8 @@ from tests.ledger.making import (
 def _send(connection, place, number: int, **changes) -> None:
     queue(connection, place, order(number=number, **changes))
     delivery = claimed(connection, place)
-    deliveries.sending(connection, delivery, RUN, NOW)
-    deliveries.record(connection, delivery, RUN, Transition(State.SENT), NOW)
+    sending(connection, delivery, RUN, NOW)
+    record(connection, delivery, RUN, Transition(State.SENT), NOW)
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.SUPERSEDED])
@@ -76,8 +78,8 @@ def test_failed_update_leaves_the_facts_told_before(connection, place):
 def test_rehearsals_never_count(connection, place):
     queue(connection, place, order(rehearsal_to="me@example.com"))
     (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
-    deliveries.sending(connection, delivery, RUN, NOW)
-    deliveries.record(connection, delivery, RUN, Transition(State.SENT), NOW)
+    sending(connection, delivery, RUN, NOW)
+    record(connection, delivery, RUN, Transition(State.SENT), NOW)
 
     assert deliveries.mailboxes(connection, place) == {}
     assert list(deliveries.entries(connection, place)) == []

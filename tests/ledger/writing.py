@@ -65,11 +65,11 @@ async def grouped(ledger: Ledger, *statements) -> list:
 
 
 def counted(ledger: Ledger, event: str) -> list[object]:
-    """Every commit, or every failure, of the ledger from now on."""
+    """Every commit, statement or failure of the ledger from now on."""
     seen: list[object] = []
 
     @sa.event.listens_for(ledger._engine, event)
-    def _count(what: object) -> None:
+    def _count(*what: object) -> None:
         seen.append(what)
 
     return seen

@@ -1,0 +1,50 @@
+"""Waits until a message may leave: the mail server's pace and daily cap, which all runs on a ledger share."""
+
+from datetime import timedelta
+
+from onboarding.errors import TryLater
+from onboarding.ledger import pace
+from onboarding.mail.settings import SmtpSettings
+from onboarding.model.deliveries import Delivery
+from onboarding.pipeline.round import Round
+
+LONGEST_PACE = timedelta(minutes=10)
+"""A longer wait for the pace is no pace any more: the day's messages are used up."""
+
+
+async def may_leave(work: Round, delivery: Delivery) -> bool:
+    """Wait for the pace that all runs share. False: the run ends, or the message has become too late meanwhile.
+
+    Asked last of all, so that what was counted does leave. Raises TryLater once the day's messages are used up.
+    """
+    clock, smtp = work.rooms.clock, work.rooms.config.smtp
+    allowed = pace_of(smtp)
+    async with work.pacing:  # one worker waits at a time
+        while work.going and clock.now() < delivery.expires_at:
+            if allowed == pace.Pace():
+                return True
+            wait = await work.rooms.ledger.run(pace.reserve, account_of(smtp), allowed, clock.now())
+            if not wait:
+                return True
+            if wait > max(LONGEST_PACE, allowed.interval):
+                raise used_up(smtp, wait)
+            await clock.sleep(wait.total_seconds())
+    return False
+
+
+def pace_of(smtp: SmtpSettings) -> pace.Pace:
+    """The pace that the settings allow."""
+    return pace.Pace(timedelta(seconds=smtp.rate.interval if smtp.rate else 0), smtp.per_day)
+
+
+def account_of(smtp: SmtpSettings) -> str:
+    """Whose pace it is: the account at the mail server."""
+    return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
+
+
+def used_up(smtp: SmtpSettings, wait: timedelta) -> TryLater:
+    """Say that nothing may leave any more today."""
+    return TryLater(
+        f"today's {smtp.per_day} messages are used up ([smtp] per_day); the next may leave in {wait}",
+        hint="What is left stays queued: run again then, or raise per_day if your provider allows more.",
+    )

@@ -1,0 +1,100 @@
+"""One round of delivering a session's queue: who reads what, what no letter may hold, and what its workers share.
+
+Values and counters only; `delivering` claims, `posting` sends.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from onboarding.errors import OnboardingError
+from onboarding.ledger.leases import Holder
+from onboarding.letters.letter import Guarded
+from onboarding.letters.stationery import Stationery
+from onboarding.model.deliveries import Delivery
+from onboarding.model.people import Invitee
+from onboarding.model.sessions import Registration
+from onboarding.pipeline.looking import View
+from onboarding.pipeline.rooms import Rooms
+from onboarding.plan import Plan, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One person as their letter needs them: who they are, and their record (None once they are removed)."""
+
+    invitee: Invitee
+    record: Registration | None
+
+    @classmethod
+    def of(cls, step: Step) -> "Reader":
+        """The reader that a step is about, in the role that RingCentral has given them."""
+        record = step.registration
+        return cls(replace(step.invitee, role=record.role) if record else step.invitee, record)
+
+    @property
+    def on_board(self) -> bool:
+        """Whether they are on the roster and registered, so that a link may be sent to them."""
+        return bool(self.invitee.row) and self.record is not None
+
+
+@dataclass(slots=True)
+class Round:
+    """One delivering of one session's queue: what its workers share.
+
+    `failure` is the first error that stops everybody; workers look at it between messages and never stop within one.
+    `only`: the address keys that `--limit` keeps this run to. `rejected` counts the server's rejections in a row.
+    `unrecorded`: an outcome could not be written down, so nothing more may leave.
+    `claimed` are messages leased and not yet begun; `all_claimed` once no more were due.
+    """
+
+    rooms: Rooms
+    view: View
+    stationery: Stationery
+    holder: Holder
+    readers: Mapping[str, Reader]
+    guarded: Guarded
+    panel: tuple[Invitee, ...]
+    rehearsal: bool
+    only: frozenset[str] | None = None
+    failure: OnboardingError | None = None
+    unrecorded: bool = False
+    sent: int = 0
+    rejected: int = 0
+    claimed: deque[Delivery] = field(default_factory=deque)
+    all_claimed: bool = False
+    claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
+    pacing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def going(self) -> bool:
+        """Whether another message may be begun."""
+        return self.failure is None and not self.rooms.stop.is_set()
+
+    def fail(self, error: OnboardingError) -> None:
+        """Stop everybody for this reason, if nothing has before."""
+        self.failure = self.failure or error
+
+
+def round_of(
+    rooms: Rooms,
+    view: View,
+    plan: Plan,
+    stationery: Stationery,
+    holder: Holder,
+    *,
+    rehearsal: bool = False,
+    limited: bool = False,
+) -> Round:
+    """Make ready for delivering one session's queue."""
+    picture = view.picture
+    readers = {step.invitee.key: Reader.of(step) for step in plan.steps if step.invitee.email}
+    links = [one.join_uri for one in picture.registrations if one.join_uri]
+    if picture.session.host_join_uri:
+        links.append(picture.session.host_join_uri)
+    addresses = [*(one.email for one in picture.registrations), *(one.email for one in picture.roster.invitees)]
+    panel = tuple(one.invitee for one in readers.values() if one.on_board)
+    guarded = Guarded.of(links, addresses)
+    only = frozenset(step.invitee.key for step in plan.mail) if limited else None
+    return Round(rooms, view, stationery, holder, readers, guarded, panel, rehearsal, only)
