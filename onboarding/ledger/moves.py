@@ -10,6 +10,7 @@ often. What moves many deliveries by one rule is in `deliveries`, what a person 
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -113,13 +114,14 @@ def carry_out(connection: sa.Connection, moves: Sequence[Move]) -> Sequence[bool
     Raises `NotAllMoved` where a guard of several did not hold: whoever handed them in takes all back and hands in
     each alone (`ledger.store` does).
     """
-    batch = {"batch": json.dumps(moves)}
-    made = connection.execute(_MOVE, batch).rowcount
+    move, tell = _written(connection.dialect)
+    batch = (json.dumps(moves),)
+    made = connection.exec_driver_sql(move, batch).rowcount
     if made != len(moves):
         if len(moves) > 1:
             raise NotAllMoved
         return [False]
-    connection.execute(_TELL, batch)
+    connection.exec_driver_sql(tell, batch)
     return [True] * made
 
 
@@ -147,6 +149,10 @@ No WITH: a statement that begins so is not counted by the driver, and the count 
 """
 
 
+def _is(state: State) -> sa.ColumnElement[bool]:
+    return deliveries.c.state == sa.literal_column(f"'{state}'")
+
+
 def _or_as_it_was(name: str) -> sa.ColumnElement[str]:
     return sa.func.coalesce(_MOVES.c[name], deliveries.c[name])
 
@@ -157,8 +163,8 @@ _MOVE = (
         deliveries.c.id == _MOVES.c.id,
         deliveries.c.holder == _MOVES.c.holder,
         sa.or_(
-            sa.and_(deliveries.c.state == State.QUEUED, deliveries.c.attempt == _MOVES.c.queued),
-            sa.and_(deliveries.c.state == State.SENDING, deliveries.c.attempt == _MOVES.c.sending),
+            sa.and_(_is(State.QUEUED), deliveries.c.attempt == _MOVES.c.queued),
+            sa.and_(_is(State.SENDING), deliveries.c.attempt == _MOVES.c.sending),
         ),
     )
     .values(
@@ -178,3 +184,9 @@ _TELL = events.insert().from_select(
         _MOVES.c.at, deliveries.c.session, deliveries.c.key, deliveries.c.id, _MOVES.c.state, _MOVES.c.detail
     ).join_from(_MOVES, deliveries, deliveries.c.id == _MOVES.c.id),
 )
+
+
+@cache
+def _written(dialect: sa.Dialect) -> tuple[str, str]:
+    """Write both statements once: SQLAlchemy would take longer to look them up than SQLite to carry them out."""
+    return str(_MOVE.compile(dialect=dialect)), str(_TELL.compile(dialect=dialect))

@@ -132,9 +132,10 @@ class Ledger:
             raise _in_words(self.path, error) from None
 
     def _work(self) -> None:
-        while group := self._next_group():
-            answers = self._carry_out(group)
-            self._loop.call_soon_threadsafe(self._answer, answers)
+        with self._engine.connect() as connection:
+            while group := self._next_group():
+                answers = self._carry_out(connection, group)
+                self._loop.call_soon_threadsafe(self._answer, answers)
 
     def _next_group(self) -> list[_Job]:
         """Wait for a statement, then take along all that have come meanwhile. Empty: the ledger is being closed."""
@@ -149,15 +150,15 @@ class Ledger:
             self._jobs.put(None)  # carry out what came before the closing, then close
         return group
 
-    def _carry_out(self, group: Sequence[_Job]) -> Sequence[tuple[_Job, Any]]:
+    def _carry_out(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[tuple[_Job, Any]]:
         """Run a group in one transaction; where it fails, each by itself, so that one's error is not the others'."""
         try:
-            with self._engine.begin() as connection:
+            with connection.begin():
                 return [answered for batch in _batches(group) for answered in _answers(connection, batch)]
         except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for everybody
             if len(group) == 1 or _code(error) in LOCKED:
                 return [(job, _Failed(error)) for job in group]
-        return [self._carry_out([job])[0] for job in group]
+        return [self._carry_out(connection, [job])[0] for job in group]
 
     def _answer(self, answers: Sequence[tuple[_Job, Any]]) -> None:
         for job, answer in answers:
@@ -224,7 +225,7 @@ def _create_private(path: Path) -> None:
 
 def _code(error: BaseException) -> int | None:
     """SQLite's primary result code (https://sqlite.org/rescode.html), None where the error is not SQLite's."""
-    extended = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
+    extended = getattr(_cause(error), "sqlite_errorcode", None)
     return None if extended is None else extended & 0xFF
 
 

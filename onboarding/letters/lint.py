@@ -17,7 +17,7 @@ from onboarding.letters import trial
 from onboarding.letters.letter import Letter
 from onboarding.letters.settings import BrandSettings, Colours
 from onboarding.letters.sources import Folders, pasted_links, read
-from onboarding.letters.stationery import KINDS, RENDERING, Stationery, assemble
+from onboarding.letters.stationery import KINDS, RENDERING, Stationery, assemble, assert_complete, kind_without, logo_of
 from onboarding.letters.templates import CALENDAR, Environments, Template, compile_template, known_names
 
 CLIPPED = 102 * 1024
@@ -41,8 +41,9 @@ def lint(folders: Sequence[Path], brand: BrandSettings) -> tuple[Finding, ...]:
     searched = Folders.of(folders)
     environments = Environments.over(searched)
     findings = [*_colours(brand.colours)]
+    names = known_names(searched, (*KINDS, CALENDAR))
     templates: dict[str, Template] = {}
-    for name in known_names(searched, (*KINDS, CALENDAR)):
+    for name in names:
         try:
             templates[name] = compile_template(name, searched, environments, brand.language)
         except ConfigurationError as problem:
@@ -52,7 +53,10 @@ def lint(folders: Sequence[Path], brand: BrandSettings) -> tuple[Finding, ...]:
     findings += _misspelt(searched)
     findings += [found for template in templates.values() for found in _text_part(template)]
     try:
-        findings += _letters(assemble(templates, searched, brand))
+        assert_complete(frozenset(names), searched)
+        logo = logo_of(brand)
+        if not kind_without(frozenset(templates)):  # else one that can't be compiled is all there is of its kind
+            findings += _letters(assemble(templates, brand, logo))
     except ConfigurationError as problem:
         findings.append(Finding("templates", _said(problem), is_error=True))
     return tuple(dict.fromkeys(findings))

@@ -6,6 +6,7 @@ no template and no code above it, and costs the message's size, however many peo
 """
 
 import re
+import string
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from html import unescape
@@ -29,16 +30,10 @@ def fault(body: bytes, letter: Letter, recipient: str, guarded: Guarded, configu
     try:
         fields, leaves = reader.read(body)
         parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
-        faults = [
-            _owner_fault(letter, guarded),
-            _header_fault(fields, recipient),
-            _structure_fault(parts),
-            _header_foreign(fields, own, guarded, allowed),
-        ]
-        faults += [_part_fault(leaf, own, guarded, allowed) for leaf in parts]
+        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient) or _structure_fault(parts)
+        return wrong or _content_fault(fields, parts, own, guarded, allowed)
     except reader.UnreadableError as problem:
         return f"it can't be read back ({problem})"
-    return next((one for one in faults if one), "")
 
 
 def _owner_fault(letter: Letter, guarded: Guarded) -> str:
@@ -66,12 +61,6 @@ def _structure_fault(parts: Sequence[reader.Leaf]) -> str:
     return "" if right else "it doesn't have one text, one HTML and one calendar part"
 
 
-def _header_foreign(fields: reader.Fields, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
-    shown = "\n".join(reader.decoded(text) for _name, text in fields).encode()
-    found = _foreign(shown, own, guarded, allowed)
-    return f"its header holds {found}" if found else ""
-
-
 def _header_fault(fields: reader.Fields, recipient: str) -> str:
     """One recipient, a subject, and the fields that a message has to have."""
     if {"cc", "bcc"} & {name for name, _text in fields}:
@@ -85,17 +74,23 @@ def _header_fault(fields: reader.Fields, recipient: str) -> str:
     return "" if reader.decoded(reader.value(fields, "subject")).strip() else "its subject is empty"
 
 
-def _part_fault(leaf: reader.Leaf, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
-    """Find what may not stand in one part, or that its link is missing."""
-    name, content = PARTS[leaf.content_type], leaf.content()
-    shown = _shown(leaf.content_type, content)
-    if own and not _holds(shown, own):
-        return f"its {name} part lacks this person's join link"
-    if wrong := _foreign(shown, own, guarded, allowed):
-        return f"its {name} part holds {wrong}"
-    if leaf.content_type == "text/html" and _odd_scheme(content):
-        return "its HTML part holds a link that mail may not hold"
-    return ""
+def _content_fault(
+    fields: reader.Fields, parts: Sequence[reader.Leaf], own: bytes, guarded: Guarded, allowed: frozenset[str]
+) -> str:
+    """Find what may not stand in the header or in a part, or a part without its link.
+
+    All of them are looked through at once; only what is found there is looked for in each, to say where it stands.
+    """
+    contents = {PARTS[leaf.content_type]: leaf.content() for leaf in parts}
+    shown = {PARTS[leaf.content_type]: _shown(leaf.content_type, contents[PARTS[leaf.content_type]]) for leaf in parts}
+    if own and (without := [name for name, text in shown.items() if not _holds(text, own)]):
+        return f"its {without[0]} part lacks this person's join link"
+    header = "\n".join([reader.decoded(text) for _name, text in fields]).encode()
+    if _foreign(b"\n".join((header, *shown.values())), own, guarded, allowed):
+        places = {"header": header} | {f"{name} part": text for name, text in shown.items()}
+        found = {place: _foreign(text, own, guarded, allowed) for place, text in places.items()}
+        return next((f"its {place} holds {what}" for place, what in found.items() if what), "it holds what it may not")
+    return "its HTML part holds a link that mail may not hold" if _odd_scheme(contents["HTML"]) else ""
 
 
 def _shown(content_type: str, content: bytes) -> bytes:
@@ -194,9 +189,12 @@ def _odd_scheme(html: bytes) -> bool:
 LONGEST_LOCAL = 128
 """Bytes looked at before an `@`: a local part has at most 64 (RFC 5321 4.5.3.1.1), and more may stick to it."""
 
-_LOCAL_END = re.compile(rb"[\w.!#$%&'*+/=?^`{|}~\x80-\xff-]")
-_NOT_LOCAL = re.compile(rb"[^\w.!#$%&'*+/=?^`{|}~\x80-\xff-]")
-_DOMAIN = re.compile(rb"[\w.\x80-\xff-]*[\w\x80-\xff]")
+LONGEST_DOMAIN = 256
+"""Bytes looked at behind an `@` (RFC 5321 4.5.3.1.2)."""
+
+_WORDS = string.ascii_letters.encode() + string.digits.encode() + b"_" + bytes(range(0x80, 0x100))
+_LOCAL = _WORDS + b".!#$%&'*+/=?^`{|}~-"
+_DOMAIN = _WORDS + b".-"
 _BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
 """May begin an address by RFC 5321, but in running text and links rather stands before one."""
 
@@ -204,10 +202,12 @@ _BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
 def _addresses(text: bytes) -> Iterator[list[str]]:
     """For each address in a text, the ways to read it: whole, and from after what may stand before one."""
     for at in _all(text, b"@"):
-        if _LOCAL_END.match(text, max(at - 1, 0)) and (domain := _DOMAIN.match(text, at + 1)):
-            local = _NOT_LOCAL.split(text[max(0, at - LONGEST_LOCAL) : at])[-1]
+        before, behind = text[max(0, at - LONGEST_LOCAL) : at], text[at + 1 : at + 1 + LONGEST_DOMAIN]
+        local = before[len(before.rstrip(_LOCAL)) :]
+        domain = behind[: len(behind) - len(behind.lstrip(_DOMAIN))].rstrip(b".-")
+        if local and domain:
             starts = [0, *(found.end() for found in _BEFORE.finditer(local))]
-            yield [_key((local[start:] + b"@" + domain[0]).decode(errors="replace")) for start in starts]
+            yield [_key((local[start:] + b"@" + domain).decode(errors="replace")) for start in starts]
 
 
 @lru_cache(maxsize=4096)

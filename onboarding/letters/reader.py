@@ -54,17 +54,14 @@ def _split(message: bytes) -> tuple[Fields, bytes]:
     except UnicodeDecodeError as problem:
         raise UnreadableError("a header isn't UTF-8") from problem
     lines = _FOLD.sub("", head).split("\r\n") if end > 0 else []
-    return tuple(_field(*line.partition(":")) for line in lines), message[end + 2 :]
+    cut = [line.partition(":") for line in lines]
+    fields = tuple([(name.lower(), body.strip()) for name, colon, body in cut if colon])
+    if len(fields) != len(lines):
+        raise UnreadableError("a header line has no colon")
+    return fields, message[end + 2 :]
 
 
 _FOLD = re.compile(r"\r\n(?=[ \t])")
-
-
-def _field(name: str, colon: str, body: str) -> tuple[str, str]:
-    if not colon:
-        raise UnreadableError(f"a header line of {len(name)} characters has no colon")
-    return name.lower(), body.strip()
-
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 

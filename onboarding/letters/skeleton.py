@@ -5,16 +5,16 @@ differs per person is encoded here, as the package would have (a test holds the 
 """
 
 import re
-from binascii import b2a_base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
-from struct import unpack
 from typing import cast
 
 from onboarding.letters import headers
+from onboarding.letters.quoted import quoted, quoted_once
 from onboarding.letters.settings import BrandSettings
 
 
@@ -32,7 +32,10 @@ LOGO_CID = "logo@letters"
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What differs per person. Text parts are str with any line ends; `recipient` as `transport_address` makes it."""
+    """What differs per person. `recipient` is as `transport_address` makes it; texts may have any line ends.
+
+    `pieces` are the HTML as the template yields it: what it says to everybody comes as the same `str` each time.
+    """
 
     name: str
     recipient: str
@@ -40,8 +43,13 @@ class Filling:
     message_id: str
     date: datetime
     text: str
-    html: str
+    pieces: Sequence[str]
     calendar: str
+
+    @property
+    def html(self) -> str:
+        """The HTML as a whole."""
+        return "".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +66,14 @@ class Skeleton:
             "subject": headers.subject(filling.subject),
             "message_id": filling.message_id.encode("ascii"),
             "date": headers.date(filling.date),
-            "text": _encoded(filling.text),
-            "html": _encoded(filling.html),
-            "calendar": _encoded(filling.calendar),
+            "text": quoted_once(filling.text),
+            "html": quoted(filling.pieces),
+            "calendar": quoted_once(filling.calendar),
         }
         parts = [self.cuts[0]]
         for name, cut in zip(self.order, self.cuts[1:], strict=True):
             parts += (values[name], cut)
         return b"".join(parts)
-
-
-LONGEST_LINE = 76
-"""Of base64, without the line end (RFC 2045 6.8)."""
-
-
-def _encoded(text: str) -> bytes:
-    """Encode a text part as base64 in lines of 76, with the CRLF line ends that are canonical in mail."""
-    canonical = b"\r\n".join(text.encode().splitlines()) + b"\r\n"
-    encoded = b2a_base64(canonical, newline=False)
-    whole = len(encoded) // LONGEST_LINE
-    lines = unpack(f"{LONGEST_LINE}s" * whole, encoded[: whole * LONGEST_LINE])  # three times as fast as slicing
-    rest = encoded[whole * LONGEST_LINE :]
-    return b"\r\n".join((*lines, rest, b"") if rest else (*lines, b""))
 
 
 MARKS = ("recipient", "subject", "message_id", "date", "text", "html", "calendar")
@@ -100,12 +94,12 @@ def skeleton(brand: BrandSettings, method: str, logo: Picture | None) -> Skeleto
         message_id=marks["message_id"],
         date=_MARK_DATE,
         text=marks["text"],
-        html=marks["html"],
+        pieces=(marks["html"],),
         calendar=marks["calendar"],
     )
     whole = build(brand, method, logo, filling).as_bytes(policy=SMTP)
     written = {name: mark.encode() for name, mark in marks.items()}
-    written |= {name: _encoded(marks[name]) for name in ("text", "html", "calendar")}
+    written |= {name: written[name] + b"\r\n" for name in ("text", "html", "calendar")}
     written["date"] = headers.date(_MARK_DATE)
     names = {value: name for name, value in written.items()}
     cuts = re.split(b"(" + b"|".join(map(re.escape, names)) + b")", whole)
@@ -123,13 +117,13 @@ def build(brand: BrandSettings, method: str, logo: Picture | None, filling: Fill
     message["Message-ID"] = filling.message_id
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
-    message.set_content(filling.text, cte="base64")
-    message.add_alternative(filling.html, subtype="html", cte="base64")
+    message.set_content(filling.text, cte="quoted-printable")
+    message.add_alternative(filling.html, subtype="html", cte="quoted-printable")
     if logo:
         html = cast("list[MIMEPart]", message.get_payload())[1]
         html.add_related(logo.content, "image", logo.subtype, cid=f"<{LOGO_CID}>", disposition="inline")
     message.add_attachment(
-        filling.calendar, subtype="calendar", cte="base64", params={"method": method}, filename="invite.ics"
+        filling.calendar, subtype="calendar", cte="quoted-printable", params={"method": method}, filename="invite.ics"
     )
     _tidy(message)
     return message
@@ -138,7 +132,7 @@ def build(brand: BrandSettings, method: str, logo: Picture | None, filling: Fill
 def _tidy(message: EmailMessage) -> None:
     """Name the boundaries, and keep MIME-Version for the message itself.
 
-    Boundaries hold `=_`, which no line of base64 can (RFC 2045 6.7): so no content can hold a boundary.
+    Boundaries hold `=_`, which no quoted-printable can (RFC 2045 6.7): so no content can hold a boundary.
     """
     for part in message.walk():
         if part is not message:

@@ -6,6 +6,7 @@ person's message, and answers with a value when that can't be done. Sends and st
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
@@ -51,12 +52,14 @@ class Stationery:
         without template; for a logo that can't be read.
         """
         searched = Folders.of(folders)
-        environments = Environments.over(searched)
+        logo = logo_of(brand)
+        environments = Environments.over(searched, _shown(brand, logo))
         found = known_names(searched, (*KINDS, CALENDAR))
+        assert_complete(frozenset(found), searched)
         templates = {name: compile_template(name, searched, environments, brand.language) for name in found}
         if pasted := next(pasted_links(searched), ""):
             raise ConfigurationError(pasted, hint="Write {{ join_link }}: each person has a link of their own.")
-        stationery = assemble(templates, searched, brand)
+        stationery = assemble(templates, brand, logo)
         stationery.try_out()
         return stationery
 
@@ -108,15 +111,15 @@ class Stationery:
         template = self.template(letter.kind, letter)
         shown = self._view(letter, template)
         names = shown.names()
-        html = template.html.render(names) if template.html else ""
+        pieces = tuple(template.html.generate(names)) if template.html else ()
         return Filling(
             name=shown.invitee.name,
             recipient=recipient,
-            subject=subject_of(html),
+            subject=subject_of("".join(pieces)),
             message_id=letter.message_id,
             date=letter.date,
             text=single_spaced(template.text.render(names)),
-            html=html,
+            pieces=pieces,
             calendar=calendar.entry(
                 letter, self.brand, shown.session.title, shown.invitee.name, self._about(letter, template, names)
             ),
@@ -144,10 +147,8 @@ class Stationery:
         return template.text.render(names if same_words else self._view(letter, template).names()).strip()
 
 
-def assemble(templates: Mapping[str, Template], folders: Folders, brand: BrandSettings) -> Stationery:
-    """Put compiled templates and the brand together, untried; raises where a kind or the logo is missing."""
-    _assert_complete(templates, folders)
-    logo = _picture(brand)
+def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None) -> Stationery:
+    """Put compiled templates and the brand together, untried."""
     methods = {calendar.method_of(kind, brand) for kind in Kind}
     return Stationery(
         brand=brand,
@@ -175,23 +176,26 @@ def _reason(problem: Exception) -> str:
     return f"The template can't work with this person's values ({type(problem).__name__})."
 
 
-def _assert_complete(templates: Mapping[str, Template], folders: Folders) -> None:
+def assert_complete(names: AbstractSet[str], folders: Folders) -> None:
     """Every kind and role needs a template, or somebody would be left without a letter in the middle of a run."""
-    where = ", ".join(map(str, folders.paths))
-    for kind in KINDS:
-        for role in Role:
-            if not any(name in templates for name in candidates(kind, role, "")):
-                raise ConfigurationError(
-                    f"There is no template {kind}.mjml.j2 or {kind}.html.j2 in {where}.",
-                    hint="`onboarding init` writes one of every kind; copy it from there.",
-                )
+    if kind := kind_without(names):
+        where = ", ".join(map(str, folders.paths))
+        raise ConfigurationError(
+            f"There is no template {kind}.mjml.j2 or {kind}.html.j2 in {where}.",
+            hint="`onboarding init` writes one of every kind; copy it from there.",
+        )
+
+
+def kind_without(names: AbstractSet[str]) -> str:
+    """Name a kind of which somebody could get no letter, given templates of these names; empty where there is none."""
+    return next((kind for kind in KINDS for role in Role if names.isdisjoint(candidates(kind, role, ""))), "")
 
 
 _SIGNATURES = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 
 
-def _picture(brand: BrandSettings) -> Picture | None:
-    """Read the logo where it is a file."""
+def logo_of(brand: BrandSettings) -> Picture | None:
+    """Read the logo where it is a file. Raises `ConfigurationError` where it can't be read."""
     if not brand.logo or brand.logo.startswith("https://"):
         return None
     try:

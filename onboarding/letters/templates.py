@@ -5,22 +5,26 @@ sends nothing: `stationery` does the first.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
 from babel import Locale
+from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from onboarding.errors import ConfigurationError
 from onboarding.letters import names
 from onboarding.letters.compiling import compiled
+from onboarding.letters.folding import folded
 from onboarding.letters.letter import Unfit
 from onboarding.letters.moments import locale_of
 from onboarding.letters.sources import Folders, pieces_of
-from onboarding.letters.view import OPEN_FIELDS
+from onboarding.letters.view import OPEN_FIELDS, Brand
 from onboarding.model.people import Role
 
 HTML_ENDINGS = (".mjml.j2", ".html.j2")
@@ -37,10 +41,11 @@ class Environments:
     text: jinja2.Environment
 
     @classmethod
-    def over(cls, folders: Folders) -> "Environments":
-        """Let templates include what lies in their folders."""
+    def over(cls, folders: Folders, brand: Brand | None = None) -> "Environments":
+        """Let templates include what lies in their folders; a brand that is known is put in place at once."""
         loader = jinja2.FileSystemLoader(folders.paths)
-        return cls(*(_environment(loader, autoescape=escape) for escape in (True, False)))
+        known = {"brand": brand} if brand else {}
+        return cls(*(_environment(loader, known, autoescape=escape) for escape in (True, False)))
 
     @property
     def derived(self) -> jinja2.Environment:
@@ -49,7 +54,16 @@ class Environments:
 
 
 class LetterEnvironment(ImmutableSandboxedEnvironment):
-    """The sandbox, with a short way to the fields of our own frozen values: its checks took half of a rendering."""
+    """The sandbox, with a short way to the fields of our own frozen values: its checks took half of a rendering.
+
+    `known` are names whose values are the same in every letter (`folding`).
+    """
+
+    known: Mapping[str, Any] = MappingProxyType({})
+
+    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
+        """Jinja's hook between a template's tree and its Python."""
+        return super()._generate(folded(source, self.known, self), *args, **options)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Hand out a known field at once; for all else ask the sandbox."""
@@ -58,7 +72,7 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Environment:
+def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> jinja2.Environment:
     environment = LetterEnvironment(
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
@@ -68,6 +82,7 @@ def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Envir
         lstrip_blocks=not autoescape,
         keep_trailing_newline=not autoescape,
     )
+    environment.known = known
     del environment.filters["safe"]  # with it, a name from the roster could become markup
     environment.filters |= {"link": link, "style": style}
     return environment

@@ -101,8 +101,13 @@ def address_key(email: str) -> str:
     use does, and mailing one person twice is the greater harm). The domain becomes its A-label (RFC 5890).
     """
     local, at, domain = email.strip().rpartition("@")
+    return f"{normalize('NFC', local).casefold()}{at}{_domain_key(domain)}"
+
+
+@lru_cache(maxsize=1024)
+def _domain_key(domain: str) -> str:
+    """Remembered by itself: people are many, their domains few, and IDNA's rules take long."""
     try:
-        domain = idna.encode(domain, uts46=True).decode()
+        return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
-        domain = domain.casefold()
-    return f"{normalize('NFC', local).casefold()}{at}{domain}"
+        return domain.casefold()

@@ -10,11 +10,10 @@ from dataclasses import replace
 from onboarding.ledger import deliveries, registrations
 from onboarding.model.changes import Change, Standing, differences
 from onboarding.model.people import Invitee, Problem
-from onboarding.model.sessions import Registration
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.rooms import Rooms
 from onboarding.plan import Action, Plan
-from onboarding.plan.identity import record_for, with_addresses
+from onboarding.plan.identity import Records, with_addresses
 
 
 async def register(rooms: Rooms, view: View, plan: Plan) -> tuple[View, tuple[Problem, ...]]:
@@ -28,7 +27,7 @@ async def register(rooms: Rooms, view: View, plan: Plan) -> tuple[View, tuple[Pr
         applied = await rooms.ringcentral.apply(view.picture.session.key, plan.change, records)
         records = with_addresses(applied.registrations, view.picture.colleagues)
         problems = applied.problems
-        await _settle(rooms, view, plan, records)
+        await _settle(rooms, view, plan, Records.of(records))
     known = await rooms.ledger.run(registrations.acquaintances, view.session_row)
     picture = replace(view.picture, registrations=records, acquaintances=known, now=rooms.clock.now())
     return replace(view, picture=picture), problems
@@ -45,12 +44,12 @@ async def _intend(rooms: Rooms, view: View, plan: Plan) -> None:
     await _stand(rooms, view, _removed(plan), Standing.REMOVING)
 
 
-async def _settle(rooms: Rooms, view: View, plan: Plan, records: tuple[Registration, ...]) -> None:
+async def _settle(rooms: Rooms, view: View, plan: Plan, records: Records) -> None:
     """Write down what came of the intentions."""
     now = rooms.clock.now()
-    added = [one for one in plan.change.add if record_for(one, records)]
+    added = [one for one in plan.change.add if records.find(one)]
     await _stand(rooms, view, added, Standing.ADDED)
-    gone = [one for one in _removed(plan) if not record_for(one, records)]
+    gone = [one for one in _removed(plan) if not records.find(one)]
     await _stand(rooms, view, gone, Standing.REMOVED)
     failed = [one for one in (*plan.change.add, *_removed(plan)) if one not in added and one not in gone]
     await rooms.ledger.run(registrations.restore, view.session_row, failed, view.picture.acquaintances, now)
@@ -63,8 +62,8 @@ async def _settle(rooms: Rooms, view: View, plan: Plan, records: tuple[Registrat
     await rooms.ledger.run(registrations.granted, view.session_row, granted)
 
 
-def _granted(invitee: Invitee, records: tuple[Registration, ...]) -> bool:
-    record = record_for(invitee, records)
+def _granted(invitee: Invitee, records: Records) -> bool:
+    record = records.find(invitee)
     return record is not None and not differences(invitee, record)
 
 

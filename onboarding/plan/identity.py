@@ -69,6 +69,38 @@ class Directory:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Records:
+    """RingCentral's records, to be found by whom they are about. Of two for one person the first counts."""
+
+    hosts: tuple[Registration, ...]
+    by_user: Mapping[LinkedUser, Registration]
+    by_address: Mapping[str, Registration]
+
+    @classmethod
+    def of(cls, registrations: Iterable[Registration]) -> Self:
+        """Look through the records once, however many people will be looked for."""
+        hosts, by_user, by_address = [], dict[LinkedUser, Registration](), dict[str, Registration]()
+        for one in registrations:
+            if one.role is Role.HOST:
+                hosts.append(one)
+                continue
+            if one.linked_user:
+                by_user.setdefault(one.linked_user, one)
+            if one.email:
+                by_address.setdefault(address_key(one.email), one)
+        return cls(tuple(hosts), by_user, by_address)
+
+    def host(self, invitee: Invitee) -> Registration | None:
+        """Find the Host's record where it is this person's; None where they are not the webinar's host."""
+        return record_of(invitee, self.hosts)
+
+    def find(self, invitee: Invitee) -> Registration | None:
+        """Find a record: by linked user, else by address, though it may be linked to another user, or none."""
+        by_user = self.by_user.get(invitee.linked_user) if invitee.linked_user else None
+        return by_user or (self.by_address.get(invitee.key) if invitee.email else None)
+
+
 def needs_directory(
     invitees: Iterable[Invitee], registrations: Iterable[Registration], known: Iterable[Colleague], session: Session
 ) -> bool:
@@ -78,15 +110,15 @@ def needs_directory(
     given by address alone, and, where the webinar locks outsiders out, every guest.
     """
     listed = tuple(registrations)
-    records = with_host(listed, session)
-    directory = Directory.of(known, *records)
+    shown = with_host(listed, session)
+    directory, records = Directory.of(known, *shown), Records.of(shown)
     if any(one.linked_user and not one.email and one.linked_user not in directory.by_user for one in listed):
         return True
     guests_matter = session.panelist_authentication is not PanelistAuthentication.GUEST
     return any(
         _is_incomplete(one, guests_matter=guests_matter)
         for one in invitees
-        if directory.find(one) is None and host_record(one, records) is None
+        if directory.find(one) is None and records.host(one) is None
     )
 
 
@@ -98,8 +130,8 @@ def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
 
 def identified(picture: Picture) -> Picture:
     """Everybody with all the ids and addresses that are known of them, the Host complete, and nobody in two rows."""
-    records = _shown(picture)
-    directory = Directory.of(picture.colleagues, *records)
+    shown = _shown(picture)
+    directory, records = Directory.of(picture.colleagues, *shown), Records.of(shown)
     completed = [directory.completed(one) for one in picture.roster.invitees]
     rows: dict[Name, int] = {}
     invitees, problems = [], list(picture.roster.problems)
@@ -113,7 +145,7 @@ def identified(picture: Picture) -> Picture:
             message = f"is the same person as row {first}, which counts: delete one of the two rows"
             problems.append(Problem(one.row, None, one.email, message))
     roster = replace(picture.roster, invitees=tuple(invitees), problems=tuple(problems))
-    return replace(picture, roster=roster, registrations=records)
+    return replace(picture, roster=roster, registrations=shown)
 
 
 def _shown(picture: Picture) -> tuple[Registration, ...]:
@@ -124,9 +156,9 @@ def _shown(picture: Picture) -> tuple[Registration, ...]:
     return with_addresses(with_host(picture.registrations, picture.session), colleagues)
 
 
-def _names(invitee: Invitee, directory: Directory, records: Iterable[Registration]) -> set[Name]:
+def _names(invitee: Invitee, directory: Directory, records: Records) -> set[Name]:
     """All that a roster's person goes by: in their row, in the directory, and in their record."""
-    sources = (invitee, directory.find(invitee), record_for(invitee, records))
+    sources = (invitee, directory.find(invitee), records.find(invitee))
     return {name for one in sources if one for name in names_of(one)}
 
 
@@ -162,16 +194,3 @@ def _complete_host(record: Registration, session: Session) -> Registration:
         linked_user=record.linked_user if names_of(record) else session.host,
         join_uri=record.join_uri or session.host_join_uri,
     )
-
-
-def host_record(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
-    """Find the Host's record where it is this person's; None where they are not the webinar's host."""
-    return record_of(invitee, [one for one in registrations if one.role is Role.HOST])
-
-
-def record_for(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
-    """Find an invitee's record: by linked user, else by address, though it may be linked to another user, or none."""
-    records = [one for one in registrations if one.role is not Role.HOST]
-    by_ids = [one for one in records if invitee.linked_user and one.linked_user == invitee.linked_user]
-    by_address = [one for one in records if invitee.email and one.email and address_key(one.email) == invitee.key]
-    return next(iter(by_ids or by_address), None)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from onboarding.model.changes import Change, Update, batches
 from onboarding.model.people import Problem, Role
-from onboarding.plan.identity import identified
+from onboarding.plan.identity import Records, identified
 from onboarding.plan.leaving import departed, left_over
 from onboarding.plan.mailing import with_mail
 from onboarding.plan.picture import Action, Options, Picture, Plan, Step
@@ -53,7 +53,8 @@ def _too_late(picture: Picture) -> list[Problem]:
 
 def _steps(picture: Picture, options: Options) -> tuple[list[Step], list[Problem]]:
     """A step for everybody: the roster in its order, who else is registered, who is gone."""
-    rows = [on_roster(one, picture, options) for one in picture.roster.invitees]
+    records = Records.of(picture.registrations)
+    rows = [on_roster(one, records, picture, options) for one in picture.roster.invitees]
     others, problems = left_over(picture, rows, options)
     present = [with_mail(step, picture, options) for step in (*rows, *others)]
     return [*present, *departed(picture, present, options)], problems

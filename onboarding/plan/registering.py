@@ -10,14 +10,14 @@ from dataclasses import replace
 from onboarding.model.changes import SEATS, differences, wish
 from onboarding.model.people import Invitee, Problem, Role, address_key
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
-from onboarding.plan.identity import host_record, record_for
+from onboarding.plan.identity import Records
 from onboarding.plan.picture import Action, Options, Picture, Step
 
 
-def on_roster(invitee: Invitee, picture: Picture, options: Options) -> Step:
-    """Decide about somebody who is on the roster."""
-    host = host_record(invitee, picture.registrations)
-    record = host or record_for(invitee, picture.registrations)
+def on_roster(invitee: Invitee, records: Records, picture: Picture, options: Options) -> Step:
+    """Decide about somebody who is on the roster; `records` are the picture's registrations."""
+    host = records.host(invitee)
+    record = host or records.find(invitee)
     if not invitee.email:
         return refused(invitee, "email", NO_ADDRESS, record)
     if invitee.role is Role.HOST:

@@ -7,6 +7,7 @@ from email import message_from_bytes, message_from_string, policy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from onboarding.letters.headers import transport_address
 from onboarding.letters.skeleton import Filling, Picture, build, skeleton
@@ -16,6 +17,7 @@ from tests.letters.making import BRAND
 LOGO = Picture(b"\x89PNG\r\n\x1a\n" + bytes(300), "png")
 SKELETONS = {logo: skeleton(BRAND, "PUBLISH", logo) for logo in (None, LOGO)}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=400)
+PIECES = ("<title>", '</title><a href="', '">', "<p>\n", "\r\n", " ", "=", ".\n", "x" * 75, "x" * 76, "ü" * 60 + " ")
 FILLINGS = st.builds(
     Filling,
     name=st.text(st.characters(codec="utf-8"), max_size=64).map(plain),
@@ -24,7 +26,7 @@ FILLINGS = st.builds(
     message_id=st.just("<0123456789abcdef@northwind.example>"),
     date=st.integers(0, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
     text=TEXT,
-    html=st.builds("<title>{}</title><a href='{}'>".format, TEXT, TEXT),
+    pieces=st.lists(st.sampled_from(PIECES) | TEXT.map(Markup), max_size=12).map(tuple),
     calendar=TEXT,
 )
 FILLING = Filling(
@@ -34,7 +36,7 @@ FILLING = Filling(
     message_id="<1@northwind.example>",
     date=datetime(2026, 5, 1, tzinfo=UTC),
     text="text",
-    html="<p>html",
+    pieces=("<p>", "html"),
     calendar="BEGIN:VCALENDAR",
 )
 
