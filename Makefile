@@ -41,7 +41,7 @@ screenshots: $(VENV)/.dev  ## every letter on desktop and phone, light and dark,
 lock: $(VENV)/.dev  ## pin the newest versions that pyproject.toml admits, with their hashes
 	$(PIP) install uv
 	$(BIN)/uv pip compile -q pyproject.toml --group build $(LOCK) -o requirements.txt
-	$(BIN)/uv pip compile -q pyproject.toml --group build --extra dev -c requirements.txt $(LOCK) -o requirements-dev.txt
+	$(BIN)/uv pip compile -q pyproject.toml --group build --all-extras -c requirements.txt $(LOCK) -o requirements-dev.txt
 
 LOCK := --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links

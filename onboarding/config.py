@@ -303,14 +303,19 @@ def _nearest(word: str, known: Any) -> str:
 def _anchored(config: Config) -> Config:
     """Let every relative path count from config.toml's folder."""
     folder = config.folder
-    ca_file, logo = config.smtp.ca_file, config.brand.logo
     updates = {
-        "smtp": config.smtp.model_copy(update={"ca_file": ca_file and folder / ca_file}),
-        "brand": config.brand.model_copy(update={"logo": _logo(folder, logo)}),
+        "smtp": _smtp(folder, config.smtp),
+        "brand": config.brand.model_copy(update={"logo": _logo(folder, config.brand.logo)}),
         "ledger": config.ledger.model_copy(update={"database": _database(folder, config.ledger.database)}),
         "webinars": {name: _webinar(folder, one) for name, one in config.webinars.items()},
     }
     return config.model_copy(update=updates)
+
+
+def _smtp(folder: Path, smtp: SmtpSettings) -> SmtpSettings:
+    ca_file, key_file = smtp.ca_file, smtp.google.key_file
+    google = smtp.google.model_copy(update={"key_file": key_file and folder / key_file})
+    return smtp.model_copy(update={"ca_file": ca_file and folder / ca_file, "google": google})
 
 
 def _database(folder: Path, url: str) -> str:

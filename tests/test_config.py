@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from onboarding.config import load
 from onboarding.errors import ConfigurationError
@@ -191,3 +192,23 @@ def test_a_webinar_that_is_not_configured_names_the_nearest(tmp_path):
 def test_the_shipped_config_toml_is_valid():
     shipped = Path(__file__).parent.parent / "config.toml"
     assert list(load(shipped, {}).webinars) == ["town-hall"]
+
+
+def test_an_applications_secret_comes_as_a_variable_and_its_key_file_lies_beside_the_config(tmp_path):
+    user = {"ONBOARDING_SMTP__USERNAME": "events@brightwater.example"}
+    m365 = '[smtp.m365]\ntenant = "t"\nclient_id = "c"\n'
+    by_secret = load(write(tmp_path, GOOD + m365), {**user, "ONBOARDING_SMTP__M365__CLIENT_SECRET": "geheim"})
+    by_key = load(write(tmp_path, GOOD + '[smtp.google]\nkey_file = "key.json"\n'), user)
+
+    assert by_secret.smtp.auth == "xoauth2"
+    assert by_secret.smtp.m365.client_secret == SecretStr("geheim")
+    assert by_key.smtp.google.key_file == tmp_path / "key.json"
+
+
+def test_an_applications_secret_in_config_toml_is_refused_and_not_repeated(tmp_path):
+    with pytest.raises(ConfigurationError) as raised:
+        load(write(tmp_path, GOOD + '[smtp.m365]\nclient_secret = "geheim"\n'), {})
+
+    assert "[smtp.m365] client_secret is a secret and must not stand in the file" in raised.value.message
+    assert "ONBOARDING_SMTP__M365__CLIENT_SECRET" in raised.value.message
+    assert "geheim" not in str(raised.value)

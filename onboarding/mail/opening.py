@@ -16,6 +16,7 @@ from onboarding.mail.failures import SECURITY_HINT, explain
 from onboarding.mail.line import Capabilities, Line, LineBroken
 from onboarding.mail.patience import patience
 from onboarding.mail.settings import SmtpSettings
+from onboarding.mail.token_grants import source
 from onboarding.mail.tokens import Tokens
 from onboarding.mail.verdicts import Phase
 
@@ -33,7 +34,7 @@ class Server:
         self.settings = settings
         self._context = tls_context(settings)
         self._password = password_of(settings)
-        self._tokens = Tokens(settings.token_command, settings.token_lifetime)
+        self._tokens = Tokens(source(settings))
         self._ehlo_name = settings.ehlo_name or None
         self._opening = asyncio.Lock()
         self._refused: Refused | None = None

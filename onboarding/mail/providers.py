@@ -62,8 +62,8 @@ class Preset:
 
 SEND_AS = Meaning("The account may not send as this sender: change [brand] sender, or have the right granted.")
 NOT_OURS = Meaning("The server does not let this account use this sender: check [brand] sender and [smtp] username.")
-BASIC_OFF = Meaning('Log-in by password is switched off at Microsoft 365: set auth = "xoauth2" and token_command.')
-APP_PASSWORD = Meaning("Google wants an app password, or xoauth2, instead of this password.")
+BASIC_OFF = Meaning("Log-in by password is switched off at Microsoft 365: use [smtp.m365], or a token_command.")
+APP_PASSWORD = Meaning("Google wants an app password, or a token ([smtp.google] or token_command), instead of this.")
 RELAY_RULES = Meaning("Allow this machine or this account in Google's SMTP relay settings.")
 UNVERIFIED = Meaning("Verify the sender at Amazon SES in this region, and have the account moved out of the sandbox.")
 NO_RIGHT = Meaning("The SMTP credentials lack the right ses:SendRawEmail.")

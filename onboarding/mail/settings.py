@@ -19,6 +19,8 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(second|minute|hour|day)\s*", re.IGNORECASE)
 
+TOKEN_SOURCES = ("token_command", "m365", "google")
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -52,6 +54,30 @@ def read_command(value: Any) -> Any:
     return shlex.split(value) if isinstance(value, str) else value
 
 
+class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
+    """An application at Microsoft 365 that may send as the mailbox (`SMTP.SendAsApp`). Unused without a tenant.
+
+    `authority` is another one for national clouds.
+    """
+
+    tenant: str = ""
+    client_id: str = ""
+    client_secret: SecretStr | None = None
+    authority: str = Field(default="https://login.microsoftonline.com", pattern="^https://")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if bool(self.tenant) != bool(self.client_id):
+            raise ValueError("needs tenant and client_id, as the application's page at Microsoft Entra shows them")
+        return self
+
+
+class GoogleSettings(BaseModel, extra="forbid", frozen=True):
+    """A service account at Google that may speak for the mailbox. Unused without a key."""
+
+    key_file: Path | None = None
+
+
 class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     """The mail server. `provider` fills in what is not given: host, port, security, rate, per_day.
 
@@ -70,6 +96,8 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     password: SecretStr | None = None
     token_command: Annotated[tuple[str, ...], BeforeValidator(read_command)] = ()
     token_lifetime: float = Field(default=3000.0, gt=0)
+    m365: MicrosoftSettings = MicrosoftSettings()
+    google: GoogleSettings = GoogleSettings()
     ehlo_name: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
     max_connections: PositiveInt = 2
     max_messages: PositiveInt = 100
@@ -92,7 +120,8 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         known = given.get("provider") in [*Provider]
         filled = {**(PRESETS[Provider(given["provider"])].defaults if known else {}), **given}
         filled.setdefault("port", PORTS.get(filled.get("security", "starttls"), 0))
-        default = "xoauth2" if filled.get("token_command") else "password" if filled.get("username") else "none"
+        by_token = any(filled.get(source) for source in TOKEN_SOURCES)
+        default = "xoauth2" if by_token else "password" if filled.get("username") else "none"
         filled.setdefault("auth", default)
         return filled
 
@@ -106,10 +135,15 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _credentials_fit(self) -> Self:
-        if self.auth == "none" and (self.username or self.token_command):
-            raise ValueError('auth = "none" logs nobody in: leave username and token_command out, or change auth')
+        sources = [name for name, given in zip(TOKEN_SOURCES, self._token_sources(), strict=True) if given]
+        if self.auth == "none" and (self.username or sources):
+            raise ValueError('auth = "none" logs nobody in: leave username and the source of tokens out, or change it')
         if self.auth != "none" and not self.username:
             raise ValueError(f'auth = "{self.auth}" needs a username')
-        if self.auth == "xoauth2" and not self.token_command:
-            raise ValueError('auth = "xoauth2" needs token_command, the program that prints an access token')
+        if self.auth == "xoauth2" and len(sources) != 1:
+            told = f"it has {' and '.join(sources)}: leave one" if sources else "it has none"
+            raise ValueError(f'auth = "xoauth2" needs token_command, [smtp.m365] or [smtp.google]; {told}')
         return self
+
+    def _token_sources(self) -> tuple[object, ...]:
+        return self.token_command, self.m365.tenant, self.google.key_file

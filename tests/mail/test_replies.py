@@ -121,7 +121,7 @@ def test_refusal_means_the_right_party(phase, line, provider, party, permanent):
         (Phase.DOT, "432 4.3.2 sender thread limit exceeded", OUTLOOK, MINUTE, "lower [smtp] rate or max_connections"),
         (Phase.RCPT, "550 5.4.5 Daily user sending limit exceeded", GOOGLE, DAY, "run again tomorrow"),
         (Phase.LOGIN, "454 4.7.0 Too many login attempts", GOOGLE, 3600.0, "in an hour"),
-        (Phase.LOGIN, "535 5.7.139 Authentication unsuccessful", OUTLOOK, None, 'auth = "xoauth2"'),
+        (Phase.LOGIN, "535 5.7.139 Authentication unsuccessful", OUTLOOK, None, "use [smtp.m365]"),
         (Phase.RCPT, "450 4.7.1 greylisted", None, None, ""),
     ],
 )

@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from functools import partial
 
 import psutil
 import pytest
 
 from onboarding.errors import ConfigurationError, TryLater
+from onboarding.mail.token_program import printed_token
 from onboarding.mail.tokens import Tokens
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +42,7 @@ def counting(tmp_path) -> tuple[str, ...]:
 
 async def test_token_is_kept_for_its_lifetime(counting):
     clock = Clock()
-    tokens = Tokens(counting, lifetime=3000, clock=clock)
+    tokens = Tokens(partial(printed_token, counting, 3000), clock)
     seen = []
     for clock.now in (0.0, 2999.0, 3000.0, 5999.0, 6000.0):
         seen.append((await tokens.current()).get_secret_value())
@@ -49,7 +51,7 @@ async def test_token_is_kept_for_its_lifetime(counting):
 
 
 async def test_connections_that_log_in_at_once_share_one_token(counting):
-    tokens = Tokens(counting, lifetime=3000)
+    tokens = Tokens(partial(printed_token, counting, 3000))
 
     seen = await asyncio.gather(*(tokens.current() for _ in range(5)))
 
@@ -57,7 +59,7 @@ async def test_connections_that_log_in_at_once_share_one_token(counting):
 
 
 async def test_refused_token_is_fetched_anew_by_one_of_those_whom_it_failed(counting):
-    tokens = Tokens(counting, lifetime=3000)
+    tokens = Tokens(partial(printed_token, counting, 3000))
     refused = await tokens.current()
 
     seen = await asyncio.gather(*(tokens.current(refused=refused) for _ in range(3)))
@@ -77,7 +79,7 @@ async def test_refused_token_is_fetched_anew_by_one_of_those_whom_it_failed(coun
 )
 async def test_program_that_prints_no_token_is_a_wrong_setting(command, words):
     with pytest.raises(ConfigurationError) as raised:
-        await Tokens(command, lifetime=1).current()
+        await printed_token(command, 1)
 
     assert words in raised.value.message
     assert "geh" not in str(raised.value)
@@ -89,15 +91,15 @@ async def test_program_that_hangs_is_ended(tmp_path):
     waiting = printing(f"{code}; threading.Event().wait(60)")
 
     with pytest.raises(TryLater, match=r"was not done after 0\.5 seconds"):
-        await Tokens(waiting, lifetime=1, patience=0.5).current()
+        await printed_token(waiting, 1, patience=0.5)
 
     assert not psutil.pid_exists(int(noted.read_text()))
 
 
 async def test_program_runs_without_a_shell_and_without_its_words_on_our_terminal(capfd):
-    tokens = Tokens((*printing("import sys; print('geheim', file=sys.stderr); print(sys.argv[1])"), "$HOME;x"), 1)
+    command = (*printing("import sys; print('geheim', file=sys.stderr); print(sys.argv[1])"), "$HOME;x")
 
-    token = await tokens.current()
+    token = await printed_token(command, 1)
 
-    assert token.get_secret_value() == "$HOME;x"
+    assert token.value.get_secret_value() == "$HOME;x"
     assert capfd.readouterr() == ("", "")

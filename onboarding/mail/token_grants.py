@@ -1,0 +1,131 @@
+"""An access token from Microsoft 365 or Google, by credentials of the application's own: no person has to log in.
+
+The providers' own libraries do it, which the extras `m365` and `google` install; they wait for the network in threads.
+What they say of a refusal is passed on: it names codes and accounts, and no secret.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
+from onboarding.mail.settings import MicrosoftSettings, SmtpSettings
+from onboarding.mail.token_program import printed_token
+from onboarding.mail.tokens import Token
+
+EXCHANGE = "https://outlook.office365.com/.default"
+"""Microsoft's scope: whatever the application was granted at Exchange Online (SMTP.SendAsApp is needed)."""
+
+GMAIL = "https://mail.google.com/"
+"""Google's scope for SMTP; the administrator delegates it to the service account for the whole domain."""
+
+LEEWAY = 300.0
+"""Seconds before its end in which a token is not used any more: our clock may be wrong, and mails take time."""
+
+PATIENCE = 60.0
+"""Seconds for each answer of a provider."""
+
+AWAY = "Nothing is lost: run again when it can be reached."
+
+
+def source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
+    """Where the settings say that tokens come from."""
+    if settings.m365.tenant:
+        return partial(asyncio.to_thread, microsoft_token, settings.m365)
+    if settings.google.key_file:
+        return partial(asyncio.to_thread, google_token, settings.google.key_file, settings.username)
+    return partial(printed_token, settings.token_command, settings.token_lifetime)
+
+
+def microsoft_token(settings: MicrosoftSettings) -> Token:
+    """Ask Microsoft's identity platform by client credentials (RFC 6749 4.4).
+
+    Raises `ConfigurationError` where the secret, the extra or the tenant is missing or wrong, `Refused` where
+    Microsoft refuses the application, `TryLater` where it can't be reached.
+    """
+    try:
+        import msal  # noqa: PLC0415 -- an extra, and slow to import
+        import requests  # noqa: PLC0415
+    except ImportError:
+        raise _without_extra("Microsoft 365", "m365") from None
+    if settings.client_secret is None:
+        raise ConfigurationError(
+            "The application's secret for Microsoft 365 is missing.",
+            hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
+        )
+    authority = f"{settings.authority.rstrip('/')}/{settings.tenant}"
+    try:
+        with requests.Session() as session:
+            session.request = partial(session.request, timeout=PATIENCE)  # type: ignore[method-assign]  # msal sets none
+            application = msal.ConfidentialClientApplication(
+                settings.client_id,
+                client_credential=settings.client_secret.get_secret_value(),
+                authority=authority,
+                instance_discovery=False,  # the authority is the user's own word
+                http_client=session,
+            )
+            answer = application.acquire_token_for_client([EXCHANGE])
+    except requests.RequestException:
+        raise TryLater(f"Microsoft's log-in at {authority} can't be reached.", hint=AWAY) from None
+    except ValueError:
+        raise ConfigurationError(
+            f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
+        ) from None
+    if "access_token" not in answer:
+        told = str(answer.get("error_description") or answer.get("error") or "without a reason").split("\n")[0].strip()
+        raise Refused(
+            f"Microsoft gives no token for the application {settings.client_id}: {told}",
+            hint="Check tenant, client_id and the secret of [smtp.m365], and that its consent was granted.",
+        )
+    return Token(SecretStr(answer["access_token"]), _usable(float(answer["expires_in"])))
+
+
+def google_token(key_file: Path, username: str) -> Token:
+    """Ask Google as a service account that speaks for `username` (domain-wide delegation, RFC 7523).
+
+    Raises `ConfigurationError` where the key or the extra is missing or wrong, `Refused` where Google refuses the
+    account, `TryLater` where it can't be reached.
+    """
+    try:
+        import requests  # noqa: PLC0415 -- these are an extra, and slow to import
+        from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError  # noqa: PLC0415
+        from google.auth.transport.requests import Request  # noqa: PLC0415
+        from google.oauth2.service_account import Credentials  # noqa: PLC0415
+    except ImportError:
+        raise _without_extra("Google", "google") from None
+    try:
+        account = Credentials.from_service_account_file(str(key_file), scopes=[GMAIL], subject=username)
+    except (OSError, ValueError, GoogleAuthError):
+        raise ConfigurationError(
+            f"The service account's key {key_file} can't be read.",
+            hint="[smtp.google] key_file is the JSON file that Google gives out once for a service account's key.",
+        ) from None
+    try:
+        with requests.Session() as session:
+            account.refresh(partial(Request(session), timeout=PATIENCE))
+    except TransportError:
+        raise TryLater("Google's log-in can't be reached.", hint=AWAY) from None
+    except RefreshError as refused:
+        if refused.retryable:
+            raise TryLater("Google's log-in has trouble of its own.", hint=AWAY) from None
+        raise Refused(
+            f"Google gives no token for {username}: {refused.args[0] if refused.args else 'without a reason'}",
+            hint=f"The domain's administrator has to delegate {GMAIL} to the service account.",
+        ) from None
+    left = (account.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+    return Token(SecretStr(account.token), _usable(left))
+
+
+def _usable(lifetime: float) -> float:
+    return max(lifetime - LEEWAY, 0.0)
+
+
+def _without_extra(provider: str, extra: str) -> OnboardingError:
+    return ConfigurationError(
+        f"The log-in by {provider}'s credentials needs a library that is not installed.",
+        hint=f"pip install 'webinar-onboarding[{extra}]'",
+    )
