@@ -6,17 +6,22 @@ NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class Clock:
-    """Time that passes only by `sleep`; `slept` lists the waits in seconds."""
+    """Time that passes only by `sleep`; `slept` and `lingered` list the waits in seconds."""
 
     def __init__(self, start: datetime = NOON) -> None:
         self.time = start
         self.slept: list[float] = []
+        self.lingered: list[float] = []
 
     def now(self) -> datetime:
         return self.time
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
+
+    async def linger(self, seconds: float) -> None:
+        self.lingered.append(seconds)
         self.time += timedelta(seconds=seconds)
 
     def pass_time(self, **parts: float) -> None:

@@ -18,6 +18,7 @@ from onboarding import roster
 from onboarding.cli.running import Manner, run_all
 from onboarding.cli.terminal import Quiet
 from onboarding.config import Config, load
+from onboarding.model.ports import Progress
 from onboarding.pipeline import rooms, run
 from onboarding.pipeline.deciding import Decision, desk
 from onboarding.pipeline.lease import held
@@ -85,10 +86,12 @@ class Stage:
         write_roster(self.folder / "invitees.csv", people)
 
     @asynccontextmanager
-    async def rooms(self, stop: asyncio.Event | None = None) -> AsyncIterator[rooms.Rooms]:
+    async def rooms(
+        self, stop: asyncio.Event | None = None, progress: Progress | None = None
+    ) -> AsyncIterator[rooms.Rooms]:
         """The rooms as a command opens them, with the stage's clock."""
-        clock = rooms.Clock(self.clock.now, self.clock.sleep, lambda: 0.5)
-        async with rooms.opened(self.config, Quiet(), clock, stop or asyncio.Event()) as opened:
+        clock = rooms.Clock(self.clock.now, self.clock.sleep, lambda: 0.5, self.clock.linger)
+        async with rooms.opened(self.config, progress or Quiet(), clock, stop or asyncio.Event()) as opened:
             yield opened
 
     async def run(
@@ -99,9 +102,10 @@ class Stage:
         to: str = "",
         patience: timedelta = timedelta(),
         stop: asyncio.Event | None = None,
+        progress: Progress | None = None,
     ) -> run.Result:
         """One `onboarding run NAME --yes --wait 0`."""
-        async with self.rooms(stop) as opened:
+        async with self.rooms(stop, progress) as opened:
             goal = target(opened.config, name)
             async with held(opened, goal) as holder:
                 ready = await run.prepared(opened, goal, options or Options())

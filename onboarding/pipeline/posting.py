@@ -1,9 +1,9 @@
 """Posts one message: compose, keep the pace, offer, `sending`, hand over, record.
 
 The order is the promise. Everything up to the 354 may be done again; `sending` is committed before the body leaves.
-What became of it is handed to the ledger before the connection is free again, so that no later message on it can be
-`sending` while this one is not recorded; only then is the commit waited for, and the connection serves others
-meanwhile. What a reply means is `mail`'s to say, what follows from it is `model.deliveries.settle`.
+What became of it is handed to the ledger before the connection is free again, and waited for while the next message is
+offered on it; before that, the next is not `sending`. What a reply means is `mail`'s to say, what follows from it is
+`model.deliveries.settle`.
 """
 
 import asyncio
@@ -28,11 +28,7 @@ from onboarding.model.deliveries import (
 )
 from onboarding.model.people import address_key
 from onboarding.pipeline.pacing import may_leave
-from onboarding.pipeline.round import Round
-
-Recording = asyncio.Future[bool]
-"""An outcome on its way into the ledger; it gets there whatever becomes of the task that waits for it."""
-
+from onboarding.pipeline.round import Recording, Round
 
 STOPPED = "the run was stopped before the message left"
 
@@ -53,11 +49,7 @@ async def post(work: Round, delivery: Delivery, pool: Pool) -> None:
             if await may_leave(work, delivery):
                 recording = await _send(work, delivery, connection, message)
     if recording:
-        try:
-            await recording
-        except OnboardingError:
-            work.unrecorded = True
-            raise
+        await recording
 
 
 def _compose(work: Round, delivery: Delivery) -> Message | Rejected | None:
@@ -86,16 +78,20 @@ async def _send(work: Round, delivery: Delivery, connection: Connection, message
     outcome: Outcome | Ready | None = await connection.offer(message)
     if isinstance(outcome, Ready):
         outcome = await _hand_over(work, delivery, connection, message)
-    return _settle(work, delivery, outcome) if outcome else None
+    if outcome is None:
+        return None
+    recording = work.recordings[connection] = _settle(work, delivery, outcome)
+    return recording
 
 
 async def _hand_over(work: Round, delivery: Delivery, connection: Connection, message: Message) -> Outcome | None:
     """Cross the point of no return. None: the body does not leave, because the delivery is not ours any more.
 
-    Nor does it where an outcome could not be written down meanwhile: it may be that of the message before on this very
-    connection, and one at most may be in doubt on each.
+    Not before it is written down what became of the last message on this connection: one at most may be in doubt.
     """
     try:
+        if before := work.recordings.get(connection):
+            await before
         ours = await _move(work, moves.sending(delivery, work.holder.name, work.rooms.clock.now()))
     except OnboardingError:
         await connection.abandon()
@@ -103,10 +99,8 @@ async def _hand_over(work: Round, delivery: Delivery, connection: Connection, me
     except asyncio.CancelledError:
         _not_taken(work, delivery, STOPPED)
         raise
-    if not ours or work.unrecorded:
+    if not ours:
         await connection.abandon()
-        if ours:
-            await _not_taken(work, delivery, STOPPED)
         return None
     try:
         return await connection.hand_over(message)

@@ -12,12 +12,16 @@ from onboarding.errors import OnboardingError
 from onboarding.ledger.leases import Holder
 from onboarding.letters.letter import Guarded
 from onboarding.letters.stationery import Stationery
+from onboarding.mail.transaction import Connection
 from onboarding.model.deliveries import Delivery
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Registration
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.rooms import Rooms
 from onboarding.plan import Plan, Step
+
+Recording = asyncio.Future[bool]
+"""An outcome on its way into the ledger; it gets there whatever becomes of the task that waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Round:
 
     `failure` is the first error that stops everybody; workers look at it between messages and never stop within one.
     `only`: the address keys that `--limit` keeps this run to. `rejected` counts the server's rejections in a row.
-    `unrecorded`: an outcome could not be written down, so nothing more may leave.
+    `recordings` are the last outcomes on each connection.
     `claimed` are messages leased and not yet begun; `all_claimed` once no more were due.
     """
 
@@ -59,7 +63,7 @@ class Round:
     rehearsal: bool
     only: frozenset[str] | None = None
     failure: OnboardingError | None = None
-    unrecorded: bool = False
+    recordings: dict[Connection, Recording] = field(default_factory=dict)
     sent: int = 0
     rejected: int = 0
     claimed: deque[Delivery] = field(default_factory=deque)
