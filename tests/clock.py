@@ -1,5 +1,6 @@
 """A clock that stands still until somebody sleeps: waits cost no time, and tests know what time it is."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -12,6 +13,7 @@ class Clock:
         self.time = start
         self.slept: list[float] = []
         self.lingered: list[float] = []
+        self.grace_runs_out = False
 
     def now(self) -> datetime:
         return self.time
@@ -21,7 +23,10 @@ class Clock:
         self.time += timedelta(seconds=seconds)
 
     async def linger(self, seconds: float) -> None:
+        """Messages in flight have all the time in the world, unless the test is about its end."""
         self.lingered.append(seconds)
+        if not self.grace_runs_out:
+            await asyncio.Event().wait()
         self.time += timedelta(seconds=seconds)
 
     def pass_time(self, **parts: float) -> None:

@@ -147,7 +147,7 @@ async def test_ledger_that_cannot_be_written_stops_the_run_and_nothing_leaves_un
 
 async def stalled_and_interrupted(scene: Stage, server: Scripted) -> None:
     """A run that gets a signal while the server says nothing, and whose grace runs out."""
-    stop = asyncio.Event()
+    stop, scene.clock.grace_runs_out = asyncio.Event(), True
 
     async def signal() -> None:
         await server.stalling.wait()
