@@ -8,6 +8,7 @@ import re
 from base64 import b64encode
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 import idna
 
@@ -81,4 +82,9 @@ _ADDRESS_CHARACTERS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010fff
 
 def date(at: datetime) -> bytes:
     """Write a `Date:` field's body (RFC 5322 3.3) from an aware time."""
-    return format_datetime(at).encode("ascii")
+    return _date(at.replace(microsecond=0))
+
+
+@lru_cache(maxsize=8)
+def _date(second: datetime) -> bytes:
+    return format_datetime(second).encode("ascii")

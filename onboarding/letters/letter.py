@@ -56,12 +56,13 @@ class Guarded:
 
     Made once per session. `links` are the few places, in lower case, below which any join link of the session lies
     (none: there is no link yet), so that a proof costs the message's size and not the number of people.
-    `addresses` are keys (`address_key`). `shared` are digests of links that several records have: RingCentral's
-    mistake, but two guests on one link make a recording unusable.
+    `addresses` are keys (`address_key`), `domains` what stands behind their `@`. `shared` are digests of links that
+    several records have: RingCentral's mistake, but two guests on one link make a recording unusable.
     """
 
     links: tuple[bytes, ...] = field(repr=False)
     addresses: frozenset[str] = field(repr=False)
+    domains: frozenset[bytes] = field(repr=False)
     shared: frozenset[str] = field(repr=False)
 
     @classmethod
@@ -70,9 +71,11 @@ class Guarded:
         written = list(join_links)
         places = sorted(link_places(link.get_secret_value() for link in written))
         times = Counter(map(link_digest, written))
+        keys = frozenset(address_key(one) for one in addresses if one)
         return cls(
             links=tuple(place.encode().lower() for place in places),
-            addresses=frozenset(address_key(one) for one in addresses if one),
+            addresses=keys,
+            domains=frozenset(key.rpartition("@")[2].encode() for key in keys),
             shared=frozenset(digest for digest, count in times.items() if count > 1),
         )
 

@@ -125,7 +125,8 @@ def _foreign(shown: bytes, own: bytes, guarded: Guarded, allowed: frozenset[str]
     lower = opened.lower()
     if _foreign_link(opened, lower, _percent_decoded(own), guarded):
         return "a join link that isn't this person's"
-    if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in _addresses(opened)):
+    addresses = _addresses(opened, guarded.domains)
+    if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in addresses):
         return "somebody else's address"
     return "a link without encryption (http:)" if _PLAIN_HTTP.search(lower) else ""
 
@@ -199,13 +200,16 @@ _BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
 """May begin an address by RFC 5321, but in running text and links rather stands before one."""
 
 
-def _addresses(text: bytes) -> Iterator[list[str]]:
-    """For each address in a text, the ways to read it: whole, and from after what may stand before one."""
+def _addresses(text: bytes, domains: frozenset[bytes]) -> Iterator[list[str]]:
+    """For each address at one of these domains, the ways to read it: whole, and from after what may stand before one.
+
+    A domain beyond ASCII can be written in several ways, so it is always looked at.
+    """
     for at in _all(text, b"@"):
         before, behind = text[max(0, at - LONGEST_LOCAL) : at], text[at + 1 : at + 1 + LONGEST_DOMAIN]
         local = before[len(before.rstrip(_LOCAL)) :]
         domain = behind[: len(behind) - len(behind.lstrip(_DOMAIN))].rstrip(b".-")
-        if local and domain:
+        if local and domain and (domain.lower() in domains or not domain.isascii()):
             starts = [0, *(found.end() for found in _BEFORE.finditer(local))]
             yield [_key((local[start:] + b"@" + domain).decode(errors="replace")) for start in starts]
 

@@ -119,6 +119,7 @@ def language_tags(language: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in (tag, tag.partition("-")[0]) if one))
 
 
+@cache
 def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
     """Name the templates that fit, the most special first."""
     tags = language_tags(language)
