@@ -97,7 +97,7 @@ async def _hand_over(work: Round, delivery: Delivery, connection: Connection, me
         await connection.abandon()
         raise
     except asyncio.CancelledError:
-        _not_taken(work, delivery, STOPPED)
+        _leave(_not_taken(work, delivery, STOPPED))
         raise
     if not ours:
         await connection.abandon()
@@ -109,8 +109,13 @@ async def _hand_over(work: Round, delivery: Delivery, connection: Connection, me
         await _not_taken(work, delivery, error.message)
         raise
     except asyncio.CancelledError:
-        _settle(work, delivery, InDoubt("the run was stopped before the server had answered"))
+        _leave(_settle(work, delivery, InDoubt("the run was stopped before the server had answered")))
         raise
+
+
+def _leave(recording: Recording) -> None:
+    """Don't wait for it: where it can't be written, giving back what was claimed can't either, and says so."""
+    recording.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def _not_taken(work: Round, delivery: Delivery, reason: str) -> Recording:
