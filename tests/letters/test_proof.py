@@ -109,6 +109,23 @@ def test_another_link_is_found_across_folded_calendar_lines():
 @pytest.mark.parametrize(
     "written",
     [
+        "jörg@bücher.example",
+        "JÖRG@BÜCHER.EXAMPLE",
+        "jörg@xn--bcher-kva.example",
+        "jörg@XN--BCHER-KVA.example",
+        "jörg@bücher。example",
+        "j%C3%B6rg%40b%C3%BCcher.example",
+    ],
+)
+def test_another_address_is_found_however_its_domain_is_written(written):
+    known = Guarded.of([], ["jörg@bücher.example"])
+
+    assert fault(changed(text=f"{GOOD.text} {written} "), known=known) == "its text part holds somebody else's address"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
         "boris@example.com",
         "Boris@Example.COM",
         "<boris@example.com>",
