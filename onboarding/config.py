@@ -7,12 +7,19 @@ started: cron would otherwise begin a second ledger and mail everybody twice. Re
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from onboarding.errors import ConfigurationError
 from onboarding.ledger.settings import LedgerSettings
@@ -106,8 +113,46 @@ class _Variables(EnvSettingsSource):
         self._variables = variables
         super().__init__(Config)
 
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read JSON, as pydantic-settings does; what is none is left to the key's own reading, as it is in the file."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            if _is_section(field.annotation):
+                raise
+            return value
+
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return {name.lower(): value for name, value in self._variables.items()}
+
+
+def _read_variables(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Read the variables as nested settings. Raises ConfigurationError where one stands for a whole section."""
+    try:
+        return _Variables(variables)()
+    except SettingsError:
+        whole = [name for name in variables if _is_section(_kind_of(name.removeprefix(PREFIX).lower().split("__")))]
+        raise ConfigurationError(
+            f"{' and '.join(whole) or 'a variable'} can't be read: it is a whole section and has keys of its own",
+            hint=f"Set each key by its own variable, as {PREFIX}SMTP__HOST.",
+        ) from None
+
+
+def _kind_of(place: Sequence[str]) -> Any:
+    """What may stand at a place; None where there is no such place."""
+    kind: Any = Config
+    for part in place:
+        field = kind.model_fields.get(part) if _is_model(kind) else None
+        kind = field.annotation if field else None
+    return kind
+
+
+def _is_section(kind: Any) -> bool:
+    return get_origin(kind) is dict or _is_model(kind)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -120,7 +165,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     written = _read_toml(file)
     variables = {**_from_files(environ), **_ours(environ)}
     _refuse([*_secrets_in(written, Config, file), *_unknown_variables(variables)])
-    given = _merge(written, _Variables(variables)())
+    given = _merge(written, _read_variables(variables))
     try:
         config = Config(**{**given, "file": file})
     except ValidationError as error:

@@ -212,3 +212,17 @@ def test_an_applications_secret_in_config_toml_is_refused_and_not_repeated(tmp_p
     assert "[smtp.m365] client_secret is a secret and must not stand in the file" in raised.value.message
     assert "ONBOARDING_SMTP__M365__CLIENT_SECRET" in raised.value.message
     assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize("command", ["fetch --for 'a b'", '["fetch", "--for", "a b"]'])
+def test_a_command_in_a_variable_is_split_as_in_the_file(tmp_path, command):
+    config = load(write(tmp_path), {"ONBOARDING_SMTP__TOKEN_COMMAND": command, "ONBOARDING_SMTP__USERNAME": "u"})
+
+    assert config.smtp.token_command == ("fetch", "--for", "a b")
+
+
+@pytest.mark.parametrize("name", ["SMTP", "SMTP__M365", "BRAND__COLOURS", "WEBINARS"])
+def test_a_variable_that_stands_for_a_whole_section_is_told(tmp_path, name):
+    message = refusal(tmp_path, GOOD, **{f"ONBOARDING_{name}": "red"})
+
+    assert message == f"ONBOARDING_{name} can't be read: it is a whole section and has keys of its own"

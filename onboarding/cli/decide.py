@@ -34,7 +34,7 @@ def resolve(
     if sent and resend:
         raise typer.BadParameter("choose one of --sent and --resend", param_hint="--sent / --resend")
     if not sent and not resend:
-        raise typer.Exit(list_doubts(_load(config_file), name))
+        raise typer.Exit(list_doubts(_load(config_file), name, emails or None))
     raise typer.Exit(settle_doubts(_load(config_file), name, _whom(emails, all_=all_), sent=sent))
 
 

@@ -12,6 +12,7 @@ from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.ledger import decisions
 from onboarding.ledger.deliveries import Entry
+from onboarding.model.people import address_key
 from onboarding.pipeline.deciding import Decision, Desk, desk
 from onboarding.pipeline.rooms import opened
 from onboarding.pipeline.target import target
@@ -19,11 +20,16 @@ from onboarding.pipeline.target import target
 T = TypeVar("T")
 
 
-def list_doubts(config: Config, name: str) -> int:
-    """Show what is in doubt, and what to do about it."""
-    doubts = _at_desk(config, name, Desk.in_doubt)
+def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> int:
+    """Show what is in doubt (of these addresses, None: of all), and what to do about it."""
+    wanted = None if emails is None else {address_key(email) for email in emails}
+    doubts = [
+        one
+        for one in _at_desk(config, name, Desk.in_doubt)
+        if wanted is None or address_key(one.delivery.email) in wanted
+    ]
     if not doubts:
-        typer.echo(f"{name}: nothing is in doubt.")
+        typer.echo(f"{name}: nothing {'' if wanted is None else 'of theirs '}is in doubt.")
         return EXIT_DONE
     _show(doubts)
     typer.echo(
@@ -39,7 +45,7 @@ def settle_doubts(config: Config, name: str, emails: Collection[str] | None, *, 
     """Write down what a person found out."""
     moved = _decided(config, name, decisions.resolve_sent if sent else decisions.resolve_resend, emails)
     what = "counts as sent" if sent else f"is queued again: `onboarding run {name}` sends it"
-    return _told(moved, what, "nothing of theirs is in doubt (or its use is over)")
+    return _told(moved, emails, what, "nothing of theirs is in doubt (or its use is over)")
 
 
 def try_again(config: Config, name: str, emails: Collection[str] | None) -> int:
@@ -47,14 +53,16 @@ def try_again(config: Config, name: str, emails: Collection[str] | None) -> int:
     moved = _decided(config, name, decisions.retry, emails)
     return _told(
         moved,
-        f"is queued again: `onboarding run {name}` sends it",
+        emails,
+        f"is queued again: `onboarding run {name}` sends it, if they are on board",
         "nothing was rejected, has failed or (named) was called off",
     )
 
 
 def call_off(config: Config, name: str, emails: Collection[str] | None) -> int:
     """Call off what is queued."""
-    return _told(_decided(config, name, decisions.cancel, emails), "is called off", "nothing of theirs is queued")
+    moved = _decided(config, name, decisions.cancel, emails)
+    return _told(moved, emails, "is called off", "nothing of theirs is queued")
 
 
 def _decided(config: Config, name: str, decision: Decision, emails: Collection[str] | None) -> Sequence[str]:
@@ -71,12 +79,16 @@ def _at_desk(config: Config, name: str, act: Callable[[Desk], Awaitable[T]]) -> 
     return working(sit)
 
 
-def _told(moved: Sequence[str], what: str, otherwise: str) -> int:
+def _told(moved: Sequence[str], emails: Collection[str] | None, what: str, otherwise: str) -> int:
+    """Say whose message was moved, and of the addresses that were named, whose was not."""
     for key in moved:
         typer.echo(f"{key}: {what}.")
-    if not moved:
+    left = [email for email in emails or () if address_key(email) not in moved]
+    for email in left:
+        typer.echo(f"{email}: nothing was changed; {otherwise}.", err=True)
+    if not moved and not left:
         typer.echo(f"Nothing was changed: {otherwise}.", err=True)
-    return EXIT_DONE if moved else EXIT_NEEDS_A_PERSON
+    return EXIT_DONE if moved and not left else EXIT_NEEDS_A_PERSON
 
 
 def _show(doubts: Sequence[Entry]) -> None:

@@ -207,7 +207,9 @@ def _tell(result: Result, manner: Manner, told: tuple[Problem, ...] = ()) -> Non
     counts = ", ".join(f"{count} {state}" for state, count in result.counts.items())
     typer.echo(f"{result.name}: sent {result.sent} now. All messages so far: {counts or 'none'}.")
     _tell_problems([one for one in result.problems if one not in told])
-    if result.exit_code != EXIT_DONE:
+    if result.exit_code == EXIT_TRY_LATER:
+        typer.echo(f"What is queued goes out with the next run: `onboarding status {result.name}`.")
+    elif result.exit_code != EXIT_DONE:
         typer.echo(f"Something needs a look: `onboarding status {result.name}`.")
 
 

@@ -89,6 +89,8 @@ async def serve(
                 typer.echo(f"export {name}={value}")
             typer.echo("\nStop with Ctrl-C; what was registered is forgotten then.")
             await stop.wait()
+    except FileExistsError:
+        raise ConfigurationError(f"{mail_dir} is no folder", hint="Name another one with --mail-dir.") from None
     except OSError as error:
         raise ConfigurationError(
             f"the simulator can't be started: {error.strerror or error}",
@@ -102,7 +104,13 @@ async def serve(
 async def show_demo(folder: Path | None, stop: asyncio.Event) -> int:
     """Run the sample roster twice against servers on loopback, and show what came of it."""
     home = folder or Path(tempfile.mkdtemp(prefix="onboarding-demo-"))
-    write_samples(home, samples.demo_invitees())
+    try:
+        write_samples(home, samples.demo_invitees())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{home} can't be written: {error.strerror}",
+            hint="Name another folder, or leave --dir out.",
+        ) from None
     staged = world_of(load(home / "config.toml", variables("http://127.0.0.1:1", 1)), datetime.now(UTC))
     async with serve_ringcentral(staged) as ringcentral, serve_mail(home / "mail") as mail:
         config = load(home / "config.toml", variables(ringcentral.url, mail.port))

@@ -50,7 +50,7 @@ def retry(connection: sa.Connection, session: int, emails: Collection[str] | Non
 
 
 def cancel(connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime) -> Sequence[str]:
-    """A person calls a queued message off, even a leased one: its `sending` finds nothing to write any more."""
+    """A person calls a queued message off. Even a leased one would not leave: its `sending` finds nothing to move."""
     where = _of(session, emails, State.QUEUED)
     return move(connection, where, State.CANCELLED, "called off by a person", now)
 

@@ -17,6 +17,9 @@ from onboarding.model.deliveries import UNDER_WAY, Delivery, Kind, Mailbox, Stat
 from onboarding.model.people import Role, address_key
 from onboarding.model.sessions import Facts, SessionKey
 
+UNSENT = (State.QUEUED, State.REJECTED, State.FAILED)
+"""States of messages that certainly did not arrive and might still be sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -138,10 +141,10 @@ def expire(connection: sa.Connection, session: int, now: datetime) -> int:
 
 
 def withdraw(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
-    """Take back queued messages to people who are removed before they were told anything."""
+    """Call off what people who are removed were never told: it waits no more, for a run or for a person."""
     keys = [address_key(email) for email in emails]
-    queued = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.key.in_(keys), REAL)
-    move(connection, queued, State.CANCELLED, "the person was removed", now)
+    unsent = (deliveries.c.session == session, deliveries.c.state.in_(UNSENT), deliveries.c.key.in_(keys), REAL)
+    move(connection, unsent, State.CANCELLED, "the person was removed", now)
 
 
 def next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:

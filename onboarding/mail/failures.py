@@ -6,6 +6,7 @@ the way to it is away. No message holds more of our side than host, port and use
 
 import socket
 import ssl
+from dataclasses import replace
 
 import aiosmtplib
 
@@ -19,6 +20,7 @@ CERTIFICATE_HINT = (
     "Give [smtp] host the very name that the certificate bears; where your company has its own authority, "
     "give its certificate as [smtp] ca_file."
 )
+LOG_IN_HINT = "Check [smtp] username, and that the token is for this server and may send mail for this mailbox."
 AWAY_HINT = "Nothing is lost: run again when it is back. If it never answers, check [smtp] host and port."
 
 Failure = aiosmtplib.SMTPException | OSError
@@ -49,4 +51,7 @@ def _answered(phase: Phase, failure: aiosmtplib.SMTPResponseException, settings:
     if failure.code < LOWEST_REFUSAL:
         return Refused(f"{settings.place} does not answer as a mail server.", hint="Check [smtp] host and port.")
     reply = reply_of(failure.code, failure.message.split("\n"))
-    return refusal(phase, reply, settings.place, judge(phase, reply, settings.provider))
+    verdict = judge(phase, reply, settings.provider)
+    if phase is Phase.LOGIN and settings.auth == "xoauth2" and not verdict.hint:
+        verdict = replace(verdict, hint=LOG_IN_HINT)
+    return refusal(phase, reply, settings.place, verdict)

@@ -34,7 +34,7 @@ class Server:
         self.settings = settings
         self._context = tls_context(settings)
         self._password = password_of(settings)
-        self._tokens = Tokens(source(settings))
+        self._tokens = Tokens(source(settings)) if settings.auth == "xoauth2" else None
         self._ehlo_name = settings.ehlo_name or None
         self._opening = asyncio.Lock()
         self._refused: Refused | None = None
@@ -96,8 +96,8 @@ class Server:
         """Log in as the settings say."""
         if self.settings.auth == "password":
             await self._log_in_by_password(smtp)
-        elif self.settings.auth == "xoauth2":
-            await self._log_in_by_token(smtp)
+        elif self._tokens:
+            await self._log_in_by_token(smtp, self._tokens)
 
     def take_over(self, smtp: aiosmtplib.SMTP) -> Line:
         """Make the logged-in connection a line. Raises `TryLater` where the server has closed it meanwhile."""
@@ -122,16 +122,16 @@ class Server:
                 else:
                     return
 
-    async def _log_in_by_token(self, smtp: aiosmtplib.SMTP) -> None:
+    async def _log_in_by_token(self, smtp: aiosmtplib.SMTP, tokens: Tokens) -> None:
         """Log in by an access token; one that was kept and is refused may have been revoked: ask for another once."""
         if "xoauth2" not in smtp.server_auth_methods:
             raise self._no_method("by access token (XOAUTH2)", smtp)
-        token = await self._tokens.current()
+        token = await tokens.current()
         with self._explained(Phase.LOGIN):
             try:
                 await smtp.auth_xoauth2(self.settings.username, token.get_secret_value())
             except aiosmtplib.SMTPAuthenticationError:
-                another = await self._tokens.current(refused=token)
+                another = await tokens.current(refused=token)
                 if another == token:
                     raise
                 await smtp.auth_xoauth2(self.settings.username, another.get_secret_value())

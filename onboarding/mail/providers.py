@@ -62,6 +62,7 @@ class Preset:
 
 SEND_AS = Meaning("The account may not send as this sender: change [brand] sender, or have the right granted.")
 NOT_OURS = Meaning("The server does not let this account use this sender: check [brand] sender and [smtp] username.")
+WANTS_LOGIN = Meaning("The server wants a log-in, or encryption first: give [smtp] username, password and security.")
 BASIC_OFF = Meaning("Log-in by password is switched off at Microsoft 365: use [smtp.m365], or a token_command.")
 APP_PASSWORD = Meaning("Google wants an app password, or a token ([smtp.google] or token_command), instead of this.")
 RELAY_RULES = Meaning("Allow this machine or this account in Google's SMTP relay settings.")
@@ -76,6 +77,7 @@ BUSY = Meaning("The server asks to come back later: run again in a while.", 15 *
 EVERYWHERE = (
     Answer(SEND_AS, says="sendasdenied"),
     Answer(SEND_AS, enhanced=("5.2.252", "5.7.60")),
+    Answer(WANTS_LOGIN, code=530),
     Answer(NOT_OURS, says="sender address rejected"),
     Answer(NOT_OURS, says="sender verify failed"),
     Answer(DAILY, enhanced=("5.4.5",)),

@@ -50,7 +50,7 @@ def read_rate(value: Any) -> Any:
 
 
 def read_command(value: Any) -> Any:
-    """Split a command given as one string as a shell would; it is run without one."""
+    """Split a command given as one string as a shell would; it is run without. Raises ValueError for open quotes."""
     return shlex.split(value) if isinstance(value, str) else value
 
 

@@ -5,9 +5,12 @@ What they say of a refusal is passed on: it names codes and accounts, and no sec
 """
 
 import asyncio
+import os
+import shutil
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -33,37 +36,48 @@ AWAY = "Nothing is lost: run again when it can be reached."
 
 
 def source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
-    """Where the settings say that tokens come from."""
+    """Where the settings say that tokens come from.
+
+    Raises `ConfigurationError` for whatever can be seen to be missing before one is wanted: a secret, a key, a
+    library, a program.
+    """
     if settings.m365.tenant:
-        return partial(asyncio.to_thread, microsoft_token, settings.m365)
+        if settings.m365.client_secret is None:
+            raise ConfigurationError(
+                "The application's secret for Microsoft 365 is missing.",
+                hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
+            )
+        _assert_installed("msal", "Microsoft 365", "m365")
+        return partial(asyncio.to_thread, microsoft_token, settings.m365, settings.m365.client_secret)
     if settings.google.key_file:
+        if not os.access(settings.google.key_file, os.R_OK):
+            raise _no_key(settings.google.key_file)
+        _assert_installed("google.auth", "Google", "google")
         return partial(asyncio.to_thread, google_token, settings.google.key_file, settings.username)
+    if settings.token_command and not shutil.which(settings.token_command[0]):
+        raise ConfigurationError(
+            f"There is no token program {settings.token_command[0]} that can be started.",
+            hint="Check [smtp] token_command.",
+        )
     return partial(printed_token, settings.token_command, settings.token_lifetime)
 
 
-def microsoft_token(settings: MicrosoftSettings) -> Token:
+def microsoft_token(settings: MicrosoftSettings, secret: SecretStr) -> Token:
     """Ask Microsoft's identity platform by client credentials (RFC 6749 4.4).
 
-    Raises `ConfigurationError` where the secret, the extra or the tenant is missing or wrong, `Refused` where
-    Microsoft refuses the application, `TryLater` where it can't be reached.
+    Raises `ConfigurationError` where there is no such tenant, `Refused` where Microsoft refuses the application,
+    `TryLater` where it can't be reached.
     """
-    try:
-        import msal  # noqa: PLC0415 -- an extra, and slow to import
-        import requests  # noqa: PLC0415
-    except ImportError:
-        raise _without_extra("Microsoft 365", "m365") from None
-    if settings.client_secret is None:
-        raise ConfigurationError(
-            "The application's secret for Microsoft 365 is missing.",
-            hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
-        )
+    import msal  # noqa: PLC0415 -- an extra, and slow to import
+    import requests  # noqa: PLC0415
+
     authority = f"{settings.authority.rstrip('/')}/{settings.tenant}"
     try:
         with requests.Session() as session:
             session.request = partial(session.request, timeout=PATIENCE)  # type: ignore[method-assign]  # msal sets none
             application = msal.ConfidentialClientApplication(
                 settings.client_id,
-                client_credential=settings.client_secret.get_secret_value(),
+                client_credential=secret.get_secret_value(),
                 authority=authority,
                 instance_discovery=False,  # the authority is the user's own word
                 http_client=session,
@@ -87,23 +101,18 @@ def microsoft_token(settings: MicrosoftSettings) -> Token:
 def google_token(key_file: Path, username: str) -> Token:
     """Ask Google as a service account that speaks for `username` (domain-wide delegation, RFC 7523).
 
-    Raises `ConfigurationError` where the key or the extra is missing or wrong, `Refused` where Google refuses the
-    account, `TryLater` where it can't be reached.
+    Raises `ConfigurationError` where the key is wrong, `Refused` where Google refuses the account, `TryLater` where
+    it can't be reached.
     """
-    try:
-        import requests  # noqa: PLC0415 -- these are an extra, and slow to import
-        from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError  # noqa: PLC0415
-        from google.auth.transport.requests import Request  # noqa: PLC0415
-        from google.oauth2.service_account import Credentials  # noqa: PLC0415
-    except ImportError:
-        raise _without_extra("Google", "google") from None
+    import requests  # noqa: PLC0415 -- these are an extra, and slow to import
+    from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError  # noqa: PLC0415
+    from google.auth.transport.requests import Request  # noqa: PLC0415
+    from google.oauth2.service_account import Credentials  # noqa: PLC0415
+
     try:
         account = Credentials.from_service_account_file(str(key_file), scopes=[GMAIL], subject=username)
     except (OSError, ValueError, GoogleAuthError):
-        raise ConfigurationError(
-            f"The service account's key {key_file} can't be read.",
-            hint="[smtp.google] key_file is the JSON file that Google gives out once for a service account's key.",
-        ) from None
+        raise _no_key(key_file) from None
     try:
         with requests.Session() as session:
             account.refresh(partial(Request(session), timeout=PATIENCE))
@@ -124,8 +133,20 @@ def _usable(lifetime: float) -> float:
     return max(lifetime - LEEWAY, 0.0)
 
 
-def _without_extra(provider: str, extra: str) -> OnboardingError:
+def _no_key(key_file: Path) -> OnboardingError:
     return ConfigurationError(
-        f"The log-in by {provider}'s credentials needs a library that is not installed.",
-        hint=f"pip install 'webinar-onboarding[{extra}]'",
+        f"The service account's key {key_file} can't be read.",
+        hint="[smtp.google] key_file is the JSON file that Google gives out once for a service account's key.",
     )
+
+
+def _assert_installed(library: str, provider: str, extra: str) -> None:
+    try:
+        there = find_spec(library)
+    except ModuleNotFoundError:  # of a package within one that is missing too
+        there = None
+    if there is None:
+        raise ConfigurationError(
+            f"The log-in by {provider}'s credentials needs a library that is not installed.",
+            hint=f"pip install 'webinar-onboarding[{extra}]'",
+        )

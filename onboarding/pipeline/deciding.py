@@ -14,6 +14,7 @@ from onboarding.pipeline.lease import held
 from onboarding.pipeline.rooms import Rooms
 from onboarding.pipeline.target import Target
 
+WAIT_OR_STOP_IT = "Decide when it is done, or stop it first (Ctrl-C): what it has not sent stays queued."
 Decision = Callable[[sa.Connection, int, Collection[str] | None, datetime], Sequence[str]]
 
 
@@ -37,7 +38,7 @@ class Desk:
 async def desk(rooms: Rooms, target: Target) -> AsyncIterator[Desk]:
     """Sit down at a webinar's messages. Raises Held while a run is at work, ConfigurationError before the first run."""
     server = rooms.config.ringcentral.server
-    async with held(rooms, target):
+    async with held(rooms, target, hint=WAIT_OR_STOP_IT):
         seen = await rooms.ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
         if seen is None:
             raise ConfigurationError(f"{target.name} has had no run yet", hint=f"`onboarding run {target.name}` first.")

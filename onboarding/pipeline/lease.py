@@ -15,21 +15,24 @@ class Held(TryLater):
     """Another run is at work on this webinar; cron takes this for a success."""
 
 
+WAIT = "It will finish what you wanted to begin. Look with `onboarding status`, or run again later."
+
+
 def lease_name(server: str, webinar_id: str) -> str:
     """A webinar's lease, on one server."""
     return f"webinar {server} {webinar_id}"
 
 
 @asynccontextmanager
-async def held(rooms: Rooms, target: Target) -> AsyncIterator[Holder]:
-    """Hold a webinar's lease. Raises Held where a living run has it; a dead run's is taken over at once."""
+async def held(rooms: Rooms, target: Target, *, hint: str = WAIT) -> AsyncIterator[Holder]:
+    """Hold a webinar's lease. Raises Held, with this hint, where a living run has it; a dead run's is taken at once."""
     name = lease_name(rooms.config.ringcentral.server, target.webinar_id)
     holder = leases.this_run()
     other = await rooms.ledger.run(leases.acquire, name, holder, rooms.clock.now())
     if other:
         raise Held(
             f"another run is at work on {target.name} (process {other.pid})",
-            hint="It will finish what you wanted to begin. Look with `onboarding status`, or run again later.",
+            hint=hint,
         )
     renewal = asyncio.create_task(_renew(rooms, name, holder))
     try:

@@ -6,6 +6,7 @@ from onboarding.errors import TryLater
 from onboarding.ledger import pace
 from onboarding.mail.settings import SmtpSettings
 from onboarding.model.deliveries import Delivery
+from onboarding.pipeline.forecast import in_words
 from onboarding.pipeline.round import Round
 
 LONGEST_PACE = timedelta(minutes=10)
@@ -45,6 +46,6 @@ def account_of(smtp: SmtpSettings) -> str:
 def used_up(smtp: SmtpSettings, wait: timedelta) -> TryLater:
     """Say that nothing may leave any more today."""
     return TryLater(
-        f"today's {smtp.per_day} messages are used up ([smtp] per_day); the next may leave in {wait}",
+        f"the day's messages ([smtp] per_day = {smtp.per_day}) are used up; the next may leave in {in_words(wait)}",
         hint="What is left stays queued: run again then, or raise per_day if your provider allows more.",
     )

@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from onboarding.pipeline.lease import held
+from onboarding.pipeline.target import target
 from onboarding.simulator.mailbox import MailRules
 from tests.cli.command import on, started
 from tests.mail.scripted import HangUp, Stall, scripted
@@ -48,11 +50,11 @@ async def test_resolve_resend_sends_the_same_message_id_at_the_next_run(tmp_path
         (("resolve", NAME, "--sent", "--resend"), 2, "choose one"),
         (("resolve", NAME, "--sent"), 2, "--all"),
         (("resolve", NAME, HANNA, "--all", "--sent"), 2, "--all"),
-        (("resolve", NAME, HANNA, "--sent"), 1, "Nothing was changed"),
+        (("resolve", NAME, HANNA, "--sent"), 1, "nothing was changed"),
         (("resolve", "lunch"), 2, "Did you mean launch?"),
         (("retry", NAME), 1, "Nothing was changed"),
-        (("retry", NAME, "nobody@example.com"), 1, "Nothing was changed"),
-        (("retry", NAME, "no address"), 1, "Nothing was changed"),
+        (("retry", NAME, "nobody@example.com"), 1, "nothing was changed"),
+        (("retry", NAME, "no address"), 1, "nothing was changed"),
         (("cancel", NAME), 2, "--all"),
         (("cancel", NAME, "--all"), 1, "Nothing was changed"),
         (("history", "nobody@example.com"), 0, "knows nothing"),
@@ -148,3 +150,33 @@ async def test_a_line_lost_after_the_354_and_before_the_body_is_offered_again(tm
         first = await on(scene, "run", NAME, "--yes", "--wait", "0", **port)
         assert (first.code, server.taken) == (75, [])
         assert await scene.states() == {JOERG: "queued"}
+
+
+async def test_somebody_removed_from_the_roster_leaves_no_rejected_message_behind(tmp_path):
+    rules = MailRules(refuse={JOERG: "550 5.1.1 No such user here"})
+    async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules, limits=ROOMY) as scene:
+        assert (await on(scene, "run", NAME, "--yes")).code == 1
+        scene.write_roster([HOST])
+        assert (await on(scene, "run", NAME, "--yes", "--remove")).code == 0
+        assert (await on(scene, "run", NAME, "--yes")).code == 0
+        assert await scene.states() == {HANNA: "sent", JOERG: "cancelled"}
+
+
+async def test_each_named_address_is_answered(tmp_path):
+    rules = MailRules(lose_reply=frozenset({JOERG, HANNA}))
+    async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules, limits=ROOMY) as scene:
+        await on(scene, "run", NAME, "--yes")
+        listed = await on(scene, "resolve", NAME, JOERG)
+        assert (listed.code, JOERG in listed.out, HANNA in listed.out) == (1, True, False)
+
+        settled = await on(scene, "resolve", NAME, JOERG, "nobody@example.com", "--sent")
+        assert (settled.code, f"{JOERG}: counts as sent." in settled.out) == (1, True)
+        assert "nobody@example.com: nothing was changed" in settled.err
+        assert (await on(scene, "resolve", NAME, JOERG)).code == 0
+
+
+async def test_deciding_while_a_run_is_at_work_says_to_stop_it(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene, scene.rooms() as opened:
+        async with held(opened, target(opened.config, NAME)):
+            seen = await on(scene, "cancel", NAME, "--all")
+        assert (seen.code, "stop it first (Ctrl-C)" in seen.err) == (75, True)

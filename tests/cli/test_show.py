@@ -135,3 +135,19 @@ async def test_the_version_is_told(tmp_path):
 
 async def test_an_unknown_option_exits_2(tmp_path):
     assert (await command(tmp_path, "run", "--nonsense")).code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("demo", "--dir", "taken"), "taken can't be written"),
+        (("simulator", "--port", "0", "--mail-port", "0", "--mail-dir", "taken"), "taken is no folder"),
+    ],
+)
+async def test_a_file_in_the_place_of_a_folder_is_told(tmp_path, words, told):
+    (tmp_path / "taken").touch()
+    await command(tmp_path, "init", ".")
+    seen = await command(tmp_path, *words)
+
+    assert (seen.code, told in seen.err) == (2, True), seen.all
+    assert "Traceback" not in seen.all

@@ -71,6 +71,8 @@ ARROWS = {
     (State.IN_DOUBT, "resolve sent"): State.SENT,
     (State.IN_DOUBT, "resolve resend"): State.QUEUED,
     (State.REJECTED, "retry"): State.QUEUED,
+    (State.REJECTED, "withdraw"): State.CANCELLED,
+    (State.FAILED, "withdraw"): State.CANCELLED,
     (State.FAILED, "retry"): State.QUEUED,
 }
 """Every arrow of the drawing in `model.deliveries`; whatever is not here moves nothing."""

@@ -106,6 +106,7 @@ async def test_token_that_is_refused_stops_the_run_and_is_not_shown(authority):
             await offer(settings)
 
     assert "geheim" not in str(raised.value)
+    assert raised.value.hint.startswith("Check [smtp] username, and that the token")
     assert server.logins == ["XOAUTH2 refused"]
 
 

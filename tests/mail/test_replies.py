@@ -122,6 +122,7 @@ def test_refusal_means_the_right_party(phase, line, provider, party, permanent):
         (Phase.RCPT, "550 5.4.5 Daily user sending limit exceeded", GOOGLE, DAY, "run again tomorrow"),
         (Phase.LOGIN, "454 4.7.0 Too many login attempts", GOOGLE, 3600.0, "in an hour"),
         (Phase.LOGIN, "535 5.7.139 Authentication unsuccessful", OUTLOOK, None, "use [smtp.m365]"),
+        (Phase.MAIL, "530 5.7.0 Authentication required", None, None, "wants a log-in"),
         (Phase.RCPT, "450 4.7.1 greylisted", None, None, ""),
     ],
 )

@@ -41,9 +41,13 @@ def google(key_file: Path) -> SmtpSettings:
     return SmtpSettings.model_validate({"host": "m.example.com", "username": USER, "google": {"key_file": key_file}})
 
 
+async def token(settings: SmtpSettings) -> Token:
+    return await source(settings)()
+
+
 async def refusal(settings: SmtpSettings, kind: type[OnboardingError]) -> str:
     with pytest.raises(kind) as raised:
-        await source(settings)()
+        await token(settings)
     assert raised.value.hint
     assert SECRET not in str(raised.value)
     assert "PRIVATE KEY" not in str(raised.value)
@@ -126,7 +130,7 @@ async def test_log_in_whose_certificate_is_not_trusted_gets_no_secret(certificat
 
 @pytest.mark.parametrize(
     ("settings", "missing", "extra"),
-    [(microsoft("https://localhost"), "msal", "m365"), (google(Path("key.json")), "google.auth.exceptions", "google")],
+    [(microsoft("https://localhost"), "msal", "m365"), (google(Path(__file__)), "google.auth", "google")],
     ids=["m365", "google"],
 )
 async def test_library_that_is_not_installed_is_named(settings, missing, extra, monkeypatch):

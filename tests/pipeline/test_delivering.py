@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.errors import Braked, Interrupted, Refused, TryLater
+from onboarding.errors import Braked, ConfigurationError, Interrupted, Refused, TryLater
 from onboarding.ledger import decisions
 from onboarding.model.people import address_key
 from onboarding.pipeline.lease import Held, held
@@ -104,6 +104,16 @@ async def test_a_refusal_of_us_after_the_dot_is_no_doubt_and_costs_no_attempt(tm
         assert (entry.delivery.state, entry.delivery.attempt) == ("queued", 0)
         scene.variables["ONBOARDING_SMTP__PORT"] = mail_port
         assert (await scene.run()).sent == 1
+
+
+async def test_credentials_that_are_missing_are_found_before_anybody_is_registered(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        scene.variables["ONBOARDING_SMTP__USERNAME"] = "events@brightwater.example"
+        scene.variables["ONBOARDING_SMTP__M365__TENANT"] = "tenant"
+        scene.variables["ONBOARDING_SMTP__M365__CLIENT_ID"] = "application"
+        with pytest.raises(ConfigurationError, match="secret for Microsoft 365 is missing"):
+            await scene.run()
+        assert scene.ringcentral.requests.of("PATCH") == []
 
 
 async def test_many_rejections_in_a_row_put_the_brake_on(tmp_path):
