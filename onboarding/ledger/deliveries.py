@@ -7,12 +7,14 @@ Each is one named function with a guarded write. What every single message goes 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from onboarding.ledger import events
+from onboarding.ledger import batches, events
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
+from onboarding.ledger.schema import events as history
 from onboarding.model.deliveries import UNDER_WAY, Delivery, Kind, Mailbox, State
 from onboarding.model.people import Role, address_key
 from onboarding.model.sessions import Facts, SessionKey
@@ -54,10 +56,9 @@ def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], 
     Raises sqlalchemy's IntegrityError, and queues none, where one is just being sent to the same mailbox or the
     number is taken: whoever holds the session's lease and has looked at `mailboxes` meets neither.
     """
-    rows = [_row(session, order, now) for order in orders]
-    if not rows:
+    if not orders:
         return
-    told_anew = [row["key"] for row in rows if not row["rehearsal_to"]]
+    told_anew = [address_key(order.email) for order in orders if not order.rehearsal_to]
     queued = (
         deliveries.c.session == session,
         deliveries.c.state == State.QUEUED,
@@ -65,8 +66,10 @@ def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], 
         REAL,
     )
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
-    created = connection.execute(_CREATE, rows).all()
-    events.extend(connection, [_event(place, State.QUEUED, now, place.kind) for place in created])
+    before = connection.execute(_LAST).scalar_one()
+    create, tell = _written(connection.dialect)
+    connection.exec_driver_sql(create, batches.packed(_values(session, order, now) for order in orders))
+    connection.exec_driver_sql(tell, (before,))
 
 
 def claim(
@@ -217,33 +220,46 @@ def _event(place: sa.Row[Any], state: State, now: datetime, detail: str = "") ->
     return {**whose, "what": state, "at": now, "detail": told}
 
 
-# Built once: these run for every message, and building one costs more than running it.
-
 _PLACE = (deliveries.c.session, deliveries.c.key, deliveries.c.id, deliveries.c.rehearsal_to)
 
-_CREATE = deliveries.insert().returning(*_PLACE, deliveries.c.kind, sort_by_parameter_order=True)
+_COLUMNS = (
+    *("session", "key", "email", "name", "kind", "number", "state", "queued_at", "due_at", "expires_at", "at"),
+    *("message_id", "link", "role", "start", "duration", "rehearsal_to"),
+)
 
 
-def _row(session: int, order: Order, now: datetime) -> dict[str, Any]:
-    return {
-        "session": session,
-        "key": address_key(order.email),
-        "email": order.email,
-        "name": order.name,
-        "kind": order.kind,
-        "number": order.number,
-        "state": State.QUEUED,
-        "queued_at": now,
-        "due_at": order.due_at,
-        "expires_at": order.expires_at,
-        "at": now,
-        "message_id": order.message_id,
-        "link": order.facts.link,
-        "role": order.facts.role,
-        "start": order.facts.start,
-        "duration": int(order.facts.duration.total_seconds()),
-        "rehearsal_to": order.rehearsal_to,
-    }
+def _values(session: int, order: Order, now: datetime) -> tuple[Any, ...]:
+    """A new message as a row of `_COLUMNS`."""
+    facts, at = order.facts, batches.stored(now)
+    return (
+        *(session, address_key(order.email), order.email, order.name, order.kind, order.number, State.QUEUED, at),
+        *(batches.stored(order.due_at), batches.stored(order.expires_at), at),
+        *(order.message_id, facts.link, facts.role, batches.stored(facts.start)),
+        *(int(facts.duration.total_seconds()), order.rehearsal_to),
+    )
+
+
+_LAST = sa.select(sa.func.coalesce(sa.func.max(deliveries.c.id), 0))
+_BATCH = batches.rows(*_COLUMNS)
+_CREATE = deliveries.insert().from_select(list(_COLUMNS), sa.select(*_BATCH.c))
+_REHEARSAL: sa.ColumnElement[str] = (
+    sa.literal_column("'rehearsal to '") + deliveries.c.rehearsal_to + sa.literal_column("' | '")
+)
+_TELL_QUEUED = history.insert().from_select(
+    ["at", "session", "key", "delivery", "what", "detail"],
+    sa.select(
+        *(deliveries.c.queued_at, deliveries.c.session, deliveries.c.key, deliveries.c.id, deliveries.c.state),
+        sa.case((REAL, sa.literal_column("''")), else_=_REHEARSAL) + deliveries.c.kind,
+    )
+    .where(deliveries.c.id > sa.bindparam("before", type_=sa.Integer))
+    .order_by(deliveries.c.id),
+)
+
+
+@cache
+def _written(dialect: sa.Dialect) -> tuple[str, str]:
+    """Write both statements once; SQLAlchemy would take longer over each row than SQLite."""
+    return str(_CREATE.compile(dialect=dialect)), str(_TELL_QUEUED.compile(dialect=dialect))
 
 
 def _query(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:

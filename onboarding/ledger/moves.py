@@ -2,12 +2,10 @@
 
 A move is a value with its guard: the run that holds the delivery, and the states and attempts that it may start from.
 A run whose lease was taken over meanwhile finds nothing to move, and its body never leaves; attempts only ever count
-up, so a move that comes too late never fits a later attempt. `carry_out` makes a whole group in one statement, which
-SQLite works off without coming back to Python for each row: the ledger's thread would wait for the interpreter as
-often. What moves many deliveries by one rule is in `deliveries`, what a person decides in `decisions`.
+up, so a move that comes too late never fits a later attempt. `carry_out` makes a whole group in one statement
+(`batches`). What moves many deliveries by one rule is in `deliveries`, what a person decides in `decisions`.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -15,7 +13,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from onboarding.ledger.schema import deliveries, events, in_utc
+from onboarding.ledger import batches
+from onboarding.ledger.schema import deliveries, events
 from onboarding.model.deliveries import Delivery, State, Transition
 
 BODY_LEFT = frozenset({State.SENT, State.IN_DOUBT})
@@ -62,7 +61,7 @@ def sending(delivery: Delivery, holder: str, now: datetime) -> Move:
         sending=None,
         state=State.SENDING,
         attempt=delivery.attempt + 1,
-        at=_stored(now),
+        at=batches.stored(now),
         detail=_told(delivery),
         keeper=holder,
     )
@@ -81,9 +80,9 @@ def record(delivery: Delivery, holder: str, transition: Transition, now: datetim
         sending=delivery.attempt + 1,
         state=transition.state,
         attempt=delivery.attempt + 1,
-        at=_stored(now),
+        at=batches.stored(now),
         detail=_told(delivery, transition.reason, reply),
-        due_at=_stored(transition.due_at) if transition.due_at else None,
+        due_at=batches.stored(transition.due_at) if transition.due_at else None,
         reply=reply,
         queue_id=transition.reply.queue_id if transition.reply else "",
         reason=transition.reason,
@@ -102,7 +101,7 @@ def not_taken(delivery: Delivery, holder: str, reason: str, now: datetime) -> Mo
         sending=delivery.attempt + 1,
         state=State.QUEUED,
         attempt=delivery.attempt,
-        at=_stored(now),
+        at=batches.stored(now),
         detail=_told(delivery, reason),
         reason=reason,
     )
@@ -115,7 +114,7 @@ def carry_out(connection: sa.Connection, moves: Sequence[Move]) -> Sequence[bool
     each alone (`ledger.store` does).
     """
     move, tell = _written(connection.dialect)
-    batch = (json.dumps(moves),)
+    batch = batches.packed(moves)
     made = connection.exec_driver_sql(move, batch).rowcount
     if made != len(moves):
         if len(moves) > 1:
@@ -125,28 +124,13 @@ def carry_out(connection: sa.Connection, moves: Sequence[Move]) -> Sequence[bool
     return [True] * made
 
 
-def _stored(moment: datetime) -> str:
-    """Write a time as the table holds it (`schema.UtcDateTime` on SQLite)."""
-    return in_utc(moment).replace(tzinfo=None).isoformat(" ", "microseconds")
-
-
 def _told(delivery: Delivery, *words: str) -> str:
     """What history says beside the state."""
     rehearsal = f"rehearsal to {delivery.rehearsal_to}" if delivery.rehearsal_to else ""
     return " | ".join(part for part in (rehearsal, *words) if part)
 
 
-_ROWS = sa.func.json_each(sa.bindparam("batch", type_=sa.Text)).table_valued("value").alias("rows")
-_MOVES = sa.select(
-    *(
-        sa.func.json_extract(_ROWS.c.value, sa.literal_column(f"'$[{at}]'"), type_=sa.Text()).label(name)
-        for at, name in enumerate(Move._fields)
-    )
-).subquery("moves")
-"""A move as JSON is a list: one parameter holds the whole group, so the statement is compiled once.
-
-No WITH: a statement that begins so is not counted by the driver, and the count tells whether all guards held.
-"""
+_MOVES = batches.rows(*Move._fields)
 
 
 def _is(state: State) -> sa.ColumnElement[bool]:

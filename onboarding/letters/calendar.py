@@ -111,6 +111,8 @@ LONGEST_LINE = 75
 
 def content_line(name: str, value: str) -> str:
     """Write a content line, folded between characters."""
+    if len(name) + len(value) < LONGEST_LINE and value.isascii():
+        return f"{name}:{value}\r\n"
     octets = f"{name}:{value}".encode()
     folded, start, room = [], 0, LONGEST_LINE
     while len(octets) - start > room:
