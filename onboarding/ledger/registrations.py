@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger import events
 from onboarding.ledger.schema import registrations
@@ -25,16 +26,17 @@ def stand(
     connection: sa.Connection, session: int, invitees: Collection[Invitee], standing: Standing, now: datetime
 ) -> None:
     """Write down what was done, or is about to be done, about these people."""
-    for invitee in invitees:
-        values = {**_columns(invitee), "standing": standing, "at": now}
-        changed = connection.execute(
-            registrations.update()
-            .where(registrations.c.session == session, registrations.c.key == invitee.key)
-            .values(values)
-        )
-        if not changed.rowcount:
-            connection.execute(registrations.insert().values(session=session, key=invitee.key, **values))
-        events.append(connection, session, invitee.key, standing, now)
+    if not invitees:
+        return
+    places = [{"session": session, "key": invitee.key} for invitee in invitees]
+    rows = [
+        {**place, **_columns(invitee), "standing": standing, "at": now}
+        for place, invitee in zip(places, invitees, strict=True)
+    ]
+    connection.execute(_STAND, rows)
+    events.extend(
+        connection, [{**place, "what": standing, "at": now, "delivery": None, "detail": ""} for place in places]
+    )
 
 
 def ask(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:
@@ -75,11 +77,12 @@ def granted(connection: sa.Connection, session: int, invitees: Collection[Invite
 
 
 def _columns(invitee: Invitee) -> dict[str, str]:
-    """What is kept of a person. Ids that are not known this time are left as they were: an address may change."""
-    user = invitee.linked_user
-    ids = {"account_id": user.account_id, "user_id": user.user_id, "domain": user.domain} if user else {}
+    """What is kept of a person."""
+    user = invitee.linked_user or LinkedUser("", "", "")
     return {
-        **ids,
+        "account_id": user.account_id,
+        "user_id": user.user_id,
+        "domain": user.domain,
         "email": invitee.email,
         "first_name": invitee.first_name,
         "last_name": invitee.last_name,
@@ -87,6 +90,25 @@ def _columns(invitee: Invitee) -> dict[str, str]:
         "time_zone": invitee.time_zone,
         "role": invitee.role,
     }
+
+
+_INSERT = insert(registrations)
+_NEW = _INSERT.excluded
+
+
+def _if_known(column: str) -> sa.ColumnElement[str]:
+    """Ids that are not known this time are left as they were: an address may change."""
+    return sa.case((_NEW.user_id != "", _NEW[column]), else_=registrations.c[column])
+
+
+_STAND = _INSERT.on_conflict_do_update(
+    index_elements=["session", "key"],
+    set_={
+        **{name: _if_known(name) for name in ("account_id", "user_id", "domain")},
+        **{name: _NEW[name] for name in ("email", "first_name", "last_name", "language", "time_zone", "role")},
+        **{name: _NEW[name] for name in ("standing", "at")},
+    },
+)
 
 
 def _invitee(row: sa.RowMapping) -> Invitee:
