@@ -25,6 +25,18 @@ Faults = Annotated[
         "--fault", metavar="FAULT", help="A fault to play, such as PATCH:500 or PATCH:timeout-after; repeatable."
     ),
 ]
+RefuseMail = Annotated[
+    list[str] | None,
+    typer.Option("--refuse-mail", metavar="ADDRESS", help="Mail to ADDRESS is refused for good; repeatable."),
+]
+DeferMail = Annotated[
+    list[str] | None,
+    typer.Option("--defer-mail", metavar="ADDRESS", help="Mail to ADDRESS is put off, once; repeatable."),
+]
+LoseReply = Annotated[
+    list[str] | None,
+    typer.Option("--lose-reply", metavar="ADDRESS", help="Mail to ADDRESS is taken without an answer; repeatable."),
+]
 Folder = Annotated[
     Path | None,
     typer.Option("--dir", metavar="DIR", help="Where mail and ledger go; without it a new temporary folder."),
@@ -49,6 +61,9 @@ def simulator(
     window: Window = 60.0,
     penalty: Penalty = 60.0,
     faults: Faults = None,
+    refuse_mail: RefuseMail = None,
+    defer_mail: DeferMail = None,
+    lose_reply: LoseReply = None,
     config_file: options.ConfigFile = None,
 ) -> None:
     """Play RingCentral and catch mail on this machine, for rehearsals; stop it with Ctrl-C.
@@ -58,7 +73,14 @@ def simulator(
     from onboarding.cli.staging import serve, stage
     from onboarding.cli.terminal import working
     from onboarding.simulator.limits import Limits
+    from onboarding.simulator.mailbox import MailRules
 
     limits = Limits(heavy=heavy, window=window, penalty=penalty)
+    rules = MailRules(
+        refuse=dict.fromkeys(refuse_mail or (), "550 5.1.1 No such user here"),
+        defer_once=frozenset(defer_mail or ()),
+        lose_reply=frozenset(lose_reply or ()),
+    )
     world = stage(config_file, state, os.environ)
-    raise typer.Exit(working(lambda stop: serve(world, (port, mail_port), mail_dir, limits, faults or [], stop)))
+    ports = (port, mail_port)
+    raise typer.Exit(working(lambda stop: serve(world, ports, mail_dir, limits, faults or [], rules, stop)))

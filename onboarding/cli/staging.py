@@ -23,6 +23,7 @@ from onboarding.pipeline.target import target
 from onboarding.plan import Options
 from onboarding.simulator.faults import BadFault
 from onboarding.simulator.limits import Limits
+from onboarding.simulator.mailbox import MailRules
 from onboarding.simulator.serve import serve_mail, serve_ringcentral
 from onboarding.simulator.staging import Staged, world_for
 from onboarding.simulator.state import BadState, read_state
@@ -74,7 +75,13 @@ def world_of(config: Config, now: datetime) -> World:
 
 
 async def serve(
-    world: World, ports: tuple[int, int], mail_dir: Path, limits: Limits, faults: list[str], stop: asyncio.Event
+    world: World,
+    ports: tuple[int, int],
+    mail_dir: Path,
+    limits: Limits,
+    faults: list[str],
+    rules: MailRules,
+    stop: asyncio.Event,
 ) -> int:
     """Play RingCentral and catch mail until a signal comes."""
     try:
@@ -82,7 +89,7 @@ async def serve(
             ringcentral = await stack.enter_async_context(
                 serve_ringcentral(world, port=ports[0], limits=limits, faults=faults)
             )
-            mail = await stack.enter_async_context(serve_mail(mail_dir, port=ports[1]))
+            mail = await stack.enter_async_context(serve_mail(mail_dir, port=ports[1], rules=rules))
             typer.echo(f"RingCentral is played at {ringcentral.url}; mail is caught in {mail_dir}.")
             typer.echo("Set these in the terminal in which you run onboarding:\n")
             for name, value in variables(ringcentral.url, mail.port).items():
