@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -68,7 +68,7 @@ def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], 
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
     before = connection.execute(_LAST).scalar_one()
     create, tell = _written(connection.dialect)
-    connection.exec_driver_sql(create, batches.packed(_values(session, order, now) for order in orders))
+    connection.exec_driver_sql(create, batches.packed(_new(session, order, now) for order in orders))
     connection.exec_driver_sql(tell, (before,))
 
 
@@ -222,26 +222,54 @@ def _event(place: sa.Row[Any], state: State, now: datetime, detail: str = "") ->
 
 _PLACE = (deliveries.c.session, deliveries.c.key, deliveries.c.id, deliveries.c.rehearsal_to)
 
-_COLUMNS = (
-    *("session", "key", "email", "name", "kind", "number", "state", "queued_at", "due_at", "expires_at", "at"),
-    *("message_id", "link", "role", "start", "duration", "rehearsal_to"),
-)
+
+class _New(NamedTuple):
+    """A new message as a row of the table, times as they are stored."""
+
+    session: int
+    key: str
+    email: str
+    name: str
+    kind: str
+    number: int
+    state: str
+    queued_at: str
+    due_at: str
+    expires_at: str
+    at: str
+    message_id: str
+    link: str
+    role: str
+    start: str
+    duration: int
+    rehearsal_to: str
 
 
-def _values(session: int, order: Order, now: datetime) -> tuple[Any, ...]:
-    """A new message as a row of `_COLUMNS`."""
-    facts, at = order.facts, batches.stored(now)
-    return (
-        *(session, address_key(order.email), order.email, order.name, order.kind, order.number, State.QUEUED, at),
-        *(batches.stored(order.due_at), batches.stored(order.expires_at), at),
-        *(order.message_id, facts.link, facts.role, batches.stored(facts.start)),
-        *(int(facts.duration.total_seconds()), order.rehearsal_to),
+def _new(session: int, order: Order, now: datetime) -> _New:
+    return _New(
+        session=session,
+        key=address_key(order.email),
+        email=order.email,
+        name=order.name,
+        kind=order.kind,
+        number=order.number,
+        state=State.QUEUED,
+        queued_at=batches.stored(now),
+        due_at=batches.stored(order.due_at),
+        expires_at=batches.stored(order.expires_at),
+        at=batches.stored(now),
+        message_id=order.message_id,
+        link=order.facts.link,
+        role=order.facts.role,
+        start=batches.stored(order.facts.start),
+        duration=int(order.facts.duration.total_seconds()),
+        rehearsal_to=order.rehearsal_to,
     )
 
 
 _LAST = sa.select(sa.func.coalesce(sa.func.max(deliveries.c.id), 0))
-_BATCH = batches.rows(*_COLUMNS)
-_CREATE = deliveries.insert().from_select(list(_COLUMNS), sa.select(*_BATCH.c))
+_BATCH = batches.rows(*_New._fields)
+_CREATE = deliveries.insert().from_select(list(_New._fields), sa.select(*_BATCH.c))
 _REHEARSAL: sa.ColumnElement[str] = (
     sa.literal_column("'rehearsal to '") + deliveries.c.rehearsal_to + sa.literal_column("' | '")
 )
