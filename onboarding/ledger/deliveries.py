@@ -66,7 +66,7 @@ def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], 
         REAL,
     )
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
-    before = connection.execute(_LAST).scalar_one()
+    before = connection.execute(_LAST).scalar_one()  # whatever is later is ours: nobody else writes meanwhile
     create, tell = _written(connection.dialect)
     connection.exec_driver_sql(create, batches.packed(_new(session, order, now) for order in orders))
     connection.exec_driver_sql(tell, (before,))

@@ -4,19 +4,27 @@ A shipped template asks for a colour twenty times. Put in place, these become pa
 rendered, and encoded (`quoted`), once. Works on Jinja's tree; Jinja's own optimizer does the rest.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jinja2 import Environment, nodes
 from jinja2.visitor import NodeTransformer
 
 
+def may_be_folded(name: str, sources: Iterable[str]) -> bool:
+    """Tell whether a name certainly means the same in all these templates, which may include each other.
+
+    A tag that names it by itself, and not a field of it, may give it another meaning (set, for, with, macro, import).
+    """
+    by_itself = re.compile(rf"\{{%[^%]*(?<![.\w]){name}\b(?!\s*\.)")
+    return not any(by_itself.search(source) for source in sources)
+
+
 def folded(tree: nodes.Template, known: Mapping[str, Any], environment: Environment) -> nodes.Template:
-    """Replace each text that hangs on a known name, unless the template gives that name a meaning of its own."""
-    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
-    own |= {one.target for one in tree.find_all(nodes.Import)}
-    folding = _Folding({name: value for name, value in known.items() if name not in own}, environment)
-    return tree if tree.find(nodes.FromImport) else folding.visit(tree)
+    """Replace each text that hangs on a known name."""
+    folding: nodes.Template = _Folding(known, environment).visit(tree)
+    return folding
 
 
 class _Folding(NodeTransformer):

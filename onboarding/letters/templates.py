@@ -20,10 +20,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from onboarding.errors import ConfigurationError
 from onboarding.letters import names
 from onboarding.letters.compiling import compiled
-from onboarding.letters.folding import folded
+from onboarding.letters.folding import folded, may_be_folded
 from onboarding.letters.letter import Unfit
 from onboarding.letters.moments import locale_of
-from onboarding.letters.sources import Folders, pieces_of
+from onboarding.letters.sources import Folders, pieces_of, read
 from onboarding.letters.view import OPEN_FIELDS, Brand
 from onboarding.model.people import Role
 
@@ -42,9 +42,13 @@ class Environments:
 
     @classmethod
     def over(cls, folders: Folders, brand: Brand | None = None) -> "Environments":
-        """Let templates include what lies in their folders; a brand that is known is put in place at once."""
+        """Let templates include what lies in their folders; a brand that is given is put in place at once.
+
+        Not so where one of them may mean something else by `brand`: a part that it includes would not hear of it.
+        """
         loader = jinja2.FileSystemLoader(folders.paths)
-        known = {"brand": brand} if brand else {}
+        fixed = brand and may_be_folded("brand", map(read, folders.files()))
+        known = {"brand": brand} if fixed else {}
         return cls(*(_environment(loader, known, autoescape=escape) for escape in (True, False)))
 
     @property

@@ -19,31 +19,31 @@ async def may_leave(work: Round, delivery: Delivery) -> bool:
     Asked last of all, so that what was counted does leave. Raises TryLater once the day's messages are used up.
     """
     clock, smtp = work.rooms.clock, work.rooms.config.smtp
-    allowed = pace_of(smtp)
+    allowed = _pace(smtp)
     async with work.pacing:  # one worker waits at a time
         while work.going and clock.now() < delivery.expires_at:
             if allowed == pace.Pace():
                 return True
-            wait = await work.rooms.ledger.run(pace.reserve, account_of(smtp), allowed, clock.now())
+            wait = await work.rooms.ledger.run(pace.reserve, _account(smtp), allowed, clock.now())
             if not wait:
                 return True
             if wait > max(LONGEST_PACE, allowed.interval):
-                raise used_up(smtp, wait)
+                raise _used_up(smtp, wait)
             await clock.sleep(wait.total_seconds())
     return False
 
 
-def pace_of(smtp: SmtpSettings) -> pace.Pace:
+def _pace(smtp: SmtpSettings) -> pace.Pace:
     """The pace that the settings allow."""
     return pace.Pace(timedelta(seconds=smtp.rate.interval if smtp.rate else 0), smtp.per_day)
 
 
-def account_of(smtp: SmtpSettings) -> str:
+def _account(smtp: SmtpSettings) -> str:
     """Whose pace it is: the account at the mail server."""
     return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
 
 
-def used_up(smtp: SmtpSettings, wait: timedelta) -> TryLater:
+def _used_up(smtp: SmtpSettings, wait: timedelta) -> TryLater:
     """Say that nothing may leave any more today."""
     return TryLater(
         f"the day's messages ([smtp] per_day = {smtp.per_day}) are used up; the next may leave in {in_words(wait)}",

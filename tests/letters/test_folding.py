@@ -3,6 +3,7 @@
 import pytest
 
 from onboarding.letters import trial
+from onboarding.letters.folding import may_be_folded
 from onboarding.letters.sources import Folders
 from onboarding.letters.stationery import Stationery
 from onboarding.letters.templates import Environments
@@ -44,12 +45,30 @@ def test_brands_text_is_escaped_like_any_other(brand):
     "source",
     [
         "{% set brand = other %}{{ brand.name }}",
-        "{% for brand in [other] %}{{ brand.name }}{% endfor %}",
+        "{%- for brand in [other] %}{{ brand.name }}{% endfor %}",
         "{% macro say(brand) %}{{ brand.name }}{% endmacro %}{{ say(other) }}",
+        "{% with brand = other %}{% include 'part.html.j2' %}{% endwith %}",
+        "{% set brand = other %}{% include 'part.html.j2' %}",
     ],
 )
-def test_template_that_gives_the_name_a_meaning_of_its_own_keeps_it(brand, source):
-    assert "".join(pieces(source, brand, other={"name": "Other"})) == "Other"
+def test_template_that_gives_the_name_a_meaning_of_its_own_keeps_it(tmp_path, brand, source):
+    (tmp_path / "part.html.j2").write_text("{{ brand.name }}")
+    (tmp_path / "whole.html.j2").write_text(source)
+
+    template = Environments.over(Folders.of([tmp_path]), brand).html.get_template("whole.html.j2")
+
+    assert template.render(other={"name": "Other"}) == "Other"
+
+
+@pytest.mark.parametrize(
+    "tag", ["{% if brand.logo %}", "{% set logo = brand.logo %}", "{{ brand }}", "{% if rebrand %}"]
+)
+def test_asking_for_a_field_gives_no_other_meaning(tag):
+    assert may_be_folded("brand", ["{% set x = 1 %}", tag])
+
+
+def test_shipped_templates_may_be_folded():
+    assert may_be_folded("brand", (file.read_text(encoding="utf-8") for file in SHIPPED.rglob("*.j2")))
 
 
 def test_every_shipped_letter_reads_as_it_would_without(stationery, brand):

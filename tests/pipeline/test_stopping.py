@@ -5,6 +5,7 @@ Nothing is sent that can't be recorded, and at most one message for each connect
 
 import asyncio
 import sqlite3
+from abc import ABC, abstractmethod
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ AT = 7
 """Messages after which the trouble begins."""
 
 
-class Trouble(Quiet):
+class Trouble(Quiet, ABC):
     """Makes the ledger unwritable after some messages, until sending has ended. `Progress` tells when both is."""
 
     ledger: Ledger
@@ -47,11 +48,11 @@ class Trouble(Quiet):
         if self.done >= AT:
             self.end_trouble()
 
-    def begin_trouble(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def begin_trouble(self) -> None: ...
 
-    def end_trouble(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def end_trouble(self) -> None: ...
 
     def say_to_sqlite(self, pragma: str) -> None:
         def tell(connection: sa.Connection, _items: Any) -> list[None]:
