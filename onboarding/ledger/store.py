@@ -57,10 +57,15 @@ class _Job(NamedTuple):
     statement: Batch[Any, Any]
     item: Any
     result: asyncio.Future[Any]
+    after: asyncio.Future[Any] | None = None
 
 
 class _Failed(NamedTuple):
     error: BaseException
+
+
+_Answered = tuple[_Job, Any]
+"""A job with its statement's answer, or with `_Failed`."""
 
 
 class Ledger:
@@ -76,6 +81,7 @@ class Ledger:
         self._engine = _engine(database, patience)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        self._failed: dict[asyncio.Future[Any] | None, _Failed] = {}
         self._open = False
 
     @property
@@ -111,16 +117,19 @@ class Ledger:
         """
         return await self.hand_in(lambda connection, _none: [statement(connection, *args, **kwargs)], None)
 
-    def hand_in(self, statement: Batch[Item, T], item: Item, /) -> asyncio.Future[T]:
+    def hand_in(
+        self, statement: Batch[Item, T], item: Item, /, after: asyncio.Future[Any] | None = None
+    ) -> asyncio.Future[T]:
         """Hand in one item of a statement that takes many; await the result to know that it is committed.
 
-        Items handed in first are written first or together, never later. All else is as in `run`. Where a group
-        fails, the statement gets each item alone.
+        Items handed in first are written first or together, never later. `after` is the result of an earlier one:
+        where that can't be written, this is not either. All else is as in `run`. Where a group fails, the statement
+        gets each item alone.
         """
         if not self._open:
             raise RuntimeError("the ledger is not open")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(statement, item, future))
+        self._jobs.put(_Job(statement, item, future, after))
         return future
 
     def _prepare(self) -> None:
@@ -150,17 +159,33 @@ class Ledger:
             self._jobs.put(None)  # carry out what came before the closing, then close
         return group
 
-    def _carry_out(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[tuple[_Job, Any]]:
+    def _carry_out(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[_Answered]:
         """Run a group in one transaction; where it fails, each by itself, so that one's error is not the others'."""
+        if not any(job.after in self._failed for job in group):
+            try:
+                with connection.begin():
+                    return [answered for batch in _batches(group) for answered in _answers(connection, batch)]
+            except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for all
+                if len(group) == 1 or _code(error) in LOCKED:
+                    return [self._fail(job, _Failed(error)) for job in group]
+        return [self._alone(connection, job) for job in group]
+
+    def _alone(self, connection: sa.Connection, job: _Job) -> _Answered:
+        """Run one statement in a transaction of its own, unless what it comes after has failed."""
+        if failed := self._failed.get(job.after):
+            return self._fail(job, failed)
         try:
             with connection.begin():
-                return [answered for batch in _batches(group) for answered in _answers(connection, batch)]
-        except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for everybody
-            if len(group) == 1 or _code(error) in LOCKED:
-                return [(job, _Failed(error)) for job in group]
-        return [self._carry_out(connection, [job])[0] for job in group]
+                (answered,) = _answers(connection, [job])
+                return answered
+        except BaseException as error:  # noqa: BLE001 -- as above
+            return self._fail(job, _Failed(error))
 
-    def _answer(self, answers: Sequence[tuple[_Job, Any]]) -> None:
+    def _fail(self, job: _Job, failed: _Failed) -> _Answered:
+        self._failed[job.result] = failed
+        return job, failed
+
+    def _answer(self, answers: Sequence[_Answered]) -> None:
         for job, answer in answers:
             if job.result.cancelled():
                 continue
@@ -178,7 +203,7 @@ def _batches(group: Sequence[_Job]) -> Collection[Sequence[_Job]]:
     return batches.values()
 
 
-def _answers(connection: sa.Connection, batch: Sequence[_Job]) -> Iterable[tuple[_Job, Any]]:
+def _answers(connection: sa.Connection, batch: Sequence[_Job]) -> Iterable[_Answered]:
     return zip(batch, batch[0].statement(connection, [job.item for job in batch]), strict=True)
 
 

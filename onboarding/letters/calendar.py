@@ -43,12 +43,21 @@ def entry(letter: Letter, brand: BrandSettings, title: str, name: str, descripti
     UID stays the same for a session and an invitee, and SEQUENCE grows with their messages, so calendars take
     each entry as the newer version of the last (RFC 5545 3.8.7.4).
     """
-    session = letter.session
-    method = method_of(letter.kind, brand)
-    occasion = Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name)
+    own = own_lines(letter, brand, name, description)
+    return "".join(own.get(part, part) for part in frame(letter, brand, title))
+
+
+def frame(letter: Letter, brand: BrandSettings, title: str) -> tuple[str, ...]:
+    """Write the lines that the entries of everybody at one session share; a personal line is only named."""
+    session, method = letter.session, method_of(letter.kind, brand)
+    return _skeleton(Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name))
+
+
+def own_lines(letter: Letter, brand: BrandSettings, name: str, description: str) -> dict[str, str]:
+    """Write one person's lines of `PERSONAL`; a line that is not due is empty."""
     asks_back = brand.calendar is CalendarMethod.REQUEST  # RFC 5546 3.2.1, 3.2.5: no attendee in what is published
     link = letter.join_link.get_secret_value() if letter.join_link else ""
-    own = {
+    return {
         "UID": content_line("UID", uid(letter, brand.sender_address.rpartition("@")[2])),
         "SEQUENCE": content_line("SEQUENCE", str(letter.number - 1)),
         "DTSTAMP": content_line("DTSTAMP", f"{letter.date.astimezone(UTC):%Y%m%dT%H%M%SZ}"),
@@ -57,7 +66,6 @@ def entry(letter: Letter, brand: BrandSettings, title: str, name: str, descripti
         "URL": content_line("URL", link) if link else "",
         "ATTENDEE": _attendee(name, letter.recipient) if asks_back else "",
     }
-    return "".join(own.get(part, part) for part in _skeleton(occasion))
 
 
 def uid(letter: Letter, domain: str) -> str:

@@ -36,6 +36,13 @@ def fault(body: bytes, letter: Letter, recipient: str, guarded: Guarded, configu
         return f"it can't be read back ({problem})"
 
 
+def is_canonical(body: bytes) -> bool:
+    """Tell whether every line ends in CRLF and none begins with a dot: such a body travels as it is."""
+    within_lines = body.replace(b"\r\n", b"")
+    bare = b"\r" in within_lines or b"\n" in within_lines
+    return not bare and body.endswith(b"\r\n") and not body.startswith(b".") and b"\r\n." not in body
+
+
 def _owner_fault(letter: Letter, guarded: Guarded) -> str:
     """The link has to be this person's own: from a record that is nobody else's, and on no other record too.
 

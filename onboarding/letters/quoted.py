@@ -15,32 +15,43 @@ SOFT_BREAK = b"=\r\n"
 
 
 def quoted(pieces: Iterable[str]) -> bytes:
-    """Encode a text of pieces, as Jinja's `generate` yields them for HTML; it ends with a line end.
+    """Encode a text of pieces, as Jinja's `generate` yields them for HTML; it ends with a line end."""
+    return ended(encoded(pieces))
 
-    Pieces of the very type `str` are the template's own, the same object each time, and are remembered. Values come
+
+def encoded(pieces: Iterable[str]) -> bytes:
+    """Encode pieces that may be followed by others.
+
+    Those of the very type `str` are the template's own, the same object each time, and are remembered. Values come
     escaped, so as a type of their own, and are not: they may be secrets.
     """
-    encoded = b"".join([_remembered(piece) if type(piece) is str else _encoded(piece) for piece in pieces])
-    return _ended(encoded)
+    return b"".join([_remembered(one) if type(one) is str else piece(one) for one in pieces])
 
 
 def quoted_once(text: str) -> bytes:
     """Encode a text that is one person's own; it ends with a line end. Nothing is remembered."""
-    return _ended(_encoded(text))
+    return ended(piece(text))
 
 
-def _encoded(piece: str) -> bytes:
+def piece(text: str) -> bytes:
     """Encode one piece, with a soft break behind it where it does not end a line."""
-    if len(piece) < LONGEST_LINE and piece.isascii() and piece.isprintable() and "=" not in piece:
-        return piece.encode("ascii") + SOFT_BREAK if piece else b""
-    lines = piece.replace("\r\n", "\n").replace("\r", "\n") if "\r" in piece else piece
+    line = text.removesuffix("\n").removesuffix("\r")
+    if len(line) < LONGEST_LINE and line.isascii() and line.isprintable() and "=" not in line and line[:1] != ".":
+        if len(line) == len(text):
+            return line.encode("ascii") + SOFT_BREAK if line else b""
+        if line[-1:] != " ":
+            return line.encode("ascii") + b"\r\n"
+    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     # One letter more, and off again: so the last line has room for the soft break, and may end in a space.
-    encoded = b2a_qp(lines.encode() + b"x").replace(b"\n", b"\r\n")[:-1]
-    return encoded if encoded.endswith(b"\r\n") else encoded + SOFT_BREAK
+    written = b2a_qp(lines.encode() + b"x").replace(b"\n", b"\r\n")[:-1]
+    while written.startswith(b".") or b"\r\n." in written:  # a line that begins with a dot must not travel as it is
+        written = (b"\r\n" + written).replace(b"\r\n.", b"\r\n=2E=\r\n")[2:]
+    return written if written.endswith(b"\r\n") else written + SOFT_BREAK
 
 
-_remembered = lru_cache(maxsize=4096)(_encoded)
+_remembered = lru_cache(maxsize=4096)(piece)
 
 
-def _ended(encoded: bytes) -> bytes:
-    return encoded + b"\r\n" if not encoded or encoded.endswith(SOFT_BREAK) else encoded
+def ended(written: bytes) -> bytes:
+    """Let the last of encoded pieces end with a line end."""
+    return written + b"\r\n" if not written or written.endswith(SOFT_BREAK) else written

@@ -8,6 +8,7 @@ import re
 from binascii import Error as NotBase64
 from binascii import a2b_base64, a2b_qp
 from dataclasses import dataclass
+from functools import lru_cache
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields in order: names in lower case, values unfolded but not decoded."""
@@ -32,7 +33,8 @@ class Leaf:
 
 def read(message: bytes) -> tuple[Fields, list[Leaf]]:
     """Read a message: its own fields, and its leaves in order. Raises `UnreadableError`."""
-    fields, body = _split(message)
+    head, body = _split(message)
+    fields = _fields(head)
     return fields, _leaves(fields, body)
 
 
@@ -44,22 +46,29 @@ def value(fields: Fields, name: str) -> str:
     return values[0] if values else ""
 
 
-def _split(message: bytes) -> tuple[Fields, bytes]:
+def _split(message: bytes) -> tuple[bytes, bytes]:
     """Cut header from body; the body keeps the line end before it, for a boundary line may be its first."""
     end = message.find(b"\r\n\r\n")
     if end < 0:
         raise UnreadableError("a part has no end of header")
+    return message[:end], message[end + 2 :]
+
+
+def _fields(head: bytes) -> Fields:
     try:
-        head = message[:end].decode()
+        written = head.decode()
     except UnicodeDecodeError as problem:
         raise UnreadableError("a header isn't UTF-8") from problem
-    lines = _FOLD.sub("", head).split("\r\n") if end > 0 else []
+    lines = _FOLD.sub("", written).split("\r\n") if head else []
     cut = [line.partition(":") for line in lines]
     fields = tuple([(name.lower(), body.strip()) for name, colon, body in cut if colon])
     if len(fields) != len(lines):
         raise UnreadableError("a header line has no colon")
-    return fields, message[end + 2 :]
+    return fields
 
+
+_fields_of_a_part = lru_cache(maxsize=64)(_fields)
+"""Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
 
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 
@@ -74,7 +83,8 @@ def _leaves(fields: Fields, body: bytes) -> list[Leaf]:
     boundary = _BOUNDARY.search(written)
     if not boundary:
         raise UnreadableError("a multipart has no boundary")
-    return [leaf for part in _parts(body, boundary[1] or boundary[2]) for leaf in _leaves(*_split(part))]
+    parts = map(_split, _parts(body, boundary[1] or boundary[2]))
+    return [leaf for head, inner in parts for leaf in _leaves(_fields_of_a_part(head), inner)]
 
 
 def _parts(body: bytes, boundary: str) -> list[bytes]:

@@ -5,6 +5,7 @@ differs per person is encoded here, as the package would have (a test holds the 
 """
 
 import re
+from base64 import encodebytes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,9 +55,13 @@ class Filling:
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """The bytes that all messages of one template share, cut where a person's own come."""
+    """The bytes that all messages of one template share, cut where a person's own come.
+
+    `bare` are the same `cuts` without the logo, which says nothing that a proof could read.
+    """
 
     cuts: tuple[bytes, ...]
+    bare: tuple[bytes, ...]
     order: tuple[str, ...]
 
     def fill(self, filling: Filling) -> bytes:
@@ -103,7 +108,9 @@ def skeleton(brand: BrandSettings, method: str, logo: Picture | None) -> Skeleto
     written["date"] = headers.date(_MARK_DATE)
     names = {value: name for name, value in written.items()}
     cuts = re.split(b"(" + b"|".join(map(re.escape, names)) + b")", whole)
-    return Skeleton(tuple(cuts[::2]), tuple(names[one] for one in cuts[1::2]))
+    picture = encodebytes(logo.content).replace(b"\n", b"\r\n") if logo else b"\0"
+    bare = tuple(cut.replace(picture, b"") for cut in cuts[::2])
+    return Skeleton(tuple(cuts[::2]), bare, tuple(names[one] for one in cuts[1::2]))
 
 
 def build(brand: BrandSettings, method: str, logo: Picture | None, filling: Filling) -> EmailMessage:

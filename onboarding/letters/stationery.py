@@ -5,10 +5,9 @@ person's message, and answers with a value when that can't be done. Sends and st
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,13 @@ from onboarding.letters.compiling import single_spaced
 from onboarding.letters.headers import transport_address
 from onboarding.letters.letter import Guarded, Letter, Unfit
 from onboarding.letters.moments import locale_of
+from onboarding.letters.personal import Uses
 from onboarding.letters.settings import BrandSettings
 from onboarding.letters.skeleton import LOGO_CID, Filling, Picture, Skeleton, skeleton
 from onboarding.letters.sources import Folders, pasted_links
 from onboarding.letters.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
 from onboarding.letters.view import Brand, View, plain, view
+from onboarding.letters.words import Words
 from onboarding.model.deliveries import Kind, Message, Rejected
 from onboarding.model.people import Role, address_key
 
@@ -43,6 +44,7 @@ class Stationery:
     skeletons: Mapping[str, Skeleton]
     shown_brand: Brand
     configured: frozenset[str]
+    uses: Uses
 
     @classmethod
     def load(cls, folders: Sequence[Path], brand: BrandSettings) -> "Stationery":
@@ -59,7 +61,7 @@ class Stationery:
         templates = {name: compile_template(name, searched, environments, brand.language) for name in found}
         if pasted := next(pasted_links(searched), ""):
             raise ConfigurationError(pasted, hint="Write {{ join_link }}: each person has a link of their own.")
-        stationery = assemble(templates, brand, logo)
+        stationery = assemble(templates, brand, logo, environments.uses)
         stationery.try_out()
         return stationery
 
@@ -108,21 +110,27 @@ class Stationery:
 
     def fill(self, letter: Letter, recipient: str) -> Filling:
         """Render one person's parts; raises one of `RENDERING` where their values don't fit the template."""
-        template = self.template(letter.kind, letter)
-        shown = self._view(letter, template)
-        names = shown.names()
-        pieces = tuple(template.html.generate(names)) if template.html else ()
+        words = self.words(letter)
+        name = plain(letter.invitee.name)
         return Filling(
-            name=shown.invitee.name,
+            name=name,
             recipient=recipient,
-            subject=subject_of("".join(pieces)),
+            subject=words.subject,
             message_id=letter.message_id,
             date=letter.date,
+            text=words.text,
+            pieces=words.pieces,
+            calendar=calendar.entry(letter, self.brand, plain(letter.session.title), name, words.about),
+        )
+
+    def words(self, letter: Letter, change: Callable[[View], View] = lambda shown: shown) -> Words:
+        """Render what the templates say, of values as `change` leaves them; raises one of `RENDERING`."""
+        template = self.template(letter.kind, letter)
+        names = change(self._view(letter, template)).names()
+        return Words(
+            pieces=tuple(template.html.generate(names)) if template.html else (),
             text=single_spaced(template.text.render(names)),
-            pieces=pieces,
-            calendar=calendar.entry(
-                letter, self.brand, shown.session.title, shown.invitee.name, self._about(letter, template, names)
-            ),
+            about=self._about(letter, template, names, change),
         )
 
     def template(self, kind: str, letter: Letter) -> Template:
@@ -136,18 +144,19 @@ class Stationery:
         locale = wanted if wanted and wanted.language == template.locale.language else template.locale
         return view(letter, self.shown_brand, locale)
 
-    def _about(self, letter: Letter, beside: Template, names: dict[str, Any]) -> str:
+    def _about(self, letter: Letter, beside: Template, names: dict[str, Any], change: Callable[[View], View]) -> str:
         """Describe the calendar entry: by the calendar's template where there is one; a cancelled one not at all."""
         if letter.kind is Kind.CANCELLATION:
             return ""
         if not any(name.partition(".")[0] == CALENDAR for name in self.templates):
-            return letter.join_link.get_secret_value() if letter.join_link else ""
+            return str(names["join_link"])
         template = self.template(CALENDAR, letter)
-        same_words = template.locale == beside.locale
-        return template.text.render(names if same_words else self._view(letter, template).names()).strip()
+        if template.locale != beside.locale:
+            names = change(self._view(letter, template)).names()
+        return template.text.render(names).strip()
 
 
-def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None) -> Stationery:
+def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None, uses: Uses) -> Stationery:
     """Put compiled templates and the brand together, untried."""
     methods = {calendar.method_of(kind, brand) for kind in Kind}
     return Stationery(
@@ -156,13 +165,8 @@ def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Pict
         skeletons={method: skeleton(brand, method, logo) for method in methods},
         shown_brand=_shown(brand, logo),
         configured=frozenset(map(address_key, brand.addresses)),
+        uses=uses,
     )
-
-
-def subject_of(html: str) -> str:
-    """Take the subject from the rendered title, as one line of text."""
-    start = html.find(">", html.find("<title")) + 1
-    return " ".join(unescape(html[start : html.find("</title>", start)]).split()) if "<title" in html else ""
 
 
 def _reason(problem: Exception) -> str:

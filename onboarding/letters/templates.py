@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -23,6 +22,7 @@ from onboarding.letters.compiling import compiled
 from onboarding.letters.folding import folded, may_be_folded
 from onboarding.letters.letter import Unfit
 from onboarding.letters.moments import locale_of
+from onboarding.letters.personal import Uses
 from onboarding.letters.sources import Folders, pieces_of, read
 from onboarding.letters.view import OPEN_FIELDS, Brand
 from onboarding.model.people import Role
@@ -39,6 +39,7 @@ class Environments:
 
     html: jinja2.Environment
     text: jinja2.Environment
+    uses: Uses
 
     @classmethod
     def over(cls, folders: Folders, brand: Brand | None = None) -> "Environments":
@@ -48,8 +49,9 @@ class Environments:
         """
         loader = jinja2.FileSystemLoader(folders.paths)
         fixed = brand and may_be_folded("brand", map(read, folders.files()))
-        known = {"brand": brand} if fixed else {}
-        return cls(*(_environment(loader, known, autoescape=escape) for escape in (True, False)))
+        known, uses = {"brand": brand} if fixed else {}, Uses()
+        html, text = (_environment(loader, known, uses, autoescape=escape) for escape in (True, False))
+        return cls(html, text, uses)
 
     @property
     def derived(self) -> jinja2.Environment:
@@ -60,14 +62,18 @@ class Environments:
 class LetterEnvironment(ImmutableSandboxedEnvironment):
     """The sandbox, with a short way to the fields of our own frozen values: its checks took half of a rendering.
 
-    `known` are names whose values are the same in every letter (`folding`).
+    `known` are names whose values are the same in every letter (`folding`). `uses` is what all templates compiled so
+    far do with a person's own values (`personal`).
     """
 
-    known: Mapping[str, Any] = MappingProxyType({})
+    known: Mapping[str, Any]
+    uses: Uses
 
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
         """Jinja's hook between a template's tree and its Python."""
-        return super()._generate(folded(source, self.known, self), *args, **options)
+        tree = folded(source, self.known, self)
+        self.uses.read(tree)
+        return super()._generate(tree, *args, **options)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Hand out a known field at once; for all else ask the sandbox."""
@@ -76,7 +82,9 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> jinja2.Environment:
+def _environment(
+    loader: jinja2.BaseLoader, known: Mapping[str, Any], uses: Uses, *, autoescape: bool
+) -> jinja2.Environment:
     environment = LetterEnvironment(
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
@@ -86,7 +94,7 @@ def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoesc
         lstrip_blocks=not autoescape,
         keep_trailing_newline=not autoescape,
     )
-    environment.known = known
+    environment.known, environment.uses = known, uses
     del environment.filters["safe"]  # with it, a name from the roster could become markup
     environment.filters |= {"link": link, "style": style}
     return environment

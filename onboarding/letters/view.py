@@ -112,6 +112,24 @@ class AddTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What differs from person to person; all else is the same for everybody who shares a role, language and zone."""
+
+    invitee: Recipient
+    join_link: str
+    phone_code: str
+
+    @classmethod
+    def of(cls, letter: Letter) -> "Own":
+        """One person's, made display-ready."""
+        return cls(
+            invitee=_recipient(letter.invitee),
+            join_link=letter.join_link.get_secret_value() if letter.join_link else "",
+            phone_code=plain(letter.registration.phone_code) if letter.registration else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All names that a template may use."""
 
@@ -142,14 +160,15 @@ OPEN_FIELDS: Mapping[type, frozenset[str]] = {
 def view(letter: Letter, brand: Brand, locale: Locale) -> View:
     """Say a letter in a language. Raises `Unfit` where the session's or the invitee's time zone is unknown."""
     zone = zone_of(letter.invitee, letter.session)
+    own = Own.of(letter)
     return View(
         kind=letter.kind.value,
-        invitee=_recipient(letter.invitee),
+        invitee=own.invitee,
         session=_when(letter.session, zone, locale),
         brand=brand,
         add_to=_add_to(letter.session),
-        join_link=letter.join_link.get_secret_value() if letter.join_link else "",
-        phone_code=plain(letter.registration.phone_code) if letter.registration else "",
+        join_link=own.join_link,
+        phone_code=own.phone_code,
         previous=_before(letter, letter.previous, zone, locale) if letter.previous else None,
         panel=Panel(letter.panel),
     )
@@ -238,7 +257,7 @@ def _when(session: Session, zone: ZoneInfo, locale: Locale) -> When:
 
 def _before(letter: Letter, told: Facts, zone: ZoneInfo, locale: Locale) -> Before:
     before: Moment = moment(told.start, zone, locale)
-    session, link = letter.session, letter.join_link
+    session = letter.session
     return Before(
         date=before.date,
         start=before.time,
@@ -246,9 +265,14 @@ def _before(letter: Letter, told: Facts, zone: ZoneInfo, locale: Locale) -> Befo
         duration=length(told.duration, locale),
         role=told.role.value,
         time_changed=(told.start, told.duration) != (session.start, session.duration),
-        link_changed=link is not None and told.link != link_digest(link),
+        link_changed=has_new_link(letter, told),
         role_changed=told.role is not letter.invitee.role,
     )
+
+
+def has_new_link(letter: Letter, told: Facts) -> bool:
+    """Tell whether the letter's link differs from the one that the reader was told."""
+    return letter.join_link is not None and told.link != link_digest(letter.join_link)
 
 
 def _add_to(session: Session) -> AddTo:

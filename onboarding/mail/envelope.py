@@ -35,7 +35,7 @@ def prepare(message: Message, capabilities: Capabilities) -> Prepared | Rejected
     sender, recipient = sender_address(message.sender), envelope_address(message.recipient)
     if recipient is None:
         return Rejected("the address can't be written on a mail's envelope: correct it in the roster")
-    body = with_crlf(message.body)
+    body = message.body if message.canonical else with_crlf(message.body)
     needs_utf8 = message.needs_smtputf8 or not (sender + recipient).isascii()
     if needs_utf8 and not capabilities.smtputf8:
         return Rejected("the mail server can't carry letters beyond ASCII in an address: ask for another address")
@@ -47,7 +47,11 @@ def prepare(message: Message, capabilities: Capabilities) -> Prepared | Rejected
     eight_bit = "" if body.isascii() else " BODY=8BITMIME"
     utf8 = " SMTPUTF8" if needs_utf8 else ""
     mail = f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}\r\n"
-    return Prepared(message, (mail.encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"), stuffed(body))
+    return Prepared(
+        message,
+        (mail.encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"),
+        body if message.canonical else stuffed(body),
+    )
 
 
 def sender_address(sender: str) -> str:

@@ -108,7 +108,8 @@ Outcome = Sent | Deferred | Rejected | InDoubt
 class Message:
     """A finished message: an envelope of one recipient and the bytes that leave, CRLF line ends, no dot-stuffing.
 
-    `needs_smtputf8`: an address has characters beyond ASCII before its `@` (RFC 6531).
+    `needs_smtputf8`: an address has characters beyond ASCII before its `@` (RFC 6531). `canonical`: it is known that
+    every line of the body ends in CRLF and none begins with a dot, so that it may travel as it is.
     """
 
     message_id: str
@@ -116,6 +117,7 @@ class Message:
     recipient: str
     body: bytes
     needs_smtputf8: bool = False
+    canonical: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def _compose(work: Round, delivery: Delivery) -> Message | Rejected | None:
         panel=work.panel,
         previous=work.view.picture.mailbox(reader.invitee.key).told,
     )
-    return work.stationery.compose(letter, work.guarded)
+    return work.press.compose(letter)
 
 
 async def _send(work: Round, delivery: Delivery, connection: Connection, message: Message) -> Recording | None:
@@ -87,12 +87,11 @@ async def _send(work: Round, delivery: Delivery, connection: Connection, message
 async def _hand_over(work: Round, delivery: Delivery, connection: Connection, message: Message) -> Outcome | None:
     """Cross the point of no return. None: the body does not leave, because the delivery is not ours any more.
 
-    Not before it is written down what became of the last message on this connection: one at most may be in doubt.
+    Only with or after what became of the last message on this connection: one at most may be in doubt.
     """
     try:
-        if before := work.recordings.get(connection):
-            await before
-        ours = await _move(work, moves.sending(delivery, work.holder.name, work.rooms.clock.now()))
+        move = moves.sending(delivery, work.holder.name, work.rooms.clock.now())
+        ours = await _move(work, move, after=work.recordings.get(connection))
     except OnboardingError:
         await connection.abandon()
         raise
@@ -150,5 +149,5 @@ def _record(work: Round, delivery: Delivery, transition: Transition) -> Recordin
     return _move(work, moves.record(delivery, work.holder.name, transition, work.rooms.clock.now()))
 
 
-def _move(work: Round, move: moves.Move) -> Recording:
-    return work.rooms.ledger.hand_in(moves.carry_out, move)
+def _move(work: Round, move: moves.Move, after: Recording | None = None) -> Recording:
+    return work.rooms.ledger.hand_in(moves.carry_out, move, after)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from onboarding.errors import OnboardingError
 from onboarding.ledger.leases import Holder
 from onboarding.letters.letter import Guarded
+from onboarding.letters.press import Press
 from onboarding.letters.stationery import Stationery
 from onboarding.mail.transaction import Connection
 from onboarding.model.deliveries import Delivery
@@ -55,10 +56,9 @@ class Round:
 
     rooms: Rooms
     view: View
-    stationery: Stationery
+    press: Press
     holder: Holder
     readers: Mapping[str, Reader]
-    guarded: Guarded
     panel: tuple[Invitee, ...]
     rehearsal: bool
     only: frozenset[str] | None = None
@@ -101,4 +101,5 @@ def round_of(
     panel = tuple(one.invitee for one in readers.values() if one.on_board)
     guarded = Guarded.of(links, addresses)
     only = frozenset(step.invitee.key for step in plan.mail) if limited else None
-    return Round(rooms, view, stationery, holder, readers, guarded, panel, rehearsal, only)
+    press = Press(stationery, guarded, picture.session, panel)
+    return Round(rooms, view, press, holder, readers, panel, rehearsal, only)

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import anyio
 import anyio.lowlevel
@@ -131,6 +131,39 @@ async def test_error_of_one_statement_reaches_its_caller_and_nobody_else(databas
 
         assert results == [1, error, 2]
         assert await ledger.run(noted) == [1, 2]
+
+
+def noting(connection, numbers):
+    """A statement that takes many: writes each number, and refuses those below zero."""
+    if min(numbers) < 0:
+        raise KeyError("below zero")
+    return [note(connection, number) for number in numbers]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_what_comes_after_a_failed_one_is_not_written(database, together):
+    async with Ledger(database) as ledger:
+        async with Held(ledger) if together else nullcontext():
+            first = ledger.hand_in(noting, -1)
+            if not together:
+                await asyncio.wait([first])
+            second = ledger.hand_in(noting, 2, after=first)
+            chain = [first, second, ledger.hand_in(noting, 3, after=second), ledger.hand_in(noting, 4)]
+        results = await asyncio.gather(*chain, return_exceptions=True)
+
+        assert [type(one) for one in results] == [KeyError, KeyError, KeyError, int]
+        assert await ledger.run(noted) == [4]
+
+
+async def test_what_comes_after_shares_the_commit(database):
+    async with Ledger(database) as ledger:
+        made = counted(ledger, "commit")
+        async with Held(ledger):
+            first = ledger.hand_in(noting, 1)
+            second = ledger.hand_in(noting, 2, after=first)
+        await second
+
+        assert (len(made), await ledger.run(noted)) == (2, [1, 2])
 
 
 async def test_statement_that_ran_out_of_an_iterator_keeps_nobody_waiting(database):
