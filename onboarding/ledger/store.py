@@ -11,6 +11,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,9 @@ GROUP = 500
 
 BUSY_SECONDS = 30.0
 """How long to wait for another process's commit before giving up."""
+
+OPENED_AGAIN = 0.05
+"""Seconds until a file is opened again that another process is just making."""
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 """`secure_delete`: who is forgotten leaves no bytes behind in the file's free pages."""
@@ -79,6 +83,7 @@ class Ledger:
     def __init__(self, database: str, *, patience: float = BUSY_SECONDS) -> None:
         self.path = Path(sa.make_url(database).database or "")
         self._engine = _engine(database, patience)
+        self._patience = patience
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._failed: dict[asyncio.Future[Any] | None, _Failed] = {}
@@ -133,12 +138,20 @@ class Ledger:
         return future
 
     def _prepare(self) -> None:
-        try:
-            with self._engine.begin() as connection:
-                upgrade(connection)
-        except (DBAPIError, OnboardingError) as error:
-            self._engine.dispose()
-            raise _in_words(self.path, error) from None
+        """Open the file and bring it up to date; again where another process is just doing so.
+
+        SQLite waits for others by itself, but not where a new file becomes a WAL at the moment.
+        """
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    return upgrade(connection)
+            except (DBAPIError, OnboardingError) as error:
+                self._engine.dispose()
+                if _code(error) not in LOCKED or time.monotonic() > until:
+                    raise _in_words(self.path, error) from None
+            time.sleep(OPENED_AGAIN)
 
     def _work(self) -> None:
         with self._engine.connect() as connection:

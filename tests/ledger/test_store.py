@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import nullcontext, suppress
 
 import anyio
@@ -101,6 +102,16 @@ def test_several_processes_may_open_a_new_ledger_at_once(database):
     running = [subprocess.Popen([sys.executable, "-c", script, database]) for _ in range(3)]
 
     assert [one.wait() for one in running] == [0, 0, 0]
+
+
+async def test_file_that_another_process_is_just_making_is_waited_for(database, tmp_path):
+    with sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False) as other:
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.2, other.commit).start()
+
+        async with Ledger(database) as ledger:
+            assert await ledger.run(noted) == []
+    other.close()
 
 
 # --- grouping ---------------------------------------------------------------------------------------------------------
