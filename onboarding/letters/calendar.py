@@ -60,12 +60,17 @@ def own_lines(letter: Letter, brand: BrandSettings, name: str, description: str)
     return {
         "UID": content_line("UID", uid(letter, brand.sender_address.rpartition("@")[2])),
         "SEQUENCE": content_line("SEQUENCE", str(letter.number - 1)),
-        "DTSTAMP": content_line("DTSTAMP", f"{letter.date.astimezone(UTC):%Y%m%dT%H%M%SZ}"),
+        "DTSTAMP": content_line("DTSTAMP", _stamp(letter.date.replace(microsecond=0))),
         "DESCRIPTION": content_line("DESCRIPTION", escaped(description)) if description else "",
         "LOCATION": content_line("LOCATION", escaped(link)) if link else "",
         "URL": content_line("URL", link) if link else "",
         "ATTENDEE": _attendee(name, letter.recipient) if asks_back else "",
     }
+
+
+@lru_cache(maxsize=8)
+def _stamp(second: datetime) -> str:
+    return f"{second.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def uid(letter: Letter, domain: str) -> str:

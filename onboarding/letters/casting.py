@@ -1,7 +1,7 @@
 """Makes a mould of the words of a letter to nobody, in which marks stand for a person's values.
 
-What is the same in every letter is encoded here, once; and abridged, so that the proof of a filled mould need not
-look through it again.
+What is the same in every letter is encoded here, once; and what no value stands next to is left out of what the proof
+of a filled mould looks at.
 """
 
 import re
@@ -11,51 +11,66 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from onboarding.letters import calendar, headers, mould
 from onboarding.letters.letter import Letter, Unfit
 from onboarding.letters.marks import Marks
-from onboarding.letters.mould import Mould, Shared, Slot
+from onboarding.letters.mould import Mould, Slot, Turns
 from onboarding.letters.quoted import encoded, ended, piece
 from onboarding.letters.settings import BrandSettings
 from onboarding.letters.skeleton import Skeleton
 from onboarding.letters.words import Words
 
 EDGE = 400
-"""Bytes that stay at most at an end of a shared text when it is abridged: nothing that a proof finds is longer."""
+"""Bytes of HTML that are kept at most next to a value: nothing that a proof finds is longer."""
 
 _APART = re.compile(rb'[\s<>"]')
 """What no address and no place of a link holds: whatever a value and the text behind it make ends before it."""
+
+_OWN_FIELDS = {
+    "recipient": b"To: ",
+    "subject": b"\r\nSubject: ",
+    "message_id": b"\r\nMessage-ID: ",
+    "date": b"\r\nDate: ",
+}
+_PARTS = {"text": "text", "html": "HTML", "calendar": "calendar"}
 
 
 def cast(letter: Letter, words: Words, title: str, marks: Marks, skeleton: Skeleton, brand: BrandSettings) -> Mould:
     """Make the mould from the words of a letter to nobody. Raises `Unfit` where none can be made of them."""
     frame = calendar.frame(letter, brand, title)
     lines = [Slot(mould.calendar_line, (line,)) if line in calendar.PERSONAL else line for line in frame]
-    written: dict[str, Sequence[Shared | Slot]] = {
+    written: dict[str, list[bytes | Slot]] = {
         "recipient": [Slot(mould.mailbox)],
-        "subject": _subject_part(marks.cut(words.subject)),
+        "subject": [_subject(marks.cut(words.subject))],
         "message_id": [Slot(mould.message_id)],
         "date": [Slot(mould.date)],
-        "text": _part([_line(marks.cut(line)) for line in _LINE.findall(words.text)], _as_one, b"\n"),
-        "html": _part([_value(marks.cut(one), one) for one in words.pieces], encoded, b"<"),
-        "calendar": _part(lines, _as_one, b"\n"),
+        "text": _part([_line(marks.cut(line)) for line in _LINE.findall(words.text)], _as_one),
+        "html": _part([_value(marks.cut(one), one) for one in words.pieces], encoded),
+        "calendar": _part(lines, _as_one),
     }
-    parts: list[Shared | Slot] = [Shared(skeleton.cuts[0], skeleton.bare[0])]
-    for name, *cut in zip(skeleton.order, skeleton.cuts[1:], skeleton.bare[1:], strict=True):
-        parts += [*written[name], Shared(*cut)]
-    return _by_turns(parts, marks.cut(words.about), brand)
+    whole: list[bytes | Slot] = [skeleton.cuts[0]]
+    for name, cut in zip(skeleton.order, skeleton.cuts[1:], strict=True):
+        whole += [*written[name], cut]
+    header = [part for name, field in _OWN_FIELDS.items() for part in (field, *written[name])]
+    in_header = dict.fromkeys(part for part in header if isinstance(part, Slot))
+    slots = tuple(in_header | dict.fromkeys(part for part in whole if isinstance(part, Slot)))
+    return Mould(
+        whole=_by_turns(whole, slots),
+        header=_by_turns(header, slots),
+        parts={shown: _by_turns(_abridged(written[name], name), slots) for name, shown in _PARTS.items()},
+        slots=slots,
+        in_header=len(in_header),
+        about=marks.cut(words.about),
+        brand=brand,
+    )
 
 
-def _by_turns(parts: Iterable[Shared | Slot], about: tuple[str, ...], brand: BrandSettings) -> Mould:
-    """Bring the parts into the order of `Mould`: shared bytes and slots by turns."""
-    blocks, edges, order = [b""], [b""], list[Slot]()
+def _by_turns(parts: Iterable[bytes | Slot], slots: Sequence[Slot]) -> Turns:
+    blocks, order = [b""], list[int]()
     for part in parts:
         if isinstance(part, Slot):
-            order.append(part)
+            order.append(slots.index(part))
             blocks.append(b"")
-            edges.append(b"")
         else:
-            blocks[-1] += part.whole
-            edges[-1] += part.edges
-    slots = tuple(dict.fromkeys(order))
-    return Mould(tuple(blocks), tuple(edges), slots, tuple(map(slots.index, order)), about, brand)
+            blocks[-1] += part
+    return Turns(tuple(blocks), tuple(order))
 
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -75,28 +90,19 @@ def _value(cut: tuple[str, ...], piece_of_html: str) -> str | Slot:
     raise Unfit("a template joins a person's value with others")
 
 
-def _subject_part(cut: tuple[str, ...]) -> list[Shared | Slot]:
-    if len(cut) > 1:
-        return [Slot(mould.subject, cut)]
-    written = headers.subject(cut[0])
-    return [Shared(written, written)]
+def _subject(cut: tuple[str, ...]) -> bytes | Slot:
+    return Slot(mould.subject, cut) if len(cut) > 1 else headers.subject(cut[0])
 
 
-def _part(said: Sequence[str | Slot], encode: Callable[[Sequence[str]], bytes], opens: bytes) -> list[Shared | Slot]:
-    """Encode what everybody gets of one part of the message, which ends with a line end.
-
-    What a value and the text before it make begins behind `opens`: a text's values have lines of their own, and those
-    of HTML stand in a tag, or behind one.
-    """
+def _part(said: Sequence[str | Slot], encode: Callable[[Sequence[str]], bytes]) -> list[bytes | Slot]:
+    """Encode what everybody gets of one part of the message, which ends with a line end."""
     *runs, last = _runs(said, encode)
     ends_in_line = isinstance(said[-1], Slot) and said[-1].of[-1].endswith("\n")
-    if isinstance(last, bytes) and not ends_in_line:
-        last = ended(last)
-    return [run if isinstance(run, Slot) else Shared(run, abridged(run, opens)) for run in (*runs, last)]
+    return [*runs, ended(last) if isinstance(last, bytes) and not ends_in_line else last]
 
 
 def _runs(said: Iterable[str | Slot], encode: Callable[[Sequence[str]], bytes]) -> Iterator[bytes | Slot]:
-    """Encode together what stands together; the last run is always shared, though it may be empty."""
+    """Encode together what stands together, by turns with the slots; a run is first and last, though maybe empty."""
     shared: list[str] = []
     for one in said:
         if isinstance(one, Slot):
@@ -117,20 +123,22 @@ def may_abridge(links: Iterable[bytes]) -> bool:
     return not any(len(one) >= EDGE or _APART.search(one) for one in links)
 
 
-def abridged(text: bytes, opens: bytes) -> bytes:
-    """Leave only the edges of an encoded text, in whole lines, and an empty line between them."""
-    lines = text.splitlines(keepends=True)
-    said = [a2b_qp(line) for line in lines]
-    head = _enough(said, lambda line: _APART.search(line) is not None)
-    tail = _enough(said[::-1], lambda line: opens in line)
-    return text if head + tail >= len(lines) else b"".join((*lines[:head], b"\r\n", *lines[-tail:]))
+def _abridged(part: Sequence[bytes | Slot], name: str) -> list[bytes | Slot]:
+    """Leave out what no value stands next to. Values of text and calendar have lines of their own."""
+    last = len(part) - 1
+    return [
+        run
+        if isinstance(run, Slot)
+        else abridged(a2b_qp(run), is_first=at == 0, is_last=at == last)
+        if name == "html"
+        else b""
+        for at, run in enumerate(part)
+    ]
 
 
-def _enough(said: Sequence[bytes], is_apart: Callable[[bytes], bool]) -> int:
-    """Count the lines up to the first in which something stands that sets apart; `EDGE` bytes are enough without."""
-    size = 0
-    for count, line in enumerate(said, 1):
-        size += len(line)
-        if size >= EDGE or is_apart(line):
-            return count
-    return len(said)
+def abridged(html: bytes, *, is_first: bool = False, is_last: bool = False) -> bytes:
+    """Leave what a value could make something of: up to what sets apart, and from the last tag that opens."""
+    apart, opens = _APART.search(html), html.rfind(b"<")
+    head = 0 if is_first else min(apart.end() if apart else len(html), EDGE)
+    tail = len(html) if is_last else max(opens, len(html) - EDGE, 0)
+    return html if head >= tail else html[:head] + b"\n" + html[tail:]

@@ -1,9 +1,11 @@
 """A letter's mould: all that the letters of one role, language and zone share, encoded once, with slots for the rest.
 
 Filling it (`casting` makes it) gives, byte for byte, what rendering and assembling would have; `press` sees to that. It
-also gives the message abridged: whatever is the same in every letter is left out of it but for its edges.
+also gives what in the message is one person's own, read back from the very bytes, for the proof.
 """
 
+import re
+from binascii import a2b_qp
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,8 +18,7 @@ from onboarding.letters.quoted import piece
 from onboarding.letters.settings import BrandSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """One person's part: their letter, the address on the envelope, and their values by path, display-ready."""
 
     letter: Letter
@@ -34,43 +35,62 @@ class Slot(NamedTuple):
     of: tuple[str, ...] = ()
 
 
-class Shared(NamedTuple):
-    """Bytes that everybody gets, and what stays of them in an abridged message."""
+class Turns(NamedTuple):
+    """Shared bytes, and between each two of them the slot of that number."""
 
-    whole: bytes
-    edges: bytes
+    blocks: tuple[bytes, ...]
+    order: tuple[int, ...]
+
+    def filled(self, written: Sequence[bytes]) -> bytes:
+        """Put in what was written for each slot."""
+        whole = [b""] * (len(self.blocks) + len(self.order))
+        whole[::2] = self.blocks
+        whole[1::2] = [written[at] for at in self.order]
+        return b"".join(whole)
+
+
+class Filled(NamedTuple):
+    """A finished message, and what in it is one person's own.
+
+    `own` are the bytes that were put in, each ending its line; `header` the lines of the header that hold some of
+    them; `parts` the text, the HTML and the calendar as they read, without what nobody's value stands next to.
+    """
+
+    body: bytes
+    own: bytes
+    header: bytes
+    parts: dict[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Mould:
-    """The shared bytes, whole and abridged, before, between and behind the slots; and the calendar's description.
+    """The whole message, its header's own lines and its parts, each by turns; and the calendar's description.
 
-    `slots` are different ones; `order` says which comes where, for a link stands in several places. `canonical`:
-    the shared bytes are, as `Message.canonical` means it.
+    `slots` are different ones, for a link stands in several places; those of the header come first. `canonical`: the
+    shared bytes are, as `Message.canonical` means it.
     """
 
-    blocks: tuple[bytes, ...]
-    edges: tuple[bytes, ...]
+    whole: Turns
+    header: Turns
+    parts: Mapping[str, Turns]
     slots: tuple[Slot, ...]
-    order: tuple[int, ...]
+    in_header: int
     about: tuple[str, ...]
     brand: BrandSettings
     canonical: bool = False
 
-    def fill(self, letter: Letter, recipient: str, name: str, values: Mapping[str, str]) -> tuple[bytes, bytes]:
-        """Put a person's part in: the finished message, and the same abridged."""
+    def fill(self, letter: Letter, recipient: str, name: str, values: Mapping[str, str]) -> Filled:
+        """Put one person's part in."""
         lines = calendar.own_lines(letter, self.brand, name, joined(self.about, values))
         person = Person(letter, recipient, name, values, lines)
         written = [write(person, of) for write, of in self.slots]
-        parts = [written[at] for at in self.order]
-        return _woven(self.blocks, parts), _woven(self.edges, parts)
-
-
-def _woven(blocks: Sequence[bytes], parts: Sequence[bytes]) -> bytes:
-    whole = [b""] * (len(blocks) + len(parts))
-    whole[::2] = blocks
-    whole[1::2] = parts
-    return b"".join(whole)
+        read = [*written[: self.in_header], *map(a2b_qp, written[self.in_header :])]
+        return Filled(
+            body=self.whole.filled(written),
+            own=b"\r\n".join(written[: self.in_header]) + b"\r\n" + b"".join(written[self.in_header :]),
+            header=self.header.filled(read),
+            parts={name: turns.filled(read) for name, turns in self.parts.items()},
+        )
 
 
 def joined(parts: Sequence[str], values: Mapping[str, str]) -> str:
@@ -107,7 +127,12 @@ def text(person: Person, cut: tuple[str, ...]) -> bytes:
 
 def html(person: Person, path: tuple[str, ...]) -> bytes:
     """A value in the HTML."""
-    return piece(escape(person.values[path[0]]))
+    value = person.values[path[0]]
+    return piece(escape(value) if _SPECIAL.search(value) else value)
+
+
+_SPECIAL = re.compile(r"[&<>'\"]")
+"""What `escape` changes: most values have none."""
 
 
 def calendar_line(person: Person, name: tuple[str, ...]) -> bytes:

@@ -1,8 +1,8 @@
 """Prints the letters of one session: each as `Stationery.compose` would make it, most of them from a mould.
 
 A mould is made for the second letter of its kind, and used from the third on; not before it has given the second byte
-for byte, and was proved as a whole with nobody's link in it. After that the proof looks at the message abridged: what
-is left out of it was proved with the mould, and is the same in every letter. Whatever is odd is composed plainly.
+for byte, and was proved as a whole with nobody's link in it. After that the proof looks at what is a person's own, and
+next to it: the rest was proved with the mould, and is the same in every letter. Whatever is odd is composed plainly.
 """
 
 from collections.abc import Hashable, Mapping
@@ -91,12 +91,14 @@ class Press:
         try:
             words = self._stationery.words(letter, partial(marked, uses=self._uses, marks=marks))
             mould = cast(letter, words, plain(letter.session.title), marks, skeleton, self._stationery.brand)
-            for_nobody, _ = mould.fill(nobody, NOBODY, "Nobody", stands_for)
-            again, _ = mould.fill(letter, composed.recipient, own.invitee.name, values)
+            for_nobody = mould.fill(nobody, NOBODY, "Nobody", stands_for)
+            again = mould.fill(letter, composed.recipient, own.invitee.name, values)
         except RENDERING:
             return None
-        is_right = again == composed.body and not self._fault(for_nobody, nobody, NOBODY)
-        return replace(mould, canonical=proof.is_canonical(for_nobody)) if is_right else None
+        fault = proof.fault(for_nobody.body, nobody, NOBODY, self._guarded, self._stationery.configured)
+        if fault or again.body != composed.body:
+            return None
+        return replace(mould, canonical=proof.is_canonical(for_nobody.body))
 
     def _printed(self, mould: Mould, letter: Letter, own: Own, values: Mapping[str, str]) -> Message | None:
         """Fill a mould, and prove what came of it; None where anything about it is odd."""
@@ -107,22 +109,19 @@ class Press:
                 if value := values.get(path):
                     link(value)
             recipient = transport_address(letter.recipient)
-            body, abridged = mould.fill(letter, recipient, own.invitee.name, values)
+            filled = mould.fill(letter, recipient, own.invitee.name, values)
         except RENDERING:
             return None
-        if self._fault(abridged, letter, recipient):
+        if not proof.is_fit(filled, letter, recipient, self._guarded, self._stationery.configured):
             return None
         return Message(
             message_id=letter.message_id,
             sender=self._stationery.brand.sender_address,
             recipient=recipient,
-            body=body,
+            body=filled.body,
             needs_smtputf8=not recipient.isascii(),
-            canonical=mould.canonical and proof.is_canonical(abridged),
+            canonical=mould.canonical and proof.is_canonical(filled.own),
         )
-
-    def _fault(self, body: bytes, letter: Letter, recipient: str) -> str:
-        return proof.fault(body, letter, recipient, self._guarded, self._stationery.configured)
 
 
 def _to_nobody(letter: Letter, stands_for: Mapping[str, str]) -> Letter:

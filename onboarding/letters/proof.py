@@ -7,12 +7,14 @@ no template and no code above it, and costs the message's size, however many peo
 
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import unescape
 
 from onboarding.letters import reader
 from onboarding.letters.letter import Guarded, Letter
+from onboarding.letters.mould import Filled
+from onboarding.letters.skeleton import MIME_BOUNDARY
 from onboarding.model.people import Invitee, Role, address_key
 from onboarding.model.sessions import Registration, link_digest
 
@@ -25,15 +27,34 @@ def fault(body: bytes, letter: Letter, recipient: str, guarded: Guarded, configu
 
     `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand in anybody's letter.
     """
-    own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
-    allowed = configured | {_key(letter.invitee.email), _key(letter.recipient), _key(recipient)}
     try:
         fields, leaves = reader.read(body)
         parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
-        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient) or _structure_fault(parts)
-        return wrong or _content_fault(fields, parts, own, guarded, allowed)
+        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient, NEEDED) or _structure_fault(parts)
+        contents = {PARTS[leaf.content_type]: leaf.content() for leaf in parts}
+        return wrong or _content_fault(fields, contents, letter, recipient, guarded, configured)
     except reader.UnreadableError as problem:
         return f"it can't be read back ({problem})"
+
+
+def is_fit(filled: Filled, letter: Letter, recipient: str, guarded: Guarded, configured: frozenset[str]) -> bool:
+    """Tell whether a letter from a mould may leave: all that is its own, and what stands next to it, is looked at.
+
+    The mould has passed as a whole. False where anything is odd; `fault` then says what.
+    """
+    if MIME_BOUNDARY in filled.own:
+        return False
+    try:
+        fields = reader.fields_of(filled.header)
+        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient, NEEDED_OF_ONES_OWN)
+        return not (wrong or _content_fault(fields, filled.parts, letter, recipient, guarded, configured))
+    except reader.UnreadableError:
+        return False
+
+
+NEEDED = ("from", "date", "message-id", "reply-to")
+NEEDED_OF_ONES_OWN = ("date", "message-id")
+"""Fields that a header has to have, beside To and Subject."""
 
 
 def is_canonical(body: bytes) -> bool:
@@ -68,28 +89,34 @@ def _structure_fault(parts: Sequence[reader.Leaf]) -> str:
     return "" if right else "it doesn't have one text, one HTML and one calendar part"
 
 
-def _header_fault(fields: reader.Fields, recipient: str) -> str:
+def _header_fault(fields: reader.Fields, recipient: str, needed: Iterable[str]) -> str:
     """One recipient, a subject, and the fields that a message has to have."""
     if {"cc", "bcc"} & {name for name, _text in fields}:
         return "it goes to somebody in copy"
     to = reader.value(fields, "to")
     if to != recipient and not to.endswith(f"<{recipient}>"):
         return "its To: field isn't the recipient's"
-    missing = [name for name in ("from", "date", "message-id", "reply-to") if not reader.value(fields, name)]
+    missing = [name for name in needed if not reader.value(fields, name)]
     if missing:
         return f"it has no {missing[0]} field"
     return "" if reader.decoded(reader.value(fields, "subject")).strip() else "its subject is empty"
 
 
 def _content_fault(
-    fields: reader.Fields, parts: Sequence[reader.Leaf], own: bytes, guarded: Guarded, allowed: frozenset[str]
+    fields: reader.Fields,
+    contents: Mapping[str, bytes],
+    letter: Letter,
+    recipient: str,
+    guarded: Guarded,
+    configured: frozenset[str],
 ) -> str:
     """Find what may not stand in the header or in a part, or a part without its link.
 
     All of them are looked through at once; only what is found there is looked for in each, to say where it stands.
     """
-    contents = {PARTS[leaf.content_type]: leaf.content() for leaf in parts}
-    shown = {PARTS[leaf.content_type]: _shown(leaf.content_type, contents[PARTS[leaf.content_type]]) for leaf in parts}
+    own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
+    allowed = configured | {_key(letter.invitee.email), _key(letter.recipient), _key(recipient)}
+    shown = {part: _shown(part, content) for part, content in contents.items()}
     if own and (without := [name for name, text in shown.items() if not _holds(text, own)]):
         return f"its {without[0]} part lacks this person's join link"
     header = "\n".join([reader.decoded(text) for _name, text in fields]).encode()
@@ -100,12 +127,12 @@ def _content_fault(
     return "its HTML part holds a link that mail may not hold" if _odd_scheme(contents["HTML"]) else ""
 
 
-def _shown(content_type: str, content: bytes) -> bytes:
+def _shown(part: str, content: bytes) -> bytes:
     """Show a part's text as a mail program would: entities, folded lines and escapes undone."""
-    match content_type:
-        case "text/html":
+    match part:
+        case "HTML":
             return _ENTITY.sub(lambda found: _character(found[0]), content)
-        case "text/calendar":
+        case "calendar":
             return _CALENDAR_ESCAPE.sub(_calendar_character, _FOLDED.sub(b"", content))
     return content
 

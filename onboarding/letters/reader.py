@@ -34,7 +34,7 @@ class Leaf:
 def read(message: bytes) -> tuple[Fields, list[Leaf]]:
     """Read a message: its own fields, and its leaves in order. Raises `UnreadableError`."""
     head, body = _split(message)
-    fields = _fields(head)
+    fields = fields_of(head)
     return fields, _leaves(fields, body)
 
 
@@ -54,7 +54,8 @@ def _split(message: bytes) -> tuple[bytes, bytes]:
     return message[:end], message[end + 2 :]
 
 
-def _fields(head: bytes) -> Fields:
+def fields_of(head: bytes) -> Fields:
+    """Read the fields of a header; raises `UnreadableError`."""
     try:
         written = head.decode()
     except UnicodeDecodeError as problem:
@@ -67,7 +68,7 @@ def _fields(head: bytes) -> Fields:
     return fields
 
 
-_fields_of_a_part = lru_cache(maxsize=64)(_fields)
+_fields_of_a_part = lru_cache(maxsize=64)(fields_of)
 """Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
 
 _FOLD = re.compile(r"\r\n(?=[ \t])")

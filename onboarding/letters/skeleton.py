@@ -5,7 +5,6 @@ differs per person is encoded here, as the package would have (a test holds the 
 """
 
 import re
-from base64 import encodebytes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,13 +54,9 @@ class Filling:
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """The bytes that all messages of one template share, cut where a person's own come.
-
-    `bare` are the same `cuts` without the logo, which says nothing that a proof could read.
-    """
+    """The bytes that all messages of one template share, cut where a person's own come."""
 
     cuts: tuple[bytes, ...]
-    bare: tuple[bytes, ...]
     order: tuple[str, ...]
 
     def fill(self, filling: Filling) -> bytes:
@@ -108,9 +103,7 @@ def skeleton(brand: BrandSettings, method: str, logo: Picture | None) -> Skeleto
     written["date"] = headers.date(_MARK_DATE)
     names = {value: name for name, value in written.items()}
     cuts = re.split(b"(" + b"|".join(map(re.escape, names)) + b")", whole)
-    picture = encodebytes(logo.content).replace(b"\n", b"\r\n") if logo else b"\0"
-    bare = tuple(cut.replace(picture, b"") for cut in cuts[::2])
-    return Skeleton(tuple(cuts[::2]), bare, tuple(names[one] for one in cuts[1::2]))
+    return Skeleton(tuple(cuts[::2]), tuple(names[one] for one in cuts[1::2]))
 
 
 def build(brand: BrandSettings, method: str, logo: Picture | None, filling: Filling) -> EmailMessage:
@@ -136,11 +129,12 @@ def build(brand: BrandSettings, method: str, logo: Picture | None, filling: Fill
     return message
 
 
-def _tidy(message: EmailMessage) -> None:
-    """Name the boundaries, and keep MIME-Version for the message itself.
+MIME_BOUNDARY = b"=_"
+"""In every boundary, and in no quoted-printable (RFC 2045 6.7): so no content can hold a boundary."""
 
-    Boundaries hold `=_`, which no quoted-printable can (RFC 2045 6.7): so no content can hold a boundary.
-    """
+
+def _tidy(message: EmailMessage) -> None:
+    """Name the boundaries, and keep MIME-Version for the message itself."""
     for part in message.walk():
         if part is not message:
             del part["MIME-Version"]
