@@ -34,4 +34,4 @@ def packed(batch: Iterable[Sequence[Any]]) -> tuple[str]:
 
 def stored(moment: datetime) -> str:
     """Write a time as the tables hold it (`schema.UtcDateTime` on SQLite)."""
-    return in_utc(moment).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return in_utc(moment).isoformat(" ", "microseconds").removesuffix("+00:00")

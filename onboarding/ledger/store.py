@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -147,7 +147,7 @@ class Ledger:
             try:
                 with self._engine.begin() as connection:
                     return upgrade(connection)
-            except (DBAPIError, OnboardingError) as error:
+            except (DBAPIError, sqlite3.Error, OnboardingError) as error:
                 self._engine.dispose()
                 if _code(error) not in LOCKED or time.monotonic() > until:
                     raise _in_words(self.path, error) from None
@@ -236,7 +236,8 @@ def _engine(database: str, patience: float) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # IMMEDIATE: a guarded write must read and write under one lock, or two processes could both pass its guard.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # Past SQLAlchemy, for which this would be a statement like any other, and as dear.
+        cast("sqlite3.Connection", connection.connection.driver_connection).execute("BEGIN IMMEDIATE")
 
     return engine
 

@@ -87,10 +87,16 @@ def link_places(links: Iterable[str]) -> set[str]:
     appended, and one of a person who has left meanwhile are seen too.
     """
     folders: dict[str, list[list[str]]] = {}
-    for link in links:
+    for link in set(map(_above, links)):
         parts = urlsplit(unquote(link))
         folders.setdefault(parts.netloc, []).append(parts.path.split("/")[1:-1])
     return {"/".join((host, *_shared(paths), "")) for host, paths in folders.items()}
+
+
+def _above(link: str) -> str:
+    """Cut off what is a link's own, so that many links become few; one that is written in an unusual way stays."""
+    folder, slash, _own = link.rpartition("/")
+    return link if any(one in link for one in "%?#") or folder.count("/") < len("://") else folder + slash
 
 
 def _shared(paths: Iterable[list[str]]) -> list[str]:

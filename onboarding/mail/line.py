@@ -11,6 +11,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import anyio
@@ -21,6 +22,9 @@ from onboarding.model.deliveries import Reply
 REPLY_LINE = re.compile(rb"([1-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 LONGEST_REPLY = 65_536
 """Bytes; a server that sends more than this without ending its reply is not speaking SMTP."""
+
+USUAL_LINE = 512
+"""Bytes of a reply's line (RFC 5321 4.5.3.1.5); servers may send longer ones."""
 
 
 class LineBroken(Exception):
@@ -50,16 +54,33 @@ class ReplyReader:
             raise Unreadable
 
     def _take(self, line: bytes) -> Reply | None:
+        if not self._lines and len(line) < USUAL_LINE and (reply := _single(line)):
+            return reply
         found = REPLY_LINE.fullmatch(line)
         self._size += len(line)
         if not found or self._size > LONGEST_REPLY or (self._lines and int(found[1]) != self._code):
             raise Unreadable
         self._code = int(found[1])
-        self._lines.append((found[3] or b"").decode("utf-8", "replace").strip())
+        self._lines.append(_words(found))
         if found[2] == b"-":
             return None
         lines, self._lines, self._size = self._lines, [], 0
-        return reply_of(self._code, lines)
+        return _reply(found, lines)
+
+
+@lru_cache(maxsize=64)
+def _single(line: bytes) -> Reply | None:
+    """Read a reply of one line, which a server gives again and again; None where it is more, or none."""
+    found = REPLY_LINE.fullmatch(line)
+    return _reply(found, [_words(found)]) if found and found[2] != b"-" else None
+
+
+def _reply(found: re.Match[bytes], lines: list[str]) -> Reply:
+    return reply_of(int(found[1]), lines)
+
+
+def _words(found: re.Match[bytes]) -> str:
+    return (found[3] or b"").decode("utf-8", "replace").strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +215,15 @@ class Line(asyncio.Protocol):
         self._writable = None
 
     async def _wait(self, event: asyncio.Future[None], patience: float) -> None:
+        """Wait for what `_break` wakes too; after so many seconds the line is cut."""
+        timer = asyncio.get_running_loop().call_later(patience, self._lose, patience)
         try:
-            async with asyncio.timeout(patience):
-                await event
-        except TimeoutError:
-            self.cut(f"no answer within {patience:g} seconds")
+            await event
+        finally:
+            timer.cancel()
+
+    def _lose(self, patience: float) -> None:
+        self.cut(f"no answer within {patience:g} seconds")
 
     def _break(self, reason: str) -> None:
         self._broken = self._broken or reason

@@ -178,7 +178,7 @@ class Transition:
 
 
 def settle(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime, draw: float) -> Transition:
-    """Decide what an outcome means for a delivery whose `attempt` already counts the offer that led to it.
+    """Decide what an outcome means for a delivery as it was claimed: `attempt` doesn't count the offer that led to it.
 
     `draw` is a random number in [0, 1) for the jitter.
     """
@@ -190,9 +190,10 @@ def settle(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datet
         case InDoubt(reason):
             return Transition(State.IN_DOUBT, reason)
         case Deferred(reason, reply, retry_after):
-            due_at = now + retry_delay(delivery.attempt, policy, draw, retry_after)
+            attempts = delivery.attempt + 1
+            due_at = now + retry_delay(attempts, policy, draw, retry_after)
             if due_at >= min(delivery.expires_at, delivery.queued_at + policy.give_up_after):
-                return Transition(State.FAILED, f"{reason}; tried {delivery.attempt} times", reply)
+                return Transition(State.FAILED, f"{reason}; tried {attempts} times", reply)
             return Transition(State.QUEUED, reason, reply, due_at)
 
 

@@ -99,6 +99,8 @@ async def _worker(work: Round, pool: Pool) -> None:
 
 async def _next(work: Round) -> Delivery | None:
     """Take the next message that is due, claiming a chunk of them where none is left."""
+    if work.claimed:
+        return work.claimed.popleft()
     async with work.claiming:
         if not work.claimed and not work.all_claimed:
             row, holder, now = work.view.session_row, work.holder.name, work.rooms.clock.now()

@@ -7,7 +7,6 @@ offered on it; before that, the next is not `sending`. What a reply means is `ma
 """
 
 import asyncio
-from dataclasses import replace
 
 from onboarding.errors import Braked, OnboardingError
 from onboarding.ledger import moves
@@ -30,6 +29,7 @@ from onboarding.model.people import address_key
 from onboarding.pipeline.pacing import may_leave
 from onboarding.pipeline.round import Recording, Round
 
+RETRY = RetryPolicy()
 STOPPED = "the run was stopped before the message left"
 
 
@@ -124,8 +124,7 @@ def _not_taken(work: Round, delivery: Delivery, reason: str) -> Recording:
 def _settle(work: Round, delivery: Delivery, outcome: Outcome) -> Recording:
     """Decide what an outcome means, count it, and hand it in."""
     clock = work.rooms.clock
-    offered = replace(delivery, attempt=delivery.attempt + 1)
-    transition = settle(offered, outcome, RetryPolicy(), clock.now(), clock.draw())
+    transition = settle(delivery, outcome, RETRY, clock.now(), clock.draw())
     work.sent += transition.state is State.SENT
     _brake(work, transition)
     return _record(work, delivery, transition)

@@ -35,8 +35,10 @@ class Reader:
     @classmethod
     def of(cls, step: Step) -> "Reader":
         """The reader that a step is about, in the role that RingCentral has given them."""
-        record = step.registration
-        return cls(replace(step.invitee, role=record.role) if record else step.invitee, record)
+        invitee, record = step.invitee, step.registration
+        if record and record.role is not invitee.role:
+            invitee = replace(invitee, role=record.role)
+        return cls(invitee, record)
 
     @property
     def on_board(self) -> bool:

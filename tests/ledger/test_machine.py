@@ -5,7 +5,6 @@ step each delivery's history must be a path along the arrows, and a body may hav
 """
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -110,7 +109,7 @@ class Runs(RuleBasedStateMachine):
             self._answer(delivery, holder, outcome)
 
     def _answer(self, delivery, holder, outcome):
-        transition = settle(replace(delivery, attempt=delivery.attempt + 1), outcome, RetryPolicy(), self.now, 0.5)
+        transition = settle(delivery, outcome, RetryPolicy(), self.now, 0.5)
         before = self._state(delivery.id)
         if record(self.ledger, delivery, holder, transition, self.now):
             assert holder == f"run-{self.run}"

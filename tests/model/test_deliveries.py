@@ -42,7 +42,7 @@ DELIVERY = Delivery(
     kind=Kind.INVITATION,
     number=1,
     state=State.SENDING,
-    attempt=1,
+    attempt=0,
     queued_at=NOW,
     due_at=NOW,
     expires_at=NOW + 10 * DAY,
@@ -93,7 +93,7 @@ def test_deferred_message_is_given_up(change, retry_after, state):
 
 
 def test_given_up_message_says_how_often_it_was_tried():
-    late = replace(DELIVERY, attempt=12, queued_at=NOW - 3 * DAY)
+    late = replace(DELIVERY, attempt=11, queued_at=NOW - 3 * DAY)
 
     assert settle(late, Deferred("greylisted", BUSY), POLICY, NOW, 0.5) == Transition(
         State.FAILED, "greylisted; tried 12 times", BUSY
@@ -101,7 +101,7 @@ def test_given_up_message_says_how_often_it_was_tried():
 
 
 @given(
-    attempt=st.integers(1, 10**6),
+    attempt=st.integers(0, 10**6),
     waited=st.timedeltas(timedelta(), 3 * DAY),
     use=st.timedeltas(timedelta(), 10 * DAY),
     draw=st.floats(0, 1, exclude_max=True),
