@@ -5,13 +5,32 @@ interpreter as often. Knows no table.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
 from onboarding.ledger.schema import in_utc
+
+Statement = TypeVar("Statement", bound=Callable[..., Any])
+
+
+def one_statement(statement: Statement) -> Statement:
+    """Mark a function that runs one statement of SQL (and may ask about it): that is a transaction by itself."""
+    statement.__dict__["is_one_statement"] = True
+    return statement
+
+
+def is_one_statement(statement: Callable[..., Any]) -> bool:
+    """Tell whether a function was marked so."""
+    return getattr(statement, "is_one_statement", False)
+
+
+def driver(connection: sa.Connection) -> sqlite3.Connection:
+    """Go past SQLAlchemy, whose care for each statement would take longer than SQLite's work."""
+    return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def rows(*columns: str) -> sa.Subquery:

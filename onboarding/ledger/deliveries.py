@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from onboarding.ledger import batches, events
+from onboarding.ledger import batches
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
-from onboarding.ledger.schema import events as history
 from onboarding.model.deliveries import UNDER_WAY, Delivery, Kind, Mailbox, State
 from onboarding.model.people import Role, address_key
 from onboarding.model.sessions import Facts, SessionKey
@@ -66,10 +65,9 @@ def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], 
         REAL,
     )
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
-    before = connection.execute(_LAST).scalar_one()  # whatever is later is ours: nobody else writes meanwhile
-    create, tell = _written(connection.dialect)
-    connection.exec_driver_sql(create, batches.packed(_new(session, order, now) for order in orders))
-    connection.exec_driver_sql(tell, (before,))
+    connection.exec_driver_sql(
+        _written(connection.dialect), batches.packed(_new(session, order, now) for order in orders)
+    )
 
 
 def claim(
@@ -205,22 +203,10 @@ def move(
     now: datetime,
     **also: Any,
 ) -> Sequence[str]:
-    """Move all that fit to a state, with one event each; `also` are further columns to set. Returns their keys."""
-    values = {"state": state, "reason": reason, "at": now, "holder": "", **also}
-    rows = connection.execute(deliveries.update().where(*where).values(values).returning(*_PLACE)).all()
-    events.extend(connection, [_event(place, state, now, reason) for place in rows])
-    return [place.key for place in rows]
-
-
-def _event(place: sa.Row[Any], state: State, now: datetime, detail: str = "") -> dict[str, Any]:
-    """What history says of a move; `place` is what a statement returned of the row."""
-    whose = {"session": place.session, "key": place.key, "delivery": place.id}
-    rehearsal = f"rehearsal to {place.rehearsal_to}" if place.rehearsal_to else ""
-    told = " | ".join(part for part in (rehearsal, detail) if part)
-    return {**whose, "what": state, "at": now, "detail": told}
-
-
-_PLACE = (deliveries.c.session, deliveries.c.key, deliveries.c.id, deliveries.c.rehearsal_to)
+    """Move all that fit to a state; `also` are further columns to set. Returns their keys."""
+    values = {"state": state, "reason": reason, "told": reason, "at": now, "holder": "", **also}
+    moved = deliveries.update().where(*where).values(values).returning(deliveries.c.key)
+    return connection.execute(moved).scalars().all()
 
 
 class _New(NamedTuple):
@@ -243,6 +229,7 @@ class _New(NamedTuple):
     start: str
     duration: int
     rehearsal_to: str
+    told: str
 
 
 def _new(session: int, order: Order, now: datetime) -> _New:
@@ -264,30 +251,18 @@ def _new(session: int, order: Order, now: datetime) -> _New:
         start=batches.stored(order.facts.start),
         duration=int(order.facts.duration.total_seconds()),
         rehearsal_to=order.rehearsal_to,
+        told=order.kind,
     )
 
 
-_LAST = sa.select(sa.func.coalesce(sa.func.max(deliveries.c.id), 0))
 _BATCH = batches.rows(*_New._fields)
 _CREATE = deliveries.insert().from_select(list(_New._fields), sa.select(*_BATCH.c))
-_REHEARSAL: sa.ColumnElement[str] = (
-    sa.literal_column("'rehearsal to '") + deliveries.c.rehearsal_to + sa.literal_column("' | '")
-)
-_TELL_QUEUED = history.insert().from_select(
-    ["at", "session", "key", "delivery", "what", "detail"],
-    sa.select(
-        *(deliveries.c.queued_at, deliveries.c.session, deliveries.c.key, deliveries.c.id, deliveries.c.state),
-        sa.case((REAL, sa.literal_column("''")), else_=_REHEARSAL) + deliveries.c.kind,
-    )
-    .where(deliveries.c.id > sa.bindparam("before", type_=sa.Integer))
-    .order_by(deliveries.c.id),
-)
 
 
 @cache
-def _written(dialect: sa.Dialect) -> tuple[str, str]:
-    """Write both statements once; SQLAlchemy would take longer over each row than SQLite."""
-    return str(_CREATE.compile(dialect=dialect)), str(_TELL_QUEUED.compile(dialect=dialect))
+def _written(dialect: sa.Dialect) -> str:
+    """Write the statement once; SQLAlchemy would take longer over each row than SQLite."""
+    return str(_CREATE.compile(dialect=dialect))
 
 
 def _query(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -3,9 +3,11 @@
 A move is a value with its guard: the run that holds the delivery, and the states and attempts that it may start from.
 A run whose lease was taken over meanwhile finds nothing to move, and its body never leaves; attempts only ever count
 up, so a move that comes too late never fits a later attempt. `carry_out` makes a whole group in one statement
-(`batches`). What moves many deliveries by one rule is in `deliveries`, what a person decides in `decisions`.
+(`batches`), its own transaction; the database tells history of it (`schema`). What moves many deliveries by one rule
+is in `deliveries`, what a person decides in `decisions`.
 """
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -14,7 +16,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from onboarding.ledger import batches
-from onboarding.ledger.schema import deliveries, events
+from onboarding.ledger.schema import deliveries
 from onboarding.model.deliveries import Delivery, State, Transition
 
 BODY_LEFT = frozenset({State.SENT, State.IN_DOUBT})
@@ -26,7 +28,7 @@ class NotAllMoved(Exception):
 
 
 class Move(NamedTuple):
-    """One delivery's guarded way into another state, with the event that tells of it.
+    """One delivery's guarded way into another state; `told` is what history says of it.
 
     `queued` and `sending` are the attempts at which it may start from that state (None: not from there). `holder` is
     the run that has leased it, `keeper` the one that holds it afterwards. Times are as SQLite stores them; what is
@@ -40,7 +42,7 @@ class Move(NamedTuple):
     state: State
     attempt: int
     at: str
-    detail: str
+    told: str
     keeper: str = ""
     due_at: str | None = None
     reply: str | None = None
@@ -62,7 +64,7 @@ def sending(delivery: Delivery, holder: str, now: datetime) -> Move:
         state=State.SENDING,
         attempt=delivery.attempt + 1,
         at=batches.stored(now),
-        detail=_told(delivery),
+        told="",
         keeper=holder,
     )
 
@@ -81,7 +83,7 @@ def record(delivery: Delivery, holder: str, transition: Transition, now: datetim
         state=transition.state,
         attempt=delivery.attempt + 1,
         at=batches.stored(now),
-        detail=_told(delivery, transition.reason, reply),
+        told=_told(transition.reason, reply),
         due_at=batches.stored(transition.due_at) if transition.due_at else None,
         reply=reply,
         queue_id=transition.reply.queue_id if transition.reply else "",
@@ -102,32 +104,36 @@ def not_taken(delivery: Delivery, holder: str, reason: str, now: datetime) -> Mo
         state=State.QUEUED,
         attempt=delivery.attempt,
         at=batches.stored(now),
-        detail=_told(delivery, reason),
+        told=reason,
         reason=reason,
     )
 
 
+@batches.one_statement
 def carry_out(connection: sa.Connection, moves: Sequence[Move]) -> Sequence[bool]:
-    """Make moves of different deliveries, each with its event; tells of each whether it was made.
+    """Make moves of different deliveries; tells of each whether it was made.
 
-    Raises `NotAllMoved` where a guard of several did not hold: whoever handed them in takes all back and hands in
-    each alone (`ledger.store` does).
+    Raises `NotAllMoved`, with none made, where a guard of several did not hold, or two are of one delivery: whoever
+    handed them in hands in each alone (`ledger.store` does).
     """
-    move, tell = _written(connection.dialect)
-    batch = batches.packed(moves)
-    made = connection.exec_driver_sql(move, batch).rowcount
-    if made != len(moves):
-        if len(moves) > 1:
-            raise NotAllMoved
-        return [False]
-    connection.exec_driver_sql(tell, batch)
-    return [True] * made
+    one, several, known = _written(connection.dialect)
+    driver, batch = batches.driver(connection), batches.packed(moves)
+    if len(moves) == 1:
+        return [driver.execute(one, batch).rowcount == 1]
+    if len({move.id for move in moves}) < len(moves):
+        raise NotAllMoved
+    try:
+        if driver.execute(several, batch).rowcount == len(moves):
+            return [True] * len(moves)
+    except sqlite3.IntegrityError as lost:
+        raise NotAllMoved from lost
+    moved = {row[0] for row in driver.execute(known, batch)}  # all but those that nobody knows any more
+    return [move.id in moved for move in moves]
 
 
-def _told(delivery: Delivery, *words: str) -> str:
+def _told(*words: str) -> str:
     """What history says beside the state."""
-    rehearsal = f"rehearsal to {delivery.rehearsal_to}" if delivery.rehearsal_to else ""
-    return " | ".join(part for part in (rehearsal, *words) if part)
+    return " | ".join(filter(None, words))
 
 
 _MOVES = batches.rows(*Move._fields)
@@ -141,36 +147,33 @@ def _or_as_it_was(name: str) -> sa.ColumnElement[str]:
     return sa.func.coalesce(_MOVES.c[name], deliveries.c[name])
 
 
-_MOVE = (
+_GUARD = sa.and_(
+    deliveries.c.holder == _MOVES.c.holder,
+    sa.or_(
+        sa.and_(_is(State.QUEUED), deliveries.c.attempt == _MOVES.c.queued),
+        sa.and_(_is(State.SENDING), deliveries.c.attempt == _MOVES.c.sending),
+    ),
+)
+_VALUES = {
+    "state": _MOVES.c.state,
+    "attempt": _MOVES.c.attempt,
+    "at": _MOVES.c.at,
+    "holder": _MOVES.c.keeper,
+    "told": _MOVES.c.told,
+    **{name: _or_as_it_was(name) for name in ("due_at", "reply", "queue_id", "reason")},
+}
+_ONE = deliveries.update().where(deliveries.c.id == _MOVES.c.id, _GUARD).values(_VALUES)
+_SEVERAL = (
     deliveries.update()
-    .where(
-        deliveries.c.id == _MOVES.c.id,
-        deliveries.c.holder == _MOVES.c.holder,
-        sa.or_(
-            sa.and_(_is(State.QUEUED), deliveries.c.attempt == _MOVES.c.queued),
-            sa.and_(_is(State.SENDING), deliveries.c.attempt == _MOVES.c.sending),
-        ),
-    )
-    .values(
-        {
-            "state": _MOVES.c.state,
-            "attempt": _MOVES.c.attempt,
-            "at": _MOVES.c.at,
-            "holder": _MOVES.c.keeper,
-            **{name: _or_as_it_was(name) for name in ("due_at", "reply", "queue_id", "reason")},
-        }
-    )
+    .where(deliveries.c.id == _MOVES.c.id)
+    .values(_VALUES | {"state": sa.case((_GUARD, _MOVES.c.state))})
 )
+"""No delivery may be without a state: where one guard does not hold, the statement fails, and none has moved."""
 
-_TELL = events.insert().from_select(
-    ["at", "session", "key", "delivery", "what", "detail"],
-    sa.select(
-        _MOVES.c.at, deliveries.c.session, deliveries.c.key, deliveries.c.id, _MOVES.c.state, _MOVES.c.detail
-    ).join_from(_MOVES, deliveries, deliveries.c.id == _MOVES.c.id),
-)
+_KNOWN = sa.select(deliveries.c.id).join_from(_MOVES, deliveries, deliveries.c.id == _MOVES.c.id)
 
 
 @cache
-def _written(dialect: sa.Dialect) -> tuple[str, str]:
-    """Write both statements once: SQLAlchemy would take longer to look them up than SQLite to carry them out."""
-    return str(_MOVE.compile(dialect=dialect)), str(_TELL.compile(dialect=dialect))
+def _written(dialect: sa.Dialect) -> tuple[str, ...]:
+    """Write the statements once: SQLAlchemy would take longer to look them up than SQLite to carry them out."""
+    return tuple(str(one.compile(dialect=dialect)) for one in (_ONE, _SEVERAL, _KNOWN))

@@ -125,8 +125,12 @@ deliveries = sa.Table(
     _text("reason"),
     _text("holder"),
     _text("rehearsal_to"),
+    _text("told"),
 )
-"""One message to one invitee. `link`, `role`, `start`, `duration` are its facts (the link as fingerprint)."""
+"""One message to one invitee. `link`, `role`, `start`, `duration` are its facts (the link as fingerprint).
+
+`told` is what history says of its latest move beside the state (`_tell_by_itself`).
+"""
 
 REAL = deliveries.c.rehearsal_to == sa.literal_column("''")
 """Not a rehearsal. A literal: with a parameter in its place SQLite would plan a query on a partial index each time."""
@@ -169,6 +173,25 @@ events = sa.Table(
     _text("detail"),
 )
 """What happened to whom, in order; only ever appended to. `what` is a delivery's new state or a standing."""
+
+_TELL = """
+BEGIN
+    INSERT INTO events (at, session, key, delivery, what, detail)
+    VALUES (new.at, new.session, new.key, new.id, new.state, CASE
+        WHEN new.rehearsal_to = '' THEN new.told
+        WHEN new.told = '' THEN 'rehearsal to ' || new.rehearsal_to
+        ELSE 'rehearsal to ' || new.rehearsal_to || ' | ' || new.told
+    END);
+END
+"""
+
+
+@sa.event.listens_for(events, "after_create")
+def _tell_by_itself(_events: sa.Table, connection: sa.Connection, **_options: object) -> None:
+    """No delivery is queued or moved without an event: the database writes it, in the same statement."""
+    connection.exec_driver_sql(f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {_TELL}")
+    connection.exec_driver_sql(f"CREATE TRIGGER tr_deliveries_moved AFTER UPDATE OF state ON deliveries {_TELL}")
+
 
 sa.Index("ix_events_key", events.c.key, events.c.id)
 # Without an index on it, forgetting one session would read through the history of all.

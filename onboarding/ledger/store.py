@@ -7,6 +7,7 @@ returned from is on the disk (WAL, synchronous=FULL). A statement that runs for 
 """
 
 import asyncio
+import contextlib
 import os
 import queue
 import sqlite3
@@ -15,12 +16,13 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, OnboardingError, TryLater
+from onboarding.ledger.batches import driver, is_one_statement
 from onboarding.ledger.migrations import upgrade
 
 P = ParamSpec("P")
@@ -176,7 +178,7 @@ class Ledger:
         """Run a group in one transaction; where it fails, each by itself, so that one's error is not the others'."""
         if not any(job.after in self._failed for job in group):
             try:
-                with connection.begin():
+                with _transaction(connection, group):
                     return [answered for batch in _batches(group) for answered in _answers(connection, batch)]
             except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for all
                 if len(group) == 1 or _code(error) in LOCKED:
@@ -208,6 +210,13 @@ class Ledger:
                 job.result.set_result(answer)
 
 
+def _transaction(connection: sa.Connection, group: Sequence[_Job]) -> contextlib.AbstractContextManager[object]:
+    """Begin a transaction where it is needed: to begin and to commit by themselves, the thread waits for Python."""
+    first = group[0].statement
+    is_one = is_one_statement(first) and all(job.statement is first for job in group)
+    return contextlib.nullcontext() if is_one else connection.begin()
+
+
 def _batches(group: Sequence[_Job]) -> Collection[Sequence[_Job]]:
     """Put the items of one statement together, where the first of them stood."""
     batches: dict[Batch[Any, Any], list[_Job]] = {}
@@ -236,8 +245,7 @@ def _engine(database: str, patience: float) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         # IMMEDIATE: a guarded write must read and write under one lock, or two processes could both pass its guard.
-        # Past SQLAlchemy, for which this would be a statement like any other, and as dear.
-        cast("sqlite3.Connection", connection.connection.driver_connection).execute("BEGIN IMMEDIATE")
+        driver(connection).execute("BEGIN IMMEDIATE")
 
     return engine
 

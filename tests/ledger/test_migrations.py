@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
@@ -29,7 +31,8 @@ def migrated():
 def _shape(connection: sa.Connection) -> dict[str, list[object]]:
     """Every table and index as SQLite has it, apart from the order of columns and Alembic's own table."""
     names = connection.exec_driver_sql("SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
-    shape: dict[str, list[object]] = {name: [sql.replace('"', "")] for name, type_, sql in names if type_ == "index"}
+    written = (one for one in names if one.type in {"index", "trigger"})
+    shape: dict[str, list[object]] = {name: [sql.replace('"', "")] for name, _type, sql in written}
     for name in (name for name, type_, _ in names if type_ == "table" and name != "alembic_version"):
         columns = connection.exec_driver_sql(f"PRAGMA table_info({name})").all()
         keys = connection.exec_driver_sql(f"PRAGMA foreign_key_list({name})").all()
@@ -46,6 +49,31 @@ def test_migrating_an_empty_file_gives_the_tables_of_the_schema(migrated):
 def test_migrated_file_has_the_defaults_and_partial_indexes_of_the_schema(migrated, connection):
     """Alembic compares neither the condition of an index nor, in SQLite, an empty default."""
     assert _shape(migrated) == _shape(connection)
+
+
+def test_ledger_of_the_first_revision_keeps_its_rows_and_tells_history_by_itself(connection):
+    """What was queued before has nothing told; what becomes of it is."""
+    engine = _engine("sqlite://", 1.0)
+    with engine.begin() as old:
+        config = Config(attributes={"connection": old})
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        command.upgrade(config, "0001")
+        old.exec_driver_sql(
+            "INSERT INTO sessions (server, webinar_id, session_id, start, duration) VALUES ('s', '1', '1', '2026', 1)"
+        )
+        old.exec_driver_sql(
+            "INSERT INTO deliveries (session, key, kind, number, state, queued_at, due_at, expires_at, at, message_id,"
+            " start, duration) VALUES (1, 'a@example.com', 'invitation', 1, 'queued', '2026', '2026', '2026', '2026',"
+            " '<1>', '2026', 1)"
+        )
+
+        migrations.upgrade(old)
+
+        assert _shape(old) == _shape(connection)
+        old.exec_driver_sql("UPDATE deliveries SET state = 'sent', told = '250 OK'")
+        told = old.exec_driver_sql("SELECT delivery, key, what, detail FROM events").all()
+        assert told == [(1, "a@example.com", "sent", "250 OK")]
+    engine.dispose()
 
 
 def test_head_is_the_newest_revision():
