@@ -1,8 +1,9 @@
 """The proof before sending, on the finished bytes: the right link, nobody else's link or address, nothing unsafe.
 
 Every message passes here after it was assembled and before it leaves (promise 2 of `docs/architecture.md`). It trusts
-no template and no code above it, and costs the message's size, however many people there are. Works on bytes, whose
-`lower` keeps every offset. Answers in words, which never hold a link or an address.
+no template and no code above it (of a letter from a mould, that what a letter to nobody has proved is the same in it),
+and costs the message's size, however many people there are. Works on bytes, whose `lower` keeps every offset. Answers
+in words, which never hold a link or an address.
 """
 
 import re

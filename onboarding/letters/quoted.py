@@ -35,11 +35,11 @@ def quoted_once(text: str) -> bytes:
 
 def piece(text: str) -> bytes:
     """Encode one piece, with a soft break behind it where it does not end a line."""
-    line = text.removesuffix("\n").removesuffix("\r")
-    if len(line) < LONGEST_LINE and line.isascii() and line.isprintable() and "=" not in line and line[:1] != ".":
-        if len(line) == len(text):
+    line = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+    if len(line) < LONGEST_LINE and _is_plain(line):
+        if line is text:
             return line.encode("ascii") + SOFT_BREAK if line else b""
-        if line[-1:] != " ":
+        if not line.endswith(" "):
             return line.encode("ascii") + b"\r\n"
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     # One letter more, and off again: so the last line has room for the soft break, and may end in a space.
@@ -47,6 +47,10 @@ def piece(text: str) -> bytes:
     while written.startswith(b".") or b"\r\n." in written:  # a line that begins with a dot must not travel as it is
         written = (b"\r\n" + written).replace(b"\r\n.", b"\r\n=2E=\r\n")[2:]
     return written if written.endswith(b"\r\n") else written + SOFT_BREAK
+
+
+def _is_plain(line: str) -> bool:
+    return line.isascii() and line.isprintable() and "=" not in line and not line.startswith(".")
 
 
 _remembered = lru_cache(maxsize=4096)(piece)
