@@ -3,14 +3,17 @@
 import re
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from onboarding.errors import ConfigurationError
 from onboarding.letters import proof
 from onboarding.letters.casting import abridged
 from onboarding.letters.letter import Guarded, Letter
@@ -183,6 +186,59 @@ def test_template_that_looks_at_a_person_says_to_each_what_it_would(tmp_path, wo
 
     for number, person in enumerate([SOMEBODY, ANYBODY, OTHER, invitee()] * 2):
         one = to(with_extra(person, note=note and f"{note}{number}"))
+        printed, plainly = press.compose(one), stationery.compose(one, KNOWN)
+        assert printed == (replace(plainly, canonical=printed.canonical) if isinstance(printed, Message) else plainly)
+
+
+SNIPPETS = st.lists(
+    st.sampled_from(
+        [
+            *LOOKING,
+            "{{ invitee.name }}",
+            "{{ invitee.first_name or invitee.name }}",
+            "{% if invitee.job_title %}{{ invitee.job_title }}{% endif %}",
+            "{{ phone_code }}{{ invitee.email }}{{ invitee.role }}",
+            "{{ invitee.extra.note }}",
+            "<b title='{{ invitee.extra.note }}'>{{ invitee.extra['note'] }}</b>",
+            "{% for one in panel %}{{ one.name }}, {% endfor %}",
+            "{{ 'a' if invitee.extra.note else invitee.name }}{{ not phone_code }}",
+            "{% set x = invitee.first_name %}{{ x }}",
+            "{{ [invitee.name, phone_code]|join('-') }}",
+            "\n.\n&amp;=é",
+            "https://v.example/w/",
+        ]
+    ),
+    max_size=6,
+).map("".join)
+VALUES = st.sampled_from(
+    [
+        *("", "x", "<b>", "&lt;", "=3D", "..", "é" * 40, "a b", "x" * 300, "\u0085", "%2e", "javascript:x"),
+        *("https://example.com/?a=1&b=2", "boris@example.com", "join/other9zz88yy77xx66ww", "v.example/w/join/x"),
+    ]
+)
+ROWS = st.builds(
+    invitee,
+    email=st.sampled_from(["anna@example.com", "boris@example.com", *LINKS]),
+    role=st.sampled_from(Role),
+    first_name=VALUES,
+    job_title=st.just("") | VALUES,
+    extra=VALUES.map(lambda note: {"note": note}),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(words=SNIPPETS, text=st.none() | SNIPPETS, about=st.none() | SNIPPETS, rows=st.lists(ROWS, min_size=6))
+def test_every_template_says_to_every_person_what_it_would(words, text, about, rows):
+    own = {"invitation__txt__j2": text, "calendar__txt__j2": about}
+    files = {name: said + "\n{{ join_link }}\n" for name, said in own.items() if said is not None}
+    with TemporaryDirectory() as folder:
+        try:
+            stationery = Stationery.load([write_templates(Path(folder), words, **files)], BRAND)
+        except ConfigurationError:
+            assume(False)  # noqa: FBT003
+    press = press_of(stationery)
+
+    for one in map(to, rows * 2):
         printed, plainly = press.compose(one), stationery.compose(one, KNOWN)
         assert printed == (replace(plainly, canonical=printed.canonical) if isinstance(printed, Message) else plainly)
 
