@@ -7,6 +7,7 @@ of a filled mould looks at.
 import re
 from binascii import a2b_qp
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from onboarding.letters import calendar, headers, mould
 from onboarding.letters.letter import Letter, Unfit
@@ -17,11 +18,11 @@ from onboarding.letters.settings import BrandSettings
 from onboarding.letters.skeleton import Skeleton
 from onboarding.letters.words import Words
 
-EDGE = 400
-"""Bytes of HTML that are kept at most next to a value: nothing that a proof finds is longer."""
-
 _APART = re.compile(rb'[\s<>"]')
 """What no address and no place of a link holds: whatever a value and the text behind it make ends before it."""
+
+_NO_SCHEME = re.compile(rb"""["':/?#]""")
+"""What ends the scheme of a link, or shows that there is none (`proof.SCHEMES`): white space does not."""
 
 _OWN_FIELDS = {
     "recipient": b"To: ",
@@ -31,9 +32,14 @@ _OWN_FIELDS = {
 }
 _PARTS = {"text": "text", "html": "HTML", "calendar": "calendar"}
 
+_OPEN_ENTITY = re.compile(r"&#?\w*\Z")
+
 
 def cast(letter: Letter, words: Words, title: str, marks: Marks, skeleton: Skeleton, brand: BrandSettings) -> Mould:
     """Make the mould from the words of a letter to nobody. Raises `Unfit` where none can be made of them."""
+    for before, piece_of_html in pairwise(words.pieces):
+        if _OPEN_ENTITY.search(before) and len(marks.cut(piece_of_html)) > 1:
+            raise Unfit("a template lets a person's value end an entity")
     frame = calendar.frame(letter, brand, title)
     lines = [Slot(mould.calendar_line, (line,)) if line in calendar.PERSONAL else line for line in frame]
     written: dict[str, list[bytes | Slot]] = {
@@ -120,7 +126,7 @@ def _as_one(lines: Sequence[str]) -> bytes:
 
 def may_abridge(links: Iterable[bytes]) -> bool:
     """Tell whether the places of links (`Guarded.links`) are such that what is left out can't hide half of one."""
-    return not any(len(one) >= EDGE or _APART.search(one) for one in links)
+    return not any(map(_APART.search, links))
 
 
 def _abridged(part: Sequence[bytes | Slot], name: str) -> list[bytes | Slot]:
@@ -138,7 +144,7 @@ def _abridged(part: Sequence[bytes | Slot], name: str) -> list[bytes | Slot]:
 
 def abridged(html: bytes, *, is_first: bool = False, is_last: bool = False) -> bytes:
     """Leave what a value could make something of: up to what sets apart, and from the last tag that opens."""
-    apart, opens = _APART.search(html), html.rfind(b"<")
-    head = 0 if is_first else min(apart.end() if apart else len(html), EDGE)
-    tail = len(html) if is_last else max(opens, len(html) - EDGE, 0)
+    ends = [found.end() if (found := end.search(html)) else len(html) for end in (_APART, _NO_SCHEME)]
+    head = 0 if is_first else max(ends)
+    tail = len(html) if is_last else max(html.rfind(b"<"), 0)
     return html if head >= tail else html[:head] + b"\n" + html[tail:]

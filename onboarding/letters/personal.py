@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
-from onboarding.letters.view import Own, Recipient
+from onboarding.letters.view import Columns, Own, Recipient
 
 EXTRA = "invitee.extra."
 """What the path of a roster's further column begins with."""
@@ -24,6 +24,9 @@ PATHS = frozenset({f"invitee.{one.name}" for one in fields(Recipient)} | {"join_
 ROOTS = frozenset(one.name for one in fields(Own))
 CAPTURED = frozenset({"self", "super"})
 """Names under which a template gets rendered text of its own, and could do anything with it."""
+
+BY_CHANCE = frozenset({"random", "lipsum"})
+"""What gives each letter something else."""
 
 
 @dataclass(slots=True)
@@ -50,11 +53,12 @@ def path_of(node: nodes.Node) -> str:
     match node:
         case nodes.Name(name="join_link" | "phone_code" as name):
             return str(name)
-        case nodes.Getattr(node=nodes.Getattr(node=nodes.Name(name="invitee"), attr="extra"), attr=column):
-            return f"{EXTRA}{column}"
-        case nodes.Getitem(
-            node=nodes.Getattr(node=nodes.Name(name="invitee"), attr="extra"), arg=nodes.Const(value=str(column))
-        ):
+        case (
+            nodes.Getattr(node=nodes.Getattr(node=nodes.Name(name="invitee"), attr="extra"), attr=column)
+            | nodes.Getitem(
+                node=nodes.Getattr(node=nodes.Name(name="invitee"), attr="extra"), arg=nodes.Const(value=str(column))
+            )
+        ) if not hasattr(Columns, column):  # `extra.items` is no column, but all of them
             return f"{EXTRA}{column}"
         case nodes.Getattr(node=nodes.Name(name="invitee"), attr=name) if f"invitee.{name}" in PATHS:
             return f"invitee.{name}"
@@ -125,8 +129,13 @@ class _Reading(NodeVisitor):
         """A name likewise; one that gets another meaning, or stands for the person as a whole, may show anything."""
         if path_of(node) and node.ctx == "load":
             self._looked_at(node)
-        elif node.name in ROOTS | CAPTURED:
+        elif node.name in ROOTS | CAPTURED | BY_CHANCE:
             self._uses.at_all = True
+
+    def visit_Filter(self, node: nodes.Filter) -> None:  # noqa: N802
+        """A filter's value is looked at like any other; one filter draws lots."""
+        self._uses.at_all |= node.name in BY_CHANCE
+        self.generic_visit(node)
 
     def _looked_at(self, node: nodes.Node) -> None:
         path = path_of(node)
@@ -163,12 +172,14 @@ class _Reading(NodeVisitor):
         """What is imported can be written as a whole."""
         self._named(node.target)
         self._uses.at_all |= node.with_context
+        self.generic_visit(node)
 
     def visit_FromImport(self, node: nodes.FromImport) -> None:  # noqa: N802
         """Likewise."""
         for one in node.names:
             self._named(one if isinstance(one, str) else one[1])
         self._uses.at_all |= node.with_context
+        self.generic_visit(node)
 
     def _named(self, name: str) -> None:
         self._uses.at_all |= name in ROOTS

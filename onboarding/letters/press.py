@@ -102,7 +102,7 @@ class Press:
 
     def _printed(self, mould: Mould, letter: Letter, own: Own, values: Mapping[str, str]) -> Message | None:
         """Fill a mould, and prove what came of it; None where anything about it is odd."""
-        if not self._is_ours(letter):
+        if not self._is_ours(letter) or not _is_usual(own.join_link):
             return None
         try:
             for path in self._uses.linked:
@@ -122,6 +122,11 @@ class Press:
             needs_smtputf8=not recipient.isascii(),
             canonical=mould.canonical and proof.is_canonical(filled.own),
         )
+
+
+def _is_usual(link: str) -> bool:
+    """Tell whether a link is one word: white space in a text or a subject can mean more than itself."""
+    return link.isprintable() and " " not in link
 
 
 def _to_nobody(letter: Letter, stands_for: Mapping[str, str]) -> Letter:

@@ -64,6 +64,9 @@ def test_a_links_address_has_to_be_one():
         ("{% for x in invitee.name %}{{ x }}{% endfor %}", {NAME}),
         ("{% with x = phone_code %}{{ x }}{% endwith %}", {PHONE}),
         ("{% include [join_link, 'x'] %}", {LINK}),
+        ("{% import 'a' if phone_code else 'b' as x %}", {PHONE}),
+        ("{% from 'a' if phone_code else 'b' import x %}", {PHONE}),
+        ("{% extends 'a' if phone_code else 'b' %}", {PHONE}),
     ],
 )
 def test_values_that_are_looked_at(source, looked_at):
@@ -79,6 +82,11 @@ def test_values_that_are_looked_at(source, looked_at):
         "{% for column in invitee.extra %}x{% endfor %}",
         "{{ invitee.extra[phone_code] }}",
         "{{ invitee.extra }}",
+        "{{ invitee.extra.get('company') }}",
+        "{% for name, value in invitee.extra.items() %}{{ value }}{% endfor %}",
+        "{{ invitee.extra['values'] }}",
+        "{{ ['Hello', 'Hi']|random }}",
+        "{{ lipsum(1) }}",
         "{% set invitee = panel[0] %}",
         "{% for join_link in 'abc' %}x{% endfor %}",
         "{% with phone_code = 1 %}x{% endwith %}",
