@@ -7,7 +7,6 @@ of a filled mould looks at.
 import re
 from binascii import a2b_qp
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
 
 from onboarding.letters import calendar, headers, mould
 from onboarding.letters.letter import Letter, Unfit
@@ -37,9 +36,9 @@ _OPEN_ENTITY = re.compile(r"&#?\w*\Z")
 
 def cast(letter: Letter, words: Words, title: str, marks: Marks, skeleton: Skeleton, brand: BrandSettings) -> Mould:
     """Make the mould from the words of a letter to nobody. Raises `Unfit` where none can be made of them."""
-    for before, piece_of_html in pairwise(words.pieces):
-        if _OPEN_ENTITY.search(before) and len(marks.cut(piece_of_html)) > 1:
-            raise Unfit("a template lets a person's value end an entity")
+    *before_values, _end = marks.cut("".join(words.pieces))[::2]
+    if any(map(_OPEN_ENTITY.search, before_values)):
+        raise Unfit("a template lets a person's value end an entity")
     frame = calendar.frame(letter, brand, title)
     lines = [Slot(mould.calendar_line, (line,)) if line in calendar.PERSONAL else line for line in frame]
     written: dict[str, list[bytes | Slot]] = {

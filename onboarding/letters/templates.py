@@ -14,6 +14,8 @@ from typing import Any
 import jinja2
 from babel import Locale
 from jinja2 import nodes
+from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from onboarding.errors import ConfigurationError
@@ -59,6 +61,17 @@ class Environments:
         return self.text.overlay(trim_blocks=False, lstrip_blocks=False)
 
 
+class LetterTemplate(jinja2.Template):
+    """A template that is imported anew in each letter.
+
+    Jinja keeps an imported template's names; what one letter set in a namespace there would stand in the next one.
+    """
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        self._module = None
+        return super()._get_default_module(ctx)
+
+
 class LetterEnvironment(ImmutableSandboxedEnvironment):
     """The sandbox, with a short way to the fields of our own frozen values: its checks took half of a rendering.
 
@@ -66,6 +79,7 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
     far do with a person's own values (`personal`).
     """
 
+    template_class = LetterTemplate
     known: Mapping[str, Any]
     uses: Uses
 

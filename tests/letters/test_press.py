@@ -176,6 +176,7 @@ LOOKING = [
     "{{ '<i>' ~ invitee.name ~ '</i>' }}",
     "{{ join_link|replace('own', 'own') }}",
     "{{ invitee.extra.get('note') }}",
+    "{% from 'parts/c.html.j2' import kept %}{{ kept.note }}{% set kept.note = invitee.extra.note %}",
     "{% for column, value in invitee.extra.items() %}{{ column }}={{ value }}{% endfor %}",
     "{{ invitee.extra.values()|join(',') }}",
     "{% from 'parts/a.html.j2' if invitee.first_name == 'Anna' else 'parts/b.html.j2' import say %}{{ say() }}",
@@ -183,6 +184,7 @@ LOOKING = [
     '<a href="{% raw %}{% endraw %}{{ invitee.extra.note }}\nscript:x">x</a>',
 ]
 PARTS = {f"parts/{one}__html__j2": f"{{% macro say() %}}{one}{{% endmacro %}}" for one in "ab"}
+PARTS["parts/c__html__j2"] = "{% set kept = namespace(note='') %}"
 
 
 @pytest.mark.parametrize("words", LOOKING)
@@ -373,6 +375,17 @@ def test_link_of_several_lines_gets_what_it_would(tmp_path):
     printed, plainly = printing.both(letter(person=with_extra(invitee(), note=""), link=f"{OWN}\n\n\nx", panel=PANEL))
 
     assert printed == plainly
+
+
+@pytest.mark.parametrize("title", ["A &{{ invitee.extra.note }}", "A &{{ 'l' }}{{ invitee.extra.note }}"])
+def test_value_that_ends_an_entity_in_a_title_says_what_it_would(tmp_path, title):
+    page = PAGE.replace("<title>{}", "<title>{{% raw %}}{{% endraw %}}" + title.replace("{", "{{").replace("}", "}}"))
+    stationery = Stationery.load([write_templates(tmp_path, invitation__html__j2=page.format())], BRAND)
+    press = press_of(stationery)
+
+    for note in ("a", "b", "lt;", "t;", "#60;", "copy"):
+        one = to(with_extra(invitee(), note=note))
+        assert replace(press.compose(one), canonical=False) == stationery.compose(one, KNOWN)
 
 
 def test_mould_that_gives_another_letter_is_not_used(tmp_path):

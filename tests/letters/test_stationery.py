@@ -359,3 +359,14 @@ def with_brand(folder, **changes) -> Stationery:
     """A brand like Northwind's, on templates that show its logo."""
     write_templates(folder, words='{% if brand.logo %}<img src="{{ brand.logo }}" alt="{{ brand.name }}">{% endif %}')
     return Stationery.load([folder], BrandSettings(**(BRAND.model_dump() | changes)))
+
+
+def test_what_one_letter_sets_in_an_imported_part_is_not_in_the_next(tmp_path):
+    words = "{% from 'parts/c.html.j2' import kept %}{{ kept.note }}.{% set kept.note = invitee.name %}"
+    part_c = {"parts/c__html__j2": "{% set kept = namespace(note='') %}"}
+    stationery = Stationery.load([write_templates(tmp_path, words=words, **part_c)], BRAND)
+
+    texts = [part(parsed(stationery.compose(letter(), guarded())), "text/plain") for _letter in range(2)]
+
+    assert texts[0] == texts[1]
+    assert "Anna" not in texts[1]
