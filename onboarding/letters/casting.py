@@ -20,8 +20,8 @@ from onboarding.letters.words import Words
 _APART = re.compile(rb'[\s<>"]')
 """What no address and no place of a link holds: whatever a value and the text behind it make ends before it."""
 
-_NO_SCHEME = re.compile(rb"""["':/?#]""")
-"""What ends the scheme of a link, or shows that there is none (`proof.SCHEMES`): white space does not."""
+_SCHEME = re.compile(rb"""(?:&#?\w+;|[^"':/?#])*.?""", re.DOTALL)
+"""What may go on with the scheme of a link (`proof`), white space too, and what ends it."""
 
 _OWN_FIELDS = {
     "recipient": b"To: ",
@@ -143,7 +143,7 @@ def _abridged(part: Sequence[bytes | Slot], name: str) -> list[bytes | Slot]:
 
 def abridged(html: bytes, *, is_first: bool = False, is_last: bool = False) -> bytes:
     """Leave what a value could make something of: up to what sets apart, and from the last tag that opens."""
-    ends = [found.end() if (found := end.search(html)) else len(html) for end in (_APART, _NO_SCHEME)]
-    head = 0 if is_first else max(ends)
+    apart, scheme = _APART.search(html), _SCHEME.match(html)
+    head = 0 if is_first else max(apart.end() if apart else len(html), scheme.end() if scheme else 0)
     tail = len(html) if is_last else max(html.rfind(b"<"), 0)
     return html if head >= tail else html[:head] + b"\n" + html[tail:]

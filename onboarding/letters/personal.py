@@ -133,8 +133,9 @@ class _Reading(NodeVisitor):
             self._uses.at_all = True
 
     def visit_Filter(self, node: nodes.Filter) -> None:  # noqa: N802
-        """A filter's value is looked at like any other; one filter draws lots."""
-        self._uses.at_all |= node.name in BY_CHANCE
+        """A filter's value is looked at like any other; one filter draws lots, also where another calls it (`map`)."""
+        named = {one.value for one in node.args or () if isinstance(one, nodes.Const)}
+        self._uses.at_all |= not BY_CHANCE.isdisjoint({node.name, *named})
         self.generic_visit(node)
 
     def _looked_at(self, node: nodes.Node) -> None:

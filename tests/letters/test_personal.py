@@ -87,6 +87,7 @@ def test_values_that_are_looked_at(source, looked_at):
         "{{ invitee.extra['values'] }}",
         "{{ ['Hello', 'Hi']|random }}",
         "{{ lipsum(1) }}",
+        "{{ [['a', 'b']]|map('random')|first }}",
         "{% set invitee = panel[0] %}",
         "{% for join_link in 'abc' %}x{% endfor %}",
         "{% with phone_code = 1 %}x{% endwith %}",

@@ -181,6 +181,8 @@ LOOKING = [
     "{{ invitee.extra.values()|join(',') }}",
     "{% from 'parts/a.html.j2' if invitee.first_name == 'Anna' else 'parts/b.html.j2' import say %}{{ say() }}",
     "<p data-href='{{ invitee.extra.note }} at 10:30'>x</p>",
+    "<p data-href='{{ invitee.extra.note }}{% raw %}&#160; y:x{% endraw %}'>x</p>",
+    "<p data-href='{{ invitee.extra.note }}{% raw %} a&#58;x{% endraw %}'>x</p>",
     '<a href="{% raw %}{% endraw %}{{ invitee.extra.note }}\nscript:x">x</a>',
 ]
 PARTS = {f"parts/{one}__html__j2": f"{{% macro say() %}}{one}{{% endmacro %}}" for one in "ab"}
