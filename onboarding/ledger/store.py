@@ -176,25 +176,17 @@ class Ledger:
 
     def _carry_out(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[_Answered]:
         """Run a group in one transaction; where it fails, each by itself, so that one's error is not the others'."""
-        if not any(job.after in self._failed for job in group):
-            try:
-                with _transaction(connection, group):
-                    return [answered for batch in _batches(group) for answered in _answers(connection, batch)]
-            except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for all
-                if len(group) == 1 or _code(error) in LOCKED:
-                    return [self._fail(job, _Failed(error)) for job in group]
-        return [self._alone(connection, job) for job in group]
-
-    def _alone(self, connection: sa.Connection, job: _Job) -> _Answered:
-        """Run one statement in a transaction of its own, unless what it comes after has failed."""
-        if failed := self._failed.get(job.after):
-            return self._fail(job, failed)
+        lost = [self._fail(job, self._failed[job.after]) for job in group if job.after in self._failed]
+        jobs = [job for job in group if job.result not in self._failed]
+        if not jobs:
+            return lost
         try:
-            with connection.begin():
-                (answered,) = _answers(connection, [job])
-                return answered
-        except BaseException as error:  # noqa: BLE001 -- as above
-            return self._fail(job, _Failed(error))
+            with _transaction(connection, jobs):
+                return [*lost, *(answered for batch in _batches(jobs) for answered in _answers(connection, batch))]
+        except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for everybody
+            if len(jobs) == 1 or _code(error) in LOCKED:
+                return [*lost, *(self._fail(job, _Failed(error)) for job in jobs)]
+        return [*lost, *(answered for job in jobs for answered in self._carry_out(connection, [job]))]
 
     def _fail(self, job: _Job, failed: _Failed) -> _Answered:
         self._failed[job.result] = failed

@@ -29,7 +29,6 @@ _OWN_FIELDS = {
     "message_id": b"\r\nMessage-ID: ",
     "date": b"\r\nDate: ",
 }
-_PARTS = {"text": "text", "html": "HTML", "calendar": "calendar"}
 
 _OPEN_ENTITY = re.compile(r"&#?\w*\Z")
 
@@ -59,7 +58,11 @@ def cast(letter: Letter, words: Words, title: str, marks: Marks, skeleton: Skele
     return Mould(
         whole=_by_turns(whole, slots),
         header=_by_turns(header, slots),
-        parts={shown: _by_turns(_abridged(written[name], name), slots) for name, shown in _PARTS.items()},
+        parts={
+            "text": _by_turns(_lines_with_values(written["text"]), slots),
+            "HTML": _by_turns(_next_to_values(written["html"]), slots),
+            "calendar": _by_turns(_lines_with_values(written["calendar"]), slots),
+        },
         slots=slots,
         in_header=len(in_header),
         about=marks.cut(words.about),
@@ -128,15 +131,16 @@ def may_abridge(links: Iterable[bytes]) -> bool:
     return not any(map(_APART.search, links))
 
 
-def _abridged(part: Sequence[bytes | Slot], name: str) -> list[bytes | Slot]:
-    """Leave out what no value stands next to. Values of text and calendar have lines of their own."""
+def _lines_with_values(part: Iterable[bytes | Slot]) -> list[bytes | Slot]:
+    """Leave out what everybody gets: the values of text and calendar have lines of their own."""
+    return [run for run in part if isinstance(run, Slot)]
+
+
+def _next_to_values(part: Sequence[bytes | Slot]) -> list[bytes | Slot]:
+    """Leave out what no value stands next to in the HTML."""
     last = len(part) - 1
     return [
-        run
-        if isinstance(run, Slot)
-        else abridged(a2b_qp(run), is_first=at == 0, is_last=at == last)
-        if name == "html"
-        else b""
+        run if isinstance(run, Slot) else abridged(a2b_qp(run), is_first=at == 0, is_last=at == last)
         for at, run in enumerate(part)
     ]
 

@@ -95,7 +95,7 @@ class _Reading(NodeVisitor):
                 if second is not None:
                     self._written(second)
             case _ if path := path_of(node):
-                self._uses.written.add(path)
+                self._uses.written |= {path} - SHARED
             case _:
                 self.visit(node)
 
@@ -113,7 +113,7 @@ class _Reading(NodeVisitor):
             case nodes.Not(node=inner):
                 self._asked(inner)
             case _ if path := path_of(node):
-                self._uses.written.add(path)
+                self._uses.written |= {path} - SHARED
             case _:
                 self.visit(node)
 
@@ -139,11 +139,8 @@ class _Reading(NodeVisitor):
         self.generic_visit(node)
 
     def _looked_at(self, node: nodes.Node) -> None:
-        path = path_of(node)
-        if path in SHARED:
-            return
-        if path:
-            self._uses.looked_at.add(path)
+        if path := path_of(node):
+            self._uses.looked_at |= {path} - SHARED
         else:
             self.generic_visit(node)
 

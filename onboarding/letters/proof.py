@@ -15,7 +15,7 @@ from html import unescape
 from onboarding.letters import reader
 from onboarding.letters.letter import Guarded, Letter
 from onboarding.letters.mould import Filled
-from onboarding.letters.skeleton import MIME_BOUNDARY
+from onboarding.letters.skeleton import IN_BOUNDARIES
 from onboarding.model.people import Invitee, Role, address_key
 from onboarding.model.sessions import Registration, link_digest
 
@@ -43,7 +43,7 @@ def is_fit(filled: Filled, letter: Letter, recipient: str, guarded: Guarded, con
 
     The mould has passed as a whole. False where anything is odd; `fault` then says what.
     """
-    if MIME_BOUNDARY in filled.own:
+    if IN_BOUNDARIES.encode() in filled.own:
         return False
     try:
         fields = reader.fields_of(filled.header)

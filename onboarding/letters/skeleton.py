@@ -129,7 +129,7 @@ def build(brand: BrandSettings, method: str, logo: Picture | None, filling: Fill
     return message
 
 
-MIME_BOUNDARY = b"=_"
+IN_BOUNDARIES = "=_"
 """In every boundary, and in no quoted-printable (RFC 2045 6.7): so no content can hold a boundary."""
 
 
@@ -139,4 +139,4 @@ def _tidy(message: EmailMessage) -> None:
         if part is not message:
             del part["MIME-Version"]
         if part.is_multipart():
-            part.set_boundary(f"=_{part.get_content_subtype()}_=")
+            part.set_boundary(f"{IN_BOUNDARIES}{part.get_content_subtype()}_=")

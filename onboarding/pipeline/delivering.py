@@ -99,8 +99,13 @@ async def _worker(work: Round, pool: Pool) -> None:
 
 async def _next(work: Round) -> Delivery | None:
     """Take the next message that is due, claiming a chunk of them where none is left."""
-    if work.claimed:
-        return work.claimed.popleft()
+    while not work.claimed and not work.all_claimed:
+        await _claim(work)
+    return work.claimed.popleft() if work.claimed else None
+
+
+async def _claim(work: Round) -> None:
+    """Claim a chunk, unless another worker has done so while this one waited."""
     async with work.claiming:
         if not work.claimed and not work.all_claimed:
             row, holder, now = work.view.session_row, work.holder.name, work.rooms.clock.now()
@@ -109,4 +114,3 @@ async def _next(work: Round) -> Delivery | None:
             )
             work.claimed.extend(await claim)
             work.all_claimed = len(work.claimed) < CHUNK
-        return work.claimed.popleft() if work.claimed else None

@@ -141,17 +141,16 @@ async def test_locked_ledger_is_tried_later_and_works_again_afterwards(database,
     assert caught.value.message == f"the ledger {tmp_path / 'ledger.db'} can't be written: database is locked"
 
 
-async def test_locked_ledger_is_waited_for_once_by_a_whole_group(database, tmp_path, monkeypatch):
+async def test_locked_ledger_is_waited_for_once_by_a_whole_group(database, tmp_path):
     async with Ledger(database, patience=SHORT) as ledger:
-        groups, carry_out = [], ledger._carry_out
-        monkeypatch.setattr(ledger, "_carry_out", lambda line, group: (groups.append(group), carry_out(line, group))[1])
-        monkeypatch.setattr(ledger, "_alone", None)
+        traced: list[str] = []
+        await ledger.run(lambda c: c.connection.driver_connection.set_trace_callback(traced.append))
         with locked_by_another_process(tmp_path / "ledger.db"):
             tasks = [asyncio.create_task(ledger.run(note, number)) for number in range(20)]
             results = await asyncio.gather(*tasks, return_exceptions=True)
 
     assert [type(one) for one in results] == [TryLater] * 20
-    assert 1 <= len(groups) <= 2  # the first statement, and all who came while it waited
+    assert 1 <= traced.count("BEGIN IMMEDIATE") <= 2  # the first statement's, and that of all who came while it waited
 
 
 async def test_ledger_locked_from_the_start_is_tried_later(database, tmp_path):

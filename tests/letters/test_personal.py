@@ -30,6 +30,7 @@ def uses(*sources: str) -> Uses:
         ("{% if phone_code %}x{% elif not (invitee.name and join_link) %}y{% endif %}", {PHONE, NAME, LINK}),
         ("{% for one in panel %}{{ one.name }}{% endfor %}{{ session.title }}", set()),
         ("{% if invitee.role == 'Host' %}{{ invitee.name }}{% endif %}", {NAME}),
+        ("{{ invitee.role }}{% if invitee.role %}x{% endif %}{{ invitee.role|lower }}", set()),
         ("{% include 'parts/join.txt.j2' %}{% block a %}{{ invitee.name }}{% endblock %}", {NAME}),
     ],
 )

@@ -189,6 +189,17 @@ PARTS = {f"parts/{one}__html__j2": f"{{% macro say() %}}{one}{{% endmacro %}}" f
 PARTS["parts/c__html__j2"] = "{% set kept = namespace(note='') %}"
 
 
+@pytest.mark.parametrize("role", Role)
+def test_role_may_be_written_and_looked_at(tmp_path, role):
+    words = "{{ invitee.role }}{% if invitee.role == 'CoHost' %}, with the host{% endif %}"
+    printing = Printing(Stationery.load([write_templates(tmp_path, words=words)], BRAND), to(invitee(role=role)))
+
+    printed, plainly = printing.both(to(invitee(role=role)))
+
+    assert printed == plainly
+    assert printing.moulds() == 1
+
+
 @pytest.mark.parametrize("words", LOOKING)
 @pytest.mark.parametrize("note", ["", "https://example.com/1", "x:y", "a&b"])
 def test_template_that_looks_at_a_person_says_to_each_what_it_would(tmp_path, words, note):
