@@ -148,16 +148,22 @@ class Line(asyncio.Protocol):
         """Write a piece of a body and wait until the transport wants more. A line that breaks fails the next write."""
         self.write(piece)
         if self._writable is not None:
-            await self._wait(self._writable, patience)
+            with self._at_most(patience):
+                await self._writable
 
     async def reply(self, patience: float) -> Reply:
         """Wait for the next reply, in the order of the commands, at most so many seconds. Raises `LineBroken`."""
+        if not self._replies:
+            with self._at_most(patience):
+                await self._first_reply()
+        return self._replies.popleft()
+
+    async def _first_reply(self) -> None:
         while not self._replies:
             if self._broken:
                 raise LineBroken(self._broken)
             self._waiter = asyncio.get_running_loop().create_future()
-            await self._wait(self._waiter, patience)
-        return self._replies.popleft()
+            await self._waiter
 
     async def ask(self, command: bytes, patience: float) -> Reply:
         """Give one command and wait for its answer; the line rests again after it. Raises `LineBroken`."""
@@ -214,11 +220,12 @@ class Line(asyncio.Protocol):
         self._wake(self._writable)
         self._writable = None
 
-    async def _wait(self, event: asyncio.Future[None], patience: float) -> None:
-        """Wait for what `_break` wakes too; after so many seconds the line is cut."""
+    @contextlib.contextmanager
+    def _at_most(self, patience: float) -> Iterator[None]:
+        """Cut the line after so many seconds, however much of an answer has come; that wakes whoever waits."""
         timer = asyncio.get_running_loop().call_later(patience, self._lose, patience)
         try:
-            await event
+            yield
         finally:
             timer.cancel()
 

@@ -56,6 +56,11 @@ class Stall:
     """Say nothing until the client hangs up. At "body": read nothing either."""
 
 
+@dataclass(frozen=True)
+class Drip(Stall):
+    """Never end an answer: say a line of it again and again, until the client hangs up."""
+
+
 Act = Say | HangUp | Stall
 Script = Mapping[str, Sequence[Act]]
 
@@ -126,6 +131,9 @@ class Conversation:
         match act:
             case HangUp():
                 raise Gone
+            case Drip():
+                await self.drip()
+                raise Gone
             case Stall():
                 self.server.stalling.set()
                 self.server.unanswered += await self.reader.read()
@@ -134,6 +142,12 @@ class Conversation:
                 await self.say(act)
                 if act.hang_up:
                     raise Gone
+
+    async def drip(self) -> None:
+        hung_up = asyncio.ensure_future(self.reader.read())
+        while not hung_up.done():
+            await self.say(Say("250-so far"))
+            await asyncio.wait([hung_up], timeout=0.01)
 
     async def say(self, act: Say) -> None:
         answer = act.text.encode() + act.end

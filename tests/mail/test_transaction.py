@@ -6,7 +6,7 @@ from onboarding.errors import ConfigurationError, Refused, TryLater
 from onboarding.mail.pool import Pool
 from onboarding.mail.transaction import PIECE, Ready
 from onboarding.model.deliveries import Deferred, InDoubt, Rejected, Reply, Sent
-from tests.mail.scripted import HangUp, Say, Stall, scripted
+from tests.mail.scripted import Drip, HangUp, Say, Stall, scripted
 from tests.mail.steps import BODY, deliver, message, offer, send
 
 pytestmark = pytest.mark.anyio
@@ -155,6 +155,7 @@ async def test_refusal_of_us_stops_the_run_in_any_phase(phase, line, error):
         (Say("251 fine"), Sent(Reply(251, "fine"))),
         (HangUp(), InDoubt("the message had left when the line broke: the server closed the connection")),
         (Stall(), InDoubt("the message had left when the line broke: no answer within 0.05 seconds")),
+        (Drip(), InDoubt("the message had left when the line broke: no answer within 0.05 seconds")),
         (Say("two hundred"), InDoubt("the message had left when the line broke: the server sent an unreadable answer")),
         (Say("354 go on"), InDoubt("the message had left, and the server answered 354 go on")),
         (
