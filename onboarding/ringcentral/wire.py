@@ -4,6 +4,7 @@ Unknown fields are ignored. A field that is missing or has changed is named in w
 join link). Nothing is decided here: not whether a person should be there, not what a status means for a run.
 """
 
+import re
 from datetime import UTC, timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -23,8 +24,11 @@ def _role(value: Any) -> Any:
 
 
 def _link(value: Any) -> Any:
-    """Read a join link; anything that is not one counts as missing, which is that person's matter alone."""
-    return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None
+    """Read a join link, one word; anything that is not one counts as missing, which is that person's matter alone."""
+    return value if isinstance(value, str) and _LINK.fullmatch(value) and value.isprintable() else None
+
+
+_LINK = re.compile(r"https?://\S+")
 
 
 def _text(value: Any) -> Any:

@@ -144,7 +144,16 @@ def test_a_role_is_read_in_the_guides_spelling_too(spelling):
     assert InviteeRecord.model_validate({"id": "1", "role": spelling}).role is Role.COHOST
 
 
-@pytest.mark.parametrize("link", [None, "", "soon", {"href": "https://v.example.com/1"}, 7, "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        *(None, "", "soon", {"href": "https://v.example.com/1"}, 7, "javascript:alert(1)", "https://"),
+        *(
+            f"https://v.example.com/1{odd}"
+            for odd in (" ", " x", "\n", "\r\nTo: x", "\u00a0", "\u2028", "\x00", "\ud800")
+        ),
+    ],
+)
 def test_a_join_link_that_is_none_is_missing_and_breaks_nothing(link):
     assert InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": link}).value().join_uri is None
 
