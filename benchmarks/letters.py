@@ -2,8 +2,7 @@
 
     python benchmarks/letters.py [people] [rounds]
 
-Shipped templates, one session, different people. `from a mould` is how a run makes all but the first two letters of one
-role, language and zone, proof included. The plain way renders the same templates, and lets `icalendar` build
+Shipped templates, one session, different people. The plain way renders the same templates, and lets `icalendar` build
 each calendar, `email` build each message and read it back for the same questions. Best round of each stage counts.
 """
 
@@ -20,7 +19,6 @@ from pydantic import SecretStr
 
 from onboarding.letters import calendar, proof
 from onboarding.letters.letter import Guarded, Letter
-from onboarding.letters.press import Press
 from onboarding.letters.settings import BrandSettings
 from onboarding.letters.skeleton import Filling, build
 from onboarding.letters.stationery import Stationery
@@ -72,7 +70,6 @@ class Bench:
         self.letters = [letter(number) for number in range(1, people + 1)]
         links = [one.join_link for one in self.letters if one.join_link]
         self.guarded = Guarded.of(links, [one.recipient for one in self.letters])
-        self.press = Press(self.stationery, self.guarded, SESSION, PANEL)
         self.fillings = [self.stationery.fill(one, one.recipient) for one in self.letters]
         self.finished = [self.stationery.skeletons["PUBLISH"].fill(one) for one in self.fillings]
 
@@ -97,15 +94,9 @@ class Bench:
             proof.fault(body, one, one.recipient, self.guarded, self.stationery.configured)
 
     def compose(self) -> None:
-        """All of it, as for a preview or a first letter."""
+        """All of it."""
         for one in self.letters:
             if not isinstance(self.stationery.compose(one, self.guarded), Message):
-                raise SystemExit("a letter was rejected: the figures would be worth nothing")
-
-    def printed(self) -> None:
-        """All of it, from a mould, as a run does."""
-        for one in self.letters:
-            if not isinstance(self.press.compose(one), Message):
                 raise SystemExit("a letter was rejected: the figures would be worth nothing")
 
     def plain_calendar(self) -> None:
@@ -171,7 +162,7 @@ def microseconds(stage: Callable[[], None], letters: Sequence[Filling], rounds: 
 def main(people: int = 200, rounds: int = 15) -> None:
     """Measure and print."""
     bench = Bench(people)
-    stages = (bench.render, bench.calendar, bench.assembly, bench.proof, bench.compose, bench.printed)
+    stages = (bench.render, bench.calendar, bench.assembly, bench.proof, bench.compose)
     plain = (bench.plain_calendar, bench.plain_assembly, bench.plain_proof)
     taken = {stage.__name__: microseconds(stage, bench.fillings, rounds) for stage in stages}
     taken |= {stage.__name__: microseconds(stage, bench.fillings, max(2, rounds // 5)) for stage in plain}
@@ -184,7 +175,6 @@ def main(people: int = 200, rounds: int = 15) -> None:
     for name in ("calendar", "assembly", "proof"):
         print(f"{name:10}{taken[name]:8.0f}{taken['plain_' + name]:8.0f}")
     print(f"{'together':10}{taken['compose']:8.0f}{plainly:8.0f}   target for ours: {TARGET}")
-    print(f"from a mould{taken['printed']:6.0f}")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def lint(folders: Sequence[Path], brand: BrandSettings) -> tuple[Finding, ...]:
         assert_complete(frozenset(names), searched)
         logo = logo_of(brand)
         if not kind_without(frozenset(templates)):  # else one that can't be compiled is all there is of its kind
-            findings += _letters(assemble(templates, brand, logo, environments.uses))
+            findings += _letters(assemble(templates, brand, logo))
     except ConfigurationError as problem:
         findings.append(Finding("templates", _said(problem), is_error=True))
     return tuple(dict.fromkeys(findings))

@@ -1,21 +1,18 @@
 """The proof before sending, on the finished bytes: the right link, nobody else's link or address, nothing unsafe.
 
 Every message passes here after it was assembled and before it leaves (promise 2 of `docs/architecture.md`). It trusts
-no template and no code above it (of a letter from a mould, that what a letter to nobody has proved is the same in it),
-and costs the message's size, however many people there are. Works on bytes, whose `lower` keeps every offset. Answers
-in words, which never hold a link or an address.
+no template and no code above it, and costs the message's size, however many people there are. Works on bytes, whose
+`lower` keeps every offset. Answers in words, which never hold a link or an address.
 """
 
 import re
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import unescape
 
 from onboarding.letters import reader
 from onboarding.letters.letter import Guarded, Letter
-from onboarding.letters.mould import Filled
-from onboarding.letters.skeleton import IN_BOUNDARIES
 from onboarding.model.people import Invitee, Role, address_key
 from onboarding.model.sessions import Registration, link_digest
 
@@ -31,38 +28,15 @@ def fault(body: bytes, letter: Letter, recipient: str, guarded: Guarded, configu
     try:
         fields, leaves = reader.read(body)
         parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
-        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient, NEEDED) or _structure_fault(parts)
+        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient) or _structure_fault(parts)
         contents = {PARTS[leaf.content_type]: leaf.content() for leaf in parts}
         return wrong or _content_fault(fields, contents, letter, recipient, guarded, configured)
     except reader.UnreadableError as problem:
         return f"it can't be read back ({problem})"
 
 
-def is_fit(filled: Filled, letter: Letter, recipient: str, guarded: Guarded, configured: frozenset[str]) -> bool:
-    """Tell whether a letter from a mould may leave: all that is its own, and what stands next to it, is looked at.
-
-    The mould has passed as a whole. False where anything is odd; `fault` then says what.
-    """
-    if IN_BOUNDARIES.encode() in filled.own:
-        return False
-    try:
-        fields = reader.fields_of(filled.header)
-        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient, NEEDED_OF_ONES_OWN)
-        return not (wrong or _content_fault(fields, filled.parts, letter, recipient, guarded, configured))
-    except reader.UnreadableError:
-        return False
-
-
 NEEDED = ("from", "date", "message-id", "reply-to")
-NEEDED_OF_ONES_OWN = ("date", "message-id")
 """Fields that a header has to have, beside To and Subject."""
-
-
-def is_canonical(body: bytes) -> bool:
-    """Tell whether every line ends in CRLF and none begins with a dot: such a body travels as it is."""
-    within_lines = body.replace(b"\r\n", b"")
-    bare = b"\r" in within_lines or b"\n" in within_lines
-    return not bare and body.endswith(b"\r\n") and not body.startswith(b".") and b"\r\n." not in body
 
 
 def _owner_fault(letter: Letter, guarded: Guarded) -> str:
@@ -90,14 +64,14 @@ def _structure_fault(parts: Sequence[reader.Leaf]) -> str:
     return "" if right else "it doesn't have one text, one HTML and one calendar part"
 
 
-def _header_fault(fields: reader.Fields, recipient: str, needed: Iterable[str]) -> str:
+def _header_fault(fields: reader.Fields, recipient: str) -> str:
     """One recipient, a subject, and the fields that a message has to have."""
     if {"cc", "bcc"} & {name for name, _text in fields}:
         return "it goes to somebody in copy"
     to = reader.value(fields, "to")
     if to != recipient and not to.endswith(f"<{recipient}>"):
         return "its To: field isn't the recipient's"
-    missing = [name for name in needed if not reader.value(fields, name)]
+    missing = [name for name in NEEDED if not reader.value(fields, name)]
     if missing:
         return f"it has no {missing[0]} field"
     return "" if reader.decoded(reader.value(fields, "subject")).strip() else "its subject is empty"

@@ -5,7 +5,7 @@ person's message, and answers with a value when that can't be done. Sends and st
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from onboarding.letters.compiling import single_spaced
 from onboarding.letters.headers import transport_address
 from onboarding.letters.letter import Guarded, Letter, Unfit
 from onboarding.letters.moments import locale_of
-from onboarding.letters.personal import Uses
 from onboarding.letters.settings import BrandSettings
 from onboarding.letters.skeleton import LOGO_CID, Filling, Picture, Skeleton, skeleton
 from onboarding.letters.sources import Folders, pasted_links
@@ -44,7 +43,6 @@ class Stationery:
     skeletons: Mapping[str, Skeleton]
     shown_brand: Brand
     configured: frozenset[str]
-    uses: Uses
 
     @classmethod
     def load(cls, folders: Sequence[Path], brand: BrandSettings) -> "Stationery":
@@ -61,7 +59,7 @@ class Stationery:
         templates = {name: compile_template(name, searched, environments, brand.language) for name in found}
         if pasted := next(pasted_links(searched), ""):
             raise ConfigurationError(pasted, hint="Write {{ join_link }}: each person has a link of their own.")
-        stationery = assemble(templates, brand, logo, environments.uses)
+        stationery = assemble(templates, brand, logo)
         stationery.try_out()
         return stationery
 
@@ -123,14 +121,14 @@ class Stationery:
             calendar=calendar.entry(letter, self.brand, plain(letter.session.title), name, words.about),
         )
 
-    def words(self, letter: Letter, change: Callable[[View], View] = lambda shown: shown) -> Words:
-        """Render what the templates say, of values as `change` leaves them; raises one of `RENDERING`."""
+    def words(self, letter: Letter) -> Words:
+        """Render what the templates say; raises one of `RENDERING`."""
         template = self.template(letter.kind, letter)
-        names = change(self._view(letter, template)).names()
+        names = self._view(letter, template).names()
         return Words(
             pieces=tuple(template.html.generate(names)) if template.html else (),
             text=single_spaced(template.text.render(names)),
-            about=self._about(letter, template, names, change),
+            about=self._about(letter, template, names),
         )
 
     def template(self, kind: str, letter: Letter) -> Template:
@@ -144,7 +142,7 @@ class Stationery:
         locale = wanted if wanted and wanted.language == template.locale.language else template.locale
         return view(letter, self.shown_brand, locale)
 
-    def _about(self, letter: Letter, beside: Template, names: dict[str, Any], change: Callable[[View], View]) -> str:
+    def _about(self, letter: Letter, beside: Template, names: dict[str, Any]) -> str:
         """Describe the calendar entry: by the calendar's template where there is one; a cancelled one not at all."""
         if letter.kind is Kind.CANCELLATION:
             return ""
@@ -152,11 +150,11 @@ class Stationery:
             return str(names["join_link"])
         template = self.template(CALENDAR, letter)
         if template.locale != beside.locale:
-            names = change(self._view(letter, template)).names()
+            names = self._view(letter, template).names()
         return template.text.render(names).strip()
 
 
-def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None, uses: Uses) -> Stationery:
+def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None) -> Stationery:
     """Put compiled templates and the brand together, untried."""
     methods = {calendar.method_of(kind, brand) for kind in Kind}
     return Stationery(
@@ -165,7 +163,6 @@ def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Pict
         skeletons={method: skeleton(brand, method, logo) for method in methods},
         shown_brand=_shown(brand, logo),
         configured=frozenset(map(address_key, brand.addresses)),
-        uses=uses,
     )
 
 

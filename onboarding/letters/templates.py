@@ -24,7 +24,6 @@ from onboarding.letters.compiling import compiled
 from onboarding.letters.folding import folded, may_be_folded
 from onboarding.letters.letter import Unfit
 from onboarding.letters.moments import locale_of
-from onboarding.letters.personal import Uses
 from onboarding.letters.sources import Folders, pieces_of, read
 from onboarding.letters.view import OPEN_FIELDS, Brand
 from onboarding.model.people import Role
@@ -41,7 +40,6 @@ class Environments:
 
     html: jinja2.Environment
     text: jinja2.Environment
-    uses: Uses
 
     @classmethod
     def over(cls, folders: Folders, brand: Brand | None = None) -> "Environments":
@@ -51,9 +49,9 @@ class Environments:
         """
         loader = jinja2.FileSystemLoader(folders.paths)
         fixed = brand and may_be_folded("brand", map(read, folders.files()))
-        known, uses = {"brand": brand} if fixed else {}, Uses()
-        html, text = (_environment(loader, known, uses, autoescape=escape) for escape in (True, False))
-        return cls(html, text, uses)
+        known = {"brand": brand} if fixed else {}
+        html, text = (_environment(loader, known, autoescape=escape) for escape in (True, False))
+        return cls(html, text)
 
     @property
     def derived(self) -> jinja2.Environment:
@@ -75,19 +73,15 @@ class LetterTemplate(jinja2.Template):
 class LetterEnvironment(ImmutableSandboxedEnvironment):
     """The sandbox, with a short way to the fields of our own frozen values: its checks took half of a rendering.
 
-    `known` are names whose values are the same in every letter (`folding`). `uses` is what all templates compiled so
-    far do with a person's own values (`personal`).
+    `known` are names whose values are the same in every letter (`folding`).
     """
 
     template_class = LetterTemplate
     known: Mapping[str, Any]
-    uses: Uses
 
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
         """Jinja's hook between a template's tree and its Python."""
-        tree = folded(source, self.known, self)
-        self.uses.read(tree)
-        return super()._generate(tree, *args, **options)
+        return super()._generate(folded(source, self.known, self), *args, **options)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Hand out a known field at once; for all else ask the sandbox."""
@@ -96,9 +90,7 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-def _environment(
-    loader: jinja2.BaseLoader, known: Mapping[str, Any], uses: Uses, *, autoescape: bool
-) -> jinja2.Environment:
+def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> jinja2.Environment:
     environment = LetterEnvironment(
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
@@ -108,7 +100,7 @@ def _environment(
         lstrip_blocks=not autoescape,
         keep_trailing_newline=not autoescape,
     )
-    environment.known, environment.uses = known, uses
+    environment.known = known
     del environment.filters["safe"]  # with it, a name from the roster could become markup
     environment.filters |= {"link": link, "style": style}
     return environment

@@ -112,24 +112,6 @@ class AddTo:
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """What differs from person to person; all else is the same for everybody who shares a role, language and zone."""
-
-    invitee: Recipient
-    join_link: str
-    phone_code: str
-
-    @classmethod
-    def of(cls, letter: Letter) -> "Own":
-        """One person's, made display-ready."""
-        return cls(
-            invitee=_recipient(letter.invitee),
-            join_link=letter.join_link.get_secret_value() if letter.join_link else "",
-            phone_code=plain(letter.registration.phone_code) if letter.registration else "",
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """All names that a template may use."""
 
@@ -160,15 +142,14 @@ OPEN_FIELDS: Mapping[type, frozenset[str]] = {
 def view(letter: Letter, brand: Brand, locale: Locale) -> View:
     """Say a letter in a language. Raises `Unfit` where the session's or the invitee's time zone is unknown."""
     zone = zone_of(letter.invitee, letter.session)
-    own = Own.of(letter)
     return View(
         kind=letter.kind.value,
-        invitee=own.invitee,
+        invitee=_recipient(letter.invitee),
         session=_when(letter.session, zone, locale),
         brand=brand,
         add_to=_add_to(letter.session),
-        join_link=own.join_link,
-        phone_code=own.phone_code,
+        join_link=letter.join_link.get_secret_value() if letter.join_link else "",
+        phone_code=plain(letter.registration.phone_code) if letter.registration else "",
         previous=_before(letter, letter.previous, zone, locale) if letter.previous else None,
         panel=Panel(letter.panel),
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from onboarding.errors import OnboardingError
 from onboarding.ledger.leases import Holder
 from onboarding.letters.letter import Guarded
-from onboarding.letters.press import Press
 from onboarding.letters.stationery import Stationery
 from onboarding.mail.transaction import Connection
 from onboarding.model.deliveries import Delivery
@@ -58,7 +57,8 @@ class Round:
 
     rooms: Rooms
     view: View
-    press: Press
+    stationery: Stationery
+    guarded: Guarded
     holder: Holder
     readers: Mapping[str, Reader]
     panel: tuple[Invitee, ...]
@@ -103,5 +103,4 @@ def round_of(
     panel = tuple(one.invitee for one in readers.values() if one.on_board)
     guarded = Guarded.of(links, addresses)
     only = frozenset(step.invitee.key for step in plan.mail) if limited else None
-    press = Press(stationery, guarded, picture.session, panel)
-    return Round(rooms, view, press, holder, readers, panel, rehearsal, only)
+    return Round(rooms, view, stationery, guarded, holder, readers, panel, rehearsal, only)
