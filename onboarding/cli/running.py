@@ -40,6 +40,8 @@ from onboarding.plan.telling import lines
 FORGOTTEN = timedelta(days=60)
 """How long after its end a session is still looked at once a day, in case it was moved or followed by another."""
 
+LOOK_THERE = "Look at that terminal: it may wait for an answer. Else end that process, and the next run goes on."
+
 SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
 """Of several webinars' exit codes the one furthest on counts."""
 
@@ -118,6 +120,9 @@ async def run_all(config: Config, manner: Manner, stop: asyncio.Event, clock: Cl
                 result = await _run_next(rooms, goal, manner)
             except Interrupted:
                 raise
+            except Held as error:
+                code = max(code, _left_to_another_run(error), key=SEVERITY.index)
+                continue
             except OnboardingError as error:
                 typer.echo(f"{goal.name}: {error}", err=True)
                 code = max(code, error.exit_code, key=SEVERITY.index)
@@ -135,17 +140,22 @@ async def run_all(config: Config, manner: Manner, stop: asyncio.Event, clock: Cl
 
 
 async def _run_next(rooms: Rooms, goal: Target, manner: Manner) -> Result | None:
-    """Run one of many; None where it is over, or another run is at work on it."""
+    """Run one of many; None where it is over. Raises Held where another run is at work on it."""
     server = rooms.config.ringcentral.server
     seen = await rooms.ledger.run(sessions.find, server, goal.webinar_id, goal.session_id or None)
     if seen and _is_over(seen, rooms.clock.now()):
         return None
-    try:
-        async with held(rooms, goal) as holder:
-            ready = await prepared(rooms, goal, Options(), strict=manner.strict)
-            return await carry_out(rooms, ready, holder, patience=manner.patience)
-    except Held:
-        return None
+    async with held(rooms, goal, hint=LOOK_THERE) as holder:
+        ready = await prepared(rooms, goal, Options(), strict=manner.strict)
+        return await carry_out(rooms, ready, holder, patience=manner.patience)
+
+
+def _left_to_another_run(error: Held) -> int:
+    """Count a webinar that another run holds: that is as it should be, until the other run hangs."""
+    if not error.too_long:
+        return EXIT_DONE
+    typer.echo(str(error), err=True)
+    return EXIT_NEEDS_A_PERSON
 
 
 def _is_over(seen: Seen, now: datetime) -> bool:

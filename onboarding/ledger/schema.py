@@ -220,8 +220,12 @@ leases = sa.Table(
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("started", sa.Text, nullable=False),
     sa.Column("until", UtcDateTime, nullable=False),
+    sa.Column("taken_at", UtcDateTime),
 )
-"""Who is at work on what. `machine`, `pid` and `started` together name one process for certain."""
+"""Who is at work on what. `machine`, `pid` and `started` together name one process for certain.
+
+`taken_at` stays as it is when the lease is renewed; it is NULL where an older version took the lease.
+"""
 
 limits = sa.Table(
     "limits",

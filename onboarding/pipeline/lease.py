@@ -3,16 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import leases
-from onboarding.ledger.leases import Holder
+from onboarding.ledger.leases import Holder, Lease
 from onboarding.pipeline.rooms import Rooms
 from onboarding.pipeline.target import Target
 
+TOO_LONG = timedelta(hours=2)
+"""No run works as long as this on one webinar: it hangs, or a question that it asked was never answered."""
+
 
 class Held(TryLater):
-    """Another run is at work on this webinar; cron takes this for a success."""
+    """Another run is at work on this webinar; cron takes this for a success, unless it is held `too_long`."""
+
+    def __init__(self, name: str, lease: Lease, now: datetime, *, hint: str) -> None:
+        holder, since = lease.holder, lease.taken_at
+        when = f" since {since.astimezone():%Y-%m-%d %H:%M}" if since else ""
+        super().__init__(
+            f"Another run is at work on {name}{when} (process {holder.pid} on {holder.host}).",
+            hint=hint,
+        )
+        self.too_long = since is not None and now - since > TOO_LONG
 
 
 WAIT = "It will finish what you wanted to begin. Look with `onboarding status`, or run again later."
@@ -28,12 +41,10 @@ async def held(rooms: Rooms, target: Target, *, hint: str = WAIT) -> AsyncIterat
     """Hold a webinar's lease. Raises Held, with this hint, where a living run has it; a dead run's is taken at once."""
     name = lease_name(rooms.config.ringcentral.server, target.webinar_id)
     holder = leases.this_run()
-    other = await rooms.ledger.run(leases.acquire, name, holder, rooms.clock.now())
+    now = rooms.clock.now()
+    other = await rooms.ledger.run(leases.acquire, name, holder, now)
     if other:
-        raise Held(
-            f"another run is at work on {target.name} (process {other.pid})",
-            hint=hint,
-        )
+        raise Held(target.name, other, now, hint=hint)
     renewal = asyncio.create_task(_renew(rooms, name, holder))
     try:
         yield holder

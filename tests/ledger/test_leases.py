@@ -54,7 +54,7 @@ def _kill(process: subprocess.Popen, *, cleared_away: bool) -> None:
     os.waitid(os.P_PID, process.pid, os.WEXITED | (0 if cleared_away else os.WNOWAIT))
 
 
-async def _acquire(database: str, now=NOW) -> Holder | None:
+async def _acquire(database: str, now=NOW) -> leases.Lease | None:
     async with Ledger(database) as ledger:
         return await ledger.run(leases.acquire, "webinar", this_run(), now)
 
@@ -64,7 +64,7 @@ async def test_living_run_in_another_process_is_not_taken_over_even_after_its_te
     with another_run(database) as process:
         other = await _acquire(database, NOW + 2 * TERM)
 
-    assert other.pid == process.pid
+    assert other.holder.pid == process.pid
 
 
 @pytest.mark.anyio
@@ -79,7 +79,7 @@ def test_free_lease_is_taken_and_refused_to_the_next_run(connection):
     first, second = this_run(), this_run()
 
     assert leases.acquire(connection, "webinar", first, NOW) is None
-    assert leases.acquire(connection, "webinar", second, NOW) == first
+    assert leases.acquire(connection, "webinar", second, NOW).holder == first
 
 
 def test_holder_may_acquire_its_lease_again(connection):
@@ -102,7 +102,8 @@ def test_run_on_another_machine_is_believed(connection, after, believed):
     leases.acquire(connection, "webinar", ELSEWHERE, NOW)
 
     assert leases.held(connection, "webinar", NOW + after) is believed
-    assert leases.acquire(connection, "webinar", this_run(), NOW + after) == (ELSEWHERE if believed else None)
+    kept = leases.acquire(connection, "webinar", this_run(), NOW + after)
+    assert (kept and kept.holder) == (ELSEWHERE if believed else None)
 
 
 def test_renewed_lease_is_believed_for_another_term(connection):
@@ -113,13 +114,40 @@ def test_renewed_lease_is_believed_for_another_term(connection):
     assert leases.held(connection, "webinar", NOW + TERM)
 
 
+def test_lease_says_since_when_it_is_held_however_often_it_was_renewed(connection):
+    leases.acquire(connection, "webinar", ELSEWHERE, NOW)
+    leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM / 3)
+    leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM)
+
+    assert leases.acquire(connection, "webinar", this_run(), NOW + TERM).taken_at == NOW
+
+
+def test_dead_run_of_a_machine_whose_clock_was_ahead_is_believed_for_one_term(connection):
+    """Its lease ends in an hour by our clock; from the first time that we see it, it has one term to be renewed."""
+    ahead = NOW + timedelta(hours=1)
+    leases.acquire(connection, "webinar", ELSEWHERE, ahead)
+
+    assert leases.acquire(connection, "webinar", this_run(), NOW).holder == ELSEWHERE
+    assert leases.acquire(connection, "webinar", this_run(), NOW + TERM - INSTANT).holder == ELSEWHERE
+    assert leases.acquire(connection, "webinar", this_run(), NOW + TERM) is None
+
+
+def test_living_run_of_a_machine_whose_clock_is_ahead_keeps_its_lease(connection):
+    ahead = timedelta(hours=1)
+    leases.acquire(connection, "webinar", ELSEWHERE, NOW + ahead)
+    for renewals in range(1, 10):
+        now = NOW + renewals * TERM / 3
+        assert leases.acquire(connection, "webinar", this_run(), now).holder == ELSEWHERE
+        assert leases.renew(connection, "webinar", ELSEWHERE, now + ahead)
+
+
 def test_renewing_tells_a_run_that_it_was_taken_over(connection):
     leases.acquire(connection, "webinar", ELSEWHERE, NOW)
     successor = this_run()
     leases.acquire(connection, "webinar", successor, NOW + TERM)
 
     assert not leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM)
-    assert leases.acquire(connection, "webinar", this_run(), NOW) == successor
+    assert leases.acquire(connection, "webinar", this_run(), NOW).holder == successor
 
 
 def test_releasing_frees_one_s_own_lease_only(connection):

@@ -76,6 +76,22 @@ def test_ledger_of_the_first_revision_keeps_its_rows_and_tells_history_by_itself
     engine.dispose()
 
 
+def test_lease_that_an_older_version_holds_is_kept_and_says_no_since(connection):
+    engine = _engine("sqlite://", 1.0)
+    with engine.begin() as old:
+        config = Config(attributes={"connection": old})
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        command.upgrade(config, "0002")
+        old.exec_driver_sql("INSERT INTO leases VALUES ('webinar', 'run-1', 'elsewhere', 4711, '100', '2027-03-01')")
+
+        migrations.upgrade(old)
+
+        assert _shape(old) == _shape(connection)
+        kept = old.exec_driver_sql("SELECT holder, taken_at FROM leases").all()
+        assert kept == [("run-1", None)]
+    engine.dispose()
+
+
 def test_head_is_the_newest_revision():
     scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
 

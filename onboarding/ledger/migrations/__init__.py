@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from onboarding.errors import ConfigurationError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `versions/`; a test compares them."""
 
 
