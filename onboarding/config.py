@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from onboarding.errors import ConfigurationError
-from onboarding.ledger.settings import LedgerSettings
+from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.letters.settings import BrandSettings
 from onboarding.mail.settings import SmtpSettings
 from onboarding.ringcentral.settings import RingCentralSettings
@@ -363,8 +363,8 @@ def _smtp(folder: Path, smtp: SmtpSettings) -> SmtpSettings:
     return smtp.model_copy(update={"ca_file": ca_file and folder / ca_file, "google": google})
 
 
-def _database(folder: Path, url: str) -> str:
-    return f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+def _database(folder: Path, database: str) -> str:
+    return f"{SCHEME}{folder / database.removeprefix(SCHEME)}"
 
 
 def _logo(folder: Path, logo: str) -> str:

@@ -94,13 +94,14 @@ def history(email: Email, *, as_json: options.AsJson = False, config_file: optio
     from onboarding.cli.terminal import local, table
     from onboarding.config import load
     from onboarding.ledger import events
+    from onboarding.ledger.place import ledger_path
     from onboarding.ledger.store import Ledger
     from onboarding.model.people import address_key
 
     config = load(config_file, os.environ)
 
     async def read() -> list[events.Event]:
-        ledger = Ledger(config.ledger.database)
+        ledger = Ledger(ledger_path(config.ledger))
         if not ledger.exists:
             return []
         async with ledger:

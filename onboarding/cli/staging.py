@@ -17,6 +17,7 @@ from onboarding.cli.setup import write_samples
 from onboarding.cli.show import print_status
 from onboarding.config import Config, load
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
+from onboarding.ledger.place import ledger_path
 from onboarding.model.deliveries import State as DeliveryState
 from onboarding.pipeline.status import Status, status
 from onboarding.pipeline.target import target
@@ -132,7 +133,7 @@ async def show_demo(folder: Path | None, stop: asyncio.Event) -> int:
         page = home / "message.html"
         page.write_text(_html_of(caught[-1].content), encoding="utf-8")
     typer.echo(f"\nMessages (.eml):  {home / 'mail'}\nOne as a page:    {page}")
-    typer.echo(f"Ledger:           {config.ledger.database.removeprefix('sqlite:///')}")
+    typer.echo(f"Ledger:           {ledger_path(config.ledger)}")
     typer.echo(f"Its folder:       {home}  (made by `onboarding init`, run like yours)")
     return EXIT_DONE if _as_promised(first, second, repeated, known) else EXIT_NEEDS_A_PERSON
 

@@ -77,14 +77,14 @@ _Answered = tuple[_Job, Any]
 class Ledger:
     """The open ledger: `await ledger.run(statement, ...)` executes a statement and returns once it is durable.
 
-    Use as `async with Ledger(url) as ledger`. Raises ConfigurationError where the file can't be used (damaged, no
+    Use as `async with Ledger(path) as ledger`. Raises ConfigurationError where the file can't be used (damaged, no
     ledger, read-only), and TryLater where it can't be written just now (disk full, or locked for `patience` seconds):
     then nothing may be sent, because nothing could be recorded.
     """
 
-    def __init__(self, database: str, *, patience: float = BUSY_SECONDS) -> None:
-        self.path = Path(sa.make_url(database).database or "")
-        self._engine = _engine(database, patience)
+    def __init__(self, path: Path, *, patience: float = BUSY_SECONDS) -> None:
+        self.path = path
+        self._engine = _engine(path, patience)
         self._patience = patience
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
@@ -221,10 +221,14 @@ def _answers(connection: sa.Connection, batch: Sequence[_Job]) -> Iterable[_Answ
     return zip(batch, batch[0].statement(connection, [job.item for job in batch]), strict=True)
 
 
-def _engine(database: str, patience: float) -> sa.Engine:
+def _engine(path: Path, patience: float) -> sa.Engine:
+    def connect() -> sqlite3.Connection:
+        # By the path itself: a URL would give a meaning to some of its characters.
+        return sqlite3.connect(path, timeout=patience, check_same_thread=False, isolation_level=None)
+
     engine = sa.create_engine(
-        database,
-        connect_args={"timeout": patience, "check_same_thread": False, "isolation_level": None},
+        "sqlite://",
+        creator=connect,
         poolclass=sa.pool.StaticPool,
         hide_parameters=True,
     )

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from onboarding.config import Config
 from onboarding.ledger import directory, sessions
+from onboarding.ledger.place import ledger_path
 from onboarding.ledger.sessions import Seen
 from onboarding.ledger.store import Ledger
 from onboarding.letters.letter import Guarded, Letter
@@ -56,7 +57,7 @@ class Known:
 async def known(config: Config, target: Target) -> Known:
     """Read what the last run saw; all unknown where there is no ledger yet (none is made)."""
     server = config.ringcentral.server
-    ledger = Ledger(config.ledger.database)
+    ledger = Ledger(ledger_path(config.ledger))
     if not ledger.exists:
         return Known()
     async with ledger:

@@ -12,6 +12,7 @@ from typing import Self
 from onboarding.config import Config
 from onboarding.errors import Interrupted
 from onboarding.ledger.limits import LedgerGate, account_name
+from onboarding.ledger.place import ledger_path
 from onboarding.ledger.store import Ledger
 from onboarding.mail.pool import Pool
 from onboarding.mail.settings import SmtpSettings
@@ -85,7 +86,7 @@ async def opened(
     settings = config.ringcentral
     secret = settings.jwt.get_secret_value() if settings.jwt else ""
     account = account_name(settings.server, settings.client_id, secret)
-    async with Ledger(config.ledger.database) as ledger:
+    async with Ledger(ledger_path(config.ledger)) as ledger:
         gate = LedgerGate(ledger, account, progress, clock.now, clock.sleep)
         client = RingCentral(settings, gate, progress, clock=clock.now, sleep=clock.sleep)
         async with client as ringcentral, Post(config.smtp) as post:

@@ -12,6 +12,7 @@ from typing import Any
 from onboarding.config import Config
 from onboarding.ledger import deliveries, leases, sessions
 from onboarding.ledger.deliveries import Entry
+from onboarding.ledger.place import ledger_path
 from onboarding.ledger.sessions import Seen
 from onboarding.ledger.store import Ledger
 from onboarding.model.deliveries import Kind, State
@@ -56,7 +57,7 @@ class Status:
 async def status(config: Config, target: Target, now: datetime) -> Status:
     """Read what the ledger knows of a webinar on the configured server."""
     server = config.ringcentral.server
-    ledger = Ledger(config.ledger.database)
+    ledger = Ledger(ledger_path(config.ledger))
     if not ledger.exists:
         return Status(target.name, target.webinar_id, None, (), ())
     async with ledger:

@@ -1,5 +1,7 @@
 """A ledger's tables in memory for what concerns statements alone, and a file where the file is the point."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
@@ -11,7 +13,7 @@ from tests.ledger.making import seen
 @pytest.fixture(scope="session")
 def memory():
     """One engine for all tests: it keeps its compiled statements, and every test its own transaction."""
-    engine = _engine("sqlite://", 1.0)
+    engine = _engine(Path(":memory:"), 1.0)
     with engine.begin() as connection:
         metadata.create_all(connection)
     yield engine
@@ -32,5 +34,5 @@ def place(connection: sa.Connection) -> int:
 
 
 @pytest.fixture
-def database(tmp_path) -> str:
-    return f"sqlite:///{tmp_path / 'ledger.db'}"
+def database(tmp_path) -> Path:
+    return tmp_path / "ledger.db"

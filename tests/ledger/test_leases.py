@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 import pytest
@@ -21,11 +22,12 @@ INSTANT = timedelta(microseconds=1)
 HOLD = """
 import asyncio, sys
 from datetime import datetime
+from pathlib import Path
 from onboarding.ledger import leases
 from onboarding.ledger.store import Ledger
 
 async def main():
-    async with Ledger(sys.argv[1]) as ledger:
+    async with Ledger(Path(sys.argv[1])) as ledger:
         now = datetime.fromisoformat(sys.argv[2])
         print(await ledger.run(leases.acquire, "webinar", leases.this_run(), now), flush=True)
         sys.stdin.read()
@@ -35,7 +37,7 @@ asyncio.run(main())
 
 
 @contextmanager
-def another_run(database: str):
+def another_run(database: Path):
     """Another process that holds the lease until it is killed."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, database, NOW.isoformat()],
@@ -54,7 +56,7 @@ def _kill(process: subprocess.Popen, *, cleared_away: bool) -> None:
     os.waitid(os.P_PID, process.pid, os.WEXITED | (0 if cleared_away else os.WNOWAIT))
 
 
-async def _acquire(database: str, now=NOW) -> leases.Lease | None:
+async def _acquire(database: Path, now=NOW) -> leases.Lease | None:
     async with Ledger(database) as ledger:
         return await ledger.run(leases.acquire, "webinar", this_run(), now)
 

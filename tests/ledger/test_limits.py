@@ -167,12 +167,13 @@ def test_who_waits_as_told_gets_in(connection, gaps, most):
 RESERVE = """
 import asyncio, sys
 from datetime import datetime
+from pathlib import Path
 from onboarding.ledger.limits import reserve
 from onboarding.ledger.store import Ledger
 
 async def main():
     now = datetime.fromisoformat(sys.argv[2])
-    async with Ledger(sys.argv[1]) as ledger:
+    async with Ledger(Path(sys.argv[1])) as ledger:
         waits = [await ledger.run(reserve, "Heavy", 10, now) for _ in range(20)]
     print(sum(not wait for wait in waits))
 

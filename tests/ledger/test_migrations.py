@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def migrated():
-    engine = _engine("sqlite://", 1.0)
+    engine = _engine(Path(":memory:"), 1.0)
     with engine.begin() as connection:
         migrations.upgrade(connection)
         yield connection
@@ -53,7 +53,7 @@ def test_migrated_file_has_the_defaults_and_partial_indexes_of_the_schema(migrat
 
 def test_ledger_of_the_first_revision_keeps_its_rows_and_tells_history_by_itself(connection):
     """What was queued before has nothing told; what becomes of it is."""
-    engine = _engine("sqlite://", 1.0)
+    engine = _engine(Path(":memory:"), 1.0)
     with engine.begin() as old:
         config = Config(attributes={"connection": old})
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))

@@ -92,13 +92,15 @@ async def test_ledger_exists_once_it_was_opened(database):
 
 
 async def test_folder_of_the_ledger_is_made(tmp_path):
-    async with Ledger(f"sqlite:///{tmp_path / 'a' / 'b' / 'ledger.db'}") as ledger:
+    async with Ledger(tmp_path / "a" / "b" / "ledger.db") as ledger:
         assert await ledger.run(noted) == []
 
 
 def test_several_processes_may_open_a_new_ledger_at_once(database):
-    script = "import asyncio, sys\nfrom onboarding.ledger.store import Ledger\nasync def main():\n"
-    script += "    async with Ledger(sys.argv[1]):\n        pass\nasyncio.run(main())"
+    script = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom onboarding.ledger.store import Ledger\nasync def main():\n"
+    )
+    script += "    async with Ledger(Path(sys.argv[1])):\n        pass\nasyncio.run(main())"
     running = [subprocess.Popen([sys.executable, "-c", script, database]) for _ in range(3)]
 
     assert [one.wait() for one in running] == [0, 0, 0]

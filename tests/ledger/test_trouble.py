@@ -29,7 +29,7 @@ SHORT = 0.05
 # --- refused in words -------------------------------------------------------------------------------------------------
 
 
-async def _refused(database: str, kind=ConfigurationError) -> str:
+async def _refused(database: Path, kind=ConfigurationError) -> str:
     with pytest.raises(kind) as caught:
         async with Ledger(database, patience=SHORT):
             pass
@@ -65,14 +65,14 @@ async def test_another_programs_database_is_refused(database, tmp_path):
 async def test_folder_in_the_place_of_the_file_is_refused(tmp_path):
     (tmp_path / "folder").mkdir(mode=0o755)
 
-    assert "can't be used: unable to open database file" in await _refused(f"sqlite:///{tmp_path / 'folder'}")
+    assert "can't be used: unable to open database file" in await _refused(tmp_path / "folder")
     assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o755
 
 
 async def test_file_in_the_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
-    assert await _refused(f"sqlite:///{tmp_path / 'file' / 'ledger.db'}") == (
+    assert await _refused(tmp_path / "file" / "ledger.db") == (
         f"the ledger {tmp_path / 'file' / 'ledger.db'} can't be opened: File exists"
     )
 
@@ -94,18 +94,18 @@ def strict_folder():
 async def test_read_only_folder_is_refused(strict_folder):
     strict_folder.chmod(0o500)
 
-    assert await _refused(f"sqlite:///{strict_folder / 'ledger.db'}") == (
+    assert await _refused(strict_folder / "ledger.db") == (
         f"the ledger {strict_folder / 'ledger.db'} can't be opened: Permission denied"
     )
 
 
 async def test_read_only_file_can_be_read_and_refuses_to_be_written(strict_folder):
     file = strict_folder / "ledger.db"
-    async with Ledger(f"sqlite:///{file}") as ledger:
+    async with Ledger(file) as ledger:
         await ledger.run(note, 1)
     file.chmod(0o400)
 
-    async with Ledger(f"sqlite:///{file}") as ledger:
+    async with Ledger(file) as ledger:
         with pytest.raises(ConfigurationError) as caught:
             await ledger.run(note, 2)
         assert await ledger.run(noted) == [1]

@@ -1,0 +1,65 @@
+"""Where the ledger lies: the path behind `sqlite:///`, taken as written.
+
+Older versions read it as a URL: `%20` in a folder's name became a space, and `?` ended the path.
+A ledger that lies where they put it stops every command that opens one: beside it a new and empty
+one would begin, and mail every person a second time. Reads at most the first bytes of a file;
+`store` and `read_only` open the ledger.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from onboarding.errors import ConfigurationError
+from onboarding.ledger.settings import SCHEME, LedgerSettings
+
+HEADER = b"SQLite format 3\0"
+"""How every SQLite database begins (https://sqlite.org/fileformat.html, 1.3)."""
+
+
+def ledger_path(settings: LedgerSettings) -> Path:
+    """Find where the ledger lies, or will lie.
+
+    Raises ConfigurationError where one lies at the place of older versions, which is another file.
+    """
+    path = Path(settings.database.removeprefix(SCHEME))
+    for former in former_paths(path):
+        if _is_database(former) and not _is_same_file(former, path):
+            raise ConfigurationError(
+                f"The ledger lies at {former}, where older versions looked for it. Now it belongs at {path}.",
+                hint="A new ledger would mail every person a second time. Stop all runs and move the "
+                f"file there, together with {former.name}-wal and {former.name}-shm where they exist.",
+            )
+    return path
+
+
+def former_paths(path: Path) -> Iterator[Path]:
+    """Say where older versions put the ledger of this path, as far as that is another place."""
+    before_query = str(path).partition("?")[0]
+    for former in dict.fromkeys((unquote(before_query), before_query)):
+        if former not in {"", str(path)}:
+            yield Path(former)
+
+
+def _is_database(path: Path) -> bool:
+    """Tell whether a database lies there.
+
+    One that may not be read counts as well: it may be the ledger of another user.
+    """
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(HEADER)) == HEADER
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _is_same_file(former: Path, path: Path) -> bool:
+    """Tell whether both names lead to one file, by a link that a person made."""
+    try:
+        return former.samefile(path)
+    except OSError:
+        return False
