@@ -1,0 +1,243 @@
+"""Text from outside, made fit to be stored and shown: the one place that all of it passes.
+
+Outside is whoever is not this program: a mail server, RingCentral, a provider's log-in, a roster, a ledger of an older
+version. `printable` makes one line that does nothing to a terminal; `clean` also takes out what may be a secret. Pure:
+the secrets of the run are handed in. Classifying a reply and reading a queue id come before, storing comes after.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from onboarding.model.known_secrets import NONE, Place, Secrets
+
+LONGEST = 1000
+"""Characters that are kept of what a server says: it is stored and shown for every person."""
+
+LOOKED_AT = 8
+"""How much of a text is looked at, in times of what is kept: an answer may have megabytes."""
+
+MARKS = 4
+"""Combining marks that a letter keeps; no language needs more, and a flood of them covers the lines around it."""
+
+REMOVED = "(removed)"
+NO_CODE = "no code"
+DAMAGED = "\ufffd"
+
+_CODE = re.compile(r"(?<![\w-])[A-Z]{2,5}-\d{1,5}(?![\w-])")
+_OAUTH_ERROR = re.compile(r"[a-z_]{1,40}")
+
+_SEQUENCES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor (ECMA-48 5.4)
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"  # command strings, OSC 8 links
+    r"|\x1b[ -/]*[0-~]"
+)
+_JOINERS = "\u200c\u200d"
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Characters that show nothing although Unicode counts them as letters, marks or symbols."""
+
+_DOUBTFUL = re.compile(r"[:/]/|\w[/?#]\w|[%=][0-9A-Fa-f]{2}|=\s|&[#\w]|\\|\w{20}|[\w+-]{30}|eyJ", re.ASCII)
+"""Without one of these, a text holds no link, nothing encoded and no base64."""
+
+_LINKS = re.compile(
+    r"""
+    (?<![a-z])[a-z][a-z0-9+.-]{1,30}:[/\\]+[^\s<>"]+  # with a scheme, whichever
+    | (?<![\w.-])(?:(?:[\w-]+\.)+(?:xn--[\w-]+|[^\W\d_]{2,})\.?(?::\d*)?  # a host's name
+        | (?:[\w-]+\.)*[\w-]+:\d+  # or one with a port
+        | \d+(?:\.\d+){3}(?!/\d{1,3}(?![\w/])) )  # or an address, but no network (192.0.2.0/24)
+      (?:[/?\#][^\s<>"]*\w|/+\w)[^\s<>"]*
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_AUTHORITY = re.compile(r"^(?:[a-z][a-z0-9+.-]*:[/\\]+)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/\\?#:]*)", re.IGNORECASE)
+_HOST = re.compile(r"(?=.{1,253}$)(?:[\w-]{1,39}\.)*[\w-]{1,39}|\[[0-9a-f:.]{2,45}\]")
+_CODED = re.compile(
+    r"[A-Za-z0-9+/]{40,}={0,2}(?:\s+[A-Za-z0-9+/]+={1,2})?"  # the last line of a part may be short
+    r"|(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{40,}={0,2}"  # with - and _, no mere words
+    r"|eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?",  # a JWT (RFC 7519), short or cut off
+    re.ASCII,
+)
+_ENCODED = re.compile(
+    r"=\s+|[=%]([0-9a-f]{2})|&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8});|\\(?:u00|x)([0-9a-f]{2})|\\(?=[/:.])",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(r"[\w+=~-]*", re.ASCII)
+_CLOSING = ".,;:!?)]}'\u201d\u2019\u00bb"
+_SEPARATORS = re.compile(r"[/?&#=;]*")
+TIMES_ENCODED = 3
+"""How often text may have been encoded: a percent sign itself becomes %25."""
+
+
+def printable(text: str, limit: int = LONGEST) -> str:
+    """Make one line of a text, safe to print, with at most `limit` characters.
+
+    Control, bidirectional and format characters go, and a flood of combining marks. White space, line
+    ends too, becomes one space. The joiners of Persian, Indic scripts and emoji stay between the
+    characters that need them. Halves of characters become U+FFFD.
+    """
+    if text.isascii() and text.isprintable():
+        return text[:limit]
+    return " ".join(visible(unicodedata.normalize("NFC", text[: LOOKED_AT * limit])).split())[:limit]
+
+
+def visible(text: str) -> str:
+    """Do the same to a text whose spaces mean something (a table's line), and however long it is."""
+    if text.isascii() and text.isprintable():
+        return text
+    plain = _SEQUENCES.sub("", text)
+    shown = "".join(_shown(plain, at) for at in range(len(plain)))
+    return _without_floods(shown)
+
+
+def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST) -> str:
+    """Make a text printable, and take out what may be a secret.
+
+    A URL, with a scheme or without, becomes `(link to HOST)`. What the run knows as a secret, base64
+    of 40 characters or more and a JWT become `(removed)`, however they are encoded (percent signs,
+    quoted-printable, entities) and wherever a line breaks in them. Cleaning twice changes nothing.
+    """
+    line = printable(text[: LOOKED_AT * limit], LOOKED_AT * limit)
+    if not _DOUBTFUL.search(line) and line.isascii() and not secrets.may_be_in(line):
+        return line[:limit]
+    return _without(line, _found(line, secrets))[:limit]
+
+
+def error_code(text: str) -> str:
+    """Find the code in what RingCentral gives for one: `CMN-101`; "no code" where there is none."""
+    found = _CODE.search(text)
+    return found.group() if found else NO_CODE
+
+
+def oauth_error(text: str) -> str:
+    """Give an OAuth error (RFC 6749 5.2) as it is, "no code" where it is none."""
+    return text if _OAUTH_ERROR.fullmatch(text) else NO_CODE
+
+
+def _shown(text: str, at: int) -> str:
+    """One character as it may be shown, given what stands beside it."""
+    char = text[at]
+    if char in _BLANK:
+        return ""
+    match unicodedata.category(char):
+        case "Cf":
+            beside = text[at - 1 : at] + text[at + 1 : at + 2]
+            return char if char in _JOINERS and len(beside) == 2 and not _has_ascii(beside) else ""  # noqa: PLR2004
+        case "Cc":
+            return " " if char.isspace() else ""
+        case "Zs" | "Zl" | "Zp":
+            return " "
+        case "Cs" | "Cn" | "Co":
+            return DAMAGED
+        case _:
+            return char
+
+
+def _has_ascii(text: str) -> bool:
+    return any(map(str.isascii, text))
+
+
+def _without_floods(text: str) -> str:
+    run, kept = 0, []
+    for char in text:
+        run = run + 1 if unicodedata.category(char).startswith("M") else 0
+        if run <= MARKS:
+            kept.append(char)
+    return "".join(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A text as it reads once something in it is decoded, and where in the original each of its characters lies."""
+
+    text: str
+    places: Sequence[Place]
+
+    def original(self, place: Place) -> Place:
+        return self.places[place[0]][0], self.places[place[1] - 1][1]
+
+
+def _views(line: str) -> Iterator[_View]:
+    """The line as it is compared (compatibility characters, no marks), then decoded once, twice, thrice."""
+    pairs = [(char, (at, at + 1)) for at, written in enumerate(line) for char in _compared(written)]
+    view = _View("".join(char for char, _ in pairs), [place for _, place in pairs])
+    yield view
+    for _ in range(TIMES_ENCODED):
+        decoded = _decoded(view)
+        if decoded.text == view.text:
+            return
+        yield (view := decoded)
+
+
+def _compared(char: str) -> str:
+    if char.isascii():
+        return char
+    return "".join(one for one in unicodedata.normalize("NFKC", char) if unicodedata.category(one)[0] not in "MC")
+
+
+def _decoded(view: _View) -> _View:
+    text: list[str] = []
+    places: list[Place] = []
+    at = 0
+    for found in _ENCODED.finditer(view.text):
+        text.append(view.text[at : found.start()])
+        places.extend(view.places[at : found.start()])
+        decoded = _meant(found)
+        text.append(decoded)
+        places.extend([view.original(found.span())] * len(decoded))
+        at = found.end()
+    return _View("".join(text) + view.text[at:], [*places, *view.places[at:]])
+
+
+def _meant(found: re.Match[str]) -> str:
+    """What an encoded character means; one beyond ASCII is part of no link, token or code, so stays encoded."""
+    digits = found[1] or found[2]
+    if digits:
+        char = chr(int(digits, 16))
+        return char if char.isascii() else found.group()
+    return html.unescape(found.group()) if found.group().startswith("&") else ""
+
+
+def _found(line: str, secrets: Secrets) -> list[tuple[Place, str]]:
+    """Every place of the line that has to go, with what is put there."""
+    found: list[tuple[Place, str]] = []
+    for view in _views(line):
+        known = [_whole_token(view.text, place) for place in secrets.places(view.text)]
+        coded = [match.span() for match in _CODED.finditer(view.text)]
+        found += [(view.original(place), REMOVED) for place in (*known, *coded)]
+        found += [(view.original(place), words) for place, words in _links(view.text, known)]
+    return found
+
+
+def _links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]]:
+    for match in _LINKS.finditer(text):
+        start, link = match.start(), match.group().rstrip(_CLOSING)
+        authority = _AUTHORITY.match(link)
+        host = authority[1].rstrip(".").lower() if authority else ""
+        at = start + (authority.start(1) if authority else 0)
+        is_secret = any(begin < at + len(host) and at < end for begin, end in known)
+        yield (start, start + len(link)), f"(link to {host})" if _HOST.fullmatch(host) and not is_secret else "(link)"
+
+
+def _whole_token(text: str, place: Place) -> Place:
+    """Take what stands directly beside a part of a secret along with it: the rest of the secret, most likely."""
+    begin, end = place
+    after = _TOKEN.match(text, end)
+    while begin and _TOKEN.fullmatch(text[begin - 1]):
+        begin -= 1
+    return begin, after.end() if after else end
+
+
+def _without(line: str, found: Sequence[tuple[Place, str]]) -> str:
+    """Put words in the place of what was found; places that touch are one, and a link among them says what it was."""
+    kept: list[str] = []
+    at, words = 0, ""
+    for (begin, end), what in sorted(found):
+        if words and _SEPARATORS.fullmatch(line, at, max(at, begin)):
+            words = what if words == REMOVED else words
+        else:
+            kept += [words, line[at:begin]]
+            words = what
+        at = max(at, end)
+    return "".join([*kept, words, line[at:]])

@@ -1,0 +1,163 @@
+"""The secrets that a run knows, and where a text repeats them: whole, in part, encoded, or spread over words.
+
+Pure. A run hands in what it logs in with and the join links it works with; `foreign_text` asks for the places and
+removes them. What is compared are letters and digits alone, without case: a line break, a soft line break or white
+space within a secret hides nothing.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import unquote
+
+from pydantic import SecretStr
+
+LINK_PART = 10
+"""Letters and digits by which a part of a join link is known; a shorter part may be a common word."""
+
+PART = 16
+"""Letters and digits of any other secret by which a part of it is known: passwords are made of words, too."""
+
+SHORT = 8
+"""A secret with fewer letters and digits is only found as it is written."""
+
+WORD = 6
+"""A secret with fewer characters is only found as a word of its own, or it would be found in half of all words."""
+
+BLOCK = 4
+"""Every run of `SHORT` characters holds a whole block of so many that begins at a multiple of it."""
+
+Place = tuple[int, int]
+"""Where something begins in a text, and where it ends."""
+
+_HOST = re.compile(r"^\w+:/*[^/?#]*")
+_DELIMITERS = re.compile(r"[^\w.~-]+")
+_NO_LETTERS = re.compile(r"[\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What no text from outside may repeat. Made with `of`; `|` puts two together."""
+
+    values: tuple[str, ...] = field(default=(), repr=False)
+    links: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, *values: SecretStr | str | None, links: Iterable[SecretStr | None] = ()) -> "Secrets":
+        """Take passwords, tokens, keys and the arguments of log-ins as they were sent, and join links."""
+        return cls(
+            tuple(dict.fromkeys(text for value in values if (text := _in_the_clear(value)))),
+            tuple(dict.fromkeys(text for link in links if (text := _in_the_clear(link)))),
+        )
+
+    def __or__(self, other: "Secrets") -> "Secrets":
+        """Everything that either of the two knows."""
+        return Secrets((*self.values, *other.values), (*self.links, *other.links))
+
+    def may_be_in(self, text: str) -> bool:
+        """Tell quickly whether it is worth looking for places; never wrongly no, unless something is encoded."""
+        if any(value in text for value in _short(self.values)):
+            return True
+        letters = _letters(text)
+        if len(letters) < SHORT:
+            return False
+        blocks = [letters[start : start + BLOCK] for start in range(0, len(letters) - BLOCK + 1, BLOCK)]
+        return not _blocks(self.values).isdisjoint(blocks) or any(
+            block in link for link in map(_tail, self.links) for block in blocks
+        )
+
+    def places(self, text: str) -> Iterator[Place]:
+        """Find every place where a text repeats a secret, or a part of one that tells it."""
+        squeezed, positions = squeeze(text)
+        for windows in (_windows(self.values), _link_windows(self.links)):
+            for length, known in windows.items():
+                for start in range(len(squeezed) - length + 1):
+                    if squeezed[start : start + length] in known:
+                        yield positions[start], positions[start + length - 1] + 1
+        for value in _short(self.values):
+            pattern = re.escape(value)
+            whole = pattern if len(value) >= WORD else rf"(?<!\w){pattern}(?!\w)"
+            yield from (found.span() for found in re.finditer(whole, text))
+
+
+NONE = Secrets()
+"""Nothing is known: text is cleaned by its looks alone."""
+
+
+def squeeze(text: str) -> tuple[str, Sequence[int]]:
+    """Keep a text's letters and digits, in lower case; with the position of each in the text."""
+    if text.isalnum() and text.isascii():
+        return text.lower(), range(len(text))
+    kept = [(char if len(lower := char.lower()) > 1 else lower, at) for at, char in enumerate(text) if char.isalnum()]
+    return "".join(char for char, _ in kept), [at for _, at in kept]
+
+
+def link_parts(link: str) -> list[str]:
+    """Cut a join link into the parts that tell it: those behind its host with at least `LINK_PART` letters and digits.
+
+    They come squeezed, percent signs undone.
+    """
+    parts = [squeeze(part)[0] for part in _DELIMITERS.split(unquote(_HOST.sub("", link)))]
+    return [part for part in parts if len(part) >= LINK_PART]
+
+
+def as_base64(value: str) -> list[str]:
+    """Give the base64 of a value as it looks inside of a longer text: at each of three offsets, without the edges."""
+    coded = value.encode(errors="surrogatepass")
+    return [
+        b64encode(b"\0" * offset + coded).decode().rstrip("=")[lost : -1 if (offset + len(coded)) % 3 else None]
+        for offset, lost in ((0, 0), (1, 2), (2, 3))
+    ]
+
+
+def _in_the_clear(value: SecretStr | str | None) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+
+
+def _forms(value: str) -> list[str]:
+    return [squeeze(form)[0] for form in (value, *as_base64(value))]
+
+
+@lru_cache(maxsize=64)
+def _tail(link: str) -> str:
+    """What stands behind a link's host; remembered, because a message gets four replies."""
+    return _letters(unquote(_HOST.sub("", link)))
+
+
+def _letters(text: str) -> str:
+    """Squeeze without positions, in a fifth of the time."""
+    return _NO_LETTERS.sub("", text.lower())
+
+
+@lru_cache(maxsize=16)
+def _windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
+    """What tells a value, by length: every run of `PART` characters, and a shorter value as a whole."""
+    return _by_length((form, PART) for value in values for form in _forms(value) if len(form) >= SHORT)
+
+
+def _link_windows(links: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
+    parts = ((part, LINK_PART) for link in links for part in link_parts(link))
+    coded = ((squeeze(form)[0], PART) for link in links for form in as_base64(link))
+    return _by_length([*parts, *coded])
+
+
+def _by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozenset[str]]:
+    windows: dict[int, set[str]] = {}
+    for needle, most in needles:
+        length = min(len(needle), most)
+        runs = (needle[start : start + length] for start in range(len(needle) - length + 1))
+        windows.setdefault(length, set()).update(runs)
+    return {length: frozenset(runs) for length, runs in windows.items()}
+
+
+@lru_cache(maxsize=16)
+def _blocks(values: tuple[str, ...]) -> frozenset[str]:
+    forms = [form for value in values for form in _forms(value) if len(form) >= SHORT]
+    return frozenset(form[start : start + BLOCK] for form in forms for start in range(len(form) - BLOCK + 1))
+
+
+@lru_cache(maxsize=16)
+def _short(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(value for value in values if len(squeeze(value)[0]) < SHORT)
