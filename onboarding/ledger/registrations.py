@@ -1,25 +1,28 @@
-"""Who this ledger has had to do with at RingCentral: whom it added, adopted or removed, and what it was about to do.
+"""Whom this ledger has had to do with at RingCentral: whom it added, adopted or removed, and what it was about to do.
 
-`intend` is committed before a PATCH leaves, so that after a crash the tool still knows whom it added (and may mail)
-and whom it removed (and owes a cancellation).
+An intention (`adding`, `removing`) is committed before a PATCH leaves, so that after a crash the tool still knows whom
+it added (and may mail) and whom it removed (and owes a cancellation). Nobody is forgotten here but by `revert`.
 """
 
+import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger import events
 from onboarding.ledger.schema import registrations
-from onboarding.model.changes import Acquaintance, Standing, wish
+from onboarding.model.changes import Acquaintance, Standing, registration_key
 from onboarding.model.people import Invitee, LinkedUser, Role
 
 
 def acquaintances(connection: sa.Connection, session: int) -> Mapping[str, Acquaintance]:
-    """Everybody whom this ledger had to do with in a session, by address key."""
+    """Everybody whom this ledger had to do with in a session, by `registration_key`."""
     rows = connection.execute(sa.select(registrations).where(registrations.c.session == session)).mappings()
-    return {row["key"]: Acquaintance(_invitee(row), Standing(row["standing"]), row["asked"]) for row in rows}
+    return {row["key"]: _acquaintance(row) for row in rows}
 
 
 def stand(
@@ -28,58 +31,59 @@ def stand(
     """Write down what was done, or is about to be done, about these people."""
     if not invitees:
         return
-    places = [{"session": session, "key": invitee.key} for invitee in invitees]
-    rows = [
-        {**place, **_columns(invitee), "standing": standing, "at": now}
-        for place, invitee in zip(places, invitees, strict=True)
-    ]
+    rows = [{"session": session, **_columns(invitee), "standing": standing, "at": now} for invitee in invitees]
     connection.execute(_STAND, rows)
+    places = [{"session": session, "key": row["key"]} for row in rows]
     events.extend(
         connection, [{**place, "what": standing, "at": now, "delivery": None, "detail": ""} for place in places]
     )
 
 
-def ask(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:
-    """Write down which update RingCentral was sent for these people and did not carry out."""
-    for invitee in invitees:
-        place = (registrations.c.session == session, registrations.c.key == invitee.key)
-        if not connection.execute(registrations.update().where(*place).values(asked=wish(invitee))).rowcount:
-            stand(connection, session, [invitee], Standing.UPDATED, now)
-            connection.execute(registrations.update().where(*place).values(asked=wish(invitee)))
-        events.append(connection, session, invitee.key, "not updated", now)
+def record_unfulfilled(
+    connection: sa.Connection, session: int, invitee: Invitee, fields: Mapping[str, str], now: datetime
+) -> None:
+    """Write down what RingCentral was asked for about a person, field -> value, and did not carry out."""
+    asked = {"asked": json.dumps(dict(fields))}
+    if not connection.execute(registrations.update().where(*_is(session, invitee)).values(asked)).rowcount:
+        stand(connection, session, [invitee], Standing.UPDATED, now)
+        connection.execute(registrations.update().where(*_is(session, invitee)).values(asked))
+    events.append(connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields))
 
 
-def restore(
+def clear_unfulfilled(connection: sa.Connection, session: int, invitees: Collection[Invitee]) -> None:
+    """Forget what was asked for and is carried out by now, so that it may be asked for again should it change back."""
+    keys = [registration_key(invitee) for invitee in invitees]
+    connection.execute(
+        registrations.update().where(registrations.c.session == session, registrations.c.key.in_(keys)).values(asked="")
+    )
+
+
+def revert(
     connection: sa.Connection,
     session: int,
     invitees: Collection[Invitee],
     before: Mapping[str, Acquaintance],
     now: datetime,
 ) -> None:
-    """Take back an intention that RingCentral did not carry out: these people stand as they stood `before`."""
+    """Take back an intention that RingCentral refused: these people stand as they stood `before`."""
     for invitee in invitees:
-        known = before.get(invitee.key)
+        known = before.get(registration_key(invitee))
         if known:
             stand(connection, session, [known.invitee], known.standing, now)
             continue
-        connection.execute(
-            registrations.delete().where(registrations.c.session == session, registrations.c.key == invitee.key)
-        )
-        events.append(connection, session, invitee.key, "not added", now)
+        connection.execute(registrations.delete().where(*_is(session, invitee)))
+        events.append(connection, session, registration_key(invitee), "not added", now)
 
 
-def granted(connection: sa.Connection, session: int, invitees: Collection[Invitee]) -> None:
-    """Forget an update that was carried out, so that it may be asked for again should the record change back."""
-    keys = [invitee.key for invitee in invitees]
-    connection.execute(
-        registrations.update().where(registrations.c.session == session, registrations.c.key.in_(keys)).values(asked="")
-    )
+def _is(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:
+    return registrations.c.session == session, registrations.c.key == registration_key(invitee)
 
 
-def _columns(invitee: Invitee) -> dict[str, str]:
+def _columns(invitee: Invitee) -> dict[str, Any]:
     """What is kept of a person."""
     user = invitee.linked_user or LinkedUser("", "", "")
     return {
+        "key": registration_key(invitee),
         "account_id": user.account_id,
         "user_id": user.user_id,
         "domain": user.domain,
@@ -109,6 +113,15 @@ _STAND = _INSERT.on_conflict_do_update(
         **{name: _NEW[name] for name in ("standing", "at")},
     },
 )
+
+
+def _acquaintance(row: sa.RowMapping) -> Acquaintance:
+    return Acquaintance(
+        invitee=_invitee(row),
+        standing=Standing(row["standing"]),
+        asked=MappingProxyType(json.loads(row["asked"] or "{}")),
+        mailed_by_ringcentral=row["mailed_by_ringcentral"] is not None,
+    )
 
 
 def _invitee(row: sa.RowMapping) -> Invitee:

@@ -95,9 +95,15 @@ registrations = sa.Table(
     _text("asked"),
     sa.Column("standing", sa.Text, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("mailed_by_ringcentral", UtcDateTime),
     sa.PrimaryKeyConstraint("session", "key"),
 )
-"""Whom this ledger has had to do with at RingCentral. `standing` is `registrations.Standing`."""
+"""Whom this ledger has had to do with at RingCentral. `standing` is a `model.changes.Standing`.
+
+`key` is `model.changes.registration_key`. `asked` is what RingCentral was asked for and did not
+carry out, as JSON: field -> value. `mailed_by_ringcentral` is when a run first saw that
+RingCentral has mailed the person itself.
+"""
 
 deliveries = sa.Table(
     "deliveries",

@@ -3,11 +3,12 @@
 Pure. People are matched by e-mail or linked user and never by position (`docs/ringcentral.md`, "Invitees").
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 
-from onboarding.model.people import Invitee, Problem, address_key
+from onboarding.model.people import Invitee, LinkedUser, Problem, address_key
 from onboarding.model.sessions import Registration
 
 SEATS = 99
@@ -31,20 +32,38 @@ OURS = frozenset({Standing.ADDING, Standing.ADDED, Standing.ADOPTED})
 
 @dataclass(frozen=True, slots=True)
 class Acquaintance:
-    """Somebody with whom this ledger had to do, with what a later cancellation needs once the roster lacks them.
+    """A person that this ledger had to do with, and what a later cancellation needs of them.
 
-    `asked` is the `wish` of an update that RingCentral was sent for them and did not carry out: that is reported, and
-    not sent again and again.
+    `asked` is what RingCentral was asked for and did not carry out, field -> value: that is
+    reported, and not sent again and again. `mailed_by_ringcentral`: a run has seen and said that
+    RingCentral has mailed them itself.
     """
 
     invitee: Invitee
     standing: Standing
-    asked: str = ""
+    asked: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    mailed_by_ringcentral: bool = False
 
 
-def wish(invitee: Invitee) -> str:
-    """What an update asks for, in one comparable text."""
-    return f"{invitee.role}\n{invitee.first_name}\n{invitee.last_name}\n{invitee.job_title}"
+def registration_key(person: Invitee) -> str:
+    """The key under which the ledger keeps a person: their address, or their ids where they have none."""
+    user = person.linked_user
+    return person.key or (_ids(user) if user else "")
+
+
+def requested(invitee: Invitee) -> dict[str, str]:
+    """What an invitee's record should hold, field by field, in comparable text."""
+    return {
+        "role": str(invitee.role),
+        "first name": invitee.first_name,
+        "last name": invitee.last_name,
+        "job title": invitee.job_title,
+        "linked user": _ids(invitee.linked_user) if invitee.linked_user else "",
+    }
+
+
+def _ids(user: LinkedUser) -> str:
+    return f"{user.account_id}/{user.user_id}"
 
 
 @dataclass(frozen=True, slots=True)

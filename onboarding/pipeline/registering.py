@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from onboarding.ledger import deliveries, registrations
-from onboarding.model.changes import Change, Standing, differences
+from onboarding.model.changes import Change, Standing, differences, requested
 from onboarding.model.people import Invitee, Problem
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.rooms import Rooms
@@ -52,19 +52,27 @@ async def _settle(rooms: Rooms, view: View, plan: Plan, records: Records) -> Non
     gone = [one for one in _removed(plan) if not records.find(one)]
     await _stand(rooms, view, gone, Standing.REMOVED)
     failed = [one for one in (*plan.change.add, *_removed(plan)) if one not in added and one not in gone]
-    await rooms.ledger.run(registrations.restore, view.session_row, failed, view.picture.acquaintances, now)
+    await rooms.ledger.run(registrations.revert, view.session_row, failed, view.picture.acquaintances, now)
     await rooms.ledger.run(deliveries.withdraw, view.session_row, [one.email for one in gone], now)
-    updated = [one.invitee for one in plan.change.update]
-    granted = [one for one in updated if _granted(one, records)]
-    refused = [one for one in updated if one not in granted]
-    # Not before the answer: an update that a crash kept from leaving has to be sent by the next run.
-    await rooms.ledger.run(registrations.ask, view.session_row, refused, now)
-    await rooms.ledger.run(registrations.granted, view.session_row, granted)
+    await _note_unfulfilled(rooms, view, [one.invitee for one in plan.change.update], records)
 
 
-def _granted(invitee: Invitee, records: Records) -> bool:
-    record = records.find(invitee)
-    return record is not None and not differences(invitee, record)
+async def _note_unfulfilled(rooms: Rooms, view: View, updated: Iterable[Invitee], records: Records) -> None:
+    """Remember what RingCentral left undone.
+
+    Not before the answer: an update that a crash kept from leaving has to be sent by the next run.
+    """
+    done = []
+    for invitee in updated:
+        record = records.find(invitee)
+        left = differences(invitee, record) if record else {}
+        if left:
+            asked = {name: value for name, value in requested(invitee).items() if name in left}
+            now = rooms.clock.now()
+            await rooms.ledger.run(registrations.record_unfulfilled, view.session_row, invitee, asked, now)
+        else:
+            done.append(invitee)
+    await rooms.ledger.run(registrations.clear_unfulfilled, view.session_row, done)
 
 
 async def _stand(rooms: Rooms, view: View, invitees: Iterable[Invitee], standing: Standing) -> None:

@@ -68,6 +68,10 @@ class Picture:
         """Whether this ledger has done one of these things about a person."""
         return any(one.standing in among for one in self.acquaintances_of(person))
 
+    def asked(self, person: Invitee) -> Mapping[str, str]:
+        """What RingCentral was asked for about a person and did not carry out, field -> value."""
+        return {name: value for one in self.acquaintances_of(person)[::-1] for name, value in one.asked.items()}
+
     def is_ours(self, person: Invitee) -> bool:
         """Whether this ledger may mail a registered person: it added them, or was told to adopt them."""
         return self.stands(person, OURS)

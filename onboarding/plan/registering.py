@@ -7,7 +7,7 @@ Decides about records only; whether a message is due is `mailing`'s, who is not 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from onboarding.model.changes import SEATS, differences, wish
+from onboarding.model.changes import SEATS, differences, requested
 from onboarding.model.people import Invitee, Problem, Role, address_key
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
 from onboarding.plan.identity import Records
@@ -53,11 +53,17 @@ def _known(invitee: Invitee, record: Registration, picture: Picture, options: Op
 
 
 def _update(step: Step, record: Registration, changes: Mapping[str, tuple[str, str]], picture: Picture) -> Step:
-    if any(known.asked == wish(step.invitee) for known in picture.acquaintances_of(step.invitee)):
+    if not _not_asked(step.invitee, changes, picture):
         message = f"RingCentral was asked to change the {_named(changes)} and did not; change it there by hand"
         return refused(step.invitee, None, message, record)
     told = _told(changes) + loudness(step.invitee, record, picture)
     return replace(step, action=Action.UPDATE, reason=told, changes=changes)
+
+
+def _not_asked(invitee: Invitee, changes: Iterable[str], picture: Picture) -> list[str]:
+    """Of some fields, those that RingCentral has not been asked for in vain already."""
+    wanted, asked = requested(invitee), picture.asked(invitee)
+    return [field for field in changes if asked.get(field) != wanted[field]]
 
 
 def _replacement(

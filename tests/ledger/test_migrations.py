@@ -1,6 +1,8 @@
 """A ledger's file is brought to the shape of `schema`, and never by an older version."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from onboarding.errors import ConfigurationError
-from onboarding.ledger import migrations
+from onboarding.ledger import migrations, registrations
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger, _engine
+from onboarding.model.changes import Standing
 
 pytestmark = pytest.mark.anyio
 
@@ -51,16 +54,24 @@ def test_migrated_file_has_the_defaults_and_partial_indexes_of_the_schema(migrat
     assert _shape(migrated) == _shape(connection)
 
 
-def test_ledger_of_the_first_revision_keeps_its_rows_and_tells_history_by_itself(connection):
-    """What was queued before has nothing told; what becomes of it is."""
+@contextmanager
+def ledger_of(revision: str) -> Iterator[sa.Connection]:
+    """A ledger as the version with this revision made it."""
     engine = _engine(Path(":memory:"), 1.0)
     with engine.begin() as old:
         config = Config(attributes={"connection": old})
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
         old.exec_driver_sql(
             "INSERT INTO sessions (server, webinar_id, session_id, start, duration) VALUES ('s', '1', '1', '2026', 1)"
         )
+        yield old
+    engine.dispose()
+
+
+def test_ledger_of_the_first_revision_keeps_its_rows_and_tells_history_by_itself(connection):
+    """What was queued before has nothing told; what becomes of it is."""
+    with ledger_of("0001") as old:
         old.exec_driver_sql(
             "INSERT INTO deliveries (session, key, kind, number, state, queued_at, due_at, expires_at, at, message_id,"
             " start, duration) VALUES (1, 'a@example.com', 'invitation', 1, 'queued', '2026', '2026', '2026', '2026',"
@@ -73,15 +84,10 @@ def test_ledger_of_the_first_revision_keeps_its_rows_and_tells_history_by_itself
         old.exec_driver_sql("UPDATE deliveries SET state = 'sent', told = '250 OK'")
         told = old.exec_driver_sql("SELECT delivery, key, what, detail FROM events").all()
         assert told == [(1, "a@example.com", "sent", "250 OK")]
-    engine.dispose()
 
 
 def test_lease_that_an_older_version_holds_is_kept_and_says_no_since(connection):
-    engine = _engine("sqlite://", 1.0)
-    with engine.begin() as old:
-        config = Config(attributes={"connection": old})
-        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-        command.upgrade(config, "0002")
+    with ledger_of("0002") as old:
         old.exec_driver_sql("INSERT INTO leases VALUES ('webinar', 'run-1', 'elsewhere', 4711, '100', '2027-03-01')")
 
         migrations.upgrade(old)
@@ -89,7 +95,31 @@ def test_lease_that_an_older_version_holds_is_kept_and_says_no_since(connection)
         assert _shape(old) == _shape(connection)
         kept = old.exec_driver_sql("SELECT holder, taken_at FROM leases").all()
         assert kept == [("run-1", None)]
-    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", {}),
+        (
+            "CoHost\nAda\nLovelace\nCountess",
+            {"role": "CoHost", "first name": "Ada", "last name": "Lovelace", "job title": "Countess"},
+        ),
+        ("Panelist\n\n\n", {"role": "Panelist", "first name": "", "last name": "", "job title": ""}),
+    ],
+)
+def test_what_an_older_version_asked_for_in_vain_is_still_known(before, after):
+    with ledger_of("0002") as old:
+        old.exec_driver_sql(
+            "INSERT INTO registrations (session, key, email, role, standing, at, asked)"
+            " VALUES (1, 'ada@example.com', 'ada@example.com', 'Panelist', 'added', '2026-09-01 09:00:00.000000', ?)",
+            (before,),
+        )
+
+        migrations.upgrade(old)
+
+        known = registrations.acquaintances(old, 1)["ada@example.com"]
+        assert (known.standing, dict(known.asked), known.mailed_by_ringcentral) == (Standing.ADDED, after, False)
 
 
 def test_head_is_the_newest_revision():

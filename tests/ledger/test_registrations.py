@@ -1,7 +1,7 @@
 """Whom this ledger has had to do with at RingCentral, and what it had in mind when it crashed."""
 
 from onboarding.ledger import registrations
-from onboarding.model.changes import Acquaintance, Standing, wish
+from onboarding.model.changes import Acquaintance, Standing
 from tests.ledger.making import ADA, GRACE, MINUTE, NOW, happened, invitee, seen
 
 KEPT = invitee(row=0)
@@ -43,24 +43,30 @@ def test_people_of_other_sessions_are_apart(connection, place):
     assert _known(connection, place) == {}
 
 
-def test_update_that_is_about_to_be_asked_for_is_remembered(connection, place):
+LEFT = {"role": "CoHost", "job title": "Countess"}
+
+
+def test_what_ringcentral_left_undone_is_remembered(connection, place):
     registrations.stand(connection, place, [invitee(ADA)], Standing.ADDED, NOW)
 
-    registrations.ask(connection, place, [invitee(ADA), invitee(GRACE)], NOW)
+    for email in (ADA, GRACE):
+        registrations.record_unfulfilled(connection, place, invitee(email), LEFT, NOW)
 
     known = _known(connection, place)
-    assert {key: (one.standing, one.asked) for key, one in known.items()} == {
-        "ada@example.com": (Standing.ADDED, wish(invitee())),
-        "grace@example.com": (Standing.UPDATED, wish(invitee())),
+    assert {key: (one.standing, dict(one.asked)) for key, one in known.items()} == {
+        "ada@example.com": (Standing.ADDED, LEFT),
+        "grace@example.com": (Standing.UPDATED, LEFT),
     }
+    assert happened(connection)[1] == ("not updated", "role, job title")
 
 
-def test_granted_update_may_be_asked_for_again(connection, place):
-    registrations.ask(connection, place, [invitee(ADA), invitee(GRACE)], NOW)
+def test_what_is_carried_out_by_now_may_be_asked_for_again(connection, place):
+    for email in (ADA, GRACE):
+        registrations.record_unfulfilled(connection, place, invitee(email), LEFT, NOW)
 
-    registrations.granted(connection, place, [invitee(ADA)])
+    registrations.clear_unfulfilled(connection, place, [invitee(ADA)])
 
-    assert [one.asked for one in _known(connection, place).values()] == ["", wish(invitee())]
+    assert [dict(one.asked) for one in _known(connection, place).values()] == [{}, LEFT]
 
 
 def test_intention_that_was_not_carried_out_is_taken_back(connection, place):
@@ -69,7 +75,7 @@ def test_intention_that_was_not_carried_out_is_taken_back(connection, place):
     registrations.stand(connection, place, [invitee(ADA)], Standing.REMOVING, NOW)
     registrations.stand(connection, place, [invitee(GRACE)], Standing.ADDING, NOW)
 
-    registrations.restore(connection, place, [invitee(ADA), invitee(GRACE)], before, NOW + MINUTE)
+    registrations.revert(connection, place, [invitee(ADA), invitee(GRACE)], before, NOW + MINUTE)
 
     assert _known(connection, place) == before
     assert [what for what, _ in happened(connection)] == ["added", "removing", "adding", "added", "not added"]

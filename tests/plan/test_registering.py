@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.model.changes import Acquaintance, Change, Standing, Update, wish
+from onboarding.model.changes import Acquaintance, Change, Standing, Update
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 from onboarding.plan import Action, Options
 from onboarding.plan.registering import IS_THE_HOST, NO_ADDRESS, NO_COLLEAGUE, NOT_THE_HOST, RUNNING, VOIDS_FOREIGN_LINK
@@ -251,7 +251,7 @@ def test_a_replacement_of_another_ledgers_person_rests_on_adopt():
 
 def test_what_one_update_did_not_change_is_reported_and_not_repeated():
     ada = row("ada")
-    known = {"ada": Acquaintance(ada, Standing.ADDED, asked=wish(ada))}
+    known = {"ada": Acquaintance(ada, Standing.ADDED, asked={"last name": "Example"})}
     seen = picture(ada, there=(guest("ada", last_name="L."),), known=known, boxes={"ada": holds("ada")})
 
     plan = planned(seen)
@@ -263,7 +263,7 @@ def test_what_one_update_did_not_change_is_reported_and_not_repeated():
 
 
 def test_another_wish_is_asked_for_again():
-    known = {"ada": Acquaintance(row("ada"), Standing.ADDED, asked=wish(row("ada", last_name="King")))}
+    known = {"ada": Acquaintance(row("ada"), Standing.ADDED, asked={"last name": "King"})}
 
     assert only_step(picture(row("ada"), there=(guest("ada", last_name="L."),), known=known)).action is UPDATE
 
