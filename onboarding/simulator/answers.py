@@ -35,13 +35,16 @@ def webinar(webinar: Webinar) -> Json:
     }
 
 
-def session(session: Session, host_link: str) -> Json:
-    """A session, whole, with the links of its host and of attendees."""
+def session(session: Session, host_link: str, *, unsent: bool) -> Json:
+    """A session, whole, with the links of its host and of attendees.
+
+    `unsent`: some invitees were added silently, and not mailed since.
+    """
     return {
         **_session_base(session),
         "hostJoinUri": host_link,
         "attendeeJoinUri": session.attendee_link.get_secret_value(),
-        "hasUnsentInvites": False,
+        "hasUnsentInvites": unsent,
     }
 
 
@@ -75,6 +78,7 @@ def _session_base(session: Session) -> Json:
 
 def invitee(record: Record, entry: Colleague | None, rules: Rules) -> Json:
     """An invitee, whole. What a linked user's record shows of the directory's `entry` is a switch of the rules."""
+    user = record.linked_user
     names = entry if entry and rules.linked_users_show_names else None
     shown = {
         "firstName": record.first_name or (names.first_name if names else ""),
@@ -91,7 +95,7 @@ def invitee(record: Record, entry: Colleague | None, rules: Rules) -> Json:
         "type": record.kind,
         "sendInvite": record.send_invite,
         "joinUri": record.join_uri.get_secret_value(),
-        **({"linkedUser": linked_user(record.linked_user)} if record.linked_user else {}),
+        **({"linkedUser": linked_user(user)} if user and rules.linked_users_show_ids else {}),
         **{name: value for name, value in shown.items() if value},
     }
 

@@ -34,7 +34,7 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, in parts."""
+    """One request, in parts; `lag` is how many changes ago the invitees are listed."""
 
     world: World
     path: Mapping[str, str]
@@ -43,6 +43,7 @@ class Call:
     body: bytes
     base_url: str
     now: datetime
+    lag: int = 0
 
     @property
     def session_key(self) -> tuple[str, str]:
@@ -79,8 +80,9 @@ def get_webinar(call: Call) -> Answer:
 def get_session(call: Call) -> Answer:
     """`GET .../webinars/{id}/sessions/{id}`."""
     session = call.world.session(*call.session_key)
-    host = call.world.records(*call.session_key)[0]
-    return Answer(200, answers.session(session, host.join_uri.get_secret_value()))
+    records = call.world.records(*call.session_key)
+    unsent = any(not record.send_invite for record in records)
+    return Answer(200, answers.session(session, records[0].join_uri.get_secret_value(), unsent=unsent))
 
 
 def list_own_sessions(call: Call) -> Answer:
@@ -112,7 +114,8 @@ def _list_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> Answ
 
 def list_invitees(call: Call) -> Answer:
     """`GET .../invitees`."""
-    page, paging = answers.forward_page(call.world.records(*call.session_key), *_page(call.query))
+    records = call.world.records(*call.session_key, lag=call.lag)
+    page, paging = answers.forward_page(records, *_page(call.query))
     return Answer(200, {"records": [_invitee(call, record) for record in page], "paging": paging})
 
 

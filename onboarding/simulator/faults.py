@@ -34,6 +34,8 @@ class Trouble(StrEnum):
     CHANGED_FIELD = "changed-field"
     NOT_JSON = "not-json"
     MOVED = "moved"
+    SEND_NOW = "send-now"
+    LAGGING = "lagging"
     SLOW = "slow"
 
 
@@ -57,6 +59,9 @@ MEANING = {
     Trouble.CHANGED_FIELD: "the field `=` (needed) is an object, whatever it was",
     Trouble.NOT_JSON: "the call is done, and the answer is a web page with status 200",
     Trouble.MOVED: "the session's start moves by `=` minutes (60) before the call is answered",
+    Trouble.SEND_NOW: "a click on *Send now* before the call is answered: "
+    "RingCentral mails all who were added silently",
+    Trouble.LAGGING: "the list of invitees is answered as it was `=` changes (1) ago",
     Trouble.SLOW: "the answer takes `=` seconds (1) longer",
 }
 """What each trouble does, for people who order it; `=` is the value, in brackets what it is without one."""
@@ -70,6 +75,7 @@ TAKES_A_NUMBER = frozenset(
         Trouble.ERROR_429,
         Trouble.ERROR_429_BARE,
         Trouble.MOVED,
+        Trouble.LAGGING,
         Trouble.SLOW,
     }
 )

@@ -56,7 +56,7 @@ class Draft:
         record = Record(
             id=next(self._around.ids),
             role=_role(asked),
-            send_invite=asked.send_invite is not False,
+            send_invite=asked.send_invite is not False or not self._around.rules.silent_additions_stay_silent,
             join_uri=new_link(),
             created=self._around.now,
             modified=self._around.now,
@@ -98,6 +98,12 @@ class Draft:
             raise forbidden(f"An invitee of a session in status '{self._around.status}' can't be deleted")
         del self.records[invitee_id]
         self._mail(record)
+
+    def send_now(self) -> None:
+        """Mail all who were added silently; from then on their records say that they were mailed."""
+        for record in list(self.records.values()):
+            if not record.send_invite:
+                self._keep(replace(record, send_invite=True, modified=self._around.now))
 
     def addresses(self, record: Record) -> frozenset[str]:
         """Every address by which a person is known: their own, and the directory's for a linked user."""

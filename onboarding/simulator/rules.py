@@ -28,6 +28,8 @@ class Rules(BaseModel):
     bad_invitee: BadInvitee = BadInvitee.REFUSE_ALL
     deletes_first: bool = True
     update_without_send_invite_means_true: bool = True
+    silent_additions_stay_silent: bool = True
+    linked_users_show_ids: bool = True
     linked_users_show_email: bool = True
     linked_users_show_names: bool = True
     seats: int = Field(default=SEATS, ge=0)

@@ -6,7 +6,7 @@ and permissions, answered by its function in `calls`. Starting and stopping is `
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -122,6 +122,8 @@ def _answer(endpoint: Endpoint, call: Call, verdict: Verdict, fault: Fault | Non
     if instead := _instead(fault, endpoint.path):
         return instead
     _shake(call, fault)
+    if fault.trouble is Trouble.LAGGING:
+        call = replace(call, lag=max(0, round(fault.number(1))))
     return _afterwards(fault, endpoint.path, _called(endpoint, call))
 
 
@@ -145,15 +147,16 @@ def _instead(fault: Fault, path: str) -> Response | None:
 
 def _shake(call: Call, fault: Fault) -> None:
     """Change the world behind the client's back."""
+    key = (call.path.get("webinar", ""), call.path.get("session", ""))
     match fault.trouble:
         case Trouble.EXPIRED_TOKEN:
             call.world.tokens.expire_all(call.now)
         case Trouble.REVOKED_TOKEN:
             call.world.tokens.revoke_all()
-        case Trouble.MOVED:
-            key = (call.path.get("webinar", ""), call.path.get("session", ""))
-            if key in call.world.sessions:
-                call.world.move(*key, timedelta(minutes=fault.number(60)))
+        case Trouble.MOVED if key in call.world.sessions:
+            call.world.move(*key, timedelta(minutes=fault.number(60)))
+        case Trouble.SEND_NOW if key in call.world.sessions:
+            call.world.send_now(*key, call.now)
         case _:
             pass
 

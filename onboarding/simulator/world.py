@@ -43,6 +43,7 @@ class World:
         self.sessions: dict[Key, Session] = {}
         self.invitees: dict[Key, Mapping[str, Record]] = {}
         self.mailed: list[str] = []
+        self._earlier: dict[Key, list[Mapping[str, Record]]] = {}
         self._ids = map(str, itertools.count(FIRST_INVITEE_ID))
         for webinar in state.webinars:
             self._open(webinar, now)
@@ -61,10 +62,12 @@ class World:
             raise not_found("Session")
         return self.sessions[webinar_id, session_id]
 
-    def records(self, webinar_id: str, session_id: str) -> tuple[Record, ...]:
-        """Everybody who is invited to a session, the Host's implicit record first."""
+    def records(self, webinar_id: str, session_id: str, *, lag: int = 0) -> tuple[Record, ...]:
+        """Everybody who is invited to a session, the Host's implicit record first; as it was `lag` changes ago."""
         self.session(webinar_id, session_id)
-        return tuple(self.invitees[webinar_id, session_id].values())
+        key = webinar_id, session_id
+        versions = [*self._earlier.get(key, ()), self.invitees[key]]
+        return tuple(versions[max(0, len(versions) - 1 - lag)].values())
 
     def record(self, webinar_id: str, session_id: str, invitee_id: str) -> Record:
         """Find one invitee (404 where there is none)."""
@@ -112,6 +115,12 @@ class World:
         session = self.session(webinar_id, session_id)
         self.sessions[webinar_id, session_id] = replace(session, **changes)  # type: ignore[arg-type]  # any field
 
+    def send_now(self, webinar_id: str, session_id: str, now: datetime) -> None:
+        """Mail all who were added silently, as a click on *Send now* does; there is no way back."""
+        draft = self._draft(webinar_id, session_id, now)
+        draft.send_now()
+        self._keep(webinar_id, session_id, draft)
+
     def colleague(self, record: Record) -> Colleague | None:
         """The directory's entry of a linked user."""
         return self.directory.user(record.linked_user) if record.linked_user else None
@@ -129,7 +138,10 @@ class World:
         return Draft(self.invitees[webinar_id, session_id], around)
 
     def _keep(self, webinar_id: str, session_id: str, draft: Draft) -> None:
-        self.invitees[webinar_id, session_id] = draft.records
+        key = webinar_id, session_id
+        if draft.records != self.invitees[key]:
+            self._earlier.setdefault(key, []).append(self.invitees[key])
+        self.invitees[key] = draft.records
         self.mailed += draft.mailed
 
     def _user(self, user_id: str) -> Colleague:

@@ -102,6 +102,14 @@ async def test_linked_user_shows_what_the_rules_say(visit: Served, switches, sho
     assert carlos["linkedUser"] == CARLOS_COHOST["linkedUser"]
 
 
+async def test_linked_user_may_come_without_ids(visit: Served):
+    async with visit(world(rules={"linked_users_show_ids": False})) as there:
+        answer = await there.patch(INVITEES_PATH, json={"addedInvitees": [CARLOS_COHOST]})
+
+    (carlos,) = answer.json()["addedInvitees"]
+    assert (carlos["email"], carlos.get("linkedUser")) == ("carlos@brightwater.example", None)
+
+
 async def test_one_patch_adds_updates_and_deletes(visit: Served):
     async with visit() as there:
         added = (await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA, BOB]})).json()["addedInvitees"]

@@ -54,6 +54,15 @@ def test_send_invite_is_true_unless_it_is_false(asked, mailed):
     assert held.mailed == mailed
 
 
+def test_silent_addition_may_be_mailed_all_the_same():
+    held = staged(silent_additions_stay_silent=False)
+
+    patch(held, addedInvitees=[ADA])
+
+    assert [record.send_invite for record in people(held)] == [True]
+    assert held.mailed == ["ada@example.com"]
+
+
 def without(person: dict, name: str) -> dict:
     return {key: value for key, value in person.items() if key != name}
 

@@ -4,7 +4,7 @@ import anyio
 import httpx
 import pytest
 
-from tests.simulator.accounts import ADA, DIRECTORY, INVITEES_PATH, SESSION, SESSION_PATH, WEBINAR
+from tests.simulator.accounts import ADA, BOB, CARLOS_COHOST, DIRECTORY, INVITEES_PATH, SESSION, SESSION_PATH, WEBINAR
 from tests.simulator.conftest import Served, code
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +104,39 @@ async def test_session_moves_before_it_is_told(visit: Served):
         starts = [(await there.get(SESSION_PATH)).json()["scheduledStartTime"] for _ in range(2)]
 
     assert starts == ["2026-09-15T12:30:00.000Z"] * 2
+
+
+async def test_click_on_send_now_mails_all_who_were_added_silently(visit: Served):
+    async with visit(faults=["GET /invitees:send-now"]) as there:
+        await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA, CARLOS_COHOST]})
+        unsent = [(await there.get(SESSION_PATH)).json()["hasUnsentInvites"]]
+        listed = (await there.get(INVITEES_PATH)).json()["records"]
+        unsent.append((await there.get(SESSION_PATH)).json()["hasUnsentInvites"])
+        refused = await there.patch(
+            INVITEES_PATH, json={"updatedInvitees": [{"id": listed[1]["id"], "role": "Panelist", "sendInvite": False}]}
+        )
+
+    assert [one["sendInvite"] for one in listed] == [True, True, True]
+    assert there.world.mailed == ["ada@example.com", "carlos@brightwater.example"]
+    assert unsent == [True, False]
+    assert code(refused) == (400, "CMN-101")
+
+
+async def test_session_without_invitees_has_no_unsent_invites(visit: Served):
+    async with visit() as there:
+        assert (await there.get(SESSION_PATH)).json()["hasUnsentInvites"] is False
+
+
+async def test_list_lags_behind_as_many_changes_as_ordered(visit: Served):
+    faults = ["GET /invitees:lagging", "GET /invitees:lagging=2", "GET /invitees:lagging=9"]
+    async with visit(faults=faults) as there:
+        await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})
+        await there.patch(INVITEES_PATH, json={"addedInvitees": [BOB]})
+        await there.patch(INVITEES_PATH, json={})
+        lists = [(await there.get(INVITEES_PATH)).json()["records"] for _ in range(4)]
+
+    names = [[one["firstName"] for one in listed] for listed in lists]
+    assert names == [["Hanna", "Ada"], ["Hanna"], ["Hanna"], ["Hanna", "Ada", "Bob"]]
 
 
 async def test_answer_is_spoiled_only_as_often_as_ordered(visit: Served):
