@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 
 from onboarding.errors import ConfigurationError
+from onboarding.input_files import read_text
 from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.letters.settings import BrandSettings
 from onboarding.mail.settings import SmtpSettings
@@ -176,14 +177,18 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(file))
     except FileNotFoundError:
         raise ConfigurationError(
             f"there is no {file}",
             hint="Make a folder ready with `onboarding init`, or name the file with --config or ONBOARDING_CONFIG.",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigurationError(f"{file} can't be read: {error.strerror}", hint="It has to be a text file.") from None
+    except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file} can't be read: {error}", hint="It has to be a text file in UTF-8.") from None
+    except RecursionError:
+        raise ConfigurationError(f"{file} nests too deeply", hint="Its sections and lists are flat.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file} is not valid TOML: {error}", hint="Text stands in quotes there.") from None
 
@@ -195,12 +200,24 @@ def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
     if not named and not environ.get("CREDENTIALS_DIRECTORY"):
         return {}
     try:
-        names = [file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_")) and file.is_file()]
-        return _ours({file.name.upper(): file.read_text(encoding="utf-8").strip() for file in names})
-    except (OSError, UnicodeDecodeError) as error:
+        files = [file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_"))]
+    except OSError as error:
         raise ConfigurationError(
-            f"the secrets folder {folder} can't be read: {error}", hint="Check ONBOARDING_SECRETS_DIR."
+            f"the secrets folder {folder} can't be read: {error.strerror}", hint="Check ONBOARDING_SECRETS_DIR."
         ) from None
+    return _ours({file.name.upper(): _secret(file) for file in files})
+
+
+def _secret(file: Path) -> str:
+    """Read a file of the secrets folder. No message holds a byte of it."""
+    try:
+        return read_text(file).strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the secret {file} can't be read: {error.strerror}", hint="It has to be a text file that you may read."
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"the secret {file} is no text", hint="It has to be a text file in UTF-8.") from None
 
 
 def _ours(environ: Mapping[str, str]) -> dict[str, str]:

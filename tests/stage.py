@@ -165,7 +165,7 @@ async def stage(
     sections = [f'[webinars.{name}]\nwebinar = "{id_}"\ninvitees = "invitees.csv"\n' for name, id_ in others.items()]
     (folder / "config.toml").write_text(CONFIG + "".join(sections), encoding="utf-8")
     write_roster(folder / "invitees.csv", people)
-    invitees = roster.read(folder / "invitees.csv").invitees
+    invitees = roster.read((folder / "invitees.csv").read_bytes()).invitees
     staged = [Staged(WEBINAR, SESSION, invitees, "The Launch"), *(Staged(one, "", invitees) for one in others.values())]
     world = world_for(staged, clock.now())
     async with (

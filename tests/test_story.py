@@ -35,7 +35,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             goal = target(config, NAME)
 
             # The roster is read: the file's second person is Jörg, in the spreadsheet's third row.
-            people = roster.read(tmp_path / "invitees.csv")
+            people = roster.read(await roster.fetch(tmp_path / "invitees.csv"))
             joerg = people.invitees[1]
             assert (joerg.row, joerg.name, joerg.role) == (3, "Jörg Müller", Role.PANELIST)
 

@@ -1,5 +1,6 @@
 """`demo` and `simulator`: the whole way on this machine alone, and a stage to rehearse on."""
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Annotated
@@ -81,6 +82,10 @@ def simulator(
         defer_once=frozenset(defer_mail or ()),
         lose_reply=frozenset(lose_reply or ()),
     )
-    world = stage(config_file, state, os.environ)
     ports = (port, mail_port)
-    raise typer.Exit(working(lambda stop: serve(world, ports, mail_dir, limits, faults or [], rules, stop)))
+
+    async def play(stop: asyncio.Event) -> int:
+        world = await stage(config_file, state, os.environ, stop)
+        return await serve(world, ports, mail_dir, limits, faults or [], rules, stop)
+
+    raise typer.Exit(working(play))

@@ -95,7 +95,7 @@ def send(config: Config, name: str, invitees: Path | None, *, to: str, person: s
 
 
 async def _preview(config: Config, goal: Target) -> Preview:
-    roster = read_roster(goal)
+    roster = await read_roster(goal, asyncio.Event())
     return previewing.preview_of(config, goal, roster, await previewing.known(config, goal), datetime.now(UTC))
 
 

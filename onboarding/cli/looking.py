@@ -31,7 +31,7 @@ async def _rooms(config: Config, stop: asyncio.Event, *, quiet: bool) -> AsyncIt
 async def show_plan(config: Config, goal: Target, asked_for: Options, stop: asyncio.Event, *, as_json: bool) -> int:
     """Make the plan and show it."""
     async with _rooms(config, stop, quiet=as_json) as rooms:
-        view = await look(rooms, goal, read_roster(goal))
+        view = await look(rooms, goal, await read_roster(goal, stop))
         view, plan = await planned(rooms, goal, view, asked_for)
     if as_json:
         typer.echo(json.dumps(plan_json(plan), ensure_ascii=False, indent=2))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from onboarding import roster, samples
+from onboarding import samples
 from onboarding.cli.running import Manner, run_one
 from onboarding.cli.setup import write_samples
 from onboarding.cli.show import print_status
@@ -19,6 +19,7 @@ from onboarding.config import Config, load
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.ledger.place import ledger_path
 from onboarding.model.deliveries import State as DeliveryState
+from onboarding.pipeline.looking import read_roster
 from onboarding.pipeline.status import Status, status
 from onboarding.pipeline.target import target
 from onboarding.plan import Options
@@ -50,24 +51,24 @@ def variables(url: str, mail_port: int) -> dict[str, str]:
     }
 
 
-def stage(config_file: Path | None, state: Path | None, environ: Mapping[str, str]) -> World:
+async def stage(config_file: Path | None, state: Path | None, environ: Mapping[str, str], stop: asyncio.Event) -> World:
     """Make the simulator's account: from a state file, else from the configured webinars and their rosters."""
     now = datetime.now(UTC)
     if state is None:
-        return world_of(load(config_file, environ), now)
+        return await world_of(load(config_file, environ), now, stop)
     try:
         return World(read_state(state), now)
     except BadState as error:
         raise ConfigurationError(str(error), hint="docs/guides/rehearsal.md shows what a state file holds.") from None
 
 
-def world_of(config: Config, now: datetime) -> World:
+async def world_of(config: Config, now: datetime, stop: asyncio.Event) -> World:
     """An account that holds what a configuration names."""
     staged = [
         Staged(
             one.webinar,
             one.session or "",
-            roster.read(one.invitees, one.columns).invitees,
+            (await read_roster(target(config, name), stop)).invitees,
             title=name.replace("-", " ").replace("_", " ").title(),
         )
         for name, one in config.webinars.items()
@@ -119,7 +120,7 @@ async def show_demo(folder: Path | None, stop: asyncio.Event) -> int:
             f"{home} can't be written: {error.strerror}",
             hint="Name another folder, or leave --dir out.",
         ) from None
-    staged = world_of(load(home / "config.toml", variables("http://127.0.0.1:1", 1)), datetime.now(UTC))
+    staged = await world_of(load(home / "config.toml", variables("http://127.0.0.1:1", 1)), datetime.now(UTC), stop)
     async with serve_ringcentral(staged) as ringcentral, serve_mail(home / "mail") as mail:
         config = load(home / "config.toml", variables(ringcentral.url, mail.port))
         typer.echo("A first run: a host, a co-host, panelists, and three rows that are wrong on purpose.\n")

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from onboarding.errors import EXIT_TRY_LATER, Interrupted
+from onboarding.errors import EXIT_TRY_LATER
+from onboarding.interrupt import interrupted
 from onboarding.model.ports import Progress as Teller
 
 T = TypeVar("T")
@@ -161,7 +162,7 @@ async def pause(seconds: float, stop: asyncio.Event, teller: Teller) -> None:
         return
     finally:
         teller.end()
-    raise Interrupted("stopped by a signal", hint="Nothing is lost: run the same command again to go on.")
+    raise interrupted()
 
 
 async def confirmed(question: str, stop: asyncio.Event) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, TemplateSyntaxError
 
 from onboarding.errors import ConfigurationError
+from onboarding.input_files import read_text
 
 
 class What(Enum):
@@ -58,7 +59,7 @@ class Folders:
         """Find a file by its name relative to a template folder; a name that leads out of the folders finds none."""
         if ".." in Path(name).parts or Path(name).is_absolute():
             return None
-        return next((path / name for path in self.paths if (path / name).is_file()), None)
+        return next((path / name for path in self.paths if (path / name).exists()), None)
 
     def files(self) -> Iterator[Path]:
         """Name every template and shared part that is in force, in order of their names."""
@@ -78,9 +79,13 @@ class Folders:
 def read(file: Path) -> str:
     """Read a template; raises `ConfigurationError` where it isn't text in UTF-8."""
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ConfigurationError(f"The template {file} can't be read: {problem}", hint="Save it as UTF-8.") from problem
+        return read_text(file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The template {file} can't be read: {error.strerror}.", hint="It has to be a text file that you may read."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"The template {file} can't be read: {error}", hint="Save it as UTF-8.") from error
 
 
 _JOIN_LINK = re.compile(

@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 
 from onboarding.errors import ConfigurationError
+from onboarding.input_files import read_file
 from onboarding.letters import calendar, proof, trial
 from onboarding.letters.compiling import single_spaced
 from onboarding.letters.headers import transport_address
@@ -200,9 +201,9 @@ def logo_of(brand: BrandSettings) -> Picture | None:
     if not brand.logo or brand.logo.startswith("https://"):
         return None
     try:
-        content = Path(brand.logo).read_bytes()
-    except OSError as problem:
-        raise ConfigurationError(f"The logo {brand.logo} can't be read: {problem.strerror}.") from problem
+        content = read_file(Path(brand.logo))
+    except OSError as error:
+        raise ConfigurationError(f"The logo {brand.logo} can't be read: {error.strerror}.") from error
     for signature, subtype in _SIGNATURES.items():
         if content.startswith(signature):
             return Picture(content, subtype)

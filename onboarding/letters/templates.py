@@ -7,7 +7,7 @@ sends nothing: `stationery` does the first.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Environments:
 
         Not so where one of them may mean something else by `brand`: a part that it includes would not hear of it.
         """
-        loader = jinja2.FileSystemLoader(folders.paths)
+        loader = jinja2.FunctionLoader(partial(_shared_part, folders))
         fixed = brand and may_be_folded("brand", map(read, folders.files()))
         known = {"brand": brand} if fixed else {}
         html, text = (_environment(loader, known, autoescape=escape) for escape in (True, False))
@@ -88,6 +88,12 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         if attribute in OPEN_FIELDS.get(type(obj), ()):
             return getattr(obj, attribute)
         return super().getattr(obj, attribute)
+
+
+def _shared_part(folders: Folders, name: str) -> tuple[str, str, None] | None:
+    """Read what a template includes, as Jinja's loaders hand it over; None where there is no such file."""
+    file = folders.find(name)
+    return (read(file), str(file), None) if file else None
 
 
 def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> jinja2.Environment:
@@ -148,21 +154,21 @@ def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
 def find(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
     """Find a template's HTML source and its text; the text counts only beside the HTML, in the same folder."""
     for folder in folders.paths:
-        sources = [folder / (name + ending) for ending in HTML_ENDINGS if (folder / (name + ending)).is_file()]
+        sources = [folder / (name + ending) for ending in HTML_ENDINGS if (folder / (name + ending)).exists()]
         if len(sources) > 1:
             raise ConfigurationError(
                 f"{sources[0]} and {sources[1]} are both sources of one template.", hint="Remove one of them."
             )
         text = folder / (name + TEXT_ENDING)
-        if sources or text.is_file():
-            return (sources[0] if sources else None), (text if text.is_file() else None)
+        if sources or text.exists():
+            return (sources[0] if sources else None), (text if text.exists() else None)
     return None, None
 
 
 def known_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
     """Name every template of these kinds in the folders; shared parts lie in folders of their own and don't count."""
     endings = (*HTML_ENDINGS, TEXT_ENDING)
-    files = (file.name for folder in folders.paths for file in folder.iterdir() if file.is_file())
+    files = (file.name for folder in folders.paths for file in folder.iterdir() if file.exists())
     found = {name.removesuffix(ending) for name in files for ending in endings if name.endswith(ending)}
     return tuple(sorted(name for name in found if name.split(".")[0] in kinds))
 

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 import aiosmtplib
 
 from onboarding.errors import ConfigurationError, Refused
+from onboarding.input_files import check_file
 from onboarding.mail.failures import SECURITY_HINT, explain
 from onboarding.mail.line import Capabilities, Line, LineBroken
 from onboarding.mail.patience import patience
@@ -156,10 +157,13 @@ def tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
     if settings.security == "none":
         return None
     try:
+        if settings.ca_file:
+            check_file(settings.ca_file)
         return ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
+        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise ConfigurationError(
-            f"The certificate file {settings.ca_file} can't be read.",
+            f"The certificate file {settings.ca_file} can't be read: {why}.",
             hint="[smtp] ca_file names a file of certificates in PEM form.",
         ) from error
 

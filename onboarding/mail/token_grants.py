@@ -5,7 +5,6 @@ What they say of a refusal is passed on: it names codes and accounts, and no sec
 """
 
 import asyncio
-import os
 import shutil
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
+from onboarding.input_files import check_file
 from onboarding.mail.settings import MicrosoftSettings, SmtpSettings
 from onboarding.mail.token_program import printed_token
 from onboarding.mail.tokens import Token
@@ -50,8 +50,10 @@ def source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
         _assert_installed("msal", "Microsoft 365", "m365")
         return partial(asyncio.to_thread, microsoft_token, settings.m365, settings.m365.client_secret)
     if settings.google.key_file:
-        if not os.access(settings.google.key_file, os.R_OK):
-            raise _no_key(settings.google.key_file)
+        try:
+            check_file(settings.google.key_file)
+        except OSError as error:
+            raise _no_key(settings.google.key_file, str(error.strerror)) from None
         _assert_installed("google.auth", "Google", "google")
         return partial(asyncio.to_thread, google_token, settings.google.key_file, settings.username)
     if settings.token_command and not shutil.which(settings.token_command[0]):
@@ -112,7 +114,7 @@ def google_token(key_file: Path, username: str) -> Token:
     try:
         account = Credentials.from_service_account_file(str(key_file), scopes=[GMAIL], subject=username)
     except (OSError, ValueError, GoogleAuthError):
-        raise _no_key(key_file) from None
+        raise _no_key(key_file, "it is no key") from None
     try:
         with requests.Session() as session:
             account.refresh(partial(Request(session), timeout=PATIENCE))
@@ -133,9 +135,9 @@ def _usable(lifetime: float) -> float:
     return max(lifetime - LEEWAY, 0.0)
 
 
-def _no_key(key_file: Path) -> OnboardingError:
+def _no_key(key_file: Path, why: str) -> OnboardingError:
     return ConfigurationError(
-        f"The service account's key {key_file} can't be read.",
+        f"The service account's key {key_file} can't be read: {why}.",
         hint="[smtp.google] key_file is the JSON file that Google gives out once for a service account's key.",
     )
 

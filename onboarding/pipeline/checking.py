@@ -66,7 +66,7 @@ async def _ringcentral(rooms: Rooms) -> AsyncIterator[Finding]:
 async def _webinar(rooms: Rooms, target: Target, *, logged_in: bool) -> AsyncIterator[Finding]:
     name = target.name
     try:
-        roster = read_roster(target)
+        roster = await read_roster(target, rooms.stop)
     except OnboardingError as error:
         yield _failed(f"{name}: roster", error)
         return

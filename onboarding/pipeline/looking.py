@@ -4,7 +4,7 @@ Reads only: what it writes into the ledger are facts seen (a session, a webinar,
 or a delivery. Makes the fewest calls: what the ledger still knows for certain is not asked again.
 """
 
-import sys
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from onboarding import roster as rosters
 from onboarding.errors import ConfigurationError
+from onboarding.interrupt import unless_stopped
 from onboarding.ledger import deliveries, directory, registrations, sessions
 from onboarding.model.people import Roster
 from onboarding.model.sessions import Session, SessionStatus
@@ -41,13 +42,17 @@ class View:
     remembered: bool
 
 
-def read_roster(target: Target) -> Roster:
-    """Read the target's roster. Raises ConfigurationError where there is none, or it can't be read at all."""
+async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
+    """Read the target's roster. Raises ConfigurationError where there is none, or it can't be read at all.
+
+    It may be a stream that makes us wait; `stop` ends that.
+    """
     if target.invitees is None:
         raise ConfigurationError(
             f"no roster is given for {target.name}", hint="Name it with --invitees FILE, or - for standard input."
         )
-    return rosters.read(target.invitees, target.columns, stdin=sys.stdin.buffer)
+    content = await unless_stopped(stop, rosters.fetch(target.invitees))
+    return rosters.read(content, rosters.name_of(target.invitees), target.columns)
 
 
 async def look(rooms: Rooms, target: Target, roster: Roster) -> View:

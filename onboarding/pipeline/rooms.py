@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from onboarding.config import Config
-from onboarding.errors import Interrupted
+from onboarding.interrupt import interrupted
 from onboarding.ledger.limits import LedgerGate, account_name
 from onboarding.ledger.place import ledger_path
 from onboarding.ledger.store import Ledger
@@ -73,7 +73,7 @@ class Rooms:
     def go_on(self) -> None:
         """Raise Interrupted once a signal has asked us to stop: called between steps, never within one."""
         if self.stop.is_set():
-            raise Interrupted("stopped by a signal", hint="Nothing is lost: run the same command again to go on.")
+            raise interrupted()
 
 
 @asynccontextmanager

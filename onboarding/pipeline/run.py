@@ -79,7 +79,7 @@ async def prepared(rooms: Rooms, target: Target, options: Options, *, strict: bo
         before = rooms.clock.now() - timedelta(days=rooms.config.ledger.keep)
         await rooms.ledger.run(sessions.forget_ended, before)
     letters = stationery(rooms.config, target)
-    roster = read_roster(target)
+    roster = await read_roster(target, rooms.stop)
     if strict and roster.problems:
         raise ConfigurationError(
             "\n".join(f"row {one.row}, {one.column or 'whole row'}: {one.message}" for one in roster.problems),

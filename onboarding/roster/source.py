@@ -4,37 +4,56 @@ The first bytes decide what a file is, not its name: a workbook saved as `.csv` 
 no name. Knows nothing of what a good row is (that is `person`). Called by the pipeline before anything else.
 """
 
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from onboarding.errors import ConfigurationError
+from onboarding.input_files import MEGABYTE, read_stream
 from onboarding.model.people import Invitee, LinkedUser, Problem, Roster
 from onboarding.roster import delimited, listing, workbook
 from onboarding.roster.cells import clean
 from onboarding.roster.header import understand
 from onboarding.roster.person import person
 
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 32 * MEGABYTE
 """No roster of people who share a stage is as big; a file beyond it is a mistake, and would only fill the memory."""
+
+STANDARD_INPUT = 0
+"""Its descriptor."""
 
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0"
 _SAVE_AS_XLSX = "Open it in Excel and save it as .xlsx without a password, or as CSV UTF-8."
 
 
-def read(
-    source: Path | Literal["-"], columns: Mapping[str, str] = MappingProxyType({}), stdin: BinaryIO | None = None
-) -> Roster:
-    """Read a roster: CSV, XLSX or JSON, from a file or (`-`) from standard input.
+async def fetch(source: Path | Literal["-"]) -> bytes:
+    """Get a roster's bytes: from a file, a FIFO (`<(command)` is one), or with `-` from standard input.
 
-    `columns` maps our column names to the file's headers, where they differ. `stdin` is the process's own where none
-    is given. Everything wrong with a row is a `Problem`; raises ConfigurationError where no row can be read at all,
-    or there is none.
+    Raises ConfigurationError where it can't be opened, is a device, sends nothing for a minute, or is too large.
     """
-    name = "standard input" if source == "-" else str(source)
-    grid = _grid(_bytes_of(source, stdin, name), name)
+    try:
+        return await read_stream(STANDARD_INPUT if source == "-" else source, MOST_BYTES)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The roster {name_of(source)} can't be read: {error.strerror}.",
+            hint="Check the path (in config.toml it counts from config.toml's own folder) and who may read it. "
+            "A program's output is piped in: `program | onboarding ... --invitees -`.",
+        ) from error
+
+
+def name_of(source: Path | Literal["-"]) -> str:
+    """What messages call a roster."""
+    return "standard input" if source == "-" else str(source)
+
+
+def read(content: bytes, name: str = "standard input", columns: Mapping[str, str] = MappingProxyType({})) -> Roster:
+    """Read a roster that is CSV, XLSX or JSON; `name` is what messages call it.
+
+    `columns` maps our column names to the file's headers, where they differ. Everything wrong with a row is a
+    `Problem`; raises ConfigurationError where no row can be read at all, or there is none.
+    """
+    grid = _grid(content, name)
     cleaned = ([clean(cell) for cell in cells] for cells in grid)
     rows = [(number, cells) for number, cells in enumerate(cleaned, 1) if any(cells)]
     if not rows:
@@ -44,25 +63,6 @@ def read(
     if not people:
         raise ConfigurationError(f"The roster {name} has a header, but nobody below it.", hint="Add a row per person.")
     return _roster(person(number, cells, header) for number, cells in people)
-
-
-def _bytes_of(source: Path | Literal["-"], stdin: BinaryIO | None, name: str) -> bytes:
-    if source == "-":
-        content = (stdin or sys.stdin.buffer).read(MOST_BYTES + 1)
-    else:
-        try:
-            with source.open("rb") as file:
-                content = file.read(MOST_BYTES + 1)
-        except OSError as error:
-            raise ConfigurationError(
-                f"The roster {name} can't be opened: {error.strerror}.",
-                hint="Check the path (in config.toml it counts from config.toml's own folder) and who may read it.",
-            ) from error
-    if len(content) > MOST_BYTES:
-        raise ConfigurationError(
-            f"The roster {name} is larger than {MOST_BYTES // 1024**2} MB.", hint="Is it the right file?"
-        )
-    return content
 
 
 def _grid(content: bytes, name: str) -> list[list[str]]:

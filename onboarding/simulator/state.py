@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from onboarding.input_files import MEGABYTE, read_file
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 from onboarding.simulator.rules import Rules
@@ -130,6 +131,10 @@ class State(Part):
         return self
 
 
+MOST_BYTES = 32 * MEGABYTE
+"""Of a state file: an account with tens of thousands of people fits."""
+
+
 def read_state(path: Path) -> State:
     """Read a state file.
 
@@ -138,9 +143,9 @@ def read_state(path: Path) -> State:
 
     """
     try:
-        return State.model_validate_json(path.read_bytes())
+        return State.model_validate_json(read_file(path, MOST_BYTES))
     except OSError as error:
-        raise BadState(f"{path}: {error.strerror}") from error
+        raise BadState(f"{path} can't be read: {error.strerror}") from error
     except ValidationError as error:
         lines = [f"{_place(one['loc'])}{one['msg']}" for one in error.errors(include_url=False, include_input=False)]
         raise BadState("\n".join([f"{path} is no state of the simulator:", *lines])) from error

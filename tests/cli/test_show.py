@@ -135,7 +135,7 @@ async def test_a_new_user_rehearses_against_the_simulator_at_once(tmp_path):
 
 async def test_what_only_a_person_can_decide_is_rehearsed(tmp_path):
     await command(tmp_path, "init", ".")
-    first, second, third, *_ = [one.email for one in roster.read(tmp_path / "invitees.csv").invitees]
+    first, second, third, *_ = [one.email for one in roster.read((tmp_path / "invitees.csv").read_bytes()).invitees]
     weather = ("--refuse-mail", first, "--defer-mail", second, "--lose-reply", third)
     async with simulator(tmp_path, *weather) as variables:
         ran = await command(tmp_path, "run", "town-hall", "--yes", "--wait", "0", variables=variables)

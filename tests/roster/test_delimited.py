@@ -26,7 +26,7 @@ def written(
 
 
 def read(content: bytes) -> Roster:
-    return roster.read("-", stdin=io.BytesIO(content))
+    return roster.read(content)
 
 
 @pytest.mark.parametrize("delimiter", DELIMITERS.values(), ids=DELIMITERS)

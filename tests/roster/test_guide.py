@@ -1,6 +1,5 @@
 """The guide for producers says what the program does: its columns, spellings, names for templates and problems."""
 
-import io
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,7 @@ def test_problems_in_the_guide_are_those_of_the_program():
         "A.;Lovelace;ADA@example.com;Panelist;",
     ]
 
-    problems = roster.read("-", stdin=io.BytesIO("\n".join(rows).encode())).problems
+    problems = roster.read("\n".join(rows).encode()).problems
 
     shown = [f"row {problem.row}   {problem.column or '':<8}   {problem.message}" for problem in problems]
     assert "\n".join(shown) in GUIDE
@@ -59,7 +58,7 @@ def test_problems_in_the_guide_are_those_of_the_program():
 def test_json_in_the_guide_is_read():
     example = GUIDE.partition("```json\n")[2].partition("```")[0]
 
-    people = roster.read("-", stdin=io.BytesIO(example.encode()))
+    people = roster.read(example.encode())
 
     assert [(one.row, one.name) for one in people.invitees] == [(2, "Ada Lovelace")]
     assert people.problems == ()

@@ -1,7 +1,5 @@
 """Which column means what: forgiving about spelling, never about doubt."""
 
-import io
-
 import pytest
 
 from onboarding import roster
@@ -13,7 +11,7 @@ ADA = Invitee(2, "ada@example.com", Role.PANELIST, "Ada", "Lovelace")
 
 
 def read(*lines: str, **columns: str) -> Roster:
-    return roster.read("-", columns, io.BytesIO("\n".join(lines).encode()))
+    return roster.read("\n".join(lines).encode(), columns=columns)
 
 
 def stopped_by(*lines: str, **columns: str) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """JSON rosters: a list of objects, numbered as though it were a sheet."""
 
-import io
 import json
 
 import pytest
@@ -13,7 +12,7 @@ ADA = {"first_name": "Ada", "last_name": "Lovelace", "email": "ada@example.com",
 
 
 def read(text: str, encoding: str = "utf-8") -> Roster:
-    return roster.read("-", stdin=io.BytesIO(text.encode(encoding)))
+    return roster.read(text.encode(encoding))
 
 
 TOO_MUCH = "is JSON that nests too deeply, or has a number of thousands of digits."

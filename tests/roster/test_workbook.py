@@ -37,7 +37,7 @@ def workbook(*rows: tuple[Cell, ...]) -> Workbook:
 
 
 def read(content: bytes) -> Roster:
-    return roster.read("-", stdin=io.BytesIO(content))
+    return roster.read(content)
 
 
 def test_workbook_is_read_with_the_row_numbers_that_excel_shows():

@@ -1,0 +1,32 @@
+"""The stop signal ends a wait at once: for answers and streams, where leaving early loses nothing.
+
+`cli.terminal` sets the event at the first Ctrl-C or SIGTERM. What must be finished first (a message in flight) does
+not wait here.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from onboarding.errors import Interrupted
+
+T = TypeVar("T")
+
+
+def interrupted() -> Interrupted:
+    """The error of a run that a signal has stopped."""
+    return Interrupted("stopped by a signal", hint="Nothing is lost: run the same command again to go on.")
+
+
+async def unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T:
+    """Wait for `work`; once `stop` is set, cancel it and raise `Interrupted`. What is done by then still counts."""
+    task, signal = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((task, signal), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+    finally:
+        task.cancel()
+        signal.cancel()
+        await asyncio.gather(task, signal, return_exceptions=True)
+    raise interrupted()
