@@ -105,6 +105,7 @@ class Stationery:
             recipient=recipient,
             body=body,
             needs_smtputf8=not recipient.isascii(),
+            join_link=letter.join_link,
         )
 
     def fill(self, letter: Letter, recipient: str) -> Filling:

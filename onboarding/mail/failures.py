@@ -11,9 +11,11 @@ from dataclasses import replace
 import aiosmtplib
 
 from onboarding.errors import OnboardingError, Refused, TryLater
-from onboarding.mail.replies import LOWEST_REFUSAL, judge, refusal, reply_of
+from onboarding.mail.replies import LOWEST_REFUSAL, cleaned, judge, refusal, reply_of
 from onboarding.mail.settings import SmtpSettings
 from onboarding.mail.verdicts import Phase
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import NONE, Secrets
 
 SECURITY_HINT = 'Usual are security = "starttls" with port 587 and security = "tls" with port 465.'
 CERTIFICATE_HINT = (
@@ -27,15 +29,18 @@ Failure = aiosmtplib.SMTPException | OSError
 """What connecting, encrypting and logging in can raise (`ssl.SSLError` and time-outs are OSErrors)."""
 
 
-def explain(phase: Phase, failure: Failure, settings: SmtpSettings) -> OnboardingError:
-    """Put a failure at a phase of opening into the error that stops the run."""
+def explain(phase: Phase, failure: Failure, settings: SmtpSettings, secrets: Secrets = NONE) -> OnboardingError:
+    """Put a failure at a phase of opening into the error that stops the run.
+
+    `secrets` are what the server was given: the answer to a log-in may quote it.
+    """
     place = settings.place
     if isinstance(failure, aiosmtplib.SMTPResponseException):
-        return _answered(phase, failure, settings)
+        return _answered(phase, failure, settings, secrets)
     cause = failure.__cause__ if isinstance(failure, aiosmtplib.SMTPConnectError) and failure.__cause__ else failure
     match cause:
         case ssl.SSLCertVerificationError():
-            why = cause.verify_message.rstrip(".")
+            why = clean(cause.verify_message).rstrip(".")
             return Refused(f"The certificate of {place} can't be trusted: {why}.", hint=CERTIFICATE_HINT)
         case ssl.SSLError():
             return Refused(f"{place} does not begin an encrypted connection.", hint=SECURITY_HINT)
@@ -47,10 +52,12 @@ def explain(phase: Phase, failure: Failure, settings: SmtpSettings) -> Onboardin
             return TryLater(f"The mail server {place} can't be reached, or closed the connection.", hint=AWAY_HINT)
 
 
-def _answered(phase: Phase, failure: aiosmtplib.SMTPResponseException, settings: SmtpSettings) -> OnboardingError:
+def _answered(
+    phase: Phase, failure: aiosmtplib.SMTPResponseException, settings: SmtpSettings, secrets: Secrets
+) -> OnboardingError:
     if failure.code < LOWEST_REFUSAL:
         return Refused(f"{settings.place} does not answer as a mail server.", hint="Check [smtp] host and port.")
-    reply = reply_of(failure.code, failure.message.split("\n"))
+    reply = cleaned(reply_of(failure.code, failure.message.split("\n")), secrets)
     verdict = judge(phase, reply, settings.provider)
     if phase is Phase.LOGIN and settings.auth == "xoauth2" and not verdict.hint:
         verdict = replace(verdict, hint=LOG_IN_HINT)

@@ -16,8 +16,10 @@ from typing import cast
 
 import anyio
 
-from onboarding.mail.replies import reply_of
+from onboarding.mail.replies import cleaned, reply_of
 from onboarding.model.deliveries import Reply
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import NONE, Secrets
 
 REPLY_LINE = re.compile(rb"([1-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 LONGEST_REPLY = 65_536
@@ -111,10 +113,13 @@ class Line(asyncio.Protocol):
 
     `transactions` counts the messages offered on it. `resting` is False from the first byte of a transaction to its
     last answer: a line that is left in between must be cut, or the next message would read the answers of this one.
+    `secrets` are what the server was given, by the log-in and with the message under way: no reply and no error that
+    leaves the line holds them.
     """
 
-    def __init__(self, transport: asyncio.BaseTransport, capabilities: Capabilities) -> None:
+    def __init__(self, transport: asyncio.BaseTransport, capabilities: Capabilities, secrets: Secrets = NONE) -> None:
         self.capabilities = capabilities
+        self.secrets = secrets
         self.transactions = 0
         self.resting = True
         self._transport = cast("asyncio.Transport", transport)
@@ -139,7 +144,7 @@ class Line(asyncio.Protocol):
         So it is too where the server has spoken unasked: the next answer would be taken for another command's.
         """
         if self._replies:
-            self.cut(f"the server said unasked: {self._replies.popleft()}")
+            self.cut(f"the server said unasked: {self._next()}")
         if self._broken or self._transport.is_closing():
             raise LineBroken(self._broken or "the connection is closed")
         self._transport.write(commands)
@@ -156,7 +161,10 @@ class Line(asyncio.Protocol):
         if not self._replies:
             with self._at_most(patience):
                 await self._first_reply()
-        return self._replies.popleft()
+        return self._next()
+
+    def _next(self) -> Reply:
+        return cleaned(self._replies.popleft(), self.secrets)
 
     async def _first_reply(self) -> None:
         while not self._replies:
@@ -208,7 +216,8 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the socket is closed."""
-        self._break(f"the connection was lost ({exc})" if exc else "the server closed the connection")
+        why = clean(str(exc), self.secrets) if exc else ""
+        self._break(f"the connection was lost ({why})" if exc else "the server closed the connection")
         self._wake(self._closed)
 
     def pause_writing(self) -> None:

@@ -6,6 +6,7 @@ plain text. Each step is a method of its own, so that `probe` can tell how far i
 
 import asyncio
 import ssl
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 
@@ -20,6 +21,8 @@ from onboarding.mail.settings import SmtpSettings
 from onboarding.mail.token_grants import source
 from onboarding.mail.tokens import Tokens
 from onboarding.mail.verdicts import Phase
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import NONE, Secrets
 
 UNKNOWN_METHOD = 504
 """The server names an AUTH method that it does not have after all (RFC 4954 4): the next one may do."""
@@ -28,6 +31,8 @@ UNKNOWN_METHOD = 504
 class Server:
     """The mail server of the settings: one TLS context, one token and the way in, for all connections of a run.
 
+    `secrets` are what it is given at the log-in; a server that refuses may quote them.
+
     Raises `ConfigurationError` where the password is missing or the certificate file can't be read.
     """
 
@@ -35,6 +40,7 @@ class Server:
         self.settings = settings
         self._context = tls_context(settings)
         self._password = password_of(settings)
+        self.secrets = Secrets.of(self._password, *password_arguments(settings.username, self._password))
         self._tokens = Tokens(source(settings)) if settings.auth == "xoauth2" else None
         self._ehlo_name = settings.ehlo_name or None
         self._opening = asyncio.Lock()
@@ -105,7 +111,7 @@ class Server:
         with self._explained(Phase.LOGIN):
             if smtp.transport is None:
                 raise aiosmtplib.SMTPServerDisconnected("closed after the log-in")
-            return adopt(smtp.transport, smtp)
+            return adopt(smtp.transport, smtp, self.secrets)
 
     async def _log_in_by_password(self, smtp: aiosmtplib.SMTP) -> None:
         """Log in by the first method that both sides know: one try, because failed ones are counted."""
@@ -128,6 +134,7 @@ class Server:
         if "xoauth2" not in smtp.server_auth_methods:
             raise self._no_method("by access token (XOAUTH2)", smtp)
         token = await tokens.current()
+        self.secrets = Secrets.of(token)
         with self._explained(Phase.LOGIN):
             try:
                 await smtp.auth_xoauth2(self.settings.username, token.get_secret_value())
@@ -135,10 +142,11 @@ class Server:
                 another = await tokens.current(refused=token)
                 if another == token:
                     raise
+                self.secrets |= Secrets.of(another)
                 await smtp.auth_xoauth2(self.settings.username, another.get_secret_value())
 
     def _no_method(self, wanted: str, smtp: aiosmtplib.SMTP) -> Refused:
-        offered = ", ".join(name.upper() for name in smtp.server_auth_methods) or "none at all"
+        offered = clean(", ".join(name.upper() for name in smtp.server_auth_methods)) or "none at all"
         return Refused(
             f"The mail server {self.settings.place} offers no log-in {wanted}, but {offered}.",
             hint="Check [smtp] auth and security.",
@@ -149,7 +157,7 @@ class Server:
         try:
             yield
         except (aiosmtplib.SMTPException, OSError) as failure:
-            raise explain(phase, failure, self.settings) from failure
+            raise explain(phase, failure, self.settings, self.secrets) from failure
 
 
 def tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
@@ -180,9 +188,19 @@ def password_of(settings: SmtpSettings) -> str:
     return settings.password.get_secret_value()
 
 
-def adopt(transport: asyncio.BaseTransport, smtp: aiosmtplib.SMTP) -> Line:
+def password_arguments(username: str, password: str) -> list[str]:
+    """Give the arguments of AUTH as they are sent (RFC 4616, RFC 4954 4).
+
+    Those of CRAM-MD5 and XOAUTH2 are longer than the 40 characters of base64 that are removed always.
+    """
+    if not password:
+        return []
+    return [b64encode(text.encode()).decode() for text in (f"\0{username}\0{password}", username, password)]
+
+
+def adopt(transport: asyncio.BaseTransport, smtp: aiosmtplib.SMTP, secrets: Secrets = NONE) -> Line:
     """Put our protocol on aiosmtplib's transport: aiosmtplib hears and says nothing on it from now on."""
-    return Line(transport, Capabilities.of(smtp.esmtp_extensions))
+    return Line(transport, Capabilities.of(smtp.esmtp_extensions), secrets)
 
 
 async def hang_up(smtp: aiosmtplib.SMTP) -> None:

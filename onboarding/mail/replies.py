@@ -6,22 +6,23 @@ Pure: a phase, a reply and the provider go in, a verdict or an outcome comes out
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from onboarding.errors import OnboardingError, Refused, TryLater
 from onboarding.mail.providers import EVERYWHERE, PRESETS, Provider
 from onboarding.mail.verdicts import Party, Phase, Verdict
 from onboarding.model.deliveries import Deferred, Rejected, Reply
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import NONE, Secrets
 
+POSITIVE = range(200, 300)
 LOWEST_REFUSAL, PERMANENT = 400, 500
 TOO_BIG = 552
 CLOSING = 421
 """The server closes the line after this answer (RFC 5321 3.8)."""
 
 ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
-LONGEST_TEXT = 1000
-"""Characters of a reply's text that are kept: it is stored and shown for every person."""
-
 CODES: Mapping[int, Party] = MappingProxyType(
     {
         432: Party.US,  # too many at once (Exchange), or a password that needs a transition (RFC 4954 6)
@@ -91,13 +92,19 @@ QUEUE_IDS = tuple(
 def reply_of(code: int, lines: Sequence[str]) -> Reply:
     """Make a reply of its code and its lines' texts: one line, without the enhanced code that each line repeats.
 
-    What a server sends is shown on terminals and pages, so nothing unprintable passes.
+    It is as the server said it: `cleaned` makes it fit to be stored and shown.
     """
     found = ENHANCED.match(lines[0])
     text = " ".join(ENHANCED.sub("", line, count=1) for line in lines) if found else " ".join(lines)
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else " " for char in text)
-    return Reply(code, text.strip()[:LONGEST_TEXT], found[1] if found else "")
+    text = text.strip()
+    return Reply(code, text, found[1] if found else "", queue_id(text) if code in POSITIVE else "")
+
+
+def cleaned(reply: Reply, secrets: Secrets = NONE) -> Reply:
+    """Take links and secrets out of a reply: servers quote the message, or the log-in, that they refuse."""
+    text = clean(reply.text, secrets)
+    name = reply.queue_id if reply.queue_id == clean(reply.queue_id, secrets) else ""
+    return reply if (text, name) == (reply.text, reply.queue_id) else replace(reply, text=text, queue_id=name)
 
 
 def queue_id(text: str) -> str:

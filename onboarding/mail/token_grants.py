@@ -1,7 +1,7 @@
 """An access token from Microsoft 365 or Google, by credentials of the application's own: no person has to log in.
 
 The providers' own libraries do it, which the extras `m365` and `google` install; they wait for the network in threads.
-What they say of a refusal is passed on: it names codes and accounts, and no secret.
+What they say of a refusal is passed on, cleaned: it may quote what was sent.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from onboarding.input_files import check_file
 from onboarding.mail.settings import MicrosoftSettings, SmtpSettings
 from onboarding.mail.token_program import printed_token
 from onboarding.mail.tokens import Token
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import Secrets
 
 EXCHANGE = "https://outlook.office365.com/.default"
 """Microsoft's scope: whatever the application was granted at Exchange Online (SMTP.SendAsApp is needed)."""
@@ -92,9 +94,10 @@ def microsoft_token(settings: MicrosoftSettings, secret: SecretStr) -> Token:
             f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
         ) from None
     if "access_token" not in answer:
-        told = str(answer.get("error_description") or answer.get("error") or "without a reason").split("\n")[0].strip()
+        said = str(answer.get("error_description") or answer.get("error") or "without a reason").strip().split("\n")[0]
+        why = clean(said, Secrets.of(secret))
         raise Refused(
-            f"Microsoft gives no token for the application {settings.client_id}: {told}",
+            f"Microsoft gives no token for the application {settings.client_id}: {why}",
             hint="Check tenant, client_id and the secret of [smtp.m365], and that its consent was granted.",
         )
     return Token(SecretStr(answer["access_token"]), _usable(float(answer["expires_in"])))
@@ -123,8 +126,9 @@ def google_token(key_file: Path, username: str) -> Token:
     except RefreshError as refused:
         if refused.retryable:
             raise TryLater("Google's log-in has trouble of its own.", hint=AWAY) from None
+        why = clean(str(refused.args[0])) if refused.args else "without a reason"
         raise Refused(
-            f"Google gives no token for {username}: {refused.args[0] if refused.args else 'without a reason'}",
+            f"Google gives no token for {username}: {why}",
             hint=f"The domain's administrator has to delegate {GMAIL} to the service account.",
         ) from None
     left = (account.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()

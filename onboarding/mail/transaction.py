@@ -6,15 +6,16 @@ it, nothing was taken for certain. A refusal of us raises, in both halves: the m
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from onboarding.mail.envelope import FINAL_DOT, Prepared, prepare
 from onboarding.mail.line import Line, LineBroken
 from onboarding.mail.opening import Server
 from onboarding.mail.patience import brief, patience
-from onboarding.mail.replies import CLOSING, outcome, queue_id
+from onboarding.mail.replies import CLOSING, outcome
 from onboarding.mail.verdicts import Phase
 from onboarding.model.deliveries import Deferred, InDoubt, Message, Rejected, Reply, Sent
+from onboarding.model.known_secrets import Secrets
 
 PIECE = 65_536
 """Bytes given to the transport at once. Up to the last piece a lost line leaves no doubt."""
@@ -139,6 +140,7 @@ class Connection:
         """Get the three commands answered, written at once where the server offers PIPELINING; return the refusal."""
         line.transactions += 1
         line.resting = False
+        line.secrets = self._server.secrets | Secrets.of(links=[prepared.message.join_link])
         if line.capabilities.pipelining:
             line.write(b"".join(prepared.commands))
             return await self._answers(line)
@@ -188,7 +190,7 @@ class Connection:
             line.cut()
         self._rest(line)
         if first == POSITIVE:
-            return Sent(replace(reply, queue_id=queue_id(reply.text)))
+            return Sent(reply)
         return self._judged(Refusal(Phase.DOT, reply))
 
     def _judged(self, refused: Refusal) -> Deferred | Rejected:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from pydantic import SecretStr
+
 from onboarding.model.people import address_key
 from onboarding.model.sessions import Facts, SessionKey
 
@@ -110,6 +112,7 @@ class Message:
 
     `needs_smtputf8`: an address has characters beyond ASCII before its `@` (RFC 6531). `canonical`: it is known that
     every line of the body ends in CRLF and none begins with a dot, so that it may travel as it is.
+    `join_link` is the one in the body, for whoever has to recognise it in an answer that quotes the body.
     """
 
     message_id: str
@@ -118,6 +121,7 @@ class Message:
     body: bytes
     needs_smtputf8: bool = False
     canonical: bool = False
+    join_link: SecretStr | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Provider:
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         self.asked.append(form)
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
-            told = "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1"
+            told = f"AADSTS7000215: Invalid client secret {form['client_secret']} provided.\r\nTrace ID: 1"
             return JSONResponse({"error": "invalid_client", "error_description": told}, 401)
         return JSONResponse({"token_type": "Bearer", "expires_in": LIFETIME, "access_token": TOKEN})
 
@@ -90,7 +90,7 @@ class Provider:
         claims = jwt.decode(form["assertion"][0], self.public, algorithms=["RS256"], audience=AUDIENCE)
         self.asked.append(claims)
         if claims["iss"] != "sender@project.example":
-            told = "Client is unauthorized to retrieve access tokens"
+            told = f"Client is unauthorized to retrieve access tokens with {form['assertion'][0]}"
             return JSONResponse({"error": "unauthorized_client", "error_description": told}, 401)
         return JSONResponse({"token_type": "Bearer", "expires_in": LIFETIME, "access_token": TOKEN})
 

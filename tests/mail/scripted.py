@@ -8,7 +8,7 @@ polite server. It knows no TLS and checks no password: aiosmtpd and Postfix do, 
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,7 +61,14 @@ class Drip(Stall):
     """Never end an answer: say a line of it again and again, until the client hangs up."""
 
 
-Act = Say | HangUp | Stall
+@dataclass(frozen=True)
+class Quote:
+    """Answer with what is made of the command, or of the body, that is answered."""
+
+    answer: Callable[[bytes], str]
+
+
+Act = Say | HangUp | Stall | Quote
 Script = Mapping[str, Sequence[Act]]
 
 
@@ -109,11 +116,13 @@ class Conversation:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     seen: list[str]
+    received: bytes = b""
 
     async def run(self) -> None:
         await self.play("greeting")
         while line := await self.reader.readline():
-            self.seen.append(line.decode().removesuffix("\r\n"))
+            self.received = line.removesuffix(b"\r\n")
+            self.seen.append(self.received.decode())
             verb = line.split(b" ")[0].strip().lower().decode()
             phase = verb if verb in VERBS else "auth"
             act = await self.play(phase)
@@ -138,6 +147,8 @@ class Conversation:
                 self.server.stalling.set()
                 self.server.unanswered += await self.reader.read()
                 raise Gone
+            case Quote():
+                await self.say(Say(act.answer(self.received)))
             case Say():
                 await self.say(act)
                 if act.hang_up:
@@ -170,6 +181,7 @@ class Conversation:
                 raise Gone
         self.seen.append("<body>")
         self.server.bodies.append(body)
+        self.received = body
         act = self.server.next_act("dot")
         if not isinstance(act, Say) or not REFUSAL.match(act.text):
             self.server.taken.append(body)

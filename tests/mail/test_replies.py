@@ -4,9 +4,10 @@ import pytest
 
 from onboarding.errors import Refused, TryLater
 from onboarding.mail.providers import DAY, MINUTE, Provider
-from onboarding.mail.replies import judge, outcome, queue_id, reply_of
+from onboarding.mail.replies import cleaned, judge, outcome, queue_id, reply_of
 from onboarding.mail.verdicts import Party, Phase
 from onboarding.model.deliveries import Deferred, Rejected, Reply
+from onboarding.model.known_secrets import Secrets
 
 OUTLOOK, GOOGLE, RELAY, AMAZON = Provider.MICROSOFT365, Provider.GMAIL, Provider.WORKSPACE_RELAY, Provider.SES
 US, PERSON, MESSAGE = Party.US, Party.RECIPIENT, Party.MESSAGE
@@ -174,15 +175,31 @@ def test_refusal_of_us_stops_the_run_with_the_servers_words_and_a_hint(phase, li
         ([""], Reply(550, "")),
         (["9.1.1 odd"], Reply(550, "9.1.1 odd")),
         (["see 5.1.1 below"], Reply(550, "see 5.1.1 below")),
-        (["red \x1b[31malert\x07"], Reply(550, "red  [31malert")),
+        (["red \x1b[31malert\x07", "\u202egreen"], Reply(550, "red alert green")),
+        (["see https://v.example/j/abc"], Reply(550, "see (link to v.example)")),
     ],
 )
-def test_reply_is_one_printable_line_with_its_enhanced_code_apart(lines, expected):
-    assert reply_of(550, lines) == expected
+def test_reply_is_one_clean_line_with_its_enhanced_code_apart(lines, expected):
+    assert cleaned(reply_of(550, lines)) == expected
 
 
 def test_endless_reply_is_cut():
-    assert len(reply_of(550, ["x" * 100_000]).text) == 1000
+    assert len(cleaned(reply_of(550, ["x " * 100_000])).text) == 1000
+
+
+def test_queue_id_is_read_before_the_reply_is_cleaned():
+    name = "0100018e3a5b6c7d-1a2b3c4d-5e6f-7a8b-9c0d-1e2f3a4b5c6d-000000"
+
+    assert cleaned(reply_of(250, [f"Ok {name}"])).queue_id == name
+    assert cleaned(reply_of(250, ["Ok: queued as 4XyZ1 https://v.example/j"])) == Reply(
+        250, "Ok: queued as 4XyZ1 (link to v.example)", queue_id="4XyZ1"
+    )
+
+
+def test_queue_id_that_holds_a_secret_is_none():
+    said = cleaned(reply_of(250, ["Ok: queued as 8f3a9c0d1e2b4a5f6a7b"]), Secrets.of("8f3a9c0d1e2b4a5f6a7b"))
+
+    assert said == Reply(250, "Ok: queued as (removed)")
 
 
 @pytest.mark.parametrize(

@@ -86,15 +86,17 @@ async def test_each_fetch_asks_anew_so_that_a_revoked_token_is_replaced(certific
 
 async def test_refusal_is_told_in_the_providers_words_and_without_the_secret(certificate, keys, tmp_path):
     async with provider(certificate, keys) as login:
-        wrong_secret = await refusal(microsoft(login.address, client_secret="other"), Refused)
+        wrong_secret = await refusal(microsoft(login.address, client_secret="0ther~one"), Refused)
         stranger = google(login.key_file(tmp_path, client_email="stranger@project.example"))
         undelegated = await refusal(stranger, Refused)
 
     assert wrong_secret == (
-        f"Microsoft gives no token for the application {CLIENT}: AADSTS7000215: Invalid client secret provided."
+        f"Microsoft gives no token for the application {CLIENT}: "
+        "AADSTS7000215: Invalid client secret (removed) provided."
     )
     assert undelegated.startswith(f"Google gives no token for {USER}: ")
-    assert "Client is unauthorized" in undelegated
+    assert "Client is unauthorized to retrieve access tokens with (removed)" in undelegated
+    assert "eyJ" not in undelegated
 
 
 async def test_wrong_setting_is_told_before_anybody_is_mailed(certificate, keys, tmp_path):
