@@ -240,12 +240,14 @@ limits = sa.Table(
     sa.Column("most", sa.Integer, nullable=False),
     sa.Column("window", sa.Float, nullable=False),
     sa.Column("made", sa.JSON, nullable=False),
+    sa.Column("blocked_at", UtcDateTime),
     sa.Column("blocked_until", UtcDateTime),
     sa.Column("calls", sa.Integer, nullable=False, server_default="0"),
 )
 """A rate limit of RingCentral that all processes sharing the ledger keep together: `most` calls in `window` seconds.
 
-`made` holds the times of the calls in the last window (ISO 8601), `calls` counts all there ever were.
+`made` holds the times of the calls in the last window (ISO 8601), `calls` counts all there ever were. While no call
+may be made, `blocked_at` says when that was learned, and `blocked_until` when it ends; else both are NULL.
 """
 
 paces = sa.Table(

@@ -7,13 +7,20 @@ and comes back as values.
 from dataclasses import dataclass
 from typing import Protocol
 
+MOST_CALLS = 1000
+"""Calls in a window that are believed. RingCentral's largest limit is 50; a larger one would only fill the ledger."""
+
+LONGEST_WINDOW = 3600.0
+"""Seconds of a window, and of a penalty, that are believed. RingCentral's are a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What an answer of RingCentral said about its rate limit (`docs/ringcentral.md`, "Rate limits").
 
     `remaining` of `limit` calls are left in a window of `window` seconds. `penalty` is set by a 429 alone: nothing
-    may be sent in that group for so many seconds.
+    may be sent in that group for so many seconds. None of them is larger than what is believed (`MOST_CALLS`,
+    `LONGEST_WINDOW`).
     """
 
     limit: int | None = None
@@ -26,7 +33,7 @@ class Gate(Protocol):
     """Keeps a rate limit that several processes share."""
 
     async def enter(self, group: str) -> None:
-        """Wait until a call of that group may be made, and count it."""
+        """Wait until a call of that group may be made, and count it. Raises TryLater where that takes too long."""
 
     async def learned(self, group: str, allowance: Allowance) -> None:
         """Note what an answer said, for this process and all others."""

@@ -8,7 +8,7 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 
@@ -21,11 +21,15 @@ from onboarding.ringcentral.throttle import (
     Group,
     allowance,
     back_off,
+    doubts,
     retry_after,
 )
 
 REQUEST_TIMEOUT = 408
 SERVER_FAULT = 500
+
+YEAR = 365 * 86400.0
+"""Seconds: a server that asks for more is not told apart from one that asks for this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Line:
         self._gate = gate
         self._progress = progress
         self._sleep = sleep
+        self._doubts: set[str] = set()
 
     async def ask(self, request: httpx.Request, group: Group) -> httpx.Response:
         """Send a question until it is answered, backing off in between; raise `TryLater` where it never is."""
@@ -93,8 +98,9 @@ class Line:
         asked = retry_after(outcome.headers, self.clock()) if isinstance(outcome, httpx.Response) else None
         seconds = max(back_off(attempt), asked or 0.0)
         if attempt >= TRIES or seconds > LONGEST_WAIT:
+            until = f" It asks to be left alone until {_later(self.clock(), asked)}." if asked else ""
             raise TryLater(
-                f"RingCentral ({self.http.base_url.host}) is away: {reason(outcome)}.",
+                f"RingCentral ({self.http.base_url.host}) is away: {reason(outcome)}.{until}",
                 hint="Nothing is lost: run again later, and it goes on where it stopped.",
             )
         self._progress.waiting(f"RingCentral is away: {reason(outcome)}", seconds)
@@ -107,15 +113,24 @@ class Line:
             outcome = await self._send(request, group)
             if isinstance(outcome, Silence):
                 return outcome
-            told = allowance(outcome.status_code, outcome.headers, self.clock())
-            if told:
-                await self._gate.learned(group, told)
+            await self._learn(outcome, group)
             if outcome.status_code != TOO_MANY_REQUESTS:
                 return outcome
         raise TryLater(
             f"RingCentral keeps saying that the limit of its {group} calls is reached.",
             hint="Something else uses the same RingCentral user. Run again later.",
         )
+
+    async def _learn(self, answer: httpx.Response, group: Group) -> None:
+        """Pass on what an answer says about its limit, and say once what of it is not believed."""
+        now = self.clock()
+        told = allowance(answer.status_code, answer.headers, now)
+        if told:
+            await self._gate.learned(group, told)
+        for doubt in doubts(answer.status_code, answer.headers, now):
+            if doubt not in self._doubts:
+                self._doubts.add(doubt)
+                self._progress.say(doubt)
 
     async def _send(self, request: httpx.Request, group: Group) -> Outcome:
         self.calls[group.value] += 1
@@ -128,6 +143,11 @@ class Line:
             return Silence("it does not answer in time", left=True)
         except httpx.RequestError:
             return Silence("the connection was lost", left=True)
+
+
+def _later(now: datetime, seconds: float) -> str:
+    """Say when so many seconds are over, in local time."""
+    return f"{(now + timedelta(seconds=min(seconds, YEAR))).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _check_certificate(error: BaseException | None, host: str) -> None:

@@ -5,12 +5,15 @@ fault concerns one call only, so `line` waits itself.
 """
 
 import math
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from onboarding.model.ports import Allowance
+from onboarding.model.ports import LONGEST_WINDOW, MOST_CALLS, Allowance
+
+LIMIT, REMAINING, WINDOW = "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Window"
+RETRY_AFTER = "Retry-After"
 
 TRIES = 5
 """How often one call is made before the run is put off (`docs/ringcentral.md`, "Rate limits")."""
@@ -38,25 +41,52 @@ def back_off(attempt: int) -> float:
 
 
 def allowance(status: int, headers: Mapping[str, str], now: datetime) -> Allowance | None:
-    """Read an answer's rate limit; None where it says nothing about one. An unreadable number counts as absent."""
-    limit = _count(headers.get("X-Rate-Limit-Limit", ""))
-    remaining = _count(headers.get("X-Rate-Limit-Remaining", ""))
-    window = _number(headers.get("X-Rate-Limit-Window", ""))
+    """Read an answer's rate limit; None where it says nothing about one. An unreadable number counts as absent.
+
+    What is more than can be right counts as the most that is believed; `doubts` has the words for it.
+    """
+    limit, window = _number(headers.get(LIMIT, "")), _number(headers.get(WINDOW, ""))
+    remaining = _number(headers.get(REMAINING, ""))
     penalty = _penalty(headers, now) if status == TOO_MANY_REQUESTS else None
-    told = Allowance(limit=limit, remaining=remaining, window=window, penalty=penalty)
+    told = Allowance(
+        limit=None if limit is None else int(min(limit, MOST_CALLS)),
+        remaining=None if remaining is None else int(min(remaining, MOST_CALLS)),
+        window=None if window is None else min(window, LONGEST_WINDOW),
+        penalty=None if penalty is None else min(penalty, LONGEST_WINDOW),
+    )
     return None if told == Allowance() else told
 
 
+def doubts(status: int, headers: Mapping[str, str], now: datetime) -> Iterator[str]:
+    """Say which of an answer's figures are not believed. The figures themselves are foreign text, so left out."""
+    for name, most in ((LIMIT, MOST_CALLS), (REMAINING, math.inf), (WINDOW, LONGEST_WINDOW)):
+        value = headers.get(name, "")
+        number = _number(value)
+        if value and number is None:
+            yield f"RingCentral's header {name} is no number, so it does not count."
+        elif number and number > most:
+            yield f"RingCentral's header {name} is more than can be right: {most:g} counts."
+    if status == TOO_MANY_REQUESTS and headers.get(RETRY_AFTER):
+        asked = retry_after(headers, now)
+        if asked is None:
+            yield f"RingCentral's header {RETRY_AFTER} can't be read: {DEFAULT_PENALTY:g} seconds count."
+        elif asked > LONGEST_WINDOW:
+            yield f"RingCentral's header {RETRY_AFTER} is more than can be right: {LONGEST_WINDOW:g} seconds count."
+
+
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that `Retry-After` asks for, given as a number or as a date (RFC 9110 10.2.3); None where it does not."""
-    value = headers.get("Retry-After", "")
+    """Seconds that `Retry-After` asks for, given as a number or as a date (RFC 9110 10.2.3); None where it does not.
+
+    A date is the server's, so it counts from the answer's own `Date` where there is one: our clock may be wrong.
+    """
+    value = headers.get(RETRY_AFTER, "")
     seconds = _number(value)
     if seconds is not None:
         return seconds
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (ValueError, TypeError):  # no date either, or one without a zone
+    date = _date(value)
+    if date is None:
         return None
+    return max(0.0, (date - (_date(headers.get("Date", "")) or now)).total_seconds())
 
 
 def _penalty(headers: Mapping[str, str], now: datetime) -> float:
@@ -64,9 +94,13 @@ def _penalty(headers: Mapping[str, str], now: datetime) -> float:
     return DEFAULT_PENALTY if asked is None else asked
 
 
-def _count(text: str) -> int | None:
-    number = _number(text)
-    return None if number is None else int(number)
+def _date(text: str) -> datetime | None:
+    """Read a date in any of HTTP's forms; the one without a zone means UTC, as all do (RFC 9110 5.6.7)."""
+    try:
+        date = parsedate_to_datetime(text)
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _number(text: str) -> float | None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from onboarding.errors import TryLater
 from onboarding.ledger.limits import LedgerGate, account_name, learned, reserve
 from onboarding.ledger.schema import limits
 from onboarding.ledger.store import Ledger
@@ -105,6 +106,52 @@ def test_later_answer_never_shortens_a_penalty(connection):
     learned(connection, "Heavy", Allowance(limit=3, remaining=2), at(3))
 
     assert calls(connection, 4) == [57]
+
+
+def waits(connection: sa.Connection, at_: float, *, most: int = 3) -> float:
+    """How long one call has to wait in all, asking again after each wait as the gate does; in seconds."""
+    total = 0.0
+    while wait := reserve(connection, "Heavy", most, at(at_ + total)).total_seconds():
+        total += wait
+        assert total < 10_000
+    return total
+
+
+@pytest.mark.parametrize(
+    ("told", "most_waited"),
+    [
+        pytest.param(Allowance(remaining=1), 0, id="nothing to wait for"),
+        pytest.param(Allowance(remaining=0), 60, id="nothing is left"),
+        pytest.param(Allowance(penalty=90.0), 90, id="a penalty"),
+    ],
+)
+def test_clock_that_is_set_back_by_an_hour_makes_nothing_last_longer(connection, told, most_waited):
+    calls(connection, 3600)
+    learned(connection, "Heavy", told, at(3601))
+
+    assert waits(connection, 1) == most_waited
+
+
+def test_clock_that_is_set_back_costs_one_window_and_no_more(connection):
+    calls(connection, 3600, 3600, 3600)
+
+    assert waits(connection, 0) == 60
+
+
+def test_answer_that_leaves_nothing_to_wait_for_blocks_nothing(connection):
+    calls(connection, 0)
+    learned(connection, "Heavy", Allowance(limit=10, remaining=9, window=60.0), at(1))
+
+    assert connection.execute(sa.select(limits.c.blocked_at, limits.c.blocked_until)).one() == (None, None)
+
+
+def test_figures_that_an_older_version_wrote_down_are_bounded(connection):
+    calls(connection, 0)
+    many = [at(0).isoformat()] * 5000
+    connection.execute(limits.update().values(most=2_000_000, window=1e18, made=many))
+
+    assert calls(connection, 1) == [3599]
+    assert len(connection.execute(sa.select(limits.c.made)).scalar()) <= 1000
 
 
 def test_answer_to_a_call_that_nobody_reserved_is_no_error(connection):
@@ -222,6 +269,44 @@ async def test_gate_waits_visibly_until_there_is_room(database):
 
     assert clock.waits == [60.0, 60.0]
     assert clock.now == NOW + 2 * WINDOW
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("penalty", "waited"), [(600.0, [600.0]), (601.0, None), (3600.0, None)])
+async def test_gate_waits_ten_minutes_at_most_and_says_when_it_may_go_on(database, penalty, waited):
+    clock = Clock()
+    async with Ledger(database) as ledger:
+        gate = LedgerGate(ledger, "account", clock, clock.read, clock.sleep)
+        await gate.enter("Auth")
+        await gate.learned("Auth", Allowance(penalty=penalty))
+        if waited:
+            await gate.enter("Auth")
+        else:
+            until = (NOW + timedelta(seconds=penalty)).astimezone()
+            with pytest.raises(TryLater, match=f"no more log-ins until {until:%Y-%m-%d %H:%M}"):
+                await gate.enter("Auth")
+
+    assert clock.waits == (waited or [])
+
+
+@pytest.mark.anyio
+async def test_gate_gives_up_after_ten_minutes_of_short_waits(database):
+    """Others who share the limit may be quicker every time."""
+    clock = Clock()
+    async with Ledger(database) as ledger:
+
+        async def sleep(seconds: float) -> None:
+            await clock.sleep(seconds)
+            for _ in range(5):
+                await ledger.run(reserve, "account Auth", 5, clock.now)
+
+        gate = LedgerGate(ledger, "account", clock, clock.read, sleep)
+        for _ in range(5):
+            await gate.enter("Auth")
+        with pytest.raises(TryLater):
+            await gate.enter("Auth")
+
+    assert sum(clock.waits) == 600
 
 
 @pytest.mark.anyio

@@ -64,6 +64,16 @@ async def test_a_429_is_told_to_the_gate_and_the_call_made_again(client, server,
     assert around.clock.slept == []
 
 
+async def test_a_figure_that_is_not_believed_is_said_once(client, server, around):
+    server.script = [Reply(FOUND.json, headers={"X-Rate-Limit-Limit": "2000000"})] * 3
+
+    for _ in range(3):
+        await client.webinar("101")
+
+    assert around.gate.told == [("Heavy", Allowance(limit=1000))] * 3
+    assert around.progress.lines == ["RingCentral's header X-Rate-Limit-Limit is more than can be right: 1000 counts."]
+
+
 async def test_a_429_to_a_change_is_no_reason_to_list(client, server):
     server.script = [Reply(status=429), Reply({"addedInvitees": [on_wire(record(1))]})]
 
@@ -131,11 +141,20 @@ async def test_a_server_that_says_when_to_come_back_is_given_that_time(client, s
 
 async def test_a_server_that_is_away_for_long_is_not_waited_for(client, server, around):
     server.script = [Reply(status=503, headers={"Retry-After": "3600"})]
+    until = (around.clock.now + timedelta(hours=1)).astimezone()
 
-    with pytest.raises(TryLater):
+    with pytest.raises(TryLater, match=f"It asks to be left alone until {until:%Y-%m-%d %H:%M}"):
         await client.webinar("101")
 
     assert around.clock.slept == []
+
+
+@pytest.mark.parametrize("asked", ["1e18", "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_a_server_that_is_away_for_ever_is_left_for_later(client, server, asked):
+    server.script = [Reply(status=503, headers={"Retry-After": asked})]
+
+    with pytest.raises(TryLater, match="It asks to be left alone until"):
+        await client.webinar("101")
 
 
 async def test_a_server_that_is_not_there_is_left_for_later(around):

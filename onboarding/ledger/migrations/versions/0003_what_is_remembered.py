@@ -1,4 +1,4 @@
-"""Leases remember when they were taken, registrations what RingCentral left undone and whom it has mailed itself."""
+"""Leases remember when they were taken, limits when they were blocked, registrations what RingCentral did and left."""
 
 import json
 
@@ -15,9 +15,12 @@ ASKED = ("role", "first name", "last name", "job title")
 def upgrade() -> None:
     """Add the columns, and name each field that RingCentral was asked for and did not change.
 
-    Of a lease that is held right now it is not known when it was taken.
+    Of a lease that is held right now it is not known when it was taken. Limits were blocked with every answer,
+    whatever it said: that is forgotten, and what counts is learned from the next answer.
     """
     op.add_column("leases", sa.Column("taken_at", sa.DateTime(timezone=True)))
+    op.add_column("limits", sa.Column("blocked_at", sa.DateTime(timezone=True)))
+    op.execute("UPDATE limits SET blocked_until = NULL")
     op.add_column("registrations", sa.Column("mailed_by_ringcentral", sa.DateTime(timezone=True)))
     connection = op.get_bind()
     rows = connection.execute(sa.text("SELECT session, key, asked FROM registrations WHERE asked != ''")).all()
