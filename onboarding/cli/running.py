@@ -164,7 +164,8 @@ def _is_over(seen: Seen, now: datetime) -> bool:
     It may be moved, or the webinar get another one: so it is looked at once a day for some weeks all the same.
     """
     ended = seen.status is SessionStatus.FINISHED or now > seen.end + AFTERLIFE
-    looked_at = seen.run_at is not None and now < seen.run_at + AFTERLIFE
+    # A run that is still to come was noted before the clock was set back: it says nothing.
+    looked_at = seen.run_at is not None and seen.run_at <= now < seen.run_at + AFTERLIFE
     return ended and (looked_at or now > seen.end + FORGOTTEN)
 
 

@@ -148,6 +148,20 @@ def withdraw(connection: sa.Connection, session: int, emails: Collection[str], n
     move(connection, unsent, State.CANCELLED, "the person was removed", now)
 
 
+def bring_forward(connection: sa.Connection, session: int, now: datetime) -> None:
+    """Make due at once what was put off at a time that is still to come: the clock was set back since."""
+    connection.execute(
+        deliveries.update()
+        .where(
+            deliveries.c.session == session,
+            deliveries.c.state == State.QUEUED,
+            deliveries.c.due_at > now,
+            deliveries.c.at > now,
+        )
+        .values(due_at=now)
+    )
+
+
 def next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:
     """When the earliest queued message is due; None where nothing is queued."""
     due_at = deliveries.c.due_at

@@ -4,6 +4,8 @@ The generic cell rate algorithm without a burst: the ledger keeps when the next 
 to be agreed upon. It says how long to wait and does not wait. RingCentral's limits are `limits`.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -33,16 +35,27 @@ def reserve(connection: sa.Connection, name: str, pace: Pace, now: datetime) -> 
     row = connection.execute(sa.select(paces).where(paces.c.name == name)).one_or_none()
     # At most one interval away: the rate may have been raised since, or the clock set back.
     free_at = min(row.free_at, now + pace.interval) if row else now
-    hours = {hour: left for hour, left in (row.hours if row else {}).items() if _begin(hour) + HOUR + DAY > now}
+    hours = _of_the_last_day(row.hours if row else {}, now)
     wait = max(free_at - now, _until_the_cap_allows(hours, pace, now), timedelta())
     if not wait:
         hour = _hour(now)
-        values = {"free_at": now + pace.interval, "hours": {**hours, hour: hours.get(hour, 0) + 1}}
-        if row:
-            connection.execute(paces.update().where(paces.c.name == name).values(values))
-        else:
-            connection.execute(paces.insert().values(name=name, **values))
+        free_at, hours = now + pace.interval, {**hours, hour: hours.get(hour, 0) + 1}
+    # Also while there is a wait: else a time that is still to come would be bounded again and again.
+    values = {"free_at": free_at, "hours": hours}
+    if row:
+        connection.execute(paces.update().where(paces.c.name == name).values(values))
+    else:
+        connection.execute(paces.insert().values(name=name, **values))
     return wait
+
+
+def _of_the_last_day(hours: Mapping[str, int], now: datetime) -> dict[str, int]:
+    """Keep what still weighs on the cap; an hour still to come (the clock was set back) counts as the present one."""
+    kept: Counter[str] = Counter()
+    for hour, left in hours.items():
+        if _begin(hour) + HOUR + DAY > now:
+            kept[min(hour, _hour(now), key=_begin)] += left
+    return dict(kept)
 
 
 def _until_the_cap_allows(hours: dict[str, int], pace: Pace, now: datetime) -> timedelta:

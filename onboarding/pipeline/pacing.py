@@ -1,6 +1,6 @@
 """Waits until a message may leave: the mail server's pace and daily cap, which all runs on a ledger share."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from onboarding.errors import TryLater
 from onboarding.ledger import pace
@@ -9,8 +9,10 @@ from onboarding.model.deliveries import Delivery
 from onboarding.pipeline.forecast import in_words
 from onboarding.pipeline.round import Round
 
-LONGEST_PACE = timedelta(minutes=10)
-"""A longer wait for the pace is no pace any more: the day's messages are used up."""
+LONGEST_WAIT = timedelta(minutes=10)
+"""What takes longer is left to a later run."""
+
+STAYS_QUEUED = "What is left stays queued: run again then."
 
 ANY_PACE = pace.Pace()
 
@@ -18,7 +20,8 @@ ANY_PACE = pace.Pace()
 async def may_leave(work: Round, delivery: Delivery) -> bool:
     """Wait for the pace that all runs share. False: the run ends, or the message has become too late meanwhile.
 
-    Asked last of all, so that what was counted does leave. Raises TryLater once the day's messages are used up.
+    Asked last of all, so that what was counted does leave. Raises TryLater where the next message has to wait for long:
+    the day's messages are used up, or the rate is a slow one.
     """
     clock, smtp = work.rooms.clock, work.rooms.config.smtp
     allowed = _pace(smtp)
@@ -29,8 +32,8 @@ async def may_leave(work: Round, delivery: Delivery) -> bool:
             wait = await work.rooms.ledger.run(pace.reserve, _account(smtp), allowed, clock.now())
             if not wait:
                 return True
-            if wait > max(LONGEST_PACE, allowed.interval):
-                raise _used_up(smtp, wait)
+            if wait > LONGEST_WAIT:
+                raise _too_long(smtp, allowed, wait, clock.now())
             await clock.sleep(wait.total_seconds())
     return False
 
@@ -45,9 +48,12 @@ def _account(smtp: SmtpSettings) -> str:
     return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
 
 
-def _used_up(smtp: SmtpSettings, wait: timedelta) -> TryLater:
-    """Say that nothing may leave any more today."""
+def _too_long(smtp: SmtpSettings, allowed: pace.Pace, wait: timedelta, now: datetime) -> TryLater:
+    """Say why nothing may leave for a while, and when it may again."""
+    when = f"the next may leave at {(now + wait).astimezone():%Y-%m-%d %H:%M}, in {in_words(wait)}"
+    if wait <= allowed.interval:
+        return TryLater(f"the rate ([smtp] rate = {smtp.rate}) is a slow one; {when}", hint=STAYS_QUEUED)
     return TryLater(
-        f"the day's messages ([smtp] per_day = {smtp.per_day}) are used up; the next may leave in {in_words(wait)}",
-        hint="What is left stays queued: run again then, or raise per_day if your provider allows more.",
+        f"the day's messages ([smtp] per_day = {smtp.per_day}) are used up; {when}",
+        hint=f"{STAYS_QUEUED} Or raise per_day if your provider allows more.",
     )

@@ -87,6 +87,7 @@ async def prepared(rooms: Rooms, target: Target, options: Options, *, strict: bo
         )
     view = await look(rooms, target, roster)
     doubts = await rooms.ledger.run(deliveries.take_over, view.session_row, rooms.clock.now())
+    await rooms.ledger.run(deliveries.bring_forward, view.session_row, rooms.clock.now())
     if doubts:
         boxes = await rooms.ledger.run(deliveries.mailboxes, view.session_row)
         view = replace(view, picture=replace(view.picture, mailboxes=boxes))

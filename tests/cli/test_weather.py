@@ -159,6 +159,16 @@ async def test_cron_finds_a_session_that_was_moved_after_it_was_over(tmp_path):
         assert (await scene.cron(), scene.recipients()) == (0, [HOST["email"], PANELIST["email"]])
 
 
+async def test_cron_looks_at_a_session_that_was_over_by_a_clock_that_was_set_back_since(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        scene.clock.pass_time(days=40)
+        scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.FINISHED)
+        assert await scene.cron() == 1
+        scene.clock.pass_time(days=-40)
+        scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
+        assert (await scene.cron(), scene.recipients()) == (0, [HOST["email"], PANELIST["email"]])
+
+
 async def test_ringcentral_away_exits_75_and_the_next_run_goes_on(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], faults=["GET:500*all"]) as scene:
         with pytest.raises(TryLater):

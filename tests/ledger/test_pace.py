@@ -47,6 +47,28 @@ def test_reserve_waits(connection, pace, times, waits):
     assert _waits(connection, pace, *times) == waits
 
 
+def _waited(connection, pace: Pace, at: float) -> float:
+    """How long one message has to wait in all, asking again after each wait; in seconds."""
+    total = 0.0
+    while wait := _waits(connection, pace, at + total)[0]:
+        total += wait
+        assert total < 10 * 86400
+    return total
+
+
+@pytest.mark.parametrize(
+    ("pace", "longest"),
+    [
+        pytest.param(TWO_SECONDS, 2, id="one interval"),
+        pytest.param(Pace(per_day=1), 90000, id="a day and an hour"),
+    ],
+)
+def test_clock_that_is_set_back_by_a_year_makes_no_message_wait_longer(connection, pace, longest):
+    _waits(connection, pace, 366 * 86400)
+
+    assert _waited(connection, pace, 0) == longest
+
+
 def test_raised_rate_counts_at_once(connection):
     reserve(connection, "smtp", Pace(timedelta(hours=1)), NOW)
 

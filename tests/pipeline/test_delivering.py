@@ -1,6 +1,7 @@
 """Delivering over a real socket: nothing twice, nothing lost, and nobody pays for somebody else's trouble."""
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 import pytest
@@ -145,6 +146,30 @@ async def test_the_days_messages_used_up_leave_the_rest_for_tomorrow(tmp_path):
         with pytest.raises(TryLater):
             await scene.run()
         assert len(set(scene.recipients())) == 10
+
+
+@pytest.mark.parametrize(
+    ("rate", "mailed"), [pytest.param("6/hour", 6, id="ten minutes"), pytest.param("5/hour", 1, id="twelve minutes")]
+)
+async def test_a_slow_rate_is_not_waited_for_longer_than_ten_minutes(tmp_path, rate, mailed):
+    async with stage(tmp_path, GUESTS[:6]) as scene:
+        scene.variables["ONBOARDING_SMTP__RATE"] = rate
+        with pytest.raises(TryLater) if mailed == 1 else contextlib.nullcontext() as stopped:
+            await scene.run()
+        assert len(scene.recipients()) == mailed
+        if stopped:
+            again = (scene.clock.now() + timedelta(minutes=12)).astimezone()
+            assert f"the next may leave at {again:%Y-%m-%d %H:%M}" in str(stopped.value)
+
+
+async def test_what_was_put_off_is_tried_at_once_when_the_clock_was_set_back(tmp_path):
+    rules = MailRules(defer_once=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene:
+        await scene.run()
+        assert await scene.states() == {PANELIST["email"]: "queued"}
+        scene.clock.pass_time(days=-1)
+        await scene.run()
+        assert await scene.states() == {PANELIST["email"]: "sent"}
 
 
 async def test_what_comes_too_late_is_not_sent(tmp_path):
