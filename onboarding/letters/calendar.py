@@ -104,11 +104,11 @@ def _skeleton(occasion: Occasion) -> tuple[str, ...]:
 
 
 def _attendee(name: str, address: str) -> str:
-    """Write the one attendee; a parameter's value can hold no double quote (RFC 5545 3.1), nor escapes.
+    """Write the one attendee; a parameter's value can hold no double quote (RFC 5545 3.1).
 
-    Some readers take a backslash in it for one all the same, and would show another name.
+    A caret begins an escape there (RFC 6868 3.1). Some readers take a backslash for one too: a slash shows the name.
     """
-    shown = name.replace('"', "'").replace("\\", "/")
+    shown = name.replace("^", "^^").replace('"', "'").replace("\\", "/")
     parameters = f'CN="{shown}";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE'
     return content_line(f"ATTENDEE;{parameters}", f"mailto:{address}")
 

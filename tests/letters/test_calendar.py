@@ -36,6 +36,13 @@ def test_texts_come_back_as_they_were(title, name, description):
     assert found["ATTENDEE"].params["CN"] == name.replace('"', "'").replace("\\", "/")
 
 
+@pytest.mark.parametrize("name", ["^'", "^n", "^^", '^"', "a^"])
+def test_caret_in_a_name_begins_no_escape(name):
+    _whole, found = event(letter(), REQUESTING, name=name)
+
+    assert found["ATTENDEE"].params["CN"] == name.replace('"', "'")
+
+
 @given(value=SHOWN)
 def test_lines_are_folded_at_75_octets(value):
     written = calendar.content_line("DESCRIPTION", calendar.escaped(value)).encode()
