@@ -21,7 +21,7 @@ from onboarding.letters import calendar, proof
 from onboarding.letters.letter import Guarded, Letter
 from onboarding.letters.settings import BrandSettings
 from onboarding.letters.skeleton import Filling, build
-from onboarding.letters.stationery import Stationery
+from onboarding.letters.stationery import Composer, Stationery
 from onboarding.model.deliveries import Kind, Message
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
@@ -94,9 +94,10 @@ class Bench:
             proof.fault(body, one, one.recipient, self.guarded, self.stationery.configured)
 
     def compose(self) -> None:
-        """All of it."""
+        """All of it, from a session's first letter on."""
+        composer = Composer(self.stationery, self.guarded)
         for one in self.letters:
-            if not isinstance(self.stationery.compose(one, self.guarded), Message):
+            if not isinstance(composer.compose(one), Message):
                 raise SystemExit("a letter was rejected: the figures would be worth nothing")
 
     def plain_calendar(self) -> None:

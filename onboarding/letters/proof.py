@@ -13,6 +13,7 @@ from html import unescape
 
 from onboarding.letters import reader
 from onboarding.letters.letter import Guarded, Letter
+from onboarding.letters.normal_form import normal
 from onboarding.model.people import Invitee, Role, address_key
 from onboarding.model.sessions import Registration, link_digest
 
@@ -33,6 +34,11 @@ def fault(body: bytes, letter: Letter, recipient: str, guarded: Guarded, configu
         return wrong or _content_fault(fields, contents, letter, recipient, guarded, configured)
     except reader.UnreadableError as problem:
         return f"it can't be read back ({problem})"
+
+
+def is_neutral(html: bytes, guarded: Guarded, configured: frozenset[str]) -> bool:
+    """Tell whether a piece of HTML, by itself, may stand in anybody's letter."""
+    return not _foreign(_shown("HTML", html), b"", guarded, configured) and not _odd_scheme(html)
 
 
 NEEDED = ("from", "date", "message-id", "reply-to")
@@ -130,9 +136,9 @@ def _calendar_character(found: re.Match[bytes]) -> bytes:
 
 def _foreign(shown: bytes, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
     """Find somebody else's link or address, or a link without encryption."""
-    opened = _percent_decoded(shown)
+    opened = normal(shown)
     lower = opened.lower()
-    if _foreign_link(opened, lower, _percent_decoded(own), guarded):
+    if _foreign_link(opened, lower, normal(own), guarded):
         return "a join link that isn't this person's"
     addresses = _addresses(opened, guarded.domains)
     if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in addresses):
@@ -164,19 +170,6 @@ def _all(text: bytes, part: bytes) -> Iterator[int]:
     while at >= 0:
         yield at
         at = text.find(part, at + 1)
-
-
-def _percent_decoded(text: bytes) -> bytes:
-    """Undo percent-escapes, also those of escapes: a redirecting link holds another one so."""
-    return _ESCAPE.sub(lambda found: _octet(found[1]), text)
-
-
-_ESCAPE = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})")
-
-
-@lru_cache(maxsize=1024)
-def _octet(digits: bytes) -> bytes:
-    return bytes.fromhex(digits.decode())
 
 
 _PLAIN_HTTP = re.compile(rb"http:(?!//www\.w3\.org/)")

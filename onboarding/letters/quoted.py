@@ -1,12 +1,11 @@
-"""Text as quoted-printable (RFC 2045 6.7), piece by piece: what a template says to everybody is encoded once.
+"""Text as quoted-printable (RFC 2045 6.7), piece by piece: what is the same in many messages is encoded once.
 
 Soft line breaks make that possible: each piece begins on a line of its own, so its bytes don't depend on what stands
-before it. Sends nothing and knows no message; `binascii` does the encoding.
+before it. Remembers nothing (that is `fragments`' work) and knows no message; `binascii` does the encoding.
 """
 
 from binascii import b2a_qp
 from collections.abc import Iterable
-from functools import lru_cache
 
 LONGEST_LINE = 76
 """Of quoted-printable, without the line end, with the `=` of a soft break (RFC 2045 6.7, rule 5)."""
@@ -15,26 +14,15 @@ SOFT_BREAK = b"=\r\n"
 
 
 def quoted(pieces: Iterable[str]) -> bytes:
-    """Encode a text of pieces, as Jinja's `generate` yields them for HTML; it ends with a line end."""
-    return ended(encoded(pieces))
-
-
-def encoded(pieces: Iterable[str]) -> bytes:
-    """Encode pieces that may be followed by others.
-
-    Those of the very type `str` are the template's own, the same object each time, and are remembered. Values come
-    escaped, so as a type of their own, and are not: they may be secrets.
-    """
-    return b"".join([_remembered(one) if type(one) is str else piece(one) for one in pieces])
-
-
-def quoted_once(text: str) -> bytes:
-    """Encode a text that is one person's own; it ends with a line end. Nothing is remembered."""
-    return ended(piece(text))
+    """Encode a text of pieces; it ends with a line end."""
+    return ended(b"".join(map(piece, pieces)))
 
 
 def piece(text: str) -> bytes:
-    """Encode one piece, with a soft break behind it where it does not end a line."""
+    """Encode one piece, with a soft break behind it where it does not end a line.
+
+    No line of it begins with a dot, and each ends in CRLF: it may travel as it is.
+    """
     line = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
     if len(line) < LONGEST_LINE and _is_plain(line):
         if line is text:
@@ -51,9 +39,6 @@ def piece(text: str) -> bytes:
 
 def _is_plain(line: str) -> bool:
     return line.isascii() and line.isprintable() and "=" not in line and not line.startswith(".")
-
-
-_remembered = lru_cache(maxsize=4096)(piece)
 
 
 def ended(written: bytes) -> bytes:

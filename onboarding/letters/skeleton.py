@@ -5,7 +5,7 @@ differs per person is encoded here, as the package would have (a test holds the 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -14,7 +14,7 @@ from email.policy import SMTP
 from typing import cast
 
 from onboarding.letters import headers
-from onboarding.letters.quoted import quoted, quoted_once
+from onboarding.letters.quoted import quoted
 from onboarding.letters.settings import BrandSettings
 
 
@@ -61,19 +61,36 @@ class Skeleton:
 
     def fill(self, filling: Filling) -> bytes:
         """Put a person's values in: the finished message, CRLF line ends."""
-        values = {
-            "recipient": headers.mailbox(filling.name, filling.recipient),
-            "subject": headers.subject(filling.subject),
-            "message_id": filling.message_id.encode("ascii"),
-            "date": headers.date(filling.date),
-            "text": quoted_once(filling.text),
+        parts = {
+            "text": quoted((filling.text,)),
             "html": quoted(filling.pieces),
-            "calendar": quoted_once(filling.calendar),
+            "calendar": quoted((filling.calendar,)),
         }
+        return self.join(own_fields(filling) | parts)
+
+    def join(self, values: Mapping[str, bytes]) -> bytes:
+        """Put encoded values in: the bodies of the own header fields, and the three parts."""
         parts = [self.cuts[0]]
         for name, cut in zip(self.order, self.cuts[1:], strict=True):
             parts += (values[name], cut)
         return b"".join(parts)
+
+
+def own_fields(filling: Filling) -> dict[str, bytes]:
+    """Write the bodies of the header fields that differ from message to message."""
+    return {
+        "recipient": headers.mailbox(filling.name, filling.recipient),
+        "subject": headers.subject(filling.subject),
+        "message_id": filling.message_id.encode("ascii"),
+        "date": headers.date(filling.date),
+    }
+
+
+def is_canonical(lines: bytes) -> bool:
+    """Tell whether every line ends in CRLF and none begins with a dot: such a body travels as it is."""
+    within_lines = lines.replace(b"\r\n", b"")
+    bare = b"\r" in within_lines or b"\n" in within_lines
+    return not bare and lines.endswith(b"\r\n") and not lines.startswith(b".") and b"\r\n." not in lines
 
 
 MARKS = ("recipient", "subject", "message_id", "date", "text", "html", "calendar")

@@ -17,11 +17,13 @@ from onboarding.errors import ConfigurationError
 from onboarding.input_files import read_file
 from onboarding.letters import calendar, proof, trial
 from onboarding.letters.compiling import single_spaced
+from onboarding.letters.fragments import Fragments, Part
 from onboarding.letters.headers import transport_address
 from onboarding.letters.letter import Guarded, Letter, Unfit
 from onboarding.letters.moments import locale_of
+from onboarding.letters.seams import is_in_one_piece, seams
 from onboarding.letters.settings import BrandSettings
-from onboarding.letters.skeleton import LOGO_CID, Filling, Picture, Skeleton, skeleton
+from onboarding.letters.skeleton import LOGO_CID, Filling, Picture, Skeleton, is_canonical, own_fields, skeleton
 from onboarding.letters.sources import Folders, pasted_links
 from onboarding.letters.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
 from onboarding.letters.view import Brand, View, plain, view
@@ -86,27 +88,9 @@ class Stationery:
     def compose(self, letter: Letter, guarded: Guarded) -> Message | Rejected:
         """Make one person's message and prove it; never raises for one person.
 
-        `Rejected` says in plain words what is wrong: with the template for this person's values, with the
-        address, or what the proof found.
+        As a `Composer` does, for a letter or two of a session.
         """
-        if letter.join_link is None and letter.kind is not Kind.CANCELLATION:
-            return Rejected("RingCentral has given no join link for this person.")
-        try:
-            recipient = transport_address(letter.recipient)
-            filling = self.fill(letter, recipient)
-            body = self.skeletons[calendar.method_of(letter.kind, self.brand)].fill(filling)
-        except RENDERING as problem:
-            return Rejected(_reason(problem))
-        if fault := proof.fault(body, letter, recipient, guarded, self.configured):
-            return Rejected(f"The message was stopped before it left: {fault}.")
-        return Message(
-            message_id=letter.message_id,
-            sender=self.brand.sender_address,
-            recipient=recipient,
-            body=body,
-            needs_smtputf8=not recipient.isascii(),
-            join_link=letter.join_link,
-        )
+        return Composer(self, guarded).compose(letter)
 
     def fill(self, letter: Letter, recipient: str) -> Filling:
         """Render one person's parts; raises one of `RENDERING` where their values don't fit the template."""
@@ -154,6 +138,60 @@ class Stationery:
         if template.locale != beside.locale:
             names = self._view(letter, template).names()
         return template.text.render(names).strip()
+
+
+class Composer:
+    """Writes the letters of one session; `guarded` is what the check guards.
+
+    What it has encoded and looked at is remembered (`fragments`), for this session only.
+    """
+
+    def __init__(self, stationery: Stationery, guarded: Guarded, part: Part = seams) -> None:
+        self._stationery = stationery
+        self._guarded = guarded
+        self._fragments = Fragments(guarded, stationery.configured, part)
+        self._places_in_one_piece = all(map(is_in_one_piece, guarded.links))
+
+    def compose(self, letter: Letter) -> Message | Rejected:
+        """Make one person's message and check it; never raises for one person.
+
+        `Rejected` says in plain words what is wrong: with the template for this person's values, with the
+        address, or what the check found.
+        """
+        stationery = self._stationery
+        if letter.join_link is None and letter.kind is not Kind.CANCELLATION:
+            return Rejected("RingCentral has given no join link for this person.")
+        try:
+            recipient = transport_address(letter.recipient)
+            filling = stationery.fill(letter, recipient)
+            fields = own_fields(filling)
+            html = self._fragments.html(filling.pieces)
+            parts = {"text": self._fragments.text(filling.text), "calendar": self._fragments.text(filling.calendar)}
+        except RENDERING as problem:
+            return Rejected(_reason(problem))
+        frame = stationery.skeletons[calendar.method_of(letter.kind, stationery.brand)]
+        body = frame.join({**fields, **parts, "html": html.encoded})
+        short = frame.join({**fields, **parts, "html": html.checked})
+        if fault := self._fault(letter, recipient, body, short):
+            return Rejected(f"The message was stopped before it left: {fault}.")
+        return Message(
+            message_id=letter.message_id,
+            sender=stationery.brand.sender_address,
+            recipient=recipient,
+            body=body,
+            needs_smtputf8=not recipient.isascii(),
+            canonical=is_canonical(b"".join([b": " + field + b"\r\n" for field in fields.values()])),
+            join_link=letter.join_link,
+        )
+
+    def _fault(self, letter: Letter, recipient: str, body: bytes, short: bytes) -> str:
+        """Look at the short message, and at the whole one where anything is wrong with that: it says what."""
+        guarded, configured = self._guarded, self._stationery.configured
+        link = letter.join_link.get_secret_value().encode() if letter.join_link else b""
+        may_shorten = self._places_in_one_piece and is_in_one_piece(link)
+        if may_shorten and not proof.fault(short, letter, recipient, guarded, configured):
+            return ""
+        return proof.fault(body, letter, recipient, guarded, configured)
 
 
 def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None) -> Stationery:

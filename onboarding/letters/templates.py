@@ -5,7 +5,7 @@ sends nothing: `stationery` does the first.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -82,6 +82,10 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
         """Jinja's hook between a template's tree and its Python."""
         return super()._generate(folded(source, self.known, self), *args, **options)
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Give a template its global names as a plain dictionary: Jinja's chain of two is asked for each name."""
+        return {**self.globals, **(d or {})}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Hand out a known field at once; for all else ask the sandbox."""

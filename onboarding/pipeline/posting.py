@@ -70,7 +70,7 @@ def _compose(work: Round, delivery: Delivery) -> Message | Rejected | None:
         panel=work.panel,
         previous=work.view.picture.mailbox(reader.invitee.key).told,
     )
-    return work.stationery.compose(letter, work.guarded)
+    return work.composer.compose(letter)
 
 
 async def _send(work: Round, delivery: Delivery, connection: Connection, message: Message) -> Recording | None:

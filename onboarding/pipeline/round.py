@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from onboarding.errors import OnboardingError
 from onboarding.ledger.leases import Holder
 from onboarding.letters.letter import Guarded
-from onboarding.letters.stationery import Stationery
+from onboarding.letters.stationery import Composer, Stationery
 from onboarding.mail.transaction import Connection
 from onboarding.model.deliveries import Delivery
 from onboarding.model.people import Invitee
@@ -57,8 +57,7 @@ class Round:
 
     rooms: Rooms
     view: View
-    stationery: Stationery
-    guarded: Guarded
+    composer: Composer
     holder: Holder
     readers: Mapping[str, Reader]
     panel: tuple[Invitee, ...]
@@ -103,4 +102,4 @@ def round_of(
     panel = tuple(one.invitee for one in readers.values() if one.on_board)
     guarded = Guarded.of(links, addresses)
     only = frozenset(step.invitee.key for step in plan.mail) if limited else None
-    return Round(rooms, view, stationery, guarded, holder, readers, panel, rehearsal, only)
+    return Round(rooms, view, Composer(stationery, guarded), holder, readers, panel, rehearsal, only)
