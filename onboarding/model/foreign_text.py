@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from onboarding.model.known_secrets import NONE, Place, Secrets
 
@@ -98,9 +99,9 @@ def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST) -> str:
     of 40 characters or more and a JWT become `(removed)`, however they are encoded (percent signs,
     quoted-printable, entities) and wherever a line breaks in them. Cleaning twice changes nothing.
     """
+    if _is_plain(text) and not secrets.may_be_in(text):
+        return text[:limit]
     line = printable(text[: LOOKED_AT * limit], LOOKED_AT * limit)
-    if not _DOUBTFUL.search(line) and line.isascii() and not secrets.may_be_in(line):
-        return line[:limit]
     return _without(line, _found(line, secrets))[:limit]
 
 
@@ -113,6 +114,12 @@ def error_code(text: str) -> str:
 def oauth_error(text: str) -> str:
     """Give an OAuth error (RFC 6749 5.2) as it is, "no code" where it is none."""
     return text if _OAUTH_ERROR.fullmatch(text) else NO_CODE
+
+
+@lru_cache(maxsize=64)
+def _is_plain(text: str) -> bool:
+    """Tell at once of a text of the usual kind that it holds no link and nothing encoded; replies mostly recur."""
+    return len(text) <= LONGEST and text.isascii() and text.isprintable() and not _DOUBTFUL.search(text)
 
 
 def _shown(text: str, at: int) -> str:

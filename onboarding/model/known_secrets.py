@@ -1,8 +1,8 @@
 """The secrets that a run knows, and where a text repeats them: whole, in part, encoded, or spread over words.
 
 Pure. A run hands in what it logs in with and the join links it works with; `foreign_text` asks for the places and
-removes them. What is compared are letters and digits alone, without case: a line break, a soft line break or white
-space within a secret hides nothing.
+removes them. Text is compared as it is, and by its letters and digits alone, without case: a line break, a soft line
+break or white space within a secret hides nothing.
 """
 
 import re
@@ -17,8 +17,11 @@ from pydantic import SecretStr
 LINK_PART = 10
 """Letters and digits by which a part of a join link is known; a shorter part may be a common word."""
 
-PART = 16
-"""Letters and digits of any other secret by which a part of it is known: passwords are made of words, too."""
+PART = 10
+"""Characters by which a part of any other secret is known, as it is written."""
+
+SPREAD_PART = 16
+"""Letters and digits of it, where something else stands between them: passwords are made of words, too."""
 
 SHORT = 8
 """A secret with fewer letters and digits is only found as it is written."""
@@ -27,7 +30,7 @@ WORD = 6
 """A secret with fewer characters is only found as a word of its own, or it would be found in half of all words."""
 
 BLOCK = 4
-"""Every run of `SHORT` characters holds a whole block of so many that begins at a multiple of it."""
+"""Every run of `SHORT` characters, or more, holds a whole block of so many that begins at a multiple of it."""
 
 Place = tuple[int, int]
 """Where something begins in a text, and where it ends."""
@@ -58,24 +61,23 @@ class Secrets:
 
     def may_be_in(self, text: str) -> bool:
         """Tell quickly whether it is worth looking for places; never wrongly no, unless something is encoded."""
-        if any(value in text for value in _short(self.values)):
+        short, known = _quick_look(self.values)
+        if any(value in text for value in short):
             return True
-        letters = _letters(text)
-        if len(letters) < SHORT:
-            return False
-        blocks = [letters[start : start + BLOCK] for start in range(0, len(letters) - BLOCK + 1, BLOCK)]
-        return not _blocks(self.values).isdisjoint(blocks) or any(
-            block in link for link in map(_tail, self.links) for block in blocks
+        as_written, letters = _blocks(text)
+        return (
+            not known.isdisjoint(as_written)
+            or not known.isdisjoint(letters)
+            or any(block in link for link in map(_tail, self.links) for block in letters)
         )
 
     def places(self, text: str) -> Iterator[Place]:
         """Find every place where a text repeats a secret, or a part of one that tells it."""
         squeezed, positions = squeeze(text)
-        for windows in (_windows(self.values), _link_windows(self.links)):
-            for length, known in windows.items():
-                for start in range(len(squeezed) - length + 1):
-                    if squeezed[start : start + length] in known:
-                        yield positions[start], positions[start + length - 1] + 1
+        for windows in (_spread_windows(self.values), _link_windows(self.links)):
+            for begin, end in _places_of(windows, squeezed):
+                yield positions[begin], positions[end - 1] + 1
+        yield from _places_of(_windows(self.values), text)
         for value in _short(self.values):
             pattern = re.escape(value)
             whole = pattern if len(value) >= WORD else rf"(?<!\w){pattern}(?!\w)"
@@ -116,8 +118,29 @@ def _in_the_clear(value: SecretStr | str | None) -> str:
     return value.get_secret_value() if isinstance(value, SecretStr) else value or ""
 
 
-def _forms(value: str) -> list[str]:
-    return [squeeze(form)[0] for form in (value, *as_base64(value))]
+@lru_cache(maxsize=64)
+def _blocks(text: str) -> tuple[list[str], list[str]]:
+    """Cut a text into blocks, as written and by its letters; remembered, because most replies are always the same."""
+    if len(text) < SHORT:
+        return [], []
+    as_written, letters = (
+        [cut[start : start + BLOCK] for start in range(0, len(cut) - BLOCK + 1, BLOCK)]
+        for cut in (text, _letters(text))
+    )
+    return as_written, letters
+
+
+def _places_of(windows: Mapping[int, frozenset[str]], text: str) -> Iterator[Place]:
+    for length, known in windows.items():
+        for start in range(len(text) - length + 1):
+            if text[start : start + length] in known:
+                yield start, start + length
+
+
+def _forms(values: tuple[str, ...]) -> Iterator[str]:
+    """Values that have enough letters and digits to be found by a part, as they are and in base64."""
+    for value in values:
+        yield from (form for form in (value, *as_base64(value)) if len(squeeze(form)[0]) >= SHORT)
 
 
 @lru_cache(maxsize=64)
@@ -134,12 +157,17 @@ def _letters(text: str) -> str:
 @lru_cache(maxsize=16)
 def _windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
     """What tells a value, by length: every run of `PART` characters, and a shorter value as a whole."""
-    return _by_length((form, PART) for value in values for form in _forms(value) if len(form) >= SHORT)
+    return _by_length((form, PART) for form in _forms(values))
+
+
+@lru_cache(maxsize=16)
+def _spread_windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
+    return _by_length((squeeze(form)[0], SPREAD_PART) for form in _forms(values))
 
 
 def _link_windows(links: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
     parts = ((part, LINK_PART) for link in links for part in link_parts(link))
-    coded = ((squeeze(form)[0], PART) for link in links for form in as_base64(link))
+    coded = ((squeeze(form)[0], SPREAD_PART) for link in links for form in as_base64(link))
     return _by_length([*parts, *coded])
 
 
@@ -153,9 +181,11 @@ def _by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozenset[str
 
 
 @lru_cache(maxsize=16)
-def _blocks(values: tuple[str, ...]) -> frozenset[str]:
-    forms = [form for value in values for form in _forms(value) if len(form) >= SHORT]
-    return frozenset(form[start : start + BLOCK] for form in forms for start in range(len(form) - BLOCK + 1))
+def _quick_look(values: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """What shows quickly that a text may repeat a value: the short ones, and all blocks of the others."""
+    texts = [text for form in _forms(values) for text in (form, squeeze(form)[0])]
+    blocks = (text[start : start + BLOCK] for text in texts for start in range(len(text) - BLOCK + 1))
+    return _short(values), frozenset(blocks)
 
 
 @lru_cache(maxsize=16)

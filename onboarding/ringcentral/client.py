@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.changes import Applied, Change, batches
 from onboarding.model.hosts import is_loopback
+from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Colleague
 from onboarding.model.ports import Gate, Progress
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
@@ -152,7 +153,8 @@ class RingCentral:
             if outcome.is_success:
                 state = await self._accept(key, work.accepted(state, wire.read_change(outcome.content)))
             else:
-                state = await self._narrow(key, call, state, refusal(outcome))
+                links = Secrets.of(links=[one.join_uri for one in state.records])
+                state = await self._narrow(key, call, state, refusal(outcome, self._login.secrets | links))
         return state
 
     async def _accept(self, key: SessionKey, state: work.Work) -> work.Work:
@@ -212,7 +214,7 @@ class RingCentral:
         """Make a call that changes nothing, and give its answer's body."""
         answer = await self._authorised(call, self._line.ask)
         if not answer.is_success:
-            raise stop(call, refusal(answer))
+            raise stop(call, refusal(answer, self._login.secrets))
         return answer.content
 
     async def _authorised(self, call: Call, send: Callable[[httpx.Request, Group], Awaitable[R]]) -> R:

@@ -12,6 +12,7 @@ import httpx
 from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError
+from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral.line import Line
 from onboarding.ringcentral.refusals import login_refused, refusal
 from onboarding.ringcentral.settings import RingCentralSettings
@@ -37,6 +38,12 @@ class Login:
         self.permissions: frozenset[str] = frozenset()
         """What the app may do, as the last log-in said; empty before the first."""
 
+    @property
+    def secrets(self) -> Secrets:
+        """What the server was given, and gave, at the log-in: its answers may quote it."""
+        mine = self._settings
+        return Secrets.of(mine.client_secret, mine.jwt, self._token)
+
     async def token(self, *, refused: SecretStr | None = None) -> SecretStr:
         """Give a token that is good for a while; `refused` is one that the server no longer accepts.
 
@@ -55,7 +62,7 @@ class Login:
         asked = self._line.clock()
         answer = await self._line.ask(self._request(), Group.AUTH)
         if not answer.is_success:
-            raise login_refused(refusal(answer))
+            raise login_refused(refusal(answer, self.secrets))
         given = read(TokenAnswer, answer.content, "a log-in")
         self._token = given.access_token
         self.permissions = frozenset(given.scope.split())

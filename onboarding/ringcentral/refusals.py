@@ -5,13 +5,14 @@ Which invitee a refusal means is not decided here (that is `work`).
 """
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from onboarding.errors import ConfigurationError, OnboardingError, Refused
+from onboarding.model.foreign_text import NO_CODE, clean, error_code, oauth_error
+from onboarding.model.known_secrets import NONE, Secrets
 from onboarding.ringcentral.calls import Call
 
 APP_PERMISSION = frozenset({"CMN-401", "ADG-100", "ADG-101"})
@@ -25,10 +26,16 @@ UNAUTHORIZED, FORBIDDEN, NOT_THERE, CONFLICT, CONTENT_TOO_LARGE = 401, 403, 404,
 ABOUT_PEOPLE = frozenset({400, FORBIDDEN, NOT_THERE, CONFLICT, CONTENT_TOO_LARGE, 422})
 """Statuses that may mean some of the invitees of a change rather than all of it."""
 
+LONGEST_WORDS = 300
+"""Characters of a refusal that are shown: they stand in one line with the person whom it means."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of an error body: a code, words for people, and the parameter that it blames (both may be empty)."""
+    """One entry of an error body: a code, words for people, and the parameter that it blames (each may be empty).
+
+    `parameter` and `value` are as they came, to be compared, and never shown.
+    """
 
     code: str
     message: str = ""
@@ -47,13 +54,13 @@ class Refusal:
     @property
     def codes(self) -> frozenset[str]:
         """All error codes of the answer."""
-        return frozenset(fault.code for fault in self.faults)
+        return frozenset(fault.code for fault in self.faults if fault.code)
 
     @property
     def words(self) -> str:
-        """The refusal for people: codes and the vendor's own sentences, without links and control characters."""
-        said = [f"{fault.code}: {fault.message}" if fault.message else fault.code for fault in self.faults]
-        return _printable("; ".join(said) or self.oauth or f"status {self.status}")
+        """The refusal for people: codes and the vendor's own sentences."""
+        said = [": ".join(filter(None, (fault.code or NO_CODE, fault.message))) for fault in self.faults]
+        return clean("; ".join(said) or self.oauth or f"status {self.status}", limit=LONGEST_WORDS)
 
     @property
     def too_large(self) -> bool:
@@ -77,8 +84,11 @@ class Refusal:
         return bool(self.codes & ours) or self.status not in ABOUT_PEOPLE
 
 
-def refusal(answer: httpx.Response) -> Refusal:
-    """Read an error body; one that can't be read leaves the status alone to speak."""
+def refusal(answer: httpx.Response, secrets: Secrets = NONE) -> Refusal:
+    """Read an error body; one that can't be read leaves the status alone to speak.
+
+    `secrets` are what the server was sent or has sent: its sentences may quote them.
+    """
     try:
         body = json.loads(answer.content)
     except ValueError:
@@ -86,10 +96,13 @@ def refusal(answer: httpx.Response) -> Refusal:
     if not isinstance(body, dict):
         return Refusal(answer.status_code)
     entries = body.get("errors")
-    faults = tuple(_fault(one) for one in entries if isinstance(one, dict)) if isinstance(entries, list) else ()
+    faults = (
+        tuple(_fault(one, secrets) for one in entries if isinstance(one, dict)) if isinstance(entries, list) else ()
+    )
     if not faults and "errorCode" in body:
-        faults = (_fault(body),)
-    return Refusal(answer.status_code, faults, str(body.get("error") or ""))
+        faults = (_fault(body, secrets),)
+    oauth = body.get("error")
+    return Refusal(answer.status_code, faults, oauth_error(str(oauth)) if oauth else "")
 
 
 def stop(call: Call, said: Refusal) -> OnboardingError:
@@ -119,7 +132,9 @@ def stop(call: Call, said: Refusal) -> OnboardingError:
 
 def login_refused(said: Refusal) -> Refused:
     """Put the refusal of a log-in into words; the vendor's sentence is left out, since it may quote the request."""
-    reason = ", ".join(sorted(said.codes)) or said.oauth or f"status {said.status}"
+    reason = ", ".join(sorted(said.codes)) or said.oauth or (NO_CODE if said.faults else "")
+    if reason in {"", NO_CODE}:
+        reason = ", ".join(filter(None, (reason, f"status {said.status}")))
     return Refused(f"RingCentral refuses the log-in ({reason}).", hint=_LOGIN_HINTS.get(said.oauth, _LOGIN_HINT))
 
 
@@ -131,16 +146,9 @@ _LOGIN_HINTS = {
 }
 
 
-def _fault(entry: dict[str, Any]) -> Fault:
+def _fault(entry: dict[str, Any], secrets: Secrets) -> Fault:
     """Read one error; the directory wraps its codes in a longer text, so the code is cut out of whatever is there."""
-    told = str(entry.get("errorCode") or "")
-    code = re.search(r"[A-Z]{2,}-\d+", told)
-    message = str(entry.get("message") or "")
+    code = error_code(str(entry.get("errorCode") or ""))
+    message = clean(str(entry.get("message") or ""), secrets, LONGEST_WORDS)
     parameter, value = entry.get("parameterName"), entry.get("parameterValue")
-    return Fault(code.group() if code else told, message, str(parameter or ""), str(value or ""))
-
-
-def _printable(text: str) -> str:
-    """Make a server's words fit for a terminal: one line, not long, no link in it, no control characters."""
-    unlinked = re.sub(r"https?://\S+", "(link)", text)
-    return "".join(letter for letter in unlinked if letter.isprintable())[:300]
+    return Fault("" if code == NO_CODE else code, message, str(parameter or ""), str(value or ""))

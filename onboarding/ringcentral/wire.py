@@ -1,7 +1,8 @@
 """RingCentral's answers as typed values, and what is said when an answer is not what the contract promises.
 
-Unknown fields are ignored. A field that is missing or has changed is named in words, never with its value (it may be a
-join link). Nothing is decided here: not whether a person should be there, not what a status means for a run.
+Unknown fields are ignored. All text that people may see is made printable. A field that is missing or has changed is
+named in words, never with its value (it may be a join link). Nothing is decided here: not whether a person should be
+there, not what a status means for a run.
 """
 
 import re
@@ -12,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic.alias_generators import to_camel
 
 from onboarding.errors import Refused
+from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, Registration, Session, SessionKey, SessionStatus
 from onboarding.ringcentral.facts import Listed, Webinar
@@ -31,9 +33,16 @@ def _link(value: Any) -> Any:
 _LINK = re.compile(r"https?://\S+")
 
 
-def _text(value: Any) -> Any:
-    return "" if value is None else value
+def _printable(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
+
+def _text(value: Any) -> Any:
+    return "" if value is None else _printable(value)
+
+
+Word = Annotated[str, BeforeValidator(_printable)]
+"""What has to be there: an id, a time zone."""
 
 Text = Annotated[str, BeforeValidator(_text)]
 Link = Annotated[SecretStr | None, BeforeValidator(_link)]
@@ -56,9 +65,9 @@ class TokenAnswer(BaseModel, extra="ignore", frozen=True):
 class UserIds(Wire):
     """A linked user."""
 
-    account_id: str
-    user_id: str
-    domain: str = "pbx"
+    account_id: Word
+    user_id: Word
+    domain: Word = "pbx"
 
     def value(self) -> LinkedUser:
         """The same in the model's words."""
@@ -68,8 +77,8 @@ class UserIds(Wire):
 class HostRecord(Wire):
     """A webinar's host: ids of its own, and those of the linked user; either suffices."""
 
-    account_id: str | None = None
-    user_id: str | None = None
+    account_id: Word | None = None
+    user_id: Word | None = None
     linked_user: UserIds | None = None
 
     def value(self) -> LinkedUser | None:
@@ -89,7 +98,7 @@ class WebinarSettings(Wire):
 class WebinarRecord(Wire):
     """The answer to a webinar's facts."""
 
-    id: str
+    id: Word
     title: Text = ""
     host: HostRecord = HostRecord()
     settings: WebinarSettings = WebinarSettings()
@@ -104,11 +113,11 @@ class WebinarRecord(Wire):
 class SessionRecord(Wire):
     """The answer to a session's facts; times in seconds."""
 
-    id: str
+    id: Word
     title: Text = ""
     scheduled_start_time: AwareDatetime
     scheduled_duration: int
-    time_zone: str
+    time_zone: Word
     panel_join_time_offset: int = 0
     locale_code: Text = ""
     status: SessionStatus = SessionStatus.SCHEDULED
@@ -134,7 +143,7 @@ class SessionRecord(Wire):
 class WebinarReference(Wire):
     """The webinar to which a listed session belongs."""
 
-    id: str
+    id: Word
     title: Text = ""
 
 
@@ -159,7 +168,7 @@ class SessionEntry(SessionRecord):
 class InviteeRecord(Wire):
     """An invitee's record, in the list and in the answer to a change."""
 
-    id: str
+    id: Word
     role: Annotated[Role, BeforeValidator(_role)]
     email: Text = ""
     linked_user: UserIds | None = None
@@ -209,13 +218,13 @@ class InviteePage(Wire):
 class Account(Wire):
     """A directory entry's account."""
 
-    id: str
+    id: Word
 
 
 class Contact(Wire):
     """An entry of the company directory; rooms and queues are entries too, so nothing but the id is certain."""
 
-    id: str
+    id: Word
     type: Text = ""
     status: Text = ""
     account: Account | None = None

@@ -75,6 +75,7 @@ def base64_of(text: str) -> str:
         (f"https://{TOKEN}.example/j", "(link)"),
         (f"cut at {base64_of('xx' + LINK)[:30]} {base64_of('xx' + LINK)[30:]}", "cut at (removed)"),
         (f"password {PASSWORD}", "password (removed)"),
+        (f"password {PASSWORD[3:15]}...", "password (removed)..."),
         (f"AUTH PLAIN {base64_of(chr(0) + 'me' + chr(0) + PASSWORD)[:38]}", "AUTH PLAIN (removed)"),
         ("pin4 is wrong, pin42 is not", "(removed) is wrong, pin42 is not"),
         (f"assertion={JWT}", "(removed)"),

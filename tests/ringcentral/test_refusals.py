@@ -1,12 +1,18 @@
 """Error bodies read, and what people are told: decided on codes, whatever the message says."""
 
+from base64 import b64encode
+
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, Refused
+from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral import calls
 from onboarding.ringcentral.refusals import Fault, Refusal, login_refused, refusal, stop
 from tests.ringcentral.people import key
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI2MjI3In0.c2lnbmF0dXJl"
 
 
 @pytest.mark.parametrize(
@@ -22,8 +28,13 @@ from tests.ringcentral.people import key
         ),
         ({"errorCode": "CMN-102", "message": "No."}, Refusal(400, (Fault("CMN-102", "No."),))),
         ({"errors": [{"errorCode": "ErrorCode{code='ADG-100', httpStatus=403}"}]}, Refusal(400, (Fault("ADG-100"),))),
-        ({"errors": [{"errorCode": "odd", "message": None}]}, Refusal(400, (Fault("odd"),))),
+        ({"errors": [{"errorCode": "odd", "message": None}]}, Refusal(400, (Fault(""),))),
+        (
+            {"errors": [{"errorCode": JWT, "message": f"{JWT} is wrong"}]},
+            Refusal(400, (Fault("", "(removed) is wrong"),)),
+        ),
         ({"error": "invalid_grant", "error_description": "No."}, Refusal(400, (), "invalid_grant")),
+        ({"error": f"invalid {JWT}"}, Refusal(400, (), "no code")),
         ({"errors": "none"}, Refusal(400)),
         ([], Refusal(400)),
     ],
@@ -40,10 +51,22 @@ def test_an_error_without_a_readable_body_speaks_by_its_status(content):
 
 
 def test_a_servers_words_reach_a_terminal_as_one_short_line_without_links():
-    said = Refusal(400, (Fault("CMN-101", "See https://v.example.com/join/1 \x1b[31m\nnow " + "x" * 500),))
+    said = Refusal(400, (Fault("CMN-101", "See https://v.example.com/join/1 \x1b[31m\nnow " + "x " * 500),))
 
-    assert said.words.startswith("CMN-101: See (link) [31mnow xxx")
+    assert said.words.startswith("CMN-101: See (link to v.example.com) now x x")
     assert len(said.words) == 300
+
+
+@pytest.mark.parametrize("message", ["wrong {}", "wrong {:.20}...", "Basic {}"])
+def test_a_servers_words_hold_no_secret_of_the_run(message):
+    secret = "s3cret-of-the-app-0001"
+    sent = b64encode(f"client:{secret}".encode()).decode() if message.startswith("Basic") else secret
+    answer = httpx.Response(400, json={"errors": [{"errorCode": "CMN-101", "message": message.format(sent)}]})
+
+    words = refusal(answer, Secrets.of(SecretStr(secret))).words
+
+    assert words.startswith(f"CMN-101: {message[:5]} (removed)")
+    assert sent[:20] not in words
 
 
 CHANGE = calls.change(key(), calls.Change())
@@ -128,6 +151,8 @@ def test_a_refused_call_is_told_with_what_to_do_next(call, said, kind, message, 
             "RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT",
         ),
         (Refusal(403), "(status 403)", "RC_SERVER_URL"),
+        (Refusal(400, (Fault("", "hush"),)), "(no code, status 400)", "RC_SERVER_URL"),
+        (Refusal(400, (), "no code"), "(no code, status 400)", "RC_SERVER_URL"),
     ],
 )
 def test_a_refused_log_in_names_the_variables_and_never_quotes_the_server(said, reason, hint):
@@ -142,6 +167,7 @@ def test_a_refused_log_in_names_the_variables_and_never_quotes_the_server(said, 
     ("said", "token", "us", "large"),
     [
         (Refusal(401), True, True, False),
+        (Refusal(401, (Fault("", "Token not found"),)), True, True, False),
         (Refusal(401, (Fault("OAU-128"),)), True, True, False),
         (Refusal(401, (Fault("CMN-401"),)), False, True, False),
         (Refusal(403, (Fault("CMN-401"),)), False, True, False),

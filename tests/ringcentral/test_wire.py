@@ -203,6 +203,17 @@ def test_a_session_of_another_shape_is_told_by_field(field, value, complaint):
     assert complaint in told.value.message
 
 
+def test_text_that_people_see_is_one_printable_line():
+    session = {**SESSION, "title": "Launch\x1b]0;gotcha\x07\r\nday \u202eevil", "timeZone": "Europe/\x9bBerlin"}
+    person = {"id": "1\x00", "role": "Panelist", "email": "ada\u200b@example.com", "firstName": "A\u2028da"}
+
+    read_session = SessionRecord.model_validate(session).value("https://rc.example.com", WEBINAR)
+    registration = InviteeRecord.model_validate(person).value()
+
+    assert (read_session.title, read_session.time_zone) == ("Launch day evil", "Europe/erlin")
+    assert (registration.id, registration.email, registration.first_name) == ("1", "ada@example.com", "A da")
+
+
 def test_the_answer_to_a_change_gives_records_and_deleted_ids():
     answer = read_change(
         b'{"addedInvitees": [{"id": "1", "role": "Panelist"}], "updatedInvitees": [{"id": "2", "role": "CoHost"}],'
