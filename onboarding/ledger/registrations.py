@@ -65,14 +65,18 @@ def revert(
     before: Mapping[str, Acquaintance],
     now: datetime,
 ) -> None:
-    """Take back an intention that RingCentral refused: these people stand as they stood `before`."""
+    """Take back an intention that RingCentral refused: these people are as they were `before`."""
     for invitee in invitees:
+        row = _is(session, invitee)
+        intended = connection.execute(sa.select(registrations.c.standing).where(*row)).scalar()
         known = before.get(registration_key(invitee))
         if known:
-            stand(connection, session, [known.invitee], known.standing, now)
-            continue
-        connection.execute(registrations.delete().where(*_is(session, invitee)))
-        events.append(connection, session, registration_key(invitee), "not added", now)
+            columns = {**_columns(known.invitee), "standing": known.standing, "at": now}
+            connection.execute(registrations.update().where(*row).values(columns))
+        else:
+            connection.execute(registrations.delete().where(*row))
+        what = "not removed" if intended == Standing.REMOVING else "not added"
+        events.append(connection, session, registration_key(invitee), what, now)
 
 
 def _is(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:

@@ -91,11 +91,14 @@ class Applied:
     """What came of a change: the session's records afterwards, and the people for whom something went wrong.
 
     `registrations` is what is known of every invitee of the session now, from the answers and, where one was
-    listed, from the last list.
+    listed, from the last list. `undone` are people who were certainly not added, and records that were certainly not
+    removed, by this change: RingCentral refused them, or they were never sent. Of all others the change may have been
+    carried out, even where nothing shows it yet.
     """
 
     registrations: tuple[Registration, ...]
     problems: tuple[Problem, ...] = ()
+    undone: tuple[Invitee | Registration, ...] = ()
 
 
 def is_of(registration: Registration, invitee: Invitee) -> bool:

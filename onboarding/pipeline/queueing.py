@@ -8,26 +8,33 @@ from onboarding.model.deliveries import Kind, message_id
 from onboarding.model.sessions import Facts, Session
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.rooms import Rooms
-from onboarding.plan import Plan, Step
+from onboarding.plan import Action, Plan, Step
 from onboarding.plan.mailing import facts
+
+UNDONE = frozenset({Action.ADD, Action.REPLACE, Action.REMOVE})
+"""What would have changed a person's link, had it been carried out."""
 
 
 async def enqueue(rooms: Rooms, view: View, plan: Plan, rehearsal_to: str = "") -> int:
-    """Queue what the plan owes; returns how many messages that are."""
+    """Queue what the plan owes; returns how many messages that are.
+
+    `plan` is the one made after registering. Who is still to be added, replaced or removed in it was not: RingCentral
+    refused, or its list lags behind. What they are owed is owed once that is done.
+    """
     now = rooms.clock.now()
     domain = parseaddr(rooms.config.brand.sender)[1].rpartition("@")[2]
     orders = [
         order
         for step in plan.mail
-        if _is_new(step, rehearsal_to) and (order := _order(step, view, domain, now, rehearsal_to))
+        if _is_due(step, rehearsal_to) and (order := _order(step, view, domain, now, rehearsal_to))
     ]
     await rooms.ledger.run(deliveries.enqueue, view.session_row, orders, now)
     return len(orders)
 
 
-def _is_new(step: Step, rehearsal_to: str) -> bool:
-    """Whether a message is not in the queue already; a rehearsal's own never is."""
-    return bool(rehearsal_to) or not step.queued
+def _is_due(step: Step, rehearsal_to: str) -> bool:
+    """Whether a message is true already, and not in the queue yet; a rehearsal's own never is."""
+    return step.action not in UNDONE and (bool(rehearsal_to) or not step.queued)
 
 
 def _order(step: Step, view: View, domain: str, now: datetime, rehearsal_to: str) -> deliveries.Order | None:

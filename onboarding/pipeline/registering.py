@@ -4,12 +4,13 @@ So that after a crash anywhere the next run still knows whom this ledger added (
 owes a cancellation). Recovery of a lost answer is `ringcentral/`'s own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from onboarding.ledger import deliveries, registrations
-from onboarding.model.changes import Change, Standing, differences, requested
+from onboarding.model.changes import Acquaintance, Applied, Change, Standing, differences, registration_key, requested
 from onboarding.model.people import Invitee, Problem
+from onboarding.model.sessions import Registration
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.rooms import Rooms
 from onboarding.plan import Action, Plan
@@ -22,12 +23,13 @@ async def register(rooms: Rooms, view: View, plan: Plan) -> tuple[View, tuple[Pr
     problems: tuple[Problem, ...] = ()
     records = view.picture.registrations
     if plan.change:
+        before = await rooms.ledger.run(registrations.acquaintances, view.session_row)
         await _intend(rooms, view, plan)
         rooms.progress.say(_in_words(plan.change))
         applied = await rooms.ringcentral.apply(view.picture.session.key, plan.change, records)
         records = with_addresses(applied.registrations, view.picture.colleagues)
         problems = applied.problems
-        await _settle(rooms, view, plan, Records.of(records))
+        await _settle(rooms, view, plan, replace(applied, registrations=records), before)
     known = await rooms.ledger.run(registrations.acquaintances, view.session_row)
     picture = replace(view.picture, registrations=records, acquaintances=known, now=rooms.clock.now())
     return replace(view, picture=picture), problems
@@ -41,19 +43,30 @@ async def _adopt(rooms: Rooms, view: View, plan: Plan) -> None:
 async def _intend(rooms: Rooms, view: View, plan: Plan) -> None:
     """Committed before the PATCH leaves; moving it behind would make a crash forget whom we added."""
     await _stand(rooms, view, plan.change.add, Standing.ADDING)
-    await _stand(rooms, view, _removed(plan), Standing.REMOVING)
+    await _stand(rooms, view, [step.invitee for step in plan.at(Action.REMOVE)], Standing.REMOVING)
 
 
-async def _settle(rooms: Rooms, view: View, plan: Plan, records: Records) -> None:
-    """Write down what came of the intentions."""
+async def _settle(rooms: Rooms, view: View, plan: Plan, applied: Applied, before: Mapping[str, Acquaintance]) -> None:
+    """Write down what came of the intentions.
+
+    Who is not where they should be was intended all the same: a list may lag behind the change, so only RingCentral's
+    refusal takes an intention back.
+    """
     now = rooms.clock.now()
-    added = [one for one in plan.change.add if records.find(one)]
+    records = Records.of(applied.registrations)
+    added = [one for one in plan.change.add if one not in applied.undone and records.find(one)]
     await _stand(rooms, view, added, Standing.ADDED)
-    gone = [one for one in _removed(plan) if not records.find(one)]
+    there = {record.id for record in applied.registrations}
+    removals = {step.registration.id: step.invitee for step in plan.at(Action.REMOVE) if step.registration}
+    gone = [invitee for id_, invitee in removals.items() if id_ not in there]
     await _stand(rooms, view, gone, Standing.REMOVED)
-    failed = [one for one in (*plan.change.add, *_removed(plan)) if one not in added and one not in gone]
-    await rooms.ledger.run(registrations.revert, view.session_row, failed, view.picture.acquaintances, now)
     await rooms.ledger.run(deliveries.withdraw, view.session_row, [one.email for one in gone], now)
+    kept = {one.id for one in applied.undone if isinstance(one, Registration)} & there
+    refused = [
+        *(one for one in plan.change.add if one in applied.undone),
+        *(invitee for id_, invitee in removals.items() if id_ in kept),
+    ]
+    await rooms.ledger.run(registrations.revert, view.session_row, refused, before, now)
     await _note_unfulfilled(rooms, view, [one.invitee for one in plan.change.update], records)
 
 
@@ -76,14 +89,10 @@ async def _note_unfulfilled(rooms: Rooms, view: View, updated: Iterable[Invitee]
 
 
 async def _stand(rooms: Rooms, view: View, invitees: Iterable[Invitee], standing: Standing) -> None:
-    people = [one for one in invitees if one.email]  # without an address nobody can be told from anybody else
+    # Without address and ids a person can't be told from any other.
+    people = [one for one in invitees if registration_key(one)]
     if people:
         await rooms.ledger.run(registrations.stand, view.session_row, people, standing, rooms.clock.now())
-
-
-def _removed(plan: Plan) -> list[Invitee]:
-    """Who is removed for good; who is registered anew is among the added."""
-    return [step.invitee for step in plan.at(Action.REMOVE)]
 
 
 def _in_words(change: Change) -> str:

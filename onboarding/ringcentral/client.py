@@ -136,7 +136,7 @@ class RingCentral:
         state = work.Work(registrations)
         for batch in batches(change, work.seats_taken(registrations)):
             state = await self._carry_out(key, work.begin(state, batch))
-        return Applied(state.records, state.problems)
+        return Applied(state.records, state.problems, state.undone)
 
     async def _carry_out(self, key: SessionKey, state: work.Work) -> work.Work:
         failures = 0

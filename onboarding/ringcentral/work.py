@@ -33,6 +33,10 @@ class Work:
     `records` is what is known of the session's invitees. `waiting` is still to be sent, and the first `suspects` of it
     are known to hold somebody whom RingCentral refuses. `limit` is how many people RingCentral takes at a time.
     `unanswered` were sent and accepted, but the answer lacks their record or link.
+
+    `answered` and `deleted` (ids) are what the answers said: a list that lags behind them does not undo it.
+    `uncertain` were sent in a call that may have been applied although nothing shows it. `undone` were certainly not
+    added, or not removed, by us: RingCentral refused them, or they were never sent.
     """
 
     records: tuple[Registration, ...]
@@ -42,6 +46,10 @@ class Work:
     suspects: int = 0
     limit: int = 1000
     refusals: int = 0
+    answered: tuple[Registration, ...] = ()
+    deleted: frozenset[str] = frozenset()
+    uncertain: tuple[Step, ...] = ()
+    undone: tuple[Invitee | Registration, ...] = ()
 
     @property
     def group(self) -> tuple[Step, ...]:
@@ -55,19 +63,29 @@ def begin(work: Work, batch: Change) -> Work:
     new = tuple(one for one in batch.add if not record_of(one, work.records))
     free = max(0, SEATS - seats_taken(work.records))
     full = [problem(one, f"All {SEATS} seats for co-hosts and panelists are taken.") for one in new[free:]]
-    return replace(work, waiting=steps(replace(batch, add=new[:free])), problems=(*work.problems, *full))
+    sent = new[:free]
+    return replace(
+        work,
+        waiting=steps(replace(batch, add=sent)),
+        problems=(*work.problems, *full),
+        undone=(*work.undone, *(one for one in batch.add if one not in sent)),
+    )
 
 
 def accepted(work: Work, answer: ChangeAnswer) -> Work:
     """Take in the answer to the group that was sent."""
     group = work.group
     records, deleted = answer.records(), answer.deleted()
+    unanswered = tuple(one for one in group if not _is_answered(one, records, deleted))
+    lacking = [_record(one, records) for one in unanswered]
     known = {one.id: one for one in work.records} | {one.id: one for one in records}
     return replace(
         work,
         records=tuple(one for one in known.values() if one.id not in deleted),
         waiting=work.waiting[len(group) :],
-        unanswered=tuple(one for one in group if not _is_answered(one, records, deleted)),
+        unanswered=unanswered,
+        answered=(*work.answered, *(one for one in records if one not in lacking)),
+        deleted=work.deleted | deleted,
         problems=(*work.problems, *_unchanged(group, records)),
         suspects=max(0, work.suspects - len(group)),
         refusals=0,
@@ -76,6 +94,7 @@ def accepted(work: Work, answer: ChangeAnswer) -> Work:
 
 def checked(work: Work, records: tuple[Registration, ...]) -> Work:
     """Look up in the list whom an answer lacked; who is not right there either is reported."""
+    records = _with_answers(work, records)
     missing = steps(still_missing(change_of(work.unanswered), records))
     words = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
     lacking = [problem(one, words) for one in missing]
@@ -87,6 +106,7 @@ def checked(work: Work, records: tuple[Registration, ...]) -> Work:
 
 def listed(work: Work, records: tuple[Registration, ...]) -> Work:
     """Take in a list that was read because nobody knew what the last PATCH had done; keep what is still missing."""
+    records = _with_answers(work, records)
     missing = steps(still_missing(change_of(work.waiting), records))
     present = tuple(one for one in work.waiting if one not in missing)
     return replace(
@@ -95,7 +115,14 @@ def listed(work: Work, records: tuple[Registration, ...]) -> Work:
         waiting=missing,
         problems=(*work.problems, *_linkless(present, records), *_vanished(present, records)),
         suspects=work.suspects if len(missing) == len(work.waiting) else 0,
+        uncertain=(*work.uncertain, *(one for one in work.group if one in missing)),
     )
+
+
+def _with_answers(work: Work, records: tuple[Registration, ...]) -> tuple[Registration, ...]:
+    """Bring a list up to what the answers to this very change said: it may lag behind them."""
+    known = {one.id: one for one in records} | {one.id: one for one in work.answered}
+    return tuple(one for one in known.values() if one.id not in work.deleted)
 
 
 def needs_list(work: Work, refusal: Refusal) -> bool:
@@ -128,11 +155,11 @@ def refused(before: Work, work: Work, refusal: Refusal) -> Work:
         return replace(work, limit=len(group) // 2, suspects=0)
     told = _blamed(refusal, group)
     if told:
-        return _set_apart(work, told, refusal)
+        return _set_apart(work, told, refusal, before.uncertain)
     if len(work.waiting) < len(before.waiting):
         return work
     if len(group) == 1:
-        return _set_apart(work, group, refusal)
+        return _set_apart(work, group, refusal, before.uncertain)
     if work.refusals + 1 >= PATIENCE:
         return _give_up(work, refusal)
     return replace(work, suspects=len(group), refusals=work.refusals + 1)
@@ -196,7 +223,8 @@ def _is_answered(step: Step, records: tuple[Registration, ...], deleted: frozens
             return any(one.id == old.id and one.join_uri for one in records)
         case Invitee():
             record = record_of(step, records)
-            return record is not None and record.join_uri is not None
+            linked = record is not None and (record.linked_user or not step.linked_user)
+            return record is not None and record.join_uri is not None and bool(linked)
 
 
 def _linkless(people: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:
@@ -262,11 +290,31 @@ def _goes_by(step: Step, value: str) -> bool:
     return value in ids or ("@" in value and bool(email) and address_key(value) == address_key(email))
 
 
-def _set_apart(work: Work, people: tuple[Step, ...], refusal: Refusal) -> Work:
-    """Report people as refused and go on without them; who is registered by now has nothing to complain of."""
-    apart = [problem(one, _refused_words(one, refusal)) for one in people if one in work.waiting]
-    waiting = tuple(one for one in work.waiting if one not in people)
-    return replace(work, waiting=waiting, problems=(*work.problems, *apart), suspects=0)
+def _set_apart(work: Work, people: tuple[Step, ...], refusal: Refusal, uncertain: tuple[Step, ...]) -> Work:
+    """Report people as refused and go on without them; whoever is as wanted by now has nothing to complain of.
+
+    A conflict, or a record that is not found, may be the echo of our own earlier call (`uncertain`): then nothing is
+    known to be undone, even while the list shows nothing of it.
+    """
+    echoes = [one for one in people if _may_be_echo(refusal) and one in uncertain]
+    apart = [
+        problem(one, _ECHO if one in echoes else _refused_words(one, refusal)) for one in people if one in work.waiting
+    ]
+    undone = [one for one in people if one not in echoes and not isinstance(one, Update)]
+    return replace(
+        work,
+        waiting=tuple(one for one in work.waiting if one not in people),
+        problems=(*work.problems, *apart),
+        suspects=0,
+        undone=(*work.undone, *undone),
+    )
+
+
+def _may_be_echo(refusal: Refusal) -> bool:
+    return refusal.status == CONFLICT or refusal.not_found
+
+
+_ECHO = "RingCentral says that this change is made already, but its list does not show it yet. Run again."
 
 
 def _refused_words(step: Step, refusal: Refusal) -> str:

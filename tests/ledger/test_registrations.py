@@ -2,10 +2,12 @@
 
 from onboarding.ledger import registrations
 from onboarding.model.changes import Acquaintance, Standing
+from onboarding.model.people import LinkedUser
 from tests.ledger.making import ADA, GRACE, MINUTE, NOW, happened, invitee, seen
 
 KEPT = invitee(row=0)
 """What the ledger gives back of an invitee: the roster's row is long gone."""
+IDS = LinkedUser("100", "7")
 
 
 def _known(connection, place) -> dict[str, Acquaintance]:
@@ -69,13 +71,21 @@ def test_what_is_carried_out_by_now_may_be_asked_for_again(connection, place):
     assert [dict(one.asked) for one in _known(connection, place).values()] == [{}, LEFT]
 
 
-def test_intention_that_was_not_carried_out_is_taken_back(connection, place):
-    registrations.stand(connection, place, [invitee(ADA)], Standing.ADDED, NOW)
+def test_intention_that_ringcentral_refused_is_taken_back(connection, place):
+    registrations.stand(connection, place, [invitee(ADA, row=0)], Standing.ADDED, NOW)
     before = _known(connection, place)
-    registrations.stand(connection, place, [invitee(ADA)], Standing.REMOVING, NOW)
+    registrations.stand(connection, place, [invitee(ADA, linked_user=IDS, language="en")], Standing.REMOVING, NOW)
     registrations.stand(connection, place, [invitee(GRACE)], Standing.ADDING, NOW)
 
     registrations.revert(connection, place, [invitee(ADA), invitee(GRACE)], before, NOW + MINUTE)
 
     assert _known(connection, place) == before
-    assert [what for what, _ in happened(connection)] == ["added", "removing", "adding", "added", "not added"]
+    assert [what for what, _ in happened(connection)] == ["added", "removing", "adding", "not removed", "not added"]
+
+
+def test_person_without_an_address_is_known_by_ids(connection, place):
+    colleague = invitee("", row=0, linked_user=IDS)
+
+    registrations.stand(connection, place, [colleague], Standing.REMOVING, NOW)
+
+    assert _known(connection, place) == {"100/7": Acquaintance(colleague, Standing.REMOVING)}

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from onboarding.cli.terminal import Quiet
 from onboarding.errors import TryLater
 from onboarding.model.people import Role
+from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Options
 from onboarding.simulator.limits import Group
 from tests.stage import COHOST, HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
@@ -92,6 +94,30 @@ async def test_somebody_removed_by_a_run_that_died_before_its_mails_is_still_tol
         assert later.sent == 1
         assert scene.messages()[-1]["To"].addresses[0].addr_spec == "guest1@example.com"
         await settled(scene)
+
+
+class Begins(Quiet):
+    """Lets the session begin just before the change is sent."""
+
+    def __init__(self, scene: Stage) -> None:
+        self.scene = scene
+
+    def say(self, line: str) -> None:
+        if line.startswith("Telling RingCentral"):
+            self.scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.ACTIVE)
+
+
+async def test_who_could_not_be_removed_after_all_is_told_nothing(tmp_path):
+    async with stage(tmp_path, [HOST, panelist(1)]) as scene:
+        await scene.run()
+        scene.write_roster([HOST])
+
+        refused = await scene.run(Options(remove=True), progress=Begins(scene))
+
+        assert (refused.exit_code, refused.sent, len(roles(scene))) == (1, 0, 2)
+        scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
+        assert (await scene.run()).sent == 0
+        assert (await scene.run(Options(remove=True))).sent == 1
 
 
 async def test_a_cohost_by_address_alone_is_found_in_the_directory_once(tmp_path):

@@ -306,7 +306,7 @@ def test_an_update_that_was_accepted_and_not_carried_out_is_reported_and_not_rep
     after = accepted(work, answer(updated=[record(1)]))
 
     words = "RingCentral accepted the update, but kept the role and the first name."
-    assert after == Work((record(1),), problems=(Problem(2, None, "guest1@example.com", words),))
+    assert after == Work((record(1),), problems=(Problem(2, None, "guest1@example.com", words),), answered=(record(1),))
 
 
 @pytest.mark.parametrize("step", [guest(1), Update(record(1), guest(1, job_title="New"))])
