@@ -34,10 +34,12 @@ TROUBLES = [
     "extra-fields",
     "not-json",
 ]
+LATE = ["GET /invitees:lagging", "GET /invitees:lagging=2", "GET /invitees:lagging*2"]
 faults = st.lists(
     st.tuples(st.sampled_from(["PATCH", "GET"]), st.sampled_from(TROUBLES))
     .map(":".join)
-    .filter(lambda fault: fault not in {"GET:missing-join-uri", "GET:missing-person", "GET:not-json"}),
+    .filter(lambda fault: fault not in {"GET:missing-join-uri", "GET:missing-person", "GET:not-json"})
+    | st.sampled_from(LATE),
     max_size=3,
 )
 REMOVE = Options(remove=True)
@@ -61,7 +63,8 @@ async def change_of_roster(folder: Path, before: list, after: list, weather: lis
 
         scene.ringcentral.faults.add(*weather)
         await run_through(scene, weather)
-        assert scene.heavy_calls() - calls <= allowed
+        # Where the list lacks people who are there, each of them may have to be looked up.
+        assert scene.heavy_calls() - calls <= allowed or set(weather) & set(LATE)
         scene.ringcentral.faults.clear()
         await until_nothing_changes(scene)
 
