@@ -91,11 +91,30 @@ def record(delivery: Delivery, holder: str, transition: Transition, now: datetim
     )
 
 
-def not_taken(delivery: Delivery, holder: str, reason: str, now: datetime) -> Move:
-    """Nothing was taken, though the body was allowed to leave: queued as before, no attempt counted.
+def put_last(delivery: Delivery, holder: str, reason: str, now: datetime) -> Move:
+    """The server refused us, or the connection, in reply to this message: to the end of the queue.
 
-    So it is where the server refused *us* after the dot, and where the run stopped before the body's first byte.
+    It took nothing, and it is not the message's fault: no attempt is counted, and the time after which we give up
+    goes on from `queued_at`. But it may be refused like this every time, and must not keep those behind it waiting.
+    The run keeps its lease on it.
     """
+    return Move(
+        id=delivery.id,
+        holder=holder,
+        queued=delivery.attempt,
+        sending=delivery.attempt + 1,
+        state=State.QUEUED,
+        attempt=delivery.attempt,
+        at=batches.stored(now),
+        told=reason,
+        keeper=holder,
+        due_at=batches.stored(now),
+        reason=reason,
+    )
+
+
+def not_taken(delivery: Delivery, holder: str, reason: str, now: datetime) -> Move:
+    """The run stopped before the body's first byte, though it was allowed to leave: queued as before, no attempt."""
     return Move(
         id=delivery.id,
         holder=holder,

@@ -1,7 +1,8 @@
 """Why we did not get in, in words: from aiosmtplib's and Python's exceptions to `Refused` and `TryLater`.
 
 Pure. `Refused` where somebody has to change something (password, certificate, port), `TryLater` where the server or
-the way to it is away. No message holds more of our side than host, port and user name.
+the way to it is away, `ConnectionRefusal` where this one connection was turned away at once and another may not be.
+No message holds more of our side than host, port and user name.
 """
 
 import socket
@@ -13,7 +14,7 @@ import aiosmtplib
 from onboarding.errors import OnboardingError, Refused, TryLater
 from onboarding.mail.replies import LOWEST_REFUSAL, cleaned, judge, refusal, reply_of
 from onboarding.mail.settings import SmtpSettings
-from onboarding.mail.verdicts import Phase
+from onboarding.mail.verdicts import ConnectionRefusal, Phase
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
 
@@ -49,7 +50,8 @@ def explain(phase: Phase, failure: Failure, settings: SmtpSettings, secrets: Sec
         case TimeoutError():
             return TryLater(f"The mail server {place} did not answer in time.", hint=f"{AWAY_HINT} {SECURITY_HINT}")
         case _:
-            return TryLater(f"The mail server {place} can't be reached, or closed the connection.", hint=AWAY_HINT)
+            message = f"The mail server {place} can't be reached, or closed the connection."
+            return ConnectionRefusal(message, hint=AWAY_HINT, phase=phase)
 
 
 def _answered(

@@ -134,9 +134,14 @@ class Line(asyncio.Protocol):
             self.connection_lost(None)
 
     @property
+    def stands(self) -> bool:
+        """True until either side has closed the line."""
+        return not self._broken and not self._transport.is_closing()
+
+    @property
     def quiet(self) -> bool:
         """True while the line stands and the server has said nothing unasked (421 before it closes, say)."""
-        return not self._broken and not self._replies and not self._transport.is_closing()
+        return self.stands and not self._replies
 
     def write(self, commands: bytes) -> None:
         """Give bytes to the transport. Raises `LineBroken` where the line is known to be gone.

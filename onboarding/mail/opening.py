@@ -6,13 +6,14 @@ plain text. Each step is a method of its own, so that `probe` can tell how far i
 
 import asyncio
 import ssl
+import weakref
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 
 import aiosmtplib
 
-from onboarding.errors import ConfigurationError, Refused
+from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
 from onboarding.input_files import check_file
 from onboarding.mail.failures import SECURITY_HINT, explain
 from onboarding.mail.line import Capabilities, Line, LineBroken
@@ -20,7 +21,7 @@ from onboarding.mail.patience import patience
 from onboarding.mail.settings import SmtpSettings
 from onboarding.mail.token_grants import source
 from onboarding.mail.tokens import Tokens
-from onboarding.mail.verdicts import Phase
+from onboarding.mail.verdicts import ConnectionRefusal, Phase
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
 
@@ -45,30 +46,56 @@ class Server:
         self._ehlo_name = settings.ehlo_name or None
         self._opening = asyncio.Lock()
         self._refused: Refused | None = None
+        self._failures: list[OnboardingError] = []
+        self._lines: weakref.WeakSet[Line] = weakref.WeakSet()
 
     async def open(self) -> Line:
-        """Open a line, encrypted and logged in. Raises `Refused`, `TryLater` or `ConfigurationError`.
+        """Open a line, encrypted and logged in.
+
+        Raises `ConnectionRefusal` where others of our lines may serve all the same: the server turned away this one
+        (a limit on connections, say), or it let others in and not this one, for whatever reason. Else raises
+        `Refused`, `TryLater` or `ConfigurationError`.
 
         One line is opened at a time, and none after a refusal: a wrong password costs one failed log-in, not one
-        for each connection, which is how accounts get locked.
+        for each connection, which is how accounts get locked. Who waited while a server stayed away waits no longer.
         """
+        failed_before = len(self._failures)
         async with self._opening:
-            if self._refused:
-                raise self._refused
             try:
-                return await self._open()
-            except Refused as refused:
-                self._refused = refused
-                raise
+                line = await self._open(failed_before)
+            except OnboardingError as error:
+                raise self._meaning(error) from error
+            self._lines.add(line)
+            return line
 
-    async def _open(self) -> Line:
+    async def _open(self, failed_before: int) -> Line:
+        if self._refused:
+            raise self._refused
+        if len(self._failures) > failed_before:
+            raise self._failures[-1]
         async with AsyncExitStack() as undo:
             smtp = await self.reach()
             undo.push_async_callback(hang_up, smtp)
             await self.encrypt(smtp)
-            await self.log_in(smtp)
+            try:
+                await self.log_in(smtp)
+            except Refused as refused:
+                self._refused = refused
+                raise
             undo.pop_all()
             return self.take_over(smtp)
+
+    def _meaning(self, error: OnboardingError) -> OnboardingError:
+        """Say whether what kept us out stops one connection or the run."""
+        if any(line.stands for line in self._lines):
+            return ConnectionRefusal(error.message, hint=error.hint, crowded=True)
+        if isinstance(error, Refused):
+            self._refused = error
+        if isinstance(error, ConnectionRefusal) and error.phase is Phase.LOGIN:
+            error = TryLater(error.message, hint=error.hint)  # a log-in that fails is not tried again
+        if not isinstance(error, ConnectionRefusal):
+            self._failures.append(error)
+        return error
 
     async def reach(self) -> aiosmtplib.SMTP:
         """Connect (with `security = "tls"` encrypted from the first byte), and read the greeting."""

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from onboarding.mail.verdicts import DAY
 from onboarding.model.deliveries import Reply
 
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+MINUTE, HOUR = 60.0, 3600.0
 
 
 class Provider(StrEnum):
@@ -28,10 +29,12 @@ class Meaning:
     """A refusal of us that is known: what to do about it, and after how many seconds it passes.
 
     Without `passes_after` the code tells whether it may pass. A daily limit does, though it comes as 550.
+    `crowded`: we use more connections at once than the server allows.
     """
 
     hint: str
     passes_after: float | None = None
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,36 @@ NO_RIGHT = Meaning("The SMTP credentials lack the right ses:SendRawEmail.")
 BLOCKED = Meaning("The provider has blocked this account or tenant: an administrator has to have the block lifted.")
 DAILY = Meaning("A daily limit is reached: run again tomorrow, and set [smtp] per_day below the limit.", DAY)
 TOO_FAST = Meaning("We are too fast for the server: lower [smtp] rate or max_connections, and run again.", MINUTE)
+CROWDED = Meaning(
+    "The server allows fewer connections at once: lower [smtp] max_connections, and run again.",
+    MINUTE,
+    crowded=True,
+)
 TOO_MANY_LOGINS = Meaning("Too many log-ins: run again in an hour.", HOUR)
 BUSY = Meaning("The server asks to come back later: run again in a while.", 15 * MINUTE)
 
+CROWDED_WORDS = (
+    "too many connections",
+    "too many concurrent",
+    "too many open connections",
+    "too many simultaneous",
+    "too many sessions",
+    "simultaneous connections",
+    "concurrent connections",
+    "concurrent server connections",
+    "number of connections",
+    "connection limit",
+    "connections limit",
+    "connection rate limit",
+    "thread limit",
+)
+"""What Postfix, Exim, sendmail, Exchange, Dovecot and others say of one connection too many, under many codes."""
+
+MICROSOFT_THROTTLES = tuple(f"4.7.{detail}" for detail in range(500, 700))
+"""Microsoft's "Server busy" (4.7.500) and "temporarily rate limited due to IP reputation" (4.7.650), and between."""
+
 EVERYWHERE = (
+    *(Answer(CROWDED, says=words) for words in CROWDED_WORDS),
     Answer(SEND_AS, says="sendasdenied"),
     Answer(SEND_AS, enhanced=("5.2.252", "5.7.60")),
     Answer(WANTS_LOGIN, code=530),
@@ -83,7 +112,8 @@ EVERYWHERE = (
     Answer(DAILY, enhanced=("5.4.5",)),
     Answer(DAILY, says="submissionquotaexceeded"),
     Answer(BASIC_OFF, enhanced=("5.7.30", "5.7.139")),
-    Answer(TOO_FAST, code=432, enhanced=("4.3.2",)),
+    Answer(CROWDED, code=432, enhanced=("4.3.2",)),
+    Answer(BUSY, code=451, enhanced=MICROSOFT_THROTTLES),
     Answer(TOO_FAST, enhanced=("4.7.28", "5.7.28")),
 )
 
@@ -96,7 +126,6 @@ MICROSOFT365 = Preset(
         Answer(DAILY, enhanced=("5.7.232", "5.7.233", "5.7.705")),
         Answer(BLOCKED, enhanced=("5.2.0",), says="outboundspam"),
         Answer(BLOCKED, enhanced=("5.1.8", "5.7.501", "5.7.502", "5.7.503", "5.7.708", "5.7.750")),
-        Answer(BUSY, enhanced=("4.7.500", "4.7.501")),
     ),
 )
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from onboarding.errors import OnboardingError, Refused, TryLater
 from onboarding.mail.providers import EVERYWHERE, PRESETS, Provider
-from onboarding.mail.verdicts import Party, Phase, Verdict
+from onboarding.mail.verdicts import ConnectionRefusal, Party, Phase, Verdict
 from onboarding.model.deliveries import Deferred, Rejected, Reply
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
@@ -73,6 +73,7 @@ HINTS: Mapping[Phase, str] = MappingProxyType(
         Phase.MAIL: "Check [brand] sender: the account must be allowed to send as it.",
     }
 )
+LATER_HINT = "Nothing is lost: run again in a while."
 OUR_HINT = "Check [smtp] and [brand] sender, or ask the server's administrator what this answer means."
 
 QUEUE_IDS = tuple(
@@ -119,7 +120,8 @@ def judge(phase: Phase, reply: Reply, provider: Provider | None = None) -> Verdi
     known = next((answer.meaning for answer in (*of_provider, *EVERYWHERE) if answer.fits(reply)), None)
     if known is None:
         return Verdict(_party(phase, reply), permanent)
-    return Verdict(Party.US, permanent and known.passes_after is None, known.passes_after, known.hint)
+    passes = known.passes_after
+    return Verdict(Party.US, permanent and passes is None, passes, known.hint, known.crowded)
 
 
 def _party(phase: Phase, reply: Reply) -> Party:
@@ -138,22 +140,52 @@ def _party(phase: Phase, reply: Reply) -> Party:
     return SUBJECTS.get(subject) or PHASES[phase]
 
 
-def outcome(phase: Phase, reply: Reply, server: str, provider: Provider | None = None) -> Deferred | Rejected:
-    """Say what a refusal means for the delivery.
+def may_be_worn(phase: Phase, reply: Reply, provider: Provider | None = None) -> bool:
+    """Tell whether a refusal on a connection that has carried messages may be due to that alone.
 
-    Raises `Refused` or `TryLater` where the server refuses us: it took nothing, and nobody's delivery is to blame.
+    Many servers take only so many messages over one connection and say so in their own ways; a new connection
+    is worth one try. A known wait is not: we would only be refused again.
+    """
+    if reply.code == CLOSING or "too many" in reply.text.lower():
+        return True
+    verdict = judge(phase, reply, provider)
+    return phase is Phase.MAIL and verdict.stops_one_connection and verdict.retry_after is None
+
+
+def outcome(
+    phase: Phase, reply: Reply, server: str, provider: Provider | None = None, *, fresh: bool = True
+) -> Deferred | Rejected:
+    """Say what a refusal means for the delivery; `fresh`: the connection had carried no message before.
+
+    Raises `ConnectionRefusal` where the server does not serve this connection now, `Refused` or `TryLater` where it
+    refuses us as a whole: it took nothing, and nobody's delivery is to blame.
     """
     verdict = judge(phase, reply, provider)
     if verdict.party is Party.US:
-        raise refusal(phase, reply, server, verdict)
+        raise refusal(phase, reply, server, verdict, fresh=fresh)
     if verdict.permanent:
         return Rejected(f"the mail server refuses {verdict.party}", reply)
-    return Deferred(f"the mail server does not take {verdict.party} now", reply, verdict.retry_after)
+    deferred = Deferred(f"the mail server does not take {verdict.party} now", reply, verdict.retry_after)
+    if reply.code == CLOSING:
+        # RFC 5321 3.8: it speaks of the connection. But a server may say it for the sake of one message.
+        raise ConnectionRefusal(
+            f"The mail server {server} closes the connection: {reply}",
+            hint=LATER_HINT,
+            phase=phase,
+            crowded=fresh,
+            fresh=fresh,
+            deferred=deferred,
+        )
+    return deferred
 
 
-def refusal(phase: Phase, reply: Reply, server: str, verdict: Verdict) -> OnboardingError:
-    """Put a refusal of us into the error that stops the run."""
+def refusal(phase: Phase, reply: Reply, server: str, verdict: Verdict, *, fresh: bool = True) -> OnboardingError:
+    """Put a refusal of us into the error that stops this connection, or the run."""
     message = f"The mail server {server} refuses {phase}: {reply}"
     if verdict.permanent:
         return Refused(message, hint=verdict.hint or HINTS.get(phase, OUR_HINT))
-    return TryLater(message, hint=verdict.hint or "Nothing is lost: run again in a while.")
+    hint = verdict.hint or LATER_HINT
+    if not verdict.stops_one_connection:
+        return TryLater(message, hint=hint)
+    crowded = verdict.crowded or (fresh and reply.code == CLOSING)
+    return ConnectionRefusal(message, hint=hint, phase=phase, crowded=crowded, fresh=fresh)

@@ -2,18 +2,19 @@
 
 `offer` gets MAIL, RCPT and DATA answered; then the pipeline commits `sending`; `hand_over` gives body and final dot.
 From the moment the piece that ends in the final dot is given to the transport, a missing answer is `InDoubt`; before
-it, nothing was taken for certain. A refusal of us raises, in both halves: the message was not taken then either.
+it, nothing was taken for certain. A refusal of us, or of the connection, raises in both halves: the message was not
+taken then either.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from onboarding.mail.envelope import FINAL_DOT, Prepared, prepare
 from onboarding.mail.line import Line, LineBroken
 from onboarding.mail.opening import Server
 from onboarding.mail.patience import brief, patience
-from onboarding.mail.replies import CLOSING, outcome
-from onboarding.mail.verdicts import Phase
+from onboarding.mail.replies import CLOSING, may_be_worn, outcome
+from onboarding.mail.verdicts import ConnectionRefusal, Phase
 from onboarding.model.deliveries import Deferred, InDoubt, Message, Rejected, Reply, Sent
 from onboarding.model.known_secrets import Secrets
 
@@ -22,6 +23,9 @@ PIECE = 65_536
 
 IDLE = 30.0
 """Seconds after which a resting line is asked whether it still stands (NOOP) before it is used."""
+
+REOPENING = (0.1, 0.5, 2.0)
+"""Seconds between tries to open a line in place of one: the server may count the closed one for a while."""
 
 ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 POSITIVE, INTERMEDIATE, REFUSALS = 2, 3, (4, 5)
@@ -47,20 +51,26 @@ class Refusal:
 class Connection:
     """A connection of the pool: a line at most at any time, replaced when it is worn out or broken."""
 
-    def __init__(self, server: Server, clock: Callable[[], float]) -> None:
+    def __init__(self, server: Server, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
         self._server = server
         self._settings = server.settings
         self._clock = clock
+        self._sleep = sleep
         self._line: Line | None = None
+        self._has_served = False
         self._rested_at = 0.0
         self._offered: Prepared | None = None
+
+    async def open(self) -> None:
+        """Have a line that can carry a message. Raises what `Server.open` raises; no message is to blame for it."""
+        await self._resting_line()
 
     async def offer(self, message: Message) -> Ready | Deferred | Rejected:
         """Get MAIL, RCPT and DATA answered: nothing that the server could deliver leaves yet.
 
         A line that has served before may have been closed meanwhile, or be worn out at the server's end: then the
-        offer is repeated once on a new one. Raises `Refused`, `TryLater` or `ConfigurationError` where the server
-        refuses us or can't be reached.
+        offer is repeated once on a new one. Raises `ConnectionRefusal` where the server does not serve this
+        connection now, `Refused`, `TryLater` or `ConfigurationError` where it refuses us or can't be reached.
         """
         while True:
             line = await self._resting_line()
@@ -78,14 +88,15 @@ class Connection:
                 self._offered = prepared
                 return Ready()
             await self._forget(line, refused.reply)
-            if fresh or refused.reply.code != CLOSING:
-                return self._judged(refused)
+            if fresh or not may_be_worn(refused.phase, refused.reply, self._settings.provider):
+                return self._judged(refused, fresh=fresh)
+            await self.close()
 
     async def hand_over(self, message: Message) -> Sent | Deferred | Rejected | InDoubt:
         """Give the body and the final dot of the message that was offered, and wait for the answer.
 
-        Must never be repeated by itself after `Sent` or `InDoubt`. Raises `Refused` or `TryLater` where the server
-        refuses us: the message was not taken.
+        Must never be repeated by itself after `Sent` or `InDoubt`. Raises `ConnectionRefusal`, `Refused` or `TryLater`
+        where the server does not serve this connection, or refuses us: the message was not taken.
         """
         line, offered, self._offered = self._line, self._offered, None
         if line is None or offered is None or offered.message != message:
@@ -125,8 +136,17 @@ class Connection:
         if self._line is not None and not await self._serves(self._line):
             await self.close()
         if self._line is None:
-            self._line = await self._server.open()
+            self._line = await self._new_line()
+            self._rested_at = self._clock()
         return self._line
+
+    async def _new_line(self) -> Line:
+        for wait in REOPENING if self._has_served else ():
+            try:
+                return await self._server.open()
+            except ConnectionRefusal:
+                await self._sleep(wait)
+        return await self._server.open()
 
     async def _serves(self, line: Line) -> bool:
         """Tell whether a line may carry another message, asking the server (NOOP) where it has been idle."""
@@ -189,12 +209,15 @@ class Connection:
         if reply.code == CLOSING:
             line.cut()
         self._rest(line)
+        self._has_served = True
         if first == POSITIVE:
             return Sent(reply)
-        return self._judged(Refusal(Phase.DOT, reply))
+        # RFC 5321 4.2.5: after a 4xx or 5xx, a 421 too, the server must not deliver what it was given.
+        return self._judged(Refusal(Phase.DOT, reply), fresh=line.transactions == 1)
 
-    def _judged(self, refused: Refusal) -> Deferred | Rejected:
-        return outcome(refused.phase, refused.reply, self._settings.place, self._settings.provider)
+    def _judged(self, refused: Refusal, *, fresh: bool) -> Deferred | Rejected:
+        place, provider = self._settings.place, self._settings.provider
+        return outcome(refused.phase, refused.reply, place, provider, fresh=fresh)
 
     async def _forget(self, line: Line, reply: Reply) -> None:
         """Have the server forget a refused transaction (RSET), so that the line may carry the next one."""

@@ -6,6 +6,12 @@ Types only; `replies` decides by them.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from onboarding.errors import TryLater
+from onboarding.model.deliveries import Deferred
+
+DAY = 86_400.0
+"""Seconds."""
+
 
 class Phase(StrEnum):
     """Where in a session the server answered; each value completes "The mail server refuses ..."."""
@@ -34,9 +40,45 @@ class Verdict:
     """What a refusal means. `retry_after` is in seconds, where the answer is known to mean a certain wait.
 
     `permanent` is False where waiting helps, whatever the code says: a daily limit is refused with 550 and passes.
+    `crowded`: we use more connections at once than the server allows.
     """
 
     party: Party
     permanent: bool
     retry_after: float | None = None
     hint: str = ""
+    crowded: bool = False
+
+    @property
+    def stops_one_connection(self) -> bool:
+        """Whether it says no more than that this connection is not served now; others may be.
+
+        A daily limit is known to be the account's.
+        """
+        return self.party is Party.US and not self.permanent and (self.retry_after or 0) < DAY
+
+
+class ConnectionRefusal(TryLater):
+    """The server does not serve one connection for now. It took nothing, and it may serve our other connections.
+
+    A run stops with this error only when no connection is left. `crowded`: too many connections at
+    once are the likely cause. `fresh`: the connection had carried no message before, so a new one in its
+    place would fare no better. `phase` says when it came. `deferred` is set where the message itself may be the
+    cause: what to record if it is refused like this a second time.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        phase: Phase = Phase.GREETING,
+        crowded: bool = False,
+        fresh: bool = True,
+        deferred: Deferred | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.phase = phase
+        self.crowded = crowded
+        self.fresh = fresh
+        self.deferred = deferred

@@ -47,6 +47,8 @@ async def deliver(rooms: Rooms, work: Round, patience: timedelta) -> int:
             await rooms.clock.sleep(seconds)
     finally:
         rooms.progress.end()
+        if loss := rooms.post.loss:
+            rooms.progress.say(loss)
         await rooms.ledger.run(deliveries.give_back, work.holder.name)
     if work.failure:
         raise work.failure
@@ -94,14 +96,16 @@ async def _worker(work: Round, pool: Pool) -> None:
             await post(work, delivery, pool)
         except OnboardingError as error:
             work.fail(error)
-        work.rooms.progress.advance()
+        if delivery not in work.put_back:
+            work.rooms.progress.advance()
 
 
 async def _next(work: Round) -> Delivery | None:
-    """Take the next message that is due, claiming a chunk of them where none is left."""
+    """Take the next message that is due, claiming a chunk of them where none is left; last those put back."""
     while not work.claimed and not work.all_claimed:
         await _claim(work)
-    return work.claimed.popleft() if work.claimed else None
+    waiting = work.claimed or work.put_back
+    return waiting.popleft() if waiting else None
 
 
 async def _claim(work: Round) -> None:

@@ -3,17 +3,21 @@
 The order is the promise. Everything up to the 354 may be done again; `sending` is committed before the body leaves.
 What became of it is handed to the ledger before the connection is free again, and waited for while the next message is
 offered on it; before that, the next is not `sending`. What a reply means is `mail`'s to say, what follows from it is
-`model.deliveries.settle`.
+`model.deliveries.settle` for the message, and `refusals` where the server refuses us.
 """
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from onboarding.errors import Braked, OnboardingError
 from onboarding.ledger import moves
 from onboarding.letters.letter import Letter
 from onboarding.mail.pool import Pool
 from onboarding.mail.transaction import Connection, Ready
+from onboarding.mail.verdicts import ConnectionRefusal
 from onboarding.model.deliveries import (
+    Deferred,
     Delivery,
     InDoubt,
     Kind,
@@ -27,7 +31,10 @@ from onboarding.model.deliveries import (
 )
 from onboarding.model.people import address_key
 from onboarding.pipeline.pacing import may_leave
+from onboarding.pipeline.refusals import Step, next_step
 from onboarding.pipeline.round import Recording, Round
+
+T = TypeVar("T")
 
 RETRY = RetryPolicy()
 STOPPED = "the run was stopped before the message left"
@@ -36,7 +43,8 @@ STOPPED = "the run was stopped before the message left"
 async def post(work: Round, delivery: Delivery, pool: Pool) -> None:
     """Write the letter while the connections are busy with others, then send it over the next that is free.
 
-    Returns once it is written down what became of it. Raises what stops the run.
+    Returns once it is written down what became of it, or it is put back to come after all others. Raises what stops
+    the run.
     """
     message = _compose(work, delivery)
     recording: Recording | None = None
@@ -47,7 +55,7 @@ async def post(work: Round, delivery: Delivery, pool: Pool) -> None:
     else:
         async with pool.connection() as connection:
             if await may_leave(work, delivery):
-                recording = await _send(work, delivery, connection, message)
+                recording = await _send(work, delivery, pool, connection, message)
     if recording:
         await recording
 
@@ -73,18 +81,78 @@ def _compose(work: Round, delivery: Delivery) -> Message | Rejected | None:
     return work.composer.compose(letter)
 
 
-async def _send(work: Round, delivery: Delivery, connection: Connection, message: Message) -> Recording | None:
+async def _send(
+    work: Round, delivery: Delivery, pool: Pool, connection: Connection, message: Message
+) -> Recording | None:
     """Offer, `sending`, hand over, and hand in what became of it. None: it stays queued, and others go on with it."""
-    outcome: Outcome | Ready | None = await connection.offer(message)
-    if isinstance(outcome, Ready):
-        outcome = await _hand_over(work, delivery, connection, message)
-    if outcome is None:
+    if not await _opened(work, delivery, pool, connection):
         return None
-    recording = work.recordings[connection] = _settle(work, delivery, outcome)
+    answer: Outcome | Ready | OnboardingError | None = await _or_refusal(connection.offer(message))
+    if isinstance(answer, Ready):
+        answer = await _hand_over(work, delivery, connection, message)
+    if isinstance(answer, OnboardingError):
+        answer = await _refused(work, delivery, pool, connection, answer)
+    else:
+        work.refusals = 0
+    if answer is None:
+        return None
+    recording = work.recordings[connection] = _settle(work, delivery, answer)
     return recording
 
 
-async def _hand_over(work: Round, delivery: Delivery, connection: Connection, message: Message) -> Outcome | None:
+async def _opened(work: Round, delivery: Delivery, pool: Pool, connection: Connection) -> bool:
+    """Have a line to the server; False: there is none, and the message comes again, on another connection.
+
+    A message that was refused with the connection before gets a new line: what is said on it is the message's.
+    Raises what keeps us out, where no connection is left.
+    """
+    try:
+        if delivery.id in work.met_refusal:
+            await connection.close()
+        await connection.open()
+    except ConnectionRefusal as refusal:
+        pool.give_up(connection, refusal)
+        work.put_back.append(delivery)
+        return False
+    return True
+
+
+async def _or_refusal(step: Awaitable[T]) -> T | OnboardingError:
+    """Take a step with the server. What it says against us, or the connection, comes back as a value."""
+    try:
+        return await step
+    except OnboardingError as error:
+        return error
+
+
+async def _refused(
+    work: Round, delivery: Delivery, pool: Pool, connection: Connection, error: OnboardingError
+) -> Deferred | None:
+    """The server refuses us, or this connection, and has taken nothing: the message goes to the end of the queue.
+
+    Returns an outcome where it turns out to be the message's own trouble. Raises what stops the run.
+    """
+    step, work.refusals = Step.STOP_RUN, work.refusals + 1
+    if isinstance(error, ConnectionRefusal):
+        again = delivery.id in work.met_refusal
+        step = next_step(error, again=again, last=pool.last, in_a_row=work.refusals)
+        if step is Step.RECORD_DEFERRED:
+            return error.deferred
+        if step is Step.GIVE_UP_CONNECTION:
+            pool.give_up(connection, error)
+    now = work.rooms.clock.now()
+    is_ours = await _move(work, moves.put_last(delivery, work.holder.name, error.message, now))
+    if step is Step.STOP_RUN:
+        raise error
+    work.met_refusal.add(delivery.id)
+    if is_ours:
+        work.put_back.append(delivery)
+    return None
+
+
+async def _hand_over(
+    work: Round, delivery: Delivery, connection: Connection, message: Message
+) -> Outcome | OnboardingError | None:
     """Cross the point of no return. None: the body does not leave, because the delivery is not ours any more.
 
     Only with or after what became of the last message on this connection: one at most may be in doubt.
@@ -102,11 +170,7 @@ async def _hand_over(work: Round, delivery: Delivery, connection: Connection, me
         await connection.abandon()
         return None
     try:
-        return await connection.hand_over(message)
-    except OnboardingError as error:
-        # The server said that it does not want us, so it has not taken the message: no doubt, and no attempt lost.
-        await _not_taken(work, delivery, error.message)
-        raise
+        return await _or_refusal(connection.hand_over(message))
     except asyncio.CancelledError:
         _leave(_settle(work, delivery, InDoubt("the run was stopped before the server had answered")))
         raise

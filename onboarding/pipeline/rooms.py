@@ -48,6 +48,11 @@ class Post:
         self._pool = self._pool or Pool(self._settings)
         return self._pool
 
+    @property
+    def loss(self) -> str:
+        """Say that the server did not serve all connections; empty where it did, or none was wanted."""
+        return self._pool.loss if self._pool else ""
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -52,7 +52,9 @@ class Round:
     `failure` is the first error that stops everybody; workers look at it between messages and never stop within one.
     `only`: the address keys that `--limit` keeps this run to. `rejected` counts the server's rejections in a row.
     `recordings` are the last outcomes on each connection.
-    `claimed` are messages leased and not yet begun; `all_claimed` once no more were due.
+    `claimed` are messages leased and not yet begun; `all_claimed` once no more were due. `put_back` are those that
+    met a refusal of us or of a connection: they come after all others. `met_refusal` are the ids of all that ever
+    did, `refusals` counts those in a row.
     """
 
     rooms: Rooms
@@ -69,6 +71,9 @@ class Round:
     rejected: int = 0
     claimed: deque[Delivery] = field(default_factory=deque)
     all_claimed: bool = False
+    put_back: deque[Delivery] = field(default_factory=deque)
+    met_refusal: set[int] = field(default_factory=set)
+    refusals: int = 0
     claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     pacing: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -78,6 +78,11 @@ def record(connection: sa.Connection, delivery: Delivery, holder: str, transitio
     return moves.carry_out(connection, [moves.record(delivery, holder, transition, now)])[0]
 
 
+def put_last(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
+    """The server refused us in reply to one message."""
+    return moves.carry_out(connection, [moves.put_last(delivery, holder, "not now, says the server to us", now)])[0]
+
+
 def offered(connection: sa.Connection, place: int, transition: Transition, email: str = ADA, number: int = 1) -> None:
     """Queue a message, bring it to `sending` and record what became of it."""
     queue(connection, place, order(email, number))

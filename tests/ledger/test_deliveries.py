@@ -23,6 +23,7 @@ from tests.ledger.making import (
     claimed,
     happened,
     order,
+    put_last,
     queue,
     reach,
     record,
@@ -47,6 +48,7 @@ ACTS: dict[str, Act] = {
     "record rejected": _record(State.REJECTED),
     "record failed": _record(State.FAILED),
     "record in doubt": _record(State.IN_DOUBT),
+    "put last": lambda c, _, delivery: put_last(c, delivery, RUN, NOW),
     "take over": lambda c, place, _: deliveries.take_over(c, place, NOW),
     "expire": lambda c, place, _: deliveries.expire(c, place, LATE),
     "withdraw": lambda c, place, _: deliveries.withdraw(c, place, [ADA], NOW),
@@ -62,6 +64,7 @@ ARROWS = {
     (State.QUEUED, "expire"): State.EXPIRED,
     (State.QUEUED, "withdraw"): State.CANCELLED,
     (State.QUEUED, "cancel"): State.CANCELLED,
+    (State.SENDING, "put last"): State.QUEUED,
     (State.SENDING, "record sent"): State.SENT,
     (State.SENDING, "record queued"): State.QUEUED,
     (State.SENDING, "record rejected"): State.REJECTED,
@@ -147,6 +150,31 @@ def test_record_keeps_reply_reason_and_next_time(connection, place):
     assert (standing.reply, standing.queue_id, standing.reason) == ("451 4.7.1 greylisted", "9XYZ", "later")
     assert (standing.delivery.due_at, standing.delivery.attempt, standing.at) == (NOW + MINUTE, 1, NOW)
     assert happened(connection)[-1] == ("queued", "later | 451 4.7.1 greylisted")
+
+
+def test_message_that_is_put_last_comes_after_the_others_and_keeps_its_attempts_and_its_age(connection, place):
+    queue(connection, place, order(), order(GRACE))
+    delivery = claimed(connection, place)
+    sending(connection, delivery, RUN, NOW)
+
+    assert put_last(connection, delivery, RUN, NOW + MINUTE)
+    assert [one.email for one in deliveries.claim(connection, place, "run-2", NOW + 2 * MINUTE, 9)] == [GRACE]
+    deliveries.give_back(connection, RUN)
+    deliveries.give_back(connection, "run-2")
+
+    again = deliveries.claim(connection, place, RUN, NOW + 2 * MINUTE, 9)
+    assert [one.email for one in again] == [GRACE, ADA]
+    assert again[1] == replace(delivery, due_at=NOW + MINUTE)
+
+
+def test_message_is_put_last_by_its_holder_at_its_attempt_alone(connection, place):
+    queue(connection, place, order())
+    delivery = claimed(connection, place)
+
+    assert not put_last(connection, delivery, "run-2", NOW)
+    assert not put_last(connection, replace(delivery, attempt=1), RUN, NOW)
+    assert put_last(connection, delivery, RUN, NOW)
+    assert sending(connection, delivery, RUN, NOW)
 
 
 # --- guards -----------------------------------------------------------------------------------------------------------

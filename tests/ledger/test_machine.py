@@ -27,7 +27,7 @@ from onboarding.model.deliveries import (
     settle,
 )
 from onboarding.model.people import address_key
-from tests.ledger.making import ADA, GRACE, NOW, TAKEN, order, record, seen, sending
+from tests.ledger.making import ADA, GRACE, NOW, TAKEN, order, put_last, record, seen, sending
 
 ARROWS = {
     None: {State.QUEUED},
@@ -107,6 +107,16 @@ class Runs(RuleBasedStateMachine):
             self.bodies[delivery.id] += 1
         if outcome:
             self._answer(delivery, holder, outcome)
+
+    @precondition(lambda self: self.offers)
+    @rule(which=st.integers(1, 4))
+    def refuse_us(self, which):
+        """The server refuses us, or the connection, in reply to one of the latest offers."""
+        delivery, holder = self.offers[-min(which, len(self.offers))]
+        before = self._state(delivery.id)
+        if put_last(self.ledger, delivery, holder, self.now):
+            assert holder == f"run-{self.run}"
+            self.allowed[delivery.id] += before is State.SENDING
 
     def _answer(self, delivery, holder, outcome):
         transition = settle(delivery, outcome, RetryPolicy(), self.now, 0.5)

@@ -15,6 +15,7 @@ from typing import Any
 
 from onboarding.mail.settings import SmtpSettings
 
+RECIPIENT = re.compile(r"RCPT TO:<([^>]*)>")
 REFUSAL = re.compile(r"[45]\d\d[ -]")
 FINAL_DOT = b"\r\n.\r\n"
 POLITE = {
@@ -72,6 +73,15 @@ Act = Say | HangUp | Stall | Quote
 Script = Mapping[str, Sequence[Act]]
 
 
+@dataclass(frozen=True)
+class Crowded:
+    """What a connection hears at a phase while more than so many are open at once, instead of the script."""
+
+    most: int
+    phase: str
+    act: Act
+
+
 @dataclass
 class Scripted:
     """The running server, and what it has seen. `script` gives, for a phase, the acts of its first times."""
@@ -90,6 +100,15 @@ class Scripted:
     """What came while the server stalled, after the command that it did not answer."""
     taken: list[bytes] = field(default_factory=list)
     """Bodies that the server did not refuse: whatever else it answered, or did, they may be delivered."""
+    crowded: Crowded | None = None
+    worn: tuple[int, str, Act] | None = None
+    """Messages that a connection carries, and what the next one on it is answered at a phase."""
+    open_now: int = 0
+    slow_to_count: int = 0
+    """How many that come after a connection was closed find it counted still."""
+    still_counted: int = 0
+    always: Mapping[tuple[str, str], Act] = field(default_factory=dict)
+    """For a phase and a recipient: the answer every time, instead of the script's."""
 
     def settings(self, **changes: Any) -> SmtpSettings:
         """Make the settings that lead here."""
@@ -117,12 +136,16 @@ class Conversation:
     writer: asyncio.StreamWriter
     seen: list[str]
     received: bytes = b""
+    one_too_many: bool = False
+    recipient: str = ""
 
     async def run(self) -> None:
         await self.play("greeting")
         while line := await self.reader.readline():
             self.received = line.removesuffix(b"\r\n")
             self.seen.append(self.received.decode())
+            if found := RECIPIENT.match(self.seen[-1]):
+                self.recipient = found[1]
             verb = line.split(b" ")[0].strip().lower().decode()
             phase = verb if verb in VERBS else "auth"
             act = await self.play(phase)
@@ -132,9 +155,18 @@ class Conversation:
                 return
 
     async def play(self, phase: str) -> Act:
-        act = self.server.next_act(phase)
+        act = self.act(phase)
         await self.perform(act)
         return act
+
+    def act(self, phase: str) -> Act:
+        crowded = self.server.crowded
+        if crowded and self.one_too_many and phase == crowded.phase:
+            return crowded.act
+        worn = self.server.worn
+        if worn and phase == worn[1] and self.seen.count("<body>") - (phase == "dot") >= worn[0]:
+            return worn[2]
+        return self.server.always.get((phase, self.recipient)) or self.server.next_act(phase)
 
     async def perform(self, act: Act) -> None:
         match act:
@@ -182,7 +214,7 @@ class Conversation:
         self.seen.append("<body>")
         self.server.bodies.append(body)
         self.received = body
-        act = self.server.next_act("dot")
+        act = self.act("dot")
         if not isinstance(act, Say) or not REFUSAL.match(act.text):
             self.server.taken.append(body)
         await self.perform(act)
@@ -190,10 +222,12 @@ class Conversation:
 
 @asynccontextmanager
 async def scripted(
-    script: Script | None = None, extensions: Sequence[str] = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES")
+    script: Script | None = None,
+    extensions: Sequence[str] = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES"),
+    **more: Any,
 ) -> AsyncIterator[Scripted]:
-    """Run a scripted server on a free loopback port."""
-    server = Scripted(extensions, {phase: list(acts) for phase, acts in (script or {}).items()})
+    """Run a scripted server on a free loopback port. `more` are further fields of `Scripted`."""
+    server = Scripted(extensions, {phase: list(acts) for phase, acts in (script or {}).items()}, **more)
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -202,11 +236,17 @@ async def scripted(
         tasks.add(task)
         seen: list[str] = []
         server.connections.append(seen)
+        server.open_now += 1
+        counted = server.open_now + (server.still_counted > 0)
+        server.still_counted = max(0, server.still_counted - 1)
+        too_many = server.crowded is not None and counted > server.crowded.most
         try:
-            await Conversation(server, reader, writer, seen).run()
+            await Conversation(server, reader, writer, seen, one_too_many=too_many).run()
         except (Gone, ConnectionError, asyncio.CancelledError):
             pass
         finally:
+            server.open_now -= 1
+            server.still_counted = server.still_counted if too_many else server.slow_to_count
             writer.transport.abort()
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -4,8 +4,8 @@ import pytest
 
 from onboarding.errors import Refused, TryLater
 from onboarding.mail.providers import DAY, MINUTE, Provider
-from onboarding.mail.replies import cleaned, judge, outcome, queue_id, reply_of
-from onboarding.mail.verdicts import Party, Phase
+from onboarding.mail.replies import cleaned, judge, may_be_worn, outcome, queue_id, reply_of
+from onboarding.mail.verdicts import ConnectionRefusal, Party, Phase
 from onboarding.model.deliveries import Deferred, Rejected, Reply
 from onboarding.model.known_secrets import Secrets
 
@@ -100,6 +100,8 @@ def reply(line: str) -> Reply:
         (Phase.DOT, "454 Throttling failure: Daily message quota exceeded.", AMAZON, US, FOR_NOW),
         (Phase.MAIL, "451 4.7.500 Server busy", OUTLOOK, US, FOR_NOW),
         (Phase.RCPT, "451 4.4.5 congestion", None, US, FOR_NOW),
+        (Phase.GREETING, "554 5.7.0 too many connections", None, US, FOR_NOW),
+        (Phase.RCPT, "451 4.7.650 temporarily rate limited due to IP reputation", None, US, FOR_NOW),
         # Log-ins.
         (Phase.LOGIN, "454 4.7.0 Too many login attempts", GOOGLE, US, FOR_NOW),
         (Phase.LOGIN, "432 4.7.12 a password transition is needed", None, US, FOR_NOW),
@@ -119,7 +121,7 @@ def test_refusal_means_the_right_party(phase, line, provider, party, permanent):
 @pytest.mark.parametrize(
     ("phase", "line", "provider", "wait", "hint"),
     [
-        (Phase.DOT, "432 4.3.2 sender thread limit exceeded", OUTLOOK, MINUTE, "lower [smtp] rate or max_connections"),
+        (Phase.DOT, "432 4.3.2 sender thread limit exceeded", OUTLOOK, MINUTE, "lower [smtp] max_connections"),
         (Phase.RCPT, "550 5.4.5 Daily user sending limit exceeded", GOOGLE, DAY, "run again tomorrow"),
         (Phase.LOGIN, "454 4.7.0 Too many login attempts", GOOGLE, 3600.0, "in an hour"),
         (Phase.LOGIN, "535 5.7.139 Authentication unsuccessful", OUTLOOK, None, "use [smtp.m365]"),
@@ -132,6 +134,61 @@ def test_known_answer_tells_how_long_to_wait_and_what_to_do(phase, line, provide
 
     assert verdict.retry_after == wait
     assert hint in verdict.hint
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "421 4.7.0 mail.example.com Error: too many connections from 192.0.2.1",
+        "421 Too many concurrent SMTP connections; please try again later.",
+        "421 4.3.2 Too many open connections.",
+        "421 4.3.2 The maximum number of concurrent server connections has exceeded a limit per source",
+        "421 4.3.2 Connection rate limit exceeded.",
+        "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",
+        "432 4.3.2 Concurrent connections limit exceeded",
+        "450 4.7.1 too many connections",
+        "554 5.7.0 Too many connections",
+        "454 4.7.0 Too many concurrent logins",
+        "452 Too many simultaneous sessions",
+        "421 4.7.0 Maximum number of connections from user+IP exceeded",
+    ],
+)
+@pytest.mark.parametrize("phase", list(Phase))
+def test_one_connection_too_many_is_seen_in_any_words_at_any_phase(phase, line):
+    with pytest.raises(ConnectionRefusal) as raised:
+        outcome(phase, reply(line), "mail.example.com:587")
+
+    assert raised.value.crowded
+    assert "lower [smtp] max_connections" in raised.value.hint
+
+
+@pytest.mark.parametrize("phase", [Phase.RCPT, Phase.DATA, Phase.DOT])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_closing_is_about_the_connection_and_names_what_it_may_mean_for_the_message(phase, fresh):
+    with pytest.raises(ConnectionRefusal) as raised:
+        outcome(phase, reply("421 closing"), "mail.example.com:587", fresh=fresh)
+
+    assert raised.value.fresh is raised.value.crowded is fresh
+    assert raised.value.deferred is not None
+    assert raised.value.deferred.reply == reply("421 closing")
+
+
+@pytest.mark.parametrize(
+    ("phase", "line", "worn"),
+    [
+        (Phase.MAIL, "421 closing", True),
+        (Phase.DOT, "421 closing", True),
+        (Phase.RCPT, "452 4.5.3 Too many recipients", True),
+        (Phase.MAIL, "550 5.7.1 Too many messages in this session", True),
+        (Phase.MAIL, "451 4.3.0 enough", True),
+        (Phase.MAIL, "451 4.7.500 Server busy", False),
+        (Phase.MAIL, "550 5.7.1 not you", False),
+        (Phase.RCPT, "450 4.7.1 greylisted", False),
+        (Phase.RCPT, "550 5.1.1 unknown", False),
+    ],
+)
+def test_refusal_that_a_new_connection_may_not_meet(phase, line, worn):
+    assert may_be_worn(phase, reply(line)) is worn
 
 
 def test_refused_recipient_is_rejected_with_the_reply():
@@ -152,7 +209,8 @@ def test_recipient_put_off_is_deferred_with_the_reply():
     ("phase", "line", "error", "hint"),
     [
         (Phase.MAIL, "550 5.7.1 no", Refused, "Check [brand] sender: the account must be allowed to send as it."),
-        (Phase.MAIL, "451 4.3.2 later", TryLater, "Nothing is lost: run again in a while."),
+        (Phase.MAIL, "451 4.3.2 later", ConnectionRefusal, "Nothing is lost: run again in a while."),
+        (Phase.RCPT, "550 5.4.5 daily limit", TryLater, "A daily limit is reached"),
         (Phase.DOT, "535 log in", Refused, "Check [smtp] and [brand] sender, or ask the server's administrator"),
     ],
 )

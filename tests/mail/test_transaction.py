@@ -5,6 +5,7 @@ import pytest
 from onboarding.errors import ConfigurationError, Refused, TryLater
 from onboarding.mail.pool import Pool
 from onboarding.mail.transaction import PIECE, Ready
+from onboarding.mail.verdicts import ConnectionRefusal
 from onboarding.model.deliveries import Deferred, InDoubt, Rejected, Reply, Sent
 from tests.mail.scripted import Drip, HangUp, Say, Stall, scripted
 from tests.mail.steps import BODY, deliver, message, offer, send
@@ -108,6 +109,17 @@ async def test_refusal_counts_where_the_line_breaks_after_it():
     assert outcome == Rejected("the mail server refuses this address", Reply(550, "unknown", "5.1.1"))
 
 
+@pytest.mark.parametrize(
+    "act", [Say("452 4.3.2 too many transactions"), Say("550 5.7.1 Too many messages in this session")]
+)
+async def test_worn_line_is_replaced_and_the_message_is_offered_again(act):
+    async with scripted({"mail": [Say("250 fine"), act]}, ["8BITMIME"]) as server:
+        outcomes = await send(server.settings(), message(1), message(2))
+
+    assert [type(outcome) for outcome in outcomes] == [Sent, Sent]
+    assert len(server.connections) == 2
+
+
 @BOTH_WAYS
 async def test_message_too_big_for_mail_from_is_that_message_alone(extensions):
     async with scripted({"mail": [Say("552 5.3.4 too big")], "data": [Say("503 no")]}, extensions) as server:
@@ -175,13 +187,11 @@ async def test_answer_after_the_final_dot_is_told_as_it_is(act, expected):
 @pytest.mark.parametrize(
     "script",
     [
-        {"dot": [Say("421 4.4.2 closing")]},
-        {"rcpt": [Say("421 4.4.2 closing")], "data": [Say("503 5.5.1 no")]},
         {"rcpt": [Say("550 5.1.1 unknown")], "data": [Say("199 odd")]},
         {"dot": [Say("250 fine\r\n421 4.4.2 closing")]},
         {"dot": [Say("354 go on")]},
     ],
-    ids=["closing", "closing early", "neither yes nor no", "unasked", "nonsense"],
+    ids=["neither yes nor no", "unasked", "nonsense"],
 )
 async def test_line_that_cannot_be_trusted_any_more_carries_nothing_more(script):
     async with scripted(script) as server:
@@ -189,6 +199,25 @@ async def test_line_that_cannot_be_trusted_any_more_carries_nothing_more(script)
 
     assert isinstance(outcomes[1], Sent)
     assert len(server.connections) == 2
+
+
+@pytest.mark.parametrize("phase", ["mail", "rcpt", "data", "dot"])
+async def test_line_that_the_server_closes_took_nothing_and_the_next_message_gets_another(phase):
+    """RFC 5321 3.8: 421 is about the connection; RFC 5321 4.2.5: after the dot, too, nothing was taken."""
+    async with (
+        scripted({phase: [Say("421 4.4.2 closing")]}, ["8BITMIME"]) as server,
+        Pool(server.settings()) as pool,
+        pool.connection() as connection,
+    ):
+        with pytest.raises(ConnectionRefusal, match=r"421 4\.4\.2 closing") as raised:
+            await deliver(connection, message(1))
+        taken_before = list(server.taken)
+        outcome = await deliver(connection, message(2))
+
+    assert taken_before == []
+    assert isinstance(outcome, Sent)
+    assert len(server.connections) == 2
+    assert (raised.value.fresh, raised.value.crowded, raised.value.deferred is None) == (True, True, phase == "mail")
 
 
 async def test_line_lost_between_offer_and_body_leaves_no_doubt():
