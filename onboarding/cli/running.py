@@ -91,7 +91,7 @@ async def run_one(
     """Run one webinar; returns the exit code."""
     progress = teller(quiet=manner.quiet or manner.as_json)
     goal = target(config, name, invitees)
-    async with opened(config, progress, clock_for(stop, progress), stop) as rooms, held(rooms, goal) as holder:
+    async with opened(config, progress, clock_for(stop, progress), stop) as rooms, held(rooms, goal) as lease:
         ready = await prepared(rooms, goal, asked_for, strict=manner.strict)
         progress.end()
         if not manner.quiet and not manner.as_json:
@@ -101,7 +101,7 @@ async def run_one(
             typer.echo("Nothing was done.")
             return EXIT_NEEDS_A_PERSON
         try:
-            result = await carry_out(rooms, ready, holder, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
+            result = await carry_out(rooms, ready, lease, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
         finally:
             progress.end()
     if manner.as_json:
@@ -145,9 +145,9 @@ async def _run_next(rooms: Rooms, goal: Target, manner: Manner) -> Result | None
     seen = await rooms.ledger.run(sessions.find, server, goal.webinar_id, goal.session_id or None)
     if seen and _is_over(seen, rooms.clock.now()):
         return None
-    async with held(rooms, goal, hint=LOOK_THERE) as holder:
+    async with held(rooms, goal, hint=LOOK_THERE) as lease:
         ready = await prepared(rooms, goal, Options(), strict=manner.strict)
-        return await carry_out(rooms, ready, holder, patience=manner.patience)
+        return await carry_out(rooms, ready, lease, patience=manner.patience)
 
 
 def _left_to_another_run(error: Held) -> int:

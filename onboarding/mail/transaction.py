@@ -48,6 +48,10 @@ class Refusal:
     reply: Reply
 
 
+class Withheld(Exception):
+    """The message did not leave, because it may not leave any more; the connection is cut."""
+
+
 class Connection:
     """A connection of the pool: a line at most at any time, replaced when it is worn out or broken."""
 
@@ -92,9 +96,13 @@ class Connection:
                 return self._judged(refused, fresh=fresh)
             await self.close()
 
-    async def hand_over(self, message: Message) -> Sent | Deferred | Rejected | InDoubt:
+    async def hand_over(
+        self, message: Message, may_leave: Callable[[], bool] = lambda: True
+    ) -> Sent | Deferred | Rejected | InDoubt:
         """Give the body and the final dot of the message that was offered, and wait for the answer.
 
+        `may_leave` is asked directly before the first byte, and directly before the piece with the final dot, without
+        which no server delivers anything. Where it says no, the connection is cut there; raises `Withheld`.
         Must never be repeated by itself after `Sent` or `InDoubt`. Raises `ConnectionRefusal`, `Refused` or `TryLater`
         where the server does not serve this connection, or refuses us: the message was not taken.
         """
@@ -104,8 +112,11 @@ class Connection:
         line.resting = False
         *early, last = pieces(offered.body)
         try:
+            await self._ask_leave(may_leave)
             for piece in early:
                 await line.send(piece, self._patience(Phase.BODY))
+            if early:
+                await self._ask_leave(may_leave)
             line.write(last + FINAL_DOT)
         except LineBroken as broken:
             return Deferred(f"the line broke before the message had left: {broken}")
@@ -114,6 +125,11 @@ class Connection:
         except LineBroken as broken:
             return InDoubt(f"the message had left when the line broke: {broken}")
         return self._delivered(line, reply)
+
+    async def _ask_leave(self, may_leave: Callable[[], bool]) -> None:
+        if not may_leave():
+            await self.abandon()
+            raise Withheld
 
     async def abandon(self) -> None:
         """Cut the line where it is: after a 354 the server gets neither body nor dot, so it has nothing to deliver."""

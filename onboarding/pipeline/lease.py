@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import leases
 from onboarding.ledger.leases import Holder, Lease
-from onboarding.pipeline.rooms import Rooms
+from onboarding.pipeline.rooms import Clock, Instant, Rooms
 from onboarding.pipeline.target import Target
 
 TOO_LONG = timedelta(hours=2)
@@ -36,33 +37,52 @@ def lease_name(server: str, webinar_id: str) -> str:
     return f"webinar {server} {webinar_id}"
 
 
+@dataclass(slots=True)
+class HeldLease:
+    """The lease that this run holds; `renewed` is the moment before it was last taken or renewed."""
+
+    holder: Holder
+    clock: Clock
+    renewed: Instant
+
+    def is_current(self) -> bool:
+        """Tell, without a query, whether its term still runs: past it another machine may have taken it over.
+
+        A process that was stopped (SIGSTOP, a suspended machine) does not know how long, so both clocks are read.
+        """
+        return self.clock.instant().since(self.renewed) < leases.TERM.total_seconds()
+
+
 @asynccontextmanager
-async def held(rooms: Rooms, target: Target, *, hint: str = WAIT) -> AsyncIterator[Holder]:
+async def held(rooms: Rooms, target: Target, *, hint: str = WAIT) -> AsyncIterator[HeldLease]:
     """Hold a webinar's lease. Raises Held, with this hint, where a living run has it; a dead run's is taken at once."""
     name = lease_name(rooms.config.ringcentral.server, target.webinar_id)
-    holder = leases.this_run()
+    lease = HeldLease(leases.this_run(), rooms.clock, rooms.clock.instant())
     now = rooms.clock.now()
-    other = await rooms.ledger.run(leases.acquire, name, holder, now)
+    other = await rooms.ledger.run(leases.acquire, name, lease.holder, now)
     if other:
         raise Held(target.name, other, now, hint=hint)
-    renewal = asyncio.create_task(_renew(rooms, name, holder))
+    renewal = asyncio.create_task(_renew(rooms, name, lease))
     try:
-        yield holder
+        yield lease
     finally:
         renewal.cancel()
         await asyncio.gather(renewal, return_exceptions=True)
-        await rooms.ledger.run(leases.release, name, holder)
+        await rooms.ledger.run(leases.release, name, lease.holder)
 
 
-async def _renew(rooms: Rooms, name: str, holder: Holder) -> None:
+async def _renew(rooms: Rooms, name: str, lease: HeldLease) -> None:
     """Keep the lease while the run lives; a run that can't keep it stops, and its guarded writes find nothing."""
     kept = True
     while kept:
         await asyncio.sleep(leases.TERM.total_seconds() / 3)
+        now = rooms.clock.instant()
         try:
-            kept = await rooms.ledger.run(leases.renew, name, holder, rooms.clock.now())
+            kept = await rooms.ledger.run(leases.renew, name, lease.holder, rooms.clock.now())
         except OnboardingError as error:
             rooms.progress.say(str(error))
             kept = False
+        if kept:
+            lease.renewed = now
     rooms.progress.say("This run's lease was lost, so it stops.")
     rooms.stop.set()

@@ -14,7 +14,7 @@ from onboarding.errors import Braked, OnboardingError
 from onboarding.ledger import moves
 from onboarding.letters.letter import Letter
 from onboarding.mail.pool import Pool
-from onboarding.mail.transaction import Connection, Ready
+from onboarding.mail.transaction import Connection, Ready, Withheld
 from onboarding.mail.verdicts import ConnectionRefusal
 from onboarding.model.deliveries import (
     Deferred,
@@ -155,7 +155,10 @@ async def _hand_over(
 ) -> Outcome | OnboardingError | None:
     """Cross the point of no return. None: the body does not leave, because the delivery is not ours any more.
 
-    Only with or after what became of the last message on this connection: one at most may be in doubt.
+    Past the lease's term the row is left as it is: another run may have taken it over, and a person
+    may have had the message sent again by now. If nobody did, the next run finds it in doubt.
+    Only with or after what became of the last message on this connection: one at most may be in
+    doubt.
     """
     try:
         move = moves.sending(delivery, work.holder.name, work.rooms.clock.now())
@@ -170,7 +173,9 @@ async def _hand_over(
         await connection.abandon()
         return None
     try:
-        return await _or_refusal(connection.hand_over(message))
+        return await _or_refusal(connection.hand_over(message, work.lease.is_current))
+    except Withheld:
+        return None
     except asyncio.CancelledError:
         _leave(_settle(work, delivery, InDoubt("the run was stopped before the server had answered")))
         raise

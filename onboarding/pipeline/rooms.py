@@ -2,12 +2,13 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from onboarding.config import Config
 from onboarding.interrupt import interrupted
@@ -20,9 +21,26 @@ from onboarding.model.ports import Progress
 from onboarding.ringcentral.client import RingCentral
 
 
+class Instant(NamedTuple):
+    """A moment on two clocks, in seconds: the time of day, and the time since this machine's start, sleep included."""
+
+    wall: float
+    boot: float
+
+    def since(self, earlier: "Instant") -> float:
+        """Seconds since an earlier moment, the larger of both: one clock may be set back, the other may not count."""
+        return max(self.wall - earlier.wall, self.boot - earlier.boot)
+
+
+def instant() -> Instant:
+    """This moment. CLOCK_BOOTTIME is Linux's (clock_gettime(2)); elsewhere the monotonic clock has to do."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return Instant(time.time(), time.monotonic() if boot is None else time.clock_gettime(boot))
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and chance, as arguments: aware UTC now, a wait in seconds, a draw in [0, 1).
+    """Time and chance, as arguments: aware UTC now, a wait in seconds, a draw in [0, 1), a moment to measure from.
 
     A signal may end `sleep` early, with Interrupted; it never ends `linger`, which waits for what the signal began.
     """
@@ -31,6 +49,7 @@ class Clock:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     draw: Callable[[], float] = random.random
     linger: Callable[[float], Awaitable[None]] = asyncio.sleep
+    instant: Callable[[], Instant] = instant
 
 
 class Post:

@@ -16,6 +16,7 @@ from onboarding.mail.transaction import Connection
 from onboarding.model.deliveries import Delivery
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Registration
+from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.rooms import Rooms
 from onboarding.plan import Plan, Step
@@ -60,7 +61,7 @@ class Round:
     rooms: Rooms
     view: View
     composer: Composer
-    holder: Holder
+    lease: HeldLease
     readers: Mapping[str, Reader]
     panel: tuple[Invitee, ...]
     rehearsal: bool
@@ -78,6 +79,11 @@ class Round:
     pacing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
+    def holder(self) -> Holder:
+        """Who holds the lease, and leases messages under it."""
+        return self.lease.holder
+
+    @property
     def going(self) -> bool:
         """Whether another message may be begun."""
         return self.failure is None and not self.rooms.stop.is_set()
@@ -92,7 +98,7 @@ def round_of(
     view: View,
     plan: Plan,
     stationery: Stationery,
-    holder: Holder,
+    lease: HeldLease,
     *,
     rehearsal: bool = False,
     limited: bool = False,
@@ -107,4 +113,4 @@ def round_of(
     panel = tuple(one.invitee for one in readers.values() if one.on_board)
     guarded = Guarded.of(links, addresses)
     only = frozenset(step.invitee.key for step in plan.mail) if limited else None
-    return Round(rooms, view, Composer(stationery, guarded), holder, readers, panel, rehearsal, only)
+    return Round(rooms, view, Composer(stationery, guarded), lease, readers, panel, rehearsal, only)

@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
 from onboarding.ledger import deliveries, sessions
-from onboarding.ledger.leases import Holder
 from onboarding.letters.stationery import Stationery
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem
 from onboarding.pipeline.delivering import deliver
+from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.looking import View, look, planned, read_roster
 from onboarding.pipeline.queueing import enqueue
 from onboarding.pipeline.registering import register
@@ -97,7 +97,7 @@ async def prepared(rooms: Rooms, target: Target, options: Options, *, strict: bo
 
 
 async def carry_out(
-    rooms: Rooms, ready: Prepared, holder: Holder, *, rehearsal_to: str = "", patience: timedelta = PATIENCE
+    rooms: Rooms, ready: Prepared, lease: HeldLease, *, rehearsal_to: str = "", patience: timedelta = PATIENCE
 ) -> Result:
     """Register, queue and deliver what was planned, and note how it ended, also where it was stopped."""
     plan, problems, sent, queued = ready.plan, ready.plan.problems, 0, 0
@@ -111,7 +111,7 @@ async def carry_out(
         queued = await enqueue(rooms, view, plan, rehearsal_to)
         rooms.go_on()
         limited = ready.options.limit is not None
-        work = round_of(rooms, view, plan, ready.stationery, holder, rehearsal=bool(rehearsal_to), limited=limited)
+        work = round_of(rooms, view, plan, ready.stationery, lease, rehearsal=bool(rehearsal_to), limited=limited)
         sent = await deliver(rooms, work, patience)
     finally:
         before = await rooms.ledger.run(sessions.problems_of, ready.view.session_row)
