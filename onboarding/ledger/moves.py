@@ -48,13 +48,14 @@ class Move(NamedTuple):
     reply: str | None = None
     queue_id: str | None = None
     reason: str | None = None
+    message_id: str | None = None
 
 
-def sending(delivery: Delivery, holder: str, now: datetime) -> Move:
+def sending(delivery: Delivery, holder: str, now: datetime, message_id: str | None = None) -> Move:
     """Cross the point of no return: committed after the 354 and before the body leaves. Not made: not ours any more.
 
     Making it after the body would let a crash send a second copy; making it before the 354 would put every refused
-    message in doubt at a crash.
+    message in doubt at a crash. `message_id` is the name that the body bears, where it is not the stored one.
     """
     return Move(
         id=delivery.id,
@@ -66,6 +67,7 @@ def sending(delivery: Delivery, holder: str, now: datetime) -> Move:
         at=batches.stored(now),
         told="",
         keeper=holder,
+        message_id=message_id,
     )
 
 
@@ -179,7 +181,7 @@ _VALUES = {
     "at": _MOVES.c.at,
     "holder": _MOVES.c.keeper,
     "told": _MOVES.c.told,
-    **{name: _or_as_it_was(name) for name in ("due_at", "reply", "queue_id", "reason")},
+    **{name: _or_as_it_was(name) for name in ("due_at", "reply", "queue_id", "reason", "message_id")},
 }
 _ONE = deliveries.update().where(deliveries.c.id == _MOVES.c.id, _GUARD).values(_VALUES)
 _SEVERAL = (

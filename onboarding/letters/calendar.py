@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
+from onboarding.letters.headers import transport_address
 from onboarding.letters.letter import Letter
 from onboarding.letters.settings import BrandSettings, CalendarMethod
 from onboarding.model.deliveries import Kind
@@ -64,7 +65,7 @@ def own_lines(letter: Letter, brand: BrandSettings, name: str, description: str)
         "DESCRIPTION": content_line("DESCRIPTION", escaped(description)) if description else "",
         "LOCATION": content_line("LOCATION", escaped(link)) if link else "",
         "URL": content_line("URL", link) if link else "",
-        "ATTENDEE": _attendee(name, letter.recipient) if asks_back else "",
+        "ATTENDEE": _attendee(name, transport_address(letter.recipient)) if asks_back else "",
     }
 
 

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import weakref
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
 
 import aiosmtplib
@@ -16,6 +16,7 @@ import aiosmtplib
 from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
 from onboarding.input_files import check_file
 from onboarding.mail.failures import SECURITY_HINT, explain
+from onboarding.mail.greeting import greeting, machine_name
 from onboarding.mail.line import Capabilities, Line, LineBroken
 from onboarding.mail.patience import patience
 from onboarding.mail.settings import SmtpSettings
@@ -37,13 +38,14 @@ class Server:
     Raises `ConfigurationError` where the password is missing or the certificate file can't be read.
     """
 
-    def __init__(self, settings: SmtpSettings) -> None:
+    def __init__(self, settings: SmtpSettings, machine: Callable[[], str] = machine_name) -> None:
         self.settings = settings
+        self._machine = machine
         self._context = tls_context(settings)
         self._password = password_of(settings)
         self.secrets = Secrets.of(self._password, *password_arguments(settings.username, self._password))
         self._tokens = Tokens(source(settings)) if settings.auth == "xoauth2" else None
-        self._ehlo_name = settings.ehlo_name or None
+        self._ehlo_name = settings.ehlo_name
         self._opening = asyncio.Lock()
         self._refused: Refused | None = None
         self._failures: list[OnboardingError] = []
@@ -102,7 +104,7 @@ class Server:
         smtp = aiosmtplib.SMTP(
             hostname=self.settings.host,
             port=self.settings.port,
-            local_hostname=self._ehlo_name,
+            local_hostname=self._ehlo_name or "localhost",  # until our address is known, below
             timeout=patience(Phase.GREETING, self.settings.timeout),
             use_tls=self.settings.security == "tls",
             start_tls=False,
@@ -110,8 +112,15 @@ class Server:
         )
         with self._explained(Phase.GREETING):
             await smtp.connect()
-        self._ehlo_name = smtp.local_hostname  # asking for this machine's name can take the DNS seconds: once will do
+        self._ehlo_name = self._ehlo_name or await self._greeting(smtp)
+        smtp.local_hostname = self._ehlo_name
         return smtp
+
+    async def _greeting(self, smtp: aiosmtplib.SMTP) -> str:
+        """Find the name to greet by, once for all connections."""
+        own = smtp.get_transport_info("sockname")
+        address = str(own[0]) if isinstance(own, tuple) else ""
+        return greeting(await asyncio.to_thread(self._machine), address)
 
     async def encrypt(self, smtp: aiosmtplib.SMTP) -> None:
         """Ask for encryption where the settings want STARTTLS, and learn what the server offers (EHLO)."""

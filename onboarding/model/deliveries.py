@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+import idna
 from pydantic import SecretStr
 
 from onboarding.model.people import address_key
@@ -220,3 +221,17 @@ def message_id(session: SessionKey, email: str, kind: Kind, number: int, domain:
     parts = (session.server, str(session), address_key(email), kind, str(number), rehearsal)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return f"<{digest[:40]}@{domain}>"
+
+
+def ascii_message_id(name: str) -> str:
+    """Write a message's name as it travels: a domain beyond ASCII as A-label (RFC 5890).
+
+    Older versions stored it as the sender's domain was written. Such a message can't have left.
+    """
+    local, at, domain = name.removesuffix(">").rpartition("@")
+    if name.isascii() or not at:
+        return name
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}>"
+    except idna.IDNAError:
+        return name

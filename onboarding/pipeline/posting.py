@@ -27,6 +27,7 @@ from onboarding.model.deliveries import (
     RetryPolicy,
     State,
     Transition,
+    ascii_message_id,
     settle,
 )
 from onboarding.model.people import address_key
@@ -72,7 +73,7 @@ def _compose(work: Round, delivery: Delivery) -> Message | Rejected | None:
         session=work.view.picture.session,
         registration=None if cancels else reader.record,
         number=delivery.number,
-        message_id=delivery.message_id,
+        message_id=ascii_message_id(delivery.message_id),
         date=work.rooms.clock.now(),
         recipient=delivery.rehearsal_to or reader.invitee.email,
         panel=work.panel,
@@ -161,7 +162,8 @@ async def _hand_over(
     doubt.
     """
     try:
-        move = moves.sending(delivery, work.holder.name, work.rooms.clock.now())
+        renamed = None if message.message_id == delivery.message_id else message.message_id
+        move = moves.sending(delivery, work.holder.name, work.rooms.clock.now(), renamed)
         ours = await _move(work, move, after=work.recordings.get(connection))
     except OnboardingError:
         await connection.abandon()

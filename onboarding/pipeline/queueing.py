@@ -1,7 +1,6 @@
 """Turns what a plan owes into queued deliveries: each with its name, its facts, and the time when its use is over."""
 
 from datetime import datetime
-from email.utils import parseaddr
 
 from onboarding.ledger import deliveries
 from onboarding.model.deliveries import Kind, message_id
@@ -22,7 +21,7 @@ async def enqueue(rooms: Rooms, view: View, plan: Plan, rehearsal_to: str = "") 
     refused, or its list lags behind. What they are owed is owed once that is done.
     """
     now = rooms.clock.now()
-    domain = parseaddr(rooms.config.brand.sender)[1].rpartition("@")[2]
+    domain = rooms.config.brand.sender_address.rpartition("@")[2]
     orders = [
         order
         for step in plan.mail

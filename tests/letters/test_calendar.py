@@ -116,6 +116,23 @@ def test_method_status_and_people_are_as_rfc_5546_wants_them(brand, kind, method
     assert str(found["ORGANIZER"]) == f"mailto:{brand.sender_address}"
 
 
+@pytest.mark.parametrize(
+    ("recipient", "written"),
+    [
+        ("anna@bücher.example", "anna@xn--bcher-kva.example"),
+        ("花子@bücher.example", "花子@xn--bcher-kva.example"),
+        ("anna@EXAMPLE.com", "anna@EXAMPLE.com"),
+    ],
+)
+def test_attendee_and_organizer_have_their_domain_as_a_label(recipient, written):
+    brand = REQUESTING.model_copy(update={"sender": "Events <events@brückenwasser.example>"})
+
+    _whole, found = event(letter(recipient=recipient), brand)
+
+    assert str(found["ATTENDEE"]) == f"mailto:{written}"
+    assert str(found["ORGANIZER"]) == "mailto:events@xn--brckenwasser-elb.example"
+
+
 def test_a_cancellation_holds_no_link():
     written = calendar.entry(letter(Kind.CANCELLATION), BRAND, "Robots", "Anna", "")
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -212,3 +214,46 @@ def interrupt_at(scene: Stage, stop: asyncio.Event, waits: int) -> None:
             stop.set()
 
     scene.clock.sleep = sleep  # type: ignore[method-assign]
+
+
+IDN = "Brightwater <events@brückenwasser.example>"
+
+
+async def test_sender_at_a_domain_beyond_ascii_names_its_messages_by_the_a_label(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        scene.variables["ONBOARDING_BRAND__SENDER"] = IDN
+        result = await scene.run()
+        stored = {one.delivery.message_id for one in (await scene.status()).entries}
+
+    assert (result.exit_code, result.sent) == (0, 2)
+    assert {one["Message-ID"] for one in scene.messages()} == stored
+    assert {one.partition("@")[2] for one in stored} == {"xn--brckenwasser-elb.example>"}
+    assert [one["From"].addresses[0].domain for one in scene.messages()] == ["xn--brckenwasser-elb.example"] * 2
+
+
+@pytest.mark.parametrize("state", ["queued", "rejected", "failed"])
+async def test_stored_message_id_beyond_ascii_gets_its_a_label_when_the_message_leaves(tmp_path, state):
+    rules = MailRules(defer_once=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene:
+        scene.variables["ONBOARDING_BRAND__SENDER"] = IDN
+        await scene.run()
+        as_older_versions_stored_it(scene, state)
+        if state != "queued":
+            await scene.decide(decisions.retry)
+        scene.clock.pass_time(minutes=5)
+        result = await scene.run()
+        (entry,) = (await scene.status()).entries
+
+    assert result.sent == 1
+    (message,) = scene.messages()
+    assert message["Message-ID"] == entry.delivery.message_id
+    assert entry.delivery.message_id.endswith("@xn--brckenwasser-elb.example>")
+
+
+def as_older_versions_stored_it(scene: Stage, state: str) -> None:
+    with closing(sqlite3.connect(scene.folder / "onboarding.db")) as ledger, ledger:
+        rows = ledger.execute(
+            "UPDATE deliveries SET state = ?, message_id = replace(message_id, ?, ?)",
+            [state, "xn--brckenwasser-elb", "brückenwasser"],
+        )
+        assert rows.rowcount == 1
