@@ -26,6 +26,7 @@ from onboarding.input_files import read_text
 from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.letters.settings import BrandSettings
 from onboarding.mail.settings import SmtpSettings
+from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral.settings import RingCentralSettings
 
 PREFIX = "ONBOARDING_"
@@ -93,6 +94,13 @@ class Config(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take exactly what `load` hands in: the process's own environment is read there, once."""
         return (init_settings,)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of the configuration, for whoever shows text from outside."""
+        return Secrets.of(
+            self.ringcentral.client_secret, self.ringcentral.jwt, self.smtp.password, self.smtp.m365.client_secret
+        )
 
     def webinar(self, name: str) -> WebinarSettings:
         """Look a webinar up. Raises ConfigurationError naming the nearest one there is."""

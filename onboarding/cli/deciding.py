@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
-import typer
-
+from onboarding.cli.output import echo
 from onboarding.cli.running import clock_for
 from onboarding.cli.terminal import Quiet, local, table, working
 from onboarding.config import Config
@@ -29,10 +28,10 @@ def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> in
         if wanted is None or address_key(one.delivery.email) in wanted
     ]
     if not doubts:
-        typer.echo(f"{name}: nothing {'' if wanted is None else 'of theirs '}is in doubt.")
+        echo(f"{name}: nothing {'' if wanted is None else 'of theirs '}is in doubt.")
         return EXIT_DONE
     _show(doubts)
-    typer.echo(
+    echo(
         "\nThe body left, and no answer came: only the mail server knows. Search its log for the Message-ID\n"
         "(Postfix: grep ID /var/log/mail.log; Exchange: Get-MessageTraceV2 -MessageId ID; Google: Email log search).\n"
         f"  found:      onboarding resolve {name} EMAIL --sent\n"
@@ -82,12 +81,12 @@ def _at_desk(config: Config, name: str, act: Callable[[Desk], Awaitable[T]]) -> 
 def _told(moved: Sequence[str], emails: Collection[str] | None, what: str, otherwise: str) -> int:
     """Say whose message was moved, and of the addresses that were named, whose was not."""
     for key in moved:
-        typer.echo(f"{key}: {what}.")
+        echo(f"{key}: {what}.")
     left = [email for email in emails or () if address_key(email) not in moved]
     for email in left:
-        typer.echo(f"{email}: nothing was changed; {otherwise}.", err=True)
+        echo(f"{email}: nothing was changed; {otherwise}.", err=True)
     if not moved and not left:
-        typer.echo(f"Nothing was changed: {otherwise}.", err=True)
+        echo(f"Nothing was changed: {otherwise}.", err=True)
     return EXIT_DONE if moved and not left else EXIT_NEEDS_A_PERSON
 
 

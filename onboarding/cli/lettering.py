@@ -2,12 +2,12 @@
 
 import asyncio
 import difflib
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
+from onboarding.cli.output import echo, echo_json
 from onboarding.cli.running import address
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
@@ -31,11 +31,11 @@ def show_lint(config: Config, name: str | None, *, as_json: bool) -> int:
     findings = list(dict.fromkeys(one for places in folders for one in findings_in(places, config.brand)))
     if as_json:
         shown = [{"where": one.where, "message": one.message, "error": one.is_error} for one in findings]
-        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        echo_json(shown)
     else:
         for one in findings:
-            typer.echo(_line(one))
-        typer.echo(_summary(findings))
+            echo(_line(one))
+        echo(_summary(findings))
     return EXIT_NEEDS_A_PERSON if findings else EXIT_DONE
 
 
@@ -55,8 +55,8 @@ def write_pages(config: Config, name: str, invitees: Path | None, folder: Path) 
     shown = asyncio.run(_preview(config, target(config, name, invitees)))
     faults = write(shown, folder)
     for fault in faults:
-        typer.echo(f"  ! {fault}", err=True)
-    typer.echo(f"{len(shown.people)} people, {len(shown.letters)} letters: open {folder / 'index.html'}")
+        echo(f"  ! {fault}", err=True)
+    echo(f"{len(shown.people)} people, {len(shown.letters)} letters: open {folder / 'index.html'}")
     return EXIT_NEEDS_A_PERSON if faults else EXIT_DONE
 
 
@@ -65,7 +65,7 @@ def serve_pages(config: Config, name: str, invitees: Path | None, port: int) -> 
     try:
         asyncio.run(_serve(config, target(config, name, invitees), port))
     except KeyboardInterrupt:
-        typer.echo("\nStopped.")
+        echo("\nStopped.")
     return EXIT_DONE
 
 
@@ -73,8 +73,8 @@ async def _serve(config: Config, goal: Target, port: int) -> None:
     shown = await _preview(config, goal)
     try:
         async with serve(shown, port) as url:
-            typer.echo(f"The letters of {goal.name}: {url}")
-            typer.echo("The page follows the templates as you save them. Stop with Ctrl-C.")
+            echo(f"The letters of {goal.name}: {url}")
+            echo("The page follows the templates as you save them. Stop with Ctrl-C.")
             await asyncio.Event().wait()
     except OSError as error:
         raise ConfigurationError(
@@ -121,16 +121,16 @@ def _tell(outcome: Outcome, letter: Letter, to: str) -> int:
     """Say what came of it; nothing is tried again."""
     match outcome:
         case Sent(reply):
-            typer.echo(f"Sent {letter.invitee.name}'s {letter.kind} to {to}. The mail server answered: {reply}")
-            typer.echo("It looks as theirs does, but for the join link, which is made up. Nothing was recorded.")
+            echo(f"Sent {letter.invitee.name}'s {letter.kind} to {to}. The mail server answered: {reply}")
+            echo("It looks as theirs does, but for the join link, which is made up. Nothing was recorded.")
             return EXIT_DONE
         case Deferred(reason, reply):
-            typer.echo(f"Not sent, try again later: {_with_reply(reason, reply)}", err=True)
+            echo(f"Not sent, try again later: {_with_reply(reason, reply)}", err=True)
             return EXIT_TRY_LATER
         case Rejected(reason, reply):
-            typer.echo(f"Not sent: {_with_reply(reason, reply)}", err=True)
+            echo(f"Not sent: {_with_reply(reason, reply)}", err=True)
         case InDoubt(reason):
-            typer.echo(f"It may have been sent or not: {reason}. Look into the mailbox.", err=True)
+            echo(f"It may have been sent or not: {reason}. Look into the mailbox.", err=True)
     return EXIT_NEEDS_A_PERSON
 
 

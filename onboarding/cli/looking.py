@@ -1,12 +1,10 @@
 """The work behind `plan`, `check`, `webinars` and `directory`."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import typer
-
+from onboarding.cli.output import echo, echo_json
 from onboarding.cli.running import clock_for, show_steps
 from onboarding.cli.terminal import local, table, teller
 from onboarding.config import Config
@@ -34,10 +32,10 @@ async def show_plan(config: Config, goal: Target, asked_for: Options, stop: asyn
         view = await look(rooms, goal, await read_roster(goal, stop))
         view, plan = await planned(rooms, goal, view, asked_for)
     if as_json:
-        typer.echo(json.dumps(plan_json(plan), ensure_ascii=False, indent=2))
+        echo_json(plan_json(plan))
     else:
         show_steps(view.picture, plan, config, everybody=True)
-        typer.echo(f"A run makes {plan.heavy_calls} of RingCentral's webinar calls (ten a minute are usual).")
+        echo(f"A run makes {plan.heavy_calls} of RingCentral's webinar calls (ten a minute are usual).")
     return EXIT_NEEDS_A_PERSON if plan.problems else EXIT_DONE
 
 
@@ -47,9 +45,9 @@ async def show_findings(config: Config, goals: Sequence[Target], stop: asyncio.E
     async with _rooms(config, stop, quiet=False) as rooms:
         async for one in findings(rooms, goals):
             good = good and one.ok
-            typer.echo(f"{'ok ' if one.ok else 'NO '} {one.what}: {one.detail}")
+            echo(f"{'ok ' if one.ok else 'NO '} {one.what}: {one.detail}")
             if one.hint:
-                typer.echo(f"      {one.hint}")
+                echo(f"      {one.hint}")
     return good
 
 
@@ -70,9 +68,9 @@ async def show_webinars(config: Config, stop: asyncio.Event, *, company: bool, a
         for one in listed
     ]
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        echo_json(rows)
     elif not rows:
-        typer.echo("No upcoming session. Others than your own are shown by --company.")
+        echo("No upcoming session. Others than your own are shown by --company.")
     else:
         shown = [
             (
@@ -108,9 +106,9 @@ async def show_colleague(config: Config, email: str, stop: asyncio.Event, *, as_
         for one in found
     ]
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        echo_json(rows)
     elif rows:
         table("In the company directory", tuple(rows[0]), [tuple(row.values()) for row in rows])
     else:
-        typer.echo(f"The company directory has no enabled user with the address {email}.")
+        echo(f"The company directory has no enabled user with the address {email}.")
     return EXIT_DONE if rows else EXIT_NEEDS_A_PERSON

@@ -1,5 +1,6 @@
 """The command `onboarding`: its commands, and the one place where an error becomes words and an exit code."""
 
+import logging
 import sys
 from typing import Annotated
 
@@ -7,7 +8,8 @@ import typer
 
 from onboarding import __version__
 from onboarding.cli import decide, demo, letters, look, run, setup, show
-from onboarding.errors import OnboardingError
+from onboarding.cli.output import LibraryLog, echo, last_words
+from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
 
 app = typer.Typer(
     name="onboarding",
@@ -38,7 +40,7 @@ app.command("simulator")(demo.simulator)
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  -- typer hands a flag's value over so
     if wanted:
-        typer.echo(f"onboarding {__version__}")
+        echo(f"onboarding {__version__}")
         raise typer.Exit
 
 
@@ -53,10 +55,15 @@ def _onboarding(
 
 def main() -> None:
     """Run the command line and exit with its code (`onboarding.errors` lists them)."""
+    logging.basicConfig(level=logging.WARNING, handlers=[LibraryLog()])
     try:
         app()
     except OnboardingError as error:
-        typer.echo(f"onboarding: {error.message}", err=True)
+        echo(f"onboarding: {error.message}", err=True)
         if error.hint:
-            typer.echo(error.hint, err=True)
+            echo(error.hint, err=True)
         sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 -- a traceback would show values, and no person can do anything with it
+        echo(last_words(error), err=True)
+        echo("Nothing is lost: run it again. If it comes again, report this line; no secret is in it.", err=True)
+        sys.exit(EXIT_NEEDS_A_PERSON)

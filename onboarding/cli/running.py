@@ -1,7 +1,6 @@
 """The work behind `run`: holds the lease, shows the plan, asks, carries it out, and tells how it ended."""
 
 import asyncio
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import typer
 from email_validator import EmailNotValidError, validate_email
 
+from onboarding.cli.output import echo, echo_json
 from onboarding.cli.terminal import Quiet, confirmed, local, pause, table, teller
 from onboarding.config import Config
 from onboarding.errors import (
@@ -98,14 +98,14 @@ async def run_one(
             show_steps(ready.view.picture, ready.plan, config, rehearsal_to=manner.rehearsal_to)
         if manner.ask and ready.plan and not await confirmed(_question(ready.plan, manner), stop):
             rooms.go_on()
-            typer.echo("Nothing was done.")
+            echo("Nothing was done.")
             return EXIT_NEEDS_A_PERSON
         try:
             result = await carry_out(rooms, ready, lease, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
         finally:
             progress.end()
     if manner.as_json:
-        typer.echo(json.dumps(result_json(result), ensure_ascii=False, indent=2))
+        echo_json(result_json(result))
     else:
         _tell(result, manner, told=ready.plan.problems)
     return result.exit_code
@@ -124,14 +124,14 @@ async def run_all(config: Config, manner: Manner, stop: asyncio.Event, clock: Cl
                 code = max(code, _left_to_another_run(error), key=SEVERITY.index)
                 continue
             except OnboardingError as error:
-                typer.echo(f"{goal.name}: {error}", err=True)
+                echo(f"{goal.name}: {error}", err=True)
                 code = max(code, error.exit_code, key=SEVERITY.index)
                 continue
             if result:
                 code = max(code, result.exit_code, key=SEVERITY.index)
                 results.append(result)
     if manner.as_json:
-        typer.echo(json.dumps([result_json(one) for one in results], ensure_ascii=False, indent=2))
+        echo_json([result_json(one) for one in results])
     elif not manner.quiet:
         for result in results:
             if result.did or result.news:
@@ -154,7 +154,7 @@ def _left_to_another_run(error: Held) -> int:
     """Count a webinar that another run holds: that is as it should be, until the other run hangs."""
     if not error.too_long:
         return EXIT_DONE
-    typer.echo(str(error), err=True)
+    echo(str(error), err=True)
     return EXIT_NEEDS_A_PERSON
 
 
@@ -177,10 +177,10 @@ def show_steps(
     `everybody`: also those for whom there is nothing to do.
     """
     session = picture.session
-    typer.echo(f"{session.title}  ({session.key}), {local(session.start)} local time, {session.status}")
-    typer.echo(f"RingCentral {session.key.server}, mail through {config.smtp.host}:{config.smtp.port}")
+    echo(f"{session.title}  ({session.key}), {local(session.start)} local time, {session.status}")
+    echo(f"RingCentral {session.key.server}, mail through {config.smtp.host}:{config.smtp.port}")
     if rehearsal_to:
-        typer.echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
+        echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
     shown = [
         line
         for step, line in zip(plan.steps, lines(plan), strict=True)
@@ -190,11 +190,11 @@ def show_steps(
         table("What a run does", ("person", "role", "RingCentral", "mail", "why"), shown)
     _tell_problems(plan.problems)
     if told := forecast(len(plan.mail), config.smtp, session, picture.now):
-        typer.echo(told)
+        echo(told)
     if not plan and plan.problems:
-        typer.echo("There is nothing more that a run can do; what stands above needs a person.")
+        echo("There is nothing more that a run can do; what stands above needs a person.")
     elif not plan:
-        typer.echo("Everybody is up to date: nothing to do.")
+        echo("Everybody is up to date: nothing to do.")
 
 
 def _question(plan: Plan, manner: Manner) -> str:
@@ -216,18 +216,18 @@ def _tell(result: Result, manner: Manner, told: tuple[Problem, ...] = ()) -> Non
     if manner.quiet and result.exit_code == EXIT_DONE:
         return
     counts = ", ".join(f"{count} {state}" for state, count in result.counts.items())
-    typer.echo(f"{result.name}: sent {result.sent} now. All messages so far: {counts or 'none'}.")
+    echo(f"{result.name}: sent {result.sent} now. All messages so far: {counts or 'none'}.")
     _tell_problems([one for one in result.problems if one not in told])
     if result.exit_code == EXIT_TRY_LATER:
-        typer.echo(f"What is queued goes out with the next run: `onboarding status {result.name}`.")
+        echo(f"What is queued goes out with the next run: `onboarding status {result.name}`.")
     elif result.exit_code != EXIT_DONE:
-        typer.echo(f"Something needs a look: `onboarding status {result.name}`.")
+        echo(f"Something needs a look: `onboarding status {result.name}`.")
 
 
 def _tell_problems(problems: Iterable[Problem]) -> None:
     for one in problems:
         place = ", ".join(filter(None, (f"row {one.row}" if one.row else "", one.column or "", one.email)))
-        typer.echo(f"  ! {place}: {one.message}")
+        echo(f"  ! {place}: {one.message}")
 
 
 def result_json(result: Result) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from onboarding import samples
+from onboarding.cli.output import echo
 from onboarding.errors import ConfigurationError
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make ready; made where it is missing.")]
@@ -20,10 +21,10 @@ def init(folder: Folder = Path()) -> None:
             f"{folder} can't be written: {error.strerror}", hint="Name a folder that you may write to."
         ) from None
     for path in written:
-        typer.echo(f"wrote {path}")
+        echo(f"wrote {path}")
     for path in kept:
-        typer.echo(f"kept  {path} (it was there already)")
-    typer.echo("\nNext: fill in config.toml, then `onboarding check`. To rehearse at once: `onboarding simulator`.")
+        echo(f"kept  {path} (it was there already)")
+    echo("\nNext: fill in config.toml, then `onboarding check`. To rehearse at once: `onboarding simulator`.")
 
 
 def write_samples(folder: Path, roster: Path) -> tuple[list[Path], list[Path]]:

@@ -1,8 +1,8 @@
 """`status`, `report`, `history`: what the ledger says. Nothing is changed, and nobody else is asked."""
 
 import asyncio
-import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from onboarding.cli import options
+from onboarding.cli.output import echo, echo_json
 
 if TYPE_CHECKING:
     from onboarding.pipeline.status import Status
@@ -24,7 +25,7 @@ def status(name: options.Name, *, as_json: options.AsJson = False, config_file: 
     """Show who has their link and who has not: person, role, state, when, the mail server's reply, and why."""
     known = _status(name, config_file)
     if as_json:
-        typer.echo(json.dumps(known.as_json(), ensure_ascii=False, indent=2))
+        echo_json(known.as_json())
     else:
         print_status(known)
 
@@ -34,7 +35,7 @@ def print_status(known: "Status") -> None:
     from onboarding.cli.terminal import local, table
 
     if known.seen is None:
-        typer.echo(f"{known.name}: no run yet. `onboarding run {known.name}` makes one.")
+        echo(f"{known.name}: no run yet. `onboarding run {known.name}` makes one.")
         return
     seen = known.seen
     title = f"{seen.title}  ({seen.key}), {local(seen.start)} local time, {seen.status}"
@@ -55,9 +56,7 @@ def print_status(known: "Status") -> None:
         without = [(str(one.row or ""), one.column or "", one.email, one.message) for one in known.problems]
         table("Remarks on the last run", ("row", "column", "address", "why"), without)
     counts = ", ".join(f"{count} {state}" for state, count in known.counts.items()) or "no message yet"
-    typer.echo(
-        f"{counts}; remarks: {len(known.problems)}; RingCentral webinar calls in the last run: {seen.heavy_calls}."
-    )
+    echo(f"{counts}; remarks: {len(known.problems)}; RingCentral webinar calls in the last run: {seen.heavy_calls}.")
 
 
 def report(
@@ -86,7 +85,7 @@ def report(
         output.write_bytes(content)
     except OSError as error:
         raise ConfigurationError(f"{output} can't be written: {error.strerror}", hint="Name another file.") from None
-    typer.echo(f"wrote {output}", err=True)
+    echo(f"wrote {output}", err=True)
 
 
 def history(email: Email, *, as_json: options.AsJson = False, config_file: options.ConfigFile = None) -> None:
@@ -96,6 +95,7 @@ def history(email: Email, *, as_json: options.AsJson = False, config_file: optio
     from onboarding.ledger import events
     from onboarding.ledger.place import ledger_path
     from onboarding.ledger.store import Ledger
+    from onboarding.model.foreign_text import clean, printable
     from onboarding.model.people import address_key
 
     config = load(config_file, os.environ)
@@ -107,7 +107,10 @@ def history(email: Email, *, as_json: options.AsJson = False, config_file: optio
         async with ledger:
             return list(await ledger.run(events.of_person, address_key(email)))
 
-    found = asyncio.run(read())
+    found = [
+        replace(one, title=printable(one.title), detail=clean(one.detail, config.secrets))
+        for one in asyncio.run(read())
+    ]
     if as_json:
         rows = [
             {
@@ -121,9 +124,9 @@ def history(email: Email, *, as_json: options.AsJson = False, config_file: optio
             }
             for one in found
         ]
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        echo_json(rows)
     elif not found:
-        typer.echo(f"The ledger knows nothing of {email}.")
+        echo(f"The ledger knows nothing of {email}.")
     else:
         shown = [(local(one.at), one.title, str(one.delivery or ""), one.what, one.detail) for one in found]
         table(f"History of {email}", ("when", "webinar", "message", "what", "detail"), shown)

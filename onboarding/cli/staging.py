@@ -9,9 +9,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-import typer
-
 from onboarding import samples
+from onboarding.cli.output import echo
 from onboarding.cli.running import Manner, run_one
 from onboarding.cli.setup import write_samples
 from onboarding.cli.show import print_status
@@ -92,11 +91,11 @@ async def serve(
                 serve_ringcentral(world, port=ports[0], limits=limits, faults=faults)
             )
             mail = await stack.enter_async_context(serve_mail(mail_dir, port=ports[1], rules=rules))
-            typer.echo(f"RingCentral is played at {ringcentral.url}; mail is caught in {mail_dir}.")
-            typer.echo("Set these in the terminal in which you run onboarding:\n")
+            echo(f"RingCentral is played at {ringcentral.url}; mail is caught in {mail_dir}.")
+            echo("Set these in the terminal in which you run onboarding:\n")
             for name, value in variables(ringcentral.url, mail.port).items():
-                typer.echo(f"export {name}={value}")
-            typer.echo("\nStop with Ctrl-C; what was registered is forgotten then.")
+                echo(f"export {name}={value}")
+            echo("\nStop with Ctrl-C; what was registered is forgotten then.")
             await stop.wait()
     except FileExistsError:
         raise ConfigurationError(f"{mail_dir} is no folder", hint="Name another one with --mail-dir.") from None
@@ -123,19 +122,19 @@ async def show_demo(folder: Path | None, stop: asyncio.Event) -> int:
     staged = await world_of(load(home / "config.toml", variables("http://127.0.0.1:1", 1)), datetime.now(UTC), stop)
     async with serve_ringcentral(staged) as ringcentral, serve_mail(home / "mail") as mail:
         config = load(home / "config.toml", variables(ringcentral.url, mail.port))
-        typer.echo("A first run: a host, a co-host, panelists, and three rows that are wrong on purpose.\n")
+        echo("A first run: a host, a co-host, panelists, and three rows that are wrong on purpose.\n")
         first = await _run(config, stop)
         caught = mail.messages()
         print_status(await _status(config))
-        typer.echo("\nThe same run again: everybody is up to date, so nobody is mailed twice.\n")
+        echo("\nThe same run again: everybody is up to date, so nobody is mailed twice.\n")
         second = await _run(config, stop)
         known = await _status(config)
         repeated = len(mail.messages()) - len(caught)
         page = home / "message.html"
         page.write_text(_html_of(caught[-1].content), encoding="utf-8")
-    typer.echo(f"\nMessages (.eml):  {home / 'mail'}\nOne as a page:    {page}")
-    typer.echo(f"Ledger:           {ledger_path(config.ledger)}")
-    typer.echo(f"Its folder:       {home}  (made by `onboarding init`, run like yours)")
+    echo(f"\nMessages (.eml):  {home / 'mail'}\nOne as a page:    {page}")
+    echo(f"Ledger:           {ledger_path(config.ledger)}")
+    echo(f"Its folder:       {home}  (made by `onboarding init`, run like yours)")
     return EXIT_DONE if _as_promised(first, second, repeated, known) else EXIT_NEEDS_A_PERSON
 
 

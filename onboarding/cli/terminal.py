@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from onboarding.cli.output import echo, lines
 from onboarding.errors import EXIT_TRY_LATER
 from onboarding.interrupt import interrupted
 from onboarding.model.ports import Progress as Teller
@@ -48,7 +48,7 @@ class Lines(Quiet):
 
     def say(self, line: str) -> None:
         """One line."""
-        typer.echo(line, err=True)
+        echo(line, err=True)
 
     def begin(self, what: str, total: int) -> None:
         """One line for the whole stage."""
@@ -71,21 +71,21 @@ class Bars(Lines):
     """Tells with bars and countdowns, for a terminal."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, markup=False, highlight=False)
+        self._console = Console(stderr=True, markup=False, emoji=False, highlight=False)
         self._bars: Progress | None = None
         self._task: TaskID | None = None
 
     def say(self, line: str) -> None:
         """One line, above the bar where there is one."""
-        self._console.print(line, style="dim")
+        self._console.print(lines(line), style="dim")
 
     def begin(self, what: str, total: int) -> None:
         """Show a bar."""
         self.end()
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
         self._bars = Progress(*columns, console=self._console, transient=True)
         self._bars.start()
-        self._task = self._bars.add_task(what, total=total)
+        self._task = self._bars.add_task(lines(what), total=total)
 
     def advance(self) -> None:
         """Move the bar on."""
@@ -95,9 +95,11 @@ class Bars(Lines):
     def waiting(self, reason: str, seconds: float) -> None:
         """Count down; whoever waits ends it."""
         self.end()
-        self._bars = Progress(TextColumn("{task.description}:"), _SecondsLeft(), console=self._console, transient=True)
+        self._bars = Progress(
+            TextColumn("{task.description}:", markup=False), _SecondsLeft(), console=self._console, transient=True
+        )
         self._bars.start()
-        self._bars.add_task(reason, total=seconds)
+        self._bars.add_task(lines(reason), total=seconds)
 
     def end(self) -> None:
         """Take the bar away."""
@@ -151,7 +153,7 @@ def _stop(stop: asyncio.Event) -> None:
         # No clean-up: that could take as long as whatever hangs, and a second Ctrl-C means now.
         os._exit(EXIT_TRY_LATER)
     stop.set()
-    typer.echo("\nStopping: what is in flight is finished first. Once more stops at once.", err=True)
+    echo("\nStopping: what is in flight is finished first. Once more stops at once.", err=True)
 
 
 async def pause(seconds: float, stop: asyncio.Event, teller: Teller) -> None:
@@ -170,7 +172,7 @@ async def confirmed(question: str, stop: asyncio.Event) -> bool:
 
     Read by the event loop, so that the lease is renewed and a signal heard while somebody thinks it over.
     """
-    typer.echo(f"{question} [y/N] ", nl=False)
+    echo(f"{question} [y/N] ", nl=False)
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), readable.set)
@@ -190,12 +192,13 @@ UNBROKEN = 4000
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table: as wide as the terminal on one, unbroken lines elsewhere."""
-    console = Console(width=None if sys.stdout.isatty() else UNBROKEN, markup=False, highlight=False)
-    drawn = Table(title=title, title_justify="left", header_style="bold", expand=False)
+    width = None if sys.stdout.isatty() else UNBROKEN
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    drawn = Table(title=lines(title), title_justify="left", header_style="bold", expand=False)
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(lines, row))
     console.print(drawn)
 
 

@@ -10,9 +10,11 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from pydantic import SecretStr
+if TYPE_CHECKING:
+    from pydantic import SecretStr  # slow to import, and `--help` needs this module
 
 LINK_PART = 10
 """Letters and digits by which a part of a join link is known; a shorter part may be a common word."""
@@ -48,7 +50,7 @@ class Secrets:
     links: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, *values: SecretStr | str | None, links: Iterable[SecretStr | None] = ()) -> "Secrets":
+    def of(cls, *values: "SecretStr | str | None", links: "Iterable[SecretStr | None]" = ()) -> "Secrets":
         """Take passwords, tokens, keys and the arguments of log-ins as they were sent, and join links."""
         return cls(
             tuple(dict.fromkeys(text for value in values if (text := _in_the_clear(value)))),
@@ -114,8 +116,8 @@ def as_base64(value: str) -> list[str]:
     ]
 
 
-def _in_the_clear(value: SecretStr | str | None) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+def _in_the_clear(value: "SecretStr | str | None") -> str:
+    return value if isinstance(value, str) else value.get_secret_value() if value else ""
 
 
 @lru_cache(maxsize=64)

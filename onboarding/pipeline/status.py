@@ -16,6 +16,8 @@ from onboarding.ledger.place import ledger_path
 from onboarding.ledger.sessions import Seen
 from onboarding.ledger.store import Ledger
 from onboarding.model.deliveries import Kind, State
+from onboarding.model.foreign_text import clean, printable
+from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Problem, address_key
 from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.target import Target
@@ -68,7 +70,27 @@ async def status(config: Config, target: Target, now: datetime) -> Status:
         running = await ledger.run(leases.held, lease_name(server, target.webinar_id), now)
         problems = await ledger.run(sessions.problems_of, seen.id)
     shown = entries if running else [_as_if_taken_over(entry) for entry in entries]
-    return Status(target.name, target.webinar_id, seen, shown, problems)
+    return Status(
+        target.name,
+        target.webinar_id,
+        replace(seen, title=printable(seen.title), time_zone=printable(seen.time_zone)),
+        [_cleaned(entry, config.secrets) for entry in shown],
+        [_clean_problem(problem, config.secrets) for problem in problems],
+    )
+
+
+def _cleaned(entry: Entry, secrets: Secrets) -> Entry:
+    """Clean what was stored: a ledger of an older version holds replies as the server gave them."""
+    return replace(
+        entry,
+        name=printable(entry.name),
+        reply=clean(entry.reply, secrets),
+        reason=clean(entry.reason, secrets),
+    )
+
+
+def _clean_problem(problem: Problem, secrets: Secrets) -> Problem:
+    return replace(problem, email=clean(problem.email, secrets), message=clean(problem.message, secrets))
 
 
 def _as_if_taken_over(entry: Entry) -> Entry:

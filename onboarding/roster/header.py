@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from onboarding.errors import ConfigurationError
+from onboarding.model.foreign_text import clean
 from onboarding.roster.cells import folded
 
 
@@ -101,7 +102,7 @@ def _mapped(cells: Sequence[str], columns: Mapping[str, str], name: str) -> dict
         if folded(cell) not in headers:
             raise ConfigurationError(
                 f"[webinars.NAME.columns] says {column} = “{cell}”, but the roster {name} has no such header.",
-                hint=f"Its headers are {', '.join(filter(None, cells))}." + _nearest(cell, cells),
+                hint=f"Its headers are {clean(', '.join(filter(None, cells)))}." + _nearest(cell, cells),
             )
         places[Column(column)] = headers[folded(cell)]
     return places

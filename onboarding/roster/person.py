@@ -7,6 +7,7 @@ duplicates) and doesn't judge whether RingCentral would take the person (`plan` 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from onboarding.model.foreign_text import clean
 from onboarding.model.people import Invitee, LinkedUser, Problem, Role
 from onboarding.roster import cells as cell
 from onboarding.roster.header import Column, Header
@@ -27,6 +28,9 @@ _RULES: Mapping[Column, Callable[[str], str]] = {
 Fault = tuple[str | None, str]
 """A header as the user wrote it (None: the whole row), and what is wrong below it."""
 
+LONGEST_ADDRESS, LONGEST_MESSAGE = 254, 500
+"""Characters of a problem: cells are quoted in it, and a cell may hold anything, a join link too."""
+
 _COLLEAGUES = {Role.HOST, Role.COHOST}
 
 
@@ -42,7 +46,8 @@ def person(row: int, texts: Sequence[str], header: Header) -> Invitee | tuple[Pr
     values, faults = _apply_rules(written, header)
     every = [*_surplus(texts, header)] or [*faults, *_missing(written, values, header), *_damaged(extra, header)]
     if every:
-        return tuple(Problem(row, column, written[Column.EMAIL], message) for column, message in every)
+        email = clean(written[Column.EMAIL], limit=LONGEST_ADDRESS)
+        return tuple(Problem(row, column, email, clean(message, limit=LONGEST_MESSAGE)) for column, message in every)
     return _invitee(row, values, extra)
 
 

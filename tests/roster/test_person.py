@@ -121,3 +121,17 @@ def test_problem_can_be_printed_whatever_the_row_holds():
     people = read("email,role", "\x1b[31mada@example.com,Host")
 
     assert [problem.email for problem in people.problems] == ["\ufffd[31mada@example.com"]
+
+
+def test_cells_are_quoted_in_problems_without_links_and_never_at_length():
+    token = "8f3a9c0d1e2b4a5f6a7b8c9d"
+    people = read(
+        "first_name,last_name,email,role",
+        f"Ada,Lovelace,https://v.example/join/{token},https://v.example/join/{token}",
+        f"Ada,Lovelace,{'a' * 50_000}@example.com,{'r ' * 50_000}",
+    )
+
+    assert [problem.email for problem in people.problems[:2]] == ["(link to v.example)"] * 2
+    assert people.problems[1].message == "'(link to v.example)' is no role. Write Host, CoHost or Panelist."
+    assert token not in str(people)
+    assert max(len(problem.email) + len(problem.message) for problem in people.problems) <= 754
