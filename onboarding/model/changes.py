@@ -114,19 +114,34 @@ def record_of(invitee: Invitee, registrations: Iterable[Registration]) -> Regist
 
 
 def differences(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
-    """What an update would change, field -> (old, new).
+    """What an update would change, field -> (old, new). The old value is empty where the record lacks it.
 
-    Names and job title count for guests only: a colleague's come from RingCentral. A field that is absent on either
-    side is no difference.
+    Names and job title count for guests only: a colleague's come from RingCentral. What the roster leaves open is no
+    difference.
     """
     fields = {
         "first name": (record.first_name, invitee.first_name),
         "last name": (record.last_name, invitee.last_name),
         "job title": (record.job_title, invitee.job_title),
     }
-    told = {} if record.linked_user else {name: pair for name, pair in fields.items() if all(pair)}
-    pairs = {"role": (str(record.role), str(invitee.role)), **told}
+    is_colleague = record.linked_user or invitee.linked_user
+    contact = {} if is_colleague else {name: pair for name, pair in fields.items() if pair[1]}
+    pairs = {"role": (str(record.role), str(invitee.role)), **contact}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def disagreements(changes: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Of some differences, the fields in which the record says something else, and not just nothing."""
+    return [name for name, (old, _) in changes.items() if old]
+
+
+def not_changed(fields: Iterable[str]) -> str:
+    """The words for what RingCentral was asked for and did not do."""
+    return f"RingCentral was asked to change the {' and the '.join(fields)} and did not; change it there by hand"
+
+
+NO_LINK = "RingCentral has given no join link for them: run again, or look at them in RingCentral"
+"""The words for a record without a join link."""
 
 
 def batches(change: Change, occupied: int) -> tuple[Change, ...]:

@@ -23,11 +23,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LinkedUser:
-    """A colleague, by RingCentral's internal ids (`docs/ringcentral.md`, "Linked users")."""
+    """A colleague, by RingCentral's internal ids (`docs/ringcentral.md`, "Linked users").
+
+    Account and user make a person: `domain` is only sent along, for it may come back otherwise.
+    """
 
     account_id: str
     user_id: str
-    domain: str = "pbx"
+    domain: str = field(default="pbx", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

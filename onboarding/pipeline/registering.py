@@ -8,18 +8,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from onboarding.ledger import deliveries, registrations
-from onboarding.model.changes import Acquaintance, Applied, Change, Standing, differences, registration_key, requested
+from onboarding.model.changes import Acquaintance, Applied, Change, Standing, registration_key, requested
 from onboarding.model.people import Invitee, Problem
 from onboarding.model.sessions import Registration
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.rooms import Rooms
 from onboarding.plan import Action, Plan
 from onboarding.plan.identity import Records, with_addresses
+from onboarding.plan.registering import what_differs
 
 
 async def register(rooms: Rooms, view: View, plan: Plan) -> tuple[View, tuple[Problem, ...]]:
     """Do what the plan says at RingCentral; returns the picture afterwards, and who could not be served."""
     await _adopt(rooms, view, plan)
+    await _forget_fulfilled(rooms, view, plan)
     problems: tuple[Problem, ...] = ()
     records = view.picture.registrations
     if plan.change:
@@ -38,6 +40,19 @@ async def register(rooms: Rooms, view: View, plan: Plan) -> tuple[View, tuple[Pr
 async def _adopt(rooms: Rooms, view: View, plan: Plan) -> None:
     adopted = [step.invitee for step in plan.steps if step.adopted]
     await _stand(rooms, view, adopted, Standing.ADOPTED)
+
+
+async def _forget_fulfilled(rooms: Rooms, view: View, plan: Plan) -> None:
+    """Who is as wanted by now, by other hands, may be changed again should the record change back."""
+    asked = [
+        known.invitee
+        for step in plan.at(Action.KEEP)
+        if step.registration and not what_differs(step.invitee, step.registration)
+        for known in view.picture.acquaintances_of(step.invitee)
+        if known.asked
+    ]
+    if asked:
+        await rooms.ledger.run(registrations.clear_unfulfilled, view.session_row, asked)
 
 
 async def _intend(rooms: Rooms, view: View, plan: Plan) -> None:
@@ -67,18 +82,19 @@ async def _settle(rooms: Rooms, view: View, plan: Plan, applied: Applied, before
         *(invitee for id_, invitee in removals.items() if id_ in kept),
     ]
     await rooms.ledger.run(registrations.revert, view.session_row, refused, before, now)
-    await _note_unfulfilled(rooms, view, [one.invitee for one in plan.change.update], records)
+    changed = [step.invitee for step in plan.at(Action.UPDATE, Action.REPLACE)]
+    await _note_unfulfilled(rooms, view, [*changed, *(one for one in added if one not in changed)], records)
 
 
-async def _note_unfulfilled(rooms: Rooms, view: View, updated: Iterable[Invitee], records: Records) -> None:
+async def _note_unfulfilled(rooms: Rooms, view: View, changed: Iterable[Invitee], records: Records) -> None:
     """Remember what RingCentral left undone.
 
     Not before the answer: an update that a crash kept from leaving has to be sent by the next run.
     """
     done = []
-    for invitee in updated:
+    for invitee in changed:
         record = records.find(invitee)
-        left = differences(invitee, record) if record else {}
+        left = what_differs(invitee, record) if record else {}
         if left:
             asked = {name: value for name, value in requested(invitee).items() if name in left}
             now = rooms.clock.now()

@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -107,7 +107,7 @@ async def carry_out(
         rooms.go_on()
         view, refused = await register(rooms, ready.view, plan)
         plan = make(view.picture, ready.options, within=ready.plan)
-        problems = _distinct((*refused, *plan.problems))
+        problems = tuple(dict.fromkeys((*refused, *plan.problems)))
         queued = await enqueue(rooms, view, plan, rehearsal_to)
         rooms.go_on()
         limited = ready.options.limit is not None
@@ -143,17 +143,9 @@ def _notes(plan: Plan, view: View) -> list[Problem]:
         for step in plan.steps
         if step.invitee.row
         and not step.mail
-        and not step.problem
+        and not step.problems
         and not view.picture.mailbox(step.invitee.key).messages
     ]
-
-
-def _distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """One problem per row and person: RingCentral's own word, which comes first, explains what the plan repeats."""
-    first: dict[tuple[int | None, str], Problem] = {}
-    for problem in problems:
-        first.setdefault((problem.row, problem.email), problem)
-    return tuple(first.values())
 
 
 def _heavy(rooms: Rooms) -> int:

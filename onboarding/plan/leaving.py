@@ -48,8 +48,8 @@ def _is_host_of_no_interest(record: Registration, seen: set[Name]) -> bool:
 
 def _unfound(on_roster: Iterable[Step]) -> list[Problem]:
     """Rows that may have been meant for somebody else: their address or ids led to nobody."""
-    problems = (step.problem for step in on_roster if not step.registration)
-    return [one for one in problems if one and one.column == "email"]
+    problems = (problem for step in on_roster if not step.registration for problem in step.problems)
+    return [problem for problem in problems if problem.column == "email"]
 
 
 def _person(record: Registration, picture: Picture) -> Invitee:

@@ -7,6 +7,7 @@ sent on request. Decides nothing about records.
 from dataclasses import replace
 from datetime import datetime
 
+from onboarding.model.changes import NO_LINK
 from onboarding.model.deliveries import Delivery, Kind, Mailbox, State
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
@@ -68,7 +69,7 @@ def _registered(step: Step, picture: Picture, options: Options) -> Step:
     """Owe news to somebody who is registered, where they may be mailed. The Host always may."""
     invitee, record = step.invitee, step.registration
     if record is None or record.join_uri is None:
-        return _held_back(step, _NO_LINK)
+        return _held_back(step, NO_LINK)
     owed = _news(step, facts(picture.session, step.role, record), picture)
     if owed.mail is None or record.role is Role.HOST:
         return owed
@@ -81,7 +82,7 @@ def _registered(step: Step, picture: Picture, options: Options) -> Step:
 
 def _held_back(step: Step, message: str) -> Step:
     problem = Problem(step.invitee.row or None, None, step.invitee.email, message)
-    return replace(step, mail_reason=message, problem=step.problem or problem)
+    return replace(step, mail_reason=message, problems=(*step.problems, problem))
 
 
 def _news(step: Step, now_true: Facts | None, picture: Picture) -> Step:
@@ -144,5 +145,4 @@ _ALREADY_MAILED = "RingCentral has mailed them itself (--include-already-mailed 
 _FOREIGN = "registered silently, but not from here: another ledger may have mailed them (--adopt mails them)"
 _IN_DOUBT = "in doubt: the last message may have arrived; onboarding resolve decides"
 _NEVER_MAILED = "was never mailed from here, so is told nothing"
-_NO_LINK = "RingCentral has given no join link for them: run again, or look at them in RingCentral"
 _OVER = "the session is over"

@@ -30,10 +30,10 @@ def make(picture: Picture, options: Options, *, within: Plan | None = None) -> P
     change = _change(steps)
     occupied = sum(one.role is not Role.HOST for one in picture.registrations)
     anything = any(step.needs_anything for step in steps)
-    told = (step.problem for step in steps if step.problem)
+    found = (problem for step in steps for problem in step.problems)
     return Plan(
         steps=steps,
-        problems=(*_too_late(picture), *picture.roster.problems, *told, *problems),
+        problems=tuple(dict.fromkeys((*_too_late(picture), *picture.roster.problems, *found, *problems))),
         change=change,
         heavy_calls=LOOKING_CALLS + int(anything) + len(batches(change, occupied)),
     )

@@ -101,7 +101,7 @@ class Step:
     `registration` is the record as it stands now (None: not registered). `changes` maps a field to its old and new
     value. `mail` is the kind of message that is due, `mail_reason` why it is or why it is not (empty: nothing to
     say, the mailbox is up to date). `adopted`: this step rests on `--adopt`, which has to be recorded. `queued`: the
-    message is in the queue already. `problem`: what a person has to look at.
+    message is in the queue already. `problems`: what a person has to look at.
     """
 
     invitee: Invitee
@@ -113,7 +113,7 @@ class Step:
     mail_reason: str = ""
     adopted: bool = False
     queued: bool = False
-    problem: Problem | None = None
+    problems: tuple[Problem, ...] = ()
 
     @property
     def needs_anything(self) -> bool:

@@ -7,7 +7,7 @@ Decides about records only; whether a message is due is `mailing`'s, who is not 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from onboarding.model.changes import SEATS, differences, requested
+from onboarding.model.changes import SEATS, differences, disagreements, not_changed, requested
 from onboarding.model.people import Invitee, Problem, Role, address_key
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
 from onboarding.plan.identity import Records
@@ -34,36 +34,37 @@ def _new(invitee: Invitee, picture: Picture) -> Step:
         return Step(invitee, Action.NONE, "not registered, and the session is over")
     if invitee.role is Role.COHOST and not invitee.linked_user:
         return refused(invitee, "email", NO_COLLEAGUE)
-    return Step(invitee, Action.ADD, "on the roster, not registered", problem=_locked_out(invitee, picture))
+    return Step(invitee, Action.ADD, "on the roster, not registered", problems=_locked_out(invitee, picture))
 
 
 def _known(invitee: Invitee, record: Registration, picture: Picture, options: Options) -> Step:
-    step = Step(invitee, Action.KEEP, "registered", record, problem=_locked_out(invitee, picture))
+    step = Step(invitee, Action.KEEP, "registered", record, problems=_locked_out(invitee, picture))
     changes = what_differs(invitee, record)
-    if not changes:
+    fresh = {name: pair for name, pair in changes.items() if not _asked(invitee, name, picture)}
+    # What one call did not change is reported and not repeated; a field that the record only lacks is no fault.
+    kept = disagreements({name: pair for name, pair in changes.items() if name not in fresh})
+    if not (fresh or kept):
         return step
     if picture.is_over:
         return replace(step, reason=f"registered with another {_named(changes)}, but the session is over")
     if not picture.is_silent(invitee, record) and not options.include_already_mailed:
         reason = f"RingCentral has mailed them itself, so their {_named(changes)} stays as it is there"
         return replace(step, reason=f"{reason} (--include-already-mailed changes it)")
-    if "linked user" in changes:
-        return _replacement(step, record, changes, picture, options)
-    return _update(step, record, changes, picture)
+    if kept:
+        step = _refused(step, None, not_changed(kept))
+    if "linked user" in fresh:
+        return _replacement(step, record, fresh, picture, options)
+    return _update(step, record, fresh, picture) if fresh else step
+
+
+def _asked(invitee: Invitee, field: str, picture: Picture) -> bool:
+    """Whether RingCentral was asked for this very value of a field before, and did not carry it out."""
+    return picture.asked(invitee).get(field) == requested(invitee)[field]
 
 
 def _update(step: Step, record: Registration, changes: Mapping[str, tuple[str, str]], picture: Picture) -> Step:
-    if not _not_asked(step.invitee, changes, picture):
-        message = f"RingCentral was asked to change the {_named(changes)} and did not; change it there by hand"
-        return refused(step.invitee, None, message, record)
-    told = _told(changes) + loudness(step.invitee, record, picture)
-    return replace(step, action=Action.UPDATE, reason=told, changes=changes)
-
-
-def _not_asked(invitee: Invitee, changes: Iterable[str], picture: Picture) -> list[str]:
-    """Of some fields, those that RingCentral has not been asked for in vain already."""
-    wanted, asked = requested(invitee), picture.asked(invitee)
-    return [field for field in changes if asked.get(field) != wanted[field]]
+    reason = _told(changes) + loudness(step.invitee, record, picture)
+    return replace(step, action=Action.UPDATE, reason=reason, changes=changes)
 
 
 def _replacement(
@@ -73,13 +74,13 @@ def _replacement(
     invitee = step.invitee
     foreign = picture.is_silent(invitee, record) and not picture.is_ours(invitee)
     if invitee.role is Role.COHOST and not invitee.linked_user:
-        return refused(invitee, "email", NO_COLLEAGUE, record)
+        return _refused(step, "email", NO_COLLEAGUE)
     if picture.session.status is not SessionStatus.SCHEDULED:
-        return refused(invitee, "role", RUNNING, record)
+        return _refused(step, "role", RUNNING)
     if foreign and not options.adopt:
-        return refused(invitee, None, VOIDS_FOREIGN_LINK, record)
-    told = f"{_told(changes)} (removed and added: the link changes){loudness(invitee, record, picture)}"
-    return replace(step, action=Action.REPLACE, reason=told, changes=changes, adopted=foreign)
+        return _refused(step, None, VOIDS_FOREIGN_LINK)
+    reason = f"{_told(changes)} (removed and added: the link changes){loudness(invitee, record, picture)}"
+    return replace(step, action=Action.REPLACE, reason=reason, changes=changes, adopted=foreign)
 
 
 def what_differs(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
@@ -112,8 +113,12 @@ def within_seats(steps: Iterable[Step], picture: Picture) -> list[Step]:
     for step in every:
         free -= step.action is Action.ADD
         full = step.action is Action.ADD and free < 0
-        seated.append(refused(step.invitee, None, FULL) if full else step)
+        seated.append(_without_seat(step) if full else step)
     return seated
+
+
+def _without_seat(step: Step) -> Step:
+    return _refused(Step(step.invitee, Action.NONE, FULL, problems=step.problems), None, FULL)
 
 
 def loudness(invitee: Invitee, record: Registration, picture: Picture) -> str:
@@ -123,23 +128,28 @@ def loudness(invitee: Invitee, record: Registration, picture: Picture) -> str:
 
 def refused(invitee: Invitee, column: str | None, message: str, record: Registration | None = None) -> Step:
     """What is asked for can't be done: a problem. Who is registered stays so, and is mailed like the others."""
-    problem = Problem(invitee.row or None, column, invitee.email, message)
-    return Step(invitee, Action.KEEP if record else Action.NONE, message, record, problem=problem)
+    return _refused(Step(invitee, Action.KEEP if record else Action.NONE, message, record), column, message)
 
 
-def _locked_out(invitee: Invitee, picture: Picture) -> Problem | None:
+def _refused(step: Step, column: str | None, message: str) -> Step:
+    """A step for which this can't be done, beside what was wrong with it already."""
+    problem = Problem(step.invitee.row or None, column, step.invitee.email, message)
+    return replace(step, reason=message, problems=(*step.problems, problem))
+
+
+def _locked_out(invitee: Invitee, picture: Picture) -> tuple[Problem, ...]:
     needed = picture.session.panelist_authentication
     if needed is PanelistAuthentication.GUEST or invitee.role is not Role.PANELIST or invitee.linked_user:
-        return None
+        return ()
     if picture.is_over or any(one.email and address_key(one.email) == invitee.key for one in picture.colleagues):
-        return None
+        return ()
     coworkers = needed is PanelistAuthentication.AUTHENTICATED_COWORKER
     who = "colleagues" if coworkers else "people with a RingCentral log-in"
     message = (
         f"this webinar admits only {who} as panelists, so their link may not let them in: "
         "let guests in (webinar settings, panelist authentication) or register them as a colleague"
     )
-    return Problem(invitee.row, None, invitee.email, message)
+    return (Problem(invitee.row, None, invitee.email, message),)
 
 
 def _told(changes: Mapping[str, tuple[str, str]]) -> str:

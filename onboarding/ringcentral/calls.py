@@ -115,7 +115,8 @@ def _updated(update: Update) -> dict[str, Any]:
     """
     record = update.registration
     body = {"id": record.id, "role": update.invitee.role.value, "sendInvite": record.send_invite is True}
-    return body if record.linked_user else body | _contact_after(update)
+    is_colleague = record.linked_user or update.invitee.linked_user
+    return body if is_colleague else body | _contact_after(update)
 
 
 def _contact(invitee: Invitee) -> dict[str, str]:

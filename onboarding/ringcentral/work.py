@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from onboarding.model.changes import SEATS, Change, Update, differences, record_of
+from onboarding.model.changes import NO_LINK, SEATS, Change, Update, differences, disagreements, not_changed, record_of
 from onboarding.model.people import Invitee, Problem, Role, address_key
 from onboarding.model.sessions import Registration
 from onboarding.ringcentral.refusals import CONFLICT, FORBIDDEN, PARAMETER_INVALID, Fault, Refusal
@@ -95,7 +95,7 @@ def accepted(work: Work, answer: ChangeAnswer) -> Work:
 def checked(work: Work, records: tuple[Registration, ...]) -> Work:
     """Look up in the list whom an answer lacked; who is not right there either is reported."""
     records = _with_answers(work, records)
-    missing = steps(still_missing(change_of(work.unanswered), records))
+    missing = [one for one in steps(still_missing(change_of(work.unanswered), records)) if _is_wrong(one, records)]
     words = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
     lacking = [problem(one, words) for one in missing]
     present = tuple(one for one in work.unanswered if one not in missing)
@@ -229,8 +229,7 @@ def _is_answered(step: Step, records: tuple[Registration, ...], deleted: frozens
 
 def _linkless(people: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:
     """Who is registered but has no join link, even in the list."""
-    lacking = "RingCentral has registered this person, but gives no join link. Run again later."
-    return [problem(one, lacking) for one in people if (record := _record(one, records)) and not record.join_uri]
+    return [problem(one, NO_LINK) for one in people if (record := _record(one, records)) and not record.join_uri]
 
 
 def _vanished(people: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:
@@ -241,14 +240,19 @@ def _vanished(people: Iterable[Step], records: tuple[Registration, ...]) -> list
 
 def _unchanged(group: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:
     """Whose update was accepted and not carried out: repeating it would change nothing."""
-    updates = [(one, _record(one, records)) for one in group if isinstance(one, Update)]
-    return [
-        problem(
-            one, f"RingCentral accepted the update, but kept the {' and the '.join(differences(one.invitee, record))}."
-        )
-        for one, record in updates
-        if record and differs(one, record)
-    ]
+    kept = [(one, _kept(one, records)) for one in group if isinstance(one, Update)]
+    return [problem(one, not_changed(fields)) for one, fields in kept if fields]
+
+
+def _is_wrong(step: Step, records: tuple[Registration, ...]) -> bool:
+    """Tell whether what was accepted and does not show is worth a word: a field that a record lacks is not."""
+    return not isinstance(step, Update) or bool(_kept(step, records))
+
+
+def _kept(update: Update, records: tuple[Registration, ...]) -> list[str]:
+    """The fields in which a record says something else than an accepted update."""
+    record = _record(update, records)
+    return disagreements(differences(update.invitee, record)) if record else []
 
 
 def _record(step: Step, records: tuple[Registration, ...]) -> Registration | None:

@@ -71,7 +71,7 @@ def test_the_host_is_recognised(seen):
 def test_a_stranger_never_gets_the_hosts_link(seen):
     steps = [step for step in planned(seen).steps if step.invitee.row]
 
-    assert [(one.action, one.mail, one.problem.message) for one in steps] == [(Action.NONE, None, NOT_THE_HOST)]
+    assert [(one.action, one.mail, one.problems[0].message) for one in steps] == [(Action.NONE, None, NOT_THE_HOST)]
 
 
 def test_the_hosts_link_comes_from_the_list():

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from onboarding.model.changes import Acquaintance, Change, Standing, Update
+from onboarding.model.people import LinkedUser
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 from onboarding.plan import Action, Options
 from onboarding.plan.registering import IS_THE_HOST, NO_ADDRESS, NO_COLLEAGUE, NOT_THE_HOST, RUNNING, VOIDS_FOREIGN_LINK
@@ -100,7 +101,7 @@ BY_IDS = row("ada", linked_user=user("ada"))
             picture(row("ada"), there=(guest("ada", job_title="Engineer"),)), KEEP, id="a field absent on the roster"
         ),
         pytest.param(
-            picture(row("ada", job_title="Engineer"), there=(guest("ada"),)), KEEP, id="a field absent at RingCentral"
+            picture(row("ada", job_title="Engineer"), there=(guest("ada"),)), UPDATE, id="a field that the record lacks"
         ),
         pytest.param(
             picture(BY_IDS, there=(linked("ada", PANELIST, first_name="A.", last_name="L."),)),
@@ -200,7 +201,7 @@ def test_a_row_that_can_not_be_served_is_a_problem(seen, column, message, action
     plan = planned(seen)
 
     (step,) = [one for one in plan.steps if one.invitee.row]
-    (problem,) = plan.problems
+    problem = plan.problems[0]
     assert (step.action, plan.change) == (action, Change())
     assert (problem.row, problem.column, problem.email, problem.message) == (2, column, step.invitee.email, message)
 
@@ -268,6 +269,100 @@ def test_another_wish_is_asked_for_again():
     assert only_step(picture(row("ada"), there=(guest("ada", last_name="L."),), known=known)).action is UPDATE
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown", "action", "problems"),
+    [
+        pytest.param({}, {"job_title": ""}, UPDATE, 0, id="a title that the record lacks is sent"),
+        pytest.param(
+            {"job title": "Poet"}, {"job_title": ""}, KEEP, 0, id="once, and that it is still lacking is no fault"
+        ),
+        pytest.param({"job title": "Bard"}, {"job_title": ""}, UPDATE, 0, id="another title is sent again"),
+        pytest.param({"job title": "Poet"}, {"job_title": "Bard"}, KEEP, 1, id="another title there is reported"),
+        pytest.param({}, {"first_name": "", "last_name": ""}, UPDATE, 0, id="names that the record lacks are sent"),
+        pytest.param({"last name": "Example"}, {"last_name": ""}, KEEP, 0, id="once"),
+        pytest.param(
+            {"job title": "Poet"},
+            {"job_title": "", "last_name": "L."},
+            UPDATE,
+            0,
+            id="a name that differs since is sent",
+        ),
+        pytest.param(
+            {"job title": "Poet", "last name": "Example"},
+            {"job_title": "Bard"},
+            KEEP,
+            1,
+            id="each field counts by itself",
+        ),
+    ],
+)
+def test_a_field_is_asked_for_once(asked, shown, action, problems):
+    ada = row("ada", job_title="Poet")
+    known = {"ada": Acquaintance(ada, Standing.ADDED, asked)}
+    seen = picture(
+        ada, there=(guest("ada", **({"job_title": "Poet"} | shown)),), known=known, boxes={"ada": holds("ada")}
+    )
+
+    plan = planned(seen)
+
+    assert (plan.steps[0].action, len(plan.problems)) == (action, problems)
+
+
+def test_an_empty_cell_changes_nothing():
+    assert only_step(picture(row("ada"), there=(guest("ada", job_title="Poet"),))).action is KEEP
+
+
+@pytest.mark.parametrize(
+    ("record", "asked", "action"),
+    [
+        pytest.param(guest("ada"), {}, REPLACE, id="a guest who gets ids is replaced"),
+        pytest.param(guest("ada"), {"linked user": "company/ada"}, KEEP, id="once, though the record has no ids since"),
+        pytest.param(guest("ada"), {"linked user": "company/bob"}, REPLACE, id="other ids are tried again"),
+        pytest.param(
+            linked("bob", PANELIST, email="ada@example.com"),
+            {"linked user": "company/ada"},
+            KEEP,
+            id="other ids came back",
+        ),
+    ],
+)
+def test_what_one_replacement_did_not_change_is_reported_and_not_repeated(record, asked, action):
+    known = {"ada": Acquaintance(BY_IDS, Standing.ADDED, asked)}
+
+    plan = planned(picture(BY_IDS, there=(record,), known=known, boxes={"ada": holds("ada")}))
+
+    step = plan.steps[0]
+    assert (step.action, step.mail is None) == (action, action is KEEP)
+    assert [one.message for one in plan.problems] == [
+        "RingCentral was asked to change the linked user and did not; change it there by hand"
+    ] * (action is KEEP)
+
+
+def test_a_role_is_still_changed_where_ids_did_not_come_back():
+    ada = replace(BY_IDS, role=COHOST)
+    known = {"ada": Acquaintance(ada, Standing.ADDED, {"linked user": "company/ada"})}
+
+    plan = planned(picture(ada, there=(guest("ada"),), known=known))
+
+    assert (plan.steps[0].action, dict(plan.steps[0].changes)) == (UPDATE, {"role": ("Panelist", "CoHost")})
+    assert len(plan.problems) == 1
+
+
+def test_a_domain_that_came_back_otherwise_is_no_difference():
+    ada = row("ada", linked_user=LinkedUser("company", "ada", "ilm"))
+
+    assert only_step(picture(ada, there=(linked("ada", PANELIST),), known=OURS)).action is KEEP
+
+
+def test_every_problem_of_a_row_is_said_once():
+    seen = picture(row("ada", linked_user=None), there=(guest("ada"),), **COWORKERS)
+
+    assert [one.message.split(",")[0] for one in planned(seen).problems] == [
+        "this webinar admits only colleagues as panelists",
+        "registered silently",
+    ]
+
+
 COWORKERS = {"panelist_authentication": PanelistAuthentication.AUTHENTICATED_COWORKER}
 LOGGED_IN = {"panelist_authentication": PanelistAuthentication.AUTHENTICATED_USER}
 
@@ -301,7 +396,7 @@ def test_a_host_on_the_roster_with_another_role_is_a_problem_and_is_not_mailed()
 
     step = only_step(seen)
 
-    assert (step.action, step.mail, step.problem.message) == (NONE, None, IS_THE_HOST)
+    assert (step.action, step.mail, step.problems[0].message) == (NONE, None, IS_THE_HOST)
 
 
 def test_nobody_is_changed_at_ringcentral_by_what_the_directory_says_of_names():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onboarding.model.changes import SEATS, Change, Update
+from onboarding.model.changes import NO_LINK, SEATS, Change, Update
 from onboarding.model.people import Invitee, Problem, Role
 from onboarding.model.sessions import Registration
 from onboarding.ringcentral.refusals import Fault, Refusal
@@ -51,7 +51,11 @@ LINKED = record(5, email="", linked_user=colleague(5).linked_user, role=Role.COH
         (Change(update=(RENAMED,)), (record(1, first_name="New"),), Change()),
         (Change(update=(RENAMED,)), (), Change()),
         (Change(update=(Update(record(1), guest(1, job_title="")),)), (record(1),), Change()),
-        (Change(update=(Update(record(1), guest(1)),)), (record(1, job_title=""),), Change()),
+        (
+            Change(update=(Update(record(1), guest(1)),)),
+            (record(1, job_title=""),),
+            Change(update=(Update(record(1), guest(1)),)),
+        ),
         (Change(update=(Update(LINKED, colleague(5, first_name="Ann")),)), (LINKED,), Change()),
     ],
 )
@@ -305,7 +309,7 @@ def test_an_update_that_was_accepted_and_not_carried_out_is_reported_and_not_rep
 
     after = accepted(work, answer(updated=[record(1)]))
 
-    words = "RingCentral accepted the update, but kept the role and the first name."
+    words = "RingCentral was asked to change the role and the first name and did not; change it there by hand"
     assert after == Work((record(1),), problems=(Problem(2, None, "guest1@example.com", words),), answered=(record(1),))
 
 
@@ -315,7 +319,7 @@ def test_who_has_no_link_in_the_answer_nor_in_the_list_is_reported(step):
 
     after = checked(accepted(Work((record(1),), waiting=(step,)), answer(added=[linkless])), (linkless,))
 
-    words = "RingCentral has registered this person, but gives no join link. Run again later."
+    words = NO_LINK
     assert after == Work((linkless,), problems=(Problem(2, None, "guest1@example.com", words),))
 
 
