@@ -22,6 +22,7 @@ from tests.plan.people import (
     guest,
     holds,
     host,
+    link,
     linked,
     only_step,
     picture,
@@ -319,7 +320,7 @@ def test_an_empty_cell_changes_nothing():
         pytest.param(guest("ada"), {"linked user": "company/ada"}, KEEP, id="once, though the record has no ids since"),
         pytest.param(guest("ada"), {"linked user": "company/bob"}, REPLACE, id="other ids are tried again"),
         pytest.param(
-            linked("bob", PANELIST, email="ada@example.com"),
+            linked("bob", PANELIST, email="ada@example.com", join_uri=link("ada")),
             {"linked user": "company/ada"},
             KEEP,
             id="other ids came back",
