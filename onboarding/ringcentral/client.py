@@ -24,6 +24,7 @@ from onboarding.model.sessions import Registration, Session, SessionKey, Session
 from onboarding.ringcentral import calls, wire, work
 from onboarding.ringcentral.calls import Call
 from onboarding.ringcentral.facts import Listed, Webinar
+from onboarding.ringcentral.intermediary import assert_ringcentrals
 from onboarding.ringcentral.line import Line, Outcome, Silence, lost
 from onboarding.ringcentral.login import Login
 from onboarding.ringcentral.refusals import Refusal, refusal, stop
@@ -224,6 +225,8 @@ class RingCentral:
         if isinstance(outcome, httpx.Response) and not outcome.is_success and refusal(outcome).about_token:
             token = await self._login.token(refused=token)
             outcome = await send(self._request(call, token), call.group)
+        if isinstance(outcome, httpx.Response):
+            assert_ringcentrals(outcome)
         return outcome
 
     def _request(self, call: Call, token: SecretStr) -> httpx.Request:

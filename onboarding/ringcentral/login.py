@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError
 from onboarding.model.known_secrets import Secrets
+from onboarding.ringcentral.intermediary import assert_ringcentrals
 from onboarding.ringcentral.line import Line
 from onboarding.ringcentral.refusals import login_refused, refusal
 from onboarding.ringcentral.settings import RingCentralSettings
@@ -61,6 +62,7 @@ class Login:
     async def _log_in(self) -> SecretStr:
         asked = self._line.clock()
         answer = await self._line.ask(self._request(), Group.AUTH)
+        assert_ringcentrals(answer)
         if not answer.is_success:
             raise login_refused(refusal(answer, self.secrets))
         given = read(TokenAnswer, answer.content, "a log-in")

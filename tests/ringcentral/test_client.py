@@ -190,11 +190,40 @@ async def test_an_unknown_webinar_is_told_by_its_id(client, server):
         await client.webinar("101")
 
 
-async def test_a_web_page_instead_of_an_answer_is_told(client, server):
-    server.script = [Reply(body=b"<html>Sign in to the hotel's network</html>")]
+PAGE = Reply(body=b"<html>Sign in to the hotel's network</html>", headers={"Content-Type": "text/html"})
+ELSEWHERE = [
+    (PAGE, "answers with a web page (status 200)"),
+    (Reply(body=b"\n <!DOCTYPE html>blocked", status=403), "answers with a web page (status 403)"),
+    (Reply(status=302, headers={"Location": "https://login.proxy.example/?u=x"}), "(link to login.proxy.example)"),
+    (Reply(status=307, body=b""), "sends us on to nowhere (status 307)"),
+    (Reply(status=407, body=b"{}"), "wants a log-in of its own (status 407)"),
+]
 
-    with pytest.raises(Refused, match="the facts of webinar 101 is not what it used to be: it is no JSON"):
+
+@pytest.mark.parametrize(("answer", "told"), ELSEWHERE)
+@pytest.mark.parametrize("at", ["script", "logins"])
+async def test_what_answers_in_ringcentrals_place_is_told_with_the_two_places_to_look(client, server, at, answer, told):
+    setattr(server, at, [answer])
+
+    with pytest.raises(Refused) as raised:
         await client.webinar("101")
+
+    assert told in raised.value.message
+    assert "this is not RingCentral's own answer" in raised.value.message
+    assert "RC_SERVER_URL" in raised.value.hint
+    assert "proxy" in raised.value.hint
+
+
+async def test_the_proxy_is_named_without_its_password(client, server, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://me:geheim@proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "other.example")
+    server.script = [PAGE]
+
+    with pytest.raises(Refused) as raised:
+        await client.webinar("101")
+
+    assert "the proxy proxy.example that HTTP_PROXY names" in raised.value.hint
+    assert "geheim" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

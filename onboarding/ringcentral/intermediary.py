@@ -1,0 +1,53 @@
+"""An answer that is not RingCentral's: a proxy's page, a network's log-in page, a redirect. Recognised, and explained.
+
+RingCentral answers in JSON and redirects nobody (`docs/ringcentral.md`, "Errors"). Who stands in between is not known
+for certain, so the message names both places to look: the address that was asked, and the proxy. A 5xx is left to
+`line`: a gateway's page passes, and the call is made again.
+"""
+
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from onboarding.errors import Refused
+from onboarding.model.foreign_text import clean
+
+REDIRECTS = range(300, 400)
+SERVER_FAULT = 500
+PROXY_LOGIN, NETWORK_LOGIN = 407, 511
+"""RFC 9110 15.5.8, RFC 6585 6."""
+
+
+def assert_ringcentrals(answer: httpx.Response) -> None:
+    """Raise `Refused` for an answer that something else has given in RingCentral's place."""
+    what = _foreign(answer)
+    if what:
+        raise Refused(f"{answer.url.host} {what}: this is not RingCentral's own answer.", hint=_hint(answer.url))
+
+
+def _foreign(answer: httpx.Response) -> str:
+    status = answer.status_code
+    if status in REDIRECTS:
+        where = clean(answer.headers.get("Location", "")) or "nowhere"
+        return f"sends us on to {where} (status {status})"
+    if status in {PROXY_LOGIN, NETWORK_LOGIN}:
+        return f"wants a log-in of its own (status {status})"
+    if status < SERVER_FAULT and _is_page(answer):
+        return f"answers with a web page (status {status})"
+    return ""
+
+
+def _is_page(answer: httpx.Response) -> bool:
+    return "html" in answer.headers.get("Content-Type", "").lower() or answer.content.lstrip()[:1] == b"<"
+
+
+def _hint(url: httpx.URL) -> str:
+    proxy = "" if proxy_bypass(url.host) else getproxies().get(url.scheme) or getproxies().get("all", "")
+    host = urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
+    stands = (
+        f"the proxy {clean(host)} that {url.scheme.upper()}_PROXY names"
+        if host
+        else "a proxy or a network's log-in page"
+    )
+    return f"Check RC_SERVER_URL, and {stands}: open the address in a browser on this machine to see who answers."
