@@ -6,6 +6,8 @@ started: cron would otherwise begin a second ledger and mail everybody twice. Re
 """
 
 import difflib
+import logging
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +30,8 @@ from onboarding.letters.settings import BrandSettings
 from onboarding.mail.settings import SmtpSettings
 from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral.settings import RingCentralSettings
+
+LOG = logging.getLogger("onboarding")
 
 PREFIX = "ONBOARDING_"
 VENDOR_VARIABLES = {
@@ -57,7 +61,8 @@ class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     columns: dict[str, str] = {}
 
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=64)]
 
 
 class Config(BaseSettings):
@@ -108,8 +113,15 @@ class Config(BaseSettings):
             return self.webinars[name]
         raise ConfigurationError(
             f"there is no webinar called {name!r} in {self.file}",
-            hint=_nearest(name, self.webinars) or f"Add a section [webinars.{name}] with webinar and invitees.",
+            hint=_nearest(name, self.webinars) or _how_to_name(name),
         )
+
+
+def _how_to_name(name: str) -> str:
+    """Say how to make a name known, or how names and ids are written where it can be neither."""
+    if re.fullmatch(NAME, name):
+        return f"Add a section [webinars.{name}] with webinar and invitees."
+    return "Write a name of config.toml (lower-case letters, digits, - and _), or WEBINAR_ID/SESSION_ID in digits."
 
 
 SECTIONS = [section for section in Config.model_fields if section != "file"]
@@ -172,8 +184,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     file = (path or Path(environ.get("ONBOARDING_CONFIG") or "config.toml")).absolute()
     written = _read_toml(file)
-    variables = {**_from_files(environ), **_ours(environ)}
-    _refuse([*_secrets_in(written, Config, file), *_unknown_variables(variables)])
+    variables = _known({**_from_files(environ), **_ours(environ)})
+    _refuse([*_secrets_in(written, Config, file), *_misspelt_variables(variables)])
     given = _merge(written, _read_variables(variables))
     try:
         config = Config(**{**given, "file": file})
@@ -243,13 +255,30 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _unknown_variables(variables: Mapping[str, str]) -> Iterator[str]:
+def _known(variables: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what is none of our variables, and say so: another program may use the same prefix."""
+    known = {name: value for name, value in variables.items() if _section_meant(name)}
     for name in variables:
-        section, _, key = name.removeprefix(PREFIX).partition("__")
-        if section.lower() not in SECTIONS:
-            close = difflib.get_close_matches(section.lower(), SECTIONS, n=1, cutoff=0.5)
-            advice = f"Did you mean {PREFIX}{close[0].upper()}__{key}?" if close else ""
-            yield f"unknown variable {name}. {advice}".strip()
+        if name not in known:
+            LOG.warning("the unknown variable %s is left out", name)
+    return known
+
+
+def _misspelt_variables(variables: Mapping[str, str]) -> Iterator[str]:
+    for name in variables:
+        section = _section_meant(name)
+        written, _, key = name.removeprefix(PREFIX).partition("__")
+        if written.lower() != section:
+            key = key or written[len(section) + 1 :]
+            yield f"unknown variable {name}. Did you mean {PREFIX}{section.upper()}__{key}?"
+
+
+def _section_meant(name: str) -> str:
+    """The section that a variable names, or nearly: misspelt, or with one underscore too few. Empty: none of ours."""
+    written = name.removeprefix(PREFIX).partition("__")[0].lower()
+    close = difflib.get_close_matches(written, SECTIONS, n=1, cutoff=0.6)
+    begun = [section for section in SECTIONS if written.startswith(f"{section}_")]
+    return next(iter([*close, *begun]), "")
 
 
 def _secrets_in(written: Any, model: type[BaseModel], file: Path, place: tuple[str, ...] = ()) -> Iterator[str]:

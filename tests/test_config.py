@@ -226,3 +226,38 @@ def test_a_variable_that_stands_for_a_whole_section_is_told(tmp_path, name):
     message = refusal(tmp_path, GOOD, **{f"ONBOARDING_{name}": "red"})
 
     assert message == f"ONBOARDING_{name} can't be read: it is a whole section and has keys of its own"
+
+
+def test_a_variable_of_another_program_is_left_out_and_said_without_its_value(tmp_path, caplog):
+    others = {"ONBOARDING_ENV": "hunter2", "ONBOARDING_CRM__URL": "hunter2"}
+
+    assert load(write(tmp_path), others).smtp.host == "127.0.0.1"
+    assert caplog.messages == [f"the unknown variable {name} is left out" for name in others]
+
+
+def test_one_underscore_too_few_is_told(tmp_path):
+    message = refusal(tmp_path, GOOD, ONBOARDING_SMTP_PASSWORD="hunter2", ONBOARDING_BRANDING__NAME="x")
+    assert message.splitlines() == [
+        "unknown variable ONBOARDING_SMTP_PASSWORD. Did you mean ONBOARDING_SMTP__PASSWORD?",
+        "unknown variable ONBOARDING_BRANDING__NAME. Did you mean ONBOARDING_BRAND__NAME?",
+    ]
+
+
+def test_an_unknown_key_of_a_known_section_is_refused(tmp_path):
+    assert "unknown key" in refusal(tmp_path, GOOD, ONBOARDING_SMTP__HOSTNAME="x")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("lunch", "Add a section [webinars.lunch] with webinar and invitees."),
+        ("123/abc", "Write a name of config.toml (lower-case letters, digits, - and _), or WEBINAR_ID/SESSION_ID"),
+        ("Launch 2", "Write a name of config.toml"),
+        ("town-hal", "Did you mean town-hall?"),
+    ],
+)
+def test_no_section_is_advised_that_would_be_refused(tmp_path, name, hint):
+    with pytest.raises(ConfigurationError) as caught:
+        load(write(tmp_path), {}).webinar(name)
+
+    assert caught.value.hint.startswith(hint)

@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,17 +22,19 @@ from onboarding.errors import (
     EXIT_USAGE,
     Interrupted,
     OnboardingError,
+    TryLater,
 )
-from onboarding.ledger import sessions
+from onboarding.ledger import deliveries, sessions
 from onboarding.ledger.sessions import Seen
+from onboarding.model.deliveries import NEEDS_A_PERSON, State
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import SessionStatus
 from onboarding.pipeline.forecast import forecast
-from onboarding.pipeline.lease import Held, held
+from onboarding.pipeline.lease import Held, HeldLease, held
 from onboarding.pipeline.looking import AFTERLIFE
 from onboarding.pipeline.rooms import Clock, Rooms, opened
-from onboarding.pipeline.run import PATIENCE, Result, carry_out, prepared
+from onboarding.pipeline.run import PATIENCE, Prepared, Result, carry_out, prepared
 from onboarding.pipeline.status import problem_json
 from onboarding.pipeline.target import Target, everything, target
 from onboarding.plan import Action, Options, Picture, Plan
@@ -101,7 +104,7 @@ async def run_one(
             echo("Nothing was done.")
             return EXIT_NEEDS_A_PERSON
         try:
-            result = await carry_out(rooms, ready, lease, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
+            result = await _carry_out(rooms, ready, lease, manner)
         finally:
             progress.end()
     if manner.as_json:
@@ -147,7 +150,18 @@ async def _run_next(rooms: Rooms, goal: Target, manner: Manner) -> Result | None
         return None
     async with held(rooms, goal, hint=LOOK_THERE) as lease:
         ready = await prepared(rooms, goal, Options(), strict=manner.strict)
-        return await carry_out(rooms, ready, lease, patience=manner.patience)
+        return await _carry_out(rooms, ready, lease, manner)
+
+
+async def _carry_out(rooms: Rooms, ready: Prepared, lease: HeldLease, manner: Manner) -> Result:
+    """Carry a run out. One that is stopped says, too, what needs a person: its exit code tells only of the stop."""
+    try:
+        return await carry_out(rooms, ready, lease, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
+    except TryLater:
+        entries = await rooms.ledger.run(deliveries.entries, ready.view.session_row)
+        if left := needs_a_look(ready.target.name, Counter(entry.delivery.state for entry in entries)):
+            echo(f"{ready.target.name}: {left}", err=True)
+        raise
 
 
 def _left_to_another_run(error: Held) -> int:
@@ -193,6 +207,8 @@ def show_steps(
         echo(told)
     if not plan and plan.problems:
         echo("There is nothing more that a run can do; what stands above needs a person.")
+    elif not plan and any(step.mail_reason or step.action is Action.NONE for step in plan.steps):
+        echo("Nothing to do: all others are up to date, and the table says why these people are left alone.")
     elif not plan:
         echo("Everybody is up to date: nothing to do.")
 
@@ -220,8 +236,18 @@ def _tell(result: Result, manner: Manner, told: tuple[Problem, ...] = ()) -> Non
     _tell_problems([one for one in result.problems if one not in told])
     if result.exit_code == EXIT_TRY_LATER:
         echo(f"What is queued goes out with the next run: `onboarding status {result.name}`.")
-    elif result.exit_code != EXIT_DONE:
-        echo(f"Something needs a look: `onboarding status {result.name}`.")
+    if left := needs_a_look(result.name, result.counts, result.problems):
+        echo(left)
+
+
+def needs_a_look(name: str, counts: Mapping[State, int], problems: Sequence[Problem] = ()) -> str:
+    """Say what a person has to look at, and with which command; empty where there is nothing."""
+    states = [state for state in State if counts.get(state) and state in NEEDS_A_PERSON]
+    if not states and not problems:
+        return ""
+    found = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in states)
+    doubts = f", and `onboarding resolve {name}` for what is in doubt" if State.IN_DOUBT in states else ""
+    return f"Something needs a look{f' ({found})' if found else ''}: `onboarding status {name}`{doubts}."
 
 
 def _tell_problems(problems: Iterable[Problem]) -> None:

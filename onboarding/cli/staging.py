@@ -3,11 +3,14 @@
 import asyncio
 import email
 import email.policy
+import shlex
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from onboarding import samples
 from onboarding.cli.output import echo
@@ -22,25 +25,37 @@ from onboarding.pipeline.looking import read_roster
 from onboarding.pipeline.status import Status, status
 from onboarding.pipeline.target import target
 from onboarding.plan import Options
-from onboarding.simulator.faults import BadFault
+from onboarding.simulator.faults import BadFault, Trouble
 from onboarding.simulator.limits import Limits
 from onboarding.simulator.mailbox import MailRules
 from onboarding.simulator.serve import serve_mail, serve_ringcentral
 from onboarding.simulator.staging import Staged, world_for
 from onboarding.simulator.state import BadState, read_state
+from onboarding.simulator.tokens import Credentials
 from onboarding.simulator.world import World
 
+STATE_HINT = (
+    "A state file is a JSON object with `directory` (a list of colleagues) and `webinars` (each with id, host, title "
+    "and sessions); without --state the simulator holds the webinars of config.toml."
+)
 DEMO = "town-hall"
 """The webinar that the sample config.toml names."""
 
 
-def variables(url: str, mail_port: int) -> dict[str, str]:
-    """What has to be set for a rehearsal. Its ledger is another one, so that nobody counts as mailed for real."""
+ANY_CREDENTIALS = Credentials(client_id="rehearsal", client_secret=SecretStr("rehearsal"), jwt=SecretStr("rehearsal"))
+"""Credentials for a simulator that takes any."""
+
+
+def variables(url: str, mail_port: int, credentials: Credentials = ANY_CREDENTIALS) -> dict[str, str]:
+    """What has to be set for a rehearsal. Its ledger is another one, so that nobody counts as mailed for real.
+
+    `credentials` are those that the simulator takes. They come from its own state file, so they open nothing else.
+    """
     return {
         "RC_SERVER_URL": url,
-        "RC_APP_CLIENT_ID": "rehearsal",
-        "RC_APP_CLIENT_SECRET": "rehearsal",
-        "RC_USER_JWT": "rehearsal",
+        "RC_APP_CLIENT_ID": credentials.client_id,
+        "RC_APP_CLIENT_SECRET": credentials.client_secret.get_secret_value(),
+        "RC_USER_JWT": credentials.jwt.get_secret_value(),
         "ONBOARDING_SMTP__HOST": "127.0.0.1",
         "ONBOARDING_SMTP__PORT": str(mail_port),
         "ONBOARDING_SMTP__SECURITY": "none",
@@ -58,7 +73,7 @@ async def stage(config_file: Path | None, state: Path | None, environ: Mapping[s
     try:
         return World(read_state(state), now)
     except BadState as error:
-        raise ConfigurationError(str(error), hint="docs/guides/rehearsal.md shows what a state file holds.") from None
+        raise ConfigurationError(str(error), hint=STATE_HINT) from None
 
 
 async def world_of(config: Config, now: datetime, stop: asyncio.Event) -> World:
@@ -93,8 +108,9 @@ async def serve(
             mail = await stack.enter_async_context(serve_mail(mail_dir, port=ports[1], rules=rules))
             echo(f"RingCentral is played at {ringcentral.url}; mail is caught in {mail_dir}.")
             echo("Set these in the terminal in which you run onboarding:\n")
-            for name, value in variables(ringcentral.url, mail.port).items():
-                echo(f"export {name}={value}")
+            taken = world.tokens.credentials or ANY_CREDENTIALS
+            for name, value in variables(ringcentral.url, mail.port, taken).items():
+                echo(f"export {name}={shlex.quote(value) if value else ''}")
             echo("\nStop with Ctrl-C; what was registered is forgotten then.")
             await stop.wait()
     except FileExistsError:
@@ -105,7 +121,7 @@ async def serve(
             hint="Is one running already? Choose other ports with --port and --mail-port (0 is any free one).",
         ) from None
     except BadFault as error:
-        raise ConfigurationError(str(error), hint="docs/guides/rehearsal.md lists the faults.") from None
+        raise ConfigurationError(str(error), hint=f"The faults are {', '.join(Trouble)}.") from None
     return EXIT_DONE
 
 

@@ -21,6 +21,7 @@ from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Picture, Plan, make
 from onboarding.plan.identity import identified, needs_directory
 from onboarding.ringcentral.facts import Webinar
+from onboarding.ringcentral.refusals import NotThere
 
 WEBINAR = TypeAdapter(Webinar)
 
@@ -97,7 +98,7 @@ async def _session(rooms: Rooms, target: Target, webinar: Webinar) -> Session:
     if seen and seen.status is not SessionStatus.FINISHED and rooms.clock.now() < seen.end + AFTERLIFE:
         try:
             return await rooms.ringcentral.session(webinar, seen.key.session_id)
-        except ConfigurationError:
+        except NotThere:
             rooms.progress.say("The webinar's session is another one than at the last run: looking for it.")
     return await rooms.ringcentral.session(webinar)
 

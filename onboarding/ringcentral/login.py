@@ -89,5 +89,5 @@ class Login:
         missing = ", ".join(name for name, value in given.items() if not value)
         raise ConfigurationError(
             f"RingCentral's credentials are not complete: {missing} is not set.",
-            hint="Set the variables, or put files of these names into a secrets folder (see docs/security.md).",
+            hint="Set the variables, or put files of these names into a folder that ONBOARDING_SECRETS_DIR names.",
         )

@@ -105,6 +105,10 @@ def refusal(answer: httpx.Response, secrets: Secrets = NONE) -> Refusal:
     return Refusal(answer.status_code, faults, oauth_error(str(oauth)) if oauth else "")
 
 
+class NotThere(ConfigurationError):
+    """RingCentral knows nothing under an id, or its user may not see it."""
+
+
 def stop(call: Call, said: Refusal) -> OnboardingError:
     """Put a refusal of a whole call into the error that ends the run."""
     if said.codes & APP_PERMISSION:
@@ -118,7 +122,7 @@ def stop(call: Call, said: Refusal) -> OnboardingError:
             hint="Ask the RingCentral administrator for a role that may do this, or use another user's JWT.",
         )
     if call.subject and said.not_found:
-        return ConfigurationError(
+        return NotThere(
             f"RingCentral knows no {call.subject}, or its user may not see it ({said.words}).",
             hint="Compare the ids with those that `onboarding webinars` lists.",
         )

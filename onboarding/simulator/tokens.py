@@ -52,7 +52,8 @@ class Tokens:
     """The tokens that were given out, each with the time at which it expires."""
 
     def __init__(self, credentials: Credentials | None = None) -> None:
-        self._credentials = credentials
+        self.credentials = credentials
+        """The only ones that are taken; None: any that are not blank."""
         self._access: dict[str, datetime] = {}
         self._refresh: dict[str, datetime] = {}
 
@@ -107,7 +108,7 @@ class Tokens:
         self._access = dict.fromkeys(self._access, now)
 
     def _check_client(self, client_id: str, client_secret: str) -> None:
-        wanted = self._credentials
+        wanted = self.credentials
         right = bool(client_id and client_secret)
         if wanted:
             right = (client_id, client_secret) == (wanted.client_id, wanted.client_secret.get_secret_value())
@@ -115,7 +116,7 @@ class Tokens:
             raise OAuthRefusal(401, "invalid_client", CLIENT_WRONG, "Client credentials are wrong")
 
     def _check_jwt(self, assertion: str) -> None:
-        wanted = self._credentials
+        wanted = self.credentials
         right = assertion == wanted.jwt.get_secret_value() if wanted else bool(assertion)
         if not right:
             raise OAuthRefusal(400, "invalid_grant", CREDENTIALS_WRONG, "Invalid resource owner credentials")
