@@ -126,7 +126,7 @@ class Stage:
         return {one.delivery.email: one.delivery.state.value for one in (await self.status()).current}
 
     async def status(self) -> Status:
-        return await status(self.config, target(self.config, NAME), self.clock.now())
+        return await status(self.config, target(self.config, NAME), self.clock.now(), Quiet())
 
     def messages(self) -> list[EmailMessage]:
         """What the mail server took, parsed by the standard library."""

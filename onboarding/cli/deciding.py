@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from onboarding.cli.output import echo
 from onboarding.cli.running import clock_for
-from onboarding.cli.terminal import Quiet, local, table, working
+from onboarding.cli.terminal import Lines, Quiet, local, table, working
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.ledger import decisions
@@ -14,19 +15,19 @@ from onboarding.ledger.deliveries import Entry
 from onboarding.model.people import address_key
 from onboarding.pipeline.deciding import Decision, Desk, desk
 from onboarding.pipeline.rooms import opened
+from onboarding.pipeline.status import no_run_yet, status
 from onboarding.pipeline.target import target
 
 T = TypeVar("T")
 
 
 def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> int:
-    """Show what is in doubt (of these addresses, None: of all), and what to do about it."""
+    """Show what is in doubt (of these addresses, None: of all), and what to do about it. Changes nothing."""
     wanted = None if emails is None else {address_key(email) for email in emails}
-    doubts = [
-        one
-        for one in _at_desk(config, name, Desk.in_doubt)
-        if wanted is None or address_key(one.delivery.email) in wanted
-    ]
+    known = asyncio.run(status(config, target(config, name), datetime.now(UTC), Lines()))
+    if known.seen is None:
+        raise no_run_yet(name)
+    doubts = [one for one in known.in_doubt if wanted is None or address_key(one.delivery.email) in wanted]
     if not doubts:
         echo(f"{name}: nothing {'' if wanted is None else 'of theirs '}is in doubt.")
         return EXIT_DONE

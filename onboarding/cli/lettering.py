@@ -9,6 +9,7 @@ import typer
 
 from onboarding.cli.output import echo, echo_json
 from onboarding.cli.running import address
+from onboarding.cli.terminal import Lines
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
 from onboarding.letters.letter import Letter
@@ -96,7 +97,8 @@ def send(config: Config, name: str, invitees: Path | None, *, to: str, person: s
 
 async def _preview(config: Config, goal: Target) -> Preview:
     roster = await read_roster(goal, asyncio.Event())
-    return previewing.preview_of(config, goal, roster, await previewing.known(config, goal), datetime.now(UTC))
+    facts = previewing.known(config, goal, Lines())
+    return previewing.preview_of(config, goal, roster, facts, datetime.now(UTC))
 
 
 def _kind(written: str) -> Kind:

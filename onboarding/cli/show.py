@@ -4,6 +4,7 @@ import asyncio
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,12 +73,7 @@ def report(
 
     if csv == html:
         raise typer.BadParameter("choose one of --csv and --html", param_hint="--csv / --html")
-    known = _status(name, config_file)
-    if known.seen is None:
-        raise ConfigurationError(
-            f"{name} has had no run yet, so there is nothing to report", hint="`onboarding run` first."
-        )
-    content = _rendered(known, html=html)
+    content = _rendered(_status(name, config_file), html=html)
     if output is None:
         typer.echo(content, nl=False)
         return
@@ -90,26 +86,19 @@ def report(
 
 def history(email: Email, *, as_json: options.AsJson = False, config_file: options.ConfigFile = None) -> None:
     """Show everything that happened to one address, in order."""
-    from onboarding.cli.terminal import local, table
+    from onboarding.cli.terminal import Lines, local, table
     from onboarding.config import load
     from onboarding.ledger import events
     from onboarding.ledger.place import ledger_path
-    from onboarding.ledger.store import Ledger
+    from onboarding.ledger.read_only import read
     from onboarding.model.foreign_text import clean, printable
     from onboarding.model.people import address_key
 
     config = load(config_file, os.environ)
-
-    async def read() -> list[events.Event]:
-        ledger = Ledger(ledger_path(config.ledger))
-        if not ledger.exists:
-            return []
-        async with ledger:
-            return list(await ledger.run(events.of_person, address_key(email)))
-
+    of_person = partial(events.of_person, key=address_key(email))
     found = [
         replace(one, title=printable(one.title), detail=clean(one.detail, config.secrets))
-        for one in asyncio.run(read())
+        for one in read(ledger_path(config.ledger), of_person, Lines()) or []
     ]
     if as_json:
         rows = [
@@ -133,12 +122,13 @@ def history(email: Email, *, as_json: options.AsJson = False, config_file: optio
 
 
 def _status(name: str, config_file: Path | None) -> "Status":
+    from onboarding.cli.terminal import Lines
     from onboarding.config import load
     from onboarding.pipeline.status import status as read
     from onboarding.pipeline.target import target
 
     config = load(config_file, os.environ)
-    return asyncio.run(read(config, target(config, name), datetime.now(UTC)))
+    return asyncio.run(read(config, target(config, name), datetime.now(UTC), Lines()))
 
 
 def _rendered(known: "Status", *, html: bool) -> bytes:

@@ -17,6 +17,7 @@ from onboarding.cli.output import echo
 from onboarding.cli.running import Manner, run_one
 from onboarding.cli.setup import write_samples
 from onboarding.cli.show import print_status
+from onboarding.cli.terminal import Lines
 from onboarding.config import Config, load
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.ledger.place import ledger_path
@@ -165,7 +166,7 @@ async def _run(config: Config, stop: asyncio.Event) -> int:
 
 
 async def _status(config: Config) -> Status:
-    return await status(config, target(config, DEMO), datetime.now(UTC))
+    return await status(config, target(config, DEMO), datetime.now(UTC), Lines())
 
 
 def _html_of(content: bytes) -> str:

@@ -9,15 +9,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from onboarding.ledger.deliveries import Entry, move, read_entries
+from onboarding.ledger.deliveries import move
 from onboarding.ledger.schema import REAL, deliveries
 from onboarding.model.deliveries import UNDER_WAY, State
 from onboarding.model.people import address_key
-
-
-def in_doubt(connection: sa.Connection, session: int) -> Sequence[Entry]:
-    """Messages that may or may not have arrived, each with its Message-ID and the time at which the doubt arose."""
-    return read_entries(connection, deliveries.c.session == session, deliveries.c.state == State.IN_DOUBT)
 
 
 def resolve_sent(

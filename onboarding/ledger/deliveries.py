@@ -198,14 +198,9 @@ def _after(box: Mailbox, one: Delivery) -> Mailbox:
 
 def entries(connection: sa.Connection, session: int) -> Sequence[Entry]:
     """The deliveries of a session for people to read, in the order in which they were queued, rehearsals aside."""
-    return read_entries(connection, deliveries.c.session == session)
-
-
-def read_entries(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Sequence[Entry]:
-    """The deliveries that fit, rehearsals aside."""
     return [
         Entry(_delivery(row), row["name"], row["at"], row["reply"], row["queue_id"], row["reason"])
-        for row in connection.execute(_query(*where, REAL)).mappings()
+        for row in connection.execute(_query(deliveries.c.session == session, REAL)).mappings()
     ]
 
 

@@ -21,8 +21,9 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from onboarding.errors import ConfigurationError, OnboardingError, TryLater
+from onboarding.errors import ConfigurationError, OnboardingError
 from onboarding.ledger.batches import driver, is_one_statement
+from onboarding.ledger.errors import LOCKED, as_run_error, result_code
 from onboarding.ledger.migrations import upgrade
 
 P = ParamSpec("P")
@@ -40,20 +41,6 @@ OPENED_AGAIN = 0.05
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 """`secure_delete`: who is forgotten leaves no bytes behind in the file's free pages."""
-
-LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
-AWAY = LOCKED | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
-UNUSABLE = frozenset(
-    {
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PERM,
-    }
-)
-"""Primary result codes of SQLite: those that pass, and those that a person has to mend. Any other is a bug of ours."""
-
 
 Batch = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
 """A statement that takes many items at once and answers for each, in their order."""
@@ -90,11 +77,6 @@ class Ledger:
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
         self._failed: dict[asyncio.Future[Any] | None, _Failed] = {}
         self._open = False
-
-    @property
-    def exists(self) -> bool:
-        """Whether there is a ledger at all: before the first run there is none."""
-        return self.path.exists()
 
     async def __aenter__(self) -> Self:
         _create_private(self.path)
@@ -151,8 +133,8 @@ class Ledger:
                     return upgrade(connection)
             except (DBAPIError, sqlite3.Error, OnboardingError) as error:
                 self._engine.dispose()
-                if _code(error) not in LOCKED or time.monotonic() > until:
-                    raise _in_words(self.path, error) from None
+                if result_code(error) not in LOCKED or time.monotonic() > until:
+                    raise as_run_error(self.path, error) from None
             time.sleep(OPENED_AGAIN)
 
     def _work(self) -> None:
@@ -184,7 +166,7 @@ class Ledger:
             with _transaction(connection, jobs):
                 return [*lost, *(answered for batch in _batches(jobs) for answered in _answers(connection, batch))]
         except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for everybody
-            if len(jobs) == 1 or _code(error) in LOCKED:
+            if len(jobs) == 1 or result_code(error) in LOCKED:
                 return [*lost, *(self._fail(job, _Failed(error)) for job in jobs)]
         return [*lost, *(answered for job in jobs for answered in self._carry_out(connection, [job]))]
 
@@ -197,7 +179,7 @@ class Ledger:
             if job.result.cancelled():
                 continue
             if isinstance(answer, _Failed):
-                job.result.set_exception(_in_words(self.path, answer.error))
+                job.result.set_exception(as_run_error(self.path, answer.error))
             else:
                 job.result.set_result(answer)
 
@@ -264,32 +246,3 @@ def _create_private(path: Path) -> None:
             f"the ledger {path} can't be opened: {error.strerror}",
             hint="Check [ledger] database in config.toml, and that this user may write to its folder.",
         ) from None
-
-
-def _code(error: BaseException) -> int | None:
-    """SQLite's primary result code (https://sqlite.org/rescode.html), None where the error is not SQLite's."""
-    extended = getattr(_cause(error), "sqlite_errorcode", None)
-    return None if extended is None else extended & 0xFF
-
-
-def _in_words(path: Path, error: BaseException) -> BaseException:
-    """Say what SQLite's trouble means for the run. Any other error stays as it is: it is the statement's own."""
-    code = _code(error)
-    if code in AWAY:
-        return TryLater(
-            f"the ledger {path} can't be written: {_cause(error)}",
-            hint="Nothing is sent that can't be recorded. Make room or wait for the other process, then run again.",
-        )
-    if code in UNUSABLE:
-        return ConfigurationError(
-            f"the ledger {path} can't be used: {_cause(error)}",
-            hint="Check [ledger] database in config.toml and that this user may write to the file and its folder; "
-            "restore a damaged one from a backup.",
-        )
-    if isinstance(error, StopIteration):  # a future refuses it, and everybody behind it would wait for ever
-        return RuntimeError("a statement raised StopIteration")
-    return error
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    return error.orig if isinstance(error, DBAPIError) else error

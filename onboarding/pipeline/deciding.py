@@ -7,11 +7,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from onboarding.errors import ConfigurationError
-from onboarding.ledger import decisions, deliveries, sessions
-from onboarding.ledger.deliveries import Entry
+from onboarding.ledger import deliveries, sessions
 from onboarding.pipeline.lease import held
 from onboarding.pipeline.rooms import Rooms
+from onboarding.pipeline.status import no_run_yet
 from onboarding.pipeline.target import Target
 
 WAIT_OR_STOP_IT = "Decide when it is done, or stop it first (Ctrl-C): what it has not sent stays queued."
@@ -25,10 +24,6 @@ class Desk:
     rooms: Rooms
     session_row: int
 
-    async def in_doubt(self) -> Sequence[Entry]:
-        """The messages that nobody can know about, those of a dead run included."""
-        return await self.rooms.ledger.run(decisions.in_doubt, self.session_row)
-
     async def decide(self, decision: Decision, emails: Collection[str] | None) -> Sequence[str]:
         """Write a decision down; returns the addresses whose message it moved."""
         return await self.rooms.ledger.run(decision, self.session_row, emails, self.rooms.clock.now())
@@ -40,7 +35,7 @@ async def desk(rooms: Rooms, target: Target) -> AsyncIterator[Desk]:
     server = rooms.config.ringcentral.server
     async with held(rooms, target, hint=WAIT_OR_STOP_IT):
         seen = await rooms.ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
-        if seen is None:
-            raise ConfigurationError(f"{target.name} has had no run yet", hint=f"`onboarding run {target.name}` first.")
+        if seen is None or seen.run_at is None:
+            raise no_run_yet(target.name)
         await rooms.ledger.run(deliveries.take_over, seen.id, rooms.clock.now())
         yield Desk(rooms, seen.id)

@@ -8,19 +8,22 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
+import sqlalchemy as sa
 from pydantic import SecretStr
 
 from onboarding.config import Config
 from onboarding.ledger import directory, sessions
 from onboarding.ledger.place import ledger_path
+from onboarding.ledger.read_only import read
 from onboarding.ledger.sessions import Seen
-from onboarding.ledger.store import Ledger
 from onboarding.letters.letter import Guarded, Letter
 from onboarding.mail.pool import Pool
 from onboarding.mail.transaction import Ready
 from onboarding.model.deliveries import Kind, Outcome, Rejected, message_id
 from onboarding.model.people import Colleague, Invitee, Role, Roster
+from onboarding.model.ports import Progress
 from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus, link_digest
 from onboarding.pipeline.looking import WEBINAR
 from onboarding.pipeline.target import Target
@@ -54,18 +57,20 @@ class Known:
     colleagues: Sequence[Colleague] = ()
 
 
-async def known(config: Config, target: Target) -> Known:
-    """Read what the last run saw; all unknown where there is no ledger yet (none is made)."""
-    server = config.ringcentral.server
-    ledger = Ledger(ledger_path(config.ledger))
-    if not ledger.exists:
-        return Known()
-    async with ledger:
-        seen = await ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
-        facts = await ledger.run(sessions.webinar_facts, server, target.webinar_id)
-        colleagues = await ledger.run(directory.colleagues, server)
+def known(config: Config, target: Target, progress: Progress) -> Known:
+    """Read what the last run saw; all unknown where there is no ledger yet (none is made).
+
+    Raises what `ledger.read_only.read` raises.
+    """
+    facts = partial(_facts, server=config.ringcentral.server, target=target)
+    return read(ledger_path(config.ledger), facts, progress) or Known()
+
+
+def _facts(connection: sa.Connection, server: str, target: Target) -> Known:
+    seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
+    facts = sessions.webinar_facts(connection, server, target.webinar_id)
     dial_in = None if facts is None else WEBINAR.validate_python(facts).dial_in
-    return Known(seen, dial_in, colleagues)
+    return Known(seen, dial_in, directory.colleagues(connection, server))
 
 
 def preview_of(config: Config, target: Target, roster: Roster, facts: Known, now: datetime) -> Preview:

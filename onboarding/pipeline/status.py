@@ -3,22 +3,28 @@
 Asks nobody but the ledger, and changes nothing in it.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+import sqlalchemy as sa
+
 from onboarding.config import Config
+from onboarding.errors import ConfigurationError
 from onboarding.ledger import deliveries, leases, sessions
 from onboarding.ledger.deliveries import Entry
 from onboarding.ledger.place import ledger_path
+from onboarding.ledger.read_only import read
 from onboarding.ledger.sessions import Seen
-from onboarding.ledger.store import Ledger
 from onboarding.model.deliveries import Kind, State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Problem, address_key
+from onboarding.model.ports import Progress
 from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.target import Target
 from onboarding.review.report import Report, ReportRow
@@ -44,6 +50,16 @@ class Status:
         """The deliveries that count: not those that a later one replaced."""
         return [entry for entry in self.entries if entry.delivery.state is not State.SUPERSEDED]
 
+    @property
+    def in_doubt(self) -> list[Entry]:
+        """The messages that may or may not have arrived, those of a run that died included."""
+        return [entry for entry in self.entries if entry.delivery.state is State.IN_DOUBT]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no run has done anything yet, or found anything wrong."""
+        return not self.entries and not self.problems
+
     def as_json(self) -> dict[str, Any]:
         """The shape that programs read; it stays so (`docs/reference.md`)."""
         return {
@@ -56,19 +72,25 @@ class Status:
         }
 
 
-async def status(config: Config, target: Target, now: datetime) -> Status:
-    """Read what the ledger knows of a webinar on the configured server."""
+async def status(config: Config, target: Target, now: datetime, progress: Progress) -> Status:
+    """Read what the ledger knows of a webinar on the configured server.
+
+    Raises what `ledger.read_only.read` raises.
+    """
+    known = partial(_known, config=config, target=target, now=now)
+    found = await asyncio.to_thread(read, ledger_path(config.ledger), known, progress)
+    return found or Status(target.name, target.webinar_id, None, (), ())
+
+
+def _known(connection: sa.Connection, config: Config, target: Target, now: datetime) -> Status | None:
+    """None before the first run; a session that only `plan` has looked at had none."""
     server = config.ringcentral.server
-    ledger = Ledger(ledger_path(config.ledger))
-    if not ledger.exists:
-        return Status(target.name, target.webinar_id, None, (), ())
-    async with ledger:
-        seen = await ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
-        if seen is None:
-            return Status(target.name, target.webinar_id, None, (), ())
-        entries = await ledger.run(deliveries.entries, seen.id)
-        running = await ledger.run(leases.held, lease_name(server, target.webinar_id), now)
-        problems = await ledger.run(sessions.problems_of, seen.id)
+    seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
+    if seen is None or seen.run_at is None:
+        return None
+    entries = deliveries.entries(connection, seen.id)
+    running = leases.held(connection, lease_name(server, target.webinar_id), now)
+    problems = sessions.problems_of(connection, seen.id)
     shown = entries if running else [_as_if_taken_over(entry) for entry in entries]
     return Status(
         target.name,
@@ -101,10 +123,15 @@ def _as_if_taken_over(entry: Entry) -> Entry:
     return replace(entry, delivery=doubtful, reason="the run that was sending it died before an answer was recorded")
 
 
+def no_run_yet(name: str) -> ConfigurationError:
+    """Say that there is nothing to show or to decide, because no run has worked on a webinar."""
+    return ConfigurationError(f"{name} has had no run yet", hint=f"`onboarding run {name}` first.")
+
+
 def as_report(known: Status, made_at: datetime) -> Report:
-    """The hand-off: everybody's latest message. Raises ValueError for a webinar that no run has seen."""
-    if known.seen is None:
-        raise ValueError("a webinar without a run has no report")
+    """The hand-off: the latest message of each person. Raises ConfigurationError before the first run."""
+    if known.seen is None or known.is_empty:
+        raise no_run_yet(known.name)
     latest = {address_key(entry.delivery.email): entry for entry in known.current}
     return Report(
         webinar_name=known.name,

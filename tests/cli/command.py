@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,17 +25,26 @@ class Seen:
         return self.out + self.err
 
 
-async def command(folder: Path, *words: str, variables: Mapping[str, str] | None = None, stdin: bytes = b"") -> Seen:
-    """Run `onboarding WORDS` in a folder with these variables and no terminal."""
-    process = await started(folder, *words, variables=variables)
+async def command(
+    folder: Path,
+    *words: str,
+    variables: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    through: Sequence[str] = (),
+) -> Seen:
+    """Run `onboarding WORDS` in a folder with these variables and no terminal, `through` another program."""
+    process = await started(folder, *words, variables=variables, through=through)
     out, err = await process.communicate(stdin)
     assert process.returncode is not None
     return Seen(process.returncode, out.decode(), err.decode())
 
 
-async def started(folder: Path, *words: str, variables: Mapping[str, str] | None = None) -> asyncio.subprocess.Process:
+async def started(
+    folder: Path, *words: str, variables: Mapping[str, str] | None = None, through: Sequence[str] = ()
+) -> asyncio.subprocess.Process:
     """Start `onboarding WORDS` and return while it runs."""
     return await asyncio.create_subprocess_exec(
+        *through,
         sys.executable,
         "-m",
         "onboarding",

@@ -130,6 +130,10 @@ def state_of(connection: sa.Connection, number: int = 1, email: str = ADA) -> St
     return State(connection.execute(sa.select(table.c.state).where(*where)).scalar_one())
 
 
+def in_doubt(connection: sa.Connection, place: int) -> list[deliveries.Entry]:
+    return [one for one in deliveries.entries(connection, place) if one.delivery.state is State.IN_DOUBT]
+
+
 def happened(connection: sa.Connection) -> list[tuple[str, str]]:
     return [tuple(row) for row in connection.execute(sa.select(history.c.what, history.c.detail).order_by("id"))]
 

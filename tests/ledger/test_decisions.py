@@ -14,6 +14,7 @@ from tests.ledger.making import (
     claimed,
     facts,
     happened,
+    in_doubt,
     mailbox,
     offered,
     order,
@@ -34,7 +35,7 @@ def test_in_doubt_lists_message_id_time_and_reason(connection, place):
     offered(connection, place, DOUBT)
     offered(connection, place, Transition(State.SENT), GRACE)
 
-    (one,) = decisions.in_doubt(connection, place)
+    (one,) = in_doubt(connection, place)
 
     assert (one.delivery.email, one.delivery.message_id, one.at, one.reason) == (ADA, f"<1.{ADA}>", NOW, DOUBT.reason)
 
@@ -46,7 +47,7 @@ def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, place):
     sending(connection, delivery, RUN, NOW)
     record(connection, delivery, RUN, DOUBT, NOW)
 
-    assert list(decisions.in_doubt(connection, place)) == []
+    assert list(in_doubt(connection, place)) == []
 
 
 def test_resolved_as_sent_means_that_the_mailbox_holds_its_facts(connection, place):

@@ -27,7 +27,7 @@ from onboarding.model.deliveries import (
     settle,
 )
 from onboarding.model.people import address_key
-from tests.ledger.making import ADA, GRACE, NOW, TAKEN, order, put_last, record, seen, sending
+from tests.ledger.making import ADA, GRACE, NOW, TAKEN, in_doubt, order, put_last, record, seen, sending
 
 ARROWS = {
     None: {State.QUEUED},
@@ -141,10 +141,10 @@ class Runs(RuleBasedStateMachine):
     def expire(self):
         deliveries.expire(self.ledger, self.place, self.now)
 
-    @precondition(lambda self: decisions.in_doubt(self.ledger, self.place))
+    @precondition(lambda self: in_doubt(self.ledger, self.place))
     @rule(emails=st.none() | st.sets(PEOPLE))
     def resend(self, emails):
-        before = {one.delivery.id for one in decisions.in_doubt(self.ledger, self.place)}
+        before = {one.delivery.id for one in in_doubt(self.ledger, self.place)}
         decisions.resolve_resend(self.ledger, self.place, emails, self.now)
         self.allowed.update(one for one in before if self._state(one) is State.QUEUED)
 

@@ -50,7 +50,6 @@ CASES = {
     "mailboxes": deliveries.mailboxes,
     "standings": deliveries.entries,
     "enqueue": lambda c, place: queue(c, place, order()),
-    "in doubt": decisions.in_doubt,
     "resend": lambda c, place: decisions.resolve_resend(c, place, [ADA], NOW),
     "retry": lambda c, place: decisions.retry(c, place, None, NOW),
     "history": lambda c, _: events.of_person(c, "person1@example.com"),

@@ -83,14 +83,6 @@ async def test_second_opening_in_one_process_leaves_the_locks_of_the_first(datab
         assert (tmp_path / "ledger.db-wal").exists()
 
 
-async def test_ledger_exists_once_it_was_opened(database):
-    before = Ledger(database)
-    assert not before.exists
-
-    async with Ledger(database) as ledger:
-        assert ledger.exists
-
-
 async def test_folder_of_the_ledger_is_made(tmp_path):
     async with Ledger(tmp_path / "a" / "b" / "ledger.db") as ledger:
         assert await ledger.run(noted) == []

@@ -28,10 +28,31 @@ def upgrade(connection: sa.Connection) -> None:
     try:
         command.upgrade(config, HEAD)
     except CommandError:
-        raise ConfigurationError(
-            f"the ledger was made by a newer version (its revision {revision} is not known here)",
-            hint="Upgrade webinar-onboarding on this machine; the ledger was left as it is.",
-        ) from None
+        raise _newer(revision) from None
+
+
+def is_ledger(connection: sa.Connection) -> bool:
+    """Tell whether the file holds a ledger of this version; False for an empty one. Changes nothing.
+
+    Raises ConfigurationError where it is of an older or a newer version, or another program's.
+    """
+    revision = _revision(connection)
+    if revision in {None, HEAD}:
+        return revision == HEAD
+    known = {file.name.partition("_")[0] for file in (Path(__file__).parent / "versions").iterdir()}
+    if revision not in known:
+        raise _newer(revision)
+    raise ConfigurationError(
+        f"The ledger was made by an older version (its revision is {revision}, not {HEAD}).",
+        hint="This command changes nothing, so it does not upgrade the ledger. `onboarding check` and the next run do.",
+    )
+
+
+def _newer(revision: str | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"the ledger was made by a newer version (its revision {revision} is not known here)",
+        hint="Upgrade webinar-onboarding on this machine; the ledger was left as it is.",
+    )
 
 
 def _revision(connection: sa.Connection) -> str | None:

@@ -1,0 +1,123 @@
+"""The commands that only look need no right to write, leave no trace, and wait for no run."""
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from onboarding.cli.main import app
+from onboarding.errors import ConfigurationError
+from onboarding.pipeline.lease import held
+from onboarding.pipeline.run import prepared
+from onboarding.pipeline.target import target
+from onboarding.plan import Options
+from onboarding.simulator.mailbox import MailRules
+from tests.cli.command import Seen, command, on
+from tests.stage import HOST, NAME, PANELIST, ROOMY, Stage, stage
+from tests.users import AS_READER, needs_setpriv, open_folder
+
+pytestmark = pytest.mark.anyio
+
+LOOKING = (
+    ("status", NAME, "--json"),
+    ("report", NAME, "--csv"),
+    ("history", HOST["email"], "--json"),
+    ("resolve", NAME),
+    ("preview", NAME, "--out", "/dev/null/pages"),
+)
+"""The commands that read the ledger and write nothing to it. The last one fails at its own pages, after reading."""
+
+
+@pytest.fixture
+def folder():
+    with open_folder() as made:
+        yield made
+
+
+def trace(folder: Path) -> dict[str, tuple[int, ...]]:
+    seen = {one.name: one.stat() for one in folder.iterdir()}
+    return {name: (one.st_ino, one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns) for name, one in seen.items()}
+
+
+async def as_reader(scene: Stage, *words: str) -> Seen:
+    return await command(scene.folder, *words, variables=scene.variables, through=AS_READER)
+
+
+@needs_setpriv
+async def test_user_who_may_write_nothing_sees_all_and_changes_nothing(folder):
+    async with stage(folder, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        (folder / "onboarding.db").chmod(0o644)
+        before = trace(folder)
+        told, table, past, doubts, shown = [await as_reader(scene, *words) for words in LOOKING]
+
+        assert (told.code, table.code, past.code, doubts.code) == (0, 0, 0, 0), told.err
+        assert json.loads(told.out)["counts"] == {"sent": 1}
+        assert [HOST["email"] in table.out, len(json.loads(past.out)) > 0] == [True, True]
+        assert ["can't be written here" in one.err for one in (told, table, past, doubts, shown)] == [True] * 5
+        assert trace(folder) == before
+
+
+async def invoked(scene: Stage, *words: str) -> Result:
+    """Run a command in this process: most of what a process of its own takes is its start."""
+    config = ("--config", str(scene.folder / "config.toml"))
+    return await asyncio.to_thread(CliRunner().invoke, app, [*words, *config], env=scene.variables)
+
+
+async def test_looking_at_ones_own_ledger_leaves_no_trace_and_says_nothing(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        (tmp_path / "onboarding.db").chmod(0o644)
+        before = trace(tmp_path)
+        said = [(await invoked(scene, *words)).stderr for words in LOOKING]
+        assert (trace(tmp_path), said) == (before, [""] * len(LOOKING))
+
+
+async def test_ledger_of_an_older_version_is_left_as_it_is(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        with sqlite3.connect(tmp_path / "onboarding.db") as ledger:
+            ledger.execute("UPDATE alembic_version SET version_num = '0002'")
+        ledger.close()
+        before = trace(tmp_path)
+        errors = [(await invoked(scene, *words)).exception for words in LOOKING]
+        assert [(type(one), "made by an older version" in str(one)) for one in errors] == [
+            (ConfigurationError, True)
+        ] * len(LOOKING)
+        assert trace(tmp_path) == before
+
+
+async def test_doubts_are_listed_while_a_run_is_at_work(tmp_path):
+    rules = MailRules(lose_reply=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [PANELIST], limits=ROOMY, mail_rules=rules) as scene:
+        await scene.run()
+        async with scene.rooms() as opened, held(opened, target(opened.config, NAME)):
+            seen = await on(scene, "resolve", NAME)
+    assert (seen.code, PANELIST["email"] in seen.out) == (1, True)
+
+
+async def test_a_mere_plan_is_no_run(tmp_path):
+    """The reference says so of `report` and of `status --json`; nothing is in doubt, either."""
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        planned = await on(scene, "plan", NAME)
+        table = await on(scene, "report", NAME, "--csv")
+        told = json.loads((await on(scene, "status", NAME, "--json")).out)
+        shown = await on(scene, "status", NAME)
+        doubts = await on(scene, "resolve", NAME)
+        again = await on(scene, "retry", NAME)
+
+    assert (planned.code, told["session"], "no run yet" in shown.out) == (0, None, True)
+    assert [(one.code, one.out, "no run yet" in one.err) for one in (table, doubts, again)] == [(2, "", True)] * 3
+
+
+async def test_report_of_a_run_that_did_nothing_is_none(tmp_path):
+    """A person said no: the run has looked, and there is nothing that a report could say."""
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        async with scene.rooms() as opened:
+            await prepared(opened, target(opened.config, NAME), Options())
+        seen = await on(scene, "report", NAME, "--html", "-o", "page.html")
+    assert (seen.code, (tmp_path / "page.html").exists()) == (2, False)
