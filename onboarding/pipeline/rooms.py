@@ -112,6 +112,6 @@ async def opened(
     account = account_name(settings.server, settings.client_id, secret)
     async with Ledger(ledger_path(config.ledger)) as ledger:
         gate = LedgerGate(ledger, account, progress, clock.now, clock.sleep)
-        client = RingCentral(settings, gate, progress, clock=clock.now, sleep=clock.sleep)
+        client = RingCentral(settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop)
         async with client as ringcentral, Post(config.smtp) as post:
             yield Rooms(config, ledger, ringcentral, post, progress, clock, stop)

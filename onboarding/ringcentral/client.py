@@ -4,11 +4,11 @@ Every method makes the fewest calls that can answer it. What is asked for is dec
 change means by `work`; here the two are joined with the line. One client serves one run.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -16,7 +16,6 @@ from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.changes import Applied, Change, batches
-from onboarding.model.hosts import is_loopback
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Colleague
 from onboarding.model.ports import Gate, Progress
@@ -30,6 +29,13 @@ from onboarding.ringcentral.login import Login
 from onboarding.ringcentral.refusals import Refusal, refusal, stop
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.throttle import Group
+from onboarding.web.client import WebClient
+
+MOST_PAGES = 50
+"""Of a list of sessions or invitees, a thousand each. A server that goes on and on would never be done."""
+
+MOST_DIRECTORY_PAGES = 500
+"""Of the company directory: half a million entries."""
 
 LOOK_BACK = timedelta(days=90)
 """How long after its end a session whose id is not given is still found, so that a run can say that it is over."""
@@ -41,10 +47,10 @@ R = TypeVar("R", bound=Outcome)
 class RingCentral:
     """One run's client; use it as an async context manager.
 
-    `clock` gives the time in UTC, `sleep` waits for so many seconds, `timeout` is in seconds and counts for each
-    connection and each silence of the server. Every method may raise `TryLater` (the server is away), `Refused`
-    (log-in, permission, an answer that is not what it was) and `ConfigurationError` (a credential is missing, an id
-    unknown).
+    `clock` gives the time in UTC, `sleep` waits for so many seconds, `timeout` is in seconds and counts for each call
+    as a whole. `stop` ends a call at once, with `Interrupted`: a change may have arrived then, and the next run looks.
+    Every method may raise `TryLater` (the server is away), `Refused` (log-in, permission, an answer that is not what it
+    was) and `ConfigurationError` (a credential is missing, an id unknown).
     """
 
     def __init__(
@@ -56,16 +62,10 @@ class RingCentral:
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         timeout: float = 60.0,
+        stop: asyncio.Event | None = None,
     ) -> None:
         self._server = settings.server
-        self._http = httpx.AsyncClient(
-            base_url=settings.server,
-            timeout=timeout,
-            trust_env=not is_loopback(
-                urlsplit(settings.server).hostname or ""
-            ),  # a company's proxy can't reach this machine's simulator
-            headers={"Accept": "application/json", "User-Agent": "webinar-onboarding"},
-        )
+        self._http = WebClient(settings.server, timeout=timeout, stop=stop)
         self._line = Line(self._http, gate, progress, clock=clock, sleep=sleep)
         self._login = Login(settings, self._line)
         self._progress = progress
@@ -118,14 +118,13 @@ class RingCentral:
     async def directory(self) -> tuple[Colleague, ...]:
         """List the company's enabled users: one Medium call per thousand entries."""
         colleagues: list[Colleague] = []
-        page = 0
-        while True:
-            page += 1
+        for page in range(1, MOST_DIRECTORY_PAGES + 1):
             call = calls.directory(page)
             answer = wire.read(wire.DirectoryPage, await self._get(call), call.what)
             colleagues += [one for entry in answer.records if (one := entry.colleague())]
             if answer.is_last(page):
                 return tuple(colleagues)
+        raise _endless("the company directory", MOST_DIRECTORY_PAGES)
 
     async def apply(self, key: SessionKey, change: Change, registrations: tuple[Registration, ...]) -> Applied:
         """Carry out a change of a session whose records are known: one Heavy call, or two where removing comes first.
@@ -207,6 +206,8 @@ class RingCentral:
         while token not in read:
             read.add(token)
             call = call_for(token)
+            if len(read) > MOST_PAGES:
+                raise _endless(call.what, MOST_PAGES)
             page = wire.read(shape, await self._get(call), call.what)
             yield page
             token = page.paging.next_page_token or ""
@@ -231,4 +232,11 @@ class RingCentral:
 
     def _request(self, call: Call, token: SecretStr) -> httpx.Request:
         bearer = {"Authorization": f"Bearer {token.get_secret_value()}"}
-        return self._http.build_request(call.method, call.path, params=call.query, json=call.body, headers=bearer)
+        return self._http.request(call.method, call.path, params=call.query, json=call.body, headers=bearer)
+
+
+def _endless(what: str, pages: int) -> Refused:
+    return Refused(
+        f"RingCentral's answer to the call for {what} goes on for more than {pages} pages.",
+        hint="Check that RC_SERVER_URL is RingCentral's server.",
+    )

@@ -4,7 +4,6 @@ Knows nothing of tokens (that is `login`), of answers' contents, or of what a lo
 `work`): it hands every answer back as it came, and silence as a value.
 """
 
-import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +23,10 @@ from onboarding.ringcentral.throttle import (
     doubts,
     retry_after,
 )
+from onboarding.web.client import NoAnswer, WebClient
+
+CHANGE = "PATCH"
+"""The one method that changes anything: what became of it can be looked up, whatever its answer was."""
 
 REQUEST_TIMEOUT = 408
 SERVER_FAULT = 500
@@ -60,7 +63,7 @@ class Line:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: WebClient,
         gate: Gate,
         progress: Progress,
         *,
@@ -100,7 +103,7 @@ class Line:
         if attempt >= TRIES or seconds > LONGEST_WAIT:
             until = f" It asks to be left alone until {_later(self.clock(), asked)}." if asked else ""
             raise TryLater(
-                f"RingCentral ({self.http.base_url.host}) is away: {reason(outcome)}.{until}",
+                f"RingCentral ({httpx.URL(self.http.server).host}) is away: {reason(outcome)}.{until}",
                 hint="Nothing is lost: run again later, and it goes on where it stopped.",
             )
         self._progress.waiting(f"RingCentral is away: {reason(outcome)}", seconds)
@@ -136,26 +139,21 @@ class Line:
         self.calls[group.value] += 1
         try:
             return await self.http.send(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            _check_certificate(error, request.url.host)
-            return Silence("no connection can be made", left=False)
-        except httpx.TimeoutException:
-            return Silence("it does not answer in time", left=True)
-        except httpx.RequestError:
-            return Silence("the connection was lost", left=True)
+        except NoAnswer as error:
+            if error.untrusted:
+                raise Refused(
+                    f"The server at {request.url.host} can't prove that it is RingCentral: {error.untrusted}.",
+                    hint="Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral.",
+                ) from None
+            silence = Silence(error.reason, error.may_have_arrived)
+            if error.final and not (silence.left and request.method == CHANGE):
+                raise Refused(
+                    f"RingCentral ({request.url.host}) can't be asked: {error.reason}.",
+                    hint="Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral.",
+                ) from None
+            return silence
 
 
 def _later(now: datetime, seconds: float) -> str:
     """Say when so many seconds are over, in local time."""
     return f"{(now + timedelta(seconds=min(seconds, YEAR))).astimezone():%Y-%m-%d %H:%M}"
-
-
-def _check_certificate(error: BaseException | None, host: str) -> None:
-    """Raise `Refused` where a connection failed because the server could not prove who it is: waiting won't help."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            raise Refused(
-                f"The server at {host} can't prove that it is RingCentral: {error.verify_message}.",
-                hint="Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral.",
-            ) from None
-        error = error.__cause__ or error.__context__

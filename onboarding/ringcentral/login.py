@@ -26,6 +26,9 @@ GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 MARGIN = 60.0
 """Seconds before its end at which a token is no longer used: a call under way must not outlive it."""
 
+LONGEST_LIFETIME = 86400.0
+"""Seconds for which a token is believed to be good at the most; RingCentral's are for two hours."""
+
 
 class Login:
     """The one place that logs in, once at a time, however many tasks ask for a token."""
@@ -68,14 +71,15 @@ class Login:
         given = read(TokenAnswer, answer.content, "a log-in")
         self._token = given.access_token
         self.permissions = frozenset(given.scope.split())
-        self._use_until = asked + timedelta(seconds=given.expires_in - min(MARGIN, given.expires_in / 10))
+        lifetime = min(given.expires_in, LONGEST_LIFETIME)
+        self._use_until = asked + timedelta(seconds=lifetime - min(MARGIN, lifetime / 10))
         return self._token
 
     def _request(self) -> httpx.Request:
         client_id, secret, jwt = self._credentials()
         basic = b64encode(f"{client_id}:{secret.get_secret_value()}".encode()).decode()
         form = {"grant_type": GRANT, "assertion": jwt.get_secret_value()}
-        return self._line.http.build_request("POST", TOKEN_PATH, data=form, headers={"Authorization": f"Basic {basic}"})
+        return self._line.http.request("POST", TOKEN_PATH, data=form, headers={"Authorization": f"Basic {basic}"})
 
     def _credentials(self) -> tuple[str, SecretStr, SecretStr]:
         mine = self._settings

@@ -4,7 +4,6 @@ Decided on status and `errorCode`, never on the message, which may be localised 
 Which invitee a refusal means is not decided here (that is `work`).
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from onboarding.errors import ConfigurationError, OnboardingError, Refused
 from onboarding.model.foreign_text import NO_CODE, clean, error_code, oauth_error
 from onboarding.model.known_secrets import NONE, Secrets
 from onboarding.ringcentral.calls import Call
+from onboarding.web.strict_json import UnsoundJson, decode
 
 APP_PERMISSION = frozenset({"CMN-401", "ADG-100", "ADG-101"})
 USER_PERMISSION = frozenset({"CMN-408"})
@@ -90,8 +90,8 @@ def refusal(answer: httpx.Response, secrets: Secrets = NONE) -> Refusal:
     `secrets` are what the server was sent or has sent: its sentences may quote them.
     """
     try:
-        body = json.loads(answer.content)
-    except ValueError:
+        body = decode(answer.content)
+    except UnsoundJson:
         body = None
     if not isinstance(body, dict):
         return Refusal(answer.status_code)

@@ -4,24 +4,62 @@ Light on purpose: the configuration is read by commands that never make a call. 
 vendor's own variables or a secrets folder, never from `config.toml`; `config` sees to that.
 """
 
+import re
+from ipaddress import ip_address
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+import idna
 from pydantic import AfterValidator, BaseModel, SecretStr
 
 from onboarding.model.hosts import is_loopback
 
+EXAMPLE = "https://platform.ringcentral.com"
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+
 
 def _tidy(server: str) -> str:
     """Reduce an address to scheme, host and port, lower case: ledgers tell servers apart by this text."""
-    parts = urlsplit(server.strip())
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise ValueError("write it as https://platform.ringcentral.com")
-    if parts.username or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("give scheme, host and port only, such as https://platform.ringcentral.com")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    try:
+        parts = urlsplit(server.strip())
+        host = parts.hostname or ""
+    except ValueError:
+        raise ValueError(f"write it as {EXAMPLE}") from None
+    if parts.scheme not in {"https", "http"} or not host:
+        raise ValueError(f"write it as {EXAMPLE}")
+    if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"give scheme, host and port only, such as {EXAMPLE}")
+    if not _is_port(parts):
+        raise ValueError(f"the port has to be a number from 1 to 65535, as in {EXAMPLE}:443")
+    if not _is_host(host):
+        raise ValueError(f"the host is none that can be looked up; write it as {EXAMPLE}")
+    if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("plain http is for this machine only (the simulator); use https")
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _is_port(parts: SplitResult) -> bool:
+    """Whether the port can be used; none at all means the scheme's own. A colon with nothing behind it is none."""
+    try:
+        return parts.port != 0 and not parts.netloc.endswith(":")
+    except ValueError:
+        return False
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host is an IP address, or a name that can be looked up, in any script (RFC 1123 2.1, RFC 5891)."""
+    try:
+        ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return "%" not in host  # a zone of this machine says nothing to a server
+    try:
+        name = host if host.isascii() else idna.encode(host).decode()
+    except idna.IDNAError:
+        return False
+    return all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split("."))
 
 
 class RingCentralSettings(BaseModel, extra="forbid", frozen=True):

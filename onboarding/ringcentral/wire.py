@@ -17,6 +17,7 @@ from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, Registration, Session, SessionKey, SessionStatus
 from onboarding.ringcentral.facts import Listed, Webinar
+from onboarding.web.strict_json import UnsoundJson, decode
 
 
 def _role(value: Any) -> Any:
@@ -58,7 +59,7 @@ class TokenAnswer(BaseModel, extra="ignore", frozen=True):
     """The answer to a log-in (RFC 6749 5.1); `expires_in` is in seconds, `scope` lists app permissions."""
 
     access_token: Annotated[SecretStr, Field(min_length=1)]
-    expires_in: float
+    expires_in: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     scope: str = ""
 
 
@@ -284,8 +285,8 @@ T = TypeVar("T", bound=BaseModel)
 def read(shape: type[T], content: bytes, what: str) -> T:
     """Read an answer; raise `Refused` that names the call and the field where it is not what it should be."""
     try:
-        return shape.model_validate_json(content)
-    except ValidationError as error:
+        return shape.model_validate(decode(content))
+    except (UnsoundJson, ValidationError) as error:
         raise Refused(
             f"RingCentral's answer to the call for {what} is not what it used to be: {drift(error)}.",
             hint="Its webinar interface is a beta and may have changed. Look for a newer version of this program.",
@@ -295,16 +296,16 @@ def read(shape: type[T], content: bytes, what: str) -> T:
 def read_change(content: bytes) -> ChangeAnswer:
     """Read the answer to a change; one that can't be read names nobody, so that everybody is looked up in the list."""
     try:
-        return ChangeAnswer.model_validate_json(content)
-    except ValidationError:
+        return ChangeAnswer.model_validate(decode(content))
+    except (UnsoundJson, ValidationError):
         return ChangeAnswer()
 
 
-def drift(error: ValidationError) -> str:
+def drift(error: UnsoundJson | ValidationError) -> str:
     """Say which field is wrong, and how; never its value."""
+    if isinstance(error, UnsoundJson):
+        return f"it {error}"
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        return "it is no JSON"
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
     return f"`{place}` is missing" if first["type"] == "missing" else f"`{place or 'it'}` has another form"
 

@@ -75,7 +75,8 @@ def _everything(terminal: int) -> str:
 async def walk(folder: Path, script: str, stack: AsyncExitStack, **more: str) -> RunningMail:
     """Walk through a script in a folder with servers of its own; they stay until the stack is closed."""
     config = load(folder / "config.toml", {})
-    ringcentral = await stack.enter_async_context(serve_ringcentral(world_of(config, datetime.now(UTC)), limits=ROOMY))
+    world = await world_of(config, datetime.now(UTC), asyncio.Event())
+    ringcentral = await stack.enter_async_context(serve_ringcentral(world, limits=ROOMY))
     mail = await stack.enter_async_context(serve_mail(None))
     code, shown = await typed(folder, script, {**variables(ringcentral.url, mail.port), **more})
     assert code == 0, shown

@@ -78,7 +78,7 @@ async def change_of_roster(folder: Path, before: list, after: list, weather: lis
 async def heavy_calls_planned(scene: Stage) -> int:
     async with scene.rooms() as opened:
         goal = target(opened.config, NAME)
-        view = await look(opened, goal, read_roster(goal))
+        view = await look(opened, goal, await read_roster(goal, opened.stop))
         _, plan = await planned(opened, goal, view, REMOVE)
         return plan.heavy_calls
 

@@ -68,6 +68,8 @@ class Scripted:
     script: list[Reply | Cut | Mute] = field(default_factory=list)
     logins: list[Reply | Cut | Mute] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    muted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a request is left without an answer."""
 
     @property
     def calls(self) -> list[Asked]:
@@ -95,6 +97,7 @@ class Scripted:
                 case Cut():
                     return
                 case Mute():
+                    self.muted.set()
                     await reader.read()
                     return
                 case Reply() as reply:

@@ -149,6 +149,25 @@ async def test_invitees_are_listed_over_all_pages(client, server):
     assert [one.query.get("pageToken") for one in server.calls] == [None, "two"]
 
 
+async def test_a_list_that_never_ends_is_given_up(client, server):
+    server.script = [page(on_wire(host()), following=str(number)) for number in range(60)]
+
+    with pytest.raises(Refused, match="goes on for more than 50 pages"):
+        await client.invitees(key(server.url))
+
+    assert len(server.calls) == 50
+
+
+async def test_a_directory_that_never_ends_is_given_up(client, server):
+    endless = {"records": [], "paging": {"perPage": 1000, "totalPages": 10**30}}
+    server.script = [Reply(endless)] * 600
+
+    with pytest.raises(Refused, match="goes on for more than 500 pages"):
+        await client.directory()
+
+    assert len(server.calls) == 500
+
+
 async def test_a_list_that_leads_back_to_a_page_already_read_ends(client, server):
     server.script = [page(on_wire(host()), following="two"), page(on_wire(record(1)), following="two")]
 

@@ -1,5 +1,7 @@
 """Requests over a real line: through the gate, repeated where it can do no harm, given up in time."""
 
+import asyncio
+import gzip
 import ssl
 from datetime import UTC, datetime, timedelta
 
@@ -7,10 +9,11 @@ import anyio
 import pytest
 import trustme
 
-from onboarding.errors import Refused, TryLater
+from onboarding.errors import Interrupted, Refused, TryLater
 from onboarding.model.changes import Change
 from onboarding.model.ports import Allowance
 from onboarding.ringcentral.facts import Webinar
+from onboarding.web.client import MOST_UNPACKED
 from tests.ringcentral.people import guest, host, key, on_wire, record
 from tests.ringcentral.scripted import Cut, Mute, Reply, scripted
 
@@ -108,7 +111,7 @@ async def test_a_question_is_asked_again_after_a_fault(client, server, around, f
     [
         (Cut(), "the connection was lost"),
         (Reply(status=503), "it answers with status 503"),
-        (Reply(headers={"Content-Encoding": "gzip"}, body=b"no gzip"), "the connection was lost"),
+        (Reply(headers={"Content-Encoding": "gzip"}, body=b"no gzip"), "its answer can't be unpacked"),
     ],
 )
 async def test_a_question_that_is_never_answered_is_left_for_later(client, server, fault, reason):
@@ -129,6 +132,70 @@ async def test_a_question_that_is_not_answered_in_time_is_asked_again(server, ar
 
     assert webinar == WEBINAR
     assert around.progress.waits == [("RingCentral is away: it does not answer in time", 2.0)]
+
+
+LARGE = Reply(headers={"Content-Encoding": "gzip"}, body=gzip.compress(b" " * (MOST_UNPACKED + 1)))
+
+
+async def test_a_question_whose_answer_is_too_large_is_not_asked_again(client, server):
+    server.script = [LARGE, FOUND]
+
+    with pytest.raises(Refused, match=r"can't be asked: its answer is larger than 64 MB, once unpacked"):
+        await client.webinar("101")
+
+    assert len(server.calls) == 1
+
+
+async def test_a_change_whose_answer_is_too_large_is_looked_up(client, server):
+    server.script = [LARGE, Reply({"records": [on_wire(host()), on_wire(record(1))]})]
+
+    applied = await client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
+
+    assert applied.registrations == (host(), record(1))
+    assert [one.method for one in server.calls] == ["PATCH", "GET"]
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b'{"errors": 1, "errors": 2}', b'{"errorCode": 1e400}', b"\xff"])
+async def test_a_refusal_that_can_not_be_read_speaks_by_its_status(client, server, content):
+    server.script = [Reply(status=418, body=content)]
+
+    with pytest.raises(Refused, match="status 418"):
+        await client.webinar("101")
+
+
+async def test_a_change_that_a_signal_cuts_off_may_have_arrived_and_is_left_to_the_next_run(server, around):
+    server.script = [Mute()]
+    stop = asyncio.Event()
+    async with around.client(server.url, timeout=600, stop=stop) as client:
+        changing = asyncio.create_task(client.apply(key(server.url), Change(add=(guest(1),)), (host(),)))
+        await server.muted.wait()
+        stop.set()
+        with pytest.raises(Interrupted):
+            await changing
+
+    assert [one.method for one in server.calls] == ["PATCH"]
+    assert around.clock.slept == []
+
+
+@pytest.mark.parametrize("lifetime", ["NaN", "1e400", "-1", '"soon"', "null"])
+async def test_a_log_in_whose_lifetime_is_no_number_is_told(client, server, lifetime):
+    server.logins = [Reply(body=f'{{"access_token": "hush", "expires_in": {lifetime}}}'.encode())]
+
+    with pytest.raises(Refused, match="answer to the call for a log-in is not what it used to be") as told:
+        await client.webinar("101")
+
+    assert "hush" not in str(told.value)
+
+
+async def test_a_token_is_believed_for_a_day_at_the_most(client, server, around):
+    server.logins = [token("first", 1e18), token("second")]
+    server.script = [FOUND, FOUND]
+
+    await client.webinar("101")
+    around.clock.now += timedelta(days=1)
+    await client.webinar("101")
+
+    assert bearers(server) == ["first", "second"]
 
 
 async def test_a_server_that_says_when_to_come_back_is_given_that_time(client, server, around):

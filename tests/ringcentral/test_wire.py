@@ -175,7 +175,11 @@ def test_a_record_that_says_little_is_read_as_saying_nothing():
         (b"[]", "`it` has another form"),
         (b"<html>https://v.example.com/secret</html>", "it is no JSON"),
         (b"", "it is no JSON"),
-        (b"\xff\xfe", "it is no JSON"),
+        (b"\xff\xfe", "it is not in UTF-8"),
+        (b'{"records": ' + b"[" * 200 + b"]" * 200 + b"}", "it is nested too deeply"),
+        (b'{"records": [], "records": []}', "it gives one name twice in an object"),
+        (b'{"records": [{"id": 1e400, "role": "Panelist"}]}', "it holds a number that is too large"),
+        (b'{"records": [{"id": ' + b"9" * 10_000 + b', "role": "Panelist"}]}', "it holds a number that is too large"),
     ],
 )
 def test_an_answer_of_another_shape_is_told_by_call_and_field_and_without_its_content(content, complaint):

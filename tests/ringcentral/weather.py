@@ -1,5 +1,6 @@
 """What tests hand to a client in place of a ledger, a terminal and a clock: each remembers what it was told."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -89,9 +90,15 @@ class Surroundings:
     gate: Gate | PatientGate = field(default_factory=Gate)
     progress: Progress = field(default_factory=Progress)
 
-    def client(self, url: str, *, timeout: float = 5.0) -> RingCentral:
+    def client(self, url: str, *, timeout: float = 5.0, stop: asyncio.Event | None = None) -> RingCentral:
         return RingCentral(
-            settings(url), self.gate, self.progress, clock=self.clock, sleep=self.clock.sleep, timeout=timeout
+            settings(url),
+            self.gate,
+            self.progress,
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            timeout=timeout,
+            stop=stop,
         )
 
 

@@ -1,0 +1,214 @@
+"""One call to a web server at a time, with a limit on all of it: the wait, the bytes, and what they unpack to.
+
+Follows no redirect and repeats nothing. An answer is an `httpx.Response` with its content read; that none came, or
+none that can be used, is `NoAnswer`, which says whether the request may have arrived.
+"""
+
+import asyncio
+import os
+import ssl
+import zlib
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from onboarding.errors import ConfigurationError
+from onboarding.input_files import MEGABYTE
+from onboarding.interrupt import unless_stopped
+from onboarding.web.proxy import proxy_for
+from onboarding.web.trust import web_context
+
+MOST_RECEIVED = 16 * MEGABYTE
+"""Bytes of an answer as they come."""
+
+MOST_UNPACKED = 64 * MEGABYTE
+"""Bytes of an answer once unpacked: a gzip file of a few kilobytes can hold gigabytes."""
+
+GZIP = 31
+"""zlib's word for a gzip header and trailer around the largest window."""
+
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "webinar-onboarding"}
+
+AUTHENTICATION_REQUIRED, FORBIDDEN = 407, 403
+
+
+class NoAnswer(Exception):
+    """No answer that can be used.
+
+    `reason` says why, in words that complete a sentence. `may_have_arrived`: the server may have done what it was
+    asked. `final`: another try would bring the same. `untrusted` is what is wrong with the server's certificate.
+    """
+
+    def __init__(self, reason: str, *, may_have_arrived: bool, final: bool = False, untrusted: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.may_have_arrived = may_have_arrived
+        self.final = final
+        self.untrusted = untrusted
+
+
+class WebClient:
+    """Calls to one server; use it as an async context manager. Nothing is opened or read before the first call.
+
+    `timeout` is in seconds, for a whole call from the connection to the last byte. Once `stop` is set, a call ends at
+    once with `Interrupted`. Proxy and certificates are as `environ` says.
+    """
+
+    def __init__(
+        self, server: str, *, timeout: float, stop: asyncio.Event | None = None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self.server = server
+        self._timeout = timeout
+        self._stop = stop or asyncio.Event()
+        self._environ = environ
+        self._http: httpx.AsyncClient | None = None
+        self._proxy = ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        if self._http:
+            await self._http.aclose()
+
+    def request(self, method: str, path: str, *, headers: Mapping[str, str], **content: Any) -> httpx.Request:
+        """Make a request; `content` is httpx's: `params`, `json`, `data`, `content`."""
+        return httpx.Request(method, self.server + path, headers={**HEADERS, **headers}, **content)
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        """Make one call. Raises `NoAnswer`, `Interrupted`, or ConfigurationError for a variable that is wrong."""
+        http, progress = self._opened(), _Progress()
+        request.extensions["trace"] = progress
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await unless_stopped(self._stop, _exchange(http, request, progress))
+        except TimeoutError:
+            raise NoAnswer("it does not answer in time", may_have_arrived=progress.sent) from None
+        except httpx.ProxyError as error:
+            raise self._refused_by_proxy(error) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            through = f" through the proxy {self._proxy}" if self._proxy else ""
+            raise NoAnswer(
+                f"no connection can be made{through}", may_have_arrived=False, untrusted=_certificate_fault(error)
+            ) from None
+        except httpx.TimeoutException:
+            raise NoAnswer("it does not answer in time", may_have_arrived=progress.sent) from None
+        except httpx.RequestError:
+            raise NoAnswer("the connection was lost", may_have_arrived=progress.sent) from None
+
+    def _opened(self) -> httpx.AsyncClient:
+        if self._http is None:
+            proxy = proxy_for(self.server, self._environ)
+            self._proxy = proxy.place if proxy else ""
+            self._http = httpx.AsyncClient(
+                verify=web_context(self._environ),
+                proxy=proxy.url if proxy else None,
+                timeout=self._timeout,
+                trust_env=False,  # `proxy` and `trust` read the variables, and name one that is wrong
+            )
+        return self._http
+
+    def _refused_by_proxy(self, error: httpx.ProxyError) -> NoAnswer:
+        """Say what a proxy answers instead of leading on; its own words are left out, but for a status."""
+        status = str(error)[:3]
+        code = int(status) if status.isascii() and status.isdigit() else 0
+        answers = f" with status {code}" if code else ""
+        return NoAnswer(
+            f"the proxy {self._proxy} refuses to lead there{answers}",
+            may_have_arrived=False,
+            final=code in {AUTHENTICATION_REQUIRED, FORBIDDEN},
+        )
+
+
+class _Progress:
+    """How far a call is, as the library reports it (httpx's extension `trace`)."""
+
+    def __init__(self) -> None:
+        self.sent = False
+        self._stream: Any = None
+
+    async def __call__(self, event: str, details: Mapping[str, Any]) -> None:
+        """Take a report; CONNECT is what a proxy is asked, and not the request itself."""
+        if event.endswith("connect_tcp.complete"):
+            self._stream = details["return_value"]
+        elif event.endswith("send_request_headers.started"):
+            self.sent = self.sent or details["request"].method != b"CONNECT"
+
+    async def abort(self) -> None:
+        """Close the connection: the library forgets one that is cancelled while it is being encrypted."""
+        if self._stream is not None:
+            await self._stream.aclose()
+
+
+async def _exchange(http: httpx.AsyncClient, request: httpx.Request, progress: _Progress) -> httpx.Response:
+    """Send a request and read the answer's content, both as they come."""
+    try:
+        answer = await http.send(request, stream=True)
+    except asyncio.CancelledError:
+        await progress.abort()
+        raise
+    try:
+        content = await _content(answer)
+    finally:
+        await answer.aclose()
+    kept = [pair for pair in answer.headers.multi_items() if pair[0] not in {"content-encoding", "transfer-encoding"}]
+    return httpx.Response(answer.status_code, headers=kept, content=content, request=request)
+
+
+async def _content(answer: httpx.Response) -> bytes:
+    packed = answer.headers.get("Content-Encoding", "").strip().lower()
+    if packed not in {"", "identity", "gzip", "x-gzip"}:
+        raise NoAnswer("its answer is packed in a way that was not asked for", may_have_arrived=True)
+    unpacker = zlib.decompressobj(GZIP) if "gzip" in packed else None
+    received, content = 0, bytearray()
+    async for piece in answer.aiter_raw():
+        received += len(piece)
+        content += _unpacked(unpacker, piece, MOST_UNPACKED + 1 - len(content)) if unpacker else piece
+        if received > MOST_RECEIVED or len(content) > MOST_UNPACKED:
+            raise _too_large(received)
+    if unpacker and received and not unpacker.eof:
+        raise NoAnswer("its answer can't be unpacked", may_have_arrived=True)
+    return bytes(content)
+
+
+def _unpacked(unpacker: Any, piece: bytes, most: int) -> bytes:
+    try:
+        unpacked: bytes = unpacker.decompress(piece, most)
+    except zlib.error:
+        raise NoAnswer("its answer can't be unpacked", may_have_arrived=True) from None
+    return unpacked
+
+
+def _too_large(received: int) -> NoAnswer:
+    most = f"{MOST_RECEIVED // MEGABYTE} MB"
+    if received <= MOST_RECEIVED:
+        most = f"{MOST_UNPACKED // MEGABYTE} MB, once unpacked"
+    return NoAnswer(f"its answer is larger than {most}", may_have_arrived=True, final=True)
+
+
+def _certificate_fault(error: BaseException | None) -> str:
+    """Say what is wrong with a certificate, where a connection failed for that; waiting won't help then."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return str(error.verify_message)
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def server_of(url: str) -> str:
+    """Check an address that a person wrote; give it back. Raises ConfigurationError where no call can go there."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL("")
+    if parsed.scheme != "https" or not parsed.host:
+        raise ConfigurationError(f"{url} is no address that can be asked.", hint="Write it as https://HOST.")
+    return url
