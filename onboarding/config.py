@@ -197,7 +197,10 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(file))
+        text = read_text(file)
+        if "\0" in text:  # UTF-16 without a byte order mark: every second byte of plain text is zero
+            raise _not_utf8(file)
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigurationError(
             f"there is no {file}",
@@ -205,12 +208,19 @@ def _read_toml(file: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise ConfigurationError(f"{file} can't be read: {error.strerror}", hint="It has to be a text file.") from None
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{file} can't be read: {error}", hint="It has to be a text file in UTF-8.") from None
+    except UnicodeDecodeError:
+        raise _not_utf8(file) from None
     except RecursionError:
         raise ConfigurationError(f"{file} nests too deeply", hint="Its sections and lists are flat.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{file} is not valid TOML: {error}", hint="Text stands in quotes there.") from None
+
+
+def _not_utf8(file: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{file} is not saved as UTF-8",
+        hint="Open it in an editor and save it again with the encoding UTF-8 (not UTF-16 or Unicode).",
+    )
 
 
 def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
@@ -242,9 +252,14 @@ def _secret(file: Path) -> str:
 
 def _ours(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that concern us, the vendor's under our own names; ours win over the vendor's."""
-    vendors = {ours: environ[theirs] for theirs, ours in VENDOR_VARIABLES.items() if environ.get(theirs)}
-    own = {name.upper(): value for name, value in environ.items() if name.upper().startswith(PREFIX)}
+    vendors = {ours: _line(environ[theirs]) for theirs, ours in VENDOR_VARIABLES.items() if environ.get(theirs)}
+    own = {name.upper(): _line(value) for name, value in environ.items() if name.upper().startswith(PREFIX)}
     return {**vendors, **{name: value for name, value in own.items() if name not in CONTROLS}}
+
+
+def _line(value: str) -> str:
+    """Leave out what an editor put around a value: `$(cat FILE)` hands on a byte order mark and a carriage return."""
+    return value.removeprefix("\ufeff").strip("\r\n")
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -326,8 +341,9 @@ def _in_words(detail: Any, written: Mapping[str, Any], variables: Mapping[str, s
         case "string_pattern_mismatch":
             return f"{where}: {_pattern(place)}"
         case kind:
-            limits = detail.get("ctx", {})
-            return f"{where}: {PLAIN.get(kind, detail['msg'].removeprefix('Value error, ')).format(**limits)}"
+            if plain := PLAIN.get(kind):
+                return f"{where}: {plain.format(**detail.get('ctx', {}))}"
+            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
 
 
 PLAIN = {

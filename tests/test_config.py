@@ -261,3 +261,58 @@ def test_no_section_is_advised_that_would_be_refused(tmp_path, name, hint):
         load(write(tmp_path), {}).webinar(name)
 
     assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        (
+            '"127.0.0.1"',
+            '"ssl://smtp.example.com"',
+            "[smtp] host: is the server's name or address alone; write host = \"s",
+        ),
+        ('"127.0.0.1"', '"127.0.0.1:587"', "[smtp] host: is the server's name or address alone; write host = \"1"),
+        ('"127.0.0.1"', '"{name}"', "[smtp] host: is the server's name or address alone; write it as"),
+        ("[brand]", "port = 0\n[brand]", "[smtp] port: has to be at least 1"),
+        ("[brand]", "port = 65536\n[brand]", "[smtp] port: has to be at most 65535"),
+        ('security = "none"', 'security = "ssl"', "[smtp] security: has to be 'starttls', 'tls' or 'none'"),
+        ('security = "none"', 'security = ["tls"]', "[smtp] security: has to be 'starttls', 'tls' or 'none'"),
+    ],
+)
+def test_wrong_way_to_name_the_mail_server_is_one_message_with_the_key(tmp_path, right, wrong, told):
+    message = refusal(tmp_path, GOOD.replace(right, wrong, 1))
+    assert (len(message.splitlines()), told in message) == (1, True), message
+
+
+MARK = b"\xef\xbb\xbf"
+LINE_ENDS = [b"\n", b"\r\n", b"\r"]
+
+
+@pytest.mark.parametrize("end", LINE_ENDS)
+def test_byte_order_mark_and_any_line_ends_change_nothing(tmp_path, end):
+    (tmp_path / "config.toml").write_bytes(MARK + GOOD.encode().replace(b"\n", end))
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "RC_USER_JWT").write_bytes(MARK + b"jwt" + end)
+    variables = {
+        "ONBOARDING_SECRETS_DIR": str(secrets),
+        "RC_APP_CLIENT_SECRET": f"\ufeffsecret{end.decode()}".rstrip("\n"),
+        "ONBOARDING_SMTP__PASSWORD": "\ufeffpass word \r",
+    }
+
+    config = load(tmp_path / "config.toml", variables)
+
+    assert config.brand.name == "Brightwater"
+    secrets_read = (config.ringcentral.jwt, config.ringcentral.client_secret, config.smtp.password)
+    assert [one and one.get_secret_value() for one in secrets_read] == ["jwt", "secret", "pass word "]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_file_in_another_encoding_is_one_message_that_says_what_to_do(tmp_path, encoding):
+    (tmp_path / "config.toml").write_bytes(GOOD.replace("Brightwater", "Brühl").encode(encoding))
+
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path / "config.toml", {})
+
+    assert caught.value.message == f"{tmp_path / 'config.toml'} is not saved as UTF-8"
+    assert "UTF-8" in caught.value.hint

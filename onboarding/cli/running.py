@@ -192,7 +192,7 @@ def show_steps(
     """
     session = picture.session
     echo(f"{session.title}  ({session.key}), {local(session.start)} local time, {session.status}")
-    echo(f"RingCentral {session.key.server}, mail through {config.smtp.host}:{config.smtp.port}")
+    echo(f"RingCentral {session.key.server}, mail through {config.smtp.place}")
     if rehearsal_to:
         echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
     shown = [

@@ -54,7 +54,7 @@ async def _findings(settings: SmtpSettings, sender: str) -> AsyncIterator[Findin
 async def _details(settings: SmtpSettings, sender: str) -> AsyncIterator[str]:
     """Go the steps, yielding one detail for each. Raises what the failing step raises."""
     server = Server(settings)
-    yield f"{settings.host}:{settings.port}, security {settings.security}, auth {settings.auth}"
+    yield f"{settings.place}, security {settings.security}, auth {settings.auth}"
     async with AsyncExitStack() as leaving:
         smtp = await server.reach()
         leaving.push_async_callback(hang_up, smtp)

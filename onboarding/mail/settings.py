@@ -10,8 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PositiveInt, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 
+from onboarding.mail.host_names import checked_host, host_and_port
 from onboarding.mail.providers import PRESETS, Provider
 from onboarding.model.hosts import is_loopback
 
@@ -87,7 +97,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     """
 
     provider: Provider | None = None
-    host: str = Field(min_length=1)
+    host: Annotated[str, Field(min_length=1), AfterValidator(checked_host)]
     port: int = Field(ge=1, le=65535)
     security: Literal["starttls", "tls", "none"] = "starttls"
     ca_file: Path | None = None
@@ -109,7 +119,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     @property
     def place(self) -> str:
         """Host and port, for messages."""
-        return f"{self.host}:{self.port}"
+        return host_and_port(self.host, self.port)
 
     @model_validator(mode="before")
     @classmethod
@@ -119,7 +129,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
             return given
         known = given.get("provider") in [*Provider]
         filled = {**(PRESETS[Provider(given["provider"])].defaults if known else {}), **given}
-        filled.setdefault("port", PORTS.get(filled.get("security", "starttls"), 0))
+        filled.setdefault("port", PORTS.get(str(filled.get("security")), PORTS["starttls"]))
         by_token = any(filled.get(source) for source in TOKEN_SOURCES)
         default = "xoauth2" if by_token else "password" if filled.get("username") else "none"
         filled.setdefault("auth", default)

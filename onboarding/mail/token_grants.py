@@ -5,6 +5,7 @@ What they say of a refusal is passed on, cleaned: it may quote what was sent.
 """
 
 import asyncio
+import json
 import shutil
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
-from onboarding.input_files import check_file
+from onboarding.input_files import check_file, read_text
 from onboarding.mail.settings import MicrosoftSettings, SmtpSettings
 from onboarding.mail.token_program import printed_token
 from onboarding.mail.tokens import Token
@@ -115,8 +116,9 @@ def google_token(key_file: Path, username: str) -> Token:
     from google.oauth2.service_account import Credentials  # noqa: PLC0415
 
     try:
-        account = Credentials.from_service_account_file(str(key_file), scopes=[GMAIL], subject=username)
-    except (OSError, ValueError, GoogleAuthError):
+        key = json.loads(read_text(key_file))
+        account = Credentials.from_service_account_info(key, scopes=[GMAIL], subject=username)
+    except (OSError, ValueError, AttributeError, TypeError, GoogleAuthError):
         raise _no_key(key_file, "it is no key") from None
     try:
         with requests.Session() as session:

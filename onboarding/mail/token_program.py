@@ -4,6 +4,7 @@ The program's own messages are not read, so nothing that it says can reach a log
 """
 
 import asyncio
+import codecs
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 
@@ -48,7 +49,7 @@ async def printed_token(command: Sequence[str], lifetime: float, patience: float
 
 def _read(printed: bytes, program: str) -> SecretStr:
     """Read the one word that the program printed. Raises `ConfigurationError`, without the output."""
-    words = printed.split()
+    words = printed.removeprefix(codecs.BOM_UTF8).split()
     if len(words) != 1 or not words[0].isascii():
         raise ConfigurationError(
             f"The token program {program} must print one access token and nothing else; it printed {len(words)} words.",

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from onboarding.input_files import MEGABYTE, read_file
+from onboarding.input_files import MEGABYTE, read_text
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 from onboarding.simulator.rules import Rules
@@ -143,9 +143,11 @@ def read_state(path: Path) -> State:
 
     """
     try:
-        return State.model_validate_json(read_file(path, MOST_BYTES))
+        return State.model_validate_json(read_text(path, MOST_BYTES))
     except OSError as error:
         raise BadState(f"{path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise BadState(f"{path} is no text in UTF-8: save it again as UTF-8") from None
     except ValidationError as error:
         lines = [f"{_place(one['loc'])}{one['msg']}" for one in error.errors(include_url=False, include_input=False)]
         raise BadState("\n".join([f"{path} is no state of the simulator:", *lines])) from error

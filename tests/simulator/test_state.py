@@ -131,3 +131,12 @@ def test_bad_state_does_not_print_its_secrets(tmp_path):
 def test_state_that_is_missing_says_so(tmp_path):
     with pytest.raises(BadState, match="No such file"):
         read_state(tmp_path / "state.json")
+
+
+def test_byte_order_mark_before_a_state_is_skipped_and_another_encoding_is_told(tmp_path):
+    (tmp_path / "state.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(WHOLE).encode())
+    (tmp_path / "wide.json").write_text(json.dumps(WHOLE), encoding="utf-16")
+
+    assert read_state(tmp_path / "state.json").account_id == "900"
+    with pytest.raises(BadState, match="save it again as UTF-8"):
+        read_state(tmp_path / "wide.json")
