@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from onboarding.cli.output import echo, echo_json
-from onboarding.cli.running import address
+from onboarding.cli.running import address, warn_of_plaintext
 from onboarding.cli.terminal import Lines
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
@@ -87,6 +87,7 @@ async def _serve(config: Config, goal: Target, port: int) -> None:
 def send(config: Config, name: str, invitees: Path | None, *, to: str, person: str, kind: str) -> int:
     """Send one letter to an address."""
     recipient, wanted = address(to), _kind(kind)
+    warn_of_plaintext(config)
     goal = target(config, name, invitees)
     shown = asyncio.run(_preview(config, goal))
     letter = _letter(shown, person, wanted)

@@ -79,6 +79,13 @@ def address(written: str) -> str:
         raise typer.BadParameter(str(error), param_hint="--to") from None
 
 
+def warn_of_plaintext(config: Config) -> None:
+    """Say that mail goes unencrypted to another machine, where that was allowed."""
+    if config.smtp.in_the_clear:
+        place = config.smtp.place
+        echo(f"Warning: mail goes unencrypted to {place} ([smtp] allow_plaintext).", err=True)
+
+
 def clock_for(stop: asyncio.Event, progress: Progress) -> Clock:
     """The real clock, whose waits a signal ends."""
 
@@ -93,6 +100,7 @@ async def run_one(
 ) -> int:
     """Run one webinar; returns the exit code."""
     progress = teller(quiet=manner.quiet or manner.as_json)
+    warn_of_plaintext(config)
     goal = target(config, name, invitees)
     async with opened(config, progress, clock_for(stop, progress), stop) as rooms, held(rooms, goal) as lease:
         ready = await prepared(rooms, goal, asked_for, strict=manner.strict)
@@ -133,13 +141,20 @@ async def run_all(config: Config, manner: Manner, stop: asyncio.Event, clock: Cl
             if result:
                 code = max(code, result.exit_code, key=SEVERITY.index)
                 results.append(result)
+    _tell_all(config, results, manner)
+    return code
+
+
+def _tell_all(config: Config, results: Sequence[Result], manner: Manner) -> None:
+    """Tell what is worth a mail from cron."""
+    if any(result.did for result in results):
+        warn_of_plaintext(config)
     if manner.as_json:
         echo_json([result_json(one) for one in results])
     elif not manner.quiet:
         for result in results:
             if result.did or result.news:
                 _tell(result, manner)
-    return code
 
 
 async def _run_next(rooms: Rooms, goal: Target, manner: Manner) -> Result | None:

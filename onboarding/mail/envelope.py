@@ -1,9 +1,11 @@
 """A message as it goes over the wire: the three commands before it, and its body with dots stuffed.
 
 Pure. Here it is decided which extensions a message needs (RFC 1870 SIZE, 6152 8BITMIME, 6531 SMTPUTF8); one that
-the server can't carry is refused here, with words, before anything is said to the server.
+the server can't carry is refused here, with words, before anything is said to the server. Where the server offers
+delivery status notifications (RFC 3461), a bounce is to hold the header alone: the letter has a join link.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -15,24 +17,29 @@ from onboarding.model.deliveries import Message, Rejected
 
 FINAL_DOT = b".\r\n"
 UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
+DIGEST = re.compile(r"<([0-9a-f]{40})@")
 LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A message ready for one line: MAIL, RCPT and DATA, and its body with stuffed dots, without the final one."""
+    """A message ready for one line: MAIL, RCPT and DATA, and its body with stuffed dots, without the final one.
+
+    `asks_for_dsn`: the commands say what a notification is to hold.
+    """
 
     message: Message
     commands: tuple[bytes, bytes, bytes]
     body: bytes
+    asks_for_dsn: bool = False
 
 
-def prepare(message: Message, capabilities: Capabilities) -> Prepared | Rejected:
-    """Write a message for a server of these capabilities.
+def prepare(message: Message, capabilities: Capabilities, envelope_sender: str = "") -> Prepared | Rejected:
+    """Write a message for a server of these capabilities; `envelope_sender` gets its bounces, else its sender.
 
     Raises `ConfigurationError` where the sender can't be written: that would be so for every message.
     """
-    sender, recipient = sender_address(message.sender), envelope_address(message.recipient)
+    sender, recipient = sender_address(envelope_sender or message.sender), envelope_address(message.recipient)
     if recipient is None:
         return Rejected("the address can't be written on a mail's envelope: correct it in the roster")
     body = message.body if message.canonical else with_crlf(message.body)
@@ -46,12 +53,22 @@ def prepare(message: Message, capabilities: Capabilities) -> Prepared | Rejected
     size = f" SIZE={len(body)}" if capabilities.declares_size else ""
     eight_bit = "" if body.isascii() else " BODY=8BITMIME"
     utf8 = " SMTPUTF8" if needs_utf8 else ""
-    mail = f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}\r\n"
+    returned = f" RET=HDRS ENVID={envelope_id(message.message_id)}" if capabilities.dsn else ""
+    notify = " NOTIFY=FAILURE,DELAY" if capabilities.dsn else ""
+    mail = f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}{returned}\r\n"
     return Prepared(
         message,
-        (mail.encode(), f"RCPT TO:<{recipient}>\r\n".encode(), b"DATA\r\n"),
+        (mail.encode(), f"RCPT TO:<{recipient}>{notify}\r\n".encode(), b"DATA\r\n"),
         body if message.canonical else stuffed(body),
+        asks_for_dsn=capabilities.dsn,
     )
+
+
+def envelope_id(message_id: str) -> str:
+    """Name a message for its bounce (RFC 3461 4.4): by the digest in its Message-ID, so that one shows the other."""
+    if found := DIGEST.match(message_id):
+        return found[1]
+    return hashlib.sha256(message_id.encode()).hexdigest()[:40]
 
 
 def sender_address(sender: str) -> str:

@@ -10,7 +10,7 @@ import contextlib
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
@@ -94,16 +94,18 @@ class Capabilities:
     smtputf8: bool = False
     declares_size: bool = False
     size: int | None = None
+    dsn: bool = False
 
     @classmethod
     def of(cls, extensions: dict[str, str]) -> "Capabilities":
-        """Read them from EHLO keywords in lower case and their parameters (RFC 1870, 2920, 6152, 6531)."""
+        """Read them from EHLO keywords in lower case and their parameters (RFC 1870, 2920, 3461, 6152, 6531)."""
         size = extensions.get("size", "").strip()
         return cls(
             pipelining="pipelining" in extensions,
             eight_bit="8bitmime" in extensions,
             smtputf8="smtputf8" in extensions,
             declares_size="size" in extensions,
+            dsn="dsn" in extensions,
             size=(int(size) or None) if size.isascii() and size.isdigit() else None,
         )
 
@@ -142,6 +144,11 @@ class Line(asyncio.Protocol):
     def quiet(self) -> bool:
         """True while the line stands and the server has said nothing unasked (421 before it closes, say)."""
         return self.stands and not self._replies
+
+    def offer_no_dsn(self) -> None:
+        """Take notifications for not offered, on this line, and the last message for not begun."""
+        self.capabilities = replace(self.capabilities, dsn=False)
+        self.transactions -= 1
 
     def write(self, commands: bytes) -> None:
         """Give bytes to the transport. Raises `LineBroken` where the line is known to be gone.

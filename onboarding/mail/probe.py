@@ -60,19 +60,23 @@ async def _details(settings: SmtpSettings, sender: str) -> AsyncIterator[str]:
         leaving.push_async_callback(hang_up, smtp)
         yield "the server answers"
         await server.encrypt(smtp)
-        yield _encryption(smtp)
+        yield _encryption(smtp, settings)
         await server.log_in(smtp)
         yield f"accepted for {settings.username}" if settings.username else "none wanted"
         leaving.pop_all()
         line = server.take_over(smtp)
         leaving.push_async_callback(line.close, brief(settings.timeout))
-        await _announce(line, sender, settings)
-        yield f"{sender} may send"
+        announced = settings.envelope_sender or sender
+        await _announce(line, announced, settings)
+        yield f"{announced} may send"
 
 
-def _encryption(smtp: aiosmtplib.SMTP) -> str:
-    cipher = smtp.get_transport_info("cipher")
-    return f"{cipher[1]}, the certificate is valid" if cipher else "none, on this very machine"
+def _encryption(smtp: aiosmtplib.SMTP, settings: SmtpSettings) -> str:
+    if cipher := smtp.get_transport_info("cipher"):
+        return f"{cipher[1]}, the certificate is valid"
+    if settings.in_the_clear:
+        return f"NONE: mail goes unencrypted to {settings.place} ([smtp] allow_plaintext)"
+    return "none, on this very machine"
 
 
 async def _announce(line: Line, sender: str, settings: SmtpSettings) -> None:

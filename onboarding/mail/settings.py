@@ -29,6 +29,9 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(second|minute|hour|day)\s*", re.IGNORECASE)
 
+BARE_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
+
 TOKEN_SOURCES = ("token_command", "m365", "google")
 
 
@@ -64,6 +67,14 @@ def read_command(value: Any) -> Any:
     return shlex.split(value) if isinstance(value, str) else value
 
 
+def address_or_none(value: str) -> str:
+    """Accept a bare address of plain letters before its `@`, or nothing."""
+    local, _, domain = value.rpartition("@")
+    if value and (not BARE_LOCAL.fullmatch(local) or not BARE_DOMAIN.fullmatch(domain)):
+        raise ValueError('write a bare address, such as "bounces@example.com"')
+    return value
+
+
 class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
     """An application at Microsoft 365 that may send as the mailbox (`SMTP.SendAsApp`). Unused without a tenant.
 
@@ -92,14 +103,16 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     """The mail server. `provider` fills in what is not given: host, port, security, rate, per_day.
 
     `timeout` (seconds) replaces every wait of RFC 5321 4.5.3.2; a short one only makes doubt.
-    `max_messages` is how many messages one connection carries before it is replaced. `brake` is how many rejections
-    in a row stop a run.
+    `allow_plaintext` lets mail go unencrypted to another machine, where nobody logs in. `envelope_sender` gets the
+    bounces, in place of the letters' sender. `max_messages` is how many messages one connection carries before it is
+    replaced. `brake` is how many rejections in a row stop a run.
     """
 
     provider: Provider | None = None
     host: Annotated[str, Field(min_length=1), AfterValidator(checked_host)]
     port: int = Field(ge=1, le=65535)
     security: Literal["starttls", "tls", "none"] = "starttls"
+    allow_plaintext: bool = False
     ca_file: Path | None = None
     auth: Literal["password", "xoauth2", "none"]
     username: str = ""
@@ -109,12 +122,18 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     m365: MicrosoftSettings = MicrosoftSettings()
     google: GoogleSettings = GoogleSettings()
     ehlo_name: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
+    envelope_sender: Annotated[str, AfterValidator(address_or_none)] = ""
     max_connections: PositiveInt = 2
     max_messages: PositiveInt = 100
     rate: Annotated[Rate | None, BeforeValidator(read_rate), PlainSerializer(lambda rate: rate and str(rate))] = None
     per_day: PositiveInt | None = None
     brake: PositiveInt = 10
     timeout: float | None = Field(default=None, gt=0)
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether mail goes unencrypted to another machine: `allow_plaintext` was set."""
+        return self.security == "none" and not is_loopback(self.host)
 
     @property
     def place(self) -> str:
@@ -137,9 +156,15 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _never_in_the_clear(self) -> Self:
-        if self.security == "none" and not is_loopback(self.host):
+        if self.allow_plaintext and (self.security, self.auth) != ("none", "none"):
             raise ValueError(
-                f'{self.host} is another machine, so the line has to be encrypted: set security = "starttls" or "tls"'
+                'allow_plaintext = true goes with security = "none" and auth = "none" only: '
+                "no password may travel unencrypted"
+            )
+        if self.in_the_clear and not self.allow_plaintext:
+            raise ValueError(
+                f'{self.host} is another machine, so the line has to be encrypted: set security = "starttls" or "tls" '
+                "(or, for a relay inside your own network that needs no log-in, allow_plaintext = true)"
             )
         return self
 

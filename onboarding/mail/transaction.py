@@ -7,7 +7,7 @@ taken then either.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onboarding.mail.envelope import FINAL_DOT, Prepared, prepare
 from onboarding.mail.line import Line, LineBroken
@@ -30,6 +30,9 @@ REOPENING = (0.1, 0.5, 2.0)
 ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 POSITIVE, INTERMEDIATE, REFUSALS = 2, 3, (4, 5)
 """First digits of a code (RFC 5321 4.2.1)."""
+
+NO_SUCH_PARAMETER = frozenset({501, 504, 555})
+"""Answers to parameters that the server does not know or take (RFC 5321 4.2.2, RFC 3461 4)."""
 
 BAD_SEQUENCE = 503
 """Answered to MAIL: the server has not forgotten the message before. That is the line's trouble, not the sender's."""
@@ -73,13 +76,16 @@ class Connection:
         """Get MAIL, RCPT and DATA answered: nothing that the server could deliver leaves yet.
 
         A line that has served before may have been closed meanwhile, or be worn out at the server's end: then the
-        offer is repeated once on a new one. Raises `ConnectionRefusal` where the server does not serve this
+        offer is repeated once on a new one; and once without what we ask for bounces, where the server may refuse that.
+        Raises `ConnectionRefusal` where the server does not serve this
         connection now, `Refused`, `TryLater` or `ConfigurationError` where it refuses us or can't be reached.
         """
+        dsn = True
         while True:
             line = await self._resting_line()
             fresh = line.transactions == 0
-            prepared = prepare(message, line.capabilities)
+            capabilities = line.capabilities if dsn else replace(line.capabilities, dsn=False)
+            prepared = prepare(message, capabilities, self._settings.envelope_sender)
             if isinstance(prepared, Rejected):
                 return prepared
             try:
@@ -92,6 +98,10 @@ class Connection:
                 self._offered = prepared
                 return Ready()
             await self._forget(line, refused.reply)
+            if may_be_dsn(prepared, refused):
+                line.offer_no_dsn()
+                dsn = False
+                continue
             if fresh or not may_be_worn(refused.phase, refused.reply, self._settings.provider):
                 return self._judged(refused, fresh=fresh)
             await self.close()
@@ -254,6 +264,13 @@ class Connection:
 
     def _patience(self, phase: Phase) -> float:
         return patience(phase, self._settings.timeout)
+
+
+def may_be_dsn(prepared: Prepared, refused: Refusal) -> bool:
+    """Tell whether a server may have refused what we ask for bounces, which it had offered."""
+    return (
+        prepared.asks_for_dsn and refused.phase in (Phase.MAIL, Phase.RCPT) and refused.reply.code in NO_SUCH_PARAMETER
+    )
 
 
 def pieces(body: bytes) -> list[bytes]:

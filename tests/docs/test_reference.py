@@ -140,6 +140,7 @@ IDS = {"webinar", "session"}
 ADDRESSES = {"sender", "reply_to"}
 WORDS: Mapping[Any, str] = {
     str: "text",
+    bool: "true or false",
     int: "whole number",
     float: "number",
     Path: "path",

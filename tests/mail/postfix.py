@@ -45,6 +45,7 @@ smtpd_banner = $myhostname ESMTP {word}
 virtual_mailbox_domains = example.com
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = texthash:{folder}/config/mailboxes
+transport_maps = texthash:{folder}/config/transport
 virtual_minimum_uid = 1
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
@@ -65,6 +66,10 @@ MASTER = """\
   -o message_size_limit=4000
 127.0.0.1:{secretive} inet n - n - - smtpd
   -o message_size_limit=4000 -o smtpd_discard_ehlo_keywords=size
+127.0.0.1:{undsn} inet n - n - - smtpd
+  -o smtpd_discard_ehlo_keywords=dsn
+127.0.0.1:{crowded} inet n - n - - smtpd
+  -o smtpd_client_connection_count_limit=2
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -76,6 +81,7 @@ flush unix n - n 1000? 0 flush
 proxymap unix - - n - - proxymap
 showq unix n - n - - showq
 error unix - - n - - error
+smtp unix - - n - - smtp
 retry unix - - n - - error
 virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
@@ -93,7 +99,11 @@ mech_list: PLAIN LOGIN CRAM-MD5
 
 @dataclass(frozen=True)
 class Postfix:
-    """A running Postfix. Its services differ: `full` has no room, `small` and `secretive` take 4,000 bytes."""
+    """A running Postfix. Its services differ: `full` has no room, `small` and `secretive` take 4,000 bytes.
+
+    `undsn` offers no notifications, `crowded` takes two connections at once. What goes to `gone@example.com` is
+    accepted and comes back to the sender, whose mailbox is `events`.
+    """
 
     folder: Path
     ca_file: Path
@@ -135,7 +145,8 @@ def postfix(authority: trustme.CA) -> Iterator[Postfix]:
     folder = Path(tempfile.mkdtemp(prefix="onboarding-postfix-"))
     folder.chmod(0o755)
     word = secrets.token_hex(8)
-    ports = dict(zip(("plain", "full", "small", "secretive"), free_ports(4), strict=True))
+    names = ("plain", "full", "small", "secretive", "undsn", "crowded")
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     try:
         configure(folder, authority, word, ports)
         with running(folder):
@@ -155,7 +166,10 @@ def configure(folder: Path, authority: trustme.CA, word: str, ports: dict[str, i
     (config / "main.cf").write_text(MAIN.format(folder=folder, word=word, uid=owner.st_uid, gid=owner.st_gid))
     (config / "master.cf").write_text(MASTER.format(**ports))
     (config / "sasl" / "smtpd.conf").write_text(SASL.format(folder=folder))
-    (config / "mailboxes").write_text("".join(f"person{n}@example.com person{n}/\n" for n in range(1, 100)))
+    people = [*(f"person{n}" for n in range(1, 100)), "events", "gone"]
+    (config / "mailboxes").write_text("".join(f"{name}@example.com {name}/\n" for name in people))
+    # Sent on to ourselves, it is refused: by a server that meets itself, or that wants encryption.
+    (config / "transport").write_text(f"gone@example.com smtp:[127.0.0.1]:{ports['plain']}\n")
     (config / "senders").write_text(f"{USER} {USER}\n")
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(config / "server.pem")
     authority.cert_pem.write_to_path(config / "ca.pem")

@@ -12,7 +12,7 @@ BODY = b"Subject: Your link\r\n\r\nHello\r\n"
 
 def message(number: int = 1, body: bytes = BODY, **changes: Any) -> Message:
     fields = {"sender": "events@example.com", "recipient": f"person{number}@example.com", **changes}
-    return Message(message_id=f"<{number}@example.com>", body=body, **fields)
+    return Message(**{"message_id": f"<{number}@example.com>", "body": body, **fields})
 
 
 async def deliver(connection: Connection, what: Message) -> Outcome:

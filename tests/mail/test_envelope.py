@@ -1,11 +1,13 @@
 """The bytes that leave: commands, extensions, dots, line ends."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onboarding.errors import ConfigurationError
-from onboarding.mail.envelope import Prepared, envelope_address, prepare, stuffed, with_crlf
+from onboarding.mail.envelope import Prepared, envelope_address, envelope_id, prepare, stuffed, with_crlf
 from onboarding.mail.line import Capabilities
 from onboarding.model.deliveries import Rejected
 from tests.mail.steps import BODY, message
@@ -68,6 +70,33 @@ def test_what_the_server_cannot_carry_is_that_persons_alone(what, reason):
 def test_sender_that_is_no_address_is_a_wrong_setting():
     with pytest.raises(ConfigurationError, match="The sender 'events' is no address"):
         prepare(message(sender="events"), EVERYTHING)
+
+
+def test_bounce_is_asked_to_hold_the_header_alone_where_the_server_offers_notifications():
+    name = "0123456789abcdef0123456789abcdef01234567"
+    prepared = prepare(message(message_id=f"<{name}@example.com>"), Capabilities(dsn=True))
+
+    assert prepared == Prepared(
+        prepared.message,
+        (
+            f"MAIL FROM:<events@example.com> RET=HDRS ENVID={name}\r\n".encode(),
+            b"RCPT TO:<person1@example.com> NOTIFY=FAILURE,DELAY\r\n",
+            b"DATA\r\n",
+        ),
+        BODY,
+        asks_for_dsn=True,
+    )
+
+
+@pytest.mark.parametrize("name", ["<1@example.com>", "<ABC@example.com>", "odd", "<+=\x00@x>"])
+def test_message_of_any_other_name_has_forty_hex_digits_too(name):
+    assert re.fullmatch("[0-9a-f]{40}", envelope_id(name))
+
+
+def test_bounces_go_to_the_envelope_sender():
+    prepared = prepare(message(), NOTHING, "bounces@bücher.example")
+
+    assert prepared.commands[0] == b"MAIL FROM:<bounces@xn--bcher-kva.example>\r\n"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from onboarding.errors import Refused, TryLater
 from onboarding.mail.pool import Pool
 from onboarding.mail.probe import probe
+from onboarding.mail.verdicts import ConnectionRefusal
 from onboarding.model.deliveries import Rejected, Sent
 from tests.mail.postfix import USER, postfix, why_not
 from tests.mail.steps import deliver, message, offer, send
@@ -88,6 +89,43 @@ async def test_message_over_a_size_that_was_not_announced_is_rejected_after_the_
         "5.3.4",
     )
     assert isinstance(taken, Sent)
+
+
+async def test_bounce_holds_no_join_link(server):
+    """The second is what servers without notifications do, and shows that the first could fail."""
+    link = b"https://join.example/0123456789abcdef"
+    letter = HEAD + b"\r\nYour link: " + link + b"\r\n"
+    to_nobody = message(recipient="gone@example.com", body=letter, message_id="<" + "1a" * 20 + "@example.com>")
+
+    [taken] = await send(server.settings(), to_nobody)
+    [bounce] = server.mailbox("events", messages=1)
+    await send(server.settings("undsn"), to_nobody)
+    bounces = server.mailbox("events", messages=2)
+
+    assert isinstance(taken, Sent)
+    assert b"Original-Envelope-Id: " + b"1a" * 20 in bounce
+    assert b"Subject: Your link" in bounce
+    assert link not in bounce
+    assert [link in one for one in bounces if one != bounce] == [True]
+
+
+async def test_server_that_takes_two_connections_gets_everything_over_two(server):
+    people = range(60, 90)
+
+    async def one(pool: Pool, number: int):
+        async with pool.connection() as connection:
+            try:
+                return await deliver(connection, message(number))
+            except ConnectionRefusal as refusal:
+                pool.give_up(connection, refusal)
+        return await one(pool, number)
+
+    async with Pool(server.settings("crowded", max_connections=6, max_messages=3)) as pool:
+        outcomes = await asyncio.gather(*(one(pool, number) for number in people))
+        said = pool.loss
+
+    assert [type(outcome) for outcome in outcomes] == [Sent] * 30
+    assert "Lower [smtp] max_connections to 2." in said
 
 
 async def test_foreign_sender_stops_the_run(server):

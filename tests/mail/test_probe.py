@@ -60,6 +60,20 @@ async def test_first_step_that_fails_is_the_last_finding(script, step, detail):
     assert findings[-1].hint
 
 
+async def test_mail_that_goes_unencrypted_to_another_machine_is_told():
+    """`127.1` is this machine, but not one of the names by which we know that without asking."""
+    async with scripted() as server:
+        settings = server.settings(host="127.1", allow_plaintext=True, envelope_sender="bounces@example.com")
+        findings = await probe(settings, SENDER)
+
+    assert [finding.detail for finding in findings[2:]] == [
+        f"NONE: mail goes unencrypted to 127.1:{server.port} ([smtp] allow_plaintext)",
+        "none wanted",
+        "bounces@example.com may send",
+    ]
+    assert "MAIL FROM:<bounces@example.com>" in server.connections[0]
+
+
 async def test_missing_password_and_wrong_sender_are_findings_too():
     async with scripted() as server:
         without_password = await probe(server.settings(username=USER), SENDER)

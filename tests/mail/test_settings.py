@@ -73,6 +73,16 @@ def test_rate_that_cannot_be_read_says_how_to_write_it(text):
         ({"host": "mail.example.com", "security": "none"}, 'set security = "starttls" or "tls"'),
         ({"host": "192.0.2.1", "security": "none"}, 'set security = "starttls" or "tls"'),
         ({"host": "localhost.example.com", "security": "none"}, 'set security = "starttls" or "tls"'),
+        ({"host": "m", "security": "none"}, "allow_plaintext = true"),
+        ({"host": "m", "allow_plaintext": True}, 'goes with security = "none" and auth = "none" only'),
+        (
+            {"host": "m", "security": "none", "allow_plaintext": True, "username": "u", "password": "geheim-7"},
+            "no password may travel unencrypted",
+        ),
+        ({"host": "m", "envelope_sender": "bounces"}, "write a bare address"),
+        ({"host": "m", "envelope_sender": "Bounces <bounces@example.com>"}, "write a bare address"),
+        ({"host": "m", "envelope_sender": "b@example.com>\r\nRCPT TO:<eve@example.com"}, "write a bare address"),
+        ({"host": "m", "envelope_sender": "böunces@example.com"}, "write a bare address"),
         ({"host": "m", "auth": "password"}, 'auth = "password" needs a username'),
         ({"host": "m", "auth": "xoauth2", "username": "u"}, 'auth = "xoauth2" needs token_command'),
         ({"host": "m", "auth": "none", "username": "u"}, 'auth = "none" logs nobody in'),
@@ -100,6 +110,22 @@ def test_wrong_setting_is_refused_with_words_that_help(given, words):
         SmtpSettings(**given)
 
     assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "in_the_clear"),
+    [
+        ({"host": "relay.example.com", "security": "none", "allow_plaintext": True}, True),
+        ({"host": "localhost", "security": "none"}, False),
+        ({"host": "relay.example.com"}, False),
+    ],
+)
+def test_mail_goes_unencrypted_to_another_machine_only_where_that_is_allowed(given, in_the_clear):
+    assert SmtpSettings(**given).in_the_clear is in_the_clear
+
+
+def test_envelope_sender_may_be_at_a_domain_beyond_ascii():
+    assert SmtpSettings(host="m", envelope_sender="bounces@bücher.example").envelope_sender
 
 
 def test_token_command_is_split_as_a_shell_would():
