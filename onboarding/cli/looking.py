@@ -54,7 +54,8 @@ async def show_findings(config: Config, goals: Sequence[Target], stop: asyncio.E
 async def show_webinars(config: Config, stop: asyncio.Event, *, company: bool, as_json: bool) -> int:
     """List upcoming sessions."""
     async with _rooms(config, stop, quiet=as_json) as rooms:
-        listed = await rooms.ringcentral.sessions(since=rooms.clock.now(), company=company)
+        found = await rooms.ringcentral.sessions(since=rooms.clock.now(), company=company)
+    listed = found.listed
     names = {(one.webinar, one.session): name for name, one in config.webinars.items()}
     rows = [
         {
@@ -85,6 +86,8 @@ async def show_webinars(config: Config, stop: asyncio.Event, *, company: bool, a
         table(
             "Upcoming sessions", ("title", "start (local time)", "status", "WEBINAR_ID/SESSION_ID", "configured"), shown
         )
+    for entry in found.odd:
+        echo(str(entry), err=True)
     return EXIT_DONE
 
 

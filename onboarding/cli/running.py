@@ -38,7 +38,7 @@ from onboarding.pipeline.run import PATIENCE, Prepared, Result, carry_out, prepa
 from onboarding.pipeline.status import problem_json
 from onboarding.pipeline.target import Target, everything, target
 from onboarding.plan import Action, Options, Picture, Plan
-from onboarding.plan.telling import lines
+from onboarding.plan.telling import attendee_lines, lines
 
 FORGOTTEN = timedelta(days=60)
 """How long after its end a session is still looked at once a day, in case it was moved or followed by another."""
@@ -215,6 +215,7 @@ def show_steps(
         for step, line in zip(plan.steps, lines(plan), strict=True)
         if everybody or step.needs_anything or step.mail_reason or step.action is Action.NONE
     ]
+    shown += attendee_lines(plan)
     if shown:
         table("What a run does", ("person", "role", "RingCentral", "mail", "why"), shown)
     _tell_problems(plan.problems)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from onboarding.model.people import Invitee, LinkedUser, Problem, address_key
-from onboarding.model.sessions import Registration
+from onboarding.model.sessions import Registration, UntouchedRecord
 
 SEATS = 99
 """Co-hosts and panelists that a webinar holds (`docs/ringcentral.md`, "Invitees")."""
@@ -91,14 +91,15 @@ class Applied:
     """What came of a change: the session's records afterwards, and the people for whom something went wrong.
 
     `registrations` is what is known of every invitee of the session now, from the answers and, where one was
-    listed, from the last list. `undone` are people who were certainly not added, and records that were certainly not
-    removed, by this change: RingCentral refused them, or they were never sent. Of all others the change may have been
-    carried out, even where nothing shows it yet.
+    listed, from the last list; `untouched` the records that are left alone. `undone` are people who were certainly not
+    added, and records that were certainly not removed, by this change: RingCentral refused them, or they were never
+    sent. Of all others the change may have been carried out, even where nothing shows it yet.
     """
 
     registrations: tuple[Registration, ...]
     problems: tuple[Problem, ...] = ()
     undone: tuple[Invitee | Registration, ...] = ()
+    untouched: tuple[UntouchedRecord, ...] = ()
 
 
 def is_of(registration: Registration, invitee: Invitee) -> bool:
@@ -111,6 +112,19 @@ def is_of(registration: Registration, invitee: Invitee) -> bool:
 def record_of(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
     """Find the invitee's record, None where there is none."""
     return next((one for one in registrations if is_of(one, invitee)), None)
+
+
+def not_understood_of(invitee: Invitee, untouched: Iterable[UntouchedRecord]) -> UntouchedRecord | None:
+    """Find the record that isn't understood and shows the invitee's address or linked user, None where there is none.
+
+    One sign suffices: who may be there already is neither added nor changed.
+    """
+    return next((one for one in untouched if one.fault and _shows(one, invitee)), None)
+
+
+def _shows(record: UntouchedRecord, invitee: Invitee) -> bool:
+    is_user = record.linked_user is not None and record.linked_user == invitee.linked_user
+    return is_user or (bool(record.email and invitee.email) and address_key(record.email) == invitee.key)
 
 
 def differences(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
@@ -140,7 +154,7 @@ def not_changed(fields: Iterable[str]) -> str:
     return f"RingCentral was asked to change the {' and the '.join(fields)} and did not; change it there by hand"
 
 
-NO_LINK = "RingCentral has given no join link for them: run again, or look at them in RingCentral"
+NO_LINK = "RingCentral has given no join link that can be used for them: run again, or look at them in RingCentral"
 """The words for a record without a join link."""
 
 

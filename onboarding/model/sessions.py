@@ -14,11 +14,15 @@ from onboarding.model.people import LinkedUser, Role
 
 
 class SessionStatus(StrEnum):
-    """A session's life at RingCentral. Nobody can be deleted once it is `Active` or `Finished`."""
+    """A session's life at RingCentral. Nobody can be deleted once it is `Active` or `Finished`.
+
+    `UNKNOWN` is any word of RingCentral's that this program doesn't know: then nobody is deleted, and all else goes on.
+    """
 
     SCHEDULED = "Scheduled"
     ACTIVE = "Active"
     FINISHED = "Finished"
+    UNKNOWN = "not understood"
 
 
 class PanelistAuthentication(StrEnum):
@@ -46,7 +50,7 @@ class Session:
     """One session of a webinar, with what its webinar adds (host, title where the session has none).
 
     `start` is aware and in UTC; `time_zone` is an IANA name; `join_offset` is how long before the start the panel
-    should be there.
+    should be there. `not_understood` names what of RingCentral's answers is not understood (`status` is “Postponed”).
     """
 
     key: SessionKey
@@ -60,6 +64,7 @@ class Session:
     host: LinkedUser | None = None
     host_join_uri: SecretStr | None = None
     panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
+    not_understood: tuple[str, ...] = ()
 
     @property
     def end(self) -> datetime:
@@ -90,6 +95,51 @@ class Registration:
     send_invite: bool | None = None
     join_uri: SecretStr | None = None
     phone_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UntouchedRecord:
+    """A record in a session's list of invitees that this program leaves alone, as far as it can be read.
+
+    `fault` names what of it is not understood; it is empty for an attendee, who is lawful there and not of the panel.
+    `role` is None where it is none of the panel's.
+    """
+
+    id: str = ""
+    role: Role | None = None
+    email: str = ""
+    linked_user: LinkedUser | None = None
+    first_name: str = ""
+    last_name: str = ""
+    join_uri: SecretStr | None = None
+    fault: str = ""
+
+    @property
+    def takes_seat(self) -> bool:
+        """Whether a seat counts as taken: who isn't understood may well be a co-host or panelist."""
+        return bool(self.fault) and self.role is not Role.HOST
+
+    @property
+    def problem(self) -> str:
+        """What a person has to know about a record that isn't understood."""
+        return (
+            f"RingCentral's record of this person is not understood ({self.fault}), so they are left"
+            " as they are. Look at them in RingCentral, or for a newer version of this program."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class InviteeList:
+    """Everything in a session's list of invitees: the panel's records, and those that are left alone."""
+
+    registrations: tuple[Registration, ...] = ()
+    untouched: tuple[UntouchedRecord, ...] = ()
+
+    @property
+    def seats_taken(self) -> int:
+        """The seats of co-hosts and panelists that are taken."""
+        panel = sum(one.role is not Role.HOST for one in self.registrations)
+        return panel + sum(one.takes_seat for one in self.untouched)
 
 
 @dataclass(frozen=True, slots=True)

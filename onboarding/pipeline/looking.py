@@ -84,6 +84,8 @@ async def _webinar(rooms: Rooms, target: Target) -> tuple[Webinar, bool]:
 
 async def _ask_webinar(rooms: Rooms, target: Target) -> Webinar:
     webinar = await rooms.ringcentral.webinar(target.webinar_id)
+    if webinar.not_understood:
+        return webinar  # not remembered: the next run may understand more, or find it mended
     facts = WEBINAR.dump_python(webinar, mode="json")
     server = rooms.config.ringcentral.server
     await rooms.ledger.run(sessions.keep_webinar, server, target.webinar_id, facts, rooms.clock.now())
@@ -106,16 +108,17 @@ async def _session(rooms: Rooms, target: Target, webinar: Webinar) -> Session:
 async def _view(rooms: Rooms, target: Target, roster: Roster, webinar: Webinar, *, remembered: bool) -> View:
     now = rooms.clock.now()
     session = await _session(rooms, target, webinar)
-    records = await rooms.ringcentral.invitees(session.key)
+    listed = await rooms.ringcentral.invitees(session.key)
     row = await rooms.ledger.run(sessions.see, session)
     colleagues = await rooms.ledger.run(directory.colleagues, rooms.config.ringcentral.server)
-    if needs_directory(roster.invitees, records, colleagues, session):
+    if needs_directory(roster.invitees, listed, colleagues, session):
         colleagues = await rooms.ringcentral.directory()
         await rooms.ledger.run(directory.keep_colleagues, rooms.config.ringcentral.server, colleagues, now)
     picture = Picture(
         session=session,
         roster=roster,
-        registrations=records,
+        registrations=listed.registrations,
+        untouched=listed.untouched,
         now=now,
         acquaintances=await rooms.ledger.run(registrations.acquaintances, row),
         mailboxes=await rooms.ledger.run(deliveries.mailboxes, row),

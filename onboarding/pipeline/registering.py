@@ -8,7 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from onboarding.ledger import deliveries, registrations
-from onboarding.model.changes import Acquaintance, Applied, Change, Standing, registration_key, requested
+from onboarding.model.changes import (
+    Acquaintance,
+    Applied,
+    Change,
+    Standing,
+    not_understood_of,
+    registration_key,
+    requested,
+)
 from onboarding.model.people import Invitee, Problem
 from onboarding.model.sessions import Registration
 from onboarding.pipeline.looking import View
@@ -23,17 +31,20 @@ async def register(rooms: Rooms, view: View, plan: Plan) -> tuple[View, tuple[Pr
     await _adopt(rooms, view, plan)
     await _forget_fulfilled(rooms, view, plan)
     problems: tuple[Problem, ...] = ()
-    records = view.picture.registrations
+    records, untouched = view.picture.registrations, view.picture.untouched
     if plan.change:
         before = await rooms.ledger.run(registrations.acquaintances, view.session_row)
         await _intend(rooms, view, plan)
         rooms.progress.say(_in_words(plan.change))
-        applied = await rooms.ringcentral.apply(view.picture.session.key, plan.change, records)
+        applied = await rooms.ringcentral.apply(view.picture.session.key, plan.change, records, untouched)
         records = with_addresses(applied.registrations, view.picture.colleagues)
+        untouched = with_addresses(applied.untouched, view.picture.colleagues)
         problems = applied.problems
-        await _settle(rooms, view, plan, replace(applied, registrations=records), before)
+        await _settle(rooms, view, plan, replace(applied, registrations=records, untouched=untouched), before)
     known = await rooms.ledger.run(registrations.acquaintances, view.session_row)
-    picture = replace(view.picture, registrations=records, acquaintances=known, now=rooms.clock.now())
+    picture = replace(
+        view.picture, registrations=records, untouched=untouched, acquaintances=known, now=rooms.clock.now()
+    )
     return replace(view, picture=picture), problems
 
 
@@ -71,9 +82,10 @@ async def _settle(rooms: Rooms, view: View, plan: Plan, applied: Applied, before
     records = Records.of(applied.registrations)
     added = [one for one in plan.change.add if one not in applied.undone and records.find(one)]
     await _stand(rooms, view, added, Standing.ADDED)
-    there = {record.id for record in applied.registrations}
+    there = {record.id for record in applied.registrations} | {record.id for record in applied.untouched}
     removals = {step.registration.id: step.invitee for step in plan.at(Action.REMOVE) if step.registration}
-    gone = [invitee for id_, invitee in removals.items() if id_ not in there]
+    missing = [invitee for id_, invitee in removals.items() if id_ not in there]
+    gone = [invitee for invitee in missing if not not_understood_of(invitee, applied.untouched)]
     await _stand(rooms, view, gone, Standing.REMOVED)
     await rooms.ledger.run(deliveries.withdraw, view.session_row, [one.email for one in gone], now)
     kept = {one.id for one in applied.undone if isinstance(one, Registration)} & there

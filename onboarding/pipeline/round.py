@@ -15,7 +15,7 @@ from onboarding.letters.stationery import Composer, Stationery
 from onboarding.mail.transaction import Connection
 from onboarding.model.deliveries import Delivery
 from onboarding.model.people import Invitee
-from onboarding.model.sessions import Registration
+from onboarding.model.sessions import Registration, UntouchedRecord
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.looking import View
 from onboarding.pipeline.rooms import Rooms
@@ -106,10 +106,11 @@ def round_of(
     """Make ready for delivering one session's queue."""
     picture = view.picture
     readers = {step.invitee.key: Reader.of(step) for step in plan.steps if step.invitee.email}
-    links = [one.join_uri for one in picture.registrations if one.join_uri]
+    records: list[Registration | UntouchedRecord] = [*picture.registrations, *picture.untouched]
+    links = [record.join_uri for record in records if record.join_uri]
     if picture.session.host_join_uri:
         links.append(picture.session.host_join_uri)
-    addresses = [*(one.email for one in picture.registrations), *(one.email for one in picture.roster.invitees)]
+    addresses = [*(record.email for record in records), *(one.email for one in picture.roster.invitees)]
     panel = tuple(one.invitee for one in readers.values() if one.on_board)
     guarded = Guarded.of(links, addresses)
     only = frozenset(step.invitee.key for step in plan.mail) if limited else None

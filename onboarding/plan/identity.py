@@ -7,15 +7,24 @@ stranger would get the host's link. Comes before everything else in `make`; deci
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypeVar
 
 from onboarding.model.changes import record_of
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, address_key
-from onboarding.model.sessions import PanelistAuthentication, Registration, Session
+from onboarding.model.sessions import (
+    InviteeList,
+    PanelistAuthentication,
+    Registration,
+    Session,
+    UntouchedRecord,
+    link_digest,
+)
 from onboarding.plan.picture import Picture
 
 Name = str | LinkedUser
 """An address key or a linked user: what a person goes by."""
+
+R = TypeVar("R", Registration, UntouchedRecord)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +111,18 @@ class Records:
 
 
 def needs_directory(
-    invitees: Iterable[Invitee], registrations: Iterable[Registration], known: Iterable[Colleague], session: Session
+    invitees: Iterable[Invitee], listed: InviteeList, known: Iterable[Colleague], session: Session
 ) -> bool:
     """Tell whether somebody can't be told for certain without asking the company directory (again).
 
     That is so for a record with ids and no address; for a linked user without address or name, a co-host or host
     given by address alone, and, where the webinar locks outsiders out, every guest.
     """
-    listed = tuple(registrations)
-    shown = with_host(listed, session)
+    shown = with_host(listed.registrations, session)
     directory, records = Directory.of(known, *shown), Records.of(shown)
-    if any(one.linked_user and not one.email and one.linked_user not in directory.by_user for one in listed):
+    unclear = [record for record in listed.untouched if record.fault]
+    every: list[Registration | UntouchedRecord] = [*listed.registrations, *unclear]
+    if any(one.linked_user and not one.email and one.linked_user not in directory.by_user for one in every):
         return True
     guests_matter = session.panelist_authentication is not PanelistAuthentication.GUEST
     return any(
@@ -130,7 +140,7 @@ def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
 
 def identified(picture: Picture) -> Picture:
     """Everybody with all the ids and addresses that are known of them, the Host complete, and nobody in two rows."""
-    shown = _shown(picture)
+    shown, untouched = _shown(picture)
     directory, records = Directory.of(picture.colleagues, *shown), Records.of(shown)
     completed = [directory.completed(one) for one in picture.roster.invitees]
     rows: dict[Name, int] = {}
@@ -145,15 +155,26 @@ def identified(picture: Picture) -> Picture:
             message = f"is the same person as row {first}, which counts: delete one of the two rows"
             problems.append(Problem(one.row, None, one.email, message))
     roster = replace(picture.roster, invitees=tuple(invitees), problems=tuple(problems))
-    return replace(picture, roster=roster, registrations=shown)
+    return replace(picture, roster=roster, registrations=shown, untouched=untouched)
 
 
-def _shown(picture: Picture) -> tuple[Registration, ...]:
+def _shown(picture: Picture) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
     """The records with every address that is known for their ids: the directory's, else that of whom we invited."""
     by_ids = {one.linked_user for one in picture.roster.invitees}
     invited = (one.invitee for one in picture.acquaintances.values() if one.invitee.linked_user not in by_ids)
-    colleagues = Directory.of(picture.colleagues, *invited).by_user.values()
-    return with_addresses(with_host(picture.registrations, picture.session), colleagues)
+    colleagues = tuple(Directory.of(picture.colleagues, *invited).by_user.values())
+    registrations = with_addresses(with_host(picture.registrations, picture.session), colleagues)
+    untouched = with_addresses(picture.untouched, colleagues)
+    return registrations, tuple(_by_link(record, picture) for record in untouched)
+
+
+def _by_link(record: UntouchedRecord, picture: Picture) -> UntouchedRecord:
+    """Give a record without an address that of the mailbox which was sent its very link."""
+    if record.email or record.join_uri is None:
+        return record
+    digest = link_digest(record.join_uri)
+    keys = (key for key, box in picture.mailboxes.items() if box.told and box.told.link == digest)
+    return replace(record, email=next(keys, ""))
 
 
 def _names(invitee: Invitee, directory: Directory, records: Records) -> set[Name]:
@@ -162,13 +183,13 @@ def _names(invitee: Invitee, directory: Directory, records: Records) -> set[Name
     return {name for one in sources if one for name in names_of(one)}
 
 
-def names_of(person: Invitee | Colleague | Registration) -> set[Name]:
+def names_of(person: Invitee | Colleague | Registration | UntouchedRecord) -> set[Name]:
     """What a person goes by in one place."""
     address = {address_key(person.email)} if person.email else set[Name]()
     return address | ({person.linked_user} if person.linked_user else set())
 
 
-def with_addresses(registrations: Iterable[Registration], colleagues: Iterable[Colleague]) -> tuple[Registration, ...]:
+def with_addresses(registrations: Iterable[R], colleagues: Iterable[Colleague]) -> tuple[R, ...]:
     """Give records that carry only ids the address that the directory has for them."""
     addresses = {one.linked_user: one.email for one in colleagues}
     return tuple(

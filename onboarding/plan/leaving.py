@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from onboarding.model.changes import Acquaintance, Standing
 from onboarding.model.people import Invitee, Problem, Role, address_key
-from onboarding.model.sessions import Registration, SessionStatus
+from onboarding.model.sessions import Registration, SessionStatus, UntouchedRecord
 from onboarding.plan.identity import Name, names_of
 from onboarding.plan.mailing import farewell
 from onboarding.plan.picture import ADDED_HERE, Action, Options, Picture, Step
@@ -27,7 +27,9 @@ def left_over(picture: Picture, on_roster: Sequence[Step], options: Options) -> 
     doubtful = [*picture.roster.problems, *_unfound(on_roster)]
     claimed = {step.registration for step in on_roster if step.registration}
     seen = {name for step in on_roster for name in names_of(step.invitee)}
-    steps, problems = [], []
+    steps: list[Step] = []
+    problems = [_not_understood(record) for record in _unclear(picture) if not names_of(record) & seen]
+    seen |= _unclear_names(picture)
     for record in picture.registrations:
         if record in claimed or _is_host_of_no_interest(record, seen):
             continue
@@ -39,6 +41,21 @@ def left_over(picture: Picture, on_roster: Sequence[Step], options: Options) -> 
             steps.append(_not_on_roster(record, person, picture, options, doubtful))
         seen |= names
     return steps, problems
+
+
+def _unclear(picture: Picture) -> list[UntouchedRecord]:
+    """The records that aren't understood. Who they are about is neither removed nor told that they were."""
+    return [record for record in picture.untouched if record.fault]
+
+
+def _unclear_names(picture: Picture) -> set[Name]:
+    return {name for record in _unclear(picture) for name in names_of(record)}
+
+
+def _not_understood(record: UntouchedRecord) -> Problem:
+    name = f"{record.first_name} {record.last_name}".strip()
+    who = record.email or name or (f"invitee {record.id}" if record.id else "an invitee")
+    return Problem(None, None, who, record.problem)
 
 
 def _is_host_of_no_interest(record: Registration, seen: set[Name]) -> bool:
@@ -99,15 +116,27 @@ def departed(picture: Picture, steps: Iterable[Step], options: Options) -> list[
     """People whom this ledger had on board, who hold a link, and are now neither on the roster nor registered."""
     present: set[Name] = {name for step in steps for name in names_of(step.invitee)}
     present |= {address_key(one.email) for one in picture.roster.problems}
-    return [
-        _parting(known, picture, options)
-        for key, known in picture.acquaintances.items()
-        if picture.mailbox(key).told and not ({key} | names_of(known.invitee)) & present
-    ]
+    present |= _unclear_names(picture)
+    steps_of_departed = []
+    for key, known in picture.acquaintances.items():
+        names = {key} | names_of(known.invitee)
+        if picture.mailbox(key).told and not names & present and not _attends(known, names, picture):
+            steps_of_departed.append(_parting(known, picture, options))
+    return steps_of_departed
+
+
+def _attends(known: Acquaintance, names: set[Name], picture: Picture) -> bool:
+    """Whether somebody whom we did not remove is an attendee by now: those are left alone."""
+    if known.standing in {Standing.REMOVING, Standing.REMOVED}:
+        return False
+    return any(names & names_of(record) for record in picture.untouched)
 
 
 def _parting(known: Acquaintance, picture: Picture, options: Options) -> Step:
     """Take leave of somebody: at once where we removed them, else only where removing was asked for."""
+    nameless = any(not names_of(record) for record in _unclear(picture))
+    if nameless and known.standing is not Standing.REMOVED:
+        return Step(known.invitee, Action.NONE, "off the roster; a record that is not understood may be theirs")
     if known.standing in {Standing.REMOVING, Standing.REMOVED}:
         return farewell(Step(known.invitee, Action.NONE, "removed"), picture)
     step = Step(known.invitee, Action.NONE, "off the roster, and removed at RingCentral by somebody else")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from onboarding.model.changes import Change, Update, batches
-from onboarding.model.people import Problem, Role
+from onboarding.model.people import Problem
 from onboarding.plan.identity import Records, identified
 from onboarding.plan.leaving import departed, left_over
 from onboarding.plan.mailing import with_mail
@@ -28,15 +28,29 @@ def make(picture: Picture, options: Options, *, within: Plan | None = None) -> P
     # Twice: those without hope of a seat don't use up the limit, and a removal beyond it makes no room.
     steps = tuple(within_seats(_limited(within_seats(every, picture), options.limit, within), picture))
     change = _change(steps)
-    occupied = sum(one.role is not Role.HOST for one in picture.registrations)
     anything = any(step.needs_anything for step in steps)
     found = (problem for step in steps for problem in step.problems)
     return Plan(
         steps=steps,
-        problems=tuple(dict.fromkeys((*_too_late(picture), *picture.roster.problems, *found, *problems))),
+        problems=tuple(
+            dict.fromkeys((*_odd_session(picture), *_too_late(picture), *picture.roster.problems, *found, *problems))
+        ),
         change=change,
-        heavy_calls=LOOKING_CALLS + int(anything) + len(batches(change, occupied)),
+        heavy_calls=LOOKING_CALLS + int(anything) + len(batches(change, picture.seats_taken)),
+        attendees=tuple(record for record in picture.untouched if not record.fault),
     )
+
+
+def _odd_session(picture: Picture) -> list[Problem]:
+    """What RingCentral says of the webinar and its session in words or fields that this program doesn't know."""
+    odd = picture.session.not_understood
+    if not odd:
+        return []
+    message = (
+        f"RingCentral's facts of this session are not fully understood ({', '.join(odd)}): the run goes"
+        " on without them. Look at the session in RingCentral, or for a newer version of this program."
+    )
+    return [Problem(None, None, "", message)]
 
 
 def _too_late(picture: Picture) -> list[Problem]:

@@ -9,7 +9,13 @@ from types import MappingProxyType
 from onboarding.model.changes import OURS, Acquaintance, Change, Standing
 from onboarding.model.deliveries import Kind, Mailbox
 from onboarding.model.people import Colleague, Invitee, Problem, Role, Roster
-from onboarding.model.sessions import Registration, Session, SessionStatus
+from onboarding.model.sessions import (
+    InviteeList,
+    Registration,
+    Session,
+    SessionStatus,
+    UntouchedRecord,
+)
 
 ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
 """Standings of people whom this ledger registered itself, so silently."""
@@ -33,8 +39,9 @@ class Options:
 class Picture:
     """Everything that is known when a plan is made.
 
-    `registrations` is RingCentral's list; `acquaintances` (by address key) whom this ledger had to do with;
-    `mailboxes` (by address key) what each mailbox holds; `colleagues` what the directory said, as far as it was asked.
+    `registrations` is RingCentral's list, `untouched` what of it is left alone; `acquaintances` (by
+    address key) whom this ledger had to do with; `mailboxes` (by address key) what each mailbox holds;
+    `colleagues` what the directory said, as far as it was asked.
     """
 
     session: Session
@@ -44,6 +51,12 @@ class Picture:
     acquaintances: Mapping[str, Acquaintance] = field(default_factory=lambda: MappingProxyType({}))
     mailboxes: Mapping[str, Mailbox] = field(default_factory=lambda: MappingProxyType({}))
     colleagues: tuple[Colleague, ...] = ()
+    untouched: tuple[UntouchedRecord, ...] = ()
+
+    @property
+    def seats_taken(self) -> int:
+        """The seats of co-hosts and panelists that are taken."""
+        return InviteeList(self.registrations, self.untouched).seats_taken
 
     @property
     def is_over(self) -> bool:
@@ -132,13 +145,15 @@ class Step:
 class Plan:
     """What `run` will do: a step per person in the roster's order, then those who are not on it.
 
-    `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going well.
+    `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going well. `attendees` stand
+    in RingCentral's list and are left alone.
     """
 
     steps: tuple[Step, ...]
     problems: tuple[Problem, ...]
     change: Change
     heavy_calls: int
+    attendees: tuple[UntouchedRecord, ...] = ()
 
     @property
     def mail(self) -> tuple[Step, ...]:

@@ -7,7 +7,14 @@ Decides about records only; whether a message is due is `mailing`'s, who is not 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from onboarding.model.changes import SEATS, differences, disagreements, not_changed, requested
+from onboarding.model.changes import (
+    SEATS,
+    differences,
+    disagreements,
+    not_changed,
+    not_understood_of,
+    requested,
+)
 from onboarding.model.people import Invitee, Problem, Role, address_key
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
 from onboarding.plan.identity import Records
@@ -16,6 +23,8 @@ from onboarding.plan.picture import Action, Options, Picture, Step
 
 def on_roster(invitee: Invitee, records: Records, picture: Picture, options: Options) -> Step:
     """Decide about somebody who is on the roster; `records` are the picture's registrations."""
+    if unclear := not_understood_of(invitee, picture.untouched):
+        return refused(invitee, None, unclear.problem)
     host = records.host(invitee)
     record = host or records.find(invitee)
     if not invitee.email:
@@ -34,7 +43,9 @@ def _new(invitee: Invitee, picture: Picture) -> Step:
         return Step(invitee, Action.NONE, "not registered, and the session is over")
     if invitee.role is Role.COHOST and not invitee.linked_user:
         return refused(invitee, "email", NO_COLLEAGUE)
-    return Step(invitee, Action.ADD, "on the roster, not registered", problems=_locked_out(invitee, picture))
+    attends = any(record.email and address_key(record.email) == invitee.key for record in picture.untouched)
+    reason = "on the roster, so far an attendee at RingCentral" if attends else "on the roster, not registered"
+    return Step(invitee, Action.ADD, reason, problems=_locked_out(invitee, picture))
 
 
 def _known(invitee: Invitee, record: Registration, picture: Picture, options: Options) -> Step:
@@ -107,7 +118,7 @@ def _needs_relinking(invitee: Invitee, record: Registration) -> bool:
 def within_seats(steps: Iterable[Step], picture: Picture) -> list[Step]:
     """Refuse those whom the webinar has no seat for, in the roster's order; who is removed makes room first."""
     every = list(steps)
-    free = SEATS - sum(one.role is not Role.HOST for one in picture.registrations)
+    free = SEATS - picture.seats_taken
     free += sum(step.action is Action.REMOVE for step in every)
     seated = []
     for step in every:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onboarding.model.people import Invitee, Problem
+from onboarding.model.sessions import UntouchedRecord
 from onboarding.plan.picture import Action, Plan, Step
 
 
@@ -13,7 +14,8 @@ def as_json(plan: Plan) -> dict[str, Any]:
     `register` says what becomes of the records: everybody who has one or gets one stands in one of its lists, but for
     somebody who is replaced (deleted and added, because an update can't do it): they stand in `remove` in the old role
     and in `add` in the new one, both with the same reason. `mail` is who is sent what; `skip` who is left alone
-    in a matter, and why: not registered, not removed, or not mailed. Who is kept and up to date is in `keep` alone.
+    in a matter, and why: not registered, not removed, or not mailed; attendees stand there, too. Who is
+    kept and up to date is in `keep` alone.
     """
     return {
         "register": {
@@ -25,7 +27,10 @@ def as_json(plan: Plan) -> dict[str, Any]:
             "keep": [_person(step, step.reason) for step in plan.at(Action.KEEP)],
         },
         "mail": [{**_person(step, step.mail_reason), "kind": step.mail} for step in plan.mail],
-        "skip": [_person(step, _why(step)) for step in plan.steps if _is_skipped(step)],
+        "skip": [
+            *(_person(step, _why(step)) for step in plan.steps if _is_skipped(step)),
+            *(_attendee(record) for record in plan.attendees),
+        ],
         "problems": [_problem(one) for one in plan.problems],
         "heavy_calls": plan.heavy_calls,
     }
@@ -43,6 +48,12 @@ def lines(plan: Plan) -> list[tuple[str, str, str, str, str]]:
         )
         for step in plan.steps
     ]
+
+
+def attendee_lines(plan: Plan) -> list[tuple[str, str, str, str, str]]:
+    """A line per attendee in RingCentral's list, in the columns of `lines`."""
+    people = map(_attendee, plan.attendees)
+    return [(person["name"], person["role"], "-", "-", person["reason"]) for person in people]
 
 
 def display_name(invitee: Invitee) -> str:
@@ -70,6 +81,16 @@ def _person(step: Step, reason: str, role: str = "") -> dict[str, Any]:
         "name": display_name(invitee),
         "role": str(role or step.role),
         "reason": reason,
+    }
+
+
+def _attendee(record: UntouchedRecord) -> dict[str, Any]:
+    name = f"{record.first_name} {record.last_name}".strip()
+    return {
+        "email": record.email,
+        "name": name or record.email or f"invitee {record.id}",
+        "role": "Attendee",
+        "reason": "an attendee in RingCentral's list, left alone",
     }
 
 

@@ -5,10 +5,10 @@ change means by `work`; here the two are joined with the line. One client serves
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import anyio
 import httpx
@@ -19,11 +19,19 @@ from onboarding.model.changes import Applied, Change, batches
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Colleague
 from onboarding.model.ports import Gate, Progress
-from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
+from onboarding.model.sessions import (
+    InviteeList,
+    Registration,
+    Session,
+    SessionKey,
+    SessionStatus,
+    UntouchedRecord,
+)
 from onboarding.ringcentral import calls, wire, work
 from onboarding.ringcentral.calls import Call
-from onboarding.ringcentral.facts import Listed, Webinar
+from onboarding.ringcentral.facts import OddEntry, SessionList, Webinar
 from onboarding.ringcentral.intermediary import assert_ringcentrals
+from onboarding.ringcentral.lenient import read, read_with_odd
 from onboarding.ringcentral.line import Line, Outcome, Silence, lost
 from onboarding.ringcentral.login import Login
 from onboarding.ringcentral.refusals import Refusal, refusal, stop
@@ -40,7 +48,6 @@ MOST_DIRECTORY_PAGES = 500
 LOOK_BACK = timedelta(days=90)
 """How long after its end a session whose id is not given is still found, so that a run can say that it is over."""
 
-P = TypeVar("P", wire.SessionPage, wire.InviteePage)
 R = TypeVar("R", bound=Outcome)
 
 
@@ -91,7 +98,8 @@ class RingCentral:
     async def webinar(self, webinar_id: str) -> Webinar:
         """Ask for a webinar's facts: one Heavy call. They hardly change, so that a ledger may keep them."""
         call = calls.webinar(webinar_id)
-        return wire.read(wire.WebinarRecord, await self._get(call), call.what).value()
+        record, odd = read_with_odd(wire.WebinarRecord, await self._get(call), call.what)
+        return record.value(webinar_id, odd)
 
     async def session(self, webinar: Webinar, session_id: str | None = None) -> Session:
         """Ask for a session's facts: one Heavy call.
@@ -103,40 +111,52 @@ class RingCentral:
         if session_id is None:
             return await self._only_session(webinar)
         call = calls.session(webinar.id, session_id)
-        return wire.read(wire.SessionRecord, await self._get(call), call.what).value(self._server, webinar)
+        record, odd = read_with_odd(wire.SessionRecord, await self._get(call), call.what)
+        return record.value(self._server, webinar, session_id, odd)
 
-    async def sessions(self, *, since: datetime, company: bool) -> tuple[Listed, ...]:
+    async def sessions(self, *, since: datetime, company: bool) -> SessionList:
         """List the sessions that end after `since`, by start; the company's needs a user permission of its own."""
-        entries = await self._entries(since, company=company)
-        return tuple(sorted((one.listed() for one in entries), key=lambda one: (one.start, one.session_id)))
+        entries, odd = await self._entries(since, company=company)
+        listed = sorted((entry.listed() for entry in entries), key=lambda entry: (entry.start, entry.session_id))
+        return SessionList(tuple(listed), tuple(odd))
 
-    async def invitees(self, key: SessionKey) -> tuple[Registration, ...]:
+    async def invitees(self, key: SessionKey) -> InviteeList:
         """List who is registered, the Host among them: one Heavy call per thousand."""
-        pages = self._pages(wire.InviteePage, lambda token: calls.invitees(key, token))
-        return tuple([record.value() async for page in pages for record in page.records])
+        return wire.invitee_list(await self._records(lambda token: calls.invitees(key, token)))
 
     async def directory(self) -> tuple[Colleague, ...]:
         """List the company's enabled users: one Medium call per thousand entries."""
         colleagues: list[Colleague] = []
+        before: tuple[Any, ...] = ()
         for page in range(1, MOST_DIRECTORY_PAGES + 1):
             call = calls.directory(page)
-            answer = wire.read(wire.DirectoryPage, await self._get(call), call.what)
-            colleagues += [one for entry in answer.records if (one := entry.colleague())]
+            answer = read(wire.DirectoryPage, await self._get(call), call.what)
+            if answer.records == before:  # a server that knows no pages
+                return tuple(colleagues)
+            before = answer.records
+            colleagues += wire.colleagues(answer.records)
             if answer.is_last(page):
                 return tuple(colleagues)
         raise _endless("the company directory", MOST_DIRECTORY_PAGES)
 
-    async def apply(self, key: SessionKey, change: Change, registrations: tuple[Registration, ...]) -> Applied:
+    async def apply(
+        self,
+        key: SessionKey,
+        change: Change,
+        registrations: tuple[Registration, ...],
+        untouched: tuple[UntouchedRecord, ...] = (),
+    ) -> Applied:
         """Carry out a change of a session whose records are known: one Heavy call, or two where removing comes first.
 
         Nobody is ever added twice: after a lost answer the list is read, and only what is missing is sent again. Who
         is refused becomes a `Problem`, and the others go on. Raises `TryLater` where the server answers five times in
-        a row with nothing of use; what was done by then, the next list shows.
+        a row with nothing of use; what was done by then, the next list shows. `untouched` are records that are left
+        alone; those that aren't understood take seats.
         """
-        state = work.Work(registrations)
-        for batch in batches(change, work.seats_taken(registrations)):
+        state = work.Work(registrations, untouched=untouched)
+        for batch in batches(change, state.seats_taken):
             state = await self._carry_out(key, work.begin(state, batch))
-        return Applied(state.records, state.problems, state.undone)
+        return Applied(state.records, state.problems, state.undone, state.untouched)
 
     async def _carry_out(self, key: SessionKey, state: work.Work) -> work.Work:
         failures = 0
@@ -169,11 +189,17 @@ class RingCentral:
         return work.refused(state, now, said)
 
     async def _only_session(self, webinar: Webinar) -> Session:
-        found = await self._sessions_of(webinar, company=False) or await self._sessions_of(webinar, company=True)
-        ahead = [one for one in found if one.status is not SessionStatus.FINISHED]
-        if len(ahead) > 1:
+        found, odd = await self._sessions_of(webinar, company=False)
+        if not (found or odd):
+            found, odd = await self._sessions_of(webinar, company=True)
+        ahead = [entry for entry in found if entry.status is not SessionStatus.FINISHED]
+        odd_ahead = [entry for entry in odd if entry.status is not SessionStatus.FINISHED]
+        if odd_ahead and not ahead:
+            raise Refused(str(odd_ahead[0]), hint="Look at the session in RingCentral, or give another one's id.")
+        if len(ahead) + len(odd_ahead) > 1:
+            ids = sorted([*(entry.id for entry in ahead), *(entry.session_id or "?" for entry in odd_ahead)])
             raise ConfigurationError(
-                f"Webinar {webinar.id} has {len(ahead)} sessions: {', '.join(sorted(one.id for one in ahead))}.",
+                f"Webinar {webinar.id} has {len(ids)} sessions: {', '.join(ids)}.",
                 hint="Say which one is meant: `session = ...` in config.toml, or WEBINAR_ID/SESSION_ID.",
             )
         if not found:
@@ -181,13 +207,13 @@ class RingCentral:
                 f"Webinar {webinar.id} has no session that lies ahead.",
                 hint="Schedule one at RingCentral, or give its id: `session = ...` in config.toml.",
             )
-        latest = max(ahead or found, key=lambda one: one.scheduled_start_time)
-        return latest.value(self._server, webinar)
+        return max(ahead or found, key=lambda entry: entry.scheduled_start_time).value(self._server, webinar)
 
-    async def _sessions_of(self, webinar: Webinar, *, company: bool) -> list[wire.SessionEntry]:
+    async def _sessions_of(self, webinar: Webinar, *, company: bool) -> tuple[list[wire.SessionEntry], list[OddEntry]]:
+        """A webinar's sessions in one of the lists, and those of its sessions that aren't understood."""
         since = self._line.clock() - LOOK_BACK
         try:
-            return [one for one in await self._entries(since, company=company) if one.webinar.id == webinar.id]
+            entries, odd = await self._entries(since, company=company)
         except Refused as error:
             if not company:
                 raise
@@ -195,22 +221,30 @@ class RingCentral:
                 f"Webinar {webinar.id} has no session among your own. {error.message}",
                 hint="Give the session's id: `session = ...` in config.toml, or WEBINAR_ID/SESSION_ID.",
             ) from error
+        own = [entry for entry in entries if entry.webinar.id == webinar.id]
+        return own, [entry for entry in odd if entry.webinar_id == webinar.id]
 
-    async def _entries(self, since: datetime, *, company: bool) -> list[wire.SessionEntry]:
-        pages = self._pages(wire.SessionPage, lambda token: calls.sessions(since, token, company=company))
-        return [entry async for page in pages for entry in page.records]
+    async def _entries(self, since: datetime, *, company: bool) -> tuple[list[wire.SessionEntry], list[OddEntry]]:
+        records = await self._records(lambda token: calls.sessions(since, token, company=company))
+        every = [wire.read_entry(record) for record in records]
+        understood = [entry for entry in every if isinstance(entry, wire.SessionEntry)]
+        return understood, [entry for entry in every if isinstance(entry, OddEntry)]
 
-    async def _pages(self, shape: type[P], call_for: Callable[[str], Call]) -> AsyncIterator[P]:
-        """Read a list page by page. A page that leads back to one already read would never end, so ends the list."""
-        token, read = "", set[str]()
-        while token not in read:
-            read.add(token)
+    async def _records(self, call_for: Callable[[str], Call]) -> list[Any]:
+        """Read a list page by page; a page that leads back to one already read ends it.
+
+        Raises `Refused` where it never ends: half a list would have people added who are there already.
+        """
+        token, seen, records = "", set[str](), list[Any]()
+        for _ in range(MOST_PAGES):
+            seen.add(token)
             call = call_for(token)
-            if len(read) > MOST_PAGES:
-                raise _endless(call.what, MOST_PAGES)
-            page = wire.read(shape, await self._get(call), call.what)
-            yield page
+            page = read(wire.Page, await self._get(call), call.what)
+            records += page.records
             token = page.paging.next_page_token or ""
+            if token in seen:
+                return records
+        raise _endless(call_for("").what, MOST_PAGES)
 
     async def _get(self, call: Call) -> bytes:
         """Make a call that changes nothing, and give its answer's body."""

@@ -13,13 +13,17 @@ from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 
 @dataclass(frozen=True, slots=True)
 class Webinar:
-    """A webinar's own facts. `dial_in`: panelists may join by telephone, so their phone codes are of use."""
+    """A webinar's own facts. `dial_in`: panelists may join by telephone, so their phone codes are of use.
+
+    `not_understood` names the fields of the answer that are not understood, and count as absent.
+    """
 
     id: str
     title: str
     host: LinkedUser | None = None
     panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
     dial_in: bool = False
+    not_understood: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +37,26 @@ class Listed:
     duration: timedelta
     time_zone: str
     status: SessionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OddEntry:
+    """A session in one of the lists that isn't understood. Blank ids can't be read; `fault` names what is odd."""
+
+    webinar_id: str
+    session_id: str
+    status: SessionStatus
+    fault: str
+
+    def __str__(self) -> str:
+        named = {"webinar": self.webinar_id, "session": self.session_id}
+        place = ", ".join(f"{what} {id_}" for what, id_ in named.items() if id_)
+        return f"A session in RingCentral's list is not understood ({place or 'without ids'}): {self.fault}."
+
+
+@dataclass(frozen=True, slots=True)
+class SessionList:
+    """Sessions of many webinars: those that are understood by their start, and the others."""
+
+    listed: tuple[Listed, ...]
+    odd: tuple[OddEntry, ...] = ()

@@ -14,11 +14,12 @@ from pydantic import SecretStr
 from onboarding.errors import ConfigurationError
 from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral.intermediary import assert_ringcentrals
+from onboarding.ringcentral.lenient import read
 from onboarding.ringcentral.line import Line
 from onboarding.ringcentral.refusals import login_refused, refusal
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.throttle import Group
-from onboarding.ringcentral.wire import TokenAnswer, read
+from onboarding.ringcentral.wire import TokenAnswer
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, no password
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"

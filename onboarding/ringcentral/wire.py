@@ -1,73 +1,102 @@
-"""RingCentral's answers as typed values, and what is said when an answer is not what the contract promises.
+"""RingCentral's answers as typed values, record by record, so that one odd record harms no other.
 
-Unknown fields are ignored. All text that people may see is made printable. A field that is missing or has changed is
-named in words, never with its value (it may be a join link). Nothing is decided here: not whether a person should be
-there, not what a status means for a run.
+How a field is read is said in `lenient`. Nothing is decided here: not whether a person should be there, not what a
+status means for a run. A record of the list of invitees that isn't one of the panel's, or that isn't understood, is
+handed on as an `UntouchedRecord`.
 """
 
 import re
-from datetime import UTC, timedelta
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 
-from onboarding.errors import Refused
-from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, LinkedUser, Role
-from onboarding.model.sessions import PanelistAuthentication, Registration, Session, SessionKey, SessionStatus
-from onboarding.ringcentral.facts import Listed, Webinar
+from onboarding.model.sessions import (
+    InviteeList,
+    PanelistAuthentication,
+    Registration,
+    Session,
+    SessionKey,
+    SessionStatus,
+    UntouchedRecord,
+)
+from onboarding.ringcentral.facts import Listed, OddEntry, Webinar
+from onboarding.ringcentral.lenient import Id, LooseText, Wire, Word, drift, lenient
 from onboarding.web.strict_json import UnsoundJson, decode
+
+ATTENDEE = "attendee"
+HOST_WITHOUT_ID = "host"
+"""The id that the implicit Host gets where the record has none (it need not): nothing is ever asked about it."""
+
+USUAL_LIFE, LONGEST_LIFE = 3600.0, 24 * 3600.0
+LONGEST_SESSION, LONGEST_OFFSET = 31 * 24 * 3600, 24 * 3600
+"""Seconds: beyond the longest a number is a mistake, and may not even fit into a date."""
+
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+
+
+def _folded(role: Any) -> str:
+    return str(role).replace("-", "").casefold()
 
 
 def _role(value: Any) -> Any:
     """Read a role in any spelling: the vendor's guide and its description disagree about `CoHost`."""
-    plain = str(value).replace("-", "").casefold()
-    return next((role for role in Role if role.casefold() == plain), value)
+    return next((role for role in Role if role.casefold() == _folded(value)), value)
 
 
 def _link(value: Any) -> Any:
-    """Read a join link, one word; anything that is not one counts as missing, which is that person's matter alone."""
-    return value if isinstance(value, str) and _LINK.fullmatch(value) and value.isprintable() else None
+    """Read a join link, one word that can be parsed; anything else counts as missing: that is one person's matter."""
+    is_word = isinstance(value, str) and _LINK.fullmatch(value) and value.isprintable()
+    return value if is_word and _has_host(value) and _has_host(unquote(value)) else None
 
 
-_LINK = re.compile(r"https?://\S+")
+_LINK = re.compile(r"https?://[^\s\ufffd]+")
 
 
-def _printable(value: Any) -> Any:
-    return printable(value) if isinstance(value, str) else value
+def _has_host(link: str) -> bool:
+    """Tell whether host and port can be read, as nobody can in `https://[::1/` or `https://host:abc/`."""
+    try:
+        parts = urlsplit(link)
+        _ = parts.port  # raises ValueError where it is none
+    except ValueError:
+        return False
+    return bool(parts.hostname)
 
 
-def _text(value: Any) -> Any:
-    return "" if value is None else _printable(value)
+def _plausible(start: datetime) -> datetime:
+    if not FIRST_YEAR <= start.year <= LAST_YEAR:
+        raise ValueError("no plausible year")
+    return start
 
 
-Word = Annotated[str, BeforeValidator(_printable)]
-"""What has to be there: an id, a time zone."""
+def _sendable(token: SecretStr) -> SecretStr:
+    """Refuse a token that no header can hold (RFC 6750 2.1)."""
+    word = token.get_secret_value()
+    if not (word.isascii() and word.isprintable() and " " not in word):
+        raise ValueError("no token")
+    return token
 
-Text = Annotated[str, BeforeValidator(_text)]
+
 Link = Annotated[SecretStr | None, BeforeValidator(_link)]
+Start = Annotated[AwareDatetime, AfterValidator(_plausible)]
 
 
-class Wire(BaseModel):
-    """What all answers share: camelCase names, and more fields than we know."""
-
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, coerce_numbers_to_str=True, frozen=True)
-
-
-class TokenAnswer(BaseModel, extra="ignore", frozen=True):
+class TokenAnswer(Wire, alias_generator=None):
     """The answer to a log-in (RFC 6749 5.1); `expires_in` is in seconds, `scope` lists app permissions."""
 
-    access_token: Annotated[SecretStr, Field(min_length=1)]
-    expires_in: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    scope: str = ""
+    access_token: Annotated[SecretStr, Field(min_length=1), AfterValidator(_sendable)]
+    expires_in: Annotated[float, Field(gt=0, le=LONGEST_LIFE), lenient(USUAL_LIFE)] = USUAL_LIFE
+    scope: LooseText = ""
 
 
 class UserIds(Wire):
     """A linked user."""
 
-    account_id: Word
-    user_id: Word
+    account_id: Id
+    user_id: Id
     domain: Word = "pbx"
 
     def value(self) -> LinkedUser:
@@ -80,7 +109,7 @@ class HostRecord(Wire):
 
     account_id: Word | None = None
     user_id: Word | None = None
-    linked_user: UserIds | None = None
+    linked_user: Annotated[UserIds | None, lenient(None)] = None
 
     def value(self) -> LinkedUser | None:
         """The host as linked user, None where the answer does not say who it is."""
@@ -92,42 +121,53 @@ class HostRecord(Wire):
 class WebinarSettings(Wire):
     """The two settings of a webinar that matter to panelists."""
 
-    panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
-    pstn_enabled: bool = False
+    panelist_authentication: Annotated[PanelistAuthentication, lenient(PanelistAuthentication.GUEST)] = (
+        PanelistAuthentication.GUEST
+    )
+    pstn_enabled: Annotated[bool, lenient(instead=False)] = False
 
 
 class WebinarRecord(Wire):
     """The answer to a webinar's facts."""
 
-    id: Word
-    title: Text = ""
-    host: HostRecord = HostRecord()
-    settings: WebinarSettings = WebinarSettings()
+    id: LooseText = ""
+    title: LooseText = ""
+    host: Annotated[HostRecord, lenient(HostRecord())] = HostRecord()
+    settings: Annotated[WebinarSettings, lenient(WebinarSettings())] = WebinarSettings()
 
-    def value(self) -> Webinar:
-        """The same in the program's words."""
+    def value(self, asked: str, odd: tuple[str, ...] = ()) -> Webinar:
+        """The same in the program's words; without an id it is that of the question."""
         settings = self.settings
-        host = self.host.value()
-        return Webinar(self.id, self.title, host, settings.panelist_authentication, settings.pstn_enabled)
+        return Webinar(
+            id=self.id or asked,
+            title=self.title,
+            host=self.host.value(),
+            panelist_authentication=settings.panelist_authentication,
+            dial_in=settings.pstn_enabled,
+            not_understood=odd,
+        )
 
 
 class SessionRecord(Wire):
     """The answer to a session's facts; times in seconds."""
 
-    id: Word
-    title: Text = ""
-    scheduled_start_time: AwareDatetime
-    scheduled_duration: int
-    time_zone: Word
-    panel_join_time_offset: int = 0
-    locale_code: Text = ""
-    status: SessionStatus = SessionStatus.SCHEDULED
+    id: LooseText = ""
+    title: LooseText = ""
+    scheduled_start_time: Start
+    scheduled_duration: Annotated[int, Field(gt=0, le=LONGEST_SESSION)]
+    time_zone: LooseText = ""
+    panel_join_time_offset: Annotated[int, Field(ge=0, le=LONGEST_OFFSET), lenient(0)] = 0
+    locale_code: LooseText = ""
+    status: Annotated[SessionStatus, lenient(SessionStatus.UNKNOWN)] = SessionStatus.SCHEDULED
     host_join_uri: Link = None
 
-    def value(self, server: str, webinar: Webinar) -> Session:
-        """The session, with what its webinar adds: the host, and the title where the session has none."""
+    def value(self, server: str, webinar: Webinar, asked: str = "", odd: tuple[str, ...] = ()) -> Session:
+        """The session, with what its webinar adds: the host, and the title where the session has none.
+
+        `asked` is the id that was asked with, which counts where the answer has none.
+        """
         return Session(
-            key=SessionKey(server, webinar.id, self.id),
+            key=SessionKey(server, webinar.id, self.id or asked),
             title=self.title.strip() or webinar.title,
             start=self.scheduled_start_time.astimezone(UTC),
             duration=timedelta(seconds=self.scheduled_duration),
@@ -138,19 +178,21 @@ class SessionRecord(Wire):
             host=webinar.host,
             host_join_uri=self.host_join_uri,
             panelist_authentication=webinar.panelist_authentication,
+            not_understood=(*webinar.not_understood, *odd),
         )
 
 
 class WebinarReference(Wire):
     """The webinar to which a listed session belongs."""
 
-    id: Word
-    title: Text = ""
+    id: Id
+    title: LooseText = ""
 
 
 class SessionEntry(SessionRecord):
     """A session in one of the lists: all its facts, and its webinar by name."""
 
+    id: Id
     webinar: WebinarReference
 
     def listed(self) -> Listed:
@@ -167,18 +209,25 @@ class SessionEntry(SessionRecord):
 
 
 class InviteeRecord(Wire):
-    """An invitee's record, in the list and in the answer to a change."""
+    """An invitee's record, in the list and in the answer to a change. Only the implicit Host may have no id."""
 
-    id: Word
+    id: Id
     role: Annotated[Role, BeforeValidator(_role)]
-    email: Text = ""
+    type: Literal["User", "Room"] = "User"
+    email: Word = ""
     linked_user: UserIds | None = None
-    first_name: Text = ""
-    last_name: Text = ""
-    job_title: Text = ""
+    first_name: Word = ""
+    last_name: Word = ""
+    job_title: Word = ""
     send_invite: bool | None = None
     join_uri: Link = None
-    phone_participant_code: Text = ""
+    phone_participant_code: Word = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_id(cls, fields: Any) -> Any:
+        is_host = isinstance(fields, dict) and _role(fields.get("role")) is Role.HOST
+        return {**fields, "id": fields.get("id") or HOST_WITHOUT_ID} if is_host else fields
 
     def value(self) -> Registration:
         """The same in the model's words."""
@@ -196,43 +245,99 @@ class InviteeRecord(Wire):
         )
 
 
+class Traces(Wire):
+    """What can be read of an invitee's record that is left alone, whatever else it says."""
+
+    id: LooseText = ""
+    role: Annotated[Role | None, BeforeValidator(_role), lenient(None)] = None
+    email: LooseText = ""
+    linked_user: Annotated[UserIds | None, lenient(None)] = None
+    first_name: LooseText = ""
+    last_name: LooseText = ""
+    join_uri: Link = None
+
+    def value(self, fault: str) -> UntouchedRecord:
+        """The same in the model's words. Its link is kept, because no letter may hold it."""
+        return UntouchedRecord(
+            id=self.id,
+            role=self.role,
+            email=self.email,
+            linked_user=self.linked_user.value() if self.linked_user else None,
+            first_name=self.first_name,
+            last_name=self.last_name,
+            join_uri=self.join_uri,
+            fault=fault,
+        )
+
+
+def read_invitee(record: Any) -> Registration | UntouchedRecord:
+    """Read one record of the list of invitees, or of the answer to a change."""
+    fields = record if isinstance(record, dict) else {}
+    if _folded(fields.get("role")) == ATTENDEE:
+        return Traces.model_validate(fields).value("")
+    try:
+        return InviteeRecord.model_validate(record).value()
+    except ValidationError as error:
+        return Traces.model_validate(fields).value(drift(error))
+
+
+def invitee_list(records: Iterable[Any]) -> InviteeList:
+    """Read the records of a session one by one."""
+    every = [read_invitee(record) for record in records]
+    return InviteeList(
+        registrations=tuple(one for one in every if isinstance(one, Registration)),
+        untouched=tuple(one for one in every if isinstance(one, UntouchedRecord)),
+    )
+
+
 class Paging(Wire):
     """Where a list goes on; absent on its last page."""
 
     next_page_token: str | None = None
 
 
-class SessionPage(Wire):
-    """A page of the lists of sessions."""
+class Page(Wire):
+    """A page of the list of invitees, or of sessions; each record is read by itself."""
 
-    records: tuple[SessionEntry, ...]
+    records: Annotated[tuple[Any, ...], Field(repr=False)]
     paging: Paging = Paging()
 
 
-class InviteePage(Wire):
-    """A page of the list of invitees."""
+class EntryTraces(Wire):
+    """What can be read of a listed session that isn't understood."""
 
-    records: tuple[InviteeRecord, ...]
-    paging: Paging = Paging()
+    id: LooseText = ""
+    webinar: Annotated[WebinarReference | None, lenient(None)] = None
+    status: Annotated[SessionStatus, lenient(SessionStatus.UNKNOWN)] = SessionStatus.UNKNOWN
+
+
+def read_entry(record: Any) -> SessionEntry | OddEntry:
+    """Read one session of a list; what is odd about it is nobody's matter but that session's."""
+    try:
+        return SessionEntry.model_validate(record)
+    except ValidationError as error:
+        traces = EntryTraces.model_validate(record if isinstance(record, dict) else {})
+        webinar_id = traces.webinar.id if traces.webinar else ""
+        return OddEntry(webinar_id, traces.id, traces.status, drift(error))
 
 
 class Account(Wire):
     """A directory entry's account."""
 
-    id: Word
+    id: Id
 
 
 class Contact(Wire):
     """An entry of the company directory; rooms and queues are entries too, so nothing but the id is certain."""
 
-    id: Word
-    type: Text = ""
-    status: Text = ""
-    account: Account | None = None
-    email: Text = ""
-    first_name: Text = ""
-    last_name: Text = ""
-    job_title: Text = ""
+    id: Id
+    type: LooseText = ""
+    status: LooseText = ""
+    account: Annotated[Account | None, lenient(None)] = None
+    email: LooseText = ""
+    first_name: LooseText = ""
+    last_name: LooseText = ""
+    job_title: LooseText = ""
 
     def colleague(self) -> Colleague | None:
         """The entry as colleague; None unless it is an enabled user's (`docs/ringcentral.md`, "Linked users")."""
@@ -242,55 +347,55 @@ class Contact(Wire):
         return Colleague(user, self.email, self.first_name, self.last_name, self.job_title)
 
 
+def colleagues(records: Iterable[Any]) -> list[Colleague]:
+    """The enabled users among a directory's entries; an entry that can't be read is nobody's."""
+    found = []
+    for record in records:
+        try:
+            contact = Contact.model_validate(record)
+        except ValidationError:
+            continue
+        if colleague := contact.colleague():
+            found.append(colleague)
+    return found
+
+
 class DirectoryPaging(Wire):
     """Numbered pages; the total may be left out."""
 
-    per_page: int
-    total_pages: int | None = None
+    per_page: Annotated[int | None, lenient(None)] = None
+    total_pages: Annotated[int | None, lenient(None)] = None
 
 
 class DirectoryPage(Wire):
-    """A page of the company directory."""
+    """A page of the company directory; each entry is read by itself."""
 
-    records: tuple[Contact, ...]
-    paging: DirectoryPaging
+    records: tuple[Any, ...]
+    paging: Annotated[DirectoryPaging, lenient(DirectoryPaging())] = DirectoryPaging()
 
     def is_last(self, page: int) -> bool:
         """Tell whether no page follows the given one (from 1)."""
-        if self.paging.total_pages is None:
-            return not self.records or len(self.records) < self.paging.per_page
-        return page >= self.paging.total_pages
+        if not self.records:
+            return True
+        if self.paging.total_pages is not None:
+            return page >= self.paging.total_pages
+        return self.paging.per_page is not None and len(self.records) < self.paging.per_page
 
 
 class ChangeAnswer(Wire):
     """The answer to a change. The order of its records is not promised, so they are matched by who they are."""
 
-    added_invitees: Annotated[tuple[Any, ...], Field(repr=False)] = ()
-    updated_invitees: Annotated[tuple[Any, ...], Field(repr=False)] = ()
-    deleted_invitees: tuple[Any, ...] = ()
+    added_invitees: Annotated[tuple[Any, ...], Field(repr=False), lenient(())] = ()
+    updated_invitees: Annotated[tuple[Any, ...], Field(repr=False), lenient(())] = ()
+    deleted_invitees: Annotated[tuple[Any, ...], lenient(())] = ()
 
     def records(self) -> tuple[Registration, ...]:
-        """The added and updated records that can be read; of the others the list of invitees will tell."""
-        both = (*self.added_invitees, *self.updated_invitees)
-        return tuple(one.value() for one in map(_readable, both) if one)
+        """The added and updated records that are understood; of the others the list of invitees will tell."""
+        return invitee_list((*self.added_invitees, *self.updated_invitees)).registrations
 
     def deleted(self) -> frozenset[str]:
         """The ids of those who are gone."""
-        return frozenset(str(one["id"]) for one in self.deleted_invitees if isinstance(one, dict) and "id" in one)
-
-
-T = TypeVar("T", bound=BaseModel)
-
-
-def read(shape: type[T], content: bytes, what: str) -> T:
-    """Read an answer; raise `Refused` that names the call and the field where it is not what it should be."""
-    try:
-        return shape.model_validate(decode(content))
-    except (UnsoundJson, ValidationError) as error:
-        raise Refused(
-            f"RingCentral's answer to the call for {what} is not what it used to be: {drift(error)}.",
-            hint="Its webinar interface is a beta and may have changed. Look for a newer version of this program.",
-        ) from None
+        return frozenset(str(one["id"]) for one in self.deleted_invitees if isinstance(one, dict) and one.get("id"))
 
 
 def read_change(content: bytes) -> ChangeAnswer:
@@ -299,19 +404,3 @@ def read_change(content: bytes) -> ChangeAnswer:
         return ChangeAnswer.model_validate(decode(content))
     except (UnsoundJson, ValidationError):
         return ChangeAnswer()
-
-
-def drift(error: UnsoundJson | ValidationError) -> str:
-    """Say which field is wrong, and how; never its value."""
-    if isinstance(error, UnsoundJson):
-        return f"it {error}"
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-    return f"`{place}` is missing" if first["type"] == "missing" else f"`{place or 'it'}` has another form"
-
-
-def _readable(record: Any) -> InviteeRecord | None:
-    try:
-        return InviteeRecord.model_validate(record)
-    except ValidationError:
-        return None

@@ -9,9 +9,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from onboarding.model.changes import NO_LINK, SEATS, Change, Update, differences, disagreements, not_changed, record_of
-from onboarding.model.people import Invitee, Problem, Role, address_key
-from onboarding.model.sessions import Registration
+from onboarding.model.changes import (
+    NO_LINK,
+    SEATS,
+    Change,
+    Update,
+    differences,
+    disagreements,
+    not_changed,
+    not_understood_of,
+    record_of,
+)
+from onboarding.model.people import Invitee, Problem, address_key
+from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
 from onboarding.ringcentral.refusals import CONFLICT, FORBIDDEN, PARAMETER_INVALID, Fault, Refusal
 from onboarding.ringcentral.wire import ChangeAnswer
 
@@ -32,7 +42,8 @@ class Work:
 
     `records` is what is known of the session's invitees. `waiting` is still to be sent, and the first `suspects` of it
     are known to hold somebody whom RingCentral refuses. `limit` is how many people RingCentral takes at a time.
-    `unanswered` were sent and accepted, but the answer lacks their record or link.
+    `unanswered` were sent and accepted, but the answer lacks their record or link. `untouched` are the records that are
+    left alone.
 
     `answered` and `deleted` (ids) are what the answers said: a list that lags behind them does not undo it.
     `uncertain` were sent in a call that may have been applied although nothing shows it. `undone` were certainly not
@@ -50,6 +61,12 @@ class Work:
     deleted: frozenset[str] = frozenset()
     uncertain: tuple[Step, ...] = ()
     undone: tuple[Invitee | Registration, ...] = ()
+    untouched: tuple[UntouchedRecord, ...] = ()
+
+    @property
+    def seats_taken(self) -> int:
+        """The seats of co-hosts and panelists that are taken, as far as is known."""
+        return InviteeList(self.records, self.untouched).seats_taken
 
     @property
     def group(self) -> tuple[Step, ...]:
@@ -61,7 +78,7 @@ class Work:
 def begin(work: Work, batch: Change) -> Work:
     """Take up a batch. Nobody with a record is added, and nobody beyond the seats that a webinar has."""
     new = tuple(one for one in batch.add if not record_of(one, work.records))
-    free = max(0, SEATS - seats_taken(work.records))
+    free = max(0, SEATS - work.seats_taken)
     full = [problem(one, f"All {SEATS} seats for co-hosts and panelists are taken.") for one in new[free:]]
     sent = new[:free]
     return replace(
@@ -82,6 +99,7 @@ def accepted(work: Work, answer: ChangeAnswer) -> Work:
     return replace(
         work,
         records=tuple(one for one in known.values() if one.id not in deleted),
+        untouched=tuple(one for one in work.untouched if one.id not in deleted),
         waiting=work.waiting[len(group) :],
         unanswered=unanswered,
         answered=(*work.answered, *(one for one in records if one not in lacking)),
@@ -92,37 +110,53 @@ def accepted(work: Work, answer: ChangeAnswer) -> Work:
     )
 
 
-def checked(work: Work, records: tuple[Registration, ...]) -> Work:
+def checked(work: Work, found: InviteeList) -> Work:
     """Look up in the list whom an answer lacked; who is not right there either is reported."""
-    records = _with_answers(work, records)
-    missing = [one for one in steps(still_missing(change_of(work.unanswered), records)) if _is_wrong(one, records)]
-    words = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
-    lacking = [problem(one, words) for one in missing]
+    found = _with_answers(work, found)
+    records = found.registrations
+    left = steps(still_missing(change_of(work.unanswered), records, found.untouched))
+    missing = [one for one in left if _is_wrong(one, records)]
+    lacking = [problem(one, _absent(one, found)) for one in missing]
     present = tuple(one for one in work.unanswered if one not in missing)
-    return replace(
-        work, records=records, unanswered=(), problems=(*work.problems, *lacking, *_linkless(present, records))
-    )
+    problems = (*work.problems, *lacking, *_linkless(present, records))
+    return replace(work, records=records, untouched=found.untouched, unanswered=(), problems=problems)
 
 
-def listed(work: Work, records: tuple[Registration, ...]) -> Work:
-    """Take in a list that was read because nobody knew what the last PATCH had done; keep what is still missing."""
-    records = _with_answers(work, records)
-    missing = steps(still_missing(change_of(work.waiting), records))
+def listed(work: Work, found: InviteeList) -> Work:
+    """Take in a list that was read because nobody knew what the last PATCH had done; keep what is still missing.
+
+    Who is there with a record that isn't understood is not sent again, but reported.
+    """
+    found = _with_answers(work, found)
+    records = found.registrations
+    missing = steps(still_missing(change_of(work.waiting), records, found.untouched))
+    unclear = tuple(one for one in missing if _is_not_understood(one, found))
+    waiting = tuple(one for one in missing if one not in unclear)
     present = tuple(one for one in work.waiting if one not in missing)
+    told = [problem(one, _absent(one, found)) for one in unclear]
     return replace(
         work,
         records=records,
-        waiting=missing,
-        problems=(*work.problems, *_linkless(present, records), *_vanished(present, records)),
-        suspects=work.suspects if len(missing) == len(work.waiting) else 0,
-        uncertain=(*work.uncertain, *(one for one in work.group if one in missing)),
+        untouched=found.untouched,
+        waiting=waiting,
+        problems=(*work.problems, *told, *_linkless(present, records), *_vanished(present, found)),
+        suspects=work.suspects if len(waiting) == len(work.waiting) else 0,
+        uncertain=(*work.uncertain, *(one for one in work.group if one in waiting)),
     )
 
 
-def _with_answers(work: Work, records: tuple[Registration, ...]) -> tuple[Registration, ...]:
-    """Bring a list up to what the answers to this very change said: it may lag behind them."""
-    known = {one.id: one for one in records} | {one.id: one for one in work.answered}
-    return tuple(one for one in known.values() if one.id not in work.deleted)
+def _with_answers(work: Work, found: InviteeList) -> InviteeList:
+    """Bring a list up to what the answers to this very change said: it may lag behind them.
+
+    Of a record that the list shows and that is not understood there, the list's word counts.
+    """
+    unclear = {one.id for one in found.untouched}
+    answered = {one.id: one for one in work.answered if one.id not in unclear}
+    known = {one.id: one for one in found.registrations} | answered
+    return InviteeList(
+        registrations=tuple(one for one in known.values() if one.id not in work.deleted),
+        untouched=tuple(one for one in found.untouched if one.id not in work.deleted),
+    )
 
 
 def needs_list(work: Work, refusal: Refusal) -> bool:
@@ -165,27 +199,26 @@ def refused(before: Work, work: Work, refusal: Refusal) -> Work:
     return replace(work, suspects=len(group), refusals=work.refusals + 1)
 
 
-def still_missing(change: Change, registrations: Iterable[Registration]) -> Change:
+def still_missing(
+    change: Change, registrations: Iterable[Registration], untouched: Iterable[UntouchedRecord] = ()
+) -> Change:
     """Keep the part of a change that a session's records do not show yet.
 
-    Whoever is to be updated and has no record any more can't be updated, so is not missing either.
+    Who is to be updated and has no record any more can't be updated, so is not missing either. Who is to be removed is
+    there as long as their id is, whatever else their record says by now.
     """
     known = {one.id: one for one in registrations}
+    ids = {*known, *(one.id for one in untouched)}
     return Change(
         add=tuple(one for one in change.add if not record_of(one, known.values())),
         update=tuple(one for one in change.update if differs(one, known.get(one.registration.id))),
-        remove=tuple(one for one in change.remove if one.id in known),
+        remove=tuple(one for one in change.remove if one.id in ids),
     )
 
 
 def differs(update: Update, record: Registration | None) -> bool:
     """Tell whether a record is there and differs from what the update asks for."""
     return record is not None and bool(differences(update.invitee, record))
-
-
-def seats_taken(registrations: Iterable[Registration]) -> int:
-    """Count the co-hosts and panelists."""
-    return sum(one.role is not Role.HOST for one in registrations)
 
 
 def steps(change: Change) -> tuple[Step, ...]:
@@ -232,10 +265,35 @@ def _linkless(people: Iterable[Step], records: tuple[Registration, ...]) -> list
     return [problem(one, NO_LINK) for one in people if (record := _record(one, records)) and not record.join_uri]
 
 
-def _vanished(people: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:
-    """Who was to be updated and has been deleted by somebody else meanwhile."""
+def _vanished(people: Iterable[Step], found: InviteeList) -> list[Problem]:
+    """Who was to be updated and has been deleted by somebody else meanwhile, or is no longer understood."""
     gone = "Somebody removed this person at RingCentral during the run. Run again."
-    return [problem(one, gone) for one in people if isinstance(one, Update) and not _record(one, records)]
+    return [
+        problem(one, _fault_of(one, found) or gone)
+        for one in people
+        if isinstance(one, Update) and not _record(one, found.registrations)
+    ]
+
+
+def _absent(step: Step, found: InviteeList) -> str:
+    """Why somebody's part isn't done although RingCentral refused nothing."""
+    unkept = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
+    return _fault_of(step, found) or unkept
+
+
+def _is_not_understood(step: Step, found: InviteeList) -> bool:
+    """Whether somebody who is to be added has a record already that isn't understood. Removing goes by the id alone."""
+    return isinstance(step, Invitee) and bool(_fault_of(step, found))
+
+
+def _fault_of(step: Step, found: InviteeList) -> str:
+    """Say what of a person's record is not understood; empty where they have none such."""
+    if isinstance(step, Invitee):
+        record = not_understood_of(step, found.untouched)
+    else:
+        old = step.registration if isinstance(step, Update) else step
+        record = next((one for one in found.untouched if one.fault and one.id == old.id), None)
+    return record.problem if record else ""
 
 
 def _unchanged(group: Iterable[Step], records: tuple[Registration, ...]) -> list[Problem]:

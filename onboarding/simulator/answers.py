@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 def webinar(webinar: Webinar) -> Json:
     """A webinar, whole."""
     host = {"accountId": webinar.host.account_id, "userId": webinar.host.user_id}
-    return {
+    answer = {
         "id": webinar.id,
         "creationTime": time(webinar.created),
         "lastModifiedTime": time(webinar.created),
@@ -33,6 +33,7 @@ def webinar(webinar: Webinar) -> Json:
         },
         "host": {**host, "linkedUser": linked_user(webinar.host), "entitled": True},
     }
+    return webinar.odd.applied(answer)
 
 
 def session(session: Session, host_link: str, *, unsent: bool) -> Json:
@@ -40,17 +41,18 @@ def session(session: Session, host_link: str, *, unsent: bool) -> Json:
 
     `unsent`: some invitees were added silently, and not mailed since.
     """
-    return {
+    answer = {
         **_session_base(session),
         "hostJoinUri": host_link,
         "attendeeJoinUri": session.attendee_link.get_secret_value(),
         "hasUnsentInvites": unsent,
     }
+    return session.odd.applied(answer)
 
 
 def session_entry(session: Session, webinar: Webinar) -> Json:
     """A session as it stands in the lists over many webinars."""
-    return {
+    answer = {
         **_session_base(session),
         "webinar": {
             "id": webinar.id,
@@ -59,6 +61,7 @@ def session_entry(session: Session, webinar: Webinar) -> Json:
             "host": {"linkedUser": linked_user(webinar.host)},
         },
     }
+    return session.odd.applied(answer)
 
 
 def _session_base(session: Session) -> Json:
@@ -87,7 +90,7 @@ def invitee(record: Record, entry: Colleague | None, rules: Rules) -> Json:
         "jobTitle": record.job_title,
         "phoneParticipantCode": record.phone_code,
     }
-    return {
+    answer = {
         "id": record.id,
         "creationTime": time(record.created),
         "lastModifiedTime": time(record.modified),
@@ -98,6 +101,7 @@ def invitee(record: Record, entry: Colleague | None, rules: Rules) -> Json:
         **({"linkedUser": linked_user(user)} if user and rules.linked_users_show_ids else {}),
         **{name: value for name, value in shown.items() if value},
     }
+    return record.odd.applied(answer)
 
 
 def contact(entry: Colleague, *, with_account: bool) -> Json:
@@ -109,13 +113,14 @@ def contact(entry: Colleague, *, with_account: bool) -> Json:
         "jobTitle": entry.job_title,
         "extensionNumber": entry.extension,
     }
-    return {
+    answer = {
         "id": entry.user_id,
         "type": entry.type,
         "status": entry.status,
         **({"account": {"id": entry.account_id}} if with_account else {}),
         **{name: value for name, value in shown.items() if value},
     }
+    return entry.odd.applied(answer)
 
 
 def extension(entry: Colleague, base_url: str) -> Json:

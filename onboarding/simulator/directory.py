@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from onboarding.model.people import LinkedUser, address_key
+from onboarding.simulator.odd import NOT_ODD, Odd
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Colleague:
     extension: str = ""
     type: str = "User"
     status: str = "Enabled"
+    odd: Odd = NOT_ODD
 
     @property
     def can_be_invited(self) -> bool:

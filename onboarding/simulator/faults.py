@@ -27,6 +27,8 @@ class Trouble(StrEnum):
     EXPIRED_TOKEN = "expired-token"  # noqa: S105 - a fault's name, no token
     REVOKED_TOKEN = "revoked-token"  # noqa: S105 - a fault's name, no token
     MISSING_JOIN_URI = "missing-join-uri"
+    BROKEN_JOIN_URI = "broken-join-uri"
+    UNKNOWN_ROLE = "unknown-role"
     MISSING_PERSON = "missing-person"
     SHUFFLED = "shuffled"
     EXTRA_FIELDS = "extra-fields"
@@ -52,6 +54,8 @@ MEANING = {
     Trouble.EXPIRED_TOKEN: "every token expires now (401, OAU-128)",
     Trouble.REVOKED_TOKEN: "every token is taken back now (401, OAU-129)",
     Trouble.MISSING_JOIN_URI: "the last person of the answer, or the one with the address `=`, has none",
+    Trouble.BROKEN_JOIN_URI: "the last person, or the one with the address `=`, has a link that can't be parsed",
+    Trouble.UNKNOWN_ROLE: "the last person, or the one with the address `=`, has a role that nobody knows",
     Trouble.MISSING_PERSON: "the last person, or the one with the address `=`, is not in the answer",
     Trouble.SHUFFLED: "people come in reverse order",
     Trouble.EXTRA_FIELDS: "every object of the answer has a field that nobody knows",

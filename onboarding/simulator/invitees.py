@@ -13,7 +13,7 @@ from onboarding.model.people import LinkedUser, Role, address_key
 from onboarding.model.sessions import SessionStatus
 from onboarding.simulator.asked import AskedChange, AskedId, AskedInvitee, AskedUpdate, read
 from onboarding.simulator.directory import Directory
-from onboarding.simulator.records import Record, new_link, new_phone_code
+from onboarding.simulator.records import ATTENDEE, Record, new_link, new_phone_code
 from onboarding.simulator.refusals import BATCH_TOO_LARGE, NOT_FOUND, Refusal, forbidden, invalid
 from onboarding.simulator.rules import BadInvitee, Rules
 
@@ -164,7 +164,7 @@ class Draft:
         return Refusal(409, self._around.rules.conflict_code, message, parameter=parameter, value=value)
 
     def _check_seats(self) -> None:
-        taken = sum(record.role is not Role.HOST for record in self.records.values())
+        taken = sum(record.role not in {Role.HOST, ATTENDEE} for record in self.records.values())
         if taken >= self._around.rules.seats:
             raise forbidden(f"A webinar holds at most {self._around.rules.seats} co-hosts and panelists")
 

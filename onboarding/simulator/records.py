@@ -7,11 +7,16 @@ has changed nothing.
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from pydantic import SecretStr
 
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
+from onboarding.simulator.odd import NOT_ODD, Odd
+
+ATTENDEE: Literal["Attendee"] = "Attendee"
+"""A role that stands in lists of invitees, and that nobody can be given there. It takes no seat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class Webinar:
     created: datetime
     pstn_enabled: bool = False
     panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
+    odd: Odd = NOT_ODD
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class Session:
     locale: str = "en-US"
     title: str = ""
     status: SessionStatus = SessionStatus.SCHEDULED
+    odd: Odd = NOT_ODD
 
     @property
     def end(self) -> datetime:
@@ -55,7 +62,7 @@ class Record:
     """One invitee of a session. A guest has an address and names; a linked user has them in the directory."""
 
     id: str
-    role: Role
+    role: Role | Literal["Attendee"]
     send_invite: bool
     join_uri: SecretStr
     created: datetime
@@ -67,6 +74,7 @@ class Record:
     linked_user: LinkedUser | None = None
     kind: str = "User"
     phone_code: str = field(default="", repr=False)
+    odd: Odd = NOT_ODD
 
 
 def new_link(kind: str = "join") -> SecretStr:

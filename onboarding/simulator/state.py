@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, Val
 from onboarding.input_files import MEGABYTE, read_text
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
+from onboarding.simulator.odd import Odd
 from onboarding.simulator.rules import Rules
 from onboarding.simulator.tokens import Credentials
 
@@ -44,6 +45,7 @@ class ColleagueState(Part):
     extension: str = ""
     type: Literal["User", "Department", "Announcement", "Voicemail", "IvrMenu", "Limited", "Bot", "Room"] = "User"
     status: Literal["Enabled", "Disabled", "NotActivated"] = "Enabled"
+    odd: Odd = Odd()
 
 
 class LinkedUserState(Part):
@@ -59,9 +61,12 @@ class LinkedUserState(Part):
 
 
 class InviteeState(Part):
-    """Somebody who is invited from the start. The Host is implicit and never listed."""
+    """Somebody who is invited from the start. The Host is implicit and never listed.
 
-    role: Literal[Role.PANELIST, Role.COHOST] = Role.PANELIST
+    `odd` is what their record says otherwise than it should.
+    """
+
+    role: Literal[Role.PANELIST, Role.COHOST, "Attendee"] = Role.PANELIST
     email: str = ""
     first_name: str = ""
     last_name: str = ""
@@ -69,10 +74,14 @@ class InviteeState(Part):
     linked_user: LinkedUserState | None = None
     send_invite: bool = True
     join_uri: SecretStr | None = None
+    odd: Odd = Odd()
 
 
 class SessionState(Part):
-    """A session: `start` with its offset (`2026-09-01T14:00:00Z`), lengths in seconds."""
+    """A session: `start` with its offset (`2026-09-01T14:00:00Z`), lengths in seconds.
+
+    `odd` is about the session itself, `odd_host` about the record of its Host.
+    """
 
     id: str = Field(min_length=1, max_length=20)
     start: AwareDatetime
@@ -81,8 +90,10 @@ class SessionState(Part):
     join_offset: int = Field(default=900, ge=0)
     locale: str = Field(default="en-US", min_length=2, max_length=8)
     title: str = Field(default="", max_length=512)
-    status: SessionStatus = SessionStatus.SCHEDULED
+    status: Literal[SessionStatus.SCHEDULED, SessionStatus.ACTIVE, SessionStatus.FINISHED] = SessionStatus.SCHEDULED
     invitees: tuple[InviteeState, ...] = ()
+    odd: Odd = Odd()
+    odd_host: Odd = Odd()
 
 
 class WebinarState(Part):
@@ -95,6 +106,7 @@ class WebinarState(Part):
     pstn_enabled: bool = False
     panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
     sessions: tuple[SessionState, ...] = Field(min_length=1)
+    odd: Odd = Odd()
 
 
 class State(Part):

@@ -15,6 +15,9 @@ LISTS = ("records", "addedInvitees", "updatedInvitees")
 
 WEB_PAGE = "<html><body><h1>We are working on it</h1></body></html>"
 STRANGE = {"unheardOf": [1, {"deep": True}]}
+UNKNOWN_ROLE = "Moderator"
+BROKEN_LINK = "https://[::1/join"
+"""The bracket is never closed, so that no program can tell the host."""
 
 
 def spoiled(answer: Json, fault: Fault) -> Json:
@@ -22,6 +25,10 @@ def spoiled(answer: Json, fault: Fault) -> Json:
     match fault.trouble:
         case Trouble.MISSING_JOIN_URI:
             return _with_one(answer, fault.value, lambda person: [_without(person, "joinUri")])
+        case Trouble.BROKEN_JOIN_URI:
+            return _with_one(answer, fault.value, lambda person: [{**person, "joinUri": BROKEN_LINK}])
+        case Trouble.UNKNOWN_ROLE:
+            return _with_one(answer, fault.value, lambda person: [{**person, "role": UNKNOWN_ROLE}])
         case Trouble.MISSING_PERSON:
             return _with_one(answer, fault.value, lambda _: [])
         case Trouble.SHUFFLED:
@@ -50,7 +57,7 @@ def _with_one(answer: Json, who: str, change: Callable[[Json], list[Json]]) -> J
         (name, index)
         for name in LISTS
         for index, person in enumerate(answer.get(name, ()))
-        if who in {"", person.get("email"), person["id"]}
+        if who in {"", person.get("email"), person.get("id")}
     ]
     if not places:
         return answer

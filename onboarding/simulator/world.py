@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from onboarding.model.people import LinkedUser, Role
+from onboarding.model.people import Role
 from onboarding.simulator.asked import AskedChange, AskedInvitee
 from onboarding.simulator.directory import Colleague, Directory
 from onboarding.simulator.invitees import Applied, Draft, Surroundings, apply
@@ -38,7 +38,9 @@ class World:
         self.app_permissions = set(state.app_permissions)
         self.user_permissions = set(state.user_permissions)
         self.account_id = state.account_id
-        self.directory = Directory(Colleague(**entry.model_dump()) for entry in state.directory)
+        self.directory = Directory(
+            Colleague(**entry.model_dump(exclude={"odd"}), odd=entry.odd) for entry in state.directory
+        )
         self.webinars: dict[str, Webinar] = {}
         self.sessions: dict[Key, Session] = {}
         self.invitees: dict[Key, Mapping[str, Record]] = {}
@@ -157,14 +159,18 @@ class World:
             created=now,
             pstn_enabled=state.pstn_enabled,
             panelist_authentication=state.panelist_authentication,
+            odd=state.odd,
         )
         self.webinars[webinar.id] = webinar
         for session in state.sessions:
             self.sessions[webinar.id, session.id] = _session(webinar.id, session, now)
-            people = [self._host(host, now, webinar), *(self._invited(one, now, webinar) for one in session.invitees)]
+            people = [
+                self._host(session, now, webinar),
+                *(self._invited(one, now, webinar) for one in session.invitees),
+            ]
             self.invitees[webinar.id, session.id] = {record.id: record for record in people}
 
-    def _host(self, host: LinkedUser, now: datetime, webinar: Webinar) -> Record:
+    def _host(self, state: SessionState, now: datetime, webinar: Webinar) -> Record:
         return Record(
             id=next(self._ids),
             role=Role.HOST,
@@ -172,8 +178,9 @@ class World:
             join_uri=new_link(),
             created=now,
             modified=now,
-            linked_user=host,
+            linked_user=webinar.host,
             phone_code=new_phone_code() if webinar.pstn_enabled else "",
+            odd=state.odd_host,
         )
 
     def _invited(self, state: InviteeState, now: datetime, webinar: Webinar) -> Record:
@@ -190,6 +197,7 @@ class World:
             job_title=state.job_title,
             linked_user=state.linked_user.linked_user() if state.linked_user else None,
             phone_code=new_phone_code() if webinar.pstn_enabled else "",
+            odd=state.odd,
         )
 
 
@@ -207,4 +215,5 @@ def _session(webinar_id: str, state: SessionState, now: datetime) -> Session:
         locale=state.locale,
         title=state.title,
         status=state.status,
+        odd=state.odd,
     )

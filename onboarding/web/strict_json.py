@@ -1,7 +1,7 @@
 """JSON of others, taken only where it is sound: RFC 8259, with limits to what a hostile answer can cost.
 
-Gives plain values and knows no shape. Python's own reader takes more than it should (infinite numbers, half
-characters, one name twice), and ends in a traceback where values are nested deeply.
+Gives plain values and knows no shape. Python's own reader takes more than it should (infinite numbers, one name
+twice), and ends in a traceback where values are nested deeply. Half a character becomes U+FFFD.
 """
 
 import json
@@ -21,6 +21,7 @@ LONGEST_NUMBER = 40
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """A string, and at the end one that is never closed; possessive, so that it takes no time to fail."""
 
+_HALF = re.compile("[\ud800-\udfff]")
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 
@@ -39,17 +40,26 @@ def decode(content: bytes) -> Any:
             parse_constant=_constant,
             object_pairs_hook=_object,
         )
-        if b"\\u" in content:
-            json.dumps(value, ensure_ascii=False).encode()
     except UnsoundJson:
         raise
     except UnicodeDecodeError:
         raise UnsoundJson("is not in UTF-8") from None
-    except UnicodeEncodeError:
-        raise UnsoundJson("holds half a character") from None
     except ValueError:
         raise UnsoundJson("is no JSON") from None
-    return value
+    return _whole(value) if b"\\u" in content else value
+
+
+def _whole(value: Any) -> Any:
+    """Replace half a character by U+FFFD: a name may be cut in the middle of an emoji, which harms no other."""
+    match value:
+        case str():
+            return _HALF.sub("\ufffd", value)
+        case list():
+            return [_whole(one) for one in value]
+        case dict():
+            return {_whole(name): _whole(one) for name, one in value.items()}
+        case _:
+            return value
 
 
 def _bound(content: bytes) -> None:

@@ -1,11 +1,13 @@
 """`plan`, `check`, `webinars`, `directory`: they show what is, and change nothing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from onboarding.simulator.limits import Group
 from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.odd import Odd
 from tests.cli.command import on
 from tests.stage import COHOST, HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, panelist, stage
 
@@ -35,6 +37,55 @@ async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
         assert [(one["row"], one["column"], one["email"]) for one in plan["problems"]] == [
             (4, "role", ATTENDEE["email"])
         ]
+
+
+async def test_plan_and_run_tell_attendees_and_odd_records_apart(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST, panelist(1)], limits=ROOMY) as scene:
+        await on(scene, "run", NAME, "--yes")
+        world, key = scene.ringcentral.world, (WEBINAR, SESSION)
+        records = world.invitees[key]
+        roles = {PANELIST["email"]: "Moderator", "guest1@example.com": "Attendee"}
+        world.invitees[key] = {
+            id_: replace(one, odd=Odd(fields={"role": roles[one.email]})) if one.email else one
+            for id_, one in records.items()
+        }
+        scene.write_roster([HOST, PANELIST])
+
+        plan = await on(scene, "plan", NAME)
+        as_json = await on(scene, "plan", NAME, "--json")
+        run = await on(scene, "run", NAME, "--yes")
+        status = await on(scene, "status", NAME)
+
+    assert (plan.code, as_json.code, run.code, status.code) == (1, 1, 1, 0)
+    attendee = "an attendee in RingCentral's list, left alone"
+    odd = "RingCentral's record of this person is not understood (`role` is “Moderator”)"
+    (problem,) = json.loads(as_json.out)["problems"]
+    assert (problem["row"], problem["message"].startswith(odd)) == (3, True)
+    skipped = json.loads(as_json.out)["skip"]
+    assert [(one["email"], one["role"]) for one in skipped] == [
+        (PANELIST["email"], "Panelist"),
+        ("guest1@example.com", "Attendee"),
+    ]
+    for seen in (plan, run):
+        text = " ".join(seen.out.split())
+        assert attendee in text
+        assert f"! row 3, {PANELIST['email']}: {odd}" in text
+    assert PANELIST["email"] in status.out
+    assert "guest1@example.com" in status.out  # their invitation was sent before they became an attendee
+
+
+async def test_webinars_shows_the_others_where_a_session_is_odd(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY, more=1) as scene:
+        scene.ringcentral.world.amend(WEBINAR, SESSION, odd=Odd(fields={"scheduledDuration": "long"}))
+
+        seen = await on(scene, "webinars", "--json")
+
+    assert [one["configured"] for one in json.loads(seen.out)] == ["launch2"]
+    assert seen.err == (
+        f"A session in RingCentral's list is not understood (webinar {WEBINAR}, session {SESSION}):"
+        " `scheduledDuration` has another form.\n"
+    )
+    assert seen.code == 0
 
 
 async def test_plan_says_exactly_the_calls_that_run_makes(tmp_path):

@@ -13,7 +13,15 @@ from pydantic import SecretStr
 from onboarding.model.changes import Acquaintance, Standing
 from onboarding.model.deliveries import Delivery, Kind, Mailbox, State
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
-from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus, link_digest
+from onboarding.model.sessions import (
+    Facts,
+    Registration,
+    Session,
+    SessionKey,
+    SessionStatus,
+    UntouchedRecord,
+    link_digest,
+)
 from onboarding.plan import Options, Picture, Plan, Step, make
 
 NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
@@ -83,6 +91,19 @@ def host(name: str = "henry", **fields: Any) -> Registration:
     return linked(name, HOST, **({"send_invite": True} | fields))
 
 
+def odd(record: Registration, fault: str = "`role` is “Moderator”") -> UntouchedRecord:
+    """What is read of a record that isn't understood for this reason; of an attendee's where the reason is empty."""
+    return UntouchedRecord(
+        id=record.id,
+        email=record.email,
+        linked_user=record.linked_user,
+        first_name=record.first_name,
+        last_name=record.last_name,
+        join_uri=record.join_uri,
+        fault=fault,
+    )
+
+
 def colleague(name: str, **fields: Any) -> Colleague:
     given = {"linked_user": user(name), "email": address(name), "first_name": name.title(), "last_name": "Example"}
     return Colleague(**(given | fields))
@@ -132,6 +153,7 @@ def picture(
     boxes: Mapping[str, Mailbox] | None = None,
     colleagues: tuple[Colleague, ...] = (),
     problems: tuple[Problem, ...] = (),
+    untouched: tuple[UntouchedRecord, ...] = (),
     now: datetime = NOW,
     **of_session: Any,
 ) -> Picture:
@@ -145,6 +167,7 @@ def picture(
         acquaintances={address(name): _acquaintance(name, what) for name, what in (known or {}).items()},
         mailboxes={address(name): box for name, box in (boxes or {}).items()},
         colleagues=colleagues,
+        untouched=untouched,
     )
 
 

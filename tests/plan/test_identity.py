@@ -3,7 +3,7 @@
 import pytest
 
 from onboarding.model.changes import Standing
-from onboarding.model.sessions import PanelistAuthentication
+from onboarding.model.sessions import InviteeList, PanelistAuthentication
 from onboarding.plan import Action
 from onboarding.plan.identity import needs_directory
 from onboarding.plan.mailing import facts
@@ -192,4 +192,4 @@ COWORKERS = session(panelist_authentication=PanelistAuthentication.AUTHENTICATED
     ],
 )
 def test_the_directory_is_asked_only_where_it_can_tell_something(rows, there, known, of, asked):
-    assert needs_directory(rows, there, known, of) is asked
+    assert needs_directory(rows, InviteeList(tuple(there)), known, of) is asked

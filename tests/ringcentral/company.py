@@ -91,4 +91,4 @@ async def visiting(held: World, *, limits: Limits = NO_LIMITS, faults: Iterable[
 
 
 async def listed(visit: Visit) -> tuple[Registration, ...]:
-    return await visit.client.invitees(visit.key)
+    return (await visit.client.invitees(visit.key)).registrations

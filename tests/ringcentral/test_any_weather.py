@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from onboarding.errors import Refused, TryLater
 from onboarding.model.changes import Change, Update, batches
 from onboarding.model.people import Role
-from onboarding.ringcentral.work import seats_taken, steps, still_missing
+from onboarding.model.sessions import InviteeList
+from onboarding.ringcentral.work import steps, still_missing
 from tests.ringcentral.company import invited_colleague, invited_guest, listed, visiting, who, world
 from tests.ringcentral.people import colleague, guest
 
@@ -115,7 +116,7 @@ async def test_in_any_weather_the_planned_people_are_registered_once_and_calls_a
         before = await listed(visit)
         kept = dict(visit.standing)
         change = wanted(add, touch, before)
-        planned = len(batches(change, seats_taken(before)))
+        planned = len(batches(change, InviteeList(before).seats_taken))
         visit.server.requests.clear()
         visit.server.faults.add(*troubles)
 

@@ -129,7 +129,7 @@ async def test_sessions_are_listed_by_start_over_all_pages(client, server, compa
     later = entry("203", start="2026-09-03T14:00:00Z")
     server.script = [page(later, following="two"), page(entry("201"))]
 
-    listed = await client.sessions(since=START, company=company)
+    listed = (await client.sessions(since=START, company=company)).listed
 
     assert [(one.session_id, one.start, one.duration) for one in listed] == [
         ("201", datetime(2026, 9, 2, 14, 0, tzinfo=UTC), timedelta(hours=1)),
@@ -143,7 +143,7 @@ async def test_sessions_are_listed_by_start_over_all_pages(client, server, compa
 async def test_invitees_are_listed_over_all_pages(client, server):
     server.script = [page(on_wire(host()), on_wire(record(1)), following="two"), page(on_wire(record(2)))]
 
-    registrations = await client.invitees(key(server.url))
+    registrations = (await client.invitees(key(server.url))).registrations
 
     assert registrations == (host(), record(1), record(2))
     assert [one.query.get("pageToken") for one in server.calls] == [None, "two"]
@@ -159,8 +159,8 @@ async def test_a_list_that_never_ends_is_given_up(client, server):
 
 
 async def test_a_directory_that_never_ends_is_given_up(client, server):
-    endless = {"records": [], "paging": {"perPage": 1000, "totalPages": 10**30}}
-    server.script = [Reply(endless)] * 600
+    paging = {"perPage": 1000, "totalPages": 10**30}
+    server.script = [Reply({"records": [{"id": number}], "paging": paging}) for number in range(600)]
 
     with pytest.raises(Refused, match="goes on for more than 500 pages"):
         await client.directory()
@@ -171,9 +171,26 @@ async def test_a_directory_that_never_ends_is_given_up(client, server):
 async def test_a_list_that_leads_back_to_a_page_already_read_ends(client, server):
     server.script = [page(on_wire(host()), following="two"), page(on_wire(record(1)), following="two")]
 
-    registrations = await client.invitees(key(server.url))
+    registrations = (await client.invitees(key(server.url))).registrations
 
     assert registrations == (host(), record(1))
+
+
+@pytest.mark.parametrize("paging", [None, {}, {"perPage": None, "totalPages": None}, {"totalPages": {}}, "odd"])
+async def test_the_directory_ends_with_a_page_that_brings_nothing_new(client, server, paging):
+    entry = {"id": "1", "type": "User", "status": "Enabled", "account": {"id": "1"}, "email": "c1@example.com"}
+    again, empty = Reply({"records": [entry], "paging": paging}), Reply({"records": [], "paging": paging})
+
+    server.script = [again, again]
+    assert [one.email for one in await client.directory()] == ["c1@example.com"]
+    server.script = [again, empty]
+    assert [one.email for one in await client.directory()] == ["c1@example.com"]
+
+
+async def test_the_directory_ends_though_it_promises_pages_without_end(client, server):
+    server.script = [Reply({"records": [], "paging": {"perPage": 100, "totalPages": 10**9}})]
+
+    assert await client.directory() == ()
 
 
 async def test_the_directory_is_read_to_its_end(client, server):

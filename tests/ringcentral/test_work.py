@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from onboarding.model.changes import NO_LINK, SEATS, Change, Update
 from onboarding.model.people import Invitee, Problem, Role
-from onboarding.model.sessions import Registration
+from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
 from onboarding.ringcentral.refusals import Fault, Refusal
 from onboarding.ringcentral.wire import ChangeAnswer
 from onboarding.ringcentral.work import (
@@ -139,7 +139,7 @@ class Strict:
             now = work
             if needs_list(work, said):
                 self.lists += 1
-                now = listed(work, self.records)
+                now = listed(work, InviteeList(self.records))
             work = refused(work, now, said)
         return work
 
@@ -281,7 +281,7 @@ def test_a_forbidden_addition_leaves_the_removals_alone():
 
 def test_a_conflict_whose_person_turns_out_to_be_registered_is_no_problem():
     before = Work((), waiting=(guest(1), guest(2)))
-    now = listed(before, (record(1),))
+    now = listed(before, InviteeList((record(1),)))
 
     work = refused(before, now, Refusal(409, (Fault("X", "", "addedInvitees[0].email"),)))
 
@@ -290,7 +290,7 @@ def test_a_conflict_whose_person_turns_out_to_be_registered_is_no_problem():
 
 def test_a_conflict_that_names_nobody_is_explained_by_the_list_before_anything_is_halved():
     before = Work((), waiting=(guest(1), guest(2), guest(3)))
-    now = listed(before, (record(1),))
+    now = listed(before, InviteeList((record(1),)))
 
     work = refused(before, now, Refusal(409))
 
@@ -298,7 +298,7 @@ def test_a_conflict_that_names_nobody_is_explained_by_the_list_before_anything_i
 
 
 def test_an_update_of_somebody_who_was_deleted_meanwhile_is_reported():
-    work = listed(Work((record(4),), waiting=UPDATE), ())
+    work = listed(Work((record(4),), waiting=UPDATE), InviteeList())
 
     words = "Somebody removed this person at RingCentral during the run. Run again."
     assert (work.problems, work.waiting) == ((Problem(5, None, "guest4@example.com", words),), ())
@@ -317,7 +317,7 @@ def test_an_update_that_was_accepted_and_not_carried_out_is_reported_and_not_rep
 def test_who_has_no_link_in_the_answer_nor_in_the_list_is_reported(step):
     linkless = record(1, join_uri=None, job_title="New")
 
-    after = checked(accepted(Work((record(1),), waiting=(step,)), answer(added=[linkless])), (linkless,))
+    after = checked(accepted(Work((record(1),), waiting=(step,)), answer(added=[linkless])), InviteeList((linkless,)))
 
     words = NO_LINK
     assert after == Work((linkless,), problems=(Problem(2, None, "guest1@example.com", words),))
@@ -327,7 +327,7 @@ def test_who_has_no_link_in_the_answer_nor_in_the_list_is_reported(step):
 def test_who_is_neither_answered_nor_listed_as_asked_is_reported(step):
     standing = () if isinstance(step, Invitee) else (record(1),)
 
-    after = checked(accepted(Work(standing, waiting=(step,)), ChangeAnswer()), standing)
+    after = checked(accepted(Work(standing, waiting=(step,)), ChangeAnswer()), InviteeList(standing))
 
     row = None if isinstance(step, Registration) else 2
     words = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
@@ -345,8 +345,55 @@ def test_nobody_is_added_beyond_the_seats_of_a_webinar():
     )
 
 
+def test_records_that_are_not_understood_take_seats_and_attendees_and_hosts_do_not():
+    taken = tuple(record(one) for one in range(1, SEATS - 1))
+    odd = UntouchedRecord(id="9", fault="`role` is “Moderator”")
+    others = (UntouchedRecord(id="8", email="a@example.com"), replace(odd, id="7", role=Role.HOST))
+
+    work = begin(Work((host(), *taken), untouched=(odd, *others)), Change(add=(guest(200), guest(201))))
+
+    assert (work.seats_taken, work.waiting) == (SEATS - 1, (guest(200),))
+
+
 def test_nobody_with_a_record_is_added_again():
     assert begin(Work((record(1),)), Change(add=(guest(1),))).waiting == ()
+
+
+ODD = UntouchedRecord(id="70001", email="GUEST1@example.com", fault="`type` is “Robot”")
+LEFT_ALONE = (
+    "RingCentral's record of this person is not understood (`type` is “Robot”), so they are left as they are."
+    " Look at them in RingCentral, or for a newer version of this program."
+)
+
+
+def test_who_was_added_with_a_record_that_is_not_understood_is_reported_and_not_added_again():
+    """After a lost answer, and after one that lacks them."""
+    sent = Work((), waiting=(guest(1), guest(2)))
+    found = InviteeList((record(2),), (ODD,))
+    told = Problem(2, None, "guest1@example.com", LEFT_ALONE)
+
+    assert listed(sent, found) == Work((record(2),), problems=(told,), untouched=(ODD,))
+    assert checked(accepted(sent, ChangeAnswer()), found) == Work((record(2),), problems=(told,), untouched=(ODD,))
+
+
+def test_an_update_of_whose_record_is_no_longer_understood_is_not_repeated():
+    work = listed(Work((record(1),), waiting=(RENAMED,)), InviteeList((), (ODD,)))
+
+    assert (work.waiting, work.problems) == ((), (Problem(2, None, "guest1@example.com", LEFT_ALONE),))
+
+
+def test_a_removal_goes_by_its_id_whatever_the_record_says_by_now():
+    work = listed(Work((record(1),), waiting=(record(1),)), InviteeList((), (ODD,)))
+
+    assert (work.waiting, work.problems) == ((record(1),), ())
+    gone = accepted(work, ChangeAnswer.model_validate({"deletedInvitees": [{"id": "70001"}]}))
+    assert (gone.waiting, gone.untouched, gone.unanswered) == ((), (), ())
+
+
+def test_an_attendee_of_the_same_address_is_nobodys_record():
+    attendee = UntouchedRecord(id="70001", email="guest1@example.com")
+
+    assert listed(Work((), waiting=(guest(1),)), InviteeList((), (attendee,))).waiting == (guest(1),)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,9 @@ STRANGE = {"unheardOf": [1, {"deep": True}]}
         ("missing-join-uri=1", {"records": [ADA, BOB]}, {"records": [ADA_WITHOUT, BOB]}),
         ("missing-join-uri=eve@example.com", {"records": [ADA]}, {"records": [ADA]}),
         ("missing-join-uri", {"records": []}, {"records": []}),
+        ("broken-join-uri", {"records": [ADA]}, {"records": [{**ADA, "joinUri": "https://[::1/join"}]}),
+        ("unknown-role=1", {"records": [ADA, BOB]}, {"records": [{**ADA, "role": "Moderator"}, BOB]}),
+        ("missing-person=2", {"records": [ADA, {}]}, {"records": [ADA, {}]}),
         ("missing-person", {"records": [ADA, BOB]}, {"records": [ADA]}),
         ("missing-person=1", {"addedInvitees": [ADA, BOB]}, {"addedInvitees": [BOB]}),
         (

@@ -7,6 +7,8 @@ import pytest
 
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import SessionStatus
+from onboarding.simulator import answers
+from onboarding.simulator.asked import AskedChange
 from onboarding.simulator.refusals import OAuthRefusal
 from onboarding.simulator.state import BadState, read_state
 from onboarding.simulator.tokens import JWT_BEARER
@@ -140,3 +142,31 @@ def test_byte_order_mark_before_a_state_is_skipped_and_another_encoding_is_told(
     assert read_state(tmp_path / "state.json").account_id == "900"
     with pytest.raises(BadState, match="save it again as UTF-8"):
         read_state(tmp_path / "wide.json")
+
+
+def test_odd_records_are_answered_as_the_state_says(tmp_path):
+    odd = {"fields": {"role": "Moderator", "joinUri": None}, "without": ["id"]}
+    people = [{"email": "eve@example.com", "odd": odd}, {"email": "tom@example.com", "role": "Attendee"}]
+    sessions = [session(invitees=people, odd={"without": ["timeZone"]}, odd_host={"without": ["id"]})]
+    directory = [HANNA | {"odd": {"fields": {"status": "Gone"}}}, CARLOS]
+    webinars = [webinar(sessions=sessions, odd={"fields": {"title": 7}})]
+    held = World(read_state(written(tmp_path, WHOLE | {"directory": directory, "webinars": webinars})), NOW)
+
+    shown = [answers.invitee(one, None, held.rules) for one in held.records("1001", "2001")]
+
+    assert [("id" in one, one["role"]) for one in shown] == [(False, "Host"), (False, "Moderator"), (True, "Attendee")]
+    assert shown[1]["joinUri"] is None
+    assert "timeZone" not in answers.session(held.session("1001", "2001"), "", unsent=False)
+    assert answers.webinar(held.webinar("1001"))["title"] == 7
+    assert answers.contact(held.directory.entries[0], with_account=True)["status"] == "Gone"
+
+
+def test_an_attendee_takes_no_seat_at_the_simulator(tmp_path):
+    people = [{"email": "tom@example.com", "role": "Attendee"}]
+    state = WHOLE | {"webinars": [webinar(sessions=[session(invitees=people)])], "rules": {"seats": 1}}
+    held = World(read_state(written(tmp_path, state)), NOW)
+    bob = {"role": "Panelist", "firstName": "Bob", "lastName": "Frost", "email": "bob@example.com", "sendInvite": False}
+
+    applied = held.change("1001", "2001", AskedChange.model_validate({"addedInvitees": [bob]}), NOW)
+
+    assert [one.email for one in applied.added] == ["bob@example.com"]
