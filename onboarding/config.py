@@ -82,6 +82,8 @@ class Config(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     webinars: dict[Name, WebinarSettings] = {}
     file: Path
+    secret_files: tuple[Path, ...] = ()
+    """Files of the secrets folder whose modes are the user's own."""
 
     @property
     def folder(self) -> Path:
@@ -107,6 +109,13 @@ class Config(BaseSettings):
             self.ringcentral.client_secret, self.ringcentral.jwt, self.smtp.password, self.smtp.m365.client_secret
         )
 
+    @property
+    def private_paths(self) -> tuple[Path, ...]:
+        """What only this user should be able to read: the secrets folder, its files, and a key in a file."""
+        folders = dict.fromkeys(file.parent for file in self.secret_files)
+        key = self.smtp.google.key_file
+        return (*folders, *self.secret_files, *([key] if key else []))
+
     def webinar(self, name: str) -> WebinarSettings:
         """Look a webinar up. Raises ConfigurationError naming the nearest one there is."""
         if name in self.webinars:
@@ -124,7 +133,7 @@ def _how_to_name(name: str) -> str:
     return "Write a name of config.toml (lower-case letters, digits, - and _), or WEBINAR_ID/SESSION_ID in digits."
 
 
-SECTIONS = [section for section in Config.model_fields if section != "file"]
+SECTIONS = [section for section in Config.model_fields if section not in {"file", "secret_files"}]
 
 
 class _Variables(EnvSettingsSource):
@@ -184,11 +193,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     file = (path or Path(environ.get("ONBOARDING_CONFIG") or "config.toml")).absolute()
     written = _read_toml(file)
-    variables = _known({**_from_files(environ), **_ours(environ)})
+    files = _secret_files(environ)
+    variables = _known({**_ours({one.name.upper(): _secret(one) for one in files}), **_ours(environ)})
     _refuse([*_secrets_in(written, Config, file), *_misspelt_variables(variables)])
     given = _merge(written, _read_variables(variables))
     try:
-        config = Config(**{**given, "file": file})
+        config = Config(**{**given, "file": file, "secret_files": () if _are_systemds(files, environ) else files})
     except ValidationError as error:
         problems = [_in_words(detail, written, variables, file) for detail in error.errors(include_input=False)]
         raise ConfigurationError("\n".join(problems), hint=_ADVICE) from None
@@ -223,19 +233,24 @@ def _not_utf8(file: Path) -> ConfigurationError:
     )
 
 
-def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
-    """Read the secrets folder: our own variable names it, else systemd does."""
+def _secret_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """List the secrets folder: our own variable names it, else systemd does."""
     named = environ.get("ONBOARDING_SECRETS_DIR")
     folder = Path(named or environ.get("CREDENTIALS_DIRECTORY") or "")
     if not named and not environ.get("CREDENTIALS_DIRECTORY"):
-        return {}
+        return ()
     try:
-        files = [file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_"))]
+        return tuple(file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_")))
     except OSError as error:
         raise ConfigurationError(
             f"the secrets folder {folder} can't be read: {error.strerror}", hint="Check ONBOARDING_SECRETS_DIR."
         ) from None
-    return _ours({file.name.upper(): _secret(file) for file in files})
+
+
+def _are_systemds(files: Sequence[Path], environ: Mapping[str, str]) -> bool:
+    """Tell whether the secrets lie where systemd has put them: their modes are its own matter."""
+    handed_over = environ.get("CREDENTIALS_DIRECTORY")
+    return bool(handed_over) and all(file.parent.resolve() == Path(handed_over or "").resolve() for file in files)
 
 
 def _secret(file: Path) -> str:

@@ -46,7 +46,7 @@ def run(
 
     Shows what it will do and asks first. Run it again at any time: it does what is missing, and nothing twice.
     """
-    from onboarding.cli.running import Manner, address, run_all, run_one, span
+    from onboarding.cli.running import Manner, address, run_all, run_one, span, warn_about_secrets
     from onboarding.cli.terminal import on_terminal, working
     from onboarding.config import load
     from onboarding.plan import Options
@@ -62,6 +62,7 @@ def run(
         strict=strict, quiet=quiet, as_json=as_json, ask=not yes, rehearsal_to=address(to), patience=span(wait)
     )
     config = load(config_file, os.environ)
+    warn_about_secrets(config)
     if name:
         raise typer.Exit(working(lambda stop: run_one(config, name, invitees, asked_for, manner, stop)))
     raise typer.Exit(working(lambda stop: run_all(config, manner, stop)))

@@ -24,6 +24,7 @@ from onboarding.errors import (
     OnboardingError,
     TryLater,
 )
+from onboarding.file_modes import cure, exposed, in_words
 from onboarding.ledger import deliveries, sessions
 from onboarding.ledger.sessions import Seen
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
@@ -93,6 +94,12 @@ def clock_for(stop: asyncio.Event, progress: Progress) -> Clock:
         await pause(seconds, stop, progress)
 
     return Clock(sleep=sleep)
+
+
+def warn_about_secrets(config: Config) -> None:
+    """Say once on standard error, also with `--quiet`, that others can read a secret: a person has to act."""
+    if found := exposed(config.private_paths):
+        echo(f"Warning: {in_words(found)}.\nType: {cure(found)}", err=True)
 
 
 async def run_one(

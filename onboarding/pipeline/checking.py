@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from onboarding.errors import OnboardingError
+from onboarding.file_modes import cure, exposed, in_words
 from onboarding.mail.probe import probe
 from onboarding.pipeline.looking import look, read_roster
 from onboarding.pipeline.rooms import Rooms
@@ -36,6 +37,10 @@ class Finding:
 async def findings(rooms: Rooms, targets: Sequence[Target]) -> AsyncIterator[Finding]:
     """Look at everything, in the order in which a run would meet it."""
     yield Finding("configuration", ok=True, detail=str(rooms.config.file))
+    if paths := rooms.config.private_paths:
+        found = exposed(paths)
+        detail = in_words(found) if found else "closed to other users of this machine"
+        yield Finding("secrets", ok=not found, detail=detail, hint=f"Type: {cure(found)}" if found else "")
     logged_in = True
     async for finding in _ringcentral(rooms):
         logged_in = logged_in and finding.ok

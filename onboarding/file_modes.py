@@ -1,0 +1,91 @@
+"""Which files other users of this machine may read or change, told by their modes: for secrets.
+
+Looks only at modes; changes nothing and reads no content. Left out are places whose modes are not the
+user's own choice: what systemd and container engines hand over, and file systems without modes.
+"""
+
+import os
+import shlex
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HANDED_OVER = (Path("/run/secrets"), Path("/run/credentials"))
+"""Where Docker, Podman and systemd put secrets, with modes of their own."""
+
+WITHOUT_MODES = frozenset(
+    {"vfat", "msdos", "exfat", "ntfs", "ntfs3", "fuseblk", "drvfs", "cifs", "smb3", "smbfs"}
+    | {"vboxsf", "prl_fs", "fuse.vmhgfs-fuse"}
+)
+"""File systems (mount(8)) that give all their files one mode. WSL's drives are of type 9p."""
+
+ROOT = 0
+OTHERS_AND_GROUP = 0o077
+OTHERS_AND_GROUP_WRITING = 0o027
+"""What root may leave open: a group that reads. So a secret is given to a service's own group, and
+PostgreSQL's libpq has the same rule for private keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A file or folder that others may read or change, and which bits of its mode say so."""
+
+    path: Path
+    mode: int
+    wrong: int
+
+    def __str__(self) -> str:
+        return f"{self.path} (mode {self.mode:04o})"
+
+
+def exposed(paths: Iterable[Path], mounts: Path = Path("/proc/self/mountinfo")) -> list[Exposed]:
+    """Find the paths that are open to others. One that is gone is left out: who reads it says so."""
+    found = []
+    without_modes = _devices_without_modes(mounts)
+    for path in paths:
+        try:
+            seen = path.stat()
+        except OSError:
+            continue
+        device = f"{os.major(seen.st_dev)}:{os.minor(seen.st_dev)}"
+        if device not in without_modes and not _is_handed_over(path):
+            mode = stat.S_IMODE(seen.st_mode)
+            wrong = mode & wrong_bits(seen.st_uid, os.geteuid())
+            found += [Exposed(path, mode, wrong)] if wrong else []
+    return found
+
+
+def wrong_bits(owner: int, user: int) -> int:
+    """Say which bits of a mode are wrong for a secret that `user` reads and `owner` owns."""
+    return OTHERS_AND_GROUP_WRITING if owner == ROOT and user != ROOT else OTHERS_AND_GROUP
+
+
+def in_words(found: Sequence[Exposed]) -> str:
+    """Say what is open to others."""
+    return f"Other users of this machine can read or change: {', '.join(map(str, found))}"
+
+
+def cure(found: Sequence[Exposed]) -> str:
+    """Say what to type. A group that root lets read goes on reading."""
+    change = "g-w,o=" if all(one.wrong & ~OTHERS_AND_GROUP_WRITING == 0 for one in found) else "go="
+    return f"chmod {change} {' '.join(shlex.quote(str(one.path)) for one in found)}"
+
+
+def _is_handed_over(path: Path) -> bool:
+    real = path.resolve()
+    return any(real.is_relative_to(place) for place in HANDED_OVER)
+
+
+def _devices_without_modes(mounts: Path) -> frozenset[str]:
+    """Read the mounted file systems: `36 35 98:0 /mnt1 /mnt2 rw - vfat /dev/sda1 rw` (proc(5))."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return frozenset()  # no Linux: every file system there that people use has modes
+    return frozenset(line.split()[2] for line in lines if _has_no_modes(line.partition(" - ")[2].split()))
+
+
+def _has_no_modes(filesystem: Sequence[str]) -> bool:
+    kind = filesystem[0] if filesystem else ""
+    return kind in WITHOUT_MODES or (kind == "9p" and any("drvfs" in word for word in filesystem[1:]))
