@@ -6,12 +6,13 @@ make something of them. Judges nothing itself: `proof` does, and `seams` knows w
 """
 
 from binascii import a2b_qp
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from onboarding.letters import proof, quoted
 from onboarding.letters.letter import Guarded
+from onboarding.letters.normal_form import Normal
 from onboarding.letters.seams import seams
 
 LONG = 200
@@ -37,24 +38,23 @@ class Fragment(NamedTuple):
 
 
 class Parted(NamedTuple):
-    """A piece, encoded whole and without its middle; and the middle as it is read back."""
+    """A piece, encoded whole and without its middle; and the middle as the check looks through it, if it may stay."""
 
     encoded: bytes
     edges: bytes
-    middle: bytes
+    middle: Normal | None
 
 
 class Fragments:
     """The fragments of one session's messages; `guarded` and `configured` are what `proof` guards and admits."""
 
     def __init__(self, guarded: Guarded, configured: frozenset[str], part: Part = seams) -> None:
-        self._pieces = Memory(partial(_fragment, guarded=guarded, configured=configured, part=part))
-        self._lines = Memory(lambda line: quoted.piece(f"{line}\n"))
+        self._pieces = Memory(partial(_fragments, guarded=guarded, configured=configured, part=part))
+        self._lines = Memory(_encoded_lines)
 
-    def html(self, pieces: Iterable[str]) -> Fragment:
+    def html(self, pieces: Sequence[str]) -> Fragment:
         """Encode HTML of pieces, as Jinja's `generate` yields them; it ends with a line end."""
-        known = self._pieces
-        found = [known[piece] for piece in pieces]
+        found = self._pieces.of(pieces)
         return Fragment(
             quoted.ended(b"".join([fragment.encoded for fragment in found])),
             quoted.ended(b"".join([fragment.checked for fragment in found])),
@@ -62,42 +62,57 @@ class Fragments:
 
     def text(self, text: str) -> bytes:
         """Encode a text by its lines; it ends with a line end."""
-        known = self._lines
-        return b"".join([known[line] for line in text.removesuffix("\n").split("\n")])
+        return b"".join(self._lines.of(text.removesuffix("\n").split("\n")))
 
 
-class Memory(dict[str, Made]):
-    """What was made of texts. It is bounded, and begins again when it is full."""
+class Memory(Generic[Made]):
+    """What was made of texts. It is bounded: when it is full, it begins again."""
 
-    def __init__(self, make: Callable[[str], Made]) -> None:
-        super().__init__()
+    def __init__(self, make: Callable[[Sequence[str]], Iterable[Made]]) -> None:
         self._make = make
+        self._known: dict[str, Made] = {}
         self._room = ROOM
 
-    def __missing__(self, text: str) -> Made:
-        made = self._make(text)
-        self._room -= len(text) + OVERHEAD
+    def of(self, texts: Sequence[str]) -> list[Made]:
+        """Look up what was made of each text, and make what is missing, all at once."""
+        known = self._known
+        missing = [text for text in texts if text not in known]
+        if missing:
+            known.update(zip(missing, self._make(missing), strict=True))
+            self._room -= sum(map(len, missing)) + OVERHEAD * len(missing)
+        found = [known[text] for text in texts]
         if self._room < 0:
-            self.clear()
+            known.clear()
             self._room = ROOM
-        else:
-            self[text] = made
-        return made
+        return found
 
 
-def _fragment(piece: str, guarded: Guarded, configured: frozenset[str], part: Part) -> Fragment:
-    if len(piece) <= LONG:
-        encoded = quoted.piece(piece)
-        return Fragment(encoded, encoded)
+def _encoded_lines(lines: Sequence[str]) -> Iterator[bytes]:
+    return (quoted.piece(f"{line}\n") for line in lines)
+
+
+def _fragments(pieces: Sequence[str], guarded: Guarded, configured: frozenset[str], part: Part) -> Iterator[Fragment]:
+    """Encode pieces, and look through the middles of the long ones, all at once: where they end, nothing goes on."""
     # Values come escaped, so as a type of their own: only a template's own text outlives the session.
-    parted = _of_a_template(piece, part) if type(piece) is str else _parted(piece, part)
-    neutral = proof.is_neutral(parted.middle, guarded, configured)
-    return Fragment(parted.encoded, parted.edges if neutral else parted.encoded)
+    long = {
+        piece: _of_a_template(piece, part) if type(piece) is str else _parted(piece, part)
+        for piece in pieces
+        if len(piece) > LONG
+    }
+    is_neutral = partial(proof.is_neutral, guarded=guarded, configured=configured)
+    all_neutral = is_neutral([parted.middle for parted in long.values() if parted.middle])
+    for piece in pieces:
+        if parted := long.get(piece):
+            neutral = parted.middle and (all_neutral or is_neutral([parted.middle]))
+            yield Fragment(parted.encoded, parted.edges if neutral else parted.encoded)
+        else:
+            encoded = quoted.piece(piece)
+            yield Fragment(encoded, encoded)
 
 
 def _parted(piece: str, part: Part) -> Parted:
     first, last = part(piece)
-    middle = a2b_qp(quoted.piece(piece[first:last]))
+    middle = proof.searched_html(a2b_qp(quoted.piece(piece[first:last])))
     return Parted(quoted.piece(piece), quoted.piece(piece[:first]) + quoted.piece(piece[last:]), middle)
 
 

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import takewhile
-from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
+from onboarding.letters.join_links import Tokens, link_places
+from onboarding.letters.normal_form import normal_key
 from onboarding.model.deliveries import Kind
-from onboarding.model.people import Invitee, address_key
+from onboarding.model.people import Invitee
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
 
 
@@ -55,12 +55,14 @@ class Guarded:
     """What may stand in its owner's letter only: the join links and addresses of one session's people.
 
     Made once per session. `links` are the few places, in lower case, below which any join link of the session lies
-    (none: there is no link yet), so that a proof costs the message's size and not the number of people.
+    (none: there is no link yet), so that a proof costs the message's size and not the number of people. `tokens` are
+    the words in the links that are one person's only: they may not stand in another letter by themselves either.
     `addresses` are keys (`address_key`), `domains` what stands behind their `@`. `shared` are digests of links that
     several records have: RingCentral's mistake, but two guests on one link make a recording unusable.
     """
 
     links: tuple[bytes, ...] = field(repr=False)
+    tokens: Tokens = field(repr=False)
     addresses: frozenset[str] = field(repr=False)
     domains: frozenset[bytes] = field(repr=False)
     shared: frozenset[str] = field(repr=False)
@@ -68,37 +70,15 @@ class Guarded:
     @classmethod
     def of(cls, join_links: Iterable[SecretStr], addresses: Iterable[str]) -> "Guarded":
         """Guard these people's links and addresses; empty addresses (linked users not yet looked up) don't count."""
-        written = list(join_links)
-        places = sorted(link_places(link.get_secret_value() for link in written))
-        times = Counter(map(link_digest, written))
-        keys = frozenset(address_key(one) for one in addresses if one)
+        given = list(join_links)
+        written = [link.get_secret_value() for link in given]
+        places = sorted(link_places(written))
+        times = Counter(map(link_digest, given))
+        keys = frozenset(normal_key(address) for address in addresses if address)
         return cls(
-            links=tuple(place.encode().lower() for place in places),
+            links=tuple(place.encode() for place in places),
+            tokens=Tokens.of(written, places),
             addresses=keys,
             domains=frozenset(key.rpartition("@")[2].encode() for key in keys),
             shared=frozenset(digest for digest, count in times.items() if count > 1),
         )
-
-
-def link_places(links: Iterable[str]) -> set[str]:
-    """Where a session's join links live: per host, the deepest folder that all of them share, without the scheme.
-
-    Everything below such a place is taken for somebody's join link. So a link cut short, one with something
-    appended, and one of a person who has left meanwhile are seen too.
-    """
-    folders: dict[str, list[list[str]]] = {}
-    for link in set(map(_above, links)):
-        parts = urlsplit(unquote(link))
-        folders.setdefault(parts.netloc, []).append(parts.path.split("/")[1:-1])
-    return {"/".join((host, *_shared(paths), "")) for host, paths in folders.items()}
-
-
-def _above(link: str) -> str:
-    """Cut off what is a link's own, so that many links become few; one that is written in an unusual way stays."""
-    folder, slash, _own = link.rpartition("/")
-    return link if any(one in link for one in "%?#") or folder.count("/") < len("://") else folder + slash
-
-
-def _shared(paths: Iterable[list[str]]) -> list[str]:
-    """Name the folders in which all paths begin."""
-    return [level[0] for level in takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))]

@@ -7,14 +7,15 @@ no template and no code above it, and costs the message's size, however many peo
 
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from html import unescape
 
 from onboarding.letters import reader
+from onboarding.letters.join_links import leads_below
 from onboarding.letters.letter import Guarded, Letter
-from onboarding.letters.normal_form import normal
-from onboarding.model.people import Invitee, Role, address_key
+from onboarding.letters.normal_form import Normal, normal, normal_key
+from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, link_digest
 
 PARTS = {"text/plain": "text", "text/html": "HTML", "text/calendar": "calendar"}
@@ -30,15 +31,20 @@ def fault(body: bytes, letter: Letter, recipient: str, guarded: Guarded, configu
         fields, leaves = reader.read(body)
         parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
         wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient) or _structure_fault(parts)
-        contents = {PARTS[leaf.content_type]: leaf.content() for leaf in parts}
-        return wrong or _content_fault(fields, contents, letter, recipient, guarded, configured)
+        return wrong or _content_fault(fields, leaves, letter, recipient, guarded, configured)
     except reader.UnreadableError as problem:
         return f"it can't be read back ({problem})"
 
 
-def is_neutral(html: bytes, guarded: Guarded, configured: frozenset[str]) -> bool:
-    """Tell whether a piece of HTML, by itself, may stand in anybody's letter."""
-    return not _foreign(_shown("HTML", html), b"", guarded, configured) and not _odd_scheme(html)
+def searched_html(html: bytes) -> Normal | None:
+    """Make a piece of HTML ready for `is_neutral`; None where a link in it leads where mail may not lead."""
+    return None if _odd_scheme(html) else Normal.of(_shown("HTML", html) + _over_lines(html))
+
+
+def is_neutral(pieces: Iterable[Normal], guarded: Guarded, configured: frozenset[str]) -> bool:
+    """Tell whether pieces that nothing goes on between hold nothing that may not stand in every letter."""
+    text, lower = (b"\n".join(texts) for texts in zip((b"", b""), *pieces, strict=True))
+    return not _foreign(Normal(text, lower), b"", guarded, configured)
 
 
 NEEDED = ("from", "date", "message-id", "reply-to")
@@ -85,7 +91,7 @@ def _header_fault(fields: reader.Fields, recipient: str) -> str:
 
 def _content_fault(
     fields: reader.Fields,
-    contents: Mapping[str, bytes],
+    leaves: Sequence[reader.Leaf],
     letter: Letter,
     recipient: str,
     guarded: Guarded,
@@ -95,15 +101,18 @@ def _content_fault(
 
     All of them are looked through at once; only what is found there is looked for in each, to say where it stands.
     """
+    contents = {PARTS[leaf.content_type]: leaf.content() for leaf in leaves if leaf.content_type in PARTS}
     own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
     allowed = configured | {_key(letter.invitee.email), _key(letter.recipient), _key(recipient)}
     shown = {part: _shown(part, content) for part, content in contents.items()}
     if own and (without := [name for name, text in shown.items() if not _holds(text, own)]):
         return f"its {without[0]} part lacks this person's join link"
-    header = "\n".join([reader.decoded(text) for _name, text in fields]).encode()
-    if _foreign(b"\n".join((header, *shown.values())), own, guarded, allowed):
-        places = {"header": header} | {f"{name} part": text for name, text in shown.items()}
-        found = {place: _foreign(text, own, guarded, allowed) for place, text in places.items()}
+    written = [*fields, *(field for leaf in leaves for field in leaf.fields)]
+    header = "\n".join([reader.decoded(text) for _name, text in written]).encode()
+    texts = {"header": header} | {f"{name} part": text for name, text in shown.items()}
+    texts["HTML part"] += _over_lines(contents["HTML"])
+    if _foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
+        found = {place: _foreign(Normal.of(text), own, guarded, allowed) for place, text in texts.items()}
         return next((f"its {place} holds {what}" for place, what in found.items() if what), "it holds what it may not")
     return "its HTML part holds a link that mail may not hold" if _odd_scheme(contents["HTML"]) else ""
 
@@ -117,6 +126,18 @@ def _shown(part: str, content: bytes) -> bytes:
             return _CALENDAR_ESCAPE.sub(_calendar_character, _FOLDED.sub(b"", content))
     return content
 
+
+def _over_lines(html: bytes) -> bytes:
+    """Write attributes' values that go over several lines in one, as a browser reads a link (WHATWG URL 4.4)."""
+    lines = _BREAK.sub(b"\n", html.rstrip())
+    if not any(end in lines for end in (b"\n", b"\r", b"\t")):
+        return b""
+    values = b"\n".join([value.translate(None, b"\t\r\n") for value in _SEVERAL_LINES.findall(lines)])
+    return b"\n" + _shown("HTML", values)
+
+
+_BREAK = re.compile(rb"&(?:#0*(?:9|1[03])(?![0-9])|#[xX]0*[9aAdD](?![0-9a-fA-F])|Tab(?=;)|NewLine(?=;));?")
+_SEVERAL_LINES = re.compile(rb"""=\s*["']([^"'<>\t\r\n]*+[\t\r\n][^"'<>]*+)""")
 
 _ENTITY = re.compile(rb"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});?")
 
@@ -134,16 +155,15 @@ def _calendar_character(found: re.Match[bytes]) -> bytes:
     return b"\n" if found[1] in b"nN" else found[1]
 
 
-def _foreign(shown: bytes, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
+def _foreign(text: Normal, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
     """Find somebody else's link or address, or a link without encryption."""
-    opened = normal(shown)
-    lower = opened.lower()
-    if _foreign_link(opened, lower, normal(own), guarded):
+    own = normal(own)
+    if _foreign_link(text, own, guarded) or _foreign_token(text, own.lower(), guarded):
         return "a join link that isn't this person's"
-    addresses = _addresses(opened, guarded.domains)
+    addresses = _addresses(text.text, guarded.domains)
     if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in addresses):
         return "somebody else's address"
-    return "a link without encryption (http:)" if _PLAIN_HTTP.search(lower) else ""
+    return "a link without encryption (http:)" if _PLAIN_HTTP.search(text.lower) else ""
 
 
 _GOES_ON = re.compile(rb"[\w%&=+~/?#@$-]|[.,;:!*'](?=\w)")
@@ -154,14 +174,22 @@ def _holds(text: bytes, link: bytes) -> bool:
     return any(not _GOES_ON.match(text, at + len(link)) for at in _all(text, link))
 
 
-def _foreign_link(text: bytes, lower: bytes, own: bytes, guarded: Guarded) -> bool:
+def _foreign_link(text: Normal, own: bytes, guarded: Guarded) -> bool:
     """Look at each place where a join link of this session begins: it has to be the own one, whole and nothing more."""
-    rest = own.partition(b"://")[2]
+    rest = _BEFORE_HOST.sub(b"", own)
     return any(
-        not rest or not text.startswith(rest, at) or _GOES_ON.match(text, at + len(rest))
+        not rest or not text.text.startswith(rest, at) or _GOES_ON.match(text.text, at + len(rest))
         for place in guarded.links
-        for at in _all(lower, place)
+        for at in leads_below(text.lower, place)
     )
+
+
+_BEFORE_HOST = re.compile(rb"\A[^/?#]*//(?:[^/?#]*@)?")
+
+
+def _foreign_token(text: Normal, own: bytes, guarded: Guarded) -> bool:
+    """Look for a word that only another person's link has, wherever it stands."""
+    return any(token not in own for token in guarded.tokens.found_in(text.lower))
 
 
 def _all(text: bytes, part: bytes) -> Iterator[int]:
@@ -208,14 +236,15 @@ def _addresses(text: bytes, domains: frozenset[bytes]) -> Iterator[list[str]]:
     A domain beyond ASCII can be written in several ways, so it is always looked at.
     """
     for at in _all(text, b"@"):
-        before, behind = text[max(0, at - LONGEST_LOCAL) : at], text[at + 1 : at + 1 + LONGEST_DOMAIN]
-        local = before[len(before.rstrip(_LOCAL)) :]
+        behind = text[at + 1 : at + 1 + LONGEST_DOMAIN]
         domain = behind[: len(behind) - len(behind.lstrip(_DOMAIN))].rstrip(b".-")
-        if local and domain and (domain.lower() in domains or not domain.isascii()):
+        if domain.lower() in domains or not domain.isascii():
+            before = text[max(0, at - LONGEST_LOCAL) : at]
+            local = before[len(before.rstrip(_LOCAL)) :]
             starts = [0, *(found.end() for found in _BEFORE.finditer(local))]
             yield [_key((local[start:] + b"@" + domain).decode(errors="replace")) for start in starts]
 
 
 @lru_cache(maxsize=4096)
 def _key(address: str) -> str:
-    return address_key(address)
+    return normal_key(address)

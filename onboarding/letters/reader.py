@@ -9,6 +9,7 @@ from binascii import Error as NotBase64
 from binascii import a2b_base64, a2b_qp
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields in order: names in lower case, values unfolded but not decoded."""
@@ -18,24 +19,33 @@ class UnreadableError(ValueError):
     """The bytes are not a message as we write them."""
 
 
+class Kind(NamedTuple):
+    """What a header says of the body below it, in lower case; `boundary` as written, empty where it is no multipart."""
+
+    content_type: str
+    encoding: str
+    boundary: str
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A part that is no multipart: its type in lower case, its fields, and its body, encoded as it travels."""
 
     content_type: str
+    encoding: str
     fields: Fields
     body: bytes
 
     def content(self) -> bytes:
         """Undo the transfer encoding; raises `UnreadableError`."""
-        return _undone(value(self.fields, "content-transfer-encoding"), self.body)
+        return _undone(self.encoding, self.body)
 
 
 def read(message: bytes) -> tuple[Fields, list[Leaf]]:
     """Read a message: its own fields, and its leaves in order. Raises `UnreadableError`."""
     head, body = _split(message)
     fields = fields_of(head)
-    return fields, _leaves(fields, body)
+    return fields, _leaves(fields, _kind(fields), body)
 
 
 def value(fields: Fields, name: str) -> str:
@@ -68,24 +78,36 @@ def fields_of(head: bytes) -> Fields:
     return fields
 
 
-_fields_of_a_part = lru_cache(maxsize=64)(fields_of)
-"""Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
+@lru_cache(maxsize=64)
+def _header_of_a_part(head: bytes) -> tuple[Fields, Kind]:
+    """Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
+    fields = fields_of(head)
+    return fields, _kind(fields)
+
 
 _FOLD = re.compile(r"\r\n(?=[ \t])")
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 
 
-def _leaves(fields: Fields, body: bytes) -> list[Leaf]:
+def _kind(fields: Fields) -> Kind:
     written = value(fields, "content-type") or "text/plain"
     content_type = written.partition(";")[0].strip().lower()
-    if not content_type.startswith("multipart/"):
-        return [Leaf(content_type, fields, body[2:])]
-    boundary = _BOUNDARY.search(written)
-    if not boundary:
+    boundary = _BOUNDARY.search(written) if content_type.startswith("multipart/") else None
+    encoding = value(fields, "content-transfer-encoding").strip().lower()
+    return Kind(content_type, encoding, (boundary[1] or boundary[2]) if boundary else "")
+
+
+def _leaves(fields: Fields, kind: Kind, body: bytes) -> list[Leaf]:
+    if not kind.content_type.startswith("multipart/"):
+        return [Leaf(kind.content_type, kind.encoding, fields, body[2:])]
+    if not kind.boundary:
         raise UnreadableError("a multipart has no boundary")
-    parts = map(_split, _parts(body, boundary[1] or boundary[2]))
-    return [leaf for head, inner in parts for leaf in _leaves(_fields_of_a_part(head), inner)]
+    leaves = []
+    for part in _parts(body, kind.boundary):
+        head, inner = _split(part)
+        leaves += _leaves(*_header_of_a_part(head), inner)
+    return leaves
 
 
 def _parts(body: bytes, boundary: str) -> list[bytes]:
@@ -97,7 +119,7 @@ def _parts(body: bytes, boundary: str) -> list[bytes]:
 
 
 def _undone(encoding: str, body: bytes) -> bytes:
-    match encoding.strip().lower():
+    match encoding:
         case "base64":
             try:
                 return a2b_base64(body)

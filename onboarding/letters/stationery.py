@@ -21,6 +21,7 @@ from onboarding.letters.fragments import Fragments, Part
 from onboarding.letters.headers import transport_address
 from onboarding.letters.letter import Guarded, Letter, Unfit
 from onboarding.letters.moments import locale_of
+from onboarding.letters.normal_form import normal_key
 from onboarding.letters.seams import is_in_one_piece, seams
 from onboarding.letters.settings import BrandSettings
 from onboarding.letters.skeleton import LOGO_CID, Filling, Picture, Skeleton, is_canonical, own_fields, skeleton
@@ -29,7 +30,7 @@ from onboarding.letters.templates import CALENDAR, Environments, Template, candi
 from onboarding.letters.view import Brand, View, plain, view
 from onboarding.letters.words import Words
 from onboarding.model.deliveries import Kind, Message, Rejected
-from onboarding.model.people import Role, address_key
+from onboarding.model.people import Role
 
 KINDS = tuple(kind.value for kind in Kind)
 
@@ -202,7 +203,7 @@ def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Pict
         templates=templates,
         skeletons={method: skeleton(brand, method, logo) for method in methods},
         shown_brand=_shown(brand, logo),
-        configured=frozenset(map(address_key, brand.addresses)),
+        configured=frozenset(map(normal_key, brand.addresses)),
     )
 
 

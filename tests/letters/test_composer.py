@@ -93,13 +93,13 @@ def test_message_is_looked_at_whole_where_a_link_could_be_parted(tmp_path, link,
 
 def test_memory_has_a_bound_and_begins_again():
     made: list[str] = []
-    memory = Memory(lambda text: made.append(text) or text)
-    texts = [f"{number:0900}" for number in range(ROOM // (900 + OVERHEAD) + 1)]
+    memory = Memory(lambda texts: [made.append(text) or text.upper() for text in texts])
+    texts = [f"a{number:0899}" for number in range(ROOM // (900 + OVERHEAD))]
 
-    assert [memory[text] for text in texts] == texts
-    assert [memory[texts[0]], memory[texts[0]]] == [texts[0]] * 2
-    assert made == [*texts, texts[0]]
-    assert len(memory) == 1
+    found = [memory.of(each) for each in (texts, texts, [*texts, "b"], ["b", *texts])]
+
+    assert [[text.lower() for text in each] for each in found] == [texts, texts, [*texts, "b"], ["b", *texts]]
+    assert made == [*texts, "b", "b", *texts]
 
 
 def test_only_a_templates_own_text_outlives_a_session(stationery):

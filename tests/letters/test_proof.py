@@ -41,6 +41,7 @@ GOOD = Filling(
     pieces=('<a href="', f"{OWN}", '">', f"{OWN}", "</a>"),
     calendar=f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n",
 )
+TOKEN = OTHERS.rpartition("/")[2]
 LATE_LINK = "https://v.example/w/join/somebodywholeft12345"
 
 
@@ -77,6 +78,11 @@ def test_a_good_message_passes():
         OWN + "?next=1",
         OWN.replace("own", "OWN"),
         OWN[:-3],
+        TOKEN,
+        TOKEN.upper(),
+        f"x{TOKEN}y",
+        f"Your code is {TOKEN}.",
+        f"%{ord(TOKEN[0]):02x}{TOKEN[1:]}",
     ],
 )
 @pytest.mark.parametrize("part", ["text", "html", "calendar", "subject", "name"])

@@ -35,6 +35,14 @@ SCHEMES = ("javascript:", "data&colon;", "java&#115;cript&#58;", "x y:", "&#39;:
 WORDS = (
     *(OTHERS, OTHERS.upper(), OWN, f"{OWN}x", f"{OWN}.x", "https%3A%2F%2Fv.example%2Fw%2Fjoin%2Fx", OTHERS[8:]),
     *("boris@example.com", "BORIS%40example.com", "http://example.com/", "HTTP&#58;//www.example.com", "x>y@z>"),
+    *(
+        "https://v.example:443/w/join/x",
+        "v.example.//w/./join/x",
+        "v.example/x>y/../w/join/x",
+        "v.ex\u00adample/w/join/x",
+    ),
+    *(f">{OTHERS[-20:]}", f"{OTHERS[-20:-9]}\u200b{OTHERS[-9:]}", ">\u0338/../w/join/x", "xn--v-.example/w/join/x"),
+    *('="https://v.exa\nmple/w/join/x"', "='https://v.example/w/j&#10;oin/x'", f'="{OTHERS[-20:-9]}\t{OTHERS[-9:]}"'),
 )
 
 

@@ -52,13 +52,13 @@ def test_what_is_not_this_persons_never_leaves(telling_all, injected, field):
 @pytest.mark.parametrize(
     ("before", "value"),
     [
-        ("https://v.example/w/", "join/other9zz88yy77xx66ww"),
-        ("https://v.exam", "ple/w/join/other9zz88yy77xx66ww"),
+        ("https://v.example/w/", "join/late"),
+        ("https://v.exam", "ple/w/join/late"),
         ("htt", "p://example.com/"),
         ("boris@", "example.com"),
         ("boris", "@example.com"),
-        ("https%3A%2F%2Fv.example%2Fw%2Fjo", "in%2Fother9zz88yy77xx66ww"),
-        ("".join(f"%{'25' * 40}{ord(one):02x}" for one in "v.example/w/jo"), "in/other9zz88yy77xx66ww"),
+        ("https%3A%2F%2Fv.example%2Fw%2Fjo", "in%2Flate"),
+        ("".join(f"%{'25' * 40}{ord(one):02x}" for one in "v.example/w/jo"), "in/late"),
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
