@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from onboarding.pipeline.target import Target, everything, target
 from onboarding.pipeline.writing import template_folders
 from onboarding.review.preview import Preview, write
 from onboarding.review.serving import serve
+
+KEY_BYTES = 24
+"""Randomness in the preview's link: more than anybody can try out."""
 
 
 def show_lint(config: Config, name: str | None, *, as_json: bool) -> int:
@@ -73,7 +77,7 @@ def serve_pages(config: Config, name: str, invitees: Path | None, port: int) -> 
 async def _serve(config: Config, goal: Target, port: int) -> None:
     shown = await _preview(config, goal)
     try:
-        async with serve(shown, port) as url:
+        async with serve(shown, port, key=secrets.token_urlsafe(KEY_BYTES)) as url:
             echo(f"The letters of {goal.name}: {url}")
             echo("The page follows the templates as you save them. Stop with Ctrl-C.")
             await asyncio.Event().wait()

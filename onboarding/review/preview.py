@@ -149,8 +149,8 @@ def page_of(person: Invitee, kind: Kind) -> str:
 
 
 RELOAD = """
-const made = document.documentElement.dataset.version;
-new EventSource("/changes").onmessage = (event) => { if (event.data !== made) location.reload(); };
+const { root, version } = document.documentElement.dataset;
+new EventSource(root + "changes").onmessage = (event) => { if (event.data !== version) location.reload(); };
 """
 """The page's only script: it loads the page again once a template was saved. Not in pages that are files."""
 
@@ -189,6 +189,7 @@ def page(preview: Preview, person: Invitee, kind: Kind, letters: Printed, *, roo
         error=letters.error,
         files={ending: f"{root}{folder_of(person)}/{kind}.{ending}" for ending in ENDINGS},
         version=letters.version,
+        root=root,
         reload=RELOAD if live else "",
         policy=POLICY,
     )

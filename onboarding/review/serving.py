@@ -1,10 +1,13 @@
 """Shows a preview to a browser on this machine: a page that loads itself again when a template is saved.
 
-On loopback only, for requests that name this machine alone (a page elsewhere could point a name of its own here), and
-nothing in it runs but the page's own script. Reads templates, changes nothing. Story: `onboarding preview`.
+On loopback only, and only below a key that nobody can guess: other users of this machine reach its ports, too. A key in
+the path and no cookie, because a browser sends a cookie to every port of a host. Requests have to name this machine (a
+page elsewhere could point a name of its own here), and nothing runs but the page's own script. Reads templates,
+changes nothing. Story: `onboarding preview`.
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +18,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -42,17 +46,21 @@ SEALED = {**HEADERS, "Content-Security-Policy": f"{HEADERS['Content-Security-Pol
 
 
 @asynccontextmanager
-async def serve(preview: Preview, port: int = 0) -> AsyncIterator[str]:
-    """Serve a preview until the block is left; gives its address. Port 0 is any free one; OSError: it is taken."""
+async def serve(preview: Preview, port: int = 0, *, key: str) -> AsyncIterator[str]:
+    """Serve a preview until the block is left; gives its address, which holds the key.
+
+    Port 0 is any free one. `key` is a text for a URL's path that cannot be guessed. Raises OSError where the port is
+    taken.
+    """
     config = uvicorn.Config(
-        application(preview), ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
+        application(preview, key), ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
     )
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: H11Protocol(config, state, {}), LOOPBACK, port)
     try:
-        yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}/"
+        yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}/{key}/"
     finally:
         server.close()
         while state.connections or state.tasks:  # uvicorn has no event that tells when all are gone
@@ -62,18 +70,31 @@ async def serve(preview: Preview, port: int = 0) -> AsyncIterator[str]:
         await server.wait_closed()
 
 
-def application(preview: Preview) -> Starlette:
-    """The pages of one preview."""
+def application(preview: Preview, key: str) -> Starlette:
+    """The pages of one preview, all below its key."""
     pages = _Pages(preview)
+    routes = [
+        Route("/", pages.first),
+        Route("/changes", pages.changes),
+        Route("/{person}/{kind}.page.html", pages.page),
+        Route("/{person}/{kind}.{ending}", pages.file),
+    ]
     return Starlette(
-        routes=[
-            Route("/", pages.first),
-            Route("/changes", pages.changes),
-            Route("/{person}/{kind}.page.html", pages.page),
-            Route("/{person}/{kind}.{ending}", pages.file),
-        ],
+        routes=[Mount("/{key}", routes=routes, middleware=[Middleware(_Locked, key=key)])],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
     )
+
+
+class _Locked:
+    """Lets a request through whose path begins with the key; any other finds nothing."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self._app, self._key = app, key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = str(scope["path_params"].get("key", "")).encode()
+        answer = self._app if secrets.compare_digest(given, self._key) else _missing()
+        await answer(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,4 +144,6 @@ class _Pages:
 
 
 def _missing() -> Response:
-    return PlainTextResponse("There is no such letter. Begin at the first page: /\n", 404, headers=HEADERS)
+    return PlainTextResponse(
+        "There is no such letter. Begin with the link that `onboarding preview` has printed.\n", 404, headers=HEADERS
+    )

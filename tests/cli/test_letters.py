@@ -146,6 +146,7 @@ async def test_preview_serves_until_ctrl_c_and_exits_0(folder):
             async with client.stream("GET", "/changes"):
                 process.send_signal(signal.SIGINT)
                 out, err = await process.communicate()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", url), "an unguessable key"
     assert "To Hanna Holm" in page.text
     assert (process.returncode, err) == (0, b"")
     assert out.decode().endswith("\nStopped.\n")

@@ -29,6 +29,7 @@ HOSTILE = invitee(row=3, email="eve@example.com", role=Role.COHOST, first_name='
 HANA = invitee(row=4, email="hana@example.com", role=Role.HOST, first_name="花", last_name="山田")
 LINKS = {one.row: f"https://join.example/made-up/{one.row}aa11bb22cc33" for one in (ANNA, HOSTILE, HANA)}
 NEAR = httpx.Timeout(20)
+KEY = "the-key-of-this-preview"
 PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
     "1f15c4890000000d49444154789c6360f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
@@ -51,7 +52,7 @@ def preview(
 
 @pytest.fixture
 async def site() -> AsyncIterator[httpx.AsyncClient]:
-    async with serve(preview()) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as client:
+    async with serve(preview(), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as client:
         yield client
 
 
@@ -121,14 +122,34 @@ async def test_what_is_not_there_is_said_so(site, path):
     assert (answer.status_code, "Traceback" in answer.text) == (404, False)
 
 
-async def test_page_listens_on_loopback_only():
-    async with serve(preview()) as url:
-        assert url.startswith("http://127.0.0.1:")
+async def test_page_listens_on_loopback_only_and_its_address_holds_the_key():
+    async with serve(preview(), key=KEY) as url:
+        assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/{KEY}/", url)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/", "the-key", "the-key-of-this-preview2", "THE-KEY-OF-THIS-PREVIEW", "k%C3%A9y", "%00"]
+)
+async def test_without_the_key_there_is_nothing(key):
+    """Other users of this machine reach the port, too."""
+    async with serve(preview(), key=KEY) as url, httpx.AsyncClient(timeout=NEAR) as stranger:
+        origin = url.removesuffix(f"{KEY}/") + key
+        paths = ("", "/", "/changes", "/002-anna-author/invitation.page.html", "/002-anna-author/invitation.eml")
+        answers = [await stranger.get(origin + path, follow_redirects=True) for path in paths]
+    assert [one.status_code for one in answers] == [404] * len(paths)
+    assert [one.text for one in answers if "Anna" in one.text or KEY in one.text] == []
+
+
+async def test_no_page_says_its_key_to_another_place(site):
+    page = await site.get("/002-anna-author/invitation.page.html")
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert "Set-Cookie" not in page.headers
+    assert KEY not in page.text
 
 
 async def test_a_template_error_is_said_in_words_and_goes_away_when_it_is_mended(tmp_path):
     folder = write_templates(tmp_path, words="{{ invitee.naem }}")
-    async with serve(preview(folder)) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
+    async with serve(preview(folder), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
         broken = await site.get("/")
         file = await site.get("/002-anna-author/invitation.html")
         write_templates(tmp_path, words="{{ invitee.name }}")
@@ -142,7 +163,7 @@ async def test_a_template_error_is_said_in_words_and_goes_away_when_it_is_mended
 async def test_one_persons_failing_letter_is_told_and_marked_beside_their_name(tmp_path):
     folder = write_templates(tmp_path, words="{{ invitee.extra['company'] }}")
     people = (replace(ANNA, extra={"company": "Northwind"}), HOSTILE)
-    async with serve(preview(folder, people)) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
+    async with serve(preview(folder, people), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
         good = (await site.get("/")).text
         bad = (await site.get("/003-img-src-x-onerror-1/invitation.page.html")).text
     assert (len(frames(good)), good.count('class="mark"')) == (4, 1)
@@ -160,7 +181,7 @@ async def events(client: httpx.AsyncClient) -> AsyncIterator[str]:
 
 async def test_a_saved_template_is_told_and_pages_know_their_version(tmp_path):
     folder = write_templates(tmp_path)
-    async with serve(preview(folder)) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
+    async with serve(preview(folder), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
         told = events(site)
         with anyio.fail_after(20):
             first = await anext(told)
@@ -175,7 +196,7 @@ async def test_a_saved_template_is_told_and_pages_know_their_version(tmp_path):
 
 async def test_leaving_ends_streams_that_are_still_open():
     async with httpx.AsyncClient(timeout=NEAR) as client, asyncio.timeout(20):
-        async with serve(preview()) as url:
+        async with serve(preview(), key=KEY) as url:
             client.base_url = url
             told = events(client)
             await anext(told)
@@ -293,8 +314,10 @@ def test_a_letter_in_a_frame_runs_nothing_and_leads_nowhere(tmp_path):
 @needs_chromium
 async def test_an_open_page_follows_a_saved_template(tmp_path):
     folder = write_templates(tmp_path)
-    async with serve(preview(folder)) as url:
-        await asyncio.to_thread(_edit_while_shown, url, tmp_path)
+    for path in ("", "002-anna-author/invitation.page.html"):
+        write_templates(tmp_path)
+        async with serve(preview(folder), key=KEY) as url:
+            await asyncio.to_thread(_edit_while_shown, url + path, tmp_path)
 
 
 def _edit_while_shown(url: str, folder: Path) -> None:
