@@ -15,6 +15,7 @@ from onboarding.letters import reader
 from onboarding.letters.join_links import leads_below
 from onboarding.letters.letter import Guarded, Letter
 from onboarding.letters.normal_form import Normal, normal, normal_key
+from onboarding.letters.skeleton import MESSAGE_NAME, FixedFields
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, link_digest
 
@@ -22,15 +23,24 @@ PARTS = {"text/plain": "text", "text/html": "HTML", "text/calendar": "calendar"}
 """The parts that have to be there, once each and in this order, and what people call them."""
 
 
-def fault(body: bytes, letter: Letter, recipient: str, guarded: Guarded, configured: frozenset[str]) -> str:
+def fault(
+    body: bytes,
+    letter: Letter,
+    recipient: str,
+    guarded: Guarded,
+    configured: frozenset[str],
+    fixed: FixedFields = (),
+) -> str:
     """Say what is wrong with a finished message; empty where it may leave.
 
-    `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand in anybody's letter.
+    `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand in anybody's letter;
+    `fixed` are the fields that it has to bear as they were configured.
     """
     try:
         fields, leaves = reader.read(body)
         parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
         wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient) or _structure_fault(parts)
+        wrong = wrong or _fixed_fault(fields, letter, fixed)
         return wrong or _content_fault(fields, leaves, letter, recipient, guarded, configured)
     except reader.UnreadableError as problem:
         return f"it can't be read back ({problem})"
@@ -78,7 +88,8 @@ def _structure_fault(parts: Sequence[reader.Leaf]) -> str:
 
 def _header_fault(fields: reader.Fields, recipient: str) -> str:
     """One recipient, a subject, and the fields that a message has to have."""
-    if {"cc", "bcc"} & {name for name, _text in fields}:
+    names = {name for name, _text in fields}
+    if {"cc", "bcc"} & names or any(name.startswith("resent-") for name in names):
         return "it goes to somebody in copy"
     to = reader.value(fields, "to")
     if to != recipient and not to.endswith(f"<{recipient}>"):
@@ -87,6 +98,14 @@ def _header_fault(fields: reader.Fields, recipient: str) -> str:
     if missing:
         return f"it has no {missing[0]} field"
     return "" if reader.decoded(reader.value(fields, "subject")).strip() else "its subject is empty"
+
+
+def _fixed_fault(fields: reader.Fields, letter: Letter, fixed: FixedFields) -> str:
+    """Each fixed field stands there once, as it was configured."""
+    for name, wanted in fixed:
+        if reader.value(fields, name.lower()) != wanted.replace(MESSAGE_NAME, letter.message_id):
+            return f"its {name} field isn't as it was configured"
+    return ""
 
 
 def _content_fault(

@@ -101,8 +101,18 @@ def _mark(name: str) -> str:
     return f"mark-{name}@cut.example"
 
 
-def skeleton(brand: BrandSettings, method: str, logo: Picture | None) -> Skeleton:
-    """Build a skeleton. `method` is the calendar's: MIME parameter and METHOD have to be equal (RFC 6047 2.4)."""
+FixedFields = tuple[tuple[str, str], ...]
+"""Header fields that every message of a webinar bears, beside our own: name and value."""
+
+MESSAGE_NAME = "{message_id}"
+"""Stands for the message's own Message-ID in the value of a fixed field."""
+
+
+def skeleton(brand: BrandSettings, method: str, logo: Picture | None, fixed: FixedFields = ()) -> Skeleton:
+    """Build a skeleton. `method` is the calendar's: MIME parameter and METHOD have to be equal (RFC 6047 2.4).
+
+    The `fixed` fields come first and are never folded: their readers are programs.
+    """
     marks = {name: _mark(name) for name in MARKS} | {"message_id": f"<{_mark('message_id')}>"}
     filling = Filling(
         name="",
@@ -114,7 +124,9 @@ def skeleton(brand: BrandSettings, method: str, logo: Picture | None) -> Skeleto
         pieces=(marks["html"],),
         calendar=marks["calendar"],
     )
-    whole = build(brand, method, logo, filling).as_bytes(policy=SMTP)
+    ours = build(brand, method, logo, filling).as_bytes(policy=SMTP)
+    lines = [f"{name}: {value.replace(MESSAGE_NAME, marks['message_id'])}\r\n" for name, value in fixed]
+    whole = "".join(lines).encode("ascii") + ours
     written = {name: mark.encode() for name, mark in marks.items()}
     written |= {name: written[name] + b"\r\n" for name in ("text", "html", "calendar")}
     written["date"] = headers.date(_MARK_DATE)

@@ -24,7 +24,16 @@ from onboarding.letters.moments import locale_of
 from onboarding.letters.normal_form import normal_key
 from onboarding.letters.seams import is_in_one_piece, seams
 from onboarding.letters.settings import BrandSettings
-from onboarding.letters.skeleton import LOGO_CID, Filling, Picture, Skeleton, is_canonical, own_fields, skeleton
+from onboarding.letters.skeleton import (
+    LOGO_CID,
+    Filling,
+    FixedFields,
+    Picture,
+    Skeleton,
+    is_canonical,
+    own_fields,
+    skeleton,
+)
 from onboarding.letters.sources import Folders, pasted_links
 from onboarding.letters.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
 from onboarding.letters.view import Brand, View, plain, view
@@ -47,10 +56,11 @@ class Stationery:
     skeletons: Mapping[str, Skeleton]
     shown_brand: Brand
     configured: frozenset[str]
+    fixed: FixedFields = ()
 
     @classmethod
-    def load(cls, folders: Sequence[Path], brand: BrandSettings) -> "Stationery":
-        """Compile all templates of these folders, the most special folder first.
+    def load(cls, folders: Sequence[Path], brand: BrandSettings, fixed: FixedFields = ()) -> "Stationery":
+        """Compile all templates of these folders, the most special folder first. Messages bear the `fixed` fields.
 
         Raises `ConfigurationError` naming file, line and the unknown name with the nearest known one; for a kind
         without template; for a logo that can't be read.
@@ -63,7 +73,7 @@ class Stationery:
         templates = {name: compile_template(name, searched, environments, brand.language) for name in found}
         if pasted := next(pasted_links(searched), ""):
             raise ConfigurationError(pasted, hint="Write {{ join_link }}: each person has a link of their own.")
-        stationery = assemble(templates, brand, logo)
+        stationery = assemble(templates, brand, logo, fixed)
         stationery.try_out()
         return stationery
 
@@ -190,20 +200,24 @@ class Composer:
         guarded, configured = self._guarded, self._stationery.configured
         link = letter.join_link.get_secret_value().encode() if letter.join_link else b""
         may_shorten = self._places_in_one_piece and is_in_one_piece(link)
-        if may_shorten and not proof.fault(short, letter, recipient, guarded, configured):
+        fixed = self._stationery.fixed
+        if may_shorten and not proof.fault(short, letter, recipient, guarded, configured, fixed):
             return ""
-        return proof.fault(body, letter, recipient, guarded, configured)
+        return proof.fault(body, letter, recipient, guarded, configured, fixed)
 
 
-def assemble(templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None) -> Stationery:
+def assemble(
+    templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None, fixed: FixedFields = ()
+) -> Stationery:
     """Put compiled templates and the brand together, untried."""
     methods = {calendar.method_of(kind, brand) for kind in Kind}
     return Stationery(
         brand=brand,
         templates=templates,
-        skeletons={method: skeleton(brand, method, logo) for method in methods},
+        skeletons={method: skeleton(brand, method, logo, fixed) for method in methods},
         shown_brand=_shown(brand, logo),
         configured=frozenset(map(normal_key, brand.addresses)),
+        fixed=fixed,
     )
 
 

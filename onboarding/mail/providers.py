@@ -22,6 +22,12 @@ class Provider(StrEnum):
     GMAIL = "gmail"
     WORKSPACE_RELAY = "workspace-relay"
     SES = "ses"
+    AZURE = "azure"
+    SENDGRID = "sendgrid"
+    MAILGUN = "mailgun"
+    POSTMARK = "postmark"
+    BREVO = "brevo"
+    RESEND = "resend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +61,40 @@ class Answer:
         )
 
 
+class MessageIds(StrEnum):
+    """What becomes of the Message-ID that we give a message (`docs/guides/in-doubt.md` says what that means)."""
+
+    KEPT = "kept"
+    REPLACED = "replaced"
+    UNKNOWN = "not documented"
+
+
+Fields = tuple[tuple[str, str], ...]
+"""Header fields, name and value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A provider's defaults for `[smtp]`, and its answers."""
+    """A provider's defaults for `[smtp]`, its answers, and what it documents about tracking and copies.
+
+    `tracking_off` and `copies` are header fields sent with every message: the first has links left as they are, the
+    second lets the provider drop a copy (`{message_id}` stands for the message's name), `keeps_id` has our Message-ID
+    kept. Empty where the provider documents none. `source` is the vendor's page, `read` when it was looked at.
+    """
 
     defaults: Mapping[str, str | int]
     answers: tuple[Answer, ...]
+    source: str
+    read: str
+    message_ids: MessageIds = MessageIds.UNKNOWN
+    tracking_off: Fields = ()
+    copies: Fields = ()
+    keeps_id: Fields = ()
+
+    @property
+    def fields(self) -> Fields:
+        """The header fields of every message."""
+        return (*self.tracking_off, *self.copies, *self.keeps_id)
 
 
 SEND_AS = Meaning("The account may not send as this sender: change [brand] sender, or have the right granted.")
@@ -127,6 +161,9 @@ MICROSOFT365 = Preset(
         Answer(BLOCKED, enhanced=("5.2.0",), says="outboundspam"),
         Answer(BLOCKED, enhanced=("5.1.8", "5.7.501", "5.7.502", "5.7.503", "5.7.708", "5.7.750")),
     ),
+    source="Exchange Online limits",
+    read="2026-11",
+    message_ids=MessageIds.KEPT,
 )
 
 GMAIL = Preset(
@@ -137,6 +174,9 @@ GMAIL = Preset(
         Answer(APP_PASSWORD, code=534),
         Answer(DAILY, says="sending limit exceeded"),
     ),
+    source="Gmail sending limits in Google Workspace",
+    read="2026-11",
+    message_ids=MessageIds.KEPT,
 )
 
 WORKSPACE_RELAY = Preset(
@@ -147,6 +187,9 @@ WORKSPACE_RELAY = Preset(
         Answer(RELAY_RULES, says="relay denied"),
         Answer(RELAY_RULES, says="credentials for relay"),
     ),
+    source="Route outgoing SMTP relay messages through Google",
+    read="2026-11",
+    message_ids=MessageIds.KEPT,
 )
 
 SES = Preset(
@@ -157,6 +200,57 @@ SES = Preset(
         Answer(UNVERIFIED, code=554, says="address is not verified"),
         Answer(NO_RIGHT, code=554, says="access denied"),
     ),
+    source="Amazon SES header fields",
+    read="2026-11",
+    message_ids=MessageIds.REPLACED,
+)
+
+AZURE = Preset(
+    defaults=MappingProxyType({"host": "smtp.azurecomm.net", "port": 587, "security": "starttls", "rate": "30/minute"}),
+    answers=(),
+    source="Service limits for Azure Communication Services",
+    read="2026-11",
+)
+
+SENDGRID = Preset(
+    defaults=MappingProxyType({"host": "smtp.sendgrid.net", "port": 587, "security": "starttls"}),
+    answers=(),
+    source="SMTP filters (X-SMTPAPI)",
+    read="2026-11",
+    tracking_off=(("X-SMTPAPI", '{"filters": {"clicktrack": {"settings": {"enable": 0, "enable_text": false}}}}'),),
+)
+
+MAILGUN = Preset(
+    defaults=MappingProxyType({"host": "smtp.mailgun.org", "port": 587, "security": "starttls"}),
+    answers=(),
+    source="Pass sending options",
+    read="2026-11",
+    tracking_off=(("X-Mailgun-Track-Clicks", "no"),),
+)
+
+POSTMARK = Preset(
+    defaults=MappingProxyType({"host": "smtp.postmarkapp.com", "port": 587, "security": "starttls"}),
+    answers=(),
+    source="Sending email with SMTP",
+    read="2026-11",
+    message_ids=MessageIds.KEPT,  # by the field below; without it, replaced
+    tracking_off=(("X-PM-TrackLinks", "None"),),
+    keeps_id=(("X-PM-KeepID", "true"),),
+)
+
+BREVO = Preset(
+    defaults=MappingProxyType({"host": "smtp-relay.brevo.com", "port": 587, "security": "starttls"}),
+    answers=(),
+    source="SMTP relay integration",
+    read="2026-11",
+)
+
+RESEND = Preset(
+    defaults=MappingProxyType({"host": "smtp.resend.com", "port": 587, "security": "starttls"}),
+    answers=(),
+    source="Idempotency Keys",
+    read="2026-11",
+    copies=(("Resend-Idempotency-Key", "{message_id}"),),
 )
 
 PRESETS: Mapping[Provider, Preset] = MappingProxyType(
@@ -165,5 +259,11 @@ PRESETS: Mapping[Provider, Preset] = MappingProxyType(
         Provider.GMAIL: GMAIL,
         Provider.WORKSPACE_RELAY: WORKSPACE_RELAY,
         Provider.SES: SES,
+        Provider.AZURE: AZURE,
+        Provider.SENDGRID: SENDGRID,
+        Provider.MAILGUN: MAILGUN,
+        Provider.POSTMARK: POSTMARK,
+        Provider.BREVO: BREVO,
+        Provider.RESEND: RESEND,
     }
 )

@@ -29,6 +29,16 @@ PORTS = {"starttls": 587, "tls": 465, "none": 25}
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(second|minute|hour|day)\s*", re.IGNORECASE)
 
+LONGEST_NAME, LONGEST_VALUE = 76, 900
+"""Characters of a header field: together they fit into one line (RFC 5322 2.1.1), so that it need not be folded."""
+
+FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
+FIELD_VALUE = re.compile(r"[\x21-\x7e]|[\x21-\x7e][\x20-\x7e]{0,898}[\x21-\x7e]")
+OUR_FIELDS = frozenset(
+    {"from", "to", "reply-to", "subject", "date", "message-id", "auto-submitted", "x-auto-response-suppress"}
+)
+NOT_FOR_USERS = frozenset({"bcc", "cc", "received", "return-path", "dkim-signature", "mime-version"})
+
 BARE_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
 
@@ -75,6 +85,21 @@ def address_or_none(value: str) -> str:
     return value
 
 
+def fit_for_every_message(fields: dict[str, str]) -> dict[str, str]:
+    """Accept header fields that a user may add to every message; raises ValueError naming the one that isn't fit."""
+    for name, value in fields.items():
+        lower = name.lower()
+        if not FIELD_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no header's name: use letters, digits and hyphens, at most {LONGEST_NAME}")
+        if lower in OUR_FIELDS or lower in NOT_FOR_USERS or lower.startswith(("resent-", "content-")):
+            raise ValueError(f"{name} is not yours to set: the program or the mail server does")
+        if not FIELD_VALUE.fullmatch(value):
+            raise ValueError(f"the value of {name} has to be 1 to {LONGEST_VALUE} plain characters in one line")
+    if len({name.lower() for name in fields}) < len(fields):
+        raise ValueError("one header is there twice (capitals make no difference)")
+    return fields
+
+
 class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
     """An application at Microsoft 365 that may send as the mailbox (`SMTP.SendAsApp`). Unused without a tenant.
 
@@ -105,7 +130,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     `timeout` (seconds) replaces every wait of RFC 5321 4.5.3.2; a short one only makes doubt.
     `allow_plaintext` lets mail go unencrypted to another machine, where nobody logs in. `envelope_sender` gets the
     bounces, in place of the letters' sender. `max_messages` is how many messages one connection carries before it is
-    replaced. `brake` is how many rejections in a row stop a run.
+    replaced. `headers` are fields that every message bears. `brake` is how many rejections in a row stop a run.
     """
 
     provider: Provider | None = None
@@ -123,12 +148,21 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     google: GoogleSettings = GoogleSettings()
     ehlo_name: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
     envelope_sender: Annotated[str, AfterValidator(address_or_none)] = ""
+    headers: Annotated[dict[str, str], AfterValidator(fit_for_every_message)] = {}
     max_connections: PositiveInt = 2
     max_messages: PositiveInt = 100
     rate: Annotated[Rate | None, BeforeValidator(read_rate), PlainSerializer(lambda rate: rate and str(rate))] = None
     per_day: PositiveInt | None = None
     brake: PositiveInt = 10
     timeout: float | None = Field(default=None, gt=0)
+
+    @property
+    def fixed_fields(self) -> tuple[tuple[str, str], ...]:
+        """The header fields that every message bears: the provider's, and the user's, which win over them."""
+        given = {name.lower() for name in self.headers}
+        preset = PRESETS[self.provider].fields if self.provider else ()
+        kept = [(name, value) for name, value in preset if name.lower() not in given]
+        return (*kept, *self.headers.items())
 
     @property
     def in_the_clear(self) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from onboarding import samples
 from onboarding.config import Config
 from onboarding.letters.settings import BrandSettings
+from onboarding.letters.skeleton import FixedFields
 from onboarding.letters.stationery import Stationery
 from onboarding.pipeline.target import Target
 
@@ -18,7 +19,7 @@ def stationery(config: Config, target: Target) -> Stationery:
     folders = template_folders(config.folder, target)
     # An empty name would mean the current folder, with everything in it.
     logo = [Path(config.brand.logo)] if config.brand.logo else []
-    return _compiled(folders, config.brand, _stamp([*folders, *logo]))
+    return _compiled(folders, config.brand, config.smtp.fixed_fields, _stamp([*folders, *logo]))
 
 
 def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
@@ -29,8 +30,8 @@ def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
 
 
 @lru_cache(maxsize=32)
-def _compiled(folders: tuple[Path, ...], brand: BrandSettings, _stamp: Stamp) -> Stationery:
-    return Stationery.load(folders, brand)
+def _compiled(folders: tuple[Path, ...], brand: BrandSettings, fixed: FixedFields, _stamp: Stamp) -> Stationery:
+    return Stationery.load(folders, brand, fixed)
 
 
 def _stamp(places: list[Path]) -> Stamp:

@@ -180,6 +180,25 @@ def test_presets_of_the_providers_are_documented():
     }
 
 
+def test_what_presets_do_beyond_that_is_in_the_guide():
+    guide = read("docs/guides/mail-servers.md")
+    fields = {
+        word(one).strip('"'): words(added)
+        for one, added, _ in table(guide, "`provider`", "header fields that the preset adds")
+    }
+    names = {
+        word(one).strip('"'): (kept, words(copies)) for one, kept, copies in table(guide, "`provider`", "Message-ID")
+    }
+    sources = {
+        word(one).strip('"'): (page, seen) for one, page, seen in table(guide, "`provider`", "the vendor's page")
+    }
+    assert fields == {one.value: [name for name, _value in preset.fields] for one, preset in PRESETS.items()}
+    assert names == {
+        one.value: (preset.message_ids, [name for name, _value in preset.copies]) for one, preset in PRESETS.items()
+    }
+    assert sources == {one.value: (preset.source, preset.read) for one, preset in PRESETS.items()}
+
+
 def test_every_variable_is_documented():
     documented = [word(one) for one, _ in table(REFERENCE, "variable")]
     own = {"CREDENTIALS_DIRECTORY", "ONBOARDING_SECTION__KEY"}

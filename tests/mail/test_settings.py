@@ -128,6 +128,74 @@ def test_envelope_sender_may_be_at_a_domain_beyond_ascii():
     assert SmtpSettings(host="m", envelope_sender="bounces@bücher.example").envelope_sender
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        *(
+            ({name: "x"}, f"{name} is not yours to set")
+            for name in (
+                "From",
+                "TO",
+                "reply-to",
+                "Subject",
+                "Date",
+                "Message-ID",
+                "Auto-Submitted",
+                "X-Auto-Response-Suppress",
+                "Bcc",
+                "cc",
+                "Resent-To",
+                "resent-date",
+                "Received",
+                "Return-Path",
+                "DKIM-Signature",
+                "Content-Type",
+                "content-language",
+                "MIME-Version",
+            )
+        ),
+        *(({name: "x"}, "is no header's name") for name in ("", "X Y", "X:Y", "X-Ü", "X\r\nBcc", "-X", "X" * 77)),
+        *(
+            ({"X-Y": value}, "plain characters in one line")
+            for value in (
+                "",
+                " x",
+                "x ",
+                "x\r\nBcc: a@example.com",
+                "x\ty",
+                "grün",
+                "x" * 901,
+            )
+        ),
+        ({"X-Stream": "a", "x-stream": "b"}, "one header is there twice"),
+    ],
+)
+def test_header_that_is_not_for_users_to_set_is_refused(fields, words):
+    with pytest.raises(ValidationError) as raised:
+        SmtpSettings(host="m", headers=fields)
+
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["x", "outbound", "a b", "x" * 900, '{"a": "b"}'])
+def test_header_of_plain_characters_is_accepted(value):
+    assert SmtpSettings(host="m", headers={"X-SES-CONFIGURATION-SET": value}).fixed_fields == (
+        ("X-SES-CONFIGURATION-SET", value),
+    )
+
+
+def test_header_of_a_preset_can_be_overruled():
+    settings = SmtpSettings(provider="postmark", headers={"x-pm-tracklinks": "HtmlOnly"})
+
+    assert settings.fixed_fields == (("X-PM-KeepID", "true"), ("x-pm-tracklinks", "HtmlOnly"))
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_fields_of_a_preset_are_what_a_user_could_set_too(preset):
+    assert SmtpSettings(host="m", headers=dict(preset.fields)).fixed_fields == preset.fields
+    assert (preset.source, preset.read) != ("", "")
+
+
 def test_token_command_is_split_as_a_shell_would():
     settings = SmtpSettings(host="m", username="u", token_command="fetch --for 'a b'")
 

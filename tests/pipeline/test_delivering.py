@@ -257,3 +257,19 @@ def as_older_versions_stored_it(scene: Stage, state: str) -> None:
             [state, "xn--brckenwasser-elb", "brückenwasser"],
         )
         assert rows.rowcount == 1
+
+
+async def test_header_fields_of_provider_and_user_are_in_every_message_and_a_resend_keeps_its_key(tmp_path):
+    rules = MailRules(lose_reply=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene:
+        config = scene.folder / "config.toml"
+        fields = 'provider = "resend"\nheaders = { X-Stream = "panel" }\n'
+        config.write_text(config.read_text(encoding="utf-8").replace("[smtp]\n", f"[smtp]\n{fields}"), encoding="utf-8")
+        scene.variables["ONBOARDING_SMTP__AUTH"] = "none"
+        await scene.run()
+        await scene.decide(decisions.resolve_resend)
+        await scene.run()
+        first, second = scene.messages()
+
+    assert [one["X-Stream"] for one in (first, second)] == ["panel"] * 2
+    assert first["Resend-Idempotency-Key"] == second["Resend-Idempotency-Key"] == first["Message-ID"]
