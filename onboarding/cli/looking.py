@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from onboarding.cli.output import echo, echo_json
-from onboarding.cli.running import clock_for, show_steps
+from onboarding.cli.running import advise, clock_for, show_steps
 from onboarding.cli.terminal import local, table, teller
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
@@ -36,6 +36,7 @@ async def show_plan(config: Config, goal: Target, asked_for: Options, stop: asyn
     else:
         show_steps(view.picture, plan, config, everybody=True)
         echo(f"A run makes {plan.heavy_calls} of RingCentral's webinar calls (ten a minute are usual).")
+        advise(has_unsent_invites=view.picture.has_unsent_invites)
     return EXIT_NEEDS_A_PERSON if plan.problems else EXIT_DONE
 
 

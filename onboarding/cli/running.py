@@ -50,6 +50,11 @@ SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
 """Of several webinars' exit codes the one furthest on counts."""
 
 
+DO_NOT_SEND_NOW = (
+    "Don't click Send now at RingCentral: it would mail RingCentral's own invitation to all who were added silently."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How a run behaves towards the person, or the cron, that started it."""
@@ -117,6 +122,7 @@ async def run_one(
         if manner.ask and ready.plan and not await confirmed(_question(ready.plan, manner), stop):
             rooms.go_on()
             echo("Nothing was done.")
+            advise(has_unsent_invites=ready.view.picture.has_unsent_invites)
             return EXIT_NEEDS_A_PERSON
         try:
             result = await _carry_out(rooms, ready, lease, manner)
@@ -126,7 +132,14 @@ async def run_one(
         echo_json(result_json(result))
     else:
         _tell(result, manner, told=ready.plan.problems)
+        advise(has_unsent_invites=result.has_unsent_invites and not manner.quiet)
     return result.exit_code
+
+
+def advise(*, has_unsent_invites: bool) -> None:
+    """End with a warning of RingCentral's own button, while it would mail the people added from here."""
+    if has_unsent_invites:
+        echo(DO_NOT_SEND_NOW)
 
 
 async def run_all(config: Config, manner: Manner, stop: asyncio.Event, clock: Clock | None = None) -> int:

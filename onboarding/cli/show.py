@@ -56,6 +56,8 @@ def print_status(known: "Status") -> None:
     if known.problems:
         without = [(str(one.row or ""), one.column or "", one.email, one.message) for one in known.problems]
         table("Remarks on the last run", ("row", "column", "address", "why"), without)
+    if known.mailed_by_ringcentral:
+        echo(f"RingCentral has mailed these people itself: {', '.join(known.mailed_by_ringcentral)}.")
     counts = ", ".join(f"{count} {state}" for state, count in known.counts.items()) or "no message yet"
     echo(f"{counts}; remarks: {len(known.problems)}; RingCentral webinar calls in the last run: {seen.heavy_calls}.")
 

@@ -162,6 +162,13 @@ def bring_forward(connection: sa.Connection, session: int, now: datetime) -> Non
     )
 
 
+def hold_back(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
+    """What waits for people whom RingCentral has mailed instead does not leave; a person may ask for it again."""
+    keys = [address_key(email) for email in emails]
+    queued = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.key.in_(keys), REAL)
+    move(connection, queued, State.SUPERSEDED, "RingCentral has mailed this person itself", now)
+
+
 def next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:
     """When the earliest queued message is due; None where nothing is queued."""
     due_at = deliveries.c.due_at

@@ -5,7 +5,7 @@ it added (and may mail) and whom it removed (and owes a cancellation). Nobody is
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -79,6 +79,26 @@ def revert(
         events.append(connection, session, registration_key(invitee), what, now)
 
 
+def note_mailed(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:
+    """Write down that a run has said whom RingCentral has mailed itself (docs/ringcentral.md, "Send now")."""
+    for invitee in invitees:
+        names = [registrations.c.key == registration_key(invitee)]
+        if user := invitee.linked_user:
+            ids = (registrations.c.account_id == user.account_id, registrations.c.user_id == user.user_id)
+            names.append(sa.and_(*ids))
+        new = (registrations.c.session == session, registrations.c.mailed_by_ringcentral.is_(None), sa.or_(*names))
+        noted = registrations.update().where(*new).values(mailed_by_ringcentral=now).returning(registrations.c.key)
+        for key in connection.execute(noted).scalars().all():
+            events.append(connection, session, key, "mailed by RingCentral", now)
+
+
+def mailed_by_ringcentral(connection: sa.Connection, session: int) -> Sequence[str]:
+    """The addresses (ids, where there is none) of our people whom RingCentral has mailed itself, in order."""
+    noted = (registrations.c.session == session, registrations.c.mailed_by_ringcentral.is_not(None))
+    rows = connection.execute(sa.select(registrations.c.email, registrations.c.key).where(*noted))
+    return sorted(row.email or row.key for row in rows)
+
+
 def _is(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:
     return registrations.c.session == session, registrations.c.key == registration_key(invitee)
 
@@ -115,6 +135,10 @@ _STAND = _INSERT.on_conflict_do_update(
         **{name: _if_known(name) for name in ("account_id", "user_id", "domain")},
         **{name: _NEW[name] for name in ("email", "first_name", "last_name", "language", "time_zone", "role")},
         **{name: _NEW[name] for name in ("standing", "at")},
+        # A new record is silent again.
+        "mailed_by_ringcentral": sa.case(
+            (_NEW.standing == Standing.ADDED, sa.null()), else_=registrations.c.mailed_by_ringcentral
+        ),
     },
 )
 

@@ -51,6 +51,8 @@ class Session:
 
     `start` is aware and in UTC; `time_zone` is an IANA name; `join_offset` is how long before the start the panel
     should be there. `not_understood` names what of RingCentral's answers is not understood (`status` is “Postponed”).
+    `has_unsent_invites`: RingCentral offers to mail people who were added silently (*Send now*); None where it does not
+    say.
     """
 
     key: SessionKey
@@ -65,6 +67,7 @@ class Session:
     host_join_uri: SecretStr | None = None
     panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
     not_understood: tuple[str, ...] = ()
+    has_unsent_invites: bool | None = None
 
     @property
     def end(self) -> datetime:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
-from onboarding.ledger import deliveries, sessions
+from onboarding.ledger import deliveries, registrations, sessions
 from onboarding.letters.stationery import Stationery
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem
@@ -57,6 +57,7 @@ class Result:
     heavy_calls: int
     did: bool
     news: bool
+    has_unsent_invites: bool
 
     @property
     def exit_code(self) -> int:
@@ -108,11 +109,13 @@ async def carry_out(
         view, refused = await register(rooms, ready.view, plan)
         plan = make(view.picture, ready.options, within=ready.plan)
         problems = tuple(dict.fromkeys((*refused, *plan.problems)))
+        await _hold_back(rooms, view, plan)
         queued = await enqueue(rooms, view, plan, rehearsal_to)
         rooms.go_on()
         limited = ready.options.limit is not None
         work = round_of(rooms, view, plan, ready.stationery, lease, rehearsal=bool(rehearsal_to), limited=limited)
         sent = await deliver(rooms, work, patience)
+        await _note_mailed(rooms, view, plan)
     finally:
         before = await rooms.ledger.run(sessions.problems_of, ready.view.session_row)
         noted = (*problems, *_notes(plan, ready.view))
@@ -127,8 +130,29 @@ async def carry_out(
         problems=problems,
         heavy_calls=_heavy(rooms) - ready.calls_before,
         did=bool(sent or queued or ready.plan.change or ready.doubts),
-        news=list(before) != list(noted),
+        news=list(before) != list(noted) or any(step.turned for step in plan.steps),
+        has_unsent_invites=_has_unsent_invites(ready, view),
     )
+
+
+async def _hold_back(rooms: Rooms, view: View, plan: Plan) -> None:
+    """Keep back what an earlier run queued for people whom RingCentral has mailed since."""
+    held = [step.invitee.email for step in plan.steps if step.held]
+    if held:
+        await rooms.ledger.run(deliveries.hold_back, view.session_row, held, rooms.clock.now())
+
+
+async def _note_mailed(rooms: Rooms, view: View, plan: Plan) -> None:
+    """Remember whom this run names, so that later runs don't. Last of all: a run that breaks off has named nobody."""
+    turned = [step.invitee for step in plan.steps if step.turned]
+    if turned:
+        await rooms.ledger.run(registrations.note_mailed, view.session_row, turned, rooms.clock.now())
+
+
+def _has_unsent_invites(ready: Prepared, view: View) -> bool:
+    """Whether *Send now* would mail somebody after this run: who was just added is silent, whatever was so before."""
+    added = bool(ready.plan.change.add) and view.picture.holds_silent_records
+    return added or view.picture.has_unsent_invites
 
 
 async def _note_end(rooms: Rooms, ready: Prepared, noted: Sequence[Problem]) -> None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
-from onboarding.ledger import deliveries, leases, sessions
+from onboarding.ledger import deliveries, leases, registrations, sessions
 from onboarding.ledger.deliveries import Entry
 from onboarding.ledger.place import ledger_path
 from onboarding.ledger.read_only import read
@@ -32,13 +32,17 @@ from onboarding.review.report import Report, ReportRow
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What is known of one webinar. `seen` is None where no run has looked at it yet."""
+    """What is known of one webinar. `seen` is None where no run has looked at it yet.
+
+    `mailed_by_ringcentral`: addresses of people added from here whom RingCentral has mailed itself.
+    """
 
     name: str
     webinar_id: str
     seen: Seen | None
     entries: Sequence[Entry]
     problems: Sequence[Problem]
+    mailed_by_ringcentral: Sequence[str] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,6 +73,7 @@ class Status:
             "deliveries": [_delivery(entry) for entry in self.current],
             "problems": [problem_json(one) for one in self.problems],
             "heavy_calls": self.seen.heavy_calls if self.seen else 0,
+            "mailed_by_ringcentral": list(self.mailed_by_ringcentral),
         }
 
 
@@ -91,6 +96,7 @@ def _known(connection: sa.Connection, config: Config, target: Target, now: datet
     entries = deliveries.entries(connection, seen.id)
     running = leases.held(connection, lease_name(server, target.webinar_id), now)
     problems = sessions.problems_of(connection, seen.id)
+    mailed = registrations.mailed_by_ringcentral(connection, seen.id)
     shown = entries if running else [_as_if_taken_over(entry) for entry in entries]
     return Status(
         target.name,
@@ -98,6 +104,7 @@ def _known(connection: sa.Connection, config: Config, target: Target, now: datet
         replace(seen, title=printable(seen.title), time_zone=printable(seen.time_zone)),
         [_cleaned(entry, config.secrets) for entry in shown],
         [_clean_problem(problem, config.secrets) for problem in problems],
+        [printable(email) for email in mailed],
     )
 
 

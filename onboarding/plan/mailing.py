@@ -74,10 +74,37 @@ def _registered(step: Step, picture: Picture, options: Options) -> Step:
     if owed.mail is None or record.role is Role.HOST:
         return owed
     if not picture.is_silent(invitee, record):
-        return owed if options.include_already_mailed else replace(step, mail_reason=_ALREADY_MAILED)
+        return _mailed_by_ringcentral(step, owed, picture, options)
     if picture.is_ours(invitee):
         return owed
     return replace(owed, adopted=True) if options.adopt else _held_back(step, _FOREIGN)
+
+
+def _mailed_by_ringcentral(step: Step, owed: Step, picture: Picture, options: Options) -> Step:
+    """Whom this ledger has told something goes on hearing from it; for anybody else RingCentral's mail is the one.
+
+    What is queued for a person of ours after a run said that RingCentral has mailed them was asked for by a person.
+    """
+    invitee = step.invitee
+    asked_for = options.include_already_mailed or (owed.queued and picture.is_known_as_mailed(invitee))
+    if picture.mailbox(invitee.key).told or asked_for:
+        return owed
+    if picture.is_ours(invitee):
+        return replace(_held_back(step, _MAILED_INSTEAD), held=True)
+    return replace(step, mail_reason=_ALREADY_MAILED)
+
+
+def noticed(step: Step, picture: Picture) -> Step:
+    """Add that RingCentral has mailed a person of ours itself, where no run has said so (*Send now*)."""
+    record = step.registration
+    if record is None or record.role is Role.HOST or not record.send_invite or not picture.is_ours(step.invitee):
+        return step
+    if picture.is_known_as_mailed(step.invitee):
+        return step
+    problems = step.problems
+    if picture.mailbox(step.invitee.key).told:
+        problems = (*problems, Problem(step.invitee.row or None, None, step.invitee.email, _MAILED_TOO))
+    return replace(step, turned=True, problems=problems)
 
 
 def _held_back(step: Step, message: str) -> Step:
@@ -142,6 +169,14 @@ _WHY_HELD = {
 """Why a message that says what is true is not sent again by itself, by the state of the latest one."""
 
 _ALREADY_MAILED = "RingCentral has mailed them itself (--include-already-mailed mails them all the same)"
+_MAILED_INSTEAD = (
+    "added silently, but RingCentral says that it has mailed them itself, so they get no mail from here: "
+    "--include-already-mailed sends it all the same, or take them off the roster"
+)
+_MAILED_TOO = (
+    "RingCentral has mailed them its own invitation, too (Send now?): they go on getting updates from here; "
+    "their record at RingCentral stays as it is without --include-already-mailed"
+)
 _FOREIGN = "registered silently, but not from here: another ledger may have mailed them (--adopt mails them)"
 _IN_DOUBT = "in doubt: the last message may have arrived; onboarding resolve decides"
 _NEVER_MAILED = "was never mailed from here, so is told nothing"

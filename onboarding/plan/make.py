@@ -8,7 +8,7 @@ from onboarding.model.changes import Change, Update, batches
 from onboarding.model.people import Problem
 from onboarding.plan.identity import Records, identified
 from onboarding.plan.leaving import departed, left_over
-from onboarding.plan.mailing import with_mail
+from onboarding.plan.mailing import noticed, with_mail
 from onboarding.plan.picture import Action, Options, Picture, Plan, Step
 from onboarding.plan.registering import on_roster, within_seats
 
@@ -70,7 +70,7 @@ def _steps(picture: Picture, options: Options) -> tuple[list[Step], list[Problem
     records = Records.of(picture.registrations)
     rows = [on_roster(one, records, picture, options) for one in picture.roster.invitees]
     others, problems = left_over(picture, rows, options)
-    present = [with_mail(step, picture, options) for step in (*rows, *others)]
+    present = [noticed(with_mail(step, picture, options), picture) for step in (*rows, *others)]
     return [*present, *departed(picture, present, options)], problems
 
 

@@ -89,6 +89,22 @@ class Picture:
         """Whether this ledger may mail a registered person: it added them, or was told to adopt them."""
         return self.stands(person, OURS)
 
+    def is_known_as_mailed(self, person: Invitee) -> bool:
+        """Whether a run has said already that RingCentral has mailed a person of ours."""
+        return any(known.mailed_by_ringcentral for known in self.acquaintances_of(person))
+
+    @property
+    def has_unsent_invites(self) -> bool:
+        """Whether RingCentral offers to mail those who were added silently; by the records, where it does not say."""
+        if self.session.has_unsent_invites is not None:
+            return self.session.has_unsent_invites
+        return self.holds_silent_records
+
+    @property
+    def holds_silent_records(self) -> bool:
+        """Whether people are registered whom RingCentral has not mailed."""
+        return any(record.send_invite is False and record.role is not Role.HOST for record in self.registrations)
+
     def is_silent(self, person: Invitee, record: Registration) -> bool:
         """Whether RingCentral has kept silent towards a person; a record that doesn't say did so if we made it."""
         if record.send_invite is None:
@@ -114,7 +130,9 @@ class Step:
     `registration` is the record as it stands now (None: not registered). `changes` maps a field to its old and new
     value. `mail` is the kind of message that is due, `mail_reason` why it is or why it is not (empty: nothing to
     say, the mailbox is up to date). `adopted`: this step rests on `--adopt`, which has to be recorded. `queued`: the
-    message is in the queue already. `problems`: what a person has to look at.
+    message is in the queue already. `held`: no message may leave to them, because RingCentral has mailed them instead.
+    `turned`: RingCentral has mailed a person of ours, and no run has said so yet. `problems`: what a person has to
+    look at.
     """
 
     invitee: Invitee
@@ -126,6 +144,8 @@ class Step:
     mail_reason: str = ""
     adopted: bool = False
     queued: bool = False
+    held: bool = False
+    turned: bool = False
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -82,6 +82,7 @@ def _sendable(token: SecretStr) -> SecretStr:
 
 Link = Annotated[SecretStr | None, BeforeValidator(_link)]
 Start = Annotated[AwareDatetime, AfterValidator(_plausible)]
+YesNo = Annotated[bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)]
 
 
 class TokenAnswer(Wire, alias_generator=None):
@@ -160,6 +161,7 @@ class SessionRecord(Wire):
     locale_code: LooseText = ""
     status: Annotated[SessionStatus, lenient(SessionStatus.UNKNOWN)] = SessionStatus.SCHEDULED
     host_join_uri: Link = None
+    has_unsent_invites: YesNo = None
 
     def value(self, server: str, webinar: Webinar, asked: str = "", odd: tuple[str, ...] = ()) -> Session:
         """The session, with what its webinar adds: the host, and the title where the session has none.
@@ -179,6 +181,7 @@ class SessionRecord(Wire):
             host_join_uri=self.host_join_uri,
             panelist_authentication=webinar.panelist_authentication,
             not_understood=(*webinar.not_understood, *odd),
+            has_unsent_invites=self.has_unsent_invites,
         )
 
 

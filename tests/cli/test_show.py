@@ -23,7 +23,15 @@ async def test_status_as_json_has_the_shape_that_stays(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST, bad], limits=ROOMY) as scene:
         await scene.run()
         told = json.loads((await on(scene, "status", NAME, "--json")).out)
-    assert list(told) == ["webinar", "session", "counts", "deliveries", "problems", "heavy_calls"]
+    assert list(told) == [
+        "webinar",
+        "session",
+        "counts",
+        "deliveries",
+        "problems",
+        "heavy_calls",
+        "mailed_by_ringcentral",
+    ]
     assert (told["webinar"], told["counts"], told["heavy_calls"]) == (NAME, {"sent": 2}, 4)
     assert (told["session"]["webinar_id"], told["session"]["session_id"]) == (WEBINAR, SESSION)
     assert [list(one) for one in told["deliveries"]] == [

@@ -122,7 +122,6 @@ def test_cron_mails_whom_it_may(seen, kind, reason):
         pytest.param(registered(standing=None, send_invite=True), INCLUDE, id="RingCentral has mailed them"),
         pytest.param(registered(standing=None, send_invite=None), INCLUDE, id="RingCentral may have mailed them"),
         pytest.param(registered(standing=Standing.ADOPTED, send_invite=None), INCLUDE, id="adopted, it may have"),
-        pytest.param(registered(holds("ada", **MOVED), send_invite=True), INCLUDE, id="we have mailed them too"),
         pytest.param(registered(standing=None), ADOPT, id="registered by another ledger"),
         pytest.param(registered(standing=Standing.UPDATED), ADOPT, id="by another ledger, changed by us"),
         pytest.param(registered(standing=Standing.REMOVED), ADOPT, id="removed by us, registered anew by another"),
@@ -139,6 +138,64 @@ def test_some_are_mailed_only_on_request(seen, asked_for):
     assert [step.mail for step in planned(seen, asked_for).steps] == [
         UPDATE if seen.mailbox("ada@example.com").told else INVITATION
     ]
+
+
+@pytest.mark.parametrize("standing", [Standing.ADDED, Standing.ADOPTED, None])
+@pytest.mark.parametrize("send_invite", [True, None])
+def test_whom_this_ledger_has_told_something_goes_on_hearing_from_it(standing, send_invite):
+    seen = registered(holds("ada", **MOVED), standing=standing, send_invite=send_invite)
+
+    assert only_step(seen).mail is UPDATE
+
+
+def known(standing: Standing = Standing.ADDED, *, mailed: bool) -> Acquaintance:
+    return Acquaintance(row("ada"), standing, mailed_by_ringcentral=mailed)
+
+
+@pytest.mark.parametrize(("mailed", "problems"), [(False, 1), (True, 0)])
+def test_that_ringcentral_has_mailed_who_was_told_is_said_once(mailed, problems):
+    seen = picture(
+        row("ada"),
+        there=(guest("ada", send_invite=True),),
+        known={"ada": known(mailed=mailed)},
+        boxes={"ada": holds("ada")},
+    )
+
+    plan = planned(seen)
+
+    assert (len(plan.problems), plan.steps[0].turned, plan.steps[0].held) == (problems, not mailed, False)
+
+
+@pytest.mark.parametrize("mailed", [False, True])
+def test_who_was_added_silently_and_mailed_all_the_same_is_a_problem_until_a_person_decides(mailed):
+    seen = picture(row("ada"), there=(guest("ada", send_invite=True),), known={"ada": known(mailed=mailed)})
+
+    plan = planned(seen)
+    asked = planned(seen, INCLUDE)
+
+    assert (plan.steps[0].mail, plan.steps[0].held, len(plan.problems)) == (None, True, 1)
+    assert (asked.steps[0].mail, asked.steps[0].held, asked.problems) == (INVITATION, False, ())
+
+
+def test_who_is_off_the_roster_and_was_told_nothing_is_no_problem():
+    seen = picture(there=(guest("ada", send_invite=True),), known={"ada": known(mailed=False)})
+
+    assert planned(seen).problems == ()
+
+
+@pytest.mark.parametrize(("mailed", "mail"), [(False, None), (True, INVITATION)])
+def test_message_queued_before_ringcentral_mailed_is_held_and_one_asked_for_since_is_not(mailed, mail):
+    queued = holding("ada", None, State.QUEUED, INVITATION, facts("ada"))
+    seen = picture(
+        row("ada"),
+        there=(guest("ada", send_invite=True),),
+        known={"ada": known(mailed=mailed)},
+        boxes={"ada": queued},
+    )
+
+    step = planned(seen).steps[0]
+
+    assert (step.mail, step.held) == (mail, mail is None)
 
 
 def test_the_wrong_request_does_not_help():
