@@ -1,19 +1,23 @@
-"""Microseconds per letter: ours stage by stage, and the plain way beside it, in one run on one machine.
+"""Microseconds per letter: ours stage by stage, the plain way beside it, and panels of people; in one run.
 
-    python benchmarks/letters.py [people] [rounds]
+    python benchmarks/letters.py [people] [rounds] [--baseline CHECKOUT]
 
 Shipped templates, one session, different people. The plain way renders the same templates, and lets `icalendar` build
 each calendar, `email` build each message and read it back for the same questions. Best round of each stage counts.
+
+Panels are timed from a session's first letter on: people who are all alike, and people of three roles, two languages
+and three time zones. `--baseline` times the plain letters of another checkout beside them, in turn (`panels.py`).
 """
 
+import argparse
 import email
 import email.policy
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import panels
 from icalendar import Calendar, Event
 from pydantic import SecretStr
 
@@ -160,12 +164,12 @@ def microseconds(stage: Callable[[], None], letters: Sequence[Filling], rounds: 
     return best / len(letters) * 1e6
 
 
-def main(people: int = 200, rounds: int = 15) -> None:
-    """Measure and print."""
+def stages(people: int, rounds: int) -> None:
+    """Measure ours and the plain way, stage by stage, and print them."""
     bench = Bench(people)
-    stages = (bench.render, bench.calendar, bench.assembly, bench.proof, bench.compose)
+    ours = (bench.render, bench.calendar, bench.assembly, bench.proof, bench.compose)
     plain = (bench.plain_calendar, bench.plain_assembly, bench.plain_proof)
-    taken = {stage.__name__: microseconds(stage, bench.fillings, rounds) for stage in stages}
+    taken = {stage.__name__: microseconds(stage, bench.fillings, rounds) for stage in ours}
     taken |= {stage.__name__: microseconds(stage, bench.fillings, max(2, rounds // 5)) for stage in plain}
     taken["render"] -= taken["calendar"]
     plainly = taken["render"] + sum(taken[stage.__name__] for stage in plain)
@@ -175,8 +179,19 @@ def main(people: int = 200, rounds: int = 15) -> None:
     print(f"{'render':10}{taken['render']:8.0f}{taken['render']:8.0f}")
     for name in ("calendar", "assembly", "proof"):
         print(f"{name:10}{taken[name]:8.0f}{taken['plain_' + name]:8.0f}")
-    print(f"{'together':10}{taken['compose']:8.0f}{plainly:8.0f}   target for ours: {TARGET}")
+    print(f"{'together':10}{taken['compose']:8.0f}{plainly:8.0f}   target for ours: {TARGET}\n")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("people", type=int, nargs="?", default=200)
+    parser.add_argument("rounds", type=int, nargs="?", default=15)
+    parser.add_argument("--baseline", type=Path, help="another checkout of this repository, timed in the same run")
+    given = parser.parse_args()
+    stages(given.people, given.rounds)
+    panels.compare(given.rounds, given.baseline)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

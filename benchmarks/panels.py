@@ -1,0 +1,169 @@
+"""Times the letters of whole panels, each from its session's first letter on, in this checkout and in another.
+
+    python benchmarks/panels.py     prints this checkout's times as JSON, once for each line that it reads
+
+Each checkout has a process of its own, and they take turns, so that both meet the same weather. Of each letter the
+best round counts. Imports nothing of the program that a checkout of before does not have.
+"""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from pydantic import SecretStr
+
+HERE = Path(__file__).parents[1]
+PANELS = {"99 alike": (99, False), "99 mixed": (99, True), "10 alike": (10, False), "10 mixed": (10, True)}
+AT_MOST = {"99 mixed": 0.78, "10 mixed": 0.85}
+"""Of the plain letters of ef5d948, which had moulds beside them."""
+
+KINDS = [
+    (role, language, zone)
+    for role in ("PANELIST", "COHOST", "HOST")
+    for language in ("en", "de")
+    for zone in ("Europe/Berlin", "America/New_York", "Asia/Tokyo")
+]
+
+
+def compare(rounds: int, baseline: Path | None) -> None:
+    """Time all panels and print them, beside the baseline's where there is one."""
+    checkouts = [HERE, *([baseline.resolve()] if baseline else [])]
+    best: list[dict[str, list[float]]] = [{} for _ in checkouts]
+    with ExitStack() as stack:
+        asked = [stack.enter_context(asking(checkout)) for checkout in checkouts]
+        for _round in range(max(rounds, 1)):
+            for known, ask in zip(best, asked, strict=True):
+                for panel, taken in ask().items():
+                    known[panel] = list(map(min, known.get(panel, taken), taken))
+    print(f"{'panel':10}{'ours':>8}{'baseline':>10}{'ratio':>8}" if baseline else f"{'panel':10}{'ours':>8}")
+    for panel in PANELS:
+        ours, *others = (sum(known[panel]) / len(known[panel]) * 1e6 for known in best)
+        print(f"{panel:10}{ours:8.0f}" + "".join(beside(panel, ours, other) for other in others))
+
+
+def beside(panel: str, ours: float, other: float) -> str:
+    """Write a baseline's time, the ratio, and whether that is good enough."""
+    most = AT_MOST.get(panel)
+    good = f"   at most {most}: {'met' if ours / other <= most else 'MISSED'}" if most else ""
+    return f"{other:10.0f}{ours / other:8.2f}{good}"
+
+
+@contextmanager
+def asking(checkout: Path) -> Iterator[Callable[[], dict[str, list[float]]]]:
+    """Start a process that times a checkout's panels whenever it is asked."""
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    process = subprocess.Popen(
+        [sys.executable, __file__],
+        cwd=checkout,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    assert process.stdout
+    asked, answers = process.stdin, process.stdout
+
+    def ask() -> dict[str, list[float]]:
+        print(file=asked, flush=True)
+        if not (answer := answers.readline()):
+            raise SystemExit(f"the letters of {checkout} can't be timed")
+        timed: dict[str, list[float]] = json.loads(answer)
+        return timed
+
+    try:
+        yield ask
+    finally:
+        asked.close()
+        process.wait()
+
+
+class Letters:
+    """The letters of this process's checkout, whatever its version."""
+
+    def __init__(self) -> None:
+        self.letter = importlib.import_module("onboarding.letters.letter")
+        self.room = importlib.import_module("onboarding.letters.stationery")
+        self.people = importlib.import_module("onboarding.model.people")
+        self.sessions = importlib.import_module("onboarding.model.sessions")
+        self.kinds = importlib.import_module("onboarding.model.deliveries").Kind
+        settings = importlib.import_module("onboarding.letters.settings")
+        brand = settings.BrandSettings(
+            name="Northwind", sender="Northwind <webinars@northwind.example>", reply_to="help@northwind.example"
+        )
+        self.stationery = self.room.Stationery.load([Path.cwd() / "templates"], brand)
+        self.numbers = count(1)
+        self.session = self.sessions.Session(
+            key=self.sessions.SessionKey("https://platform.example", "101", "201"),
+            title="Robots in the warehouse",
+            start=datetime(2026, 5, 12, 13, 0, tzinfo=UTC),
+            duration=timedelta(minutes=90),
+            time_zone="Europe/Berlin",
+            status=self.sessions.SessionStatus.SCHEDULED,
+            join_offset=timedelta(minutes=15),
+            locale="en_US",
+        )
+
+    def times(self, people: int, *, mixed: bool) -> list[float]:
+        """Time each letter of a new session, in seconds."""
+        letters = [
+            self.write(number, *(KINDS[number * 7 % len(KINDS)] if mixed else KINDS[0])) for number in range(people)
+        ]
+        guarded = self.letter.Guarded.of([one.join_link for one in letters], [one.recipient for one in letters])
+        compose = self.composing(guarded)
+        taken = []
+        for one in letters:
+            began = time.perf_counter()
+            message = compose(one)
+            taken.append(time.perf_counter() - began)
+            if not hasattr(message, "body"):
+                raise SystemExit("a letter was rejected: the figures would be worth nothing")
+        return taken
+
+    def composing(self, guarded: object) -> Callable[[object], object]:
+        """Give what composes a session's letters: before there was a `Composer`, the stationery did, plainly."""
+        if hasattr(self.room, "Composer"):
+            composer = self.room.Composer(self.stationery, guarded)
+            composing: Callable[[object], object] = composer.compose
+            return composing
+        return lambda letter: self.stationery.compose(letter, guarded)
+
+    def write(self, number: int, role: str, language: str, zone: str) -> object:
+        """Write to one of many people, with a link that no other session has."""
+        row = number + 2
+        person = self.people.Invitee(
+            row=row,
+            email=f"person{row}@example.com",
+            role=self.people.Role[role],
+            first_name=f"Zoë{row}",
+            last_name="Müller",
+            language=language,
+            time_zone=zone,
+        )
+        link = SecretStr(f"https://v.example/w/join/{next(self.numbers) * 7919:026x}")
+        return self.letter.Letter(
+            kind=self.kinds.INVITATION,
+            invitee=person,
+            session=self.session,
+            registration=self.sessions.Registration("1", person.role, join_uri=link, phone_code="482 917"),
+            number=1,
+            message_id=f"<{row:040x}@northwind.example>",
+            date=datetime(2026, 5, 1, 9, 30, tzinfo=UTC),
+            recipient=person.email,
+            panel=(person,),
+        )
+
+
+if __name__ == "__main__":
+    letters = Letters()
+    for _asked in sys.stdin:
+        timed = {name: letters.times(people, mixed=mixed) for name, (people, mixed) in PANELS.items()}
+        print(json.dumps(timed), flush=True)
