@@ -28,6 +28,7 @@ from onboarding.file_modes import cure, exposed, in_words
 from onboarding.ledger import deliveries, sessions
 from onboarding.ledger.sessions import Seen
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
+from onboarding.model.foreign_text import printable
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import SessionStatus
@@ -82,7 +83,7 @@ def address(written: str) -> str:
     try:
         return validate_email(written, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
-        raise typer.BadParameter(str(error), param_hint="--to") from None
+        raise typer.BadParameter(printable(str(error)), param_hint="--to") from None
 
 
 def warn_of_plaintext(config: Config) -> None:

@@ -5,13 +5,14 @@ for certain, so the message names both places to look: the address that was aske
 `line`: a gateway's page passes, and the call is made again.
 """
 
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
+import os
+from collections.abc import Mapping
 
 import httpx
 
 from onboarding.errors import Refused
 from onboarding.model.foreign_text import clean
+from onboarding.web.proxy import proxy_for
 
 REDIRECTS = range(300, 400)
 SERVER_FAULT = 500
@@ -19,11 +20,16 @@ PROXY_LOGIN, NETWORK_LOGIN = 407, 511
 """RFC 9110 15.5.8, RFC 6585 6."""
 
 
-def assert_ringcentrals(answer: httpx.Response) -> None:
-    """Raise `Refused` for an answer that something else has given in RingCentral's place."""
+def assert_ringcentrals(answer: httpx.Response, environ: Mapping[str, str] = os.environ) -> None:
+    """Raise `Refused` for an answer that something else has given in RingCentral's place.
+
+    `environ` names the proxy, where there is one.
+    """
     what = _foreign(answer)
     if what:
-        raise Refused(f"{answer.url.host} {what}: this is not RingCentral's own answer.", hint=_hint(answer.url))
+        raise Refused(
+            f"{answer.url.host} {what}: this is not RingCentral's own answer.", hint=_hint(answer.url, environ)
+        )
 
 
 def _foreign(answer: httpx.Response) -> str:
@@ -42,12 +48,7 @@ def _is_page(answer: httpx.Response) -> bool:
     return "html" in answer.headers.get("Content-Type", "").lower() or answer.content.lstrip()[:1] == b"<"
 
 
-def _hint(url: httpx.URL) -> str:
-    proxy = "" if proxy_bypass(url.host) else getproxies().get(url.scheme) or getproxies().get("all", "")
-    host = urlsplit(proxy if "://" in proxy else f"//{proxy}").hostname
-    stands = (
-        f"the proxy {clean(host)} that {url.scheme.upper()}_PROXY names"
-        if host
-        else "a proxy or a network's log-in page"
-    )
-    return f"Check RC_SERVER_URL, and {stands}: open the address in a browser on this machine to see who answers."
+def _hint(url: httpx.URL, environ: Mapping[str, str]) -> str:
+    proxy = proxy_for(str(url), environ)
+    between = f"the proxy {proxy.place}" if proxy else "a proxy or a network's log-in page"
+    return f"Check RC_SERVER_URL, and {between}: open the address in a browser on this machine to see who answers."

@@ -17,6 +17,7 @@ import httpx
 from onboarding.errors import ConfigurationError
 from onboarding.input_files import MEGABYTE
 from onboarding.interrupt import unless_stopped
+from onboarding.model.foreign_text import clean
 from onboarding.web.proxy import proxy_for
 from onboarding.web.trust import web_context
 
@@ -198,7 +199,7 @@ def _certificate_fault(error: BaseException | None) -> str:
     """Say what is wrong with a certificate, where a connection failed for that; waiting won't help then."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return str(error.verify_message)
+            return clean(error.verify_message)
         error = error.__cause__ or error.__context__
     return ""
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -10,6 +11,7 @@ from onboarding.model.people import Colleague, LinkedUser
 from onboarding.model.sessions import SessionStatus
 from onboarding.ringcentral.client import LOOK_BACK, RingCentral
 from onboarding.ringcentral.facts import Webinar
+from onboarding.ringcentral.intermediary import assert_ringcentrals
 from onboarding.ringcentral.settings import RingCentralSettings
 from tests.ringcentral.people import host, key, on_wire, record
 from tests.ringcentral.scripted import Reply
@@ -250,15 +252,14 @@ async def test_what_answers_in_ringcentrals_place_is_told_with_the_two_places_to
     assert "proxy" in raised.value.hint
 
 
-async def test_the_proxy_is_named_without_its_password(client, server, monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://me:geheim@proxy.example:3128")
-    monkeypatch.setenv("no_proxy", "other.example")
-    server.script = [PAGE]
+def test_the_proxy_is_named_without_its_password():
+    request = httpx.Request("GET", "https://platform.example/restapi")
+    page = httpx.Response(200, headers={"Content-Type": "text/html"}, content=b"Sign in", request=request)
 
     with pytest.raises(Refused) as raised:
-        await client.webinar("101")
+        assert_ringcentrals(page, {"HTTPS_PROXY": "http://me:geheim@proxy.example:3128"})
 
-    assert "the proxy proxy.example that HTTP_PROXY names" in raised.value.hint
+    assert "RC_SERVER_URL, and the proxy proxy.example:3128" in raised.value.hint
     assert "geheim" not in str(raised.value)
 
 
