@@ -79,7 +79,8 @@ class Preset:
 
     `tracking_off` and `copies` are header fields sent with every message: the first has links left as they are, the
     second lets the provider drop a copy (`{message_id}` stands for the message's name), `keeps_id` has our Message-ID
-    kept. Empty where the provider documents none. `source` is the vendor's page, `read` when it was looked at.
+    kept. Empty where the provider documents none. `source` is the vendor's page, `read` when a copy of it was
+    last looked at.
     """
 
     defaults: Mapping[str, str | int]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import idna
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -82,6 +83,10 @@ def address_or_none(value: str) -> str:
     local, _, domain = value.rpartition("@")
     if value and (not BARE_LOCAL.fullmatch(local) or not BARE_DOMAIN.fullmatch(domain)):
         raise ValueError('write a bare address, such as "bounces@example.com"')
+    try:
+        _ = domain.isascii() or idna.encode(domain, uts46=True)
+    except idna.IDNAError:
+        raise ValueError("the domain of this address can't exist") from None
     return value
 
 

@@ -83,6 +83,7 @@ def test_rate_that_cannot_be_read_says_how_to_write_it(text):
         ({"host": "m", "envelope_sender": "Bounces <bounces@example.com>"}, "write a bare address"),
         ({"host": "m", "envelope_sender": "b@example.com>\r\nRCPT TO:<eve@example.com"}, "write a bare address"),
         ({"host": "m", "envelope_sender": "böunces@example.com"}, "write a bare address"),
+        ({"host": "m", "envelope_sender": "bounces@bü--cher-.example"}, "the domain of this address can't exist"),
         ({"host": "m", "auth": "password"}, 'auth = "password" needs a username'),
         ({"host": "m", "auth": "xoauth2", "username": "u"}, 'auth = "xoauth2" needs token_command'),
         ({"host": "m", "auth": "none", "username": "u"}, 'auth = "none" logs nobody in'),
