@@ -72,6 +72,7 @@ def report(
 ) -> None:
     """Write the hand-off for marketing operations; join links are masked."""
     from onboarding.errors import ConfigurationError
+    from onboarding.output_files import write_file
 
     if csv == html:
         raise typer.BadParameter("choose one of --csv and --html", param_hint="--csv / --html")
@@ -80,7 +81,7 @@ def report(
         typer.echo(content, nl=False)
         return
     try:
-        output.write_bytes(content)
+        write_file(output, content)
     except OSError as error:
         raise ConfigurationError(f"{output} can't be written: {error.strerror}", hint="Name another file.") from None
     echo(f"wrote {output}", err=True)

@@ -24,6 +24,7 @@ from onboarding.letters.settings import BrandSettings
 from onboarding.letters.stationery import Stationery
 from onboarding.model.deliveries import Kind, Message, Rejected
 from onboarding.model.people import Invitee
+from onboarding.review.output_folder import write_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +213,14 @@ def file_of(message: Message, ending: str) -> bytes:
 def write(preview: Preview, folder: Path) -> list[str]:
     """Write every page, and every letter's files, into a folder; `index.html` is the first page.
 
-    Returns what is wrong with whose letter. Raises ConfigurationError where the templates can't be used, or the
-    folder can't be written.
+    What an earlier preview wrote there, and this one does not, is removed (`output_folder`). Returns what is wrong with
+    whose letter. Raises ConfigurationError where the templates can't be used, or the folder can't be written.
     """
     letters = {kind: printed(preview, kind) for kind in Kind}
     if error := next((one.error for one in letters.values() if one.error), None):
         raise error
     try:
-        for path, content in _files(preview, letters):
-            file = folder / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
+        write_files(folder, _files(preview, letters))
     except OSError as refusal:
         raise ConfigurationError(
             f"{refusal.filename} can't be written: {refusal.strerror}", hint="Choose another --out."

@@ -71,6 +71,7 @@ async def test_report_writes_masked_links_for_a_spreadsheet_and_a_browser(tmp_pa
         sheet = await on(scene, "report", NAME, "--csv")
         assert (page.code, sheet.code) == (0, 0)
         html = (tmp_path / "hand-off.html").read_text(encoding="utf-8")
+        assert stat.S_IMODE((tmp_path / "hand-off.html").stat().st_mode) == 0o600
         assert "Hanna Holm" in html
         assert HOST["email"] in sheet.out
         assert re.search(r'(src|href)="http', html) is None
