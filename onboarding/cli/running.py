@@ -239,6 +239,8 @@ def show_steps(
     shown += attendee_lines(plan)
     if shown:
         table("What a run does", ("person", "role", "RingCentral", "mail", "why"), shown)
+    for note in plan.notes:
+        echo(note)
     _tell_problems(plan.problems)
     if told := forecast(len(plan.mail), config.smtp, session, picture.now):
         echo(told)

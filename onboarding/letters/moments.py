@@ -5,10 +5,9 @@ decided in `view`.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
@@ -35,7 +34,7 @@ class Moment:
 
 
 @lru_cache(maxsize=1024)
-def moment(at: datetime, zone: ZoneInfo, locale: Locale) -> Moment:
+def moment(at: datetime, zone: tzinfo, locale: Locale) -> Moment:
     """Say when `at` (aware) is in that zone. The zone is spelled out, for nobody abroad knows what CDT means."""
     local = at.astimezone(zone)
     return Moment(
@@ -50,17 +49,30 @@ _META_ZONES = {_ALIASES.get(name, name): meta_zone for name, meta_zone in get_gl
 """CLDR's meta zones by the names that zones have today: Babel looks Asia/Kolkata up as Asia/Calcutta and vice versa."""
 
 
-def _zone_name(local: datetime, zone: ZoneInfo, locale: Locale) -> str:
-    """Spell out a zone, where Babel only tells the offset: by its meta zone, else by its country."""
+def _zone_name(local: datetime, zone: tzinfo, locale: Locale) -> str:
+    """Spell out a zone, where Babel only tells the offset: by its meta zone, else by its country.
+
+    A zone that is an offset has no other name.
+    """
+    if isinstance(zone, timezone):
+        return _offset_name(zone.utcoffset(None), locale)
     said = get_timezone_name(local, "long", locale=locale)
     if said != get_timezone_gmt(local, locale=locale):
         return said
-    name = _ALIASES.get(zone.key, zone.key)
+    key = getattr(zone, "key", "")
+    name = _ALIASES.get(key, key)
     known = locale.meta_zones.get(_META_ZONES.get(name, ""), {}).get("long", {})
     if spelled := known.get("daylight" if local.dst() else "standard"):
         return str(spelled)
     is_somewhere = get_global("zone_territories").get(name, "ZZ") != "ZZ"
     return get_timezone_location(zone, locale=locale) if is_somewhere else said
+
+
+def _offset_name(offset: timedelta, locale: Locale) -> str:
+    """Write an offset as the language does, `GMT-05:30`; Babel's own way makes -06:30 of that one."""
+    minutes = abs(offset) // MINUTE
+    sign = "-" if offset < timedelta() else "+"
+    return str(locale.zone_formats["gmt"] % f"{sign}{minutes // 60:02d}:{minutes % 60:02d}")
 
 
 @lru_cache(maxsize=256)

@@ -9,17 +9,18 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 
 from onboarding.letters.add_to import add_to_google, add_to_outlook
-from onboarding.letters.letter import Letter, Unfit
+from onboarding.letters.letter import Letter
 from onboarding.letters.moments import Moment, length, moment
 from onboarding.letters.settings import Colours
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Session, link_digest
+from onboarding.model.time_zones import zone_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ OPEN_FIELDS: Mapping[type, frozenset[str]] = {
 
 
 def view(letter: Letter, brand: Brand, locale: Locale) -> View:
-    """Say a letter in a language. Raises `Unfit` where the session's or the invitee's time zone is unknown."""
+    """Say a letter in a language."""
     zone = zone_of(letter.invitee, letter.session)
     return View(
         kind=letter.kind.value,
@@ -155,13 +156,9 @@ def view(letter: Letter, brand: Brand, locale: Locale) -> View:
     )
 
 
-def zone_of(invitee: Invitee, session: Session) -> ZoneInfo:
-    """The zone a person reads times in: the roster's, else the session's, else UTC. Raises `Unfit` for others."""
-    name = invitee.time_zone or session.time_zone or "UTC"
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError) as problem:
-        raise Unfit(f"there is no time zone {plain(name)!r}") from problem
+def zone_of(invitee: Invitee, session: Session) -> tzinfo:
+    """The zone a person reads times in: the roster's, else the session's; UTC where that is unknown to this machine."""
+    return zone_named(invitee.time_zone or session.time_zone)
 
 
 _ORDER = {role: at for at, role in enumerate(Role)}
@@ -221,7 +218,7 @@ def _recipient(invitee: Invitee) -> Recipient:
     )
 
 
-def _when(session: Session, zone: ZoneInfo, locale: Locale) -> When:
+def _when(session: Session, zone: tzinfo, locale: Locale) -> When:
     start = moment(session.start, zone, locale)
     arrive_by = moment(session.arrive_by, zone, locale)
     return When(
@@ -236,7 +233,7 @@ def _when(session: Session, zone: ZoneInfo, locale: Locale) -> When:
     )
 
 
-def _before(letter: Letter, told: Facts, zone: ZoneInfo, locale: Locale) -> Before:
+def _before(letter: Letter, told: Facts, zone: tzinfo, locale: Locale) -> Before:
     before: Moment = moment(told.start, zone, locale)
     session = letter.session
     return Before(

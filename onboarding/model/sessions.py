@@ -49,10 +49,11 @@ class SessionKey:
 class Session:
     """One session of a webinar, with what its webinar adds (host, title where the session has none).
 
-    `start` is aware and in UTC; `time_zone` is an IANA name; `join_offset` is how long before the start the panel
-    should be there. `not_understood` names what of RingCentral's answers is not understood (`status` is “Postponed”).
-    `has_unsent_invites`: RingCentral offers to mail people who were added silently (*Send now*); None where it does not
-    say.
+    `start` is aware and in UTC; `time_zone` is a name that `time_zones` knows; `join_offset` is how
+    long before the start the panel should be there. `not_understood` names what of RingCentral's
+    answers is not understood (`status` is “Postponed”). `notes` are sentences that a person should
+    know, and that need nothing done. `has_unsent_invites`: RingCentral offers to mail people who
+    were added silently (*Send now*); None where it does not say.
     """
 
     key: SessionKey
@@ -67,6 +68,7 @@ class Session:
     host_join_uri: SecretStr | None = None
     panelist_authentication: PanelistAuthentication = PanelistAuthentication.GUEST
     not_understood: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     has_unsent_invites: bool | None = None
 
     @property

@@ -161,7 +161,17 @@ async def _note_end(rooms: Rooms, ready: Prepared, noted: Sequence[Problem]) -> 
 
 
 def _notes(plan: Plan, view: View) -> list[Problem]:
-    """Why somebody on the roster gets no message though nothing is wrong: `status` shows an end of every row."""
+    """Why somebody on the roster gets no message though nothing is wrong: `status` shows an end of every row.
+
+    And what else the plan has said that needs nothing done.
+    """
+    return [
+        *(Problem(None, None, "", note) for note in plan.notes),
+        *_unmailed(plan, view),
+    ]
+
+
+def _unmailed(plan: Plan, view: View) -> list[Problem]:
     return [
         Problem(step.invitee.row, None, step.invitee.email, step.mail_reason or step.reason)
         for step in plan.steps

@@ -38,6 +38,7 @@ def make(picture: Picture, options: Options, *, within: Plan | None = None) -> P
         change=change,
         heavy_calls=LOOKING_CALLS + int(anything) + len(batches(change, picture.seats_taken)),
         attendees=tuple(record for record in picture.untouched if not record.fault),
+        notes=picture.session.notes,
     )
 
 

@@ -166,7 +166,7 @@ class Plan:
     """What `run` will do: a step per person in the roster's order, then those who are not on it.
 
     `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going well. `attendees` stand
-    in RingCentral's list and are left alone.
+    in RingCentral's list and are left alone. `notes` are worth knowing, and need nothing done.
     """
 
     steps: tuple[Step, ...]
@@ -174,6 +174,7 @@ class Plan:
     change: Change
     heavy_calls: int
     attendees: tuple[UntouchedRecord, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def mail(self) -> tuple[Step, ...]:

@@ -33,6 +33,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         ],
         "problems": [_problem(one) for one in plan.problems],
         "heavy_calls": plan.heavy_calls,
+        "notes": list(plan.notes),
     }
 
 

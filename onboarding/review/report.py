@@ -9,10 +9,9 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import BinaryIO
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_datetime, get_timezone_name
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -20,6 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, Kind, State
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import SessionKey
+from onboarding.model.time_zones import zone_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def tone(state: State) -> str:
 
 
 def _csv_rows(report: Report) -> Iterator[tuple[str, ...]]:
-    zone = ZoneInfo(report.time_zone)
+    zone = zone_named(report.time_zone)
     for row in report.rows:
         at = row.at.astimezone(zone).isoformat(timespec="seconds") if row.at else ""
         about = (row.email, row.name, row.role, row.kind, row.state, at, str(row.attempts))
@@ -152,17 +152,20 @@ def _harmless(cell: str) -> str:
 
 
 def _local(moment: datetime, time_zone: str, pattern: str) -> str:
-    return format_datetime(moment, pattern, tzinfo=ZoneInfo(time_zone), locale="en_GB")
+    return format_datetime(moment, pattern, tzinfo=zone_named(time_zone), locale="en_GB")
 
 
 def _zone_sign(moment: datetime, time_zone: str) -> str:
     """The zone's short name as its own people write it (`CEST`, `EDT`); its offset where it has none (`UTC-03`)."""
-    sign = moment.astimezone(ZoneInfo(time_zone)).tzname() or ""
+    sign = moment.astimezone(zone_named(time_zone)).tzname() or ""
     return f"UTC{sign}" if sign.startswith(("+", "-")) else sign
 
 
 def _zone_name(moment: datetime, time_zone: str) -> str:
-    return get_timezone_name(moment.astimezone(ZoneInfo(time_zone)), locale="en_GB")
+    zone = zone_named(time_zone)
+    if isinstance(zone, timezone):
+        return zone.tzname(None)  # an offset has no other name
+    return get_timezone_name(moment.astimezone(zone), locale="en_GB")
 
 
 _TEMPLATES = Environment(

@@ -23,6 +23,7 @@ from onboarding.model.sessions import (
     SessionStatus,
     UntouchedRecord,
 )
+from onboarding.model.time_zones import FALLBACK, canonical
 from onboarding.ringcentral.facts import Listed, OddEntry, Webinar
 from onboarding.ringcentral.lenient import Id, LooseText, Wire, Word, drift, lenient
 from onboarding.web.strict_json import UnsoundJson, decode
@@ -168,12 +169,13 @@ class SessionRecord(Wire):
 
         `asked` is the id that was asked with, which counts where the answer has none.
         """
+        zone = canonical(self.time_zone)
         return Session(
             key=SessionKey(server, webinar.id, self.id or asked),
             title=self.title.strip() or webinar.title,
             start=self.scheduled_start_time.astimezone(UTC),
             duration=timedelta(seconds=self.scheduled_duration),
-            time_zone=self.time_zone,
+            time_zone=zone or FALLBACK,
             status=self.status,
             join_offset=timedelta(seconds=self.panel_join_time_offset),
             locale=self.locale_code,
@@ -181,8 +183,14 @@ class SessionRecord(Wire):
             host_join_uri=self.host_join_uri,
             panelist_authentication=webinar.panelist_authentication,
             not_understood=(*webinar.not_understood, *odd),
+            notes=() if zone else (_without_zone(self.time_zone),),
             has_unsent_invites=self.has_unsent_invites,
         )
+
+
+def _without_zone(name: str) -> str:
+    said = f"names the time zone “{name[:64]}”, which this machine does not know" if name else "names no time zone"
+    return f"RingCentral {said}: who has none on the roster is told all times in {FALLBACK}."
 
 
 class WebinarReference(Wire):

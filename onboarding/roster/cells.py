@@ -8,12 +8,12 @@ import re
 import unicodedata
 from difflib import get_close_matches
 from functools import cache
-from zoneinfo import available_timezones
 
 from babel import Locale, UnknownLocaleError, localedata
 from email_validator import EmailNotValidError, validate_email
 
 from onboarding.model.people import Role
+from onboarding.model.time_zones import canonical, iana_names
 
 NAME_LENGTH = 64
 ID_LENGTH = 256
@@ -103,12 +103,13 @@ def language(text: str) -> str:
 
 
 def time_zone(text: str) -> str:
-    """An IANA time zone in its own spelling: `Europe/Berlin`, also for `europe/berlin`."""
-    zones = _time_zones()
-    word = text.casefold().replace(" ", "_")
-    if word in zones:
-        return zones[word]
-    nearest = get_close_matches(word, _places(), n=1, cutoff=0.8)
+    """A time zone by its IANA name, in its own spelling: `Europe/Berlin`, also for `europe/berlin`.
+
+    Windows names (`W. Europe Standard Time`) become their IANA names; an offset (`UTC+2`, `+05:30`) is taken as one.
+    """
+    if understood := canonical(text):
+        return understood
+    nearest = get_close_matches(text.casefold().replace(" ", "_"), _places(), n=1, cutoff=0.8)
     advice = f"Did you mean {_places()[nearest[0]]}?" if nearest else "Write one such as Europe/Berlin."
     raise ValueError(f"{text!r} is no time zone. {advice}")
 
@@ -158,13 +159,7 @@ def _visible(char: str) -> str:
 
 
 @cache
-def _time_zones() -> dict[str, str]:
-    """Every zone by its casefolded name; the two names that mean no place are left out."""
-    return {zone.casefold(): zone for zone in sorted(available_timezones() - {"Factory", "localtime"})}
-
-
-@cache
 def _places() -> dict[str, str]:
     """The zones worth suggesting, by name and by city. Not `Etc/GMT+2`: it lies west of Greenwich, to all surprise."""
-    zones = {word: zone for word, zone in _time_zones().items() if "/" in zone and not zone.startswith("Etc/")}
+    zones = {word: zone for word, zone in iana_names().items() if "/" in zone and not zone.startswith("Etc/")}
     return {word.rpartition("/")[2]: zone for word, zone in zones.items()} | zones

@@ -62,6 +62,7 @@ async def test_json_is_printed_as_documented(tmp_path):
         await on(scene, "run", NAME, "--yes")
         mail_by_ringcentral(scene)
         await on(scene, "run", NAME, "--yes")
+        scene.ringcentral.world.amend(WEBINAR, SESSION, time_zone="")  # so that the plan has a note
         # Since then somebody came, somebody left, somebody has another title, and the host is gone from the list.
         scene.write_roster([COHOST, panelist(1, job_title="Head of Analysis"), panelist(3), BAD_ROW])
         looked = await asyncio.gather(*(on(scene, *command, "--json", **pale) for command in LOOKING.values()))

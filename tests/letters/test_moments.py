@@ -7,6 +7,7 @@ import pytest
 from babel import Locale
 
 from onboarding.letters.moments import Moment, length, locale_of, moment
+from onboarding.model.time_zones import zone_named
 
 SPRING = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before Central Europe's clocks change
 HOUR = timedelta(hours=1)
@@ -71,3 +72,16 @@ def test_a_language_tag_is_understood_however_it_is_written(tag, locale):
     found = locale_of(tag)
 
     assert (str(found) if found else None) == locale
+
+
+@pytest.mark.parametrize(
+    ("zone", "language", "said"),
+    [
+        ("UTC-05:30", "en", "GMT-05:30"),
+        ("UTC-00:30", "en", "GMT-00:30"),
+        ("UTC+02:00", "fr", "UTC+02:00"),
+        ("UTC+05:45", "de", "GMT+05:45"),
+    ],
+)
+def test_an_offset_is_written_as_the_language_does(zone, language, said):
+    assert moment(datetime(2026, 7, 1, 12, tzinfo=UTC), zone_named(zone), Locale(language)).zone == said

@@ -74,6 +74,7 @@ def test_the_json_shape_that_programs_read():
             {"row": 7, "column": "role", "email": "finn@example.com", "message": NOT_THE_HOST},
         ],
         "heavy_calls": 5,
+        "notes": [],
     }
 
 
@@ -84,6 +85,7 @@ def test_an_empty_plan_has_the_same_shape():
         "skip": [],
         "problems": [],
         "heavy_calls": 2,
+        "notes": [],
     }
 
 

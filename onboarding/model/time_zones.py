@@ -1,0 +1,82 @@
+"""Names of time zones, as RingCentral and rosters write them, and the zones that they mean on this machine.
+
+`canonical` understands a name once, where data comes in; `zone_named` opens a canonical name later, and never fails.
+Windows names are those of CLDR. An abbreviation such as `CST` means several zones, so means none.
+"""
+
+import re
+from datetime import timedelta, timezone, tzinfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from babel.core import get_global
+
+FALLBACK = "UTC"
+
+_NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+\u2212\u2013-])\s*(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
+_FARTHEST = {"+": timedelta(hours=14), "-": timedelta(hours=12)}
+"""No place on earth is farther from UTC."""
+
+
+@lru_cache(maxsize=1024)
+def canonical(written: str) -> str | None:
+    """Understand a time zone's name; None where it means nothing on this machine.
+
+    Gives an IANA name in its own spelling (`Europe/Berlin`, also for `europe/berlin` and `W. Europe Standard Time`), or
+    an offset as `UTC+05:30`, for `UTC+5:30`, `GMT+0530` and `+05:30`. Note that the IANA name `Etc/GMT+5` lies west.
+    """
+    name = " ".join(written.split())
+    return _known(name) or _of_windows(name) or _offset(name)
+
+
+@lru_cache(maxsize=1024)
+def zone_named(name: str) -> tzinfo:
+    """Open a zone; UTC for a name that this machine doesn't know: an older ledger or another machine may have it."""
+    understood = canonical(name) or FALLBACK
+    if found := _OFFSET.fullmatch(understood):
+        return timezone(_span(found))
+    return ZoneInfo(understood)
+
+
+def _known(name: str) -> str | None:
+    """Find an IANA name, or the name that its place has today."""
+    folded = name.replace(" ", "_").casefold()
+    aliases = (alias for old, alias in get_global("zone_aliases").items() if old.casefold() == folded)
+    return next((iana_names()[one] for one in (folded, *(a.casefold() for a in aliases)) if one in iana_names()), None)
+
+
+def _of_windows(name: str) -> str | None:
+    standard = re.sub(r"(daylight|summer) time$", "standard time", name.casefold())
+    iana = _windows_names().get(standard, "").casefold()
+    return iana_names().get(iana)
+
+
+def _offset(name: str) -> str | None:
+    if name.upper() == "Z":
+        return FALLBACK
+    found = _OFFSET.fullmatch(name)
+    if not found:
+        return None
+    span = _span(found)
+    sign = "-" if span < timedelta() else "+"
+    minutes = abs(span) // timedelta(minutes=1)
+    if abs(span) > _FARTHEST[sign]:
+        return None
+    return f"UTC{sign}{minutes // 60:02d}:{minutes % 60:02d}" if minutes else FALLBACK
+
+
+def _span(offset: re.Match[str]) -> timedelta:
+    span = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+    return span if offset[1] == "+" else -span
+
+
+@cache
+def iana_names() -> dict[str, str]:
+    """Every zone of this machine by its casefolded name, but those that mean no place."""
+    return {name.casefold(): name for name in sorted(available_timezones() - _NO_PLACES)}
+
+
+@cache
+def _windows_names() -> dict[str, str]:
+    return {name.casefold(): zone for name, zone in get_global("windows_zone_mapping").items()}

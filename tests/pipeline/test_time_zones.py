@@ -1,0 +1,58 @@
+"""Time zones of sessions and of rows through a whole run: a strange one is found before anybody is added."""
+
+import pytest
+
+from onboarding.pipeline.looking import look, planned, read_roster
+from onboarding.pipeline.status import as_report
+from onboarding.pipeline.target import target
+from onboarding.plan import Options
+from onboarding.review.report import render_html
+from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
+
+pytestmark = pytest.mark.anyio
+
+IN_UTC = (
+    "RingCentral names the time zone “Mars/Olympus”, which this machine does not know:"
+    " who has none on the roster is told all times in UTC."
+)
+
+
+def text_of(scene: Stage, email: str) -> str:
+    (message,) = [one for one in scene.messages() if one["To"].addresses[0].addr_spec == email]
+    return message.get_body(("plain",)).get_content()
+
+
+async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST, panelist(1, time_zone="America/New_York")]) as scene:
+        scene.ringcentral.world.amend(WEBINAR, SESSION, time_zone="Mars/Olympus")
+        async with scene.rooms() as opened:
+            goal = target(opened.config, NAME)
+            view = await look(opened, goal, await read_roster(goal, opened.stop))
+            _, plan = await planned(opened, goal, view, Options())
+
+        result = await scene.run()
+
+        assert (plan.notes, plan.problems) == ((IN_UTC,), ())
+        assert (result.exit_code, result.sent) == (0, 3)
+        assert "Coordinated Universal Time" in text_of(scene, PANELIST["email"])
+        assert "Eastern" in text_of(scene, "guest1@example.com")
+        status = await scene.status()
+        assert [one.message for one in status.problems] == [IN_UTC]
+        assert "Coordinated Universal Time" in render_html(as_report(status, scene.clock.now()))
+
+
+@pytest.mark.parametrize(
+    ("of_session", "of_row", "said"),
+    [
+        ("W. Europe Standard Time", "", "Central European"),
+        ("UTC+2", "", "GMT+02:00"),
+        ("Mars/Olympus", "GMT-05:30", "GMT-05:30"),
+        ("UTC", "Tokyo Standard Time", "Japan Standard Time"),
+    ],
+)
+async def test_names_of_windows_and_offsets_are_told_in_the_letter(tmp_path, of_session, of_row, said):
+    async with stage(tmp_path, [HOST, panelist(1, time_zone=of_row)]) as scene:
+        scene.ringcentral.world.amend(WEBINAR, SESSION, time_zone=of_session)
+
+        assert (await scene.run()).exit_code == 0
+        assert said in text_of(scene, "guest1@example.com")
