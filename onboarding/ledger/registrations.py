@@ -6,6 +6,7 @@ it added (and may mail) and whom it removed (and owes a cancellation). Nobody is
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -31,12 +32,32 @@ def stand(
     """Write down what was done, or is about to be done, about these people."""
     if not invitees:
         return
+    for invitee in invitees:
+        if invitee.linked_user:
+            _keep_apart(connection, session, invitee)
     rows = [{"session": session, **_columns(invitee), "standing": standing, "at": now} for invitee in invitees]
     connection.execute(_STAND, rows)
     places = [{"session": session, "key": row["key"]} for row in rows]
     events.extend(
         connection, [{**place, "what": standing, "at": now, "delivery": None, "detail": ""} for place in places]
     )
+
+
+def _keep_apart(connection: sa.Connection, session: int, invitee: Invitee) -> None:
+    """Know each linked user in one place: under their address, or by ids once it has gone over to another one."""
+    alone = replace(invitee, email="")
+    if not invitee.email:
+        ids = registrations.c.account_id == _columns(alone)["account_id"]
+        same = (ids, registrations.c.user_id == _columns(alone)["user_id"], registrations.c.email != "")
+        empty = {"account_id": "", "user_id": "", "domain": ""}
+        connection.execute(registrations.update().where(registrations.c.session == session, *same).values(empty))
+        return
+    row = connection.execute(sa.select(registrations).where(*_is(session, invitee))).mappings().one_or_none()
+    before = _invitee(row).linked_user if row else None
+    if row and before not in {None, invitee.linked_user} and row["standing"] != Standing.REMOVED:
+        former = {**row, **_columns(replace(_invitee(row), email="")), "asked": ""}
+        connection.execute(insert(registrations).values(former).on_conflict_do_nothing())
+    connection.execute(registrations.delete().where(*_is(session, alone)))
 
 
 def record_unfulfilled(
@@ -73,10 +94,20 @@ def revert(
         if known:
             columns = {**_columns(known.invitee), "standing": known.standing, "at": now}
             connection.execute(registrations.update().where(*row).values(columns))
+            _forget_former(connection, session, known.invitee, before)
         else:
             connection.execute(registrations.delete().where(*row))
         what = "not removed" if intended == Standing.REMOVING else "not added"
         events.append(connection, session, registration_key(invitee), what, now)
+
+
+def _forget_former(
+    connection: sa.Connection, session: int, invitee: Invitee, before: Mapping[str, Acquaintance]
+) -> None:
+    """Who has their address back needs no place by ids."""
+    alone = replace(invitee, email="")
+    if invitee.email and invitee.linked_user and registration_key(alone) not in before:
+        connection.execute(registrations.delete().where(*_is(session, alone)))
 
 
 def note_mailed(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:

@@ -69,7 +69,17 @@ async def _forget_fulfilled(rooms: Rooms, view: View, plan: Plan) -> None:
 async def _intend(rooms: Rooms, view: View, plan: Plan) -> None:
     """Committed before the PATCH leaves; moving it behind would make a crash forget whom we added."""
     await _stand(rooms, view, plan.change.add, Standing.ADDING)
-    await _stand(rooms, view, [step.invitee for step in plan.at(Action.REMOVE)], Standing.REMOVING)
+    await _stand(rooms, view, _removals(plan).values(), Standing.REMOVING)
+
+
+def _removals(plan: Plan) -> dict[str, Invitee]:
+    """Who is removed, by the id of their record: also a linked user whose place another one takes."""
+    removed = {step.registration.id: step.invitee for step in plan.at(Action.REMOVE) if step.registration}
+    for step in plan.at(Action.REPLACE):
+        old = step.registration
+        if old and old.linked_user and old.linked_user != step.invitee.linked_user:
+            removed[old.id] = Invitee(0, "", old.role, old.first_name, old.last_name, linked_user=old.linked_user)
+    return removed
 
 
 async def _settle(rooms: Rooms, view: View, plan: Plan, applied: Applied, before: Mapping[str, Acquaintance]) -> None:
@@ -83,7 +93,7 @@ async def _settle(rooms: Rooms, view: View, plan: Plan, applied: Applied, before
     added = [one for one in plan.change.add if one not in applied.undone and records.find(one)]
     await _stand(rooms, view, added, Standing.ADDED)
     there = {record.id for record in applied.registrations} | {record.id for record in applied.untouched}
-    removals = {step.registration.id: step.invitee for step in plan.at(Action.REMOVE) if step.registration}
+    removals = _removals(plan)
     missing = [invitee for id_, invitee in removals.items() if id_ not in there]
     gone = [invitee for invitee in missing if not not_understood_of(invitee, applied.untouched)]
     await _stand(rooms, view, gone, Standing.REMOVED)

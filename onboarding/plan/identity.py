@@ -161,7 +161,9 @@ def identified(picture: Picture) -> Picture:
 def _shown(picture: Picture) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
     """The records with every address that is known for their ids: the directory's, else that of whom we invited."""
     by_ids = {one.linked_user for one in picture.roster.invitees}
-    invited = (one.invitee for one in picture.acquaintances.values() if one.invitee.linked_user not in by_ids)
+    known = (one.invitee for one in picture.acquaintances.values())
+    # An address that the roster gives to another linked user by now is nobody's but theirs.
+    invited = (one for one in known if one.linked_user not in by_ids and not picture.is_taken(one))
     colleagues = tuple(Directory.of(picture.colleagues, *invited).by_user.values())
     registrations = with_addresses(with_host(picture.registrations, picture.session), colleagues)
     untouched = with_addresses(picture.untouched, colleagues)

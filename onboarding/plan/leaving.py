@@ -34,7 +34,7 @@ def left_over(picture: Picture, on_roster: Sequence[Step], options: Options) -> 
         if record in claimed or _is_host_of_no_interest(record, seen):
             continue
         person = _person(record, picture)
-        names = names_of(record) | names_of(person)
+        names = names_of(person) | (names_of(record) if person.email else set())
         if names & seen:
             problems.append(Problem(None, None, person.email, f"{_TWICE} (invitee {record.id})"))
         else:
@@ -80,7 +80,10 @@ def _person(record: Registration, picture: Picture) -> Invitee:
         linked_user=record.linked_user,
     )
     known = next((one.invitee for one in picture.acquaintances_of(person)), person)
-    return replace(known, role=record.role, linked_user=record.linked_user)
+    known = replace(known, role=record.role, linked_user=record.linked_user)
+    # Their address has gone over to another linked user, whose mail it gets; without it they are known by ids.
+    gone_over = picture.is_taken(known) and picture.stands(replace(person, email=""), _REMOVABLE)
+    return replace(known, email="") if gone_over else known
 
 
 def _not_on_roster(
@@ -89,8 +92,7 @@ def _not_on_roster(
     """Decide about somebody who is registered but not on the roster."""
     if record.role is Role.HOST:
         return Step(person, Action.NONE, "the webinar's host, not on the roster: gets no mail from here", record)
-    # `removing` is left by a run that died while it did what a person had asked for.
-    removable = picture.stands(person, ADDED_HERE | {Standing.REMOVING})
+    removable = picture.stands(person, _REMOVABLE)
     step = Step(person, Action.NONE, "registered, but not on the roster", record)
     if not (options.remove_foreign or (options.remove and removable)):
         how = "--remove removes them" if removable else "not added from here; --remove-foreign removes them"
@@ -144,5 +146,8 @@ def _parting(known: Acquaintance, picture: Picture, options: Options) -> Step:
         return farewell(step, picture)
     return replace(step, mail_reason="--remove tells them")
 
+
+_REMOVABLE = ADDED_HERE | {Standing.REMOVING}
+"""`removing` is left by a run that died while it did what a person had asked for."""
 
 _TWICE = "is registered twice at RingCentral: remove one of the two there"

@@ -74,22 +74,22 @@ def _registered(step: Step, picture: Picture, options: Options) -> Step:
     if owed.mail is None or record.role is Role.HOST:
         return owed
     if not picture.is_silent(invitee, record):
-        return _mailed_by_ringcentral(step, owed, picture, options)
-    if picture.is_ours(invitee):
+        return _mailed_by_ringcentral(step, record, owed, picture, options)
+    if picture.is_ours(invitee, record):
         return owed
     return replace(owed, adopted=True) if options.adopt else _held_back(step, _FOREIGN)
 
 
-def _mailed_by_ringcentral(step: Step, owed: Step, picture: Picture, options: Options) -> Step:
+def _mailed_by_ringcentral(step: Step, record: Registration, owed: Step, picture: Picture, options: Options) -> Step:
     """Whom this ledger has told something goes on hearing from it; for anybody else RingCentral's mail is the one.
 
     What is queued for a person of ours after a run said that RingCentral has mailed them was asked for by a person.
     """
     invitee = step.invitee
-    asked_for = options.include_already_mailed or (owed.queued and picture.is_known_as_mailed(invitee))
+    asked_for = options.include_already_mailed or (owed.queued and picture.is_known_as_mailed(invitee, record))
     if picture.mailbox(invitee.key).told or asked_for:
         return owed
-    if picture.is_ours(invitee):
+    if picture.is_ours(invitee, record):
         return replace(_held_back(step, _MAILED_INSTEAD), held=True)
     return replace(step, mail_reason=_ALREADY_MAILED)
 
@@ -97,9 +97,14 @@ def _mailed_by_ringcentral(step: Step, owed: Step, picture: Picture, options: Op
 def noticed(step: Step, picture: Picture) -> Step:
     """Add that RingCentral has mailed a person of ours itself, where no run has said so (*Send now*)."""
     record = step.registration
-    if record is None or record.role is Role.HOST or not record.send_invite or not picture.is_ours(step.invitee):
+    if (
+        record is None
+        or record.role is Role.HOST
+        or not record.send_invite
+        or not picture.is_ours(step.invitee, record)
+    ):
         return step
-    if picture.is_known_as_mailed(step.invitee):
+    if picture.is_known_as_mailed(step.invitee, record):
         return step
     problems = step.problems
     if picture.mailbox(step.invitee.key).told:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from onboarding.model.changes import OURS, Acquaintance, Change, Standing
 from onboarding.model.deliveries import Kind, Mailbox
-from onboarding.model.people import Colleague, Invitee, Problem, Role, Roster
+from onboarding.model.people import Colleague, Invitee, Problem, Role, Roster, address_key
 from onboarding.model.sessions import (
     InviteeList,
     Registration,
@@ -67,31 +67,44 @@ class Picture:
         """What one mailbox holds."""
         return self.mailboxes.get(key, Mailbox())
 
-    def acquaintances_of(self, person: Invitee) -> list[Acquaintance]:
-        """What this ledger had to do with a person: under their address, then under another with the same ids."""
-        by_address = self.acquaintances.get(person.key) if person.email else None
-        by_ids = [
-            one
-            for one in self.acquaintances.values()
-            if person.linked_user and one.invitee.linked_user == person.linked_user and one is not by_address
-        ]
-        return [by_address, *by_ids] if by_address else by_ids
+    def acquaintances_of(self, person: Invitee, record: Registration | None = None) -> list[Acquaintance]:
+        """What this ledger had to do with a person: under their address, then under another with the same ids.
 
-    def stands(self, person: Invitee, among: Collection[Standing]) -> bool:
+        `record`: also what it had to do with whom this record shows. Two linked users are two people, though the ledger
+        knew them under one address.
+        """
+        found: list[Acquaintance] = []
+        for side in (person, record) if record else (person,):
+            user = side.linked_user
+            by_address = self.acquaintances.get(address_key(side.email)) if side.email else None
+            if by_address and (not user or by_address.invitee.linked_user in {None, user}):
+                found.append(by_address)
+            found += [known for known in self.acquaintances.values() if user and known.invitee.linked_user == user]
+        return [known for place, known in enumerate(found) if known not in found[:place]]
+
+    def is_taken(self, person: Invitee) -> bool:
+        """Whether the roster gives this linked user's address to another one."""
+        return any(
+            row.linked_user not in {None, person.linked_user} and row.key == person.key
+            for row in self.roster.invitees
+            if person.email and person.linked_user
+        )
+
+    def stands(self, person: Invitee, among: Collection[Standing], record: Registration | None = None) -> bool:
         """Whether this ledger has done one of these things about a person."""
-        return any(one.standing in among for one in self.acquaintances_of(person))
+        return any(one.standing in among for one in self.acquaintances_of(person, record))
 
     def asked(self, person: Invitee) -> Mapping[str, str]:
         """What RingCentral was asked for about a person and did not carry out, field -> value."""
         return {name: value for one in self.acquaintances_of(person)[::-1] for name, value in one.asked.items()}
 
-    def is_ours(self, person: Invitee) -> bool:
+    def is_ours(self, person: Invitee, record: Registration | None) -> bool:
         """Whether this ledger may mail a registered person: it added them, or was told to adopt them."""
-        return self.stands(person, OURS)
+        return self.stands(person, OURS, record)
 
-    def is_known_as_mailed(self, person: Invitee) -> bool:
+    def is_known_as_mailed(self, person: Invitee, record: Registration) -> bool:
         """Whether a run has said already that RingCentral has mailed a person of ours."""
-        return any(known.mailed_by_ringcentral for known in self.acquaintances_of(person))
+        return any(known.mailed_by_ringcentral for known in self.acquaintances_of(person, record))
 
     @property
     def has_unsent_invites(self) -> bool:
@@ -108,7 +121,7 @@ class Picture:
     def is_silent(self, person: Invitee, record: Registration) -> bool:
         """Whether RingCentral has kept silent towards a person; a record that doesn't say did so if we made it."""
         if record.send_invite is None:
-            return self.stands(person, ADDED_HERE)
+            return self.stands(person, ADDED_HERE, record)
         return not record.send_invite
 
 

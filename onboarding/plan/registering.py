@@ -83,7 +83,7 @@ def _replacement(
 ) -> Step:
     """Delete and add, where an update can't do it. The old link dies, so the person has to be told the new one."""
     invitee = step.invitee
-    foreign = picture.is_silent(invitee, record) and not picture.is_ours(invitee)
+    foreign = picture.is_silent(invitee, record) and not picture.is_ours(invitee, record)
     if invitee.role is Role.COHOST and not invitee.linked_user:
         return _refused(step, "email", NO_COLLEAGUE)
     if picture.session.status is not SessionStatus.SCHEDULED:

@@ -89,3 +89,39 @@ def test_person_without_an_address_is_known_by_ids(connection, place):
     registrations.stand(connection, place, [colleague], Standing.REMOVING, NOW)
 
     assert _known(connection, place) == {"100/7": Acquaintance(colleague, Standing.REMOVING)}
+
+
+OTHER_IDS = LinkedUser("100", "8")
+
+
+def test_who_had_an_address_before_another_linked_user_is_known_by_ids(connection, place):
+    first, second = invitee(ADA, row=0, linked_user=IDS), invitee(ADA, row=0, linked_user=OTHER_IDS)
+    registrations.stand(connection, place, [first], Standing.ADDED, NOW)
+
+    registrations.stand(connection, place, [second], Standing.ADDING, NOW)
+
+    assert _known(connection, place) == {
+        "ada@example.com": Acquaintance(second, Standing.ADDING),
+        "100/7": Acquaintance(invitee("", row=0, linked_user=IDS), Standing.ADDED),
+    }
+
+
+def test_who_has_their_address_back_is_known_under_it_alone(connection, place):
+    first, second = invitee(ADA, row=0, linked_user=IDS), invitee(ADA, row=0, linked_user=OTHER_IDS)
+    for one in (first, second, first):
+        registrations.stand(connection, place, [one], Standing.ADDED, NOW)
+
+    assert set(_known(connection, place)) == {"ada@example.com", "100/8"}
+    assert _known(connection, place)["ada@example.com"].invitee.linked_user == IDS
+
+
+def test_refused_change_of_ids_leaves_all_as_it_was(connection, place):
+    first, second = invitee(ADA, row=0, linked_user=IDS), invitee(ADA, row=0, linked_user=OTHER_IDS)
+    registrations.stand(connection, place, [first], Standing.ADDED, NOW)
+    before = _known(connection, place)
+    registrations.stand(connection, place, [second], Standing.ADDING, NOW)
+    registrations.stand(connection, place, [invitee("", row=0, linked_user=IDS)], Standing.REMOVING, NOW)
+
+    registrations.revert(connection, place, [second, invitee("", linked_user=IDS)], before, NOW)
+
+    assert _known(connection, place) == before
