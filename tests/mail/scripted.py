@@ -89,6 +89,7 @@ class Scripted:
     extensions: Sequence[str]
     script: dict[str, list[Act]]
     port: int = 0
+    listening: asyncio.Server | None = None
     connections: list[list[str]] = field(default_factory=list)
     """The commands of each connection, in order; a body is one entry, `<body>`."""
     bodies: list[bytes] = field(default_factory=list)
@@ -249,7 +250,7 @@ async def scripted(
             server.still_counted = server.still_counted if too_many else server.slow_to_count
             writer.transport.abort()
 
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listening = server.listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server

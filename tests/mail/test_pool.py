@@ -1,12 +1,15 @@
 """Connections: lent one at a time, used again, replaced when they are worn, closed politely."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from onboarding.errors import ConfigurationError, Refused, TryLater
+from onboarding.mail.opening import Server
 from onboarding.mail.pool import Pool
 from onboarding.mail.transaction import IDLE, Ready
+from onboarding.mail.verdicts import ConnectionRefusal
 from onboarding.model.deliveries import Rejected, Sent
 from tests.mail.scripted import HangUp, Say, Stall, scripted
 from tests.mail.steps import deliver, message, offer, send
@@ -185,6 +188,36 @@ async def test_server_that_is_away_may_be_asked_again():
         outcome = await connection.offer(message())
 
     assert outcome == Ready()
+
+
+async def test_port_that_takes_no_further_connection_leaves_those_that_stand():
+    async with scripted() as server:
+        door = Server(server.settings())
+        with contextlib.closing(server.listening):
+            line = await door.open()
+        with pytest.raises(ConnectionRefusal, match="can't be reached") as raised:
+            await door.open()
+        reply = await line.ask(b"NOOP\r\n", 5)
+        await line.close(1)
+
+    assert raised.value.crowded
+    assert reply.code == 250
+
+
+async def test_connection_that_is_given_up_is_closed_and_never_lent_again():
+    async with scripted() as server, Pool(server.settings(max_connections=2)) as pool:
+        async with pool.connection() as connection:
+            await deliver(connection, message(1))
+            pool.give_up(connection, ConnectionRefusal("no", crowded=True))
+        async with pool.connection() as other:
+            assert other is not connection
+            assert pool.last
+            with pytest.raises(ConnectionRefusal, match="no"):
+                pool.give_up(other, ConnectionRefusal("no"))
+        said = pool.loss
+
+    assert [commands[-1] for commands in server.connections] == ["QUIT"]
+    assert said == "no So 1 of 2 connections were used. Lower [smtp] max_connections to 1."
 
 
 async def test_missing_password_is_told_before_anything_is_opened():
