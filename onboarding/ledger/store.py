@@ -235,9 +235,10 @@ def _create_private(path: Path) -> None:
     (https://sqlite.org/howtocorrupt.html, 2.2).
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.resolve()  # a link that leads to nothing yet: SQLite would make the file there
+        file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             if path.is_file() and path.stat().st_mode & 0o077:
                 path.chmod(0o600)

@@ -8,6 +8,7 @@ to a browser; nothing here sends or stores a message.
 import email
 import email.policy
 import hashlib
+import os
 import re
 import unicodedata
 from base64 import b64encode
@@ -77,7 +78,7 @@ def version(folders: tuple[Path, ...], logo: str) -> str:
     places = [*folders, Path(logo)] if logo else folders
     files = {file for place in places for file in (place.rglob("*") if place.is_dir() else [place]) if file.is_file()}
     stamps = "\n".join(f"{file} {file.stat().st_mtime_ns}" for file in sorted(files))
-    return hashlib.sha256(stamps.encode()).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(stamps)).hexdigest()[:16]
 
 
 def printed(preview: Preview, kind: Kind) -> Printed:

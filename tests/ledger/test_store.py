@@ -63,6 +63,15 @@ async def test_file_is_private_before_sqlite_sees_it(tmp_path):
     assert ((tmp_path / "new.db").stat().st_mode & 0o777, (tmp_path / "new.db").read_bytes()) == (0o600, b"")
 
 
+@pytest.mark.usefixtures("open_umask")
+async def test_file_where_a_link_leads_is_private_too(tmp_path):
+    (tmp_path / "link.db").symlink_to(tmp_path / "folder" / "ledger.db")
+    async with Ledger(tmp_path / "link.db") as ledger:
+        await ledger.run(note, 1)
+        modes = {one.name: one.stat().st_mode & 0o777 for one in (tmp_path / "folder").iterdir()}
+    assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
+
+
 async def test_readable_file_is_made_private(database, tmp_path):
     async with Ledger(database):
         pass

@@ -1,6 +1,7 @@
 """The preview: pages over real sockets, in a real browser, and as files."""
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -254,6 +255,12 @@ def test_written_pages_link_to_files_that_are_there_and_run_nothing(tmp_path):
         assert "<script" not in html
         assert [one for one in re.findall(r'<a href="([^"]+)"', html) if not (page.parent / one).is_file()] == []
     assert len(list(tmp_path.rglob("*.*"))) == 1 + 2 * 4 * 5 + 1  # index, people x kinds x files, the list
+
+
+def test_templates_may_lie_in_a_folder_whose_name_is_no_utf8(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9 100%")
+    assert write(preview(write_templates(folder, words="Good morning")), folder / "out") == []
+    assert "Good morning" in (folder / "out" / "index.html").read_text()
 
 
 def test_writing_says_whose_letters_fail_and_writes_the_others(tmp_path):
