@@ -89,7 +89,7 @@ async def _settle(rooms: Rooms, view: View, plan: Plan, applied: Applied, before
     refusal takes an intention back.
     """
     now = rooms.clock.now()
-    records = Records.of(applied.registrations)
+    records = Records.of(applied.registrations, view.picture.colleagues)
     added = [one for one in plan.change.add if one not in applied.undone and records.find(one)]
     await _stand(rooms, view, added, Standing.ADDED)
     there = {record.id for record in applied.registrations} | {record.id for record in applied.untouched}

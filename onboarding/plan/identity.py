@@ -85,10 +85,15 @@ class Records:
     hosts: tuple[Registration, ...]
     by_user: Mapping[LinkedUser, Registration]
     by_address: Mapping[str, Registration]
+    addresses: Mapping[LinkedUser, str]
 
     @classmethod
-    def of(cls, registrations: Iterable[Registration]) -> Self:
-        """Look through the records once, however many people will be looked for."""
+    def of(cls, registrations: Iterable[Registration], colleagues: Iterable[Colleague] = ()) -> Self:
+        """Look through the records once, however many people will be looked for.
+
+        `colleagues` are the company directory's: a record may lack the ids that it was made with, and show the
+        address that the directory has for them.
+        """
         hosts, by_user, by_address = [], dict[LinkedUser, Registration](), dict[str, Registration]()
         for one in registrations:
             if one.role is Role.HOST:
@@ -98,7 +103,8 @@ class Records:
                 by_user.setdefault(one.linked_user, one)
             if one.email:
                 by_address.setdefault(address_key(one.email), one)
-        return cls(tuple(hosts), by_user, by_address)
+        addresses = {one.linked_user: address_key(one.email) for one in colleagues if one.email}
+        return cls(tuple(hosts), by_user, by_address, addresses)
 
     def host(self, invitee: Invitee) -> Registration | None:
         """Find the Host's record where it is this person's; None where they are not the webinar's host."""
@@ -107,7 +113,14 @@ class Records:
     def find(self, invitee: Invitee) -> Registration | None:
         """Find a record: by linked user, else by address, though it may be linked to another user, or none."""
         by_user = self.by_user.get(invitee.linked_user) if invitee.linked_user else None
-        return by_user or (self.by_address.get(invitee.key) if invitee.email else None)
+        by_address = self.by_address.get(invitee.key) if invitee.email else None
+        return by_user or by_address or self._by_directory(invitee)
+
+    def _by_directory(self, invitee: Invitee) -> Registration | None:
+        """Find a record without ids by the address that the directory has for the invitee's."""
+        address = self.addresses.get(invitee.linked_user, "") if invitee.linked_user else ""
+        record = self.by_address.get(address)
+        return record if record and record.linked_user is None else None
 
 
 def needs_directory(
@@ -141,7 +154,7 @@ def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
 def identified(picture: Picture) -> Picture:
     """Everybody with all the ids and addresses that are known of them, the Host complete, and nobody in two rows."""
     shown, untouched = _shown(picture)
-    directory, records = Directory.of(picture.colleagues, *shown), Records.of(shown)
+    directory, records = Directory.of(picture.colleagues, *shown), Records.of(shown, picture.colleagues)
     completed = [directory.completed(one) for one in picture.roster.invitees]
     rows: dict[Name, int] = {}
     invitees, problems = [], list(picture.roster.problems)

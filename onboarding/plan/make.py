@@ -68,7 +68,7 @@ def _too_late(picture: Picture) -> list[Problem]:
 
 def _steps(picture: Picture, options: Options) -> tuple[list[Step], list[Problem]]:
     """A step for everybody: the roster in its order, who else is registered, who is gone."""
-    records = Records.of(picture.registrations)
+    records = Records.of(picture.registrations, picture.colleagues)
     rows = [on_roster(one, records, picture, options) for one in picture.roster.invitees]
     others, problems = left_over(picture, rows, options)
     present = [noticed(with_mail(step, picture, options), picture) for step in (*rows, *others)]

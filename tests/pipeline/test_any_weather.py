@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,8 @@ from onboarding.model.people import Role
 from onboarding.pipeline.looking import look, planned, read_roster
 from onboarding.pipeline.target import target
 from onboarding.plan import Options
+from onboarding.simulator.directory import Colleague, Directory
+from onboarding.simulator.rules import Rules
 from tests.stage import COHOST, HOST, NAME, SESSION, WEBINAR, Stage, panelist, stage
 
 GUESTS = [panelist(number) for number in range(1, 6)]
@@ -110,3 +113,48 @@ def registered(scene: Stage) -> list[str]:
         colleague = world.colleague(one)
         emails.append(colleague.email if colleague else one.email)
     return sorted(emails)
+
+
+OLD = {**COHOST, "role": "Panelist"}
+NEW = {**OLD, "user_id": "800100203"}
+rows = st.lists(st.sampled_from([[OLD], [NEW], [], [OLD, GUESTS[0]], [NEW, GUESTS[0]]]), min_size=2, max_size=3)
+shown = st.sampled_from([Rules(), Rules(linked_users_show_ids=False), Rules(linked_users_show_email=False)])
+trouble = st.lists(st.sampled_from(["PATCH:500*9", "PATCH:timeout-after", "PATCH:missing-person", *LATE]), max_size=2)
+
+
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rosters=rows, rules=shown, known_as=st.sampled_from([COHOST["email"], "old@example.com"]), weather=trouble)
+def test_nobody_added_from_here_stays_behind_however_ids_change(rosters, rules, known_as, weather):
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(changes_of_ids(Path(folder), rosters, rules, known_as, weather))
+
+
+async def changes_of_ids(folder: Path, rosters: list, rules: Rules, known_as: str, weather: list[str]) -> None:
+    async with stage(folder, [HOST, OLD, GUESTS[0]]) as scene:
+        world = scene.ringcentral.world
+        world.rules = rules
+        company = [one for one in world.directory.entries if one.user_id not in {OLD["user_id"], NEW["user_id"]}]
+        world.directory = Directory(
+            [
+                *company,
+                Colleague(OLD["user_id"], OLD["account_id"], known_as, "Carlos", "Ortega"),
+                Colleague(NEW["user_id"], NEW["account_id"], "new@example.com", "Carla", "Ortega"),
+            ]
+        )
+        for roster in rosters:
+            scene.write_roster([HOST, *roster])
+            scene.ringcentral.faults.add(*weather)
+            with suppress(TryLater):
+                await scene.run()
+            scene.ringcentral.faults.clear()
+            await scene.run()
+        await until_nothing_changes(scene)
+
+        there = [one for one in world.records(WEBINAR, SESSION) if one.role is not Role.HOST]
+        wanted = [one.get("user_id") or one["email"] for one in rosters[-1]]
+        assert sorted(one.linked_user.user_id if one.linked_user else one.email for one in there) == sorted(wanted)
+        assert world.mailed == []
+        links = {one.join_uri.get_secret_value() for one in world.records(WEBINAR, SESSION)}
+        for person in rosters[-1]:
+            (last,) = [one for one in scene.messages() if one["To"].addresses[0].addr_spec == person["email"]][-1:]
+            assert any(link in str(last.get_body(("plain",)).get_content()) for link in links)
