@@ -14,11 +14,15 @@ from email_validator import EmailNotValidError, validate_email
 
 from onboarding.model.people import Role
 from onboarding.model.time_zones import canonical, iana_names
+from onboarding.roster.spreadsheet_errors import is_spreadsheet_error
 
 NAME_LENGTH = 64
 ID_LENGTH = 256
+MOST_CHARACTERS = 32_767
+"""Of one cell, as in Excel."""
 
 _DAMAGED = "\ufffd"
+_ADDRESSES = re.compile(r"[^\s<>()\[\]\"',;:/|&]+@[^\s<>()\[\]\"',;:/|&@]+")
 _JOINERS = "\u200c\u200d"
 _SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 _ROLES = {
@@ -51,6 +55,20 @@ def undamaged(text: str) -> str:
     return text
 
 
+def sound(text: str) -> str:
+    """Refuse what no cell of a roster can mean: an error of the spreadsheet's, a text without end, a damaged one."""
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(
+            f"This cell has {len(text)} characters, and no spreadsheet's has more than {MOST_CHARACTERS}. Shorten it."
+        )
+    if is_spreadsheet_error(text):
+        raise ValueError(
+            f"{text!r} is what a spreadsheet shows instead of a value."
+            " Correct the cell there, or make its column wider, and save again."
+        )
+    return undamaged(text)
+
+
 def folded(text: str) -> str:
     """A word's letters and digits alone, in one case: `Co-Host` and `co host` are `cohost`."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
@@ -69,6 +87,11 @@ def address(text: str) -> str:
     Names for rehearsals (`.test`, `.example`) are taken. RFC 5321 4.5.3.1 bounds an address at 254 characters, under
     RingCentral's 256.
     """
+    several = _ADDRESSES.findall(text)
+    if len(several) > 1:
+        raise ValueError(
+            f"This cell holds {len(several)} addresses. A row is one person: give each of them a row of their own."
+        )
     try:
         checked = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:

@@ -63,7 +63,7 @@ def _apply_rules(written: Mapping[Column, str], header: Header) -> tuple[dict[Co
     faults: list[Fault] = []
     for column, rule in _RULES.items():
         try:
-            values[column] = rule(cell.undamaged(written[column])) if written[column] else ""
+            values[column] = rule(cell.sound(written[column])) if written[column] else ""
         except ValueError as error:
             faults.append((header.written(column), str(error)))
     return values, faults
@@ -94,7 +94,7 @@ def _missing(written: Mapping[Column, str], values: Mapping[Column, str], header
 def _damaged(extra: Mapping[str, str], header: Header) -> Iterator[Fault]:
     for word, text in extra.items():
         try:
-            cell.undamaged(text)
+            cell.sound(text)
         except ValueError as error:
             yield header.cells[header.extras[word]], str(error)
 

@@ -6,36 +6,18 @@ rectangle around them, so that is found out first. No formulas, styles or other 
 
 import io
 import posixpath
+import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from xml.etree import ElementTree as ET
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineWorkbook
 
 from onboarding.errors import ConfigurationError
+from onboarding.roster.archive import BROKEN, assert_compact, bound_parts, copied
 
-MOST_CELLS = 2_000_000
-"""One value in a sheet's last corner spans 17 thousand million cells, each of which calamine would allocate."""
-
-MOST_XML = 128 * 1024 * 1024
-"""Bytes that the workbook's parts may have once unpacked: a zip of a few kilobytes can hold far more than memory."""
-
-_BROKEN = (
-    CalamineError,
-    ET.ParseError,
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    StopIteration,
-    ValueError,
-)
 _HINT = "Open it in Excel and save it as .xlsx, without a password, or as CSV UTF-8."
 
 Cell = float | str | bool | time | date | datetime | timedelta
@@ -56,22 +38,17 @@ def grid(content: bytes, name: str) -> list[list[str]]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _bound_parts(archive, name)
+            bound_parts(archive, name)
             sheet = _first_sheet(archive)
-            _bound_extent(archive, sheet, name)
-        with CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
+            # The cells themselves are asked, not the sheet's `dimension`: that is optional, may be wrong, and counts
+            # cells that only have a colour, which cost nothing.
+            assert_compact(*_extent(archive, sheet.part), sheet.title, name)
+            copy = copied(archive, {sheet.part: _with_error_texts})
+        with CalamineWorkbook.from_filelike(copy) as workbook:
             rows = workbook.get_sheet_by_name(sheet.title).to_python(skip_empty_area=False)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise ConfigurationError(f"The roster {name} is no Excel workbook that can be read.", hint=_HINT) from error
-    return [[_text(cell) for cell in row] for row in rows]
-
-
-def _bound_parts(archive: zipfile.ZipFile, name: str) -> None:
-    if sum(part.file_size for part in archive.infolist()) > MOST_XML:
-        raise ConfigurationError(
-            f"The roster {name} unpacks to more than {MOST_XML // 1024**2} MB.",
-            hint="Copy the people into a new workbook.",
-        )
+    return [[text_of(cell) for cell in row] for row in rows]
 
 
 def _first_sheet(archive: zipfile.ZipFile) -> Sheet:
@@ -89,18 +66,12 @@ def _first_sheet(archive: zipfile.ZipFile) -> Sheet:
     raise ValueError("no visible worksheet")
 
 
-def _bound_extent(archive: zipfile.ZipFile, sheet: Sheet, name: str) -> None:
-    """Refuse a sheet whose cells lie too far apart.
+_ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^>]*\st=["'])e(?=["'])""")
 
-    The cells themselves are asked, not the sheet's `dimension`: that is optional, may be wrong, and counts cells that
-    only have a colour, which cost nothing.
-    """
-    rows, columns = _extent(archive, sheet.part)
-    if rows * columns > MOST_CELLS:
-        raise ConfigurationError(
-            f"In the roster {name}, the sheet “{sheet.title}” reaches to row {rows} and column {columns}.",
-            hint="Something stands far off the list. Delete the rows below and the columns beside it, and save again.",
-        )
+
+def _with_error_texts(content: bytes) -> bytes:
+    """Make texts of error cells: calamine refuses the whole workbook for an error that it doesn't know (#SPILL!)."""
+    return _ERROR_CELL.sub(rb"\1str", content)
 
 
 def _extent(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
@@ -146,7 +117,7 @@ def _local_name(element: ET.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _text(value: Cell) -> str:
+def text_of(value: Cell) -> str:
     """A cell as Excel would write it into a CSV file, but for dates and times, which become ISO 8601.
 
     Fifteen digits are all that a spreadsheet keeps of a number; an id that needed more arrives as `1.2E+16` and is

@@ -84,7 +84,6 @@ def test_address_is_kept_as_written(written: str, address: str | None):
         "ada lovelace@example.com",
         "ada@example",
         "ada@example..com",
-        "ada@example.com;bob@example.com",
         "Ada <ada@example.com>",
         "mailto:ada@example.com",
         "ada@[192.0.2.1]",
@@ -179,3 +178,56 @@ def refusal(rule: Callable[[str], str], text: str) -> str:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - what it says is compared by the caller
         rule(text)
     return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "between", ["; ", ";", ", ", ",", " / ", "/", " and ", " und ", " & ", " ", "|", "\n", "> <", "\u3000"]
+)
+def test_two_addresses_in_a_cell_are_told(between: str):
+    assert refusal(cells.address, f"ada@example.com{between}bob@example.com") == (
+        "This cell holds 2 addresses. A row is one person: give each of them a row of their own."
+    )
+
+
+def test_three_addresses_with_names_are_counted():
+    text = "Ada <ada@example.com>, Bob <bob@example.com>; eve@example.com"
+
+    assert refusal(cells.address, text).startswith("This cell holds 3 addresses.")
+
+
+@pytest.mark.parametrize("text", ["a/b@example.com", "a&b@example.com", "o'neil@example.com", "a|b@example.com"])
+def test_separator_in_one_address_makes_no_two_of_it(text: str):
+    assert cells.address(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#n/a"),
+        *("#NV", "#BEZUG!", "#WERT!", "#ZAHL!", "#ÜBERLAUF!", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!"),
+        *("#¡VALOR!", "#¡REF!", "#¿NOMBRE?", "#N/D", "#VALORE!", "#RIF!", "#NÚM!", "#WAARDE!", "#VERW!", "#NAAM?"),
+        *("#N/B", "#ARG!", "#ADR!", "#NAZWA?", "#N/D!", "#VÄRDEFEL!", "#REFERENS!", "#SAKNAS!", "#VÆRDI!", "#I/T"),
+        *(
+            "#PUUTTUU!",
+            "#\u041d/\u0414",
+            "#HIÁNYZIK",
+            "#DEĞER!",
+            "#NENÍ_K_DISPOZICI",
+            "Err:502",
+            "Fehler:508",
+            "########",
+        ),
+    ],
+)
+def test_error_of_a_spreadsheet_is_no_text(text: str):
+    assert refusal(cells.sound, text).startswith(f"{text!r} is what a spreadsheet shows instead of a value.")
+
+
+@pytest.mark.parametrize("text", ["#1 Sales", "#TEAM!", "C#", "#", "##", "Err", "N/A", "#N/A or so", "Wert!"])
+def test_text_that_only_looks_like_an_error_is_text(text: str):
+    assert cells.sound(text) == text
+
+
+def test_cell_beyond_what_a_spreadsheet_holds_is_told():
+    assert cells.sound("x" * 32_767)
+    assert refusal(cells.sound, "x" * 32_768).startswith("This cell has 32768 characters")

@@ -6,6 +6,7 @@ import pytest
 
 from onboarding import roster
 from onboarding.roster.header import Column, identifier, understand
+from onboarding.roster.source import FORMATS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "roster.md").read_text(encoding="utf-8")
 
@@ -62,3 +63,7 @@ def test_json_in_the_guide_is_read():
 
     assert [(one.row, one.name) for one in people.invitees] == [(2, "Ada Lovelace")]
     assert people.problems == ()
+
+
+def test_guide_names_every_format():
+    assert [one.name for one in FORMATS if f".{one.name.lower().rpartition(' ')[2]}" not in GUIDE.lower()] == []

@@ -179,3 +179,40 @@ def edited(content: bytes, part: str, old: str, new: str) -> bytes:
             text = source.read(name)
             target.writestr(name, text.replace(old.encode(), new.encode()) if name == part else text)
     return result.getvalue()
+
+
+@pytest.mark.parametrize(
+    "error", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"]
+)
+def test_error_in_a_cell_is_that_cells_problem(error: str):
+    """Of some errors python-calamine would refuse the whole workbook."""
+    book = workbook(HEADER, ("x", "Bauer", "bob@example.com", "Panelist"), ADA)
+    book.worksheets[0]["A2"].value = error
+    book.worksheets[0]["A2"].data_type = "e"
+
+    people = read(saved(book))
+
+    assert [one.name for one in people.invitees] == ["Ada Lovelace"]
+    assert [(one.row, one.column, error in one.message) for one in people.problems] == [(2, "first_name", True)]
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("Index/Document.iwa", "is a Numbers file."),
+        ("xl/workbook.bin", r"is an Excel file of the binary kind \(.xlsb\)."),
+        ("word/document.xml", "is no Excel workbook that can be read."),
+    ],
+)
+def test_other_kinds_of_zip_are_named(part: str, said: str):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(part, "x")
+
+    with pytest.raises(ConfigurationError, match=said):
+        read(file.getvalue())
+
+
+def test_flat_opendocument_is_named():
+    with pytest.raises(ConfigurationError, match="is a flat OpenDocument file"):
+        read(b'<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>')

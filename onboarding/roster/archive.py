@@ -1,0 +1,71 @@
+"""The zip around a workbook: what it is, whether it fits into memory, and a plain copy that python-calamine is given.
+
+The copy holds exactly what was measured, unpacked: a zip may say less about its parts than they hold. Knows no sheets
+(that is `workbook` and `opendocument`).
+"""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from xml.etree import ElementTree as ET
+
+from python_calamine import CalamineError
+
+from onboarding.errors import ConfigurationError
+
+MOST_XML = 128 * 1024 * 1024
+"""Bytes that the workbook's parts may have once unpacked: a zip of a few kilobytes can hold far more than memory."""
+
+MOST_CELLS = 2_000_000
+"""One value in a sheet's last corner spans 17 thousand million cells, each of which calamine would allocate."""
+
+BROKEN = (
+    CalamineError,
+    ET.ParseError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    StopIteration,
+    ValueError,
+)
+"""All that a zip, its XML and calamine raise for content that is broken."""
+
+_NEEDED = re.compile(r".*\.(xml|rels)|mimetype")
+
+Change = Callable[[bytes], bytes]
+
+
+def bound_parts(archive: zipfile.ZipFile, name: str) -> None:
+    """Refuse an archive whose parts would not fit into memory."""
+    if sum(part.file_size for part in archive.infolist()) > MOST_XML:
+        raise ConfigurationError(
+            f"The roster {name} unpacks to more than {MOST_XML // 1024**2} MB.",
+            hint="Copy the people into a new workbook.",
+        )
+
+
+def copied(archive: zipfile.ZipFile, changes: Mapping[str, Change]) -> io.BytesIO:
+    """Copy the parts that hold cells, without compression; `changes` rewrites the parts of these names."""
+    copy = io.BytesIO()
+    with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as plain:
+        for part in dict.fromkeys(archive.namelist()):
+            if _NEEDED.fullmatch(part):
+                content = archive.read(part)
+                plain.writestr(part, changes[part](content) if part in changes else content)
+    copy.seek(0)
+    return copy
+
+
+def assert_compact(rows: int, columns: int, sheet: str, name: str) -> None:
+    """Refuse a sheet whose cells lie too far apart."""
+    if rows * columns > MOST_CELLS:
+        raise ConfigurationError(
+            f"In the roster {name}, the sheet “{sheet}” reaches to row {rows} and column {columns}.",
+            hint="Something stands far off the list. Delete the rows below and the columns beside it, and save again.",
+        )
