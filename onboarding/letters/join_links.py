@@ -112,13 +112,14 @@ class Tokens:
         words = frozenset(word.encode() for word, count in times.items() if count == 1 and word not in shared)
         return cls(words, tuple(sorted(set(map(len, words)))))
 
-    def found_in(self, text: bytes) -> Iterator[bytes]:
-        """Find tokens in a text, also within longer words."""
+    def found_in(self, text: bytes, own: bytes) -> Iterator[bytes]:
+        """Find tokens in a text, also within longer words; those in one's own link don't count."""
         for start, end in runs(text, _MASK, self.lengths[0]) if self.lengths else ():
-            yield from self._within(text[start:end])
+            if (run := text[start:end]) not in own:
+                yield from (token for token in self._within(run) if token not in own)
 
     def _within(self, run: bytes) -> Iterator[bytes]:
         for length in self.lengths:
-            for start in range(len(run) - length + 1):
-                if (word := run[start : start + length]) in self.words:
-                    yield word
+            windows = [run[start : start + length] for start in range(len(run) - length + 1)]
+            if not self.words.isdisjoint(windows):
+                yield from self.words.intersection(windows)

@@ -78,6 +78,9 @@ def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, in
 
 def _folded(text: bytes) -> bytes:
     """Fold what is beyond ASCII, each run with the letter before it: an accent may stand behind that."""
+    text = text.replace(_NO_BREAK_SPACE, b" ")  # in every time of day
+    if all(map(_stays, set(text.translate(None, _ASCII).decode(errors="replace")))):
+        return text
     parts: list[bytes] = []
     done = 0
     for start, end in runs(text, _MASK):
@@ -86,6 +89,19 @@ def _folded(text: bytes) -> bytes:
         parts += (text[done:begin], _remembered(run) if len(run) <= SHORT else _fold(run))
         done = end
     return b"".join((*parts, text[done:]))
+
+
+_NO_BREAK_SPACE = "\N{NO-BREAK SPACE}".encode()
+_ASCII = bytes(range(0x80))
+_NEVER_ALONE = range(0x1160, 0x1200)
+"""Letters of Hangul that become one with the letter before them."""
+
+
+@lru_cache(maxsize=1024)
+def _stays(character: str) -> bool:
+    """Tell whether a character stays as it is, whatever stands before it: so do most that a letter holds."""
+    alone = not unicodedata.category(character).startswith("M") and ord(character) not in _NEVER_ALONE
+    return alone and _fold(character.encode()) == character.encode()
 
 
 def _fold(run: bytes) -> bytes:

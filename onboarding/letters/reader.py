@@ -70,7 +70,7 @@ def fields_of(head: bytes) -> Fields:
         written = head.decode()
     except UnicodeDecodeError as problem:
         raise UnreadableError("a header isn't UTF-8") from problem
-    lines = _FOLD.sub("", written).split("\r\n") if head else []
+    lines = written.replace("\r\n ", " ").replace("\r\n\t", "\t").split("\r\n") if head else []
     cut = [line.partition(":") for line in lines]
     fields = tuple([(name.lower(), body.strip()) for name, colon, body in cut if colon])
     if len(fields) != len(lines):
@@ -84,8 +84,6 @@ def _header_of_a_part(head: bytes) -> tuple[Fields, Kind]:
     fields = fields_of(head)
     return fields, _kind(fields)
 
-
-_FOLD = re.compile(r"\r\n(?=[ \t])")
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 

@@ -22,6 +22,7 @@ from onboarding.letters.headers import transport_address
 from onboarding.letters.letter import Guarded, Letter, Unfit
 from onboarding.letters.moments import locale_of
 from onboarding.letters.normal_form import normal_key
+from onboarding.letters.quoted import quoted
 from onboarding.letters.seams import is_in_one_piece, seams
 from onboarding.letters.settings import BrandSettings
 from onboarding.letters.skeleton import (
@@ -176,13 +177,13 @@ class Composer:
             recipient = transport_address(letter.recipient)
             filling = stationery.fill(letter, recipient)
             fields = own_fields(filling)
-            html = self._fragments.html(filling.pieces)
-            parts = {"text": self._fragments.text(filling.text), "calendar": self._fragments.text(filling.calendar)}
+            html, text = self._fragments.html(filling.pieces), self._fragments.text(filling.text)
+            others = {**fields, "calendar": quoted((filling.calendar,))}
         except RENDERING as problem:
             return Rejected(_reason(problem))
         frame = stationery.skeletons[calendar.method_of(letter.kind, stationery.brand)]
-        body = frame.join({**fields, **parts, "html": html.encoded})
-        short = frame.join({**fields, **parts, "html": html.checked})
+        body = frame.join({**others, "html": html.encoded, "text": text.encoded})
+        short = frame.join({**others, "html": html.checked, "text": text.checked})
         if fault := self._fault(letter, recipient, body, short):
             return Rejected(f"The message was stopped before it left: {fault}.")
         return Message(

@@ -20,7 +20,7 @@ MESSAGES = 3000
 CONFIGURED = frozenset({"help@northwind.example", "webinars@northwind.example"})
 FRAME = skeleton(BRAND, "PUBLISH", None)
 LETTER = letter()
-CALENDAR = f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n"
+CALENDAR = f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n".encode()
 OWN_FIELDS = own_fields(
     Filling("Anna", "anna@example.com", "Welcome", "<1@northwind.example>", LETTER.date, "", (), "")
 )
@@ -70,11 +70,19 @@ def wrongly_passed(part: Part, seed: int, messages: int = MESSAGES) -> Iterator[
     fragments = Fragments(known, CONFIGURED, part)
     for _ in range(messages):
         made = pieces(draw)
-        html = fragments.html(made)
-        parts = OWN_FIELDS | {"text": fragments.text(OWN), "calendar": fragments.text(CALENDAR)}
+        said = "\n\n".join(
+            [OWN, *("".join(draw.choices(INERT, k=50)) for _ in range(3)), "".join(draw.sample(made, 1))]
+        )
+        html, text = fragments.html(made), fragments.text(f"{said}\n")
         short, whole = (
-            proof.fault(FRAME.join(parts | {"html": shown}), LETTER, "anna@example.com", known, CONFIGURED)
-            for shown in (html.checked, html.encoded)
+            proof.fault(
+                FRAME.join(OWN_FIELDS | {"html": shown, "text": read, "calendar": CALENDAR}),
+                LETTER,
+                "anna@example.com",
+                known,
+                CONFIGURED,
+            )
+            for shown, read in ((html.checked, text.checked), (html.encoded, text.encoded))
         )
         if whole and not short:
             yield made
