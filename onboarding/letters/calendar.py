@@ -5,9 +5,9 @@ Times are UTC, so nobody's daylight-saving rules can move them. The links for ca
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
@@ -21,8 +21,7 @@ PERSONAL = ("UID", "SEQUENCE", "DTSTAMP", "DESCRIPTION", "LOCATION", "URL", "ATT
 _MARK = "x-personal"
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
+class Occasion(NamedTuple):
     """What the entries of everybody at one session share."""
 
     title: str

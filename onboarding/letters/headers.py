@@ -52,6 +52,8 @@ def _encoded_words(text: str, first_indent: int) -> bytes:
     """Write text as base64 words of whole characters, one per line; readers drop the white space between them."""
     longest = LONGEST_LINE - first_indent - len("=?utf-8?b??=")
     octets = longest // 4 * 3
+    if len(encoded := text.encode()) <= octets:  # as most names are
+        return b"=?utf-8?b?" + b64encode(encoded) + b"?="
     words, word = [], b""
     for character in text:
         encoded = character.encode()

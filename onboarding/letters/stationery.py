@@ -37,7 +37,7 @@ from onboarding.letters.skeleton import (
 )
 from onboarding.letters.sources import Folders, pasted_links
 from onboarding.letters.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
-from onboarding.letters.view import Brand, View, plain, view
+from onboarding.letters.view import Brand, SessionWords, View, plain, view
 from onboarding.letters.words import Words
 from onboarding.model.deliveries import Kind, Message, Rejected
 from onboarding.model.people import Role
@@ -104,9 +104,9 @@ class Stationery:
         """
         return Composer(self, guarded).compose(letter)
 
-    def fill(self, letter: Letter, recipient: str) -> Filling:
+    def fill(self, letter: Letter, recipient: str, said: SessionWords | None = None) -> Filling:
         """Render one person's parts; raises one of `RENDERING` where their values don't fit the template."""
-        words = self.words(letter)
+        words = self.words(letter, said or SessionWords())
         name = plain(letter.invitee.name)
         return Filling(
             name=name,
@@ -119,14 +119,14 @@ class Stationery:
             calendar=calendar.entry(letter, self.brand, plain(letter.session.title), name, words.about),
         )
 
-    def words(self, letter: Letter) -> Words:
+    def words(self, letter: Letter, said: SessionWords) -> Words:
         """Render what the templates say; raises one of `RENDERING`."""
         template = self.template(letter.kind, letter)
-        names = self._view(letter, template).names()
+        names = self._view(letter, template, said).names()
         return Words(
             pieces=tuple(template.html.generate(names)) if template.html else (),
             text=single_spaced(template.text.render(names)),
-            about=self._about(letter, template, names),
+            about=self._about(letter, template, names, said),
         )
 
     def template(self, kind: str, letter: Letter) -> Template:
@@ -135,12 +135,12 @@ class Stationery:
         fitting = candidates(kind, letter.invitee.role, language)
         return next(self.templates[name] for name in fitting if name in self.templates)
 
-    def _view(self, letter: Letter, template: Template) -> View:
+    def _view(self, letter: Letter, template: Template, said: SessionWords) -> View:
         wanted = locale_of(letter.invitee.language or letter.session.locale)
         locale = wanted if wanted and wanted.language == template.locale.language else template.locale
-        return view(letter, self.shown_brand, locale)
+        return view(letter, self.shown_brand, locale, said)
 
-    def _about(self, letter: Letter, beside: Template, names: dict[str, Any]) -> str:
+    def _about(self, letter: Letter, beside: Template, names: dict[str, Any], said: SessionWords) -> str:
         """Describe the calendar entry: by the calendar's template where there is one; a cancelled one not at all."""
         if letter.kind is Kind.CANCELLATION:
             return ""
@@ -148,7 +148,7 @@ class Stationery:
             return str(names["join_link"])
         template = self.template(CALENDAR, letter)
         if template.locale != beside.locale:
-            names = self._view(letter, template).names()
+            names = self._view(letter, template, said).names()
         return template.text.render(names).strip()
 
 
@@ -161,6 +161,7 @@ class Composer:
     def __init__(self, stationery: Stationery, guarded: Guarded, part: Part = seams) -> None:
         self._stationery = stationery
         self._guarded = guarded
+        self._said = SessionWords()
         self._fragments = Fragments(guarded, stationery.configured, part)
         self._places_in_one_piece = all(map(is_in_one_piece, guarded.links))
 
@@ -175,15 +176,15 @@ class Composer:
             return Rejected("RingCentral has given no join link for this person.")
         try:
             recipient = transport_address(letter.recipient)
-            filling = stationery.fill(letter, recipient)
+            filling = stationery.fill(letter, recipient, self._said)
             fields = own_fields(filling)
-            html, text = self._fragments.html(filling.pieces), self._fragments.text(filling.text)
-            others = {**fields, "calendar": quoted((filling.calendar,))}
+            html = self._fragments.html(filling.pieces)
+            others = {**fields, "text": quoted((filling.text,)), "calendar": quoted((filling.calendar,))}
         except RENDERING as problem:
             return Rejected(_reason(problem))
         frame = stationery.skeletons[calendar.method_of(letter.kind, stationery.brand)]
-        body = frame.join({**others, "html": html.encoded, "text": text.encoded})
-        short = frame.join({**others, "html": html.checked, "text": text.checked})
+        body = frame.join({**others, "html": html.encoded})
+        short = frame.join({**others, "html": html.checked})
         if fault := self._fault(letter, recipient, body, short):
             return Rejected(f"The message was stopped before it left: {fault}.")
         return Message(

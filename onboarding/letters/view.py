@@ -140,15 +140,35 @@ OPEN_FIELDS: Mapping[type, frozenset[str]] = {
 """What the sandbox may hand out unasked: fields of frozen values that we made for templates."""
 
 
-def view(letter: Letter, brand: Brand, locale: Locale) -> View:
+class SessionWords:
+    """What is said of a session to people of one time zone and language; remembered for the last session asked for."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._add_to = AddTo("", "")
+        self._known: dict[tuple[str, int], tuple[Locale, tzinfo, When, AddTo]] = {}
+
+    def of(self, letter: Letter, locale: Locale) -> tuple[Locale, tzinfo, When, AddTo]:
+        """Say the session; the locale comes along, so that no other one gets its id."""
+        session, key = letter.session, (letter.invitee.time_zone, id(locale))  # a locale's own hash takes long
+        if session is not self._session:
+            self._session, self._add_to = session, _add_to(session)
+            self._known.clear()
+        if key not in self._known:
+            zone = zone_of(letter.invitee, session)
+            self._known[key] = (locale, zone, _when(session, zone, locale), self._add_to)
+        return self._known[key]
+
+
+def view(letter: Letter, brand: Brand, locale: Locale, said: SessionWords) -> View:
     """Say a letter in a language."""
-    zone = zone_of(letter.invitee, letter.session)
+    _locale, zone, when, add_to = said.of(letter, locale)
     return View(
         kind=letter.kind.value,
         invitee=_recipient(letter.invitee),
-        session=_when(letter.session, zone, locale),
+        session=when,
         brand=brand,
-        add_to=_add_to(letter.session),
+        add_to=add_to,
         join_link=letter.join_link.get_secret_value() if letter.join_link else "",
         phone_code=plain(letter.registration.phone_code) if letter.registration else "",
         previous=_before(letter, letter.previous, zone, locale) if letter.previous else None,

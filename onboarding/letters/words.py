@@ -15,8 +15,9 @@ class Words:
 
     @property
     def subject(self) -> str:
-        """The subject: the HTML's title."""
-        return subject_of("".join(self.pieces))
+        """The subject: the HTML's title. It is near the beginning, so the rest need not be put together for it."""
+        before = next((at for at, piece in enumerate(self.pieces, 1) if "</title>" in piece), len(self.pieces))
+        return subject_of("".join(self.pieces[:before]))
 
 
 def subject_of(html: str) -> str:

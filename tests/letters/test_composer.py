@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from onboarding.letters import fragments as room
-from onboarding.letters.fragments import OVERHEAD, ROOM, Fragments, Memory
+from onboarding.letters.fragments import OVERHEAD, ROOM, Fragments
 from onboarding.letters.letter import Guarded
 from onboarding.letters.settings import BrandSettings, CalendarMethod
 from onboarding.letters.skeleton import is_canonical
@@ -91,15 +91,16 @@ def test_message_is_looked_at_whole_where_a_link_could_be_parted(tmp_path, link,
     assert isinstance(composer.compose(letter(person=invitee(job_title="example.com"), link=link)), looked_at)
 
 
-def test_memory_has_a_bound_and_begins_again():
-    made: list[str] = []
-    memory = Memory(lambda texts: [made.append(text) or text.upper() for text in texts])
-    texts = [f"a{number:0899}" for number in range(ROOM // (900 + OVERHEAD))]
+def test_memory_has_a_bound_and_begins_again(stationery):
+    fragments = Fragments(guarded(), stationery.configured)
+    pieces = [f"{number:0100}" for number in range(ROOM // (100 + OVERHEAD))]
 
-    found = [memory.of(each) for each in (texts, texts, [*texts, "b"], ["b", *texts])]
+    sizes = []
+    for said in (pieces[:-1], pieces[-1:], ["one more"], ["another"]):
+        assert fragments.html(said) == Fragments(guarded(), stationery.configured).html(said)
+        sizes.append(len(fragments._known))
 
-    assert [[text.lower() for text in each] for each in found] == [texts, texts, [*texts, "b"], ["b", *texts]]
-    assert made == [*texts, "b", "b", *texts]
+    assert sizes == [len(pieces) - 1, len(pieces), 0, 1]
 
 
 def test_only_a_templates_own_text_outlives_a_session(stationery):

@@ -7,6 +7,7 @@ from onboarding.letters.folding import may_be_folded
 from onboarding.letters.sources import Folders
 from onboarding.letters.stationery import Stationery
 from onboarding.letters.templates import Environments
+from onboarding.letters.view import SessionWords
 from tests.letters.making import BRAND, SHIPPED
 
 
@@ -75,7 +76,7 @@ def test_every_shipped_letter_reads_as_it_would_without(stationery, brand):
     plain, folders = Environments.over(Folders.of([SHIPPED])), Environments.over(Folders.of([SHIPPED]), brand)
     for letter in trial.letters(["en", "de"]):
         template = stationery.template(letter.kind, letter)
-        names = stationery._view(letter, template).names()
+        names = stationery._view(letter, template, SessionWords()).names()
         for text in (SHIPPED / f"{template.name}.txt.j2", SHIPPED / f"{template.name}.mjml.j2"):
             source = text.read_text(encoding="utf-8")
             assert folders.text.from_string(source).render(names) == plain.text.from_string(source).render(names)
