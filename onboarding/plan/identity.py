@@ -155,7 +155,7 @@ def identified(picture: Picture) -> Picture:
     """Everybody with all the ids and addresses that are known of them, the Host complete, and nobody in two rows."""
     shown, untouched = _shown(picture)
     directory, records = Directory.of(picture.colleagues, *shown), Records.of(shown, picture.colleagues)
-    completed = [directory.completed(one) for one in picture.roster.invitees]
+    completed = [_as_registered(directory.completed(one), records, picture) for one in picture.roster.invitees]
     rows: dict[Name, int] = {}
     invitees, problems = [], list(picture.roster.problems)
     for one in completed:
@@ -169,6 +169,19 @@ def identified(picture: Picture) -> Picture:
             problems.append(Problem(one.row, None, one.email, message))
     roster = replace(picture.roster, invitees=tuple(invitees), problems=tuple(problems))
     return replace(picture, roster=roster, registrations=shown, untouched=untouched)
+
+
+def _as_registered(invitee: Invitee, records: Records, picture: Picture) -> Invitee:
+    """A row without ids, with those under which this ledger added its address, while they are registered.
+
+    Not where another row has them, nor where the address has a record of its own.
+    """
+    known = picture.acquaintances.get(invitee.key) if invitee.email else None
+    user = known.invitee.linked_user if known else None
+    if invitee.linked_user or user is None or user not in records.by_user or records.find(invitee):
+        return invitee
+    is_another_rows = any(row.linked_user == user for row in picture.roster.invitees)
+    return invitee if is_another_rows else replace(invitee, linked_user=user)
 
 
 def _shown(picture: Picture) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onboarding.model.changes import Standing
+from onboarding.model.changes import Acquaintance, Standing
 from onboarding.model.sessions import InviteeList, PanelistAuthentication
 from onboarding.plan import Action
 from onboarding.plan.identity import needs_directory
@@ -131,6 +131,26 @@ def test_the_lists_own_host_counts_before_whom_the_webinar_names():
     )
 
     assert [step.mail for step in planned(seen).steps] == [None, None]
+
+
+@pytest.mark.parametrize("shown", ["", "maiden@example.com"])
+def test_a_row_that_lost_its_ids_is_the_linked_user_whom_this_ledger_added_under_its_address(shown):
+    known = {"ada": Acquaintance(row("ada", linked_user=user("ada")), Standing.ADDED)}
+    there = (linked("ada", PANELIST, email=shown),)
+
+    plan = planned(picture(row("ada"), there=there, known=known))
+
+    assert [(one.invitee.row, one.action) for one in plan.steps] == [(2, Action.KEEP)]
+    assert plan.problems == ()
+
+
+def test_a_row_that_lost_its_ids_to_another_row_is_a_guest():
+    known = {"ada": Acquaintance(row("ada", linked_user=user("ada")), Standing.ADDED)}
+    rows = (row("ada"), row("maiden", linked_user=user("ada")))
+
+    plan = planned(picture(*rows, there=(linked("ada", PANELIST, email="maiden@example.com"),), known=known))
+
+    assert [(one.invitee.row, one.action) for one in plan.steps] == [(2, Action.ADD), (3, Action.KEEP)]
 
 
 def test_a_row_is_completed_from_the_directory():

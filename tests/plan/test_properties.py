@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from onboarding.model.changes import OURS, SEATS, Change, Standing, is_of
 from onboarding.model.deliveries import State
-from onboarding.model.people import Problem
+from onboarding.model.people import Problem, address_key
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Action, Options, Picture, Plan, Step, as_json, lines, make
 from onboarding.plan.identity import identified
@@ -222,10 +222,12 @@ def _registered(steps: tuple[Step, ...]) -> list[Step]:
 
 
 def _standings(step: Step, seen: Picture) -> set[Standing]:
-    """All that the ledger knows of a person, under their address or their ids."""
+    """All that the ledger knows of a person, under the addresses or ids of their row and of their record."""
+    sides = [step.invitee, *([step.registration] if step.registration else [])]
+    addresses = {address_key(side.email) for side in sides if side.email}
+    users = {side.linked_user for side in sides if side.linked_user}
     return {
         known.standing
         for key, known in seen.acquaintances.items()
-        if key == step.invitee.key
-        or (step.invitee.linked_user and known.invitee.linked_user == step.invitee.linked_user)
+        if key in addresses or known.invitee.linked_user in users
     }
