@@ -3,6 +3,7 @@
 import asyncio
 import difflib
 import secrets
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def write_pages(config: Config, name: str, invitees: Path | None, folder: Path) 
 
 def serve_pages(config: Config, name: str, invitees: Path | None, port: int) -> int:
     """Show a preview until Ctrl-C. It holds nothing that has to be finished, so it ends at once."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and not the entry point's, which ends with 75
     try:
         asyncio.run(_serve(config, target(config, name, invitees), port))
     except KeyboardInterrupt:

@@ -133,8 +133,12 @@ def working(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
             loop.add_signal_handler(one, _stop, stop)
         return await work(stop)
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(until_done())
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(until_done())
+    finally:
+        signal.signal(signal.SIGINT, before)  # the loop's own clean-up would leave a traceback to the last moments
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
