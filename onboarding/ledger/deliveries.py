@@ -166,7 +166,7 @@ def hold_back(connection: sa.Connection, session: int, emails: Collection[str], 
     """What waits for people whom RingCentral has mailed instead does not leave; a person may ask for it again."""
     keys = [address_key(email) for email in emails]
     queued = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.key.in_(keys), REAL)
-    move(connection, queued, State.SUPERSEDED, "RingCentral has mailed this person itself", now)
+    move(connection, queued, State.SUPERSEDED, "RingCentral has mailed the reader itself", now)
 
 
 def next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:

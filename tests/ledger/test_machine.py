@@ -137,6 +137,10 @@ class Runs(RuleBasedStateMachine):
     def give_back(self):
         deliveries.give_back(self.ledger, f"run-{self.run}")
 
+    @rule(email=PEOPLE)
+    def ringcentral_mails(self, email):
+        deliveries.hold_back(self.ledger, self.place, [email], self.now)
+
     @rule()
     def expire(self):
         deliveries.expire(self.ledger, self.place, self.now)

@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from onboarding.model.changes import Acquaintance, Standing
+from onboarding.model.changes import Acquaintance, Standing, requested
 from onboarding.model.deliveries import Kind, Mailbox, State
 from onboarding.model.people import Colleague, Invitee, Problem, Role
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
 from onboarding.plan import Action, Options, Picture, Plan
+from onboarding.plan.identity import Records
 from onboarding.plan.mailing import facts as true_facts
+from onboarding.plan.registering import what_differs
 from tests.plan.people import (
     COHOST,
     HOST,
@@ -217,6 +219,24 @@ def _acquainted(seen: Picture, plan: Plan) -> dict[str, Acquaintance]:
         known[one.key] = Acquaintance(replace(one, linked_user=one.linked_user or before), standing)
     known.pop("", None)
     return known
+
+
+def left_undone(seen: Picture, plan: Plan) -> Picture:
+    """What is true where RingCentral accepts everything, changes nothing, and shows neither new ids nor titles."""
+    after = registered(seen, plan)
+    kept = {one.registration.id: one.registration for one in plan.change.update}
+    new = {f"new-{number}-{one.row}": one.email for number, one in enumerate(plan.change.add)}
+    records = tuple(
+        replace(one, linked_user=None, job_title="", email=new[one.id]) if one.id in new else kept.get(one.id, one)
+        for one in after.registrations
+    )
+    known = dict(after.acquaintances)
+    for step in plan.at(Action.ADD, Action.UPDATE, Action.REPLACE):
+        record = Records.of(records, seen.colleagues).find(step.invitee)
+        left = what_differs(step.invitee, record) if record else {}
+        asked = {name: value for name, value in requested(step.invitee).items() if name in left}
+        known[step.invitee.key] = replace(known[step.invitee.key], asked=asked)
+    return replace(after, registrations=records, acquaintances=known)
 
 
 def mailed(seen: Picture, plan: Plan) -> Picture:

@@ -14,7 +14,7 @@ from onboarding.plan import Action, Options, Picture, Plan, Step, as_json, lines
 from onboarding.plan.identity import identified
 from onboarding.plan.mailing import facts as true_facts
 from tests.plan.people import CRON, EVERYTHING, HOST, guest, row
-from tests.plan.pictures import mailed, options, pictures, registered
+from tests.plan.pictures import left_undone, mailed, options, pictures, registered
 
 
 @given(pictures(), options())
@@ -29,6 +29,16 @@ def test_a_plan_carried_out_leaves_nothing_to_do(seen: Picture, asked_for: Optio
     assert _owed(then) == _owed(agreed)
     assert not again
     assert again.heavy_calls == 2
+
+
+@given(pictures(), options())
+def test_what_ringcentral_leaves_undone_is_asked_for_once(seen: Picture, asked_for: Options):
+    agreed = make(seen, asked_for)
+
+    again = make(left_undone(seen, agreed), asked_for)
+
+    asked = {step.invitee.row for step in agreed.at(Action.ADD, Action.UPDATE, Action.REPLACE)}
+    assert [step for step in again.at(Action.UPDATE, Action.REPLACE) if step.invitee.row in asked] == []
 
 
 @given(pictures(), options(), st.integers(1, 3))
