@@ -62,9 +62,9 @@ def copied(archive: zipfile.ZipFile, changes: Mapping[str, Change]) -> io.BytesI
     return copy
 
 
-def assert_compact(rows: int, columns: int, sheet: str, name: str) -> None:
-    """Refuse a sheet whose cells lie too far apart."""
-    if rows * columns > MOST_CELLS:
+def assert_compact(rows: int, columns: int, sheet: str, name: str, spent: int = 0) -> None:
+    """Refuse a sheet whose cells lie too far apart; `spent` are the cells of sheets before it that are read, too."""
+    if spent + rows * columns > MOST_CELLS:
         raise ConfigurationError(
             f"In the roster {name}, the sheet “{sheet}” reaches to row {rows} and column {columns}.",
             hint="Something stands far off the list. Delete the rows below and the columns beside it, and save again.",

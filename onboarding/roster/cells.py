@@ -22,7 +22,9 @@ MOST_CHARACTERS = 32_767
 """Of one cell, as in Excel."""
 
 _DAMAGED = "\ufffd"
-_ADDRESSES = re.compile(r"[^\s<>()\[\]\"',;:/|&]+@[^\s<>()\[\]\"',;:/|&@]+")
+_BETWEEN = r"\s<>()\[\]\"',;:/|&"
+_ADDRESSES = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}@]+@[^{_BETWEEN}@]+")
+"""Begins at a word's start only, so that a long cell takes no longer than its length."""
 _JOINERS = "\u200c\u200d"
 _SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 _ROLES = {

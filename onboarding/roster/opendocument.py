@@ -23,6 +23,7 @@ MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
 CONTENT = "content.xml"
 _HINT = "Open it in LibreOffice and save it again as .ods or .xlsx, or as CSV in UTF-8."
 _ERROR_CELL = re.compile(rb'<table:table-cell\b[^>]*\bcalcext:value-type="error"[^>]*>')
+_SPACES = re.compile(rb"""\btext:c\s*=\s*(?:"[^"]*"|'[^']*')""")
 _EMPTY_STRING = re.compile(rb'\soffice:string-value=""')
 
 
@@ -48,9 +49,11 @@ def grid(content: bytes, name: str) -> list[list[str]]:
             bound_parts(archive, name)
             if b"encryption-data" in archive.read("META-INF/manifest.xml"):
                 raise ConfigurationError(f"The roster {name} has a password.", hint="Save it without one.")
+            spent = 0  # calamine reads all sheets
             for extent in _extents(archive):
-                assert_compact(extent.rows, extent.columns, extent.sheet, name)
-            copy = copied(archive, {CONTENT: _with_error_texts})
+                assert_compact(extent.rows, extent.columns, extent.sheet, name, spent)
+                spent += extent.rows * extent.columns
+            copy = copied(archive, {CONTENT: _prepared})
         with CalamineWorkbook.from_filelike(copy) as book:
             rows = book.get_sheet_by_name(_first_sheet(book)).to_python(skip_empty_area=False)
     except BROKEN as error:
@@ -63,9 +66,13 @@ def _first_sheet(book: CalamineWorkbook) -> str:
     return next(one.name for one in sheets if one.visible is SheetVisibleEnum.Visible)
 
 
-def _with_error_texts(content: bytes) -> bytes:
-    """Let a failed formula show its text (`#N/A`): LibreOffice gives it an empty value, which would count as blank."""
-    return _ERROR_CELL.sub(lambda cell: _EMPTY_STRING.sub(b"", cell[0]), content)
+def _prepared(content: bytes) -> bytes:
+    """Let a failed formula show its text (`#N/A`), and no space be repeated.
+
+    LibreOffice gives a failed formula an empty value, which would count as blank. Spaces may be repeated thousands of
+    millions of times; several count as one here anyway.
+    """
+    return _SPACES.sub(b"", _ERROR_CELL.sub(lambda cell: _EMPTY_STRING.sub(b"", cell[0]), content))
 
 
 def _extents(archive: zipfile.ZipFile) -> Iterator[Extent]:
@@ -76,7 +83,7 @@ def _extents(archive: zipfile.ZipFile) -> Iterator[Extent]:
         for event, element in ET.iterparse(xml, ("start", "end")):  # noqa: S314
             match event, element.tag.rpartition("}")[2]:
                 case "start", "table":
-                    extent = Extent(_attribute(element, "name") or "?")
+                    extent = Extent("".join(_attributes(element, "name")[:1]))
                 case "start", "table-row":
                     extent.column = extent.filled = 0
                 case "end", "table-cell" | "covered-table-cell":
@@ -100,8 +107,9 @@ def _count_cell(extent: Extent, cell: ET.Element) -> None:
 
 
 def _repeated(element: ET.Element, attribute: str) -> int:
-    return max(1, int(_attribute(element, attribute) or 1))
+    """How often it is repeated; of several such attributes, whichever their namespace, the greatest counts."""
+    return max([1, *map(int, _attributes(element, attribute))])
 
 
-def _attribute(element: ET.Element, name: str) -> str:
-    return next((value for key, value in element.items() if key.rpartition("}")[2] == name), "")
+def _attributes(element: ET.Element, name: str) -> list[str]:
+    return [value for key, value in element.items() if key.rpartition("}")[2] == name]

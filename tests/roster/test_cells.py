@@ -231,3 +231,8 @@ def test_text_that_only_looks_like_an_error_is_text(text: str):
 def test_cell_beyond_what_a_spreadsheet_holds_is_told():
     assert cells.sound("x" * 32_767)
     assert refusal(cells.sound, "x" * 32_768).startswith("This cell has 32768 characters")
+
+
+@pytest.mark.parametrize("text", ["x" * 32_767, "x" * 30_000 + "@@", "a@" * 16_000, "@" * 32_767])
+def test_long_address_is_refused_by_its_own_length(text: str):
+    assert refusal(cells.address, text).endswith("Correct the address.")

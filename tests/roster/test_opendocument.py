@@ -156,3 +156,23 @@ def test_zip_that_says_less_than_it_holds_is_read_no_further():
 def test_broken_spreadsheet_is_told(content: bytes):
     with pytest.raises(ConfigurationError, match=r"that can be read"):
         roster.read(content)
+
+
+def test_many_sheets_count_together():
+    sheet = table(row(*HEADER), row("x", more='table:number-rows-repeated="400000"'))
+
+    with pytest.raises(ConfigurationError, match="reaches to row 400001 and column 4"):
+        roster.read(ods(sheet * 3))
+
+
+def test_spaces_repeated_without_end_are_one():
+    spaced = ADA.replace("Ada", 'Ada<text:s text:c="4000000000"/>Maria')
+
+    assert [one.first_name for one in roster.read(ods(table(row(*HEADER), spaced))).invitees] == ["Ada Maria"]
+
+
+def test_repetition_hidden_behind_another_namespace_counts():
+    more = 'office:number-rows-repeated="1" table:number-rows-repeated="9000000"'
+
+    with pytest.raises(ConfigurationError, match="reaches to row"):
+        roster.read(ods(table(row(*HEADER), row("Ada", more=more))))
