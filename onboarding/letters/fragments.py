@@ -69,16 +69,13 @@ class Fragments:
 
     def _made(self, pieces: Sequence[str]) -> Iterator[Fragment]:
         """Encode, and look through the middles of what is long, all at once: where they end, nothing goes on."""
-        long = {piece: _parted(piece, self._part) for piece in pieces if len(piece) > LONG}
-        middles = [parted.middle for parted in long.values() if parted.middle]
+        made = {piece: _parted(piece, self._part) for piece in pieces}
+        middles = [parted.middle for parted in made.values() if parted.middle]
         all_neutral = bool(middles) and self._is_neutral(middles)
         for piece in pieces:
-            if parted := long.get(piece):
-                neutral = parted.middle and (all_neutral or self._is_neutral([parted.middle]))
-                yield Fragment(parted.encoded, parted.edges if neutral else parted.encoded)
-            else:
-                encoded = quoted.piece(piece)
-                yield Fragment(encoded, encoded)
+            parted = made[piece]
+            neutral = parted.middle and (all_neutral or self._is_neutral([parted.middle]))
+            yield Fragment(parted.encoded, parted.edges if neutral else parted.encoded)
 
 
 def _parted(piece: str, part: Part) -> Parted:
@@ -87,7 +84,8 @@ def _parted(piece: str, part: Part) -> Parted:
 
 
 def _at_seams(piece: str, part: Part) -> Parted:
-    encoded, (first, last) = quoted.piece(piece), part(piece)
+    encoded = quoted.piece(piece)
+    first, last = part(piece) if len(piece) > LONG else (0, 0)
     if first == last:
         return Parted(encoded, encoded, None)
     middle = proof.searched_html(a2b_qp(quoted.piece(piece[first:last])))

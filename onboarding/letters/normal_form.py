@@ -60,9 +60,6 @@ def mask(octets: bytes) -> bytes:
 BEYOND_ASCII = bytes(range(0x80, 0x100))
 _MASK = mask(BEYOND_ASCII)
 
-SHORT = 8
-"""Bytes of a run that is remembered: an accented letter or two, which many names share, and no whole name."""
-
 
 def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, int]]:
     """Find where runs of some octets begin and end; ten times as fast as a regular expression."""
@@ -77,31 +74,37 @@ def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, in
 
 
 def _folded(text: bytes) -> bytes:
-    """Fold what is beyond ASCII, each run with the letter before it: an accent may stand behind that."""
-    text = text.replace(_NO_BREAK_SPACE, b" ")  # in every time of day
-    if all(map(_stays, set(text.translate(None, _ASCII).decode(errors="replace")))):
-        return text
+    """Fold what is beyond ASCII: each character by itself, where it has nothing to do with the one before it."""
+    beyond = {letter: _by_itself(letter) for letter in set(text.translate(None, _ASCII).decode(errors="replace"))}
+    if None in beyond.values():
+        return _folded_by_runs(text)
+    for letter, folded in beyond.items():
+        if folded is not None and folded != (written := letter.encode()):
+            text = text.replace(written, folded)
+    return text
+
+
+_ASCII = bytes(range(0x80))
+_JOINS_IN_HANGUL = range(0x1160, 0x1200)
+
+
+@lru_cache(maxsize=4096)
+def _by_itself(letter: str) -> bytes | None:
+    """Fold a character; None for one that may become one with what stands before it, and for what is no UTF-8."""
+    folded = _fold(letter.encode())
+    joins = any(unicodedata.category(each).startswith("M") for each in letter + folded.decode())
+    return None if joins or ord(letter) in _JOINS_IN_HANGUL or letter == "\N{REPLACEMENT CHARACTER}" else folded
+
+
+def _folded_by_runs(text: bytes) -> bytes:
+    """Fold each run of what is beyond ASCII, with the letter before it: an accent may stand behind that."""
     parts: list[bytes] = []
     done = 0
     for start, end in runs(text, _MASK):
         begin = start - 1 if text[max(start - 1, done) : start].isalnum() else start
-        run = text[begin:end]
-        parts += (text[done:begin], _remembered(run) if len(run) <= SHORT else _fold(run))
+        parts += (text[done:begin], _fold(text[begin:end]))
         done = end
     return b"".join((*parts, text[done:]))
-
-
-_NO_BREAK_SPACE = "\N{NO-BREAK SPACE}".encode()
-_ASCII = bytes(range(0x80))
-_NEVER_ALONE = range(0x1160, 0x1200)
-"""Letters of Hangul that become one with the letter before them."""
-
-
-@lru_cache(maxsize=1024)
-def _stays(character: str) -> bool:
-    """Tell whether a character stays as it is, whatever stands before it: so do most that a letter holds."""
-    alone = not unicodedata.category(character).startswith("M") and ord(character) not in _NEVER_ALONE
-    return alone and _fold(character.encode()) == character.encode()
 
 
 def _fold(run: bytes) -> bytes:
@@ -110,8 +113,6 @@ def _fold(run: bytes) -> bytes:
     folded = "".join([letter if letter.isascii() else letter.casefold() for letter in plain])
     return unicodedata.normalize("NFKC", folded).encode()
 
-
-_remembered = lru_cache(maxsize=1024)(_fold)
 
 _SHOWS_NOTHING = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"

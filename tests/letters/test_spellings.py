@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from onboarding.letters import calendar
+from onboarding.letters import calendar, normal_form
 from onboarding.letters.join_links import leads_below
 from onboarding.letters.letter import Guarded
 from onboarding.letters.normal_form import normal, normal_key
@@ -260,3 +260,13 @@ def test_plain_text_is_in_normal_form(text):
 def test_long_words_full_of_hosts_are_looked_through_quickly():
     """What is looked at behind a host is bounded: this would take minutes otherwise."""
     assert list(leads_below(b"v.example/" * 20_000, b"v.example/w/")) == []
+
+
+@given(
+    st.text(
+        st.characters(codec="utf-8") | st.sampled_from("aé\u0301\u0338 \u00a0\u200b\uff21\uac00\u1161\u11a8…ß¨"),
+        max_size=20,
+    )
+)
+def test_character_folded_by_itself_is_as_in_its_run(text):
+    assert normal_form._folded(text.encode()) == normal_form._folded_by_runs(text.encode())
