@@ -29,6 +29,7 @@ from onboarding.model.sessions import (
 )
 from onboarding.ringcentral import calls, wire, work
 from onboarding.ringcentral.calls import Call
+from onboarding.ringcentral.directory import DirectoryPage, colleagues_of
 from onboarding.ringcentral.facts import OddEntry, SessionList, Webinar
 from onboarding.ringcentral.intermediary import assert_ringcentrals
 from onboarding.ringcentral.lenient import read, read_with_odd
@@ -130,11 +131,11 @@ class RingCentral:
         before: tuple[Any, ...] = ()
         for page in range(1, MOST_DIRECTORY_PAGES + 1):
             call = calls.directory(page)
-            answer = read(wire.DirectoryPage, await self._get(call), call.what)
+            answer = read(DirectoryPage, await self._get(call), call.what)
             if answer.records == before:  # a server that knows no pages
                 return tuple(colleagues)
             before = answer.records
-            colleagues += wire.colleagues(answer.records)
+            colleagues += colleagues_of(answer.records)
             if answer.is_last(page):
                 return tuple(colleagues)
         raise _endless("the company directory", MOST_DIRECTORY_PAGES)

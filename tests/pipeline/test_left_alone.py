@@ -4,12 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, Refused
+from onboarding.letters.letter import Guarded
 from onboarding.model.changes import NO_LINK
 from onboarding.model.people import Role
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Options
+from onboarding.ringcentral.wire import InviteeRecord
 from onboarding.simulator.odd import Odd
 from onboarding.simulator.records import ATTENDEE
 from tests.stage import COHOST, HOST, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
@@ -362,3 +367,12 @@ async def test_a_link_that_is_broken_from_the_start_is_told_after_registering(tm
         assert sorted(scene.told()) == sorted([HOST["email"], PANELIST["email"]])
         scene.ringcentral.faults.clear()
         assert ((await scene.run()).sent, scene.told()[2:]) == (1, [email])
+
+
+@given(st.text("[]:/@%?#\\.ab1-\u2100\uff0e\u200d5Bx ", max_size=20), st.text(max_size=20))
+def test_every_link_that_counts_as_one_can_be_guarded(host, rest):
+    """Letters to everybody are checked for each link of the session; none may stop them."""
+    record = InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": f"https://{host}/{rest}"})
+
+    links = [SecretStr("https://v.example.com/w/join/abcdefghijkl"), *filter(None, [record.join_uri])]
+    assert Guarded.of(links, ["ada@example.com"]).addresses == {"ada@example.com"}

@@ -16,19 +16,17 @@ from onboarding.model.sessions import (
     SessionStatus,
     UntouchedRecord,
 )
+from onboarding.ringcentral.directory import Contact, DirectoryPage, colleagues_of
 from onboarding.ringcentral.facts import Listed, OddEntry, Webinar
 from onboarding.ringcentral.lenient import read, read_with_odd
 from onboarding.ringcentral.wire import (
     ChangeAnswer,
-    Contact,
-    DirectoryPage,
     InviteeRecord,
     Page,
     SessionEntry,
     SessionRecord,
     TokenAnswer,
     WebinarRecord,
-    colleagues,
     invitee_list,
     read_change,
     read_entry,
@@ -423,7 +421,7 @@ def test_a_listed_session_that_is_none_is_named_without_ids(record):
 
 
 def test_an_odd_entry_of_the_directory_hides_no_other():
-    found = colleagues([{"type": "User"}, None, 7, ENTRY | {"id": STRANGE}, ENTRY | {"jobTitle": STRANGE}])
+    found = colleagues_of([{"type": "User"}, None, 7, ENTRY | {"id": STRANGE}, ENTRY | {"jobTitle": STRANGE}])
 
     assert found == [Colleague(LinkedUser("800100200", "9001"), "ann@example.com")]
 

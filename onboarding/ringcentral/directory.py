@@ -1,0 +1,74 @@
+"""The company directory's answers as typed values, entry by entry.
+
+An entry that can't be read is nobody's. Whether a person is a colleague is decided here
+(`docs/ringcentral.md`, "Linked users"); how a field is read is said in `lenient`.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import ValidationError
+
+from onboarding.model.people import Colleague, LinkedUser
+from onboarding.ringcentral.lenient import Id, LooseText, Wire, lenient
+
+
+class Account(Wire):
+    """A directory entry's account."""
+
+    id: Id
+
+
+class Contact(Wire):
+    """An entry of the company directory; rooms and queues are entries too, so nothing but the id is certain."""
+
+    id: Id
+    type: LooseText = ""
+    status: LooseText = ""
+    account: Annotated[Account | None, lenient(None)] = None
+    email: LooseText = ""
+    first_name: LooseText = ""
+    last_name: LooseText = ""
+    job_title: LooseText = ""
+
+    def colleague(self) -> Colleague | None:
+        """The entry as colleague; None unless it is an enabled user's (`docs/ringcentral.md`, "Linked users")."""
+        if self.type != "User" or self.status != "Enabled" or self.account is None:
+            return None
+        user = LinkedUser(self.account.id, self.id)
+        return Colleague(user, self.email, self.first_name, self.last_name, self.job_title)
+
+
+def colleagues_of(records: Iterable[Any]) -> list[Colleague]:
+    """The enabled users among a directory's entries; an entry that can't be read is nobody's."""
+    found = []
+    for record in records:
+        try:
+            contact = Contact.model_validate(record)
+        except ValidationError:
+            continue
+        if colleague := contact.colleague():
+            found.append(colleague)
+    return found
+
+
+class DirectoryPaging(Wire):
+    """Numbered pages; the total may be left out."""
+
+    per_page: Annotated[int | None, lenient(None)] = None
+    total_pages: Annotated[int | None, lenient(None)] = None
+
+
+class DirectoryPage(Wire):
+    """A page of the company directory; each entry is read by itself."""
+
+    records: tuple[Any, ...]
+    paging: Annotated[DirectoryPaging, lenient(DirectoryPaging())] = DirectoryPaging()
+
+    def is_last(self, page: int) -> bool:
+        """Tell whether no page follows the given one (from 1)."""
+        if not self.records:
+            return True
+        if self.paging.total_pages is not None:
+            return page >= self.paging.total_pages
+        return self.paging.per_page is not None and len(self.records) < self.paging.per_page
