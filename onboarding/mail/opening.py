@@ -5,6 +5,7 @@ plain text. Each step is a method of its own, so that `probe` can tell how far i
 """
 
 import asyncio
+import os
 import ssl
 import weakref
 from base64 import b64encode
@@ -13,7 +14,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 
 import aiosmtplib
 
-from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
+from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, Refused, TryLater
 from onboarding.input_files import check_file
 from onboarding.mail.failures import SECURITY_HINT, explain
 from onboarding.mail.greeting import greeting, machine_name
@@ -25,6 +26,7 @@ from onboarding.mail.tokens import Tokens
 from onboarding.mail.verdicts import ConnectionRefusal, Phase
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
+from onboarding.web.trust import check_variables
 
 UNKNOWN_METHOD = 504
 """The server names an AUTH method that it does not have after all (RFC 4954 4): the next one may do."""
@@ -33,18 +35,24 @@ UNKNOWN_METHOD = 504
 class Server:
     """The mail server of the settings: one TLS context, one token and the way in, for all connections of a run.
 
-    `secrets` are what it is given at the log-in; a server that refuses may quote them.
+    `secrets` are what it is given at the log-in; a server that refuses may quote them. `stop` ends the wait for a
+    token.
 
     Raises `ConfigurationError` where the password is missing or the certificate file can't be read.
     """
 
-    def __init__(self, settings: SmtpSettings, machine: Callable[[], str] = machine_name) -> None:
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        machine: Callable[[], str] = machine_name,
+        stop: asyncio.Event | None = None,
+    ) -> None:
         self.settings = settings
         self._machine = machine
         self._context = tls_context(settings)
         self._password = password_of(settings)
         self.secrets = Secrets.of(self._password, *password_arguments(settings.username, self._password))
-        self._tokens = Tokens(source(settings)) if settings.auth == "xoauth2" else None
+        self._tokens = Tokens(source(settings), stop=stop) if settings.auth == "xoauth2" else None
         self._ehlo_name = settings.ehlo_name
         self._opening = asyncio.Lock()
         self._refused: Refused | None = None
@@ -65,6 +73,8 @@ class Server:
         async with self._opening:
             try:
                 line = await self._open(failed_before)
+            except Interrupted:
+                raise
             except OnboardingError as error:
                 raise self._meaning(error) from error
             self._lines.add(line)
@@ -203,6 +213,8 @@ def tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
     try:
         if settings.ca_file:
             check_file(settings.ca_file)
+        else:
+            check_variables(os.environ)
         return ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
         why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror

@@ -35,8 +35,9 @@ class Pool:
         settings: SmtpSettings,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        stop: asyncio.Event | None = None,
     ) -> None:
-        server = Server(settings)
+        server = Server(settings, stop=stop)
         self._settings = settings
         self._serving = [Connection(server, clock, sleep) for _ in range(settings.max_connections)]
         self._free = list(self._serving)

@@ -4,13 +4,14 @@ Goes the way of a real message up to the sender (connect, encrypt, log in, MAIL 
 step that fails ends the way; each step is one finding.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import aiosmtplib
 
-from onboarding.errors import OnboardingError, TryLater
+from onboarding.errors import Interrupted, OnboardingError, TryLater
 from onboarding.mail.envelope import sender_address
 from onboarding.mail.line import Line, LineBroken
 from onboarding.mail.opening import Server, hang_up
@@ -36,24 +37,26 @@ class Finding:
     hint: str = ""
 
 
-async def probe(settings: SmtpSettings, sender: str) -> tuple[Finding, ...]:
+async def probe(settings: SmtpSettings, sender: str, stop: asyncio.Event | None = None) -> tuple[Finding, ...]:
     """Try each step up to the sender, in order; the last finding is the failed one, where one failed."""
     patient = settings.model_copy(update={"timeout": settings.timeout or PATIENCE})
-    return tuple([finding async for finding in _findings(patient, sender)])
+    return tuple([finding async for finding in _findings(patient, sender, stop)])
 
 
-async def _findings(settings: SmtpSettings, sender: str) -> AsyncIterator[Finding]:
+async def _findings(settings: SmtpSettings, sender: str, stop: asyncio.Event | None) -> AsyncIterator[Finding]:
     steps = iter(STEPS)
     try:
-        async for detail in _details(settings, sender):
+        async for detail in _details(settings, sender, stop):
             yield Finding(next(steps), ok=True, detail=detail)
+    except Interrupted:
+        raise
     except OnboardingError as error:
         yield Finding(next(steps), ok=False, detail=error.message, hint=error.hint)
 
 
-async def _details(settings: SmtpSettings, sender: str) -> AsyncIterator[str]:
+async def _details(settings: SmtpSettings, sender: str, stop: asyncio.Event | None) -> AsyncIterator[str]:
     """Go the steps, yielding one detail for each. Raises what the failing step raises."""
-    server = Server(settings)
+    server = Server(settings, stop=stop)
     yield f"{settings.place}, security {settings.security}, auth {settings.auth}"
     async with AsyncExitStack() as leaving:
         smtp = await server.reach()

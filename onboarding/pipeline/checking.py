@@ -7,7 +7,7 @@ keeps no other from being made, unless it rests on it.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from onboarding.errors import OnboardingError
+from onboarding.errors import Interrupted, OnboardingError
 from onboarding.file_modes import cure, exposed, in_words
 from onboarding.mail.probe import probe
 from onboarding.pipeline.looking import look, read_roster
@@ -48,7 +48,7 @@ async def findings(rooms: Rooms, targets: Sequence[Target]) -> AsyncIterator[Fin
     for target in targets:
         async for finding in _webinar(rooms, target, logged_in=logged_in):
             yield finding
-    for step in await probe(rooms.config.smtp, rooms.config.brand.sender_address):
+    for step in await probe(rooms.config.smtp, rooms.config.brand.sender_address, rooms.stop):
         yield Finding(f"mail server: {step.what}", step.ok, step.detail, step.hint)
 
 
@@ -104,4 +104,7 @@ def _templates(rooms: Rooms, target: Target) -> Finding:
 
 
 def _failed(what: str, error: OnboardingError) -> Finding:
+    """Make a finding of an error; a signal is none, and ends the check."""
+    if isinstance(error, Interrupted):
+        raise error
     return Finding(what, ok=False, detail=error.message, hint=error.hint)

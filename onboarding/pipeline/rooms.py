@@ -58,13 +58,14 @@ class Post:
     Made when the first message leaves: a command that mails nobody needs no password.
     """
 
-    def __init__(self, settings: SmtpSettings) -> None:
+    def __init__(self, settings: SmtpSettings, stop: asyncio.Event) -> None:
         self._settings = settings
+        self._stop = stop
         self._pool: Pool | None = None
 
     def pool(self) -> Pool:
         """The one pool of this command. Raises ConfigurationError where a password or a certificate is missing."""
-        self._pool = self._pool or Pool(self._settings)
+        self._pool = self._pool or Pool(self._settings, stop=self._stop)
         return self._pool
 
     @property
@@ -113,5 +114,5 @@ async def opened(
     async with Ledger(ledger_path(config.ledger)) as ledger:
         gate = LedgerGate(ledger, account, progress, clock.now, clock.sleep)
         client = RingCentral(settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop)
-        async with client as ringcentral, Post(config.smtp) as post:
+        async with client as ringcentral, Post(config.smtp, stop) as post:
             yield Rooms(config, ledger, ringcentral, post, progress, clock, stop)

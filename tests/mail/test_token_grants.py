@@ -1,18 +1,20 @@
 """Tokens by an application's own credentials: the providers' libraries against a log-in of ours, over TLS."""
 
+import asyncio
 import sys
 from pathlib import Path
 
 import pytest
 
-from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
+from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, Refused, TryLater
 from onboarding.mail.settings import SmtpSettings
-from onboarding.mail.token_grants import EXCHANGE, GMAIL, LEEWAY, source
-from onboarding.mail.tokens import Token
+from onboarding.mail.token_grants import EXCHANGE, GMAIL, LEEWAY, _usable, source
+from onboarding.mail.tokens import Token, Tokens
 from onboarding.mail.transaction import Ready
-from tests.mail.grants import CLIENT, LIFETIME, SECRET, TENANT, key_pair, provider
+from tests.mail.grants import CLIENT, LIFETIME, SECRET, TENANT, Provider, key_pair, provider
 from tests.mail.relay import TOKEN, USER, relay
 from tests.mail.steps import offer
+from tests.web.hostile import CHUNKED, OK, TICK, hostile, packed, repeating, sending
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +27,7 @@ def keys() -> tuple[str, str]:
 @pytest.fixture
 def certificate(authority, tmp_path, monkeypatch) -> Path:
     """The log-in's certificate; its authority is trusted as an administrator would have it trusted."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.ca_file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
     monkeypatch.setenv("NO_PROXY", "localhost")
     file = tmp_path / "log-in.pem"
     authority.authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(file)
@@ -123,7 +125,7 @@ async def test_log_in_that_is_away_is_tried_later(certificate, keys, tmp_path):
 
 
 async def test_log_in_whose_certificate_is_not_trusted_gets_no_secret(certificate, keys, monkeypatch):
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.delenv("SSL_CERT_FILE")
     async with provider(certificate, keys) as login:
         assert "can't be reached" in await refusal(microsoft(login.address), TryLater)
 
@@ -161,3 +163,66 @@ async def test_token_shows_nothing_when_it_is_printed(certificate, keys):
 
     assert isinstance(token, Token)
     assert TOKEN not in repr(token)
+
+
+@pytest.fixture
+def tls(authority, monkeypatch):
+    """The TLS side of a log-in that keeps to no protocol."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+    return authority.server_context("localhost")
+
+
+def settings_of(provider_name: str, port: int, keys: tuple[str, str], folder: Path) -> SmtpSettings:
+    if provider_name == "microsoft":
+        return microsoft(f"https://localhost:{port}")
+    return google(Provider(port, *keys).key_file(folder))
+
+
+@pytest.mark.parametrize("name", ["microsoft", "google"])
+async def test_stop_signal_ends_the_wait_for_a_log_in(tls, keys, tmp_path, name):
+    stop = asyncio.Event()
+    drips = repeating(OK + b"Content-Length: 100000\r\n\r\n", b" ", TICK)
+    async with hostile(drips, tls) as server:
+        tokens = Tokens(source(settings_of(name, server.port, keys, tmp_path)), stop=stop)
+        waiting = asyncio.create_task(tokens.current())
+        await server.reached.wait()
+        stop.set()
+        with pytest.raises(Interrupted):
+            await waiting
+
+
+@pytest.mark.parametrize("name", ["microsoft", "google"])
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (repeating(CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n"), Refused, "larger than 16 MB"),
+        (sending(packed(b"[" * 100_000)), Refused, "is nested too deeply"),
+        (sending(OK, b"Content-Length: 6\r\n\r\n<html>"), Refused, "is no JSON"),
+        (sending(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), TryLater, "status 302"),
+        (sending(b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\n\r\n"), TryLater, "status 503"),
+        (sending(packed(b"[]")), OnboardingError, "log-in"),
+        (sending(packed(b"{}")), OnboardingError, ""),
+    ],
+)
+async def test_odd_answer_of_a_log_in_is_one_message(tls, keys, tmp_path, name, answer, kind, words):
+    async with hostile(answer, tls) as server:
+        with pytest.raises(kind) as raised:
+            await token(settings_of(name, server.port, keys, tmp_path))
+
+    assert words in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "seconds"),
+    [
+        (3600, 3300.0),
+        ("3600", 3300.0),
+        (1e18, 86100.0),
+        (None, 3300.0),
+        ("soon", 3300.0),
+        (float("nan"), 3300.0),
+        (-5, 0.0),
+    ],
+)
+def test_lifetime_of_a_token_is_believed_for_a_day_at_the_most(lifetime, seconds):
+    assert _usable(lifetime) == seconds

@@ -1,13 +1,14 @@
 """Access tokens from a program: fetched once per validity, and never shown."""
 
 import asyncio
+import os
 import sys
 from functools import partial
 
 import psutil
 import pytest
 
-from onboarding.errors import ConfigurationError, TryLater
+from onboarding.errors import ConfigurationError, Interrupted, TryLater
 from onboarding.mail.token_program import printed_token
 from onboarding.mail.tokens import Tokens
 
@@ -94,6 +95,31 @@ async def test_program_that_hangs_is_ended(tmp_path):
         await printed_token(waiting, 1, patience=0.5)
 
     assert not psutil.pid_exists(int(noted.read_text()))
+
+
+async def test_program_that_hangs_is_ended_with_all_that_it_has_started():
+    waiting = ("sh", "-c", "sleep 600 & sleep 600 & wait")
+
+    with pytest.raises(TryLater, match="was not done after"):
+        await printed_token(waiting, 1, patience=0.5)
+
+
+async def test_program_that_never_ends_to_print_is_ended():
+    with pytest.raises(ConfigurationError, match="The token program yes prints more than a token"):
+        await printed_token(("yes",), 1)
+
+
+async def test_stop_signal_ends_the_wait_for_a_program(tmp_path):
+    os.mkfifo(tmp_path / "begun")
+    stop = asyncio.Event()
+    tokens = Tokens(partial(printed_token, ("sh", "-c", f"echo >{tmp_path}/begun; sleep 600"), 1), stop=stop)
+
+    waiting = asyncio.create_task(tokens.current())
+    await asyncio.to_thread((tmp_path / "begun").read_bytes)
+    stop.set()
+
+    with pytest.raises(Interrupted):
+        await waiting
 
 
 async def test_program_runs_without_a_shell_and_without_its_words_on_our_terminal(capfd):
