@@ -130,6 +130,9 @@ def content_line(name: str, value: str) -> str:
     if len(name) + len(value) < LONGEST_LINE and value.isascii():
         return f"{name}:{value}\r\n"
     octets = f"{name}:{value}".encode()
+    if octets.isascii():
+        rest = [octets[at : at + LONGEST_LINE - 1] for at in range(LONGEST_LINE, len(octets), LONGEST_LINE - 1)]
+        return b"\r\n ".join((octets[:LONGEST_LINE], *rest)).decode() + "\r\n"
     folded, start, room = [], 0, LONGEST_LINE
     while len(octets) - start > room:
         end = start + room

@@ -69,15 +69,16 @@ def _segments(path: bytes) -> list[bytes]:
     return [*segments, last]
 
 
-def leads_below(text: bytes, place: bytes) -> Iterator[int]:
-    """Find each link to below a place, however it is written; tells where its host begins."""
+def leads_below(text: bytes, place: bytes) -> bool:
+    """Tell whether a link in a text leads below a place, however it is written."""
     host, *folder, _end = place.split(b"/")
     at = text.find(host)
     while at >= 0:
         end = at + len(host)
         if text.startswith(place, at) or _is_below(folder, _PATH.match(text, end, end + LONGEST)):
-            yield at
+            return True
         at = text.find(host, at + 1)
+    return False
 
 
 def _is_below(folder: Sequence[bytes], found: re.Match[bytes] | None) -> bool:

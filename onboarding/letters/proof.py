@@ -142,7 +142,8 @@ def _shown(part: str, content: bytes) -> bytes:
         case "HTML":
             return _ENTITY.sub(lambda found: _character(found[0]), content)
         case "calendar":
-            return _CALENDAR_ESCAPE.sub(_calendar_character, _FOLDED.sub(b"", content))
+            unfolded = content.replace(b"\r\n ", b"").replace(b"\r\n\t", b"")
+            return _CALENDAR_ESCAPE.sub(_calendar_character, unfolded)
     return content
 
 
@@ -166,7 +167,6 @@ def _character(entity: bytes) -> bytes:
     return unescape(entity.decode()).encode()
 
 
-_FOLDED = re.compile(rb"\r\n[ \t]")
 _CALENDAR_ESCAPE = re.compile(rb"\\(.)")
 
 
@@ -176,8 +176,7 @@ def _calendar_character(found: re.Match[bytes]) -> bytes:
 
 def _foreign(text: Normal, own: bytes, guarded: Guarded, allowed: frozenset[str]) -> str:
     """Find somebody else's link or address, or a link without encryption."""
-    own = normal(own)
-    if _foreign_link(text, own, guarded) or _foreign_token(text, own.lower(), guarded):
+    if _foreign_link(text, normal(own), guarded):
         return "a join link that isn't this person's"
     addresses = _addresses(text.text, guarded.domains)
     if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in addresses):
@@ -194,21 +193,17 @@ def _holds(text: bytes, link: bytes) -> bool:
 
 
 def _foreign_link(text: Normal, own: bytes, guarded: Guarded) -> bool:
-    """Look at each place where a join link of this session begins: it has to be the own one, whole and nothing more."""
+    """Look beside the own link, which has to be whole and nothing more, for another one and for another's tokens."""
     rest = _BEFORE_HOST.sub(b"", own)
-    return any(
-        not rest or not text.text.startswith(rest, at) or _GOES_ON.match(text.text, at + len(rest))
-        for place in guarded.links
-        for at in leads_below(text.lower, place)
-    )
+    beside = text.text.split(rest) if rest else [text.text]
+    if any(map(_GOES_ON.match, beside[1:])):
+        return True
+    lower = b"\n".join(beside).lower()
+    leads_on = any(leads_below(lower, place) for place in guarded.links)
+    return leads_on or any(guarded.tokens.found_in(lower, own.lower()))
 
 
 _BEFORE_HOST = re.compile(rb"\A[^/?#]*//(?:[^/?#]*@)?")
-
-
-def _foreign_token(text: Normal, own: bytes, guarded: Guarded) -> bool:
-    """Look for a word that only another person's link has, wherever it stands."""
-    return any(guarded.tokens.found_in(text.lower, own))
 
 
 def _all(text: bytes, part: bytes) -> Iterator[int]:
@@ -244,7 +239,7 @@ LONGEST_DOMAIN = 256
 
 _WORDS = string.ascii_letters.encode() + string.digits.encode() + b"_" + bytes(range(0x80, 0x100))
 _LOCAL = _WORDS + b".!#$%&'*+/=?^`{|}~-"
-_DOMAIN = _WORDS + b".-"
+_BEHIND_AT = re.compile(rb"@([A-Za-z0-9_.\x80-\xff-]{0,%d})" % LONGEST_DOMAIN)
 _BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
 """May begin an address by RFC 5321, but in running text and links rather stands before one."""
 
@@ -254,9 +249,8 @@ def _addresses(text: bytes, domains: frozenset[bytes]) -> Iterator[list[str]]:
 
     A domain beyond ASCII can be written in several ways, so it is always looked at.
     """
-    for at in _all(text, b"@"):
-        behind = text[at + 1 : at + 1 + LONGEST_DOMAIN]
-        domain = behind[: len(behind) - len(behind.lstrip(_DOMAIN))].rstrip(b".-")
+    for found in _BEHIND_AT.finditer(text):
+        at, domain = found.start(), found[1].rstrip(b".-")
         if domain.lower() in domains or not domain.isascii():
             before = text[max(0, at - LONGEST_LOCAL) : at]
             local = before[len(before.rstrip(_LOCAL)) :]
