@@ -15,10 +15,11 @@ from jinja2 import Environment
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from onboarding.errors import ConfigurationError
-from onboarding.letters.nesting import assert_nested
+from onboarding.letters.folders import Folders
+from onboarding.letters.nesting import assert_nested, assert_shallow, too_deep
 from onboarding.letters.opaque import Hidden, hide, restore
 from onboarding.letters.places import Place
-from onboarding.letters.sources import Folders, What, pieces_of
+from onboarding.letters.sources import What, pieces_of
 
 
 def compiled(file: Path, folders: Folders, environment: Environment) -> tuple[str, str]:
@@ -26,10 +27,14 @@ def compiled(file: Path, folders: Folders, environment: Environment) -> tuple[st
     pieces = pieces_of(file, folders, environment)
     first = list(takewhile(lambda piece: piece.what is What.BLOCK or piece.text.isspace(), pieces))
     hidden = hide(pieces[len(first) :])
+    assert_shallow(hidden.text, file)
     html = _mjml(file, hidden) if file.name.endswith(".mjml.j2") else _inlined(file, hidden)
     assert_nested(html, hidden)
     set_first = "".join(piece.text.strip() for piece in first)  # what stands before the document: set, import
-    return set_first + restore(html, hidden), set_first + _text(html, hidden)
+    try:
+        return set_first + restore(html, hidden), set_first + _text(html, hidden)
+    except RecursionError as error:
+        raise too_deep(file) from error
 
 
 def _mjml(file: Path, hidden: Hidden) -> str:
@@ -55,8 +60,12 @@ def _inliner() -> CSSInliner:
     return CSSInliner(keep_style_tags=True, keep_at_rules=True, load_remote_stylesheets=False)
 
 
-_ROWS_AT_ONCE = re.compile(r"(<table\b[^>]*>)((?:\s|<!--jw\d+wj-->)+<tr\b)", re.IGNORECASE)
+_ROWS_AT_ONCE = re.compile(r"(<table\b[^<>]*+>)((?:\s|<!--jw\d+wj-->)++<tr\b)", re.IGNORECASE)
 """Rows that begin with a block: HTML's parser would put the opening tag outside the `<tbody>` that it adds."""
+
+
+MOST_STYLING = 100_000_000
+"""Tags times selectors. Each rule is tried on each element, and this many take two seconds."""
 
 
 def _inlined(file: Path, hidden: Hidden) -> str:
@@ -67,6 +76,11 @@ def _inlined(file: Path, hidden: Hidden) -> str:
                 hint="Styles are put into the elements before anybody is known: put the condition around elements.",
             )
     text = _ROWS_AT_ONCE.sub(r"\1<tbody>\2", hidden.text)
+    if text.count("<") * (text.count("{") + text.count(",")) > MOST_STYLING:
+        raise ConfigurationError(
+            f"The template {file} has too many elements for so many rules of style.",
+            hint="Leave out the rules that no element needs.",
+        )
     try:
         return _inliner().inline(text)
     except InlineError as problem:

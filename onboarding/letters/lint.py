@@ -13,11 +13,12 @@ from pathlib import Path
 from selectolax.lexbor import LexborHTMLParser
 
 from onboarding.errors import ConfigurationError
-from onboarding.letters import trial
+from onboarding.letters.folders import Folders, read
 from onboarding.letters.letter import Letter
+from onboarding.letters.nesting import is_shallow
 from onboarding.letters.settings import BrandSettings, Colours
-from onboarding.letters.sources import Folders, pasted_links, read
-from onboarding.letters.stationery import KINDS, RENDERING, Stationery, assemble, assert_complete, kind_without, logo_of
+from onboarding.letters.sources import pasted_links
+from onboarding.letters.stationery import KINDS, Stationery, assemble, assert_complete, kind_without, logo_of
 from onboarding.letters.templates import CALENDAR, Environments, Template, compile_template, known_names
 
 CLIPPED = 102 * 1024
@@ -39,6 +40,8 @@ class Finding:
 def lint(folders: Sequence[Path], brand: BrandSettings) -> tuple[Finding, ...]:
     """Look at all templates of these folders and at the brand. Raises `ConfigurationError` only without folders."""
     searched = Folders.of(folders)
+    if unusable := [*searched.strays()] or [*_unreadable(searched)]:
+        return tuple(Finding("templates", _said(each), is_error=True) for each in unusable)
     environments = Environments.over(searched)
     findings = [*_colours(brand.colours)]
     names = known_names(searched, (*KINDS, CALENDAR))
@@ -60,6 +63,14 @@ def lint(folders: Sequence[Path], brand: BrandSettings) -> tuple[Finding, ...]:
     except ConfigurationError as problem:
         findings.append(Finding("templates", _said(problem), is_error=True))
     return tuple(dict.fromkeys(findings))
+
+
+def _unreadable(folders: Folders) -> Iterator[ConfigurationError]:
+    for file in folders.files():
+        try:
+            read(file)
+        except ConfigurationError as error:
+            yield error
 
 
 def _said(problem: ConfigurationError) -> str:
@@ -92,21 +103,21 @@ def _text_part(template: Template) -> Iterator[Finding]:
 
 def _letters(stationery: Stationery) -> Iterator[Finding]:
     """Look at the letters that sample people would get."""
-    languages = sorted({template.locale.language for template in stationery.templates.values()})
-    for letter in trial.letters(languages):
-        name = stationery.template(letter.kind, letter).name
+    for letter in stationery.samples():
+        name = stationery.name_for(letter)
         if wrong := stationery.fault(letter):
             yield Finding(name, f"A letter to a sample {letter.invitee.role} fails: {wrong}", is_error=True)
-        yield from (Finding(name, words, is_error=False) for words in _unwise(stationery, letter))
+        else:
+            yield from (Finding(name, words, is_error=False) for words in _unwise(stationery, letter))
 
 
 def _unwise(stationery: Stationery, letter: Letter) -> Iterator[str]:
-    try:
-        html = stationery.fill(letter, letter.recipient).html
-    except RENDERING:
-        return  # told by `fault`
+    html = stationery.fill(letter, letter.recipient).html
     if len(html.encode()) > CLIPPED:
         yield f"The HTML has {len(html.encode()) // 1024} KB; Gmail cuts a message off after 102 KB."
+    if not is_shallow(html):
+        yield "Its HTML has too many elements within each other."
+        return  # the parser takes minutes for them
     pictures = LexborHTMLParser(html).css("img")
     yield from (
         f"The picture {picture.attributes.get('src')} has no alt text, for people who don't see it."

@@ -14,10 +14,12 @@ from typing import Any, get_args, get_type_hints
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates
-from pydantic import BaseModel
 
 from onboarding.errors import ConfigurationError
-from onboarding.letters.sources import Folders, Piece, What, read, syntax_error
+from onboarding.letters.filters import FILTERS, TESTS
+from onboarding.letters.folders import Folders, read
+from onboarding.letters.sandbox import GLOBALS
+from onboarding.letters.sources import syntax_error
 from onboarding.letters.view import View
 
 KNOWN: Mapping[str, Any] = get_type_hints(View)
@@ -33,23 +35,24 @@ def check(file: Path, folders: Folders, environment: Environment) -> None:
 
     Raises `ConfigurationError` with file, line, the unknown name and the nearest known one.
     """
-    trees = dict(_trees(file, folders, environment, {}))
+    trees = _trees(file, folders, environment)
     types = dict(KNOWN) | {name: Any for tree in trees.values() for name in _made(tree)}
     types |= {name: each for tree in trees.values() for name, each in _looped(tree, types)}
     for each, tree in trees.items():
-        _check_names(each, tree, types, frozenset(environment.globals) | IN_MACROS)
-        _check_filters(each, tree, environment)
+        _check_names(each, tree, types, frozenset(GLOBALS) | IN_MACROS)
+        _check_filters(each, tree)
 
 
-def _trees(
-    file: Path, folders: Folders, environment: Environment, seen: Mapping[Path, object]
-) -> Iterator[tuple[Path, nodes.Template]]:
-    tree = _parsed(read(file), file, environment)
-    yield file, tree
-    for name in _parts(file, tree):
-        part = folders.get(name, Piece(What.BLOCK, "", file, 1))
-        if part not in seen:
-            yield from _trees(part, folders, environment, {**seen, part: None})
+def _trees(file: Path, folders: Folders, environment: Environment) -> dict[Path, nodes.Template]:
+    """Parse a template and every part it refers to, each once however often it is referred to."""
+    trees: dict[Path, nodes.Template] = {}
+    left = [file]
+    while left:
+        each = left.pop()
+        if each not in trees:
+            trees[each] = _parsed(read(each), each, environment)
+            left += [folders.get(name, f"{each}, line 1") for name in _parts(each, trees[each])]
+    return trees
 
 
 @lru_cache(maxsize=512)
@@ -93,14 +96,19 @@ def _check_names(file: Path, tree: nodes.Template, types: Mapping[str, Any], oth
         known = _fields(_type(attribute.node, types))
         if known and attribute.attr not in known:
             raise _unknown(file, attribute.lineno, attribute.attr, _spelled(attribute.node), known)
-
-
-def _check_filters(file: Path, tree: nodes.Template, environment: Environment) -> None:
-    for one in tree.find_all(nodes.Filter):
-        if one.name not in environment.filters:
-            raise _unknown(
-                file, one.lineno, f"filter {one.name}", "", [f"filter {name}" for name in environment.filters]
+        if attribute.attr.startswith("__"):
+            raise ConfigurationError(
+                f"{file}, line {attribute.lineno}: a template can't use {attribute.attr[:LONGEST_NAME]}.",
+                hint="The guide to the letters lists the names that templates may use.",
             )
+
+
+def _check_filters(file: Path, tree: nodes.Template) -> None:
+    for kind, known in ((nodes.Filter, FILTERS), (nodes.Test, TESTS)):
+        word = kind.__name__.lower()
+        for used in tree.find_all(kind):
+            if used.name not in known:
+                raise _unknown(file, used.lineno, f"{word} {used.name}", "", [f"{word} {name}" for name in known])
     for escape in tree.find_all(nodes.ScopedEvalContextModifier):
         raise ConfigurationError(
             f"{file}, line {escape.lineno}: {{% autoescape %}} is not allowed.",
@@ -108,9 +116,13 @@ def _check_filters(file: Path, tree: nodes.Template, environment: Environment) -
         )
 
 
+LONGEST_NAME = 60
+"""Characters of an unknown name that a message shows, and for which the nearest known one is looked for."""
+
+
 def _unknown(file: Path, line: int, name: str, owner: str, known: Iterable[str]) -> ConfigurationError:
     """Name the unknown, the nearest known, and where."""
-    prefix = f"{owner}." if owner else ""
+    prefix, name = f"{owner}." if owner else "", name[:LONGEST_NAME]
     near = get_close_matches(name, known, n=1, cutoff=0)
     return ConfigurationError(
         f"{file}, line {line}: there is no {prefix}{name}.", hint=f"Did you mean {prefix}{near[0]}?" if near else ""
@@ -140,6 +152,6 @@ def _fields(kind: Any) -> Mapping[str, Any]:
     """Name the fields of one of `view`'s types, none for a type whose names are not fixed."""
     if isinstance(kind, UnionType):
         kind = next(one for one in get_args(kind) if one is not type(None))
-    if isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, BaseModel)):
+    if isinstance(kind, type) and is_dataclass(kind):
         return get_type_hints(kind)
     return {}

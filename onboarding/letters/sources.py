@@ -13,7 +13,9 @@ from pathlib import Path
 from jinja2 import Environment, TemplateSyntaxError
 
 from onboarding.errors import ConfigurationError
-from onboarding.input_files import read_text
+from onboarding.letters.folders import Folders, read
+from onboarding.letters.limits import LARGEST_PART
+from onboarding.letters.sandbox import TooComplex
 
 
 class What(Enum):
@@ -39,58 +41,9 @@ class Piece:
         return f"{self.file}, line {self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """The template folders, the most special first: a file in an earlier one stands for its namesake in a later one."""
-
-    paths: tuple[Path, ...]
-
-    @classmethod
-    def of(cls, paths: Sequence[Path]) -> "Folders":
-        """Take the folders; raises `ConfigurationError` where one is missing."""
-        for path in paths:
-            if not path.is_dir():
-                raise ConfigurationError(
-                    f"There is no template folder {path}.", hint="`onboarding init` writes one with our templates."
-                )
-        return cls(tuple(paths))
-
-    def find(self, name: str) -> Path | None:
-        """Find a file by its name relative to a template folder; a name that leads out of the folders finds none."""
-        if ".." in Path(name).parts or Path(name).is_absolute():
-            return None
-        return next((path / name for path in self.paths if (path / name).exists()), None)
-
-    def files(self) -> Iterator[Path]:
-        """Name every template and shared part that is in force, in order of their names."""
-        names = {str(file.relative_to(folder)) for folder in self.paths for file in folder.rglob("*.j2")}
-        yield from (file for name in sorted(names) if (file := self.find(name)))
-
-    def get(self, name: str, asked: Piece) -> Path:
-        """Find a shared part that `asked` names, or raise."""
-        if found := self.find(name):
-            return found
-        raise ConfigurationError(
-            f"{asked.place}: there is no file {name!r} in {', '.join(map(str, self.paths))}.",
-            hint="Shared parts are named by their path from the template folder, like parts/top.mjml.j2.",
-        )
-
-
-def read(file: Path) -> str:
-    """Read a template; raises `ConfigurationError` where it isn't text in UTF-8."""
-    try:
-        return read_text(file)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The template {file} can't be read: {error.strerror}.", hint="It has to be a text file that you may read."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"The template {file} can't be read: {error}", hint="Save it as UTF-8.") from error
-
-
+_ADDRESS = re.compile(r"""https?://[^\s"'<>{}]+""", re.IGNORECASE)
 _JOIN_LINK = re.compile(
-    r"""https?://[^\s"'<>{}]*(?:/join/(?=[\w-]{12})|\.ringcentral\.\w+/(?:join|j|register)[/?]|[?&](?:jlt|tk|pwd)=)[^\s"'<>{}]{6,}""",
-    re.IGNORECASE,
+    r"(?:/join/(?=[\w-]{12})|\.ringcentral\.\w+/(?:join|j|register)[/?]|[?&](?:jlt|tk|pwd)=).{6}", re.IGNORECASE
 )
 """How RingCentral's join links look (`docs/ringcentral.md`, "Invitees"); an expression inside one is not pasted."""
 
@@ -99,15 +52,18 @@ def pasted_links(folders: Folders) -> Iterator[str]:
     """Say, without the link, where somebody's join link was pasted into a template: everybody would get it."""
     for file in folders.files():
         for number, line in enumerate(read(file).splitlines(), 1):
-            if _JOIN_LINK.search(line):
+            if any(_JOIN_LINK.search(address[0]) for address in _ADDRESS.finditer(line)):
                 yield f"{file}, line {number}: a join link was pasted into the template."
 
+
+MOST_PIECES = 10_000
+"""Tags and texts of one template with its shared parts. Ours have two hundred."""
 
 DEEPEST = 20
 """Shared parts within shared parts: deeper than this, two files surely include each other."""
 
-_MJ_INCLUDE = re.compile(r"<mj-include\b([^>]*?)/?>(?:\s*</mj-include>)?")
-_PATH_ONLY = re.compile(r"""\s*path=(["'])(?P<path>[^"']+)\1\s*""")
+_MJ_INCLUDE = re.compile(r"<mj-include\b([^<>]*+)>(?:\s*+</mj-include>)?")
+_PATH_ONLY = re.compile(r"""\s*path=(["'])(?P<path>[^"']+)\1\s*/?""")
 _INCLUDE = re.compile(r"""\{%[-+]?\s*include\s+(["'])(?P<path>[^"']+)\1\s*[-+]?%\}\s*""")
 _EXTENDS = re.compile(r"""\{%[-+]?\s*extends\s+(["'])(?P<path>[^"']+)\1\s*[-+]?%\}\s*""")
 _BLOCK = re.compile(r"\{%[-+]?\s*block\s+(?P<name>\w+)")
@@ -125,12 +81,12 @@ def _inherited(
     file: Path, blocks: Mapping[str, list[Piece]], folders: Folders, environment: Environment, depth: int = 0
 ) -> list[Piece]:
     """Read `file` with its blocks filled by those of the templates that extend it, and go up to its own parent."""
-    pieces = list(_included(_split(file, environment), folders, environment, depth))
+    pieces = _within_limits(_included(_split(file, environment), folders, environment, depth), file)
     parent = next(((_EXTENDS.fullmatch(one.text), one) for one in pieces if _EXTENDS.fullmatch(one.text)), None)
     if parent is None or parent[0] is None:
         return _filled(pieces, blocks)
-    own = {name: _with_super(blocks[name], body) if name in blocks else body for name, body in _blocks(pieces)}
-    above = folders.get(parent[0]["path"], parent[1])
+    own = {name: _with_super(blocks.get(name), body) for name, body in _blocks(pieces)}
+    above = folders.get(parent[0]["path"], parent[1].place)
     _stop_circles(parent[1], depth)
     return _settings(pieces) + _inherited(above, {**blocks, **own}, folders, environment, depth + 1)
 
@@ -166,6 +122,8 @@ def _split(file: Path, environment: Environment) -> Iterator[Piece]:
 
 def syntax_error(file: Path, problem: TemplateSyntaxError) -> ConfigurationError:
     """Say what Jinja can't read, with file and line."""
+    if isinstance(problem, TooComplex):
+        return ConfigurationError(f"{file}, line {problem.lineno}: {problem.message}.", hint="Make it simpler.")
     return ConfigurationError(
         f"{file}, line {problem.lineno}: {problem.message}",
         hint="Each {% if %} or {% for %} needs its {% endif %} or {% endfor %}, each {{ its }}.",
@@ -182,7 +140,7 @@ def _included(pieces: Iterable[Piece], folders: Folders, environment: Environmen
         if piece.what is What.TEXT:
             yield from _mj_included(piece, folders, environment, depth)
         elif found := _INCLUDE.fullmatch(piece.text):
-            yield from _part(folders.get(found["path"], piece), piece, folders, environment, depth)
+            yield from _part(folders.get(found["path"], piece.place), piece, folders, environment, depth)
         else:
             yield piece
 
@@ -198,7 +156,7 @@ def _mj_included(piece: Piece, folders: Folders, environment: Environment, depth
                 hint='Write it as <mj-include path="parts/top.mjml.j2" />.',
             )
         yield _cut(piece, done, found.start())
-        yield from _part(folders.get(path["path"], here), here, folders, environment, depth)
+        yield from _part(folders.get(path["path"], here.place), here, folders, environment, depth)
         done = found.end()
     yield _cut(piece, done, len(piece.text))
 
@@ -238,12 +196,13 @@ def _filled(pieces: Sequence[Piece], blocks: Mapping[str, list[Piece]]) -> list[
         if name := _opens(pieces[at]):
             end = _end_of_block(pieces, at)
             body = list(pieces[at + 1 : end])
-            done += _filled(_with_super(blocks[name], body) if name in blocks else body, blocks)
+            others = {other: filling for other, filling in blocks.items() if other != name}  # none is within itself
+            done += _filled(_with_super(blocks.get(name), body), others)
             at = end
         else:
             done.append(pieces[at])
         at += 1
-    return done
+    return _within_limits(done, pieces[0].file) if pieces else []
 
 
 def _end_of_block(pieces: Sequence[Piece], start: int) -> int:
@@ -255,12 +214,28 @@ def _end_of_block(pieces: Sequence[Piece], start: int) -> int:
     raise ConfigurationError(f"{pieces[start].place}: this block is never closed.", hint="Write {% endblock %}.")
 
 
-def _with_super(filling: Iterable[Piece], above: Sequence[Piece]) -> list[Piece]:
-    """Put what the parent says where the child writes `{{ super() }}`."""
-    done: list[Piece] = []
-    for piece in filling:
-        done += above if _SUPER.fullmatch(piece.text) else [piece]
-    return done
+def _with_super(filling: Sequence[Piece] | None, above: Sequence[Piece]) -> list[Piece]:
+    """Put what the parent says where the child writes `{{ super() }}`; all of it where no child fills the block."""
+    if filling is None:
+        return [*above]
+    done = (each for piece in filling for each in (above if _SUPER.fullmatch(piece.text) else [piece]))
+    return _within_limits(done, filling[0].file) if filling else []
+
+
+def _within_limits(pieces: Iterable[Piece], file: Path) -> list[Piece]:
+    """Collect pieces. Raises `ConfigurationError` before parts that include others twice grow beyond all bounds."""
+    kept: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        kept.append(piece)
+        size += len(piece.text)
+        if size > LARGEST_PART or len(kept) > MOST_PIECES:
+            raise ConfigurationError(
+                f"The template {file} has, with its shared parts, more than {MOST_PIECES:,} tags and texts, or "
+                f"{LARGEST_PART:,} characters.",
+                hint="Look for parts that are included many times.",
+            )
+    return kept
 
 
 def _opens(piece: Piece) -> str:

@@ -5,21 +5,24 @@ person's message, and answers with a value when that can't be done. Sends and st
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.exceptions import SecurityError
 
 from onboarding.errors import ConfigurationError
 from onboarding.input_files import read_file
 from onboarding.letters import calendar, proof, trial
 from onboarding.letters.compiling import single_spaced
+from onboarding.letters.folders import Folders
 from onboarding.letters.fragments import Fragments, Part
 from onboarding.letters.headers import transport_address
 from onboarding.letters.letter import Guarded, Letter, Unfit
+from onboarding.letters.limits import MOST_SECONDS_FOR_SAMPLES, Budget, LimitExceeded, collect, one_letter
 from onboarding.letters.moments import locale_of
 from onboarding.letters.normal_form import normal_key
 from onboarding.letters.quoted import quoted
@@ -35,17 +38,31 @@ from onboarding.letters.skeleton import (
     own_fields,
     skeleton,
 )
-from onboarding.letters.sources import Folders, pasted_links
+from onboarding.letters.sources import pasted_links
 from onboarding.letters.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
-from onboarding.letters.view import Brand, SessionWords, View, plain, view
+from onboarding.letters.view import Brand, Palette, SessionWords, View, plain, view
 from onboarding.letters.words import Words
 from onboarding.model.deliveries import Kind, Message, Rejected
 from onboarding.model.people import Role
 
 KINDS = tuple(kind.value for kind in Kind)
 
-RENDERING = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What a template's own expressions can raise for one person's values: that person's trouble, not the run's."""
+RENDERING = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a template's own expressions can raise for one person's values: that person's trouble, not the run's.
+
+Nearly everything: a filter asserts, a macro calls itself without end (`RecursionError`), a part is not there.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,8 @@ class Stationery:
         without template; for a logo that can't be read.
         """
         searched = Folders.of(folders)
+        if stray := next(searched.strays(), None):
+            raise stray
         logo = logo_of(brand)
         environments = Environments.over(searched, _shown(brand, logo))
         found = known_names(searched, (*KINDS, CALENDAR))
@@ -80,14 +99,29 @@ class Stationery:
 
     def try_out(self) -> None:
         """Compose every letter for sample people; raises `ConfigurationError` for the first that fails."""
-        languages = {template.locale.language for template in self.templates.values()}
-        for letter in trial.letters(sorted(languages)):
+        for letter in self.samples():
             if wrong := self.fault(letter):
-                name = self.template(letter.kind, letter).name
                 raise ConfigurationError(
-                    f"The template {name} fails for a sample {letter.invitee.role}: {wrong}",
+                    f"The template {self.name_for(letter)} fails for a sample {letter.invitee.role}: {wrong}",
                     hint="`onboarding lint` says all that is wrong with the templates.",
                 )
+
+    def samples(self, time: Budget | None = None) -> Iterator[Letter]:
+        """Give every letter to sample people, one after the other.
+
+        Raises `ConfigurationError` where composing them takes too long: each of them may be within its limits still.
+        """
+        languages = {template.locale.language for template in self.templates.values()}
+        all_together = time or Budget(MOST_SECONDS_FOR_SAMPLES)
+        for letter in trial.letters(sorted(languages)):
+            yield letter
+            try:
+                all_together.look()
+            except LimitExceeded as error:
+                raise ConfigurationError(
+                    f"The template {self.name_for(letter)} is slow. For the letters to sample people, {error}.",
+                    hint="Look for loops and large values in the templates and their shared parts.",
+                ) from error
 
     def fault(self, sample: Letter) -> str:
         """Say what is wrong with the letter of a sample person, if anything."""
@@ -123,11 +157,16 @@ class Stationery:
         """Render what the templates say; raises one of `RENDERING`."""
         template = self.template(letter.kind, letter)
         names = self._view(letter, template, said).names()
-        return Words(
-            pieces=tuple(template.html.generate(names)) if template.html else (),
-            text=single_spaced(template.text.render(names)),
-            about=self._about(letter, template, names, said),
-        )
+        with one_letter(Budget()):
+            return Words(
+                pieces=collect(template.html.generate(names)) if template.html else (),
+                text=single_spaced(template.text.render(names)),
+                about=self._about(letter, template, names, said),
+            )
+
+    def name_for(self, letter: Letter) -> str:
+        """Name the template of a letter."""
+        return self.template(letter.kind, letter).name
 
     def template(self, kind: str, letter: Letter) -> Template:
         """Choose the template for a person: role and language, from the most special to the most general."""
@@ -226,12 +265,34 @@ def assemble(
 def _reason(problem: Exception) -> str:
     """Say why a person's letter can't be written; never the values, which may be secrets."""
     match problem:
-        case jinja2.UndefinedError():
-            name = re.search(r"'(\w{1,40})'(?: is undefined)?$", problem.message or "")
-            return f"The template asks for {name[1] if name else 'something'!r}, which this person's row doesn't have."
         case Unfit():
             return f"The letter can't be written: {problem}."
+        case RecursionError():
+            return "The template calls or includes itself without end."
+        case jinja2.TemplateSyntaxError():
+            return f"A shared part can't be compiled: {problem.message}."
+        case jinja2.TemplateNotFound():
+            return "The template asks for a shared part that is not in the template folders."
+        case jinja2.TemplateError() if why := _what_is_missing(problem):
+            return f"The template asks for {_name(problem)!r}, which {why}."
     return f"The template can't work with this person's values ({type(problem).__name__})."
+
+
+def _what_is_missing(problem: jinja2.TemplateError) -> str:
+    """Say what is the matter with a name that a template asks for, if it is about one."""
+    message = problem.message or ""
+    if isinstance(problem, SecurityError):
+        return "no template may use"
+    if isinstance(problem, jinja2.UndefinedError):
+        is_column = message.startswith("'mappingproxy object'")
+        return "this person's row doesn't have" if is_column else "does not exist"
+    return "is no filter or test of a template" if re.match(r"No (filter|test) named", message) else ""
+
+
+def _name(problem: jinja2.TemplateError) -> str:
+    """Take the name that Jinja's message is about, where it is one: all else may be a value."""
+    name = re.search(r"'(\w{1,40})'(?: is undefined)?\.?$", problem.message or "")
+    return name[1] if name else "something"
 
 
 def assert_complete(names: AbstractSet[str], folders: Folders) -> None:
@@ -272,6 +333,6 @@ def _shown(brand: BrandSettings, logo: Picture | None) -> Brand:
         help_address=brand.help_address,
         logo=f"cid:{LOGO_CID}" if logo else brand.logo,
         imprint=brand.imprint,
-        colours=brand.colours,
+        colours=Palette(**brand.colours.model_dump()),
         language=brand.language,
     )

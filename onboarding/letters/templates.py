@@ -4,28 +4,24 @@ Knows which of `invitation.cohost.de`, `invitation.cohost`, `invitation.de` and 
 sends nothing: `stationery` does the first.
 """
 
-import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from babel import Locale
-from jinja2 import nodes
-from jinja2.environment import TemplateModule
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from onboarding.errors import ConfigurationError
 from onboarding.letters import names
 from onboarding.letters.compiling import compiled
-from onboarding.letters.folding import folded, may_be_folded
-from onboarding.letters.letter import Unfit
+from onboarding.letters.folders import FolderLoader, Folders, read
+from onboarding.letters.folding import may_be_folded
 from onboarding.letters.moments import locale_of
-from onboarding.letters.sources import Folders, pieces_of, read
-from onboarding.letters.view import OPEN_FIELDS, Brand
+from onboarding.letters.sandbox import LetterEnvironment
+from onboarding.letters.sources import pieces_of
+from onboarding.letters.view import Brand
 from onboarding.model.people import Role
 
 HTML_ENDINGS = (".mjml.j2", ".html.j2")
@@ -47,7 +43,7 @@ class Environments:
 
         Not so where one of them may mean something else by `brand`: a part that it includes would not hear of it.
         """
-        loader = jinja2.FunctionLoader(partial(_shared_part, folders))
+        loader = FolderLoader(folders)
         fixed = brand and may_be_folded("brand", map(read, folders.files()))
         known = {"brand": brand} if fixed else {}
         html, text = (_environment(loader, known, autoescape=escape) for escape in (True, False))
@@ -59,75 +55,16 @@ class Environments:
         return self.text.overlay(trim_blocks=False, lstrip_blocks=False)
 
 
-class LetterTemplate(jinja2.Template):
-    """A template that is imported anew in each letter.
-
-    Jinja keeps an imported template's names; what one letter set in a namespace there would stand in the next one.
-    """
-
-    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
-        self._module = None
-        return super()._get_default_module(ctx)
-
-
-class LetterEnvironment(ImmutableSandboxedEnvironment):
-    """The sandbox, with a short way to the fields of our own frozen values: its checks took half of a rendering.
-
-    `known` are names whose values are the same in every letter (`folding`).
-    """
-
-    template_class = LetterTemplate
-    known: Mapping[str, Any]
-
-    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
-        """Jinja's hook between a template's tree and its Python."""
-        return super()._generate(folded(source, self.known, self), *args, **options)
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """Give a template its global names as a plain dictionary: Jinja's chain of two is asked for each name."""
-        return {**self.globals, **(d or {})}
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """Hand out a known field at once; for all else ask the sandbox."""
-        if attribute in OPEN_FIELDS.get(type(obj), ()):
-            return getattr(obj, attribute)
-        return super().getattr(obj, attribute)
-
-
-def _shared_part(folders: Folders, name: str) -> tuple[str, str, None] | None:
-    """Read what a template includes, as Jinja's loaders hand it over; None where there is no such file."""
-    file = folders.find(name)
-    return (read(file), str(file), None) if file else None
-
-
-def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> jinja2.Environment:
+def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> LetterEnvironment:
     environment = LetterEnvironment(
         autoescape=autoescape,
-        undefined=jinja2.StrictUndefined,
-        auto_reload=False,  # or each letter would ask the disk whether its parts are still the same
         loader=loader,
         trim_blocks=not autoescape,
         lstrip_blocks=not autoescape,
         keep_trailing_newline=not autoescape,
     )
     environment.known = known
-    del environment.filters["safe"]  # with it, a name from the roster could become markup
-    environment.filters |= {"link": link, "style": style}
     return environment
-
-
-def link(value: object) -> str:
-    """Let an address through that begins with http(s), cid (the logo), mailto or tel; filters every href and src."""
-    if not re.match(r"(https?://|cid:|mailto:|tel:)\S+$", text := str(value)):
-        raise Unfit("a link has to begin with https://")
-    return text
-
-
-def style(value: object) -> str:
-    """Let a colour or a length through; the filter of every value inside a style sheet."""
-    if not re.fullmatch(r"#[0-9A-Fa-f]{6}|\d{1,4}(\.\d+)?(px|em|%)?", text := str(value)):
-        raise Unfit("a colour has to be written as #rrggbb")
-    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +95,14 @@ def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
 def find(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
     """Find a template's HTML source and its text; the text counts only beside the HTML, in the same folder."""
     for folder in folders.paths:
-        sources = [folder / (name + ending) for ending in HTML_ENDINGS if (folder / (name + ending)).exists()]
+        sources = [file for ending in HTML_ENDINGS if (file := folders.file(folder / (name + ending)))]
         if len(sources) > 1:
             raise ConfigurationError(
                 f"{sources[0]} and {sources[1]} are both sources of one template.", hint="Remove one of them."
             )
-        text = folder / (name + TEXT_ENDING)
-        if sources or text.exists():
-            return (sources[0] if sources else None), (text if text.exists() else None)
+        text = folders.file(folder / (name + TEXT_ENDING))
+        if sources or text:
+            return (sources[0] if sources else None), text
     return None, None
 
 
@@ -200,7 +137,7 @@ def compile_template(name: str, folders: Folders, environments: Environments, la
         )
     except jinja2.TemplateSyntaxError as problem:  # only where parts that are right alone don't fit together
         raise ConfigurationError(
-            f"The template {name} and its shared parts don't fit together: {problem.message}",
+            f"The template {name}, together with its shared parts, can't be compiled: {problem.message}.",
             hint="Look at what it includes or extends.",
         ) from problem
 

@@ -7,9 +7,10 @@ against them. Escaping is Jinja's work, not done here.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import tzinfo
+from types import MappingProxyType
 from typing import Any
 
 from babel import Locale
@@ -17,7 +18,6 @@ from babel import Locale
 from onboarding.letters.add_to import add_to_google, add_to_outlook
 from onboarding.letters.letter import Letter
 from onboarding.letters.moments import Moment, length, moment
-from onboarding.letters.settings import Colours
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Session, link_digest
 from onboarding.model.time_zones import zone_named
@@ -30,22 +30,6 @@ class Person:
     name: str
     role: str
     job_title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Columns(Mapping[str, str]):
-    """The roster's further columns, each made plain when a template asks for it."""
-
-    written: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return plain(self.written[column])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.written)
-
-    def __len__(self) -> int:
-        return len(self.written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +77,16 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
+class Palette:
+    """`[brand.colours]` of config.toml, each `#rrggbb`."""
+
+    primary: str
+    background: str
+    text: str
+    button_text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Brand:
     """`[brand]` of config.toml. `logo` is ready for an image's `src`, and empty where there is none."""
 
@@ -100,7 +94,7 @@ class Brand:
     help_address: str
     logo: str
     imprint: str
-    colours: Colours
+    colours: Palette
     language: str
 
 
@@ -114,7 +108,7 @@ class AddTo:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All names that a template may use."""
+    """All names that a template may use, with plain values only: nothing that a template is given can do anything."""
 
     kind: str
     invitee: Recipient
@@ -124,7 +118,7 @@ class View:
     join_link: str
     phone_code: str
     previous: Before | None
-    panel: Sequence[Person]
+    panel: tuple[Person, ...]
 
     def names(self) -> dict[str, Any]:
         """The names as Jinja takes them."""
@@ -133,18 +127,23 @@ class View:
 
 _NAMES = tuple(field.name for field in fields(View))
 
-OPEN_FIELDS: Mapping[type, frozenset[str]] = {
-    Colours: frozenset(Colours.model_fields),
-    **{one: frozenset(field.name for field in fields(one)) for one in (Person, Recipient, When, Before, Brand, AddTo)},
-}
-"""What the sandbox may hand out unasked: fields of frozen values that we made for templates."""
+SHOWN = (Person, Recipient, When, Before, Palette, Brand, AddTo)
+"""The types that a template sees beside text, numbers, true and false, tuples and mappings."""
+
+FIELDS: Mapping[type, frozenset[str]] = {shown: frozenset(field.name for field in fields(shown)) for shown in SHOWN}
+"""What a template may ask of each of them."""
 
 
 class SessionWords:
-    """What is said of a session to people of one time zone and language; remembered for the last session asked for."""
+    """What is said of a session to people of one time zone and language; remembered for the last session asked for.
+
+    The panel likewise: all letters of a session have the same one, which may be a hundred people.
+    """
 
     def __init__(self) -> None:
         self._session: Session | None = None
+        self._invitees: tuple[Invitee, ...] = ()
+        self._panel: tuple[Person, ...] = ()
         self._add_to = AddTo("", "")
         self._known: dict[tuple[str, int], tuple[Locale, tzinfo, When, AddTo]] = {}
 
@@ -159,6 +158,12 @@ class SessionWords:
             self._known[key] = (locale, zone, _when(session, zone, locale), self._add_to)
         return self._known[key]
 
+    def panel(self, letter: Letter) -> tuple[Person, ...]:
+        """Say who is on board."""
+        if letter.panel is not self._invitees:
+            self._invitees, self._panel = letter.panel, _people(letter.panel)
+        return self._panel
+
 
 def view(letter: Letter, brand: Brand, locale: Locale, said: SessionWords) -> View:
     """Say a letter in a language."""
@@ -172,7 +177,7 @@ def view(letter: Letter, brand: Brand, locale: Locale, said: SessionWords) -> Vi
         join_link=letter.join_link.get_secret_value() if letter.join_link else "",
         phone_code=plain(letter.registration.phone_code) if letter.registration else "",
         previous=_before(letter, letter.previous, zone, locale) if letter.previous else None,
-        panel=Panel(letter.panel),
+        panel=said.panel(letter),
     )
 
 
@@ -184,23 +189,9 @@ def zone_of(invitee: Invitee, session: Session) -> tzinfo:
 _ORDER = {role: at for at, role in enumerate(Role)}
 
 
-@dataclass(frozen=True, slots=True)
-class Panel(Sequence[Person]):
-    """Everybody on board: hosts first, then co-hosts and panelists, each in the roster's order.
-
-    Made plain only when a template shows it: most letters don't, and there may be a hundred people.
-    """
-
-    invitees: tuple[Invitee, ...]
-
-    def __iter__(self) -> Iterator[Person]:
-        return iter([_person(one) for one in sorted(self.invitees, key=lambda one: _ORDER[one.role])])
-
-    def __getitem__(self, at: Any) -> Any:
-        return tuple(self)[at]
-
-    def __len__(self) -> int:
-        return len(self.invitees)
+def _people(invitees: Iterable[Invitee]) -> tuple[Person, ...]:
+    """Everybody on board: hosts first, then co-hosts and panelists, each in the roster's order."""
+    return tuple(_person(invitee) for invitee in sorted(invitees, key=lambda invitee: _ORDER[invitee.role]))
 
 
 def _person(invitee: Invitee) -> Person:
@@ -234,8 +225,14 @@ def _recipient(invitee: Invitee) -> Recipient:
         email=plain(invitee.email),
         role=invitee.role.value,
         job_title=plain(invitee.job_title),
-        extra=Columns(invitee.extra),
+        extra=_columns(invitee.extra),
     )
+
+
+def _columns(extra: Mapping[str, str]) -> Mapping[str, str]:
+    """The roster's further columns. What the mapping gives for other names (`trial.AnyColumn`) it goes on giving."""
+    made_plain = {column: plain(text) for column, text in extra.items()}
+    return MappingProxyType(made_plain or extra)
 
 
 def _when(session: Session, zone: tzinfo, locale: Locale) -> When:

@@ -6,7 +6,7 @@ import pytest
 
 from onboarding.errors import ConfigurationError
 from onboarding.letters.compiling import compiled, single_spaced
-from onboarding.letters.sources import Folders
+from onboarding.letters.folders import Folders
 from onboarding.letters.templates import Environments
 
 COLUMN = "<mjml><mj-body><mj-section><mj-column>{}</mj-column></mj-section></mj-body></mjml>"

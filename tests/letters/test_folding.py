@@ -3,8 +3,8 @@
 import pytest
 
 from onboarding.letters import trial
+from onboarding.letters.folders import Folders
 from onboarding.letters.folding import may_be_folded
-from onboarding.letters.sources import Folders
 from onboarding.letters.stationery import Stationery
 from onboarding.letters.templates import Environments
 from onboarding.letters.view import SessionWords

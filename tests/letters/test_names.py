@@ -3,8 +3,8 @@
 import pytest
 
 from onboarding.errors import ConfigurationError
+from onboarding.letters.folders import Folders
 from onboarding.letters.names import check
-from onboarding.letters.sources import Folders
 from onboarding.letters.templates import Environments
 
 
