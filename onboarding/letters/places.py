@@ -49,7 +49,8 @@ TEXT_ONLY = {
 }
 
 _OPENING = re.compile(r"<!--|<(/?[A-Za-z][\w:-]*)")
-_IN_TAG = re.compile(r"""(?P<closed>/?>)|(?:(?P<attribute>[\w:@.-]+)\s*=\s*)?(?P<quote>["'])""")
+_IN_TAG = re.compile(r"""(?P<closed>/?>)|(?:(?<![\w:@.-])(?P<attribute>[\w:@.-]++)\s*+=\s*+)?(?P<quote>["'])""")
+"""An attribute begins where no name goes on: else each letter of a long one would be looked at as a beginning."""
 
 
 def advance(position: Position, text: str) -> Position:

@@ -12,15 +12,18 @@ ENDS_A_SCHEME = "\"':/?"
 """Each of them ends the scheme of a link, and the quotes may begin an attribute's value. (`#` may be an entity's.)"""
 
 
+TRIES = 20
+"""Places looked at from either end. Each look costs the piece's length, and the first or second one is right."""
+
+
 def seams(html: str) -> tuple[int, int]:
     """Find the first and the last place where a piece may be parted; twice the same place where there is none."""
-    first = html.find(">") + 1
-    while first and _is_open(html, first):
-        first = html.find(">", first) + 1
-    last = html.rfind(">") + 1
-    while last and _is_open(html, last):
-        last = html.rfind(">", 0, last - 1) + 1
-    return first, last
+    first, last = html.find(">") + 1, html.rfind(">") + 1
+    for _try in range(TRIES):
+        first = html.find(">", first) + 1 if first and _is_open(html, first) else first
+        last = html.rfind(">", 0, last - 1) + 1 if last and _is_open(html, last) else last
+    is_known = first and last and not _is_open(html, first) and not _is_open(html, last)
+    return (first, last) if is_known else (0, 0)
 
 
 def _is_open(html: str, end: int) -> bool:

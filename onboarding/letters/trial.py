@@ -79,13 +79,20 @@ def letters(languages: Iterable[str]) -> Iterator[Letter]:
         )
 
 
-_STYLE_SHEETS = re.compile(r"<style.*?</style>", re.DOTALL | re.IGNORECASE)
+_STYLE_SHEET = re.compile(r"<style.*?</style>", re.DOTALL | re.IGNORECASE)
+_STYLE_SHEET_END = re.compile(r"</style>", re.IGNORECASE)
 _TAG = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
 
 
 def left_over(filling: Filling) -> str:
     """Find a tag that came through rendering; looked for with sample values only: a person may be called `{{7*7}}`."""
-    for text in (_STYLE_SHEETS.sub("", filling.html), filling.text, filling.calendar):
+    for text in (_without_style_sheets(filling.html), filling.text, filling.calendar):
         if found := _TAG.search(text):
             return " ".join(text[max(0, found.start() - 20) : found.end() + 20].split())
     return ""
+
+
+def _without_style_sheets(html: str) -> str:
+    """Leave the style sheets out. Behind the last end of one none is looked for: it would be looked for in all."""
+    end = max((found.end() for found in _STYLE_SHEET_END.finditer(html)), default=0)
+    return _STYLE_SHEET.sub("", html[:end]) + html[end:]
