@@ -116,11 +116,7 @@ class Tokens:
     def found_in(self, text: bytes, own: bytes) -> Iterator[bytes]:
         """Find tokens in a text, also within longer words; those in one's own link don't count."""
         for start, end in runs(text, _MASK, self.lengths[0]) if self.lengths else ():
-            if (run := text[start:end]) not in own:
-                yield from (token for token in self._within(run) if token not in own)
-
-    def _within(self, run: bytes) -> Iterator[bytes]:
-        for length in self.lengths:
-            windows = [run[start : start + length] for start in range(len(run) - length + 1)]
+            run = text[start:end]
+            windows = [run[at : at + length] for length in self.lengths for at in range(end - start - length + 1)]
             if not self.words.isdisjoint(windows):
-                yield from self.words.intersection(windows)
+                yield from (token for token in self.words.intersection(windows) if token not in own)

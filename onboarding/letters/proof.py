@@ -48,7 +48,8 @@ def fault(
 
 def searched_html(html: bytes) -> Normal | None:
     """Make a piece of HTML ready for `is_neutral`; None where a link in it leads where mail may not lead."""
-    return None if _odd_scheme(html) else Normal.of(_shown("HTML", html) + _over_lines(html))
+    shown = _shown("HTML", html)
+    return None if _odd_scheme(html) else Normal.of(shown + _over_lines(html, shown))
 
 
 def is_neutral(pieces: Iterable[Normal], guarded: Guarded, configured: frozenset[str]) -> bool:
@@ -126,10 +127,10 @@ def _content_fault(
     shown = {part: _shown(part, content) for part, content in contents.items()}
     if own and (without := [name for name, text in shown.items() if not _holds(text, own)]):
         return f"its {without[0]} part lacks this person's join link"
-    written = [*fields, *(field for leaf in leaves for field in leaf.fields)]
-    header = "\n".join([reader.decoded(text) for _name, text in written]).encode()
+    written = [reader.decoded(text) for _name, text in fields] + [leaf.header for leaf in leaves]
+    header = "\n".join(written).encode()
     texts = {"header": header} | {f"{name} part": text for name, text in shown.items()}
-    texts["HTML part"] += _over_lines(contents["HTML"])
+    texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
     if _foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
         found = {place: _foreign(Normal.of(text), own, guarded, allowed) for place, text in texts.items()}
         return next((f"its {place} holds {what}" for place, what in found.items() if what), "it holds what it may not")
@@ -147,13 +148,13 @@ def _shown(part: str, content: bytes) -> bytes:
     return content
 
 
-def _over_lines(html: bytes) -> bytes:
+def _over_lines(html: bytes, shown: bytes) -> bytes:
     """Write attributes' values that go over several lines in one, as a browser reads a link (WHATWG URL 4.4)."""
-    lines = _BREAK.sub(b"\n", html.rstrip())
-    if not any(end in lines for end in (b"\n", b"\r", b"\t")):
+    if not any(map(shown.rstrip().__contains__, (b"\n", b"\r", b"\t"))):
         return b""
-    values = b"\n".join([value.translate(None, b"\t\r\n") for value in _SEVERAL_LINES.findall(lines)])
-    return b"\n" + _shown("HTML", values)
+    values = _SEVERAL_LINES.findall(_BREAK.sub(b"\n", html))
+    in_one = b"\n".join([value.translate(None, b"\t\r\n") for value in values])
+    return b"\n" + _shown("HTML", in_one)
 
 
 _BREAK = re.compile(rb"&(?:#0*(?:9|1[03])(?![0-9])|#[xX]0*[9aAdD](?![0-9a-fA-F])|Tab(?=;)|NewLine(?=;));?")

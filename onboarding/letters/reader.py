@@ -19,21 +19,25 @@ class UnreadableError(ValueError):
     """The bytes are not a message as we write them."""
 
 
-class Kind(NamedTuple):
-    """What a header says of the body below it, in lower case; `boundary` as written, empty where it is no multipart."""
+class PartHeader(NamedTuple):
+    """What a header says of the body below it, in lower case; `boundary` as written, empty where it is no multipart.
+
+    `text` are a part's fields as they read; the message's own are looked at one by one.
+    """
 
     content_type: str
     encoding: str
     boundary: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A part that is no multipart: its type in lower case, its fields, and its body, encoded as it travels."""
+    """A part that is no multipart: its type in lower case, its header as text, its body encoded as it travels."""
 
     content_type: str
     encoding: str
-    fields: Fields
+    header: str
     body: bytes
 
     def content(self) -> bytes:
@@ -45,7 +49,7 @@ def read(message: bytes) -> tuple[Fields, list[Leaf]]:
     """Read a message: its own fields, and its leaves in order. Raises `UnreadableError`."""
     head, body = _split(message)
     fields = fields_of(head)
-    return fields, _leaves(fields, _kind(fields), body)
+    return fields, _leaves(_part_header(fields), body)
 
 
 def value(fields: Fields, name: str) -> str:
@@ -79,32 +83,32 @@ def fields_of(head: bytes) -> Fields:
 
 
 @lru_cache(maxsize=64)
-def _header_of_a_part(head: bytes) -> tuple[Fields, Kind]:
+def _header_of_a_part(head: bytes) -> PartHeader:
     """Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
     fields = fields_of(head)
-    return fields, _kind(fields)
+    return _part_header(fields)._replace(text="\n".join([decoded(text) for _name, text in fields]))
 
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 
 
-def _kind(fields: Fields) -> Kind:
+def _part_header(fields: Fields) -> PartHeader:
     written = value(fields, "content-type") or "text/plain"
     content_type = written.partition(";")[0].strip().lower()
     boundary = _BOUNDARY.search(written) if content_type.startswith("multipart/") else None
     encoding = value(fields, "content-transfer-encoding").strip().lower()
-    return Kind(content_type, encoding, (boundary[1] or boundary[2]) if boundary else "")
+    return PartHeader(content_type, encoding, (boundary[1] or boundary[2]) if boundary else "")
 
 
-def _leaves(fields: Fields, kind: Kind, body: bytes) -> list[Leaf]:
-    if not kind.content_type.startswith("multipart/"):
-        return [Leaf(kind.content_type, kind.encoding, fields, body[2:])]
-    if not kind.boundary:
+def _leaves(header: PartHeader, body: bytes) -> list[Leaf]:
+    if not header.content_type.startswith("multipart/"):
+        return [Leaf(header.content_type, header.encoding, header.text, body[2:])]
+    if not header.boundary:
         raise UnreadableError("a multipart has no boundary")
     leaves = []
-    for part in _parts(body, kind.boundary):
+    for part in _parts(body, header.boundary):
         head, inner = _split(part)
-        leaves += _leaves(*_header_of_a_part(head), inner)
+        leaves += _leaves(_header_of_a_part(head), inner)
     return leaves
 
 
