@@ -195,11 +195,12 @@ def _holds(text: bytes, link: bytes) -> bool:
 
 def _foreign_link(text: Normal, own: bytes, guarded: Guarded) -> bool:
     """Look beside the own link, which has to be whole and nothing more, for another one and for another's tokens."""
-    rest = _BEFORE_HOST.sub(b"", own)
-    beside = text.text.split(rest) if rest else [text.text]
-    if any(map(_GOES_ON.match, beside[1:])):
-        return True
-    lower = b"\n".join(beside).lower()
+    lower, rest = text.lower, _BEFORE_HOST.sub(b"", own)
+    if rest:
+        before, *beside = text.text.split(rest)
+        if any(map(_GOES_ON.match, beside)):
+            return True
+        lower = b"\n".join((before, *beside)).lower()
     leads_on = any(leads_below(lower, place) for place in guarded.links)
     return leads_on or any(guarded.tokens.found_in(lower, own.lower()))
 
