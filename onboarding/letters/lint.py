@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from onboarding.errors import ConfigurationError
 from onboarding.letters.folders import Folders, read
@@ -118,12 +118,27 @@ def _unwise(stationery: Stationery, letter: Letter) -> Iterator[str]:
     if not is_shallow(html):
         yield "Its HTML has too many elements within each other."
         return  # the parser takes minutes for them
-    pictures = LexborHTMLParser(html).css("img")
+    document = LexborHTMLParser(html)
+    pictures = document.css("img")
+    for link in document.css("a[href], area[href]"):
+        if (link.attributes.get("href") or "").strip() in {"", "#"}:
+            yield f"The link {_words_of(link)} leads nowhere: its address is empty or #."
     yield from (
         f"The picture {picture.attributes.get('src')} has no alt text, for people who don't see it."
         for picture in pictures
         if not picture.attributes.get("alt")
     )
+
+
+def _words_of(link: LexborNode) -> str:
+    """Name a link by its words, or by its picture's."""
+    picture = link.css_first("img")
+    words = " ".join(link.text().split()) or (picture.attributes.get("alt") if picture else "")
+    return repr((words or "without words")[:LONGEST_SHOWN])
+
+
+LONGEST_SHOWN = 60
+"""Characters of a link's words in a message."""
 
 
 def _colours(colours: Colours) -> Iterator[Finding]:

@@ -51,6 +51,22 @@ def test_a_picture_without_words_is_told(tmp_path):
     }
 
 
+@pytest.mark.parametrize("href", ['href=""', 'href="#"', "href", 'href=" "'])
+def test_a_link_that_leads_nowhere_is_told(tmp_path, href):
+    words = f'<a {href}>Our <b>terms</b></a><a {href}><img src="https://example.com/b.png" alt="Terms"></a>'
+
+    assert told(write_templates(tmp_path, update__html__j2=page(words))) == {
+        "update: The link 'Our terms' leads nowhere: its address is empty or #.": False,
+        "update: The link 'Terms' leads nowhere: its address is empty or #.": False,
+    }
+
+
+def test_a_link_within_the_letter_leads_somewhere(tmp_path):
+    words = '<a href="#terms">Terms</a><a name="terms">Here</a>'
+
+    assert told(write_templates(tmp_path, update__html__j2=page(words))) == {}
+
+
 def test_a_link_without_encryption_is_told_by_its_line(tmp_path):
     folder = write_templates(
         tmp_path, update__html__j2=page('{% if 0 %}<a href="http://example.com/">x</a>{% endif %}')
