@@ -70,12 +70,19 @@ def _https_or_path(value: str) -> str:
     return value
 
 
+def _one_line(value: str) -> str:
+    if value and not value.isprintable():
+        raise ValueError("write it on one line, as people dial it")
+    return value.strip()
+
+
 class BrandSettings(BaseModel, extra="forbid", frozen=True):
     """What the company is called, from whom its letters come, and how they look.
 
     `reply_to` is whom people ask; without it they ask the sender. `logo` is an `https://` address, or the path of a
     PNG, JPEG or GIF file that then travels inside every message. `language` is that of templates without a
     language in their name. `imprint` stands small at a letter's end (in some countries the law wants it there).
+    `dial_in` is the telephone number for joining by phone: RingCentral gives each person a code, and no number with it.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -85,6 +92,7 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     colours: Colours = Colours()
     language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$")] = "en"
     imprint: str = ""
+    dial_in: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] = ""
     calendar: CalendarMethod = CalendarMethod.PUBLISH
 
     @property

@@ -333,6 +333,7 @@ def _shown(brand: BrandSettings, logo: Picture | None) -> Brand:
         help_address=brand.help_address,
         logo=f"cid:{LOGO_CID}" if logo else brand.logo,
         imprint=brand.imprint,
+        dial_in=brand.dial_in,
         colours=Palette(**brand.colours.model_dump()),
         language=brand.language,
     )

@@ -94,6 +94,7 @@ class Brand:
     help_address: str
     logo: str
     imprint: str
+    dial_in: str
     colours: Palette
     language: str
 

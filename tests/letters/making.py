@@ -22,6 +22,7 @@ BRAND = BrandSettings(
     sender="Northwind Webinars <webinars@northwind.example>",
     reply_to="help@northwind.example",
     imprint="Northwind Ltd, 1 Harbour Street, Exampleton",
+    dial_in="+44 117 496 0123",
 )
 OWN = "https://v.example/w/join/own0aa11bb22cc33dd44"
 OTHERS = "https://v.example/w/join/other9zz88yy77xx66ww"

@@ -24,6 +24,8 @@ def brand(**fields):
         {"logo": "javascript:alert(1)://"},
         {"language": "Deutsch bitte"},
         {"calendar": "maybe"},
+        {"dial_in": "+44 117\n496 0123"},
+        {"dial_in": "1" * 201},
         {"color": "#ffffff"},
     ],
 )

@@ -21,6 +21,7 @@ from tests.letters.making import (
     OTHER,
     OWN,
     SESSION,
+    SHIPPED,
     guarded,
     invitee,
     letter,
@@ -111,6 +112,19 @@ def test_a_letter_without_dial_in_code_says_nothing_of_it(stationery):
     text = part(parsed(stationery.compose(letter(registration=registration), guarded())), "text/plain")
 
     assert "phone" not in text
+
+
+@pytest.mark.parametrize(("dial_in", "is_told"), [("+44 117 496 0123", True), ("", False)])
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_dial_in_code_stands_beside_the_number_and_not_without_it(language, dial_in, is_told):
+    brand = BrandSettings(**(BRAND.model_dump() | {"dial_in": dial_in}))
+    stationery = Stationery.load([SHIPPED], brand)
+
+    message = parsed(stationery.compose(letter(person=invitee(language=language)), guarded()))
+
+    for kind in ("text/html", "text/plain", "text/calendar"):
+        content = part(message, kind).replace("\n ", "")
+        assert ("482 917" in content, "+44 117 496 0123" in content) == (is_told, is_told)
 
 
 def test_an_update_tells_only_what_has_changed(stationery):
