@@ -240,7 +240,11 @@ def _create_private(path: Path) -> None:
         try:
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
-            if path.is_file() and path.stat().st_mode & 0o077:
+            if not path.is_file():
+                raise ConfigurationError(
+                    f"The ledger {path} is not a file.", hint="Check [ledger] database in config.toml."
+                ) from None
+            if path.stat().st_mode & 0o077:
                 path.chmod(0o600)
     except OSError as error:
         raise ConfigurationError(

@@ -65,7 +65,7 @@ async def test_another_programs_database_is_refused(database, tmp_path):
 async def test_folder_in_the_place_of_the_file_is_refused(tmp_path):
     (tmp_path / "folder").mkdir(mode=0o755)
 
-    assert "can't be used: unable to open database file" in await _refused(tmp_path / "folder")
+    assert "is not a file" in await _refused(tmp_path / "folder")
     assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o755
 
 
@@ -191,3 +191,14 @@ async def test_full_disk_keeps_what_still_fits_of_a_group(database):
 
         assert (type(results[0]), results[1]) == (TryLater, 1)
         assert await ledger.run(lambda c: c.execute(sa.select(sa.func.count()).select_from(problems)).scalar()) == 0
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ["a FIFO", "a device", "a directory"])
+async def test_ledger_that_is_no_file_is_named_and_not_waited_for(tmp_path, kind):
+    os.mkfifo(tmp_path / "fifo")
+    path = {"a FIFO": tmp_path / "fifo", "a device": Path("/dev/null"), "a directory": tmp_path}[kind]
+
+    with pytest.raises(ConfigurationError, match="is not a file"):
+        async with Ledger(path):
+            pass
