@@ -13,6 +13,7 @@ import pytest
 
 from onboarding.model.known_secrets import LINK_PART, squeeze
 from tests.cli.command import Seen, command, on
+from tests.letters.making import write_templates
 from tests.mail import scripted as smtp
 from tests.mail.scripted import Quote
 from tests.ringcentral import scripted as http
@@ -282,3 +283,54 @@ async def test_an_error_of_the_program_itself_shows_no_value(tmp_path):
     assert "an error in this program itself, ValueError at" in seen.err
     assert_harmless(seen)
     assert_tells_nothing(seen.all, "InAnException0123")
+
+
+PICKLE = "cposix\\nmkdir\\n(Vcanary\\ntR."
+"""As `pickle` reads it: make a folder."""
+
+TEMPLATES = {
+    "{% set c = brand.colours %}{{ c.parse_raw('"
+    + PICKLE
+    + "', content_type='application/pickle', allow_pickle=True) }}": "asks for 'parse_raw', which does not exist",
+    "{{ invitee.name['__class__'] }}": "asks for '__class__', which no template may use",
+    "{{ '{0.__class__}'.format(invitee) }}": "asks for 'format', which no template may use",
+    "{{ [invitee]|map(attribute='__class__')|list }}": "asks for '__class__', which no template may use",
+    "{{ invitee|attr('name') }}": "there is no filter attr",
+    "{{ panel.invitees }}": "asks for 'invitees', which does not exist",
+    "{% for person in panel %}{{ person.email }}{% endfor %}": "there is no person.email",
+    "{% include '../secrets/RC_USER_JWT' %}": "there is no file '../secrets/RC_USER_JWT'",
+    "{% include 'parts/jwt' %}": "is a link that leads out of the template folders",
+    "{% set name = '/etc/passwd' %}{% include name %}": "a shared part that is not in the template folders",
+    "{{ 'a'|center(10 ** 9) }}": "a value of more than 1,000,000 characters or items",
+    "{{ 'a' * 10 ** 10 }}": "a value of more than 1,000,000 characters or items",
+    "{{ 9 ** (9 ** 9) }}": "a number of more than 4,000 digits",
+    "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}": "more than 100,000 steps",
+    "{% for i in range(99) %}{{ 'a' * 99999 }}{% endfor %}": "a part of more than 2,000,000 characters",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}": "calls or includes itself without end",
+}
+
+
+@pytest.mark.parametrize("words", TEMPLATES, ids=range(len(TEMPLATES)))
+async def test_hostile_template_is_refused_by_every_command_that_meets_it(tmp_path: Path, words: str):
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "RC_USER_JWT").write_text("a-secret-that-no-template-shows")
+    folder = write_templates(tmp_path / "templates", words=words)
+    if "parts/jwt" in words:
+        (folder / "parts").mkdir()
+        (folder / "parts" / "jwt").symlink_to("../../secrets/RC_USER_JWT")
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        said = [
+            await on(scene, "lint"),
+            await on(scene, "preview", NAME, "--out", str(tmp_path / "pages")),
+            await on(scene, "run", NAME, "--yes", "--wait", "0"),
+        ]
+
+    assert said[0].code == 1
+    assert [seen.code for seen in said[1:]] == [2, 2]
+    for seen in said:
+        assert_harmless(seen)
+        assert TEMPLATES[words] in " ".join(seen.all.split())
+        assert "a-secret-that-no-template-shows" not in seen.all
+    assert scene.recipients() == []
+    assert not (tmp_path / "pages").exists()
+    assert not (tmp_path / "canary").exists()
