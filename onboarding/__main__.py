@@ -26,11 +26,15 @@ def main() -> None:
         sys.stderr.write(f"{complaint}\n")
     from onboarding.cli.main import main as command_line  # noqa: PLC0415
 
+    code: str | int | None = 0
     try:
         command_line()
     except SystemExit as ended:
-        sys.exit(kept.exit_code(ended.code))
-    sys.exit(kept.exit_code(0))
+        code = ended.code
+    code = kept.exit_code(code)
+    if code == INTERRUPTED:
+        os._exit(INTERRUPTED)  # a name that is being looked up would hold the program for a minute
+    sys.exit(code)
 
 
 def _open_closed_streams() -> None:

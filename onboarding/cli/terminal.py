@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from onboarding.cli.output import echo, lines
-from onboarding.errors import EXIT_TRY_LATER
+from onboarding.errors import EXIT_TRY_LATER, Interrupted
 from onboarding.interrupt import interrupted
 from onboarding.model.ports import Progress as Teller
 
@@ -120,6 +120,10 @@ def on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+_LEFT_OPEN: list[asyncio.Runner] = []
+"""Kept, or Python would complain of a loop that was not closed."""
+
+
 def working(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     """Run a command's work to its end; `work` gets the event that the first Ctrl-C or SIGTERM sets.
 
@@ -134,9 +138,20 @@ def working(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
         return await work(stop)
 
     before = signal.getsignal(signal.SIGINT)
+    runner = asyncio.Runner(loop_factory=loop_factory())
     try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(until_done())
+        result = runner.run(until_done())
+    except Interrupted:
+        # The work has closed what it opened. To close the loop could mean to wait for a name that is being looked up,
+        # which nothing ends but the resolver's own patience; the entry point leaves without that.
+        _LEFT_OPEN.append(runner)
+        raise
+    except BaseException:
+        runner.close()
+        raise
+    else:
+        runner.close()
+        return result
     finally:
         signal.signal(signal.SIGINT, before)  # the loop's own clean-up would leave a traceback to the last moments
 

@@ -1,6 +1,8 @@
 """The stop signal while RingCentral does not answer: the command ends at once, and the next run loses nothing."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -50,3 +52,26 @@ async def test_one_signal_ends_run_all(tmp_path):
 
         assert process.returncode == 75
         assert len(scene.ringcentral.requests.of("GET")) == 1
+
+
+LOOKED_UP = """
+import asyncio, sys, threading
+from onboarding import __main__
+from onboarding.cli import main
+from onboarding.cli.terminal import working
+from onboarding.interrupt import interrupted
+
+async def work(stop):
+    asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    raise interrupted()
+
+main.app = lambda: working(work)
+__main__.main()
+"""
+"""A stopped command while a thread waits that nothing ends, as the system's resolver does."""
+
+
+def test_name_that_is_still_looked_up_does_not_hold_a_stopped_command():
+    ended = subprocess.run([sys.executable, "-c", LOOKED_UP], capture_output=True, check=False, text=True, timeout=120)
+
+    assert (ended.returncode, "stopped by a signal" in ended.stderr, ended.stdout) == (75, True, "")
