@@ -16,20 +16,19 @@ from pydantic import SecretStr
 from onboarding.cli.terminal import Quiet, loop_factory
 from onboarding.config import Config, load
 from onboarding.ledger import deliveries, registrations, sessions
-from onboarding.letters.letter import Guarded, Letter
-from onboarding.model.changes import Standing
+from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import Kind, Message
 from onboarding.model.people import Invitee, Role, Roster
+from onboarding.model.registrations import Standing
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
-from onboarding.pipeline.delivering import deliver
-from onboarding.pipeline.lease import held
-from onboarding.pipeline.looking import View
-from onboarding.pipeline.queueing import enqueue
-from onboarding.pipeline.rooms import Rooms, opened
-from onboarding.pipeline.round import round_of
+from onboarding.pipeline.deliver import deliver, enqueue
+from onboarding.pipeline.delivery_run import prepare_delivery
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.refresh import RunState
+from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.target import Target
-from onboarding.pipeline.writing import stationery
-from onboarding.plan import Options, Picture, make
+from onboarding.pipeline.templates import load_templates
+from onboarding.plan import Options, Snapshot, make_plan
 from onboarding.ringcentral.facts import Webinar
 
 SEATS = 99
@@ -76,8 +75,8 @@ def configured(folder: Path, port: int, connections: int) -> Config:
 async def mailed(config: Config, people: int, seats: int = SEATS) -> Measured:
     """Mail so many people, one webinar after the other, as `run --all` does."""
     seconds = processor = 0.0
-    async with opened(config, Quiet()) as rooms:
-        stationery(config, _target(1))
+    async with open_services(config, Quiet()) as rooms:
+        load_templates(config, _target(1))
         for number, first in enumerate(range(1, people + 1, seats), 1):
             view = await _registered(rooms, number, range(first, min(first + seats, people + 1)))
             began, worked = time.perf_counter(), time.process_time()
@@ -88,31 +87,31 @@ async def mailed(config: Config, people: int, seats: int = SEATS) -> Measured:
     return Measured(people, seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-async def _mailed(rooms: Rooms, goal: Target, view: View) -> None:
-    async with held(rooms, goal) as holder:
-        plan = make(view.picture, Options())
+async def _mailed(rooms: Services, goal: Target, view: RunState) -> None:
+    async with webinar_lease(rooms, goal) as holder:
+        plan = make_plan(view.snapshot, Options())
         await enqueue(rooms, view, plan)
-        work = round_of(rooms, view, plan, stationery(rooms.config, goal), holder, rehearsal=False)
+        work = prepare_delivery(rooms, view, plan, load_templates(rooms.config, goal), holder, rehearsal=False)
         await deliver(rooms, work, timedelta())
 
 
-async def _assert_sent(rooms: Rooms, view: View) -> None:
+async def _assert_sent(rooms: Services, view: RunState) -> None:
     entries = await rooms.ledger.run(deliveries.entries, view.session_row)
     states = {entry.delivery.state for entry in entries}
-    if states != {"sent"} or len(entries) != len(view.picture.roster.invitees):
+    if states != {"sent"} or len(entries) != len(view.snapshot.roster.invitees):
         raise SystemExit(f"not everybody was mailed ({states}): the figures would be worth nothing")
 
 
-async def _registered(rooms: Rooms, number: int, who: range) -> View:
+async def _registered(rooms: Services, number: int, who: range) -> RunState:
     """One webinar as the pipeline sees it after everybody was registered, and nobody yet mailed."""
     session = _session(number)
     people = tuple(_person(one) for one in who)
-    row = await rooms.ledger.run(sessions.see, session)
+    row = await rooms.ledger.run(sessions.upsert, session)
     now = rooms.clock.now()
-    await rooms.ledger.run(registrations.stand, row, people, Standing.ADDED, now)
-    known = await rooms.ledger.run(registrations.acquaintances, row)
-    picture = Picture(session, Roster(people, ()), tuple(map(_record, people)), now, known)
-    return View(row, picture, Webinar(session.key.webinar_id, session.title), remembered=False)
+    await rooms.ledger.run(registrations.set_standing, row, people, Standing.ADDED, now)
+    known = await rooms.ledger.run(registrations.managed, row)
+    picture = Snapshot(session, Roster(people, ()), tuple(map(_record, people)), now, known)
+    return RunState(row, picture, Webinar(session.key.webinar_id, session.title), remembered=False)
 
 
 def _target(number: int) -> Target:
@@ -157,7 +156,7 @@ def sample(config: Config) -> bytes:
     person = Invitee(2, "FORWHOM@example.com", Role.PANELIST, "FORWHOM", "Mueller", "Engineer")
     link = SecretStr("https://v.ringcentral.example/w/join/FORWHOM")
     record = Registration("1", Role.PANELIST, person.email, join_uri=link, phone_code="482 917")
-    letter = Letter(
+    letter = MessageRequest(
         kind=Kind.INVITATION,
         invitee=person,
         session=_session(1),
@@ -168,7 +167,7 @@ def sample(config: Config) -> bytes:
         recipient=person.email,
         panel=(person,),
     )
-    message = stationery(config, _target(1)).compose(letter, Guarded.of([link], [person.email]))
+    message = load_templates(config, _target(1)).compose(letter, ProtectedValues.of([link], [person.email]))
     if not isinstance(message, Message):
         raise SystemExit(f"the letter was rejected: {message.reason}")
     return message.body

@@ -21,11 +21,11 @@ import panels
 from icalendar import Calendar, Event
 from pydantic import SecretStr
 
-from onboarding.letters import calendar, proof
-from onboarding.letters.letter import Guarded, Letter
-from onboarding.letters.settings import BrandSettings
-from onboarding.letters.skeleton import Filling, build
-from onboarding.letters.stationery import Composer, Stationery
+from onboarding.messages import calendar, verify
+from onboarding.messages.composer import Composer, TemplateSet
+from onboarding.messages.mime import MessageParts, build
+from onboarding.messages.request import MessageRequest, ProtectedValues
+from onboarding.messages.settings import BrandSettings
 from onboarding.model.deliveries import Kind, Message
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
@@ -49,11 +49,11 @@ TARGET = 400
 """Microseconds for a whole letter of ours (issue 4)."""
 
 
-def letter(number: int) -> Letter:
+def letter(number: int) -> MessageRequest:
     """Write to one of many people."""
     person = Invitee(number, f"person{number}@example.com", Role.PANELIST, f"Zoë{number}", "Müller")
     link = SecretStr(f"https://v.example/w/join/{number * 7919:026x}")
-    return Letter(
+    return MessageRequest(
         kind=Kind.INVITATION,
         invitee=person,
         session=SESSION,
@@ -70,10 +70,10 @@ class Bench:
     """One set of letters, and each stage of ours and of the plain way over it."""
 
     def __init__(self, people: int) -> None:
-        self.stationery = Stationery.load([TEMPLATES], BRAND)
+        self.stationery = TemplateSet.load([TEMPLATES], BRAND)
         self.letters = [letter(number) for number in range(1, people + 1)]
         links = [one.join_link for one in self.letters if one.join_link]
-        self.guarded = Guarded.of(links, [one.recipient for one in self.letters])
+        self.guarded = ProtectedValues.of(links, [one.recipient for one in self.letters])
         self.fillings = [self.stationery.fill(one, one.recipient) for one in self.letters]
         self.finished = [self.stationery.skeletons["PUBLISH"].fill(one) for one in self.fillings]
 
@@ -95,7 +95,7 @@ class Bench:
     def proof(self) -> None:
         """The proof on the finished bytes."""
         for one, body in zip(self.letters, self.finished, strict=True):
-            proof.fault(body, one, one.recipient, self.guarded, self.stationery.configured)
+            verify.find_violation(body, one, one.recipient, self.guarded, self.stationery.configured)
 
     def compose(self) -> None:
         """All of it, from a session's first letter on."""
@@ -120,7 +120,7 @@ class Bench:
             plain_proof(one, body)
 
 
-def plain_entry(given: Letter) -> bytes:
+def plain_entry(given: MessageRequest) -> bytes:
     """Build the calendar entry as the library's manual does."""
     event = Event()
     link = given.join_link.get_secret_value() if given.join_link else ""
@@ -145,7 +145,7 @@ def plain_entry(given: Letter) -> bytes:
     return bytes(whole.to_ical())
 
 
-def plain_proof(given: Letter, body: bytes) -> None:
+def plain_proof(given: MessageRequest, body: bytes) -> None:
     """Read a message back by the `email` package and look for the link in each part."""
     message = email.message_from_bytes(body, policy=email.policy.default)
     link = given.join_link.get_secret_value() if given.join_link else ""
@@ -154,7 +154,7 @@ def plain_proof(given: Letter, body: bytes) -> None:
             raise SystemExit("a letter lacks its link: the figures would be worth nothing")
 
 
-def microseconds(stage: Callable[[], None], letters: Sequence[Filling], rounds: int) -> float:
+def microseconds(stage: Callable[[], None], letters: Sequence[MessageParts], rounds: int) -> float:
     """Time a stage per letter: the best round, for the others tell what else the machine had to do."""
     best = float("inf")
     for _round in range(rounds):

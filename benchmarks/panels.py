@@ -90,12 +90,12 @@ class Letters:
     """The letters of this process's checkout, whatever its version."""
 
     def __init__(self) -> None:
-        self.letter = importlib.import_module("onboarding.letters.letter")
-        self.room = importlib.import_module("onboarding.letters.stationery")
+        self.letter = importlib.import_module("onboarding.messages.request")
+        self.room = importlib.import_module("onboarding.messages.composer")
         self.people = importlib.import_module("onboarding.model.people")
         self.sessions = importlib.import_module("onboarding.model.sessions")
         self.kinds = importlib.import_module("onboarding.model.deliveries").Kind
-        settings = importlib.import_module("onboarding.letters.settings")
+        settings = importlib.import_module("onboarding.messages.settings")
         brand = settings.BrandSettings(
             name="Northwind", sender="Northwind <webinars@northwind.example>", reply_to="help@northwind.example"
         )

@@ -20,9 +20,9 @@ from onboarding import samples
 from onboarding.config import load
 from onboarding.model.deliveries import Kind, Message
 from onboarding.model.people import Invitee, Role, Roster
-from onboarding.pipeline.previewing import Known, preview_of
-from onboarding.pipeline.target import target
-from onboarding.review.preview import Preview, printed, shown
+from onboarding.pipeline.preview_messages import Known, preview_of
+from onboarding.pipeline.target import find_target
+from onboarding.reports.preview import Preview, printed, shown
 
 PICTURES = Path(__file__).parents[1] / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
@@ -46,7 +46,7 @@ def sample() -> Preview:
     """Make letters for one person of every role in every language."""
     config = load(samples.config(), {})
     people = [_person(row, role, language) for row, (language, role) in enumerate(product(LANGUAGES, Role), 2)]
-    made = preview_of(config, target(config, "town-hall"), Roster(tuple(people), ()), Known(), NOW)
+    made = preview_of(config, find_target(config, "town-hall"), Roster(tuple(people), ()), Known(), NOW)
     # A panel of everybody in both languages would show each person twice.
     panels = {language: tuple(one for one in people if one.language == language) for language in LANGUAGES}
     letters = {key: replace(one, panel=panels[one.invitee.language]) for key, one in made.letters.items()}

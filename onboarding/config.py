@@ -24,12 +24,12 @@ from pydantic_settings import (
 )
 
 from onboarding.errors import ConfigurationError
-from onboarding.input_files import read_text
+from onboarding.files.read import read_text
 from onboarding.ledger.settings import SCHEME, LedgerSettings
-from onboarding.letters.settings import BrandSettings
-from onboarding.mail.settings import SmtpSettings
+from onboarding.messages.settings import BrandSettings
 from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral.settings import RingCentralSettings
+from onboarding.smtp.settings import SmtpSettings
 
 LOG = logging.getLogger("onboarding")
 

@@ -15,20 +15,20 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from onboarding import roster
-from onboarding.cli.running import Manner, run_all
+from onboarding.cli.run import RunOptions, run_all
 from onboarding.cli.terminal import Quiet
 from onboarding.config import Config, load
 from onboarding.model.ports import Progress
-from onboarding.pipeline import rooms, run
-from onboarding.pipeline.deciding import Decision, desk
-from onboarding.pipeline.lease import held
+from onboarding.pipeline import run, services
+from onboarding.pipeline.by_hand import Decision, lock_webinar
+from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.status import Status, status
-from onboarding.pipeline.target import target
+from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.simulator.limits import Group, Limits
-from onboarding.simulator.mailbox import MailRules
-from onboarding.simulator.serve import RunningMail, RunningRingCentral, serve_mail, serve_ringcentral
-from onboarding.simulator.staging import Staged, world_for
+from onboarding.simulator.seed import Staged, world_for
+from onboarding.simulator.server import RunningMail, RunningRingCentral, serve_mail, serve_ringcentral
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.clock import Clock
 
 WEBINAR = "123456789012"
@@ -88,10 +88,10 @@ class Stage:
     @asynccontextmanager
     async def rooms(
         self, stop: asyncio.Event | None = None, progress: Progress | None = None
-    ) -> AsyncIterator[rooms.Rooms]:
+    ) -> AsyncIterator[services.Services]:
         """The rooms as a command opens them, with the stage's clock."""
-        clock = rooms.Clock(self.clock.now, self.clock.sleep, lambda: 0.5, self.clock.linger)
-        async with rooms.opened(self.config, progress or Quiet(), clock, stop or asyncio.Event()) as opened:
+        clock = services.Clock(self.clock.now, self.clock.sleep, lambda: 0.5, self.clock.linger)
+        async with services.open_services(self.config, progress or Quiet(), clock, stop or asyncio.Event()) as opened:
             yield opened
 
     async def run(
@@ -106,19 +106,19 @@ class Stage:
     ) -> run.Result:
         """One `onboarding run NAME --yes --wait 0`."""
         async with self.rooms(stop, progress) as opened:
-            goal = target(opened.config, name)
-            async with held(opened, goal) as holder:
-                ready = await run.prepared(opened, goal, options or Options())
-                return await run.carry_out(opened, ready, holder, rehearsal_to=to, patience=patience)
+            goal = find_target(opened.config, name)
+            async with webinar_lease(opened, goal) as holder:
+                ready = await run.prepare_run(opened, goal, options or Options())
+                return await run.execute_plan(opened, ready, holder, rehearsal_to=to, patience=patience)
 
     async def cron(self) -> int:
         """One `onboarding run --all`; returns the exit code."""
-        clock = rooms.Clock(self.clock.now, self.clock.sleep, lambda: 0.5)
-        return await run_all(self.config, Manner(patience=timedelta()), asyncio.Event(), clock)
+        clock = services.Clock(self.clock.now, self.clock.sleep, lambda: 0.5)
+        return await run_all(self.config, RunOptions(patience=timedelta()), asyncio.Event(), clock)
 
     async def decide(self, decision: Decision, emails: list[str] | None = None) -> list[str]:
         """A person's decision about messages."""
-        async with self.rooms() as opened, desk(opened, target(opened.config, NAME)) as seat:
+        async with self.rooms() as opened, lock_webinar(opened, find_target(opened.config, NAME)) as seat:
             return list(await seat.decide(decision, emails))
 
     async def states(self) -> dict[str, str]:
@@ -126,7 +126,7 @@ class Stage:
         return {one.delivery.email: one.delivery.state.value for one in (await self.status()).current}
 
     async def status(self) -> Status:
-        return await status(self.config, target(self.config, NAME), self.clock.now(), Quiet())
+        return await status(self.config, find_target(self.config, NAME), self.clock.now(), Quiet())
 
     def messages(self) -> list[EmailMessage]:
         """What the mail server took, parsed by the standard library."""

@@ -13,11 +13,11 @@ import pytest
 
 from onboarding.model.known_secrets import LINK_PART, squeeze
 from tests.cli.command import Seen, command, on
-from tests.letters.making import write_templates
-from tests.mail import scripted as smtp
-from tests.mail.scripted import Quote
+from tests.messages.making import write_templates
 from tests.ringcentral import scripted as http
 from tests.ringcentral.scripted import Reply
+from tests.smtp import scripted as smtp
+from tests.smtp.scripted import Quote
 from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio

@@ -11,17 +11,17 @@ import pytest
 from onboarding import plan as plans
 from onboarding import roster
 from onboarding.cli.terminal import Quiet
-from onboarding.ledger import deliveries, leases, moves, registrations
-from onboarding.letters.letter import Guarded, Letter
-from onboarding.mail.pool import Pool
-from onboarding.mail.transaction import Ready
-from onboarding.model.changes import Standing
+from onboarding.ledger import deliveries, leases, registrations, transitions
+from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import Kind, Message, RetryPolicy, Sent, State, message_id, settle
 from onboarding.model.people import Role
-from onboarding.pipeline import looking, rooms, writing
-from onboarding.pipeline.target import target
+from onboarding.model.registrations import Standing
+from onboarding.pipeline import refresh, services, templates
+from onboarding.pipeline.target import find_target
 from onboarding.plan import Action, Options
-from onboarding.plan.mailing import facts
+from onboarding.plan.messages_due import facts
+from onboarding.smtp.pool import Pool
+from onboarding.smtp.transaction import EnvelopeAccepted
 from tests.stage import HOST, NAME, PANELIST, stage
 
 pytestmark = pytest.mark.anyio
@@ -30,9 +30,11 @@ pytestmark = pytest.mark.anyio
 async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         config, clock = scene.config, scene.clock
-        async with rooms.opened(config, Quiet(), rooms.Clock(clock.now, clock.sleep), asyncio.Event()) as opened:
+        async with services.open_services(
+            config, Quiet(), services.Clock(clock.now, clock.sleep), asyncio.Event()
+        ) as opened:
             ledger, ringcentral = opened.ledger, opened.ringcentral
-            goal = target(config, NAME)
+            goal = find_target(config, NAME)
 
             # The roster is read: the file's second person is Jörg, in the spreadsheet's third row.
             people = roster.read(await roster.fetch(tmp_path / "invitees.csv"))
@@ -44,48 +46,54 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             assert await ledger.run(leases.acquire, NAME, holder, clock.now()) is None
 
             # RingCentral is looked at, and the plan says what is missing.
-            view = await looking.look(opened, goal, people)
-            plan = plans.make(view.picture, Options())
-            step = plan.steps[1]
+            view = await refresh.refresh(opened, goal, people)
+            plan = plans.make_plan(view.snapshot, Options())
+            step = plan.items[1]
             assert (step.invitee, step.action, step.mail) == (joerg, Action.ADD, Kind.INVITATION)
 
             # The intention is written down, then one PATCH registers Jörg, and RingCentral mails nobody.
-            await ledger.run(registrations.stand, view.session_row, [joerg], Standing.ADDING, clock.now())
-            applied = await ringcentral.apply(view.picture.session.key, plan.change, view.picture.registrations)
-            await ledger.run(registrations.stand, view.session_row, [joerg], Standing.ADDED, clock.now())
+            await ledger.run(registrations.set_standing, view.session_row, [joerg], Standing.ADDING, clock.now())
+            applied = await ringcentral.apply(view.snapshot.session.key, plan.change, view.snapshot.registrations)
+            await ledger.run(registrations.set_standing, view.session_row, [joerg], Standing.ADDED, clock.now())
             record = next(one for one in applied.registrations if one.email == joerg.email)
             assert record.join_uri is not None
             (patch,) = scene.ringcentral.requests.of("PATCH")
             assert [one["sendInvite"] for one in patch.body["addedInvitees"]] == [False]
 
             # The message is queued: its name is made once, its facts are kept without the link itself.
-            session = view.picture.session
+            session = view.snapshot.session
             told = facts(session, Role.PANELIST, record)
             assert told is not None
             name = message_id(session.key, joerg.email, Kind.INVITATION, 1, "brightwater.example")
-            order = deliveries.Order(joerg.email, joerg.name, Kind.INVITATION, 1, name, told, clock.now(), session.end)
+            order = deliveries.NewDelivery(
+                joerg.email, joerg.name, Kind.INVITATION, 1, name, told, clock.now(), session.end
+            )
             await ledger.run(deliveries.enqueue, view.session_row, [order], clock.now())
 
             # It is claimed, and the letter is written: Jörg's own link and nobody else's, proved on the bytes.
             (delivery,) = await ledger.run(deliveries.claim, view.session_row, holder.name, clock.now(), 10)
-            letters = writing.stationery(config, goal)
+            letters = templates.load_templates(config, goal)
             links = [one.join_uri for one in applied.registrations if one.join_uri]
-            guarded = Guarded.of(links, [one.email for one in people.invitees])
-            letter = Letter(Kind.INVITATION, joerg, session, record, 1, name, clock.now(), joerg.email)
+            guarded = ProtectedValues.of(links, [one.email for one in people.invitees])
+            letter = MessageRequest(Kind.INVITATION, joerg, session, record, 1, name, clock.now(), joerg.email)
             message = letters.compose(letter, guarded)
             assert isinstance(message, Message)
 
             # The mail server takes the envelope; `sending` is committed; only then the body leaves.
             async with Pool(config.smtp) as pool, pool.connection() as connection:
-                assert isinstance(await connection.offer(message), Ready)
-                assert await ledger.hand_in(moves.carry_out, moves.sending(delivery, holder.name, clock.now()))
+                assert isinstance(await connection.send_envelope(message), EnvelopeAccepted)
+                assert await ledger.submit(
+                    transitions.write_transitions, transitions.sending(delivery, holder.name, clock.now())
+                )
                 assert scene.mail.messages() == ()
-                outcome = await connection.hand_over(message)
+                outcome = await connection.send_body(message)
             assert isinstance(outcome, Sent)
 
             # What became of it is decided in one place, and written down.
             transition = settle(delivery, outcome, RetryPolicy(), clock.now(), 0.5)
-            assert await ledger.hand_in(moves.carry_out, moves.record(delivery, holder.name, transition, clock.now()))
+            assert await ledger.submit(
+                transitions.write_transitions, transitions.record(delivery, holder.name, transition, clock.now())
+            )
             (entry,) = await ledger.run(deliveries.entries, view.session_row)
             assert (entry.delivery.state, entry.reply[:3]) == (State.SENT, "250")
 

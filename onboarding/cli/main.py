@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from onboarding import __version__
-from onboarding.cli import decide, demo, letters, look, run, setup, show
+from onboarding.cli import operate, rehearse, run, show, templates
 from onboarding.cli.output import LibraryLog, echo, last_words
 from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
 
@@ -19,23 +19,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("init")(setup.init)
-app.command("check")(look.check)
-app.command("webinars")(look.webinars)
-app.command("directory")(look.directory)
-app.command("plan")(look.plan)
+app.command("init")(rehearse.init)
+app.command("check")(show.check)
+app.command("webinars")(show.webinars)
+app.command("directory")(show.directory)
+app.command("plan")(show.plan)
 app.command("run")(run.run)
 app.command("status")(show.status)
 app.command("report")(show.report)
 app.command("history")(show.history)
-app.command("lint")(letters.lint)
-app.command("preview")(letters.preview)
-app.command("send-test")(letters.send_test)
-app.command("resolve")(decide.resolve)
-app.command("retry")(decide.retry)
-app.command("cancel")(decide.cancel)
-app.command("demo")(demo.demo)
-app.command("simulator")(demo.simulator)
+app.command("lint")(templates.lint)
+app.command("preview")(templates.preview)
+app.command("send-test")(templates.send_test)
+app.command("resolve")(operate.resolve)
+app.command("retry")(operate.retry)
+app.command("cancel")(operate.cancel)
+app.command("demo")(rehearse.demo)
+app.command("simulator")(rehearse.simulator)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  -- typer hands a flag's value over so

@@ -108,7 +108,7 @@ class Bars(Lines):
         self._bars = None
 
 
-def teller(*, quiet: bool) -> Teller:
+def progress_for(*, quiet: bool) -> Teller:
     """The progress that fits where we run."""
     if quiet:
         return Quiet()
@@ -124,7 +124,7 @@ _LEFT_OPEN: list[asyncio.Runner] = []
 """Kept, or Python would complain of a loop that was not closed."""
 
 
-def working(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
+def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     """Run a command's work to its end; `work` gets the event that the first Ctrl-C or SIGTERM sets.
 
     The second one stops the program at once: the ledger is made for that, what was being sent is then in doubt.
@@ -186,7 +186,7 @@ async def pause(seconds: float, stop: asyncio.Event, teller: Teller) -> None:
     raise interrupted()
 
 
-async def confirmed(question: str, stop: asyncio.Event) -> bool:
+async def confirm(question: str, stop: asyncio.Event) -> bool:
     """Ask on the terminal; Ctrl-C and the end of input mean no.
 
     Read by the event loop, so that the lease is renewed and a signal heard while somebody thinks it over.
@@ -205,13 +205,13 @@ async def confirmed(question: str, stop: asyncio.Event) -> bool:
     return not stop.is_set() and sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-UNBROKEN = 4000
+UNLIMITED_WIDTH = 4000
 """Columns of a table that no person sees on a screen: a line per row, to be searched and mailed."""
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table: as wide as the terminal on one, unbroken lines elsewhere."""
-    width = None if sys.stdout.isatty() else UNBROKEN
+    width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
     console = Console(width=width, markup=False, emoji=False, highlight=False)
     drawn = Table(title=lines(title), title_justify="left", header_style="bold", expand=False)
     for column in columns:

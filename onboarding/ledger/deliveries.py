@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from onboarding.ledger import batches
+from onboarding.ledger import sql
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
 from onboarding.model.deliveries import UNDER_WAY, Delivery, Kind, Mailbox, State
 from onboarding.model.people import Role, address_key
@@ -23,7 +23,7 @@ UNSENT = (State.QUEUED, State.REJECTED, State.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class NewDelivery:
     """A message to be queued. `number` is the invitee's message number, from which `message_id` was made."""
 
     email: str
@@ -38,7 +38,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DeliveryRecord:
     """One delivery as `status` shows it: `reply` is the server's last answer, `reason` our own words."""
 
     delivery: Delivery
@@ -49,7 +49,7 @@ class Entry:
     reason: str
 
 
-def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], now: datetime) -> None:
+def enqueue(connection: sa.Connection, session: int, orders: Collection[NewDelivery], now: datetime) -> None:
     """Queue messages, at most one to a mailbox. One queued to it before is superseded: it would tell old facts.
 
     Raises sqlalchemy's IntegrityError, and queues none, where one is just being sent to the same mailbox or the
@@ -65,9 +65,7 @@ def enqueue(connection: sa.Connection, session: int, orders: Collection[Order], 
         REAL,
     )
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
-    connection.exec_driver_sql(
-        _written(connection.dialect), batches.packed(_new(session, order, now) for order in orders)
-    )
+    connection.exec_driver_sql(_written(connection.dialect), sql.pack(_new(session, order, now) for order in orders))
 
 
 def claim(
@@ -108,7 +106,7 @@ def claim(
     return [_delivery(row) for row in rows.mappings()]
 
 
-def give_back(connection: sa.Connection, holder: str) -> None:
+def release_claims(connection: sa.Connection, holder: str) -> None:
     """Return what was leased and not offered: the run ends before its time."""
     connection.execute(
         deliveries.update()
@@ -117,7 +115,7 @@ def give_back(connection: sa.Connection, holder: str) -> None:
     )
 
 
-def take_over(connection: sa.Connection, session: int, now: datetime) -> int:
+def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> int:
     """Settle what a dead run left: its leased messages are free again, those it was sending are in doubt.
 
     Call only while holding the session's lease. Returns how many came into doubt. A rehearsal that died is over:
@@ -141,7 +139,7 @@ def expire(connection: sa.Connection, session: int, now: datetime) -> int:
     return len(move(connection, useless, State.EXPIRED, "too late: its use was over before it could be sent", now))
 
 
-def withdraw(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
+def cancel_for_removed(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
     """Call off what people who are removed were never told: it waits no more, for a run or for a person."""
     keys = [address_key(email) for email in emails]
     unsent = (deliveries.c.session == session, deliveries.c.state.in_(UNSENT), deliveries.c.key.in_(keys), REAL)
@@ -203,10 +201,10 @@ def _after(box: Mailbox, one: Delivery) -> Mailbox:
     return Mailbox(told, one, max(box.messages, one.number))
 
 
-def entries(connection: sa.Connection, session: int) -> Sequence[Entry]:
+def entries(connection: sa.Connection, session: int) -> Sequence[DeliveryRecord]:
     """The deliveries of a session for people to read, in the order in which they were queued, rehearsals aside."""
     return [
-        Entry(_delivery(row), row["name"], row["at"], row["reply"], row["queue_id"], row["reason"])
+        DeliveryRecord(_delivery(row), row["name"], row["at"], row["reply"], row["queue_id"], row["reason"])
         for row in connection.execute(_query(deliveries.c.session == session, REAL)).mappings()
     ]
 
@@ -248,7 +246,7 @@ class _New(NamedTuple):
     told: str
 
 
-def _new(session: int, order: Order, now: datetime) -> _New:
+def _new(session: int, order: NewDelivery, now: datetime) -> _New:
     return _New(
         session=session,
         key=address_key(order.email),
@@ -257,21 +255,21 @@ def _new(session: int, order: Order, now: datetime) -> _New:
         kind=order.kind,
         number=order.number,
         state=State.QUEUED,
-        queued_at=batches.stored(now),
-        due_at=batches.stored(order.due_at),
-        expires_at=batches.stored(order.expires_at),
-        at=batches.stored(now),
+        queued_at=sql.stored(now),
+        due_at=sql.stored(order.due_at),
+        expires_at=sql.stored(order.expires_at),
+        at=sql.stored(now),
         message_id=order.message_id,
         link=order.facts.link,
         role=order.facts.role,
-        start=batches.stored(order.facts.start),
+        start=sql.stored(order.facts.start),
         duration=int(order.facts.duration.total_seconds()),
         rehearsal_to=order.rehearsal_to,
         told=order.kind,
     )
 
 
-_BATCH = batches.rows(*_New._fields)
+_BATCH = sql.batch_rows(*_New._fields)
 _CREATE = deliveries.insert().from_select(list(_New._fields), sa.select(*_BATCH.c))
 
 

@@ -16,17 +16,17 @@ from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger import events
 from onboarding.ledger.schema import registrations
-from onboarding.model.changes import Acquaintance, Standing, registration_key
 from onboarding.model.people import Invitee, LinkedUser, Role
+from onboarding.model.registrations import ManagedRegistration, Standing, registration_key
 
 
-def acquaintances(connection: sa.Connection, session: int) -> Mapping[str, Acquaintance]:
+def managed(connection: sa.Connection, session: int) -> Mapping[str, ManagedRegistration]:
     """Everybody whom this ledger had to do with in a session, by `registration_key`."""
     rows = connection.execute(sa.select(registrations).where(registrations.c.session == session)).mappings()
     return {row["key"]: _acquaintance(row) for row in rows}
 
 
-def stand(
+def set_standing(
     connection: sa.Connection, session: int, invitees: Collection[Invitee], standing: Standing, now: datetime
 ) -> None:
     """Write down what was done, or is about to be done, about these people."""
@@ -66,7 +66,7 @@ def record_unfulfilled(
     """Write down what RingCentral was asked for about a person, field -> value, and did not carry out."""
     asked = {"asked": json.dumps(dict(fields))}
     if not connection.execute(registrations.update().where(*_is(session, invitee)).values(asked)).rowcount:
-        stand(connection, session, [invitee], Standing.UPDATED, now)
+        set_standing(connection, session, [invitee], Standing.UPDATED, now)
         connection.execute(registrations.update().where(*_is(session, invitee)).values(asked))
     events.append(connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields))
 
@@ -83,7 +83,7 @@ def revert(
     connection: sa.Connection,
     session: int,
     invitees: Collection[Invitee],
-    before: Mapping[str, Acquaintance],
+    before: Mapping[str, ManagedRegistration],
     now: datetime,
 ) -> None:
     """Take back an intention that RingCentral refused: these people are as they were `before`."""
@@ -102,7 +102,7 @@ def revert(
 
 
 def _forget_former(
-    connection: sa.Connection, session: int, invitee: Invitee, before: Mapping[str, Acquaintance]
+    connection: sa.Connection, session: int, invitee: Invitee, before: Mapping[str, ManagedRegistration]
 ) -> None:
     """Who has their address back needs no place by ids."""
     alone = replace(invitee, email="")
@@ -174,11 +174,11 @@ _STAND = _INSERT.on_conflict_do_update(
 )
 
 
-def _acquaintance(row: sa.RowMapping) -> Acquaintance:
-    return Acquaintance(
+def _acquaintance(row: sa.RowMapping) -> ManagedRegistration:
+    return ManagedRegistration(
         invitee=_invitee(row),
         standing=Standing(row["standing"]),
-        asked=MappingProxyType(json.loads(row["asked"] or "{}")),
+        last_requested=MappingProxyType(json.loads(row["asked"] or "{}")),
         mailed_by_ringcentral=row["mailed_by_ringcentral"] is not None,
     )
 

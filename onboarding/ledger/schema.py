@@ -98,9 +98,9 @@ registrations = sa.Table(
     sa.Column("mailed_by_ringcentral", UtcDateTime),
     sa.PrimaryKeyConstraint("session", "key"),
 )
-"""Whom this ledger has had to do with at RingCentral. `standing` is a `model.changes.Standing`.
+"""Whom this ledger has had to do with at RingCentral. `standing` is a `model.registrations.Standing`.
 
-`key` is `model.changes.registration_key`. `asked` is what RingCentral was asked for and did not
+`key` is `model.registrations.registration_key`. `asked` is what RingCentral was asked for and did not
 carry out, as JSON: field -> value. `mailed_by_ringcentral` is when a run first saw that
 RingCentral has mailed the person itself.
 """

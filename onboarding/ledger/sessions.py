@@ -13,7 +13,7 @@ from onboarding.model.sessions import Session, SessionKey, SessionStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StoredSession:
     """A session as the last run saw it. `heavy_calls` are that run's calls of RingCentral's scarce group."""
 
     id: int
@@ -32,7 +32,7 @@ class Seen:
         return self.start + self.duration
 
 
-def see(connection: sa.Connection, session: Session) -> int:
+def upsert(connection: sa.Connection, session: Session) -> int:
     """Note a session's facts; returns the number under which the ledger keeps it."""
     facts = {
         "title": session.title,
@@ -47,7 +47,7 @@ def see(connection: sa.Connection, session: Session) -> int:
     return int(connection.execute(sa.select(sessions.c.id).where(*_is(session.key))).scalar_one())
 
 
-def find(connection: sa.Connection, server: str, webinar_id: str, session_id: str | None) -> Seen | None:
+def find(connection: sa.Connection, server: str, webinar_id: str, session_id: str | None) -> StoredSession | None:
     """A webinar's session as last seen: the named one, else the one that starts last."""
     query = (
         sa.select(sessions)
@@ -127,8 +127,8 @@ def _is(key: SessionKey) -> tuple[sa.ColumnElement[bool], ...]:
     return tuple(sessions.c[column] == value for column, value in _identity(key).items())
 
 
-def _seen(row: sa.RowMapping) -> Seen:
-    return Seen(
+def _seen(row: sa.RowMapping) -> StoredSession:
+    return StoredSession(
         id=row["id"],
         key=SessionKey(row["server"], row["webinar_id"], row["session_id"]),
         title=row["title"],

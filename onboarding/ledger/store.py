@@ -22,9 +22,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, OnboardingError
-from onboarding.ledger.batches import driver, is_one_statement
 from onboarding.ledger.errors import LOCKED, as_run_error, result_code
 from onboarding.ledger.migrations import upgrade
+from onboarding.ledger.sql import driver, is_one_statement
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class _Job(NamedTuple):
     statement: Batch[Any, Any]
     item: Any
     result: asyncio.Future[Any]
-    after: asyncio.Future[Any] | None = None
+    depends_on: asyncio.Future[Any] | None = None
 
 
 class _Failed(NamedTuple):
@@ -104,9 +104,9 @@ class Ledger:
         is raised here, with nothing of it written. It may be run a second time where another of its group failed, so
         its arguments are values: an iterator would be empty by then.
         """
-        return await self.hand_in(lambda connection, _none: [statement(connection, *args, **kwargs)], None)
+        return await self.submit(lambda connection, _none: [statement(connection, *args, **kwargs)], None)
 
-    def hand_in(
+    def submit(
         self, statement: Batch[Item, T], item: Item, /, after: asyncio.Future[Any] | None = None
     ) -> asyncio.Future[T]:
         """Hand in one item of a statement that takes many; await the result to know that it is committed.
@@ -158,7 +158,7 @@ class Ledger:
 
     def _carry_out(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[_Answered]:
         """Run a group in one transaction; where it fails, each by itself, so that one's error is not the others'."""
-        lost = [self._fail(job, self._failed[job.after]) for job in group if job.after in self._failed]
+        lost = [self._fail(job, self._failed[job.depends_on]) for job in group if job.depends_on in self._failed]
         jobs = [job for job in group if job.result not in self._failed]
         if not jobs:
             return lost

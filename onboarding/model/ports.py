@@ -15,7 +15,7 @@ LONGEST_WINDOW = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class RateLimitStatus:
     """What an answer of RingCentral said about its rate limit (`docs/ringcentral.md`, "Rate limits").
 
     `remaining` of `limit` calls are left in a window of `window` seconds. `penalty` is set by a 429 alone: nothing
@@ -29,13 +29,13 @@ class Allowance:
     penalty: float | None = None
 
 
-class Gate(Protocol):
+class RateLimiter(Protocol):
     """Keeps a rate limit that several processes share."""
 
-    async def enter(self, group: str) -> None:
+    async def wait_turn(self, group: str) -> None:
         """Wait until a call of that group may be made, and count it. Raises TryLater where that takes too long."""
 
-    async def learned(self, group: str, allowance: Allowance) -> None:
+    async def update(self, group: str, allowance: RateLimitStatus) -> None:
         """Note what an answer said, for this process and all others."""
 
 

@@ -1,16 +1,16 @@
 """How long sending will take at the pace that the settings allow, and whether that is before the panel joins.
 
 Pure. It knows the configured rate and daily cap, not how fast the mail server is, nor what others have sent today: the
-ledger keeps those when it comes to it (`ledger.pace`).
+ledger keeps those when it comes to it (`ledger.rate_limits`).
 """
 
 from datetime import datetime, timedelta
 
-from onboarding.mail.settings import SmtpSettings
 from onboarding.model.sessions import Session
+from onboarding.smtp.settings import SmtpSettings
 
 CAP_LASTS = timedelta(hours=25)
-"""How long a message weighs on the daily cap at the most (`ledger.pace.reserve`)."""
+"""How long a message weighs on the daily cap at the most (`ledger.rate_limits.reserve`)."""
 
 
 def sending_takes(messages: int, interval: timedelta, per_day: int | None) -> timedelta:

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import leases
 from onboarding.ledger.leases import Holder, Lease
-from onboarding.pipeline.rooms import Clock, Instant, Rooms
+from onboarding.pipeline.services import Clock, Instant, Services
 from onboarding.pipeline.target import Target
 
 TOO_LONG = timedelta(hours=2)
 """No run works as long as this on one webinar: it hangs, or a question that it asked was never answered."""
 
 
-class Held(TryLater):
+class AlreadyRunning(TryLater):
     """Another run is at work on this webinar; cron takes this for a success, unless it is held `too_long`."""
 
     def __init__(self, name: str, lease: Lease, now: datetime, *, hint: str) -> None:
@@ -54,14 +54,14 @@ class HeldLease:
 
 
 @asynccontextmanager
-async def held(rooms: Rooms, target: Target, *, hint: str = WAIT) -> AsyncIterator[HeldLease]:
+async def webinar_lease(rooms: Services, target: Target, *, hint: str = WAIT) -> AsyncIterator[HeldLease]:
     """Hold a webinar's lease. Raises Held, with this hint, where a living run has it; a dead run's is taken at once."""
     name = lease_name(rooms.config.ringcentral.server, target.webinar_id)
     lease = HeldLease(leases.this_run(), rooms.clock, rooms.clock.instant())
     now = rooms.clock.now()
     other = await rooms.ledger.run(leases.acquire, name, lease.holder, now)
     if other:
-        raise Held(target.name, other, now, hint=hint)
+        raise AlreadyRunning(target.name, other, now, hint=hint)
     renewal = asyncio.create_task(_renew(rooms, name, lease))
     try:
         yield lease
@@ -71,7 +71,7 @@ async def held(rooms: Rooms, target: Target, *, hint: str = WAIT) -> AsyncIterat
         await rooms.ledger.run(leases.release, name, lease.holder)
 
 
-async def _renew(rooms: Rooms, name: str, lease: HeldLease) -> None:
+async def _renew(rooms: Services, name: str, lease: HeldLease) -> None:
     """Keep the lease while the run lives; a run that can't keep it stops, and its guarded writes find nothing."""
     kept = True
     while kept:

@@ -16,10 +16,10 @@ import sqlalchemy as sa
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import deliveries, leases, registrations, sessions
-from onboarding.ledger.deliveries import Entry
-from onboarding.ledger.place import ledger_path
+from onboarding.ledger.deliveries import DeliveryRecord
+from onboarding.ledger.location import ledger_path
 from onboarding.ledger.read_only import read
-from onboarding.ledger.sessions import Seen
+from onboarding.ledger.sessions import StoredSession
 from onboarding.model.deliveries import Kind, State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.known_secrets import Secrets
@@ -27,7 +27,7 @@ from onboarding.model.people import Problem, address_key
 from onboarding.model.ports import Progress
 from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.target import Target
-from onboarding.review.report import Report, ReportRow
+from onboarding.reports.report import Report, ReportRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Status:
 
     name: str
     webinar_id: str
-    seen: Seen | None
-    entries: Sequence[Entry]
+    seen: StoredSession | None
+    entries: Sequence[DeliveryRecord]
     problems: Sequence[Problem]
     mailed_by_ringcentral: Sequence[str] = ()
 
@@ -50,12 +50,12 @@ class Status:
         return dict(Counter(entry.delivery.state.value for entry in self.current))
 
     @property
-    def current(self) -> list[Entry]:
+    def current(self) -> list[DeliveryRecord]:
         """The deliveries that count: not those that a later one replaced."""
         return [entry for entry in self.entries if entry.delivery.state is not State.SUPERSEDED]
 
     @property
-    def in_doubt(self) -> list[Entry]:
+    def in_doubt(self) -> list[DeliveryRecord]:
         """The messages that may or may not have arrived, those of a run that died included."""
         return [entry for entry in self.entries if entry.delivery.state is State.IN_DOUBT]
 
@@ -108,7 +108,7 @@ def _known(connection: sa.Connection, config: Config, target: Target, now: datet
     )
 
 
-def _cleaned(entry: Entry, secrets: Secrets) -> Entry:
+def _cleaned(entry: DeliveryRecord, secrets: Secrets) -> DeliveryRecord:
     """Clean what was stored: a ledger of an older version holds replies as the server gave them."""
     return replace(
         entry,
@@ -122,7 +122,7 @@ def _clean_problem(problem: Problem, secrets: Secrets) -> Problem:
     return replace(problem, email=clean(problem.email, secrets), message=clean(problem.message, secrets))
 
 
-def _as_if_taken_over(entry: Entry) -> Entry:
+def _as_if_taken_over(entry: DeliveryRecord) -> DeliveryRecord:
     """What a dead run was sending is in doubt, and is shown so before the next run writes it down."""
     if entry.delivery.state is not State.SENDING:
         return entry
@@ -152,7 +152,7 @@ def as_report(known: Status, made_at: datetime) -> Report:
     )
 
 
-def _row(entry: Entry) -> ReportRow:
+def _row(entry: DeliveryRecord) -> ReportRow:
     delivery = entry.delivery
     return ReportRow(
         email=delivery.email,
@@ -174,7 +174,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
     return {"row": problem.row, "column": problem.column, "email": problem.email, "message": problem.message}
 
 
-def _session(seen: Seen) -> dict[str, Any]:
+def _session(seen: StoredSession) -> dict[str, Any]:
     return {
         "server": seen.key.server,
         "webinar_id": seen.key.webinar_id,
@@ -188,7 +188,7 @@ def _session(seen: Seen) -> dict[str, Any]:
     }
 
 
-def _delivery(entry: Entry) -> dict[str, Any]:
+def _delivery(entry: DeliveryRecord) -> dict[str, Any]:
     delivery = entry.delivery
     return {
         "email": delivery.email,

@@ -25,7 +25,7 @@ class Target:
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def target(config: Config, name: str, invitees: Path | None = None) -> Target:
+def find_target(config: Config, name: str, invitees: Path | None = None) -> Target:
     """Find what `NAME` means: a webinar of config.toml, `WEBINAR_ID` or `WEBINAR_ID/SESSION_ID`.
 
     `invitees` is `--invitees`: a roster that counts instead of the configured one, `-` for standard input. Raises
@@ -41,11 +41,11 @@ def target(config: Config, name: str, invitees: Path | None = None) -> Target:
     )
 
 
-def everything(config: Config) -> list[Target]:
+def all_targets(config: Config) -> list[Target]:
     """Every configured webinar, for `--all`. Raises ConfigurationError where there is none."""
     if not config.webinars:
         raise ConfigurationError(
             f"no webinar is configured in {config.file}",
             hint="Add a section [webinars.NAME] with webinar and invitees.",
         )
-    return [target(config, name) for name in config.webinars]
+    return [find_target(config, name) for name in config.webinars]

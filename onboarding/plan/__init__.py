@@ -5,8 +5,8 @@ what becomes of the roster's people at RingCentral and `leaving` of everybody el
 `make` puts them together into a `Plan`, and `telling` puts that into words.
 """
 
-from onboarding.plan.make import make
-from onboarding.plan.picture import Action, Options, Picture, Plan, Step
-from onboarding.plan.telling import as_json, lines
+from onboarding.plan.formatting import as_json, as_rows
+from onboarding.plan.make import make_plan
+from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, Snapshot
 
-__all__ = ["Action", "Options", "Picture", "Plan", "Step", "as_json", "lines", "make"]
+__all__ = ["Action", "Options", "Plan", "PlanItem", "Snapshot", "as_json", "as_rows", "make_plan"]

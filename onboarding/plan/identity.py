@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
-from onboarding.model.changes import record_of
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, address_key
+from onboarding.model.registrations import find_registration
 from onboarding.model.sessions import (
     InviteeList,
     PanelistAuthentication,
@@ -19,7 +19,7 @@ from onboarding.model.sessions import (
     UntouchedRecord,
     link_digest,
 )
-from onboarding.plan.picture import Picture
+from onboarding.plan.snapshot import Snapshot
 
 Name = str | LinkedUser
 """An address key or a linked user: what a person goes by."""
@@ -108,7 +108,7 @@ class Records:
 
     def host(self, invitee: Invitee) -> Registration | None:
         """Find the Host's record where it is this person's; None where they are not the webinar's host."""
-        return record_of(invitee, self.hosts)
+        return find_registration(invitee, self.hosts)
 
     def find(self, invitee: Invitee) -> Registration | None:
         """Find a record: by linked user, else by address, though it may be linked to another user, or none."""
@@ -151,7 +151,7 @@ def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
     return guests_matter or invitee.role is not Role.PANELIST
 
 
-def identified(picture: Picture) -> Picture:
+def identify(picture: Snapshot) -> Snapshot:
     """Everybody with all the ids and addresses that are known of them, the Host complete, and nobody in two rows."""
     shown, untouched = _shown(picture)
     directory, records = Directory.of(picture.colleagues, *shown), Records.of(shown, picture.colleagues)
@@ -171,12 +171,12 @@ def identified(picture: Picture) -> Picture:
     return replace(picture, roster=roster, registrations=shown, untouched=untouched)
 
 
-def _as_registered(invitee: Invitee, records: Records, picture: Picture) -> Invitee:
+def _as_registered(invitee: Invitee, records: Records, picture: Snapshot) -> Invitee:
     """A row without ids, with those under which this ledger added its address, while they are registered.
 
     Not where another row has them, nor where the address has a record of its own.
     """
-    known = picture.acquaintances.get(invitee.key) if invitee.email else None
+    known = picture.managed.get(invitee.key) if invitee.email else None
     user = known.invitee.linked_user if known else None
     if invitee.linked_user or user is None or user not in records.by_user or records.find(invitee):
         return invitee
@@ -184,10 +184,10 @@ def _as_registered(invitee: Invitee, records: Records, picture: Picture) -> Invi
     return invitee if is_another_rows else replace(invitee, linked_user=user)
 
 
-def _shown(picture: Picture) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
+def _shown(picture: Snapshot) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
     """The records with every address that is known for their ids: the directory's, else that of whom we invited."""
     by_ids = {one.linked_user for one in picture.roster.invitees}
-    known = (one.invitee for one in picture.acquaintances.values())
+    known = (one.invitee for one in picture.managed.values())
     # An address that the roster gives to another linked user by now is nobody's but theirs.
     invited = (one for one in known if one.linked_user not in by_ids and not picture.is_taken(one))
     colleagues = tuple(Directory.of(picture.colleagues, *invited).by_user.values())
@@ -196,7 +196,7 @@ def _shown(picture: Picture) -> tuple[tuple[Registration, ...], tuple[UntouchedR
     return registrations, tuple(_by_link(record, picture) for record in untouched)
 
 
-def _by_link(record: UntouchedRecord, picture: Picture) -> UntouchedRecord:
+def _by_link(record: UntouchedRecord, picture: Snapshot) -> UntouchedRecord:
     """Give a record without an address that of the mailbox which was sent its very link."""
     if record.email or record.join_uri is None:
         return record

@@ -15,10 +15,10 @@ import httpx
 from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, Refused
-from onboarding.model.changes import Applied, Change, batches
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Colleague
-from onboarding.model.ports import Gate, Progress
+from onboarding.model.ports import Progress, RateLimiter
+from onboarding.model.registrations import Applied, Change, batches
 from onboarding.model.sessions import (
     InviteeList,
     Registration,
@@ -27,17 +27,17 @@ from onboarding.model.sessions import (
     SessionStatus,
     UntouchedRecord,
 )
-from onboarding.ringcentral import calls, wire, work
-from onboarding.ringcentral.calls import Call
+from onboarding.ringcentral import batch, requests, schemas
 from onboarding.ringcentral.directory import DirectoryPage, colleagues_of
+from onboarding.ringcentral.errors import ApiError, as_run_error, parse_error
 from onboarding.ringcentral.facts import OddEntry, SessionList, Webinar
-from onboarding.ringcentral.intermediary import assert_ringcentrals
-from onboarding.ringcentral.lenient import read, read_with_odd
-from onboarding.ringcentral.line import Line, Outcome, Silence, lost
+from onboarding.ringcentral.lenient_records import read, read_with_odd
 from onboarding.ringcentral.login import Login
-from onboarding.ringcentral.refusals import Refusal, refusal, stop
+from onboarding.ringcentral.proxy_answers import assert_ringcentrals
+from onboarding.ringcentral.rate_limits import Group
+from onboarding.ringcentral.requests import ApiRequest
 from onboarding.ringcentral.settings import RingCentralSettings
-from onboarding.ringcentral.throttle import Group
+from onboarding.ringcentral.transport import NoResponse, Outcome, Transport, is_unknown
 from onboarding.web.client import WebClient
 
 MOST_PAGES = 50
@@ -64,7 +64,7 @@ class RingCentral:
     def __init__(
         self,
         settings: RingCentralSettings,
-        gate: Gate,
+        gate: RateLimiter,
         progress: Progress,
         *,
         clock: Callable[[], datetime],
@@ -74,7 +74,7 @@ class RingCentral:
     ) -> None:
         self._server = settings.server
         self._http = WebClient(settings.server, timeout=timeout, stop=stop)
-        self._line = Line(self._http, gate, progress, clock=clock, sleep=sleep)
+        self._line = Transport(self._http, gate, progress, clock=clock, sleep=sleep)
         self._login = Login(settings, self._line)
         self._progress = progress
 
@@ -98,8 +98,8 @@ class RingCentral:
 
     async def webinar(self, webinar_id: str) -> Webinar:
         """Ask for a webinar's facts: one Heavy call. They hardly change, so that a ledger may keep them."""
-        call = calls.webinar(webinar_id)
-        record, odd = read_with_odd(wire.WebinarRecord, await self._get(call), call.what)
+        call = requests.webinar(webinar_id)
+        record, odd = read_with_odd(schemas.WebinarRecord, await self._get(call), call.description)
         return record.value(webinar_id, odd)
 
     async def session(self, webinar: Webinar, session_id: str | None = None) -> Session:
@@ -111,8 +111,8 @@ class RingCentral:
         """
         if session_id is None:
             return await self._only_session(webinar)
-        call = calls.session(webinar.id, session_id)
-        record, odd = read_with_odd(wire.SessionRecord, await self._get(call), call.what)
+        call = requests.session(webinar.id, session_id)
+        record, odd = read_with_odd(schemas.SessionRecord, await self._get(call), call.description)
         return record.value(self._server, webinar, session_id, odd)
 
     async def sessions(self, *, since: datetime, company: bool) -> SessionList:
@@ -123,15 +123,15 @@ class RingCentral:
 
     async def invitees(self, key: SessionKey) -> InviteeList:
         """List who is registered, the Host among them: one Heavy call per thousand."""
-        return wire.invitee_list(await self._records(lambda token: calls.invitees(key, token)))
+        return schemas.invitee_list(await self._records(lambda token: requests.invitees(key, token)))
 
     async def directory(self) -> tuple[Colleague, ...]:
         """List the company's enabled users: one Medium call per thousand entries."""
         colleagues: list[Colleague] = []
         before: tuple[Any, ...] = ()
         for page in range(1, MOST_DIRECTORY_PAGES + 1):
-            call = calls.directory(page)
-            answer = read(DirectoryPage, await self._get(call), call.what)
+            call = requests.directory(page)
+            answer = read(DirectoryPage, await self._get(call), call.description)
             if answer.records == before:  # a server that knows no pages
                 return tuple(colleagues)
             before = answer.records
@@ -154,40 +154,42 @@ class RingCentral:
         a row with nothing of use; what was done by then, the next list shows. `untouched` are records that are left
         alone; those that aren't understood take seats.
         """
-        state = work.Work(registrations, untouched=untouched)
-        for batch in batches(change, state.seats_taken):
-            state = await self._carry_out(key, work.begin(state, batch))
+        state = batch.BatchState(registrations, untouched=untouched)
+        for part in batches(change, state.seats_taken):
+            state = await self._send_batches(key, batch.begin(state, part))
         return Applied(state.records, state.problems, state.undone, state.untouched)
 
-    async def _carry_out(self, key: SessionKey, state: work.Work) -> work.Work:
+    async def _send_batches(self, key: SessionKey, state: batch.BatchState) -> batch.BatchState:
         failures = 0
         while state.waiting:
-            call = calls.change(key, work.change_of(state.group))
-            outcome = await self._authorised(call, self._line.tell)
-            if isinstance(outcome, Silence) or lost(outcome):
+            call = requests.change(key, batch.change_of(state.group))
+            outcome = await self._authorised(call, self._line.send_change)
+            if isinstance(outcome, NoResponse) or is_unknown(outcome):
                 failures += 1
                 await self._line.back_off(failures, outcome)
                 self._progress.say("RingCentral gave no answer to the change: looking what it did.")
-                state = work.listed(state, await self.invitees(key))
+                state = batch.listed(state, await self.invitees(key))
                 continue
             failures = 0
             if outcome.is_success:
-                state = await self._accept(key, work.accepted(state, wire.read_change(outcome.content)))
+                state = await self._accept(key, batch.accepted(state, schemas.read_change(outcome.content)))
             else:
                 links = Secrets.of(links=[one.join_uri for one in state.records])
-                state = await self._narrow(key, call, state, refusal(outcome, self._login.secrets | links))
+                state = await self._bisect(key, call, state, parse_error(outcome, self._login.secrets | links))
         return state
 
-    async def _accept(self, key: SessionKey, state: work.Work) -> work.Work:
-        return work.checked(state, await self.invitees(key)) if state.unanswered else state
+    async def _accept(self, key: SessionKey, state: batch.BatchState) -> batch.BatchState:
+        return batch.checked(state, await self.invitees(key)) if state.unanswered else state
 
-    async def _narrow(self, key: SessionKey, call: Call, state: work.Work, said: Refusal) -> work.Work:
+    async def _bisect(
+        self, key: SessionKey, call: ApiRequest, state: batch.BatchState, said: ApiError
+    ) -> batch.BatchState:
         """Find out whom a refusal means, after looking at what was applied all the same."""
-        if said.about_us or work.forbids_everybody(state, said):
-            raise stop(call, said)
+        if said.about_us or batch.forbids_everybody(state, said):
+            raise as_run_error(call, said)
         self._progress.say(f"RingCentral refuses part of the change ({said.words}): finding out for whom.")
-        now = work.listed(state, await self.invitees(key)) if work.needs_list(state, said) else state
-        return work.refused(state, now, said)
+        now = batch.listed(state, await self.invitees(key)) if batch.needs_list(state, said) else state
+        return batch.refused(state, now, said)
 
     async def _only_session(self, webinar: Webinar) -> Session:
         found, odd = await self._sessions_of(webinar, company=False)
@@ -210,7 +212,9 @@ class RingCentral:
             )
         return max(ahead or found, key=lambda entry: entry.scheduled_start_time).value(self._server, webinar)
 
-    async def _sessions_of(self, webinar: Webinar, *, company: bool) -> tuple[list[wire.SessionEntry], list[OddEntry]]:
+    async def _sessions_of(
+        self, webinar: Webinar, *, company: bool
+    ) -> tuple[list[schemas.SessionEntry], list[OddEntry]]:
         """A webinar's sessions in one of the lists, and those of its sessions that aren't understood."""
         since = self._line.clock() - LOOK_BACK
         try:
@@ -225,13 +229,13 @@ class RingCentral:
         own = [entry for entry in entries if entry.webinar.id == webinar.id]
         return own, [entry for entry in odd if entry.webinar_id == webinar.id]
 
-    async def _entries(self, since: datetime, *, company: bool) -> tuple[list[wire.SessionEntry], list[OddEntry]]:
-        records = await self._records(lambda token: calls.sessions(since, token, company=company))
-        every = [wire.read_entry(record) for record in records]
-        understood = [entry for entry in every if isinstance(entry, wire.SessionEntry)]
+    async def _entries(self, since: datetime, *, company: bool) -> tuple[list[schemas.SessionEntry], list[OddEntry]]:
+        records = await self._records(lambda token: requests.sessions(since, token, company=company))
+        every = [schemas.read_entry(record) for record in records]
+        understood = [entry for entry in every if isinstance(entry, schemas.SessionEntry)]
         return understood, [entry for entry in every if isinstance(entry, OddEntry)]
 
-    async def _records(self, call_for: Callable[[str], Call]) -> list[Any]:
+    async def _records(self, call_for: Callable[[str], ApiRequest]) -> list[Any]:
         """Read a list page by page; a page that leads back to one already read ends it.
 
         Raises `Refused` where it never ends: half a list would have people added who are there already.
@@ -240,32 +244,32 @@ class RingCentral:
         for _ in range(MOST_PAGES):
             seen.add(token)
             call = call_for(token)
-            page = read(wire.Page, await self._get(call), call.what)
+            page = read(schemas.Page, await self._get(call), call.description)
             records += page.records
             token = page.paging.next_page_token or ""
             if token in seen:
                 return records
-        raise _endless(call_for("").what, MOST_PAGES)
+        raise _endless(call_for("").description, MOST_PAGES)
 
-    async def _get(self, call: Call) -> bytes:
+    async def _get(self, call: ApiRequest) -> bytes:
         """Make a call that changes nothing, and give its answer's body."""
-        answer = await self._authorised(call, self._line.ask)
+        answer = await self._authorised(call, self._line.send_idempotent)
         if not answer.is_success:
-            raise stop(call, refusal(answer, self._login.secrets))
+            raise as_run_error(call, parse_error(answer, self._login.secrets))
         return answer.content
 
-    async def _authorised(self, call: Call, send: Callable[[httpx.Request, Group], Awaitable[R]]) -> R:
+    async def _authorised(self, call: ApiRequest, send: Callable[[httpx.Request, Group], Awaitable[R]]) -> R:
         """Send a call with a token; a token that is no longer accepted is renewed once. A 401 had no effect."""
         token = await self._login.token()
         outcome = await send(self._request(call, token), call.group)
-        if isinstance(outcome, httpx.Response) and not outcome.is_success and refusal(outcome).about_token:
+        if isinstance(outcome, httpx.Response) and not outcome.is_success and parse_error(outcome).about_token:
             token = await self._login.token(refused=token)
             outcome = await send(self._request(call, token), call.group)
         if isinstance(outcome, httpx.Response):
             assert_ringcentrals(outcome)
         return outcome
 
-    def _request(self, call: Call, token: SecretStr) -> httpx.Request:
+    def _request(self, call: ApiRequest, token: SecretStr) -> httpx.Request:
         bearer = {"Authorization": f"Bearer {token.get_secret_value()}"}
         return self._http.request(call.method, call.path, params=call.query, json=call.body, headers=bearer)
 

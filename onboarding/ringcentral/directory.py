@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import ValidationError
 
 from onboarding.model.people import Colleague, LinkedUser
-from onboarding.ringcentral.lenient import Id, LooseText, Wire, lenient
+from onboarding.ringcentral.lenient_records import Id, LooseText, Wire, lenient
 
 
 class Account(Wire):

@@ -13,13 +13,13 @@ from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError
 from onboarding.model.known_secrets import Secrets
-from onboarding.ringcentral.intermediary import assert_ringcentrals
-from onboarding.ringcentral.lenient import read
-from onboarding.ringcentral.line import Line
-from onboarding.ringcentral.refusals import login_refused, refusal
+from onboarding.ringcentral.errors import login_error, parse_error
+from onboarding.ringcentral.lenient_records import read
+from onboarding.ringcentral.proxy_answers import assert_ringcentrals
+from onboarding.ringcentral.rate_limits import Group
+from onboarding.ringcentral.schemas import TokenAnswer
 from onboarding.ringcentral.settings import RingCentralSettings
-from onboarding.ringcentral.throttle import Group
-from onboarding.ringcentral.wire import TokenAnswer
+from onboarding.ringcentral.transport import Transport
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, no password
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -34,7 +34,7 @@ LONGEST_LIFETIME = 86400.0
 class Login:
     """The one place that logs in, once at a time, however many tasks ask for a token."""
 
-    def __init__(self, settings: RingCentralSettings, line: Line) -> None:
+    def __init__(self, settings: RingCentralSettings, line: Transport) -> None:
         self._settings = settings
         self._line = line
         self._lock = anyio.Lock()
@@ -65,10 +65,10 @@ class Login:
 
     async def _log_in(self) -> SecretStr:
         asked = self._line.clock()
-        answer = await self._line.ask(self._request(), Group.AUTH)
+        answer = await self._line.send_idempotent(self._request(), Group.AUTH)
         assert_ringcentrals(answer)
         if not answer.is_success:
-            raise login_refused(refusal(answer, self.secrets))
+            raise login_error(parse_error(answer, self.secrets))
         given = read(TokenAnswer, answer.content, "a log-in")
         self._token = given.access_token
         self.permissions = frozenset(given.scope.split())

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import idna
 from pydantic import AfterValidator, BaseModel, SecretStr
 
-from onboarding.model.hosts import is_loopback
+from onboarding.model.addresses import is_loopback
 
 EXAMPLE = "https://platform.ringcentral.com"
 

@@ -6,6 +6,6 @@ role, or is the webinar's host, is for `plan` to say. The way through: `source` 
 (which column is which), `person` (a row to an invitee, by the rules in `cells`).
 """
 
-from onboarding.roster.source import fetch, name_of, read
+from onboarding.roster.reader import fetch, name_of, read
 
 __all__ = ["fetch", "name_of", "read"]

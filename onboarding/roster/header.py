@@ -73,7 +73,7 @@ class Header:
         return f"There is no column {column}{meant}"
 
 
-def understand(cells: Sequence[str], columns: Mapping[str, str], name: str) -> Header:
+def parse_header(cells: Sequence[str], columns: Mapping[str, str], name: str) -> Header:
     """Read the header. `columns` says which header means which of our columns, where the spelling doesn't.
 
     Raises ConfigurationError where a column that nobody can do without is missing, where two headers mean the same

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from onboarding.model.people import LinkedUser
-from onboarding.simulator.directory import Colleague
-from onboarding.simulator.records import Record, Session, Webinar
+from onboarding.simulator.records import Colleague, Record, Session, Webinar
 from onboarding.simulator.rules import Rules
 
 Json = dict[str, Any]

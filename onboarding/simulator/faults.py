@@ -3,16 +3,21 @@
 Reads the short form (`PATCH:timeout-after`, `GET /sessions/*:moved=90*2`) and hands out the fault that is due. What a
 fault does to an answer stands in `weather`. Faults are used up in the order in which they were asked for, at most one
 by a call; a call that no fault fits goes its way.
+
+What a fault does to an answer that is ready: people missing, fields missing, strange or new, another order.
+
+Pure. Troubles that happen before an answer exists (time-outs, 5xx, 429, tokens) are `server`'s.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Any
 
 
-class Trouble(StrEnum):
+class FaultKind(StrEnum):
     """What can go wrong; `MEANING` says what each does."""
 
     TIMEOUT_BEFORE = "timeout-before"
@@ -42,45 +47,45 @@ class Trouble(StrEnum):
 
 
 MEANING = {
-    Trouble.TIMEOUT_BEFORE: "nothing is done; after `=` seconds (0) the line is cut without an answer",
-    Trouble.TIMEOUT_AFTER: "the call is done; after `=` seconds (0) the line is cut without an answer",
-    Trouble.ERROR_500: "nothing is done, and the answer is a 500",
-    Trouble.ERROR_500_AFTER: "the call is done, and the answer is a 500 all the same",
-    Trouble.ERROR_502: "nothing is done; the answer is a gateway's web page, not JSON",
-    Trouble.ERROR_503: "nothing is done, and the answer is a 503; `Retry-After` is `=` seconds, or missing",
-    Trouble.ERROR_429: "a penalty of `=` seconds begins (that of the limits)",
-    Trouble.ERROR_429_BARE: "a penalty of `=` seconds begins (that of the limits); the answer has no `Retry-After`",
-    Trouble.ERROR_409_BARE: "nothing is done; the answer doesn't say who is already invited",
-    Trouble.EXPIRED_TOKEN: "every token expires now (401, OAU-128)",
-    Trouble.REVOKED_TOKEN: "every token is taken back now (401, OAU-129)",
-    Trouble.MISSING_JOIN_URI: "the last person of the answer, or the one with the address `=`, has none",
-    Trouble.BROKEN_JOIN_URI: "the last person, or the one with the address `=`, has a link that can't be parsed",
-    Trouble.UNKNOWN_ROLE: "the last person, or the one with the address `=`, has a role that nobody knows",
-    Trouble.MISSING_PERSON: "the last person, or the one with the address `=`, is not in the answer",
-    Trouble.SHUFFLED: "people come in reverse order",
-    Trouble.EXTRA_FIELDS: "every object of the answer has a field that nobody knows",
-    Trouble.MISSING_FIELD: "the field `=` (needed) is nowhere in the answer",
-    Trouble.CHANGED_FIELD: "the field `=` (needed) is an object, whatever it was",
-    Trouble.NOT_JSON: "the call is done, and the answer is a web page with status 200",
-    Trouble.MOVED: "the session's start moves by `=` minutes (60) before the call is answered",
-    Trouble.SEND_NOW: "a click on *Send now* before the call is answered: "
+    FaultKind.TIMEOUT_BEFORE: "nothing is done; after `=` seconds (0) the line is cut without an answer",
+    FaultKind.TIMEOUT_AFTER: "the call is done; after `=` seconds (0) the line is cut without an answer",
+    FaultKind.ERROR_500: "nothing is done, and the answer is a 500",
+    FaultKind.ERROR_500_AFTER: "the call is done, and the answer is a 500 all the same",
+    FaultKind.ERROR_502: "nothing is done; the answer is a gateway's web page, not JSON",
+    FaultKind.ERROR_503: "nothing is done, and the answer is a 503; `Retry-After` is `=` seconds, or missing",
+    FaultKind.ERROR_429: "a penalty of `=` seconds begins (that of the limits)",
+    FaultKind.ERROR_429_BARE: "a penalty of `=` seconds begins (that of the limits); the answer has no `Retry-After`",
+    FaultKind.ERROR_409_BARE: "nothing is done; the answer doesn't say who is already invited",
+    FaultKind.EXPIRED_TOKEN: "every token expires now (401, OAU-128)",
+    FaultKind.REVOKED_TOKEN: "every token is taken back now (401, OAU-129)",
+    FaultKind.MISSING_JOIN_URI: "the last person of the answer, or the one with the address `=`, has none",
+    FaultKind.BROKEN_JOIN_URI: "the last person, or the one with the address `=`, has a link that can't be parsed",
+    FaultKind.UNKNOWN_ROLE: "the last person, or the one with the address `=`, has a role that nobody knows",
+    FaultKind.MISSING_PERSON: "the last person, or the one with the address `=`, is not in the answer",
+    FaultKind.SHUFFLED: "people come in reverse order",
+    FaultKind.EXTRA_FIELDS: "every object of the answer has a field that nobody knows",
+    FaultKind.MISSING_FIELD: "the field `=` (needed) is nowhere in the answer",
+    FaultKind.CHANGED_FIELD: "the field `=` (needed) is an object, whatever it was",
+    FaultKind.NOT_JSON: "the call is done, and the answer is a web page with status 200",
+    FaultKind.MOVED: "the session's start moves by `=` minutes (60) before the call is answered",
+    FaultKind.SEND_NOW: "a click on *Send now* before the call is answered: "
     "RingCentral mails all who were added silently",
-    Trouble.LAGGING: "the list of invitees is answered as it was `=` changes (1) ago",
-    Trouble.SLOW: "the answer takes `=` seconds (1) longer",
+    FaultKind.LAGGING: "the list of invitees is answered as it was `=` changes (1) ago",
+    FaultKind.SLOW: "the answer takes `=` seconds (1) longer",
 }
 """What each trouble does, for people who order it; `=` is the value, in brackets what it is without one."""
 
-NEEDS_A_VALUE = frozenset({Trouble.MISSING_FIELD, Trouble.CHANGED_FIELD})
+NEEDS_A_VALUE = frozenset({FaultKind.MISSING_FIELD, FaultKind.CHANGED_FIELD})
 TAKES_A_NUMBER = frozenset(
     {
-        Trouble.TIMEOUT_BEFORE,
-        Trouble.TIMEOUT_AFTER,
-        Trouble.ERROR_503,
-        Trouble.ERROR_429,
-        Trouble.ERROR_429_BARE,
-        Trouble.MOVED,
-        Trouble.LAGGING,
-        Trouble.SLOW,
+        FaultKind.TIMEOUT_BEFORE,
+        FaultKind.TIMEOUT_AFTER,
+        FaultKind.ERROR_503,
+        FaultKind.ERROR_429,
+        FaultKind.ERROR_429_BARE,
+        FaultKind.MOVED,
+        FaultKind.LAGGING,
+        FaultKind.SLOW,
     }
 )
 
@@ -97,7 +102,7 @@ class Fault:
     `/sessions/*`. Blank `method` or `path` fit every call.
     """
 
-    trouble: Trouble
+    trouble: FaultKind
     value: str = ""
     method: str = ""
     path: str = ""
@@ -136,12 +141,12 @@ def parse_fault(text: str) -> Fault:
 
     """
     parts = SHORT_FORM.fullmatch(text.strip())
-    if not parts or parts["trouble"] not in list(Trouble):
-        possible = ", ".join(Trouble)
+    if not parts or parts["trouble"] not in list(FaultKind):
+        possible = ", ".join(FaultKind)
         raise BadFault(f"'{text}' is no fault. Write PATCH:timeout-after or 'GET /invitees:500*2'; known: {possible}.")
     times = parts["times"] or "1"
     fault = Fault(
-        trouble=Trouble(parts["trouble"]),
+        trouble=FaultKind(parts["trouble"]),
         value=(parts["value"] or "").strip(),
         method=parts["method"] or "",
         path=parts["path"] or "",
@@ -180,3 +185,78 @@ class Faults:
                 self.waiting[place : place + 1] = fault.left()
                 return fault
         return None
+
+
+# gone
+
+Json = dict[str, Any]
+
+LISTS = ("records", "addedInvitees", "updatedInvitees")
+"""The parts of an answer that hold people (or sessions)."""
+
+WEB_PAGE = "<html><body><h1>We are working on it</h1></body></html>"
+STRANGE = {"unheardOf": [1, {"deep": True}]}
+UNKNOWN_ROLE = "Moderator"
+BROKEN_LINK = "https://[::1/join"
+"""The bracket is never closed, so that no program can tell the host."""
+
+
+def corrupt(answer: Json, fault: Fault) -> Json:
+    """Return an answer as the fault leaves it."""
+    match fault.trouble:
+        case FaultKind.MISSING_JOIN_URI:
+            return _with_one(answer, fault.value, lambda person: [_without(person, "joinUri")])
+        case FaultKind.BROKEN_JOIN_URI:
+            return _with_one(answer, fault.value, lambda person: [{**person, "joinUri": BROKEN_LINK}])
+        case FaultKind.UNKNOWN_ROLE:
+            return _with_one(answer, fault.value, lambda person: [{**person, "role": UNKNOWN_ROLE}])
+        case FaultKind.MISSING_PERSON:
+            return _with_one(answer, fault.value, lambda _: [])
+        case FaultKind.SHUFFLED:
+            return {name: value[::-1] if name in LISTS else value for name, value in answer.items()}
+        case _:
+            changed: Json = _everywhere(answer, lambda part: _drifted(part, fault))
+            return changed
+
+
+def _drifted(part: Json, fault: Fault) -> Json:
+    """Change one object of an answer as a beta API may, any day."""
+    match fault.trouble:
+        case FaultKind.EXTRA_FIELDS:
+            return {**part, "notYetAnnounced": STRANGE}
+        case FaultKind.MISSING_FIELD:
+            return _without(part, fault.value)
+        case FaultKind.CHANGED_FIELD if fault.value in part:
+            return {**part, fault.value: STRANGE}
+        case _:
+            return part
+
+
+def _with_one(answer: Json, who: str, change: Callable[[Json], list[Json]]) -> Json:
+    """Put something else in the place of one person: the one with this address or id, or else the last."""
+    places = [
+        (name, index)
+        for name in LISTS
+        for index, person in enumerate(answer.get(name, ()))
+        if who in {"", person.get("email"), person.get("id")}
+    ]
+    if not places:
+        return answer
+    name, index = places[-1]
+    people = answer[name]
+    return {**answer, name: people[:index] + change(people[index]) + people[index + 1 :]}
+
+
+def _everywhere(part: Any, change: Callable[[Json], Json]) -> Any:
+    """Change every object of an answer, however deep."""
+    match part:
+        case dict():
+            return change({name: _everywhere(value, change) for name, value in part.items()})
+        case list():
+            return [_everywhere(one, change) for one in part]
+        case _:
+            return part
+
+
+def _without(part: Json, name: str) -> Json:
+    return {key: value for key, value in part.items() if key != name}

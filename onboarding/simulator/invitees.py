@@ -11,15 +11,14 @@ from typing import Any
 
 from onboarding.model.people import LinkedUser, Role, address_key
 from onboarding.model.sessions import SessionStatus
-from onboarding.simulator.asked import AskedChange, AskedId, AskedInvitee, AskedUpdate, read
-from onboarding.simulator.directory import Directory
-from onboarding.simulator.records import ATTENDEE, Record, new_link, new_phone_code
-from onboarding.simulator.refusals import BATCH_TOO_LARGE, NOT_FOUND, Refusal, forbidden, invalid
+from onboarding.simulator.errors import BATCH_TOO_LARGE, NOT_FOUND, Refusal, forbidden, invalid
+from onboarding.simulator.parse import AddRequest, ChangeRequest, DeleteRequest, UpdateRequest, read
+from onboarding.simulator.records import ATTENDEE, Directory, Record, new_link, new_phone_code
 from onboarding.simulator.rules import BadInvitee, Rules
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RuleContext:
     """What the rules must know beside the invitees: the session, the company, the switches, the time."""
 
     status: SessionStatus
@@ -43,12 +42,12 @@ class Applied:
 class Draft:
     """A session's invitees while a change is tried out: `records` by id, and whom RingCentral would mail for it."""
 
-    def __init__(self, records: Mapping[str, Record], around: Surroundings) -> None:
+    def __init__(self, records: Mapping[str, Record], around: RuleContext) -> None:
         self.records = dict(records)
         self.mailed: list[str] = []
         self._around = around
 
-    def add(self, asked: AskedInvitee) -> Record:
+    def add(self, asked: AddRequest) -> Record:
         """Add one invitee."""
         linked_user = self._colleague(asked) if asked.linked_user else None
         if not linked_user:
@@ -73,7 +72,7 @@ class Draft:
         self._check_seats()
         return self._keep(record)
 
-    def update(self, invitee_id: str, asked: AskedInvitee) -> Record:
+    def update(self, invitee_id: str, asked: AddRequest) -> Record:
         """Change one invitee. A field that is not given stays as it is."""
         old = self._changeable(invitee_id)
         _check_linked_user(old, asked)
@@ -129,7 +128,7 @@ class Draft:
             raise forbidden("The implicit record of the host can't be changed", "id", invitee_id)
         return record
 
-    def _colleague(self, asked: AskedInvitee) -> LinkedUser:
+    def _colleague(self, asked: AddRequest) -> LinkedUser:
         """Check the ids of a linked user against the directory. Users of the `ilm` domain stand in another one."""
         if asked.email or asked.first_name or asked.last_name:
             raise invalid("linkedUser", "Either 'linkedUser' or 'firstName'/'lastName'/'email', but not both")
@@ -168,7 +167,7 @@ class Draft:
         if taken >= self._around.rules.seats:
             raise forbidden(f"A webinar holds at most {self._around.rules.seats} co-hosts and panelists")
 
-    def _send_invite(self, old: Record, asked: AskedInvitee) -> bool:
+    def _send_invite(self, old: Record, asked: AddRequest) -> bool:
         """`sendInvite` after an update: once true it stays true."""
         if asked.send_invite is None:
             return old.send_invite or self._around.rules.update_without_send_invite_means_true
@@ -177,7 +176,7 @@ class Draft:
         return asked.send_invite
 
 
-def apply(draft: Draft, asked: AskedChange, rules: Rules) -> Applied:
+def apply(draft: Draft, asked: ChangeRequest, rules: Rules) -> Applied:
     """Apply a PATCH to a draft, invitee by invitee.
 
     Raises:
@@ -200,17 +199,17 @@ def apply(draft: Draft, asked: AskedChange, rules: Rules) -> Applied:
 def _apply_one(draft: Draft, applied: Applied, verb: str, value: Any) -> None:
     match verb:
         case "addedInvitees":
-            applied.added.append(draft.add(read(AskedInvitee, value)))
+            applied.added.append(draft.add(read(AddRequest, value)))
         case "updatedInvitees":
-            update = read(AskedUpdate, value)
+            update = read(UpdateRequest, value)
             applied.updated.append(draft.update(update.id, update))
         case _:
-            gone = read(AskedId, value).id
+            gone = read(DeleteRequest, value).id
             draft.delete(gone)
             applied.deleted.append(gone)
 
 
-def _in_order(asked: AskedChange, *, deletes_first: bool) -> Iterator[tuple[str, str, Any]]:
+def _in_order(asked: ChangeRequest, *, deletes_first: bool) -> Iterator[tuple[str, str, Any]]:
     """Yield each invitee's place in the body, the verb, and what is asked."""
     gone = [("deletedInvitees", asked.deleted_invitees)]
     rest = [("updatedInvitees", asked.updated_invitees), ("addedInvitees", asked.added_invitees)]
@@ -219,14 +218,14 @@ def _in_order(asked: AskedChange, *, deletes_first: bool) -> Iterator[tuple[str,
             yield f"{verb}[{index}]", verb, value
 
 
-def _role(asked: AskedInvitee) -> Role:
+def _role(asked: AddRequest) -> Role:
     """The role, which for an invitee is one of two."""
     if asked.role not in {Role.PANELIST, Role.COHOST}:
         raise invalid("role", f"Nobody can be invited as '{asked.role}'", asked.role)
     return Role(asked.role)
 
 
-def _check_guest(asked: AskedInvitee) -> None:
+def _check_guest(asked: AddRequest) -> None:
     """A guest brings all three of names and address; the names may be blank."""
     given = {"email": asked.email, "firstName": asked.first_name, "lastName": asked.last_name}
     for parameter, value in given.items():
@@ -234,7 +233,7 @@ def _check_guest(asked: AskedInvitee) -> None:
             raise invalid(parameter, "Either 'linkedUser' or 'firstName'/'lastName'/'email' must be given")
 
 
-def _check_linked_user(old: Record, asked: AskedInvitee) -> None:
+def _check_linked_user(old: Record, asked: AddRequest) -> None:
     """An update can't link, unlink or relink a person, nor rename a linked user."""
     if asked.linked_user and asked.linked_user.linked_user() != old.linked_user:
         raise invalid("linkedUser", "'linkedUser' can't be changed: delete the invitee and add another")

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from onboarding.model.changes import SEATS
-from onboarding.simulator.refusals import CONFLICT
+from onboarding.model.registrations import SEATS
+from onboarding.simulator.errors import CONFLICT
 
 
 class BadInvitee(StrEnum):

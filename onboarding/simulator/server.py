@@ -2,26 +2,36 @@
 
 A request goes straight down: noted, counted against its rate limit, struck by a fault if one is due, checked for token
 and permissions, answered by its function in `calls`. Starting and stopping is `serve`'s.
+
+Starts and stops the simulated RingCentral and the mail catcher, as async context managers on 127.0.0.1.
+
+Both run inside the caller's event loop: no thread, no process, no signal handler, no access log. On leaving, every
+socket is closed, also those of clients that are still there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
+from weakref import WeakSet
 
+import uvicorn
+from aiosmtpd.smtp import SMTP
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
-from onboarding.simulator.calls import ENDPOINTS, Answer, Call, Endpoint
-from onboarding.simulator.faults import Fault, Faults, Trouble
-from onboarding.simulator.journal import Journal, Recorded, legible
-from onboarding.simulator.limits import Limits, RateLimiter, Verdict
-from onboarding.simulator.refusals import (
+from onboarding.simulator.account import SimulatedAccount
+from onboarding.simulator.endpoints import ENDPOINTS, Answer, Call, Endpoint
+from onboarding.simulator.errors import (
     APP_PERMISSION_MISSING,
     CONFLICT,
     NOT_FOUND,
@@ -30,8 +40,10 @@ from onboarding.simulator.refusals import (
     Refusal,
     failure,
 )
-from onboarding.simulator.weather import WEB_PAGE, spoiled
-from onboarding.simulator.world import World
+from onboarding.simulator.faults import WEB_PAGE, Fault, FaultKind, Faults, corrupt
+from onboarding.simulator.limits import Limits, RateLimiter, Verdict
+from onboarding.simulator.request_log import Journal, Recorded, legible
+from onboarding.simulator.smtp_catcher import CaughtMail, Folder, Mailbox, MailRules, Memory, cut, smtp_lines
 
 Clock = Callable[[], datetime]
 """Tells the time; the answer is aware."""
@@ -46,7 +58,7 @@ def utc_now() -> datetime:
 class Simulator:
     """A world and what happens around it. Tests read `requests` and change `world` and `faults` while it runs."""
 
-    world: World
+    world: SimulatedAccount
     limiter: RateLimiter = field(default_factory=lambda: RateLimiter(Limits()))
     faults: Faults = field(default_factory=Faults)
     clock: Clock = utc_now
@@ -102,9 +114,9 @@ async def _serve(simulator: Simulator, endpoint: Endpoint, request: Request) -> 
     simulator.requests.append(recorded)
     verdict = simulator.limiter.admit(endpoint.group, now)
     fault = None if verdict.retry_after is not None else simulator.faults.due(request.method, request.url.path)
-    if fault and fault.trouble in {Trouble.ERROR_429, Trouble.ERROR_429_BARE}:
+    if fault and fault.trouble in {FaultKind.ERROR_429, FaultKind.ERROR_429_BARE}:
         verdict = simulator.limiter.punish(endpoint.group, now, float(fault.value) if fault.value else None)
-    if fault and fault.trouble is Trouble.SLOW:
+    if fault and fault.trouble is FaultKind.SLOW:
         await _gone(request.receive, fault.number(1))
     response = _answer(endpoint, _call(simulator, request, body, now), verdict, fault)
     response.headers.update(verdict.headers())
@@ -116,13 +128,13 @@ async def _serve(simulator: Simulator, endpoint: Endpoint, request: Request) -> 
 def _answer(endpoint: Endpoint, call: Call, verdict: Verdict, fault: Fault | None) -> Response:
     """Answer a call within its limits and in the weather that there is."""
     if verdict.retry_after is not None:
-        return _too_many(verdict, tell_wait=not fault or fault.trouble is Trouble.ERROR_429)
+        return _too_many(verdict, tell_wait=not fault or fault.trouble is FaultKind.ERROR_429)
     if fault is None:
         return _respond(_called(endpoint, call))
     if instead := _instead(fault, endpoint.path):
         return instead
-    _shake(call, fault)
-    if fault.trouble is Trouble.LAGGING:
+    _mutate_account(call, fault)
+    if fault.trouble is FaultKind.LAGGING:
         call = replace(call, lag=max(0, round(fault.number(1))))
     return _afterwards(fault, endpoint.path, _called(endpoint, call))
 
@@ -130,32 +142,32 @@ def _answer(endpoint: Endpoint, call: Call, verdict: Verdict, fault: Fault | Non
 def _instead(fault: Fault, path: str) -> Response | None:
     """What is answered instead of doing anything; None where the fault lets the call through."""
     match fault.trouble:
-        case Trouble.TIMEOUT_BEFORE:
+        case FaultKind.TIMEOUT_BEFORE:
             return CutLine(fault.number(0))
-        case Trouble.ERROR_500:
+        case FaultKind.ERROR_500:
             return _respond(_refused(failure(500, path)))
-        case Trouble.ERROR_502:
+        case FaultKind.ERROR_502:
             return HTMLResponse(WEB_PAGE, 502)
-        case Trouble.ERROR_503:
+        case FaultKind.ERROR_503:
             headers = {"Retry-After": fault.value} if fault.value else {}
             return JSONResponse(failure(503, path).body(), 503, headers)
-        case Trouble.ERROR_409_BARE:
+        case FaultKind.ERROR_409_BARE:
             return _respond(_refused(Refusal(409, CONFLICT, "Conflict")))
         case _:
             return None
 
 
-def _shake(call: Call, fault: Fault) -> None:
+def _mutate_account(call: Call, fault: Fault) -> None:
     """Change the world behind the client's back."""
     key = (call.path.get("webinar", ""), call.path.get("session", ""))
     match fault.trouble:
-        case Trouble.EXPIRED_TOKEN:
+        case FaultKind.EXPIRED_TOKEN:
             call.world.tokens.expire_all(call.now)
-        case Trouble.REVOKED_TOKEN:
+        case FaultKind.REVOKED_TOKEN:
             call.world.tokens.revoke_all()
-        case Trouble.MOVED if key in call.world.sessions:
+        case FaultKind.MOVED if key in call.world.sessions:
             call.world.move(*key, timedelta(minutes=fault.number(60)))
-        case Trouble.SEND_NOW if key in call.world.sessions:
+        case FaultKind.SEND_NOW if key in call.world.sessions:
             call.world.send_now(*key, call.now)
         case _:
             pass
@@ -164,14 +176,14 @@ def _shake(call: Call, fault: Fault) -> None:
 def _afterwards(fault: Fault, path: str, answer: Answer) -> Response:
     """What is told of a call that was done."""
     match fault.trouble:
-        case Trouble.TIMEOUT_AFTER:
+        case FaultKind.TIMEOUT_AFTER:
             return CutLine(fault.number(0))
-        case Trouble.ERROR_500_AFTER:
+        case FaultKind.ERROR_500_AFTER:
             return _respond(_refused(failure(500, path)))
-        case Trouble.NOT_JSON:
+        case FaultKind.NOT_JSON:
             return HTMLResponse(WEB_PAGE)
         case _ if isinstance(answer.json, dict):
-            return _respond(Answer(answer.status, spoiled(answer.json, fault)))
+            return _respond(Answer(answer.status, corrupt(answer.json, fault)))
         case _:
             return _respond(answer)
 
@@ -241,3 +253,114 @@ def _not_served(_request: Request, error: Exception) -> Response:
 def _unheard(_request: Request, _error: Exception) -> Response:
     """The client left before its request was whole (it was killed, say): nobody hears this answer."""
     return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
+LOOPBACK = "127.0.0.1"
+IDLE = 600
+"""Seconds for which an idle connection is kept: longer than any client pauses, so that no test meets a race."""
+
+
+class Line(H11Protocol):
+    """One client's connection, which a fault can cut: the application finds its transport in the request's state."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Show the transport to the application."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRingCentral:
+    """The simulated RingCentral while it runs. `world`, `faults` and `requests` may be read and changed any time."""
+
+    url: str
+    world: SimulatedAccount
+    faults: Faults
+    requests: Journal
+
+
+@asynccontextmanager
+async def serve_ringcentral(
+    world: SimulatedAccount,
+    *,
+    port: int = 0,
+    limits: Limits | None = None,
+    faults: Iterable[Fault | str] = (),
+    clock: Clock = utc_now,
+) -> AsyncIterator[RunningRingCentral]:
+    """Serve a world at `http://127.0.0.1:port` (0: a free port) until the block is left.
+
+    Raises:
+        OSError: the port is taken.
+        BadFault: a fault's short form can't be understood.
+
+    """
+    simulator = Simulator(world, RateLimiter(limits or Limits()), Faults(faults), clock)
+    config = uvicorn.Config(
+        application(simulator),
+        http=Line,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=IDLE,
+    )
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Line(config, state, {}), LOOPBACK, port)
+    try:
+        yield RunningRingCentral(f"http://{LOOPBACK}:{_port(server)}", world, simulator.faults, simulator.requests)
+    finally:
+        server.close()
+        while state.connections or state.tasks:  # uvicorn has no event that tells when all are gone
+            for connection in tuple(state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
+        await server.wait_closed()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningMail:
+    """The mail catcher while it runs."""
+
+    port: int
+    mailbox: Mailbox
+
+    def messages(self) -> tuple[CaughtMail, ...]:
+        """What was caught so far, in order."""
+        return self.mailbox.messages()
+
+
+@asynccontextmanager
+async def serve_mail(
+    folder: Path | None, *, port: int = 0, rules: MailRules | None = None
+) -> AsyncIterator[RunningMail]:
+    """Catch mail at `127.0.0.1:port` (0: a free port) until the block is left.
+
+    `folder` gets the messages; None keeps them in memory, for tests.
+
+    Raises:
+        OSError: the port is taken, or the folder can't be written.
+
+    """
+    mailbox = Folder(folder) if folder else Memory()
+    rules = rules or MailRules()
+    lines: WeakSet[SMTP] = WeakSet()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(smtp_lines(mailbox, rules, lines), LOOPBACK, port, ssl=rules.tls)
+    try:
+        yield RunningMail(_port(server), mailbox)
+    finally:
+        server.close()
+        while any(line.transport for line in lines):  # aiosmtpd has no event that tells it either
+            for line in tuple(lines):
+                cut(line)
+            await asyncio.sleep(0)
+        await server.wait_closed()
+
+
+def _port(server: asyncio.Server) -> int:
+    port: int = server.sockets[0].getsockname()[1]
+    return port

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from onboarding.input_files import MEGABYTE, read_text
+from onboarding.files.read import MEGABYTE, read_text
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 from onboarding.simulator.odd import Odd

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from onboarding.simulator.refusals import (
+from onboarding.simulator.errors import (
     CLIENT_WRONG,
     CREDENTIALS_WRONG,
     PARAMETER_INVALID,

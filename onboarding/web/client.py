@@ -15,7 +15,7 @@ from typing import Any, Self
 import httpx
 
 from onboarding.errors import ConfigurationError
-from onboarding.input_files import MEGABYTE
+from onboarding.files.read import MEGABYTE
 from onboarding.interrupt import unless_stopped
 from onboarding.model.foreign_text import clean
 from onboarding.web.proxy import proxy_for

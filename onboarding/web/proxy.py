@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from onboarding.errors import ConfigurationError
-from onboarding.model.hosts import is_loopback
+from onboarding.model.addresses import is_loopback
 
 SCHEMES = {"http": "http", "https": "https", "socks": "socks5h", "socks5": "socks5h", "socks5h": "socks5h"}
 """What may be written, and what is meant: names are always looked up by a SOCKS proxy, not here."""

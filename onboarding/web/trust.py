@@ -11,7 +11,7 @@ from pathlib import Path
 import certifi
 
 from onboarding.errors import ConfigurationError
-from onboarding.input_files import check_file
+from onboarding.files.read import check_file
 
 FILE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
 

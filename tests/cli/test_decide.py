@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
-from onboarding.pipeline.lease import held
-from onboarding.pipeline.target import target
-from onboarding.simulator.mailbox import MailRules
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.target import find_target
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on, started
-from tests.mail.scripted import HangUp, Stall, scripted
+from tests.smtp.scripted import HangUp, Stall, scripted
 from tests.stage import HOST, NAME, PANELIST, ROOMY, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -177,6 +177,6 @@ async def test_each_named_address_is_answered(tmp_path):
 
 async def test_deciding_while_a_run_is_at_work_says_to_stop_it(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene, scene.rooms() as opened:
-        async with held(opened, target(opened.config, NAME)):
+        async with webinar_lease(opened, find_target(opened.config, NAME)):
             seen = await on(scene, "cancel", NAME, "--all")
         assert (seen.code, "stop it first (Ctrl-C)" in seen.err) == (75, True)

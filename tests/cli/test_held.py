@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.pipeline.lease import TOO_LONG, held
-from onboarding.pipeline.target import target
+from onboarding.pipeline.lease import TOO_LONG, webinar_lease
+from onboarding.pipeline.target import find_target
 from tests.stage import HOST, NAME, stage
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,11 @@ pytestmark = pytest.mark.anyio
     ],
 )
 async def test_webinar_that_another_run_holds(tmp_path, capsys, after, code, lines):
-    async with stage(tmp_path, [HOST]) as scene, scene.rooms() as opened, held(opened, target(opened.config, NAME)):
+    async with (
+        stage(tmp_path, [HOST]) as scene,
+        scene.rooms() as opened,
+        webinar_lease(opened, find_target(opened.config, NAME)),
+    ):
         since = scene.clock.now().astimezone()
         scene.clock.time += after
 
@@ -37,7 +41,7 @@ async def test_webinar_that_another_run_holds(tmp_path, capsys, after, code, lin
 
 async def test_webinar_that_is_held_for_too_long_keeps_no_other_from_being_served(tmp_path, capsys):
     async with stage(tmp_path, [HOST], more=1) as scene:
-        async with scene.rooms() as opened, held(opened, target(opened.config, NAME)):
+        async with scene.rooms() as opened, webinar_lease(opened, find_target(opened.config, NAME)):
             scene.clock.time += 2 * TOO_LONG
             assert await scene.cron() == 1
         assert scene.recipients() == [HOST["email"]]

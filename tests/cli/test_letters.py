@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from onboarding.cli.main import app
-from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import Seen, command, on, started
-from tests.letters.making import HTML, part
+from tests.messages.making import HTML, part
 from tests.stage import COHOST, CONFIG, HOST, NAME, PANELIST, Stage, panelist, stage, write_roster
 
 pytestmark = pytest.mark.anyio

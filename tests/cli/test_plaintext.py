@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.command import on
-from tests.mail.scripted import scripted
+from tests.smtp.scripted import scripted
 from tests.stage import HOST, NAME, PANELIST, ROOMY, stage
 
 pytestmark = pytest.mark.anyio

@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from onboarding.cli.main import app
 from onboarding.errors import ConfigurationError
-from onboarding.pipeline.lease import held
-from onboarding.pipeline.run import prepared
-from onboarding.pipeline.target import target
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.run import prepare_run
+from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import Seen, command, on
 from tests.stage import HOST, NAME, PANELIST, ROOMY, Stage, stage
 from tests.users import AS_READER, needs_setpriv, open_folder
@@ -95,7 +95,7 @@ async def test_doubts_are_listed_while_a_run_is_at_work(tmp_path):
     rules = MailRules(lose_reply=frozenset({PANELIST["email"]}))
     async with stage(tmp_path, [PANELIST], limits=ROOMY, mail_rules=rules) as scene:
         await scene.run()
-        async with scene.rooms() as opened, held(opened, target(opened.config, NAME)):
+        async with scene.rooms() as opened, webinar_lease(opened, find_target(opened.config, NAME)):
             seen = await on(scene, "resolve", NAME)
     assert (seen.code, PANELIST["email"] in seen.out) == (1, True)
 
@@ -118,6 +118,6 @@ async def test_report_of_a_run_that_did_nothing_is_none(tmp_path):
     """A person said no: the run has looked, and there is nothing that a report could say."""
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         async with scene.rooms() as opened:
-            await prepared(opened, target(opened.config, NAME), Options())
+            await prepare_run(opened, find_target(opened.config, NAME), Options())
         seen = await on(scene, "report", NAME, "--html", "-o", "page.html")
     assert (seen.code, (tmp_path / "page.html").exists()) == (2, False)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
 from tests.stage import COHOST, HOST, NAME, PANELIST, ROOMY, panelist, stage
 

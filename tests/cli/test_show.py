@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from onboarding import roster
-from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import command, on, started
 from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, stage
 

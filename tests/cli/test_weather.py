@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from onboarding.errors import TryLater
 from onboarding.model.sessions import SessionStatus
-from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.smtp_catcher import MailRules
 from onboarding.simulator.state import Credentials
 from onboarding.simulator.tokens import Tokens
 from tests.cli.command import Seen, on

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.cli.running import Manner, needs_a_look, run_one
+from onboarding.cli.run import RunOptions, needs_a_look, run_one
 from onboarding.errors import EXIT_TRY_LATER, TryLater
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
 from onboarding.plan import Options
-from onboarding.simulator.mailbox import MailRules
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import command, on, started
 from tests.stage import HOST, NAME, PANELIST, ROOMY, panelist, stage
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def run(scene, capsys) -> tuple[int, str]:
     """One `onboarding run NAME --yes --wait 0`, and what it printed."""
-    code = await run_one(scene.config, NAME, None, Options(), Manner(patience=timedelta()), asyncio.Event())
+    code = await run_one(scene.config, NAME, None, Options(), RunOptions(patience=timedelta()), asyncio.Event())
     return code, capsys.readouterr().out
 
 

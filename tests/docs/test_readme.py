@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from onboarding.cli.staging import variables, world_of
+from onboarding.cli.rehearse import variables, world_of
 from onboarding.config import load
-from onboarding.simulator.serve import RunningMail, serve_mail, serve_ringcentral
+from onboarding.simulator.server import RunningMail, serve_mail, serve_ringcentral
 from tests.cli.command import OWN
 from tests.docs.pages import blocks, read
 from tests.stage import ROOMY

@@ -15,14 +15,14 @@ from pydantic.fields import FieldInfo
 from onboarding import config, errors
 from onboarding.cli.main import app
 from onboarding.ledger.settings import LedgerSettings
-from onboarding.letters.settings import BrandSettings, Colours
-from onboarding.mail.providers import PRESETS
-from onboarding.mail.settings import GoogleSettings, MicrosoftSettings, Rate, SmtpSettings
-from onboarding.model.changes import Standing
+from onboarding.messages.settings import BrandSettings, Colours
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, Kind, State
 from onboarding.model.people import Role
-from onboarding.review.report import CSV_COLUMNS
+from onboarding.model.registrations import Standing
+from onboarding.reports.report import CSV_COLUMNS
 from onboarding.ringcentral.settings import RingCentralSettings
+from onboarding.smtp.providers import PRESETS
+from onboarding.smtp.settings import GoogleSettings, MicrosoftSettings, Rate, SmtpSettings
 from tests.docs.pages import read, sections, table, word, words
 
 REFERENCE = read("docs/reference.md")

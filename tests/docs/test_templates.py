@@ -9,13 +9,13 @@ from jinja2.utils import Cycler
 from markupsafe import Markup
 
 from onboarding import samples
-from onboarding.letters import filters, limits
-from onboarding.letters.guards import MAPPING_METHODS
-from onboarding.letters.limits import Group
-from onboarding.letters.names import IN_MACROS
-from onboarding.letters.sandbox import FIELDS, GLOBALS, METHODS, MOST_TAGS
-from onboarding.letters.templates import candidates
-from onboarding.letters.view import SHOWN, View
+from onboarding.messages.compiler.names import IN_MACROS
+from onboarding.messages.context import SHOWN, TemplateContext
+from onboarding.messages.sandbox import filters, limits
+from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS, MOST_TAGS
+from onboarding.messages.sandbox.guards import MAPPING_METHODS
+from onboarding.messages.sandbox.limits import Group
+from onboarding.messages.templates import candidates
 from onboarding.model.people import Role
 from tests.docs.pages import read, table, word, words
 
@@ -36,7 +36,7 @@ def names_of(kind: Any, place: str = "") -> list[str]:
 
 
 def test_every_name_that_templates_may_use_is_documented():
-    assert [word(name) for name, _ in table(GUIDE, "name")] == names_of(View)
+    assert [word(name) for name, _ in table(GUIDE, "name")] == names_of(TemplateContext)
 
 
 def test_template_that_somebody_gets_is_found_in_the_order_shown():

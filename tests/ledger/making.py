@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, moves, sessions
-from onboarding.ledger.deliveries import Order
+from onboarding.ledger import deliveries, sessions, transitions
+from onboarding.ledger.deliveries import NewDelivery
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
 from onboarding.model.deliveries import Delivery, Kind, Mailbox, Reply, State, Transition
@@ -34,7 +34,7 @@ def session(number: int = 1, start: datetime = START) -> Session:
 
 
 def seen(connection: sa.Connection, number: int = 1, start: datetime = START) -> int:
-    return sessions.see(connection, session(number, start))
+    return sessions.upsert(connection, session(number, start))
 
 
 def invitee(email: str = ADA, **changes) -> Invitee:
@@ -45,8 +45,8 @@ def facts(link: str = "f1") -> Facts:
     return Facts(link, Role.PANELIST, START, timedelta(hours=1))
 
 
-def order(email: str = ADA, number: int = 1, **changes) -> Order:
-    made = Order(
+def order(email: str = ADA, number: int = 1, **changes) -> NewDelivery:
+    made = NewDelivery(
         email=email,
         name="Ada Lovelace",
         kind=Kind.INVITATION,
@@ -59,7 +59,7 @@ def order(email: str = ADA, number: int = 1, **changes) -> Order:
     return replace(made, **changes)
 
 
-def queue(connection: sa.Connection, place: int, *orders: Order, now: datetime = NOW) -> None:
+def queue(connection: sa.Connection, place: int, *orders: NewDelivery, now: datetime = NOW) -> None:
     deliveries.enqueue(connection, place, orders, now)
 
 
@@ -70,17 +70,19 @@ def claimed(connection: sa.Connection, place: int, holder: str = RUN, now: datet
 
 def sending(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
     """Cross the point of no return with one message."""
-    return moves.carry_out(connection, [moves.sending(delivery, holder, now)])[0]
+    return transitions.write_transitions(connection, [transitions.sending(delivery, holder, now)])[0]
 
 
 def record(connection: sa.Connection, delivery: Delivery, holder: str, transition: Transition, now: datetime) -> bool:
     """Write down what became of one message."""
-    return moves.carry_out(connection, [moves.record(delivery, holder, transition, now)])[0]
+    return transitions.write_transitions(connection, [transitions.record(delivery, holder, transition, now)])[0]
 
 
 def put_last(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
     """The server refused us in reply to one message."""
-    return moves.carry_out(connection, [moves.put_last(delivery, holder, "not now, says the server to us", now)])[0]
+    return transitions.write_transitions(
+        connection, [transitions.put_last(delivery, holder, "not now, says the server to us", now)]
+    )[0]
 
 
 def offered(connection: sa.Connection, place: int, transition: Transition, email: str = ADA, number: int = 1) -> None:
@@ -99,11 +101,11 @@ def reach(connection: sa.Connection, place: int, state: State) -> Delivery:
             return the_one(connection)
         case State.SUPERSEDED:
             queue(connection, place, order(number=2))
-            deliveries.withdraw(connection, place, [ADA], NOW)
+            deliveries.cancel_for_removed(connection, place, [ADA], NOW)
         case State.EXPIRED:
             deliveries.expire(connection, place, LATE)
         case State.CANCELLED:
-            deliveries.withdraw(connection, place, [ADA], NOW)
+            deliveries.cancel_for_removed(connection, place, [ADA], NOW)
         case State.SENDING:
             sending(connection, claimed(connection, place), RUN, NOW)
         case State.BOUNCED:
@@ -130,7 +132,7 @@ def state_of(connection: sa.Connection, number: int = 1, email: str = ADA) -> St
     return State(connection.execute(sa.select(table.c.state).where(*where)).scalar_one())
 
 
-def in_doubt(connection: sa.Connection, place: int) -> list[deliveries.Entry]:
+def in_doubt(connection: sa.Connection, place: int) -> list[deliveries.DeliveryRecord]:
     return [one for one in deliveries.entries(connection, place) if one.delivery.state is State.IN_DOUBT]
 
 

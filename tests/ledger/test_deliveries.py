@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from onboarding.ledger import decisions, deliveries
+from onboarding.ledger import deliveries, operator_actions
 from onboarding.ledger.schema import deliveries as table
 from onboarding.model.deliveries import Delivery, Kind, Reply, State, Transition
 from tests.ledger.making import (
@@ -49,14 +49,14 @@ ACTS: dict[str, Act] = {
     "record failed": _record(State.FAILED),
     "record in doubt": _record(State.IN_DOUBT),
     "put last": lambda c, _, delivery: put_last(c, delivery, RUN, NOW),
-    "take over": lambda c, place, _: deliveries.take_over(c, place, NOW),
+    "take over": lambda c, place, _: deliveries.recover_stalled(c, place, NOW),
     "expire": lambda c, place, _: deliveries.expire(c, place, LATE),
-    "withdraw": lambda c, place, _: deliveries.withdraw(c, place, [ADA], NOW),
-    "give back": lambda c, _, __: deliveries.give_back(c, RUN),
-    "resolve sent": lambda c, place, _: decisions.resolve_sent(c, place, None, NOW),
-    "resolve resend": lambda c, place, _: decisions.resolve_resend(c, place, None, NOW),
-    "retry": lambda c, place, _: decisions.retry(c, place, None, NOW),
-    "cancel": lambda c, place, _: decisions.cancel(c, place, None, NOW),
+    "withdraw": lambda c, place, _: deliveries.cancel_for_removed(c, place, [ADA], NOW),
+    "give back": lambda c, _, __: deliveries.release_claims(c, RUN),
+    "resolve sent": lambda c, place, _: operator_actions.resolve_sent(c, place, None, NOW),
+    "resolve resend": lambda c, place, _: operator_actions.resolve_resend(c, place, None, NOW),
+    "retry": lambda c, place, _: operator_actions.retry(c, place, None, NOW),
+    "cancel": lambda c, place, _: operator_actions.cancel(c, place, None, NOW),
 }
 
 ARROWS = {
@@ -159,8 +159,8 @@ def test_message_that_is_put_last_comes_after_the_others_and_keeps_its_attempts_
 
     assert put_last(connection, delivery, RUN, NOW + MINUTE)
     assert [one.email for one in deliveries.claim(connection, place, "run-2", NOW + 2 * MINUTE, 9)] == [GRACE]
-    deliveries.give_back(connection, RUN)
-    deliveries.give_back(connection, "run-2")
+    deliveries.release_claims(connection, RUN)
+    deliveries.release_claims(connection, "run-2")
 
     again = deliveries.claim(connection, place, RUN, NOW + 2 * MINUTE, 9)
     assert [one.email for one in again] == [GRACE, ADA]
@@ -220,14 +220,14 @@ def test_sending_twice_is_refused(connection, place):
 def test_sending_is_refused_after_a_take_over(connection, place):
     queue(connection, place, order())
     delivery = claimed(connection, place)
-    deliveries.take_over(connection, place, NOW)
+    deliveries.recover_stalled(connection, place, NOW)
 
     assert not sending(connection, delivery, RUN, NOW)
 
 
 def test_late_answer_after_a_take_over_leaves_the_doubt(connection, place):
     delivery = replace(reach(connection, place, State.SENDING), attempt=0)
-    deliveries.take_over(connection, place, NOW)
+    deliveries.recover_stalled(connection, place, NOW)
 
     assert not record(connection, delivery, RUN, Transition(State.SENT, reply=TAKEN), NOW)
     assert state_of(connection) is State.IN_DOUBT
@@ -235,8 +235,8 @@ def test_late_answer_after_a_take_over_leaves_the_doubt(connection, place):
 
 def test_late_write_of_an_earlier_attempt_never_fits_the_next_one_of_the_same_run(connection, place):
     delivery = replace(reach(connection, place, State.SENDING), attempt=0)
-    deliveries.take_over(connection, place, NOW)
-    decisions.resolve_resend(connection, place, None, NOW)
+    deliveries.recover_stalled(connection, place, NOW)
+    operator_actions.resolve_resend(connection, place, None, NOW)
     claimed(connection, place)
 
     assert not record(connection, delivery, RUN, Transition(State.REJECTED), NOW)
@@ -296,7 +296,7 @@ def test_given_back_message_can_be_claimed_by_the_next_run(connection, place):
     queue(connection, place, order())
     claimed(connection, place)
 
-    deliveries.give_back(connection, RUN)
+    deliveries.release_claims(connection, RUN)
 
     assert claimed(connection, place, "run-2").attempt == 0
 
@@ -305,7 +305,7 @@ def test_give_back_leaves_what_other_runs_hold(connection, place):
     queue(connection, place, order())
     delivery = claimed(connection, place, "run-2")
 
-    deliveries.give_back(connection, RUN)
+    deliveries.release_claims(connection, RUN)
 
     assert sending(connection, delivery, "run-2", NOW)
 
@@ -382,7 +382,7 @@ def test_take_over_frees_what_was_leased_and_counts_what_came_into_doubt(connect
         sending(connection, delivery, RUN, NOW)
     deliveries.claim(connection, place, RUN, NOW, 1)
 
-    assert deliveries.take_over(connection, place, NOW) == 1
+    assert deliveries.recover_stalled(connection, place, NOW) == 1
     assert [one.email for one in deliveries.claim(connection, place, "run-2", NOW, 9)] == [GRACE]
 
 
@@ -390,7 +390,7 @@ def test_take_over_leaves_other_sessions_alone(connection, place):
     queue(connection, place, order())
     delivery = claimed(connection, place)
 
-    deliveries.take_over(connection, seen(connection, 2), NOW)
+    deliveries.recover_stalled(connection, seen(connection, 2), NOW)
 
     assert sending(connection, delivery, RUN, NOW)
 
@@ -402,14 +402,14 @@ def test_broken_off_rehearsal_is_over_and_in_nobodys_doubt(connection, place, cr
     if crossed:
         sending(connection, delivery, RUN, NOW)
 
-    assert deliveries.take_over(connection, place, NOW) == 0
+    assert deliveries.recover_stalled(connection, place, NOW) == 0
     assert connection.execute(sa.select(table.c.state)).scalar() == "cancelled"
 
 
 def test_withdraw_takes_back_only_the_named_people(connection, place):
     queue(connection, place, order(ADA), order(GRACE))
 
-    deliveries.withdraw(connection, place, ["ADA@example.com"], NOW)
+    deliveries.cancel_for_removed(connection, place, ["ADA@example.com"], NOW)
 
     assert (state_of(connection), state_of(connection, email=GRACE)) == (State.CANCELLED, State.QUEUED)
 

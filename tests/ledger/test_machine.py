@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from onboarding.ledger import decisions, deliveries
+from onboarding.ledger import deliveries, operator_actions
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
 from onboarding.model.deliveries import (
@@ -130,12 +130,12 @@ class Runs(RuleBasedStateMachine):
     def crash(self):
         """The old run's offers are kept: it may only have been asleep."""
         self.run += 1
-        deliveries.take_over(self.ledger, self.place, self.now)
+        deliveries.recover_stalled(self.ledger, self.place, self.now)
 
     @precondition(lambda self: self.offers)
     @rule()
     def give_back(self):
-        deliveries.give_back(self.ledger, f"run-{self.run}")
+        deliveries.release_claims(self.ledger, f"run-{self.run}")
 
     @rule(email=PEOPLE)
     def ringcentral_mails(self, email):
@@ -149,13 +149,15 @@ class Runs(RuleBasedStateMachine):
     @rule(emails=st.none() | st.sets(PEOPLE))
     def resend(self, emails):
         before = {one.delivery.id for one in in_doubt(self.ledger, self.place)}
-        decisions.resolve_resend(self.ledger, self.place, emails, self.now)
+        operator_actions.resolve_resend(self.ledger, self.place, emails, self.now)
         self.allowed.update(one for one in before if self._state(one) is State.QUEUED)
 
     @precondition(lambda self: self.bodies)
     @rule(
         emails=st.none() | st.sets(PEOPLE),
-        decide=st.sampled_from([decisions.resolve_sent, decisions.retry, decisions.retry, decisions.cancel]),
+        decide=st.sampled_from(
+            [operator_actions.resolve_sent, operator_actions.retry, operator_actions.retry, operator_actions.cancel]
+        ),
     )
     def person(self, emails, decide):
         decide(self.ledger, self.place, emails, self.now)

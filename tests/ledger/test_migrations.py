@@ -17,7 +17,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.ledger import migrations, registrations
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger, _engine
-from onboarding.model.changes import Standing
+from onboarding.model.registrations import Standing
 
 pytestmark = pytest.mark.anyio
 
@@ -118,8 +118,12 @@ def test_what_an_older_version_asked_for_in_vain_is_still_known(before, after):
 
         migrations.upgrade(old)
 
-        known = registrations.acquaintances(old, 1)["ada@example.com"]
-        assert (known.standing, dict(known.asked), known.mailed_by_ringcentral) == (Standing.ADDED, after, False)
+        known = registrations.managed(old, 1)["ada@example.com"]
+        assert (known.standing, dict(known.last_requested), known.mailed_by_ringcentral) == (
+            Standing.ADDED,
+            after,
+            False,
+        )
 
 
 def test_head_is_the_newest_revision():

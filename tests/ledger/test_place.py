@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from onboarding.errors import ConfigurationError
-from onboarding.ledger.place import former_paths, ledger_path
+from onboarding.ledger.location import former_paths, ledger_path
 from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.ledger.store import Ledger
 from tests.ledger.writing import note, noted

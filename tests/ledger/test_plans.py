@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from onboarding.ledger import decisions, deliveries, events, sessions
+from onboarding.ledger import deliveries, events, operator_actions, sessions
 from onboarding.ledger.schema import HELD, REAL
 from onboarding.model.deliveries import State, Transition
 from tests.ledger.making import ADA, GRACE, LATE, NOW, RUN, claimed, order, queue, record, seen, sending
@@ -42,16 +42,16 @@ def _sending(connection, place):
 CASES = {
     "claim": lambda c, place: deliveries.claim(c, place, RUN, NOW, 5),
     "sending and record": _sending,
-    "give back": lambda c, _: deliveries.give_back(c, RUN),
-    "take over": lambda c, place: deliveries.take_over(c, place, NOW),
+    "give back": lambda c, _: deliveries.release_claims(c, RUN),
+    "take over": lambda c, place: deliveries.recover_stalled(c, place, NOW),
     "expire": lambda c, place: deliveries.expire(c, place, LATE),
-    "withdraw": lambda c, place: deliveries.withdraw(c, place, [ADA, GRACE], NOW),
+    "withdraw": lambda c, place: deliveries.cancel_for_removed(c, place, [ADA, GRACE], NOW),
     "next due": deliveries.next_due,
     "mailboxes": deliveries.mailboxes,
     "standings": deliveries.entries,
     "enqueue": lambda c, place: queue(c, place, order()),
-    "resend": lambda c, place: decisions.resolve_resend(c, place, [ADA], NOW),
-    "retry": lambda c, place: decisions.retry(c, place, None, NOW),
+    "resend": lambda c, place: operator_actions.resolve_resend(c, place, [ADA], NOW),
+    "retry": lambda c, place: operator_actions.retry(c, place, None, NOW),
     "history": lambda c, _: events.of_person(c, "person1@example.com"),
     "problems": sessions.problems_of,
     "end of a run": lambda c, place: sessions.finish_run(c, place, [], 4, NOW),

@@ -1,8 +1,8 @@
 """Whom this ledger has had to do with at RingCentral, and what it had in mind when it crashed."""
 
 from onboarding.ledger import registrations
-from onboarding.model.changes import Acquaintance, Standing
 from onboarding.model.people import LinkedUser
+from onboarding.model.registrations import ManagedRegistration, Standing
 from tests.ledger.making import ADA, GRACE, MINUTE, NOW, happened, invitee, seen
 
 KEPT = invitee(row=0)
@@ -10,8 +10,8 @@ KEPT = invitee(row=0)
 IDS = LinkedUser("100", "7")
 
 
-def _known(connection, place) -> dict[str, Acquaintance]:
-    return dict(registrations.acquaintances(connection, place))
+def _known(connection, place) -> dict[str, ManagedRegistration]:
+    return dict(registrations.managed(connection, place))
 
 
 def test_nobody_is_known_at_first(connection, place):
@@ -19,28 +19,28 @@ def test_nobody_is_known_at_first(connection, place):
 
 
 def test_person_is_remembered_with_what_a_cancellation_needs(connection, place):
-    registrations.stand(connection, place, [invitee()], Standing.ADDING, NOW)
+    registrations.set_standing(connection, place, [invitee()], Standing.ADDING, NOW)
 
-    assert _known(connection, place) == {"ada@example.com": Acquaintance(KEPT, Standing.ADDING)}
+    assert _known(connection, place) == {"ada@example.com": ManagedRegistration(KEPT, Standing.ADDING)}
 
 
 def test_standing_follows_what_was_done_and_history_keeps_it_all(connection, place):
     for standing in (Standing.ADDING, Standing.ADDED, Standing.REMOVING, Standing.REMOVED):
-        registrations.stand(connection, place, [invitee()], standing, NOW)
+        registrations.set_standing(connection, place, [invitee()], standing, NOW)
 
     assert _known(connection, place)["ada@example.com"].standing is Standing.REMOVED
     assert [what for what, _ in happened(connection)] == ["adding", "added", "removing", "removed"]
 
 
 def test_two_spellings_of_an_address_are_one_person(connection, place):
-    registrations.stand(connection, place, [invitee("ADA@example.com")], Standing.ADDING, NOW)
-    registrations.stand(connection, place, [invitee("ada@EXAMPLE.COM")], Standing.ADDED, NOW)
+    registrations.set_standing(connection, place, [invitee("ADA@example.com")], Standing.ADDING, NOW)
+    registrations.set_standing(connection, place, [invitee("ada@EXAMPLE.COM")], Standing.ADDED, NOW)
 
     assert list(_known(connection, place)) == ["ada@example.com"]
 
 
 def test_people_of_other_sessions_are_apart(connection, place):
-    registrations.stand(connection, seen(connection, 2), [invitee()], Standing.ADDED, NOW)
+    registrations.set_standing(connection, seen(connection, 2), [invitee()], Standing.ADDED, NOW)
 
     assert _known(connection, place) == {}
 
@@ -49,13 +49,13 @@ LEFT = {"role": "CoHost", "job title": "Countess"}
 
 
 def test_what_ringcentral_left_undone_is_remembered(connection, place):
-    registrations.stand(connection, place, [invitee(ADA)], Standing.ADDED, NOW)
+    registrations.set_standing(connection, place, [invitee(ADA)], Standing.ADDED, NOW)
 
     for email in (ADA, GRACE):
         registrations.record_unfulfilled(connection, place, invitee(email), LEFT, NOW)
 
     known = _known(connection, place)
-    assert {key: (one.standing, dict(one.asked)) for key, one in known.items()} == {
+    assert {key: (one.standing, dict(one.last_requested)) for key, one in known.items()} == {
         "ada@example.com": (Standing.ADDED, LEFT),
         "grace@example.com": (Standing.UPDATED, LEFT),
     }
@@ -68,14 +68,16 @@ def test_what_is_carried_out_by_now_may_be_asked_for_again(connection, place):
 
     registrations.clear_unfulfilled(connection, place, [invitee(ADA)])
 
-    assert [dict(one.asked) for one in _known(connection, place).values()] == [{}, LEFT]
+    assert [dict(one.last_requested) for one in _known(connection, place).values()] == [{}, LEFT]
 
 
 def test_intention_that_ringcentral_refused_is_taken_back(connection, place):
-    registrations.stand(connection, place, [invitee(ADA, row=0)], Standing.ADDED, NOW)
+    registrations.set_standing(connection, place, [invitee(ADA, row=0)], Standing.ADDED, NOW)
     before = _known(connection, place)
-    registrations.stand(connection, place, [invitee(ADA, linked_user=IDS, language="en")], Standing.REMOVING, NOW)
-    registrations.stand(connection, place, [invitee(GRACE)], Standing.ADDING, NOW)
+    registrations.set_standing(
+        connection, place, [invitee(ADA, linked_user=IDS, language="en")], Standing.REMOVING, NOW
+    )
+    registrations.set_standing(connection, place, [invitee(GRACE)], Standing.ADDING, NOW)
 
     registrations.revert(connection, place, [invitee(ADA), invitee(GRACE)], before, NOW + MINUTE)
 
@@ -86,9 +88,9 @@ def test_intention_that_ringcentral_refused_is_taken_back(connection, place):
 def test_person_without_an_address_is_known_by_ids(connection, place):
     colleague = invitee("", row=0, linked_user=IDS)
 
-    registrations.stand(connection, place, [colleague], Standing.REMOVING, NOW)
+    registrations.set_standing(connection, place, [colleague], Standing.REMOVING, NOW)
 
-    assert _known(connection, place) == {"100/7": Acquaintance(colleague, Standing.REMOVING)}
+    assert _known(connection, place) == {"100/7": ManagedRegistration(colleague, Standing.REMOVING)}
 
 
 OTHER_IDS = LinkedUser("100", "8")
@@ -96,20 +98,20 @@ OTHER_IDS = LinkedUser("100", "8")
 
 def test_who_had_an_address_before_another_linked_user_is_known_by_ids(connection, place):
     first, second = invitee(ADA, row=0, linked_user=IDS), invitee(ADA, row=0, linked_user=OTHER_IDS)
-    registrations.stand(connection, place, [first], Standing.ADDED, NOW)
+    registrations.set_standing(connection, place, [first], Standing.ADDED, NOW)
 
-    registrations.stand(connection, place, [second], Standing.ADDING, NOW)
+    registrations.set_standing(connection, place, [second], Standing.ADDING, NOW)
 
     assert _known(connection, place) == {
-        "ada@example.com": Acquaintance(second, Standing.ADDING),
-        "100/7": Acquaintance(invitee("", row=0, linked_user=IDS), Standing.ADDED),
+        "ada@example.com": ManagedRegistration(second, Standing.ADDING),
+        "100/7": ManagedRegistration(invitee("", row=0, linked_user=IDS), Standing.ADDED),
     }
 
 
 def test_who_has_their_address_back_is_known_under_it_alone(connection, place):
     first, second = invitee(ADA, row=0, linked_user=IDS), invitee(ADA, row=0, linked_user=OTHER_IDS)
     for one in (first, second, first):
-        registrations.stand(connection, place, [one], Standing.ADDED, NOW)
+        registrations.set_standing(connection, place, [one], Standing.ADDED, NOW)
 
     assert set(_known(connection, place)) == {"ada@example.com", "100/8"}
     assert _known(connection, place)["ada@example.com"].invitee.linked_user == IDS
@@ -117,10 +119,10 @@ def test_who_has_their_address_back_is_known_under_it_alone(connection, place):
 
 def test_refused_change_of_ids_leaves_all_as_it_was(connection, place):
     first, second = invitee(ADA, row=0, linked_user=IDS), invitee(ADA, row=0, linked_user=OTHER_IDS)
-    registrations.stand(connection, place, [first], Standing.ADDED, NOW)
+    registrations.set_standing(connection, place, [first], Standing.ADDED, NOW)
     before = _known(connection, place)
-    registrations.stand(connection, place, [second], Standing.ADDING, NOW)
-    registrations.stand(connection, place, [invitee("", row=0, linked_user=IDS)], Standing.REMOVING, NOW)
+    registrations.set_standing(connection, place, [second], Standing.ADDING, NOW)
+    registrations.set_standing(connection, place, [invitee("", row=0, linked_user=IDS)], Standing.REMOVING, NOW)
 
     registrations.revert(connection, place, [second, invitee("", linked_user=IDS)], before, NOW)
 

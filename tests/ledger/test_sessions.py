@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, directory, events, registrations, sessions
+from onboarding.ledger import cache, deliveries, events, registrations, sessions
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger
-from onboarding.model.changes import Standing
 from onboarding.model.people import Colleague, LinkedUser, Problem
+from onboarding.model.registrations import Standing
 from onboarding.model.sessions import SessionStatus
 from tests.ledger.making import MINUTE, NOW, START, invitee, order, seen, session
 
@@ -22,9 +22,9 @@ NAMELESS = Colleague(LinkedUser("account", "user-2", "ilm"))
 
 
 def test_session_keeps_its_number_when_its_facts_change(connection):
-    first = sessions.see(connection, session())
+    first = sessions.upsert(connection, session())
 
-    second = sessions.see(connection, replace(session(), title="Moved", start=END, status=SessionStatus.ACTIVE))
+    second = sessions.upsert(connection, replace(session(), title="Moved", start=END, status=SessionStatus.ACTIVE))
 
     found = sessions.find(connection, SERVER, "webinar-1", "session-1")
     assert (second, found.id) == (first, first)
@@ -32,9 +32,9 @@ def test_session_keeps_its_number_when_its_facts_change(connection):
 
 
 def test_session_is_found_as_it_was_seen(connection):
-    number = sessions.see(connection, session())
+    number = sessions.upsert(connection, session())
 
-    assert sessions.find(connection, SERVER, "webinar-1", "session-1") == sessions.Seen(
+    assert sessions.find(connection, SERVER, "webinar-1", "session-1") == sessions.StoredSession(
         id=number,
         key=session().key,
         title="Spring launch",
@@ -107,26 +107,26 @@ def test_webinar_facts_are_the_last_ones_kept(connection):
 
 
 def test_directory_is_replaced_as_a_whole_for_its_server(connection):
-    directory.keep_colleagues(connection, SERVER, [ADA, NAMELESS], NOW)
-    directory.keep_colleagues(connection, "https://other.example", [ADA], NOW)
+    cache.keep_colleagues(connection, SERVER, [ADA, NAMELESS], NOW)
+    cache.keep_colleagues(connection, "https://other.example", [ADA], NOW)
 
-    directory.keep_colleagues(connection, SERVER, [NAMELESS], NOW)
+    cache.keep_colleagues(connection, SERVER, [NAMELESS], NOW)
 
-    assert directory.colleagues(connection, SERVER) == [NAMELESS]
-    assert directory.colleagues(connection, "https://other.example") == [ADA]
+    assert cache.colleagues(connection, SERVER) == [NAMELESS]
+    assert cache.colleagues(connection, "https://other.example") == [ADA]
 
 
 def test_directory_may_name_somebody_twice(connection):
-    directory.keep_colleagues(connection, SERVER, [replace(ADA, job_title="old"), ADA], NOW)
+    cache.keep_colleagues(connection, SERVER, [replace(ADA, job_title="old"), ADA], NOW)
 
-    assert directory.colleagues(connection, SERVER) == [ADA]
+    assert cache.colleagues(connection, SERVER) == [ADA]
 
 
 @pytest.mark.parametrize("known", [[], [ADA, NAMELESS]])
 def test_directory_comes_back_as_it_was_kept(connection, known):
-    directory.keep_colleagues(connection, SERVER, known, NOW)
+    cache.keep_colleagues(connection, SERVER, known, NOW)
 
-    assert list(directory.colleagues(connection, SERVER)) == known
+    assert list(cache.colleagues(connection, SERVER)) == known
 
 
 # --- forgetting -------------------------------------------------------------------------------------------------------
@@ -135,10 +135,10 @@ def test_directory_comes_back_as_it_was_kept(connection, known):
 def _fill(connection: sa.Connection) -> int:
     """One session with a person in every table that holds people."""
     place = seen(connection)
-    registrations.stand(connection, place, [invitee()], Standing.ADDED, NOW)
+    registrations.set_standing(connection, place, [invitee()], Standing.ADDED, NOW)
     deliveries.enqueue(connection, place, [order()], NOW)
     sessions.finish_run(connection, place, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW)
-    directory.keep_colleagues(connection, SERVER, [ADA], NOW)
+    cache.keep_colleagues(connection, SERVER, [ADA], NOW)
     return place
 
 
@@ -179,11 +179,11 @@ def test_forgetting_leaves_the_people_of_other_sessions(connection):
 
 
 def test_colleagues_listed_lately_are_not_forgotten(connection):
-    directory.keep_colleagues(connection, SERVER, [ADA], END)
+    cache.keep_colleagues(connection, SERVER, [ADA], END)
 
     sessions.forget_ended(connection, END)
 
-    assert directory.colleagues(connection, SERVER) == [ADA]
+    assert cache.colleagues(connection, SERVER) == [ADA]
 
 
 @pytest.mark.anyio

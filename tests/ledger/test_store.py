@@ -158,11 +158,11 @@ def noting(connection, numbers):
 async def test_what_comes_after_a_failed_one_is_not_written(database, together):
     async with Ledger(database) as ledger:
         async with Held(ledger) if together else nullcontext():
-            first = ledger.hand_in(noting, -1)
+            first = ledger.submit(noting, -1)
             if not together:
                 await asyncio.wait([first])
-            second = ledger.hand_in(noting, 2, after=first)
-            chain = [first, second, ledger.hand_in(noting, 3, after=second), ledger.hand_in(noting, 4)]
+            second = ledger.submit(noting, 2, after=first)
+            chain = [first, second, ledger.submit(noting, 3, after=second), ledger.submit(noting, 4)]
         results = await asyncio.gather(*chain, return_exceptions=True)
 
         assert [type(one) for one in results] == [KeyError, KeyError, KeyError, int]
@@ -173,8 +173,8 @@ async def test_what_comes_after_shares_the_commit(database):
     async with Ledger(database) as ledger:
         made = counted(ledger, "commit")
         async with Held(ledger):
-            first = ledger.hand_in(noting, 1)
-            second = ledger.hand_in(noting, 2, after=first)
+            first = ledger.submit(noting, 1)
+            second = ledger.submit(noting, 2, after=first)
         await second
 
         assert (len(made), await ledger.run(noted)) == (2, [1, 2])

@@ -168,7 +168,7 @@ def _limit_pages(connection: sa.Connection, more: int) -> None:
 async def test_full_disk_is_tried_later_with_nothing_half_written(database):
     many = [order(f"person{number}@example.com") for number in range(500)]
     async with Ledger(database) as ledger:
-        place = await ledger.run(sessions.see, session())
+        place = await ledger.run(sessions.upsert, session())
         await ledger.run(_limit_pages, 2)
 
         with pytest.raises(TryLater, match="full"):
@@ -184,7 +184,7 @@ async def test_full_disk_keeps_what_still_fits_of_a_group(database):
     """A result that is to be recorded must not be lost to somebody's new messages."""
     many = [Problem(None, None, "", "x" * 1000) for _ in range(100)]
     async with Ledger(database) as ledger:
-        place = await ledger.run(sessions.see, session())
+        place = await ledger.run(sessions.upsert, session())
         await ledger.run(_limit_pages, 2)
 
         results = await grouped(ledger, (sessions.finish_run, place, many, 1, NOW), (note, 1))

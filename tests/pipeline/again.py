@@ -10,11 +10,11 @@ any other: it opens the ledger, takes the lease and logs in by itself, and share
 import os
 import sys
 
-from onboarding.cli import running  # noqa: F401 -- and with it everything that the command imports
+from onboarding.cli import run  # noqa: F401 -- and with it everything that the command imports
 from onboarding.cli.main import main
 from onboarding.config import load
-from onboarding.pipeline.target import everything
-from onboarding.pipeline.writing import stationery
+from onboarding.pipeline.target import all_targets
+from onboarding.pipeline.templates import load_templates
 
 
 def child(words: list[str]) -> None:
@@ -28,8 +28,8 @@ def child(words: list[str]) -> None:
 
 def serve(words: list[str]) -> None:
     config = load(None, os.environ)
-    for goal in everything(config):
-        stationery(config, goal)
+    for goal in all_targets(config):
+        load_templates(config, goal)
     for _line in sys.stdin:
         pid = os.fork()
         if not pid:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from onboarding.errors import Refused, TryLater
 from onboarding.model.people import Role
-from onboarding.pipeline.looking import look, planned, read_roster
-from onboarding.pipeline.target import target
+from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
+from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from onboarding.simulator.directory import Colleague, Directory
+from onboarding.simulator.records import Colleague, Directory
 from onboarding.simulator.rules import Rules
 from tests.stage import COHOST, HOST, NAME, SESSION, WEBINAR, Stage, panelist, stage
 
@@ -80,9 +80,9 @@ async def change_of_roster(folder: Path, before: list, after: list, weather: lis
 
 async def heavy_calls_planned(scene: Stage) -> int:
     async with scene.rooms() as opened:
-        goal = target(opened.config, NAME)
-        view = await look(opened, goal, await read_roster(goal, opened.stop))
-        _, plan = await planned(opened, goal, view, REMOVE)
+        goal = find_target(opened.config, NAME)
+        view = await refresh(opened, goal, await read_roster(goal, opened.stop))
+        _, plan = await plan_fresh(opened, goal, view, REMOVE)
         return plan.heavy_calls
 
 

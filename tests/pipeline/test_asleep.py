@@ -13,12 +13,12 @@ import pytest
 
 from onboarding.cli.terminal import Quiet
 from onboarding.config import load
-from onboarding.ledger import decisions
+from onboarding.ledger import operator_actions
 from onboarding.ledger.leases import TERM
-from onboarding.pipeline import rooms, run
-from onboarding.pipeline.lease import held
-from onboarding.pipeline.rooms import Clock, Instant, instant
-from onboarding.pipeline.target import target
+from onboarding.pipeline import run, services
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.services import Clock, Instant, instant
+from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from tests.cli.command import OWN
 from tests.stage import NAME, ROOMY, Stage, panelist, stage
@@ -32,11 +32,11 @@ GUEST = panelist(1)["email"]
 async def run_with(scene: Stage, moment: Callable[[], Instant]) -> run.Result:
     """A run whose lease is measured by these moments."""
     clock = replace(Clock(), now=scene.clock.now, instant=moment)
-    async with rooms.opened(scene.config, Quiet(), clock, asyncio.Event()) as opened:
-        goal = target(opened.config, NAME)
-        async with held(opened, goal) as lease:
-            ready = await run.prepared(opened, goal, Options())
-            return await run.carry_out(opened, ready, lease)
+    async with services.open_services(scene.config, Quiet(), clock, asyncio.Event()) as opened:
+        goal = find_target(opened.config, NAME)
+        async with webinar_lease(opened, goal) as lease:
+            ready = await run.prepare_run(opened, goal, Options())
+            return await run.execute_plan(opened, ready, lease)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ async def test_message_that_was_left_is_in_doubt_for_the_next_run(tmp_path):
         second = await scene.run()
 
         assert (first.exit_code, second.exit_code, scene.told()) == (75, 1, [])
-        await scene.decide(decisions.resolve_resend)
+        await scene.decide(operator_actions.resolve_resend)
         await scene.run()
         assert scene.told() == [GUEST]
 
@@ -88,7 +88,7 @@ async def test_stopped_process_sends_no_second_copy_when_it_wakes_up(tmp_path):
             assert ledger.execute("SELECT state FROM deliveries").fetchall() == [("sending",)]
             ledger.execute("UPDATE leases SET machine = 'another', until = '2026-01-01 00:00:00.000000'")
         ledger.close()
-        assert await scene.decide(decisions.resolve_resend) == [GUEST]
+        assert await scene.decide(operator_actions.resolve_resend) == [GUEST]
         await scene.run()
         assert scene.told() == [GUEST]
 
@@ -115,11 +115,11 @@ class StopsItself:
 
 
 async def sleeper() -> None:
-    async with rooms.opened(load(None, os.environ), Quiet(), Clock(instant=StopsItself())) as opened:
-        goal = target(opened.config, NAME)
-        async with held(opened, goal) as lease:
-            ready = await run.prepared(opened, goal, Options())
-            await run.carry_out(opened, ready, lease)
+    async with services.open_services(load(None, os.environ), Quiet(), Clock(instant=StopsItself())) as opened:
+        goal = find_target(opened.config, NAME)
+        async with webinar_lease(opened, goal) as lease:
+            ready = await run.prepare_run(opened, goal, Options())
+            await run.execute_plan(opened, ready, lease)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ import pytest
 
 from onboarding.errors import TryLater
 from onboarding.plan import Options
-from onboarding.simulator.directory import Colleague, Directory
-from onboarding.simulator.records import new_link
+from onboarding.simulator.records import Colleague, Directory, new_link
 from onboarding.simulator.rules import Rules
 from tests.stage import COHOST, HOST, SESSION, WEBINAR, Stage, stage
 

@@ -7,7 +7,7 @@ import pytest
 from onboarding.cli.terminal import Quiet
 from onboarding.errors import Refused, TryLater
 from onboarding.pipeline.run import Result
-from tests.mail.scripted import Crowded, HangUp, Say, Scripted, Stall, scripted
+from tests.smtp.scripted import Crowded, HangUp, Say, Scripted, Stall, scripted
 from tests.stage import Stage, panelist, parsed, stage
 
 pytestmark = pytest.mark.anyio

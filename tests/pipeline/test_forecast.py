@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from onboarding.mail.settings import SmtpSettings
 from onboarding.model.sessions import Session, SessionKey, SessionStatus
 from onboarding.pipeline.forecast import forecast, in_words, sending_takes
+from onboarding.smtp.settings import SmtpSettings
 
 START = datetime(2027, 3, 1, 15, 0, tzinfo=UTC)
 SESSION = Session(

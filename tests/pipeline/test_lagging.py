@@ -3,9 +3,9 @@
 import pytest
 
 from onboarding.ledger import registrations, sessions
-from onboarding.model.changes import Standing
+from onboarding.model.registrations import Standing
 from onboarding.plan import Options
-from onboarding.simulator.asked import AskedChange, read
+from onboarding.simulator.parse import ChangeRequest, read
 from tests.stage import HOST, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ async def standings(scene: Stage) -> dict[str, Standing]:
     async with scene.rooms() as opened:
         seen = await opened.ledger.run(sessions.find, opened.config.ringcentral.server, WEBINAR, SESSION)
         assert seen is not None
-        known = await opened.ledger.run(registrations.acquaintances, seen.id)
+        known = await opened.ledger.run(registrations.managed, seen.id)
     return {key: one.standing for key, one in known.items()}
 
 
@@ -84,7 +84,7 @@ async def test_list_that_shows_somebody_late_leads_to_no_second_registration_and
 async def test_who_was_registered_by_another_while_the_list_lagged_is_not_ours(tmp_path):
     async with stage(tmp_path, [HOST, panelist(1)], faults=["GET /invitees:lagging"]) as scene:
         added = {"firstName": "Guest1", "lastName": "Example", "email": "guest1@example.com", "role": "Panelist"}
-        theirs = read(AskedChange, {"addedInvitees": [{**added, "sendInvite": False}]})
+        theirs = read(ChangeRequest, {"addedInvitees": [{**added, "sendInvite": False}]})
         scene.ringcentral.world.change(WEBINAR, SESSION, theirs, scene.clock.now())
 
         result = await scene.run()

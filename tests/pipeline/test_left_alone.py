@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, Refused
-from onboarding.letters.letter import Guarded
-from onboarding.model.changes import NO_LINK
+from onboarding.messages.request import ProtectedValues
 from onboarding.model.people import Role
+from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Options
-from onboarding.ringcentral.wire import InviteeRecord
+from onboarding.ringcentral.schemas import InviteeRecord
 from onboarding.simulator.odd import Odd
 from onboarding.simulator.records import ATTENDEE
 from tests.stage import COHOST, HOST, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
@@ -375,4 +375,4 @@ def test_every_link_that_counts_as_one_can_be_guarded(host, rest):
     record = InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": f"https://{host}/{rest}"})
 
     links = [SecretStr("https://v.example.com/w/join/abcdefghijkl"), *filter(None, [record.join_uri])]
-    assert Guarded.of(links, ["ada@example.com"]).addresses == {"ada@example.com"}
+    assert ProtectedValues.of(links, ["ada@example.com"]).addresses == {"ada@example.com"}

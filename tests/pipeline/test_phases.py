@@ -1,7 +1,7 @@
 """Whatever the mail server does at any phase, the ledger tells the truth afterwards, and nobody is mailed twice.
 
 The whole pipeline against a scripted server: it drops the line, refuses for now or for good, talks nonsense, or says
-nothing, twice at each phase, and is polite from then on. (`tests/mail/test_faults.py` has more faults, line by line.)
+nothing, twice at each phase, and is polite from then on. (`tests/smtp/test_faults.py` has more faults, line by line.)
 """
 
 import contextlib
@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from onboarding.errors import OnboardingError
-from tests.mail.scripted import Act, HangUp, Say, Scripted, Stall, scripted
+from tests.smtp.scripted import Act, HangUp, Say, Scripted, Stall, scripted
 from tests.stage import Stage, panelist, parsed, stage
 
 pytestmark = pytest.mark.anyio

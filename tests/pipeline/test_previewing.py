@@ -6,20 +6,20 @@ from pathlib import Path
 import pytest
 
 from onboarding.config import Config, load
-from onboarding.ledger.sessions import Seen
+from onboarding.ledger.sessions import StoredSession
 from onboarding.model.deliveries import Kind
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.sessions import SessionKey, SessionStatus
-from onboarding.pipeline.previewing import LINKS, PHONE_CODE, SAMPLE_PEOPLE, Known, preview_of
-from onboarding.pipeline.target import target
-from onboarding.review.preview import Preview
+from onboarding.pipeline.preview_messages import LINKS, PHONE_CODE, SAMPLE_PEOPLE, Known, preview_of
+from onboarding.pipeline.target import find_target
+from onboarding.reports.preview import Preview
 from tests.stage import CONFIG, NAME
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 USER = LinkedUser("800100200", "800100202")
 GUEST = Invitee(2, "anna@example.com", Role.PANELIST, "Anna", "Author")
 COLLEAGUE = Invitee(3, "", Role.COHOST, linked_user=USER)
-SEEN = Seen(
+SEEN = StoredSession(
     id=1,
     key=SessionKey("https://platform.example", "123456789012", "5550001"),
     title="The Launch",
@@ -39,7 +39,7 @@ def config(tmp_path: Path) -> Config:
 
 
 def made(config: Config, facts: Known, *people: Invitee, problems: tuple[Problem, ...] = ()) -> Preview:
-    return preview_of(config, target(config, NAME), Roster(people, problems), facts, NOW)
+    return preview_of(config, find_target(config, NAME), Roster(people, problems), facts, NOW)
 
 
 def test_every_person_has_a_letter_of_every_kind_with_a_made_up_link_of_their_own(config):

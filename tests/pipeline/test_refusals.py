@@ -2,9 +2,9 @@
 
 import pytest
 
-from onboarding.mail.verdicts import ConnectionRefusal, Phase
 from onboarding.model.deliveries import Deferred
-from onboarding.pipeline.refusals import ENOUGH, Step, next_step
+from onboarding.pipeline.send_refusals import ENOUGH, Step, next_step
+from onboarding.smtp.phases import ConnectionRefusal, Phase
 
 LEFT, LAST = False, True
 FIRST, AGAIN = False, True

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from onboarding.plan import Options
-from onboarding.simulator.mailbox import MailRules
 from onboarding.simulator.rules import Rules
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
 from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
 

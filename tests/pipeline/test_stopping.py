@@ -17,11 +17,11 @@ from onboarding.cli.terminal import Quiet
 from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, TryLater
 from onboarding.ledger.store import Ledger
 from onboarding.pipeline import run
-from onboarding.pipeline.delivering import GRACE
-from onboarding.pipeline.lease import held
-from onboarding.pipeline.target import target
+from onboarding.pipeline.deliver import GRACE
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from tests.mail.scripted import POLITE, Act, Say, Scripted, Stall, scripted
+from tests.smtp.scripted import POLITE, Act, Say, Scripted, Stall, scripted
 from tests.stage import NAME, Stage, panelist, parsed, stage
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +59,7 @@ class Trouble(Quiet, ABC):
             return [connection.exec_driver_sql(f"PRAGMA {pragma}").close()]
 
         # Under `query_only` even this fails where its group has to be tried again one by one.
-        self.ledger.hand_in(tell, None).add_done_callback(lambda told: told.exception())
+        self.ledger.submit(tell, None).add_done_callback(lambda told: told.exception())
 
 
 class Full(Trouble):
@@ -97,9 +97,9 @@ class Locked(Trouble):
 async def troubled(scene: Stage, trouble: Trouble) -> None:
     async with scene.rooms(progress=trouble) as opened:
         trouble.ledger, trouble.path = opened.ledger, opened.ledger.path
-        async with held(opened, target(opened.config, NAME)) as holder:
-            ready = await run.prepared(opened, target(opened.config, NAME), Options())
-            await run.carry_out(opened, ready, holder)
+        async with webinar_lease(opened, find_target(opened.config, NAME)) as holder:
+            ready = await run.prepare_run(opened, find_target(opened.config, NAME), Options())
+            await run.execute_plan(opened, ready, holder)
 
 
 async def broken_off(scene: Stage, trouble: Trouble) -> OnboardingError:

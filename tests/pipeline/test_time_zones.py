@@ -2,11 +2,11 @@
 
 import pytest
 
-from onboarding.pipeline.looking import look, planned, read_roster
+from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.status import as_report
-from onboarding.pipeline.target import target
+from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from onboarding.review.report import render_html
+from onboarding.reports.report import render_html
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -26,9 +26,9 @@ async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc
     async with stage(tmp_path, [HOST, PANELIST, panelist(1, time_zone="America/New_York")]) as scene:
         scene.ringcentral.world.amend(WEBINAR, SESSION, time_zone="Mars/Olympus")
         async with scene.rooms() as opened:
-            goal = target(opened.config, NAME)
-            view = await look(opened, goal, await read_roster(goal, opened.stop))
-            _, plan = await planned(opened, goal, view, Options())
+            goal = find_target(opened.config, NAME)
+            view = await refresh(opened, goal, await read_roster(goal, opened.stop))
+            _, plan = await plan_fresh(opened, goal, view, Options())
 
         result = await scene.run()
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from onboarding.model.changes import Acquaintance, Standing
 from onboarding.model.deliveries import Delivery, Kind, Mailbox, State
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
+from onboarding.model.registrations import ManagedRegistration, Standing
 from onboarding.model.sessions import (
     Facts,
     Registration,
@@ -22,7 +22,7 @@ from onboarding.model.sessions import (
     UntouchedRecord,
     link_digest,
 )
-from onboarding.plan import Options, Picture, Plan, Step, make
+from onboarding.plan import Options, Plan, PlanItem, Snapshot, make_plan
 
 NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
 START = NOW + timedelta(days=10)
@@ -149,36 +149,36 @@ def holding(name: str, told: Facts | None, state: State, kind: Kind, latest: Fac
 def picture(
     *rows: Invitee,
     there: tuple[Registration, ...] = (),
-    known: Mapping[str, Standing | Acquaintance] | None = None,
+    known: Mapping[str, Standing | ManagedRegistration] | None = None,
     boxes: Mapping[str, Mailbox] | None = None,
     colleagues: tuple[Colleague, ...] = (),
     problems: tuple[Problem, ...] = (),
     untouched: tuple[UntouchedRecord, ...] = (),
     now: datetime = NOW,
     **of_session: Any,
-) -> Picture:
+) -> Snapshot:
     """What a plan looks at: these rows from the second on, these records, and what the ledger knows by first name."""
     invitees = tuple(replace(one, row=number) for number, one in enumerate(rows, 2))
-    return Picture(
+    return Snapshot(
         session=session(**of_session),
         roster=Roster(invitees, problems),
         registrations=there,
         now=now,
-        acquaintances={address(name): _acquaintance(name, what) for name, what in (known or {}).items()},
+        managed={address(name): _acquaintance(name, what) for name, what in (known or {}).items()},
         mailboxes={address(name): box for name, box in (boxes or {}).items()},
         colleagues=colleagues,
         untouched=untouched,
     )
 
 
-def _acquaintance(name: str, what: Standing | Acquaintance) -> Acquaintance:
-    return what if isinstance(what, Acquaintance) else Acquaintance(row(name), what)
+def _acquaintance(name: str, what: Standing | ManagedRegistration) -> ManagedRegistration:
+    return what if isinstance(what, ManagedRegistration) else ManagedRegistration(row(name), what)
 
 
-def planned(seen: Picture, options: Options = CRON) -> Plan:
-    return make(seen, options)
+def planned(seen: Snapshot, options: Options = CRON) -> Plan:
+    return make_plan(seen, options)
 
 
-def only_step(seen: Picture, options: Options = CRON) -> Step:
-    (step,) = make(seen, options).steps
+def only_step(seen: Snapshot, options: Options = CRON) -> PlanItem:
+    (step,) = make_plan(seen, options).items
     return step

@@ -2,12 +2,12 @@
 
 import pytest
 
-from onboarding.model.changes import Acquaintance, Standing
+from onboarding.model.registrations import ManagedRegistration, Standing
 from onboarding.model.sessions import InviteeList, PanelistAuthentication
 from onboarding.plan import Action
 from onboarding.plan.identity import needs_directory
-from onboarding.plan.mailing import facts
-from onboarding.plan.registering import NOT_THE_HOST
+from onboarding.plan.invitee_changes import NOT_THE_HOST
+from onboarding.plan.messages_due import facts
 from tests.plan.people import (
     COHOST,
     HOST,
@@ -69,7 +69,7 @@ def test_the_host_is_recognised(seen):
     ],
 )
 def test_a_stranger_never_gets_the_hosts_link(seen):
-    steps = [step for step in planned(seen).steps if step.invitee.row]
+    steps = [step for step in planned(seen).items if step.invitee.row]
 
     assert [(one.action, one.mail, one.problems[0].message) for one in steps] == [(Action.NONE, None, NOT_THE_HOST)]
 
@@ -98,7 +98,7 @@ def test_the_hosts_link_comes_from_the_session_where_the_list_has_none():
 def test_two_rows_that_are_one_person_through_the_directory_count_once(rows):
     plan = planned(picture(*rows, colleagues=IN_DIRECTORY))
 
-    assert [(one.invitee.row, one.action) for one in plan.steps] == [(2, Action.ADD)]
+    assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.ADD)]
     assert [(one.row, one.message) for one in plan.problems] == [
         (3, "is the same person as row 2, which counts: delete one of the two rows")
     ]
@@ -111,7 +111,7 @@ def test_two_rows_that_are_one_person_by_their_record_count_once():
 
     plan = planned(picture(*rows, there=there, known={"alias": Standing.ADDED}))
 
-    assert [(one.invitee.row, one.action) for one in plan.steps] == [(2, Action.KEEP)]
+    assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.KEEP)]
     assert [one.row for one in plan.problems] == [3]
 
 
@@ -120,7 +120,7 @@ def test_a_row_with_ids_means_the_record_with_those_ids_and_not_one_with_its_add
 
     plan = planned(picture(row("ada", linked_user=user("bob")), there=there))
 
-    assert plan.steps[0].registration.id == "id-bob"
+    assert plan.items[0].registration.id == "id-bob"
 
 
 def test_the_lists_own_host_counts_before_whom_the_webinar_names():
@@ -130,27 +130,27 @@ def test_the_lists_own_host_counts_before_whom_the_webinar_names():
         host=user("ada"),
     )
 
-    assert [step.mail for step in planned(seen).steps] == [None, None]
+    assert [step.mail for step in planned(seen).items] == [None, None]
 
 
 @pytest.mark.parametrize("shown", ["", "maiden@example.com"])
 def test_a_row_that_lost_its_ids_is_the_linked_user_whom_this_ledger_added_under_its_address(shown):
-    known = {"ada": Acquaintance(row("ada", linked_user=user("ada")), Standing.ADDED)}
+    known = {"ada": ManagedRegistration(row("ada", linked_user=user("ada")), Standing.ADDED)}
     there = (linked("ada", PANELIST, email=shown),)
 
     plan = planned(picture(row("ada"), there=there, known=known))
 
-    assert [(one.invitee.row, one.action) for one in plan.steps] == [(2, Action.KEEP)]
+    assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.KEEP)]
     assert plan.problems == ()
 
 
 def test_a_row_that_lost_its_ids_to_another_row_is_a_guest():
-    known = {"ada": Acquaintance(row("ada", linked_user=user("ada")), Standing.ADDED)}
+    known = {"ada": ManagedRegistration(row("ada", linked_user=user("ada")), Standing.ADDED)}
     rows = (row("ada"), row("maiden", linked_user=user("ada")))
 
     plan = planned(picture(*rows, there=(linked("ada", PANELIST, email="maiden@example.com"),), known=known))
 
-    assert [(one.invitee.row, one.action) for one in plan.steps] == [(2, Action.ADD), (3, Action.KEEP)]
+    assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.ADD), (3, Action.KEEP)]
 
 
 def test_a_row_is_completed_from_the_directory():

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from onboarding.model.changes import SEATS, Standing
 from onboarding.model.people import Problem
-from onboarding.plan import Action, Options, Picture, Plan, make
-from onboarding.plan.registering import FULL
+from onboarding.model.registrations import SEATS, Standing
+from onboarding.plan import Action, Options, Plan, Snapshot, make_plan
+from onboarding.plan.invitee_changes import FULL
 from tests.plan.people import (
     COHOST,
     CRON,
@@ -29,14 +29,14 @@ HENRY = host(email="henry@example.com")
 
 def actions(plan: Plan) -> list[Action]:
     """What happens to everybody but the Host."""
-    return [step.action for step in plan.steps if step.role is not HOST]
+    return [step.action for step in plan.items if step.role is not HOST]
 
 
 def crowd(number: int, first: int = 0) -> list[str]:
     return [f"guest{one}" for one in range(first, first + number)]
 
 
-def full(*rows, occupied: int = SEATS, **also) -> Picture:
+def full(*rows, occupied: int = SEATS, **also) -> Snapshot:
     """A webinar whose seats are taken by people who are on the roster, and up to date."""
     names = crowd(occupied)
     return picture(
@@ -58,7 +58,7 @@ def test_the_steps_are_in_the_rosters_order_and_then_who_is_not_on_it():
         boxes={"dora": holds("dora")},
     )
 
-    assert [step.invitee.email.partition("@")[0] for step in planned(seen).steps] == ["cleo", "ada", "bob", "dora"]
+    assert [step.invitee.email.partition("@")[0] for step in planned(seen).items] == ["cleo", "ada", "bob", "dora"]
 
 
 def test_the_rosters_problems_come_with_the_plans():
@@ -129,13 +129,13 @@ def test_the_limit_serves_the_first_who_need_anything():
 
     assert actions(plan) == [KEEP, ADD, UPDATE, NONE]
     assert [step.invitee.first_name for step in plan.mail] == ["Bob"]
-    assert plan.steps[-1].mail_reason == "put off: not among the first 2 who need anything"
+    assert plan.items[-1].mail_reason == "put off: not among the first 2 who need anything"
 
 
 def test_what_is_put_off_is_neither_adopted_nor_changed():
     seen = picture(row("ada"), row("bob"), there=(guest("bob", last_name="B."),))
 
-    put_off = planned(seen, Options(adopt=True, limit=1)).steps[-1]
+    put_off = planned(seen, Options(adopt=True, limit=1)).items[-1]
 
     assert (put_off.action, put_off.adopted, dict(put_off.changes), put_off.mail) == (KEEP, False, {}, None)
 
@@ -155,11 +155,11 @@ def test_the_limit_tells_people_without_an_address_apart():
 def test_after_registering_the_limit_means_the_same_people():
     options = Options(limit=1)
     before = picture(row("ada"), row("bob"), row("cleo"), there=(guest("bob"),), known={"bob": Standing.ADDED})
-    agreed = make(before, options)
-    added = replace(before, registrations=(guest("bob"), guest("ada")), acquaintances={})
-    after = replace(added, acquaintances=picture(known={"ada": Standing.ADDED, "bob": Standing.ADDED}).acquaintances)
+    agreed = make_plan(before, options)
+    added = replace(before, registrations=(guest("bob"), guest("ada")), managed={})
+    after = replace(added, managed=picture(known={"ada": Standing.ADDED, "bob": Standing.ADDED}).managed)
 
-    plan = make(after, options, within=agreed)
+    plan = make_plan(after, options, within=agreed)
 
     assert [(step.invitee.first_name, step.action) for step in plan.mail] == [("Ada", KEEP)]
 
@@ -197,7 +197,7 @@ ADA_BY_BOBS_IDS = linked("bob", email="ada@example.com")
     ],
 )
 def test_the_heavy_calls_that_a_run_makes(seen, options, calls):
-    assert make(seen, options).heavy_calls == calls
+    assert make_plan(seen, options).heavy_calls == calls
 
 
 def test_planning_takes_a_moment_even_in_a_big_company():

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.model.changes import SEATS, Change, Standing
 from onboarding.model.people import Problem
+from onboarding.model.registrations import SEATS, Change, Standing
 from onboarding.model.sessions import UntouchedRecord
-from onboarding.plan import Action, Options, Picture, as_json, make
-from onboarding.plan.identity import identified, names_of
-from onboarding.plan.telling import attendee_lines
+from onboarding.plan import Action, Options, Snapshot, as_json, make_plan
+from onboarding.plan.formatting import attendee_lines
+from onboarding.plan.identity import identify, names_of
 from tests.plan.people import (
     CRON,
     EVERYTHING,
@@ -26,7 +26,7 @@ from tests.plan.people import (
     row,
     user,
 )
-from tests.plan.pictures import options, pictures
+from tests.plan.snapshots import options, pictures
 
 ODD_ADA = odd(guest("ada"))
 MESSAGE = (
@@ -57,10 +57,10 @@ MESSAGE = (
     ],
 )
 @pytest.mark.parametrize("asked_for", [CRON, EVERYTHING])
-def test_a_row_whose_record_is_not_understood_is_left_alone(seen: Picture, asked_for: Options):
-    plan = make(seen, asked_for)
+def test_a_row_whose_record_is_not_understood_is_left_alone(seen: Snapshot, asked_for: Options):
+    plan = make_plan(seen, asked_for)
 
-    (step,) = [step for step in plan.steps if step.invitee.row]
+    (step,) = [step for step in plan.items if step.invitee.row]
     assert (step.action, step.mail, step.reason) == (Action.NONE, None, MESSAGE)
     assert plan.change == Change()
     assert Problem(2, None, seen.roster.invitees[0].email, MESSAGE) in plan.problems
@@ -77,7 +77,7 @@ def test_a_row_whose_record_is_not_understood_is_left_alone(seen: Picture, asked
 )
 @pytest.mark.parametrize("asked_for", [CRON, EVERYTHING])
 def test_a_record_of_nobody_on_the_roster_is_a_problem_and_stops_nobody(record, who, asked_for):
-    plan = make(picture(row("bob"), untouched=(record,)), asked_for)
+    plan = make_plan(picture(row("bob"), untouched=(record,)), asked_for)
 
     assert [one.email for one in plan.change.add] == ["bob@example.com"]
     assert plan.change.remove == ()
@@ -97,7 +97,7 @@ def test_a_record_of_nobody_on_the_roster_is_a_problem_and_stops_nobody(record, 
 def test_nobody_is_told_that_they_were_removed_while_a_record_may_be_theirs(record, mail):
     seen = picture(untouched=(record,), known={"ada": Standing.ADDED}, boxes={"ada": holds("ada")})
 
-    assert [step.mail for step in make(seen, Options(remove=True)).mail] == mail
+    assert [step.mail for step in make_plan(seen, Options(remove=True)).mail] == mail
 
 
 def test_who_was_removed_is_told_so_though_they_attend_by_now():
@@ -129,7 +129,7 @@ def test_an_attendee_is_told_as_skipped_and_is_no_problem():
         ("Ada Example", "Attendee", "-", "-", reason),
         ("invitee 7", "Attendee", "-", "-", reason),
     ]
-    assert (plan.problems, plan.steps, bool(plan)) == ((), (), False)
+    assert (plan.problems, plan.items, bool(plan)) == ((), (), False)
 
 
 def test_an_attendee_who_is_on_the_roster_is_added_as_what_the_roster_says():
@@ -155,16 +155,18 @@ def test_a_session_that_is_not_fully_understood_is_a_problem_and_stops_nobody():
 
 
 @given(pictures(), options(), st.data())
-def test_nobody_with_a_record_that_is_not_understood_is_touched(seen: Picture, asked_for: Options, data: st.DataObject):
+def test_nobody_with_a_record_that_is_not_understood_is_touched(
+    seen: Snapshot, asked_for: Options, data: st.DataObject
+):
     """Whatever a plan looks at, and whichever records of it are odd."""
     records = [one for one in seen.registrations if one.email]
     chosen = data.draw(st.lists(st.sampled_from(records), unique_by=lambda one: one.id)) if records else []
     left = tuple(one for one in seen.registrations if one not in chosen)
     unclear = replace(seen, registrations=left, untouched=tuple(map(odd, chosen)))
 
-    plan = make(unclear, asked_for)
+    plan = make_plan(unclear, asked_for)
 
-    names = {name for one in identified(unclear).untouched for name in names_of(one)}
+    names = {name for one in identify(unclear).untouched for name in names_of(one)}
     changed = [*plan.change.add, *plan.change.remove, *(update.invitee for update in plan.change.update)]
     assert not [one for one in changed if names_of(one) & names]
     assert not [step for step in plan.mail if names_of(step.invitee) & names]

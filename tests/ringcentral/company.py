@@ -8,17 +8,19 @@ from typing import Any
 from onboarding.model.people import Role
 from onboarding.model.sessions import Registration, SessionKey
 from onboarding.ringcentral.client import RingCentral
+from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.limits import Limits
-from onboarding.simulator.serve import RunningRingCentral, serve_ringcentral
+from onboarding.simulator.server import RunningRingCentral, serve_ringcentral
 from onboarding.simulator.state import State
-from onboarding.simulator.world import World
 from tests.ringcentral.people import ACCOUNT
-from tests.ringcentral.weather import START, Clock, PatientGate, Surroundings
+from tests.ringcentral.response_faults import START, Clock, PatientGate, Surroundings
 
 NO_LIMITS = Limits(heavy=10**6, medium=10**6, light=10**6, auth=10**6)
 
 
-def world(invitees: Iterable[dict[str, Any]] = (), rules: dict[str, Any] | None = None, **changes: Any) -> World:
+def world(
+    invitees: Iterable[dict[str, Any]] = (), rules: dict[str, Any] | None = None, **changes: Any
+) -> SimulatedAccount:
     session = {"id": "201", "start": "2026-09-02T14:00:00Z", "invitees": list(invitees)}
     state = {
         "account_id": ACCOUNT,
@@ -29,7 +31,7 @@ def world(invitees: Iterable[dict[str, Any]] = (), rules: dict[str, Any] | None 
         "webinars": [{"id": "101", "host": "9000", "title": "All hands", "sessions": [session]}],
         "rules": rules or {},
     }
-    return World(State.model_validate(state | changes), START)
+    return SimulatedAccount(State.model_validate(state | changes), START)
 
 
 def invited_guest(number: int, **fields: Any) -> dict[str, Any]:
@@ -79,7 +81,9 @@ def who(one: Any) -> str:
 
 
 @asynccontextmanager
-async def visiting(held: World, *, limits: Limits = NO_LIMITS, faults: Iterable[str] = ()) -> AsyncIterator[Visit]:
+async def visiting(
+    held: SimulatedAccount, *, limits: Limits = NO_LIMITS, faults: Iterable[str] = ()
+) -> AsyncIterator[Visit]:
     """Run a simulator and a client that share a clock; waiting moves the clock."""
     clock = Clock()
     around = Surroundings(clock, PatientGate(clock))

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from onboarding.ringcentral.client import RingCentral
+from tests.ringcentral.response_faults import Surroundings
 from tests.ringcentral.scripted import Scripted, scripted
-from tests.ringcentral.weather import Surroundings
 
 
 @pytest.fixture

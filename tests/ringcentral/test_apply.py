@@ -3,8 +3,8 @@
 import pytest
 
 from onboarding.errors import Refused, TryLater
-from onboarding.model.changes import Change, Update
 from onboarding.model.people import Problem, Role
+from onboarding.model.registrations import Change, Update
 from tests.ringcentral.people import colleague, guest, host, key, on_wire, record
 from tests.ringcentral.scripted import Cut, Mute, Reply
 

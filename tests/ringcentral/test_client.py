@@ -11,11 +11,11 @@ from onboarding.model.people import Colleague, LinkedUser
 from onboarding.model.sessions import SessionStatus
 from onboarding.ringcentral.client import LOOK_BACK, RingCentral
 from onboarding.ringcentral.facts import Webinar
-from onboarding.ringcentral.intermediary import assert_ringcentrals
+from onboarding.ringcentral.proxy_answers import assert_ringcentrals
 from onboarding.ringcentral.settings import RingCentralSettings
 from tests.ringcentral.people import host, key, on_wire, record
+from tests.ringcentral.response_faults import START
 from tests.ringcentral.scripted import Reply
-from tests.ringcentral.weather import START
 
 pytestmark = pytest.mark.anyio
 

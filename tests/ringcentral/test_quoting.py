@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from onboarding.errors import OnboardingError
-from onboarding.model.changes import Change
+from onboarding.model.registrations import Change
 from onboarding.ringcentral.client import RingCentral
 from onboarding.ringcentral.settings import RingCentralSettings
 from tests.ringcentral.people import guest, key, record

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from onboarding.errors import ConfigurationError, Refused, TryLater
-from onboarding.model.changes import NO_LINK, Change, Update
 from onboarding.model.people import Colleague, LinkedUser, Role
+from onboarding.model.registrations import NO_LINK, Change, Update
 from onboarding.model.sessions import SessionStatus
 from onboarding.simulator.limits import Limits
 from tests import openapi

@@ -10,7 +10,7 @@ import pytest
 
 from onboarding import roster
 from onboarding.errors import ConfigurationError
-from onboarding.roster.source import MOST_BYTES
+from onboarding.roster.reader import MOST_BYTES
 
 ROWS = b"first_name,last_name,email,role\nAda,Lovelace,ada@example.com,Panelist\n"
 FETCH = "import asyncio; from onboarding import roster; print(len(asyncio.run(roster.fetch('-'))))"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from onboarding import roster
-from onboarding.roster.header import Column, identifier, understand
-from onboarding.roster.source import FORMATS
+from onboarding.roster.header import Column, identifier, parse_header
+from onboarding.roster.reader import FORMATS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "roster.md").read_text(encoding="utf-8")
 
@@ -33,7 +33,7 @@ def test_guide_names_every_column():
 def test_spelling_in_the_guide_is_understood(column: str, spelling: str):
     others = [other for other in Column if other != column]
 
-    assert understand([spelling, *others], {}, "guide").places[Column(column)] == 0
+    assert parse_header([spelling, *others], {}, "guide").places[Column(column)] == 0
 
 
 @pytest.mark.parametrize(("header", "expression"), table("header"))

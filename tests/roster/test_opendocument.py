@@ -7,7 +7,7 @@ import pytest
 
 from onboarding import roster
 from onboarding.errors import ConfigurationError
-from onboarding.roster.opendocument import MIMETYPE
+from onboarding.roster.ods_reader import MIMETYPE
 
 NAMESPACES = " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.state import State
-from onboarding.simulator.world import World
 
 NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
 WEBINAR, SESSION = "1001", "2001"
@@ -57,5 +57,5 @@ def state(**changes: Any) -> State:
     return State.model_validate({**base, **changes})
 
 
-def world(**changes: Any) -> World:
-    return World(state(**changes), NOW)
+def world(**changes: Any) -> SimulatedAccount:
+    return SimulatedAccount(state(**changes), NOW)

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from onboarding.model.people import Role
-from onboarding.simulator.asked import AskedChange, read
+from onboarding.simulator.account import SimulatedAccount
+from onboarding.simulator.errors import Refusal
 from onboarding.simulator.invitees import Applied
+from onboarding.simulator.parse import ChangeRequest, read
 from onboarding.simulator.records import Record
-from onboarding.simulator.refusals import Refusal
-from onboarding.simulator.world import World
 from tests.simulator.accounts import NOW, SESSION, WEBINAR, session, webinar, world
 
 LATER = NOW + timedelta(hours=1)
@@ -20,7 +20,7 @@ EVE = {"email": "eve@example.com", "first_name": "Eve", "last_name": "Moon", "se
 LINKED = {"role": "CoHost", "linked_user": {"account_id": "900", "user_id": "12"}, "send_invite": False}
 
 
-def staged(*invitees: dict, **changes) -> World:
+def staged(*invitees: dict, **changes) -> SimulatedAccount:
     status = changes.pop("status", "Scheduled")
     pstn = changes.pop("pstn_enabled", False)
     return world(
@@ -28,15 +28,15 @@ def staged(*invitees: dict, **changes) -> World:
     )
 
 
-def patch(held: World, **body) -> Applied:
-    return held.change(WEBINAR, SESSION, read(AskedChange, body), LATER)
+def patch(held: SimulatedAccount, **body) -> Applied:
+    return held.change(WEBINAR, SESSION, read(ChangeRequest, body), LATER)
 
 
-def people(held: World) -> list[Record]:
+def people(held: SimulatedAccount) -> list[Record]:
     return [record for record in held.records(WEBINAR, SESSION) if record.role is not Role.HOST]
 
 
-def refusal(held: World, **body) -> tuple[int, str, str, str]:
+def refusal(held: SimulatedAccount, **body) -> tuple[int, str, str, str]:
     """Ask for what is refused; nothing may have changed by it."""
     before = held.records(WEBINAR, SESSION)
     with pytest.raises(Refusal) as refused:

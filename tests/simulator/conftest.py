@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.limits import Limits
-from onboarding.simulator.serve import RunningRingCentral, serve_ringcentral
+from onboarding.simulator.server import RunningRingCentral, serve_ringcentral
 from onboarding.simulator.tokens import JWT_BEARER
-from onboarding.simulator.world import World
 from tests.simulator.accounts import Clock, world
 
 Served = Callable[..., AbstractAsyncContextManager["Visit"]]
@@ -38,7 +38,7 @@ class Visit:
         self.request = client.request
 
     @property
-    def world(self) -> World:
+    def world(self) -> SimulatedAccount:
         return self.server.world
 
     async def log_in(self) -> httpx.Response:
@@ -55,7 +55,9 @@ def visit() -> Served:
     """Return a context: `async with visit(...) as there`, logged in unless told otherwise."""
 
     @asynccontextmanager
-    async def visiting(held: World | None = None, *, log_in: bool = True, **options: Any) -> AsyncIterator[Visit]:
+    async def visiting(
+        held: SimulatedAccount | None = None, *, log_in: bool = True, **options: Any
+    ) -> AsyncIterator[Visit]:
         clock = Clock()
         options = {"limits": NO_LIMITS, "clock": clock, **options}
         faults = options.pop("faults", ())

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.simulator.refusals import Refusal
+from onboarding.simulator.errors import Refusal
 from tests.simulator.accounts import ADA, BOB, CARLOS_COHOST, SESSION, WEBINAR
 from tests.simulator.changes import EVE, EVE_ID, patch, people, refusal, staged
 

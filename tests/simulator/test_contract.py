@@ -2,8 +2,8 @@
 
 import pytest
 
+from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.tokens import JWT_BEARER
-from onboarding.simulator.world import World
 from tests import openapi
 from tests.simulator.accounts import (
     ADA,
@@ -28,7 +28,7 @@ NOBODY = f"{INVITEES_PATH}/1"
 EVE = {"email": "eve@example.com", "first_name": "Eve", "send_invite": False}
 
 
-def full_world(**changes: object) -> World:
+def full_world(**changes: object) -> SimulatedAccount:
     """A webinar with dial-in, a guest and a linked co-host, and a second webinar whose session has begun."""
     invitees = [EVE, {"role": "CoHost", "linked_user": {"account_id": "900", "user_id": "12"}}]
     first = webinar(pstn_enabled=True, description="About tides", sessions=[session(invitees=invitees)])

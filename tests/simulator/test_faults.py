@@ -2,8 +2,7 @@
 
 import pytest
 
-from onboarding.simulator.faults import MEANING, BadFault, Fault, Faults, Trouble, parse_fault
-from onboarding.simulator.weather import spoiled
+from onboarding.simulator.faults import MEANING, BadFault, Fault, FaultKind, Faults, corrupt, parse_fault
 
 LIST = "/webinar/configuration/v1/webinars/1/sessions/2/invitees"
 
@@ -11,14 +10,14 @@ LIST = "/webinar/configuration/v1/webinars/1/sessions/2/invitees"
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("500", Fault(Trouble.ERROR_500)),
-        ("PATCH:500", Fault(Trouble.ERROR_500, method="PATCH")),
-        ("PATCH:timeout-after=1.5*3", Fault(Trouble.TIMEOUT_AFTER, "1.5", "PATCH", times=3)),
-        ("GET /invitees:shuffled*all", Fault(Trouble.SHUFFLED, method="GET", path="/invitees", times=None)),
-        ("/sessions/*:moved=-90", Fault(Trouble.MOVED, "-90", path="/sessions/*")),
-        (":slow", Fault(Trouble.SLOW)),
-        ("missing-field=joinUri", Fault(Trouble.MISSING_FIELD, "joinUri")),
-        ("missing-join-uri=ada@example.com", Fault(Trouble.MISSING_JOIN_URI, "ada@example.com")),
+        ("500", Fault(FaultKind.ERROR_500)),
+        ("PATCH:500", Fault(FaultKind.ERROR_500, method="PATCH")),
+        ("PATCH:timeout-after=1.5*3", Fault(FaultKind.TIMEOUT_AFTER, "1.5", "PATCH", times=3)),
+        ("GET /invitees:shuffled*all", Fault(FaultKind.SHUFFLED, method="GET", path="/invitees", times=None)),
+        ("/sessions/*:moved=-90", Fault(FaultKind.MOVED, "-90", path="/sessions/*")),
+        (":slow", Fault(FaultKind.SLOW)),
+        ("missing-field=joinUri", Fault(FaultKind.MISSING_FIELD, "joinUri")),
+        ("missing-join-uri=ada@example.com", Fault(FaultKind.MISSING_JOIN_URI, "ada@example.com")),
     ],
 )
 def test_short_form_is_read(text, fault):
@@ -46,7 +45,7 @@ def test_short_form_that_means_nothing_says_what_is_possible(text, said):
 
 
 def test_every_trouble_is_explained():
-    assert list(MEANING) == list(Trouble)
+    assert list(MEANING) == list(FaultKind)
 
 
 @pytest.mark.parametrize(
@@ -130,4 +129,4 @@ STRANGE = {"unheardOf": [1, {"deep": True}]}
     ],
 )
 def test_answer_is_spoiled_as_ordered(fault, answer, after):
-    assert spoiled(answer, parse_fault(fault)) == after
+    assert corrupt(answer, parse_fault(fault)) == after

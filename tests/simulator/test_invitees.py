@@ -3,7 +3,7 @@
 import pytest
 
 from onboarding.model.people import LinkedUser, Role
-from onboarding.simulator.asked import AskedInvitee, read
+from onboarding.simulator.parse import AddRequest, read
 from tests.simulator.accounts import ADA, BOB, CARLOS_COHOST, CARLOS_LINKED, NOW, SESSION, WEBINAR
 from tests.simulator.changes import EVE, EVE_ID, HOST_ID, LATER, LINKED, LINKED_ID, patch, people, refusal, staged
 
@@ -278,7 +278,7 @@ def test_record_shows_neither_link_nor_code():
 def test_single_update_and_delete_follow_the_same_rules():
     held = staged(EVE)
 
-    updated = held.update(WEBINAR, SESSION, EVE_ID, read(AskedInvitee, {"role": "Panelist", "jobTitle": "Pilot"}), NOW)
+    updated = held.update(WEBINAR, SESSION, EVE_ID, read(AddRequest, {"role": "Panelist", "jobTitle": "Pilot"}), NOW)
     held.delete(WEBINAR, SESSION, EVE_ID, NOW)
 
     assert updated.job_title == "Pilot"

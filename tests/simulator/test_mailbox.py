@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from onboarding.simulator.mailbox import Folder, MailRules
-from onboarding.simulator.serve import RunningMail, serve_mail
+from onboarding.simulator.server import RunningMail, serve_mail
+from onboarding.simulator.smtp_catcher import Folder, MailRules
 
 pytestmark = pytest.mark.anyio
 

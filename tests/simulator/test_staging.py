@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.model.people import Invitee, LinkedUser, Role
-from onboarding.simulator.asked import AskedChange, read
-from onboarding.simulator.staging import Staged, world_for
+from onboarding.simulator.parse import ChangeRequest, read
+from onboarding.simulator.seed import Staged, world_for
 from tests.simulator.accounts import NOW
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +140,7 @@ def test_sample_roster_can_be_invited_to_the_world_made_for_it(sample):
     (key,) = held.sessions
     asked = [_asked(one) for one in people if one.role is not Role.HOST]
 
-    applied = held.change(*key, read(AskedChange, {"addedInvitees": asked}), NOW)
+    applied = held.change(*key, read(ChangeRequest, {"addedInvitees": asked}), NOW)
 
     host = held.directory.user(held.webinars["123456789012"].host)
     assert host is not None

@@ -8,11 +8,11 @@ import pytest
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import SessionStatus
 from onboarding.simulator import answers
-from onboarding.simulator.asked import AskedChange
-from onboarding.simulator.refusals import OAuthRefusal
+from onboarding.simulator.account import SimulatedAccount
+from onboarding.simulator.errors import OAuthRefusal
+from onboarding.simulator.parse import ChangeRequest
 from onboarding.simulator.state import BadState, read_state
 from onboarding.simulator.tokens import JWT_BEARER
-from onboarding.simulator.world import World
 from tests.simulator.accounts import CARLOS, HANNA, NOW, session, webinar
 
 WHOLE = {
@@ -52,7 +52,7 @@ def written(tmp_path, content):
 
 
 def test_state_file_comes_to_life(tmp_path):
-    held = World(read_state(written(tmp_path, WHOLE)), NOW)
+    held = SimulatedAccount(read_state(written(tmp_path, WHOLE)), NOW)
 
     told = held.session("1001", "2001")
     host, cohost, eve = held.records("1001", "2001")
@@ -75,7 +75,7 @@ def test_state_file_comes_to_life(tmp_path):
 
 
 def test_state_with_credentials_holds_a_client_to_them(tmp_path):
-    held = World(read_state(written(tmp_path, WHOLE)), NOW)
+    held = SimulatedAccount(read_state(written(tmp_path, WHOLE)), NOW)
 
     with pytest.raises(OAuthRefusal):
         held.tokens.log_in("Basic YXBwOndyb25n", {"grant_type": JWT_BEARER, "assertion": "a.b.c"}, NOW)
@@ -84,7 +84,7 @@ def test_state_with_credentials_holds_a_client_to_them(tmp_path):
 def test_state_needs_little(tmp_path):
     little = {"directory": [{"user_id": "11"}], "webinars": [webinar()]}
 
-    held = World(read_state(written(tmp_path, little)), NOW)
+    held = SimulatedAccount(read_state(written(tmp_path, little)), NOW)
 
     assert (held.owner.user_id, held.session("1001", "2001").duration.seconds) == ("11", 3600)
 
@@ -150,7 +150,7 @@ def test_odd_records_are_answered_as_the_state_says(tmp_path):
     sessions = [session(invitees=people, odd={"without": ["timeZone"]}, odd_host={"without": ["id"]})]
     directory = [HANNA | {"odd": {"fields": {"status": "Gone"}}}, CARLOS]
     webinars = [webinar(sessions=sessions, odd={"fields": {"title": 7}})]
-    held = World(read_state(written(tmp_path, WHOLE | {"directory": directory, "webinars": webinars})), NOW)
+    held = SimulatedAccount(read_state(written(tmp_path, WHOLE | {"directory": directory, "webinars": webinars})), NOW)
 
     shown = [answers.invitee(one, None, held.rules) for one in held.records("1001", "2001")]
 
@@ -164,9 +164,9 @@ def test_odd_records_are_answered_as_the_state_says(tmp_path):
 def test_an_attendee_takes_no_seat_at_the_simulator(tmp_path):
     people = [{"email": "tom@example.com", "role": "Attendee"}]
     state = WHOLE | {"webinars": [webinar(sessions=[session(invitees=people)])], "rules": {"seats": 1}}
-    held = World(read_state(written(tmp_path, state)), NOW)
+    held = SimulatedAccount(read_state(written(tmp_path, state)), NOW)
     bob = {"role": "Panelist", "firstName": "Bob", "lastName": "Frost", "email": "bob@example.com", "sendInvite": False}
 
-    applied = held.change("1001", "2001", AskedChange.model_validate({"addedInvitees": [bob]}), NOW)
+    applied = held.change("1001", "2001", ChangeRequest.model_validate({"addedInvitees": [bob]}), NOW)
 
     assert [one.email for one in applied.added] == ["bob@example.com"]

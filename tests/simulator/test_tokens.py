@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from onboarding.simulator.refusals import OAuthRefusal
+from onboarding.simulator.errors import OAuthRefusal
 from onboarding.simulator.tokens import JWT_BEARER, Credentials, Tokens
 from tests.simulator.accounts import NOW
 

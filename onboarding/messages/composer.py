@@ -1,0 +1,343 @@
+"""A webinar's stationery: its templates, compiled once per run, and the one way from a `Letter` to a finished message.
+
+`load` finds every mistake that can be found without knowing people; `compose` renders, assembles and proves one
+person's message, and answers with a value when that can't be done. Sends and stores nothing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.exceptions import SecurityError
+
+from onboarding.errors import ConfigurationError
+from onboarding.files.read import read_file
+from onboarding.messages import calendar, sample_people, verify
+from onboarding.messages.compiler.compile import single_spaced
+from onboarding.messages.compiler.folders import Folders
+from onboarding.messages.compiler.sources import pasted_links
+from onboarding.messages.context import Brand, Palette, SessionWords, TemplateContext, plain, view
+from onboarding.messages.dates import locale_of
+from onboarding.messages.fragments import Fragments, Part
+from onboarding.messages.headers import transport_address
+from onboarding.messages.mime import (
+    LOGO_CID,
+    FixedFields,
+    MessageParts,
+    MimeFrame,
+    Picture,
+    is_canonical,
+    own_fields,
+    skeleton,
+)
+from onboarding.messages.normal_form import normal_key
+from onboarding.messages.quoted_printable import quoted_printable
+from onboarding.messages.rendered_parts import RenderedParts
+from onboarding.messages.request import MessageRequest, ProtectedValues, UnrenderableValue
+from onboarding.messages.sandbox.limits import MOST_SECONDS_FOR_SAMPLES, Budget, LimitExceeded, collect, one_letter
+from onboarding.messages.seams import is_in_one_piece, seams
+from onboarding.messages.settings import BrandSettings
+from onboarding.messages.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
+from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.people import Role
+
+KINDS = tuple(kind.value for kind in Kind)
+
+RENDERING = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a template's own expressions can raise for one person's values: that person's trouble, not the run's.
+
+Nearly everything: a filter asserts, a macro calls itself without end (`RecursionError`), a part is not there.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSet:
+    """A webinar's templates, compiled, and the brand that they are printed with."""
+
+    brand: BrandSettings
+    templates: Mapping[str, Template]
+    skeletons: Mapping[str, MimeFrame]
+    shown_brand: Brand
+    configured: frozenset[str]
+    fixed: FixedFields = ()
+
+    @classmethod
+    def load(cls, folders: Sequence[Path], brand: BrandSettings, fixed: FixedFields = ()) -> "TemplateSet":
+        """Compile all templates of these folders, the most special folder first. Messages bear the `fixed` fields.
+
+        Raises `ConfigurationError` naming file, line and the unknown name with the nearest known one; for a kind
+        without template; for a logo that can't be read.
+        """
+        searched = Folders.of(folders)
+        if stray := next(searched.strays(), None):
+            raise stray
+        logo = logo_of(brand)
+        environments = Environments.over(searched, _shown(brand, logo))
+        found = known_names(searched, (*KINDS, CALENDAR))
+        assert_complete(frozenset(found), searched)
+        templates = {name: compile_template(name, searched, environments, brand.language) for name in found}
+        if pasted := next(pasted_links(searched), ""):
+            raise ConfigurationError(pasted, hint="Write {{ join_link }}: each person has a link of their own.")
+        stationery = assemble(templates, brand, logo, fixed)
+        stationery.try_out()
+        return stationery
+
+    def try_out(self) -> None:
+        """Compose every letter for sample people; raises `ConfigurationError` for the first that fails."""
+        for letter in self.samples():
+            if wrong := self.fault(letter):
+                raise ConfigurationError(
+                    f"The template {self.name_for(letter)} fails for a sample {letter.invitee.role}: {wrong}",
+                    hint="`onboarding lint` says all that is wrong with the templates.",
+                )
+
+    def samples(self, time: Budget | None = None) -> Iterator[MessageRequest]:
+        """Give every letter to sample people, one after the other.
+
+        Raises `ConfigurationError` where composing them takes too long: each of them may be within its limits still.
+        """
+        languages = {template.locale.language for template in self.templates.values()}
+        all_together = time or Budget(MOST_SECONDS_FOR_SAMPLES)
+        for letter in sample_people.sample_messages(sorted(languages)):
+            yield letter
+            try:
+                all_together.look()
+            except LimitExceeded as error:
+                raise ConfigurationError(
+                    f"The template {self.name_for(letter)} is slow. For the letters to sample people, {error}.",
+                    hint="Look for loops and large values in the templates and their shared parts.",
+                ) from error
+
+    def fault(self, sample: MessageRequest) -> str:
+        """Say what is wrong with the letter of a sample person, if anything."""
+        composed = self.compose(sample, sample_people.GUARDED)
+        if isinstance(composed, Rejected):
+            return composed.reason
+        tag = sample_people.leftover_tag(self.fill(sample, sample.recipient))
+        return f"a tag is left over: {tag}" if tag else ""
+
+    def compose(self, letter: MessageRequest, guarded: ProtectedValues) -> Message | Rejected:
+        """Make one person's message and prove it; never raises for one person.
+
+        As a `Composer` does, for a letter or two of a session.
+        """
+        return Composer(self, guarded).compose(letter)
+
+    def fill(self, letter: MessageRequest, recipient: str, said: SessionWords | None = None) -> MessageParts:
+        """Render one person's parts; raises one of `RENDERING` where their values don't fit the template."""
+        words = self.words(letter, said or SessionWords())
+        name = plain(letter.invitee.name)
+        return MessageParts(
+            name=name,
+            recipient=recipient,
+            subject=words.subject,
+            message_id=letter.message_id,
+            date=letter.date,
+            text=words.text,
+            pieces=words.pieces,
+            calendar=calendar.entry(letter, self.brand, plain(letter.session.title), name, words.calendar_description),
+        )
+
+    def words(self, letter: MessageRequest, said: SessionWords) -> RenderedParts:
+        """Render what the templates say; raises one of `RENDERING`."""
+        template = self.template(letter.kind, letter)
+        names = self._view(letter, template, said).names()
+        with one_letter(Budget()):
+            return RenderedParts(
+                pieces=collect(template.html.generate(names)) if template.html else (),
+                text=single_spaced(template.text.render(names)),
+                calendar_description=self._about(letter, template, names, said),
+            )
+
+    def name_for(self, letter: MessageRequest) -> str:
+        """Name the template of a letter."""
+        return self.template(letter.kind, letter).name
+
+    def template(self, kind: str, letter: MessageRequest) -> Template:
+        """Choose the template for a person: role and language, from the most special to the most general."""
+        language = letter.invitee.language or letter.session.locale
+        fitting = candidates(kind, letter.invitee.role, language)
+        return next(self.templates[name] for name in fitting if name in self.templates)
+
+    def _view(self, letter: MessageRequest, template: Template, said: SessionWords) -> TemplateContext:
+        wanted = locale_of(letter.invitee.language or letter.session.locale)
+        locale = wanted if wanted and wanted.language == template.locale.language else template.locale
+        return view(letter, self.shown_brand, locale, said)
+
+    def _about(self, letter: MessageRequest, beside: Template, names: dict[str, Any], said: SessionWords) -> str:
+        """Describe the calendar entry: by the calendar's template where there is one; a cancelled one not at all."""
+        if letter.kind is Kind.CANCELLATION:
+            return ""
+        if not any(name.partition(".")[0] == CALENDAR for name in self.templates):
+            return str(names["join_link"])
+        template = self.template(CALENDAR, letter)
+        if template.locale != beside.locale:
+            names = self._view(letter, template, said).names()
+        return template.text.render(names).strip()
+
+
+class Composer:
+    """Writes the letters of one session; `guarded` is what the check guards.
+
+    What it has encoded and looked at is remembered (`fragments`), for this session only.
+    """
+
+    def __init__(self, stationery: TemplateSet, guarded: ProtectedValues, part: Part = seams) -> None:
+        self._stationery = stationery
+        self._guarded = guarded
+        self._said = SessionWords()
+        self._fragments = Fragments(guarded, stationery.configured, part)
+        self._places_in_one_piece = all(map(is_in_one_piece, guarded.links))
+
+    def compose(self, letter: MessageRequest) -> Message | Rejected:
+        """Make one person's message and check it; never raises for one person.
+
+        `Rejected` says in plain words what is wrong: with the template for this person's values, with the
+        address, or what the check found.
+        """
+        stationery = self._stationery
+        if letter.join_link is None and letter.kind is not Kind.CANCELLATION:
+            return Rejected("RingCentral has given no join link for this person.")
+        try:
+            recipient = transport_address(letter.recipient)
+            filling = stationery.fill(letter, recipient, self._said)
+            fields = own_fields(filling)
+            html = self._fragments.html(filling.pieces)
+            others = {
+                **fields,
+                "text": quoted_printable((filling.text,)),
+                "calendar": quoted_printable((filling.calendar,)),
+            }
+        except RENDERING as problem:
+            return Rejected(_reason(problem))
+        frame = stationery.skeletons[calendar.method_of(letter.kind, stationery.brand)]
+        body = frame.join({**others, "html": html.encoded})
+        short = frame.join({**others, "html": html.checked})
+        if fault := self._fault(letter, recipient, body, short):
+            return Rejected(f"The message was stopped before it left: {fault}.")
+        return Message(
+            message_id=letter.message_id,
+            sender=stationery.brand.sender_address,
+            recipient=recipient,
+            body=body,
+            needs_smtputf8=not recipient.isascii(),
+            canonical=is_canonical(b"".join([b": " + field + b"\r\n" for field in fields.values()])),
+            join_link=letter.join_link,
+        )
+
+    def _fault(self, letter: MessageRequest, recipient: str, body: bytes, short: bytes) -> str:
+        """Look at the short message, and at the whole one where anything is wrong with that: it says what."""
+        guarded, configured = self._guarded, self._stationery.configured
+        link = letter.join_link.get_secret_value().encode() if letter.join_link else b""
+        may_shorten = self._places_in_one_piece and is_in_one_piece(link)
+        fixed = self._stationery.fixed
+        if may_shorten and not verify.find_violation(short, letter, recipient, guarded, configured, fixed):
+            return ""
+        return verify.find_violation(body, letter, recipient, guarded, configured, fixed)
+
+
+def assemble(
+    templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None, fixed: FixedFields = ()
+) -> TemplateSet:
+    """Put compiled templates and the brand together, untried."""
+    methods = {calendar.method_of(kind, brand) for kind in Kind}
+    return TemplateSet(
+        brand=brand,
+        templates=templates,
+        skeletons={method: skeleton(brand, method, logo, fixed) for method in methods},
+        shown_brand=_shown(brand, logo),
+        configured=frozenset(map(normal_key, brand.addresses)),
+        fixed=fixed,
+    )
+
+
+def _reason(problem: Exception) -> str:
+    """Say why a person's letter can't be written; never the values, which may be secrets."""
+    match problem:
+        case UnrenderableValue():
+            return f"The letter can't be written: {problem}."
+        case RecursionError():
+            return "The template calls or includes itself without end."
+        case jinja2.TemplateSyntaxError():
+            return f"A shared part can't be compiled: {problem.message}."
+        case jinja2.TemplateNotFound():
+            return "The template asks for a shared part that is not in the template folders."
+        case jinja2.TemplateError() if why := _what_is_missing(problem):
+            return f"The template asks for {_name(problem)!r}, which {why}."
+    return f"The template can't work with this person's values ({type(problem).__name__})."
+
+
+def _what_is_missing(problem: jinja2.TemplateError) -> str:
+    """Say what is the matter with a name that a template asks for, if it is about one."""
+    message = problem.message or ""
+    if isinstance(problem, SecurityError):
+        return "no template may use"
+    if isinstance(problem, jinja2.UndefinedError):
+        is_column = message.startswith("'mappingproxy object'")
+        return "this person's row doesn't have" if is_column else "does not exist"
+    return "is no filter or test of a template" if re.match(r"No (filter|test) named", message) else ""
+
+
+def _name(problem: jinja2.TemplateError) -> str:
+    """Take the name that Jinja's message is about, where it is one: all else may be a value."""
+    name = re.search(r"'(\w{1,40})'(?: is undefined)?\.?$", problem.message or "")
+    return name[1] if name else "something"
+
+
+def assert_complete(names: AbstractSet[str], folders: Folders) -> None:
+    """Every kind and role needs a template, or somebody would be left without a letter in the middle of a run."""
+    if kind := kind_without(names):
+        where = ", ".join(map(str, folders.paths))
+        raise ConfigurationError(
+            f"There is no template {kind}.mjml.j2 or {kind}.html.j2 in {where}.",
+            hint="`onboarding init` writes one of every kind; copy it from there.",
+        )
+
+
+def kind_without(names: AbstractSet[str]) -> str:
+    """Name a kind of which somebody could get no letter, given templates of these names; empty where there is none."""
+    return next((kind for kind in KINDS for role in Role if names.isdisjoint(candidates(kind, role, ""))), "")
+
+
+_SIGNATURES = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
+
+
+def logo_of(brand: BrandSettings) -> Picture | None:
+    """Read the logo where it is a file. Raises `ConfigurationError` where it can't be read."""
+    if not brand.logo or brand.logo.startswith("https://"):
+        return None
+    try:
+        content = read_file(Path(brand.logo))
+    except OSError as error:
+        raise ConfigurationError(f"The logo {brand.logo} can't be read: {error.strerror}.") from error
+    for signature, subtype in _SIGNATURES.items():
+        if content.startswith(signature):
+            return Picture(content, subtype)
+    raise ConfigurationError(f"The logo {brand.logo} is no PNG, JPEG or GIF; mail programs show no others.")
+
+
+def _shown(brand: BrandSettings, logo: Picture | None) -> Brand:
+    return Brand(
+        name=plain(brand.name),
+        help_address=brand.help_address,
+        logo=f"cid:{LOGO_CID}" if logo else brand.logo,
+        imprint=brand.imprint,
+        dial_in=brand.dial_in,
+        colours=Palette(**brand.colours.model_dump()),
+        language=brand.language,
+    )

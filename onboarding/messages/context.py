@@ -1,0 +1,279 @@
+"""What a template may say: the names a marketing person writes between `{{` and `}}`, and nothing else.
+
+Turns a `Letter` into plain, display-ready values: dates in the invitee's zone and the template's language, names
+without control characters. The field names below are the documented template language: `names` checks templates
+against them. Escaping is Jinja's work, not done here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import tzinfo
+from types import MappingProxyType
+from typing import Any
+
+from babel import Locale
+
+from onboarding.messages.calendar import add_to_google, add_to_outlook
+from onboarding.messages.dates import LocalDate, length, localize
+from onboarding.messages.request import MessageRequest
+from onboarding.model.people import Invitee, Role
+from onboarding.model.sessions import Facts, Session, link_digest
+from onboarding.model.time_zones import zone_named
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody on board, as the producer's sheet shows them: never an address, never a link."""
+
+    name: str
+    role: str
+    job_title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The invitee. `role` is `Host`, `CoHost` or `Panelist`; `extra` has the roster's further columns."""
+
+    name: str
+    first_name: str
+    last_name: str
+    email: str
+    role: str
+    job_title: str
+    extra: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionContext:
+    """The session. All times are words, in the invitee's zone: `start`, `end` and `arrive_by` are times of day.
+
+    `arrive_by_date` differs from `date` only around midnight.
+    """
+
+    title: str
+    date: str
+    start: str
+    end: str
+    duration: str
+    zone: str
+    arrive_by: str
+    arrive_by_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousContext:
+    """What an update's reader was told before, and what of it is not true any more."""
+
+    date: str
+    start: str
+    zone: str
+    duration: str
+    role: str
+    time_changed: bool
+    link_changed: bool
+    role_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """`[brand.colours]` of config.toml, each `#rrggbb`."""
+
+    primary: str
+    background: str
+    text: str
+    button_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """`[brand]` of config.toml. `logo` is ready for an image's `src`, and empty where there is none."""
+
+    name: str
+    help_address: str
+    logo: str
+    imprint: str
+    dial_in: str
+    colours: Palette
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddTo:
+    """Addresses that add the session to a calendar on the web; without the join link, for they end up in logs."""
+
+    google: str
+    outlook: str
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateContext:
+    """All names that a template may use, with plain values only: nothing that a template is given can do anything."""
+
+    kind: str
+    invitee: Recipient
+    session: SessionContext
+    brand: Brand
+    add_to: AddTo
+    join_link: str
+    phone_code: str
+    previous: PreviousContext | None
+    panel: tuple[Person, ...]
+
+    def names(self) -> dict[str, Any]:
+        """The names as Jinja takes them."""
+        return {name: getattr(self, name) for name in _NAMES}
+
+
+_NAMES = tuple(field.name for field in fields(TemplateContext))
+
+SHOWN = (Person, Recipient, SessionContext, PreviousContext, Palette, Brand, AddTo)
+"""The types that a template sees beside text, numbers, true and false, tuples and mappings."""
+
+FIELDS: Mapping[type, frozenset[str]] = {shown: frozenset(field.name for field in fields(shown)) for shown in SHOWN}
+"""What a template may ask of each of them."""
+
+
+class SessionWords:
+    """What is said of a session to people of one time zone and language; remembered for the last session asked for.
+
+    The panel likewise: all letters of a session have the same one, which may be a hundred people.
+    """
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._invitees: tuple[Invitee, ...] = ()
+        self._panel: tuple[Person, ...] = ()
+        self._add_to = AddTo("", "")
+        self._known: dict[tuple[str, int], tuple[Locale, tzinfo, SessionContext, AddTo]] = {}
+
+    def of(self, letter: MessageRequest, locale: Locale) -> tuple[Locale, tzinfo, SessionContext, AddTo]:
+        """Say the session; the locale comes along, so that no other one gets its id."""
+        session, key = letter.session, (letter.invitee.time_zone, id(locale))  # a locale's own hash takes long
+        if session is not self._session:
+            self._session, self._add_to = session, _add_to(session)
+            self._known.clear()
+        if key not in self._known:
+            zone = zone_of(letter.invitee, session)
+            self._known[key] = (locale, zone, _when(session, zone, locale), self._add_to)
+        return self._known[key]
+
+    def panel(self, letter: MessageRequest) -> tuple[Person, ...]:
+        """Say who is on board."""
+        if letter.panel is not self._invitees:
+            self._invitees, self._panel = letter.panel, _people(letter.panel)
+        return self._panel
+
+
+def view(letter: MessageRequest, brand: Brand, locale: Locale, said: SessionWords) -> TemplateContext:
+    """Say a letter in a language."""
+    _locale, zone, when, add_to = said.of(letter, locale)
+    return TemplateContext(
+        kind=letter.kind.value,
+        invitee=_recipient(letter.invitee),
+        session=when,
+        brand=brand,
+        add_to=add_to,
+        join_link=letter.join_link.get_secret_value() if letter.join_link else "",
+        phone_code=plain(letter.registration.phone_code) if letter.registration else "",
+        previous=_before(letter, letter.previous, zone, locale) if letter.previous else None,
+        panel=said.panel(letter),
+    )
+
+
+def zone_of(invitee: Invitee, session: Session) -> tzinfo:
+    """The zone a person reads times in: the roster's, else the session's; UTC where that is unknown to this machine."""
+    return zone_named(invitee.time_zone or session.time_zone)
+
+
+_ORDER = {role: at for at, role in enumerate(Role)}
+
+
+def _people(invitees: Iterable[Invitee]) -> tuple[Person, ...]:
+    """Everybody on board: hosts first, then co-hosts and panelists, each in the roster's order."""
+    return tuple(_person(invitee) for invitee in sorted(invitees, key=lambda invitee: _ORDER[invitee.role]))
+
+
+def _person(invitee: Invitee) -> Person:
+    name = plain(f"{invitee.first_name} {invitee.last_name}")
+    return Person(name, invitee.role.value, plain(invitee.job_title))
+
+
+_ODD = re.compile(r"[^\x20-\x7e\xa1-\u02ff]")
+"""A cheap first look: everything beyond plain Latin letters is then looked at one by one."""
+
+_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of all text after them, the letter's own included. Right-to-left script needs none."""
+
+
+def plain(text: str) -> str:
+    """Make one harmless line: no line breaks, control characters or marks that reach beyond the text itself."""
+    if _ODD.search(text):
+        text = "".join(" " if _breaks(one) else one for one in text if one not in _DIRECTION)
+    return " ".join(text.split())
+
+
+def _breaks(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+
+
+def _recipient(invitee: Invitee) -> Recipient:
+    return Recipient(
+        name=plain(invitee.name),
+        first_name=plain(invitee.first_name),
+        last_name=plain(invitee.last_name),
+        email=plain(invitee.email),
+        role=invitee.role.value,
+        job_title=plain(invitee.job_title),
+        extra=_columns(invitee.extra),
+    )
+
+
+def _columns(extra: Mapping[str, str]) -> Mapping[str, str]:
+    """The roster's further columns. What the mapping gives for other names (`trial.AnyColumn`) it goes on giving."""
+    made_plain = {column: plain(text) for column, text in extra.items()}
+    return MappingProxyType(made_plain or extra)
+
+
+def _when(session: Session, zone: tzinfo, locale: Locale) -> SessionContext:
+    start = localize(session.start, zone, locale)
+    arrive_by = localize(session.arrive_by, zone, locale)
+    return SessionContext(
+        title=plain(session.title),
+        date=start.date,
+        start=start.time,
+        end=localize(session.end, zone, locale).time,
+        duration=length(session.duration, locale),
+        zone=start.zone,
+        arrive_by=arrive_by.time,
+        arrive_by_date=arrive_by.date,
+    )
+
+
+def _before(letter: MessageRequest, told: Facts, zone: tzinfo, locale: Locale) -> PreviousContext:
+    before: LocalDate = localize(told.start, zone, locale)
+    session = letter.session
+    return PreviousContext(
+        date=before.date,
+        start=before.time,
+        zone=before.zone,
+        duration=length(told.duration, locale),
+        role=told.role.value,
+        time_changed=(told.start, told.duration) != (session.start, session.duration),
+        link_changed=has_new_link(letter, told),
+        role_changed=told.role is not letter.invitee.role,
+    )
+
+
+def has_new_link(letter: MessageRequest, told: Facts) -> bool:
+    """Tell whether the letter's link differs from the one that the reader was told."""
+    return letter.join_link is not None and told.link != link_digest(letter.join_link)
+
+
+def _add_to(session: Session) -> AddTo:
+    title = plain(session.title)
+    return AddTo(
+        google=add_to_google(title, session.start, session.end),
+        outlook=add_to_outlook(title, session.start, session.end),
+    )

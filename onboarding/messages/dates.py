@@ -1,0 +1,104 @@
+"""Dates, times, zones and durations in the words of a language, by Babel.
+
+Pure, and remembered: the people of a session share few zones and languages. Which zone and language a person has is
+decided in `view`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from typing import Literal
+
+from babel import Locale, UnknownLocaleError
+from babel.core import get_global
+from babel.dates import (
+    format_date,
+    format_time,
+    format_timedelta,
+    get_timezone_gmt,
+    get_timezone_location,
+    get_timezone_name,
+)
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDate:
+    """One point in time as a person reads it: `Tuesday, 12 May 2026`, `15:00`, `Central European Summer Time`."""
+
+    date: str
+    time: str
+    zone: str
+
+
+@lru_cache(maxsize=1024)
+def localize(at: datetime, zone: tzinfo, locale: Locale) -> LocalDate:
+    """Say when `at` (aware) is in that zone. The zone is spelled out, for nobody abroad knows what CDT means."""
+    local = at.astimezone(zone)
+    return LocalDate(
+        date=format_date(local, "full", locale),
+        time=format_time(local, "short", locale=locale).replace("\u202f", "\u00a0"),  # older Outlook shows a box
+        zone=_zone_name(local, zone, locale),
+    )
+
+
+_ALIASES = get_global("zone_aliases")
+_META_ZONES = {_ALIASES.get(name, name): meta_zone for name, meta_zone in get_global("meta_zones").items()}
+"""CLDR's meta zones by the names that zones have today: Babel looks Asia/Kolkata up as Asia/Calcutta and vice versa."""
+
+
+def _zone_name(local: datetime, zone: tzinfo, locale: Locale) -> str:
+    """Spell out a zone, where Babel only tells the offset: by its meta zone, else by its country.
+
+    A zone that is an offset has no other name.
+    """
+    if isinstance(zone, timezone):
+        return _offset_name(zone.utcoffset(None), locale)
+    said = get_timezone_name(local, "long", locale=locale)
+    if said != get_timezone_gmt(local, locale=locale):
+        return said
+    key = getattr(zone, "key", "")
+    name = _ALIASES.get(key, key)
+    known = locale.meta_zones.get(_META_ZONES.get(name, ""), {}).get("long", {})
+    if spelled := known.get("daylight" if local.dst() else "standard"):
+        return str(spelled)
+    is_somewhere = get_global("zone_territories").get(name, "ZZ") != "ZZ"
+    return get_timezone_location(zone, locale=locale) if is_somewhere else said
+
+
+def _offset_name(offset: timedelta, locale: Locale) -> str:
+    """Write an offset as the language does, `GMT-05:30`; Babel's own way makes -06:30 of that one."""
+    minutes = abs(offset) // MINUTE
+    sign = "-" if offset < timedelta() else "+"
+    return str(locale.zone_formats["gmt"] % f"{sign}{minutes // 60:02d}:{minutes % 60:02d}")
+
+
+@lru_cache(maxsize=256)
+def length(duration: timedelta, locale: Locale) -> str:
+    """Say how long: `1 hour 30 minutes`. Parts of a minute are rounded."""
+    minutes = timedelta(minutes=round(duration / MINUTE))
+    hours = minutes - minutes % HOUR
+    in_hours = _counted(hours, "hour", locale) if hours else ""
+    in_minutes = _counted(minutes - hours, "minute", locale) if minutes - hours or not hours else ""
+    return f"{in_hours} {in_minutes}".strip()
+
+
+def _counted(part: timedelta, unit: Literal["hour", "minute"], locale: Locale) -> str:
+    """Let Babel count one unit; the threshold keeps it from making days of 24 hours."""
+    return format_timedelta(part, granularity=unit, threshold=1000, locale=locale)
+
+
+@lru_cache(maxsize=256)
+def locale_of(language: str) -> Locale | None:
+    """Find the locale for a tag as rosters, file names and RingCentral write it (`de`, `de-AT`, `de_at`), if any.
+
+    A region that Babel does not know leaves the language alone.
+    """
+    for tag in (language, language.replace("-", "_").partition("_")[0]):
+        try:
+            return Locale.parse(tag.replace("-", "_"))
+        except (UnknownLocaleError, ValueError):
+            continue
+    return None

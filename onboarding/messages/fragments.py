@@ -1,0 +1,99 @@
+"""The HTML of a session's messages by its pieces, as Jinja yields them: each is encoded once, and looked at once.
+
+Where a long piece is known to hold nothing that may not stand in every letter, its middle is left out of what
+the check (`proof`) looks at. Its edges stay, for what stands next to it may make something of them. Judges nothing
+itself: `proof` does, and `seams` knows where HTML may be parted.
+"""
+
+from binascii import a2b_qp
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import NamedTuple
+
+from onboarding.messages import quoted_printable, verify
+from onboarding.messages.normal_form import Normal
+from onboarding.messages.request import ProtectedValues
+from onboarding.messages.seams import seams
+
+LONG = 200
+"""Characters from which on a fragment is worth being parted."""
+
+ROOM = 1_000_000
+"""Characters that are remembered of a session at the most. Then it begins again."""
+
+OVERHEAD = 100
+"""What a remembered piece counts beside its characters, so that many short ones are bounded as well."""
+
+Part = Callable[[str], tuple[int, int]]
+"""Tells where a fragment may be parted, as `seams` does."""
+
+
+class Fragment(NamedTuple):
+    """Text in quoted-printable: as it travels, and as the check looks at it."""
+
+    encoded: bytes
+    checked: bytes
+
+
+class Parted(NamedTuple):
+    """A fragment, whole and without its middle; and the middle as the check looks through it, if it may stay."""
+
+    encoded: bytes
+    edges: bytes
+    middle: Normal | None
+
+
+class Fragments:
+    """The pieces of one session's messages; `guarded` and `configured` are what `proof` guards and admits."""
+
+    def __init__(self, guarded: ProtectedValues, configured: frozenset[str], part: Part = seams) -> None:
+        self._part = part
+        self._is_neutral = partial(verify.is_neutral, guarded=guarded, configured=configured)
+        self._known: dict[str, Fragment] = {}
+        self._room = ROOM
+
+    def html(self, pieces: Sequence[str]) -> Fragment:
+        """Encode HTML of pieces; it ends with a line end."""
+        known = self._known
+        missing = [piece for piece in pieces if piece not in known]
+        known.update(zip(missing, self._made(missing), strict=True))
+        found = [known[piece] for piece in pieces]
+        self._room -= sum(map(len, missing)) + OVERHEAD * len(missing)
+        if self._room < 0:
+            known.clear()
+            self._room = ROOM
+        return Fragment(
+            quoted_printable.terminate(b"".join([fragment.encoded for fragment in found])),
+            quoted_printable.terminate(b"".join([fragment.checked for fragment in found])),
+        )
+
+    def _made(self, pieces: Sequence[str]) -> Iterator[Fragment]:
+        """Encode, and look through the middles of what is long, all at once: where they end, nothing goes on."""
+        made = {piece: _parted(piece, self._part) for piece in pieces}
+        middles = [parted.middle for parted in made.values() if parted.middle]
+        all_neutral = bool(middles) and self._is_neutral(middles)
+        for piece in pieces:
+            parted = made[piece]
+            neutral = parted.middle and (all_neutral or self._is_neutral([parted.middle]))
+            yield Fragment(parted.encoded, parted.edges if neutral else parted.encoded)
+
+
+def _parted(piece: str, part: Part) -> Parted:
+    """Values come escaped, so as a type of their own: only a template's own text outlives the session."""
+    return _of_a_template(piece, part) if type(piece) is str else _at_seams(piece, part)
+
+
+def _at_seams(piece: str, part: Part) -> Parted:
+    encoded = quoted_printable.encode_fragment(piece)
+    first, last = part(piece) if len(piece) > LONG else (0, 0)
+    if first == last:
+        return Parted(encoded, encoded, None)
+    middle = verify.searched_html(a2b_qp(quoted_printable.encode_fragment(piece[first:last])))
+    return Parted(
+        encoded,
+        quoted_printable.encode_fragment(piece[:first]) + quoted_printable.encode_fragment(piece[last:]),
+        middle,
+    )
+
+
+_of_a_template = lru_cache(maxsize=4096)(_at_seams)

@@ -1,0 +1,92 @@
+"""The four header fields that differ from message to message, written as the `email` package would read them back.
+
+Short ASCII stays as it is; all else becomes encoded words (RFC 2047). No text can end a line here: what has a
+control character is encoded, so a name can't inject a header. The other header fields stand in `skeleton`.
+"""
+
+import re
+from base64 import b64encode
+from datetime import datetime
+from email.utils import format_datetime
+from functools import lru_cache
+
+import idna
+
+from onboarding.messages.request import UnrenderableValue
+
+LONGEST_LINE = 76
+"""Of a line with an encoded word (RFC 2047 2), without its line end."""
+
+_PLAIN = re.compile(r"[\x20-\x7e]*")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+
+
+def subject(text: str) -> bytes:
+    """Write a `Subject:` field's body."""
+    if _PLAIN.fullmatch(text) and len(text) <= LONGEST_LINE - len("Subject: ") and "=?" not in text:
+        return text.encode("ascii")
+    return _encoded_words(text, len("Subject: "))
+
+
+def mailbox(name: str, address: str) -> bytes:
+    """Write a `To:` field's body. `address` is as `transport_address` makes it; UTF-8 where it needs SMTPUTF8."""
+    if not name or name == address:
+        return address.encode()
+    angle = f"<{address}>".encode()
+    shown = _phrase(name)
+    last_line = len(shown) - shown.rfind(b"\n")
+    return shown + (b" " if last_line + len(angle) < LONGEST_LINE - len("To: ") else b"\r\n ") + angle
+
+
+def _phrase(name: str) -> bytes:
+    """Write a display name (RFC 5322 3.2.5): atoms as they are, other ASCII in quotes, all else encoded."""
+    if len(name) > LONGEST_LINE - len("To:  ") or not _PLAIN.fullmatch(name) or "=?" in name:
+        return _encoded_words(name, len("To: "))
+    if _ATOMS.fullmatch(name):
+        return name.encode("ascii")
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'.encode("ascii")
+
+
+def _encoded_words(text: str, first_indent: int) -> bytes:
+    """Write text as base64 words of whole characters, one per line; readers drop the white space between them."""
+    longest = LONGEST_LINE - first_indent - len("=?utf-8?b??=")
+    octets = longest // 4 * 3
+    if len(encoded := text.encode()) <= octets:  # as most names are
+        return b"=?utf-8?b?" + b64encode(encoded) + b"?="
+    words, word = [], b""
+    for character in text:
+        encoded = character.encode()
+        if len(word) + len(encoded) > octets:
+            words.append(word)
+            word = b""
+        word += encoded
+    words.append(word)
+    return b"\r\n ".join(b"=?utf-8?b?" + b64encode(one) + b"?=" for one in words)
+
+
+def transport_address(address: str) -> str:
+    """Write an address as it travels: the domain as A-label (RFC 5890). Raises `Unfit` where it can't travel.
+
+    A local part beyond ASCII stays: it needs a server with SMTPUTF8 (RFC 6531).
+    """
+    local, at, domain = address.strip().rpartition("@")
+    if not local or not domain or not _ADDRESS_CHARACTERS.fullmatch(local):
+        raise UnrenderableValue("this is not an e-mail address")
+    try:
+        return f"{local}{at}{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError as problem:
+        raise UnrenderableValue("the domain of this e-mail address can't exist") from problem
+
+
+_ADDRESS_CHARACTERS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
+
+
+def date(at: datetime) -> bytes:
+    """Write a `Date:` field's body (RFC 5322 3.3) from an aware time."""
+    return _date(at.replace(microsecond=0))
+
+
+@lru_cache(maxsize=8)
+def _date(second: datetime) -> bytes:
+    return format_datetime(second).encode("ascii")

@@ -1,0 +1,122 @@
+"""Where a session's join links live, which words of them are one person's only, and both found in a text.
+
+Hosts and paths are compared as a browser reads them (WHATWG URL 4.4, RFC 3986 6.2.2). A text that is looked through is
+in `normal` form and in lower case; that costs its length, however many links there are. Judges nothing: `proof` does.
+"""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from onboarding.messages.normal_form import BEYOND_ASCII, mask, normal, runs
+
+_LINK = re.compile(rb"(?:[^/?#]*://(?:[^/?#]*@)?)?([^/?#]*?)\.*(?::[0-9]*)?([/\\][^?#]*)?(?:[?#]|\Z)")
+"""A link's host, without user and port, and its path."""
+
+_PATH = re.compile(rb"\.*(?::[0-9]*)?([/\\][^\s<>?#]*)")
+"""What may follow a host in a text: a full stop, a port, and the path."""
+
+LONGEST = 1024
+"""Bytes that are looked at behind a host: a join link has at most 256 characters (`docs/ringcentral.md`)."""
+
+
+def link_places(links: Iterable[str]) -> set[str]:
+    """Where join links live: per host, the deepest folder that all of them share, without the scheme.
+
+    Everything below such a place is taken for somebody's join link. So a link cut short, one with something
+    appended, and one of a person who has left meanwhile are seen too. In normal form, in lower case.
+    """
+    folders: dict[bytes, list[list[bytes]]] = {}
+    for link in set(map(_above, links)):
+        if found := _LINK.match(_lower(link)):
+            folders.setdefault(found[1], []).append(_segments(found[2] or b"/")[:-1])
+    places = [b"/".join((host, *_shared(paths), b"")) for host, paths in folders.items()]
+    return {place.decode(errors="replace") for place in places}
+
+
+def _lower(link: str) -> bytes:
+    return normal(link.encode(errors="replace")).lower()
+
+
+def _above(link: str) -> str:
+    """Cut off what is a link's own, so that many links become few; one that is written in an unusual way stays."""
+    folder, slash, _own = link.rpartition("/")
+    return link if any(character in link for character in "%?#") or folder.count("/") < len("://") else folder + slash
+
+
+def _shared(paths: Iterable[list[bytes]]) -> list[bytes]:
+    """Name the folders in which all paths begin."""
+    return [level[0] for level in takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))]
+
+
+def _segments(path: bytes) -> list[bytes]:
+    """Cut a path as a browser does: `//`, `/./` and `/x/../` are `/`, and so is a backslash.
+
+    The last is what stands behind the last slash, maybe nothing.
+    """
+    segments: list[bytes] = []
+    *folders, last = path.replace(b"\\", b"/").split(b"/")
+    if last in {b".", b".."}:
+        folders, last = [*folders, last], b""
+    for segment in folders:
+        if segment == b"..":
+            del segments[-1:]
+        elif segment not in {b"", b"."}:
+            segments.append(segment)
+    return [*segments, last]
+
+
+def leads_below(text: bytes, place: bytes) -> bool:
+    """Tell whether a link in a text leads below a place, however it is written."""
+    host, *folder, _end = place.split(b"/")
+    at = text.find(host)
+    while at >= 0:
+        end = at + len(host)
+        if text.startswith(place, at) or _is_below(folder, _PATH.match(text, end, end + LONGEST)):
+            return True
+        at = text.find(host, at + 1)
+    return False
+
+
+def _is_below(folder: Sequence[bytes], found: re.Match[bytes] | None) -> bool:
+    return found is not None and _segments(found[1])[:-1][: len(folder)] == folder
+
+
+SHORTEST_TOKEN = 10
+"""Letters and digits: a shorter word stands in a letter by chance."""
+
+_WORD = re.compile(rf"[^\W_]{{{SHORTEST_TOKEN},}}")
+
+_MASK = mask(string.ascii_letters.encode() + string.digits.encode() + BEYOND_ASCII)
+"""Letters and digits; what is beyond ASCII may be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Words of letters and digits that stand in one person's link, and in nobody else's.
+
+    Such a word opens the stage for whoever knows how links are made, so it is guarded by itself.
+    """
+
+    words: frozenset[bytes] = field(repr=False)
+    lengths: tuple[int, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, links: Iterable[str], places: Iterable[str]) -> "Tokens":
+        """Take the tokens from different links. What stands in a place of links is no one's."""
+        written = [set(_WORD.findall(_lower(link).decode(errors="replace"))) for link in set(links)]
+        times = Counter(word for words in written for word in words)
+        shared = " ".join(places)
+        words = frozenset(word.encode() for word, count in times.items() if count == 1 and word not in shared)
+        return cls(words, tuple(sorted(set(map(len, words)))))
+
+    def found_in(self, text: bytes, own: bytes) -> Iterator[bytes]:
+        """Find tokens in a text, also within longer words; those in one's own link don't count."""
+        for start, end in runs(text, _MASK, self.lengths[0]) if self.lengths else ():
+            run = text[start:end]
+            windows = [run[at : at + length] for length in self.lengths for at in range(end - start - length + 1)]
+            if not self.words.isdisjoint(windows):
+                yield from (token for token in self.words.intersection(windows) if token not in own)

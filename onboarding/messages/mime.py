@@ -1,0 +1,171 @@
+"""A message's skeleton, built once per template by the `email` package, and filled per person by joining bytes.
+
+The structure is multipart/mixed[ multipart/alternative[ text, HTML (related with the logo) ], calendar ]. What
+differs per person is encoded here, as the package would have (a test holds the two against each other, part by part).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage, MIMEPart
+from email.policy import SMTP
+from typing import cast
+
+from onboarding.messages import headers
+from onboarding.messages.quoted_printable import quoted_printable
+from onboarding.messages.settings import BrandSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The logo that travels inside messages. `subtype` is `png`, `jpeg` or `gif`."""
+
+    content: bytes
+    subtype: str
+
+
+LOGO_CID = "logo@letters"
+"""The logo's Content-ID, without angle brackets; unique within a message, which is all that is asked of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageParts:
+    """What differs per person. `recipient` is as `transport_address` makes it; texts may have any line ends.
+
+    `pieces` are the HTML as the template yields it: what it says to everybody comes as the same `str` each time.
+    """
+
+    name: str
+    recipient: str
+    subject: str
+    message_id: str
+    date: datetime
+    text: str
+    pieces: Sequence[str]
+    calendar: str
+
+    @property
+    def html(self) -> str:
+        """The HTML as a whole."""
+        return "".join(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class MimeFrame:
+    """The bytes that all messages of one template share, cut where a person's own come."""
+
+    cuts: tuple[bytes, ...]
+    order: tuple[str, ...]
+
+    def fill(self, filling: MessageParts) -> bytes:
+        """Put a person's values in: the finished message, CRLF line ends."""
+        parts = {
+            "text": quoted_printable((filling.text,)),
+            "html": quoted_printable(filling.pieces),
+            "calendar": quoted_printable((filling.calendar,)),
+        }
+        return self.join(own_fields(filling) | parts)
+
+    def join(self, values: Mapping[str, bytes]) -> bytes:
+        """Put encoded values in: the bodies of the own header fields, and the three parts."""
+        parts = [self.cuts[0]]
+        for name, cut in zip(self.order, self.cuts[1:], strict=True):
+            parts += (values[name], cut)
+        return b"".join(parts)
+
+
+def own_fields(filling: MessageParts) -> dict[str, bytes]:
+    """Write the bodies of the header fields that differ from message to message."""
+    return {
+        "recipient": headers.mailbox(filling.name, filling.recipient),
+        "subject": headers.subject(filling.subject),
+        "message_id": filling.message_id.encode("ascii"),
+        "date": headers.date(filling.date),
+    }
+
+
+def is_canonical(lines: bytes) -> bool:
+    """Tell whether every line ends in CRLF and none begins with a dot: such a body travels as it is."""
+    within_lines = lines.replace(b"\r\n", b"")
+    bare = b"\r" in within_lines or b"\n" in within_lines
+    return not bare and lines.endswith(b"\r\n") and not lines.startswith(b".") and b"\r\n." not in lines
+
+
+MARKS = ("recipient", "subject", "message_id", "date", "text", "html", "calendar")
+_MARK_DATE = datetime(1980, 1, 1, tzinfo=UTC)
+
+
+def _mark(name: str) -> str:
+    return f"mark-{name}@cut.example"
+
+
+FixedFields = tuple[tuple[str, str], ...]
+"""Header fields that every message of a webinar bears, beside our own: name and value."""
+
+MESSAGE_NAME = "{message_id}"
+"""Stands for the message's own Message-ID in the value of a fixed field."""
+
+
+def skeleton(brand: BrandSettings, method: str, logo: Picture | None, fixed: FixedFields = ()) -> MimeFrame:
+    """Build a skeleton. `method` is the calendar's: MIME parameter and METHOD have to be equal (RFC 6047 2.4).
+
+    The `fixed` fields come first and are never folded: their readers are programs.
+    """
+    marks = {name: _mark(name) for name in MARKS} | {"message_id": f"<{_mark('message_id')}>"}
+    filling = MessageParts(
+        name="",
+        recipient=marks["recipient"],
+        subject=marks["subject"],
+        message_id=marks["message_id"],
+        date=_MARK_DATE,
+        text=marks["text"],
+        pieces=(marks["html"],),
+        calendar=marks["calendar"],
+    )
+    ours = build(brand, method, logo, filling).as_bytes(policy=SMTP)
+    lines = [f"{name}: {value.replace(MESSAGE_NAME, marks['message_id'])}\r\n" for name, value in fixed]
+    whole = "".join(lines).encode("ascii") + ours
+    written = {name: mark.encode() for name, mark in marks.items()}
+    written |= {name: written[name] + b"\r\n" for name in ("text", "html", "calendar")}
+    written["date"] = headers.date(_MARK_DATE)
+    names = {value: name for name, value in written.items()}
+    cuts = re.split(b"(" + b"|".join(map(re.escape, names)) + b")", whole)
+    return MimeFrame(tuple(cuts[::2]), tuple(names[one] for one in cuts[1::2]))
+
+
+def build(brand: BrandSettings, method: str, logo: Picture | None, filling: MessageParts) -> EmailMessage:
+    """Build a whole message by the `email` package: for skeletons, and the measure that tests hold `fill` against."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = brand.sender_header
+    message["To"] = Address(filling.name, addr_spec=filling.recipient)
+    message["Reply-To"] = brand.reply_header
+    message["Subject"] = filling.subject
+    message["Date"] = filling.date
+    message["Message-ID"] = filling.message_id
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
+    message.set_content(filling.text, cte="quoted-printable")
+    message.add_alternative(filling.html, subtype="html", cte="quoted-printable")
+    if logo:
+        html = cast("list[MIMEPart]", message.get_payload())[1]
+        html.add_related(logo.content, "image", logo.subtype, cid=f"<{LOGO_CID}>", disposition="inline")
+    message.add_attachment(
+        filling.calendar, subtype="calendar", cte="quoted-printable", params={"method": method}, filename="invite.ics"
+    )
+    _tidy(message)
+    return message
+
+
+IN_BOUNDARIES = "=_"
+"""In every boundary, and in no quoted-printable (RFC 2045 6.7): so no content can hold a boundary."""
+
+
+def _tidy(message: EmailMessage) -> None:
+    """Name the boundaries, and keep MIME-Version for the message itself."""
+    for part in message.walk():
+        if part is not message:
+            del part["MIME-Version"]
+        if part.is_multipart():
+            part.set_boundary(f"{IN_BOUNDARIES}{part.get_content_subtype()}_=")

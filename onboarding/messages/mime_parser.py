@@ -1,0 +1,151 @@
+"""A narrow reader of finished messages: header fields and decoded leaf parts, straight from the bytes.
+
+Reads what our skeletons write, and anything else is refused rather than guessed: that is what makes it forty times
+as fast as the `email` package, against whose parser a test holds it. Judges nothing: that is `proof`.
+"""
+
+import re
+from binascii import Error as NotBase64
+from binascii import a2b_base64, a2b_qp
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+Fields = tuple[tuple[str, str], ...]
+"""Header fields in order: names in lower case, values unfolded but not decoded."""
+
+
+class UnreadableError(ValueError):
+    """The bytes are not a message as we write them."""
+
+
+class PartHeader(NamedTuple):
+    """What a header says of the body below it, in lower case; `boundary` as written, empty where it is no multipart.
+
+    `text` are a part's fields as they read; the message's own are looked at one by one.
+    """
+
+    content_type: str
+    encoding: str
+    boundary: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyPart:
+    """A part that is no multipart: its type in lower case, its header as text, its body encoded as it travels."""
+
+    content_type: str
+    encoding: str
+    header: str
+    body: bytes
+
+    def content(self) -> bytes:
+        """Undo the transfer encoding; raises `UnreadableError`."""
+        return _undone(self.encoding, self.body)
+
+
+def read(message: bytes) -> tuple[Fields, list[BodyPart]]:
+    """Read a message: its own fields, and its leaves in order. Raises `UnreadableError`."""
+    head, body = _split(message)
+    fields = fields_of(head)
+    return fields, _leaves(_part_header(fields), body)
+
+
+def value(fields: Fields, name: str) -> str:
+    """Find the one value of a field, empty where there is none; raises `UnreadableError` where there are several."""
+    values = [one for field, one in fields if field == name]
+    if len(values) > 1:
+        raise UnreadableError(f"the field {name} is there {len(values)} times")
+    return values[0] if values else ""
+
+
+def _split(message: bytes) -> tuple[bytes, bytes]:
+    """Cut header from body; the body keeps the line end before it, for a boundary line may be its first."""
+    end = message.find(b"\r\n\r\n")
+    if end < 0:
+        raise UnreadableError("a part has no end of header")
+    return message[:end], message[end + 2 :]
+
+
+def fields_of(head: bytes) -> Fields:
+    """Read the fields of a header; raises `UnreadableError`."""
+    try:
+        written = head.decode()
+    except UnicodeDecodeError as problem:
+        raise UnreadableError("a header isn't UTF-8") from problem
+    lines = written.replace("\r\n ", " ").replace("\r\n\t", "\t").split("\r\n") if head else []
+    cut = [line.partition(":") for line in lines]
+    fields = tuple([(name.lower(), body.strip()) for name, colon, body in cut if colon])
+    if len(fields) != len(lines):
+        raise UnreadableError("a header line has no colon")
+    return fields
+
+
+@lru_cache(maxsize=64)
+def _header_of_a_part(head: bytes) -> PartHeader:
+    """Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
+    fields = fields_of(head)
+    return _part_header(fields)._replace(text="\n".join([decoded(text) for _name, text in fields]))
+
+
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
+
+
+def _part_header(fields: Fields) -> PartHeader:
+    written = value(fields, "content-type") or "text/plain"
+    content_type = written.partition(";")[0].strip().lower()
+    boundary = _BOUNDARY.search(written) if content_type.startswith("multipart/") else None
+    encoding = value(fields, "content-transfer-encoding").strip().lower()
+    return PartHeader(content_type, encoding, (boundary[1] or boundary[2]) if boundary else "")
+
+
+def _leaves(header: PartHeader, body: bytes) -> list[BodyPart]:
+    if not header.content_type.startswith("multipart/"):
+        return [BodyPart(header.content_type, header.encoding, header.text, body[2:])]
+    if not header.boundary:
+        raise UnreadableError("a multipart has no boundary")
+    leaves = []
+    for part in _parts(body, header.boundary):
+        head, inner = _split(part)
+        leaves += _leaves(_header_of_a_part(head), inner)
+    return leaves
+
+
+def _parts(body: bytes, boundary: str) -> list[bytes]:
+    """Cut a multipart at its boundary lines (RFC 2046 5.1.1), leaving out what stands before and after them."""
+    _preamble, *parts, last = body.split(b"\r\n--" + boundary.encode())
+    if not parts or not last.startswith(b"--") or not all(part.startswith(b"\r\n") for part in parts):
+        raise UnreadableError("a multipart isn't cut as it says")
+    return [part[2:] for part in parts]
+
+
+def _undone(encoding: str, body: bytes) -> bytes:
+    match encoding:
+        case "base64":
+            try:
+                return a2b_base64(body)
+            except NotBase64 as problem:
+                raise UnreadableError("a part isn't base64") from problem
+        case "quoted-printable":
+            return a2b_qp(body)
+        case "" | "7bit" | "8bit":
+            return body
+    raise UnreadableError("a part has an unknown transfer encoding")
+
+
+_WORDS = re.compile(r"=\?utf-8\?([bq])\?([^?\s]*)\?=(?:[ \t]+(?==\?utf-8\?))?", re.IGNORECASE)
+
+
+def decoded(text: str) -> str:
+    """Decode a field's encoded words (RFC 2047): UTF-8 only, which is all that we write."""
+    return _WORDS.sub(_word, text) if "=?" in text else text
+
+
+def _word(found: re.Match[str]) -> str:
+    encoded = found[2].encode("ascii", "replace")
+    try:
+        octets = a2b_base64(encoded) if found[1] in "bB" else a2b_qp(encoded, header=True)
+        return octets.decode()
+    except ValueError as problem:
+        raise UnreadableError("an encoded word can't be decoded") from problem

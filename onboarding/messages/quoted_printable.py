@@ -1,0 +1,46 @@
+"""Text as quoted-printable (RFC 2045 6.7), piece by piece: what is the same in many messages is encoded once.
+
+Soft line breaks make that possible: each piece begins on a line of its own, so its bytes don't depend on what stands
+before it. Remembers nothing (that is `fragments`' work) and knows no message; `binascii` does the encoding.
+"""
+
+from binascii import b2a_qp
+from collections.abc import Iterable
+
+LONGEST_LINE = 76
+"""Of quoted-printable, without the line end, with the `=` of a soft break (RFC 2045 6.7, rule 5)."""
+
+SOFT_BREAK = b"=\r\n"
+
+
+def quoted_printable(pieces: Iterable[str]) -> bytes:
+    """Encode a text of pieces; it ends with a line end."""
+    return terminate(b"".join(map(encode_fragment, pieces)))
+
+
+def encode_fragment(text: str) -> bytes:
+    """Encode one piece, with a soft break behind it where it does not end a line.
+
+    No line of it begins with a dot, and each ends in CRLF: it may travel as it is.
+    """
+    line = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+    if len(line) < LONGEST_LINE and _is_plain(line):
+        if line is text:
+            return line.encode("ascii") + SOFT_BREAK if line else b""
+        if not line.endswith(" "):
+            return line.encode("ascii") + b"\r\n"
+    lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    # One letter more, and off again: so the last line has room for the soft break, and may end in a space.
+    written = b2a_qp(lines.encode() + b"x").replace(b"\n", b"\r\n")[:-1]
+    while written.startswith(b".") or b"\r\n." in written:  # a line that begins with a dot must not travel as it is
+        written = (b"\r\n" + written).replace(b"\r\n.", b"\r\n=2E=\r\n")[2:]
+    return written if written.endswith(b"\r\n") else written + SOFT_BREAK
+
+
+def _is_plain(line: str) -> bool:
+    return line.isascii() and line.isprintable() and "=" not in line and not line.startswith(".")
+
+
+def terminate(written: bytes) -> bytes:
+    """Let the last of encoded pieces end with a line end."""
+    return written + b"\r\n" if not written or written.endswith(SOFT_BREAK) else written

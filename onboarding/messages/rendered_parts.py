@@ -1,0 +1,26 @@
+"""What the templates say to one person, before any of it is written as mail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import unescape
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedParts:
+    """A letter's rendered words: the HTML as its template yields it, the text, the calendar entry's description."""
+
+    pieces: Sequence[str]
+    text: str
+    calendar_description: str
+
+    @property
+    def subject(self) -> str:
+        """The subject: the HTML's title. It is near the beginning, so the rest need not be put together for it."""
+        before = next((at for at, piece in enumerate(self.pieces, 1) if "</title>" in piece), len(self.pieces))
+        return subject_of("".join(self.pieces[:before]))
+
+
+def subject_of(html: str) -> str:
+    """Take the subject from the rendered title, as one line of text."""
+    start = html.find(">", html.find("<title")) + 1
+    return " ".join(unescape(html[start : html.find("</title>", start)]).split()) if "<title" in html else ""

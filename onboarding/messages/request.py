@@ -1,0 +1,84 @@
+"""What goes into one letter, and what no letter to anybody else may hold. Frozen values; no rendering, no I/O.
+
+The pipeline makes a `Letter` from a delivery, the roster and RingCentral's answers, and one `Guarded` per session.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import SecretStr
+
+from onboarding.messages.join_links import Tokens, link_places
+from onboarding.messages.normal_form import normal_key
+from onboarding.model.deliveries import Kind
+from onboarding.model.people import Invitee
+from onboarding.model.sessions import Facts, Registration, Session, link_digest
+
+
+class UnrenderableValue(ValueError):
+    """A person's value that can't stand in a letter; the words say so without the value, so they may be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRequest:
+    """Everything that one message is made from.
+
+    `registration` is None for a cancellation. `number` counts the invitee's messages from 1 and becomes the calendar
+    entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP. `recipient` is the address on envelope
+    and `To:` header; it differs from the invitee's in a rehearsal. `panel` is everybody on board, for the
+    producer's sheet. `previous` is what the invitee was told before (updates).
+    """
+
+    kind: Kind
+    invitee: Invitee
+    session: Session
+    registration: Registration | None
+    number: int
+    message_id: str
+    date: datetime
+    recipient: str
+    panel: tuple[Invitee, ...] = ()
+    previous: Facts | None = None
+
+    @property
+    def join_link(self) -> SecretStr | None:
+        """The link this letter has to hold: the invitee's own, none in a cancellation."""
+        if self.registration is None or self.kind is Kind.CANCELLATION:
+            return None
+        return self.registration.join_uri
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedValues:
+    """What may stand in its owner's letter only: the join links and addresses of one session's people.
+
+    Made once per session. `links` are the few places, in lower case, below which any join link of the session lies
+    (none: there is no link yet), so that a proof costs the message's size and not the number of people. `tokens` are
+    the words in the links that are one person's only: they may not stand in another letter by themselves either.
+    `addresses` are keys (`address_key`), `domains` what stands behind their `@`. `shared` are digests of links that
+    several records have: RingCentral's mistake, but two guests on one link make a recording unusable.
+    """
+
+    links: tuple[bytes, ...] = field(repr=False)
+    tokens: Tokens = field(repr=False)
+    addresses: frozenset[str] = field(repr=False)
+    domains: frozenset[bytes] = field(repr=False)
+    shared: frozenset[str] = field(repr=False)
+
+    @classmethod
+    def of(cls, join_links: Iterable[SecretStr], addresses: Iterable[str]) -> "ProtectedValues":
+        """Guard these people's links and addresses; empty addresses (linked users not yet looked up) don't count."""
+        given = list(join_links)
+        written = [link.get_secret_value() for link in given]
+        places = sorted(link_places(written))
+        times = Counter(map(link_digest, given))
+        keys = frozenset(normal_key(address) for address in addresses if address)
+        return cls(
+            links=tuple(place.encode() for place in places),
+            tokens=Tokens.of(written, places),
+            addresses=keys,
+            domains=frozenset(key.rpartition("@")[2].encode() for key in keys),
+            shared=frozenset(digest for digest, count in times.items() if count > 1),
+        )

@@ -1,0 +1,98 @@
+"""Sample people, on whom every template is tried before anybody real gets a letter from it.
+
+Finds what only rendering shows: tags left over, expressions that fail, a part without join link. Knows no template by
+name and composes nothing itself: `stationery` and `lint` do, with these letters.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from types import MappingProxyType
+
+from pydantic import SecretStr
+
+from onboarding.messages.mime import MessageParts
+from onboarding.messages.request import MessageRequest, ProtectedValues
+from onboarding.model.deliveries import Kind
+from onboarding.model.people import Invitee, Role
+from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus
+
+LINK = SecretStr("https://join.example/sample/rpqkzd8w2v6tfyhx4mb")
+START = datetime(2030, 5, 14, 13, 0, tzinfo=UTC)
+LONGER_AGO = timedelta(days=1)
+
+
+class AnyColumn(dict[str, str]):
+    """Stands for whatever further columns a roster may have: an address fits text and links alike."""
+
+    def __missing__(self, column: str) -> str:
+        return "https://www.example.com/"
+
+
+def _invitee(row: int, role: Role, first_name: str, last_name: str) -> Invitee:
+    return Invitee(
+        row=row,
+        email=f"{first_name.lower()}@sample.example",
+        role=role,
+        first_name=first_name,
+        last_name=last_name,
+        job_title="Engineer",
+        extra=MappingProxyType(AnyColumn()),
+    )
+
+
+PANEL = (
+    _invitee(2, Role.HOST, "Harriet", "Host"),
+    _invitee(3, Role.COHOST, "Colin", "Cohost"),
+    _invitee(4, Role.PANELIST, "Paula", "Panelist"),
+)
+GUARDED = ProtectedValues.of([LINK], [one.email for one in PANEL])
+SESSION = Session(
+    key=SessionKey("https://sample.example", "1", "1"),
+    title="A sample webinar",
+    start=START,
+    duration=timedelta(minutes=90),
+    time_zone="Europe/Berlin",
+    status=SessionStatus.SCHEDULED,
+    join_offset=timedelta(minutes=15),
+)
+
+
+def sample_messages(languages: Iterable[str]) -> Iterator[MessageRequest]:
+    """Make a letter of every kind for every role and language, with all that can be there and with little."""
+    for kind, invitee, language, rich in product(Kind, PANEL, languages, (True, False)):
+        registration = Registration(id="1", role=invitee.role, join_uri=LINK, phone_code="123 456" if rich else "")
+        told = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
+        yield MessageRequest(
+            kind=kind,
+            invitee=replace(invitee, language=language),
+            session=SESSION,
+            registration=None if kind is Kind.CANCELLATION else registration,
+            number=1,
+            message_id="<sample@sample.example>",
+            date=START - timedelta(days=7),
+            recipient=invitee.email,
+            panel=PANEL if rich else (),
+            previous=told if rich and kind is Kind.UPDATE else None,
+        )
+
+
+_STYLE_SHEET = re.compile(r"<style.*?</style>", re.DOTALL | re.IGNORECASE)
+_STYLE_SHEET_END = re.compile(r"</style>", re.IGNORECASE)
+_TAG = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
+
+
+def leftover_tag(filling: MessageParts) -> str:
+    """Find a tag that came through rendering; looked for with sample values only: a person may be called `{{7*7}}`."""
+    for text in (_without_style_sheets(filling.html), filling.text, filling.calendar):
+        if found := _TAG.search(text):
+            return " ".join(text[max(0, found.start() - 20) : found.end() + 20].split())
+    return ""
+
+
+def _without_style_sheets(html: str) -> str:
+    """Leave the style sheets out. Behind the last end of one none is looked for: it would be looked for in all."""
+    end = max((found.end() for found in _STYLE_SHEET_END.finditer(html)), default=0)
+    return _STYLE_SHEET.sub("", html[:end]) + html[end:]

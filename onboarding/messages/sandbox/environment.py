@@ -1,0 +1,280 @@
+"""Jinja for letters: what a template may reach is a white list, and what it does has limits.
+
+A template is no program: whoever writes it decides what a letter says, and nothing else. It sees values of the types
+that `view` makes and of Python's plainest types. Of those it may use the attributes listed here, the `filters`, and
+four functions. `docs/guides/templates.md` lists the same names; a test walks everything that a template can reach.
+"""
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CodeType, MappingProxyType
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.environment import TemplateModule
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import BlockReference, Context, LoopContext, Macro, TemplateReference, Undefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import Cycler, Joiner, Namespace
+from markupsafe import Markup
+
+from onboarding.messages.compiler.constants import fold_constants
+from onboarding.messages.context import FIELDS as VIEW_FIELDS
+from onboarding.messages.request import UnrenderableValue
+from onboarding.messages.sandbox import filters, guards, limits, size_estimates
+from onboarding.messages.sandbox.limits import MAPPINGS, SEQUENCES, TEXTS, Group, Steps, current, fitting, size_of
+
+FIELDS: Mapping[type, frozenset[str]] = {
+    **VIEW_FIELDS,
+    Group: frozenset({"grouper", "list"}),
+    LoopContext: frozenset(
+        {
+            "depth",
+            "depth0",
+            "first",
+            "index",
+            "index0",
+            "last",
+            "length",
+            "nextitem",
+            "previtem",
+            "revindex",
+            "revindex0",
+        }
+    ),
+    Cycler: frozenset({"current"}),
+    BlockReference: frozenset({"super"}),
+}
+"""Values that a template may ask for, by the type that has them."""
+
+TEXT_METHODS = frozenset(
+    {"lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip", "split", "startswith", "endswith", "replace"}
+)
+METHODS: Mapping[type, frozenset[str]] = {
+    str: TEXT_METHODS,
+    Markup: TEXT_METHODS,
+    LoopContext: frozenset({"cycle", "changed"}),
+    Cycler: frozenset({"next", "reset"}),
+}
+"""What a template may call, by the type that has it; of mappings `MAPPING_METHODS`, where they are called."""
+
+SUBSCRIPTED = frozenset({*TEXTS, *SEQUENCES, *MAPPINGS, range})
+"""Types whose items a template may ask for in square brackets."""
+
+
+MOST_TAGS = 5_000
+MOST_NODES = 25_000
+"""Tags, and names, values and operators in them, of one template with its shared parts. Ours have a hundred tags."""
+
+DEEPEST = 100
+"""Expressions and blocks within each other; Python's own limits are not far beyond."""
+
+
+def limited_range(*args: int) -> range:
+    """`range`, of no more numbers than a letter may take steps."""
+    numbers = range(*args)
+    if numbers[limits.MOST_STEPS : limits.MOST_STEPS + 1]:
+        raise limits.LimitExceeded(f"a range has more than {limits.MOST_STEPS:,} numbers")
+    return numbers
+
+
+GLOBALS: Mapping[str, Any] = MappingProxyType(
+    {"range": limited_range, "namespace": Namespace, "cycler": Cycler, "joiner": Joiner}
+)
+"""The functions of every template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """Something that a template may call, with the value whose it is."""
+
+    owner: Any
+    name: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call it within the limits."""
+        is_value = type(self.owner) in SUBSCRIPTED
+        for given in (self.owner, *args, *kwargs.values()) if is_value else ():
+            size_of(given)
+        if estimate := size_estimates.METHODS.get(self.name):
+            fitting(estimate(self.owner, *args, **kwargs))
+        result = getattr(self.owner, self.name)(*args, **kwargs)
+        if type(self.owner) in MAPPINGS and self.name != "get":
+            return tuple(result)  # a view of the mapping would have attributes of its own
+        return result
+
+
+CALLED = (Method, Macro, BlockReference, LoopContext, Joiner)
+"""Types of what a template may call, beside `GLOBALS`."""
+
+
+class TooComplex(jinja2.TemplateSyntaxError):
+    """A template that Jinja or Python can't compile, or not in a reasonable time."""
+
+
+@contextmanager
+def _compiled_within_limits() -> Iterator[None]:
+    """Let what Python itself can't compile count as a mistake in the template.
+
+    Brackets, blocks or numbers beyond Python's limits, a parameter that Jinja gives too, a name that it loses.
+    """
+    try:
+        yield
+    except (AssertionError, MemoryError, OverflowError, RecursionError, SyntaxError, ValueError) as error:
+        raise TooComplex(f"Python can't compile this ({type(error).__name__})", 1) from error
+
+
+def assert_not_too_long(source: str) -> None:
+    """Raise `TooComplex` for a source whose compilation would take minutes."""
+    tags = source.count("{{") + source.count("{%")
+    if tags > MOST_TAGS or len(source) > limits.LARGEST_PART:
+        most = f"{MOST_TAGS:,} tags and {limits.LARGEST_PART:,} characters"
+        raise TooComplex(f"a template may have up to {most}, with its shared parts", 1)
+
+
+def assert_simple(tree: nodes.Template) -> None:
+    """Raise `TooComplex` for expressions and blocks within each other, or as many, as Python takes long to compile."""
+    level: list[nodes.Node] = [tree]
+    size = depth = 0
+    while level:
+        size, depth = size + len(level), depth + 1
+        if size > MOST_NODES or depth > DEEPEST:
+            raise TooComplex("expressions and blocks are too many, or nested too deeply", level[0].lineno)
+        level = [inner for node in level for inner in node.iter_child_nodes()]
+
+
+class LetterTemplate(jinja2.Template):
+    """A template that is imported anew in each letter.
+
+    Jinja keeps an imported template's names; what one letter set in a namespace there would stand in the next one.
+    """
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        self._module = None
+        return super()._get_default_module(ctx)
+
+
+class LetterEnvironment(ImmutableSandboxedEnvironment):
+    """The sandbox. `known` are names whose values are the same in every letter (`folding`)."""
+
+    template_class = LetterTemplate
+    code_generator_class = guards.Writer
+    intercepted_binops = frozenset(size_estimates.OPERATORS)
+    concat = staticmethod(limits.joined)
+    known: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            undefined=jinja2.StrictUndefined,
+            finalize=written,
+            optimized=False,  # Jinja's optimizer looks at each expression once for each expression around it
+            auto_reload=False,  # or each letter would ask the disk whether its parts are still the same
+            **options,
+        )
+        self.filters = {**filters.FILTERS, **guards.FILTERS}
+        self.tests = dict(filters.TESTS)
+        self.globals = dict(GLOBALS)
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """Give a template its global names as a plain dictionary: Jinja's chain of two is asked for each name."""
+        return {**self.globals, **(d or {})}
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Jinja's hook between a template's text and its tree."""
+        with _compiled_within_limits():
+            assert_not_too_long(source)
+            tree = super()._parse(source, name, filename)
+            assert_simple(tree)
+            return tree
+
+    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
+        """Jinja's hook between a template's tree and its Python."""
+        with _compiled_within_limits():
+            return super()._generate(guards.guarded(fold_constants(source, self.known, self), self), *args, **options)
+
+    def _compile(self, source: str, filename: str) -> CodeType:
+        """Jinja's hook between a template's Python and what Python makes of it."""
+        with _compiled_within_limits():
+            return super()._compile(source, filename)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Give a template an attribute that it may have, at once where it is a field of ours."""
+        kind = type(obj)
+        if attribute in FIELDS.get(kind, ()):
+            return getattr(obj, attribute)
+        if attribute in METHODS.get(kind, ()):
+            return Method(obj, attribute)
+        try:
+            return _held(obj)[attribute]
+        except LookupError:
+            if kind not in HOLDERS and hasattr(kind, attribute):
+                raise SecurityError(f"attribute {attribute!r}") from None
+        return self.undefined(obj=obj, name=attribute)
+
+    def called(self, obj: Any, attribute: str) -> Any:
+        """Give a template what it calls: of a mapping its methods, of all else an attribute.
+
+        So a roster's column counts first wherever its name is not called, and the methods work beside it.
+        """
+        return Method(obj, attribute) if type(obj) in MAPPINGS else self.getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Give a template an item, else an attribute of that name, as Jinja does."""
+        current().look()
+        if type(obj) in SUBSCRIPTED:
+            try:
+                return obj[argument]
+            except (TypeError, LookupError):
+                pass
+        if isinstance(argument, str):
+            return self.getattr(obj, str(argument))
+        return self.undefined(obj=obj, name=argument)
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Call what a template may call."""
+        current().look()
+        if type(obj) is LoopContext:
+            args = (Steps(*args),)
+        elif "caller" in kwargs and type(obj) is not Macro:
+            raise UnrenderableValue("only a macro can be called with a block")
+        elif type(obj) not in CALLED and not any(obj is each for each in GLOBALS.values()):
+            if isinstance(obj, Undefined):
+                return obj()
+            raise UnrenderableValue("the template calls what no template may call")
+        return context.call(obj, *args, **kwargs)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Calculate within the limits."""
+        current().look()
+        fitting(size_estimates.OPERATORS[operator](left, right))
+        result = super().call_binop(context, operator, left, right)
+        size_of(result)
+        return result
+
+
+HOLDERS = frozenset({*MAPPINGS, Namespace, TemplateModule, TemplateReference})
+"""Types of what holds values under names that somebody has given them."""
+
+
+def _held(obj: Any) -> Any:
+    """What a value holds: a roster's columns, what a template has set in a namespace or exports, its blocks."""
+    kind = type(obj)
+    if kind is Namespace:
+        return obj._Namespace__attrs  # noqa: SLF001 -- else a name could be one of Python's own
+    if kind is TemplateModule:
+        return {name: value for name, value in vars(obj).items() if not name.startswith("_")}
+    if kind in HOLDERS or isinstance(obj, Undefined):  # which says, as an error, what is missing
+        return obj
+    return {}
+
+
+def written(value: Any) -> Any:
+    """Let a value through that is written out, counted. Jinja calls it for each."""
+    budget = limits.CURRENT.get(None)
+    if budget is not None:
+        budget.write(size_of(value))
+    elif type(value) not in TEXTS:
+        size_of(value)
+    return value

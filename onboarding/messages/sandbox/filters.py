@@ -1,0 +1,149 @@
+"""The filters and tests that a template may use: Jinja's own, each with a look at the limits before and after it.
+
+A white list: what a later Jinja adds is not admitted by itself. `safe`, `attr` and `pprint` are missing on purpose:
+with the first a name from the roster could become markup, the others reach what a template has no business with.
+`docs/guides/templates.md` lists the same names, and a test compares.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from jinja2 import Environment
+from jinja2 import filters as jinjas
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context
+from jinja2.tests import TESTS as JINJAS_TESTS
+from jinja2.utils import pass_context, pass_environment, pass_eval_context
+from markupsafe import Markup, escape
+
+from onboarding.messages.request import UnrenderableValue
+from onboarding.messages.sandbox import size_estimates
+from onboarding.messages.sandbox.limits import LONGEST_SLOW, Group, LimitExceeded, Steps, current, fitting, size_of
+
+Function = Callable[..., Any]
+
+FILTER_NAMES = (
+    *("abs", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "filesizeformat"),
+    *("first", "float", "forceescape", "format", "groupby", "indent", "int", "items", "join", "last", "length", "list"),
+    *("lower", "map", "max", "min", "random", "reject", "rejectattr", "replace", "reverse", "round", "select"),
+    *("selectattr", "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim", "truncate", "unique"),
+    *("upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr"),
+)
+TEST_NAMES = (
+    *("boolean", "callable", "defined", "divisibleby", "eq", "equalto", "escaped", "even", "false", "filter", "float"),
+    *("ge", "greaterthan", "gt", "in", "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none"),
+    *("number", "odd", "sameas", "sequence", "string", "test", "true", "undefined", "upper"),
+    *("==", "!=", ">", ">=", "<", "<="),
+)
+
+FOR_ANYTHING = frozenset({"d", "default"})
+"""Filters that give their value back as it is: it may be a macro, or be missing."""
+
+SLOW = frozenset({"striptags", "urlize", "wordwrap"})
+
+
+def link(value: object) -> str:
+    """Let an address through that begins with http(s), cid (the logo), mailto or tel; filters every href and src."""
+    if not re.match(r"(https?://|cid:|mailto:|tel:)\S+$", text := str(value)):
+        raise UnrenderableValue("a link has to begin with https://")
+    return text
+
+
+def style(value: object) -> str:
+    """Let a colour or a length through; the filter of every value inside a style sheet."""
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}|\d{1,4}(\.\d+)?(px|em|%)?", text := str(value)):
+        raise UnrenderableValue("a colour has to be written as #rrggbb")
+    return text
+
+
+@pass_environment
+def add_up(environment: Environment, values: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
+    """`sum`, of numbers only. Jinja's also adds lists, each time into a new one: many of them take minutes."""
+    numbers = [*map(jinjas.make_attrgetter(environment, attribute), values)] if attribute is not None else [*values]
+    if not all(isinstance(each, (int, float)) for each in (start, *numbers)):
+        raise UnrenderableValue("the filter sum adds numbers only")
+    return sum(numbers, start)
+
+
+@pass_environment
+def group(environment: Environment, *args: Any, **kwargs: Any) -> list[Group]:
+    """`groupby`, with groups of a type of our own."""
+    return [Group(*each) for each in jinjas.sync_do_groupby(environment, *args, **kwargs)]
+
+
+def indent(text: Any, width: int | str = 4, *args: Any, **kwargs: Any) -> Any:
+    """`indent`. Jinja's puts a text in place of the spaces as it is, also where that is markup."""
+    width = escape(width) if isinstance(text, Markup) and isinstance(width, str) else width
+    return jinjas.do_indent(text, width, *args, **kwargs)
+
+
+@pass_eval_context
+def as_json(context: EvalContext, value: Any, step: int | None = None) -> str:
+    """`tojson`, as text. Jinja's is markup whose quotation marks would end an attribute; letters have no scripts."""
+    return str(jinjas.do_tojson(context, value, step))
+
+
+OURS: Mapping[str, Function] = {"sum": add_up, "groupby": group, "indent": indent, "tojson": as_json}
+
+
+def _limited(name: str, function: Function) -> Function:
+    """Make a filter look at the limits. As it takes the context, Jinja does not call it while compiling either."""
+    estimate = size_estimates.FILTERS.get(name, _no_larger)
+    is_for_values = name not in FOR_ANYTHING
+
+    @pass_context
+    def limited(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
+        current().look()
+        for given in (value, *args, *kwargs.values()):
+            size_of(given, anything=not is_for_values)
+        fitting(estimate(value, *args, **kwargs))
+        if name in SLOW and len(value) > LONGEST_SLOW:
+            raise LimitExceeded(f"the filter {name} is for texts of up to {LONGEST_SLOW:,} characters")
+        result = function(*_passed(function, context), value, *args, **kwargs)
+        if isinstance(result, Iterator):
+            result = [*Steps(result)]
+        size_of(result, anything=not is_for_values)
+        return result
+
+    return limited
+
+
+def _no_larger(*_args: Any, **_kwargs: Any) -> int:
+    return 0
+
+
+def _limited_test(function: Any) -> Function:
+    """Make a test look at the limits likewise. What it tests may be anything: a macro, or missing."""
+
+    @pass_context
+    def limited(context: Context, *args: Any) -> bool:
+        current().look()
+        for given in args:
+            size_of(given, anything=True)
+        return bool(function(*_passed(function, context), *args))
+
+    return limited
+
+
+def _passed(function: Function, context: Context) -> tuple[Any, ...]:
+    """What Jinja passes to a filter or test before its value, as its decorators ask for."""
+    match getattr(getattr(function, "jinja_pass_arg", None), "name", ""):
+        case "context":
+            return (context,)
+        case "eval_context":
+            return (context.eval_ctx,)
+        case "environment":
+            return (context.environment,)
+    return ()
+
+
+FILTERS: Mapping[str, Function] = MappingProxyType(
+    {name: _limited(name, OURS.get(name) or jinjas.FILTERS[name]) for name in FILTER_NAMES}
+    | {"link": link, "style": style}
+)
+"""What may stand behind a `|`."""
+
+TESTS: Mapping[str, Function] = MappingProxyType({name: _limited_test(JINJAS_TESTS[name]) for name in TEST_NAMES})
+"""What may stand behind `is`."""

@@ -1,0 +1,180 @@
+"""Guards put into a template's tree before it becomes Python: looks at the limits where Jinja itself has no hook.
+
+Jinja lets a sandbox decide about attributes, calls and arithmetic. Loops, `~`, comparisons and slices it writes as
+plain Python, and what `{% filter %}` and `{% set %}...{% endset %}` make of a text it writes without escaping. Each of
+them is led through a filter here, whose name no template can write behind a `|`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.nodes import EvalContext
+from jinja2.runtime import markup_join, str_join
+from jinja2.utils import pass_context, pass_environment, pass_eval_context
+from jinja2.visitor import NodeTransformer
+from markupsafe import escape
+
+from onboarding.messages.request import UnrenderableValue
+from onboarding.messages.sandbox.limits import SEQUENCES, TEXTS, Steps, current, fitting, size_of
+from onboarding.messages.sandbox.size_estimates import concatenation
+
+STEPS, COMPARED, CONCATENATED, SLICED, ESCAPED, CALLED = (
+    "(steps)",
+    "(compared)",
+    "(concatenated)",
+    "(sliced)",
+    "(escaped)",
+    "(called)",
+)
+
+MAPPING_METHODS = frozenset({"get", "items", "keys", "values"})
+"""What a template may call of a roster's further columns, and of mappings of its own."""
+
+
+def guarded(tree: nodes.Template, environment: Environment) -> nodes.Template:
+    """Put the guards in."""
+    with_guards: nodes.Template = _Guards(environment).visit(tree)
+    return with_guards
+
+
+class _Guards(NodeTransformer):
+    """Each method is about one kind of node; Jinja's visitors find it by its name."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def _filter(self, name: str, node: Any, *args: nodes.Expr) -> nodes.Filter:
+        made = nodes.Filter(node, name, list(args), [], None, None)
+        return made.set_environment(self._environment)  # type: ignore[return-value]
+
+    def visit_ScopedEvalContextModifier(self, node: nodes.ScopedEvalContextModifier) -> nodes.Node:  # noqa: N802
+        """Refuse what would switch escaping off, in parts that only a letter asks for, too."""
+        raise TemplateSyntaxError("{% autoescape %} is not allowed", node.lineno)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        """Count the steps of a loop, whether Jinja goes through it once or the loop calls itself."""
+        self.generic_visit(node)
+        node.iter = self._filter(STEPS, node.iter)
+        return node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        """Measure what is compared, unless one side is a text or number of the template: then it costs nothing."""
+        self.generic_visit(node)
+        sides: list[Any] = [node, *node.ops]
+        is_cheap = len(node.ops) == 1 and node.ops[0].op not in {"in", "notin"} and any(map(_is_short, sides))
+        for side in [] if is_cheap else sides:
+            side.expr = self._filter(COMPARED, side.expr)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        """Measure what `~` puts together."""
+        self.generic_visit(node)
+        return self._filter(CONCATENATED, nodes.Tuple(node.nodes, "load", lineno=node.lineno))
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        """Cut texts and lists only."""
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            return node
+        ends = (node.arg.start, node.arg.stop, node.arg.step)
+        return self._filter(SLICED, node.node, *(end or nodes.Const(None) for end in ends))
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+        """Tell `extra.items`, a roster's column, from `extra.items()`."""
+        self.generic_visit(node)
+        if isinstance(node.node, nodes.Getattr) and node.node.attr in MAPPING_METHODS:
+            node.node = self._filter(CALLED, node.node.node, nodes.Const(node.node.attr))
+        return node
+
+    def visit_FilterBlock(self, node: nodes.FilterBlock) -> nodes.Node:  # noqa: N802
+        """Escape what a filter makes of a block, unless it is markup still."""
+        self.generic_visit(node)
+        node.filter = self._filter(ESCAPED, node.filter)
+        return node
+
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:  # noqa: N802
+        """Likewise: Jinja takes what is set so for markup."""
+        self.generic_visit(node)
+        if node.filter is not None:
+            node.filter = self._filter(ESCAPED, node.filter)
+        return node
+
+
+def _is_short(side: nodes.Compare | nodes.Operand) -> bool:
+    return isinstance(side.expr, nodes.Const) and isinstance(side.expr.value, (str, int, float, type(None)))
+
+
+class Writer(CodeGenerator):
+    """Jinja's own, but for a value that is written: what is no text is looked at, and what a macro keeps is counted.
+
+    A text that is written at once needs no call: `limits.part` counts it.
+    """
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+        if frame.buffer is not None:
+            super()._output_child_pre(node, frame, finalize)
+        else:
+            self.write("escape(" if frame.eval_ctx.autoescape else "str(")
+            self.write("value if (value := ")  # a name that Jinja's own Python does not use
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+        if frame.buffer is not None:
+            super()._output_child_post(node, frame, finalize)
+        else:
+            self.write(").__class__ is str else environment.finalize(value))")
+
+
+@pass_context
+def steps(_context: object, items: Any) -> Steps:
+    """Give a loop its items, counted."""
+    return Steps(items)
+
+
+@pass_context
+def compared(_context: object, value: Any) -> Any:
+    """Look at one side of a comparison."""
+    current().look()
+    size_of(value, anything=True)
+    return value
+
+
+@pass_eval_context
+def concatenated(context: EvalContext, parts: tuple[Any, ...]) -> str:
+    """Put texts together as `~` does."""
+    current().look()
+    fitting(concatenation(parts))
+    return markup_join(parts) if context.autoescape else str_join(parts)
+
+
+@pass_context
+def sliced(_context: object, value: Any, start: Any, stop: Any, step: Any) -> Any:
+    """Cut a piece out of a text or list."""
+    current().look()
+    if type(value) not in (*TEXTS, *SEQUENCES, range):
+        raise UnrenderableValue("only texts and lists can be cut")
+    return value[start:stop:step]
+
+
+@pass_environment
+def called(environment: Any, value: Any, name: str) -> Any:
+    """Find what a template calls."""
+    return environment.called(value, name)
+
+
+@pass_eval_context
+def escaped(context: EvalContext, value: Any) -> str:
+    """Escape a text that is no markup."""
+    size_of(value)
+    return escape(value) if context.autoescape else str(value)
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    STEPS: steps,
+    COMPARED: compared,
+    CONCATENATED: concatenated,
+    SLICED: sliced,
+    ESCAPED: escaped,
+    CALLED: called,
+}

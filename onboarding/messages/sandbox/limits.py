@@ -1,0 +1,237 @@
+"""How much a template may do: how large a value, how many steps, how long. The sandbox asks before each operation.
+
+Reaching a limit is that letter's error (`LimitExceeded`), not the run's end. What an operation would make is estimated
+in `growth`; this module measures what is there, and counts.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from itertools import islice
+from math import log10
+from time import perf_counter, thread_time
+from types import MappingProxyType
+from typing import Any, NamedTuple, cast
+
+from jinja2 import Undefined
+from markupsafe import Markup
+
+from onboarding.messages.context import FIELDS
+from onboarding.messages.request import UnrenderableValue
+
+LARGEST_VALUE = 1_000_000
+"""Characters and items of one value, those inside it included."""
+
+LARGEST_PART = 2_000_000
+"""Characters of one rendered part: the HTML, the text, the calendar entry's description."""
+
+MOST_WRITTEN = 5 * LARGEST_PART
+"""Characters of all values that one letter writes, those that a macro writes for its caller included."""
+
+MOST_STEPS = 100_000
+"""Steps of all loops of one letter, those of filters such as `map` included."""
+
+MOST_SECONDS = 5.0
+"""Processor time for one letter."""
+
+MOST_SECONDS_FOR_SAMPLES = 10.0
+"""Processor time for the letters of all sample people together (`trial`), each of which is a letter as well."""
+
+MOST_DIGITS = 4_000
+"""Of a whole number. Python itself writes none beyond 4,300."""
+
+LONGEST_SLOW = 100_000
+"""Characters of a text for the filters whose work grows faster than the text (`striptags`, `urlize`, `wordwrap`)."""
+
+_ONE_DIGIT = 3
+"""Bits of a whole number that certainly has one digit."""
+
+_PIECES_AT_ONCE = 64
+
+
+class LimitExceeded(UnrenderableValue):
+    """A template asks for more than a letter may take."""
+
+
+class Group(NamedTuple):
+    """What `groupby` gives for each group, under Jinja's own names."""
+
+    grouper: Any
+    list: Any
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one letter has used up of its time (`seconds` of the processor's), steps and characters.
+
+    `now` is any clock that is quick to ask, `processor` this thread's processor time.
+    """
+
+    seconds: float = MOST_SECONDS
+    now: Callable[[], float] = perf_counter
+    processor: Callable[[], float] = thread_time
+    steps: int = 0
+    written: int = 0
+    _started: float = 0.0
+    _look_again: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._started = self.processor()
+        self._look_again = self.now() + self.seconds
+
+    def look(self) -> None:
+        """Raise `LimitExceeded` where the letter has had its time.
+
+        The processor's clock takes a system call, so it is asked only when that much time has passed at all.
+        """
+        if self.now() >= self._look_again:
+            used = self.processor() - self._started
+            if used >= self.seconds:
+                raise LimitExceeded(f"the template takes more than {self.seconds:.0f} seconds of processor time")
+            self._look_again = self.now() + self.seconds - used
+
+    def step(self) -> None:
+        """Count a step of a loop."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise LimitExceeded(f"the template's loops take more than {MOST_STEPS:,} steps")
+        self.look()
+
+    def write(self, size: int) -> None:
+        """Count a value that is written. Each costs one more than its characters, so that empty ones end too."""
+        self.written += size + 1
+        if self.written > MOST_WRITTEN:
+            raise LimitExceeded(f"the template writes values of more than {MOST_WRITTEN:,} characters")
+
+
+CURRENT: ContextVar[Budget] = ContextVar("budget")
+
+
+@contextmanager
+def one_letter(budget: Budget) -> Iterator[None]:
+    """Let everything that is rendered inside count towards one letter."""
+    token = CURRENT.set(budget)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
+
+
+def current() -> Budget:
+    """The budget of the letter that is being rendered. What is rendered outside of a letter gets one for each call."""
+    return CURRENT.get(None) or Budget()
+
+
+class Steps:
+    """A loop's items; each is a step."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = items
+
+    def __iter__(self) -> Iterator[Any]:
+        step = current().step
+        for item in self._items:
+            step()
+            yield item
+
+    def __len__(self) -> int:
+        return len(self._items)  # type: ignore[arg-type]  # Jinja asks, and catches the error of one without a length
+
+
+TEXTS = (str, Markup)
+SEQUENCES = (tuple, list, Group)
+MAPPINGS = (dict, MappingProxyType)
+
+
+def size_of(value: Any, *, anything: bool = False) -> int:
+    """Count a value's characters and items, those inside it included.
+
+    Raises `LimitExceeded` beyond the limit, and `Unfit` for what is no value (a macro, an imported template) unless
+    it may be `anything`.
+    """
+    if type(value) in TEXTS:
+        return fitting(len(value))
+    total, left = 0, [value]
+    while left:
+        inside = left.pop()
+        total = fitting(total + _own_size(inside, anything=anything))
+        content = _content(inside)
+        at_once = _size_at_once(content)
+        total = fitting(total + (at_once or 0))
+        left += content if at_once is None else []
+    return total
+
+
+def fitting(size: int) -> int:
+    """Give back a size, or raise `LimitExceeded`."""
+    if size > LARGEST_VALUE:
+        raise LimitExceeded(f"the template makes a value of more than {LARGEST_VALUE:,} characters or items")
+    return size
+
+
+def _own_size(value: Any, *, anything: bool) -> int:
+    """Count a value's characters beyond the first of a number, or its items; what is in those is counted by itself."""
+    kind = type(value)
+    if kind in TEXTS or kind is range or kind in SEQUENCES or kind in MAPPINGS:
+        return len(value)
+    if kind is int:
+        return digits(value.bit_length())
+    if anything or kind in FIELDS or kind in {float, bool, type(None)} or isinstance(value, Undefined):
+        return 0
+    raise UnrenderableValue(f"the template uses {_named(kind)} as if it were text")
+
+
+def _content(value: Any) -> Collection[Any]:
+    """What is inside a value."""
+    kind = type(value)
+    if kind in SEQUENCES:
+        return cast("Collection[Any]", value)
+    if kind in MAPPINGS:
+        return [*value, *value.values()]
+    return [getattr(value, name) for name in FIELDS.get(kind, ())]
+
+
+def _size_at_once(values: Collection[Any]) -> int | None:
+    """Measure values that are all texts, or all numbers, without going through them one by one; None for others."""
+    kinds = set(map(type, values))
+    if kinds <= {str, Markup}:
+        return sum(map(len, values))
+    if kinds == {int}:
+        digits(max(map(int.bit_length, values)))
+        return sum(int(bits * log10(2)) for bits in map(int.bit_length, values) if bits > _ONE_DIGIT)
+    return 0 if kinds <= {bool, float, type(None)} else None
+
+
+def digits(bits: int) -> int:
+    """Say how many digits beyond the first a whole number of so many bits has. Raises `LimitExceeded`."""
+    written = int(bits * log10(2))
+    if written >= MOST_DIGITS:
+        raise LimitExceeded(f"the template makes a number of more than {MOST_DIGITS:,} digits")
+    return written
+
+
+_NAMES = {"Macro": "a macro", "TemplateModule": "an imported template", "Namespace": "a namespace"}
+
+
+def _named(kind: type) -> str:
+    return _NAMES.get(kind.__name__, "something other than text, numbers and lists")
+
+
+def joined(pieces: Iterable[str]) -> str:
+    """Put the pieces of a rendered part together; raises `LimitExceeded` before they become too long."""
+    return "".join(collect(pieces))
+
+
+def collect(pieces: Iterable[str]) -> tuple[str, ...]:
+    """Collect the pieces of a rendered part; raises `LimitExceeded` before they become too long, or too many."""
+    kept: list[str] = []
+    left, size = iter(pieces), 0
+    while more := list(islice(left, _PIECES_AT_ONCE)):
+        kept += more
+        size += sum(map(len, more))
+        if size > LARGEST_PART or len(kept) > LARGEST_PART:
+            raise LimitExceeded(f"the template writes a part of more than {LARGEST_PART:,} characters")
+    return tuple(kept)

@@ -1,0 +1,40 @@
+"""Where a long piece of HTML may be parted: nothing that the check on finished bytes looks for reaches across.
+
+The check (`proof`) looks for links, addresses and words, none of which holds a `>`, and for the schemes of links:
+an attribute's value, up to the first of the characters that end a scheme. So a piece may be parted behind a `>`,
+where no such value is open. Pure; what stands before and behind the piece is not known, so every doubt is a no.
+A careless rule here lets the wrong link pass: `tests/messages/test_cutting.py` compares it with the whole check.
+"""
+
+from onboarding.messages.normal_form import normal
+
+ENDS_A_SCHEME = "\"':/?"
+"""Each of them ends the scheme of a link, and the quotes may begin an attribute's value. (`#` may be an entity's.)"""
+
+
+TRIES = 20
+"""Places looked at from either end. Each look costs the piece's length, and the first or second one is right."""
+
+
+def seams(html: str) -> tuple[int, int]:
+    """Find the first and the last place where a piece may be parted; twice the same place where there is none."""
+    first, last = html.find(">") + 1, html.rfind(">") + 1
+    for _try in range(TRIES):
+        first = html.find(">", first) + 1 if first and _is_open(html, first) else first
+        last = html.rfind(">", 0, last - 1) + 1 if last and _is_open(html, last) else last
+    is_known = first and last and not _is_open(html, first) and not _is_open(html, last)
+    return (first, last) if is_known else (0, 0)
+
+
+def _is_open(html: str, end: int) -> bool:
+    """Tell whether the scheme of a link may be open here: one that began in this piece, or in one before it."""
+    last = max(html.rfind(character, 0, end) for character in ENDS_A_SCHEME)
+    if last < 0:
+        return True
+    before = html[:last].rstrip()
+    return html[last] in "\"'" and (not before or before.endswith("="))
+
+
+def is_in_one_piece(link: bytes) -> bool:
+    """Tell whether a link, or the place of one, can't be parted itself."""
+    return b">" not in normal(link)

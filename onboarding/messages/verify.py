@@ -1,0 +1,269 @@
+"""The proof before sending, on the finished bytes: the right link, nobody else's link or address, nothing unsafe.
+
+Every message passes here after it was assembled and before it leaves (promise 2 of `docs/architecture.md`). It trusts
+no template and no code above it, and costs the message's size, however many people there are. Works on bytes, whose
+`lower` keeps every offset. Answers in words, which never hold a link or an address.
+"""
+
+import re
+import string
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from html import unescape
+
+from onboarding.messages import mime_parser
+from onboarding.messages.join_links import leads_below
+from onboarding.messages.mime import MESSAGE_NAME, FixedFields
+from onboarding.messages.normal_form import Normal, normal, normal_key
+from onboarding.messages.request import MessageRequest, ProtectedValues
+from onboarding.model.people import Invitee, Role
+from onboarding.model.sessions import Registration, link_digest
+
+PARTS = {"text/plain": "text", "text/html": "HTML", "text/calendar": "calendar"}
+"""The parts that have to be there, once each and in this order, and what people call them."""
+
+
+def find_violation(
+    body: bytes,
+    letter: MessageRequest,
+    recipient: str,
+    guarded: ProtectedValues,
+    configured: frozenset[str],
+    fixed: FixedFields = (),
+) -> str:
+    """Say what is wrong with a finished message; empty where it may leave.
+
+    `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand in anybody's letter;
+    `fixed` are the fields that it has to bear as they were configured.
+    """
+    try:
+        fields, leaves = mime_parser.read(body)
+        parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
+        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient) or _structure_fault(parts)
+        wrong = wrong or _fixed_fault(fields, letter, fixed)
+        return wrong or _content_fault(fields, leaves, letter, recipient, guarded, configured)
+    except mime_parser.UnreadableError as problem:
+        return f"it can't be read back ({problem})"
+
+
+def searched_html(html: bytes) -> Normal | None:
+    """Make a piece of HTML ready for `is_neutral`; None where a link in it leads where mail may not lead."""
+    shown = _shown("HTML", html)
+    return None if _odd_scheme(html) else Normal.of(shown + _over_lines(html, shown))
+
+
+def is_neutral(pieces: Iterable[Normal], guarded: ProtectedValues, configured: frozenset[str]) -> bool:
+    """Tell whether pieces that nothing goes on between hold nothing that may not stand in every letter."""
+    text, lower = (b"\n".join(texts) for texts in zip((b"", b""), *pieces, strict=True))
+    return not _foreign(Normal(text, lower), b"", guarded, configured)
+
+
+NEEDED = ("from", "date", "message-id", "reply-to")
+"""Fields that a header has to have, beside To and Subject."""
+
+
+def _owner_fault(letter: MessageRequest, guarded: ProtectedValues) -> str:
+    """The link has to be this person's own: from a record that is nobody else's, and on no other record too.
+
+    The Host's link is RingCentral's `hostJoinUri` as well, so stands twice by right.
+    """
+    registration, link = letter.registration, letter.join_link
+    if registration and _is_anothers(registration, letter.invitee):
+        return "its join link is from somebody else's record"
+    if link and link_digest(link) in guarded.shared and letter.invitee.role is not Role.HOST:
+        return "RingCentral has given its join link to somebody else too"
+    return ""
+
+
+def _is_anothers(registration: Registration, invitee: Invitee) -> bool:
+    """Tell whether a record is certainly not the invitee's (one without address and user tells nothing)."""
+    if registration.linked_user and invitee.linked_user:
+        return registration.linked_user != invitee.linked_user
+    return bool(registration.email and invitee.email) and _key(registration.email) != _key(invitee.email)
+
+
+def _structure_fault(parts: Sequence[mime_parser.BodyPart]) -> str:
+    right = [leaf.content_type for leaf in parts] == list(PARTS)
+    return "" if right else "it doesn't have one text, one HTML and one calendar part"
+
+
+def _header_fault(fields: mime_parser.Fields, recipient: str) -> str:
+    """One recipient, a subject, and the fields that a message has to have."""
+    names = {name for name, _text in fields}
+    if {"cc", "bcc"} & names or any(name.startswith("resent-") for name in names):
+        return "it goes to somebody in copy"
+    to = mime_parser.value(fields, "to")
+    if to != recipient and not to.endswith(f"<{recipient}>"):
+        return "its To: field isn't the recipient's"
+    missing = [name for name in NEEDED if not mime_parser.value(fields, name)]
+    if missing:
+        return f"it has no {missing[0]} field"
+    return "" if mime_parser.decoded(mime_parser.value(fields, "subject")).strip() else "its subject is empty"
+
+
+def _fixed_fault(fields: mime_parser.Fields, letter: MessageRequest, fixed: FixedFields) -> str:
+    """Each fixed field stands there once, as it was configured."""
+    for name, wanted in fixed:
+        if mime_parser.value(fields, name.lower()) != wanted.replace(MESSAGE_NAME, letter.message_id):
+            return f"its {name} field isn't as it was configured"
+    return ""
+
+
+def _content_fault(
+    fields: mime_parser.Fields,
+    leaves: Sequence[mime_parser.BodyPart],
+    letter: MessageRequest,
+    recipient: str,
+    guarded: ProtectedValues,
+    configured: frozenset[str],
+) -> str:
+    """Find what may not stand in the header or in a part, or a part without its link.
+
+    All of them are looked through at once; only what is found there is looked for in each, to say where it stands.
+    """
+    contents = {PARTS[leaf.content_type]: leaf.content() for leaf in leaves if leaf.content_type in PARTS}
+    own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
+    allowed = configured | {_key(letter.invitee.email), _key(letter.recipient), _key(recipient)}
+    shown = {part: _shown(part, content) for part, content in contents.items()}
+    if own and (without := [name for name, text in shown.items() if not _holds(text, own)]):
+        return f"its {without[0]} part lacks this person's join link"
+    written = [mime_parser.decoded(text) for _name, text in fields] + [leaf.header for leaf in leaves]
+    header = "\n".join(written).encode()
+    texts = {"header": header} | {f"{name} part": text for name, text in shown.items()}
+    texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
+    if _foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
+        found = {place: _foreign(Normal.of(text), own, guarded, allowed) for place, text in texts.items()}
+        return next((f"its {place} holds {what}" for place, what in found.items() if what), "it holds what it may not")
+    return "its HTML part holds a link that mail may not hold" if _odd_scheme(contents["HTML"]) else ""
+
+
+def _shown(part: str, content: bytes) -> bytes:
+    """Show a part's text as a mail program would: entities, folded lines and escapes undone."""
+    match part:
+        case "HTML":
+            return _ENTITY.sub(lambda found: _character(found[0]), content)
+        case "calendar":
+            unfolded = content.replace(b"\r\n ", b"").replace(b"\r\n\t", b"")
+            return _CALENDAR_ESCAPE.sub(_calendar_character, unfolded)
+    return content
+
+
+def _over_lines(html: bytes, shown: bytes) -> bytes:
+    """Write attributes' values that go over several lines in one, as a browser reads a link (WHATWG URL 4.4)."""
+    if not any(map(shown.rstrip().__contains__, (b"\n", b"\r", b"\t"))):
+        return b""
+    values = _SEVERAL_LINES.findall(_BREAK.sub(b"\n", html))
+    in_one = b"\n".join([value.translate(None, b"\t\r\n") for value in values])
+    return b"\n" + _shown("HTML", in_one)
+
+
+_BREAK = re.compile(rb"&(?:#0*(?:9|1[03])(?![0-9])|#[xX]0*[9aAdD](?![0-9a-fA-F])|Tab(?=;)|NewLine(?=;));?")
+_SEVERAL_LINES = re.compile(rb"""=\s*["']([^"'<>\t\r\n]*+[\t\r\n][^"'<>]*+)""")
+
+_ENTITY = re.compile(rb"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});?")
+
+
+@lru_cache(maxsize=1024)
+def _character(entity: bytes) -> bytes:
+    return unescape(entity.decode()).encode()
+
+
+_CALENDAR_ESCAPE = re.compile(rb"\\(.)")
+
+
+def _calendar_character(found: re.Match[bytes]) -> bytes:
+    return b"\n" if found[1] in b"nN" else found[1]
+
+
+def _foreign(text: Normal, own: bytes, guarded: ProtectedValues, allowed: frozenset[str]) -> str:
+    """Find somebody else's link or address, or a link without encryption."""
+    if _foreign_link(text, normal(own), guarded):
+        return "a join link that isn't this person's"
+    addresses = _addresses(text.text, guarded.domains)
+    if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in addresses):
+        return "somebody else's address"
+    return "a link without encryption (http:)" if _PLAIN_HTTP.search(text.lower) else ""
+
+
+_GOES_ON = re.compile(rb"[\w%&=+~/?#@$-]|[.,;:!*'](?=\w)")
+"""What makes an address longer, so another one; a full stop at its end does not."""
+
+
+def _holds(text: bytes, link: bytes) -> bool:
+    return any(not _GOES_ON.match(text, at + len(link)) for at in _all(text, link))
+
+
+def _foreign_link(text: Normal, own: bytes, guarded: ProtectedValues) -> bool:
+    """Look beside the own link, which has to be whole and nothing more, for another one and for another's tokens."""
+    lower, rest = text.lower, _BEFORE_HOST.sub(b"", own)
+    if rest:
+        before, *beside = text.text.split(rest)
+        if any(map(_GOES_ON.match, beside)):
+            return True
+        lower = b"\n".join((before, *beside)).lower()
+    leads_on = any(leads_below(lower, place) for place in guarded.links)
+    return leads_on or any(guarded.tokens.found_in(lower, own.lower()))
+
+
+_BEFORE_HOST = re.compile(rb"\A[^/?#]*//(?:[^/?#]*@)?")
+
+
+def _all(text: bytes, part: bytes) -> Iterator[int]:
+    """Find each place of a part."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
+
+
+_PLAIN_HTTP = re.compile(rb"http:(?!//www\.w3\.org/)")
+"""`http://www.w3.org/` names XHTML's vocabulary; nobody is led there."""
+
+SCHEMES = frozenset({b"https", b"mailto", b"tel", b"cid"})
+_COLON = rb"(?::|&colon;|&#0*58;|&#x0*3a;)"
+_SCHEMES_USED = tuple(
+    re.compile(attribute + rb"""\s*+=\s*+["']\s*+((?:[^"':/?#&]++|(?!""" + _COLON + rb""")(?:&#?\w+;|&))*+)""" + _COLON)
+    for attribute in (b"href", b"src")
+)
+"""One pattern per attribute, each beginning with letters: those are found ten times as fast as alternatives.
+
+Each character can be read in one way only (`*+` gives none back): else a row of entities takes ages.
+"""
+
+
+def _odd_scheme(html: bytes) -> bool:
+    """Look at where links lead, in the markup itself: there a person's name is escaped, so has no quotes."""
+    lower = html.lower()
+    return not all(SCHEMES.issuperset(one.findall(lower)) for one in _SCHEMES_USED)
+
+
+LONGEST_LOCAL = 128
+"""Bytes looked at before an `@`: a local part has at most 64 (RFC 5321 4.5.3.1.1), and more may stick to it."""
+
+LONGEST_DOMAIN = 256
+"""Bytes looked at behind an `@` (RFC 5321 4.5.3.1.2)."""
+
+_WORDS = string.ascii_letters.encode() + string.digits.encode() + b"_" + bytes(range(0x80, 0x100))
+_LOCAL = _WORDS + b".!#$%&'*+/=?^`{|}~-"
+_BEHIND_AT = re.compile(rb"@([A-Za-z0-9_.\x80-\xff-]{0,%d})" % LONGEST_DOMAIN)
+_BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
+"""May begin an address by RFC 5321, but in running text and links rather stands before one."""
+
+
+def _addresses(text: bytes, domains: frozenset[bytes]) -> Iterator[list[str]]:
+    """For each address at one of these domains, the ways to read it: whole, and from after what may stand before one.
+
+    A domain beyond ASCII can be written in several ways, so it is always looked at.
+    """
+    for found in _BEHIND_AT.finditer(text):
+        at, domain = found.start(), found[1].rstrip(b".-")
+        if domain.lower() in domains or not domain.isascii():
+            before = text[max(0, at - LONGEST_LOCAL) : at]
+            local = before[len(before.rstrip(_LOCAL)) :]
+            starts = [0, *(found.end() for found in _BEFORE.finditer(local))]
+            yield [_key((local[start:] + b"@" + domain).decode(errors="replace")) for start in starts]
+
+
+@lru_cache(maxsize=4096)
+def _key(address: str) -> str:
+    return normal_key(address)

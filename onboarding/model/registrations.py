@@ -1,0 +1,177 @@
+"""What a plan asks of RingCentral, and what came of it: the values between `plan` and `ringcentral/`.
+
+Pure. People are matched by e-mail or linked user and never by position (`docs/ringcentral.md`, "Invitees").
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+
+from onboarding.model.people import Invitee, LinkedUser, Problem, address_key
+from onboarding.model.sessions import Registration, UntouchedRecord
+
+SEATS = 99
+"""Co-hosts and panelists that a webinar holds (`docs/ringcentral.md`, "Invitees")."""
+
+
+class Standing(StrEnum):
+    """What this ledger has done about a person at RingCentral."""
+
+    ADDING = "adding"  # a PATCH that adds them was about to leave; counts as ours
+    ADDED = "added"
+    ADOPTED = "adopted"  # found registered; a person said that they may be mailed from here
+    UPDATED = "updated"  # found registered and changed as the roster asks; not ours for all that
+    REMOVING = "removing"  # a PATCH that removes them was about to leave
+    REMOVED = "removed"
+
+
+MANAGED = frozenset({Standing.ADDING, Standing.ADDED, Standing.ADOPTED})
+"""Standings of people whom this ledger may mail. It removes only those whom it added."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedRegistration:
+    """A person that this ledger had to do with, and what a later cancellation needs of them.
+
+    `asked` is what RingCentral was asked for and did not carry out, field -> value: that is
+    reported, and not sent again and again. `mailed_by_ringcentral`: a run has seen and said that
+    RingCentral has mailed them itself.
+    """
+
+    invitee: Invitee
+    standing: Standing
+    last_requested: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    mailed_by_ringcentral: bool = False
+
+
+def registration_key(person: Invitee) -> str:
+    """The key under which the ledger keeps a person: their address, or their ids where they have none."""
+    user = person.linked_user
+    return person.key or (_ids(user) if user else "")
+
+
+def requested(invitee: Invitee) -> dict[str, str]:
+    """What an invitee's record should hold, field by field, in comparable text."""
+    return {
+        "role": str(invitee.role),
+        "first name": invitee.first_name,
+        "last name": invitee.last_name,
+        "job title": invitee.job_title,
+        "linked user": _ids(invitee.linked_user) if invitee.linked_user else "",
+    }
+
+
+def _ids(user: LinkedUser) -> str:
+    return f"{user.account_id}/{user.user_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An invitee whose record differs from the roster: the record as it stands, and the invitee as it should be."""
+
+    registration: Registration
+    invitee: Invitee
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Everything that RingCentral is asked to change for one session."""
+
+    add: tuple[Invitee, ...] = ()
+    update: tuple[Update, ...] = ()
+    remove: tuple[Registration, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.update or self.remove)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of a change: the session's records afterwards, and the people for whom something went wrong.
+
+    `registrations` is what is known of every invitee of the session now, from the answers and, where one was
+    listed, from the last list; `untouched` the records that are left alone. `undone` are people who were certainly not
+    added, and records that were certainly not removed, by this change: RingCentral refused them, or they were never
+    sent. Of all others the change may have been carried out, even where nothing shows it yet.
+    """
+
+    registrations: tuple[Registration, ...]
+    problems: tuple[Problem, ...] = ()
+    undone: tuple[Invitee | Registration, ...] = ()
+    untouched: tuple[UntouchedRecord, ...] = ()
+
+
+def matches(registration: Registration, invitee: Invitee) -> bool:
+    """Tell whether a record is this invitee's: the same linked user, or the same address."""
+    if invitee.linked_user and registration.linked_user:
+        return invitee.linked_user == registration.linked_user
+    return bool(invitee.email and registration.email) and invitee.key == address_key(registration.email)
+
+
+def find_registration(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
+    """Find the invitee's record, None where there is none."""
+    return next((one for one in registrations if matches(one, invitee)), None)
+
+
+def not_understood_of(invitee: Invitee, untouched: Iterable[UntouchedRecord]) -> UntouchedRecord | None:
+    """Find the record that isn't understood and shows the invitee's address or linked user, None where there is none.
+
+    One sign suffices: who may be there already is neither added nor changed.
+    """
+    return next((one for one in untouched if one.fault and _shows(one, invitee)), None)
+
+
+def _shows(record: UntouchedRecord, invitee: Invitee) -> bool:
+    is_user = record.linked_user is not None and record.linked_user == invitee.linked_user
+    return is_user or (bool(record.email and invitee.email) and address_key(record.email) == invitee.key)
+
+
+def differences(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
+    """What an update would change, field -> (old, new). The old value is empty where the record lacks it.
+
+    Names and job title count for guests only: a colleague's come from RingCentral. What the roster leaves open is no
+    difference.
+    """
+    fields = {
+        "first name": (record.first_name, invitee.first_name),
+        "last name": (record.last_name, invitee.last_name),
+        "job title": (record.job_title, invitee.job_title),
+    }
+    is_colleague = record.linked_user or invitee.linked_user
+    contact = {} if is_colleague else {name: pair for name, pair in fields.items() if pair[1]}
+    pairs = {"role": (str(record.role), str(invitee.role)), **contact}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def disagreements(changes: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Of some differences, the fields in which the record says something else, and not just nothing."""
+    return [name for name, (old, _) in changes.items() if old]
+
+
+def not_changed(fields: Iterable[str]) -> str:
+    """The words for what RingCentral was asked for and did not do."""
+    return f"RingCentral was asked to change the {' and the '.join(fields)} and did not; change it there by hand"
+
+
+NO_LINK = "RingCentral has given no join link that can be used for them: run again, or look at them in RingCentral"
+"""The words for a record without a join link."""
+
+
+def batches(change: Change, occupied: int) -> tuple[Change, ...]:
+    """Split a change into the fewest PATCH calls: one, or two where removing has to come before adding.
+
+    That is so where one person is removed and added (a guest who becomes co-host), or where the seats would not
+    do for everybody at once. `occupied` counts the seats taken now. Whether RingCentral removes before it adds
+    within one call is not documented.
+    """
+    returning = any(matches(gone, new) or _share_address(gone, new) for gone in change.remove for new in change.add)
+    crowded = bool(change.remove and change.add) and occupied + len(change.add) > SEATS
+    if returning or crowded:
+        return replace(change, add=()), Change(add=change.add)
+    return (change,) if change else ()
+
+
+def _share_address(registration: Registration, invitee: Invitee) -> bool:
+    """Another linked user, the same mailbox: RingCentral would call that a conflict."""
+    return bool(registration.email and invitee.email) and address_key(registration.email) == invitee.key

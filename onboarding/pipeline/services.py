@@ -1,0 +1,118 @@
+"""What is opened once for a command and closed at its end: the ledger, RingCentral's client, clock and stop signal."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from onboarding.config import Config
+from onboarding.interrupt import interrupted
+from onboarding.ledger.location import ledger_path
+from onboarding.ledger.rate_limits import LedgerRateLimiter, account_name
+from onboarding.ledger.store import Ledger
+from onboarding.model.ports import Progress
+from onboarding.ringcentral.client import RingCentral
+from onboarding.smtp.pool import Pool
+from onboarding.smtp.settings import SmtpSettings
+
+
+class Instant(NamedTuple):
+    """A moment on two clocks, in seconds: the time of day, and the time since this machine's start, sleep included."""
+
+    wall: float
+    boot: float
+
+    def since(self, earlier: "Instant") -> float:
+        """Seconds since an earlier moment, the larger of both: one clock may be set back, the other may not count."""
+        return max(self.wall - earlier.wall, self.boot - earlier.boot)
+
+
+def instant() -> Instant:
+    """This moment. CLOCK_BOOTTIME is Linux's (clock_gettime(2)); elsewhere the monotonic clock has to do."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return Instant(time.time(), time.monotonic() if boot is None else time.clock_gettime(boot))
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time and chance, as arguments: aware UTC now, a wait in seconds, a draw in [0, 1), a moment to measure from.
+
+    A signal may end `sleep` early, with Interrupted; it never ends `linger`, which waits for what the signal began.
+    """
+
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    draw: Callable[[], float] = random.random
+    linger: Callable[[float], Awaitable[None]] = asyncio.sleep
+    instant: Callable[[], Instant] = instant
+
+
+class Post:
+    """The connections to the mail server, kept for all webinars of a command.
+
+    Made when the first message leaves: a command that mails nobody needs no password.
+    """
+
+    def __init__(self, settings: SmtpSettings, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._pool: Pool | None = None
+
+    def pool(self) -> Pool:
+        """The one pool of this command. Raises ConfigurationError where a password or a certificate is missing."""
+        self._pool = self._pool or Pool(self._settings, stop=self._stop)
+        return self._pool
+
+    @property
+    def loss(self) -> str:
+        """Say that the server did not serve all connections; empty where it did, or none was wanted."""
+        return self._pool.loss if self._pool else ""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool:
+            await self._pool.__aexit__(kind, error, trace)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a run works with. `stop` is set by the first Ctrl-C or SIGTERM."""
+
+    config: Config
+    ledger: Ledger
+    ringcentral: RingCentral
+    post: Post
+    progress: Progress
+    clock: Clock
+    stop: asyncio.Event
+
+    def raise_if_stopped(self) -> None:
+        """Raise Interrupted once a signal has asked us to stop: called between steps, never within one."""
+        if self.stop.is_set():
+            raise interrupted()
+
+
+@asynccontextmanager
+async def open_services(
+    config: Config, progress: Progress, clock: Clock | None = None, stop: asyncio.Event | None = None
+) -> AsyncIterator[Services]:
+    """Open the rooms for one command."""
+    clock = clock or Clock()
+    stop = stop or asyncio.Event()
+    settings = config.ringcentral
+    secret = settings.jwt.get_secret_value() if settings.jwt else ""
+    account = account_name(settings.server, settings.client_id, secret)
+    async with Ledger(ledger_path(config.ledger)) as ledger:
+        gate = LedgerRateLimiter(ledger, account, progress, clock.now, clock.sleep)
+        client = RingCentral(settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop)
+        async with client as ringcentral, Post(config.smtp, stop) as post:
+            yield Services(config, ledger, ringcentral, post, progress, clock, stop)

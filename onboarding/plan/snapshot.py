@@ -1,0 +1,202 @@
+"""What a plan looks at, and what it consists of: the values that go into `make` and come out of it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from onboarding.model.deliveries import Kind, Mailbox
+from onboarding.model.people import Colleague, Invitee, Problem, Role, Roster, address_key
+from onboarding.model.registrations import MANAGED, Change, ManagedRegistration, Standing
+from onboarding.model.sessions import (
+    InviteeList,
+    Registration,
+    Session,
+    SessionStatus,
+    UntouchedRecord,
+)
+
+ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
+"""Standings of people whom this ledger registered itself, so silently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person has asked for beyond the plain run; each is a request that cron never makes.
+
+    `limit` keeps the run to the first so many people who need anything.
+    """
+
+    adopt: bool = False
+    include_already_mailed: bool = False
+    remove: bool = False
+    remove_foreign: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that is known when a plan is made.
+
+    `registrations` is RingCentral's list, `untouched` what of it is left alone; `acquaintances` (by
+    address key) whom this ledger had to do with; `mailboxes` (by address key) what each mailbox holds;
+    `colleagues` what the directory said, as far as it was asked.
+    """
+
+    session: Session
+    roster: Roster
+    registrations: tuple[Registration, ...]
+    now: datetime
+    managed: Mapping[str, ManagedRegistration] = field(default_factory=lambda: MappingProxyType({}))
+    mailboxes: Mapping[str, Mailbox] = field(default_factory=lambda: MappingProxyType({}))
+    colleagues: tuple[Colleague, ...] = ()
+    untouched: tuple[UntouchedRecord, ...] = ()
+
+    @property
+    def seats_taken(self) -> int:
+        """The seats of co-hosts and panelists that are taken."""
+        return InviteeList(self.registrations, self.untouched).seats_taken
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody needs to get on board any more, whatever RingCentral calls the session's status."""
+        return self.session.status is SessionStatus.FINISHED or self.now >= self.session.end
+
+    def mailbox(self, key: str) -> Mailbox:
+        """What one mailbox holds."""
+        return self.mailboxes.get(key, Mailbox())
+
+    def managed_for(self, person: Invitee, record: Registration | None = None) -> list[ManagedRegistration]:
+        """What this ledger had to do with a person: under their address, then under another with the same ids.
+
+        `record`: also what it had to do with whom this record shows. Two linked users are two people, though the ledger
+        knew them under one address.
+        """
+        found: list[ManagedRegistration] = []
+        for side in (person, record) if record else (person,):
+            user = side.linked_user
+            by_address = self.managed.get(address_key(side.email)) if side.email else None
+            if by_address and (not user or by_address.invitee.linked_user in {None, user}):
+                found.append(by_address)
+            found += [known for known in self.managed.values() if user and known.invitee.linked_user == user]
+        return [known for place, known in enumerate(found) if known not in found[:place]]
+
+    def is_taken(self, person: Invitee) -> bool:
+        """Whether the roster gives this linked user's address to another one."""
+        return any(
+            row.linked_user not in {None, person.linked_user} and row.key == person.key
+            for row in self.roster.invitees
+            if person.email and person.linked_user
+        )
+
+    def stands(self, person: Invitee, among: Collection[Standing], record: Registration | None = None) -> bool:
+        """Whether this ledger has done one of these things about a person."""
+        return any(one.standing in among for one in self.managed_for(person, record))
+
+    def asked(self, person: Invitee) -> Mapping[str, str]:
+        """What RingCentral was asked for about a person and did not carry out, field -> value."""
+        return {name: value for one in self.managed_for(person)[::-1] for name, value in one.last_requested.items()}
+
+    def is_ours(self, person: Invitee, record: Registration | None) -> bool:
+        """Whether this ledger may mail a registered person: it added them, or was told to adopt them."""
+        return self.stands(person, MANAGED, record)
+
+    def is_known_as_mailed(self, person: Invitee, record: Registration) -> bool:
+        """Whether a run has said already that RingCentral has mailed a person of ours."""
+        return any(known.mailed_by_ringcentral for known in self.managed_for(person, record))
+
+    @property
+    def has_unsent_invites(self) -> bool:
+        """Whether RingCentral offers to mail those who were added silently; by the records, where it does not say."""
+        if self.session.has_unsent_invites is not None:
+            return self.session.has_unsent_invites
+        return self.holds_silent_records
+
+    @property
+    def holds_silent_records(self) -> bool:
+        """Whether people are registered whom RingCentral has not mailed."""
+        return any(record.send_invite is False and record.role is not Role.HOST for record in self.registrations)
+
+    def is_silent(self, person: Invitee, record: Registration) -> bool:
+        """Whether RingCentral has kept silent towards a person; a record that doesn't say did so if we made it."""
+        if record.send_invite is None:
+            return self.stands(person, ADDED_HERE, record)
+        return not record.send_invite
+
+
+class Action(StrEnum):
+    """What becomes of one person at RingCentral."""
+
+    ADD = "add"
+    UPDATE = "update"
+    REPLACE = "replace"  # delete and add: what an update can't change
+    REMOVE = "remove"
+    KEEP = "keep"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanItem:
+    """One person's line of the plan: what is done at RingCentral, what is mailed, and why.
+
+    `registration` is the record as it stands now (None: not registered). `changes` maps a field to its old and new
+    value. `mail` is the kind of message that is due, `mail_reason` why it is or why it is not (empty: nothing to
+    say, the mailbox is up to date). `adopted`: this step rests on `--adopt`, which has to be recorded. `queued`: the
+    message is in the queue already. `held`: no message may leave to them, because RingCentral has mailed them instead.
+    `turned`: RingCentral has mailed a person of ours, and no run has said so yet. `problems`: what a person has to
+    look at.
+    """
+
+    invitee: Invitee
+    action: Action
+    reason: str
+    registration: Registration | None = None
+    changes: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
+    mail: Kind | None = None
+    mail_reason: str = ""
+    adopted: bool = False
+    queued: bool = False
+    held: bool = False
+    turned: bool = False
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def needs_anything(self) -> bool:
+        """Whether a run does anything for this person."""
+        return self.action not in {Action.KEEP, Action.NONE} or self.mail is not None
+
+    @property
+    def role(self) -> Role:
+        """The role in which this step leaves the person: the roster's where it is carried out, else as registered."""
+        if self.registration is None or self.action in {Action.UPDATE, Action.REPLACE}:
+            return self.invitee.role
+        return self.registration.role
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `run` will do: a step per person in the roster's order, then those who are not on it.
+
+    `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going well. `attendees` stand
+    in RingCentral's list and are left alone. `notes` are worth knowing, and need nothing done.
+    """
+
+    items: tuple[PlanItem, ...]
+    problems: tuple[Problem, ...]
+    change: Change
+    heavy_calls: int
+    attendees: tuple[UntouchedRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def mail(self) -> tuple[PlanItem, ...]:
+        """The people who are owed a message."""
+        return tuple(step for step in self.items if step.mail)
+
+    def __bool__(self) -> bool:
+        return any(step.needs_anything for step in self.items)
+
+    def at(self, *actions: Action) -> tuple[PlanItem, ...]:
+        """The steps with one of these actions."""
+        return tuple(step for step in self.items if step.action in actions)

@@ -1,0 +1,184 @@
+"""The hand-off to marketing operations: who has their link, who doesn't and why, as a CSV file or one HTML page.
+
+Pure: takes a `Report` that the pipeline has put together and gives back text or bytes. Asks nobody, and knows no join
+link, only its fingerprint, so it can't leak one. Last page of the story: `onboarding report`.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import BinaryIO
+
+from babel.dates import format_datetime, get_timezone_name
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, Kind, State
+from onboarding.model.people import Problem, Role
+from onboarding.model.sessions import SessionKey
+from onboarding.model.time_zones import zone_named
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """One person's latest message and what came of it.
+
+    `at` (aware) is when the delivery last changed, None while it has only been queued. `reply` and `reason` are for
+    people to read. `link_fingerprint` is (the beginning of) the link's digest, empty where the message held none.
+    """
+
+    email: str
+    name: str
+    role: Role
+    kind: Kind
+    state: State
+    at: datetime | None
+    attempts: int
+    message_id: str
+    reply: str
+    reason: str
+    link_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One webinar session's deliveries and problems. `start` and `made_at` are aware; `time_zone` is an IANA name."""
+
+    webinar_name: str
+    title: str
+    key: SessionKey
+    start: datetime
+    time_zone: str
+    made_at: datetime
+    rows: tuple[ReportRow, ...]
+    problems: tuple[Problem, ...]
+
+
+CSV_COLUMNS = (
+    "email", "name", "role", "kind", "state", "at", "attempts", "message_id", "reply", "reason", "link",
+)  # fmt: skip
+"""The columns of the CSV file, in order; whoever reads it by name goes on reading it, so names stay."""
+
+NOT_USED = "not_used"
+"""In the CSV file the state of a roster row that could not be used, so that everybody stands in one table."""
+
+MEANINGS = {
+    State.QUEUED: "The message waits for its turn; a run sends it.",
+    State.SENDING: "The message is on its way to the mail server right now.",
+    State.SENT: "Our mail server has accepted the message and is responsible for it.",
+    State.IN_DOUBT: "The line broke before the mail server answered. Somebody has to look into its log.",
+    State.REJECTED: "The mail server refused the message for good. Mend the address or the message, then retry.",
+    State.FAILED: "The mail server asked us to wait until there was no time left. Retry.",
+    State.SUPERSEDED: "The message was never sent: a newer one took its place.",
+    State.EXPIRED: "The message was never sent: it would have come too late.",
+    State.CANCELLED: "The message was never sent: somebody called it off.",
+    State.BOUNCED: "Our mail server accepted the message, a later one returned it. Mend the address.",
+}
+"""What each state means, for people who have never heard of it."""
+
+_FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
+def write_csv(report: Report, stream: BinaryIO) -> None:
+    """Write one row per person as UTF-8 with a byte order mark, without which Excel takes it for another encoding.
+
+    Times are ISO 8601 in the session's time zone. Cells that a spreadsheet would run as a formula get an apostrophe in
+    front: names and server replies come from outside.
+    """
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", write_through=True)
+    rows = csv.writer(text)
+    rows.writerow(CSV_COLUMNS)
+    rows.writerows([_harmless(cell) for cell in row] for row in _csv_rows(report))
+    text.detach()
+
+
+def render_html(report: Report) -> str:
+    """Render the report as one self-contained page: no scripts, nothing fetched, fit for print and screen readers.
+
+    Whoever needs somebody's attention stands first.
+    """
+    counts = Counter(row.state for row in report.rows)
+    return _TEMPLATES.get_template("report.html.j2").render(
+        report=report,
+        rows=sorted(report.rows, key=lambda row: row.state not in NEEDS_A_PERSON),
+        counts=[
+            (state, counts[state])
+            for state in sorted(State, key=lambda state: state is not State.SENT)
+            if counts[state]
+        ],
+        attention=sum(counts[state] for state in NEEDS_A_PERSON) + len(report.problems),
+        meanings=MEANINGS,
+    )
+
+
+def masked(link_fingerprint: str) -> str:
+    """A join link as it may be shown: enough to tell two apart, useless to join with."""
+    return f"https://…/•••• {link_fingerprint[:4]}" if link_fingerprint else ""
+
+
+def badge(state: State) -> str:
+    """How a state is shown: the page's four colours, each with its sign."""
+    match state:
+        case State.SENT:
+            return "done"
+        case _ if state in NEEDS_A_PERSON:
+            return "attention"
+        case _ if state in UNDER_WAY:
+            return "under-way"
+        case _:
+            return "over"
+
+
+def _csv_rows(report: Report) -> Iterator[tuple[str, ...]]:
+    zone = zone_named(report.time_zone)
+    for row in report.rows:
+        at = row.at.astimezone(zone).isoformat(timespec="seconds") if row.at else ""
+        about = (row.email, row.name, row.role, row.kind, row.state, at, str(row.attempts))
+        yield *about, row.message_id, row.reply, row.reason, masked(row.link_fingerprint)
+    for problem in report.problems:
+        yield problem.email, "", "", "", NOT_USED, "", "", "", "", _sentence(problem), ""
+
+
+def _sentence(problem: Problem) -> str:
+    place = ", ".join(filter(None, (f"row {problem.row}" if problem.row else "", problem.column)))
+    return f"{place}: {problem.message}" if place else problem.message
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA_STARTS) else cell
+
+
+def _local(moment: datetime, time_zone: str, pattern: str) -> str:
+    return format_datetime(moment, pattern, tzinfo=zone_named(time_zone), locale="en_GB")
+
+
+def _zone_sign(moment: datetime, time_zone: str) -> str:
+    """The zone's short name as its own people write it (`CEST`, `EDT`); its offset where it has none (`UTC-03`)."""
+    sign = moment.astimezone(zone_named(time_zone)).tzname() or ""
+    return f"UTC{sign}" if sign.startswith(("+", "-")) else sign
+
+
+def _zone_name(moment: datetime, time_zone: str) -> str:
+    zone = zone_named(time_zone)
+    if isinstance(zone, timezone):
+        return zone.tzname(None)  # an offset has no other name
+    return get_timezone_name(moment.astimezone(zone), locale="en_GB")
+
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {
+    "local": _local,
+    "zone_name": _zone_name,
+    "zone_sign": _zone_sign,
+    "masked": masked,
+    "tone": badge,
+}

@@ -1,0 +1,158 @@
+"""What RingCentral says no to, and what that means for people: error bodies read and put into plain words.
+
+Decided on status and `errorCode`, never on the message, which may be localised (`docs/ringcentral.md`, "Errors").
+Which invitee a refusal means is not decided here (that is `work`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from onboarding.errors import ConfigurationError, OnboardingError, Refused
+from onboarding.model.foreign_text import NO_CODE, clean, error_code, oauth_error
+from onboarding.model.known_secrets import NONE, Secrets
+from onboarding.ringcentral.requests import ApiRequest
+from onboarding.web.strict_json import UnsoundJson, decode
+
+APP_PERMISSION = frozenset({"CMN-401", "ADG-100", "ADG-101"})
+USER_PERMISSION = frozenset({"CMN-408"})
+PARAMETER_INVALID = frozenset({"CMN-101"})
+NOT_FOUND = frozenset({"CMN-102"})
+UNREADABLE = frozenset({"CMN-103"})
+TOO_LARGE = frozenset({"CMN-106"})
+
+UNAUTHORIZED, FORBIDDEN, NOT_THERE, CONFLICT, CONTENT_TOO_LARGE = 401, 403, 404, 409, 413
+ABOUT_PEOPLE = frozenset({400, FORBIDDEN, NOT_THERE, CONFLICT, CONTENT_TOO_LARGE, 422})
+"""Statuses that may mean some of the invitees of a change rather than all of it."""
+
+LONGEST_WORDS = 300
+"""Characters of a refusal that are shown: they stand in one line with the person whom it means."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """One entry of an error body: a code, words for people, and the parameter that it blames (each may be empty).
+
+    `parameter` and `value` are as they came, to be compared, and never shown.
+    """
+
+    code: str
+    message: str = ""
+    parameter: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """An answer that says no. `oauth` is the log-in's own `error` word (RFC 6749 5.2)."""
+
+    status: int
+    faults: tuple[ErrorEntry, ...] = ()
+    oauth: str = ""
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """All error codes of the answer."""
+        return frozenset(fault.code for fault in self.faults if fault.code)
+
+    @property
+    def words(self) -> str:
+        """The refusal for people: codes and the vendor's own sentences."""
+        said = [": ".join(filter(None, (fault.code or NO_CODE, fault.message))) for fault in self.faults]
+        return clean("; ".join(said) or self.oauth or f"status {self.status}", limit=LONGEST_WORDS)
+
+    @property
+    def too_large(self) -> bool:
+        """Whether fewer people at a time would do. Nothing of such a batch was applied."""
+        return self.status == CONTENT_TOO_LARGE or bool(self.codes & TOO_LARGE)
+
+    @property
+    def not_found(self) -> bool:
+        """Whether something that the call names is not there (any more)."""
+        return self.status == NOT_THERE or bool(self.codes & NOT_FOUND)
+
+    @property
+    def about_token(self) -> bool:
+        """Whether the access token is the matter: expired, revoked or unreadable."""
+        return self.status == UNAUTHORIZED and all(code.startswith("OAU-") for code in self.codes)
+
+    @property
+    def about_us(self) -> bool:
+        """Whether the refusal means this program or its account, so that no other invitee would fare better."""
+        ours = APP_PERMISSION | USER_PERMISSION | UNREADABLE
+        return bool(self.codes & ours) or self.status not in ABOUT_PEOPLE
+
+
+def parse_error(answer: httpx.Response, secrets: Secrets = NONE) -> ApiError:
+    """Read an error body; one that can't be read leaves the status alone to speak.
+
+    `secrets` are what the server was sent or has sent: its sentences may quote them.
+    """
+    try:
+        body = decode(answer.content)
+    except UnsoundJson:
+        body = None
+    if not isinstance(body, dict):
+        return ApiError(answer.status_code)
+    entries = body.get("errors")
+    faults = (
+        tuple(_fault(one, secrets) for one in entries if isinstance(one, dict)) if isinstance(entries, list) else ()
+    )
+    if not faults and "errorCode" in body:
+        faults = (_fault(body, secrets),)
+    oauth = body.get("error")
+    return ApiError(answer.status_code, faults, oauth_error(str(oauth)) if oauth else "")
+
+
+class NotThere(ConfigurationError):
+    """RingCentral knows nothing under an id, or its user may not see it."""
+
+
+def as_run_error(call: ApiRequest, said: ApiError) -> OnboardingError:
+    """Put a refusal of a whole call into the error that ends the run."""
+    if said.codes & APP_PERMISSION:
+        return Refused(
+            f"RingCentral refuses {call.description}: the app lacks the permission {call.permission} ({said.words}).",
+            hint=f"Add {call.permission} to the app in RingCentral's developer console, then run again.",
+        )
+    if said.codes & USER_PERMISSION:
+        return Refused(
+            f"RingCentral refuses {call.description}: the user whose JWT is used lacks a permission ({said.words}).",
+            hint="Ask the RingCentral administrator for a role that may do this, or use another user's JWT.",
+        )
+    if call.resource and said.not_found:
+        return NotThere(
+            f"RingCentral knows no {call.resource}, or its user may not see it ({said.words}).",
+            hint="Compare the ids with those that `onboarding webinars` lists.",
+        )
+    if said.about_token:
+        return Refused(
+            f"RingCentral does not accept its own access token for {call.description} ({said.words}).",
+            hint="Check that RC_SERVER_URL is the server for which the app was made.",
+        )
+    return Refused(f"RingCentral refuses {call.description} ({said.words}).", hint="Nothing further was changed.")
+
+
+def login_error(said: ApiError) -> Refused:
+    """Put the refusal of a log-in into words; the vendor's sentence is left out, since it may quote the request."""
+    reason = ", ".join(sorted(said.codes)) or said.oauth or (NO_CODE if said.faults else "")
+    if reason in {"", NO_CODE}:
+        reason = ", ".join(filter(None, (reason, f"status {said.status}")))
+    return Refused(f"RingCentral refuses the log-in ({reason}).", hint=_LOGIN_HINTS.get(said.oauth, _LOGIN_HINT))
+
+
+_LOGIN_HINT = "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT, and that all belong to RC_SERVER_URL."
+_LOGIN_HINTS = {
+    "invalid_client": "Check RC_APP_CLIENT_ID and RC_APP_CLIENT_SECRET, and that they belong to RC_SERVER_URL.",
+    "invalid_grant": "Check RC_USER_JWT: it may have expired, been revoked, or be made for another app or server.",
+    "unauthorized_client": "Allow the JWT auth flow for the app in RingCentral's developer console.",
+}
+
+
+def _fault(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
+    """Read one error; the directory wraps its codes in a longer text, so the code is cut out of whatever is there."""
+    code = error_code(str(entry.get("errorCode") or ""))
+    message = clean(str(entry.get("message") or ""), secrets, LONGEST_WORDS)
+    parameter, value = entry.get("parameterName"), entry.get("parameterValue")
+    return ErrorEntry("" if code == NO_CODE else code, message, str(parameter or ""), str(value or ""))

@@ -1,0 +1,159 @@
+"""One request at a time to RingCentral: through the gate, counted, and repeated where that can do no harm.
+
+Knows nothing of tokens (that is `login`), of answers' contents, or of what a lost answer means for a change (that is
+`work`): it hands every answer back as it came, and silence as a value.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+
+from onboarding.errors import Refused, TryLater
+from onboarding.model.ports import Progress, RateLimiter
+from onboarding.ringcentral.rate_limits import (
+    LONGEST_WAIT,
+    TOO_MANY_REQUESTS,
+    TRIES,
+    Group,
+    back_off,
+    doubts,
+    parse_rate_limit,
+    retry_after,
+)
+from onboarding.web.client import NoAnswer, WebClient
+
+CHANGE = "PATCH"
+"""The one method that changes anything: what became of it can be looked up, whatever its answer was."""
+
+REQUEST_TIMEOUT = 408
+SERVER_FAULT = 500
+
+YEAR = 365 * 86400.0
+"""Seconds: a server that asks for more is not told apart from one that asks for this."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoResponse:
+    """No answer came. `left` tells whether the request may have reached the server all the same."""
+
+    reason: str
+    may_have_arrived: bool
+
+
+Outcome = httpx.Response | NoResponse
+
+
+def is_unknown(outcome: Outcome) -> bool:
+    """Tell whether the server failed, so that nobody knows what it did; repeating is right for questions only."""
+    if isinstance(outcome, NoResponse):
+        return True
+    return outcome.status_code >= SERVER_FAULT or outcome.status_code == REQUEST_TIMEOUT
+
+
+def reason(outcome: Outcome) -> str:
+    """Say in words what is wrong with an outcome."""
+    return outcome.reason if isinstance(outcome, NoResponse) else f"it answers with status {outcome.status_code}"
+
+
+class Transport:
+    """The connection to one server. `calls` counts the requests made by group, refused and repeated ones included."""
+
+    def __init__(
+        self,
+        http: WebClient,
+        gate: RateLimiter,
+        progress: Progress,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.http = http
+        self.calls: Counter[str] = Counter()
+        self.clock = clock
+        self._gate = gate
+        self._progress = progress
+        self._sleep = sleep
+        self._doubts: set[str] = set()
+
+    async def send_idempotent(self, request: httpx.Request, group: Group) -> httpx.Response:
+        """Send a question until it is answered, backing off in between; raise `TryLater` where it never is."""
+        attempt = 1
+        while True:
+            outcome = await self._attempt(request, group)
+            if isinstance(outcome, httpx.Response) and not is_unknown(outcome):
+                return outcome
+            await self.back_off(attempt, outcome)
+            attempt += 1
+
+    async def send_change(self, request: httpx.Request, group: Group) -> Outcome:
+        """Send a change. It is sent again only where it certainly had no effect; else the caller has to look first."""
+        attempt = 1
+        while isinstance(outcome := await self._attempt(request, group), NoResponse) and not outcome.may_have_arrived:
+            await self.back_off(attempt, outcome)
+            attempt += 1
+        return outcome
+
+    async def back_off(self, attempt: int, outcome: Outcome) -> None:
+        """Wait after the given failed attempt (from 1), or raise `TryLater` where no further one is to be made."""
+        asked = retry_after(outcome.headers, self.clock()) if isinstance(outcome, httpx.Response) else None
+        seconds = max(back_off(attempt), asked or 0.0)
+        if attempt >= TRIES or seconds > LONGEST_WAIT:
+            until = f" It asks to be left alone until {_later(self.clock(), asked)}." if asked else ""
+            raise TryLater(
+                f"RingCentral ({httpx.URL(self.http.server).host}) is away: {reason(outcome)}.{until}",
+                hint="Nothing is lost: run again later, and it goes on where it stopped.",
+            )
+        self._progress.waiting(f"RingCentral is away: {reason(outcome)}", seconds)
+        await self._sleep(seconds)
+
+    async def _attempt(self, request: httpx.Request, group: Group) -> Outcome:
+        """Send once, or again after each 429: those had no effect, and the gate waits their penalty out."""
+        for _ in range(TRIES):
+            await self._gate.wait_turn(group)
+            outcome = await self._send(request, group)
+            if isinstance(outcome, NoResponse):
+                return outcome
+            await self._learn(outcome, group)
+            if outcome.status_code != TOO_MANY_REQUESTS:
+                return outcome
+        raise TryLater(
+            f"RingCentral keeps saying that the limit of its {group} calls is reached.",
+            hint="Something else uses the same RingCentral user. Run again later.",
+        )
+
+    async def _learn(self, answer: httpx.Response, group: Group) -> None:
+        """Pass on what an answer says about its limit, and say once what of it is not believed."""
+        now = self.clock()
+        told = parse_rate_limit(answer.status_code, answer.headers, now)
+        if told:
+            await self._gate.update(group, told)
+        for doubt in doubts(answer.status_code, answer.headers, now):
+            if doubt not in self._doubts:
+                self._doubts.add(doubt)
+                self._progress.say(doubt)
+
+    async def _send(self, request: httpx.Request, group: Group) -> Outcome:
+        self.calls[group.value] += 1
+        try:
+            return await self.http.send(request)
+        except NoAnswer as error:
+            if error.untrusted:
+                raise Refused(
+                    f"The server at {request.url.host} can't prove that it is RingCentral: {error.untrusted}.",
+                    hint="Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral.",
+                ) from None
+            silence = NoResponse(error.reason, error.may_have_arrived)
+            if error.final and not (silence.may_have_arrived and request.method == CHANGE):
+                raise Refused(
+                    f"RingCentral ({request.url.host}) can't be asked: {error.reason}.",
+                    hint="Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral.",
+                ) from None
+            return silence
+
+
+def _later(now: datetime, seconds: float) -> str:
+    """Say when so many seconds are over, in local time."""
+    return f"{(now + timedelta(seconds=min(seconds, YEAR))).astimezone():%Y-%m-%d %H:%M}"

@@ -1,0 +1,115 @@
+"""ODS rosters (LibreOffice, Google Sheets): the first visible sheet as a grid of text, as `workbook` does for XLSX.
+
+A cell or a row may say that it is repeated a million times, so python-calamine, which writes them all out, is given the
+file only after that was counted. Called by `source`.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+
+from onboarding.errors import ConfigurationError
+from onboarding.roster.archive import BROKEN, assert_compact, bound_parts, copied
+from onboarding.roster.workbook_reader import text_of
+
+MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
+"""How its `mimetype` entry begins (OpenDocument 1.3 part 2, 3.3); a template's goes on."""
+
+CONTENT = "content.xml"
+_HINT = "Open it in LibreOffice and save it again as .ods or .xlsx, or as CSV in UTF-8."
+_ERROR_CELL = re.compile(rb'<table:table-cell\b[^>]*\bcalcext:value-type="error"[^>]*>')
+_SPACES = re.compile(rb"""\btext:c\s*=\s*(?:"[^"]*"|'[^']*')""")
+_EMPTY_STRING = re.compile(rb'\soffice:string-value=""')
+
+
+@dataclass(slots=True)
+class Extent:
+    """How far one sheet reaches, counting repeated rows and cells: its last row and column with something in it."""
+
+    sheet: str = ""
+    rows: int = 0
+    columns: int = 0
+    row: int = 0
+    column: int = 0
+    filled: int = 0
+
+
+def grid(content: bytes, name: str) -> list[list[str]]:
+    """The cells of the first visible sheet as text, from its row 1 on.
+
+    Raises ConfigurationError for what is no spreadsheet, has a password, or would not fit into memory.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            bound_parts(archive, name)
+            if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+                raise ConfigurationError(f"The roster {name} has a password.", hint="Save it without one.")
+            spent = 0  # calamine reads all sheets
+            for extent in _extents(archive):
+                assert_compact(extent.rows, extent.columns, extent.sheet, name, spent)
+                spent += extent.rows * extent.columns
+            copy = copied(archive, {CONTENT: _prepared})
+        with CalamineWorkbook.from_filelike(copy) as book:
+            rows = book.get_sheet_by_name(_first_sheet(book)).to_python(skip_empty_area=False)
+    except BROKEN as error:
+        raise ConfigurationError(f"The roster {name} is no spreadsheet that can be read.", hint=_HINT) from error
+    return [[text_of(cell) for cell in row] for row in rows]
+
+
+def _first_sheet(book: CalamineWorkbook) -> str:
+    sheets = (one for one in book.sheets_metadata if one.typ is SheetTypeEnum.WorkSheet)
+    return next(one.name for one in sheets if one.visible is SheetVisibleEnum.Visible)
+
+
+def _prepared(content: bytes) -> bytes:
+    """Let a failed formula show its text (`#N/A`), and no space be repeated.
+
+    LibreOffice gives a failed formula an empty value, which would count as blank. Spaces may be repeated thousands of
+    millions of times; several count as one here anyway.
+    """
+    return _SPACES.sub(b"", _ERROR_CELL.sub(lambda cell: _EMPTY_STRING.sub(b"", cell[0]), content))
+
+
+def _extents(archive: zipfile.ZipFile) -> Iterator[Extent]:
+    """How far each sheet reaches; calamine reads them all."""
+    extent = Extent()
+    with archive.open(CONTENT) as xml:
+        # Python's expat bounds what entities may grow to, and resolves none from outside.
+        for event, element in ET.iterparse(xml, ("start", "end")):  # noqa: S314
+            match event, element.tag.rpartition("}")[2]:
+                case "start", "table":
+                    extent = Extent("".join(_attributes(element, "name")[:1]))
+                case "start", "table-row":
+                    extent.column = extent.filled = 0
+                case "end", "table-cell" | "covered-table-cell":
+                    _count_cell(extent, element)
+                    element.clear()
+                case "end", "table-row":
+                    extent.row += _repeated(element, "number-rows-repeated")
+                    if extent.filled:
+                        extent.rows, extent.columns = extent.row, max(extent.columns, extent.filled)
+                    element.clear()
+                case "end", "table":
+                    yield extent
+                    element.clear()
+
+
+def _count_cell(extent: Extent, cell: ET.Element) -> None:
+    extent.column += _repeated(cell, "number-columns-repeated")
+    holds = len(cell) or any(key.endswith(("value-type", "}formula")) for key in cell.keys())  # noqa: SIM118 - no dict
+    if holds:
+        extent.filled = extent.column
+
+
+def _repeated(element: ET.Element, attribute: str) -> int:
+    """How often it is repeated; of several such attributes, whichever their namespace, the greatest counts."""
+    return max([1, *map(int, _attributes(element, attribute))])
+
+
+def _attributes(element: ET.Element, name: str) -> list[str]:
+    return [value for key, value in element.items() if key.rpartition("}")[2] == name]

@@ -1,0 +1,304 @@
+"""The calls of the API: path, query and body in; status and JSON out. One function each, and the table of all.
+
+Straight from the request's parts to `world` and back through `answers`. Limits, tokens, permissions and faults are done
+by `server` before and after.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import QueryParams
+
+from onboarding.model.sessions import SessionStatus
+from onboarding.simulator import answers
+from onboarding.simulator.account import SimulatedAccount
+from onboarding.simulator.errors import (
+    DIRECTORY_BODY_INVALID,
+    DIRECTORY_PARAMETER_INVALID,
+    PARAMETER_INVALID,
+    Refusal,
+    invalid,
+    not_found,
+)
+from onboarding.simulator.limits import Group
+from onboarding.simulator.parse import AddRequest, ChangeRequest, SearchRequest, parse_body, read
+from onboarding.simulator.records import SEARCH_FIELDS, Colleague, Record, Session
+
+LARGEST_PAGE = 1000
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, in parts; `lag` is how many changes ago the invitees are listed."""
+
+    world: SimulatedAccount
+    path: Mapping[str, str]
+    query: QueryParams
+    headers: Mapping[str, str]
+    body: bytes
+    base_url: str
+    now: datetime
+    lag: int = 0
+
+    @property
+    def session_key(self) -> tuple[str, str]:
+        """The session that the path names."""
+        return self.path["webinar"], self.path["session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, and what is answered as JSON (None: nothing)."""
+
+    status: int
+    json: Any = None
+
+
+def log_in(call: Call) -> Answer:
+    """`POST /restapi/oauth/token`."""
+    token = call.world.tokens.log_in(call.headers.get("authorization", ""), _form(call), call.now)
+    scope = " ".join(sorted(call.world.app_permissions))
+    return Answer(200, {**token, "scope": scope, "owner_id": call.world.owner.user_id, "endpoint_id": "simulator"})
+
+
+def revoke(call: Call) -> Answer:
+    """`POST /restapi/oauth/revoke`: not in the vendor's excerpt, but its SDK signs out with it (RFC 7009)."""
+    call.world.tokens.revoke(_form(call).get("token", ""))
+    return Answer(200, {})
+
+
+def get_webinar(call: Call) -> Answer:
+    """`GET .../webinars/{id}`."""
+    return Answer(200, answers.webinar(call.world.webinar(call.path["webinar"])))
+
+
+def get_session(call: Call) -> Answer:
+    """`GET .../webinars/{id}/sessions/{id}`."""
+    session = call.world.session(*call.session_key)
+    records = call.world.records(*call.session_key)
+    unsent = any(not record.send_invite for record in records)
+    return Answer(200, answers.session(session, records[0].join_uri.get_secret_value(), unsent=unsent))
+
+
+def list_own_sessions(call: Call) -> Answer:
+    """`GET .../sessions`: the sessions hosted by whoever is logged in."""
+    return _list_sessions(call, (call.world.owner.user_id,), call.query.get("nameFragment", ""))
+
+
+def list_company_sessions(call: Call) -> Answer:
+    """`GET .../company/sessions`: everybody's, or those of the hosts asked for."""
+    return _list_sessions(call, [host for one in call.query.getlist("hostUserId") for host in one.split(",")])
+
+
+def _list_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> Answer:
+    """Sessions that end at `endTimeFrom` or later, the earliest first."""
+    since = _time(call.query, "endTimeFrom")
+    statuses = _statuses(call.query)
+    wanted = [
+        session
+        for session in sorted(call.world.sessions.values(), key=lambda session: session.start)
+        if session.end >= since
+        and session.status in statuses
+        and (not hosts or call.world.webinars[session.webinar_id].host.user_id in hosts)
+        and fragment.casefold() in _title(call.world, session).casefold()
+    ]
+    page, paging = answers.forward_page(wanted, *_page(call.query))
+    entries = [answers.session_entry(session, call.world.webinars[session.webinar_id]) for session in page]
+    return Answer(200, {"records": entries, "paging": paging})
+
+
+def list_invitees(call: Call) -> Answer:
+    """`GET .../invitees`."""
+    records = call.world.records(*call.session_key, lag=call.lag)
+    page, paging = answers.forward_page(records, *_page(call.query))
+    return Answer(200, {"records": [_invitee(call, record) for record in page], "paging": paging})
+
+
+def change_invitees(call: Call) -> Answer:
+    """`PATCH .../invitees`."""
+    asked = read(ChangeRequest, parse_body(call.body))
+    applied = call.world.change(*call.session_key, asked, call.now)
+    done = {
+        "addedInvitees": [_invitee(call, record) for record in applied.added],
+        "updatedInvitees": [_invitee(call, record) for record in applied.updated],
+        "deletedInvitees": [{"id": invitee_id} for invitee_id in applied.deleted],
+    }
+    return Answer(200, {name: people for name, people in done.items() if people})
+
+
+def get_invitee(call: Call) -> Answer:
+    """`GET .../invitees/{id}`."""
+    return Answer(200, _invitee(call, call.world.record(*call.session_key, call.path["invitee"])))
+
+
+def update_invitee(call: Call) -> Answer:
+    """`PUT .../invitees/{id}`."""
+    asked = read(AddRequest, parse_body(call.body))
+    return Answer(200, _invitee(call, call.world.update(*call.session_key, call.path["invitee"], asked, call.now)))
+
+
+def delete_invitee(call: Call) -> Answer:
+    """`DELETE .../invitees/{id}`."""
+    call.world.delete(*call.session_key, call.path["invitee"], call.now)
+    return Answer(204)
+
+
+def list_directory(call: Call) -> Answer:
+    """`GET .../directory/entries`."""
+    federated = call.query.get("showFederated", "true") != "false"
+    kind = call.query.get("type")
+    group = call.query.get("typeGroup")
+    entries = [
+        entry
+        for entry in _entries(call.world, call.world.directory.entries, federated=federated)
+        if kind in {None, entry.type} and group in {None, "User" if entry.type == "User" else "NonUser"}
+    ]
+    per_page = call.query.get("perPage", "max")
+    limit = LARGEST_PAGE if per_page in {"max", "all"} else _directory_number("perPage", per_page)
+    page = _directory_number("page", call.query.get("page", "1"))
+    return _contacts(entries, page, limit, federated=federated)
+
+
+def search_directory(call: Call) -> Answer:
+    """`POST .../directory/entries/search`: finds parts of an address, too."""
+    try:
+        asked = read(SearchRequest, parse_body(call.body))
+    except Refusal as refusal:
+        message = "Request body is invalid"
+        raise Refusal(400, DIRECTORY_BODY_INVALID, message, parameter=refusal.parameter) from refusal
+    found = call.world.directory.search(asked.search_string, asked.search_fields or SEARCH_FIELDS)
+    entries = [
+        entry
+        for entry in _entries(call.world, found, federated=asked.show_federated)
+        if entry.status in (asked.extension_statuses or [entry.status])
+        and entry.type in (asked.extension_types or [entry.type])
+    ]
+    return _contacts(entries, asked.page, asked.per_page, federated=asked.show_federated)
+
+
+def read_extension(call: Call) -> Answer:
+    """`GET /restapi/v1.0/account/{id}/extension/{id}`, where `~` means whoever is logged in."""
+    _check_account(call)
+    wanted = call.path["extension"]
+    for entry in call.world.directory.entries:
+        if entry == call.world.owner if wanted == "~" else entry.user_id == wanted:
+            return Answer(200, answers.extension(entry, call.base_url))
+    raise not_found("Extension")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A call of the API: its rate limit group, the permissions it needs, whether it needs a token, who answers it."""
+
+    method: str
+    path: str
+    group: Group
+    answer: Callable[[Call], Answer]
+    app_permission: str = ""
+    user_permission: str = ""
+    needs_token: bool = True
+
+
+WEBINARS = "/webinar/configuration/v1"
+SESSION = f"{WEBINARS}/webinars/{{webinar}}/sessions/{{session}}"
+INVITEES = f"{SESSION}/invitees"
+INVITEE = f"{INVITEES}/{{invitee}}"
+ACCOUNT = "/restapi/v1.0/account/{account}"
+DIRECTORY = f"{ACCOUNT}/directory/entries"
+
+ENDPOINTS = (
+    Endpoint("POST", "/restapi/oauth/token", Group.AUTH, log_in, needs_token=False),
+    Endpoint("POST", "/restapi/oauth/revoke", Group.AUTH, revoke, needs_token=False),
+    Endpoint("GET", f"{WEBINARS}/webinars/{{webinar}}", Group.HEAVY, get_webinar, "ReadWebinars"),
+    Endpoint("GET", f"{WEBINARS}/sessions", Group.HEAVY, list_own_sessions, "ReadWebinars"),
+    Endpoint(
+        "GET", f"{WEBINARS}/company/sessions", Group.HEAVY, list_company_sessions, "ReadWebinars", "WebinarSettings"
+    ),
+    Endpoint("GET", SESSION, Group.HEAVY, get_session, "ReadWebinars"),
+    Endpoint("GET", INVITEES, Group.HEAVY, list_invitees, "ReadWebinars"),
+    Endpoint("PATCH", INVITEES, Group.HEAVY, change_invitees, "EditWebinars"),
+    Endpoint("GET", INVITEE, Group.HEAVY, get_invitee, "ReadWebinars"),
+    Endpoint("PUT", INVITEE, Group.HEAVY, update_invitee, "EditWebinars"),
+    Endpoint("DELETE", INVITEE, Group.HEAVY, delete_invitee, "EditWebinars"),
+    Endpoint("GET", DIRECTORY, Group.MEDIUM, list_directory, "ReadAccounts"),
+    Endpoint("POST", f"{DIRECTORY}/search", Group.HEAVY, search_directory, "ReadAccounts", "ReadExtensions"),
+    Endpoint(
+        "GET", f"{ACCOUNT}/extension/{{extension}}", Group.LIGHT, read_extension, "ReadAccounts", "ReadExtensions"
+    ),
+)
+
+
+def _invitee(call: Call, record: Record) -> answers.Json:
+    return answers.invitee(record, call.world.colleague(record), call.world.rules)
+
+
+def _form(call: Call) -> dict[str, str]:
+    """Read a form (the token calls take nothing else)."""
+    if not call.headers.get("content-type", "").startswith(FORM):
+        raise Refusal(415, PARAMETER_INVALID, f"The body must be {FORM}", parameter="Content-Type")
+    return dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
+
+
+def _title(world: SimulatedAccount, session: Session) -> str:
+    return session.title or world.webinars[session.webinar_id].title
+
+
+def _time(query: QueryParams, name: str) -> datetime:
+    """Read a needed time from the query; it must have an offset (RFC 3339)."""
+    try:
+        moment = datetime.fromisoformat(query.get(name, ""))
+    except ValueError as error:
+        raise invalid(name, f"'{name}' is missing or no time", query.get(name, "")) from error
+    if moment.tzinfo is None:
+        raise invalid(name, f"'{name}' has no offset", query[name])
+    return moment
+
+
+def _statuses(query: QueryParams) -> frozenset[str]:
+    """The statuses asked for; all where none is."""
+    asked = frozenset(query.getlist("status")) or frozenset(SessionStatus)
+    for status in asked - frozenset(SessionStatus):
+        raise invalid("status", "There is no such status", status)
+    return asked
+
+
+def _page(query: QueryParams) -> tuple[int, int]:
+    """The first item (from 0) and the length of the page asked for; too long a page is cut, not refused."""
+    first = _number(query.get("pageToken", "0"))
+    if first is None:
+        raise invalid("pageToken", "There is no such page", query["pageToken"])
+    length = _number(query.get("perPage", "100"))
+    if not length:
+        raise invalid("perPage", "'perPage' must be a number from 1", query["perPage"])
+    return first, min(length, LARGEST_PAGE)
+
+
+def _directory_number(name: str, text: str) -> int:
+    number = _number(text)
+    if not number:
+        message = f"Parameter [{name}] is invalid"
+        raise Refusal(400, DIRECTORY_PARAMETER_INVALID, message, parameter=name)
+    return number
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _entries(world: SimulatedAccount, entries: Sequence[Colleague], *, federated: bool) -> list[Colleague]:
+    """The federation's entries, or only those of the account itself."""
+    return [entry for entry in entries if federated or entry.account_id == world.account_id]
+
+
+def _contacts(entries: Sequence[Colleague], page: int, per_page: int, *, federated: bool) -> Answer:
+    shown, paging = answers.numbered_page(entries, page, min(per_page, LARGEST_PAGE))
+    return Answer(200, {"records": [answers.contact(one, with_account=federated) for one in shown], "paging": paging})
+
+
+def _check_account(call: Call) -> None:
+    if call.path["account"] not in {"~", call.world.account_id}:
+        raise not_found("Account")

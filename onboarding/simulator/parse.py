@@ -1,0 +1,132 @@
+"""What a client asks of the invitees' calls, as typed values: the wire's shapes, lengths and enumerations.
+
+Says only whether a request is well formed; whether it may be done is for `invitees`. Shapes are those of the vendor's
+description; a field that it doesn't know is ignored, as the vendor does.
+"""
+
+import json
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from onboarding.model.people import LinkedUser
+from onboarding.simulator.errors import UNREADABLE_JSON, Refusal, invalid
+
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+"""What is plainly an address. What else RingCentral refuses is not documented."""
+
+
+def _address(value: str) -> str:
+    if not ADDRESS.fullmatch(value):
+        raise ValueError("is not an e-mail address")
+    return value
+
+
+Name = Annotated[str, Field(max_length=64)]
+Email = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_address)]
+Id = Annotated[str, Field(min_length=1, max_length=20)]
+UserId = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class ApiBody(BaseModel):
+    """A part of a request's body: camel case on the wire, no silent conversions."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", strict=True, frozen=True)
+
+
+class LinkedUserBody(ApiBody):
+    """The ids of a colleague."""
+
+    account_id: UserId
+    user_id: UserId
+    domain: Literal["pbx", "ilm"]
+
+    def linked_user(self) -> LinkedUser:
+        """Return the ids as the project's own type."""
+        return LinkedUser(self.account_id, self.user_id, self.domain)
+
+
+class AddRequest(ApiBody):
+    """What an added and an updated invitee have in common."""
+
+    role: Literal["Panelist", "CoHost", "Host", "Attendee"]
+    first_name: Name | None = None
+    last_name: Name | None = None
+    email: Email | None = None
+    job_title: Name | None = None
+    linked_user: LinkedUserBody | None = None
+    type: Literal["User", "Room"] = "User"
+    send_invite: bool | None = None
+
+
+class DeleteRequest(ApiBody):
+    """Which invitee."""
+
+    id: Id
+
+
+class UpdateRequest(AddRequest, DeleteRequest):
+    """One of `updatedInvitees`."""
+
+
+class ChangeRequest(ApiBody):
+    """The body of the PATCH. Each invitee is read on its own, so that one bad invitee spoils no other."""
+
+    added_invitees: list[Any] = []
+    updated_invitees: list[Any] = []
+    deleted_invitees: list[Any] = []
+
+    @property
+    def size(self) -> int:
+        """How many people the call concerns."""
+        return len(self.added_invitees) + len(self.updated_invitees) + len(self.deleted_invitees)
+
+
+class SearchRequest(ApiBody):
+    """The body of a directory search."""
+
+    search_string: str = ""
+    search_fields: list[str] = []
+    show_federated: bool = True
+    extension_statuses: list[str] = []
+    extension_types: list[str] = []
+    page: Annotated[int, Field(ge=1)] = 1
+    per_page: Annotated[int, Field(ge=1)] = 100
+
+
+Shape = TypeVar("Shape", bound=ApiBody)
+
+
+def parse_body(body: bytes) -> Any:
+    """Read a body as JSON.
+
+    Raises:
+        Refusal: it is none (`CMN-103`).
+
+    """
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise Refusal(400, UNREADABLE_JSON, "The request body can't be parsed as JSON") from error
+
+
+def read(shape: type[Shape], value: Any) -> Shape:
+    """Read a value as a shape.
+
+    Raises:
+        Refusal: it is not well formed; the parameter is the first that is wrong.
+
+    """
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        offender = first["input"] if isinstance(first["input"], str) else ""
+        raise invalid(_name(first["loc"]), f"Parameter is invalid: {first['msg']}", offender) from error
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    """Write a place in a body as the vendor does: `addedInvitees[2].email`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")

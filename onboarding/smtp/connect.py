@@ -1,0 +1,318 @@
+"""The way in: connect, encrypt with a verified certificate, log in, and hand the line over.
+
+aiosmtplib does the three steps; `failures` says why one failed. There is no way from a refused encryption back to
+plain text. Each step is a method of its own, so that `probe` can tell how far it gets.
+
+Why we did not get in, in words: from aiosmtplib's and Python's exceptions to `Refused` and `TryLater`.
+
+Pure. `Refused` where somebody has to change something (password, certificate, port), `TryLater` where the server or
+the way to it is away, `ConnectionRefusal` where this one connection was turned away at once and another may not be.
+No message holds more of our side than host, port and user name.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+import weakref
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import replace
+
+import aiosmtplib
+
+from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, Refused, TryLater
+from onboarding.files.read import check_file
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import NONE, Secrets
+from onboarding.smtp.greeting import greeting, machine_name
+from onboarding.smtp.oauth import TokenCache, token_source
+from onboarding.smtp.phases import ConnectionRefusal, Phase, timeout_for
+from onboarding.smtp.protocol import Capabilities, ConnectionLost, WireProtocol
+from onboarding.smtp.replies import LOWEST_REFUSAL, classify, cleaned, reply_error, reply_of
+from onboarding.smtp.settings import SmtpSettings
+from onboarding.web.trust import check_variables
+
+UNKNOWN_METHOD = 504
+"""The server names an AUTH method that it does not have after all (RFC 4954 4): the next one may do."""
+
+
+class Connector:
+    """The mail server of the settings: one TLS context, one token and the way in, for all connections of a run.
+
+    `secrets` are what it is given at the log-in; a server that refuses may quote them. `stop` ends the wait for a
+    token.
+
+    Raises `ConfigurationError` where the password is missing or the certificate file can't be read.
+    """
+
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        machine: Callable[[], str] = machine_name,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        self.settings = settings
+        self._machine = machine
+        self._context = tls_context(settings)
+        self._password = password_of(settings)
+        self.secrets = Secrets.of(self._password, *password_arguments(settings.username, self._password))
+        self._tokens = TokenCache(token_source(settings), stop=stop) if settings.auth == "xoauth2" else None
+        self._ehlo_name = settings.ehlo_name
+        self._opening = asyncio.Lock()
+        self._refused: Refused | None = None
+        self._failures: list[OnboardingError] = []
+        self._lines: weakref.WeakSet[WireProtocol] = weakref.WeakSet()
+
+    async def open(self) -> WireProtocol:
+        """Open a line, encrypted and logged in.
+
+        Raises `ConnectionRefusal` where others of our lines may serve all the same: the server turned away this one
+        (a limit on connections, say), or it let others in and not this one, for whatever reason. Else raises
+        `Refused`, `TryLater` or `ConfigurationError`.
+
+        One line is opened at a time, and none after a refusal: a wrong password costs one failed log-in, not one
+        for each connection, which is how accounts get locked. Who waited while a server stayed away waits no longer.
+        """
+        failed_before = len(self._failures)
+        async with self._opening:
+            try:
+                line = await self._open(failed_before)
+            except Interrupted:
+                raise
+            except OnboardingError as error:
+                raise self._meaning(error) from error
+            self._lines.add(line)
+            return line
+
+    async def _open(self, failed_before: int) -> WireProtocol:
+        if self._refused:
+            raise self._refused
+        if len(self._failures) > failed_before:
+            raise self._failures[-1]
+        async with AsyncExitStack() as undo:
+            smtp = await self.open_tcp()
+            undo.push_async_callback(send_quit, smtp)
+            await self.encrypt(smtp)
+            try:
+                await self.log_in(smtp)
+            except Refused as refused:
+                self._refused = refused
+                raise
+            undo.pop_all()
+            return self.take_over(smtp)
+
+    def _meaning(self, error: OnboardingError) -> OnboardingError:
+        """Say whether what kept us out stops one connection or the run."""
+        if any(line.stands for line in self._lines):
+            return ConnectionRefusal(error.message, hint=error.hint, crowded=True)
+        if isinstance(error, Refused):
+            self._refused = error
+        if isinstance(error, ConnectionRefusal) and error.phase is Phase.LOGIN:
+            error = TryLater(error.message, hint=error.hint)  # a log-in that fails is not tried again
+        if not isinstance(error, ConnectionRefusal):
+            self._failures.append(error)
+        return error
+
+    async def open_tcp(self) -> aiosmtplib.SMTP:
+        """Connect (with `security = "tls"` encrypted from the first byte), and read the greeting."""
+        smtp = aiosmtplib.SMTP(
+            hostname=self.settings.host,
+            port=self.settings.port,
+            local_hostname=self._ehlo_name or "localhost",  # until our address is known, below
+            timeout=timeout_for(Phase.GREETING, self.settings.timeout),
+            use_tls=self.settings.security == "tls",
+            start_tls=False,
+            tls_context=self._context,
+        )
+        with self._explained(Phase.GREETING):
+            await smtp.connect()
+        self._ehlo_name = self._ehlo_name or await self._greeting(smtp)
+        smtp.local_hostname = self._ehlo_name
+        return smtp
+
+    async def _greeting(self, smtp: aiosmtplib.SMTP) -> str:
+        """Find the name to greet by, once for all connections."""
+        own = smtp.get_transport_info("sockname")
+        address = str(own[0]) if isinstance(own, tuple) else ""
+        return greeting(await asyncio.to_thread(self._machine), address)
+
+    async def encrypt(self, smtp: aiosmtplib.SMTP) -> None:
+        """Ask for encryption where the settings want STARTTLS, and learn what the server offers (EHLO)."""
+        with self._explained(Phase.EHLO):
+            await smtp.ehlo()
+        if self.settings.security != "starttls":
+            return
+        if not smtp.supports_extension("starttls"):
+            raise Refused(f"The mail server {self.settings.place} offers no encryption (STARTTLS).", hint=SECURITY_HINT)
+        with self._explained(Phase.STARTTLS):
+            await smtp.starttls()
+        with self._explained(Phase.EHLO):
+            await smtp.ehlo()
+
+    async def log_in(self, smtp: aiosmtplib.SMTP) -> None:
+        """Log in as the settings say."""
+        if self.settings.auth == "password":
+            await self._log_in_by_password(smtp)
+        elif self._tokens:
+            await self._log_in_by_token(smtp, self._tokens)
+
+    def take_over(self, smtp: aiosmtplib.SMTP) -> WireProtocol:
+        """Make the logged-in connection a line. Raises `TryLater` where the server has closed it meanwhile."""
+        with self._explained(Phase.LOGIN):
+            if smtp.transport is None:
+                raise aiosmtplib.SMTPServerDisconnected("closed after the log-in")
+            return adopt_transport(smtp.transport, smtp, self.secrets)
+
+    async def _log_in_by_password(self, smtp: aiosmtplib.SMTP) -> None:
+        """Log in by the first method that both sides know: one try, because failed ones are counted."""
+        methods = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}
+        offered = [method for name, method in methods.items() if name in smtp.server_auth_methods]
+        if not offered:
+            raise self._no_method("by password", smtp)
+        with self._explained(Phase.LOGIN):
+            for method in offered:
+                try:
+                    await method(self.settings.username, self._password)
+                except aiosmtplib.SMTPAuthenticationError as error:
+                    if error.code != UNKNOWN_METHOD or method is offered[-1]:
+                        raise
+                else:
+                    return
+
+    async def _log_in_by_token(self, smtp: aiosmtplib.SMTP, tokens: TokenCache) -> None:
+        """Log in by an access token; one that was kept and is refused may have been revoked: ask for another once."""
+        if "xoauth2" not in smtp.server_auth_methods:
+            raise self._no_method("by access token (XOAUTH2)", smtp)
+        token = await tokens.current()
+        self.secrets = Secrets.of(token)
+        with self._explained(Phase.LOGIN):
+            try:
+                await smtp.auth_xoauth2(self.settings.username, token.get_secret_value())
+            except aiosmtplib.SMTPAuthenticationError:
+                another = await tokens.current(refused=token)
+                if another == token:
+                    raise
+                self.secrets |= Secrets.of(another)
+                await smtp.auth_xoauth2(self.settings.username, another.get_secret_value())
+
+    def _no_method(self, wanted: str, smtp: aiosmtplib.SMTP) -> Refused:
+        offered = clean(", ".join(name.upper() for name in smtp.server_auth_methods)) or "none at all"
+        return Refused(
+            f"The mail server {self.settings.place} offers no log-in {wanted}, but {offered}.",
+            hint="Check [smtp] auth and security.",
+        )
+
+    @contextmanager
+    def _explained(self, phase: Phase) -> Iterator[None]:
+        try:
+            yield
+        except (aiosmtplib.SMTPException, OSError) as failure:
+            raise connection_error(phase, failure, self.settings, self.secrets) from failure
+
+
+def tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
+    """Make the one TLS context of a run: certificates and names are always verified. None without encryption."""
+    if settings.security == "none":
+        return None
+    try:
+        if settings.ca_file:
+            check_file(settings.ca_file)
+        else:
+            check_variables(os.environ)
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ConfigurationError(
+            f"The certificate file {settings.ca_file} can't be read: {why}.",
+            hint="[smtp] ca_file names a file of certificates in PEM form.",
+        ) from error
+
+
+def password_of(settings: SmtpSettings) -> str:
+    """Take the password out of its wrapping, empty where none is used."""
+    if settings.auth != "password":
+        return ""
+    if settings.password is None:
+        raise ConfigurationError(
+            f"The password of {settings.username} for the mail server {settings.host} is missing.",
+            hint="Set ONBOARDING_SMTP__PASSWORD, or put a file of that name into the secrets folder.",
+        )
+    return settings.password.get_secret_value()
+
+
+def password_arguments(username: str, password: str) -> list[str]:
+    """Give the arguments of AUTH as they are sent (RFC 4616, RFC 4954 4).
+
+    Those of CRAM-MD5 and XOAUTH2 are longer than the 40 characters of base64 that are removed always.
+    """
+    if not password:
+        return []
+    return [b64encode(text.encode()).decode() for text in (f"\0{username}\0{password}", username, password)]
+
+
+def adopt_transport(transport: asyncio.BaseTransport, smtp: aiosmtplib.SMTP, secrets: Secrets = NONE) -> WireProtocol:
+    """Put our protocol on aiosmtplib's transport: aiosmtplib hears and says nothing on it from now on."""
+    return WireProtocol(transport, Capabilities.of(smtp.esmtp_extensions), secrets)
+
+
+async def send_quit(smtp: aiosmtplib.SMTP) -> None:
+    """Leave a server that we did not get into: QUIT, without waiting for an answer, as we may be in mid-command."""
+    if smtp.transport is None:
+        return
+    line = adopt_transport(smtp.transport, smtp)
+    line.resting = False
+    with suppress(ConnectionLost):
+        line.write(b"QUIT\r\n")
+    await line.close(0)
+
+
+SECURITY_HINT = 'Usual are security = "starttls" with port 587 and security = "tls" with port 465.'
+CERTIFICATE_HINT = (
+    "Give [smtp] host the very name that the certificate bears; where your company has its own authority, "
+    "give its certificate as [smtp] ca_file."
+)
+LOG_IN_HINT = "Check [smtp] username, and that the token is for this server and may send mail for this mailbox."
+AWAY_HINT = "Nothing is lost: run again when it is back. If it never answers, check [smtp] host and port."
+
+Failure = aiosmtplib.SMTPException | OSError
+"""What connecting, encrypting and logging in can raise (`ssl.SSLError` and time-outs are OSErrors)."""
+
+
+def connection_error(
+    phase: Phase, failure: Failure, settings: SmtpSettings, secrets: Secrets = NONE
+) -> OnboardingError:
+    """Put a failure at a phase of opening into the error that stops the run.
+
+    `secrets` are what the server was given: the answer to a log-in may quote it.
+    """
+    place = settings.place
+    if isinstance(failure, aiosmtplib.SMTPResponseException):
+        return _answered(phase, failure, settings, secrets)
+    cause = failure.__cause__ if isinstance(failure, aiosmtplib.SMTPConnectError) and failure.__cause__ else failure
+    match cause:
+        case ssl.SSLCertVerificationError():
+            why = clean(cause.verify_message).rstrip(".")
+            return Refused(f"The certificate of {place} can't be trusted: {why}.", hint=CERTIFICATE_HINT)
+        case ssl.SSLError():
+            return Refused(f"{place} does not begin an encrypted connection.", hint=SECURITY_HINT)
+        case socket.gaierror():
+            return TryLater(f"The mail server's name {settings.host} is not known here.", hint=AWAY_HINT)
+        case TimeoutError():
+            return TryLater(f"The mail server {place} did not answer in time.", hint=f"{AWAY_HINT} {SECURITY_HINT}")
+        case _:
+            message = f"The mail server {place} can't be reached, or closed the connection."
+            return ConnectionRefusal(message, hint=AWAY_HINT, phase=phase)
+
+
+def _answered(
+    phase: Phase, failure: aiosmtplib.SMTPResponseException, settings: SmtpSettings, secrets: Secrets
+) -> OnboardingError:
+    if failure.code < LOWEST_REFUSAL:
+        return Refused(f"{settings.place} does not answer as a mail server.", hint="Check [smtp] host and port.")
+    reply = cleaned(reply_of(failure.code, failure.message.split("\n")), secrets)
+    verdict = classify(phase, reply, settings.provider)
+    if phase is Phase.LOGIN and settings.auth == "xoauth2" and not verdict.hint:
+        verdict = replace(verdict, hint=LOG_IN_HINT)
+    return reply_error(phase, reply, settings.place, verdict)

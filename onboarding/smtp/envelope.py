@@ -1,0 +1,107 @@
+"""A message as it goes over the wire: the three commands before it, and its body with dots stuffed.
+
+Pure. Here it is decided which extensions a message needs (RFC 1870 SIZE, 6152 8BITMIME, 6531 SMTPUTF8); one that
+the server can't carry is refused here, with words, before anything is said to the server. Where the server offers
+delivery status notifications (RFC 3461), a bounce is to hold the header alone: the letter has a join link.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import idna
+
+from onboarding.errors import ConfigurationError
+from onboarding.model.deliveries import Message, Rejected
+from onboarding.smtp.protocol import Capabilities
+
+FINAL_DOT = b".\r\n"
+UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
+DIGEST = re.compile(r"<([0-9a-f]{40})@")
+LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedMessage:
+    """A message ready for one line: MAIL, RCPT and DATA, and its body with stuffed dots, without the final one.
+
+    `asks_for_dsn`: the commands say what a notification is to hold.
+    """
+
+    message: Message
+    commands: tuple[bytes, bytes, bytes]
+    body: bytes
+    asks_for_dsn: bool = False
+
+
+def encode(message: Message, capabilities: Capabilities, envelope_sender: str = "") -> EncodedMessage | Rejected:
+    """Write a message for a server of these capabilities; `envelope_sender` gets its bounces, else its sender.
+
+    Raises `ConfigurationError` where the sender can't be written: that would be so for every message.
+    """
+    sender, recipient = sender_address(envelope_sender or message.sender), envelope_address(message.recipient)
+    if recipient is None:
+        return Rejected("the address can't be written on a mail's envelope: correct it in the roster")
+    body = message.body if message.canonical else with_crlf(message.body)
+    needs_utf8 = message.needs_smtputf8 or not (sender + recipient).isascii()
+    if needs_utf8 and not capabilities.smtputf8:
+        return Rejected("the mail server can't carry letters beyond ASCII in an address: ask for another address")
+    if capabilities.size and len(body) > capabilities.size:
+        return Rejected(f"the message has {len(body):,} bytes, the mail server takes {capabilities.size:,}")
+    if not body.isascii() and not capabilities.eight_bit:
+        return Rejected("the mail server can't carry a message with bytes beyond ASCII (8BITMIME)")
+    size = f" SIZE={len(body)}" if capabilities.declares_size else ""
+    eight_bit = "" if body.isascii() else " BODY=8BITMIME"
+    utf8 = " SMTPUTF8" if needs_utf8 else ""
+    returned = f" RET=HDRS ENVID={envelope_id(message.message_id)}" if capabilities.dsn else ""
+    notify = " NOTIFY=FAILURE,DELAY" if capabilities.dsn else ""
+    mail = f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}{returned}\r\n"
+    return EncodedMessage(
+        message,
+        (mail.encode(), f"RCPT TO:<{recipient}>{notify}\r\n".encode(), b"DATA\r\n"),
+        body if message.canonical else dot_stuff(body),
+        asks_for_dsn=capabilities.dsn,
+    )
+
+
+def envelope_id(message_id: str) -> str:
+    """Name a message for its bounce (RFC 3461 4.4): by the digest in its Message-ID, so that one shows the other."""
+    if found := DIGEST.match(message_id):
+        return found[1]
+    return hashlib.sha256(message_id.encode()).hexdigest()[:40]
+
+
+def sender_address(sender: str) -> str:
+    """Write the sender for MAIL. Raises `ConfigurationError` where it is no address."""
+    address = envelope_address(sender)
+    if address is None:
+        raise ConfigurationError(f"The sender {sender!r} is no address.", hint="Correct [brand] sender.")
+    return address
+
+
+def envelope_address(address: str) -> str | None:
+    """Write an address for MAIL or RCPT, its domain as A-label; None where it can't be, or could smuggle commands."""
+    local, _, domain = address.rpartition("@")
+    if not local or not domain or UNSAFE.search(address):
+        return None
+    if domain.isascii():
+        return address
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return None
+
+
+def with_crlf(body: bytes) -> bytes:
+    """Make every line, the last too, end in CRLF (RFC 5321 2.3.8): a bare CR or LF can smuggle a second mail."""
+    within_lines = body.replace(b"\r\n", b"")  # a third of the time that counting all line ends takes
+    if b"\n" in within_lines or b"\r" in within_lines:
+        body = LINE_END.sub(b"\r\n", body)
+    return body if not body or body.endswith(b"\r\n") else body + b"\r\n"
+
+
+def dot_stuff(body: bytes) -> bytes:
+    """Double each dot that begins a line (RFC 5321 4.5.2)."""
+    if b"\r\n." in body:  # most bodies have none, and to look costs a tenth of to replace
+        body = body.replace(b"\r\n.", b"\r\n..")
+    return b"." + body if body.startswith(b".") else body

@@ -1,0 +1,344 @@
+"""The access token for XOAUTH2: fetched once per validity, shared by all connections, shown to nobody but the log-in.
+
+Where it comes from is `token_program`'s (the user's own program) and `token_grants`' (Microsoft 365 and Google).
+
+An access token from the user's own program: whatever prints one will do, so no provider need be known here.
+
+The program's own messages are not read, so nothing that it says can reach a log.
+
+An access token from Microsoft 365 or Google, by credentials of the application's own: no person has to log in.
+
+The providers' own libraries do it, which the extras `m365` and `google` install; their calls are `token_calls`'.
+What they say of a refusal is passed on, cleaned: it may quote what was sent.
+"""
+
+import asyncio
+import codecs
+import contextlib
+import json
+import math
+import os
+import shutil
+import signal
+import time
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
+from onboarding.files.read import check_file, read_text
+from onboarding.interrupt import unless_stopped
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import Secrets
+from onboarding.smtp.settings import MicrosoftSettings, SmtpSettings
+from onboarding.smtp.token_calls import Caller, in_thread
+from onboarding.web.client import NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token, and for how many seconds from now it may be used."""
+
+    value: SecretStr
+    lifetime: float
+
+
+class TokenCache:
+    """The token of one account. `fetch` gets a new one; `clock` gives seconds; `stop` ends the wait for one."""
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[Token]],
+        clock: Callable[[], float] = time.monotonic,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._stop = stop or asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._token: Token | None = None
+        self._fetched_at = 0.0
+
+    async def current(self, refused: SecretStr | None = None) -> SecretStr:
+        """Return the token, fetched anew where it is too old or is the one that the server has just refused.
+
+        Raises what fetching it raises: `ConfigurationError`, `Refused` or `TryLater`; and `Interrupted`.
+        """
+        async with self._lock:
+            token = self._token
+            if token is None or self._clock() - self._fetched_at >= token.lifetime or token.value == refused:
+                token = self._token = await unless_stopped(self._stop, self._fetch())
+                self._fetched_at = self._clock()
+            return token.value
+
+
+# gone
+
+COMMAND_TIMEOUT = 60.0
+"""Seconds a token program gets."""
+
+LAST_PATIENCE = 5.0
+"""Seconds in which a program that was killed is gone; one that the system can't end is left behind."""
+
+MOST_BYTES = 65536
+"""Of the program's output; tokens have a few thousand."""
+
+
+async def command_token(command: Sequence[str], lifetime: float, patience: float = COMMAND_TIMEOUT) -> Token:
+    """Run a program (and its arguments, without a shell) that prints a token, good for `lifetime` seconds.
+
+    Raises `ConfigurationError` where it can't be run or prints no token, `TryLater` where it hangs.
+    """
+    program = command[0]
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+        )
+    except OSError as error:
+        raise ConfigurationError(
+            f"The token program {program} can't be started: {error.strerror}.", hint="Check [smtp] token_command."
+        ) from error
+    try:
+        async with asyncio.timeout(patience):
+            printed = await _output(process, program)
+            await process.wait()
+    except TimeoutError:
+        raise TryLater(
+            f"The token program {program} was not done after {patience:g} seconds.",
+            hint="Run it by hand: it may be waiting for a log-in.",
+        ) from None
+    finally:
+        await _end(process)
+    if process.returncode:
+        raise ConfigurationError(
+            f"The token program {program} failed with exit code {process.returncode}.",
+            hint="Run it by hand to see why; it must print an access token and nothing else.",
+        )
+    return Token(_read(printed, program), lifetime)
+
+
+def _read(printed: bytes, program: str) -> SecretStr:
+    """Read the one word that the program printed. Raises `ConfigurationError`, without the output."""
+    words = printed.removeprefix(codecs.BOM_UTF8).split()
+    if len(words) != 1 or not words[0].isascii():
+        raise ConfigurationError(
+            f"The token program {program} must print one access token and nothing else; it printed {len(words)} words.",
+            hint="Check [smtp] token_command.",
+        )
+    return SecretStr(words[0].decode())
+
+
+async def _output(process: asyncio.subprocess.Process, program: str) -> bytes:
+    """Read what the program prints, to its end. Raises `ConfigurationError` where that is no token but a flood."""
+    if process.stdout is None:
+        raise AssertionError("the program's output is a pipe")
+    printed = b""
+    while piece := await process.stdout.read(MOST_BYTES):
+        printed += piece
+        if len(printed) > MOST_BYTES:
+            raise ConfigurationError(
+                f"The token program {program} prints more than a token.", hint="Check [smtp] token_command."
+            )
+    return printed
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End the program with everything that it has started: a child of it would hold its output open."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_PATIENCE):
+                await process.wait()
+
+
+EXCHANGE = "https://outlook.office365.com/.default"
+"""Microsoft's scope: whatever the application was granted at Exchange Online (SMTP.SendAsApp is needed)."""
+
+GMAIL = "https://mail.google.com/"
+"""Google's scope for SMTP; the administrator delegates it to the service account for the whole domain."""
+
+LEEWAY = 300.0
+"""Seconds before its end in which a token is not used any more: our clock may be wrong, and mails take time."""
+
+USUAL_LIFETIME = 3600.0
+"""Seconds, where a provider does not say."""
+
+LONGEST_LIFETIME = 86400.0
+"""Seconds that are believed."""
+
+ODD_ANSWERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, httpx.HTTPError)
+"""What the libraries run into where an answer, or a key, has another shape than it should."""
+
+AWAY = "Nothing is lost: run again when it can be reached."
+
+
+def token_source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
+    """Where the settings say that tokens come from.
+
+    Raises `ConfigurationError` for whatever can be seen to be missing before one is wanted: a secret, a key, a
+    library, a program.
+    """
+    if settings.m365.tenant:
+        if settings.m365.client_secret is None:
+            raise ConfigurationError(
+                "The application's secret for Microsoft 365 is missing.",
+                hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
+            )
+        _assert_installed("msal", "Microsoft 365", "m365")
+        return partial(in_thread, partial(client_credentials_token, settings.m365, settings.m365.client_secret))
+    if settings.google.key_file:
+        try:
+            check_file(settings.google.key_file)
+        except OSError as error:
+            raise _no_key(settings.google.key_file, str(error.strerror)) from None
+        _assert_installed("google.auth", "Google", "google")
+        return partial(in_thread, partial(service_account_token, settings.google.key_file, settings.username))
+    if settings.token_command and not shutil.which(settings.token_command[0]):
+        raise ConfigurationError(
+            f"There is no token program {settings.token_command[0]} that can be started.",
+            hint="Check [smtp] token_command.",
+        )
+    return partial(command_token, settings.token_command, settings.token_lifetime)
+
+
+def client_credentials_token(settings: MicrosoftSettings, secret: SecretStr, caller: Caller) -> Token:
+    """Ask Microsoft's identity platform by client credentials (RFC 6749 4.4).
+
+    Raises `ConfigurationError` where there is no such tenant, `Refused` where Microsoft refuses the application,
+    `TryLater` where it can't be reached.
+    """
+    import msal  # noqa: PLC0415 -- an extra, and slow to import
+
+    authority = f"{settings.authority.rstrip('/')}/{settings.tenant}"
+    try:
+        application = msal.ConfidentialClientApplication(
+            settings.client_id,
+            client_credential=secret.get_secret_value(),
+            authority=authority,
+            instance_discovery=False,  # the authority is the user's own word
+            http_client=_MicrosoftCalls(caller),
+        )
+        answer = application.acquire_token_for_client([EXCHANGE])
+    except NoAnswer as error:
+        raise _unreachable(f"Microsoft's log-in at {authority}", error) from None
+    except ODD_ANSWERS:
+        raise ConfigurationError(
+            f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
+        ) from None
+    if "access_token" not in answer:
+        said = str(answer.get("error_description") or answer.get("error") or "without a reason").strip().split("\n")[0]
+        why = clean(said, Secrets.of(secret))
+        raise Refused(
+            f"Microsoft gives no token for the application {settings.client_id}: {why}",
+            hint="Check tenant, client_id and the secret of [smtp.m365], and that its consent was granted.",
+        )
+    return Token(SecretStr(str(answer["access_token"])), _usable(answer.get("expires_in")))
+
+
+class _MicrosoftCalls:
+    """The calls as msal makes them."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def get(self, url: str, params: Any = None, headers: Any = None, **_options: Any) -> httpx.Response:
+        return self._caller.call("GET", url, headers, params=params)
+
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> httpx.Response:
+        return self._caller.call("POST", url, headers, params=params, data=data)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def service_account_token(key_file: Path, username: str, caller: Caller) -> Token:
+    """Ask Google as a service account that speaks for `username` (domain-wide delegation, RFC 7523).
+
+    Raises `ConfigurationError` where the key is wrong, `Refused` where Google refuses the account, `TryLater` where
+    it can't be reached.
+    """
+    from google.auth.exceptions import GoogleAuthError, RefreshError  # noqa: PLC0415 -- an extra, and slow to import
+    from google.oauth2.service_account import Credentials  # noqa: PLC0415
+
+    try:
+        key = json.loads(read_text(key_file))
+        account = Credentials.from_service_account_info(key, scopes=[GMAIL], subject=username)
+    except (OSError, RecursionError, *ODD_ANSWERS, GoogleAuthError):
+        raise _no_key(key_file, "it is no key") from None
+    try:
+        account.refresh(partial(_google_call, caller))
+        left = (account.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+    except NoAnswer as error:
+        raise _unreachable("Google's log-in", error) from None
+    except RefreshError as refused:
+        if refused.retryable:
+            raise TryLater("Google's log-in has trouble of its own.", hint=AWAY) from None
+        why = clean(str(refused.args[0])) if refused.args else "without a reason"
+        raise Refused(
+            f"Google gives no token for {username}: {why}",
+            hint=f"The domain's administrator has to delegate {GMAIL} to the service account.",
+        ) from None
+    except ODD_ANSWERS:
+        raise Refused("Google's log-in gives an answer that is no token.", hint="Check token_uri in the key.") from None
+    return Token(SecretStr(account.token), _usable(left))
+
+
+@dataclass(frozen=True, slots=True)
+class _GoogleAnswer:
+    """An answer as Google's library reads it."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+def _google_call(
+    caller: Caller, url: str, method: str = "GET", body: Any = None, headers: Any = None, **_options: Any
+) -> _GoogleAnswer:
+    answer = caller.call(method, url, headers, content=body)
+    return _GoogleAnswer(answer.status_code, answer.headers, answer.content)
+
+
+def _unreachable(whom: str, error: NoAnswer) -> OnboardingError:
+    why = f"its certificate is not trusted ({error.untrusted})" if error.untrusted else error.reason
+    if error.final:
+        return Refused(f"{whom} can't be asked: {why}.", hint="Check the settings of the log-in and the proxy.")
+    return TryLater(f"{whom} can't be reached: {why}.", hint=AWAY)
+
+
+def _usable(lifetime: Any) -> float:
+    """Seconds for which a token is used; a lifetime that is none, or longer than a day, is not believed."""
+    try:
+        seconds = float(lifetime)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    believed = min(seconds, LONGEST_LIFETIME) if math.isfinite(seconds) else USUAL_LIFETIME
+    return max(believed - LEEWAY, 0.0)
+
+
+def _no_key(key_file: Path, why: str) -> OnboardingError:
+    return ConfigurationError(
+        f"The service account's key {key_file} can't be read: {why}.",
+        hint="[smtp.google] key_file is the JSON file that Google gives out once for a service account's key.",
+    )
+
+
+def _assert_installed(library: str, provider: str, extra: str) -> None:
+    try:
+        there = find_spec(library)
+    except ModuleNotFoundError:  # of a package within one that is missing too
+        there = None
+    if there is None:
+        raise ConfigurationError(
+            f"The log-in by {provider}'s credentials needs a library that is not installed.",
+            hint=f"pip install 'webinar-onboarding[{extra}]'",
+        )

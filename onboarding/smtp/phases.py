@@ -1,0 +1,120 @@
+"""The words in which a server's refusal is understood: at which phase, whom it means, whether it may pass.
+
+Types only; `replies` decides by them.
+
+How long to wait for the server at each step (RFC 5321 4.5.3.2), in seconds.
+
+Data and one function. The ten minutes after the final dot are long on purpose: a server may scan and store a message
+before it answers, and whoever gives up earlier can never know whether it was taken.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from onboarding.errors import TryLater
+from onboarding.model.deliveries import Deferred
+
+DAY = 86_400.0
+"""Seconds."""
+
+
+class Phase(StrEnum):
+    """Where in a session the server answered; each value completes "The mail server refuses ..."."""
+
+    GREETING = "the connection"
+    EHLO = "our greeting (EHLO)"
+    STARTTLS = "the wish for encryption (STARTTLS)"
+    LOGIN = "the log-in"
+    MAIL = "the sender"
+    RCPT = "the recipient"
+    DATA = "the wish to hand over a message (DATA)"
+    BODY = "the body, before its end"
+    DOT = "the message"
+
+
+class RefusalScope(StrEnum):
+    """Whom a refusal means."""
+
+    RECIPIENT = "this address"
+    MESSAGE = "this message"
+    US = "us"
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a refusal means. `retry_after` is in seconds, where the answer is known to mean a certain wait.
+
+    `permanent` is False where waiting helps, whatever the code says: a daily limit is refused with 550 and passes.
+    `crowded`: we use more connections at once than the server allows.
+    """
+
+    party: RefusalScope
+    permanent: bool
+    retry_after: float | None = None
+    hint: str = ""
+    crowded: bool = False
+
+    @property
+    def stops_one_connection(self) -> bool:
+        """Whether it says no more than that this connection is not served now; others may be.
+
+        A daily limit is known to be the account's.
+        """
+        return self.party is RefusalScope.US and not self.permanent and (self.retry_after or 0) < DAY
+
+
+class ConnectionRefusal(TryLater):
+    """The server does not serve one connection for now. It took nothing, and it may serve our other connections.
+
+    A run stops with this error only when no connection is left. `crowded`: too many connections at
+    once are the likely cause. `fresh`: the connection had carried no message before, so a new one in its
+    place would fare no better. `phase` says when it came. `deferred` is set where the message itself may be the
+    cause: what to record if it is refused like this a second time.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        phase: Phase = Phase.GREETING,
+        crowded: bool = False,
+        fresh: bool = True,
+        deferred: Deferred | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.phase = phase
+        self.crowded = crowded
+        self.fresh = fresh
+        self.deferred = deferred
+
+
+# gone
+
+TIMEOUTS: Mapping[Phase, float] = MappingProxyType(
+    {
+        Phase.GREETING: 300.0,
+        Phase.EHLO: 300.0,
+        Phase.STARTTLS: 300.0,
+        Phase.LOGIN: 300.0,
+        Phase.MAIL: 300.0,
+        Phase.RCPT: 300.0,
+        Phase.DATA: 120.0,
+        Phase.BODY: 180.0,
+        Phase.DOT: 600.0,
+    }
+)
+BRIEF = 5.0
+"""For RSET, NOOP, QUIT and closing, when nothing is under way: giving up costs a new connection and nothing else."""
+
+
+def timeout_for(phase: Phase, timeout: float | None) -> float:
+    """Seconds to wait at a phase; `timeout` is the user's own figure for all of them."""
+    return timeout or TIMEOUTS[phase]
+
+
+def cleanup_timeout(timeout: float | None) -> float:
+    """Seconds to wait where nothing depends on the answer."""
+    return min(BRIEF, timeout or BRIEF)

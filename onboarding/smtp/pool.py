@@ -1,0 +1,92 @@
+"""The connections of one run: at most `max_connections`, lent one at a time, used again, closed with QUIT.
+
+A connection opens its line when a message is offered, and replaces a broken or worn one by itself. Whoever leaves the
+`with` block in the middle of a transaction (an error, a signal) has its line cut, so that no answer and no body ever
+reaches the wrong message. A connection that the server does not serve is given up, and there is one less from then
+on. It keeps no pace: whoever asks for a connection has waited before.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import anyio
+
+from onboarding.smtp.connect import Connector
+from onboarding.smtp.phases import ConnectionRefusal
+from onboarding.smtp.settings import SmtpSettings
+from onboarding.smtp.transaction import Connection
+
+
+class Pool:
+    """Connections to the server of the settings.
+
+    `clock` gives seconds, for the question how long a line has idled; `sleep` waits so many.
+
+    Raises `ConfigurationError` where the password or the certificate file is missing; nothing is opened before the
+    first offer.
+    """
+
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        server = Connector(settings, stop=stop)
+        self._settings = settings
+        self._serving = [Connection(server, clock, sleep) for _ in range(settings.max_connections)]
+        self._free = list(self._serving)
+        self._seats = asyncio.Semaphore(settings.max_connections)
+        self._loss: ConnectionRefusal | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with anyio.CancelScope(shield=True):
+            await asyncio.gather(*(connection.close() for connection in self._serving))
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection, waiting until one is free; the one used last comes first, because its line is warm."""
+        await self._seats.acquire()  # fair: who waits longest is next
+        connection = self._free.pop()
+        try:
+            yield connection
+        finally:
+            if not connection.resting:
+                await connection.abandon()
+            if connection in self._serving:
+                self._free.append(connection)
+                self._seats.release()
+            else:
+                await connection.close()
+
+    @property
+    def last(self) -> bool:
+        """Whether one connection is left, which can't be given up."""
+        return len(self._serving) == 1
+
+    def give_up(self, connection: Connection, refusal: ConnectionRefusal) -> None:
+        """Do without a connection from now on. Raises the refusal where it is the last."""
+        if self.last:
+            raise refusal
+        self._serving.remove(connection)
+        if self._loss is None or (refusal.crowded and not self._loss.crowded):
+            self._loss = refusal
+
+    @property
+    def loss(self) -> str:
+        """Say in one line, for people, that connections were given up, and why; empty where none was."""
+        if self._loss is None:
+            return ""
+        left, wanted = len(self._serving), self._settings.max_connections
+        advice = f" Lower [smtp] max_connections to {left}." if self._loss.crowded else ""
+        return f"{self._loss.message} So {left} of {wanted} connections were used.{advice}"

@@ -1,0 +1,264 @@
+"""One line to the mail server: commands out, whole replies in, in order, several under way at once.
+
+It takes over the transport after aiosmtplib has connected, secured and logged in, because that library's protocol
+loses replies when several commands are written at once. It knows nothing of messages: `transaction` does. Every end
+of a line (closed, timed out, unreadable) is one exception, `LineBroken`: what it means depends on when it came.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import cast
+
+import anyio
+
+from onboarding.model.deliveries import Reply
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import NONE, Secrets
+from onboarding.smtp.replies import cleaned, reply_of
+
+REPLY_LINE = re.compile(rb"([1-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
+LONGEST_REPLY = 65_536
+"""Bytes; a server that sends more than this without ending its reply is not speaking SMTP."""
+
+USUAL_LINE = 512
+"""Bytes of a reply's line (RFC 5321 4.5.3.1.5); servers may send longer ones."""
+
+
+class ConnectionLost(Exception):
+    """The line can't be used any more. The text says why, in words that complete a sentence."""
+
+
+class MalformedReply(Exception):
+    """The server sent something that is no reply (RFC 5321 4.2)."""
+
+
+class ReplyReader:
+    """Cuts what the server sends into replies. Lines may end in CRLF or LF; a reply's lines all bear its code."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._lines: list[str] = []
+        self._code = 0
+        self._size = 0
+
+    def feed(self, received: bytes) -> Iterator[Reply]:
+        """Yield each reply that is complete now. Raises `Unreadable` after the last that could be read."""
+        *lines, self._rest = (self._rest + received).split(b"\n")
+        for line in lines:
+            if reply := self._take(line.removesuffix(b"\r")):
+                yield reply
+        if len(self._rest) > LONGEST_REPLY:
+            raise MalformedReply
+
+    def _take(self, line: bytes) -> Reply | None:
+        if not self._lines and len(line) < USUAL_LINE and (reply := _single(line)):
+            return reply
+        found = REPLY_LINE.fullmatch(line)
+        self._size += len(line)
+        if not found or self._size > LONGEST_REPLY or (self._lines and int(found[1]) != self._code):
+            raise MalformedReply
+        self._code = int(found[1])
+        self._lines.append(_words(found))
+        if found[2] == b"-":
+            return None
+        lines, self._lines, self._size = self._lines, [], 0
+        return _reply(found, lines)
+
+
+@lru_cache(maxsize=64)
+def _single(line: bytes) -> Reply | None:
+    """Read a reply of one line, which a server gives again and again; None where it is more, or none."""
+    found = REPLY_LINE.fullmatch(line)
+    return _reply(found, [_words(found)]) if found and found[2] != b"-" else None
+
+
+def _reply(found: re.Match[bytes], lines: list[str]) -> Reply:
+    return reply_of(int(found[1]), lines)
+
+
+def _words(found: re.Match[bytes]) -> str:
+    return (found[3] or b"").decode("utf-8", "replace").strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the server's EHLO answer offers. `size` is the biggest message in bytes, None where it sets no limit."""
+
+    pipelining: bool = False
+    eight_bit: bool = False
+    smtputf8: bool = False
+    declares_size: bool = False
+    size: int | None = None
+    dsn: bool = False
+
+    @classmethod
+    def of(cls, extensions: dict[str, str]) -> "Capabilities":
+        """Read them from EHLO keywords in lower case and their parameters (RFC 1870, 2920, 3461, 6152, 6531)."""
+        size = extensions.get("size", "").strip()
+        return cls(
+            pipelining="pipelining" in extensions,
+            eight_bit="8bitmime" in extensions,
+            smtputf8="smtputf8" in extensions,
+            declares_size="size" in extensions,
+            dsn="dsn" in extensions,
+            size=(int(size) or None) if size.isascii() and size.isdigit() else None,
+        )
+
+
+class WireProtocol(asyncio.Protocol):
+    """A secured, logged-in line to the server.
+
+    `transactions` counts the messages offered on it. `resting` is False from the first byte of a transaction to its
+    last answer: a line that is left in between must be cut, or the next message would read the answers of this one.
+    `secrets` are what the server was given, by the log-in and with the message under way: no reply and no error that
+    leaves the line holds them.
+    """
+
+    def __init__(self, transport: asyncio.BaseTransport, capabilities: Capabilities, secrets: Secrets = NONE) -> None:
+        self.capabilities = capabilities
+        self.secrets = secrets
+        self.transactions = 0
+        self.resting = True
+        self._transport = cast("asyncio.Transport", transport)
+        self._reader = ReplyReader()
+        self._replies: deque[Reply] = deque()
+        self._broken = ""
+        self._waiter: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._closed = asyncio.get_running_loop().create_future()
+        self._transport.set_protocol(self)
+        if self._transport.is_closing():
+            self.connection_lost(None)
+
+    @property
+    def stands(self) -> bool:
+        """True until either side has closed the line."""
+        return not self._broken and not self._transport.is_closing()
+
+    @property
+    def usable(self) -> bool:
+        """True while the line stands and the server has said nothing unasked (421 before it closes, say)."""
+        return self.stands and not self._replies
+
+    def offer_no_dsn(self) -> None:
+        """Take notifications for not offered, on this line, and the last message for not begun."""
+        self.capabilities = replace(self.capabilities, dsn=False)
+        self.transactions -= 1
+
+    def write(self, commands: bytes) -> None:
+        """Give bytes to the transport. Raises `LineBroken` where the line is known to be gone.
+
+        So it is too where the server has spoken unasked: the next answer would be taken for another command's.
+        """
+        if self._replies:
+            self.abort(f"the server said unasked: {self._next()}")
+        if self._broken or self._transport.is_closing():
+            raise ConnectionLost(self._broken or "the connection is closed")
+        self._transport.write(commands)
+
+    async def send(self, piece: bytes, patience: float) -> None:
+        """Write a piece of a body and wait until the transport wants more. A line that breaks fails the next write."""
+        self.write(piece)
+        if self._writable is not None:
+            with self._at_most(patience):
+                await self._writable
+
+    async def reply(self, patience: float) -> Reply:
+        """Wait for the next reply, in the order of the commands, at most so many seconds. Raises `LineBroken`."""
+        if not self._replies:
+            with self._at_most(patience):
+                await self._first_reply()
+        return self._next()
+
+    def _next(self) -> Reply:
+        return cleaned(self._replies.popleft(), self.secrets)
+
+    async def _first_reply(self) -> None:
+        while not self._replies:
+            if self._broken:
+                raise ConnectionLost(self._broken)
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    async def ask(self, command: bytes, patience: float) -> Reply:
+        """Give one command and wait for its answer; the line rests again after it. Raises `LineBroken`."""
+        self.resting = False
+        self.write(command)
+        reply = await self.reply(patience)
+        self.resting = True
+        return reply
+
+    def abort(self, reason: str = "we closed the connection") -> None:
+        """End the line at once: whatever the server was in the middle of, it gets nothing more."""
+        self._break(reason)
+        self._transport.abort()
+
+    async def close(self, patience: float) -> None:
+        """End the line, with QUIT where it rests, and wait (shielded, twice `patience` at most) until it is closed."""
+        with anyio.CancelScope(shield=True):
+            if self.resting and self.usable:
+                await self._quit(patience)
+            self.abort()
+            await self._closed
+
+    async def _quit(self, patience: float) -> None:
+        # Everything was settled before: a server that does not even answer QUIT changes nothing.
+        with contextlib.suppress(ConnectionLost):
+            await self.ask(b"QUIT\r\n", patience)
+        self._transport.close()
+        await asyncio.wait([self._closed], timeout=patience)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what the server sent (asyncio calls this, and the four below)."""
+        try:
+            for reply in self._reader.feed(data):
+                self._replies.append(reply)
+        except MalformedReply:
+            self.abort("the server sent an unreadable answer")
+        self._wake(self._waiter)
+
+    def eof_received(self) -> None:
+        """Note that the server will say nothing more; asyncio then closes the transport."""
+        self._break("the server closed the connection")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the socket is closed."""
+        why = clean(str(exc), self.secrets) if exc else ""
+        self._break(f"the connection was lost ({why})" if exc else "the server closed the connection")
+        self._wake(self._closed)
+
+    def pause_writing(self) -> None:
+        """Note that the transport holds enough."""
+        self._writable = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """Note that the transport wants more."""
+        self._wake(self._writable)
+        self._writable = None
+
+    @contextlib.contextmanager
+    def _at_most(self, patience: float) -> Iterator[None]:
+        """Cut the line after so many seconds, however much of an answer has come; that wakes whoever waits."""
+        timer = asyncio.get_running_loop().call_later(patience, self._lose, patience)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _lose(self, patience: float) -> None:
+        self.abort(f"no answer within {patience:g} seconds")
+
+    def _break(self, reason: str) -> None:
+        self._broken = self._broken or reason
+        self._wake(self._waiter)
+        self._wake(self._writable)
+
+    @staticmethod
+    def _wake(event: asyncio.Future[None] | None) -> None:
+        if event is not None and not event.done():
+            event.set_result(None)

@@ -1,0 +1,195 @@
+"""What a server's answer means: whom a refusal is about, whether it may pass, and the server's name for a message.
+
+Pure: a phase, a reply and the provider go in, a verdict or an outcome comes out. Reading replies off the wire is
+`line`'s. The provider's known answers decide first, then code and enhanced code (RFC 3463), the phase last.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from onboarding.errors import OnboardingError, Refused, TryLater
+from onboarding.model.deliveries import Deferred, Rejected, Reply
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import NONE, Secrets
+from onboarding.smtp.phases import Classification, ConnectionRefusal, Phase, RefusalScope
+from onboarding.smtp.providers import EVERYWHERE, PRESETS, Provider
+
+POSITIVE = range(200, 300)
+LOWEST_REFUSAL, PERMANENT = 400, 500
+TOO_BIG = 552
+CLOSING = 421
+"""The server closes the line after this answer (RFC 5321 3.8)."""
+
+ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+CODES: Mapping[int, RefusalScope] = MappingProxyType(
+    {
+        432: RefusalScope.US,  # too many at once (Exchange), or a password that needs a transition (RFC 4954 6)
+        454: RefusalScope.US,  # log-in or sending not possible just now (RFC 4954 6; Amazon's throttling)
+        530: RefusalScope.US,  # log-in or encryption required
+        534: RefusalScope.US,
+        535: RefusalScope.US,
+        538: RefusalScope.US,
+        555: RefusalScope.MESSAGE,  # parameters that this message alone needs, SMTPUTF8 say (RFC 5321 4.1.1.11)
+    }
+)
+STATUSES: Mapping[str, RefusalScope] = MappingProxyType(
+    {
+        "1.7": RefusalScope.US,  # the sender's address
+        "1.8": RefusalScope.US,  # the sender's domain
+        "2.3": RefusalScope.MESSAGE,
+        "3.1": RefusalScope.US,  # the server's disk is full
+        "3.2": RefusalScope.US,  # the server is not accepting messages
+        "3.4": RefusalScope.MESSAGE,  # too big
+        "4.5": RefusalScope.US,  # congestion; Google's daily limit
+        "6.7": RefusalScope.RECIPIENT,  # an address beyond ASCII (RFC 6531 3.5)
+        **{
+            f"7.{detail}": RefusalScope.US for detail in (8, 9, 10, 11, 12, 13, 14)
+        },  # log-in and encryption (RFC 4954 6)
+        **{f"7.{detail}": RefusalScope.US for detail in range(20, 29)},  # DKIM, SPF, DNS, flood (RFC 7372, 7505)
+    }
+)
+SUBJECTS: Mapping[str, RefusalScope] = MappingProxyType(
+    {"1": RefusalScope.RECIPIENT, "2": RefusalScope.RECIPIENT, "4": RefusalScope.RECIPIENT, "6": RefusalScope.MESSAGE}
+)
+PHASES: Mapping[Phase, RefusalScope] = MappingProxyType(
+    {
+        Phase.GREETING: RefusalScope.US,
+        Phase.EHLO: RefusalScope.US,
+        Phase.STARTTLS: RefusalScope.US,
+        Phase.LOGIN: RefusalScope.US,
+        Phase.MAIL: RefusalScope.US,
+        Phase.RCPT: RefusalScope.RECIPIENT,
+        Phase.DATA: RefusalScope.MESSAGE,
+        Phase.BODY: RefusalScope.MESSAGE,
+        Phase.DOT: RefusalScope.MESSAGE,
+    }
+)
+HINTS: Mapping[Phase, str] = MappingProxyType(
+    {
+        Phase.GREETING: "Ask the server's administrator whether this machine may connect to it.",
+        Phase.EHLO: "Give this machine's full name as [smtp] ehlo_name.",
+        Phase.STARTTLS: 'Ask the server\'s administrator, or try security = "tls" with port 465.',
+        Phase.LOGIN: "Check [smtp] username and the password (ONBOARDING_SMTP__PASSWORD).",
+        Phase.MAIL: "Check [brand] sender: the account must be allowed to send as it.",
+    }
+)
+LATER_HINT = "Nothing is lost: run again in a while."
+OUR_HINT = "Check [smtp] and [brand] sender, or ask the server's administrator what this answer means."
+
+QUEUE_IDS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"\bqueued as ([\w.-]+)",  # Postfix and many others
+        r"\bid=([\w.-]+)",  # Exim
+        r"\bInternalId=(\d+)",  # Exchange
+        r"([\w.-]+) Message accepted for delivery",  # sendmail, OpenSMTPD
+        r"\bOK +\d+ ([\w.-]+) - gsmtp",  # Google
+        r"\bok \d+ qp (\d+)",  # qmail
+        r"^ok ([\w.-]{16,})$",  # Amazon SES
+    )
+)
+
+
+def reply_of(code: int, lines: Sequence[str]) -> Reply:
+    """Make a reply of its code and its lines' texts: one line, without the enhanced code that each line repeats.
+
+    It is as the server said it: `cleaned` makes it fit to be stored and shown.
+    """
+    found = ENHANCED.match(lines[0])
+    text = " ".join(ENHANCED.sub("", line, count=1) for line in lines) if found else " ".join(lines)
+    text = text.strip()
+    return Reply(code, text, found[1] if found else "", queue_id(text) if code in POSITIVE else "")
+
+
+def cleaned(reply: Reply, secrets: Secrets = NONE) -> Reply:
+    """Take links and secrets out of a reply: servers quote the message, or the log-in, that they refuse."""
+    text = clean(reply.text, secrets)
+    name = reply.queue_id if reply.queue_id == clean(reply.queue_id, secrets) else ""
+    return reply if (text, name) == (reply.text, reply.queue_id) else replace(reply, text=text, queue_id=name)
+
+
+def queue_id(text: str) -> str:
+    """Find the server's own name for a message it has taken, empty where it names none."""
+    return next((found[1] for pattern in QUEUE_IDS if (found := pattern.search(text))), "")
+
+
+def classify(phase: Phase, reply: Reply, provider: Provider | None = None) -> Classification:
+    """Decide what a refusal (4xx or 5xx) means."""
+    permanent = reply.code >= PERMANENT
+    of_provider = PRESETS[provider].answers if provider else ()
+    known = next((answer.meaning for answer in (*of_provider, *EVERYWHERE) if answer.fits(reply)), None)
+    if known is None:
+        return Classification(_party(phase, reply), permanent)
+    passes = known.passes_after
+    return Classification(RefusalScope.US, permanent and passes is None, passes, known.hint, known.crowded)
+
+
+def _party(phase: Phase, reply: Reply) -> RefusalScope:
+    """Tell whom a refusal means by its codes, and only then by its phase."""
+    if phase in (Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.LOGIN):
+        return RefusalScope.US
+    subject, _, detail = reply.enhanced[2:].partition(".")
+    exact = CODES.get(reply.code) or STATUSES.get(f"{subject}.{detail}")
+    if exact:
+        return exact
+    if reply.code == CLOSING and subject == "7":
+        return RefusalScope.US
+    if phase is Phase.MAIL:
+        # No recipient was named yet. A bare 552 is the answer to the size we declared (RFC 1870 6.1).
+        return RefusalScope.MESSAGE if subject == "6" or (reply.code == TOO_BIG and not subject) else RefusalScope.US
+    return SUBJECTS.get(subject) or PHASES[phase]
+
+
+def may_be_worn(phase: Phase, reply: Reply, provider: Provider | None = None) -> bool:
+    """Tell whether a refusal on a connection that has carried messages may be due to that alone.
+
+    Many servers take only so many messages over one connection and say so in their own ways; a new connection
+    is worth one try. A known wait is not: we would only be refused again.
+    """
+    if reply.code == CLOSING or "too many" in reply.text.lower():
+        return True
+    verdict = classify(phase, reply, provider)
+    return phase is Phase.MAIL and verdict.stops_one_connection and verdict.retry_after is None
+
+
+def as_outcome(
+    phase: Phase, reply: Reply, server: str, provider: Provider | None = None, *, fresh: bool = True
+) -> Deferred | Rejected:
+    """Say what a refusal means for the delivery; `fresh`: the connection had carried no message before.
+
+    Raises `ConnectionRefusal` where the server does not serve this connection now, `Refused` or `TryLater` where it
+    refuses us as a whole: it took nothing, and nobody's delivery is to blame.
+    """
+    verdict = classify(phase, reply, provider)
+    if verdict.party is RefusalScope.US:
+        raise reply_error(phase, reply, server, verdict, fresh=fresh)
+    if verdict.permanent:
+        return Rejected(f"the mail server refuses {verdict.party}", reply)
+    deferred = Deferred(f"the mail server does not take {verdict.party} now", reply, verdict.retry_after)
+    if reply.code == CLOSING:
+        # RFC 5321 3.8: it speaks of the connection. But a server may say it for the sake of one message.
+        raise ConnectionRefusal(
+            f"The mail server {server} closes the connection: {reply}",
+            hint=LATER_HINT,
+            phase=phase,
+            crowded=fresh,
+            fresh=fresh,
+            deferred=deferred,
+        )
+    return deferred
+
+
+def reply_error(
+    phase: Phase, reply: Reply, server: str, verdict: Classification, *, fresh: bool = True
+) -> OnboardingError:
+    """Put a refusal of us into the error that stops this connection, or the run."""
+    message = f"The mail server {server} refuses {phase}: {reply}"
+    if verdict.permanent:
+        return Refused(message, hint=verdict.hint or HINTS.get(phase, OUR_HINT))
+    hint = verdict.hint or LATER_HINT
+    if not verdict.stops_one_connection:
+        return TryLater(message, hint=hint)
+    crowded = verdict.crowded or (fresh and reply.code == CLOSING)
+    return ConnectionRefusal(message, hint=hint, phase=phase, crowded=crowded, fresh=fresh)

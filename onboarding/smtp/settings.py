@@ -1,0 +1,223 @@
+"""The `[smtp]` settings: where the mail server is, how we get in, and how fast it may be used.
+
+Light on purpose (pydantic only): `config` imports it for every command. It checks what can be checked without the
+network; whether a secret is there is checked when a connection is wanted, because `status` needs none.
+"""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import idna
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
+
+from onboarding.model.addresses import is_loopback
+from onboarding.smtp.host_names import checked_host, host_and_port
+from onboarding.smtp.providers import PRESETS, Provider
+
+PORTS = {"starttls": 587, "tls": 465, "none": 25}
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(second|minute|hour|day)\s*", re.IGNORECASE)
+
+LONGEST_NAME, LONGEST_VALUE = 76, 900
+"""Characters of a header field: together they fit into one line (RFC 5322 2.1.1), so that it need not be folded."""
+
+FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
+FIELD_VALUE = re.compile(r"[\x21-\x7e]|[\x21-\x7e][\x20-\x7e]{0,898}[\x21-\x7e]")
+OUR_FIELDS = frozenset(
+    {"from", "to", "reply-to", "subject", "date", "message-id", "auto-submitted", "x-auto-response-suppress"}
+)
+NOT_FOR_USERS = frozenset({"bcc", "cc", "received", "return-path", "dkim-signature", "mime-version"})
+
+BARE_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
+
+TOKEN_SOURCES = ("token_command", "m365", "google")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many messages in so many seconds."""
+
+    messages: int
+    seconds: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one message to the next at an even pace."""
+        return self.seconds / self.messages
+
+    def __str__(self) -> str:
+        unit = next(name for name, seconds in SECONDS.items() if seconds == self.seconds)
+        return f"{self.messages}/{unit}"
+
+
+def read_rate(value: Any) -> Any:
+    """Read "30/minute" (also per second, hour and day). Raises ValueError with an example where it can't."""
+    if not isinstance(value, str):
+        return value
+    found = RATE.fullmatch(value)
+    if not found or int(found[1]) == 0:
+        raise ValueError('write a rate as "30/minute" (or /second, /hour, /day)')
+    return Rate(int(found[1]), SECONDS[found[2].lower()])
+
+
+def read_command(value: Any) -> Any:
+    """Split a command given as one string as a shell would; it is run without. Raises ValueError for open quotes."""
+    return shlex.split(value) if isinstance(value, str) else value
+
+
+def address_or_none(value: str) -> str:
+    """Accept a bare address of plain letters before its `@`, or nothing."""
+    local, _, domain = value.rpartition("@")
+    if value and (not BARE_LOCAL.fullmatch(local) or not BARE_DOMAIN.fullmatch(domain)):
+        raise ValueError('write a bare address, such as "bounces@example.com"')
+    try:
+        _ = domain.isascii() or idna.encode(domain, uts46=True)
+    except idna.IDNAError:
+        raise ValueError("the domain of this address can't exist") from None
+    return value
+
+
+def fit_for_every_message(fields: dict[str, str]) -> dict[str, str]:
+    """Accept header fields that a user may add to every message; raises ValueError naming the one that isn't fit."""
+    for name, value in fields.items():
+        lower = name.lower()
+        if not FIELD_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no header's name: use letters, digits and hyphens, at most {LONGEST_NAME}")
+        if lower in OUR_FIELDS or lower in NOT_FOR_USERS or lower.startswith(("resent-", "content-")):
+            raise ValueError(f"{name} is not yours to set: the program or the mail server does")
+        if not FIELD_VALUE.fullmatch(value):
+            raise ValueError(f"the value of {name} has to be 1 to {LONGEST_VALUE} plain characters in one line")
+    if len({name.lower() for name in fields}) < len(fields):
+        raise ValueError("one header is there twice (capitals make no difference)")
+    return fields
+
+
+class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
+    """An application at Microsoft 365 that may send as the mailbox (`SMTP.SendAsApp`). Unused without a tenant.
+
+    `authority` is another one for national clouds.
+    """
+
+    tenant: str = ""
+    client_id: str = ""
+    client_secret: SecretStr | None = None
+    authority: str = Field(default="https://login.microsoftonline.com", pattern="^https://")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if bool(self.tenant) != bool(self.client_id):
+            raise ValueError("needs tenant and client_id, as the application's page at Microsoft Entra shows them")
+        return self
+
+
+class GoogleSettings(BaseModel, extra="forbid", frozen=True):
+    """A service account at Google that may speak for the mailbox. Unused without a key."""
+
+    key_file: Path | None = None
+
+
+class SmtpSettings(BaseModel, extra="forbid", frozen=True):
+    """The mail server. `provider` fills in what is not given: host, port, security, rate, per_day.
+
+    `timeout` (seconds) replaces every wait of RFC 5321 4.5.3.2; a short one only makes doubt.
+    `allow_plaintext` lets mail go unencrypted to another machine, where nobody logs in. `envelope_sender` gets the
+    bounces, in place of the letters' sender. `max_messages` is how many messages one connection carries before it is
+    replaced. `headers` are fields that every message bears. `brake` is how many rejections in a row stop a run.
+    """
+
+    provider: Provider | None = None
+    host: Annotated[str, Field(min_length=1), AfterValidator(checked_host)]
+    port: int = Field(ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    allow_plaintext: bool = False
+    ca_file: Path | None = None
+    auth: Literal["password", "xoauth2", "none"]
+    username: str = ""
+    password: SecretStr | None = None
+    token_command: Annotated[tuple[str, ...], BeforeValidator(read_command)] = ()
+    token_lifetime: float = Field(default=3000.0, gt=0)
+    m365: MicrosoftSettings = MicrosoftSettings()
+    google: GoogleSettings = GoogleSettings()
+    ehlo_name: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
+    envelope_sender: Annotated[str, AfterValidator(address_or_none)] = ""
+    headers: Annotated[dict[str, str], AfterValidator(fit_for_every_message)] = {}
+    max_connections: PositiveInt = 2
+    max_messages: PositiveInt = 100
+    rate: Annotated[Rate | None, BeforeValidator(read_rate), PlainSerializer(lambda rate: rate and str(rate))] = None
+    per_day: PositiveInt | None = None
+    brake: PositiveInt = 10
+    timeout: float | None = Field(default=None, gt=0)
+
+    @property
+    def fixed_fields(self) -> tuple[tuple[str, str], ...]:
+        """The header fields that every message bears: the provider's, and the user's, which win over them."""
+        given = {name.lower() for name in self.headers}
+        preset = PRESETS[self.provider].fields if self.provider else ()
+        kept = [(name, value) for name, value in preset if name.lower() not in given]
+        return (*kept, *self.headers.items())
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether mail goes unencrypted to another machine: `allow_plaintext` was set."""
+        return self.security == "none" and not is_loopback(self.host)
+
+    @property
+    def place(self) -> str:
+        """Host and port, for messages."""
+        return host_and_port(self.host, self.port)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        """Let the preset, the kind of security and the credentials decide what the user left open."""
+        if not isinstance(given, dict):
+            return given
+        known = given.get("provider") in [*Provider]
+        filled = {**(PRESETS[Provider(given["provider"])].defaults if known else {}), **given}
+        filled.setdefault("port", PORTS.get(str(filled.get("security")), PORTS["starttls"]))
+        by_token = any(filled.get(source) for source in TOKEN_SOURCES)
+        default = "xoauth2" if by_token else "password" if filled.get("username") else "none"
+        filled.setdefault("auth", default)
+        return filled
+
+    @model_validator(mode="after")
+    def _never_in_the_clear(self) -> Self:
+        if self.allow_plaintext and (self.security, self.auth) != ("none", "none"):
+            raise ValueError(
+                'allow_plaintext = true goes with security = "none" and auth = "none" only: '
+                "no password may travel unencrypted"
+            )
+        if self.in_the_clear and not self.allow_plaintext:
+            raise ValueError(
+                f'{self.host} is another machine, so the line has to be encrypted: set security = "starttls" or "tls" '
+                "(or, for a relay inside your own network that needs no log-in, allow_plaintext = true)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _credentials_fit(self) -> Self:
+        sources = [name for name, given in zip(TOKEN_SOURCES, self._token_sources(), strict=True) if given]
+        if self.auth == "none" and (self.username or sources):
+            raise ValueError('auth = "none" logs nobody in: leave username and the source of tokens out, or change it')
+        if self.auth != "none" and not self.username:
+            raise ValueError(f'auth = "{self.auth}" needs a username')
+        if self.auth == "xoauth2" and len(sources) != 1:
+            told = f"it has {' and '.join(sources)}: leave one" if sources else "it has none"
+            raise ValueError(f'auth = "xoauth2" needs token_command, [smtp.m365] or [smtp.google]; {told}')
+        return self
+
+    def _token_sources(self) -> tuple[object, ...]:
+        return self.token_command, self.m365.tenant, self.google.key_file

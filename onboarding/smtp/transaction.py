@@ -1,0 +1,279 @@
+"""One SMTP transaction in its two halves: `offer` may be repeated, `hand_over` never.
+
+`offer` gets MAIL, RCPT and DATA answered; then the pipeline commits `sending`; `hand_over` gives body and final dot.
+From the moment the piece that ends in the final dot is given to the transport, a missing answer is `InDoubt`; before
+it, nothing was taken for certain. A refusal of us, or of the connection, raises in both halves: the message was not
+taken then either.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from onboarding.model.deliveries import Deferred, InDoubt, Message, Rejected, Reply, Sent
+from onboarding.model.known_secrets import Secrets
+from onboarding.smtp.connect import Connector
+from onboarding.smtp.envelope import FINAL_DOT, EncodedMessage, encode
+from onboarding.smtp.phases import ConnectionRefusal, Phase, cleanup_timeout, timeout_for
+from onboarding.smtp.protocol import ConnectionLost, WireProtocol
+from onboarding.smtp.replies import CLOSING, as_outcome, may_be_worn
+
+PIECE = 65_536
+"""Bytes given to the transport at once. Up to the last piece a lost line leaves no doubt."""
+
+IDLE = 30.0
+"""Seconds after which a resting line is asked whether it still stands (NOOP) before it is used."""
+
+REOPENING = (0.1, 0.5, 2.0)
+"""Seconds between tries to open a line in place of one: the server may count the closed one for a while."""
+
+ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
+POSITIVE, INTERMEDIATE, REFUSALS = 2, 3, (4, 5)
+"""First digits of a code (RFC 5321 4.2.1)."""
+
+NO_SUCH_PARAMETER = frozenset({501, 504, 555})
+"""Answers to parameters that the server does not know or take (RFC 5321 4.2.2, RFC 3461 4)."""
+
+BAD_SEQUENCE = 503
+"""Answered to MAIL: the server has not forgotten the message before. That is the line's trouble, not the sender's."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeAccepted:
+    """The server answered 354: it waits for the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A command that was answered with 4xx or 5xx."""
+
+    phase: Phase
+    reply: Reply
+
+
+class Withheld(Exception):
+    """The message did not leave, because it may not leave any more; the connection is cut."""
+
+
+class Connection:
+    """A connection of the pool: a line at most at any time, replaced when it is worn out or broken."""
+
+    def __init__(
+        self, server: Connector, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
+        self._server = server
+        self._settings = server.settings
+        self._clock = clock
+        self._sleep = sleep
+        self._line: WireProtocol | None = None
+        self._has_served = False
+        self._rested_at = 0.0
+        self._offered: EncodedMessage | None = None
+
+    async def open(self) -> None:
+        """Have a line that can carry a message. Raises what `Server.open` raises; no message is to blame for it."""
+        await self._resting_line()
+
+    async def send_envelope(self, message: Message) -> EnvelopeAccepted | Deferred | Rejected:
+        """Get MAIL, RCPT and DATA answered: nothing that the server could deliver leaves yet.
+
+        A line that has served before may have been closed meanwhile, or be worn out at the server's end: then the
+        offer is repeated once on a new one; and once without what we ask for bounces, where the server may refuse that.
+        Raises `ConnectionRefusal` where the server does not serve this
+        connection now, `Refused`, `TryLater` or `ConfigurationError` where it refuses us or can't be reached.
+        """
+        dsn = True
+        while True:
+            line = await self._resting_line()
+            fresh = line.transactions == 0
+            capabilities = line.capabilities if dsn else replace(line.capabilities, dsn=False)
+            prepared = encode(message, capabilities, self._settings.envelope_sender)
+            if isinstance(prepared, Rejected):
+                return prepared
+            try:
+                refused = await self._envelope(line, prepared)
+            except ConnectionLost as broken:
+                if fresh:
+                    return Deferred(f"the mail server did not take this message now: {broken}")
+                continue
+            if refused is None:
+                self._offered = prepared
+                return EnvelopeAccepted()
+            await self._forget(line, refused.reply)
+            if may_be_dsn(prepared, refused):
+                line.offer_no_dsn()
+                dsn = False
+                continue
+            if fresh or not may_be_worn(refused.phase, refused.reply, self._settings.provider):
+                return self._judged(refused, fresh=fresh)
+            await self.close()
+
+    async def send_body(
+        self, message: Message, may_leave: Callable[[], bool] = lambda: True
+    ) -> Sent | Deferred | Rejected | InDoubt:
+        """Give the body and the final dot of the message that was offered, and wait for the answer.
+
+        `may_leave` is asked directly before the first byte, and directly before the piece with the final dot, without
+        which no server delivers anything. Where it says no, the connection is cut there; raises `Withheld`.
+        Must never be repeated by itself after `Sent` or `InDoubt`. Raises `ConnectionRefusal`, `Refused` or `TryLater`
+        where the server does not serve this connection, or refuses us: the message was not taken.
+        """
+        line, offered, self._offered = self._line, self._offered, None
+        if line is None or offered is None or offered.message != message:
+            raise RuntimeError(f"{message.message_id} was not offered on this connection")
+        line.resting = False
+        *early, last = chunks(offered.body)
+        try:
+            await self._ask_leave(may_leave)
+            for piece in early:
+                await line.send(piece, self._patience(Phase.BODY))
+            if early:
+                await self._ask_leave(may_leave)
+            line.write(last + FINAL_DOT)
+        except ConnectionLost as broken:
+            return Deferred(f"the line broke before the message had left: {broken}")
+        try:
+            reply = await line.reply(self._patience(Phase.DOT))
+        except ConnectionLost as broken:
+            return InDoubt(f"the message had left when the line broke: {broken}")
+        return self._delivered(line, reply)
+
+    async def _ask_leave(self, may_leave: Callable[[], bool]) -> None:
+        if not may_leave():
+            await self.abandon()
+            raise Withheld
+
+    async def abandon(self) -> None:
+        """Cut the line where it is: after a 354 the server gets neither body nor dot, so it has nothing to deliver."""
+        if self._line is not None:
+            self._line.abort()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the line, with QUIT where it rests."""
+        line, self._line, self._offered = self._line, None, None
+        if line is not None:
+            await line.close(cleanup_timeout(self._settings.timeout))
+
+    @property
+    def resting(self) -> bool:
+        """False between an offer and its end: such a connection can't be lent to anybody else."""
+        return self._line is None or self._line.resting
+
+    async def _resting_line(self) -> WireProtocol:
+        if self._line is not None and not await self._serves(self._line):
+            await self.close()
+        if self._line is None:
+            self._line = await self._new_line()
+            self._rested_at = self._clock()
+        return self._line
+
+    async def _new_line(self) -> WireProtocol:
+        for wait in REOPENING if self._has_served else ():
+            try:
+                return await self._server.open()
+            except ConnectionRefusal:
+                await self._sleep(wait)
+        return await self._server.open()
+
+    async def _serves(self, line: WireProtocol) -> bool:
+        """Tell whether a line may carry another message, asking the server (NOOP) where it has been idle."""
+        if not line.resting or not line.usable or line.transactions >= self._settings.max_messages:
+            return False
+        if self._clock() - self._rested_at < IDLE:
+            return True
+        return await self._agrees(line, b"NOOP\r\n")
+
+    async def _envelope(self, line: WireProtocol, prepared: EncodedMessage) -> Refusal | None:
+        """Get the three commands answered, written at once where the server offers PIPELINING; return the refusal."""
+        line.transactions += 1
+        line.resting = False
+        line.secrets = self._server.secrets | Secrets.of(links=[prepared.message.join_link])
+        if line.capabilities.pipelining:
+            line.write(b"".join(prepared.commands))
+            return await self._answers(line)
+        for phase, command in zip(ENVELOPE, prepared.commands, strict=True):
+            line.write(command)
+            if refused := await self._answer(line, phase):
+                return refused
+        return None
+
+    async def _answers(self, line: WireProtocol) -> Refusal | None:
+        """Read the answers to three commands written at once, and return the first refusal.
+
+        DATA may be answered with 354 although the recipient was refused. RFC 2920 3.1 then ends an empty body with a
+        dot; the line is cut instead: no server can take that for a message.
+        """
+        refused: Refusal | None = None
+        for phase in ENVELOPE:
+            try:
+                answer = await self._answer(line, phase)
+            except ConnectionLost:
+                if refused:
+                    return refused
+                raise
+            if refused and phase is Phase.DATA and answer is None:
+                line.abort()
+            refused = refused or answer
+        return refused
+
+    async def _answer(self, line: WireProtocol, phase: Phase) -> Refusal | None:
+        """Read one answer: None where the server agrees. Raises `LineBroken` where it is neither yes nor no."""
+        reply = await line.reply(self._patience(phase))
+        first = reply.code // 100
+        if first == (INTERMEDIATE if phase is Phase.DATA else POSITIVE):
+            return None
+        if first in REFUSALS and (phase, reply.code) != (Phase.MAIL, BAD_SEQUENCE):
+            return Refusal(phase, reply)
+        line.abort()
+        raise ConnectionLost(f"the server answered {phase} with {reply}")
+
+    def _delivered(self, line: WireProtocol, reply: Reply) -> Sent | Deferred | Rejected | InDoubt:
+        """Say what the answer after the final dot means."""
+        first = reply.code // 100
+        if first not in (POSITIVE, *REFUSALS):
+            line.abort()
+            return InDoubt(f"the message had left, and the server answered {reply}")
+        if reply.code == CLOSING:
+            line.abort()
+        self._rest(line)
+        self._has_served = True
+        if first == POSITIVE:
+            return Sent(reply)
+        # RFC 5321 4.2.5: after a 4xx or 5xx, a 421 too, the server must not deliver what it was given.
+        return self._judged(Refusal(Phase.DOT, reply), fresh=line.transactions == 1)
+
+    def _judged(self, refused: Refusal, *, fresh: bool) -> Deferred | Rejected:
+        place, provider = self._settings.place, self._settings.provider
+        return as_outcome(refused.phase, refused.reply, place, provider, fresh=fresh)
+
+    async def _forget(self, line: WireProtocol, reply: Reply) -> None:
+        """Have the server forget a refused transaction (RSET), so that the line may carry the next one."""
+        if reply.code == CLOSING or not await self._agrees(line, b"RSET\r\n"):
+            line.abort()
+
+    async def _agrees(self, line: WireProtocol, command: bytes) -> bool:
+        try:
+            reply = await line.ask(command, cleanup_timeout(self._settings.timeout))
+        except ConnectionLost:
+            return False
+        self._rested_at = self._clock()
+        return reply.code // 100 == POSITIVE
+
+    def _rest(self, line: WireProtocol) -> None:
+        line.resting = True
+        self._rested_at = self._clock()
+
+    def _patience(self, phase: Phase) -> float:
+        return timeout_for(phase, self._settings.timeout)
+
+
+def may_be_dsn(prepared: EncodedMessage, refused: Refusal) -> bool:
+    """Tell whether a server may have refused what we ask for bounces, which it had offered."""
+    return (
+        prepared.asks_for_dsn and refused.phase in (Phase.MAIL, Phase.RCPT) and refused.reply.code in NO_SUCH_PARAMETER
+    )
+
+
+def chunks(body: bytes) -> list[bytes]:
+    """Cut a body into pieces to be written one after the other; an empty body is one empty piece."""
+    return [body[start : start + PIECE] for start in range(0, len(body), PIECE)] or [b""]

@@ -1,0 +1,344 @@
+"""RingCentral's limits, kept together by all who share the ledger."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from onboarding.errors import TryLater
+from onboarding.ledger.rate_limits import LedgerRateLimiter, account_name, learned, reserve_call
+from onboarding.ledger.schema import limits
+from onboarding.ledger.store import Ledger
+from onboarding.model.ports import RateLimitStatus
+from tests.ledger.making import NOW
+
+WINDOW = timedelta(seconds=60)
+FREE = timedelta()
+
+
+def at(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def calls(connection: sa.Connection, *times: float, most: int = 3) -> list[float]:
+    """Reserve at those times (seconds); returns the waits."""
+    return [reserve_call(connection, "Heavy", most, at(one)).total_seconds() for one in times]
+
+
+@pytest.mark.parametrize(
+    ("times", "waits"),
+    [
+        ([0, 0, 0], [0, 0, 0]),
+        ([0, 0, 0, 0], [0, 0, 0, 60]),
+        ([0, 10, 20, 30], [0, 0, 0, 30]),
+        ([0, 10, 20, 60], [0, 0, 0, 0]),
+        ([0, 10, 20, 60, 60], [0, 0, 0, 0, 10]),
+        ([0, 59, 59, 60, 61], [0, 0, 0, 0, 58]),
+        ([0, 0, 0, 30, 59, 60], [0, 0, 0, 30, 1, 0]),
+        ([100, 100, 100, 40], [0, 0, 0, 60]),
+    ],
+    ids=[
+        "as many as allowed at once",
+        "one more waits for the window",
+        "a window begins with each call",
+        "the first call has left the window",
+        "the second has not",
+        "no double helping where two windows meet",
+        "a wait counts nothing",
+        "a clock that was set back costs one window at most",
+    ],
+)
+def test_reserve_waits(connection, times, waits):
+    assert calls(connection, *times) == waits
+
+
+def test_limits_of_two_names_are_apart(connection):
+    calls(connection, 0, 0, 0)
+
+    assert reserve_call(connection, "Medium", 3, at(0)) == FREE
+
+
+@pytest.mark.parametrize(
+    ("allowance", "then"),
+    [
+        (RateLimitStatus(), [(2, 0), (2, 0), (2, 58)]),
+        (RateLimitStatus(remaining=1), [(2, 0), (3, 57)]),
+        (RateLimitStatus(remaining=2), [(2, 0), (2, 0), (3, 57)]),
+        (RateLimitStatus(remaining=0), [(2, 60), (62, 0)]),
+        (RateLimitStatus(remaining=0, window=10.0), [(2, 10), (12, 0)]),
+        (RateLimitStatus(limit=5, remaining=4), [(2, 0), (2, 0), (2, 0), (2, 0), (6, 54)]),
+        (RateLimitStatus(limit=1), [(2, 58)]),
+        (RateLimitStatus(penalty=30.0), [(2, 30), (31, 1), (32, 0)]),
+        (RateLimitStatus(remaining=0, penalty=90.0), [(2, 90), (91, 1), (92, 0)]),
+    ],
+    ids=[
+        "nothing told",
+        "somebody else has used one",
+        "as counted here",
+        "nothing is left",
+        "nothing is left of a shorter window",
+        "a higher limit",
+        "a lower limit",
+        "a penalty",
+        "a penalty beyond the window",
+    ],
+)
+def test_answer_is_believed(connection, allowance, then):
+    """A call at 0 s, its answer at 2 s, and what calls at later times have to wait, all in seconds."""
+    calls(connection, 0)
+
+    learned(connection, "Heavy", allowance, at(2))
+
+    times = [when for when, _ in then]
+    assert calls(connection, *times) == [wait for _, wait in then]
+
+
+def test_later_answer_never_shortens_a_penalty(connection):
+    calls(connection, 0)
+    learned(connection, "Heavy", RateLimitStatus(penalty=60.0), at(1))
+    learned(connection, "Heavy", RateLimitStatus(penalty=5.0), at(2))
+    learned(connection, "Heavy", RateLimitStatus(limit=3, remaining=2), at(3))
+
+    assert calls(connection, 4) == [57]
+
+
+def waits(connection: sa.Connection, at_: float, *, most: int = 3) -> float:
+    """How long one call has to wait in all, asking again after each wait as the gate does; in seconds."""
+    total = 0.0
+    while wait := reserve_call(connection, "Heavy", most, at(at_ + total)).total_seconds():
+        total += wait
+        assert total < 10_000
+    return total
+
+
+@pytest.mark.parametrize(
+    ("told", "most_waited"),
+    [
+        pytest.param(RateLimitStatus(remaining=1), 0, id="nothing to wait for"),
+        pytest.param(RateLimitStatus(remaining=0), 60, id="nothing is left"),
+        pytest.param(RateLimitStatus(penalty=90.0), 90, id="a penalty"),
+    ],
+)
+def test_clock_that_is_set_back_by_an_hour_makes_nothing_last_longer(connection, told, most_waited):
+    calls(connection, 3600)
+    learned(connection, "Heavy", told, at(3601))
+
+    assert waits(connection, 1) == most_waited
+
+
+def test_clock_that_is_set_back_costs_one_window_and_no_more(connection):
+    calls(connection, 3600, 3600, 3600)
+
+    assert waits(connection, 0) == 60
+
+
+def test_answer_that_leaves_nothing_to_wait_for_blocks_nothing(connection):
+    calls(connection, 0)
+    learned(connection, "Heavy", RateLimitStatus(limit=10, remaining=9, window=60.0), at(1))
+
+    assert connection.execute(sa.select(limits.c.blocked_at, limits.c.blocked_until)).one() == (None, None)
+
+
+def test_figures_that_an_older_version_wrote_down_are_bounded(connection):
+    calls(connection, 0)
+    many = [at(0).isoformat()] * 5000
+    connection.execute(limits.update().values(most=2_000_000, window=1e18, made=many))
+
+    assert calls(connection, 1) == [3599]
+    assert len(connection.execute(sa.select(limits.c.made)).scalar()) <= 1000
+
+
+def test_answer_to_a_call_that_nobody_reserved_is_no_error(connection):
+    learned(connection, "Heavy", RateLimitStatus(remaining=0), at(0))
+
+    assert calls(connection, 0) == [0]
+
+
+def test_all_calls_there_ever_were_are_counted(connection):
+    calls(connection, 0, 0, 0, 0, 100, 200)
+
+    assert connection.execute(sa.select(limits.c.calls)).scalar() == 5
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("call"), st.floats(0, 40)),
+        st.tuples(st.just("left"), st.integers(0, 4)),
+        st.tuples(st.just("penalty"), st.floats(0.1, 90)),
+    ),
+    max_size=60,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS, most=st.integers(1, 4))
+def test_no_window_ever_holds_more_than_allowed_and_no_penalty_a_call(connection, steps, most):
+    """Whoever asks, whenever, whatever the answers say: a process keeps nothing of its own between two calls."""
+    with connection.begin_nested() as fresh:
+        now, quiet_until, made = NOW, NOW, []
+        for what, value in steps:
+            if what == "call":
+                now += timedelta(seconds=value)
+                if reserve_call(connection, "Heavy", most, now) == FREE:
+                    assert now >= quiet_until
+                    made.append(now)
+            elif what == "left":
+                learned(connection, "Heavy", RateLimitStatus(limit=most, remaining=min(value, most)), now)
+            elif made:
+                learned(connection, "Heavy", RateLimitStatus(penalty=value), now)
+                quiet_until = max(quiet_until, now + timedelta(seconds=value))
+        fresh.rollback()
+
+    assert all(last - first >= WINDOW for first, last in zip(made, made[most:], strict=False))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(gaps=st.lists(st.floats(0, 40), max_size=30), most=st.integers(1, 4))
+def test_who_waits_as_told_gets_in(connection, gaps, most):
+    now = NOW
+    with connection.begin_nested() as fresh:
+        for gap in gaps:
+            now += timedelta(seconds=gap)
+            wait = reserve_call(connection, "Heavy", most, now)
+            assert wait == FREE or reserve_call(connection, "Heavy", most, now + wait) == FREE
+            now += wait
+        fresh.rollback()
+
+
+RESERVE = """
+import asyncio, sys
+from datetime import datetime
+from pathlib import Path
+from onboarding.ledger.rate_limits import reserve
+from onboarding.ledger.store import Ledger
+
+async def main():
+    now = datetime.fromisoformat(sys.argv[2])
+    async with Ledger(Path(sys.argv[1])) as ledger:
+        waits = [await ledger.run(reserve, "Heavy", 10, now) for _ in range(20)]
+    print(sum(not wait for wait in waits))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.anyio
+async def test_processes_that_share_a_ledger_share_the_limit(database):
+    async with Ledger(database):
+        command = [sys.executable, "-c", RESERVE, database, NOW.isoformat()]
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]  # noqa: ASYNC220 -- they run while we only wait for them
+        granted = [int(one.communicate()[0]) for one in running]
+
+    assert sum(granted) == 10
+
+
+# --- the gate ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Clock:
+    """A clock that sleeping moves on, and a progress that notes the waits."""
+
+    now: datetime = NOW
+    waits: list[float] = field(default_factory=list)
+
+    def read(self) -> datetime:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def waiting(self, reason: str, seconds: float) -> None:
+        assert reason == "RingCentral allows no more log-ins just now"
+        self.waits.append(seconds)
+
+
+@pytest.mark.anyio
+async def test_gate_waits_visibly_until_there_is_room(database):
+    clock = Clock()
+    async with Ledger(database) as ledger:
+        gate = LedgerRateLimiter(ledger, "somebody", clock, clock.read, clock.sleep)
+        for _ in range(11):
+            await gate.wait_turn("Auth")
+
+    assert clock.waits == [60.0, 60.0]
+    assert clock.now == NOW + 2 * WINDOW
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("penalty", "waited"), [(600.0, [600.0]), (601.0, None), (3600.0, None)])
+async def test_gate_waits_ten_minutes_at_most_and_says_when_it_may_go_on(database, penalty, waited):
+    clock = Clock()
+    async with Ledger(database) as ledger:
+        gate = LedgerRateLimiter(ledger, "account", clock, clock.read, clock.sleep)
+        await gate.wait_turn("Auth")
+        await gate.update("Auth", RateLimitStatus(penalty=penalty))
+        if waited:
+            await gate.wait_turn("Auth")
+        else:
+            until = (NOW + timedelta(seconds=penalty)).astimezone()
+            with pytest.raises(TryLater, match=f"no more log-ins until {until:%Y-%m-%d %H:%M}"):
+                await gate.wait_turn("Auth")
+
+    assert clock.waits == (waited or [])
+
+
+@pytest.mark.anyio
+async def test_gate_gives_up_after_ten_minutes_of_short_waits(database):
+    """Others who share the limit may be quicker every time."""
+    clock = Clock()
+    async with Ledger(database) as ledger:
+
+        async def sleep(seconds: float) -> None:
+            await clock.sleep(seconds)
+            for _ in range(5):
+                await ledger.run(reserve_call, "account Auth", 5, clock.now)
+
+        gate = LedgerRateLimiter(ledger, "account", clock, clock.read, sleep)
+        for _ in range(5):
+            await gate.wait_turn("Auth")
+        with pytest.raises(TryLater):
+            await gate.wait_turn("Auth")
+
+    assert sum(clock.waits) == 600
+
+
+@pytest.mark.anyio
+async def test_gate_learns_for_all_who_share_the_ledger(database):
+    clock = Clock()
+    async with Ledger(database) as ledger:
+        first = LedgerRateLimiter(ledger, "somebody", clock, clock.read, clock.sleep)
+        second = LedgerRateLimiter(ledger, "somebody", clock, clock.read, clock.sleep)
+        await first.wait_turn("Auth")
+        await first.update("Auth", RateLimitStatus(penalty=45.0))
+        await second.wait_turn("Auth")
+
+    assert clock.waits == [45.0]
+
+
+@pytest.mark.anyio
+async def test_gate_keeps_groups_and_accounts_apart(database):
+    clock = Clock()
+    async with Ledger(database) as ledger:
+        for account, group in [("one", "Auth"), ("one", "Heavy"), ("two", "Auth")]:
+            for _ in range(5):
+                await LedgerRateLimiter(ledger, account, clock, clock.read, clock.sleep).wait_turn(group)
+
+    assert clock.waits == []
+
+
+def test_account_name_tells_users_apart_and_no_secret():
+    names = {account_name("https://a.example", client, token) for client in ("x", "y") for token in ("jwt-1", "jwt-2")}
+
+    assert len(names) == 4
+    assert not any("jwt" in name for name in names)
+
+
+def test_account_name_is_the_same_for_every_process():
+    assert all(one == other for one, other in pairwise(account_name("a", "b", "c") for _ in range(3)))

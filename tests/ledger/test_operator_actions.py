@@ -1,0 +1,172 @@
+"""What only a person decides: doubts settled, messages tried again, messages called off."""
+
+import pytest
+
+from onboarding.ledger import deliveries, operator_actions
+from onboarding.model.deliveries import Deferred, RetryPolicy, State, Transition, settle
+from tests.ledger.making import (
+    ADA,
+    GRACE,
+    LATE,
+    MINUTE,
+    NOW,
+    RUN,
+    claimed,
+    facts,
+    happened,
+    in_doubt,
+    mailbox,
+    offered,
+    order,
+    queue,
+    reach,
+    record,
+    seen,
+    sending,
+    state_of,
+    the_one,
+)
+
+DOUBT = Transition(State.IN_DOUBT, "the line was lost after the final dot")
+REQUEUING = {
+    State.IN_DOUBT: operator_actions.resolve_resend,
+    State.FAILED: operator_actions.retry,
+    State.REJECTED: operator_actions.retry,
+}
+
+
+def test_in_doubt_lists_message_id_time_and_reason(connection, place):
+    offered(connection, place, DOUBT)
+    offered(connection, place, Transition(State.SENT), GRACE)
+
+    (one,) = in_doubt(connection, place)
+
+    assert (one.delivery.email, one.delivery.message_id, one.at, one.reason) == (ADA, f"<1.{ADA}>", NOW, DOUBT.reason)
+
+
+def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, place):
+    offered(connection, seen(connection, 2), DOUBT)
+    queue(connection, place, order(rehearsal_to="me@example.com"))
+    (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
+    sending(connection, delivery, RUN, NOW)
+    record(connection, delivery, RUN, DOUBT, NOW)
+
+    assert list(in_doubt(connection, place)) == []
+
+
+def test_resolved_as_sent_means_that_the_mailbox_holds_its_facts(connection, place):
+    offered(connection, place, DOUBT)
+
+    assert operator_actions.resolve_sent(connection, place, None, NOW + MINUTE) == ["ada@example.com"]
+
+    assert mailbox(connection, place).told == facts()
+    assert happened(connection)[-1] == ("sent", "a person found that it was sent")
+
+
+def test_resend_keeps_the_message_id_and_is_due_at_once(connection, place):
+    offered(connection, place, DOUBT)
+    before = the_one(connection)
+
+    assert operator_actions.resolve_resend(connection, place, None, NOW + MINUTE) == ["ada@example.com"]
+
+    again = claimed(connection, place, now=NOW + MINUTE)
+    assert (again.message_id, again.number, again.due_at) == (before.message_id, before.number, NOW + MINUTE)
+    assert happened(connection)[-1] == ("queued", "a person asked to send it again")
+
+
+@pytest.mark.parametrize("state", [State.FAILED, State.REJECTED])
+def test_retry_starts_the_time_after_which_we_give_up_anew(connection, place, state):
+    reach(connection, place, state)
+    later = NOW + RetryPolicy().give_up_after
+
+    operator_actions.retry(connection, place, None, later)
+
+    again = claimed(connection, place, now=later)
+    after = settle(again, Deferred("not now"), RetryPolicy(), later, 0.5)
+    assert (again.queued_at, again.due_at, after.state) == (later, later, State.QUEUED)
+    assert happened(connection)[-1] == ("queued", "a person asked to try again")
+
+
+def test_retry_goes_on_counting_attempts(connection, place):
+    reach(connection, place, State.FAILED)
+
+    operator_actions.retry(connection, place, None, NOW)
+
+    assert the_one(connection).attempt == 1
+
+
+@pytest.mark.parametrize("state", REQUEUING)
+def test_message_of_no_more_use_is_not_queued_again(connection, place, state):
+    reach(connection, place, state)
+
+    assert list(REQUEUING[state](connection, place, None, LATE)) == []
+
+    assert state_of(connection) is state
+
+
+@pytest.mark.parametrize("state", REQUEUING)
+@pytest.mark.parametrize("newer", [State.QUEUED, State.SENT, State.FAILED, State.EXPIRED])
+def test_message_is_not_queued_again_after_a_newer_one(connection, place, state, newer):
+    reach(connection, place, state)
+    if newer is State.QUEUED:
+        queue(connection, place, order(number=2))
+    elif newer is State.EXPIRED:
+        queue(connection, place, order(number=2))
+        deliveries.expire(connection, place, LATE)
+    else:
+        offered(connection, place, Transition(newer), number=2)
+
+    REQUEUING[state](connection, place, None, NOW)
+
+    assert state_of(connection) is state
+
+
+@pytest.mark.parametrize("state", REQUEUING)
+def test_message_is_queued_again_where_the_newer_one_was_called_off(connection, place, state):
+    reach(connection, place, state)
+    queue(connection, place, order(number=2))
+    operator_actions.cancel(connection, place, None, NOW)
+
+    assert REQUEUING[state](connection, place, None, NOW) == ["ada@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("decide", "state"),
+    [
+        (operator_actions.resolve_sent, State.IN_DOUBT),
+        (operator_actions.resolve_resend, State.IN_DOUBT),
+        (operator_actions.retry, State.FAILED),
+        (operator_actions.retry, State.REJECTED),
+    ],
+)
+def test_decision_concerns_only_the_people_named(connection, place, decide, state):
+    offered(connection, place, Transition(state), ADA)
+    offered(connection, place, Transition(state), GRACE)
+
+    assert decide(connection, place, ["ADA@Example.com", "nobody@example.com"], NOW) == ["ada@example.com"]
+
+    assert state_of(connection, email=GRACE) is state
+
+
+def test_cancelled_message_is_not_sent_even_if_leased(connection, place):
+    queue(connection, place, order(ADA), order(GRACE))
+    delivery = claimed(connection, place)
+
+    assert operator_actions.cancel(connection, place, [ADA], NOW) == ["ada@example.com"]
+
+    assert not sending(connection, delivery, RUN, NOW)
+    assert (state_of(connection), state_of(connection, email=GRACE)) == (State.CANCELLED, State.QUEUED)
+    assert happened(connection)[-1] == ("cancelled", "called off by a person")
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [operator_actions.resolve_sent, operator_actions.resolve_resend, operator_actions.retry, operator_actions.cancel],
+)
+def test_decision_leaves_other_sessions_and_rehearsals_alone(connection, place, decide):
+    other = seen(connection, 2)
+    for number, state in enumerate((State.IN_DOUBT, State.FAILED), 1):
+        offered(connection, other, Transition(state), number=number)
+    queue(connection, place, order(rehearsal_to="me@example.com"))
+
+    assert list(decide(connection, place, None, NOW)) == []

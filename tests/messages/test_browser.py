@@ -1,0 +1,132 @@
+"""Letters in a real browser: where the button leads, how they fit a phone, whether dark text can be read."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import EmailMessage
+from itertools import product
+
+import pytest
+from playwright.sync_api import Browser, Page
+from pydantic import SecretStr
+
+from onboarding.messages.composer import TemplateSet
+from onboarding.messages.lint import CONTRAST
+from onboarding.messages.request import ProtectedValues
+from onboarding.model.deliveries import Kind
+from onboarding.model.people import Role
+from onboarding.model.sessions import Facts
+from tests.browser import browser, needs_chromium
+from tests.messages.making import OTHER, SESSION, invitee, letter, parsed, part
+
+pytestmark = needs_chromium
+
+LETTERS = list(product(Kind, Role, ("en", "de")))
+JOINING = [one for one in LETTERS if one[0] is not Kind.CANCELLATION]
+DESKTOP, PHONE = 1000, 390
+"""Widths in pixels."""
+
+LONG = {"first_name": "Wolfeschlegelsteinhausen", "last_name": "Bergerdorff-Schwarzenberg"}
+BEFORE = Facts("earlier", Role.PANELIST, SESSION.start.replace(hour=9), SESSION.duration)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Browser) -> Iterator[Page]:
+    page = chromium.new_page(color_scheme="light")
+    yield page
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def dark_page(chromium: Browser) -> Iterator[Page]:
+    page = chromium.new_page(color_scheme="dark")
+    yield page
+    page.close()
+
+
+def link_of(kind: Kind, role: Role, language: str) -> str:
+    """Each letter's own, as long as RingCentral's are."""
+    return f"https://v.example/w/join/{kind}-{role}-{language}-{'0a1b2c3d' * 6}".lower()
+
+
+def message(stationery: TemplateSet, kind: Kind, role: Role, language: str) -> EmailMessage:
+    """A letter with everything in it, long names too."""
+    person = invitee(role=role, language=language, time_zone="America/Argentina/ComodRivadavia", **LONG)
+    link = link_of(kind, role, language)
+    made = letter(kind, person, link, previous=BEFORE, panel=(person, replace(OTHER, job_title="x" * 64)))
+    guarded = ProtectedValues.of([SecretStr(link)], [person.email, OTHER.email])
+    return parsed(stationery.compose(made, guarded))
+
+
+def show(page: Page, composed: EmailMessage, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.set_content(part(composed, "text/html"))
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize(("kind", "role", "language"), JOINING)
+def test_button_leads_to_the_persons_own_link(stationery, page, kind, role, language, width):
+    show(page, message(stationery, kind, role, language), width)
+    button = page.locator(".button a")
+    assert button.count() == 1
+    assert button.is_visible()
+    assert button.evaluate("one => one.href") == link_of(kind, role, language)
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), LETTERS)
+def test_no_other_link_of_a_letter_joins_anything(stationery, page, kind, role, language):
+    show(page, message(stationery, kind, role, language), DESKTOP)
+    links = page.eval_on_selector_all("a", "all => all.map(one => one.href)")
+    joining = {one for one in links if "/join/" in one}
+    assert joining == (set() if kind is Kind.CANCELLATION else {link_of(kind, role, language)})
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), LETTERS)
+def test_a_phone_needs_no_scrolling_sideways(stationery, page, kind, role, language):
+    show(page, message(stationery, kind, role, language), PHONE)
+    assert page.evaluate("document.scrollingElement.scrollWidth") == PHONE
+
+
+WORST = """() => {
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const opaque = (colour) => numbers(colour).length === 3 || numbers(colour)[3] === 1;
+  const linear = (one) => one <= 0.04045 * 255 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  const behind = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = getComputedStyle(one).backgroundColor;
+      if (opaque(colour)) return colour;
+    }
+    return matchMedia("(prefers-color-scheme: dark)").matches ? "rgb(0, 0, 0)" : "rgb(255, 255, 255)";
+  };
+  const found = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || !element.checkVisibility({opacityProperty: true})) continue;
+    const both = [getComputedStyle(element).color, behind(element)].map((one) => luminance(numbers(one)));
+    found.push([(Math.max(...both) + 0.05) / (Math.min(...both) + 0.05), texts.currentNode.data.trim()]);
+  }
+  return found.sort((one, other) => one[0] - other[0])[0];
+}"""
+"""The least contrast of a text with what is behind it (WCAG 2.1), and that text."""
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), LETTERS)
+def test_every_text_can_be_read(stationery, page, kind, role, language):
+    show(page, message(stationery, kind, role, language), DESKTOP)
+    contrast, text = page.evaluate(WORST)
+    assert contrast >= CONTRAST, text
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), LETTERS)
+def test_every_text_can_be_read_in_dark_mode(stationery, dark_page, kind, role, language):
+    show(dark_page, message(stationery, kind, role, language), DESKTOP)
+    contrast, text = dark_page.evaluate(WORST)
+    assert contrast >= CONTRAST, text
+    assert dark_page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 27)"

@@ -1,0 +1,381 @@
+"""The shipped stationery: every kind, role and language; hostile names; and people whose letter can't be written."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
+
+from onboarding.errors import ConfigurationError
+from onboarding.messages.composer import TemplateSet
+from onboarding.messages.settings import BrandSettings, CalendarMethod
+from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.people import Role
+from onboarding.model.sessions import Facts, Registration, link_digest
+from tests.messages.making import (
+    BRAND,
+    OTHER,
+    OWN,
+    SESSION,
+    SHIPPED,
+    guarded,
+    invitee,
+    letter,
+    parsed,
+    part,
+    with_extra,
+    write_templates,
+)
+
+TOLD = Facts("another link", Role.COHOST, SESSION.start - timedelta(days=1, hours=2), timedelta(hours=1))
+HOSTILE = {
+    "markup": '"><img src=x onerror=1>',
+    "template": "{{7*7}}{% raw %}",
+    "quotes": 'O\'Brien "Bob" <bob>',
+    "script link": "javascript:alert(1)",
+    "attribute": '" href="javascript:alert(1)" x="',
+    "japanese": "山田さくら",
+    "right to left": "\u05d3\u05d2\u05dd \u05e9\u05dc\u05d5\u05dd",
+    "combining": "e\u0301" * 20 + "Z\u0351\u036b\u0343",
+    "long": "W" * 64,
+    "line break": "Anna\r\nBcc: boris@elsewhere.example\r\n\r\n<script>",
+    "turned text": "\u202egpj.exe\u2066",
+    "encoded word": "=?utf-8?q?=0D=0ABcc:_x?=",
+    "calendar": "Anna;CN=x\\,\\nATTENDEE:mailto:x",
+    "surrogate": "\ud800Anna",
+    "nothing": "",
+}
+
+
+def html_of(message) -> LexborHTMLParser:
+    return LexborHTMLParser(part(message, "text/html"))
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
+def test_every_letter_reads_like_this(stationery, snapshot, kind, role, language):
+    person = invitee(role=role, language=language)
+    told = TOLD if kind is Kind.UPDATE else None
+
+    message = parsed(stationery.compose(letter(kind, person, previous=told), guarded()))
+
+    assert message["Subject"] == snapshot(name="subject")
+    assert part(message, "text/plain") == snapshot(name="text")
+    assert part(message, "text/calendar") == snapshot(name="calendar")
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
+def test_the_button_leads_to_the_own_link_and_the_text_shows_it(stationery, kind, role, language):
+    message = parsed(stationery.compose(letter(kind, invitee(role=role, language=language)), guarded()))
+
+    links = [one.attributes["href"] for one in html_of(message).css("a")]
+    expected = 0 if kind is Kind.CANCELLATION else 2
+    assert links.count(OWN) == expected
+    assert part(message, "text/plain").count(OWN) == expected // 2
+    assert "mailto:help@northwind.example" in links
+
+
+def test_the_producers_sheet_tells_names_and_roles_but_no_address_or_link(stationery):
+    host = invitee(role=Role.HOST, email="host@example.com", first_name="Hanna", last_name="Holm")
+    panel = (OTHER, invitee(), host)
+
+    message = parsed(stationery.compose(letter(person=host, panel=panel), guarded(host)))
+
+    rows = [
+        [cell.text(strip=True) for cell in row.css("td")] for row in html_of(message).css("tr") if row.css("td.cell")
+    ]
+    people = [row for row in rows if row[-1] in {"Host", "Co-host", "Panelist"}]
+    assert people[-3:] == [
+        ["Hanna HolmEngineer", "Host"],
+        ["Boris Beispiel", "Co-host"],
+        ["Anna AuthorEngineer", "Panelist"],
+    ]
+    assert "boris@example.com" not in message.as_string()
+    assert "- Boris Beispiel (co-host)" in part(message, "text/plain")
+
+
+def test_a_letter_tells_the_own_zone(stationery):
+    person = invitee(time_zone="America/Chicago")
+
+    text = part(parsed(stationery.compose(letter(person=person), guarded())), "text/plain")
+
+    assert "8:00\u00a0AM to 9:30\u00a0AM (1 hour 30 minutes)\nCentral Daylight Time" in text
+    assert "PLEASE BE THERE BY: 7:45\u00a0AM\n" in text
+
+
+def test_a_letter_without_dial_in_code_says_nothing_of_it(stationery):
+    registration = Registration(id="7", role=Role.PANELIST, join_uri=letter().join_link)
+
+    text = part(parsed(stationery.compose(letter(registration=registration), guarded())), "text/plain")
+
+    assert "phone" not in text
+
+
+@pytest.mark.parametrize(("dial_in", "is_told"), [("+44 117 496 0123", True), ("", False)])
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_dial_in_code_stands_beside_the_number_and_not_without_it(language, dial_in, is_told):
+    brand = BrandSettings(**(BRAND.model_dump() | {"dial_in": dial_in}))
+    stationery = TemplateSet.load([SHIPPED], brand)
+
+    message = parsed(stationery.compose(letter(person=invitee(language=language)), guarded()))
+
+    for kind in ("text/html", "text/plain", "text/calendar"):
+        content = part(message, kind).replace("\n ", "")
+        assert ("482 917" in content, "+44 117 496 0123" in content) == (is_told, is_told)
+
+
+def test_an_update_tells_only_what_has_changed(stationery):
+    same = letter()
+    assert same.join_link
+    told = Facts(link_digest(same.join_link), Role.PANELIST, SESSION.start - timedelta(days=1), SESSION.duration)
+
+    text = part(parsed(stationery.compose(letter(Kind.UPDATE, previous=told), guarded())), "text/plain")
+
+    assert "THE TIME HAS CHANGED. Before: Monday, May 11, 2026" in text
+    assert "LINK IS NEW" not in text
+    assert "ROLE HAS CHANGED" not in text
+
+
+def test_calendars_on_the_web_get_title_and_times_and_no_join_link(stationery):
+    message = parsed(stationery.compose(letter(), guarded()))
+
+    links = [one.attributes["href"] or "" for one in html_of(message).css("a")]
+    google, outlook = (next(one for one in links if site in one) for site in ("google", "outlook"))
+    assert google == (
+        "https://calendar.google.com/calendar/render?action=TEMPLATE&text=Robots%20in%20the%20warehouse"
+        "&dates=20260512T130000Z%2F20260512T143000Z"
+    )
+    assert outlook == (
+        "https://outlook.office.com/calendar/0/deeplink/compose?path=%2Fcalendar%2Faction%2Fcompose&rru=addevent"
+        "&subject=Robots%20in%20the%20warehouse&startdt=2026-05-12T13%3A00%3A00Z&enddt=2026-05-12T14%3A30%3A00Z"
+    )
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("field", ["first_name", "last_name", "job_title"])
+@pytest.mark.parametrize("role", [Role.HOST, Role.PANELIST])
+def test_a_hostile_name_is_harmless_everywhere(stationery, name, field, role):
+    person = invitee(role=role, **{field: name})
+
+    message = parsed(stationery.compose(letter(person=person), guarded()))
+
+    assert_harmless(message)
+
+
+@given(name=st.text(max_size=64), title=st.text(max_size=128))
+def test_any_name_and_title_are_harmless(stationery, name, title):
+    person = invitee(first_name=name, last_name=name)
+    session = replace(SESSION, title=f"A {title}")
+
+    composed = stationery.compose(letter(person=person, session=session), guarded())
+
+    if isinstance(composed, Message):
+        assert_harmless(parsed(composed))
+    else:
+        assert "holds a link without encryption" in composed.reason
+
+
+def assert_harmless(message):
+    """Nothing but what the template wrote is markup, a header or a calendar line."""
+    assert [name for name, _value in message.items()] == [
+        "From",
+        "To",
+        "Reply-To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "Auto-Submitted",
+        "X-Auto-Response-Suppress",
+        "MIME-Version",
+        "Content-Type",
+    ]
+    assert [one.addr_spec for one in message["To"].addresses] == ["anna@example.com"]
+    html = html_of(message)
+    assert [one.tag for one in html.css("img, script, iframe, form, raw")] == []
+    assert not any(name.startswith("on") for node in html.css("*") for name in node.attributes)
+    links = [one.attributes["href"] or "" for one in html.css("a")]
+    assert all(link.startswith(("https://", "mailto:help@northwind.example")) for link in links)
+    calendar = part(message, "text/calendar")
+    assert set(re.findall(r"^([A-Z-]+)[:;]", calendar, re.MULTILINE)) == {
+        "BEGIN",
+        "VERSION",
+        "PRODID",
+        "METHOD",
+        "SUMMARY",
+        "DTSTART",
+        "DTEND",
+        "DTSTAMP",
+        "UID",
+        "SEQUENCE",
+        "DESCRIPTION",
+        "LOCATION",
+        "ORGANIZER",
+        "STATUS",
+        "URL",
+        "END",
+    }
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", part(message, "text/plain") + html.html)
+
+
+def test_a_name_that_looks_like_a_template_is_shown_as_it_is(stationery):
+    message = parsed(stationery.compose(letter(person=invitee(first_name="{{7*7}}", last_name="")), guarded()))
+
+    assert part(message, "text/plain").startswith("Hello {{7*7}},\n")
+    assert [one.display_name for one in message["To"].addresses] == ["{{7*7}}"]
+
+
+def test_the_finished_message_bears_envelope_and_identity(stationery):
+    composed = stationery.compose(letter(), guarded())
+
+    assert isinstance(composed, Message)
+    assert (composed.sender, composed.recipient, composed.message_id, composed.needs_smtputf8) == (
+        "webinars@northwind.example",
+        "anna@example.com",
+        "<0123456789@northwind.example>",
+        False,
+    )
+
+
+def test_a_rehearsal_goes_to_its_own_address_with_the_persons_own_link(stationery):
+    rehearsed = letter(recipient=OTHER.email)
+
+    composed = stationery.compose(rehearsed, guarded())
+
+    assert isinstance(composed, Message)
+    assert composed.recipient == OTHER.email
+    assert OWN in part(parsed(composed), "text/plain")
+
+
+@pytest.mark.parametrize(
+    ("address", "travels", "needs_smtputf8"),
+    [("änna@example.com", "änna@example.com", True), ("anna@bücher.example", "anna@xn--bcher-kva.example", False)],
+)
+def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(stationery, address, travels, needs_smtputf8):
+    composed = stationery.compose(letter(person=invitee(email=address)), guarded())
+
+    assert isinstance(composed, Message)
+    assert (composed.recipient, composed.needs_smtputf8) == (travels, needs_smtputf8)
+
+
+@pytest.mark.parametrize(
+    ("given_letter", "said"),
+    [
+        (letter(registration=None), "RingCentral has given no join link for this person."),
+        (
+            letter(registration=Registration(id="7", role=Role.PANELIST)),
+            "RingCentral has given no join link for this person.",
+        ),
+        (letter(link="not a link"), "The letter can't be written: a link has to begin with https://."),
+        (letter(recipient="nobody"), "The letter can't be written: this is not an e-mail address."),
+        (
+            letter(recipient="a@b.example\r\nBcc: c@d.example"),
+            "The letter can't be written: this is not an e-mail address.",
+        ),
+        (
+            letter(link="http://v.example/w/join/own0aa11bb22cc33dd44"),
+            "The message was stopped before it left: its text part holds a link without encryption (http:).",
+        ),
+    ],
+)
+def test_what_concerns_one_person_is_told_and_does_not_stop_the_run(stationery, given_letter, said):
+    assert stationery.compose(given_letter, guarded()) == Rejected(said)
+
+
+def test_a_missing_column_is_one_persons_trouble(tmp_path):
+    stationery = TemplateSet.load([write_templates(tmp_path, words="{{ invitee.extra.company }}")], BRAND)
+
+    assert stationery.compose(letter(), guarded()) == Rejected(
+        "The template asks for 'company', which this person's row doesn't have."
+    )
+    assert isinstance(stationery.compose(letter(person=with_extra(invitee(), company="Lindenhof")), guarded()), Message)
+
+
+def test_an_expression_that_fails_for_one_persons_values_does_not_tell_them(tmp_path):
+    words = (
+        "{% if invitee.extra.n == '0' %}{{ 1 / (invitee.extra.n|int) }}{% endif %}"
+        "{% if invitee.extra.n == '1' %}{{ join_link + 1 }}{% endif %}"
+        "{% if invitee.extra.n == '2' %}{{ '%d'|format(join_link) }}{% endif %}"
+        "{% if invitee.extra.n == '3' %}{{ invitee.extra[join_link] }}{% endif %}"
+    )
+    stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
+
+    said = [stationery.compose(letter(person=with_extra(invitee(), n=n)), guarded()) for n in "0123"]
+
+    assert said == [
+        Rejected("The template can't work with this person's values (ZeroDivisionError)."),
+        Rejected("The template can't work with this person's values (TypeError)."),
+        Rejected("The template can't work with this person's values (TypeError)."),
+        Rejected("The template asks for 'something', which this person's row doesn't have."),
+    ]
+
+
+def test_a_template_reaches_nothing_but_its_values(tmp_path):
+    words = "{% if invitee.extra.n == 'try' %}{{ join_link['__class__'] }}{% endif %}"
+    write_templates(tmp_path, words=words)
+    stationery = TemplateSet.load([tmp_path], BRAND)
+
+    composed = stationery.compose(letter(person=with_extra(invitee(), n="try")), guarded())
+
+    assert isinstance(composed, Rejected)
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"), [(PNG, "image/png"), (b"\xff\xd8\xff\xe0abc", "image/jpeg"), (b"GIF89a", "image/gif")]
+)
+def test_a_logo_from_a_file_travels_inside_the_message(tmp_path, content, content_type):
+    (tmp_path / "logo").write_bytes(content)
+    stationery = with_brand(tmp_path, logo=str(tmp_path / "logo"))
+
+    message = parsed(stationery.compose(letter(), guarded()))
+
+    [picture] = [one for one in message.walk() if one.get_content_maintype() == "image"]
+    assert (picture.get_content_type(), picture.get_content()) == (content_type, content)
+    [shown] = html_of(message).css("img")
+    assert (shown.attributes["src"], shown.attributes["alt"]) == (f"cid:{picture['Content-ID'][1:-1]}", "Northwind")
+
+
+def test_a_logo_on_the_web_stays_there(tmp_path):
+    message = parsed(with_brand(tmp_path, logo="https://northwind.example/logo.png").compose(letter(), guarded()))
+
+    assert [one.attributes["src"] for one in html_of(message).css("img")] == ["https://northwind.example/logo.png"]
+
+
+@pytest.mark.parametrize("logo", ["none.png", "logo.svg"])
+def test_a_logo_that_mail_programs_would_not_show_is_told(tmp_path, logo):
+    (tmp_path / "logo.svg").write_text("<svg/>")
+
+    with pytest.raises(ConfigurationError, match="The logo"):
+        with_brand(tmp_path, logo=str(tmp_path / logo))
+
+
+def test_an_invitation_to_be_answered_names_the_invitee(tmp_path):
+    message = parsed(with_brand(tmp_path, calendar=CalendarMethod.REQUEST).compose(letter(), guarded()))
+
+    [entry] = message.iter_attachments()
+    assert entry.get_param("method") == "REQUEST"
+    unfolded = part(message, "text/calendar").replace("\n ", "")
+    assert "METHOD:REQUEST" in unfolded
+    assert "mailto:anna@example.com" in unfolded
+
+
+def with_brand(folder, **changes) -> TemplateSet:
+    """A brand like Northwind's, on templates that show its logo."""
+    write_templates(folder, words='{% if brand.logo %}<img src="{{ brand.logo }}" alt="{{ brand.name }}">{% endif %}')
+    return TemplateSet.load([folder], BrandSettings(**(BRAND.model_dump() | changes)))
+
+
+def test_what_one_letter_sets_in_an_imported_part_is_not_in_the_next(tmp_path):
+    words = "{% from 'parts/c.html.j2' import kept %}{{ kept.note }}.{% set kept.note = invitee.name %}"
+    part_c = {"parts/c__html__j2": "{% set kept = namespace(note='') %}"}
+    stationery = TemplateSet.load([write_templates(tmp_path, words=words, **part_c)], BRAND)
+
+    texts = [part(parsed(stationery.compose(letter(), guarded())), "text/plain") for _letter in range(2)]
+
+    assert texts[0] == texts[1]
+    assert "Anna" not in texts[1]

@@ -1,0 +1,88 @@
+"""What is another person's never leaves, also where a template and a person's value make it together."""
+
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+
+from onboarding.messages.composer import TemplateSet
+from onboarding.model.deliveries import Message, Rejected
+from tests.messages.making import BRAND, OTHERS, OWN, guarded, invitee, letter, with_extra, write_templates
+
+DORA = invitee(email="dora@example.com", first_name="Zoë", last_name="Müller")
+KNOWN = guarded(DORA)
+FAR = "<p>far away</p>" * 99
+INJECTED = [
+    OTHERS,
+    f"see {OTHERS}",
+    quote(OTHERS, safe=""),
+    OTHERS.replace("https://", ""),
+    f"{OWN}x",
+    "boris@example.com",
+    "write to BORIS@example.com.",
+    "http://example.com/",
+]
+
+
+@pytest.fixture(scope="module")
+def telling_all(tmp_path_factory) -> TemplateSet:
+    """Stationery that writes what it is given into HTML, attribute, title and text."""
+    words = (
+        "<h1>{{ invitee.name }}</h1>{{ invitee.first_name or invitee.last_name }} {{ invitee.job_title }}, "
+        "<p title='{{ invitee.extra.note }}'>{{ invitee.extra['note'] }}</p>"
+    )
+    text = ".{{ invitee.last_name }}\n{{ invitee.extra.note }}\n.{{ join_link }}\n{{ invitee.job_title }}\n"
+    folder = tmp_path_factory.mktemp("templates")
+    return TemplateSet.load([write_templates(folder, words, "For {{ invitee.name }}", invitation__txt__j2=text)], BRAND)
+
+
+@pytest.mark.parametrize("injected", INJECTED)
+@pytest.mark.parametrize("field", ["first_name", "last_name", "job_title", "note"])
+def test_what_is_not_this_persons_never_leaves(telling_all, injected, field):
+    harmless = with_extra(invitee(), note="note")
+    wrong = with_extra(harmless, note=injected) if field == "note" else replace(harmless, **{field: injected})
+
+    composed = telling_all.compose(letter(person=wrong), KNOWN)
+
+    assert isinstance(telling_all.compose(letter(person=harmless), KNOWN), Message)
+    assert isinstance(composed, Rejected)
+    assert OTHERS not in composed.reason
+
+
+@pytest.mark.parametrize(
+    ("before", "value"),
+    [
+        ("https://v.example/w/", "join/late"),
+        ("https://v.exam", "ple/w/join/late"),
+        ("htt", "p://example.com/"),
+        ("boris@", "example.com"),
+        ("boris", "@example.com"),
+        ("https%3A%2F%2Fv.example%2Fw%2Fjo", "in%2Flate"),
+        ("".join(f"%{'25' * 40}{ord(one):02x}" for one in "v.example/w/jo"), "in/late"),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_a_template_and_a_value_make_together_is_found(tmp_path, before, value, turned):
+    static, own = (value, before) if turned else (before, value)
+    joined = "{{ invitee.extra.note }}" + static if turned else static + "{{ invitee.extra.note }}"
+    stationery = TemplateSet.load([write_templates(tmp_path, words=f"{FAR}{joined}")], BRAND)
+
+    composed = [stationery.compose(letter(person=with_extra(invitee(), note=note)), KNOWN) for note in ("-", own)]
+
+    assert [type(one) for one in composed] == [Message, Rejected]
+
+
+@pytest.mark.parametrize("note", ["javascript:alert(1)", "java\tscript:x", "data:x", "https://x y"])
+def test_a_link_of_an_odd_kind_is_found(tmp_path, note):
+    words = f"{FAR}<a href='{{{{ invitee.extra.note }}}}'>x</a>"
+    stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
+
+    assert isinstance(stationery.compose(letter(person=with_extra(invitee(), note=note)), KNOWN), Rejected)
+
+
+def test_an_address_in_a_template_is_its_owners_only(tmp_path):
+    stationery = TemplateSet.load([write_templates(tmp_path, words=f"{FAR}<p>dora@example.com</p>{FAR}")], BRAND)
+
+    composed = [stationery.compose(letter(person=person), KNOWN) for person in (DORA, DORA, invitee())]
+
+    assert [type(one) for one in composed] == [Message, Message, Rejected]

@@ -1,0 +1,124 @@
+"""The plan in words: the JSON that programs read, and the lines that people read."""
+
+import json
+
+from onboarding.model.people import Problem
+from onboarding.model.registrations import Standing
+from onboarding.plan import Options, as_json, as_rows
+from onboarding.plan.invitee_changes import NOT_THE_HOST
+from tests.plan.people import (
+    COHOST,
+    HOST,
+    MOVED,
+    colleague,
+    guest,
+    holds,
+    linked,
+    picture,
+    planned,
+    row,
+)
+
+SEEN = picture(
+    row("ada"),
+    row("bob", COHOST),
+    row("cleo", job_title="Poet"),
+    row("dora"),
+    row("eve"),
+    row("finn", HOST),
+    there=(
+        guest("bob"),
+        guest("cleo", job_title="Engineer"),
+        guest("dora"),
+        guest("eve", send_invite=True),
+        guest("gus"),
+        linked("hal"),
+    ),
+    known=dict.fromkeys(("bob", "cleo", "dora", "gus"), Standing.ADDED),
+    boxes={"bob": holds("bob"), "cleo": holds("cleo", **MOVED), "dora": holds("dora"), "gus": holds("gus")},
+    colleagues=(colleague("bob"),),
+    problems=(Problem(8, "role", "tom@example.com", "no attendees"),),
+)
+PLAN = planned(SEEN, Options(remove=True))
+
+
+def test_the_json_shape_that_programs_read():
+    assert json.loads(json.dumps(as_json(PLAN))) == {
+        "register": {
+            "add": [
+                _person("ada", "Panelist", "on the roster, not registered"),
+                _person("bob", "CoHost", _BOB),
+            ],
+            "update": [
+                {
+                    **_person("cleo", "Panelist", "job title: Engineer -> Poet"),
+                    "changes": {"job_title": ["Engineer", "Poet"]},
+                }
+            ],
+            "remove": [_person("bob", "Panelist", _BOB), _person("gus", "Panelist", "not on the roster")],
+            "keep": [_person("dora", "Panelist", "registered"), _person("eve", "Panelist", "registered")],
+        },
+        "mail": [
+            {**_person("ada", "Panelist", "has no invitation yet"), "kind": "invitation"},
+            {**_person("bob", "CoHost", "gets a new link"), "kind": "update"},
+            {**_person("cleo", "Panelist", "new start"), "kind": "update"},
+            {**_person("gus", "Panelist", "holds a link that no longer works"), "kind": "cancellation"},
+        ],
+        "skip": [
+            _person("eve", "Panelist", f"registered; {_MAILED}"),
+            _person("finn", "Host", NOT_THE_HOST),
+            {"email": "", "name": "user hal", "role": "CoHost", "reason": _STRANGER},
+        ],
+        "problems": [
+            {"row": 8, "column": "role", "email": "tom@example.com", "message": "no attendees"},
+            {"row": 7, "column": "role", "email": "finn@example.com", "message": NOT_THE_HOST},
+        ],
+        "heavy_calls": 5,
+        "notes": [],
+    }
+
+
+def test_an_empty_plan_has_the_same_shape():
+    assert as_json(planned(picture())) == {
+        "register": {"add": [], "update": [], "remove": [], "keep": []},
+        "mail": [],
+        "skip": [],
+        "problems": [],
+        "heavy_calls": 2,
+        "notes": [],
+    }
+
+
+def test_a_line_for_everybody():
+    assert as_rows(PLAN) == [
+        ("Ada Example", "Panelist", "add", "invitation", "on the roster, not registered; has no invitation yet"),
+        ("Bob Example", "CoHost", "replace", "update", f"{_BOB}; gets a new link"),
+        ("Cleo Example", "Panelist", "update", "update", "job title: Engineer -> Poet; new start"),
+        ("Dora Example", "Panelist", "keep", "-", "registered"),
+        ("Eve Example", "Panelist", "keep", "-", f"registered; {_MAILED}"),
+        ("Finn Example", "Host", "-", "-", NOT_THE_HOST),
+        ("Gus Example", "Panelist", "remove", "cancellation", "not on the roster; holds a link that no longer works"),
+        ("user hal", "CoHost", "-", "-", _STRANGER),
+    ]
+
+
+def test_a_reason_is_told_once():
+    plan = planned(picture(row("ada"), there=(guest("ada", join_uri=None),), known={"ada": Standing.ADDED}))
+    held = planned(picture(row("ada"), there=(guest("ada"),)))
+
+    assert as_rows(plan)[0][-1].count("no join link") == 1
+    assert as_rows(held)[0][-1].count("--adopt") == 1
+
+
+def test_no_line_holds_a_join_link():
+    assert "https://" not in json.dumps(as_json(PLAN)) + str(as_rows(PLAN))
+    assert "https://" not in repr(PLAN)
+
+
+def _person(name: str, role: str, reason: str) -> dict[str, str]:
+    return {"email": f"{name}@example.com", "name": f"{name.title()} Example", "role": role, "reason": reason}
+
+
+_BOB = "linked user: guest -> bob, role: Panelist -> CoHost (removed and added: the link changes)"
+_MAILED = "RingCentral has mailed them itself (--include-already-mailed mails them all the same)"
+_STRANGER = "registered, but not on the roster (not added from here; --remove-foreign removes them)"
