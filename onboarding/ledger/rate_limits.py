@@ -1,7 +1,7 @@
-"""Rate limits that all processes sharing the ledger keep together: the `Gate` of RingCentral's calls.
+"""Rate limits that all processes sharing the ledger keep together: the `RateLimiter` of RingCentral's calls.
 
 It counts what was sent, believes what RingCentral's answers say, and says how long to wait; the waiting itself is
-`LedgerGate.enter`'s. The mail server's pace is `pace`.
+`LedgerRateLimiter.enter`'s. The mail server's pace is `pace`.
 
 How fast the mail server is used: one even pace and one daily cap for all processes that share the ledger.
 

@@ -134,7 +134,7 @@ def not_accepted(delivery: Delivery, holder: str, reason: str, now: datetime) ->
 def write_transitions(connection: sa.Connection, moves: Sequence[TransitionWrite]) -> Sequence[bool]:
     """Make moves of different deliveries; tells of each whether it was made.
 
-    Raises `NotAllMoved`, with none made, where a guard of several did not hold, or two are of one delivery: whoever
+    Raises `GuardFailed`, with none made, where a guard of several did not hold, or two are of one delivery: whoever
     handed them in hands in each alone (`ledger.store` does).
     """
     one, several, known = _written(connection.dialect)

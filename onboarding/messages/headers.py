@@ -66,7 +66,7 @@ def _encoded_words(text: str, first_indent: int) -> bytes:
 
 
 def transport_address(address: str) -> str:
-    """Write an address as it travels: the domain as A-label (RFC 5890). Raises `Unfit` where it can't travel.
+    """Write an address as it travels: the domain as A-label (RFC 5890). Raises `UnrenderableValue` where it can't travel.
 
     A local part beyond ASCII stays: it needs a server with SMTPUTF8 (RFC 6531).
     """

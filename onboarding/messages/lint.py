@@ -1,6 +1,6 @@
 """What `onboarding lint` says about templates and brand before anybody gets a letter: everything at once, as values.
 
-Where `Stationery.load` stops at the first mistake, this goes on to the next template, and also tells what is
+Where `TemplateSet.load` stops at the first mistake, this goes on to the next template, and also tells what is
 allowed but unwise: pictures without words, contrast too low, a size that Gmail cuts off.
 """
 

@@ -1,6 +1,6 @@
 """`[brand]` of `config.toml`: who writes, in which colours and language, and how the calendar entry behaves.
 
-Light on purpose (pydantic only): every command reads it. Opens no file; a logo's path is read by `Stationery.load`.
+Light on purpose (pydantic only): every command reads it. Opens no file; a logo's path is read by `TemplateSet.load`.
 """
 
 import re

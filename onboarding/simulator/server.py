@@ -1,4 +1,4 @@
-"""The HTTP side of the simulated RingCentral: a Starlette application around one `World`.
+"""The HTTP side of the simulated RingCentral: a Starlette application around one `SimulatedAccount`.
 
 A request goes straight down: noted, counted against its rate limit, struck by a fault if one is due, checked for token
 and permissions, answered by its function in `calls`. Starting and stopping is `serve`'s.

@@ -2,7 +2,7 @@
 
 It takes over the transport after aiosmtplib has connected, secured and logged in, because that library's protocol
 loses replies when several commands are written at once. It knows nothing of messages: `transaction` does. Every end
-of a line (closed, timed out, unreadable) is one exception, `LineBroken`: what it means depends on when it came.
+of a line (closed, timed out, unreadable) is one exception, `ConnectionLost`: what it means depends on when it came.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class ReplyReader:
         self._size = 0
 
     def feed(self, received: bytes) -> Iterator[Reply]:
-        """Yield each reply that is complete now. Raises `Unreadable` after the last that could be read."""
+        """Yield each reply that is complete now. Raises `MalformedReply` after the last that could be read."""
         *lines, self._rest = (self._rest + received).split(b"\n")
         for line in lines:
             if reply := self._take(line.removesuffix(b"\r")):
@@ -151,7 +151,7 @@ class WireProtocol(asyncio.Protocol):
         self.transactions -= 1
 
     def write(self, commands: bytes) -> None:
-        """Give bytes to the transport. Raises `LineBroken` where the line is known to be gone.
+        """Give bytes to the transport. Raises `ConnectionLost` where the line is known to be gone.
 
         So it is too where the server has spoken unasked: the next answer would be taken for another command's.
         """
@@ -169,7 +169,7 @@ class WireProtocol(asyncio.Protocol):
                 await self._writable
 
     async def reply(self, patience: float) -> Reply:
-        """Wait for the next reply, in the order of the commands, at most so many seconds. Raises `LineBroken`."""
+        """Wait for the next reply, in the order of the commands, at most so many seconds. Raises `ConnectionLost`."""
         if not self._replies:
             with self._at_most(patience):
                 await self._first_reply()
@@ -186,7 +186,7 @@ class WireProtocol(asyncio.Protocol):
             await self._waiter
 
     async def ask(self, command: bytes, patience: float) -> Reply:
-        """Give one command and wait for its answer; the line rests again after it. Raises `LineBroken`."""
+        """Give one command and wait for its answer; the line rests again after it. Raises `ConnectionLost`."""
         self.resting = False
         self.write(command)
         reply = await self.reply(patience)

@@ -217,7 +217,7 @@ class Connection:
         return refused
 
     async def _answer(self, line: WireProtocol, phase: Phase) -> Refusal | None:
-        """Read one answer: None where the server agrees. Raises `LineBroken` where it is neither yes nor no."""
+        """Read one answer: None where the server agrees. Raises `ConnectionLost` where it is neither yes nor no."""
         reply = await line.reply(self._patience(phase))
         first = reply.code // 100
         if first == (INTERMEDIATE if phase is Phase.DATA else POSITIVE):

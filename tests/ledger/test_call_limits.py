@@ -215,13 +215,13 @@ RESERVE = """
 import asyncio, sys
 from datetime import datetime
 from pathlib import Path
-from onboarding.ledger.rate_limits import reserve
+from onboarding.ledger.rate_limits import reserve_call
 from onboarding.ledger.store import Ledger
 
 async def main():
     now = datetime.fromisoformat(sys.argv[2])
     async with Ledger(Path(sys.argv[1])) as ledger:
-        waits = [await ledger.run(reserve, "Heavy", 10, now) for _ in range(20)]
+        waits = [await ledger.run(reserve_call, "Heavy", 10, now) for _ in range(20)]
     print(sum(not wait for wait in waits))
 
 asyncio.run(main())

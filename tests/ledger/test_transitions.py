@@ -135,7 +135,7 @@ async def test_group_shares_one_commit_and_one_statement(database):
         assert await _moved(ledger, [transitions.sending(one, RUN, NOW) for one in leased]) == [True] * PEOPLE
 
     statements = [name for name, _again in groupby(one.split()[0] for one in traced)]  # again for what a trigger does
-    assert statements == ["COMMIT", "BEGIN", "COMMIT", "UPDATE"]  # all but the last are `run`'s and `Held`'s
+    assert statements == ["COMMIT", "BEGIN", "COMMIT", "UPDATE"]  # all but the last are `run`'s and `AlreadyRunning`'s
 
 
 @pytest.mark.anyio

@@ -54,7 +54,7 @@ def invitee(**fields: Any) -> Invitee:
 def letter(
     kind: Kind = Kind.INVITATION, person: Invitee | None = None, link: str = OWN, **fields: Any
 ) -> MessageRequest:
-    """A letter to Anna, or to `person`; any field of `Letter` may be given."""
+    """A letter to Anna, or to `person`; any field of `MessageRequest` may be given."""
     person = person or invitee()
     registration = Registration(id="7", role=person.role, join_uri=SecretStr(link), phone_code="482 917")
     given = {

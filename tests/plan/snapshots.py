@@ -235,7 +235,7 @@ def left_undone(seen: Snapshot, plan: Plan) -> Snapshot:
         record = Records.of(records, seen.colleagues).find(step.invitee)
         left = diff(step.invitee, record) if record else {}
         asked = {name: value for name, value in requested(step.invitee).items() if name in left}
-        known[step.invitee.key] = replace(known[step.invitee.key], asked=asked)
+        known[step.invitee.key] = replace(known[step.invitee.key], last_requested=asked)
     return replace(after, registrations=records, managed=known)
 
 

@@ -112,7 +112,7 @@ class FolderLoader(jinja2.BaseLoader):
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        """Read a part; raises `Unfit` where it can't be read, for that is the letter's trouble now."""
+        """Read a part; raises `UnrenderableValue` where it can't be read, for that is the letter's trouble now."""
         del environment
         current().look()
         try:

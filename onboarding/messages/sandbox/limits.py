@@ -149,7 +149,7 @@ MAPPINGS = (dict, MappingProxyType)
 def size_of(value: Any, *, anything: bool = False) -> int:
     """Count a value's characters and items, those inside it included.
 
-    Raises `LimitExceeded` beyond the limit, and `Unfit` for what is no value (a macro, an imported template) unless
+    Raises `LimitExceeded` beyond the limit, and `UnrenderableValue` for what is no value (a macro, an imported template) unless
     it may be `anything`.
     """
     if type(value) in TEXTS:
