@@ -1,7 +1,7 @@
 """What a template may say: the names a marketing person writes between `{{` and `}}`, and nothing else.
 
-Turns a `MessageRequest` into plain, display-ready values: dates in the invitee's zone and the template's language, names
-without control characters. The field names below are the documented template language: `names` checks templates
+Turns a `MessageRequest` into plain, display-ready values: dates in the invitee's zone and the template's language,
+names without control characters. The field names below are the documented template language: `names` checks templates
 against them. Escaping is Jinja's work, not done here.
 """
 

@@ -1,6 +1,7 @@
 """What goes into one letter, and what no letter to anybody else may hold. Frozen values; no rendering, no I/O.
 
-The pipeline makes a `MessageRequest` from a delivery, the roster and RingCentral's answers, and one `ProtectedValues` per session.
+The pipeline makes a `MessageRequest` from a delivery, the roster and RingCentral's answers, and one `ProtectedValues`
+per session.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """What an answer says about waiting, and how long to wait without one: pure functions of headers and counts.
 
-Nothing here waits. A rate limit is shared by all processes, so `model.ports.RateLimiter` keeps it; back-off after a server's
-fault concerns one call only, so `line` waits itself.
+Nothing here waits. A rate limit is shared by all processes, so `model.ports.RateLimiter` keeps it; back-off after a
+server's fault concerns one call only, so `line` waits itself.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Sets the stage for a rehearsal: an account that holds the webinars of a configuration and their rosters' colleagues.
 
-Rosters and the time come in, a `SimulatedAccount` comes out. What a real account would know already is made up so that the
-rehearsal can play: the host, colleagues, ids, a start two weeks ahead.
+Rosters and the time come in, a `SimulatedAccount` comes out. What a real account would know already is made up so that
+the rehearsal can play: the host, colleagues, ids, a start two weeks ahead.
 """
 
 import hashlib

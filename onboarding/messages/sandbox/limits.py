@@ -149,8 +149,8 @@ MAPPINGS = (dict, MappingProxyType)
 def size_of(value: Any, *, anything: bool = False) -> int:
     """Count a value's characters and items, those inside it included.
 
-    Raises `LimitExceeded` beyond the limit, and `UnrenderableValue` for what is no value (a macro, an imported template) unless
-    it may be `anything`.
+    Raises `LimitExceeded` beyond the limit, and `UnrenderableValue` for what is no value (a macro, an imported
+    template) unless it may be `anything`.
     """
     if type(value) in TEXTS:
         return fitting(len(value))
