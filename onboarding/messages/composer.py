@@ -1,4 +1,4 @@
-"""A webinar's stationery: its templates, compiled once per run, and the one way from a `MessageRequest` to a finished message.
+"""A webinar's templates, compiled once per run, and the one way from a `MessageRequest` to a finished message.
 
 `load` finds every mistake that can be found without knowing people; `compose` renders, assembles and proves one
 person's message, and answers with a value when that can't be done. Sends and stores nothing.

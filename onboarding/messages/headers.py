@@ -66,9 +66,10 @@ def _encoded_words(text: str, first_indent: int) -> bytes:
 
 
 def transport_address(address: str) -> str:
-    """Write an address as it travels: the domain as A-label (RFC 5890). Raises `UnrenderableValue` where it can't travel.
+    """Write an address as it travels, with its domain as A-label (RFC 5890).
 
-    A local part beyond ASCII stays: it needs a server with SMTPUTF8 (RFC 6531).
+    A local part beyond ASCII stays: it needs a server with SMTPUTF8 (RFC 6531). Raises
+    UnrenderableValue if the address can't travel.
     """
     local, at, domain = address.strip().rpartition("@")
     if not local or not domain or not _ADDRESS_CHARACTERS.fullmatch(local):
