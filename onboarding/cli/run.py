@@ -127,11 +127,11 @@ async def run_one(
         ready = await prepare_run(rooms, goal, asked_for, strict=manner.strict)
         progress.end()
         if not manner.quiet and not manner.as_json:
-            print_plan(ready.view.snapshot, ready.plan, config, rehearsal_to=manner.rehearsal_to)
+            print_plan(ready.state.snapshot, ready.plan, config, rehearsal_to=manner.rehearsal_to)
         if manner.ask and ready.plan and not await confirm(_question(ready.plan, manner), stop):
             rooms.raise_if_stopped()
             echo("Nothing was done.")
-            advise(has_unsent_invites=ready.view.snapshot.has_unsent_invites)
+            advise(has_unsent_invites=ready.state.snapshot.has_unsent_invites)
             return EXIT_NEEDS_A_PERSON
         try:
             result = await _carry_out(rooms, ready, lease, manner)
@@ -202,7 +202,7 @@ async def _carry_out(rooms: Services, ready: PreparedRun, lease: HeldLease, mann
     try:
         return await execute_plan(rooms, ready, lease, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
     except TryLater:
-        entries = await rooms.ledger.run(deliveries.entries, ready.view.session_row)
+        entries = await rooms.ledger.run(deliveries.entries, ready.state.session_row)
         if left := needs_a_look(ready.target.name, Counter(entry.delivery.state for entry in entries)):
             echo(f"{ready.target.name}: {left}", err=True)
         raise

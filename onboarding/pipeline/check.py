@@ -34,31 +34,31 @@ class CheckResult:
     hint: str = ""
 
 
-async def run_checks(rooms: Services, targets: Sequence[Target]) -> AsyncIterator[CheckResult]:
+async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIterator[CheckResult]:
     """Look at everything, in the order in which a run would meet it."""
-    yield CheckResult("configuration", ok=True, detail=str(rooms.config.file))
-    if paths := rooms.config.private_paths:
+    yield CheckResult("configuration", ok=True, detail=str(services.config.file))
+    if paths := services.config.private_paths:
         found = exposed(paths)
         detail = in_words(found) if found else "closed to other users of this machine"
         yield CheckResult("secrets", ok=not found, detail=detail, hint=f"Type: {cure(found)}" if found else "")
     logged_in = True
-    async for finding in _ringcentral(rooms):
+    async for finding in _ringcentral(services):
         logged_in = logged_in and finding.ok
         yield finding
     for target in targets:
-        async for finding in _webinar(rooms, target, logged_in=logged_in):
+        async for finding in _webinar(services, target, logged_in=logged_in):
             yield finding
-    for step in await check_connection(rooms.config.smtp, rooms.config.brand.sender_address, rooms.stop):
-        yield CheckResult(f"mail server: {step.what}", step.ok, step.detail, step.hint)
+    for item in await check_connection(services.config.smtp, services.config.brand.sender_address, services.stop):
+        yield CheckResult(f"mail server: {item.what}", item.ok, item.detail, item.hint)
 
 
-async def _ringcentral(rooms: Services) -> AsyncIterator[CheckResult]:
+async def _ringcentral(services: Services) -> AsyncIterator[CheckResult]:
     try:
-        permissions = await rooms.ringcentral.permissions()
+        permissions = await services.ringcentral.permissions()
     except OnboardingError as error:
         yield _failed("RingCentral: log-in", error)
         return
-    yield CheckResult("RingCentral: log-in", ok=True, detail=rooms.config.ringcentral.server)
+    yield CheckResult("RingCentral: log-in", ok=True, detail=services.config.ringcentral.server)
     missing = [name for name in NEEDED if name not in permissions]
     if missing:
         lacks = "; ".join(f"{name}: {NEEDED[name]}" for name in missing)
@@ -68,36 +68,36 @@ async def _ringcentral(rooms: Services) -> AsyncIterator[CheckResult]:
         yield CheckResult("RingCentral: app permissions", ok=True, detail=", ".join(NEEDED))
 
 
-async def _webinar(rooms: Services, target: Target, *, logged_in: bool) -> AsyncIterator[CheckResult]:
+async def _webinar(services: Services, target: Target, *, logged_in: bool) -> AsyncIterator[CheckResult]:
     name = target.name
     try:
-        roster = await read_roster(target, rooms.stop)
+        roster = await read_roster(target, services.stop)
     except OnboardingError as error:
         yield _failed(f"{name}: roster", error)
         return
     told = "; ".join(f"row {one.row}: {one.message}" for one in roster.problems)
     people = f"{len(roster.invitees)} people"
     yield CheckResult(f"{name}: roster", ok=not told, detail=told or people, hint="Mend these rows." if told else "")
-    yield _templates(rooms, target)
+    yield _templates(services, target)
     if logged_in:
         try:
-            view = await refresh(rooms, target, roster)
+            state = await refresh(services, target, roster)
         except OnboardingError as error:
             yield _failed(f"{name}: session", error)
             return
-        session, over = view.snapshot.session, view.snapshot.is_over
+        session, over = state.snapshot.session, state.snapshot.is_over
         detail = f"{session.title}, {session.start.astimezone():%Y-%m-%d %H:%M} local time, {session.status}"
         hint = "It is over: `onboarding webinars` lists those to come; name one in config.toml." if over else ""
         yield CheckResult(f"{name}: session", ok=not over, detail=detail, hint=hint)
-        refused = [one for one in make_plan(view.snapshot, Options()).problems if one not in roster.problems]
+        refused = [one for one in make_plan(state.snapshot, Options()).problems if one not in roster.problems]
         for one in refused:
             yield CheckResult(f"{name}: {one.email or 'everybody'}", ok=False, detail=one.message)
 
 
-def _templates(rooms: Services, target: Target) -> CheckResult:
+def _templates(services: Services, target: Target) -> CheckResult:
     what = f"{target.name}: templates"
     try:
-        letters = load_templates(rooms.config, target)
+        letters = load_templates(services.config, target)
     except OnboardingError as error:
         return _failed(what, error)
     return CheckResult(what, ok=True, detail=f"{len(letters.templates)} templates compile and render for every role")

@@ -32,47 +32,47 @@ GRACE = 20.0
 """Seconds that messages in flight have to finish after a signal."""
 
 
-async def deliver(rooms: Services, work: DeliveryRun, patience: timedelta) -> int:
+async def deliver(services: Services, run: DeliveryRun, patience: timedelta) -> int:
     """Deliver what is due, over several connections at once; returns how many messages the server took.
 
     What is put off is tried again within this run as long as that is due within `patience` from now. Raises what
     stopped it (the server refuses us or is away, a signal), after the messages in flight were settled and those
     claimed were given back.
     """
-    until = rooms.clock.now() + patience
-    if waiting := await _queued(work):
-        rooms.progress.begin("Sending", waiting)
+    until = services.clock.now() + patience
+    if waiting := await _queued(run):
+        services.progress.begin("Sending", waiting)
     try:
-        while work.running:
-            await _deliver_due(work)
-            due = await rooms.ledger.run(deliveries.next_due, work.view.session_row, rehearsal=work.rehearsal)
-            if due is None or due > until or work.only is not None or not work.running:
+        while run.running:
+            await _deliver_due(run)
+            due = await services.ledger.run(deliveries.next_due, run.state.session_row, rehearsal=run.rehearsal)
+            if due is None or due > until or run.only is not None or not run.running:
                 break
-            seconds = max((due - rooms.clock.now()).total_seconds(), 1.0)
-            rooms.progress.waiting("The mail server has put messages off", seconds)
-            await rooms.clock.sleep(seconds)
+            seconds = max((due - services.clock.now()).total_seconds(), 1.0)
+            services.progress.waiting("The mail server has put messages off", seconds)
+            await services.clock.sleep(seconds)
     finally:
-        rooms.progress.end()
-        if loss := rooms.post.loss:
-            rooms.progress.say(loss)
-        await rooms.ledger.run(deliveries.release_claims, work.holder.name)
-    if work.failure:
-        raise work.failure
-    rooms.raise_if_stopped()
-    return work.sent
+        services.progress.end()
+        if loss := services.post.loss:
+            services.progress.say(loss)
+        await services.ledger.run(deliveries.release_claims, run.holder.name)
+    if run.failure:
+        raise run.failure
+    services.raise_if_stopped()
+    return run.sent
 
 
-async def _queued(work: DeliveryRun) -> int:
-    return await work.rooms.ledger.run(deliveries.queued, work.view.session_row, rehearsal=work.rehearsal)
+async def _queued(run: DeliveryRun) -> int:
+    return await run.services.ledger.run(deliveries.queued, run.state.session_row, rehearsal=run.rehearsal)
 
 
-async def _deliver_due(work: DeliveryRun) -> None:
+async def _deliver_due(run: DeliveryRun) -> None:
     """One pass over what is due; what has become too late, before it or meanwhile, expires."""
-    await _expire(work)
-    work.all_claimed = False
-    pool, connections = work.rooms.post.pool(), work.rooms.config.smtp.max_connections
-    workers = [asyncio.create_task(_worker(work, pool)) for _ in range(connections * WORKERS)]
-    grace = asyncio.create_task(_cut_off(work, workers))
+    await _expire(run)
+    run.all_claimed = False
+    pool, connections = run.services.post.pool(), run.services.config.smtp.max_connections
+    workers = [asyncio.create_task(_worker(run, pool)) for _ in range(connections * WORKERS)]
+    grace = asyncio.create_task(_cut_off(run, workers))
     try:
         await asyncio.wait(workers)
     finally:
@@ -80,95 +80,95 @@ async def _deliver_due(work: DeliveryRun) -> None:
     for worker in workers:
         if not worker.cancelled():
             worker.result()
-    await _expire(work)
+    await _expire(run)
 
 
-async def _expire(work: DeliveryRun) -> None:
-    await work.rooms.ledger.run(deliveries.expire, work.view.session_row, work.rooms.clock.now())
+async def _expire(run: DeliveryRun) -> None:
+    await run.services.ledger.run(deliveries.expire, run.state.session_row, run.services.clock.now())
 
 
-async def _cut_off(work: DeliveryRun, workers: Sequence[asyncio.Task[None]]) -> None:
+async def _cut_off(run: DeliveryRun, workers: Sequence[asyncio.Task[None]]) -> None:
     """After a signal, give the messages in flight their grace, then cut their lines: those are in doubt."""
-    await work.rooms.stop.wait()
-    await work.rooms.clock.linger(GRACE)
+    await run.services.stop.wait()
+    await run.services.clock.linger(GRACE)
     for worker in workers:
         worker.cancel()
 
 
-async def _worker(work: DeliveryRun, pool: Pool) -> None:
+async def _worker(run: DeliveryRun, pool: Pool) -> None:
     """Deliver one message after the other until there is none, or something stops everybody."""
-    while work.running and (delivery := await _next(work)):
+    while run.running and (delivery := await _next(run)):
         try:
-            await deliver_one(work, delivery, pool)
+            await deliver_one(run, delivery, pool)
         except OnboardingError as error:
-            work.fail(error)
-        if delivery not in work.put_back:
-            work.rooms.progress.advance()
+            run.fail(error)
+        if delivery not in run.put_back:
+            run.services.progress.advance()
 
 
-async def _next(work: DeliveryRun) -> Delivery | None:
+async def _next(run: DeliveryRun) -> Delivery | None:
     """Take the next message that is due, claiming a chunk of them where none is left; last those put back."""
-    while not work.claimed and not work.all_claimed:
-        await _claim(work)
-    waiting = work.claimed or work.put_back
+    while not run.claimed and not run.all_claimed:
+        await _claim(run)
+    waiting = run.claimed or run.put_back
     return waiting.popleft() if waiting else None
 
 
-async def _claim(work: DeliveryRun) -> None:
+async def _claim(run: DeliveryRun) -> None:
     """Claim a chunk, unless another worker has done so while this one waited."""
-    async with work.claiming:
-        if not work.claimed and not work.all_claimed:
-            row, holder, now = work.view.session_row, work.holder.name, work.rooms.clock.now()
-            claim = work.rooms.ledger.run(
-                deliveries.claim, row, holder, now, CHUNK, rehearsal=work.rehearsal, only=work.only
+    async with run.claiming:
+        if not run.claimed and not run.all_claimed:
+            row, holder, now = run.state.session_row, run.holder.name, run.services.clock.now()
+            claim = run.services.ledger.run(
+                deliveries.claim, row, holder, now, CHUNK, rehearsal=run.rehearsal, only=run.only
             )
-            work.claimed.extend(await claim)
-            work.all_claimed = len(work.claimed) < CHUNK
+            run.claimed.extend(await claim)
+            run.all_claimed = len(run.claimed) < CHUNK
 
 
 UNDONE = frozenset({Action.ADD, Action.REPLACE, Action.REMOVE})
 """What would have changed a person's link, had it been carried out."""
 
 
-async def enqueue(rooms: Services, view: RunState, plan: Plan, rehearsal_to: str = "") -> int:
+async def enqueue(services: Services, state: RunState, plan: Plan, rehearsal_to: str = "") -> int:
     """Queue what the plan owes; returns how many messages that are.
 
     `plan` is the one made after registering. Who is still to be added, replaced or removed in it was not: RingCentral
     refused, or its list lags behind. What they are owed is owed once that is done.
     """
-    now = rooms.clock.now()
-    domain = rooms.config.brand.sender_address.rpartition("@")[2]
+    now = services.clock.now()
+    domain = services.config.brand.sender_address.rpartition("@")[2]
     orders = [
         order
-        for step in plan.mail
-        if _is_due(step, rehearsal_to) and (order := _order(step, view, domain, now, rehearsal_to))
+        for item in plan.mail
+        if _is_due(item, rehearsal_to) and (order := _order(item, state, domain, now, rehearsal_to))
     ]
-    await rooms.ledger.run(deliveries.enqueue, view.session_row, orders, now)
+    await services.ledger.run(deliveries.enqueue, state.session_row, orders, now)
     return len(orders)
 
 
-def _is_due(step: PlanItem, rehearsal_to: str) -> bool:
+def _is_due(item: PlanItem, rehearsal_to: str) -> bool:
     """Whether a message is true already, and not in the queue yet; a rehearsal's own never is."""
-    return step.action not in UNDONE and (bool(rehearsal_to) or not step.queued)
+    return item.action not in UNDONE and (bool(rehearsal_to) or not item.queued)
 
 
 def _order(
-    step: PlanItem, view: RunState, domain: str, now: datetime, rehearsal_to: str
+    item: PlanItem, state: RunState, domain: str, now: datetime, rehearsal_to: str
 ) -> deliveries.NewDelivery | None:
     """One message to queue; None where the link has not come (its problem was told already)."""
-    invitee, session = step.invitee, view.snapshot.session
-    box = view.snapshot.mailbox(invitee.key)
-    told = box.told if step.mail is Kind.CANCELLATION else _true_now(step, session)
-    if step.mail is None or told is None:
+    invitee, session = item.invitee, state.snapshot.session
+    box = state.snapshot.mailbox(invitee.key)
+    told = box.told if item.mail is Kind.CANCELLATION else _true_now(item, session)
+    if item.mail is None or told is None:
         return None
     number = box.messages + 1
     rehearsal = f"rehearsal {now.isoformat()}" if rehearsal_to else ""
     return deliveries.NewDelivery(
         email=invitee.email,
         name=invitee.name,
-        kind=step.mail,
+        kind=item.mail,
         number=number,
-        message_id=message_id(session.key, invitee.email, step.mail, number, domain, rehearsal),
+        message_id=message_id(session.key, invitee.email, item.mail, number, domain, rehearsal),
         facts=told,
         due_at=now,
         expires_at=session.end,
@@ -176,6 +176,6 @@ def _order(
     )
 
 
-def _true_now(step: PlanItem, session: Session) -> Facts | None:
-    record = step.registration
+def _true_now(item: PlanItem, session: Session) -> Facts | None:
+    record = item.registration
     return facts(session, record.role, record) if record else None

@@ -33,9 +33,9 @@ class Recipient:
     record: Registration | None
 
     @classmethod
-    def of(cls, step: PlanItem) -> "Recipient":
+    def of(cls, item: PlanItem) -> "Recipient":
         """The reader that a step is about, in the role that RingCentral has given them."""
-        invitee, record = step.invitee, step.registration
+        invitee, record = item.invitee, item.registration
         if record and record.role is not invitee.role:
             invitee = replace(invitee, role=record.role)
         return cls(invitee, record)
@@ -58,8 +58,8 @@ class DeliveryRun:
     did, `refusals` counts those in a row.
     """
 
-    rooms: Services
-    view: RunState
+    services: Services
+    state: RunState
     composer: Composer
     lease: HeldLease
     readers: Mapping[str, Recipient]
@@ -86,7 +86,7 @@ class DeliveryRun:
     @property
     def running(self) -> bool:
         """Whether another message may be begun."""
-        return self.failure is None and not self.rooms.stop.is_set()
+        return self.failure is None and not self.services.stop.is_set()
 
     def fail(self, error: OnboardingError) -> None:
         """Stop everybody for this reason, if nothing has before."""
@@ -94,8 +94,8 @@ class DeliveryRun:
 
 
 def prepare_delivery(
-    rooms: Services,
-    view: RunState,
+    services: Services,
+    state: RunState,
     plan: Plan,
     stationery: TemplateSet,
     lease: HeldLease,
@@ -104,14 +104,14 @@ def prepare_delivery(
     limited: bool = False,
 ) -> DeliveryRun:
     """Make ready for delivering one session's queue."""
-    picture = view.snapshot
-    readers = {step.invitee.key: Recipient.of(step) for step in plan.items if step.invitee.email}
-    records: list[Registration | UntouchedRecord] = [*picture.registrations, *picture.untouched]
+    snapshot = state.snapshot
+    readers = {item.invitee.key: Recipient.of(item) for item in plan.items if item.invitee.email}
+    records: list[Registration | UntouchedRecord] = [*snapshot.registrations, *snapshot.untouched]
     links = [record.join_uri for record in records if record.join_uri]
-    if picture.session.host_join_uri:
-        links.append(picture.session.host_join_uri)
-    addresses = [*(record.email for record in records), *(one.email for one in picture.roster.invitees)]
+    if snapshot.session.host_join_uri:
+        links.append(snapshot.session.host_join_uri)
+    addresses = [*(record.email for record in records), *(one.email for one in snapshot.roster.invitees)]
     panel = tuple(one.invitee for one in readers.values() if one.on_board)
     guarded = ProtectedValues.of(links, addresses)
-    only = frozenset(step.invitee.key for step in plan.mail) if limited else None
-    return DeliveryRun(rooms, view, Composer(stationery, guarded), lease, readers, panel, rehearsal, only)
+    only = frozenset(item.invitee.key for item in plan.mail) if limited else None
+    return DeliveryRun(services, state, Composer(stationery, guarded), lease, readers, panel, rehearsal, only)

@@ -54,35 +54,35 @@ class HeldLease:
 
 
 @asynccontextmanager
-async def webinar_lease(rooms: Services, target: Target, *, hint: str = WAIT) -> AsyncIterator[HeldLease]:
+async def webinar_lease(services: Services, target: Target, *, hint: str = WAIT) -> AsyncIterator[HeldLease]:
     """Hold a webinar's lease. Raises Held, with this hint, where a living run has it; a dead run's is taken at once."""
-    name = lease_name(rooms.config.ringcentral.server, target.webinar_id)
-    lease = HeldLease(leases.this_run(), rooms.clock, rooms.clock.instant())
-    now = rooms.clock.now()
-    other = await rooms.ledger.run(leases.acquire, name, lease.holder, now)
+    name = lease_name(services.config.ringcentral.server, target.webinar_id)
+    lease = HeldLease(leases.this_run(), services.clock, services.clock.instant())
+    now = services.clock.now()
+    other = await services.ledger.run(leases.acquire, name, lease.holder, now)
     if other:
         raise AlreadyRunning(target.name, other, now, hint=hint)
-    renewal = asyncio.create_task(_renew(rooms, name, lease))
+    renewal = asyncio.create_task(_renew(services, name, lease))
     try:
         yield lease
     finally:
         renewal.cancel()
         await asyncio.gather(renewal, return_exceptions=True)
-        await rooms.ledger.run(leases.release, name, lease.holder)
+        await services.ledger.run(leases.release, name, lease.holder)
 
 
-async def _renew(rooms: Services, name: str, lease: HeldLease) -> None:
+async def _renew(services: Services, name: str, lease: HeldLease) -> None:
     """Keep the lease while the run lives; a run that can't keep it stops, and its guarded writes find nothing."""
     kept = True
     while kept:
         await asyncio.sleep(leases.TERM.total_seconds() / 3)
-        now = rooms.clock.instant()
+        now = services.clock.instant()
         try:
-            kept = await rooms.ledger.run(leases.renew, name, lease.holder, rooms.clock.now())
+            kept = await services.ledger.run(leases.renew, name, lease.holder, services.clock.now())
         except OnboardingError as error:
-            rooms.progress.say(str(error))
+            services.progress.say(str(error))
             kept = False
         if kept:
             lease.renewed = now
-    rooms.progress.say("This run's lease was lost, so it stops.")
-    rooms.stop.set()
+    services.progress.say("This run's lease was lost, so it stops.")
+    services.stop.set()

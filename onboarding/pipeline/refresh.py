@@ -56,72 +56,72 @@ async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
     return rosters.read(content, rosters.name_of(target.invitees), target.columns)
 
 
-async def refresh(rooms: Services, target: Target, roster: Roster) -> RunState:
+async def refresh(services: Services, target: Target, roster: Roster) -> RunState:
     """See everything that a plan has to know."""
-    webinar, remembered = await _webinar(rooms, target)
-    return await _view(rooms, target, roster, webinar, remembered=remembered)
+    webinar, remembered = await _webinar(services, target)
+    return await _view(services, target, roster, webinar, remembered=remembered)
 
 
-async def plan_fresh(rooms: Services, target: Target, view: RunState, options: Options) -> tuple[RunState, Plan]:
+async def plan_fresh(services: Services, target: Target, state: RunState, options: Options) -> tuple[RunState, Plan]:
     """Make the plan; if there is anything to do, make it on the webinar's own facts and not on remembered ones."""
-    plan = make_plan(view.snapshot, options)
-    if not (plan and view.remembered):
-        return view, plan
-    webinar = await _ask_webinar(rooms, target)
-    if webinar == view.webinar:
-        return view, plan
-    fresh = await _view(rooms, target, view.snapshot.roster, webinar, remembered=False)
+    plan = make_plan(state.snapshot, options)
+    if not (plan and state.remembered):
+        return state, plan
+    webinar = await _ask_webinar(services, target)
+    if webinar == state.webinar:
+        return state, plan
+    fresh = await _view(services, target, state.snapshot.roster, webinar, remembered=False)
     return fresh, make_plan(fresh.snapshot, options)
 
 
-async def _webinar(rooms: Services, target: Target) -> tuple[Webinar, bool]:
-    server = rooms.config.ringcentral.server
-    known = await rooms.ledger.run(sessions.webinar_facts, server, target.webinar_id)
+async def _webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
+    server = services.config.ringcentral.server
+    known = await services.ledger.run(sessions.webinar_facts, server, target.webinar_id)
     if known is not None:
         return WEBINAR.validate_python(known), True
-    return await _ask_webinar(rooms, target), False
+    return await _ask_webinar(services, target), False
 
 
-async def _ask_webinar(rooms: Services, target: Target) -> Webinar:
-    webinar = await rooms.ringcentral.webinar(target.webinar_id)
+async def _ask_webinar(services: Services, target: Target) -> Webinar:
+    webinar = await services.ringcentral.webinar(target.webinar_id)
     if webinar.not_understood:
         return webinar  # not remembered: the next run may understand more, or find it mended
     facts = WEBINAR.dump_python(webinar, mode="json")
-    server = rooms.config.ringcentral.server
-    await rooms.ledger.run(sessions.keep_webinar, server, target.webinar_id, facts, rooms.clock.now())
+    server = services.config.ringcentral.server
+    await services.ledger.run(sessions.keep_webinar, server, target.webinar_id, facts, services.clock.now())
     return webinar
 
 
-async def _session(rooms: Services, target: Target, webinar: Webinar) -> Session:
+async def _session(services: Services, target: Target, webinar: Webinar) -> Session:
     """Find the session; one that is not configured is remembered from the last run while it is not over."""
     if target.session_id:
-        return await rooms.ringcentral.session(webinar, target.session_id)
-    seen = await rooms.ledger.run(sessions.find, rooms.config.ringcentral.server, webinar.id, None)
-    if seen and seen.status is not SessionStatus.FINISHED and rooms.clock.now() < seen.end + SESSION_GRACE:
+        return await services.ringcentral.session(webinar, target.session_id)
+    seen = await services.ledger.run(sessions.find, services.config.ringcentral.server, webinar.id, None)
+    if seen and seen.status is not SessionStatus.FINISHED and services.clock.now() < seen.end + SESSION_GRACE:
         try:
-            return await rooms.ringcentral.session(webinar, seen.key.session_id)
+            return await services.ringcentral.session(webinar, seen.key.session_id)
         except NotThere:
-            rooms.progress.say("The webinar's session is another one than at the last run: looking for it.")
-    return await rooms.ringcentral.session(webinar)
+            services.progress.say("The webinar's session is another one than at the last run: looking for it.")
+    return await services.ringcentral.session(webinar)
 
 
-async def _view(rooms: Services, target: Target, roster: Roster, webinar: Webinar, *, remembered: bool) -> RunState:
-    now = rooms.clock.now()
-    session = await _session(rooms, target, webinar)
-    listed = await rooms.ringcentral.invitees(session.key)
-    row = await rooms.ledger.run(sessions.upsert, session)
-    colleagues = await rooms.ledger.run(cache.colleagues, rooms.config.ringcentral.server)
+async def _view(services: Services, target: Target, roster: Roster, webinar: Webinar, *, remembered: bool) -> RunState:
+    now = services.clock.now()
+    session = await _session(services, target, webinar)
+    listed = await services.ringcentral.invitees(session.key)
+    row = await services.ledger.run(sessions.upsert, session)
+    colleagues = await services.ledger.run(cache.colleagues, services.config.ringcentral.server)
     if needs_directory(roster.invitees, listed, colleagues, session):
-        colleagues = await rooms.ringcentral.directory()
-        await rooms.ledger.run(cache.keep_colleagues, rooms.config.ringcentral.server, colleagues, now)
-    picture = Snapshot(
+        colleagues = await services.ringcentral.directory()
+        await services.ledger.run(cache.keep_colleagues, services.config.ringcentral.server, colleagues, now)
+    snapshot = Snapshot(
         session=session,
         roster=roster,
         registrations=listed.registrations,
         untouched=listed.untouched,
         now=now,
-        managed=await rooms.ledger.run(registrations.managed, row),
-        mailboxes=await rooms.ledger.run(deliveries.mailboxes, row),
+        managed=await services.ledger.run(registrations.managed, row),
+        mailboxes=await services.ledger.run(deliveries.mailboxes, row),
         colleagues=tuple(colleagues),
     )
-    return RunState(row, identify(picture), webinar, remembered)
+    return RunState(row, identify(snapshot), webinar, remembered)

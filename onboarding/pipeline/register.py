@@ -26,89 +26,91 @@ from onboarding.plan.identity import Records, with_addresses
 from onboarding.plan.invitee_changes import diff
 
 
-async def register(rooms: Services, view: RunState, plan: Plan) -> tuple[RunState, tuple[Problem, ...]]:
+async def register(services: Services, state: RunState, plan: Plan) -> tuple[RunState, tuple[Problem, ...]]:
     """Do what the plan says at RingCentral; returns the picture afterwards, and who could not be served."""
-    await _adopt(rooms, view, plan)
-    await _forget_fulfilled(rooms, view, plan)
+    await _adopt(services, state, plan)
+    await _forget_fulfilled(services, state, plan)
     problems: tuple[Problem, ...] = ()
-    records, untouched = view.snapshot.registrations, view.snapshot.untouched
+    records, untouched = state.snapshot.registrations, state.snapshot.untouched
     if plan.change:
-        before = await rooms.ledger.run(registrations.managed, view.session_row)
-        await _intend(rooms, view, plan)
-        rooms.progress.say(_in_words(plan.change))
-        applied = await rooms.ringcentral.apply(view.snapshot.session.key, plan.change, records, untouched)
-        records = with_addresses(applied.registrations, view.snapshot.colleagues)
-        untouched = with_addresses(applied.untouched, view.snapshot.colleagues)
+        before = await services.ledger.run(registrations.managed, state.session_row)
+        await _intend(services, state, plan)
+        services.progress.say(_in_words(plan.change))
+        applied = await services.ringcentral.apply(state.snapshot.session.key, plan.change, records, untouched)
+        records = with_addresses(applied.registrations, state.snapshot.colleagues)
+        untouched = with_addresses(applied.untouched, state.snapshot.colleagues)
         problems = applied.problems
-        await _settle(rooms, view, plan, replace(applied, registrations=records, untouched=untouched), before)
-    known = await rooms.ledger.run(registrations.managed, view.session_row)
-    picture = replace(view.snapshot, registrations=records, untouched=untouched, managed=known, now=rooms.clock.now())
-    return replace(view, snapshot=picture), problems
+        await _settle(services, state, plan, replace(applied, registrations=records, untouched=untouched), before)
+    known = await services.ledger.run(registrations.managed, state.session_row)
+    snapshot = replace(
+        state.snapshot, registrations=records, untouched=untouched, managed=known, now=services.clock.now()
+    )
+    return replace(state, snapshot=snapshot), problems
 
 
-async def _adopt(rooms: Services, view: RunState, plan: Plan) -> None:
-    adopted = [step.invitee for step in plan.items if step.adopted]
-    await _stand(rooms, view, adopted, Standing.ADOPTED)
+async def _adopt(services: Services, state: RunState, plan: Plan) -> None:
+    adopted = [item.invitee for item in plan.items if item.adopted]
+    await _stand(services, state, adopted, Standing.ADOPTED)
 
 
-async def _forget_fulfilled(rooms: Services, view: RunState, plan: Plan) -> None:
+async def _forget_fulfilled(services: Services, state: RunState, plan: Plan) -> None:
     """Who is as wanted by now, by other hands, may be changed again should the record change back."""
     asked = [
         known.invitee
-        for step in plan.at(Action.KEEP)
-        if step.registration and not diff(step.invitee, step.registration)
-        for known in view.snapshot.managed_for(step.invitee)
+        for item in plan.at(Action.KEEP)
+        if item.registration and not diff(item.invitee, item.registration)
+        for known in state.snapshot.managed_for(item.invitee)
         if known.last_requested
     ]
     if asked:
-        await rooms.ledger.run(registrations.clear_unfulfilled, view.session_row, asked)
+        await services.ledger.run(registrations.clear_unfulfilled, state.session_row, asked)
 
 
-async def _intend(rooms: Services, view: RunState, plan: Plan) -> None:
+async def _intend(services: Services, state: RunState, plan: Plan) -> None:
     """Committed before the PATCH leaves; moving it behind would make a crash forget whom we added."""
-    await _stand(rooms, view, plan.change.add, Standing.ADDING)
-    await _stand(rooms, view, _removals(plan).values(), Standing.REMOVING)
+    await _stand(services, state, plan.change.add, Standing.ADDING)
+    await _stand(services, state, _removals(plan).values(), Standing.REMOVING)
 
 
 def _removals(plan: Plan) -> dict[str, Invitee]:
     """Who is removed, by the id of their record: also a linked user whose place another one takes."""
-    removed = {step.registration.id: step.invitee for step in plan.at(Action.REMOVE) if step.registration}
-    for step in plan.at(Action.REPLACE):
-        old = step.registration
-        if old and old.linked_user and old.linked_user != step.invitee.linked_user:
+    removed = {item.registration.id: item.invitee for item in plan.at(Action.REMOVE) if item.registration}
+    for item in plan.at(Action.REPLACE):
+        old = item.registration
+        if old and old.linked_user and old.linked_user != item.invitee.linked_user:
             removed[old.id] = Invitee(0, "", old.role, old.first_name, old.last_name, linked_user=old.linked_user)
     return removed
 
 
 async def _settle(
-    rooms: Services, view: RunState, plan: Plan, applied: Applied, before: Mapping[str, ManagedRegistration]
+    services: Services, state: RunState, plan: Plan, applied: Applied, before: Mapping[str, ManagedRegistration]
 ) -> None:
     """Write down what came of the intentions.
 
     Who is not where they should be was intended all the same: a list may lag behind the change, so only RingCentral's
     refusal takes an intention back.
     """
-    now = rooms.clock.now()
-    records = Records.of(applied.registrations, view.snapshot.colleagues)
+    now = services.clock.now()
+    records = Records.of(applied.registrations, state.snapshot.colleagues)
     added = [one for one in plan.change.add if one not in applied.undone and records.find(one)]
-    await _stand(rooms, view, added, Standing.ADDED)
+    await _stand(services, state, added, Standing.ADDED)
     there = {record.id for record in applied.registrations} | {record.id for record in applied.untouched}
     removals = _removals(plan)
     missing = [invitee for id_, invitee in removals.items() if id_ not in there]
     gone = [invitee for invitee in missing if not not_understood_of(invitee, applied.untouched)]
-    await _stand(rooms, view, gone, Standing.REMOVED)
-    await rooms.ledger.run(deliveries.cancel_for_removed, view.session_row, [one.email for one in gone], now)
+    await _stand(services, state, gone, Standing.REMOVED)
+    await services.ledger.run(deliveries.cancel_for_removed, state.session_row, [one.email for one in gone], now)
     kept = {one.id for one in applied.undone if isinstance(one, Registration)} & there
     refused = [
         *(one for one in plan.change.add if one in applied.undone),
         *(invitee for id_, invitee in removals.items() if id_ in kept),
     ]
-    await rooms.ledger.run(registrations.revert, view.session_row, refused, before, now)
-    changed = [step.invitee for step in plan.at(Action.UPDATE, Action.REPLACE)]
-    await _note_unfulfilled(rooms, view, [*changed, *(one for one in added if one not in changed)], records)
+    await services.ledger.run(registrations.revert, state.session_row, refused, before, now)
+    changed = [item.invitee for item in plan.at(Action.UPDATE, Action.REPLACE)]
+    await _note_unfulfilled(services, state, [*changed, *(one for one in added if one not in changed)], records)
 
 
-async def _note_unfulfilled(rooms: Services, view: RunState, changed: Iterable[Invitee], records: Records) -> None:
+async def _note_unfulfilled(services: Services, state: RunState, changed: Iterable[Invitee], records: Records) -> None:
     """Remember what RingCentral left undone.
 
     Not before the answer: an update that a crash kept from leaving has to be sent by the next run.
@@ -119,18 +121,18 @@ async def _note_unfulfilled(rooms: Services, view: RunState, changed: Iterable[I
         left = diff(invitee, record) if record else {}
         if left:
             asked = {name: value for name, value in requested(invitee).items() if name in left}
-            now = rooms.clock.now()
-            await rooms.ledger.run(registrations.record_unfulfilled, view.session_row, invitee, asked, now)
+            now = services.clock.now()
+            await services.ledger.run(registrations.record_unfulfilled, state.session_row, invitee, asked, now)
         else:
             done.append(invitee)
-    await rooms.ledger.run(registrations.clear_unfulfilled, view.session_row, done)
+    await services.ledger.run(registrations.clear_unfulfilled, state.session_row, done)
 
 
-async def _stand(rooms: Services, view: RunState, invitees: Iterable[Invitee], standing: Standing) -> None:
+async def _stand(services: Services, state: RunState, invitees: Iterable[Invitee], standing: Standing) -> None:
     # Without address and ids a person can't be told from any other.
     people = [one for one in invitees if registration_key(one)]
     if people:
-        await rooms.ledger.run(registrations.set_standing, view.session_row, people, standing, rooms.clock.now())
+        await services.ledger.run(registrations.set_standing, state.session_row, people, standing, services.clock.now())
 
 
 def _in_words(change: Change) -> str:

@@ -32,7 +32,7 @@ class PreparedRun:
     """A run that has looked and not yet done anything. `doubts`: messages that a dead run left in doubt just now."""
 
     target: Target
-    view: RunState
+    state: RunState
     plan: Plan
     options: Options
     stationery: TemplateSet
@@ -68,120 +68,127 @@ class Result:
         return EXIT_DONE
 
 
-async def prepare_run(rooms: Services, target: Target, options: Options, *, strict: bool = False) -> PreparedRun:
+async def prepare_run(services: Services, target: Target, options: Options, *, strict: bool = False) -> PreparedRun:
     """Look at everything and plan; call while holding the webinar's lease.
 
     Templates are compiled first: what is wrong with them is found before anybody is registered. Raises
     ConfigurationError where `strict` and the roster has a problem.
     """
-    calls_before = _heavy(rooms)
-    if rooms.config.ledger.keep:
-        before = rooms.clock.now() - timedelta(days=rooms.config.ledger.keep)
-        await rooms.ledger.run(sessions.forget_ended, before)
-    letters = load_templates(rooms.config, target)
-    roster = await read_roster(target, rooms.stop)
+    calls_before = _heavy(services)
+    if services.config.ledger.keep:
+        before = services.clock.now() - timedelta(days=services.config.ledger.keep)
+        await services.ledger.run(sessions.forget_ended, before)
+    letters = load_templates(services.config, target)
+    roster = await read_roster(target, services.stop)
     if strict and roster.problems:
         raise ConfigurationError(
             "\n".join(f"row {one.row}, {one.column or 'whole row'}: {one.message}" for one in roster.problems),
             hint="Mend the roster, or leave --strict out to serve the other rows.",
         )
-    view = await refresh(rooms, target, roster)
-    doubts = await rooms.ledger.run(deliveries.recover_stalled, view.session_row, rooms.clock.now())
-    await rooms.ledger.run(deliveries.bring_forward, view.session_row, rooms.clock.now())
+    state = await refresh(services, target, roster)
+    doubts = await services.ledger.run(deliveries.recover_stalled, state.session_row, services.clock.now())
+    await services.ledger.run(deliveries.bring_forward, state.session_row, services.clock.now())
     if doubts:
-        boxes = await rooms.ledger.run(deliveries.mailboxes, view.session_row)
-        view = replace(view, snapshot=replace(view.snapshot, mailboxes=boxes))
-    view, plan = await plan_fresh(rooms, target, view, options)
-    await rooms.ledger.run(sessions.begin_run, view.session_row, _heavy(rooms) - calls_before, rooms.clock.now())
-    return PreparedRun(target, view, plan, options, letters, doubts, calls_before)
+        boxes = await services.ledger.run(deliveries.mailboxes, state.session_row)
+        state = replace(state, snapshot=replace(state.snapshot, mailboxes=boxes))
+    state, plan = await plan_fresh(services, target, state, options)
+    await services.ledger.run(
+        sessions.begin_run, state.session_row, _heavy(services) - calls_before, services.clock.now()
+    )
+    return PreparedRun(target, state, plan, options, letters, doubts, calls_before)
 
 
 async def execute_plan(
-    rooms: Services, ready: PreparedRun, lease: HeldLease, *, rehearsal_to: str = "", patience: timedelta = RETRY_WINDOW
+    services: Services,
+    prepared: PreparedRun,
+    lease: HeldLease,
+    *,
+    rehearsal_to: str = "",
+    patience: timedelta = RETRY_WINDOW,
 ) -> Result:
     """Register, queue and deliver what was planned, and note how it ended, also where it was stopped."""
-    plan, problems, sent, queued = ready.plan, ready.plan.problems, 0, 0
+    plan, problems, sent, queued = prepared.plan, prepared.plan.problems, 0, 0
     if plan.mail:
-        rooms.post.pool()  # a missing password is found before anybody is registered, and not after
+        services.post.pool()  # a missing password is found before anybody is registered, and not after
     try:
-        rooms.raise_if_stopped()
-        view, refused = await register(rooms, ready.view, plan)
-        plan = make_plan(view.snapshot, ready.options, within=ready.plan)
+        services.raise_if_stopped()
+        state, refused = await register(services, prepared.state, plan)
+        plan = make_plan(state.snapshot, prepared.options, within=prepared.plan)
         problems = tuple(dict.fromkeys((*refused, *plan.problems)))
-        await _hold_back(rooms, view, plan)
-        queued = await enqueue(rooms, view, plan, rehearsal_to)
-        rooms.raise_if_stopped()
-        limited = ready.options.limit is not None
-        work = prepare_delivery(
-            rooms, view, plan, ready.stationery, lease, rehearsal=bool(rehearsal_to), limited=limited
+        await _hold_back(services, state, plan)
+        queued = await enqueue(services, state, plan, rehearsal_to)
+        services.raise_if_stopped()
+        limited = prepared.options.limit is not None
+        run = prepare_delivery(
+            services, state, plan, prepared.stationery, lease, rehearsal=bool(rehearsal_to), limited=limited
         )
-        sent = await deliver(rooms, work, patience)
-        await _note_mailed(rooms, view, plan)
+        sent = await deliver(services, run, patience)
+        await _note_mailed(services, state, plan)
     finally:
-        before = await rooms.ledger.run(sessions.problems_of, ready.view.session_row)
-        noted = (*problems, *_notes(plan, ready.view))
-        await _note_end(rooms, ready, noted)
-    entries = await rooms.ledger.run(deliveries.entries, ready.view.session_row)
+        before = await services.ledger.run(sessions.problems_of, prepared.state.session_row)
+        noted = (*problems, *_notes(plan, prepared.state))
+        await _note_end(services, prepared, noted)
+    entries = await services.ledger.run(deliveries.entries, prepared.state.session_row)
     return Result(
-        name=ready.target.name,
-        title=ready.view.snapshot.session.title,
+        name=prepared.target.name,
+        title=prepared.state.snapshot.session.title,
         sent=sent,
-        registered=len(ready.plan.at(Action.ADD, Action.REPLACE)),
+        registered=len(prepared.plan.at(Action.ADD, Action.REPLACE)),
         counts=Counter(entry.delivery.state for entry in entries),
         problems=problems,
-        heavy_calls=_heavy(rooms) - ready.calls_before,
-        did=bool(sent or queued or ready.plan.change or ready.doubts),
-        news=list(before) != list(noted) or any(step.turned for step in plan.items),
-        has_unsent_invites=_has_unsent_invites(ready, view),
+        heavy_calls=_heavy(services) - prepared.calls_before,
+        did=bool(sent or queued or prepared.plan.change or prepared.doubts),
+        news=list(before) != list(noted) or any(item.turned for item in plan.items),
+        has_unsent_invites=_has_unsent_invites(prepared, state),
     )
 
 
-async def _hold_back(rooms: Services, view: RunState, plan: Plan) -> None:
+async def _hold_back(services: Services, state: RunState, plan: Plan) -> None:
     """Keep back what an earlier run queued for people whom RingCentral has mailed since."""
-    held = [step.invitee.email for step in plan.items if step.held]
+    held = [item.invitee.email for item in plan.items if item.held]
     if held:
-        await rooms.ledger.run(deliveries.hold_back, view.session_row, held, rooms.clock.now())
+        await services.ledger.run(deliveries.hold_back, state.session_row, held, services.clock.now())
 
 
-async def _note_mailed(rooms: Services, view: RunState, plan: Plan) -> None:
+async def _note_mailed(services: Services, state: RunState, plan: Plan) -> None:
     """Remember whom this run names, so that later runs don't. Last of all: a run that breaks off has named nobody."""
-    turned = [step.invitee for step in plan.items if step.turned]
+    turned = [item.invitee for item in plan.items if item.turned]
     if turned:
-        await rooms.ledger.run(registrations.note_mailed, view.session_row, turned, rooms.clock.now())
+        await services.ledger.run(registrations.note_mailed, state.session_row, turned, services.clock.now())
 
 
-def _has_unsent_invites(ready: PreparedRun, view: RunState) -> bool:
+def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
     """Whether *Send now* would mail somebody after this run: who was just added is silent, whatever was so before."""
-    added = bool(ready.plan.change.add) and view.snapshot.holds_silent_records
-    return added or view.snapshot.has_unsent_invites
+    added = bool(prepared.plan.change.add) and state.snapshot.holds_silent_records
+    return added or state.snapshot.has_unsent_invites
 
 
-async def _note_end(rooms: Services, ready: PreparedRun, noted: Sequence[Problem]) -> None:
-    calls = _heavy(rooms) - ready.calls_before
-    await rooms.ledger.run(sessions.finish_run, ready.view.session_row, noted, calls, rooms.clock.now())
+async def _note_end(services: Services, prepared: PreparedRun, noted: Sequence[Problem]) -> None:
+    calls = _heavy(services) - prepared.calls_before
+    await services.ledger.run(sessions.finish_run, prepared.state.session_row, noted, calls, services.clock.now())
 
 
-def _notes(plan: Plan, view: RunState) -> list[Problem]:
+def _notes(plan: Plan, state: RunState) -> list[Problem]:
     """Why somebody on the roster gets no message though nothing is wrong: `status` shows an end of every row.
 
     And what else the plan has said that needs nothing done.
     """
     return [
         *(Problem(None, None, "", note) for note in plan.notes),
-        *_unmailed(plan, view),
+        *_unmailed(plan, state),
     ]
 
 
-def _unmailed(plan: Plan, view: RunState) -> list[Problem]:
+def _unmailed(plan: Plan, state: RunState) -> list[Problem]:
     return [
-        Problem(step.invitee.row, None, step.invitee.email, step.mail_reason or step.reason)
-        for step in plan.items
-        if step.invitee.row
-        and not step.mail
-        and not step.problems
-        and not view.snapshot.mailbox(step.invitee.key).messages
+        Problem(item.invitee.row, None, item.invitee.email, item.mail_reason or item.reason)
+        for item in plan.items
+        if item.invitee.row
+        and not item.mail
+        and not item.problems
+        and not state.snapshot.mailbox(item.invitee.key).messages
     ]
 
 
-def _heavy(rooms: Services) -> int:
-    return rooms.ringcentral.calls.get("Heavy", 0)
+def _heavy(services: Services) -> int:
+    return services.ringcentral.calls.get("Heavy", 0)

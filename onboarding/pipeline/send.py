@@ -45,79 +45,79 @@ RETRY = RetryPolicy()
 STOPPED = "the run was stopped before the message left"
 
 
-async def deliver_one(work: DeliveryRun, delivery: Delivery, pool: Pool) -> None:
+async def deliver_one(run: DeliveryRun, delivery: Delivery, pool: Pool) -> None:
     """Write the letter while the connections are busy with others, then send it over the next that is free.
 
     Returns once it is written down what became of it, or it is put back to come after all others. Raises what stops
     the run.
     """
-    message = _compose(work, delivery)
+    message = _compose(run, delivery)
     recording: Recording | None = None
     if message is None:
-        recording = _record(work, delivery, Transition(State.SUPERSEDED, "not on board any more"))
+        recording = _record(run, delivery, Transition(State.SUPERSEDED, "not on board any more"))
     elif isinstance(message, Rejected):
-        recording = _settle(work, delivery, message)
+        recording = _settle(run, delivery, message)
     else:
         async with pool.connection() as connection:
-            if await wait_for_rate(work, delivery):
-                recording = await _send(work, delivery, pool, connection, message)
+            if await wait_for_rate(run, delivery):
+                recording = await _send(run, delivery, pool, connection, message)
     if recording:
         await recording
 
 
-def _compose(work: DeliveryRun, delivery: Delivery) -> Message | Rejected | None:
+def _compose(run: DeliveryRun, delivery: Delivery) -> Message | Rejected | None:
     """Write the letter from what is true now; None where the person is to get none any more."""
-    reader = work.readers.get(address_key(delivery.email))
+    reader = run.readers.get(address_key(delivery.email))
     cancels = delivery.kind is Kind.CANCELLATION
     if reader is None or not (cancels or reader.on_board):
         return None
     letter = MessageRequest(
         kind=delivery.kind,
         invitee=reader.invitee,
-        session=work.view.snapshot.session,
+        session=run.state.snapshot.session,
         registration=None if cancels else reader.record,
         number=delivery.number,
         message_id=ascii_message_id(delivery.message_id),
-        date=work.rooms.clock.now(),
+        date=run.services.clock.now(),
         recipient=delivery.rehearsal_to or reader.invitee.email,
-        panel=work.panel,
-        previous=work.view.snapshot.mailbox(reader.invitee.key).told,
+        panel=run.panel,
+        previous=run.state.snapshot.mailbox(reader.invitee.key).told,
     )
-    return work.composer.compose(letter)
+    return run.composer.compose(letter)
 
 
 async def _send(
-    work: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection, message: Message
+    run: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection, message: Message
 ) -> Recording | None:
     """Offer, `sending`, hand over, and hand in what became of it. None: it stays queued, and others go on with it."""
-    if not await _opened(work, delivery, pool, connection):
+    if not await _opened(run, delivery, pool, connection):
         return None
     answer: Outcome | EnvelopeAccepted | OnboardingError | None = await _or_refusal(connection.send_envelope(message))
     if isinstance(answer, EnvelopeAccepted):
-        answer = await _send_body(work, delivery, connection, message)
+        answer = await _send_body(run, delivery, connection, message)
     if isinstance(answer, OnboardingError):
-        answer = await _refused(work, delivery, pool, connection, answer)
+        answer = await _refused(run, delivery, pool, connection, answer)
     else:
-        work.refusals = 0
+        run.refusals = 0
     if answer is None:
         return None
-    recording = work.recordings[connection] = _settle(work, delivery, answer)
+    recording = run.recordings[connection] = _settle(run, delivery, answer)
     return recording
 
 
-async def _opened(work: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection) -> bool:
+async def _opened(run: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection) -> bool:
     """Have a line to the server; False: there is none, and the message comes again, on another connection.
 
     A message that was refused with the connection before gets a new line: what is said on it is the message's.
     Raises what keeps us out, where no connection is left.
     """
     try:
-        if delivery.id in work.met_refusal:
+        if delivery.id in run.met_refusal:
             await connection.close()
         await connection.open()
     except ConnectionRefusal as refusal:
         pool.give_up(connection, refusal)
-        work.put_back.append(delivery)
+        run.put_back.append(delivery)
         return False
     return True
 
@@ -131,32 +131,32 @@ async def _or_refusal(step: Awaitable[T]) -> T | OnboardingError:
 
 
 async def _refused(
-    work: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection, error: OnboardingError
+    run: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection, error: OnboardingError
 ) -> Deferred | None:
     """The server refuses us, or this connection, and has taken nothing: the message goes to the end of the queue.
 
     Returns an outcome where it turns out to be the message's own trouble. Raises what stops the run.
     """
-    step, work.refusals = Step.STOP_RUN, work.refusals + 1
+    step, run.refusals = Step.STOP_RUN, run.refusals + 1
     if isinstance(error, ConnectionRefusal):
-        again = delivery.id in work.met_refusal
-        step = next_step(error, again=again, last=pool.last, in_a_row=work.refusals)
+        again = delivery.id in run.met_refusal
+        step = next_step(error, again=again, last=pool.last, in_a_row=run.refusals)
         if step is Step.RECORD_DEFERRED:
             return error.deferred
         if step is Step.GIVE_UP_CONNECTION:
             pool.give_up(connection, error)
-    now = work.rooms.clock.now()
-    is_ours = await _submit(work, transitions.put_last(delivery, work.holder.name, error.message, now))
+    now = run.services.clock.now()
+    is_ours = await _submit(run, transitions.put_last(delivery, run.holder.name, error.message, now))
     if step is Step.STOP_RUN:
         raise error
-    work.met_refusal.add(delivery.id)
+    run.met_refusal.add(delivery.id)
     if is_ours:
-        work.put_back.append(delivery)
+        run.put_back.append(delivery)
     return None
 
 
 async def _send_body(
-    work: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
+    run: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
 ) -> Outcome | OnboardingError | None:
     """Cross the point of no return. None: the body does not leave, because the delivery is not ours any more.
 
@@ -167,23 +167,23 @@ async def _send_body(
     """
     try:
         renamed = None if message.message_id == delivery.message_id else message.message_id
-        move = transitions.sending(delivery, work.holder.name, work.rooms.clock.now(), renamed)
-        ours = await _submit(work, move, after=work.recordings.get(connection))
+        move = transitions.sending(delivery, run.holder.name, run.services.clock.now(), renamed)
+        ours = await _submit(run, move, after=run.recordings.get(connection))
     except OnboardingError:
         await connection.abandon()
         raise
     except asyncio.CancelledError:
-        _detach(_not_taken(work, delivery, STOPPED))
+        _detach(_not_taken(run, delivery, STOPPED))
         raise
     if not ours:
         await connection.abandon()
         return None
     try:
-        return await _or_refusal(connection.send_body(message, work.lease.is_current))
+        return await _or_refusal(connection.send_body(message, run.lease.is_current))
     except Withheld:
         return None
     except asyncio.CancelledError:
-        _detach(_settle(work, delivery, InDoubt("the run was stopped before the server had answered")))
+        _detach(_settle(run, delivery, InDoubt("the run was stopped before the server had answered")))
         raise
 
 
@@ -192,39 +192,39 @@ def _detach(recording: Recording) -> None:
     recording.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-def _not_taken(work: DeliveryRun, delivery: Delivery, reason: str) -> Recording:
-    return _submit(work, transitions.not_accepted(delivery, work.holder.name, reason, work.rooms.clock.now()))
+def _not_taken(run: DeliveryRun, delivery: Delivery, reason: str) -> Recording:
+    return _submit(run, transitions.not_accepted(delivery, run.holder.name, reason, run.services.clock.now()))
 
 
-def _settle(work: DeliveryRun, delivery: Delivery, outcome: Outcome) -> Recording:
+def _settle(run: DeliveryRun, delivery: Delivery, outcome: Outcome) -> Recording:
     """Decide what an outcome means, count it, and hand it in."""
-    clock = work.rooms.clock
+    clock = run.services.clock
     transition = settle(delivery, outcome, RETRY, clock.now(), clock.draw())
-    work.sent += transition.state is State.SENT
-    _brake(work, transition)
-    return _record(work, delivery, transition)
+    run.sent += transition.state is State.SENT
+    _brake(run, transition)
+    return _record(run, delivery, transition)
 
 
-def _brake(work: DeliveryRun, transition: Transition) -> None:
+def _brake(run: DeliveryRun, transition: Transition) -> None:
     """Stop after many rejections in a row: something is wrong with us, and every further one costs our name."""
     by_server = transition.state is State.REJECTED and transition.reply is not None
-    work.rejected = work.rejected + 1 if by_server else 0
-    if work.rejected >= work.rooms.config.smtp.brake:
-        work.fail(
+    run.rejected = run.rejected + 1 if by_server else 0
+    if run.rejected >= run.services.config.smtp.brake:
+        run.fail(
             Braked(
-                f"the mail server has rejected {work.rejected} messages in a row; "
+                f"the mail server has rejected {run.rejected} messages in a row; "
                 f"the last answer was: {transition.reply}",
                 hint="Find out why before going on. The rest stays queued; `onboarding retry` takes up the rejected.",
             )
         )
 
 
-def _record(work: DeliveryRun, delivery: Delivery, transition: Transition) -> Recording:
-    return _submit(work, transitions.record(delivery, work.holder.name, transition, work.rooms.clock.now()))
+def _record(run: DeliveryRun, delivery: Delivery, transition: Transition) -> Recording:
+    return _submit(run, transitions.record(delivery, run.holder.name, transition, run.services.clock.now()))
 
 
-def _submit(work: DeliveryRun, move: transitions.TransitionWrite, after: Recording | None = None) -> Recording:
-    return work.rooms.ledger.submit(transitions.write_transitions, move, after)
+def _submit(run: DeliveryRun, move: transitions.TransitionWrite, after: Recording | None = None) -> Recording:
+    return run.services.ledger.submit(transitions.write_transitions, move, after)
 
 
 LONGEST_WAIT = timedelta(minutes=10)
@@ -235,19 +235,19 @@ STAYS_QUEUED = "What is left stays queued: run again then."
 ANY_PACE = rate_limits.SendRate()
 
 
-async def wait_for_rate(work: DeliveryRun, delivery: Delivery) -> bool:
+async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
     """Wait for the pace that all runs share. False: the run ends, or the message has become too late meanwhile.
 
     Asked last of all, so that what was counted does leave. Raises TryLater where the next message has to wait for long:
     the day's messages are used up, or the rate is a slow one.
     """
-    clock, smtp = work.rooms.clock, work.rooms.config.smtp
+    clock, smtp = run.services.clock, run.services.config.smtp
     allowed = _pace(smtp)
     if allowed == ANY_PACE:
-        return work.running and clock.now() < delivery.expires_at
-    async with work.pacing:  # one worker waits at a time
-        while work.running and clock.now() < delivery.expires_at:
-            wait = await work.rooms.ledger.run(rate_limits.reserve_send, _account(smtp), allowed, clock.now())
+        return run.running and clock.now() < delivery.expires_at
+    async with run.pacing:  # one worker waits at a time
+        while run.running and clock.now() < delivery.expires_at:
+            wait = await run.services.ledger.run(rate_limits.reserve_send, _account(smtp), allowed, clock.now())
             if not wait:
                 return True
             if wait > LONGEST_WAIT:
