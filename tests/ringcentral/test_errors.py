@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral import requests
-from onboarding.ringcentral.errors import ApiError, ErrorEntry, as_run_error, login_error, parse_error
+from onboarding.ringcentral.errors import ApiError, ErrorEntry, NotThere, as_run_error, login_error, parse_error
 from tests.ringcentral.people import key
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI2MjI3In0.c2lnbmF0dXJl"
@@ -110,18 +110,18 @@ LIST = requests.invitees(key())
         (
             requests.webinar("101"),
             ApiError(404, (ErrorEntry("CMN-102"),)),
-            ConfigurationError,
+            NotThere,
             "RingCentral knows no webinar 101, or its user may not see it (CMN-102).",
             "onboarding webinars",
         ),
         (
             LIST,
             ApiError(400, (ErrorEntry("CMN-102"),)),
-            ConfigurationError,
+            NotThere,
             "RingCentral knows no session 201 of webinar 101",
             "ids",
         ),
-        (LIST, ApiError(404), ConfigurationError, "RingCentral knows no session 201 of webinar 101", "ids"),
+        (LIST, ApiError(404), NotThere, "RingCentral knows no session 201 of webinar 101", "ids"),
         (requests.directory(1), ApiError(404), Refused, "RingCentral refuses the company directory (status 404).", ""),
         (
             LIST,

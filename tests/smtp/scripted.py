@@ -189,9 +189,12 @@ class Conversation:
 
     async def drip(self) -> None:
         hung_up = asyncio.ensure_future(self.reader.read())
-        while not hung_up.done():
-            await self.say(Say("250-so far"))
-            await asyncio.wait([hung_up], timeout=0.01)
+        try:
+            while not hung_up.done():
+                await self.say(Say("250-so far"))
+                await asyncio.wait([hung_up], timeout=0.01)
+        finally:
+            await asyncio.gather(hung_up, return_exceptions=True)  # a reset is an end too
 
     async def say(self, act: Say) -> None:
         answer = act.text.encode() + act.end

@@ -212,7 +212,7 @@ def test_password_is_not_shown():
 def test_settings_are_light():
     """`config` imports them for every command, `--help` too."""
     heavy = "{'aiosmtplib', 'asyncio', 'anyio', 'ssl'}"
-    code = f"import sys, onboarding.mail.settings; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, onboarding.smtp.settings; print(sorted({heavy} & set(sys.modules)))"
 
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
