@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from onboarding.errors import ConfigurationError, Refused
+from onboarding.errors import Refused
 from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral import requests
 from onboarding.ringcentral.errors import ApiError, ErrorEntry, NotThere, as_run_error, login_error, parse_error
