@@ -7,7 +7,6 @@ as fast as the `email` package, against whose parser a test holds it. Judges not
 import re
 from binascii import Error as NotBase64
 from binascii import a2b_base64, a2b_qp
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,8 +30,7 @@ class PartHeader(NamedTuple):
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BodyPart:
+class BodyPart(NamedTuple):
     """A part that is no multipart: its type in lower case, its header as text, its body encoded as it travels."""
 
     content_type: str

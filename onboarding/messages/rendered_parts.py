@@ -1,12 +1,11 @@
 """What the templates say to one person, before any of it is written as mail."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import unescape
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedParts:
+class RenderedParts(NamedTuple):
     """A letter's rendered words: the HTML as its template yields it, the text, the calendar entry's description."""
 
     pieces: Sequence[str]

@@ -274,7 +274,8 @@ def written(value: Any) -> Any:
     """Let a value through that is written out, counted. Jinja calls it for each."""
     budget = limits.CURRENT.get(None)
     if budget is not None:
-        budget.write(size_of(value))
+        size = len(value) if type(value) in TEXTS else 0  # most values are short texts
+        budget.write(size if 0 < size <= limits.LARGEST_VALUE else size_of(value))
     elif type(value) not in TEXTS:
         size_of(value)
     return value
