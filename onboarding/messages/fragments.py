@@ -6,7 +6,7 @@ itself: `proof` does, and `seams` knows where HTML may be parted.
 """
 
 from binascii import a2b_qp
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -49,38 +49,37 @@ class Fragments:
     def __init__(self, guarded: ProtectedValues, configured: frozenset[str], part: Part = seams) -> None:
         self._part = part
         self._is_neutral = partial(verify.is_neutral, guarded=guarded, configured=configured)
-        self._known: dict[str, Fragment] = {}
+        self._encoded: dict[str, bytes] = {}
+        self._checked: dict[str, bytes] = {}
         self._room = ROOM
 
     def html(self, pieces: Sequence[str]) -> Fragment:
         """Encode HTML of pieces; it ends with a line end."""
-        known = self._known
-        missing = [piece for piece in pieces if piece not in known]
-        known.update(zip(missing, self._made(missing), strict=True))
-        found = [known[piece] for piece in pieces]
-        self._room -= sum(map(len, missing)) + OVERHEAD * len(missing)
+        encoded, checked = self._encoded, self._checked
         if self._room < 0:
-            known.clear()
+            encoded.clear()
+            checked.clear()
             self._room = ROOM
+        self._add([piece for piece in pieces if piece not in encoded])
         return Fragment(
-            quoted_printable.terminate(b"".join([fragment.encoded for fragment in found])),
-            quoted_printable.terminate(b"".join([fragment.checked for fragment in found])),
+            quoted_printable.terminate(b"".join([encoded[piece] for piece in pieces])),
+            quoted_printable.terminate(b"".join([checked[piece] for piece in pieces])),
         )
 
-    def _made(self, pieces: Sequence[str]) -> Iterator[Fragment]:
+    def _add(self, pieces: Sequence[str]) -> None:
         """Encode, and look through the middles of what is long, all at once: where they end, nothing goes on."""
-        made = {piece: _parted(piece, self._part) for piece in pieces}
-        middles = [parted.middle for parted in made.values() if parted.middle]
-        all_neutral = bool(middles) and self._is_neutral(middles)
+        self._room -= sum(map(len, pieces)) + OVERHEAD * len(pieces)
+        long = []
         for piece in pieces:
-            parted = made[piece]
-            neutral = parted.middle and (all_neutral or self._is_neutral([parted.middle]))
-            yield Fragment(parted.encoded, parted.edges if neutral else parted.encoded)
-
-
-def _parted(piece: str, part: Part) -> Parted:
-    """Values come escaped, so as a type of their own: only a template's own text outlives the session."""
-    return _of_a_template(piece, part) if type(piece) is str else _at_seams(piece, part)
+            # Values come escaped, so as a type of their own: only a template's own text outlives the session.
+            parted = (_of_a_template if type(piece) is str else _at_seams)(piece, self._part)
+            self._encoded[piece] = self._checked[piece] = parted.encoded
+            if parted.middle:
+                long.append((piece, parted.edges, parted.middle))
+        all_neutral = bool(long) and self._is_neutral([middle for _piece, _edges, middle in long])
+        for piece, edges, middle in long:
+            if all_neutral or self._is_neutral([middle]):
+                self._checked[piece] = edges
 
 
 def _at_seams(piece: str, part: Part) -> Parted:

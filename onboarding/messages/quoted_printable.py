@@ -23,12 +23,8 @@ def encode_fragment(text: str) -> bytes:
 
     No line of it begins with a dot, and each ends in CRLF: it may travel as it is.
     """
-    line = text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
-    if len(line) < LONGEST_LINE and _is_plain(line):
-        if line is text:
-            return line.encode("ascii") + SOFT_BREAK if line else b""
-        if not line.endswith(" "):
-            return line.encode("ascii") + b"\r\n"
+    if len(text) < LONGEST_LINE and _is_plain(text):
+        return text.encode("ascii") + SOFT_BREAK if text else b""
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     # One letter more, and off again: so the last line has room for the soft break, and may end in a space.
     written = b2a_qp(lines.encode() + b"x").replace(b"\n", b"\r\n")[:-1]
@@ -37,8 +33,8 @@ def encode_fragment(text: str) -> bytes:
     return written if written.endswith(b"\r\n") else written + SOFT_BREAK
 
 
-def _is_plain(line: str) -> bool:
-    return line.isascii() and line.isprintable() and "=" not in line and not line.startswith(".")
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and "=" not in text and not text.startswith(".")
 
 
 def terminate(written: bytes) -> bytes:

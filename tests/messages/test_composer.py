@@ -98,9 +98,9 @@ def test_memory_has_a_bound_and_begins_again(stationery):
     sizes = []
     for said in (pieces[:-1], pieces[-1:], ["one more"], ["another"]):
         assert fragments.html(said) == Fragments(guarded(), stationery.configured).html(said)
-        sizes.append(len(fragments._known))
+        sizes.append(len(fragments._encoded))
 
-    assert sizes == [len(pieces) - 1, len(pieces), 0, 1]
+    assert sizes == [len(pieces) - 1, len(pieces), len(pieces) + 1, 1]
 
 
 def test_only_a_templates_own_text_outlives_a_session(stationery):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, message_from_string, policy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -54,6 +54,7 @@ def described(sent: bytes):
     return [(squeezed, True), *whole[1:]]
 
 
+@settings(deadline=None)
 @pytest.mark.parametrize("logo", [None, LOGO], ids=["no logo", "logo"])
 @given(filling=FILLINGS)
 def test_the_bytes_equal_what_the_email_package_would_have_built(filling, logo):
