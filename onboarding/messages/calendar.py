@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
-from onboarding.messages.headers import transport_address
+from onboarding.messages.headers import INSIDE_A_CHARACTER, transport_address
 from onboarding.messages.request import MessageRequest
 from onboarding.messages.settings import BrandSettings, CalendarMethod
 from onboarding.model.deliveries import Kind
@@ -122,9 +122,6 @@ def escaped(text: str) -> str:
     """Write a TEXT value (RFC 5545 3.3.11)."""
     return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
 
-
-INSIDE_A_CHARACTER = range(0x80, 0xC0)
-"""Bytes of UTF-8 that go on with a character (RFC 3629 3)."""
 
 LONGEST_LINE = 75
 """Octets, without the line end (RFC 5545 3.1)."""

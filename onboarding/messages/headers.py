@@ -51,18 +51,19 @@ def _phrase(name: str) -> bytes:
 def _encoded_words(text: str, first_indent: int) -> bytes:
     """Write text as base64 words of whole characters, one per line; readers drop the white space between them."""
     longest = LONGEST_LINE - first_indent - len("=?utf-8?b??=")
-    octets = longest // 4 * 3
-    if len(encoded := text.encode()) <= octets:  # as most names are
-        return b"=?utf-8?b?" + b64encode(encoded) + b"?="
-    words, word = [], b""
-    for character in text:
-        encoded = character.encode()
-        if len(word) + len(encoded) > octets:
-            words.append(word)
-            word = b""
-        word += encoded
-    words.append(word)
-    return b"\r\n ".join(b"=?utf-8?b?" + b64encode(one) + b"?=" for one in words)
+    encoded, most = text.encode(), longest // 4 * 3
+    words, start = [], 0
+    while start < len(encoded):
+        end = start + most
+        while end < len(encoded) and encoded[end] in INSIDE_A_CHARACTER:
+            end -= 1
+        words.append(b"=?utf-8?b?" + b64encode(encoded[start:end]) + b"?=")
+        start = end
+    return b"\r\n ".join(words or [b"=?utf-8?b??="])
+
+
+INSIDE_A_CHARACTER = range(0x80, 0xC0)
+"""Bytes of UTF-8 that go on with a character (RFC 3629 3)."""
 
 
 def transport_address(address: str) -> str:
