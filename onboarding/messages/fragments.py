@@ -15,7 +15,7 @@ from onboarding.messages.normal_form import Normal
 from onboarding.messages.request import ProtectedValues
 from onboarding.messages.seams import seams
 
-LONG = 200
+LONG = 60
 """Characters from which on a fragment is worth being parted."""
 
 ROOM = 1_000_000
