@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 
 from onboarding.messages import quoted_printable, verify
-from onboarding.messages.normal_form import Normal
 from onboarding.messages.request import ProtectedValues
 from onboarding.messages.seams import seams
 
@@ -40,7 +39,7 @@ class Parted(NamedTuple):
 
     encoded: bytes
     edges: bytes
-    middle: Normal | None
+    middle: verify.Piece | None
 
 
 class Fragments:
@@ -87,7 +86,7 @@ def _at_seams(piece: str, part: Part) -> Parted:
     first, last = part(piece) if len(piece) > LONG else (0, 0)
     if first == last:
         return Parted(encoded, encoded, None)
-    middle = verify.searched_html(a2b_qp(quoted_printable.encode_fragment(piece[first:last])))
+    middle = verify.Piece.of(a2b_qp(quoted_printable.encode_fragment(piece[first:last])))
     return Parted(
         encoded,
         quoted_printable.encode_fragment(piece[:first]) + quoted_printable.encode_fragment(piece[last:]),

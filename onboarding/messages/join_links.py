@@ -94,6 +94,11 @@ _MASK = mask(string.ascii_letters.encode() + string.digits.encode() + BEYOND_ASC
 """Letters and digits; what is beyond ASCII may be one."""
 
 
+def long_words(text: bytes) -> bytes:
+    """Take the words from a text that a token may stand in."""
+    return b" ".join([text[start:end] for start, end in runs(text, _MASK, SHORTEST_TOKEN)])
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """Words of letters and digits that stand in one person's link, and in nobody else's.

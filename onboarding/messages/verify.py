@@ -10,9 +10,10 @@ import string
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from html import unescape
+from typing import NamedTuple
 
 from onboarding.messages import mime_parser
-from onboarding.messages.join_links import leads_below
+from onboarding.messages.join_links import leads_below, long_words
 from onboarding.messages.mime import MESSAGE_NAME, FixedFields
 from onboarding.messages.normal_form import Normal, normal, normal_key
 from onboarding.messages.request import MessageRequest, ProtectedValues
@@ -46,16 +47,29 @@ def find_violation(
         return f"it can't be read back ({problem})"
 
 
-def searched_html(html: bytes) -> Normal | None:
-    """Make a piece of HTML ready for `is_neutral`; None where a link in it leads where mail may not lead."""
-    shown = _shown("HTML", html)
-    return None if _odd_scheme(html) else Normal.of(shown + _over_lines(html, shown))
+class Piece(NamedTuple):
+    """A piece of HTML, ready to be looked through for one session after the other; `long_words` are those in it."""
+
+    text: bytes
+    lower: bytes
+    long_words: bytes
+
+    @classmethod
+    def of(cls, html: bytes) -> "Piece | None":
+        """Make a piece ready; None where a link in it leads where mail may not lead."""
+        if _odd_scheme(html):
+            return None
+        shown = _shown("HTML", html)
+        text, lower = Normal.of(shown + _over_lines(html, shown))
+        return cls(text, lower, long_words(lower))
 
 
-def is_neutral(pieces: Iterable[Normal], guarded: ProtectedValues, configured: frozenset[str]) -> bool:
+def is_neutral(pieces: Iterable[Piece], guarded: ProtectedValues, configured: frozenset[str]) -> bool:
     """Tell whether pieces that nothing goes on between hold nothing that may not stand in every letter."""
-    text, lower = (b"\n".join(texts) for texts in zip((b"", b""), *pieces, strict=True))
-    return not _foreign(Normal(text, lower), b"", guarded, configured)
+    text, lower, words = (b"\n".join(texts) for texts in zip((b"", b"", b""), *pieces, strict=True))
+    leads_on = any(leads_below(lower, place) for place in guarded.links)
+    foreign = leads_on or any(guarded.tokens.found_in(words, b""))
+    return not foreign and not _foreign_address(Normal(text, lower), guarded, configured)
 
 
 NEEDED = ("from", "date", "message-id", "reply-to")
@@ -70,7 +84,7 @@ def _owner_fault(letter: MessageRequest, guarded: ProtectedValues) -> str:
     registration, link = letter.registration, letter.join_link
     if registration and _is_anothers(registration, letter.invitee):
         return "its join link is from somebody else's record"
-    if link and link_digest(link) in guarded.shared and letter.invitee.role is not Role.HOST:
+    if link and guarded.shared and link_digest(link) in guarded.shared and letter.invitee.role is not Role.HOST:
         return "RingCentral has given its join link to somebody else too"
     return ""
 
@@ -179,6 +193,10 @@ def _foreign(text: Normal, own: bytes, guarded: ProtectedValues, allowed: frozen
     """Find somebody else's link or address, or a link without encryption."""
     if _foreign_link(text, normal(own), guarded):
         return "a join link that isn't this person's"
+    return _foreign_address(text, guarded, allowed)
+
+
+def _foreign_address(text: Normal, guarded: ProtectedValues, allowed: frozenset[str]) -> str:
     addresses = _addresses(text.text, guarded.domains)
     if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in addresses):
         return "somebody else's address"
