@@ -13,10 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -86,20 +87,32 @@ def asking(checkout: Path) -> Iterator[Callable[[], dict[str, list[float]]]]:
         process.wait()
 
 
+def find(*places: str) -> Any:
+    """Find the first of these that a checkout has: modules and classes had other names before."""
+    for place in places:
+        module, _, name = place.partition(":")
+        with suppress(ImportError, AttributeError):
+            return getattr(importlib.import_module(module), name)
+    return None
+
+
 class Letters:
     """The letters of this process's checkout, whatever its version."""
 
     def __init__(self) -> None:
-        self.letter = importlib.import_module("onboarding.messages.request")
-        self.room = importlib.import_module("onboarding.messages.composer")
+        self.request = find("onboarding.messages.request:MessageRequest", "onboarding.letters.letter:Letter")
+        self.protected = find("onboarding.messages.request:ProtectedValues", "onboarding.letters.letter:Guarded")
+        self.composer = find("onboarding.messages.composer:Composer", "onboarding.letters.stationery:Composer")
+        template_set = find("onboarding.messages.composer:TemplateSet", "onboarding.messages.templates:TemplateSet")
+        template_set = template_set or find("onboarding.letters.stationery:Stationery")
+        settings = find("onboarding.messages.settings:BrandSettings", "onboarding.letters.settings:BrandSettings")
         self.people = importlib.import_module("onboarding.model.people")
         self.sessions = importlib.import_module("onboarding.model.sessions")
-        self.kinds = importlib.import_module("onboarding.model.deliveries").Kind
-        settings = importlib.import_module("onboarding.messages.settings")
-        brand = settings.BrandSettings(
+        self.kinds = find("onboarding.model.kinds:Kind", "onboarding.model.deliveries:Kind")
+        brand = settings(
             name="Northwind", sender="Northwind <webinars@northwind.example>", reply_to="help@northwind.example"
         )
-        self.stationery = self.room.Stationery.load([Path.cwd() / "templates"], brand)
+        self.templates = template_set.load([Path.cwd() / "templates"], brand)
         self.numbers = count(1)
         self.session = self.sessions.Session(
             key=self.sessions.SessionKey("https://platform.example", "101", "201"),
@@ -117,8 +130,8 @@ class Letters:
         letters = [
             self.write(number, *(KINDS[number * 7 % len(KINDS)] if mixed else KINDS[0])) for number in range(people)
         ]
-        guarded = self.letter.Guarded.of([one.join_link for one in letters], [one.recipient for one in letters])
-        compose = self.composing(guarded)
+        protected = self.protected.of([one.join_link for one in letters], [one.recipient for one in letters])
+        compose = self.composing(protected)
         taken = []
         for one in letters:
             began = time.perf_counter()
@@ -128,13 +141,12 @@ class Letters:
                 raise SystemExit("a letter was rejected: the figures would be worth nothing")
         return taken
 
-    def composing(self, guarded: object) -> Callable[[object], object]:
-        """Give what composes a session's letters: before there was a `Composer`, the stationery did, plainly."""
-        if hasattr(self.room, "Composer"):
-            composer = self.room.Composer(self.stationery, guarded)
-            composing: Callable[[object], object] = composer.compose
-            return composing
-        return lambda letter: self.stationery.compose(letter, guarded)
+    def composing(self, protected: object) -> Callable[[object], object]:
+        """Give what composes a session's letters: before there was a `Composer`, the templates did, plainly."""
+        if self.composer is None:
+            return lambda request: self.templates.compose(request, protected)
+        composing: Callable[[object], object] = self.composer(self.templates, protected).compose
+        return composing
 
     def write(self, number: int, role: str, language: str, zone: str) -> object:
         """Write to one of many people, with a link that no other session has."""
@@ -149,7 +161,7 @@ class Letters:
             time_zone=zone,
         )
         link = SecretStr(f"https://v.example/w/join/{next(self.numbers) * 7919:026x}")
-        return self.letter.Letter(
+        return self.request(
             kind=self.kinds.INVITATION,
             invitee=person,
             session=self.session,
