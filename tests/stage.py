@@ -7,7 +7,7 @@ import asyncio
 import csv
 import email
 import email.policy
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,7 +20,7 @@ from onboarding.cli.terminal import Quiet
 from onboarding.config import Config, load
 from onboarding.model.ports import Progress
 from onboarding.pipeline import run, services
-from onboarding.pipeline.by_hand import Decision, lock_webinar
+from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.status import Status, status
 from onboarding.pipeline.target import find_target
@@ -37,6 +37,8 @@ NAME = "launch"
 
 ROOMY = Limits(heavy=1000, medium=1000, light=1000, auth=1000)
 """For commands in a process of their own: their clock is the real one, and a real minute is too long for a test."""
+
+Action = Callable[[LockedWebinar, list[str] | None], Awaitable[Sequence[str]]]
 
 HOST = {"first_name": "Hanna", "last_name": "Holm", "email": "hanna@brightwater.example", "role": "Host"}
 COHOST = {
@@ -116,10 +118,10 @@ class Stage:
         clock = services.Clock(self.clock.now, self.clock.sleep, lambda: 0.5)
         return await run_all(self.config, RunOptions(patience=timedelta()), asyncio.Event(), clock)
 
-    async def decide(self, decision: Decision, emails: list[str] | None = None) -> list[str]:
-        """A person's decision about messages."""
-        async with self.rooms() as opened, lock_webinar(opened, find_target(opened.config, NAME)) as seat:
-            return list(await seat.decide(decision, emails))
+    async def decide(self, action: Action, emails: list[str] | None = None) -> list[str]:
+        """What `resolve`, `retry` or `cancel` does about messages: `decide(LockedWebinar.retry)`."""
+        async with self.rooms() as opened, lock_webinar(opened, find_target(opened.config, NAME)) as webinar:
+            return list(await action(webinar, emails))
 
     async def states(self) -> dict[str, str]:
         """Each person's latest delivery: address -> state."""

@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,15 +17,13 @@ from onboarding.cli.run import clock_for
 from onboarding.cli.terminal import Lines, Quiet, local, run_until_stopped, table
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
-from onboarding.ledger import operator_actions
-from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.people import address_key
-from onboarding.pipeline.by_hand import Decision, LockedWebinar, lock_webinar
+from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.services import open_services
 from onboarding.pipeline.status import no_run_yet, status
 from onboarding.pipeline.target import find_target
 
-T = TypeVar("T")
+Action = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
 
 
 def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> int:
@@ -38,7 +36,8 @@ def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> in
     if not doubts:
         echo(f"{name}: nothing {'' if wanted is None else 'of theirs '}is in doubt.")
         return EXIT_DONE
-    _show(doubts)
+    rows = [(doubt.delivery.email, doubt.delivery.kind, local(doubt.at), doubt.delivery.message_id) for doubt in doubts]
+    table("In doubt", ("address", "mail", "since", "Message-ID"), rows)
     echo(
         "\nThe body left, and no answer came: only the mail server knows. Search its log for the Message-ID\n"
         "(Postfix: grep ID /var/log/mail.log; Exchange: Get-MessageTraceV2 -MessageId ID; Google: Email log search).\n"
@@ -50,14 +49,14 @@ def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> in
 
 def settle_doubts(config: Config, name: str, emails: Collection[str] | None, *, sent: bool) -> int:
     """Write down what a person found out."""
-    moved = _decided(config, name, operator_actions.resolve_sent if sent else operator_actions.resolve_resend, emails)
+    moved = _decided(config, name, LockedWebinar.resolve_sent if sent else LockedWebinar.resolve_resend, emails)
     what = "counts as sent" if sent else f"is queued again: `onboarding run {name}` sends it"
     return _told(moved, emails, what, "nothing of theirs is in doubt (or its use is over)")
 
 
 def try_again(config: Config, name: str, emails: Collection[str] | None) -> int:
     """Queue what was rejected or has failed."""
-    moved = _decided(config, name, operator_actions.retry, emails)
+    moved = _decided(config, name, LockedWebinar.retry, emails)
     return _told(
         moved,
         emails,
@@ -68,25 +67,21 @@ def try_again(config: Config, name: str, emails: Collection[str] | None) -> int:
 
 def call_off(config: Config, name: str, emails: Collection[str] | None) -> int:
     """Call off what is queued."""
-    moved = _decided(config, name, operator_actions.cancel, emails)
+    moved = _decided(config, name, LockedWebinar.cancel, emails)
     return _told(moved, emails, "is called off", "nothing of theirs is queued")
 
 
-def _decided(config: Config, name: str, decision: Decision, emails: Collection[str] | None) -> Sequence[str]:
-    return _at_desk(config, name, lambda seat: seat.decide(decision, emails))
-
-
-def _at_desk(config: Config, name: str, act: Callable[[LockedWebinar], Awaitable[T]]) -> T:
-    async def sit(stop: asyncio.Event) -> T:
+def _decided(config: Config, name: str, action: Action, emails: Collection[str] | None) -> Sequence[str]:
+    async def decide(stop: asyncio.Event) -> Sequence[str]:
         progress = Quiet()
-        goal = find_target(config, name)
+        target = find_target(config, name)
         async with (
-            open_services(config, progress, clock_for(stop, progress), stop) as rooms,
-            lock_webinar(rooms, goal) as seat,
+            open_services(config, progress, clock_for(stop, progress), stop) as services,
+            lock_webinar(services, target) as webinar,
         ):
-            return await act(seat)
+            return await action(webinar, emails)
 
-    return run_until_stopped(sit)
+    return run_until_stopped(decide)
 
 
 def _told(moved: Sequence[str], emails: Collection[str] | None, what: str, otherwise: str) -> int:
@@ -99,11 +94,6 @@ def _told(moved: Sequence[str], emails: Collection[str] | None, what: str, other
     if not moved and not left:
         echo(f"Nothing was changed: {otherwise}.", err=True)
     return EXIT_DONE if moved and not left else EXIT_NEEDS_A_PERSON
-
-
-def _show(doubts: Sequence[DeliveryRecord]) -> None:
-    rows = [(one.delivery.email, one.delivery.kind, local(one.at), one.delivery.message_id) for one in doubts]
-    table("In doubt", ("address", "mail", "since", "Message-ID"), rows)
 
 
 if TYPE_CHECKING:

@@ -1,41 +1,64 @@
-"""What a person decides about one webinar's messages: settle doubts, try again, call off. Sends nothing itself."""
+"""What a person decides about one webinar's messages: resolve a doubt, retry, cancel.
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+Each decision takes the webinar's lease first, so that no run changes its messages meanwhile. Nothing is sent from
+here: what is queued again waits for the next run. Showing what is in doubt needs no lease: that is `status`.
+"""
+
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 
-import sqlalchemy as sa
-
-from onboarding.ledger import deliveries, sessions
+from onboarding.ledger import deliveries, operator_actions, sessions
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import no_run_yet
 from onboarding.pipeline.target import Target
 
 WAIT_OR_STOP_IT = "Decide when it is done, or stop it first (Ctrl-C): what it has not sent stays queued."
-Decision = Callable[[sa.Connection, int, Collection[str] | None, datetime], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class LockedWebinar:
-    """One webinar's messages while its lease is held, so that no run moves them meanwhile."""
+    """One webinar's messages while we hold its lease.
 
-    rooms: Services
+    Each method takes addresses (None: all of the webinar), and returns the address keys whose message was changed.
+    """
+
+    services: Services
     session_row: int
 
-    async def decide(self, decision: Decision, emails: Collection[str] | None) -> Sequence[str]:
-        """Write a decision down; returns the addresses whose message it moved."""
-        return await self.rooms.ledger.run(decision, self.session_row, emails, self.rooms.clock.now())
+    async def resolve_sent(self, emails: Collection[str] | None) -> Sequence[str]:
+        """Record that messages in doubt were sent: a person found them in the mail server's log."""
+        ledger, now = self.services.ledger, self.services.clock.now()
+        return await ledger.run(operator_actions.resolve_sent, self.session_row, emails, now)
+
+    async def resolve_resend(self, emails: Collection[str] | None) -> Sequence[str]:
+        """Queue messages in doubt again, with the same Message-ID."""
+        ledger, now = self.services.ledger, self.services.clock.now()
+        return await ledger.run(operator_actions.resolve_resend, self.session_row, emails, now)
+
+    async def retry(self, emails: Collection[str] | None) -> Sequence[str]:
+        """Queue rejected and failed messages again; of people named by address, cancelled ones too."""
+        ledger, now = self.services.ledger, self.services.clock.now()
+        return await ledger.run(operator_actions.retry, self.session_row, emails, now)
+
+    async def cancel(self, emails: Collection[str] | None) -> Sequence[str]:
+        """Cancel queued messages."""
+        ledger, now = self.services.ledger, self.services.clock.now()
+        return await ledger.run(operator_actions.cancel, self.session_row, emails, now)
 
 
 @asynccontextmanager
-async def lock_webinar(rooms: Services, target: Target) -> AsyncIterator[LockedWebinar]:
-    """Sit down at a webinar's messages. Raises Held while a run is at work, ConfigurationError before the first run."""
-    server = rooms.config.ringcentral.server
-    async with webinar_lease(rooms, target, hint=WAIT_OR_STOP_IT):
-        seen = await rooms.ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
-        if seen is None or seen.run_at is None:
+async def lock_webinar(services: Services, target: Target) -> AsyncIterator[LockedWebinar]:
+    """Lock one webinar and give access to its messages.
+
+    Raises AlreadyRunning while a run is at work on it, and ConfigurationError before its first run.
+    """
+    server = services.config.ringcentral.server
+    async with webinar_lease(services, target, hint=WAIT_OR_STOP_IT):
+        session_id = target.session_id or None
+        session = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+        if session is None or session.run_at is None:
             raise no_run_yet(target.name)
-        await rooms.ledger.run(deliveries.recover_stalled, seen.id, rooms.clock.now())
-        yield LockedWebinar(rooms, seen.id)
+        await services.ledger.run(deliveries.recover_stalled, session.id, services.clock.now())
+        yield LockedWebinar(services, session.id)

@@ -13,9 +13,9 @@ import pytest
 
 from onboarding.cli.terminal import Quiet
 from onboarding.config import load
-from onboarding.ledger import operator_actions
 from onboarding.ledger.leases import TERM
 from onboarding.pipeline import run, services
+from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.services import Clock, Instant, instant
 from onboarding.pipeline.target import find_target
@@ -69,7 +69,7 @@ async def test_message_that_was_left_is_in_doubt_for_the_next_run(tmp_path):
         second = await scene.run()
 
         assert (first.exit_code, second.exit_code, scene.told()) == (75, 1, [])
-        await scene.decide(operator_actions.resolve_resend)
+        await scene.decide(LockedWebinar.resolve_resend)
         await scene.run()
         assert scene.told() == [GUEST]
 
@@ -88,7 +88,7 @@ async def test_stopped_process_sends_no_second_copy_when_it_wakes_up(tmp_path):
             assert ledger.execute("SELECT state FROM deliveries").fetchall() == [("sending",)]
             ledger.execute("UPDATE leases SET machine = 'another', until = '2026-01-01 00:00:00.000000'")
         ledger.close()
-        assert await scene.decide(operator_actions.resolve_resend) == [GUEST]
+        assert await scene.decide(LockedWebinar.resolve_resend) == [GUEST]
         await scene.run()
         assert scene.told() == [GUEST]
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from onboarding.errors import Braked, ConfigurationError, Interrupted, Refused, TryLater
-from onboarding.ledger import operator_actions
 from onboarding.model.people import address_key
+from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
 from onboarding.pipeline.target import find_target
 from onboarding.simulator.server import serve_mail
@@ -42,7 +42,7 @@ async def test_a_rejected_message_goes_out_when_a_person_retries_it(tmp_path):
         await scene.run()
         scene.variables["ONBOARDING_SMTP__PORT"] = str(mended.port)
         assert (await scene.run()).sent == 0
-        assert await scene.decide(operator_actions.retry) == [address_key(PANELIST["email"])]
+        assert await scene.decide(LockedWebinar.retry) == [address_key(PANELIST["email"])]
         assert (await scene.run()).sent == 1
         assert await scene.states() == {PANELIST["email"]: "sent"}
 
@@ -80,11 +80,11 @@ async def test_a_doubt_is_settled_by_a_person_and_a_resend_keeps_its_message_id(
     rules = MailRules(lose_reply=frozenset({PANELIST["email"]}))
     async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene:
         await scene.run()
-        await scene.decide(operator_actions.resolve_resend)
+        await scene.decide(LockedWebinar.resolve_resend)
         await scene.run()
         first, second = scene.messages()
         assert first["Message-ID"] == second["Message-ID"]
-        await scene.decide(operator_actions.resolve_sent)
+        await scene.decide(LockedWebinar.resolve_sent)
         assert (await scene.run()).exit_code == 0
 
 
@@ -243,7 +243,7 @@ async def test_stored_message_id_beyond_ascii_gets_its_a_label_when_the_message_
         await scene.run()
         as_older_versions_stored_it(scene, state)
         if state != "queued":
-            await scene.decide(operator_actions.retry)
+            await scene.decide(LockedWebinar.retry)
         scene.clock.pass_time(minutes=5)
         result = await scene.run()
         (entry,) = (await scene.status()).entries
@@ -271,7 +271,7 @@ async def test_header_fields_of_provider_and_user_are_in_every_message_and_a_res
         config.write_text(config.read_text(encoding="utf-8").replace("[smtp]\n", f"[smtp]\n{fields}"), encoding="utf-8")
         scene.variables["ONBOARDING_SMTP__AUTH"] = "none"
         await scene.run()
-        await scene.decide(operator_actions.resolve_resend)
+        await scene.decide(LockedWebinar.resolve_resend)
         await scene.run()
         first, second = scene.messages()
 
