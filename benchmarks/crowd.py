@@ -17,7 +17,8 @@ from onboarding.cli.terminal import Quiet, loop_factory
 from onboarding.config import Config, load
 from onboarding.ledger import deliveries, registrations, sessions
 from onboarding.messages.request import MessageRequest, ProtectedValues
-from onboarding.model.deliveries import Kind, Message
+from onboarding.model.deliveries import Message
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role, Roster
 from onboarding.model.registrations import Standing
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus

@@ -26,7 +26,8 @@ from onboarding.messages.composer import Composer, TemplateSet
 from onboarding.messages.mime import MessageParts, build
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
-from onboarding.model.deliveries import Kind, Message
+from onboarding.model.deliveries import Message
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
 

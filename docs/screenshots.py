@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from onboarding import samples
 from onboarding.config import load
-from onboarding.model.deliveries import Kind, Message
+from onboarding.model.deliveries import Message
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role, Roster
 from onboarding.pipeline.preview_messages import Known, preview_of
 from onboarding.pipeline.target import find_target

@@ -13,7 +13,8 @@ from onboarding import roster
 from onboarding.cli.terminal import Quiet
 from onboarding.ledger import deliveries, leases, registrations, transitions
 from onboarding.messages.request import MessageRequest, ProtectedValues
-from onboarding.model.deliveries import Kind, Message, RetryPolicy, Sent, State, message_id, settle
+from onboarding.model.deliveries import Message, RetryPolicy, Sent, State, message_id, settle
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
 from onboarding.pipeline import refresh, services, templates

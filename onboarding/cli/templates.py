@@ -23,7 +23,8 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, Co
 from onboarding.messages.lint import LintWarning
 from onboarding.messages.lint import lint as findings_in
 from onboarding.messages.request import MessageRequest
-from onboarding.model.deliveries import Deferred, InDoubt, Kind, Outcome, Rejected, Reply, Sent
+from onboarding.model.deliveries import Deferred, InDoubt, Outcome, Rejected, Reply, Sent
+from onboarding.model.kinds import Kind
 from onboarding.model.people import address_key
 from onboarding.pipeline import preview_messages
 from onboarding.pipeline.refresh import read_roster
@@ -164,9 +165,7 @@ To = Annotated[str, typer.Option("--to", metavar="ADDRESS", help="Who gets the m
 Person = Annotated[
     str, typer.Option("--person", metavar="EMAIL", help="Whose letter to send (else the roster's first person's).")
 ]
-KindOption = Annotated[
-    str, typer.Option("--kind", metavar="KIND", help="invitation, update, reminder or cancellation.")
-]
+KindOption = Annotated[str, typer.Option("--kind", metavar="KIND", help=f"{', '.join([*Kind][:-1])} or {[*Kind][-1]}.")]
 
 
 def lint(name: NameOrNone = None, *, as_json: options.AsJson = False, config_file: options.ConfigFile = None) -> None:

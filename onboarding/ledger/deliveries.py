@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from onboarding.ledger import sql
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
-from onboarding.model.deliveries import UNDER_WAY, Delivery, Kind, Mailbox, State
+from onboarding.model.deliveries import UNDER_WAY, Delivery, Mailbox, State
+from onboarding.model.kinds import Kind, facts_after
 from onboarding.model.people import Role, address_key
 from onboarding.model.sessions import Facts, SessionKey
 
@@ -197,7 +198,7 @@ def _after(box: Mailbox, one: Delivery) -> Mailbox:
     """A mailbox with the next delivery to it taken into account."""
     told = box.told
     if one.state is State.SENT:
-        told = None if one.kind is Kind.CANCELLATION else one.facts
+        told = facts_after(one.kind, one.facts, told)
     return Mailbox(told, one, max(box.messages, one.number))
 
 

@@ -19,7 +19,7 @@ from icalendar import Calendar, Event, vCalAddress, vText
 from onboarding.messages.headers import INSIDE_A_CHARACTER, transport_address
 from onboarding.messages.request import MessageRequest
 from onboarding.messages.settings import BrandSettings, CalendarMethod
-from onboarding.model.deliveries import Kind
+from onboarding.model.kinds import RULES, Kind
 
 PRODUCT = "-//webinar-onboarding//letters//EN"
 PERSONAL = ("UID", "SEQUENCE", "DTSTAMP", "DESCRIPTION", "LOCATION", "URL", "ATTENDEE")
@@ -39,7 +39,7 @@ class Occasion(NamedTuple):
 
 def method_of(kind: Kind, brand: BrandSettings) -> str:
     """Name the entry's METHOD; the MIME parameter has to be the same."""
-    return "CANCEL" if kind is Kind.CANCELLATION else brand.calendar.value.upper()
+    return RULES[kind].calendar_method or brand.calendar.value.upper()
 
 
 def entry(letter: MessageRequest, brand: BrandSettings, title: str, name: str, description: str) -> str:

@@ -42,7 +42,8 @@ from onboarding.messages.sandbox.limits import MOST_SECONDS_FOR_SAMPLES, Budget,
 from onboarding.messages.seams import is_in_one_piece, seams
 from onboarding.messages.settings import BrandSettings
 from onboarding.messages.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
-from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.deliveries import Message, Rejected
+from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Role
 
 KINDS = tuple(kind.value for kind in Kind)
@@ -180,8 +181,8 @@ class TemplateSet:
         return view(letter, self.shown_brand, locale, said)
 
     def _about(self, letter: MessageRequest, beside: Template, names: dict[str, Any], said: SessionWords) -> str:
-        """Describe the calendar entry: by the calendar's template where there is one; a cancelled one not at all."""
-        if letter.kind is Kind.CANCELLATION:
+        """Describe the calendar entry: by the calendar's template where there is one. Empty for a kind without link."""
+        if not RULES[letter.kind].holds_join_link:
             return ""
         if not any(name.partition(".")[0] == CALENDAR for name in self.templates):
             return str(names["join_link"])
@@ -211,7 +212,7 @@ class Composer:
         address, or what the check found.
         """
         stationery = self._stationery
-        if letter.join_link is None and letter.kind is not Kind.CANCELLATION:
+        if letter.join_link is None and RULES[letter.kind].holds_join_link:
             return Rejected("RingCentral has given no join link for this person.")
         try:
             recipient = transport_address(letter.recipient)

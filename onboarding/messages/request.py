@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from onboarding.messages.join_links import Tokens, link_places
 from onboarding.messages.normal_form import normal_key
-from onboarding.model.deliveries import Kind
+from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
 
@@ -26,8 +26,8 @@ class UnrenderableValue(ValueError):
 class MessageRequest:
     """Everything that one message is made from.
 
-    `registration` is None for a cancellation. `number` counts the invitee's messages from 1 and becomes the calendar
-    entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP. `recipient` is the address on envelope
+    `registration` is None for a kind that needs none. `number` counts the invitee's messages from 1 and becomes the
+    calendar entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP. `recipient` is the address on envelope
     and `To:` header; it differs from the invitee's in a rehearsal. `panel` is everybody on board, for the
     producer's sheet. `previous` is what the invitee was told before (updates).
     """
@@ -45,8 +45,8 @@ class MessageRequest:
 
     @property
     def join_link(self) -> SecretStr | None:
-        """The link this letter has to hold: the invitee's own, none in a cancellation."""
-        if self.registration is None or self.kind is Kind.CANCELLATION:
+        """The link this letter has to hold: the invitee's own, none for a kind that holds no link."""
+        if self.registration is None or not RULES[self.kind].holds_join_link:
             return None
         return self.registration.join_uri
 

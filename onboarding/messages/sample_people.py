@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from onboarding.messages.mime import MessageParts
 from onboarding.messages.request import MessageRequest, ProtectedValues
-from onboarding.model.deliveries import Kind
+from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus
 
@@ -69,13 +69,13 @@ def sample_messages(languages: Iterable[str]) -> Iterator[MessageRequest]:
             kind=kind,
             invitee=replace(invitee, language=language),
             session=SESSION,
-            registration=None if kind is Kind.CANCELLATION else registration,
+            registration=registration if RULES[kind].needs_registration else None,
             number=1,
             message_id="<sample@sample.example>",
             date=START - timedelta(days=7),
             recipient=invitee.email,
             panel=PANEL if rich else (),
-            previous=told if rich and kind is Kind.UPDATE else None,
+            previous=told if rich and RULES[kind].shows_previous else None,
         )
 
 

@@ -17,6 +17,7 @@ from onboarding.messages.join_links import leads_below, long_words
 from onboarding.messages.mime import MESSAGE_NAME, FixedFields
 from onboarding.messages.normal_form import Normal, normal, normal_key
 from onboarding.messages.request import MessageRequest, ProtectedValues
+from onboarding.model.kinds import RULES
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, link_digest
 
@@ -79,9 +80,12 @@ NEEDED = ("from", "date", "message-id", "reply-to")
 def _owner_fault(letter: MessageRequest, guarded: ProtectedValues) -> str:
     """The link has to be this person's own: from a record that is nobody else's, and on no other record too.
 
+    A message whose kind holds a link never leaves without one.
     The Host's link is RingCentral's `hostJoinUri` as well, so stands twice by right.
     """
     registration, link = letter.registration, letter.join_link
+    if link is None and RULES[letter.kind].holds_join_link:
+        return "it has no join link"
     if registration and _is_anothers(registration, letter.invitee):
         return "its join link is from somebody else's record"
     if link and guarded.shared and link_digest(link) in guarded.shared and letter.invitee.role is not Role.HOST:

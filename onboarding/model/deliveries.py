@@ -1,4 +1,4 @@
-"""One message on its way to one invitee: kinds, states, what the mail server said, and what follows from it.
+"""One message on its way to one invitee: its states, what the mail server said, and what follows from it.
 
     queued --commit--> sending --250--> sent
       ^                  |  |
@@ -18,17 +18,9 @@ from enum import StrEnum
 import idna
 from pydantic import SecretStr
 
+from onboarding.model.kinds import Kind
 from onboarding.model.people import address_key
 from onboarding.model.sessions import Facts, SessionKey
-
-
-class Kind(StrEnum):
-    """What a message is for."""
-
-    INVITATION = "invitation"
-    UPDATE = "update"
-    REMINDER = "reminder"
-    CANCELLATION = "cancellation"
 
 
 class State(StrEnum):

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from onboarding.errors import OnboardingError
 from onboarding.ledger import deliveries
-from onboarding.model.deliveries import Delivery, Kind, message_id
+from onboarding.model.deliveries import Delivery, message_id
+from onboarding.model.kinds import due_at, expires_at, takes_back
 from onboarding.model.sessions import Facts, Session
 from onboarding.pipeline.delivery_run import DeliveryRun
 from onboarding.pipeline.refresh import RunState
@@ -158,7 +159,7 @@ def _order(
     """One message to queue; None where the link has not come (its problem was told already)."""
     invitee, session = item.invitee, state.snapshot.session
     box = state.snapshot.mailbox(invitee.key)
-    told = box.told if item.mail is Kind.CANCELLATION else _true_now(item, session)
+    told = box.told if item.mail and takes_back(item.mail) else _true_now(item, session)
     if item.mail is None or told is None:
         return None
     number = box.messages + 1
@@ -170,8 +171,8 @@ def _order(
         number=number,
         message_id=message_id(session.key, invitee.email, item.mail, number, domain, rehearsal),
         facts=told,
-        due_at=now,
-        expires_at=session.end,
+        due_at=due_at(item.mail, session, now),
+        expires_at=expires_at(item.mail, session),
         rehearsal_to=rehearsal_to,
     )
 

@@ -19,7 +19,8 @@ from onboarding.ledger.location import ledger_path
 from onboarding.ledger.read_only import read
 from onboarding.ledger.sessions import StoredSession
 from onboarding.messages.request import MessageRequest, ProtectedValues
-from onboarding.model.deliveries import Kind, Outcome, Rejected, message_id
+from onboarding.model.deliveries import Outcome, Rejected, message_id
+from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Colleague, Invitee, Role, Roster
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus, link_digest
@@ -148,20 +149,20 @@ def _letter(
     domain: str,
     now: datetime,
 ) -> MessageRequest:
-    number = 1 if kind is Kind.INVITATION else 2
+    number = 1 if RULES[kind].comes_first else 2
     record = Registration(id="preview", role=person.role, join_uri=_link(person), phone_code=phone_code)
     earlier = Facts(link_digest(_link(person)), person.role, session.start - timedelta(days=1), session.duration)
     return MessageRequest(
         kind=kind,
         invitee=person,
         session=session,
-        registration=None if kind is Kind.CANCELLATION else record,
+        registration=record if RULES[kind].needs_registration else None,
         number=number,
         message_id=message_id(session.key, person.email, kind, number, domain, "preview"),
         date=now,
         recipient=person.email,
         panel=panel,
-        previous=earlier if kind is Kind.UPDATE else None,
+        previous=earlier if RULES[kind].shows_previous else None,
     )
 
 

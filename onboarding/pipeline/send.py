@@ -20,7 +20,6 @@ from onboarding.model.deliveries import (
     Deferred,
     Delivery,
     InDoubt,
-    Kind,
     Message,
     Outcome,
     Rejected,
@@ -30,6 +29,7 @@ from onboarding.model.deliveries import (
     ascii_message_id,
     settle,
 )
+from onboarding.model.kinds import RULES
 from onboarding.model.people import address_key
 from onboarding.pipeline.delivery_run import DeliveryRun, Recording
 from onboarding.pipeline.forecast import in_words
@@ -68,14 +68,14 @@ async def deliver_one(run: DeliveryRun, delivery: Delivery, pool: Pool) -> None:
 def _compose(run: DeliveryRun, delivery: Delivery) -> Message | Rejected | None:
     """Write the letter from what is true now; None where the person is to get none any more."""
     reader = run.readers.get(address_key(delivery.email))
-    cancels = delivery.kind is Kind.CANCELLATION
-    if reader is None or not (cancels or reader.on_board):
+    rules = RULES[delivery.kind]
+    if reader is None or (rules.needs_registration and not reader.on_board):
         return None
     letter = MessageRequest(
         kind=delivery.kind,
         invitee=reader.invitee,
         session=run.state.snapshot.session,
-        registration=None if cancels else reader.record,
+        registration=reader.record if rules.needs_registration else None,
         number=delivery.number,
         message_id=ascii_message_id(delivery.message_id),
         date=run.services.clock.now(),

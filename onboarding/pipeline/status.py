@@ -20,8 +20,9 @@ from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.location import ledger_path
 from onboarding.ledger.read_only import read
 from onboarding.ledger.sessions import StoredSession
-from onboarding.model.deliveries import Kind, State
+from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import clean, printable
+from onboarding.model.kinds import RULES
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Problem, address_key
 from onboarding.model.ports import Progress
@@ -165,7 +166,7 @@ def _row(entry: DeliveryRecord) -> ReportRow:
         message_id=delivery.message_id,
         reply=entry.reply,
         reason=entry.reason,
-        link_fingerprint="" if delivery.kind is Kind.CANCELLATION else delivery.facts.link,
+        link_fingerprint=delivery.facts.link if RULES[delivery.kind].holds_join_link else "",
     )
 
 

@@ -7,7 +7,8 @@ sent on request. Decides nothing about records.
 from dataclasses import replace
 from datetime import datetime
 
-from onboarding.model.deliveries import Delivery, Kind, Mailbox, State
+from onboarding.model.deliveries import Delivery, Mailbox, State
+from onboarding.model.kinds import Kind, counts_as_told, is_over, takes_back
 from onboarding.model.people import Problem, Role
 from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
@@ -32,7 +33,7 @@ def add_due_message(step: PlanItem, picture: Snapshot, options: Options) -> Plan
             return _called_off(step, picture)
         case Action.REMOVE:
             return plan_cancellation(step, picture)
-        case _ if picture.is_over:
+        case _ if is_over(Kind.UPDATE, picture.session, picture.now):
             return replace(step, mail_reason=_OVER)
         case Action.ADD | Action.REPLACE:
             return _due_message(step, None, picture)
@@ -49,11 +50,11 @@ def plan_cancellation(step: PlanItem, picture: Snapshot) -> PlanItem:
     if box.told is None:
         called_off = _called_off(step, picture)
         return called_off if called_off.mail_reason else replace(step, mail_reason=_NEVER_MAILED)
-    if picture.is_over:
+    if is_over(Kind.CANCELLATION, picture.session, picture.now):
         return replace(step, mail_reason=_OVER)
-    if last and last.kind is Kind.CANCELLATION and last.state is State.QUEUED:
+    if last and takes_back(last.kind) and last.state is State.QUEUED:
         return replace(step, mail=last.kind, mail_reason=_in_queue(last, picture.now), queued=True)
-    if last and last.kind is Kind.CANCELLATION and last.state is not State.SENT:
+    if last and takes_back(last.kind) and last.state is not State.SENT:
         return replace(step, mail_reason=f"their cancellation: {_WHY_HELD[last.state]}")
     return replace(step, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
 
@@ -61,7 +62,7 @@ def plan_cancellation(step: PlanItem, picture: Snapshot) -> PlanItem:
 def _called_off(step: PlanItem, picture: Snapshot) -> PlanItem:
     """Say that a queued message will not leave: delivering calls it off for who is not on board."""
     last = picture.mailbox(step.invitee.key).last
-    queued = last is not None and last.state is State.QUEUED and last.kind is not Kind.CANCELLATION
+    queued = last is not None and last.state is State.QUEUED and not takes_back(last.kind)
     return replace(step, mail_reason="the message queued for them is called off") if queued else step
 
 
@@ -145,12 +146,15 @@ def _in_queue(last: Delivery, now: datetime) -> str:
 
 def _tells(box: Mailbox, now_true: Facts | None) -> bool:
     """Whether the latest delivery says what is true now."""
-    return box.last is not None and box.last.kind is not Kind.CANCELLATION and box.last.facts == now_true
+    return box.last is not None and counts_as_told(box.last.kind) and box.last.facts == now_true
 
 
 def _is_outdated(box: Mailbox, now_true: Facts | None) -> bool:
     """Whether a message still waits in the queue that would say what is not true any more."""
-    return box.last is not None and box.last.state is State.QUEUED and not _tells(box, now_true)
+    last = box.last
+    if last is None or last.state is not State.QUEUED:
+        return False
+    return (counts_as_told(last.kind) or takes_back(last.kind)) and not _tells(box, now_true)
 
 
 def _what_changed(told: Facts, now_true: Facts | None) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_text
 from onboarding.files.write import write_file
-from onboarding.model.deliveries import Kind
+from onboarding.model.kinds import Kind
 
 LIST = "preview-files.json"
 """What was written: each file's name from the folder on, and the SHA-256 of what it holds."""

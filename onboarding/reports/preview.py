@@ -23,7 +23,8 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
-from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.deliveries import Message, Rejected
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee
 from onboarding.reports.output_folder import write_files
 

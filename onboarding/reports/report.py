@@ -16,7 +16,8 @@ from typing import BinaryIO
 from babel.dates import format_datetime, get_timezone_name
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, Kind, State
+from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import SessionKey
 from onboarding.model.time_zones import zone_named

@@ -23,7 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from onboarding.model.deliveries import Kind, Message
+from onboarding.model.deliveries import Message
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee
 from onboarding.reports.preview import POLICY, Preview, file_of, folder_of, page, printed, version
 

@@ -16,7 +16,8 @@ from onboarding import config, errors
 from onboarding.cli.main import app
 from onboarding.ledger.settings import LedgerSettings
 from onboarding.messages.settings import BrandSettings, Colours
-from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, Kind, State
+from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
 from onboarding.reports.report import CSV_COLUMNS

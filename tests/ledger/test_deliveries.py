@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from onboarding.ledger import deliveries, operator_actions
 from onboarding.ledger.schema import deliveries as table
-from onboarding.model.deliveries import Delivery, Kind, Reply, State, Transition
+from onboarding.model.deliveries import Delivery, Reply, State, Transition
+from onboarding.model.kinds import Kind
 from tests.ledger.making import (
     ADA,
     GRACE,

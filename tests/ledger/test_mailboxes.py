@@ -3,7 +3,8 @@
 import pytest
 
 from onboarding.ledger import deliveries
-from onboarding.model.deliveries import Kind, Mailbox, State, Transition
+from onboarding.model.deliveries import Mailbox, State, Transition
+from onboarding.model.kinds import Kind
 from tests.ledger.making import (
     ADA,
     GRACE,

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
-from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.deliveries import Message, Rejected
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.lint import CONTRAST
 from onboarding.messages.request import ProtectedValues
-from onboarding.model.deliveries import Kind
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts
 from tests.browser import browser, needs_chromium

@@ -11,7 +11,7 @@ from icalendar import Calendar
 
 from onboarding.messages import calendar
 from onboarding.messages.settings import BrandSettings, CalendarMethod
-from onboarding.model.deliveries import Kind
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from tests.messages.making import BRAND, OWN, SESSION, invitee, letter
 

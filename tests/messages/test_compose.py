@@ -13,7 +13,8 @@ from selectolax.lexbor import LexborHTMLParser
 from onboarding.errors import ConfigurationError
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.settings import BrandSettings, CalendarMethod
-from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.deliveries import Message, Rejected
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts, Registration, link_digest
 from tests.messages.making import (

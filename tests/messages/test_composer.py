@@ -12,7 +12,8 @@ from onboarding.messages.fragments import OVERHEAD, ROOM, Fragments
 from onboarding.messages.mime import is_canonical
 from onboarding.messages.request import ProtectedValues
 from onboarding.messages.settings import BrandSettings, CalendarMethod
-from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.deliveries import Message, Rejected
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts
 from tests.messages.making import BRAND, OTHERS, OWN, SESSION, SHIPPED, guarded, invitee, letter, write_templates

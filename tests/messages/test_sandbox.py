@@ -20,7 +20,8 @@ from onboarding.messages.dates import locale_of
 from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS, LetterEnvironment, Method
 from onboarding.messages.sandbox.filters import FILTERS
 from onboarding.messages.sandbox.limits import Group
-from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.deliveries import Message, Rejected
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts
 from tests.messages.making import (

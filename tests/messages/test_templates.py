@@ -5,7 +5,7 @@ import pytest
 from onboarding.errors import ConfigurationError
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.templates import candidates
-from onboarding.model.deliveries import Kind
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from tests.messages.making import BRAND, HTML, OWN, guarded, invitee, letter, parsed, part, write_templates
 

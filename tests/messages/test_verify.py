@@ -13,7 +13,8 @@ from onboarding.messages import verify
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.mime import MessageParts, skeleton
 from onboarding.messages.request import ProtectedValues, link_places
-from onboarding.model.deliveries import Kind, Message, Rejected
+from onboarding.model.deliveries import Message, Rejected
+from onboarding.model.kinds import Kind
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import Registration
 from tests.messages.making import (
@@ -348,6 +349,12 @@ def test_ones_own_record_passes_however_it_names_one(record, person):
     own = Registration(id="7", role=Role.PANELIST, join_uri=SecretStr(OWN), **record)
 
     assert fault(given=letter(person=invitee(**person), registration=own)) == ""
+
+
+def test_a_message_whose_kind_holds_a_link_never_leaves_without_one():
+    nameless = replace(letter(), registration=None)
+
+    assert fault(given=nameless) == "it has no join link"
 
 
 def test_anothers_address_never_leaves(telling_all):

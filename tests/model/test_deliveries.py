@@ -14,7 +14,6 @@ from onboarding.model.deliveries import (
     Deferred,
     Delivery,
     InDoubt,
-    Kind,
     Rejected,
     Reply,
     RetryPolicy,
@@ -25,6 +24,7 @@ from onboarding.model.deliveries import (
     retry_delay,
     settle,
 )
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts, SessionKey
 

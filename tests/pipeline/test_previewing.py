@@ -7,7 +7,7 @@ import pytest
 
 from onboarding.config import Config, load
 from onboarding.ledger.sessions import StoredSession
-from onboarding.model.deliveries import Kind
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.sessions import SessionKey, SessionStatus
 from onboarding.pipeline.preview_messages import LINKS, PHONE_CODE, SAMPLE_PEOPLE, Known, preview_of

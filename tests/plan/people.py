@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from onboarding.model.deliveries import Delivery, Kind, Mailbox, State
+from onboarding.model.deliveries import Delivery, Mailbox, State
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.registrations import ManagedRegistration, Standing
 from onboarding.model.sessions import (

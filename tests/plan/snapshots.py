@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
-from onboarding.model.deliveries import Kind, Mailbox, State
+from onboarding.model.deliveries import Mailbox, State
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Colleague, Invitee, Problem, Role
 from onboarding.model.registrations import ManagedRegistration, Standing, requested
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus

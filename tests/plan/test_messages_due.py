@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.model.deliveries import Kind, Mailbox, State
+from onboarding.model.deliveries import Mailbox, State
+from onboarding.model.kinds import Kind
 from onboarding.model.registrations import ManagedRegistration, Standing
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Action, Options

@@ -2,7 +2,8 @@
 
 import pytest
 
-from onboarding.model.deliveries import Kind, State
+from onboarding.model.deliveries import State
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Problem
 from onboarding.model.registrations import ManagedRegistration, Standing
 from onboarding.model.sessions import SessionStatus

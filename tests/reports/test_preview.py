@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from onboarding.errors import ConfigurationError
 from onboarding.messages.request import ProtectedValues
 from onboarding.messages.settings import BrandSettings
-from onboarding.model.deliveries import Kind, Message
+from onboarding.model.deliveries import Message
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role
 from onboarding.reports.preview import (
     ALWAYS,

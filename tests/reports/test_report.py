@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from onboarding.model.deliveries import Kind, State
+from onboarding.model.deliveries import State
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import SessionKey
 from onboarding.reports.report import CSV_COLUMNS, MEANINGS, Report, ReportRow, masked, render_html, write_csv

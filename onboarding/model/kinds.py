@@ -1,0 +1,101 @@
+"""The kinds of messages, and one row of rules for each: what it holds, when it is due, when its use is over.
+
+Planning, composing, verifying, sending and the reports read these rules. None of them compares with a kind by name, so
+a new kind is a member of `Kind`, a row of `RULES`, its templates and its lines in the docs. Decides nothing about
+people: which kind a mailbox is owed is planned in `plan.messages_due`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum
+from types import MappingProxyType
+
+from onboarding.model.sessions import Facts, Session, SessionStatus
+
+
+class Kind(StrEnum):
+    """What a message is for."""
+
+    INVITATION = "invitation"
+    UPDATE = "update"
+    REMINDER = "reminder"
+    CANCELLATION = "cancellation"
+
+
+class FactsEffect(Enum):
+    """What a message, once sent, changes in the facts that its mailbox holds."""
+
+    HOLDS_THEM = "the mailbox holds this message's facts from now on"
+    HOLDS_NONE = "the mailbox holds no facts any more"
+    UNCHANGED = "the mailbox holds the facts that it held before"
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """The rules of one kind of message.
+
+    `holds_join_link`: each of its parts has to show the reader's own link. `needs_registration`: it goes only to people
+    who are on board. `calendar_method` is the METHOD of its calendar entry (RFC 5546 1.4), empty where the setting
+    `[brand] calendar` decides. `due_after_end`: it is for the time after the session, which may then be finished.
+    `useful_for` is how long after the session's end it is still of use. `facts_effect` says whether it counts as what a
+    mailbox holds. `shows_previous`: its templates may show what the reader was told before. `comes_first`: no other
+    message went to the reader before it.
+    """
+
+    holds_join_link: bool = True
+    needs_registration: bool = True
+    calendar_method: str = ""
+    due_after_end: bool = False
+    useful_for: timedelta = timedelta()
+    facts_effect: FactsEffect = FactsEffect.HOLDS_THEM
+    shows_previous: bool = False
+    comes_first: bool = False
+
+
+RULES: Mapping[Kind, KindRules] = MappingProxyType(
+    {
+        Kind.INVITATION: KindRules(comes_first=True),
+        Kind.UPDATE: KindRules(shows_previous=True),
+        Kind.REMINDER: KindRules(),
+        Kind.CANCELLATION: KindRules(
+            holds_join_link=False,
+            needs_registration=False,
+            calendar_method="CANCEL",
+            facts_effect=FactsEffect.HOLDS_NONE,
+        ),
+    }
+)
+"""Each kind's rules. A test says so where a kind has none."""
+
+
+def counts_as_told(kind: Kind) -> bool:
+    """Whether a mailbox holds the facts of a message of this kind once it is sent."""
+    return RULES[kind].facts_effect is FactsEffect.HOLDS_THEM
+
+
+def takes_back(kind: Kind) -> bool:
+    """Whether a message of this kind takes back what the mailbox holds, as a cancellation does."""
+    return RULES[kind].facts_effect is FactsEffect.HOLDS_NONE
+
+
+def facts_after(kind: Kind, facts: Facts, held: Facts | None) -> Facts | None:
+    """The facts that a mailbox holds once a message is sent; `held` are those that it held before."""
+    effects = {FactsEffect.HOLDS_THEM: facts, FactsEffect.HOLDS_NONE: None, FactsEffect.UNCHANGED: held}
+    return effects[RULES[kind].facts_effect]
+
+
+def due_at(kind: Kind, session: Session, now: datetime) -> datetime:
+    """When a message that is queued now may leave: at once, or after the session's end."""
+    return max(now, session.end) if RULES[kind].due_after_end else now
+
+
+def expires_at(kind: Kind, session: Session) -> datetime:
+    """When a message's use is over, so that it is sent no more."""
+    return session.end + RULES[kind].useful_for
+
+
+def is_over(kind: Kind, session: Session, now: datetime) -> bool:
+    """Whether a message would come too late. A finished session needs only messages that are due after its end."""
+    finished = session.status is SessionStatus.FINISHED and not RULES[kind].due_after_end
+    return finished or now >= expires_at(kind, session)

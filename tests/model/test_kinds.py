@@ -1,0 +1,126 @@
+"""Each kind of message has its rules, and nothing else asks for a kind by name."""
+
+import ast
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from onboarding.model import kinds
+from onboarding.model.kinds import RULES, FactsEffect, Kind, KindRules
+from onboarding.model.people import Role
+from onboarding.model.sessions import Facts, Session, SessionKey, SessionStatus
+
+START = datetime(2026, 5, 12, 13, 0, tzinfo=UTC)
+END = START + timedelta(hours=1)
+DAY = timedelta(days=1)
+SESSION = Session(
+    key=SessionKey("https://ringcentral.example", "1", "2"),
+    title="Launch",
+    start=START,
+    duration=timedelta(hours=1),
+    time_zone="Europe/London",
+    status=SessionStatus.SCHEDULED,
+)
+FINISHED = replace(SESSION, status=SessionStatus.FINISHED)
+THANKS = KindRules(holds_join_link=False, due_after_end=True, useful_for=3 * DAY, facts_effect=FactsEffect.UNCHANGED)
+"""What the rules of a message after the session would be."""
+
+PACKAGE = Path(kinds.__file__).parents[1]
+MODULES = [file for file in sorted(PACKAGE.rglob("*.py")) if file != Path(kinds.__file__)]
+
+
+def facts(link: str) -> Facts:
+    return Facts(link, Role.PANELIST, START, timedelta(hours=1))
+
+
+@pytest.fixture
+def thanks(monkeypatch: pytest.MonkeyPatch) -> Kind:
+    """A kind that is sent after the session, in the place of the reminder."""
+    monkeypatch.setattr(kinds, "RULES", MappingProxyType({**RULES, Kind.REMINDER: THANKS}))
+    return Kind.REMINDER
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_sent_today_leaves_at_once_and_is_of_use_until_the_session_ends(kind: Kind):
+    assert kinds.due_at(kind, SESSION, START - DAY) == START - DAY
+    assert kinds.expires_at(kind, SESSION) == END
+    assert not kinds.is_over(kind, SESSION, END - timedelta(seconds=1))
+    assert kinds.is_over(kind, SESSION, END)
+    assert kinds.is_over(kind, FINISHED, START - DAY)
+
+
+def test_a_message_for_after_the_session_waits_for_its_end_and_outlives_it(thanks: Kind):
+    assert kinds.due_at(thanks, SESSION, START - DAY) == END
+    assert kinds.due_at(thanks, SESSION, END + DAY) == END + DAY
+    assert kinds.expires_at(thanks, SESSION) == END + 3 * DAY
+    assert not kinds.is_over(thanks, FINISHED, END + DAY)
+    assert kinds.is_over(thanks, FINISHED, END + 3 * DAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "held"),
+    [
+        (Kind.INVITATION, facts("new")),
+        (Kind.UPDATE, facts("new")),
+        (Kind.REMINDER, facts("new")),
+        (Kind.CANCELLATION, None),
+    ],
+)
+def test_what_a_mailbox_holds_once_a_message_is_sent(kind: Kind, held: Facts | None):
+    assert kinds.facts_after(kind, facts("new"), facts("old")) == held
+    assert kinds.counts_as_told(kind) is (held is not None)
+    assert kinds.takes_back(kind) is (held is None)
+
+
+def test_a_message_may_leave_what_a_mailbox_holds_as_it_is(thanks: Kind):
+    assert kinds.facts_after(thanks, facts("new"), facts("old")) == facts("old")
+    assert not kinds.counts_as_told(thanks)
+    assert not kinds.takes_back(thanks)
+
+
+def test_no_other_module_asks_for_a_kind_by_name():
+    for module in MODULES:
+        source = module.read_text(encoding="utf-8")
+        compared = ", ".join(compared_kinds(source))
+        assert not compared, f"{module} compares with {compared}. Give KindRules a field for it, and read RULES."
+        lines = unclosed_matches(source)
+        assert not lines, f"{module}, line {lines}: end the match with `case _: assert_never(kind)`."
+
+
+def test_both_rules_find_what_they_forbid():
+    assert compared_kinds("if kind is not Kind.UPDATE or kind in {Kind.REMINDER}: pass") == [
+        "Kind.UPDATE",
+        "Kind.REMINDER",
+    ]
+    match = "match kind:\n    case Kind.UPDATE:\n        pass\n    case _:\n        {last}\n"
+    assert unclosed_matches(match.format(last="pass")) == [1]
+    assert unclosed_matches(match.format(last="assert_never(kind)")) == []
+
+
+def kinds_named_in(node: ast.AST) -> list[str]:
+    """Name the members of `Kind` in a piece of source."""
+    return [
+        ast.unparse(inner)
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "Kind"
+    ]
+
+
+def compared_kinds(source: str) -> list[str]:
+    """Name the members of `Kind` that a source compares something with."""
+    compares = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Compare)]
+    return [name for node in compares for name in kinds_named_in(node)]
+
+
+def unclosed_matches(source: str) -> list[int]:
+    """Find the lines of matches on a kind whose last case does not end in `assert_never`."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Match)
+        and any(kinds_named_in(case.pattern) for case in node.cases)
+        and "assert_never(" not in ast.unparse(node.cases[-1].body[-1])
+    ]
