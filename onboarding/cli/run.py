@@ -93,7 +93,7 @@ def parse_address(written: str) -> str:
 
 def warn_of_plaintext(config: Config) -> None:
     """Say that mail goes unencrypted to another machine, where that was allowed."""
-    if config.smtp.in_the_clear:
+    if config.smtp.is_plaintext:
         place = config.smtp.place
         echo(f"Warning: mail goes unencrypted to {place} ([smtp] allow_plaintext).", err=True)
 

@@ -25,7 +25,7 @@ from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
 from onboarding.ringcentral.errors import CONFLICT, FORBIDDEN, PARAMETER_INVALID, ApiError, ErrorEntry
 from onboarding.ringcentral.schemas import ChangeAnswer
 
-PATIENCE = 20
+MAX_UNNAMED_REFUSALS = 20
 """Refusals in a row that name nobody, with nobody accepted in between, before the rest is held back.
 
 Halving 99 people down to one takes at most eight refusals. With a list after each, twenty cost forty calls: four
@@ -75,26 +75,26 @@ class BatchState:
         return self.waiting[: min(size, self.limit)]
 
 
-def begin(work: BatchState, batch: Change) -> BatchState:
+def start_batch(work: BatchState, batch: Change) -> BatchState:
     """Take up a batch. Nobody with a record is added, and nobody beyond the seats that a webinar has."""
     new = tuple(one for one in batch.add if not find_registration(one, work.records))
     free = max(0, SEATS - work.seats_taken)
-    full = [problem(one, f"All {SEATS} seats for co-hosts and panelists are taken.") for one in new[free:]]
+    full = [build_problem(one, f"All {SEATS} seats for co-hosts and panelists are taken.") for one in new[free:]]
     sent = new[:free]
     return replace(
         work,
-        waiting=steps(replace(batch, add=sent)),
+        waiting=list_items(replace(batch, add=sent)),
         problems=(*work.problems, *full),
         undone=(*work.undone, *(one for one in batch.add if one not in sent)),
     )
 
 
-def accepted(work: BatchState, answer: ChangeAnswer) -> BatchState:
+def apply_answer(work: BatchState, answer: ChangeAnswer) -> BatchState:
     """Take in the answer to the group that was sent."""
     group = work.group
-    records, deleted = answer.records(), answer.deleted()
+    records, deleted = answer.registrations(), answer.deleted_ids()
     unanswered = tuple(one for one in group if not _is_answered(one, records, deleted))
-    lacking = [_record(one, records) for one in unanswered]
+    lacking = [_find_record(one, records) for one in unanswered]
     known = {one.id: one for one in work.records} | {one.id: one for one in records}
     return replace(
         work,
@@ -104,42 +104,42 @@ def accepted(work: BatchState, answer: ChangeAnswer) -> BatchState:
         unanswered=unanswered,
         answered=(*work.answered, *(one for one in records if one not in lacking)),
         deleted=work.deleted | deleted,
-        problems=(*work.problems, *_unchanged(group, records)),
+        problems=(*work.problems, *_find_unchanged(group, records)),
         suspects=max(0, work.suspects - len(group)),
         refusals=0,
     )
 
 
-def checked(work: BatchState, found: InviteeList) -> BatchState:
+def apply_lookup(work: BatchState, found: InviteeList) -> BatchState:
     """Look up in the list whom an answer lacked; who is not right there either is reported."""
     found = _with_answers(work, found)
     records = found.registrations
-    left = steps(still_missing(change_of(work.unanswered), records, found.untouched))
-    missing = [one for one in left if _is_wrong(one, records)]
-    lacking = [problem(one, _absent(one, found)) for one in missing]
+    left = list_items(select_missing(build_change(work.unanswered), records, found.untouched))
+    missing = [one for one in left if _needs_report(one, records)]
+    lacking = [build_problem(one, _explain_absence(one, found)) for one in missing]
     present = tuple(one for one in work.unanswered if one not in missing)
-    problems = (*work.problems, *lacking, *_linkless(present, records))
+    problems = (*work.problems, *lacking, *_find_linkless(present, records))
     return replace(work, records=records, untouched=found.untouched, unanswered=(), problems=problems)
 
 
-def listed(work: BatchState, found: InviteeList) -> BatchState:
+def apply_list(work: BatchState, found: InviteeList) -> BatchState:
     """Take in a list that was read because nobody knew what the last PATCH had done; keep what is still missing.
 
     Who is there with a record that isn't understood is not sent again, but reported.
     """
     found = _with_answers(work, found)
     records = found.registrations
-    missing = steps(still_missing(change_of(work.waiting), records, found.untouched))
+    missing = list_items(select_missing(build_change(work.waiting), records, found.untouched))
     unclear = tuple(one for one in missing if _is_not_understood(one, found))
     waiting = tuple(one for one in missing if one not in unclear)
     present = tuple(one for one in work.waiting if one not in missing)
-    told = [problem(one, _absent(one, found)) for one in unclear]
+    told = [build_problem(one, _explain_absence(one, found)) for one in unclear]
     return replace(
         work,
         records=records,
         untouched=found.untouched,
         waiting=waiting,
-        problems=(*work.problems, *told, *_linkless(present, records), *_vanished(present, found)),
+        problems=(*work.problems, *told, *_find_linkless(present, records), *_find_vanished(present, found)),
         suspects=work.suspects if len(waiting) == len(work.waiting) else 0,
         uncertain=(*work.uncertain, *(one for one in work.group if one in waiting)),
     )
@@ -161,12 +161,12 @@ def _with_answers(work: BatchState, found: InviteeList) -> InviteeList:
 
 def needs_list(work: BatchState, refusal: ApiError) -> bool:
     """Tell whether a refused group may have been applied in part, or its people be there already."""
-    if refusal.too_large:
+    if refusal.is_too_large:
         return False
-    return len(work.group) > 1 or refusal.status == CONFLICT or refusal.not_found
+    return len(work.group) > 1 or refusal.status == CONFLICT or refusal.is_not_found
 
 
-def forbids_everybody(work: BatchState, refusal: ApiError) -> bool:
+def is_forbidden_for_all(work: BatchState, refusal: ApiError) -> bool:
     """Tell whether a refused group was forbidden as such: a state or a licence, and none of its people's doing.
 
     Removals from a session under way are forbidden, too, and a person's role may be (`CMN-101`): those concern only
@@ -177,7 +177,7 @@ def forbids_everybody(work: BatchState, refusal: ApiError) -> bool:
     return not _culprits(refusal, work.group)
 
 
-def refused(before: BatchState, work: BatchState, refusal: ApiError) -> BatchState:
+def apply_refusal(before: BatchState, work: BatchState, refusal: ApiError) -> BatchState:
     """Decide what a refusal of `before.group` means; `work` is what the list made of it since.
 
     In this order: a batch too large is halved; who is named is set apart (all removals together, where removing is what
@@ -185,7 +185,7 @@ def refused(before: BatchState, work: BatchState, refusal: ApiError) -> BatchSta
     else the group holds the culprit, and is halved.
     """
     group = before.group
-    if refusal.too_large and len(group) > 1:
+    if refusal.is_too_large and len(group) > 1:
         return replace(work, limit=len(group) // 2, suspects=0)
     told = _culprits(refusal, group)
     if told:
@@ -194,12 +194,12 @@ def refused(before: BatchState, work: BatchState, refusal: ApiError) -> BatchSta
         return work
     if len(group) == 1:
         return _exclude(work, group, refusal, before.uncertain)
-    if work.refusals + 1 >= PATIENCE:
-        return _give_up(work, refusal)
+    if work.refusals + 1 >= MAX_UNNAMED_REFUSALS:
+        return _hold_back(work, refusal)
     return replace(work, suspects=len(group), refusals=work.refusals + 1)
 
 
-def still_missing(
+def select_missing(
     change: Change, registrations: Iterable[Registration], untouched: Iterable[UntouchedRecord] = ()
 ) -> Change:
     """Keep the part of a change that a session's records do not show yet.
@@ -211,22 +211,22 @@ def still_missing(
     ids = {*known, *(one.id for one in untouched)}
     return Change(
         add=tuple(one for one in change.add if not find_registration(one, known.values())),
-        update=tuple(one for one in change.update if differs(one, known.get(one.registration.id))),
+        update=tuple(one for one in change.update if needs_update(one, known.get(one.registration.id))),
         remove=tuple(one for one in change.remove if one.id in ids),
     )
 
 
-def differs(update: Update, record: Registration | None) -> bool:
+def needs_update(update: Update, record: Registration | None) -> bool:
     """Tell whether a record is there and differs from what the update asks for."""
     return record is not None and bool(differences(update.invitee, record))
 
 
-def steps(change: Change) -> tuple[BatchItem, ...]:
+def list_items(change: Change) -> tuple[BatchItem, ...]:
     """A change, person by person. The order within each kind is that of the request's body."""
     return (*change.add, *change.update, *change.remove)
 
 
-def change_of(people: Iterable[BatchItem]) -> Change:
+def build_change(people: Iterable[BatchItem]) -> Change:
     """The change that does these people's parts."""
     everybody = tuple(people)
     return Change(
@@ -236,7 +236,7 @@ def change_of(people: Iterable[BatchItem]) -> Change:
     )
 
 
-def problem(step: BatchItem, message: str) -> Problem:
+def build_problem(step: BatchItem, message: str) -> Problem:
     """Say something about a person in the form that the roster's own problems have."""
     match step:
         case Invitee():
@@ -260,33 +260,35 @@ def _is_answered(step: BatchItem, records: tuple[Registration, ...], deleted: fr
             return record is not None and record.join_uri is not None and bool(linked)
 
 
-def _linkless(people: Iterable[BatchItem], records: tuple[Registration, ...]) -> list[Problem]:
+def _find_linkless(people: Iterable[BatchItem], records: tuple[Registration, ...]) -> list[Problem]:
     """Who is registered but has no join link, even in the list."""
-    return [problem(one, NO_LINK) for one in people if (record := _record(one, records)) and not record.join_uri]
-
-
-def _vanished(people: Iterable[BatchItem], found: InviteeList) -> list[Problem]:
-    """Who was to be updated and has been deleted by somebody else meanwhile, or is no longer understood."""
-    gone = "Somebody removed this person at RingCentral during the run. Run again."
     return [
-        problem(one, _fault_of(one, found) or gone)
-        for one in people
-        if isinstance(one, Update) and not _record(one, found.registrations)
+        build_problem(one, NO_LINK) for one in people if (record := _find_record(one, records)) and not record.join_uri
     ]
 
 
-def _absent(step: BatchItem, found: InviteeList) -> str:
+def _find_vanished(people: Iterable[BatchItem], found: InviteeList) -> list[Problem]:
+    """Who was to be updated and has been deleted by somebody else meanwhile, or is no longer understood."""
+    gone = "Somebody removed this person at RingCentral during the run. Run again."
+    return [
+        build_problem(one, _find_fault(one, found) or gone)
+        for one in people
+        if isinstance(one, Update) and not _find_record(one, found.registrations)
+    ]
+
+
+def _explain_absence(step: BatchItem, found: InviteeList) -> str:
     """Why somebody's part isn't done although RingCentral refused nothing."""
     unkept = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
-    return _fault_of(step, found) or unkept
+    return _find_fault(step, found) or unkept
 
 
 def _is_not_understood(step: BatchItem, found: InviteeList) -> bool:
     """Whether somebody who is to be added has a record already that isn't understood. Removing goes by the id alone."""
-    return isinstance(step, Invitee) and bool(_fault_of(step, found))
+    return isinstance(step, Invitee) and bool(_find_fault(step, found))
 
 
-def _fault_of(step: BatchItem, found: InviteeList) -> str:
+def _find_fault(step: BatchItem, found: InviteeList) -> str:
     """Say what of a person's record is not understood; empty where they have none such."""
     if isinstance(step, Invitee):
         record = not_understood_of(step, found.untouched)
@@ -296,24 +298,24 @@ def _fault_of(step: BatchItem, found: InviteeList) -> str:
     return record.problem if record else ""
 
 
-def _unchanged(group: Iterable[BatchItem], records: tuple[Registration, ...]) -> list[Problem]:
+def _find_unchanged(group: Iterable[BatchItem], records: tuple[Registration, ...]) -> list[Problem]:
     """Whose update was accepted and not carried out: repeating it would change nothing."""
-    kept = [(one, _kept(one, records)) for one in group if isinstance(one, Update)]
-    return [problem(one, not_changed(fields)) for one, fields in kept if fields]
+    kept = [(one, _find_disagreements(one, records)) for one in group if isinstance(one, Update)]
+    return [build_problem(one, not_changed(fields)) for one, fields in kept if fields]
 
 
-def _is_wrong(step: BatchItem, records: tuple[Registration, ...]) -> bool:
+def _needs_report(step: BatchItem, records: tuple[Registration, ...]) -> bool:
     """Tell whether what was accepted and does not show is worth a word: a field that a record lacks is not."""
-    return not isinstance(step, Update) or bool(_kept(step, records))
+    return not isinstance(step, Update) or bool(_find_disagreements(step, records))
 
 
-def _kept(update: Update, records: tuple[Registration, ...]) -> list[str]:
+def _find_disagreements(update: Update, records: tuple[Registration, ...]) -> list[str]:
     """The fields in which a record says something else than an accepted update."""
-    record = _record(update, records)
+    record = _find_record(update, records)
     return disagreements(differences(update.invitee, record)) if record else []
 
 
-def _record(step: BatchItem, records: tuple[Registration, ...]) -> Registration | None:
+def _find_record(step: BatchItem, records: tuple[Registration, ...]) -> Registration | None:
     match step:
         case Invitee():
             return find_registration(step, records)
@@ -323,26 +325,26 @@ def _record(step: BatchItem, records: tuple[Registration, ...]) -> Registration 
 
 def _culprits(refusal: ApiError, group: tuple[BatchItem, ...]) -> tuple[BatchItem, ...]:
     """Whom a refusal means: everybody whom it names, or all removals where deleting is what it forbids."""
-    change = change_of(group)
-    named = [_named(fault, change) for fault in refusal.faults]
+    change = build_change(group)
+    named = [_find_named_item(fault, change) for fault in refusal.entries]
     told = tuple(one for one in group if one in named)
     if refusal.status == FORBIDDEN and all(isinstance(one, Registration) for one in told):
         return change.remove
     return told
 
 
-def _named(fault: ErrorEntry, change: Change) -> BatchItem | None:
+def _find_named_item(fault: ErrorEntry, change: Change) -> BatchItem | None:
     """Find the person whom a fault names, by value (address or id) or by place in the body, such as `added...[3]`."""
     place = re.search(r"(added|updated|deleted)Invitees\D{1,2}(\d+)", fault.parameter)
     kinds: dict[str, tuple[BatchItem, ...]] = {"added": change.add, "updated": change.update, "deleted": change.remove}
-    people = kinds[place[1]] if place else steps(change)
-    by_value = next((one for one in people if _goes_by(one, fault.value)), None)
+    people = kinds[place[1]] if place else list_items(change)
+    by_value = next((one for one in people if _is_known_as(one, fault.value)), None)
     if by_value or not place:
         return by_value
     return next(iter(people[int(place[2]) :]), None)
 
 
-def _goes_by(step: BatchItem, value: str) -> bool:
+def _is_known_as(step: BatchItem, value: str) -> bool:
     """Tell whether a value is the address of a person, or an id by which RingCentral knows them."""
     email = step.invitee.email if isinstance(step, Update) else step.email
     record = step.registration if isinstance(step, Update) else step
@@ -362,7 +364,9 @@ def _exclude(
     """
     echoes = [one for one in people if _may_be_echo(refusal) and one in uncertain]
     apart = [
-        problem(one, _ECHO if one in echoes else _refused_words(one, refusal)) for one in people if one in work.waiting
+        build_problem(one, _ECHO if one in echoes else _explain_refusal(one, refusal))
+        for one in people
+        if one in work.waiting
     ]
     undone = [one for one in people if one not in echoes and not isinstance(one, Update)]
     return replace(
@@ -375,13 +379,13 @@ def _exclude(
 
 
 def _may_be_echo(refusal: ApiError) -> bool:
-    return refusal.status == CONFLICT or refusal.not_found
+    return refusal.status == CONFLICT or refusal.is_not_found
 
 
 _ECHO = "RingCentral says that this change is made already, but its list does not show it yet. Run again."
 
 
-def _refused_words(step: BatchItem, refusal: ApiError) -> str:
+def _explain_refusal(step: BatchItem, refusal: ApiError) -> str:
     if not isinstance(step, Registration):
         return f"RingCentral refuses this person ({refusal.words})."
     if refusal.status == FORBIDDEN:
@@ -389,8 +393,8 @@ def _refused_words(step: BatchItem, refusal: ApiError) -> str:
     return f"RingCentral refuses to remove this person ({refusal.words})."
 
 
-def _give_up(work: BatchState, refusal: ApiError) -> BatchState:
+def _hold_back(work: BatchState, refusal: ApiError) -> BatchState:
     """Hold everybody back who could not be sent without a refusal that names nobody."""
     words = f"Held back: RingCentral refuses every group with this person and names nobody ({refusal.words})."
-    held = tuple(problem(one, words) for one in work.waiting)
+    held = tuple(build_problem(one, words) for one in work.waiting)
     return replace(work, waiting=(), problems=(*work.problems, *held), suspects=0, refusals=0)

@@ -28,16 +28,16 @@ from onboarding.model.sessions import (
     UntouchedRecord,
 )
 from onboarding.ringcentral import batch, requests, schemas
-from onboarding.ringcentral.directory import DirectoryPage, colleagues_of
+from onboarding.ringcentral.directory import DirectoryPage, parse_colleagues
 from onboarding.ringcentral.errors import ApiError, as_run_error, parse_error
 from onboarding.ringcentral.facts import OddEntry, SessionList, Webinar
-from onboarding.ringcentral.lenient_records import read, read_with_odd
+from onboarding.ringcentral.lenient_records import parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.login import Login
-from onboarding.ringcentral.proxy_answers import assert_ringcentrals
-from onboarding.ringcentral.rate_limits import Group
+from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
+from onboarding.ringcentral.rate_limits import CallGroup
 from onboarding.ringcentral.requests import ApiRequest
 from onboarding.ringcentral.settings import RingCentralSettings
-from onboarding.ringcentral.transport import NoResponse, Outcome, Transport, is_unknown
+from onboarding.ringcentral.transport import CallOutcome, NoResponse, Transport, is_unknown
 from onboarding.web.client import WebClient
 
 MOST_PAGES = 50
@@ -49,7 +49,7 @@ MOST_DIRECTORY_PAGES = 500
 LOOK_BACK = timedelta(days=90)
 """How long after its end a session whose id is not given is still found, so that a run can say that it is over."""
 
-R = TypeVar("R", bound=Outcome)
+R = TypeVar("R", bound=CallOutcome)
 
 
 class RingCentral:
@@ -74,8 +74,8 @@ class RingCentral:
     ) -> None:
         self._server = settings.server
         self._http = WebClient(settings.server, timeout=timeout, stop=stop)
-        self._line = Transport(self._http, gate, progress, clock=clock, sleep=sleep)
-        self._login = Login(settings, self._line)
+        self._transport = Transport(self._http, gate, progress, clock=clock, sleep=sleep)
+        self._login = Login(settings, self._transport)
         self._progress = progress
 
     async def __aenter__(self) -> Self:
@@ -89,7 +89,7 @@ class RingCentral:
     @property
     def calls(self) -> Mapping[str, int]:
         """Requests made so far by group ("Heavy": 4), refused and repeated ones included."""
-        return dict(self._line.calls)
+        return dict(self._transport.calls)
 
     async def permissions(self) -> frozenset[str]:
         """Log in, and tell which app permissions RingCentral names ("ReadWebinars"): no call but the log-in."""
@@ -98,9 +98,9 @@ class RingCentral:
 
     async def webinar(self, webinar_id: str) -> Webinar:
         """Ask for a webinar's facts: one Heavy call. They hardly change, so that a ledger may keep them."""
-        call = requests.webinar(webinar_id)
-        record, odd = read_with_odd(schemas.WebinarRecord, await self._get(call), call.description)
-        return record.value(webinar_id, odd)
+        call = requests.get_webinar(webinar_id)
+        record, odd = parse_answer_with_odd(schemas.WebinarRecord, await self._get(call), call.description)
+        return record.to_model(webinar_id, odd)
 
     async def session(self, webinar: Webinar, session_id: str | None = None) -> Session:
         """Ask for a session's facts: one Heavy call.
@@ -110,35 +110,35 @@ class RingCentral:
         or more than one that is not over.
         """
         if session_id is None:
-            return await self._only_session(webinar)
-        call = requests.session(webinar.id, session_id)
-        record, odd = read_with_odd(schemas.SessionRecord, await self._get(call), call.description)
-        return record.value(self._server, webinar, session_id, odd)
+            return await self._find_only_session(webinar)
+        call = requests.get_session(webinar.id, session_id)
+        record, odd = parse_answer_with_odd(schemas.SessionRecord, await self._get(call), call.description)
+        return record.to_model(self._server, webinar, session_id, odd)
 
     async def sessions(self, *, since: datetime, company: bool) -> SessionList:
         """List the sessions that end after `since`, by start; the company's needs a user permission of its own."""
-        entries, odd = await self._entries(since, company=company)
-        listed = sorted((entry.listed() for entry in entries), key=lambda entry: (entry.start, entry.session_id))
+        entries, odd = await self._list_entries(since, company=company)
+        listed = sorted((entry.to_listed() for entry in entries), key=lambda entry: (entry.start, entry.session_id))
         return SessionList(tuple(listed), tuple(odd))
 
     async def invitees(self, key: SessionKey) -> InviteeList:
         """List who is registered, the Host among them: one Heavy call per thousand."""
-        return schemas.invitee_list(await self._records(lambda token: requests.invitees(key, token)))
+        return schemas.parse_invitees(await self._read_pages(lambda token: requests.list_invitees(key, token)))
 
     async def directory(self) -> tuple[Colleague, ...]:
         """List the company's enabled users: one Medium call per thousand entries."""
         colleagues: list[Colleague] = []
         before: tuple[Any, ...] = ()
         for page in range(1, MOST_DIRECTORY_PAGES + 1):
-            call = requests.directory(page)
-            answer = read(DirectoryPage, await self._get(call), call.description)
+            call = requests.list_directory(page)
+            answer = parse_answer(DirectoryPage, await self._get(call), call.description)
             if answer.records == before:  # a server that knows no pages
                 return tuple(colleagues)
             before = answer.records
-            colleagues += colleagues_of(answer.records)
+            colleagues += parse_colleagues(answer.records)
             if answer.is_last(page):
                 return tuple(colleagues)
-        raise _endless("the company directory", MOST_DIRECTORY_PAGES)
+        raise _endless_list_error("the company directory", MOST_DIRECTORY_PAGES)
 
     async def apply(
         self,
@@ -156,45 +156,47 @@ class RingCentral:
         """
         state = batch.BatchState(registrations, untouched=untouched)
         for part in batches(change, state.seats_taken):
-            state = await self._send_batches(key, batch.begin(state, part))
+            state = await self._send_batches(key, batch.start_batch(state, part))
         return Applied(state.records, state.problems, state.undone, state.untouched)
 
     async def _send_batches(self, key: SessionKey, state: batch.BatchState) -> batch.BatchState:
         failures = 0
         while state.waiting:
-            call = requests.change(key, batch.change_of(state.group))
-            outcome = await self._authorised(call, self._line.send_change)
+            call = requests.change_invitees(key, batch.build_change(state.group))
+            outcome = await self._send_with_token(call, self._transport.send_change)
             if isinstance(outcome, NoResponse) or is_unknown(outcome):
                 failures += 1
-                await self._line.back_off(failures, outcome)
+                await self._transport.back_off(failures, outcome)
                 self._progress.say("RingCentral gave no answer to the change: looking what it did.")
-                state = batch.listed(state, await self.invitees(key))
+                state = batch.apply_list(state, await self.invitees(key))
                 continue
             failures = 0
             if outcome.is_success:
-                state = await self._accept(key, batch.accepted(state, schemas.read_change(outcome.content)))
+                state = await self._look_up_unanswered(
+                    key, batch.apply_answer(state, schemas.parse_change_answer(outcome.content))
+                )
             else:
                 links = Secrets.of(links=[one.join_uri for one in state.records])
                 state = await self._bisect(key, call, state, parse_error(outcome, self._login.secrets | links))
         return state
 
-    async def _accept(self, key: SessionKey, state: batch.BatchState) -> batch.BatchState:
-        return batch.checked(state, await self.invitees(key)) if state.unanswered else state
+    async def _look_up_unanswered(self, key: SessionKey, state: batch.BatchState) -> batch.BatchState:
+        return batch.apply_lookup(state, await self.invitees(key)) if state.unanswered else state
 
     async def _bisect(
         self, key: SessionKey, call: ApiRequest, state: batch.BatchState, said: ApiError
     ) -> batch.BatchState:
         """Find out whom a refusal means, after looking at what was applied all the same."""
-        if said.about_us or batch.forbids_everybody(state, said):
+        if said.is_about_us or batch.is_forbidden_for_all(state, said):
             raise as_run_error(call, said)
         self._progress.say(f"RingCentral refuses part of the change ({said.words}): finding out for whom.")
-        now = batch.listed(state, await self.invitees(key)) if batch.needs_list(state, said) else state
-        return batch.refused(state, now, said)
+        now = batch.apply_list(state, await self.invitees(key)) if batch.needs_list(state, said) else state
+        return batch.apply_refusal(state, now, said)
 
-    async def _only_session(self, webinar: Webinar) -> Session:
-        found, odd = await self._sessions_of(webinar, company=False)
+    async def _find_only_session(self, webinar: Webinar) -> Session:
+        found, odd = await self._list_sessions_of(webinar, company=False)
         if not (found or odd):
-            found, odd = await self._sessions_of(webinar, company=True)
+            found, odd = await self._list_sessions_of(webinar, company=True)
         ahead = [entry for entry in found if entry.status is not SessionStatus.FINISHED]
         odd_ahead = [entry for entry in odd if entry.status is not SessionStatus.FINISHED]
         if odd_ahead and not ahead:
@@ -210,15 +212,15 @@ class RingCentral:
                 f"Webinar {webinar.id} has no session that lies ahead.",
                 hint="Schedule one at RingCentral, or give its id: `session = ...` in config.toml.",
             )
-        return max(ahead or found, key=lambda entry: entry.scheduled_start_time).value(self._server, webinar)
+        return max(ahead or found, key=lambda entry: entry.scheduled_start_time).to_model(self._server, webinar)
 
-    async def _sessions_of(
+    async def _list_sessions_of(
         self, webinar: Webinar, *, company: bool
     ) -> tuple[list[schemas.SessionEntry], list[OddEntry]]:
         """A webinar's sessions in one of the lists, and those of its sessions that aren't understood."""
-        since = self._line.clock() - LOOK_BACK
+        since = self._transport.clock() - LOOK_BACK
         try:
-            entries, odd = await self._entries(since, company=company)
+            entries, odd = await self._list_entries(since, company=company)
         except Refused as error:
             if not company:
                 raise
@@ -229,13 +231,15 @@ class RingCentral:
         own = [entry for entry in entries if entry.webinar.id == webinar.id]
         return own, [entry for entry in odd if entry.webinar_id == webinar.id]
 
-    async def _entries(self, since: datetime, *, company: bool) -> tuple[list[schemas.SessionEntry], list[OddEntry]]:
-        records = await self._records(lambda token: requests.sessions(since, token, company=company))
-        every = [schemas.read_entry(record) for record in records]
+    async def _list_entries(
+        self, since: datetime, *, company: bool
+    ) -> tuple[list[schemas.SessionEntry], list[OddEntry]]:
+        records = await self._read_pages(lambda token: requests.list_sessions(since, token, company=company))
+        every = [schemas.parse_session_entry(record) for record in records]
         understood = [entry for entry in every if isinstance(entry, schemas.SessionEntry)]
         return understood, [entry for entry in every if isinstance(entry, OddEntry)]
 
-    async def _records(self, call_for: Callable[[str], ApiRequest]) -> list[Any]:
+    async def _read_pages(self, call_for: Callable[[str], ApiRequest]) -> list[Any]:
         """Read a list page by page; a page that leads back to one already read ends it.
 
         Raises `Refused` where it never ends: half a list would have people added who are there already.
@@ -244,37 +248,37 @@ class RingCentral:
         for _ in range(MOST_PAGES):
             seen.add(token)
             call = call_for(token)
-            page = read(schemas.Page, await self._get(call), call.description)
+            page = parse_answer(schemas.Page, await self._get(call), call.description)
             records += page.records
             token = page.paging.next_page_token or ""
             if token in seen:
                 return records
-        raise _endless(call_for("").description, MOST_PAGES)
+        raise _endless_list_error(call_for("").description, MOST_PAGES)
 
     async def _get(self, call: ApiRequest) -> bytes:
         """Make a call that changes nothing, and give its answer's body."""
-        answer = await self._authorised(call, self._line.send_idempotent)
+        answer = await self._send_with_token(call, self._transport.send_idempotent)
         if not answer.is_success:
             raise as_run_error(call, parse_error(answer, self._login.secrets))
         return answer.content
 
-    async def _authorised(self, call: ApiRequest, send: Callable[[httpx.Request, Group], Awaitable[R]]) -> R:
+    async def _send_with_token(self, call: ApiRequest, send: Callable[[httpx.Request, CallGroup], Awaitable[R]]) -> R:
         """Send a call with a token; a token that is no longer accepted is renewed once. A 401 had no effect."""
         token = await self._login.token()
-        outcome = await send(self._request(call, token), call.group)
-        if isinstance(outcome, httpx.Response) and not outcome.is_success and parse_error(outcome).about_token:
+        outcome = await send(self._build_request(call, token), call.group)
+        if isinstance(outcome, httpx.Response) and not outcome.is_success and parse_error(outcome).is_about_token:
             token = await self._login.token(refused=token)
-            outcome = await send(self._request(call, token), call.group)
+            outcome = await send(self._build_request(call, token), call.group)
         if isinstance(outcome, httpx.Response):
-            assert_ringcentrals(outcome)
+            assert_from_ringcentral(outcome)
         return outcome
 
-    def _request(self, call: ApiRequest, token: SecretStr) -> httpx.Request:
+    def _build_request(self, call: ApiRequest, token: SecretStr) -> httpx.Request:
         bearer = {"Authorization": f"Bearer {token.get_secret_value()}"}
-        return self._http.request(call.method, call.path, params=call.query, json=call.body, headers=bearer)
+        return self._http.build_request(call.method, call.path, params=call.query, json=call.body, headers=bearer)
 
 
-def _endless(what: str, pages: int) -> Refused:
+def _endless_list_error(what: str, pages: int) -> Refused:
     return Refused(
         f"RingCentral's answer to the call for {what} goes on for more than {pages} pages.",
         hint="Check that RC_SERVER_URL is RingCentral's server.",

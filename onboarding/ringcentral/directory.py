@@ -10,16 +10,16 @@ from typing import Annotated, Any
 from pydantic import ValidationError
 
 from onboarding.model.people import Colleague, LinkedUser
-from onboarding.ringcentral.lenient_records import Id, LooseText, Wire, lenient
+from onboarding.ringcentral.lenient_records import ApiRecord, Id, LooseText, lenient
 
 
-class Account(Wire):
+class Account(ApiRecord):
     """A directory entry's account."""
 
     id: Id
 
 
-class Contact(Wire):
+class Contact(ApiRecord):
     """An entry of the company directory; rooms and queues are entries too, so nothing but the id is certain."""
 
     id: Id
@@ -31,7 +31,7 @@ class Contact(Wire):
     last_name: LooseText = ""
     job_title: LooseText = ""
 
-    def colleague(self) -> Colleague | None:
+    def to_colleague(self) -> Colleague | None:
         """The entry as colleague; None unless it is an enabled user's (`docs/ringcentral.md`, "Linked users")."""
         if self.type != "User" or self.status != "Enabled" or self.account is None:
             return None
@@ -39,7 +39,7 @@ class Contact(Wire):
         return Colleague(user, self.email, self.first_name, self.last_name, self.job_title)
 
 
-def colleagues_of(records: Iterable[Any]) -> list[Colleague]:
+def parse_colleagues(records: Iterable[Any]) -> list[Colleague]:
     """The enabled users among a directory's entries; an entry that can't be read is nobody's."""
     found = []
     for record in records:
@@ -47,19 +47,19 @@ def colleagues_of(records: Iterable[Any]) -> list[Colleague]:
             contact = Contact.model_validate(record)
         except ValidationError:
             continue
-        if colleague := contact.colleague():
+        if colleague := contact.to_colleague():
             found.append(colleague)
     return found
 
 
-class DirectoryPaging(Wire):
+class DirectoryPaging(ApiRecord):
     """Numbered pages; the total may be left out."""
 
     per_page: Annotated[int | None, lenient(None)] = None
     total_pages: Annotated[int | None, lenient(None)] = None
 
 
-class DirectoryPage(Wire):
+class DirectoryPage(ApiRecord):
     """A page of the company directory; each entry is read by itself."""
 
     records: tuple[Any, ...]

@@ -13,7 +13,7 @@ from onboarding.errors import ConfigurationError, OnboardingError, Refused
 from onboarding.model.foreign_text import NO_CODE, clean, error_code, oauth_error
 from onboarding.model.known_secrets import NONE, Secrets
 from onboarding.ringcentral.requests import ApiRequest
-from onboarding.web.strict_json import UnsoundJson, decode
+from onboarding.web.strict_json import UnsoundJson, decode_json
 
 APP_PERMISSION = frozenset({"CMN-401", "ADG-100", "ADG-101"})
 USER_PERMISSION = frozenset({"CMN-408"})
@@ -26,7 +26,7 @@ UNAUTHORIZED, FORBIDDEN, NOT_THERE, CONFLICT, CONTENT_TOO_LARGE = 401, 403, 404,
 ABOUT_PEOPLE = frozenset({400, FORBIDDEN, NOT_THERE, CONFLICT, CONTENT_TOO_LARGE, 422})
 """Statuses that may mean some of the invitees of a change rather than all of it."""
 
-LONGEST_WORDS = 300
+MAX_SHOWN = 300
 """Characters of a refusal that are shown: they stand in one line with the person whom it means."""
 
 
@@ -48,37 +48,37 @@ class ApiError:
     """An answer that says no. `oauth` is the log-in's own `error` word (RFC 6749 5.2)."""
 
     status: int
-    faults: tuple[ErrorEntry, ...] = ()
+    entries: tuple[ErrorEntry, ...] = ()
     oauth: str = ""
 
     @property
     def codes(self) -> frozenset[str]:
         """All error codes of the answer."""
-        return frozenset(fault.code for fault in self.faults if fault.code)
+        return frozenset(fault.code for fault in self.entries if fault.code)
 
     @property
     def words(self) -> str:
         """The refusal for people: codes and the vendor's own sentences."""
-        said = [": ".join(filter(None, (fault.code or NO_CODE, fault.message))) for fault in self.faults]
-        return clean("; ".join(said) or self.oauth or f"status {self.status}", limit=LONGEST_WORDS)
+        said = [": ".join(filter(None, (fault.code or NO_CODE, fault.message))) for fault in self.entries]
+        return clean("; ".join(said) or self.oauth or f"status {self.status}", limit=MAX_SHOWN)
 
     @property
-    def too_large(self) -> bool:
+    def is_too_large(self) -> bool:
         """Whether fewer people at a time would do. Nothing of such a batch was applied."""
         return self.status == CONTENT_TOO_LARGE or bool(self.codes & TOO_LARGE)
 
     @property
-    def not_found(self) -> bool:
+    def is_not_found(self) -> bool:
         """Whether something that the call names is not there (any more)."""
         return self.status == NOT_THERE or bool(self.codes & NOT_FOUND)
 
     @property
-    def about_token(self) -> bool:
+    def is_about_token(self) -> bool:
         """Whether the access token is the matter: expired, revoked or unreadable."""
         return self.status == UNAUTHORIZED and all(code.startswith("OAU-") for code in self.codes)
 
     @property
-    def about_us(self) -> bool:
+    def is_about_us(self) -> bool:
         """Whether the refusal means this program or its account, so that no other invitee would fare better."""
         ours = APP_PERMISSION | USER_PERMISSION | UNREADABLE
         return bool(self.codes & ours) or self.status not in ABOUT_PEOPLE
@@ -90,17 +90,19 @@ def parse_error(answer: httpx.Response, secrets: Secrets = NONE) -> ApiError:
     `secrets` are what the server was sent or has sent: its sentences may quote them.
     """
     try:
-        body = decode(answer.content)
+        body = decode_json(answer.content)
     except UnsoundJson:
         body = None
     if not isinstance(body, dict):
         return ApiError(answer.status_code)
     entries = body.get("errors")
     faults = (
-        tuple(_fault(one, secrets) for one in entries if isinstance(one, dict)) if isinstance(entries, list) else ()
+        tuple(_parse_entry(one, secrets) for one in entries if isinstance(one, dict))
+        if isinstance(entries, list)
+        else ()
     )
     if not faults and "errorCode" in body:
-        faults = (_fault(body, secrets),)
+        faults = (_parse_entry(body, secrets),)
     oauth = body.get("error")
     return ApiError(answer.status_code, faults, oauth_error(str(oauth)) if oauth else "")
 
@@ -121,12 +123,12 @@ def as_run_error(call: ApiRequest, said: ApiError) -> OnboardingError:
             f"RingCentral refuses {call.description}: the user whose JWT is used lacks a permission ({said.words}).",
             hint="Ask the RingCentral administrator for a role that may do this, or use another user's JWT.",
         )
-    if call.resource and said.not_found:
+    if call.resource and said.is_not_found:
         return NotThere(
             f"RingCentral knows no {call.resource}, or its user may not see it ({said.words}).",
             hint="Compare the ids with those that `onboarding webinars` lists.",
         )
-    if said.about_token:
+    if said.is_about_token:
         return Refused(
             f"RingCentral does not accept its own access token for {call.description} ({said.words}).",
             hint="Check that RC_SERVER_URL is the server for which the app was made.",
@@ -136,7 +138,7 @@ def as_run_error(call: ApiRequest, said: ApiError) -> OnboardingError:
 
 def login_error(said: ApiError) -> Refused:
     """Put the refusal of a log-in into words; the vendor's sentence is left out, since it may quote the request."""
-    reason = ", ".join(sorted(said.codes)) or said.oauth or (NO_CODE if said.faults else "")
+    reason = ", ".join(sorted(said.codes)) or said.oauth or (NO_CODE if said.entries else "")
     if reason in {"", NO_CODE}:
         reason = ", ".join(filter(None, (reason, f"status {said.status}")))
     return Refused(f"RingCentral refuses the log-in ({reason}).", hint=_LOGIN_HINTS.get(said.oauth, _LOGIN_HINT))
@@ -150,9 +152,9 @@ _LOGIN_HINTS = {
 }
 
 
-def _fault(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
+def _parse_entry(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
     """Read one error; the directory wraps its codes in a longer text, so the code is cut out of whatever is there."""
     code = error_code(str(entry.get("errorCode") or ""))
-    message = clean(str(entry.get("message") or ""), secrets, LONGEST_WORDS)
+    message = clean(str(entry.get("message") or ""), secrets, MAX_SHOWN)
     parameter, value = entry.get("parameterName"), entry.get("parameterValue")
     return ErrorEntry("" if code == NO_CODE else code, message, str(parameter or ""), str(value or ""))

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from onboarding.errors import ConfigurationError
 from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral.errors import login_error, parse_error
-from onboarding.ringcentral.lenient_records import read
-from onboarding.ringcentral.proxy_answers import assert_ringcentrals
-from onboarding.ringcentral.rate_limits import Group
+from onboarding.ringcentral.lenient_records import parse_answer
+from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
+from onboarding.ringcentral.rate_limits import CallGroup
 from onboarding.ringcentral.schemas import TokenAnswer
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.transport import Transport
@@ -65,11 +65,11 @@ class Login:
 
     async def _log_in(self) -> SecretStr:
         asked = self._line.clock()
-        answer = await self._line.send_idempotent(self._request(), Group.AUTH)
-        assert_ringcentrals(answer)
+        answer = await self._line.send_idempotent(self._request(), CallGroup.AUTH)
+        assert_from_ringcentral(answer)
         if not answer.is_success:
             raise login_error(parse_error(answer, self.secrets))
-        given = read(TokenAnswer, answer.content, "a log-in")
+        given = parse_answer(TokenAnswer, answer.content, "a log-in")
         self._token = given.access_token
         self.permissions = frozenset(given.scope.split())
         lifetime = min(given.expires_in, LONGEST_LIFETIME)
@@ -80,7 +80,7 @@ class Login:
         client_id, secret, jwt = self._credentials()
         basic = b64encode(f"{client_id}:{secret.get_secret_value()}".encode()).decode()
         form = {"grant_type": GRANT, "assertion": jwt.get_secret_value()}
-        return self._line.http.request("POST", TOKEN_PATH, data=form, headers={"Authorization": f"Basic {basic}"})
+        return self._line.http.build_request("POST", TOKEN_PATH, data=form, headers={"Authorization": f"Basic {basic}"})
 
     def _credentials(self) -> tuple[str, SecretStr, SecretStr]:
         mine = self._settings

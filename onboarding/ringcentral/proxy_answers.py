@@ -12,7 +12,7 @@ import httpx
 
 from onboarding.errors import Refused
 from onboarding.model.foreign_text import clean
-from onboarding.web.proxy import proxy_for
+from onboarding.web.proxy import find_proxy
 
 REDIRECTS = range(300, 400)
 SERVER_FAULT = 500
@@ -20,19 +20,19 @@ PROXY_LOGIN, NETWORK_LOGIN = 407, 511
 """RFC 9110 15.5.8, RFC 6585 6."""
 
 
-def assert_ringcentrals(answer: httpx.Response, environ: Mapping[str, str] = os.environ) -> None:
+def assert_from_ringcentral(answer: httpx.Response, environ: Mapping[str, str] = os.environ) -> None:
     """Raise `Refused` for an answer that something else has given in RingCentral's place.
 
     `environ` names the proxy, where there is one.
     """
-    what = _foreign(answer)
+    what = _describe_foreign_answer(answer)
     if what:
         raise Refused(
-            f"{answer.url.host} {what}: this is not RingCentral's own answer.", hint=_hint(answer.url, environ)
+            f"{answer.url.host} {what}: this is not RingCentral's own answer.", hint=_build_hint(answer.url, environ)
         )
 
 
-def _foreign(answer: httpx.Response) -> str:
+def _describe_foreign_answer(answer: httpx.Response) -> str:
     status = answer.status_code
     if status in REDIRECTS:
         where = clean(answer.headers.get("Location", "")) or "nowhere"
@@ -48,7 +48,7 @@ def _is_page(answer: httpx.Response) -> bool:
     return "html" in answer.headers.get("Content-Type", "").lower() or answer.content.lstrip()[:1] == b"<"
 
 
-def _hint(url: httpx.URL, environ: Mapping[str, str]) -> str:
-    proxy = proxy_for(str(url), environ)
+def _build_hint(url: httpx.URL, environ: Mapping[str, str]) -> str:
+    proxy = find_proxy(str(url), environ)
     between = f"the proxy {proxy.place}" if proxy else "a proxy or a network's log-in page"
     return f"Check RC_SERVER_URL, and {between}: open the address in a browser on this machine to see who answers."

@@ -14,12 +14,12 @@ from urllib.parse import quote
 from onboarding.model.people import Invitee, LinkedUser
 from onboarding.model.registrations import Change, Update
 from onboarding.model.sessions import SessionKey
-from onboarding.ringcentral.rate_limits import Group
+from onboarding.ringcentral.rate_limits import CallGroup
 
-WEBINARS = "/webinar/configuration/v1"
-DIRECTORY = "/restapi/v1.0/account/~/directory/entries"
+WEBINAR_API = "/webinar/configuration/v1"
+DIRECTORY_API = "/restapi/v1.0/account/~/directory/entries"
 
-PAGE = 1000
+PAGE_SIZE = 1000
 """Records asked for at once: the most that RingCentral gives, so that a list is one call."""
 
 
@@ -29,7 +29,7 @@ class ApiRequest:
 
     method: str
     path: str
-    group: Group
+    group: CallGroup
     description: str
     permission: str
     resource: str = ""
@@ -37,76 +37,81 @@ class ApiRequest:
     body: Mapping[str, Any] | None = None
 
 
-def webinar(webinar_id: str) -> ApiRequest:
+def get_webinar(webinar_id: str) -> ApiRequest:
     """Ask for a webinar's facts."""
     subject = f"webinar {webinar_id}"
-    path = f"{WEBINARS}/webinars/{quote(webinar_id, safe='')}"
-    return ApiRequest("GET", path, Group.HEAVY, f"the facts of {subject}", "ReadWebinars", subject)
+    path = f"{WEBINAR_API}/webinars/{quote(webinar_id, safe='')}"
+    return ApiRequest("GET", path, CallGroup.HEAVY, f"the facts of {subject}", "ReadWebinars", subject)
 
 
-def session(webinar_id: str, session_id: str) -> ApiRequest:
+def get_session(webinar_id: str, session_id: str) -> ApiRequest:
     """Ask for a session's facts."""
     subject = f"session {session_id} of webinar {webinar_id}"
     return ApiRequest(
-        "GET", _session_path(webinar_id, session_id), Group.HEAVY, f"the facts of {subject}", "ReadWebinars", subject
+        "GET",
+        _build_session_path(webinar_id, session_id),
+        CallGroup.HEAVY,
+        f"the facts of {subject}",
+        "ReadWebinars",
+        subject,
     )
 
 
-def sessions(since: datetime, page: str = "", *, company: bool) -> ApiRequest:
+def list_sessions(since: datetime, page: str = "", *, company: bool) -> ApiRequest:
     """Ask for the sessions that end after `since`: one's own, or the whole company's."""
     whose = "company/sessions" if company else "sessions"
     what = "the list of the company's sessions" if company else "the list of your sessions"
-    query = {"endTimeFrom": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")} | _page(page)
-    return ApiRequest("GET", f"{WEBINARS}/{whose}", Group.HEAVY, what, "ReadWebinars", query=query)
+    query = {"endTimeFrom": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")} | _build_page_query(page)
+    return ApiRequest("GET", f"{WEBINAR_API}/{whose}", CallGroup.HEAVY, what, "ReadWebinars", query=query)
 
 
-def invitees(key: SessionKey, page: str = "") -> ApiRequest:
+def list_invitees(key: SessionKey, page: str = "") -> ApiRequest:
     """Ask who is registered for a session, the implicit Host among them."""
     subject = f"session {key.session_id} of webinar {key.webinar_id}"
-    path = f"{_session_path(key.webinar_id, key.session_id)}/invitees"
+    path = f"{_build_session_path(key.webinar_id, key.session_id)}/invitees"
     what = f"the list of invitees of {subject}"
-    return ApiRequest("GET", path, Group.HEAVY, what, "ReadWebinars", subject, _page(page))
+    return ApiRequest("GET", path, CallGroup.HEAVY, what, "ReadWebinars", subject, _build_page_query(page))
 
 
-def change(key: SessionKey, wanted: Change) -> ApiRequest:
+def change_invitees(key: SessionKey, wanted: Change) -> ApiRequest:
     """Add, update and delete invitees in one PATCH (`docs/ringcentral.md`, "Invitees")."""
     subject = f"session {key.session_id} of webinar {key.webinar_id}"
-    path = f"{_session_path(key.webinar_id, key.session_id)}/invitees"
+    path = f"{_build_session_path(key.webinar_id, key.session_id)}/invitees"
     body = {
-        "addedInvitees": [_added(one) for one in wanted.add],
-        "updatedInvitees": [_updated(one) for one in wanted.update],
+        "addedInvitees": [_build_addition(one) for one in wanted.add],
+        "updatedInvitees": [_build_update(one) for one in wanted.update],
         "deletedInvitees": [{"id": one.id} for one in wanted.remove],
     }
     filled = {name: people for name, people in body.items() if people}
     what = f"the change of the invitees of {subject}"
-    return ApiRequest("PATCH", path, Group.HEAVY, what, "EditWebinars", subject, body=filled)
+    return ApiRequest("PATCH", path, CallGroup.HEAVY, what, "EditWebinars", subject, body=filled)
 
 
-def directory(page: int) -> ApiRequest:
+def list_directory(page: int) -> ApiRequest:
     """Ask for a page of the company directory, from 1.
 
     `showFederated` stays true: without it the entries lack the account, and nobody could be invited as linked user
     (`docs/ringcentral.md`, "Linked users").
     """
-    query = {"showFederated": "true", "type": "User", "page": str(page), "perPage": str(PAGE)}
-    return ApiRequest("GET", DIRECTORY, Group.MEDIUM, "the company directory", "ReadAccounts", query=query)
+    query = {"showFederated": "true", "type": "User", "page": str(page), "perPage": str(PAGE_SIZE)}
+    return ApiRequest("GET", DIRECTORY_API, CallGroup.MEDIUM, "the company directory", "ReadAccounts", query=query)
 
 
-def _session_path(webinar_id: str, session_id: str) -> str:
-    return f"{WEBINARS}/webinars/{quote(webinar_id, safe='')}/sessions/{quote(session_id, safe='')}"
+def _build_session_path(webinar_id: str, session_id: str) -> str:
+    return f"{WEBINAR_API}/webinars/{quote(webinar_id, safe='')}/sessions/{quote(session_id, safe='')}"
 
 
-def _page(token: str) -> dict[str, str]:
-    return {"perPage": str(PAGE)} | ({"pageToken": token} if token else {})
+def _build_page_query(token: str) -> dict[str, str]:
+    return {"perPage": str(PAGE_SIZE)} | ({"pageToken": token} if token else {})
 
 
-def _added(invitee: Invitee) -> dict[str, Any]:
+def _build_addition(invitee: Invitee) -> dict[str, Any]:
     """A new invitee, always silent: without `sendInvite: false` RingCentral would mail the person itself."""
-    who = _linked(invitee.linked_user) if invitee.linked_user else _contact(invitee)
+    who = _build_linked_user(invitee.linked_user) if invitee.linked_user else _build_contact(invitee)
     return {"role": invitee.role.value, "sendInvite": False, **who}
 
 
-def _updated(update: Update) -> dict[str, Any]:
+def _build_update(update: Update) -> dict[str, Any]:
     """An invitee as it should be; what the roster leaves open is sent as it stands.
 
     `sendInvite` is always sent, since nobody knows what leaving it out means. Who stands at true can't be made
@@ -116,15 +121,15 @@ def _updated(update: Update) -> dict[str, Any]:
     record = update.registration
     body = {"id": record.id, "role": update.invitee.role.value, "sendInvite": record.send_invite is True}
     is_colleague = record.linked_user or update.invitee.linked_user
-    return body if is_colleague else body | _contact_after(update)
+    return body if is_colleague else body | _build_changed_contact(update)
 
 
-def _contact(invitee: Invitee) -> dict[str, str]:
+def _build_contact(invitee: Invitee) -> dict[str, str]:
     contact = {"firstName": invitee.first_name, "lastName": invitee.last_name, "email": invitee.email}
     return contact | ({"jobTitle": invitee.job_title} if invitee.job_title else {})
 
 
-def _contact_after(update: Update) -> dict[str, str]:
+def _build_changed_contact(update: Update) -> dict[str, str]:
     record, invitee = update.registration, update.invitee
     contact = {
         "firstName": invitee.first_name or record.first_name,
@@ -135,5 +140,5 @@ def _contact_after(update: Update) -> dict[str, str]:
     return {name: value for name, value in contact.items() if value}
 
 
-def _linked(user: LinkedUser) -> dict[str, Any]:
+def _build_linked_user(user: LinkedUser) -> dict[str, Any]:
     return {"linkedUser": {"accountId": user.account_id, "userId": user.user_id, "domain": user.domain}}

@@ -25,8 +25,8 @@ from onboarding.model.sessions import (
 )
 from onboarding.model.time_zones import FALLBACK, canonical
 from onboarding.ringcentral.facts import Listed, OddEntry, Webinar
-from onboarding.ringcentral.lenient_records import Id, LooseText, Wire, Word, drift, lenient
-from onboarding.web.strict_json import UnsoundJson, decode
+from onboarding.ringcentral.lenient_records import ApiRecord, Id, LooseText, Word, describe_drift, lenient
+from onboarding.web.strict_json import UnsoundJson, decode_json
 
 ATTENDEE = "attendee"
 HOST_WITHOUT_ID = "host"
@@ -39,22 +39,22 @@ LONGEST_SESSION, LONGEST_OFFSET = 31 * 24 * 3600, 24 * 3600
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 
 
-def _folded(role: Any) -> str:
+def _normalize_role(role: Any) -> str:
     return str(role).replace("-", "").casefold()
 
 
-def _role(value: Any) -> Any:
+def _parse_role(value: Any) -> Any:
     """Read a role in any spelling: the vendor's guide and its description disagree about `CoHost`."""
-    return next((role for role in Role if role.casefold() == _folded(value)), value)
+    return next((role for role in Role if role.casefold() == _normalize_role(value)), value)
 
 
-def _link(value: Any) -> Any:
+def _parse_link(value: Any) -> Any:
     """Read a join link, one word that can be parsed; anything else counts as missing: that is one person's matter."""
-    is_word = isinstance(value, str) and _LINK.fullmatch(value) and value.isprintable()
+    is_word = isinstance(value, str) and _WEB_LINK.fullmatch(value) and value.isprintable()
     return value if is_word and _has_host(value) and _has_host(unquote(value)) else None
 
 
-_LINK = re.compile(r"https?://[^\s\ufffd]+")
+_WEB_LINK = re.compile(r"https?://[^\s\ufffd]+")
 
 
 def _has_host(link: str) -> bool:
@@ -67,13 +67,13 @@ def _has_host(link: str) -> bool:
     return bool(parts.hostname)
 
 
-def _plausible(start: datetime) -> datetime:
+def _check_start(start: datetime) -> datetime:
     if not FIRST_YEAR <= start.year <= LAST_YEAR:
         raise ValueError("no plausible year")
     return start
 
 
-def _sendable(token: SecretStr) -> SecretStr:
+def _check_token(token: SecretStr) -> SecretStr:
     """Refuse a token that no header can hold (RFC 6750 2.1)."""
     word = token.get_secret_value()
     if not (word.isascii() and word.isprintable() and " " not in word):
@@ -81,46 +81,46 @@ def _sendable(token: SecretStr) -> SecretStr:
     return token
 
 
-Link = Annotated[SecretStr | None, BeforeValidator(_link)]
-Start = Annotated[AwareDatetime, AfterValidator(_plausible)]
+Link = Annotated[SecretStr | None, BeforeValidator(_parse_link)]
+Start = Annotated[AwareDatetime, AfterValidator(_check_start)]
 YesNo = Annotated[bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)]
 
 
-class TokenAnswer(Wire, alias_generator=None):
+class TokenAnswer(ApiRecord, alias_generator=None):
     """The answer to a log-in (RFC 6749 5.1); `expires_in` is in seconds, `scope` lists app permissions."""
 
-    access_token: Annotated[SecretStr, Field(min_length=1), AfterValidator(_sendable)]
+    access_token: Annotated[SecretStr, Field(min_length=1), AfterValidator(_check_token)]
     expires_in: Annotated[float, Field(gt=0, le=LONGEST_LIFE), lenient(USUAL_LIFE)] = USUAL_LIFE
     scope: LooseText = ""
 
 
-class UserIds(Wire):
+class UserIds(ApiRecord):
     """A linked user."""
 
     account_id: Id
     user_id: Id
     domain: Word = "pbx"
 
-    def value(self) -> LinkedUser:
+    def to_model(self) -> LinkedUser:
         """The same in the model's words."""
         return LinkedUser(self.account_id, self.user_id, self.domain)
 
 
-class HostRecord(Wire):
+class HostRecord(ApiRecord):
     """A webinar's host: ids of its own, and those of the linked user; either suffices."""
 
     account_id: Word | None = None
     user_id: Word | None = None
     linked_user: Annotated[UserIds | None, lenient(None)] = None
 
-    def value(self) -> LinkedUser | None:
+    def to_model(self) -> LinkedUser | None:
         """The host as linked user, None where the answer does not say who it is."""
         if self.linked_user:
-            return self.linked_user.value()
+            return self.linked_user.to_model()
         return LinkedUser(self.account_id, self.user_id) if self.account_id and self.user_id else None
 
 
-class WebinarSettings(Wire):
+class WebinarSettings(ApiRecord):
     """The two settings of a webinar that matter to panelists."""
 
     panelist_authentication: Annotated[PanelistAuthentication, lenient(PanelistAuthentication.GUEST)] = (
@@ -129,7 +129,7 @@ class WebinarSettings(Wire):
     pstn_enabled: Annotated[bool, lenient(instead=False)] = False
 
 
-class WebinarRecord(Wire):
+class WebinarRecord(ApiRecord):
     """The answer to a webinar's facts."""
 
     id: LooseText = ""
@@ -137,20 +137,20 @@ class WebinarRecord(Wire):
     host: Annotated[HostRecord, lenient(HostRecord())] = HostRecord()
     settings: Annotated[WebinarSettings, lenient(WebinarSettings())] = WebinarSettings()
 
-    def value(self, asked: str, odd: tuple[str, ...] = ()) -> Webinar:
+    def to_model(self, asked: str, odd: tuple[str, ...] = ()) -> Webinar:
         """The same in the program's words; without an id it is that of the question."""
         settings = self.settings
         return Webinar(
             id=self.id or asked,
             title=self.title,
-            host=self.host.value(),
+            host=self.host.to_model(),
             panelist_authentication=settings.panelist_authentication,
             dial_in=settings.pstn_enabled,
             not_understood=odd,
         )
 
 
-class SessionRecord(Wire):
+class SessionRecord(ApiRecord):
     """The answer to a session's facts; times in seconds."""
 
     id: LooseText = ""
@@ -164,7 +164,7 @@ class SessionRecord(Wire):
     host_join_uri: Link = None
     has_unsent_invites: YesNo = None
 
-    def value(self, server: str, webinar: Webinar, asked: str = "", odd: tuple[str, ...] = ()) -> Session:
+    def to_model(self, server: str, webinar: Webinar, asked: str = "", odd: tuple[str, ...] = ()) -> Session:
         """The session, with what its webinar adds: the host, and the title where the session has none.
 
         `asked` is the id that was asked with, which counts where the answer has none.
@@ -183,17 +183,17 @@ class SessionRecord(Wire):
             host_join_uri=self.host_join_uri,
             panelist_authentication=webinar.panelist_authentication,
             not_understood=(*webinar.not_understood, *odd),
-            notes=() if zone else (_without_zone(self.time_zone),),
+            notes=() if zone else (_explain_missing_zone(self.time_zone),),
             has_unsent_invites=self.has_unsent_invites,
         )
 
 
-def _without_zone(name: str) -> str:
+def _explain_missing_zone(name: str) -> str:
     said = f"names the time zone “{name[:64]}”, which this machine does not know" if name else "names no time zone"
     return f"RingCentral {said}: who has none on the roster is told all times in {FALLBACK}."
 
 
-class WebinarReference(Wire):
+class WebinarReference(ApiRecord):
     """The webinar to which a listed session belongs."""
 
     id: Id
@@ -206,7 +206,7 @@ class SessionEntry(SessionRecord):
     id: Id
     webinar: WebinarReference
 
-    def listed(self) -> Listed:
+    def to_listed(self) -> Listed:
         """The line that people see."""
         return Listed(
             webinar_id=self.webinar.id,
@@ -219,11 +219,11 @@ class SessionEntry(SessionRecord):
         )
 
 
-class InviteeRecord(Wire):
+class InviteeRecord(ApiRecord):
     """An invitee's record, in the list and in the answer to a change. Only the implicit Host may have no id."""
 
     id: Id
-    role: Annotated[Role, BeforeValidator(_role)]
+    role: Annotated[Role, BeforeValidator(_parse_role)]
     type: Literal["User", "Room"] = "User"
     email: Word = ""
     linked_user: UserIds | None = None
@@ -237,16 +237,16 @@ class InviteeRecord(Wire):
     @model_validator(mode="before")
     @classmethod
     def _with_id(cls, fields: Any) -> Any:
-        is_host = isinstance(fields, dict) and _role(fields.get("role")) is Role.HOST
+        is_host = isinstance(fields, dict) and _parse_role(fields.get("role")) is Role.HOST
         return {**fields, "id": fields.get("id") or HOST_WITHOUT_ID} if is_host else fields
 
-    def value(self) -> Registration:
+    def to_model(self) -> Registration:
         """The same in the model's words."""
         return Registration(
             id=self.id,
             role=self.role,
             email=self.email,
-            linked_user=self.linked_user.value() if self.linked_user else None,
+            linked_user=self.linked_user.to_model() if self.linked_user else None,
             first_name=self.first_name,
             last_name=self.last_name,
             job_title=self.job_title,
@@ -256,24 +256,24 @@ class InviteeRecord(Wire):
         )
 
 
-class Traces(Wire):
+class InviteeTraces(ApiRecord):
     """What can be read of an invitee's record that is left alone, whatever else it says."""
 
     id: LooseText = ""
-    role: Annotated[Role | None, BeforeValidator(_role), lenient(None)] = None
+    role: Annotated[Role | None, BeforeValidator(_parse_role), lenient(None)] = None
     email: LooseText = ""
     linked_user: Annotated[UserIds | None, lenient(None)] = None
     first_name: LooseText = ""
     last_name: LooseText = ""
     join_uri: Link = None
 
-    def value(self, fault: str) -> UntouchedRecord:
+    def to_model(self, fault: str) -> UntouchedRecord:
         """The same in the model's words. Its link is kept, because no letter may hold it."""
         return UntouchedRecord(
             id=self.id,
             role=self.role,
             email=self.email,
-            linked_user=self.linked_user.value() if self.linked_user else None,
+            linked_user=self.linked_user.to_model() if self.linked_user else None,
             first_name=self.first_name,
             last_name=self.last_name,
             join_uri=self.join_uri,
@@ -281,40 +281,40 @@ class Traces(Wire):
         )
 
 
-def read_invitee(record: Any) -> Registration | UntouchedRecord:
+def parse_invitee(record: Any) -> Registration | UntouchedRecord:
     """Read one record of the list of invitees, or of the answer to a change."""
     fields = record if isinstance(record, dict) else {}
-    if _folded(fields.get("role")) == ATTENDEE:
-        return Traces.model_validate(fields).value("")
+    if _normalize_role(fields.get("role")) == ATTENDEE:
+        return InviteeTraces.model_validate(fields).to_model("")
     try:
-        return InviteeRecord.model_validate(record).value()
+        return InviteeRecord.model_validate(record).to_model()
     except ValidationError as error:
-        return Traces.model_validate(fields).value(drift(error))
+        return InviteeTraces.model_validate(fields).to_model(describe_drift(error))
 
 
-def invitee_list(records: Iterable[Any]) -> InviteeList:
+def parse_invitees(records: Iterable[Any]) -> InviteeList:
     """Read the records of a session one by one."""
-    every = [read_invitee(record) for record in records]
+    every = [parse_invitee(record) for record in records]
     return InviteeList(
         registrations=tuple(one for one in every if isinstance(one, Registration)),
         untouched=tuple(one for one in every if isinstance(one, UntouchedRecord)),
     )
 
 
-class Paging(Wire):
+class Paging(ApiRecord):
     """Where a list goes on; absent on its last page."""
 
     next_page_token: str | None = None
 
 
-class Page(Wire):
+class Page(ApiRecord):
     """A page of the list of invitees, or of sessions; each record is read by itself."""
 
     records: Annotated[tuple[Any, ...], Field(repr=False)]
     paging: Paging = Paging()
 
 
-class EntryTraces(Wire):
+class EntryTraces(ApiRecord):
     """What can be read of a listed session that isn't understood."""
 
     id: LooseText = ""
@@ -322,35 +322,35 @@ class EntryTraces(Wire):
     status: Annotated[SessionStatus, lenient(SessionStatus.UNKNOWN)] = SessionStatus.UNKNOWN
 
 
-def read_entry(record: Any) -> SessionEntry | OddEntry:
+def parse_session_entry(record: Any) -> SessionEntry | OddEntry:
     """Read one session of a list; what is odd about it is nobody's matter but that session's."""
     try:
         return SessionEntry.model_validate(record)
     except ValidationError as error:
         traces = EntryTraces.model_validate(record if isinstance(record, dict) else {})
         webinar_id = traces.webinar.id if traces.webinar else ""
-        return OddEntry(webinar_id, traces.id, traces.status, drift(error))
+        return OddEntry(webinar_id, traces.id, traces.status, describe_drift(error))
 
 
-class ChangeAnswer(Wire):
+class ChangeAnswer(ApiRecord):
     """The answer to a change. The order of its records is not promised, so they are matched by who they are."""
 
     added_invitees: Annotated[tuple[Any, ...], Field(repr=False), lenient(())] = ()
     updated_invitees: Annotated[tuple[Any, ...], Field(repr=False), lenient(())] = ()
     deleted_invitees: Annotated[tuple[Any, ...], lenient(())] = ()
 
-    def records(self) -> tuple[Registration, ...]:
+    def registrations(self) -> tuple[Registration, ...]:
         """The added and updated records that are understood; of the others the list of invitees will tell."""
-        return invitee_list((*self.added_invitees, *self.updated_invitees)).registrations
+        return parse_invitees((*self.added_invitees, *self.updated_invitees)).registrations
 
-    def deleted(self) -> frozenset[str]:
+    def deleted_ids(self) -> frozenset[str]:
         """The ids of those who are gone."""
         return frozenset(str(one["id"]) for one in self.deleted_invitees if isinstance(one, dict) and one.get("id"))
 
 
-def read_change(content: bytes) -> ChangeAnswer:
+def parse_change_answer(content: bytes) -> ChangeAnswer:
     """Read the answer to a change; one that can't be read names nobody, so that everybody is looked up in the list."""
     try:
-        return ChangeAnswer.model_validate(decode(content))
+        return ChangeAnswer.model_validate(decode_json(content))
     except (UnsoundJson, ValidationError):
         return ChangeAnswer()

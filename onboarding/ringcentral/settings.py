@@ -19,7 +19,7 @@ EXAMPLE = "https://platform.ringcentral.com"
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
-def _tidy(server: str) -> str:
+def _validate_server(server: str) -> str:
     """Reduce an address to scheme, host and port, lower case: ledgers tell servers apart by this text."""
     try:
         parts = urlsplit(server.strip())
@@ -32,7 +32,7 @@ def _tidy(server: str) -> str:
         raise ValueError(f"give scheme, host and port only, such as {EXAMPLE}")
     if not _is_port(parts):
         raise ValueError(f"the port has to be a number from 1 to 65535, as in {EXAMPLE}:443")
-    if not _is_host(host):
+    if not _can_be_looked_up(host):
         raise ValueError(f"the host is none that can be looked up; write it as {EXAMPLE}")
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("plain http is for this machine only (the simulator); use https")
@@ -47,7 +47,7 @@ def _is_port(parts: SplitResult) -> bool:
         return False
 
 
-def _is_host(host: str) -> bool:
+def _can_be_looked_up(host: str) -> bool:
     """Whether a host is an IP address, or a name that can be looked up, in any script (RFC 1123 2.1, RFC 5891)."""
     try:
         ip_address(host)
@@ -65,7 +65,7 @@ def _is_host(host: str) -> bool:
 class RingCentralSettings(BaseModel, extra="forbid", frozen=True):
     """`[ringcentral]` of `config.toml`, with the credentials that never stand in that file."""
 
-    server: Annotated[str, AfterValidator(_tidy)] = "https://platform.ringcentral.com"
+    server: Annotated[str, AfterValidator(_validate_server)] = "https://platform.ringcentral.com"
     client_id: str = ""
     client_secret: SecretStr | None = None
     jwt: SecretStr | None = None

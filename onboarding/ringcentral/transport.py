@@ -14,14 +14,14 @@ import httpx
 from onboarding.errors import Refused, TryLater
 from onboarding.model.ports import Progress, RateLimiter
 from onboarding.ringcentral.rate_limits import (
-    LONGEST_WAIT,
+    MAX_BACK_OFF,
+    MAX_CALLS_TRIED,
     TOO_MANY_REQUESTS,
-    TRIES,
-    Group,
-    back_off,
-    doubts,
+    CallGroup,
+    back_off_seconds,
+    find_doubts,
     parse_rate_limit,
-    retry_after,
+    parse_retry_after,
 )
 from onboarding.web.client import NoAnswer, WebClient
 
@@ -43,17 +43,17 @@ class NoResponse:
     may_have_arrived: bool
 
 
-Outcome = httpx.Response | NoResponse
+CallOutcome = httpx.Response | NoResponse
 
 
-def is_unknown(outcome: Outcome) -> bool:
+def is_unknown(outcome: CallOutcome) -> bool:
     """Tell whether the server failed, so that nobody knows what it did; repeating is right for questions only."""
     if isinstance(outcome, NoResponse):
         return True
     return outcome.status_code >= SERVER_FAULT or outcome.status_code == REQUEST_TIMEOUT
 
 
-def reason(outcome: Outcome) -> str:
+def describe_failure(outcome: CallOutcome) -> str:
     """Say in words what is wrong with an outcome."""
     return outcome.reason if isinstance(outcome, NoResponse) else f"it answers with status {outcome.status_code}"
 
@@ -78,45 +78,48 @@ class Transport:
         self._sleep = sleep
         self._doubts: set[str] = set()
 
-    async def send_idempotent(self, request: httpx.Request, group: Group) -> httpx.Response:
+    async def send_idempotent(self, request: httpx.Request, group: CallGroup) -> httpx.Response:
         """Send a question until it is answered, backing off in between; raise `TryLater` where it never is."""
         attempt = 1
         while True:
-            outcome = await self._attempt(request, group)
+            outcome = await self._send_until_admitted(request, group)
             if isinstance(outcome, httpx.Response) and not is_unknown(outcome):
                 return outcome
             await self.back_off(attempt, outcome)
             attempt += 1
 
-    async def send_change(self, request: httpx.Request, group: Group) -> Outcome:
+    async def send_change(self, request: httpx.Request, group: CallGroup) -> CallOutcome:
         """Send a change. It is sent again only where it certainly had no effect; else the caller has to look first."""
         attempt = 1
-        while isinstance(outcome := await self._attempt(request, group), NoResponse) and not outcome.may_have_arrived:
+        while (
+            isinstance(outcome := await self._send_until_admitted(request, group), NoResponse)
+            and not outcome.may_have_arrived
+        ):
             await self.back_off(attempt, outcome)
             attempt += 1
         return outcome
 
-    async def back_off(self, attempt: int, outcome: Outcome) -> None:
+    async def back_off(self, attempt: int, outcome: CallOutcome) -> None:
         """Wait after the given failed attempt (from 1), or raise `TryLater` where no further one is to be made."""
-        asked = retry_after(outcome.headers, self.clock()) if isinstance(outcome, httpx.Response) else None
-        seconds = max(back_off(attempt), asked or 0.0)
-        if attempt >= TRIES or seconds > LONGEST_WAIT:
-            until = f" It asks to be left alone until {_later(self.clock(), asked)}." if asked else ""
+        asked = parse_retry_after(outcome.headers, self.clock()) if isinstance(outcome, httpx.Response) else None
+        seconds = max(back_off_seconds(attempt), asked or 0.0)
+        if attempt >= MAX_CALLS_TRIED or seconds > MAX_BACK_OFF:
+            until = f" It asks to be left alone until {_format_time_after(self.clock(), asked)}." if asked else ""
             raise TryLater(
-                f"RingCentral ({httpx.URL(self.http.server).host}) is away: {reason(outcome)}.{until}",
+                f"RingCentral ({httpx.URL(self.http.server).host}) is away: {describe_failure(outcome)}.{until}",
                 hint="Nothing is lost: run again later, and it goes on where it stopped.",
             )
-        self._progress.waiting(f"RingCentral is away: {reason(outcome)}", seconds)
+        self._progress.waiting(f"RingCentral is away: {describe_failure(outcome)}", seconds)
         await self._sleep(seconds)
 
-    async def _attempt(self, request: httpx.Request, group: Group) -> Outcome:
+    async def _send_until_admitted(self, request: httpx.Request, group: CallGroup) -> CallOutcome:
         """Send once, or again after each 429: those had no effect, and the gate waits their penalty out."""
-        for _ in range(TRIES):
+        for _ in range(MAX_CALLS_TRIED):
             await self._gate.wait_turn(group)
-            outcome = await self._send(request, group)
+            outcome = await self._send_once(request, group)
             if isinstance(outcome, NoResponse):
                 return outcome
-            await self._learn(outcome, group)
+            await self._update_limit(outcome, group)
             if outcome.status_code != TOO_MANY_REQUESTS:
                 return outcome
         raise TryLater(
@@ -124,18 +127,18 @@ class Transport:
             hint="Something else uses the same RingCentral user. Run again later.",
         )
 
-    async def _learn(self, answer: httpx.Response, group: Group) -> None:
+    async def _update_limit(self, answer: httpx.Response, group: CallGroup) -> None:
         """Pass on what an answer says about its limit, and say once what of it is not believed."""
         now = self.clock()
         told = parse_rate_limit(answer.status_code, answer.headers, now)
         if told:
             await self._gate.update(group, told)
-        for doubt in doubts(answer.status_code, answer.headers, now):
+        for doubt in find_doubts(answer.status_code, answer.headers, now):
             if doubt not in self._doubts:
                 self._doubts.add(doubt)
                 self._progress.say(doubt)
 
-    async def _send(self, request: httpx.Request, group: Group) -> Outcome:
+    async def _send_once(self, request: httpx.Request, group: CallGroup) -> CallOutcome:
         self.calls[group.value] += 1
         try:
             return await self.http.send(request)
@@ -154,6 +157,6 @@ class Transport:
             return silence
 
 
-def _later(now: datetime, seconds: float) -> str:
+def _format_time_after(now: datetime, seconds: float) -> str:
     """Say when so many seconds are over, in local time."""
     return f"{(now + timedelta(seconds=min(seconds, YEAR))).astimezone():%Y-%m-%d %H:%M}"

@@ -26,11 +26,11 @@ from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, 
 from onboarding.files.read import check_file
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
-from onboarding.smtp.greeting import greeting, machine_name
-from onboarding.smtp.oauth import TokenCache, token_source
+from onboarding.smtp.greeting import choose_ehlo_name, find_machine_name
+from onboarding.smtp.oauth import TokenCache, select_token_source
 from onboarding.smtp.phases import ConnectionRefusal, Phase, timeout_for
 from onboarding.smtp.protocol import Capabilities, ConnectionLost, WireProtocol
-from onboarding.smtp.replies import LOWEST_REFUSAL, classify, cleaned, reply_error, reply_of
+from onboarding.smtp.replies import LOWEST_REFUSAL, classify, clean_reply, parse_reply, reply_error
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.web.trust import check_variables
 
@@ -50,20 +50,20 @@ class Connector:
     def __init__(
         self,
         settings: SmtpSettings,
-        machine: Callable[[], str] = machine_name,
+        machine: Callable[[], str] = find_machine_name,
         stop: asyncio.Event | None = None,
     ) -> None:
         self.settings = settings
         self._machine = machine
-        self._context = tls_context(settings)
-        self._password = password_of(settings)
-        self.secrets = Secrets.of(self._password, *password_arguments(settings.username, self._password))
-        self._tokens = TokenCache(token_source(settings), stop=stop) if settings.auth == "xoauth2" else None
+        self._context = build_tls_context(settings)
+        self._password = load_password(settings)
+        self.secrets = Secrets.of(self._password, *encode_password_arguments(settings.username, self._password))
+        self._tokens = TokenCache(select_token_source(settings), stop=stop) if settings.auth == "xoauth2" else None
         self._ehlo_name = settings.ehlo_name
         self._opening = asyncio.Lock()
-        self._refused: Refused | None = None
+        self._refusal: Refused | None = None
         self._failures: list[OnboardingError] = []
-        self._lines: weakref.WeakSet[WireProtocol] = weakref.WeakSet()
+        self._open_lines: weakref.WeakSet[WireProtocol] = weakref.WeakSet()
 
     async def open(self) -> WireProtocol:
         """Open a line, encrypted and logged in.
@@ -82,13 +82,13 @@ class Connector:
             except Interrupted:
                 raise
             except OnboardingError as error:
-                raise self._meaning(error) from error
-            self._lines.add(line)
+                raise self._classify_failure(error) from error
+            self._open_lines.add(line)
             return line
 
     async def _open(self, failed_before: int) -> WireProtocol:
-        if self._refused:
-            raise self._refused
+        if self._refusal:
+            raise self._refusal
         if len(self._failures) > failed_before:
             raise self._failures[-1]
         async with AsyncExitStack() as undo:
@@ -98,17 +98,17 @@ class Connector:
             try:
                 await self.log_in(smtp)
             except Refused as refused:
-                self._refused = refused
+                self._refusal = refused
                 raise
             undo.pop_all()
             return self.take_over(smtp)
 
-    def _meaning(self, error: OnboardingError) -> OnboardingError:
+    def _classify_failure(self, error: OnboardingError) -> OnboardingError:
         """Say whether what kept us out stops one connection or the run."""
-        if any(line.stands for line in self._lines):
+        if any(line.is_open for line in self._open_lines):
             return ConnectionRefusal(error.message, hint=error.hint, crowded=True)
         if isinstance(error, Refused):
-            self._refused = error
+            self._refusal = error
         if isinstance(error, ConnectionRefusal) and error.phase is Phase.LOGIN:
             error = TryLater(error.message, hint=error.hint)  # a log-in that fails is not tried again
         if not isinstance(error, ConnectionRefusal):
@@ -126,29 +126,29 @@ class Connector:
             start_tls=False,
             tls_context=self._context,
         )
-        with self._explained(Phase.GREETING):
+        with self._translate_errors(Phase.GREETING):
             await smtp.connect()
-        self._ehlo_name = self._ehlo_name or await self._greeting(smtp)
+        self._ehlo_name = self._ehlo_name or await self._choose_ehlo_name(smtp)
         smtp.local_hostname = self._ehlo_name
         return smtp
 
-    async def _greeting(self, smtp: aiosmtplib.SMTP) -> str:
+    async def _choose_ehlo_name(self, smtp: aiosmtplib.SMTP) -> str:
         """Find the name to greet by, once for all connections."""
         own = smtp.get_transport_info("sockname")
         address = str(own[0]) if isinstance(own, tuple) else ""
-        return greeting(await asyncio.to_thread(self._machine), address)
+        return choose_ehlo_name(await asyncio.to_thread(self._machine), address)
 
     async def encrypt(self, smtp: aiosmtplib.SMTP) -> None:
         """Ask for encryption where the settings want STARTTLS, and learn what the server offers (EHLO)."""
-        with self._explained(Phase.EHLO):
+        with self._translate_errors(Phase.EHLO):
             await smtp.ehlo()
         if self.settings.security != "starttls":
             return
         if not smtp.supports_extension("starttls"):
             raise Refused(f"The mail server {self.settings.place} offers no encryption (STARTTLS).", hint=SECURITY_HINT)
-        with self._explained(Phase.STARTTLS):
+        with self._translate_errors(Phase.STARTTLS):
             await smtp.starttls()
-        with self._explained(Phase.EHLO):
+        with self._translate_errors(Phase.EHLO):
             await smtp.ehlo()
 
     async def log_in(self, smtp: aiosmtplib.SMTP) -> None:
@@ -160,7 +160,7 @@ class Connector:
 
     def take_over(self, smtp: aiosmtplib.SMTP) -> WireProtocol:
         """Make the logged-in connection a line. Raises `TryLater` where the server has closed it meanwhile."""
-        with self._explained(Phase.LOGIN):
+        with self._translate_errors(Phase.LOGIN):
             if smtp.transport is None:
                 raise aiosmtplib.SMTPServerDisconnected("closed after the log-in")
             return adopt_transport(smtp.transport, smtp, self.secrets)
@@ -170,8 +170,8 @@ class Connector:
         methods = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}
         offered = [method for name, method in methods.items() if name in smtp.server_auth_methods]
         if not offered:
-            raise self._no_method("by password", smtp)
-        with self._explained(Phase.LOGIN):
+            raise self._no_method_error("by password", smtp)
+        with self._translate_errors(Phase.LOGIN):
             for method in offered:
                 try:
                     await method(self.settings.username, self._password)
@@ -184,10 +184,10 @@ class Connector:
     async def _log_in_by_token(self, smtp: aiosmtplib.SMTP, tokens: TokenCache) -> None:
         """Log in by an access token; one that was kept and is refused may have been revoked: ask for another once."""
         if "xoauth2" not in smtp.server_auth_methods:
-            raise self._no_method("by access token (XOAUTH2)", smtp)
+            raise self._no_method_error("by access token (XOAUTH2)", smtp)
         token = await tokens.current()
         self.secrets = Secrets.of(token)
-        with self._explained(Phase.LOGIN):
+        with self._translate_errors(Phase.LOGIN):
             try:
                 await smtp.auth_xoauth2(self.settings.username, token.get_secret_value())
             except aiosmtplib.SMTPAuthenticationError:
@@ -197,7 +197,7 @@ class Connector:
                 self.secrets |= Secrets.of(another)
                 await smtp.auth_xoauth2(self.settings.username, another.get_secret_value())
 
-    def _no_method(self, wanted: str, smtp: aiosmtplib.SMTP) -> Refused:
+    def _no_method_error(self, wanted: str, smtp: aiosmtplib.SMTP) -> Refused:
         offered = clean(", ".join(name.upper() for name in smtp.server_auth_methods)) or "none at all"
         return Refused(
             f"The mail server {self.settings.place} offers no log-in {wanted}, but {offered}.",
@@ -205,14 +205,14 @@ class Connector:
         )
 
     @contextmanager
-    def _explained(self, phase: Phase) -> Iterator[None]:
+    def _translate_errors(self, phase: Phase) -> Iterator[None]:
         try:
             yield
         except (aiosmtplib.SMTPException, OSError) as failure:
             raise connection_error(phase, failure, self.settings, self.secrets) from failure
 
 
-def tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
+def build_tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
     """Make the one TLS context of a run: certificates and names are always verified. None without encryption."""
     if settings.security == "none":
         return None
@@ -230,7 +230,7 @@ def tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
         ) from error
 
 
-def password_of(settings: SmtpSettings) -> str:
+def load_password(settings: SmtpSettings) -> str:
     """Take the password out of its wrapping, empty where none is used."""
     if settings.auth != "password":
         return ""
@@ -242,7 +242,7 @@ def password_of(settings: SmtpSettings) -> str:
     return settings.password.get_secret_value()
 
 
-def password_arguments(username: str, password: str) -> list[str]:
+def encode_password_arguments(username: str, password: str) -> list[str]:
     """Give the arguments of AUTH as they are sent (RFC 4616, RFC 4954 4).
 
     Those of CRAM-MD5 and XOAUTH2 are longer than the 40 characters of base64 that are removed always.
@@ -254,7 +254,7 @@ def password_arguments(username: str, password: str) -> list[str]:
 
 def adopt_transport(transport: asyncio.BaseTransport, smtp: aiosmtplib.SMTP, secrets: Secrets = NONE) -> WireProtocol:
     """Put our protocol on aiosmtplib's transport: aiosmtplib hears and says nothing on it from now on."""
-    return WireProtocol(transport, Capabilities.of(smtp.esmtp_extensions), secrets)
+    return WireProtocol(transport, Capabilities.parse(smtp.esmtp_extensions), secrets)
 
 
 async def send_quit(smtp: aiosmtplib.SMTP) -> None:
@@ -289,7 +289,7 @@ def connection_error(
     """
     place = settings.place
     if isinstance(failure, aiosmtplib.SMTPResponseException):
-        return _answered(phase, failure, settings, secrets)
+        return _as_reply_error(phase, failure, settings, secrets)
     cause = failure.__cause__ if isinstance(failure, aiosmtplib.SMTPConnectError) and failure.__cause__ else failure
     match cause:
         case ssl.SSLCertVerificationError():
@@ -306,12 +306,12 @@ def connection_error(
             return ConnectionRefusal(message, hint=AWAY_HINT, phase=phase)
 
 
-def _answered(
+def _as_reply_error(
     phase: Phase, failure: aiosmtplib.SMTPResponseException, settings: SmtpSettings, secrets: Secrets
 ) -> OnboardingError:
     if failure.code < LOWEST_REFUSAL:
         return Refused(f"{settings.place} does not answer as a mail server.", hint="Check [smtp] host and port.")
-    reply = cleaned(reply_of(failure.code, failure.message.split("\n")), secrets)
+    reply = clean_reply(parse_reply(failure.code, failure.message.split("\n")), secrets)
     verdict = classify(phase, reply, settings.provider)
     if phase is Phase.LOGIN and settings.auth == "xoauth2" and not verdict.hint:
         verdict = replace(verdict, hint=LOG_IN_HINT)

@@ -13,14 +13,14 @@ import aiosmtplib
 
 from onboarding.errors import Interrupted, OnboardingError, TryLater
 from onboarding.smtp.connect import Connector, send_quit
-from onboarding.smtp.envelope import sender_address
+from onboarding.smtp.envelope import encode_sender
 from onboarding.smtp.phases import Phase, cleanup_timeout, timeout_for
 from onboarding.smtp.protocol import ConnectionLost, WireProtocol
 from onboarding.smtp.replies import LOWEST_REFUSAL, classify, reply_error
 from onboarding.smtp.settings import SmtpSettings
 
 STEPS = ("settings", "connection", "encryption", "log-in", "sender")
-PATIENCE = 30.0
+STEP_TIMEOUT = 30.0
 """Seconds for each step, where the settings give none: somebody sits before it and waits."""
 
 AGAIN = "Try again; where it happens each time, ask the server's administrator."
@@ -40,14 +40,14 @@ async def check_connection(
     settings: SmtpSettings, sender: str, stop: asyncio.Event | None = None
 ) -> tuple[CheckResult, ...]:
     """Try each step up to the sender, in order; the last finding is the failed one, where one failed."""
-    patient = settings.model_copy(update={"timeout": settings.timeout or PATIENCE})
-    return tuple([finding async for finding in _findings(patient, sender, stop)])
+    patient = settings.model_copy(update={"timeout": settings.timeout or STEP_TIMEOUT})
+    return tuple([finding async for finding in _check_steps(patient, sender, stop)])
 
 
-async def _findings(settings: SmtpSettings, sender: str, stop: asyncio.Event | None) -> AsyncIterator[CheckResult]:
+async def _check_steps(settings: SmtpSettings, sender: str, stop: asyncio.Event | None) -> AsyncIterator[CheckResult]:
     steps = iter(STEPS)
     try:
-        async for detail in _details(settings, sender, stop):
+        async for detail in _take_steps(settings, sender, stop):
             yield CheckResult(next(steps), ok=True, detail=detail)
     except Interrupted:
         raise
@@ -55,7 +55,7 @@ async def _findings(settings: SmtpSettings, sender: str, stop: asyncio.Event | N
         yield CheckResult(next(steps), ok=False, detail=error.message, hint=error.hint)
 
 
-async def _details(settings: SmtpSettings, sender: str, stop: asyncio.Event | None) -> AsyncIterator[str]:
+async def _take_steps(settings: SmtpSettings, sender: str, stop: asyncio.Event | None) -> AsyncIterator[str]:
     """Go the steps, yielding one detail for each. Raises what the failing step raises."""
     server = Connector(settings, stop=stop)
     yield f"{settings.place}, security {settings.security}, auth {settings.auth}"
@@ -64,31 +64,31 @@ async def _details(settings: SmtpSettings, sender: str, stop: asyncio.Event | No
         leaving.push_async_callback(send_quit, smtp)
         yield "the server answers"
         await server.encrypt(smtp)
-        yield _encryption(smtp, settings)
+        yield _describe_encryption(smtp, settings)
         await server.log_in(smtp)
         yield f"accepted for {settings.username}" if settings.username else "none wanted"
         leaving.pop_all()
         line = server.take_over(smtp)
         leaving.push_async_callback(line.close, cleanup_timeout(settings.timeout))
         announced = settings.envelope_sender or sender
-        await _announce(line, announced, settings)
+        await _announce_sender(line, announced, settings)
         yield f"{announced} may send"
 
 
-def _encryption(smtp: aiosmtplib.SMTP, settings: SmtpSettings) -> str:
+def _describe_encryption(smtp: aiosmtplib.SMTP, settings: SmtpSettings) -> str:
     if cipher := smtp.get_transport_info("cipher"):
         return f"{cipher[1]}, the certificate is valid"
-    if settings.in_the_clear:
+    if settings.is_plaintext:
         return f"NONE: mail goes unencrypted to {settings.place} ([smtp] allow_plaintext)"
     return "none, on this very machine"
 
 
-async def _announce(line: WireProtocol, sender: str, settings: SmtpSettings) -> None:
+async def _announce_sender(line: WireProtocol, sender: str, settings: SmtpSettings) -> None:
     """Have the server accept the sender, and forget it again. Raises `Refused` or `TryLater`."""
     wait = timeout_for(Phase.MAIL, settings.timeout)
     try:
-        reply = await line.ask(f"MAIL FROM:<{sender_address(sender)}>\r\n".encode(), wait)
-        await line.ask(b"RSET\r\n", wait)
+        reply = await line.send_command(f"MAIL FROM:<{encode_sender(sender)}>\r\n".encode(), wait)
+        await line.send_command(b"RSET\r\n", wait)
     except ConnectionLost as broken:
         raise TryLater(f"The mail server {settings.place} broke off at the sender: {broken}.", hint=AGAIN) from broken
     if reply.code >= LOWEST_REFUSAL:

@@ -34,15 +34,17 @@ class EncodedMessage:
     asks_for_dsn: bool = False
 
 
-def encode(message: Message, capabilities: Capabilities, envelope_sender: str = "") -> EncodedMessage | Rejected:
+def encode_message(
+    message: Message, capabilities: Capabilities, envelope_sender: str = ""
+) -> EncodedMessage | Rejected:
     """Write a message for a server of these capabilities; `envelope_sender` gets its bounces, else its sender.
 
     Raises `ConfigurationError` where the sender can't be written: that would be so for every message.
     """
-    sender, recipient = sender_address(envelope_sender or message.sender), envelope_address(message.recipient)
+    sender, recipient = encode_sender(envelope_sender or message.sender), encode_address(message.recipient)
     if recipient is None:
         return Rejected("the address can't be written on a mail's envelope: correct it in the roster")
-    body = message.body if message.canonical else with_crlf(message.body)
+    body = message.body if message.canonical else normalize_line_ends(message.body)
     needs_utf8 = message.needs_smtputf8 or not (sender + recipient).isascii()
     if needs_utf8 and not capabilities.smtputf8:
         return Rejected("the mail server can't carry letters beyond ASCII in an address: ask for another address")
@@ -53,7 +55,7 @@ def encode(message: Message, capabilities: Capabilities, envelope_sender: str = 
     size = f" SIZE={len(body)}" if capabilities.declares_size else ""
     eight_bit = "" if body.isascii() else " BODY=8BITMIME"
     utf8 = " SMTPUTF8" if needs_utf8 else ""
-    returned = f" RET=HDRS ENVID={envelope_id(message.message_id)}" if capabilities.dsn else ""
+    returned = f" RET=HDRS ENVID={find_envelope_id(message.message_id)}" if capabilities.dsn else ""
     notify = " NOTIFY=FAILURE,DELAY" if capabilities.dsn else ""
     mail = f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}{returned}\r\n"
     return EncodedMessage(
@@ -64,22 +66,22 @@ def encode(message: Message, capabilities: Capabilities, envelope_sender: str = 
     )
 
 
-def envelope_id(message_id: str) -> str:
+def find_envelope_id(message_id: str) -> str:
     """Name a message for its bounce (RFC 3461 4.4): by the digest in its Message-ID, so that one shows the other."""
     if found := DIGEST.match(message_id):
         return found[1]
     return hashlib.sha256(message_id.encode()).hexdigest()[:40]
 
 
-def sender_address(sender: str) -> str:
+def encode_sender(sender: str) -> str:
     """Write the sender for MAIL. Raises `ConfigurationError` where it is no address."""
-    address = envelope_address(sender)
+    address = encode_address(sender)
     if address is None:
         raise ConfigurationError(f"The sender {sender!r} is no address.", hint="Correct [brand] sender.")
     return address
 
 
-def envelope_address(address: str) -> str | None:
+def encode_address(address: str) -> str | None:
     """Write an address for MAIL or RCPT, its domain as A-label; None where it can't be, or could smuggle commands."""
     local, _, domain = address.rpartition("@")
     if not local or not domain or UNSAFE.search(address):
@@ -92,7 +94,7 @@ def envelope_address(address: str) -> str | None:
         return None
 
 
-def with_crlf(body: bytes) -> bytes:
+def normalize_line_ends(body: bytes) -> bytes:
     """Make every line, the last too, end in CRLF (RFC 5321 2.3.8): a bare CR or LF can smuggle a second mail."""
     within_lines = body.replace(b"\r\n", b"")  # a third of the time that counting all line ends takes
     if b"\n" in within_lines or b"\r" in within_lines:

@@ -8,18 +8,18 @@ import re
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-NAME = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
+HOST_NAME = re.compile(r"[^\W_]([\w-]*[^\W_])?(\.[^\W_]([\w-]*[^\W_])?)*\.?")
 """Labels of letters (of any script), digits, hyphens and underscores between dots."""
 
 TLS_SCHEMES = frozenset({"ssl", "smtps", "tls", "ssmtp"})
 
 
-def checked_host(host: str) -> str:
+def validate_host(host: str) -> str:
     """Take a server's name or address. Raises ValueError that says what to write instead."""
-    if not host or NAME.fullmatch(host) or _is_address(host):
+    if not host or HOST_NAME.fullmatch(host) or _is_address(host):
         return host
-    name, port, scheme = _apart(host.strip())
-    keys = [f'host = "{name}"'] if NAME.fullmatch(name) or _is_address(name) else []
+    name, port, scheme = _split_host(host.strip())
+    keys = [f'host = "{name}"'] if HOST_NAME.fullmatch(name) or _is_address(name) else []
     if keys and scheme in TLS_SCHEMES:
         keys.append('security = "tls"')
     if keys and port:
@@ -28,7 +28,7 @@ def checked_host(host: str) -> str:
     raise ValueError(f"is the server's name or address alone; write {advice or 'it as smtp.example.com'}")
 
 
-def _apart(host: str) -> tuple[str, str, str]:
+def _split_host(host: str) -> tuple[str, str, str]:
     """Take name, port and scheme apart, each empty where there is none."""
     scheme, mark, rest = host.rpartition("://")
     try:
@@ -45,7 +45,7 @@ def _is_address(host: str) -> bool:
         return False
 
 
-def host_and_port(host: str, port: int) -> str:
+def format_host_and_port(host: str, port: int) -> str:
     """Write both for messages; an IPv6 address in brackets (RFC 3986 3.2.2)."""
     try:
         return f"[{host}]:{port}" if isinstance(ip_address(host), IPv6Address) else f"{host}:{port}"

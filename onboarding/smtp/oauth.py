@@ -39,7 +39,7 @@ from onboarding.interrupt import unless_stopped
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.settings import MicrosoftSettings, SmtpSettings
-from onboarding.smtp.token_calls import Caller, in_thread
+from onboarding.smtp.token_calls import Caller, run_in_thread
 from onboarding.web.client import NoAnswer
 
 
@@ -85,10 +85,10 @@ class TokenCache:
 COMMAND_TIMEOUT = 60.0
 """Seconds a token program gets."""
 
-LAST_PATIENCE = 5.0
+KILL_TIMEOUT = 5.0
 """Seconds in which a program that was killed is gone; one that the system can't end is left behind."""
 
-MOST_BYTES = 65536
+MAX_OUTPUT = 65536
 """Of the program's output; tokens have a few thousand."""
 
 
@@ -108,7 +108,7 @@ async def command_token(command: Sequence[str], lifetime: float, patience: float
         ) from error
     try:
         async with asyncio.timeout(patience):
-            printed = await _output(process, program)
+            printed = await _read_output(process, program)
             await process.wait()
     except TimeoutError:
         raise TryLater(
@@ -116,16 +116,16 @@ async def command_token(command: Sequence[str], lifetime: float, patience: float
             hint="Run it by hand: it may be waiting for a log-in.",
         ) from None
     finally:
-        await _end(process)
+        await _kill_program(process)
     if process.returncode:
         raise ConfigurationError(
             f"The token program {program} failed with exit code {process.returncode}.",
             hint="Run it by hand to see why; it must print an access token and nothing else.",
         )
-    return Token(_read(printed, program), lifetime)
+    return Token(_parse_token(printed, program), lifetime)
 
 
-def _read(printed: bytes, program: str) -> SecretStr:
+def _parse_token(printed: bytes, program: str) -> SecretStr:
     """Read the one word that the program printed. Raises `ConfigurationError`, without the output."""
     words = printed.removeprefix(codecs.BOM_UTF8).split()
     if len(words) != 1 or not words[0].isascii():
@@ -136,34 +136,34 @@ def _read(printed: bytes, program: str) -> SecretStr:
     return SecretStr(words[0].decode())
 
 
-async def _output(process: asyncio.subprocess.Process, program: str) -> bytes:
+async def _read_output(process: asyncio.subprocess.Process, program: str) -> bytes:
     """Read what the program prints, to its end. Raises `ConfigurationError` where that is no token but a flood."""
     if process.stdout is None:
         raise AssertionError("the program's output is a pipe")
     printed = b""
-    while piece := await process.stdout.read(MOST_BYTES):
+    while piece := await process.stdout.read(MAX_OUTPUT):
         printed += piece
-        if len(printed) > MOST_BYTES:
+        if len(printed) > MAX_OUTPUT:
             raise ConfigurationError(
                 f"The token program {program} prints more than a token.", hint="Check [smtp] token_command."
             )
     return printed
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _kill_program(process: asyncio.subprocess.Process) -> None:
     """End the program with everything that it has started: a child of it would hold its output open."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_PATIENCE):
+            async with asyncio.timeout(KILL_TIMEOUT):
                 await process.wait()
 
 
-EXCHANGE = "https://outlook.office365.com/.default"
+EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
 """Microsoft's scope: whatever the application was granted at Exchange Online (SMTP.SendAsApp is needed)."""
 
-GMAIL = "https://mail.google.com/"
+GMAIL_SCOPE = "https://mail.google.com/"
 """Google's scope for SMTP; the administrator delegates it to the service account for the whole domain."""
 
 LEEWAY = 300.0
@@ -172,16 +172,16 @@ LEEWAY = 300.0
 USUAL_LIFETIME = 3600.0
 """Seconds, where a provider does not say."""
 
-LONGEST_LIFETIME = 86400.0
+MAX_LIFETIME = 86400.0
 """Seconds that are believed."""
 
 ODD_ANSWERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, httpx.HTTPError)
 """What the libraries run into where an answer, or a key, has another shape than it should."""
 
-AWAY = "Nothing is lost: run again when it can be reached."
+TRY_LATER_HINT = "Nothing is lost: run again when it can be reached."
 
 
-def token_source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
+def select_token_source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
     """Where the settings say that tokens come from.
 
     Raises `ConfigurationError` for whatever can be seen to be missing before one is wanted: a secret, a key, a
@@ -194,14 +194,14 @@ def token_source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
                 hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
             )
         _assert_installed("msal", "Microsoft 365", "m365")
-        return partial(in_thread, partial(client_credentials_token, settings.m365, settings.m365.client_secret))
+        return partial(run_in_thread, partial(client_credentials_token, settings.m365, settings.m365.client_secret))
     if settings.google.key_file:
         try:
             check_file(settings.google.key_file)
         except OSError as error:
-            raise _no_key(settings.google.key_file, str(error.strerror)) from None
+            raise _key_error(settings.google.key_file, str(error.strerror)) from None
         _assert_installed("google.auth", "Google", "google")
-        return partial(in_thread, partial(service_account_token, settings.google.key_file, settings.username))
+        return partial(run_in_thread, partial(service_account_token, settings.google.key_file, settings.username))
     if settings.token_command and not shutil.which(settings.token_command[0]):
         raise ConfigurationError(
             f"There is no token program {settings.token_command[0]} that can be started.",
@@ -227,9 +227,9 @@ def client_credentials_token(settings: MicrosoftSettings, secret: SecretStr, cal
             instance_discovery=False,  # the authority is the user's own word
             http_client=_MicrosoftCalls(caller),
         )
-        answer = application.acquire_token_for_client([EXCHANGE])
+        answer = application.acquire_token_for_client([EXCHANGE_SCOPE])
     except NoAnswer as error:
-        raise _unreachable(f"Microsoft's log-in at {authority}", error) from None
+        raise _unreachable_error(f"Microsoft's log-in at {authority}", error) from None
     except ODD_ANSWERS:
         raise ConfigurationError(
             f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
@@ -241,7 +241,7 @@ def client_credentials_token(settings: MicrosoftSettings, secret: SecretStr, cal
             f"Microsoft gives no token for the application {settings.client_id}: {why}",
             hint="Check tenant, client_id and the secret of [smtp.m365], and that its consent was granted.",
         )
-    return Token(SecretStr(str(answer["access_token"])), _usable(answer.get("expires_in")))
+    return Token(SecretStr(str(answer["access_token"])), _limit_lifetime(answer.get("expires_in")))
 
 
 class _MicrosoftCalls:
@@ -251,10 +251,10 @@ class _MicrosoftCalls:
         self._caller = caller
 
     def get(self, url: str, params: Any = None, headers: Any = None, **_options: Any) -> httpx.Response:
-        return self._caller.call("GET", url, headers, params=params)
+        return self._caller.send("GET", url, headers, params=params)
 
     def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> httpx.Response:
-        return self._caller.call("POST", url, headers, params=params, data=data)
+        return self._caller.send("POST", url, headers, params=params, data=data)
 
     def close(self) -> None:
         """Nothing is left open."""
@@ -271,25 +271,25 @@ def service_account_token(key_file: Path, username: str, caller: Caller) -> Toke
 
     try:
         key = json.loads(read_text(key_file))
-        account = Credentials.from_service_account_info(key, scopes=[GMAIL], subject=username)
+        account = Credentials.from_service_account_info(key, scopes=[GMAIL_SCOPE], subject=username)
     except (OSError, RecursionError, *ODD_ANSWERS, GoogleAuthError):
-        raise _no_key(key_file, "it is no key") from None
+        raise _key_error(key_file, "it is no key") from None
     try:
-        account.refresh(partial(_google_call, caller))
+        account.refresh(partial(_send_google_call, caller))
         left = (account.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
     except NoAnswer as error:
-        raise _unreachable("Google's log-in", error) from None
+        raise _unreachable_error("Google's log-in", error) from None
     except RefreshError as refused:
         if refused.retryable:
-            raise TryLater("Google's log-in has trouble of its own.", hint=AWAY) from None
+            raise TryLater("Google's log-in has trouble of its own.", hint=TRY_LATER_HINT) from None
         why = clean(str(refused.args[0])) if refused.args else "without a reason"
         raise Refused(
             f"Google gives no token for {username}: {why}",
-            hint=f"The domain's administrator has to delegate {GMAIL} to the service account.",
+            hint=f"The domain's administrator has to delegate {GMAIL_SCOPE} to the service account.",
         ) from None
     except ODD_ANSWERS:
         raise Refused("Google's log-in gives an answer that is no token.", hint="Check token_uri in the key.") from None
-    return Token(SecretStr(account.token), _usable(left))
+    return Token(SecretStr(account.token), _limit_lifetime(left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,31 +301,31 @@ class _GoogleAnswer:
     data: bytes
 
 
-def _google_call(
+def _send_google_call(
     caller: Caller, url: str, method: str = "GET", body: Any = None, headers: Any = None, **_options: Any
 ) -> _GoogleAnswer:
-    answer = caller.call(method, url, headers, content=body)
+    answer = caller.send(method, url, headers, content=body)
     return _GoogleAnswer(answer.status_code, answer.headers, answer.content)
 
 
-def _unreachable(whom: str, error: NoAnswer) -> OnboardingError:
+def _unreachable_error(whom: str, error: NoAnswer) -> OnboardingError:
     why = f"its certificate is not trusted ({error.untrusted})" if error.untrusted else error.reason
     if error.final:
         return Refused(f"{whom} can't be asked: {why}.", hint="Check the settings of the log-in and the proxy.")
-    return TryLater(f"{whom} can't be reached: {why}.", hint=AWAY)
+    return TryLater(f"{whom} can't be reached: {why}.", hint=TRY_LATER_HINT)
 
 
-def _usable(lifetime: Any) -> float:
+def _limit_lifetime(lifetime: Any) -> float:
     """Seconds for which a token is used; a lifetime that is none, or longer than a day, is not believed."""
     try:
         seconds = float(lifetime)
     except (TypeError, ValueError, OverflowError):
         seconds = math.nan
-    believed = min(seconds, LONGEST_LIFETIME) if math.isfinite(seconds) else USUAL_LIFETIME
+    believed = min(seconds, MAX_LIFETIME) if math.isfinite(seconds) else USUAL_LIFETIME
     return max(believed - LEEWAY, 0.0)
 
 
-def _no_key(key_file: Path, why: str) -> OnboardingError:
+def _key_error(key_file: Path, why: str) -> OnboardingError:
     return ConfigurationError(
         f"The service account's key {key_file} can't be read: {why}.",
         hint="[smtp.google] key_file is the JSON file that Google gives out once for a service account's key.",

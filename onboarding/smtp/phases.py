@@ -50,7 +50,7 @@ class Classification:
     `crowded`: we use more connections at once than the server allows.
     """
 
-    party: RefusalScope
+    scope: RefusalScope
     permanent: bool
     retry_after: float | None = None
     hint: str = ""
@@ -62,7 +62,7 @@ class Classification:
 
         A daily limit is known to be the account's.
         """
-        return self.party is RefusalScope.US and not self.permanent and (self.retry_after or 0) < DAY
+        return self.scope is RefusalScope.US and not self.permanent and (self.retry_after or 0) < DAY
 
 
 class ConnectionRefusal(TryLater):
@@ -106,7 +106,7 @@ TIMEOUTS: Mapping[Phase, float] = MappingProxyType(
         Phase.DOT: 600.0,
     }
 )
-BRIEF = 5.0
+CLEANUP_TIMEOUT = 5.0
 """For RSET, NOOP, QUIT and closing, when nothing is under way: giving up costs a new connection and nothing else."""
 
 
@@ -117,4 +117,4 @@ def timeout_for(phase: Phase, timeout: float | None) -> float:
 
 def cleanup_timeout(timeout: float | None) -> float:
     """Seconds to wait where nothing depends on the answer."""
-    return min(BRIEF, timeout or BRIEF)
+    return min(CLEANUP_TIMEOUT, timeout or CLEANUP_TIMEOUT)

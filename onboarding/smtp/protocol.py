@@ -19,7 +19,7 @@ import anyio
 from onboarding.model.deliveries import Reply
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
-from onboarding.smtp.replies import cleaned, reply_of
+from onboarding.smtp.replies import clean_reply, parse_reply
 
 REPLY_LINE = re.compile(rb"([1-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 LONGEST_REPLY = 65_536
@@ -50,38 +50,38 @@ class ReplyReader:
         """Yield each reply that is complete now. Raises `MalformedReply` after the last that could be read."""
         *lines, self._rest = (self._rest + received).split(b"\n")
         for line in lines:
-            if reply := self._take(line.removesuffix(b"\r")):
+            if reply := self._parse_line(line.removesuffix(b"\r")):
                 yield reply
         if len(self._rest) > LONGEST_REPLY:
             raise MalformedReply
 
-    def _take(self, line: bytes) -> Reply | None:
-        if not self._lines and len(line) < USUAL_LINE and (reply := _single(line)):
+    def _parse_line(self, line: bytes) -> Reply | None:
+        if not self._lines and len(line) < USUAL_LINE and (reply := _parse_single_line(line)):
             return reply
         found = REPLY_LINE.fullmatch(line)
         self._size += len(line)
         if not found or self._size > LONGEST_REPLY or (self._lines and int(found[1]) != self._code):
             raise MalformedReply
         self._code = int(found[1])
-        self._lines.append(_words(found))
+        self._lines.append(_decode_line_text(found))
         if found[2] == b"-":
             return None
         lines, self._lines, self._size = self._lines, [], 0
-        return _reply(found, lines)
+        return _build_reply(found, lines)
 
 
 @lru_cache(maxsize=64)
-def _single(line: bytes) -> Reply | None:
+def _parse_single_line(line: bytes) -> Reply | None:
     """Read a reply of one line, which a server gives again and again; None where it is more, or none."""
     found = REPLY_LINE.fullmatch(line)
-    return _reply(found, [_words(found)]) if found and found[2] != b"-" else None
+    return _build_reply(found, [_decode_line_text(found)]) if found and found[2] != b"-" else None
 
 
-def _reply(found: re.Match[bytes], lines: list[str]) -> Reply:
-    return reply_of(int(found[1]), lines)
+def _build_reply(found: re.Match[bytes], lines: list[str]) -> Reply:
+    return parse_reply(int(found[1]), lines)
 
 
-def _words(found: re.Match[bytes]) -> str:
+def _decode_line_text(found: re.Match[bytes]) -> str:
     return (found[3] or b"").decode("utf-8", "replace").strip()
 
 
@@ -97,7 +97,7 @@ class Capabilities:
     dsn: bool = False
 
     @classmethod
-    def of(cls, extensions: dict[str, str]) -> "Capabilities":
+    def parse(cls, extensions: dict[str, str]) -> "Capabilities":
         """Read them from EHLO keywords in lower case and their parameters (RFC 1870, 2920, 3461, 6152, 6531)."""
         size = extensions.get("size", "").strip()
         return cls(
@@ -136,16 +136,16 @@ class WireProtocol(asyncio.Protocol):
             self.connection_lost(None)
 
     @property
-    def stands(self) -> bool:
+    def is_open(self) -> bool:
         """True until either side has closed the line."""
         return not self._broken and not self._transport.is_closing()
 
     @property
     def usable(self) -> bool:
         """True while the line stands and the server has said nothing unasked (421 before it closes, say)."""
-        return self.stands and not self._replies
+        return self.is_open and not self._replies
 
-    def offer_no_dsn(self) -> None:
+    def disable_dsn(self) -> None:
         """Take notifications for not offered, on this line, and the last message for not begun."""
         self.capabilities = replace(self.capabilities, dsn=False)
         self.transactions -= 1
@@ -156,60 +156,60 @@ class WireProtocol(asyncio.Protocol):
         So it is too where the server has spoken unasked: the next answer would be taken for another command's.
         """
         if self._replies:
-            self.abort(f"the server said unasked: {self._next()}")
+            self.abort(f"the server said unasked: {self._take_reply()}")
         if self._broken or self._transport.is_closing():
             raise ConnectionLost(self._broken or "the connection is closed")
         self._transport.write(commands)
 
-    async def send(self, piece: bytes, patience: float) -> None:
+    async def send_chunk(self, piece: bytes, patience: float) -> None:
         """Write a piece of a body and wait until the transport wants more. A line that breaks fails the next write."""
         self.write(piece)
         if self._writable is not None:
-            with self._at_most(patience):
+            with self._time_limit(patience):
                 await self._writable
 
-    async def reply(self, patience: float) -> Reply:
+    async def read_reply(self, patience: float) -> Reply:
         """Wait for the next reply, in the order of the commands, at most so many seconds. Raises `ConnectionLost`."""
         if not self._replies:
-            with self._at_most(patience):
-                await self._first_reply()
-        return self._next()
+            with self._time_limit(patience):
+                await self._wait_for_reply()
+        return self._take_reply()
 
-    def _next(self) -> Reply:
-        return cleaned(self._replies.popleft(), self.secrets)
+    def _take_reply(self) -> Reply:
+        return clean_reply(self._replies.popleft(), self.secrets)
 
-    async def _first_reply(self) -> None:
+    async def _wait_for_reply(self) -> None:
         while not self._replies:
             if self._broken:
                 raise ConnectionLost(self._broken)
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
 
-    async def ask(self, command: bytes, patience: float) -> Reply:
+    async def send_command(self, command: bytes, patience: float) -> Reply:
         """Give one command and wait for its answer; the line rests again after it. Raises `ConnectionLost`."""
         self.resting = False
         self.write(command)
-        reply = await self.reply(patience)
+        reply = await self.read_reply(patience)
         self.resting = True
         return reply
 
     def abort(self, reason: str = "we closed the connection") -> None:
         """End the line at once: whatever the server was in the middle of, it gets nothing more."""
-        self._break(reason)
+        self._record_loss(reason)
         self._transport.abort()
 
     async def close(self, patience: float) -> None:
         """End the line, with QUIT where it rests, and wait (shielded, twice `patience` at most) until it is closed."""
         with anyio.CancelScope(shield=True):
             if self.resting and self.usable:
-                await self._quit(patience)
+                await self._send_quit(patience)
             self.abort()
             await self._closed
 
-    async def _quit(self, patience: float) -> None:
+    async def _send_quit(self, patience: float) -> None:
         # Everything was settled before: a server that does not even answer QUIT changes nothing.
         with contextlib.suppress(ConnectionLost):
-            await self.ask(b"QUIT\r\n", patience)
+            await self.send_command(b"QUIT\r\n", patience)
         self._transport.close()
         await asyncio.wait([self._closed], timeout=patience)
 
@@ -224,12 +224,12 @@ class WireProtocol(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Note that the server will say nothing more; asyncio then closes the transport."""
-        self._break("the server closed the connection")
+        self._record_loss("the server closed the connection")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the socket is closed."""
         why = clean(str(exc), self.secrets) if exc else ""
-        self._break(f"the connection was lost ({why})" if exc else "the server closed the connection")
+        self._record_loss(f"the connection was lost ({why})" if exc else "the server closed the connection")
         self._wake(self._closed)
 
     def pause_writing(self) -> None:
@@ -242,18 +242,18 @@ class WireProtocol(asyncio.Protocol):
         self._writable = None
 
     @contextlib.contextmanager
-    def _at_most(self, patience: float) -> Iterator[None]:
+    def _time_limit(self, patience: float) -> Iterator[None]:
         """Cut the line after so many seconds, however much of an answer has come; that wakes whoever waits."""
-        timer = asyncio.get_running_loop().call_later(patience, self._lose, patience)
+        timer = asyncio.get_running_loop().call_later(patience, self._time_out, patience)
         try:
             yield
         finally:
             timer.cancel()
 
-    def _lose(self, patience: float) -> None:
+    def _time_out(self, patience: float) -> None:
         self.abort(f"no answer within {patience:g} seconds")
 
-    def _break(self, reason: str) -> None:
+    def _record_loss(self, reason: str) -> None:
         self._broken = self._broken or reason
         self._wake(self._waiter)
         self._wake(self._writable)

@@ -92,7 +92,7 @@ QUEUE_IDS = tuple(
 )
 
 
-def reply_of(code: int, lines: Sequence[str]) -> Reply:
+def parse_reply(code: int, lines: Sequence[str]) -> Reply:
     """Make a reply of its code and its lines' texts: one line, without the enhanced code that each line repeats.
 
     It is as the server said it: `cleaned` makes it fit to be stored and shown.
@@ -100,17 +100,17 @@ def reply_of(code: int, lines: Sequence[str]) -> Reply:
     found = ENHANCED.match(lines[0])
     text = " ".join(ENHANCED.sub("", line, count=1) for line in lines) if found else " ".join(lines)
     text = text.strip()
-    return Reply(code, text, found[1] if found else "", queue_id(text) if code in POSITIVE else "")
+    return Reply(code, text, found[1] if found else "", find_queue_id(text) if code in POSITIVE else "")
 
 
-def cleaned(reply: Reply, secrets: Secrets = NONE) -> Reply:
+def clean_reply(reply: Reply, secrets: Secrets = NONE) -> Reply:
     """Take links and secrets out of a reply: servers quote the message, or the log-in, that they refuse."""
     text = clean(reply.text, secrets)
     name = reply.queue_id if reply.queue_id == clean(reply.queue_id, secrets) else ""
     return reply if (text, name) == (reply.text, reply.queue_id) else replace(reply, text=text, queue_id=name)
 
 
-def queue_id(text: str) -> str:
+def find_queue_id(text: str) -> str:
     """Find the server's own name for a message it has taken, empty where it names none."""
     return next((found[1] for pattern in QUEUE_IDS if (found := pattern.search(text))), "")
 
@@ -121,12 +121,12 @@ def classify(phase: Phase, reply: Reply, provider: Provider | None = None) -> Cl
     of_provider = PRESETS[provider].answers if provider else ()
     known = next((answer.meaning for answer in (*of_provider, *EVERYWHERE) if answer.fits(reply)), None)
     if known is None:
-        return Classification(_party(phase, reply), permanent)
+        return Classification(_find_scope(phase, reply), permanent)
     passes = known.passes_after
     return Classification(RefusalScope.US, permanent and passes is None, passes, known.hint, known.crowded)
 
 
-def _party(phase: Phase, reply: Reply) -> RefusalScope:
+def _find_scope(phase: Phase, reply: Reply) -> RefusalScope:
     """Tell whom a refusal means by its codes, and only then by its phase."""
     if phase in (Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.LOGIN):
         return RefusalScope.US
@@ -163,11 +163,11 @@ def as_outcome(
     refuses us as a whole: it took nothing, and nobody's delivery is to blame.
     """
     verdict = classify(phase, reply, provider)
-    if verdict.party is RefusalScope.US:
+    if verdict.scope is RefusalScope.US:
         raise reply_error(phase, reply, server, verdict, fresh=fresh)
     if verdict.permanent:
-        return Rejected(f"the mail server refuses {verdict.party}", reply)
-    deferred = Deferred(f"the mail server does not take {verdict.party} now", reply, verdict.retry_after)
+        return Rejected(f"the mail server refuses {verdict.scope}", reply)
+    deferred = Deferred(f"the mail server does not take {verdict.scope} now", reply, verdict.retry_after)
     if reply.code == CLOSING:
         # RFC 5321 3.8: it speaks of the connection. But a server may say it for the sake of one message.
         raise ConnectionRefusal(

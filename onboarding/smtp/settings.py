@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from onboarding.model.addresses import is_loopback
-from onboarding.smtp.host_names import checked_host, host_and_port
+from onboarding.smtp.host_names import format_host_and_port, validate_host
 from onboarding.smtp.providers import PRESETS, Provider
 
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -63,7 +63,7 @@ class Rate:
         return f"{self.messages}/{unit}"
 
 
-def read_rate(value: Any) -> Any:
+def parse_rate(value: Any) -> Any:
     """Read "30/minute" (also per second, hour and day). Raises ValueError with an example where it can't."""
     if not isinstance(value, str):
         return value
@@ -73,12 +73,12 @@ def read_rate(value: Any) -> Any:
     return Rate(int(found[1]), SECONDS[found[2].lower()])
 
 
-def read_command(value: Any) -> Any:
+def parse_command(value: Any) -> Any:
     """Split a command given as one string as a shell would; it is run without. Raises ValueError for open quotes."""
     return shlex.split(value) if isinstance(value, str) else value
 
 
-def address_or_none(value: str) -> str:
+def validate_address(value: str) -> str:
     """Accept a bare address of plain letters before its `@`, or nothing."""
     local, _, domain = value.rpartition("@")
     if value and (not BARE_LOCAL.fullmatch(local) or not BARE_DOMAIN.fullmatch(domain)):
@@ -90,7 +90,7 @@ def address_or_none(value: str) -> str:
     return value
 
 
-def fit_for_every_message(fields: dict[str, str]) -> dict[str, str]:
+def validate_headers(fields: dict[str, str]) -> dict[str, str]:
     """Accept header fields that a user may add to every message; raises ValueError naming the one that isn't fit."""
     for name, value in fields.items():
         lower = name.lower()
@@ -117,7 +117,7 @@ class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
     authority: str = Field(default="https://login.microsoftonline.com", pattern="^https://")
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _check_complete(self) -> Self:
         if bool(self.tenant) != bool(self.client_id):
             raise ValueError("needs tenant and client_id, as the application's page at Microsoft Entra shows them")
         return self
@@ -139,7 +139,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     """
 
     provider: Provider | None = None
-    host: Annotated[str, Field(min_length=1), AfterValidator(checked_host)]
+    host: Annotated[str, Field(min_length=1), AfterValidator(validate_host)]
     port: int = Field(ge=1, le=65535)
     security: Literal["starttls", "tls", "none"] = "starttls"
     allow_plaintext: bool = False
@@ -147,16 +147,16 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     auth: Literal["password", "xoauth2", "none"]
     username: str = ""
     password: SecretStr | None = None
-    token_command: Annotated[tuple[str, ...], BeforeValidator(read_command)] = ()
+    token_command: Annotated[tuple[str, ...], BeforeValidator(parse_command)] = ()
     token_lifetime: float = Field(default=3000.0, gt=0)
     m365: MicrosoftSettings = MicrosoftSettings()
     google: GoogleSettings = GoogleSettings()
     ehlo_name: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
-    envelope_sender: Annotated[str, AfterValidator(address_or_none)] = ""
-    headers: Annotated[dict[str, str], AfterValidator(fit_for_every_message)] = {}
+    envelope_sender: Annotated[str, AfterValidator(validate_address)] = ""
+    headers: Annotated[dict[str, str], AfterValidator(validate_headers)] = {}
     max_connections: PositiveInt = 2
     max_messages: PositiveInt = 100
-    rate: Annotated[Rate | None, BeforeValidator(read_rate), PlainSerializer(lambda rate: rate and str(rate))] = None
+    rate: Annotated[Rate | None, BeforeValidator(parse_rate), PlainSerializer(lambda rate: rate and str(rate))] = None
     per_day: PositiveInt | None = None
     brake: PositiveInt = 10
     timeout: float | None = Field(default=None, gt=0)
@@ -170,18 +170,18 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         return (*kept, *self.headers.items())
 
     @property
-    def in_the_clear(self) -> bool:
+    def is_plaintext(self) -> bool:
         """Whether mail goes unencrypted to another machine: `allow_plaintext` was set."""
         return self.security == "none" and not is_loopback(self.host)
 
     @property
     def place(self) -> str:
         """Host and port, for messages."""
-        return host_and_port(self.host, self.port)
+        return format_host_and_port(self.host, self.port)
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_in(cls, given: Any) -> Any:
+    def _add_defaults(cls, given: Any) -> Any:
         """Let the preset, the kind of security and the credentials decide what the user left open."""
         if not isinstance(given, dict):
             return given
@@ -194,13 +194,13 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         return filled
 
     @model_validator(mode="after")
-    def _never_in_the_clear(self) -> Self:
+    def _check_encryption(self) -> Self:
         if self.allow_plaintext and (self.security, self.auth) != ("none", "none"):
             raise ValueError(
                 'allow_plaintext = true goes with security = "none" and auth = "none" only: '
                 "no password may travel unencrypted"
             )
-        if self.in_the_clear and not self.allow_plaintext:
+        if self.is_plaintext and not self.allow_plaintext:
             raise ValueError(
                 f'{self.host} is another machine, so the line has to be encrypted: set security = "starttls" or "tls" '
                 "(or, for a relay inside your own network that needs no log-in, allow_plaintext = true)"
@@ -208,7 +208,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         return self
 
     @model_validator(mode="after")
-    def _credentials_fit(self) -> Self:
+    def _check_credentials(self) -> Self:
         sources = [name for name, given in zip(TOKEN_SOURCES, self._token_sources(), strict=True) if given]
         if self.auth == "none" and (self.username or sources):
             raise ValueError('auth = "none" logs nobody in: leave username and the source of tokens out, or change it')

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import httpx
 
 from onboarding.errors import Refused
-from onboarding.web.client import NoAnswer, WebClient, server_of
-from onboarding.web.strict_json import UnsoundJson, decode
+from onboarding.web.client import NoAnswer, WebClient, validate_web_address
+from onboarding.web.strict_json import UnsoundJson, decode_json
 
-PATIENCE = 60.0
+CALL_TIMEOUT = 60.0
 """Seconds for each call."""
 
 CLIENT_FAULTS = range(400, 500)
@@ -29,20 +29,20 @@ class Caller:
         self._loop = loop
         self._ended = ended
 
-    def call(self, method: str, url: str, headers: Mapping[str, str] | None = None, **content: Any) -> httpx.Response:
+    def send(self, method: str, url: str, headers: Mapping[str, str] | None = None, **content: Any) -> httpx.Response:
         """Make a call. Raises `NoAnswer`, `Refused` (an answer that is no JSON), ConfigurationError, `Interrupted`."""
-        answer = self._answer(method, url, headers or {}, content)
+        answer = self._send_in_loop(method, url, headers or {}, content)
         return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
 
-    async def _answer(
+    async def _send_in_loop(
         self, method: str, url: str, headers: Mapping[str, str], content: Mapping[str, Any]
     ) -> httpx.Response:
-        async with WebClient(server_of(url), timeout=PATIENCE, stop=self._ended) as client:
-            answer = await client.send(client.request(method, "", headers=headers, **content))
+        async with WebClient(validate_web_address(url), timeout=CALL_TIMEOUT, stop=self._ended) as client:
+            answer = await client.send(client.build_request(method, "", headers=headers, **content))
         if not answer.is_success and answer.status_code not in CLIENT_FAULTS:
             raise NoAnswer(f"it answers with status {answer.status_code}", may_have_arrived=True)
         try:
-            decode(answer.content)
+            decode_json(answer.content)
         except UnsoundJson as error:
             raise Refused(
                 f"The log-in at {httpx.URL(url).host} gives an answer that {error}.",
@@ -51,7 +51,7 @@ class Caller:
         return answer
 
 
-async def in_thread(work: Callable[[Caller], T]) -> T:
+async def run_in_thread(work: Callable[[Caller], T]) -> T:
     """Run what waits in a thread of its own. Where this is cancelled, the thread's call ends, and so the thread."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     running = loop.run_in_executor(None, work, Caller(loop, ended))

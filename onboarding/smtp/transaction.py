@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from onboarding.model.deliveries import Deferred, InDoubt, Message, Rejected, Reply, Sent
 from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.connect import Connector
-from onboarding.smtp.envelope import FINAL_DOT, EncodedMessage, encode
+from onboarding.smtp.envelope import FINAL_DOT, EncodedMessage, encode_message
 from onboarding.smtp.phases import ConnectionRefusal, Phase, cleanup_timeout, timeout_for
 from onboarding.smtp.protocol import ConnectionLost, WireProtocol
 from onboarding.smtp.replies import CLOSING, as_outcome, may_be_worn
 
-PIECE = 65_536
+CHUNK_SIZE = 65_536
 """Bytes given to the transport at once. Up to the last piece a lost line leaves no doubt."""
 
-IDLE = 30.0
+IDLE_LIMIT = 30.0
 """Seconds after which a resting line is asked whether it still stands (NOOP) before it is used."""
 
 REOPENING = (0.1, 0.5, 2.0)
@@ -43,7 +43,7 @@ class EnvelopeAccepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedCommand:
     """A command that was answered with 4xx or 5xx."""
 
     phase: Phase
@@ -71,7 +71,7 @@ class Connection:
 
     async def open(self) -> None:
         """Have a line that can carry a message. Raises what `Server.open` raises; no message is to blame for it."""
-        await self._resting_line()
+        await self._ready_line()
 
     async def send_envelope(self, message: Message) -> EnvelopeAccepted | Deferred | Rejected:
         """Get MAIL, RCPT and DATA answered: nothing that the server could deliver leaves yet.
@@ -83,14 +83,14 @@ class Connection:
         """
         dsn = True
         while True:
-            line = await self._resting_line()
+            line = await self._ready_line()
             fresh = line.transactions == 0
             capabilities = line.capabilities if dsn else replace(line.capabilities, dsn=False)
-            prepared = encode(message, capabilities, self._settings.envelope_sender)
+            prepared = encode_message(message, capabilities, self._settings.envelope_sender)
             if isinstance(prepared, Rejected):
                 return prepared
             try:
-                refused = await self._envelope(line, prepared)
+                refused = await self._send_commands(line, prepared)
             except ConnectionLost as broken:
                 if fresh:
                     return Deferred(f"the mail server did not take this message now: {broken}")
@@ -98,13 +98,13 @@ class Connection:
             if refused is None:
                 self._offered = prepared
                 return EnvelopeAccepted()
-            await self._forget(line, refused.reply)
-            if may_be_dsn(prepared, refused):
-                line.offer_no_dsn()
+            await self._reset(line, refused.reply)
+            if is_dsn_refusal(prepared, refused):
+                line.disable_dsn()
                 dsn = False
                 continue
             if fresh or not may_be_worn(refused.phase, refused.reply, self._settings.provider):
-                return self._judged(refused, fresh=fresh)
+                return self._as_delivery_outcome(refused, fresh=fresh)
             await self.close()
 
     async def send_body(
@@ -121,23 +121,23 @@ class Connection:
         if line is None or offered is None or offered.message != message:
             raise RuntimeError(f"{message.message_id} was not offered on this connection")
         line.resting = False
-        *early, last = chunks(offered.body)
+        *early, last = split_chunks(offered.body)
         try:
-            await self._ask_leave(may_leave)
+            await self._check_may_leave(may_leave)
             for piece in early:
-                await line.send(piece, self._patience(Phase.BODY))
+                await line.send_chunk(piece, self._timeout_for(Phase.BODY))
             if early:
-                await self._ask_leave(may_leave)
+                await self._check_may_leave(may_leave)
             line.write(last + FINAL_DOT)
         except ConnectionLost as broken:
             return Deferred(f"the line broke before the message had left: {broken}")
         try:
-            reply = await line.reply(self._patience(Phase.DOT))
+            reply = await line.read_reply(self._timeout_for(Phase.DOT))
         except ConnectionLost as broken:
             return InDoubt(f"the message had left when the line broke: {broken}")
-        return self._delivered(line, reply)
+        return self._classify_final_reply(line, reply)
 
-    async def _ask_leave(self, may_leave: Callable[[], bool]) -> None:
+    async def _check_may_leave(self, may_leave: Callable[[], bool]) -> None:
         if not may_leave():
             await self.abandon()
             raise Withheld
@@ -159,15 +159,15 @@ class Connection:
         """False between an offer and its end: such a connection can't be lent to anybody else."""
         return self._line is None or self._line.resting
 
-    async def _resting_line(self) -> WireProtocol:
-        if self._line is not None and not await self._serves(self._line):
+    async def _ready_line(self) -> WireProtocol:
+        if self._line is not None and not await self._is_usable(self._line):
             await self.close()
         if self._line is None:
-            self._line = await self._new_line()
+            self._line = await self._open_line()
             self._rested_at = self._clock()
         return self._line
 
-    async def _new_line(self) -> WireProtocol:
+    async def _open_line(self) -> WireProtocol:
         for wait in REOPENING if self._has_served else ():
             try:
                 return await self._server.open()
@@ -175,38 +175,38 @@ class Connection:
                 await self._sleep(wait)
         return await self._server.open()
 
-    async def _serves(self, line: WireProtocol) -> bool:
+    async def _is_usable(self, line: WireProtocol) -> bool:
         """Tell whether a line may carry another message, asking the server (NOOP) where it has been idle."""
         if not line.resting or not line.usable or line.transactions >= self._settings.max_messages:
             return False
-        if self._clock() - self._rested_at < IDLE:
+        if self._clock() - self._rested_at < IDLE_LIMIT:
             return True
-        return await self._agrees(line, b"NOOP\r\n")
+        return await self._is_accepted(line, b"NOOP\r\n")
 
-    async def _envelope(self, line: WireProtocol, prepared: EncodedMessage) -> Refusal | None:
+    async def _send_commands(self, line: WireProtocol, prepared: EncodedMessage) -> RefusedCommand | None:
         """Get the three commands answered, written at once where the server offers PIPELINING; return the refusal."""
         line.transactions += 1
         line.resting = False
         line.secrets = self._server.secrets | Secrets.of(links=[prepared.message.join_link])
         if line.capabilities.pipelining:
             line.write(b"".join(prepared.commands))
-            return await self._answers(line)
+            return await self._read_pipelined_answers(line)
         for phase, command in zip(ENVELOPE, prepared.commands, strict=True):
             line.write(command)
-            if refused := await self._answer(line, phase):
+            if refused := await self._read_answer(line, phase):
                 return refused
         return None
 
-    async def _answers(self, line: WireProtocol) -> Refusal | None:
+    async def _read_pipelined_answers(self, line: WireProtocol) -> RefusedCommand | None:
         """Read the answers to three commands written at once, and return the first refusal.
 
         DATA may be answered with 354 although the recipient was refused. RFC 2920 3.1 then ends an empty body with a
         dot; the line is cut instead: no server can take that for a message.
         """
-        refused: Refusal | None = None
+        refused: RefusedCommand | None = None
         for phase in ENVELOPE:
             try:
-                answer = await self._answer(line, phase)
+                answer = await self._read_answer(line, phase)
             except ConnectionLost:
                 if refused:
                     return refused
@@ -216,18 +216,18 @@ class Connection:
             refused = refused or answer
         return refused
 
-    async def _answer(self, line: WireProtocol, phase: Phase) -> Refusal | None:
+    async def _read_answer(self, line: WireProtocol, phase: Phase) -> RefusedCommand | None:
         """Read one answer: None where the server agrees. Raises `ConnectionLost` where it is neither yes nor no."""
-        reply = await line.reply(self._patience(phase))
+        reply = await line.read_reply(self._timeout_for(phase))
         first = reply.code // 100
         if first == (INTERMEDIATE if phase is Phase.DATA else POSITIVE):
             return None
         if first in REFUSALS and (phase, reply.code) != (Phase.MAIL, BAD_SEQUENCE):
-            return Refusal(phase, reply)
+            return RefusedCommand(phase, reply)
         line.abort()
         raise ConnectionLost(f"the server answered {phase} with {reply}")
 
-    def _delivered(self, line: WireProtocol, reply: Reply) -> Sent | Deferred | Rejected | InDoubt:
+    def _classify_final_reply(self, line: WireProtocol, reply: Reply) -> Sent | Deferred | Rejected | InDoubt:
         """Say what the answer after the final dot means."""
         first = reply.code // 100
         if first not in (POSITIVE, *REFUSALS):
@@ -235,45 +235,45 @@ class Connection:
             return InDoubt(f"the message had left, and the server answered {reply}")
         if reply.code == CLOSING:
             line.abort()
-        self._rest(line)
+        self._end_transaction(line)
         self._has_served = True
         if first == POSITIVE:
             return Sent(reply)
         # RFC 5321 4.2.5: after a 4xx or 5xx, a 421 too, the server must not deliver what it was given.
-        return self._judged(Refusal(Phase.DOT, reply), fresh=line.transactions == 1)
+        return self._as_delivery_outcome(RefusedCommand(Phase.DOT, reply), fresh=line.transactions == 1)
 
-    def _judged(self, refused: Refusal, *, fresh: bool) -> Deferred | Rejected:
+    def _as_delivery_outcome(self, refused: RefusedCommand, *, fresh: bool) -> Deferred | Rejected:
         place, provider = self._settings.place, self._settings.provider
         return as_outcome(refused.phase, refused.reply, place, provider, fresh=fresh)
 
-    async def _forget(self, line: WireProtocol, reply: Reply) -> None:
+    async def _reset(self, line: WireProtocol, reply: Reply) -> None:
         """Have the server forget a refused transaction (RSET), so that the line may carry the next one."""
-        if reply.code == CLOSING or not await self._agrees(line, b"RSET\r\n"):
+        if reply.code == CLOSING or not await self._is_accepted(line, b"RSET\r\n"):
             line.abort()
 
-    async def _agrees(self, line: WireProtocol, command: bytes) -> bool:
+    async def _is_accepted(self, line: WireProtocol, command: bytes) -> bool:
         try:
-            reply = await line.ask(command, cleanup_timeout(self._settings.timeout))
+            reply = await line.send_command(command, cleanup_timeout(self._settings.timeout))
         except ConnectionLost:
             return False
         self._rested_at = self._clock()
         return reply.code // 100 == POSITIVE
 
-    def _rest(self, line: WireProtocol) -> None:
+    def _end_transaction(self, line: WireProtocol) -> None:
         line.resting = True
         self._rested_at = self._clock()
 
-    def _patience(self, phase: Phase) -> float:
+    def _timeout_for(self, phase: Phase) -> float:
         return timeout_for(phase, self._settings.timeout)
 
 
-def may_be_dsn(prepared: EncodedMessage, refused: Refusal) -> bool:
+def is_dsn_refusal(prepared: EncodedMessage, refused: RefusedCommand) -> bool:
     """Tell whether a server may have refused what we ask for bounces, which it had offered."""
     return (
         prepared.asks_for_dsn and refused.phase in (Phase.MAIL, Phase.RCPT) and refused.reply.code in NO_SUCH_PARAMETER
     )
 
 
-def chunks(body: bytes) -> list[bytes]:
+def split_chunks(body: bytes) -> list[bytes]:
     """Cut a body into pieces to be written one after the other; an empty body is one empty piece."""
-    return [body[start : start + PIECE] for start in range(0, len(body), PIECE)] or [b""]
+    return [body[start : start + CHUNK_SIZE] for start in range(0, len(body), CHUNK_SIZE)] or [b""]

@@ -18,19 +18,19 @@ from onboarding.errors import ConfigurationError
 from onboarding.files.read import MEGABYTE
 from onboarding.interrupt import unless_stopped
 from onboarding.model.foreign_text import clean
-from onboarding.web.proxy import proxy_for
-from onboarding.web.trust import web_context
+from onboarding.web.proxy import find_proxy
+from onboarding.web.trust import build_web_context
 
-MOST_RECEIVED = 16 * MEGABYTE
+MAX_RECEIVED = 16 * MEGABYTE
 """Bytes of an answer as they come."""
 
-MOST_UNPACKED = 64 * MEGABYTE
+MAX_UNPACKED = 64 * MEGABYTE
 """Bytes of an answer once unpacked: a gzip file of a few kilobytes can hold gigabytes."""
 
 GZIP = 31
 """zlib's word for a gzip header and trailer around the largest window."""
 
-HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "webinar-onboarding"}
+REQUEST_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "webinar-onboarding"}
 
 AUTHENTICATION_REQUIRED, FORBIDDEN = 407, 403
 
@@ -80,13 +80,13 @@ class WebClient:
         if self._http:
             await self._http.aclose()
 
-    def request(self, method: str, path: str, *, headers: Mapping[str, str], **content: Any) -> httpx.Request:
+    def build_request(self, method: str, path: str, *, headers: Mapping[str, str], **content: Any) -> httpx.Request:
         """Make a request; `content` is httpx's: `params`, `json`, `data`, `content`."""
-        return httpx.Request(method, self.server + path, headers={**HEADERS, **headers}, **content)
+        return httpx.Request(method, self.server + path, headers={**REQUEST_HEADERS, **headers}, **content)
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Make one call. Raises `NoAnswer`, `Interrupted`, or ConfigurationError for a variable that is wrong."""
-        http, progress = self._opened(), _Progress()
+        http, progress = self._open_client(), _Progress()
         request.extensions["trace"] = progress
         try:
             async with asyncio.timeout(self._timeout):
@@ -94,30 +94,30 @@ class WebClient:
         except TimeoutError:
             raise NoAnswer("it does not answer in time", may_have_arrived=progress.sent) from None
         except httpx.ProxyError as error:
-            raise self._refused_by_proxy(error) from None
+            raise self._proxy_refusal_error(error) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             through = f" through the proxy {self._proxy}" if self._proxy else ""
             raise NoAnswer(
-                f"no connection can be made{through}", may_have_arrived=False, untrusted=_certificate_fault(error)
+                f"no connection can be made{through}", may_have_arrived=False, untrusted=_find_certificate_fault(error)
             ) from None
         except httpx.TimeoutException:
             raise NoAnswer("it does not answer in time", may_have_arrived=progress.sent) from None
         except httpx.RequestError:
             raise NoAnswer("the connection was lost", may_have_arrived=progress.sent) from None
 
-    def _opened(self) -> httpx.AsyncClient:
+    def _open_client(self) -> httpx.AsyncClient:
         if self._http is None:
-            proxy = proxy_for(self.server, self._environ)
+            proxy = find_proxy(self.server, self._environ)
             self._proxy = proxy.place if proxy else ""
             self._http = httpx.AsyncClient(
-                verify=web_context(self._environ),
+                verify=build_web_context(self._environ),
                 proxy=proxy.url if proxy else None,
                 timeout=self._timeout,
                 trust_env=False,  # `proxy` and `trust` read the variables, and name one that is wrong
             )
         return self._http
 
-    def _refused_by_proxy(self, error: httpx.ProxyError) -> NoAnswer:
+    def _proxy_refusal_error(self, error: httpx.ProxyError) -> NoAnswer:
         """Say what a proxy answers instead of leading on; its own words are left out, but for a status."""
         status = str(error)[:3]
         code = int(status) if status.isascii() and status.isdigit() else 0
@@ -157,14 +157,14 @@ async def _exchange(http: httpx.AsyncClient, request: httpx.Request, progress: _
         await progress.abort()
         raise
     try:
-        content = await _content(answer)
+        content = await _read_content(answer)
     finally:
         await answer.aclose()
     kept = [pair for pair in answer.headers.multi_items() if pair[0] not in {"content-encoding", "transfer-encoding"}]
     return httpx.Response(answer.status_code, headers=kept, content=content, request=request)
 
 
-async def _content(answer: httpx.Response) -> bytes:
+async def _read_content(answer: httpx.Response) -> bytes:
     packed = answer.headers.get("Content-Encoding", "").strip().lower()
     if packed not in {"", "identity", "gzip", "x-gzip"}:
         raise NoAnswer("its answer is packed in a way that was not asked for", may_have_arrived=True)
@@ -172,15 +172,15 @@ async def _content(answer: httpx.Response) -> bytes:
     received, content = 0, bytearray()
     async for piece in answer.aiter_raw():
         received += len(piece)
-        content += _unpacked(unpacker, piece, MOST_UNPACKED + 1 - len(content)) if unpacker else piece
-        if received > MOST_RECEIVED or len(content) > MOST_UNPACKED:
-            raise _too_large(received)
+        content += _decompress(unpacker, piece, MAX_UNPACKED + 1 - len(content)) if unpacker else piece
+        if received > MAX_RECEIVED or len(content) > MAX_UNPACKED:
+            raise _too_large_error(received)
     if unpacker and received and not unpacker.eof:
         raise NoAnswer("its answer can't be unpacked", may_have_arrived=True)
     return bytes(content)
 
 
-def _unpacked(unpacker: Any, piece: bytes, most: int) -> bytes:
+def _decompress(unpacker: Any, piece: bytes, most: int) -> bytes:
     try:
         unpacked: bytes = unpacker.decompress(piece, most)
     except zlib.error:
@@ -188,14 +188,14 @@ def _unpacked(unpacker: Any, piece: bytes, most: int) -> bytes:
     return unpacked
 
 
-def _too_large(received: int) -> NoAnswer:
-    most = f"{MOST_RECEIVED // MEGABYTE} MB"
-    if received <= MOST_RECEIVED:
-        most = f"{MOST_UNPACKED // MEGABYTE} MB, once unpacked"
+def _too_large_error(received: int) -> NoAnswer:
+    most = f"{MAX_RECEIVED // MEGABYTE} MB"
+    if received <= MAX_RECEIVED:
+        most = f"{MAX_UNPACKED // MEGABYTE} MB, once unpacked"
     return NoAnswer(f"its answer is larger than {most}", may_have_arrived=True, final=True)
 
 
-def _certificate_fault(error: BaseException | None) -> str:
+def _find_certificate_fault(error: BaseException | None) -> str:
     """Say what is wrong with a certificate, where a connection failed for that; waiting won't help then."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
@@ -204,7 +204,7 @@ def _certificate_fault(error: BaseException | None) -> str:
     return ""
 
 
-def server_of(url: str) -> str:
+def validate_web_address(url: str) -> str:
     """Check an address that a person wrote; give it back. Raises ConfigurationError where no call can go there."""
     try:
         parsed = httpx.URL(url)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from onboarding.errors import ConfigurationError
 from onboarding.model.addresses import is_loopback
 
-SCHEMES = {"http": "http", "https": "https", "socks": "socks5h", "socks5": "socks5h", "socks5h": "socks5h"}
+PROXY_SCHEMES = {"http": "http", "https": "https", "socks": "socks5h", "socks5": "socks5h", "socks5h": "socks5h"}
 """What may be written, and what is meant: names are always looked up by a SOCKS proxy, not here."""
 
 HTTPS_PORT = 443
@@ -29,7 +29,7 @@ class Proxy(NamedTuple):
     place: str
 
 
-def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
+def find_proxy(url: str, environ: Mapping[str, str]) -> Proxy | None:
     """Say which proxy leads to an `https` address; None where none does.
 
     Raises ConfigurationError where the variable that counts is no address of a proxy.
@@ -38,36 +38,36 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
     host = parts.hostname or ""
     if parts.scheme != "https" or is_loopback(host):
         return None
-    if _is_excepted(host, parts.port or HTTPS_PORT, _first(environ, "no_proxy")[1]):
+    if _is_excepted(host, parts.port or HTTPS_PORT, _find_variable(environ, "no_proxy")[1]):
         return None
     for name in ("https_proxy", "all_proxy"):
-        variable, value = _first(environ, name)
+        variable, value = _find_variable(environ, name)
         if value:
-            return _read(variable, value)
+            return _parse_proxy(variable, value)
     return None
 
 
-def _first(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+def _find_variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
     """The variable that is set, in lower case or else in upper case, and its value."""
     variable = name if name in environ else name.upper()
     return variable, environ.get(variable, "").strip()
 
 
-def _read(variable: str, value: str) -> Proxy:
+def _parse_proxy(variable: str, value: str) -> Proxy:
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
-        scheme, host, port = SCHEMES[parts.scheme.lower()], parts.hostname or "", parts.port
+        scheme, host, port = PROXY_SCHEMES[parts.scheme.lower()], parts.hostname or "", parts.port
     except (ValueError, KeyError):
-        raise _unusable(variable) from None
+        raise _proxy_variable_error(variable) from None
     if not re.fullmatch(r"[\w.:%-]+", host) or parts.path.strip("/") or parts.query or parts.fragment:
-        raise _unusable(variable)
+        raise _proxy_variable_error(variable)
     place = f"[{host}]" if ":" in host else host
     place = f"{place}:{port}" if port else place
     credentials = parts.netloc.rpartition("@")[0]
     return Proxy(f"{scheme}://{credentials}@{place}" if credentials else f"{scheme}://{place}", place)
 
 
-def _unusable(variable: str) -> ConfigurationError:
+def _proxy_variable_error(variable: str) -> ConfigurationError:
     return ConfigurationError(
         f"The environment variable {variable} is no proxy that can be used.",
         hint="Write it as http://HOST:PORT, https://HOST:PORT or socks5h://HOST:PORT, or unset it.",
@@ -76,24 +76,24 @@ def _unusable(variable: str) -> ConfigurationError:
 
 def _is_excepted(host: str, port: int, exceptions: str) -> bool:
     entries = [entry for entry in re.split(r"[,\s]+", exceptions.lower()) if entry]
-    return any(_matches(entry, host.lower().rstrip("."), port) for entry in entries)
+    return any(_matches_entry(entry, host.lower().rstrip("."), port) for entry in entries)
 
 
-def _matches(entry: str, host: str, port: int) -> bool:
+def _matches_entry(entry: str, host: str, port: int) -> bool:
     """Tell whether one exception means a server. One that can't be read means none."""
     if entry == "*":
         return True
-    address, network = _address(host), _network(entry)
+    address, network = _parse_ip_address(host), _parse_network(entry)
     if network:
         return address is not None and address in network
     found = _ENTRY.fullmatch(entry)
     if not found or (found["port"] and int(found["port"]) != port):
         return False
     if found["six"]:
-        return address is not None and address == _address(found["six"])
+        return address is not None and address == _parse_ip_address(found["six"])
     name = found["host"].removeprefix("*").strip(".")
     if address is not None:
-        return address == _address(name)
+        return address == _parse_ip_address(name)
     return bool(name) and (host == name or host.endswith(f".{name}"))
 
 
@@ -101,14 +101,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _address(text: str) -> Address | None:
+def _parse_ip_address(text: str) -> Address | None:
     try:
         return ipaddress.ip_address(text)
     except ValueError:
         return None
 
 
-def _network(text: str) -> Network | None:
+def _parse_network(text: str) -> Network | None:
     """Read `10.0.0.0/8`, `[fd00::]/8` or a bare IPv6 address as a network."""
     bare = text.replace("[", "").replace("]", "") if "/" in text else text
     if "/" not in bare and bare.count(":") < 2:  # noqa: PLR2004 -- a name or IPv4 address, perhaps with a port

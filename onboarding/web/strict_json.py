@@ -9,10 +9,10 @@ import math
 import re
 from typing import Any
 
-DEEPEST = 100
+MAX_DEPTH = 100
 """Lists and objects within each other. RingCentral's answers need six."""
 
-MOST_VALUES = 1_000_000
+MAX_VALUES = 1_000_000
 """Values in one answer: each takes far more memory than its characters."""
 
 LONGEST_NUMBER = 40
@@ -29,16 +29,16 @@ class UnsoundJson(ValueError):
     """Content that is no JSON which can be taken. The text completes "it ..."; nothing in it is from the content."""
 
 
-def decode(content: bytes) -> Any:
+def decode_json(content: bytes) -> Any:
     """Read JSON in UTF-8. Raises `UnsoundJson` for all that is none, or too deep, too much or ambiguous."""
-    _bound(content)
+    _check_size(content)
     try:
         value = json.loads(
             content.decode("utf-8-sig"),
-            parse_int=_integer,
-            parse_float=_real,
-            parse_constant=_constant,
-            object_pairs_hook=_object,
+            parse_int=_parse_integer,
+            parse_float=_parse_real,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_build_object,
         )
     except UnsoundJson:
         raise
@@ -46,52 +46,52 @@ def decode(content: bytes) -> Any:
         raise UnsoundJson("is not in UTF-8") from None
     except ValueError:
         raise UnsoundJson("is no JSON") from None
-    return _whole(value) if b"\\u" in content else value
+    return _replace_half_characters(value) if b"\\u" in content else value
 
 
-def _whole(value: Any) -> Any:
+def _replace_half_characters(value: Any) -> Any:
     """Replace half a character by U+FFFD: a name may be cut in the middle of an emoji, which harms no other."""
     match value:
         case str():
             return _HALF.sub("\ufffd", value)
         case list():
-            return [_whole(one) for one in value]
+            return [_replace_half_characters(one) for one in value]
         case dict():
-            return {_whole(name): _whole(one) for name, one in value.items()}
+            return {_replace_half_characters(name): _replace_half_characters(one) for name, one in value.items()}
         case _:
             return value
 
 
-def _bound(content: bytes) -> None:
+def _check_size(content: bytes) -> None:
     """Count brackets and commas outside of strings, before anything is built."""
     bare = _STRING.sub(b"", content)
-    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MOST_VALUES:
+    if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MAX_VALUES:
         raise UnsoundJson("holds too many values")
     depth = 0
     for bracket in _BRACKET.finditer(bare):
         depth += 1 if bracket[0] in b"[{" else -1
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise UnsoundJson("is nested too deeply")
 
 
-def _integer(text: str) -> int:
+def _parse_integer(text: str) -> int:
     if len(text) > LONGEST_NUMBER:
         raise UnsoundJson("holds a number that is too large")
     return int(text)
 
 
-def _real(text: str) -> float:
+def _parse_real(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise UnsoundJson("holds a number that is too large")
     return number
 
 
-def _constant(_text: str) -> float:
+def _refuse_constant(_text: str) -> float:
     raise UnsoundJson("is no JSON")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise UnsoundJson("gives one name twice in an object")

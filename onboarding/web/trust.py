@@ -16,7 +16,7 @@ from onboarding.files.read import check_file
 FILE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
 
 
-def web_context(environ: Mapping[str, str]) -> ssl.SSLContext:
+def build_web_context(environ: Mapping[str, str]) -> ssl.SSLContext:
     """Make a context that verifies web servers: by the variables where they are set, else by certifi's list.
 
     Raises ConfigurationError where a variable names no file of certificates, or no folder.
@@ -28,7 +28,7 @@ def web_context(environ: Mapping[str, str]) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file, capath=folder)
     except ssl.SSLError:
-        raise _unusable(FILE, str(file), "it holds no certificate") from None
+        raise _certificates_error(FILE, str(file), "it holds no certificate") from None
 
 
 def check_variables(environ: Mapping[str, str]) -> None:
@@ -38,12 +38,12 @@ def check_variables(environ: Mapping[str, str]) -> None:
         try:
             check_file(Path(file))
         except OSError as error:
-            raise _unusable(FILE, file, str(error.strerror)) from None
+            raise _certificates_error(FILE, file, str(error.strerror)) from None
     if folder and not Path(folder).is_dir():
-        raise _unusable(FOLDER, folder, "it is no folder")
+        raise _certificates_error(FOLDER, folder, "it is no folder")
 
 
-def _unusable(variable: str, value: str, why: str) -> ConfigurationError:
+def _certificates_error(variable: str, value: str, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"The environment variable {variable} names {value}, which can't be used: {why}.",
         hint="Let it name certificates in PEM form, or unset it.",

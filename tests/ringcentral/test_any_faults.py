@@ -10,7 +10,7 @@ from onboarding.errors import Refused, TryLater
 from onboarding.model.people import Role
 from onboarding.model.registrations import Change, Update, batches
 from onboarding.model.sessions import InviteeList
-from onboarding.ringcentral.batch import steps, still_missing
+from onboarding.ringcentral.batch import list_items, select_missing
 from tests.ringcentral.company import invited_colleague, invited_guest, listed, visiting, who, world
 from tests.ringcentral.people import colleague, guest
 
@@ -102,7 +102,7 @@ async def applied_until_done(visit, change, registrations, refused):
         if applied and {problem.email for problem in applied.problems} <= refused:
             return applied, runs
         registrations = await listed(visit)
-        change = still_missing(change, registrations)
+        change = select_missing(change, registrations)
     raise AssertionError("the server's faults never end")
 
 
@@ -134,7 +134,7 @@ async def test_in_any_weather_the_planned_people_are_registered_once_and_calls_a
     assert {one.id: one.join_uri for one in applied.registrations if one.role is not Role.HOST} == {
         one.id: one.join_uri for one in visit.standing.values()
     }
-    halvings = ceil(log2(max(2, len(steps(change)))))
+    halvings = ceil(log2(max(2, len(list_items(change)))))
     isolation = 2 * len(refused) * runs + (halvings + 1) * struck.count("409-bare")
     assert len(visit.heavy()) <= planned + (runs - 1) + 2 * len(struck) + isolation
     assert not {one.email for one in add if one.email} & set(visit.server.world.mailed)

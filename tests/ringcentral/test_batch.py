@@ -11,17 +11,17 @@ from onboarding.model.people import Invitee, Problem, Role
 from onboarding.model.registrations import NO_LINK, SEATS, Change, Update
 from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
 from onboarding.ringcentral.batch import (
-    PATIENCE,
+    MAX_UNNAMED_REFUSALS,
     BatchState,
-    accepted,
-    begin,
-    change_of,
-    checked,
-    listed,
+    apply_answer,
+    apply_list,
+    apply_lookup,
+    apply_refusal,
+    build_change,
+    list_items,
     needs_list,
-    refused,
-    steps,
-    still_missing,
+    select_missing,
+    start_batch,
 )
 from onboarding.ringcentral.errors import ApiError, ErrorEntry
 from onboarding.ringcentral.schemas import ChangeAnswer
@@ -60,7 +60,7 @@ LINKED = record(5, email="", linked_user=colleague(5).linked_user, role=Role.COH
     ],
 )
 def test_what_is_still_missing_is_what_the_list_does_not_show(change, registrations, missing):
-    assert still_missing(change, registrations) == missing
+    assert select_missing(change, registrations) == missing
 
 
 @st.composite
@@ -86,18 +86,18 @@ def states(draw):
 def test_exactly_the_undone_part_of_any_change_is_still_missing(state):
     change, standing, undone = state
 
-    missing = still_missing(change, standing)
+    missing = select_missing(change, standing)
 
-    emails = {(one.invitee if isinstance(one, Update) else one).email for one in steps(missing)}
+    emails = {(one.invitee if isinstance(one, Update) else one).email for one in list_items(missing)}
     assert emails == {guest(number).email for number in undone}
-    assert still_missing(missing, standing) == missing
+    assert select_missing(missing, standing) == missing
 
 
 @given(states())
 def test_a_change_taken_apart_into_people_and_put_together_is_the_same(state):
     change, _, _ = state
 
-    assert change_of(steps(change)) == change
+    assert build_change(list_items(change)) == change
 
 
 def answer(added=(), updated=()):
@@ -130,17 +130,17 @@ class Strict:
         return ApiError(400, (ErrorEntry("CMN-101", "No.", "email", wrong[0] if self.names else ""),))
 
     def carry_out(self, change):
-        work = begin(BatchState(self.records), change)
+        work = start_batch(BatchState(self.records), change)
         while work.waiting:
             said = self.patch(work.group)
             if isinstance(said, ChangeAnswer):
-                work = accepted(work, said)
+                work = apply_answer(work, said)
                 continue
             now = work
             if needs_list(work, said):
                 self.lists += 1
-                now = listed(work, InviteeList(self.records))
-            work = refused(work, now, said)
+                now = apply_list(work, InviteeList(self.records))
+            work = apply_refusal(work, now, said)
         return work
 
 
@@ -178,7 +178,7 @@ def test_a_server_that_refuses_everybody_and_names_nobody_is_not_asked_for_ever(
     work = server.carry_out(Change(add=everybody))
 
     assert [one.email for one in work.problems] == [one.email for one in everybody]
-    assert server.patches + server.lists <= 2 * PATIENCE + 3
+    assert server.patches + server.lists <= 2 * MAX_UNNAMED_REFUSALS + 3
     assert work.problems[0].message == "RingCentral refuses this person (CMN-101: No.)."
     assert work.problems[-1].message.startswith("Held back: RingCentral refuses every group with this person")
 
@@ -189,7 +189,7 @@ def test_patience_is_counted_from_the_last_person_who_was_accepted():
 
     work = server.carry_out(Change(add=tuple(everybody)))
 
-    assert server.lists > PATIENCE
+    assert server.lists > MAX_UNNAMED_REFUSALS
     assert sorted(one.email for one in work.problems) == sorted(server.bad)
     assert len(server.records) == len(everybody) - len(server.bad)
 
@@ -217,7 +217,7 @@ def test_one_person_who_is_too_large_alone_is_reported():
 ADD = (guest(1), guest(2), colleague(3))
 UPDATE = (Update(record(4), guest(4, first_name="New")),)
 REMOVE = (record(5), record(6))
-MIXED = BatchState((record(4), record(5), record(6)), waiting=steps(Change(ADD, UPDATE, REMOVE)))
+MIXED = BatchState((record(4), record(5), record(6)), waiting=list_items(Change(ADD, UPDATE, REMOVE)))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ MIXED = BatchState((record(4), record(5), record(6)), waiting=steps(Change(ADD, 
     ],
 )
 def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(parameter, value, blamed):
-    work = refused(MIXED, MIXED, ApiError(400, (ErrorEntry("CMN-101", "No.", parameter, value),)))
+    work = apply_refusal(MIXED, MIXED, ApiError(400, (ErrorEntry("CMN-101", "No.", parameter, value),)))
 
     assert [one.email for one in work.problems] == [blamed]
     assert len(work.waiting) == len(MIXED.waiting) - 1
@@ -254,7 +254,7 @@ def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(param
     ],
 )
 def test_a_refusal_that_names_nobody_of_the_group_halves_it(fault):
-    work = refused(MIXED, MIXED, ApiError(400, (fault,)))
+    work = apply_refusal(MIXED, MIXED, ApiError(400, (fault,)))
 
     assert work.problems == ()
     assert work.group == MIXED.waiting[:3]
@@ -263,7 +263,7 @@ def test_a_refusal_that_names_nobody_of_the_group_halves_it(fault):
 def test_a_refusal_that_names_several_people_sets_them_all_apart():
     faults = (ErrorEntry("CMN-101", "", "addedInvitees[0]"), ErrorEntry("CMN-101", "", "updatedInvitees[0]"))
 
-    work = refused(MIXED, MIXED, ApiError(400, faults))
+    work = apply_refusal(MIXED, MIXED, ApiError(400, faults))
 
     assert [one.email for one in work.problems] == ["guest1@example.com", "guest4@example.com"]
 
@@ -272,7 +272,7 @@ def test_a_refusal_that_names_several_people_sets_them_all_apart():
     "fault", [ErrorEntry("CMN-101", "Active."), ErrorEntry("CMN-101", "Active.", "deletedInvitees[0].id")]
 )
 def test_a_forbidden_removal_means_every_removal_and_nobody_else(fault):
-    work = refused(MIXED, MIXED, ApiError(403, (fault,)))
+    work = apply_refusal(MIXED, MIXED, ApiError(403, (fault,)))
 
     words = "RingCentral removes nobody once a session is under way or over (CMN-101: Active.)."
     assert work.problems == tuple(Problem(None, None, f"guest{one}@example.com", words) for one in (5, 6))
@@ -280,31 +280,31 @@ def test_a_forbidden_removal_means_every_removal_and_nobody_else(fault):
 
 
 def test_a_forbidden_addition_leaves_the_removals_alone():
-    work = refused(MIXED, MIXED, ApiError(403, (ErrorEntry("CMN-101", "", "addedInvitees[0].role", "CoHost"),)))
+    work = apply_refusal(MIXED, MIXED, ApiError(403, (ErrorEntry("CMN-101", "", "addedInvitees[0].role", "CoHost"),)))
 
     assert [one.email for one in work.problems] == ["guest1@example.com"]
 
 
 def test_a_conflict_whose_person_turns_out_to_be_registered_is_no_problem():
     before = BatchState((), waiting=(guest(1), guest(2)))
-    now = listed(before, InviteeList((record(1),)))
+    now = apply_list(before, InviteeList((record(1),)))
 
-    work = refused(before, now, ApiError(409, (ErrorEntry("X", "", "addedInvitees[0].email"),)))
+    work = apply_refusal(before, now, ApiError(409, (ErrorEntry("X", "", "addedInvitees[0].email"),)))
 
     assert (work.problems, work.waiting, work.records) == ((), (guest(2),), (record(1),))
 
 
 def test_a_conflict_that_names_nobody_is_explained_by_the_list_before_anything_is_halved():
     before = BatchState((), waiting=(guest(1), guest(2), guest(3)))
-    now = listed(before, InviteeList((record(1),)))
+    now = apply_list(before, InviteeList((record(1),)))
 
-    work = refused(before, now, ApiError(409))
+    work = apply_refusal(before, now, ApiError(409))
 
     assert (work.problems, work.group) == ((), (guest(2), guest(3)))
 
 
 def test_an_update_of_somebody_who_was_deleted_meanwhile_is_reported():
-    work = listed(BatchState((record(4),), waiting=UPDATE), InviteeList())
+    work = apply_list(BatchState((record(4),), waiting=UPDATE), InviteeList())
 
     words = "Somebody removed this person at RingCentral during the run. Run again."
     assert (work.problems, work.waiting) == ((Problem(5, None, "guest4@example.com", words),), ())
@@ -313,7 +313,7 @@ def test_an_update_of_somebody_who_was_deleted_meanwhile_is_reported():
 def test_an_update_that_was_accepted_and_not_carried_out_is_reported_and_not_repeated():
     work = BatchState((record(1),), waiting=(Update(record(1), guest(1, first_name="New", role=Role.COHOST)),))
 
-    after = accepted(work, answer(updated=[record(1)]))
+    after = apply_answer(work, answer(updated=[record(1)]))
 
     words = "RingCentral was asked to change the role and the first name and did not; change it there by hand"
     assert after == BatchState(
@@ -325,8 +325,8 @@ def test_an_update_that_was_accepted_and_not_carried_out_is_reported_and_not_rep
 def test_who_has_no_link_in_the_answer_nor_in_the_list_is_reported(step):
     linkless = record(1, join_uri=None, job_title="New")
 
-    after = checked(
-        accepted(BatchState((record(1),), waiting=(step,)), answer(added=[linkless])), InviteeList((linkless,))
+    after = apply_lookup(
+        apply_answer(BatchState((record(1),), waiting=(step,)), answer(added=[linkless])), InviteeList((linkless,))
     )
 
     words = NO_LINK
@@ -337,7 +337,7 @@ def test_who_has_no_link_in_the_answer_nor_in_the_list_is_reported(step):
 def test_who_is_neither_answered_nor_listed_as_asked_is_reported(step):
     standing = () if isinstance(step, Invitee) else (record(1),)
 
-    after = checked(accepted(BatchState(standing, waiting=(step,)), ChangeAnswer()), InviteeList(standing))
+    after = apply_lookup(apply_answer(BatchState(standing, waiting=(step,)), ChangeAnswer()), InviteeList(standing))
 
     row = None if isinstance(step, Registration) else 2
     words = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
@@ -347,7 +347,7 @@ def test_who_is_neither_answered_nor_listed_as_asked_is_reported(step):
 def test_nobody_is_added_beyond_the_seats_of_a_webinar():
     taken = tuple(record(one) for one in range(1, SEATS))
 
-    work = begin(BatchState((host(), *taken)), Change(add=(guest(200), guest(201))))
+    work = start_batch(BatchState((host(), *taken)), Change(add=(guest(200), guest(201))))
 
     assert work.waiting == (guest(200),)
     assert work.problems == (
@@ -360,13 +360,13 @@ def test_records_that_are_not_understood_take_seats_and_attendees_and_hosts_do_n
     odd = UntouchedRecord(id="9", fault="`role` is “Moderator”")
     others = (UntouchedRecord(id="8", email="a@example.com"), replace(odd, id="7", role=Role.HOST))
 
-    work = begin(BatchState((host(), *taken), untouched=(odd, *others)), Change(add=(guest(200), guest(201))))
+    work = start_batch(BatchState((host(), *taken), untouched=(odd, *others)), Change(add=(guest(200), guest(201))))
 
     assert (work.seats_taken, work.waiting) == (SEATS - 1, (guest(200),))
 
 
 def test_nobody_with_a_record_is_added_again():
-    assert begin(BatchState((record(1),)), Change(add=(guest(1),))).waiting == ()
+    assert start_batch(BatchState((record(1),)), Change(add=(guest(1),))).waiting == ()
 
 
 ODD = UntouchedRecord(id="70001", email="GUEST1@example.com", fault="`type` is “Robot”")
@@ -382,30 +382,30 @@ def test_who_was_added_with_a_record_that_is_not_understood_is_reported_and_not_
     found = InviteeList((record(2),), (ODD,))
     told = Problem(2, None, "guest1@example.com", LEFT_ALONE)
 
-    assert listed(sent, found) == BatchState((record(2),), problems=(told,), untouched=(ODD,))
-    assert checked(accepted(sent, ChangeAnswer()), found) == BatchState(
+    assert apply_list(sent, found) == BatchState((record(2),), problems=(told,), untouched=(ODD,))
+    assert apply_lookup(apply_answer(sent, ChangeAnswer()), found) == BatchState(
         (record(2),), problems=(told,), untouched=(ODD,)
     )
 
 
 def test_an_update_of_whose_record_is_no_longer_understood_is_not_repeated():
-    work = listed(BatchState((record(1),), waiting=(RENAMED,)), InviteeList((), (ODD,)))
+    work = apply_list(BatchState((record(1),), waiting=(RENAMED,)), InviteeList((), (ODD,)))
 
     assert (work.waiting, work.problems) == ((), (Problem(2, None, "guest1@example.com", LEFT_ALONE),))
 
 
 def test_a_removal_goes_by_its_id_whatever_the_record_says_by_now():
-    work = listed(BatchState((record(1),), waiting=(record(1),)), InviteeList((), (ODD,)))
+    work = apply_list(BatchState((record(1),), waiting=(record(1),)), InviteeList((), (ODD,)))
 
     assert (work.waiting, work.problems) == ((record(1),), ())
-    gone = accepted(work, ChangeAnswer.model_validate({"deletedInvitees": [{"id": "70001"}]}))
+    gone = apply_answer(work, ChangeAnswer.model_validate({"deletedInvitees": [{"id": "70001"}]}))
     assert (gone.waiting, gone.untouched, gone.unanswered) == ((), (), ())
 
 
 def test_an_attendee_of_the_same_address_is_nobodys_record():
     attendee = UntouchedRecord(id="70001", email="guest1@example.com")
 
-    assert listed(BatchState((), waiting=(guest(1),)), InviteeList((), (attendee,))).waiting == (guest(1),)
+    assert apply_list(BatchState((), waiting=(guest(1),)), InviteeList((), (attendee,))).waiting == (guest(1),)
 
 
 @pytest.mark.parametrize(
@@ -419,6 +419,6 @@ def test_an_attendee_of_the_same_address_is_nobodys_record():
 def test_a_problem_of_a_removal_names_the_person_as_well_as_can_be(registration, named):
     work = BatchState((registration,), waiting=(registration,))
 
-    problems = refused(work, work, ApiError(400)).problems
+    problems = apply_refusal(work, work, ApiError(400)).problems
 
     assert problems == (Problem(None, None, named, "RingCentral refuses to remove this person (status 400)."),)

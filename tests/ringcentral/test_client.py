@@ -11,7 +11,7 @@ from onboarding.model.people import Colleague, LinkedUser
 from onboarding.model.sessions import SessionStatus
 from onboarding.ringcentral.client import LOOK_BACK, RingCentral
 from onboarding.ringcentral.facts import Webinar
-from onboarding.ringcentral.proxy_answers import assert_ringcentrals
+from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
 from onboarding.ringcentral.settings import RingCentralSettings
 from tests.ringcentral.people import host, key, on_wire, record
 from tests.ringcentral.response_faults import START
@@ -257,7 +257,7 @@ def test_the_proxy_is_named_without_its_password():
     page = httpx.Response(200, headers={"Content-Type": "text/html"}, content=b"Sign in", request=request)
 
     with pytest.raises(Refused) as raised:
-        assert_ringcentrals(page, {"HTTPS_PROXY": "http://me:geheim@proxy.example:3128"})
+        assert_from_ringcentral(page, {"HTTPS_PROXY": "http://me:geheim@proxy.example:3128"})
 
     assert "RC_SERVER_URL, and the proxy proxy.example:3128" in raised.value.hint
     assert "geheim" not in str(raised.value)

@@ -72,8 +72,8 @@ def test_a_servers_words_hold_no_secret_of_the_run(message):
     assert sent[:20] not in words
 
 
-CHANGE = requests.change(key(), requests.Change())
-LIST = requests.invitees(key())
+CHANGE = requests.change_invitees(key(), requests.Change())
+LIST = requests.list_invitees(key())
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ LIST = requests.invitees(key())
             "Add ReadWebinars",
         ),
         (
-            requests.directory(1),
+            requests.list_directory(1),
             ApiError(403, (ErrorEntry("ADG-100"),)),
             Refused,
             "the app lacks the permission ReadAccounts",
@@ -108,7 +108,7 @@ LIST = requests.invitees(key())
             "administrator",
         ),
         (
-            requests.webinar("101"),
+            requests.get_webinar("101"),
             ApiError(404, (ErrorEntry("CMN-102"),)),
             NotThere,
             "RingCentral knows no webinar 101, or its user may not see it (CMN-102).",
@@ -122,7 +122,13 @@ LIST = requests.invitees(key())
             "ids",
         ),
         (LIST, ApiError(404), NotThere, "RingCentral knows no session 201 of webinar 101", "ids"),
-        (requests.directory(1), ApiError(404), Refused, "RingCentral refuses the company directory (status 404).", ""),
+        (
+            requests.list_directory(1),
+            ApiError(404),
+            Refused,
+            "RingCentral refuses the company directory (status 404).",
+            "",
+        ),
         (
             LIST,
             ApiError(401, (ErrorEntry("OAU-129"),)),
@@ -190,4 +196,4 @@ def test_a_refused_log_in_names_the_variables_and_never_quotes_the_server(said, 
     ],
 )
 def test_a_refusal_is_about_the_token_us_or_the_batch(said, token, us, large):
-    assert (said.about_token, said.about_us, said.too_large) == (token, us, large)
+    assert (said.is_about_token, said.is_about_us, said.is_too_large) == (token, us, large)

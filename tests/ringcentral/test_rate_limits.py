@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from onboarding.model.ports import RateLimitStatus
-from onboarding.ringcentral.rate_limits import back_off, doubts, parse_rate_limit, retry_after
+from onboarding.ringcentral.rate_limits import back_off_seconds, find_doubts, parse_rate_limit, parse_retry_after
 
 NOW = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 FULL = {
@@ -64,14 +64,14 @@ def test_an_answer_tells_its_rate_limit(status, headers, told):
     ],
 )
 def test_retry_after_is_read_as_number_or_date(value, seconds):
-    assert retry_after({"Retry-After": value}, NOW) == seconds
+    assert parse_retry_after({"Retry-After": value}, NOW) == seconds
 
 
 def test_retry_after_by_date_counts_from_the_answers_own_date():
     """Our clock may be an hour slow, and the wait would be an hour longer."""
     headers = {"Retry-After": "Tue, 01 Sep 2026 09:00:45 GMT", "Date": "Tue, 01 Sep 2026 09:00:00 GMT"}
 
-    assert retry_after(headers, NOW) == 45.0
+    assert parse_retry_after(headers, NOW) == 45.0
 
 
 @pytest.mark.parametrize(
@@ -90,17 +90,19 @@ def test_retry_after_by_date_counts_from_the_answers_own_date():
 )
 def test_figure_that_can_not_be_right_is_not_believed_and_that_is_said(status, headers, told):
     assert parse_rate_limit(status, headers, NOW) == told
-    assert all(any(name in doubt for doubt in doubts(status, headers, NOW)) for name in headers if "Remain" not in name)
+    assert all(
+        any(name in doubt for doubt in find_doubts(status, headers, NOW)) for name in headers if "Remain" not in name
+    )
 
 
 def test_nothing_is_said_about_figures_that_are_believed():
-    assert list(doubts(429, FULL | {"Retry-After": "60"}, NOW)) == []
+    assert list(find_doubts(429, FULL | {"Retry-After": "60"}, NOW)) == []
 
 
 def test_an_answer_without_retry_after_asks_for_no_wait():
-    assert retry_after({}, NOW) is None
+    assert parse_retry_after({}, NOW) is None
 
 
 @pytest.mark.parametrize(("attempt", "seconds"), [(1, 2), (2, 4), (3, 8), (4, 16), (5, 32), (6, 60), (100, 60)])
 def test_waits_double_up_to_a_minute(attempt, seconds):
-    assert back_off(attempt) == seconds
+    assert back_off_seconds(attempt) == seconds

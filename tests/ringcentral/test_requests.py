@@ -10,14 +10,14 @@ from onboarding.model.people import Role
 from onboarding.model.registrations import Change, Update
 from onboarding.model.sessions import SessionKey
 from onboarding.ringcentral import requests
-from onboarding.ringcentral.rate_limits import Group
+from onboarding.ringcentral.rate_limits import CallGroup
 from tests.ringcentral.people import colleague, guest, key, record
 
 LINKED = record(5, email="", linked_user=colleague(5).linked_user, role=Role.COHOST, first_name="", last_name="")
 
 
 def body(**people):
-    return requests.change(key(), Change(**people)).body
+    return requests.change_invitees(key(), Change(**people)).body
 
 
 def test_a_guest_is_added_by_names_and_address():
@@ -124,7 +124,7 @@ changes = st.builds(
 
 @given(changes)
 def test_no_body_ever_has_ringcentral_mail_anybody_who_was_silent(change):
-    sent = requests.change(key(), change).body
+    sent = requests.change_invitees(key(), change).body
 
     assert all(one["sendInvite"] is False for one in sent.get("addedInvitees", []))
     for update, one in zip(change.update, sent.get("updatedInvitees", []), strict=True):
@@ -133,7 +133,7 @@ def test_no_body_ever_has_ringcentral_mail_anybody_who_was_silent(change):
 
 @given(changes)
 def test_every_body_keeps_to_the_fields_that_the_contract_allows(change):
-    sent = requests.change(key(), change).body
+    sent = requests.change_invitees(key(), change).body
 
     for one in sent.get("addedInvitees", []):
         rest = set(one) - {"role", "sendInvite", "jobTitle"}
@@ -161,53 +161,60 @@ SINCE = datetime(2026, 9, 1, 10, 30, tzinfo=timezone(timedelta(hours=2)))
 @pytest.mark.parametrize(
     ("call", "method", "path", "query", "group", "permission"),
     [
-        (requests.webinar("101"), "GET", "/webinar/configuration/v1/webinars/101", {}, Group.HEAVY, "ReadWebinars"),
         (
-            requests.session("101", "201"),
+            requests.get_webinar("101"),
+            "GET",
+            "/webinar/configuration/v1/webinars/101",
+            {},
+            CallGroup.HEAVY,
+            "ReadWebinars",
+        ),
+        (
+            requests.get_session("101", "201"),
             "GET",
             "/webinar/configuration/v1/webinars/101/sessions/201",
             {},
-            Group.HEAVY,
+            CallGroup.HEAVY,
             "ReadWebinars",
         ),
         (
-            requests.sessions(SINCE, company=False),
+            requests.list_sessions(SINCE, company=False),
             "GET",
             "/webinar/configuration/v1/sessions",
             {"endTimeFrom": "2026-09-01T08:30:00Z", "perPage": "1000"},
-            Group.HEAVY,
+            CallGroup.HEAVY,
             "ReadWebinars",
         ),
         (
-            requests.sessions(SINCE, "next", company=True),
+            requests.list_sessions(SINCE, "next", company=True),
             "GET",
             "/webinar/configuration/v1/company/sessions",
             {"endTimeFrom": "2026-09-01T08:30:00Z", "perPage": "1000", "pageToken": "next"},
-            Group.HEAVY,
+            CallGroup.HEAVY,
             "ReadWebinars",
         ),
         (
-            requests.invitees(key(), "next"),
+            requests.list_invitees(key(), "next"),
             "GET",
             "/webinar/configuration/v1/webinars/101/sessions/201/invitees",
             {"perPage": "1000", "pageToken": "next"},
-            Group.HEAVY,
+            CallGroup.HEAVY,
             "ReadWebinars",
         ),
         (
-            requests.change(key(), Change()),
+            requests.change_invitees(key(), Change()),
             "PATCH",
             "/webinar/configuration/v1/webinars/101/sessions/201/invitees",
             {},
-            Group.HEAVY,
+            CallGroup.HEAVY,
             "EditWebinars",
         ),
         (
-            requests.directory(2),
+            requests.list_directory(2),
             "GET",
             "/restapi/v1.0/account/~/directory/entries",
             {"showFederated": "true", "type": "User", "page": "2", "perPage": "1000"},
-            Group.MEDIUM,
+            CallGroup.MEDIUM,
             "ReadAccounts",
         ),
     ],
@@ -224,6 +231,9 @@ def test_a_call_says_where_it_goes_how_it_is_counted_and_what_it_needs(call, met
 
 def test_an_id_can_not_lead_a_call_elsewhere():
     assert (
-        requests.session("1/../2?x", "a b").path == "/webinar/configuration/v1/webinars/1%2F..%2F2%3Fx/sessions/a%20b"
+        requests.get_session("1/../2?x", "a b").path
+        == "/webinar/configuration/v1/webinars/1%2F..%2F2%3Fx/sessions/a%20b"
     )
-    assert requests.invitees(SessionKey("", "../1", "2")).path.startswith("/webinar/configuration/v1/webinars/..%2F1/")
+    assert requests.list_invitees(SessionKey("", "../1", "2")).path.startswith(
+        "/webinar/configuration/v1/webinars/..%2F1/"
+    )

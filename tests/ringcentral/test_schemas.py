@@ -16,9 +16,9 @@ from onboarding.model.sessions import (
     SessionStatus,
     UntouchedRecord,
 )
-from onboarding.ringcentral.directory import Contact, DirectoryPage, colleagues_of
+from onboarding.ringcentral.directory import Contact, DirectoryPage, parse_colleagues
 from onboarding.ringcentral.facts import Listed, OddEntry, Webinar
-from onboarding.ringcentral.lenient_records import read, read_with_odd
+from onboarding.ringcentral.lenient_records import parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.schemas import (
     ChangeAnswer,
     InviteeRecord,
@@ -27,10 +27,10 @@ from onboarding.ringcentral.schemas import (
     SessionRecord,
     TokenAnswer,
     WebinarRecord,
-    invitee_list,
-    read_change,
-    read_entry,
-    read_invitee,
+    parse_change_answer,
+    parse_invitee,
+    parse_invitees,
+    parse_session_entry,
 )
 
 SESSION = {
@@ -51,7 +51,7 @@ WEBINAR = Webinar("101", "All hands", HOST, PanelistAuthentication.AUTHENTICATED
 
 
 def test_a_session_is_read_with_what_its_webinar_adds():
-    session = SessionRecord.model_validate(SESSION).value("https://rc.example.com", WEBINAR)
+    session = SessionRecord.model_validate(SESSION).to_model("https://rc.example.com", WEBINAR)
 
     assert session == Session(
         key=SessionKey("https://rc.example.com", "101", "201"),
@@ -72,7 +72,7 @@ def test_a_session_is_read_with_what_its_webinar_adds():
 def test_a_session_with_the_required_fields_only_is_read():
     fields = {name: SESSION[name] for name in ("id", "scheduledStartTime", "scheduledDuration", "timeZone")}
 
-    session = SessionRecord.model_validate(fields).value("https://rc.example.com", WEBINAR)
+    session = SessionRecord.model_validate(fields).to_model("https://rc.example.com", WEBINAR)
 
     assert (session.status, session.join_offset, session.host_join_uri) == (SessionStatus.SCHEDULED, timedelta(), None)
 
@@ -81,7 +81,7 @@ def test_a_session_with_the_required_fields_only_is_read():
 def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
     entry = SESSION | {"title": title, "webinar": {"id": 101, "title": "All hands"}}
 
-    assert SessionEntry.model_validate(entry).listed() == Listed(
+    assert SessionEntry.model_validate(entry).to_listed() == Listed(
         webinar_id="101",
         session_id="201",
         title=shown,
@@ -106,19 +106,21 @@ def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
     ],
 )
 def test_a_webinars_host_is_read_from_either_place(host, read_as):
-    assert WebinarRecord.model_validate({"id": "101", "title": "All hands", "host": host}).value("101").host == read_as
+    assert (
+        WebinarRecord.model_validate({"id": "101", "title": "All hands", "host": host}).to_model("101").host == read_as
+    )
 
 
 def test_a_webinars_settings_that_matter_to_panelists_are_read():
     settings = {"panelistAuthentication": "AuthenticatedCoworker", "pstnEnabled": True, "password": "secret"}
 
-    webinar = WebinarRecord.model_validate({"id": "101", "title": "All hands", "settings": settings}).value("101")
+    webinar = WebinarRecord.model_validate({"id": "101", "title": "All hands", "settings": settings}).to_model("101")
 
     assert webinar == Webinar("101", "All hands", None, PanelistAuthentication.AUTHENTICATED_COWORKER, dial_in=True)
 
 
 def test_a_webinar_is_read_without_settings():
-    assert WebinarRecord.model_validate({"id": "101"}).value("101") == Webinar("101", "")
+    assert WebinarRecord.model_validate({"id": "101"}).to_model("101") == Webinar("101", "")
 
 
 def test_an_invitees_record_is_read_whole():
@@ -136,7 +138,7 @@ def test_an_invitees_record_is_read_whole():
         "new": [],
     }
 
-    assert InviteeRecord.model_validate(written).value() == Registration(
+    assert InviteeRecord.model_validate(written).to_model() == Registration(
         id="70001",
         role=Role.COHOST,
         email="ann@example.com",
@@ -168,11 +170,11 @@ def test_a_role_is_read_in_the_guides_spelling_too(spelling):
     ],
 )
 def test_a_join_link_that_is_none_is_missing_and_breaks_nothing(link):
-    assert InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": link}).value().join_uri is None
+    assert InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": link}).to_model().join_uri is None
 
 
 def test_a_record_that_says_little_is_read_as_saying_nothing():
-    registration = InviteeRecord.model_validate({"id": "1", "role": "Panelist"}).value()
+    registration = InviteeRecord.model_validate({"id": "1", "role": "Panelist"}).to_model()
 
     assert registration == Registration("1", Role.PANELIST)
 
@@ -194,7 +196,7 @@ def test_a_record_that_says_little_is_read_as_saying_nothing():
 )
 def test_an_answer_of_another_shape_is_told_by_call_and_field_and_without_its_content(content, complaint):
     with pytest.raises(Refused) as told:
-        read(Page, content, "the list of invitees")
+        parse_answer(Page, content, "the list of invitees")
 
     assert told.value.message == (
         f"RingCentral's answer to the call for the list of invitees is not what it used to be: {complaint}."
@@ -215,7 +217,7 @@ def test_an_answer_of_another_shape_is_told_by_call_and_field_and_without_its_co
 )
 def test_a_session_of_another_shape_is_told_by_field(field, value, complaint):
     with pytest.raises(Refused, match="`") as told:
-        read(SessionRecord, json.dumps(SESSION | {field: value}).encode(), "the session")
+        parse_answer(SessionRecord, json.dumps(SESSION | {field: value}).encode(), "the session")
 
     assert complaint in told.value.message
 
@@ -224,8 +226,8 @@ def test_text_that_people_see_is_one_printable_line():
     session = {**SESSION, "title": "Launch\x1b]0;gotcha\x07\r\nday \u202eevil", "timeZone": "Europe/\x9bBerlin"}
     person = {"id": "1\x00", "role": "Panelist", "email": "ada\u200b@example.com", "firstName": "A\u2028da"}
 
-    read_session = SessionRecord.model_validate(session).value("https://rc.example.com", WEBINAR)
-    registration = InviteeRecord.model_validate(person).value()
+    read_session = SessionRecord.model_validate(session).to_model("https://rc.example.com", WEBINAR)
+    registration = InviteeRecord.model_validate(person).to_model()
 
     assert read_session.title == "Launch day evil"
     assert read_session.notes[0].startswith("RingCentral names the time zone “Europe/erlin”, which")
@@ -233,20 +235,20 @@ def test_text_that_people_see_is_one_printable_line():
 
 
 def test_the_answer_to_a_change_gives_records_and_deleted_ids():
-    answer = read_change(
+    answer = parse_change_answer(
         b'{"addedInvitees": [{"id": "1", "role": "Panelist"}], "updatedInvitees": [{"id": "2", "role": "CoHost"}],'
         b' "deletedInvitees": [{"id": "3"}, {"id": 4}]}'
     )
 
-    assert answer.records() == (Registration("1", Role.PANELIST), Registration("2", Role.COHOST))
-    assert answer.deleted() == {"3", "4"}
+    assert answer.registrations() == (Registration("1", Role.PANELIST), Registration("2", Role.COHOST))
+    assert answer.deleted_ids() == {"3", "4"}
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"addedInvitees": {}}', b"{}"])
 def test_the_answer_to_a_change_that_can_not_be_read_names_nobody(content):
-    answer = read_change(content)
+    answer = parse_change_answer(content)
 
-    assert (answer.records(), answer.deleted()) == ((), frozenset())
+    assert (answer.registrations(), answer.deleted_ids()) == ((), frozenset())
 
 
 def test_a_record_that_can_not_be_read_does_not_hide_the_others():
@@ -254,9 +256,9 @@ def test_a_record_that_can_not_be_read_does_not_hide_the_others():
         b'{"addedInvitees": [{"id": "1"}, 7, {"id": "2", "role": "Panelist"}], "deletedInvitees": [null, {"no": 1}]}'
     )
 
-    answer = read_change(content)
+    answer = parse_change_answer(content)
 
-    assert (answer.records(), answer.deleted()) == ((Registration("2", Role.PANELIST),), frozenset())
+    assert (answer.registrations(), answer.deleted_ids()) == ((Registration("2", Role.PANELIST),), frozenset())
 
 
 ENTRY = {"id": "9001", "type": "User", "status": "Enabled", "account": {"id": "800100200"}, "email": "ann@example.com"}
@@ -265,14 +267,16 @@ ENTRY = {"id": "9001", "type": "User", "status": "Enabled", "account": {"id": "8
 def test_an_enabled_user_of_the_directory_is_a_colleague():
     contact = Contact.model_validate(ENTRY | {"firstName": "Ann", "lastName": "Lee", "jobTitle": "Chair"})
 
-    assert contact.colleague() == Colleague(LinkedUser("800100200", "9001"), "ann@example.com", "Ann", "Lee", "Chair")
+    assert contact.to_colleague() == Colleague(
+        LinkedUser("800100200", "9001"), "ann@example.com", "Ann", "Lee", "Chair"
+    )
 
 
 @pytest.mark.parametrize(
     "difference", [{"type": "Room"}, {"status": "Disabled"}, {"status": None}, {"type": None}, {"account": None}]
 )
 def test_nobody_else_of_the_directory_is_a_colleague(difference):
-    assert Contact.model_validate(ENTRY | difference).colleague() is None
+    assert Contact.model_validate(ENTRY | difference).to_colleague() is None
 
 
 @pytest.mark.parametrize(
@@ -320,9 +324,9 @@ STRANGE = {"unheardOf": [1, {"deep": True}]}
     ],
 )
 def test_a_record_that_is_not_understood_is_named_and_hides_no_other(difference, fault):
-    found = invitee_list([GOOD | difference, GOOD])
+    found = parse_invitees([GOOD | difference, GOOD])
 
-    assert found.registrations == (read_invitee(GOOD),)
+    assert found.registrations == (parse_invitee(GOOD),)
     (odd,) = found.untouched
     assert (odd.fault, odd.takes_seat, odd.email) == (fault, True, "ann@example.com")
     assert odd.join_uri == SecretStr("https://v.example.com/hush")
@@ -331,7 +335,7 @@ def test_a_record_that_is_not_understood_is_named_and_hides_no_other(difference,
 
 @pytest.mark.parametrize("record", [None, 7, "Ann", [], {}, {"role": []}, [GOOD]])
 def test_a_record_that_is_none_takes_a_seat_and_says_nothing(record):
-    odd = read_invitee(record)
+    odd = parse_invitee(record)
 
     assert isinstance(odd, UntouchedRecord)
     assert odd == UntouchedRecord(fault=odd.fault)
@@ -346,7 +350,7 @@ def test_a_record_that_is_none_takes_a_seat_and_says_nothing(record):
     ],
 )
 def test_an_attendee_is_none_of_the_panel_and_takes_no_seat(difference):
-    attendee = read_invitee(GOOD | difference)
+    attendee = parse_invitee(GOOD | difference)
 
     assert isinstance(attendee, UntouchedRecord)
     assert (attendee.fault, attendee.role, attendee.takes_seat) == ("", None, False)
@@ -354,11 +358,11 @@ def test_an_attendee_is_none_of_the_panel_and_takes_no_seat(difference):
 
 @pytest.mark.parametrize("missing", [{}, {"id": None}, {"id": ""}])
 def test_the_implicit_host_needs_no_id(missing):
-    assert read_invitee({"role": "Host", **missing}) == Registration("host", Role.HOST)
+    assert parse_invitee({"role": "Host", **missing}) == Registration("host", Role.HOST)
 
 
 def test_an_odd_host_takes_no_seat():
-    odd = read_invitee({"role": "Host", "type": "Robot"})
+    odd = parse_invitee({"role": "Host", "type": "Robot"})
 
     assert isinstance(odd, UntouchedRecord)
     assert (odd.role, odd.takes_seat) == (Role.HOST, False)
@@ -368,14 +372,14 @@ def test_half_a_character_spoils_no_list():
     """A name may be cut in the middle of an emoji; the JSON escape of such a half is no text that can be sent."""
     content = b'{"records": [{"id": "1", "role": "Panelist", "firstName": "Ann \\ud83d"}]}'
 
-    (ann,) = invitee_list(read(Page, content, "the list").records).registrations
+    (ann,) = parse_invitees(parse_answer(Page, content, "the list").records).registrations
 
     assert ann.first_name == "Ann \ufffd"
 
 
 @pytest.mark.parametrize("paging", [{}, {"paging": None}, {"paging": {}}, {"paging": {"nextPageToken": None}}])
 def test_a_page_without_a_next_one_is_the_last(paging):
-    assert read(Page, json.dumps({"records": []} | paging).encode(), "the list").paging.next_page_token is None
+    assert parse_answer(Page, json.dumps({"records": []} | paging).encode(), "the list").paging.next_page_token is None
 
 
 @pytest.mark.parametrize(
@@ -390,9 +394,9 @@ def test_a_page_without_a_next_one_is_the_last(paging):
     ],
 )
 def test_an_odd_optional_field_of_a_session_is_named_and_counts_as_absent(difference, odd):
-    record, named = read_with_odd(SessionRecord, json.dumps(SESSION | difference).encode(), "the session")
+    record, named = parse_answer_with_odd(SessionRecord, json.dumps(SESSION | difference).encode(), "the session")
 
-    session = record.value("https://rc.example.com", WEBINAR, "201", named)
+    session = record.to_model("https://rc.example.com", WEBINAR, "201", named)
     assert (session.not_understood, session.key.session_id) == (odd, "201")
 
 
@@ -409,7 +413,7 @@ def test_an_odd_optional_field_of_a_session_is_named_and_counts_as_absent(differ
     ],
 )
 def test_a_listed_session_that_is_not_understood_is_named(difference, entry):
-    odd = read_entry(SESSION | {"webinar": {"id": 101}} | difference)
+    odd = parse_session_entry(SESSION | {"webinar": {"id": 101}} | difference)
 
     assert odd == entry
     assert str(odd).startswith("A session in RingCentral's list is not understood (")
@@ -417,30 +421,30 @@ def test_a_listed_session_that_is_not_understood_is_named(difference, entry):
 
 @pytest.mark.parametrize("record", [None, 7, [], {}])
 def test_a_listed_session_that_is_none_is_named_without_ids(record):
-    assert "(without ids)" in str(read_entry(record))
+    assert "(without ids)" in str(parse_session_entry(record))
 
 
 def test_an_odd_entry_of_the_directory_hides_no_other():
-    found = colleagues_of([{"type": "User"}, None, 7, ENTRY | {"id": STRANGE}, ENTRY | {"jobTitle": STRANGE}])
+    found = parse_colleagues([{"type": "User"}, None, 7, ENTRY | {"id": STRANGE}, ENTRY | {"jobTitle": STRANGE}])
 
     assert found == [Colleague(LinkedUser("800100200", "9001"), "ann@example.com")]
 
 
 @pytest.mark.parametrize("content", [b'{"addedInvitees": null, "deletedInvitees": [{"id": "3"}]}'])
 def test_a_null_in_the_answer_to_a_change_is_nobody(content):
-    assert (read_change(content).records(), read_change(content).deleted()) == ((), {"3"})
+    assert (parse_change_answer(content).registrations(), parse_change_answer(content).deleted_ids()) == ((), {"3"})
 
 
 def test_no_answer_nests_so_deeply_that_it_stops_the_program():
     deep = b'{"records":' + b"[" * 100_000
 
     with pytest.raises(Refused, match="it is nested too deeply"):
-        read(Page, deep, "the list")
-    assert read_change(deep).records() == ()
+        parse_answer(Page, deep, "the list")
+    assert parse_change_answer(deep).registrations() == ()
 
 
 def test_a_token_of_a_log_in_does_not_show():
-    assert "hush" not in repr(read(TokenAnswer, b'{"access_token": "hush"}', "a log-in"))
+    assert "hush" not in repr(parse_answer(TokenAnswer, b'{"access_token": "hush"}', "a log-in"))
 
 
 def test_links_do_not_show_in_records():
@@ -451,4 +455,4 @@ def test_links_do_not_show_in_records():
         {"addedInvitees": [{"id": "1", "role": "Host", "joinUri": "https://v.example.com/hush"}]}
     )
 
-    assert "hush" not in f"{registration!r} {registration.value()!r} {answer.records()!r} {answer!r}"
+    assert "hush" not in f"{registration!r} {registration.to_model()!r} {answer.registrations()!r} {answer!r}"

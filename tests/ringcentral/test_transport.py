@@ -13,7 +13,7 @@ from onboarding.errors import Interrupted, Refused, TryLater
 from onboarding.model.ports import RateLimitStatus
 from onboarding.model.registrations import Change
 from onboarding.ringcentral.facts import Webinar
-from onboarding.web.client import MOST_UNPACKED
+from onboarding.web.client import MAX_UNPACKED
 from tests.ringcentral.people import guest, host, key, on_wire, record
 from tests.ringcentral.scripted import Cut, Mute, Reply, scripted
 
@@ -134,7 +134,7 @@ async def test_a_question_that_is_not_answered_in_time_is_asked_again(server, ar
     assert around.progress.waits == [("RingCentral is away: it does not answer in time", 2.0)]
 
 
-LARGE = Reply(headers={"Content-Encoding": "gzip"}, body=gzip.compress(b" " * (MOST_UNPACKED + 1)))
+LARGE = Reply(headers={"Content-Encoding": "gzip"}, body=gzip.compress(b" " * (MAX_UNPACKED + 1)))
 
 
 async def test_a_question_whose_answer_is_too_large_is_not_asked_again(client, server):

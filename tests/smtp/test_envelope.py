@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from onboarding.errors import ConfigurationError
 from onboarding.model.deliveries import Rejected
-from onboarding.smtp.envelope import EncodedMessage, dot_stuff, encode, envelope_address, envelope_id, with_crlf
+from onboarding.smtp.envelope import (
+    EncodedMessage,
+    dot_stuff,
+    encode_address,
+    encode_message,
+    find_envelope_id,
+    normalize_line_ends,
+)
 from onboarding.smtp.protocol import Capabilities
 from tests.smtp.steps import BODY, message
 
@@ -44,7 +51,7 @@ JAPANESE = {"recipient": "花子@example.com", "needs_smtputf8": True}
     ids=["plain server", "size", "8 bit", "letters beyond ASCII", "domain beyond ASCII"],
 )
 def test_extensions_are_asked_for_where_offered_and_needed(what, capabilities, mail, rcpt):
-    assert encode(what, capabilities) == EncodedMessage(what, (mail, rcpt, b"DATA\r\n"), what.body)
+    assert encode_message(what, capabilities) == EncodedMessage(what, (mail, rcpt, b"DATA\r\n"), what.body)
 
 
 @pytest.mark.parametrize(
@@ -64,17 +71,17 @@ def test_extensions_are_asked_for_where_offered_and_needed(what, capabilities, m
     ],
 )
 def test_what_the_server_cannot_carry_is_that_persons_alone(what, reason):
-    assert encode(what, Capabilities(declares_size=True, size=1000)) == Rejected(reason)
+    assert encode_message(what, Capabilities(declares_size=True, size=1000)) == Rejected(reason)
 
 
 def test_sender_that_is_no_address_is_a_wrong_setting():
     with pytest.raises(ConfigurationError, match="The sender 'events' is no address"):
-        encode(message(sender="events"), EVERYTHING)
+        encode_message(message(sender="events"), EVERYTHING)
 
 
 def test_bounce_is_asked_to_hold_the_header_alone_where_the_server_offers_notifications():
     name = "0123456789abcdef0123456789abcdef01234567"
-    prepared = encode(message(message_id=f"<{name}@example.com>"), Capabilities(dsn=True))
+    prepared = encode_message(message(message_id=f"<{name}@example.com>"), Capabilities(dsn=True))
 
     assert prepared == EncodedMessage(
         prepared.message,
@@ -90,11 +97,11 @@ def test_bounce_is_asked_to_hold_the_header_alone_where_the_server_offers_notifi
 
 @pytest.mark.parametrize("name", ["<1@example.com>", "<ABC@example.com>", "odd", "<+=\x00@x>"])
 def test_message_of_any_other_name_has_forty_hex_digits_too(name):
-    assert re.fullmatch("[0-9a-f]{40}", envelope_id(name))
+    assert re.fullmatch("[0-9a-f]{40}", find_envelope_id(name))
 
 
 def test_bounces_go_to_the_envelope_sender():
-    prepared = encode(message(), NOTHING, "bounces@bücher.example")
+    prepared = encode_message(message(), NOTHING, "bounces@bücher.example")
 
     assert prepared.commands[0] == b"MAIL FROM:<bounces@xn--bcher-kva.example>\r\n"
 
@@ -114,7 +121,7 @@ def test_bounces_go_to_the_envelope_sender():
     ],
 )
 def test_address_that_could_smuggle_a_command_is_not_written(address):
-    assert envelope_address(address) is None
+    assert encode_address(address) is None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +136,7 @@ def test_address_that_could_smuggle_a_command_is_not_written(address):
     ],
 )
 def test_every_line_ends_in_crlf(body, expected):
-    assert with_crlf(body) == expected
+    assert normalize_line_ends(body) == expected
 
 
 BYTES = st.lists(st.sampled_from([b".", b"\r", b"\n", b"\r\n", b"a", b"\r\n.\r\n"]), max_size=30).map(b"".join)
@@ -138,7 +145,7 @@ BYTES = st.lists(st.sampled_from([b".", b"\r", b"\n", b"\r\n", b"a", b"\r\n.\r\n
 @settings(deadline=None)
 @given(BYTES)
 def test_no_body_can_end_before_its_own_final_dot(body):
-    sent = dot_stuff(with_crlf(body)) + b".\r\n"
+    sent = dot_stuff(normalize_line_ends(body)) + b".\r\n"
 
     assert (b"\r\n" + sent).index(b"\r\n.\r\n") == len(sent) - 3
     assert b"\n" not in sent.replace(b"\r\n", b"")
@@ -148,12 +155,12 @@ def test_no_body_can_end_before_its_own_final_dot(body):
 @settings(deadline=None)
 @given(BYTES)
 def test_receiver_gets_back_the_body_that_was_meant(body):
-    lines = dot_stuff(with_crlf(body)).split(b"\r\n")
+    lines = dot_stuff(normalize_line_ends(body)).split(b"\r\n")
 
     received = b"\r\n".join(line[1:] if line.startswith(b".") else line for line in lines)
 
-    assert received == with_crlf(body)
+    assert received == normalize_line_ends(body)
 
 
 def test_body_that_is_in_order_is_not_touched():
-    assert with_crlf(BODY) is BODY
+    assert normalize_line_ends(BODY) is BODY

@@ -3,7 +3,7 @@
 import pytest
 
 from onboarding.smtp.connect import Connector
-from onboarding.smtp.greeting import address_literal, greeting
+from onboarding.smtp.greeting import choose_ehlo_name, format_address_literal
 from tests.smtp.scripted import scripted
 
 HERE = "192.0.2.7"
@@ -13,11 +13,11 @@ HERE = "192.0.2.7"
     "name", ["desk-7.example.com", "localhost", "a", "7up", "0.desk.example", "DESK", "xn--bcher-kva.example"]
 )
 def test_machine_whose_name_is_a_domain_greets_by_it(name):
-    assert greeting(name, HERE) == name
+    assert choose_ehlo_name(name, HERE) == name
 
 
 def test_final_dot_of_the_root_is_left_out():
-    assert greeting("desk-7.example.com.", HERE) == "desk-7.example.com"
+    assert choose_ehlo_name("desk-7.example.com.", HERE) == "desk-7.example.com"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_final_dot_of_the_root_is_left_out():
     ],
 )
 def test_machine_with_any_other_name_greets_by_its_address(name):
-    assert greeting(name, HERE) == "[192.0.2.7]"
+    assert choose_ehlo_name(name, HERE) == "[192.0.2.7]"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_machine_with_any_other_name_greets_by_its_address(name):
     ],
 )
 def test_address_is_written_as_a_literal(address, literal):
-    assert address_literal(address) == literal
+    assert format_address_literal(address) == literal
 
 
 @pytest.mark.anyio

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.smtp.host_names import checked_host, host_and_port
+from onboarding.smtp.host_names import format_host_and_port, validate_host
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from onboarding.smtp.host_names import checked_host, host_and_port
     ],
 )
 def test_name_or_address_stays_as_it_is(host):
-    assert checked_host(host) == host
+    assert validate_host(host) == host
 
 
 @pytest.mark.parametrize(
@@ -50,20 +50,20 @@ def test_name_or_address_stays_as_it_is(host):
 )
 def test_anything_else_is_refused_with_what_to_write(host, advice):
     with pytest.raises(ValueError, match="alone") as caught:
-        checked_host(host)
+        validate_host(host)
     assert str(caught.value) == f"is the server's name or address alone; write {advice}"
 
 
 @given(st.text(min_size=1))
 def test_every_text_is_taken_or_refused_in_words(text):
     try:
-        assert checked_host(text) == text
+        assert validate_host(text) == text
     except ValueError as error:
         assert "alone; write " in str(error)  # noqa: PT017 -- both ends are right
 
 
 def test_an_address_with_colons_stands_in_brackets_before_a_port():
-    assert [host_and_port(one, 25) for one in ("::1", "127.0.0.1", "a.example")] == [
+    assert [format_host_and_port(one, 25) for one in ("::1", "127.0.0.1", "a.example")] == [
         "[::1]:25",
         "127.0.0.1:25",
         "a.example:25",

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, Refused, TryLater
-from onboarding.smtp.oauth import EXCHANGE, GMAIL, LEEWAY, Token, TokenCache, _usable, token_source
+from onboarding.smtp.oauth import (
+    EXCHANGE_SCOPE,
+    GMAIL_SCOPE,
+    LEEWAY,
+    Token,
+    TokenCache,
+    _limit_lifetime,
+    select_token_source,
+)
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import EnvelopeAccepted
 from tests.smtp.grants import CLIENT, LIFETIME, SECRET, TENANT, Provider, key_pair, provider
@@ -43,7 +51,7 @@ def google(key_file: Path) -> SmtpSettings:
 
 
 async def token(settings: SmtpSettings) -> Token:
-    return await token_source(settings)()
+    return await select_token_source(settings)()
 
 
 async def refusal(settings: SmtpSettings, kind: type[OnboardingError]) -> str:
@@ -58,27 +66,27 @@ async def refusal(settings: SmtpSettings, kind: type[OnboardingError]) -> str:
 
 async def test_microsoft_gives_a_token_for_the_application(certificate, keys):
     async with provider(certificate, keys) as login:
-        token = await token_source(microsoft(login.address))()
+        token = await select_token_source(microsoft(login.address))()
 
     assert token.value.get_secret_value() == TOKEN
     assert LIFETIME - LEEWAY - 60 < token.lifetime <= LIFETIME - LEEWAY
     (asked,) = login.asked
-    assert (asked["grant_type"], asked["scope"]) == ("client_credentials", EXCHANGE)
+    assert (asked["grant_type"], asked["scope"]) == ("client_credentials", EXCHANGE_SCOPE)
 
 
 async def test_google_gives_a_token_to_the_service_account_that_speaks_for_the_mailbox(certificate, keys, tmp_path):
     async with provider(certificate, keys) as login:
-        token = await token_source(google(login.key_file(tmp_path)))()
+        token = await select_token_source(google(login.key_file(tmp_path)))()
 
     assert token.value.get_secret_value() == TOKEN
     assert LIFETIME - LEEWAY - 60 < token.lifetime <= LIFETIME - LEEWAY
     (asked,) = login.asked
-    assert (asked["sub"], asked["scope"]) == (USER, GMAIL)
+    assert (asked["sub"], asked["scope"]) == (USER, GMAIL_SCOPE)
 
 
 async def test_each_fetch_asks_anew_so_that_a_revoked_token_is_replaced(certificate, keys):
     async with provider(certificate, keys) as login:
-        fetch = token_source(microsoft(login.address))
+        fetch = select_token_source(microsoft(login.address))
         await fetch()
         await fetch()
 
@@ -140,7 +148,7 @@ async def test_library_that_is_not_installed_is_named(settings, missing, extra, 
     monkeypatch.setitem(sys.modules, missing, None)
 
     with pytest.raises(ConfigurationError) as raised:
-        await token_source(settings)()
+        await select_token_source(settings)()
 
     assert raised.value.hint == f"pip install 'webinar-onboarding[{extra}]'"
 
@@ -158,7 +166,7 @@ async def test_mail_server_is_logged_into_with_one_token_for_all_connections(aut
 
 async def test_token_shows_nothing_when_it_is_printed(certificate, keys):
     async with provider(certificate, keys) as login:
-        token = await token_source(microsoft(login.address))()
+        token = await select_token_source(microsoft(login.address))()
 
     assert isinstance(token, Token)
     assert TOKEN not in repr(token)
@@ -182,7 +190,7 @@ async def test_stop_signal_ends_the_wait_for_a_log_in(tls, keys, tmp_path, name)
     stop = asyncio.Event()
     drips = repeating(OK + b"Content-Length: 100000\r\n\r\n", b" ", TICK)
     async with hostile(drips, tls) as server:
-        tokens = TokenCache(token_source(settings_of(name, server.port, keys, tmp_path)), stop=stop)
+        tokens = TokenCache(select_token_source(settings_of(name, server.port, keys, tmp_path)), stop=stop)
         waiting = asyncio.create_task(tokens.current())
         await server.reached.wait()
         stop.set()
@@ -224,4 +232,4 @@ async def test_odd_answer_of_a_log_in_is_one_message(tls, keys, tmp_path, name, 
     ],
 )
 def test_lifetime_of_a_token_is_believed_for_a_day_at_the_most(lifetime, seconds):
-    assert _usable(lifetime) == seconds
+    assert _limit_lifetime(lifetime) == seconds

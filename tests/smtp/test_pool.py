@@ -10,7 +10,7 @@ from onboarding.model.deliveries import Rejected, Sent
 from onboarding.smtp.connect import Connector
 from onboarding.smtp.phases import ConnectionRefusal
 from onboarding.smtp.pool import Pool
-from onboarding.smtp.transaction import IDLE, EnvelopeAccepted
+from onboarding.smtp.transaction import IDLE_LIMIT, EnvelopeAccepted
 from tests.smtp.scripted import HangUp, Say, Stall, scripted
 from tests.smtp.steps import deliver, message, offer, send
 
@@ -78,7 +78,7 @@ async def test_never_more_connections_than_allowed_at_once():
 
 @pytest.mark.parametrize(
     ("idle", "expected"),
-    [(IDLE - 1, [["EHLO", *TURN, *TURN, "QUIT"]]), (IDLE, [["EHLO", *TURN, "NOOP", *TURN, "QUIT"]])],
+    [(IDLE_LIMIT - 1, [["EHLO", *TURN, *TURN, "QUIT"]]), (IDLE_LIMIT, [["EHLO", *TURN, "NOOP", *TURN, "QUIT"]])],
 )
 async def test_line_that_has_idled_is_asked_whether_it_stands(idle, expected):
     clock = Clock()
@@ -99,7 +99,7 @@ async def test_line_that_does_not_stand_any_more_is_replaced(act):
         settings = server.settings(timeout=0.05 if isinstance(act, Stall) else 5)
         async with Pool(settings, clock) as pool, pool.connection() as connection:
             await deliver(connection, message(1))
-            clock.now += IDLE
+            clock.now += IDLE_LIMIT
             outcome = await deliver(connection, message(2))
 
     assert isinstance(outcome, Sent)
@@ -197,7 +197,7 @@ async def test_port_that_takes_no_further_connection_leaves_those_that_stand():
             line = await door.open()
         with pytest.raises(ConnectionRefusal, match="can't be reached") as raised:
             await door.open()
-        reply = await line.ask(b"NOOP\r\n", 5)
+        reply = await line.send_command(b"NOOP\r\n", 5)
         await line.close(1)
 
     assert raised.value.crowded

@@ -88,4 +88,4 @@ def test_every_stream_is_read_or_unreadable(stream):
     ],
 )
 def test_capabilities_are_read_from_ehlo(extensions, expected):
-    assert Capabilities.of(extensions) == expected
+    assert Capabilities.parse(extensions) == expected

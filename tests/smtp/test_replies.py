@@ -7,7 +7,7 @@ from onboarding.model.deliveries import Deferred, Rejected, Reply
 from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.phases import ConnectionRefusal, Phase, RefusalScope
 from onboarding.smtp.providers import DAY, MINUTE, Provider
-from onboarding.smtp.replies import as_outcome, classify, cleaned, may_be_worn, queue_id, reply_of
+from onboarding.smtp.replies import as_outcome, classify, clean_reply, find_queue_id, may_be_worn, parse_reply
 
 OUTLOOK, GOOGLE, RELAY, AMAZON = Provider.MICROSOFT365, Provider.GMAIL, Provider.WORKSPACE_RELAY, Provider.SES
 US, PERSON, MESSAGE = RefusalScope.US, RefusalScope.RECIPIENT, RefusalScope.MESSAGE
@@ -17,7 +17,7 @@ FOR_GOOD, FOR_NOW = True, False
 def reply(line: str) -> Reply:
     """Read "550 5.1.1 unknown" as it comes over the wire."""
     code, _, text = line.partition(" ")
-    return reply_of(int(code), [text])
+    return parse_reply(int(code), [text])
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def reply(line: str) -> Reply:
 def test_refusal_means_the_right_party(phase, line, provider, party, permanent):
     verdict = classify(phase, reply(line), provider)
 
-    assert (verdict.party, verdict.permanent) == (party, permanent)
+    assert (verdict.scope, verdict.permanent) == (party, permanent)
 
 
 @pytest.mark.parametrize(
@@ -240,24 +240,24 @@ def test_refusal_of_us_stops_the_run_with_the_servers_words_and_a_hint(phase, li
     ],
 )
 def test_reply_is_one_clean_line_with_its_enhanced_code_apart(lines, expected):
-    assert cleaned(reply_of(550, lines)) == expected
+    assert clean_reply(parse_reply(550, lines)) == expected
 
 
 def test_endless_reply_is_cut():
-    assert len(cleaned(reply_of(550, ["x " * 100_000])).text) == 1000
+    assert len(clean_reply(parse_reply(550, ["x " * 100_000])).text) == 1000
 
 
 def test_queue_id_is_read_before_the_reply_is_cleaned():
     name = "0100018e3a5b6c7d-1a2b3c4d-5e6f-7a8b-9c0d-1e2f3a4b5c6d-000000"
 
-    assert cleaned(reply_of(250, [f"Ok {name}"])).queue_id == name
-    assert cleaned(reply_of(250, ["Ok: queued as 4XyZ1 https://v.example/j"])) == Reply(
+    assert clean_reply(parse_reply(250, [f"Ok {name}"])).queue_id == name
+    assert clean_reply(parse_reply(250, ["Ok: queued as 4XyZ1 https://v.example/j"])) == Reply(
         250, "Ok: queued as 4XyZ1 (link to v.example)", queue_id="4XyZ1"
     )
 
 
 def test_queue_id_that_holds_a_secret_is_none():
-    said = cleaned(reply_of(250, ["Ok: queued as 8f3a9c0d1e2b4a5f6a7b"]), Secrets.of("8f3a9c0d1e2b4a5f6a7b"))
+    said = clean_reply(parse_reply(250, ["Ok: queued as 8f3a9c0d1e2b4a5f6a7b"]), Secrets.of("8f3a9c0d1e2b4a5f6a7b"))
 
     assert said == Reply(250, "Ok: queued as (removed)")
 
@@ -277,4 +277,4 @@ def test_queue_id_that_holds_a_secret_is_none():
     ],
 )
 def test_queue_id_is_found_where_the_server_names_one(text, expected):
-    assert queue_id(text) == expected
+    assert find_queue_id(text) == expected

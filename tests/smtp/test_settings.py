@@ -122,7 +122,7 @@ def test_wrong_setting_is_refused_with_words_that_help(given, words):
     ],
 )
 def test_mail_goes_unencrypted_to_another_machine_only_where_that_is_allowed(given, in_the_clear):
-    assert SmtpSettings(**given).in_the_clear is in_the_clear
+    assert SmtpSettings(**given).is_plaintext is in_the_clear
 
 
 def test_envelope_sender_may_be_at_a_domain_beyond_ascii():

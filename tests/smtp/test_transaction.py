@@ -6,7 +6,7 @@ from onboarding.errors import ConfigurationError, Refused, TryLater
 from onboarding.model.deliveries import Deferred, InDoubt, Rejected, Reply, Sent
 from onboarding.smtp.phases import ConnectionRefusal
 from onboarding.smtp.pool import Pool
-from onboarding.smtp.transaction import PIECE, EnvelopeAccepted
+from onboarding.smtp.transaction import CHUNK_SIZE, EnvelopeAccepted
 from tests.smtp.scripted import Drip, HangUp, Say, Stall, scripted
 from tests.smtp.steps import BODY, deliver, message, offer, send
 
@@ -248,7 +248,7 @@ async def test_server_that_speaks_unasked_after_the_354_gets_no_body():
 
 async def test_line_lost_within_a_big_body_leaves_no_doubt():
     big = message(body=BIG * 100_000)
-    async with scripted({"body": [HangUp(after=PIECE)]}) as server:
+    async with scripted({"body": [HangUp(after=CHUNK_SIZE)]}) as server:
         outcomes = await send(server.settings(), big)
 
     assert [type(outcome) for outcome in outcomes] == [Deferred]

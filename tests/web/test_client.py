@@ -7,7 +7,7 @@ import pytest
 import trustme
 
 from onboarding.errors import ConfigurationError, Interrupted
-from onboarding.web.client import MOST_UNPACKED, NoAnswer, WebClient
+from onboarding.web.client import MAX_UNPACKED, NoAnswer, WebClient
 from tests.web.hostile import (
     CHUNKED,
     OK,
@@ -39,7 +39,7 @@ DRIPS: list = [
 
 async def call(url: str, *, seconds: float = 60.0, stop: asyncio.Event | None = None, environ=None):
     async with WebClient(url, timeout=seconds, stop=stop, environ=environ or {}) as client:
-        return await client.send(client.request("GET", "/", headers={}))
+        return await client.send(client.build_request("GET", "/", headers={}))
 
 
 async def refusal(conversation: Conversation) -> NoAnswer:
@@ -77,7 +77,7 @@ async def test_stop_signal_ends_a_call_at_once(scheme, conversation):
         pytest.param(repeating(CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n"), "16 MB", id="chunks without end"),
         pytest.param(repeating(OK + b"\r\n", b" " * 65536), "16 MB", id="a body without end"),
         pytest.param(sending(OK, b"Content-Length: 16777217\r\n\r\n", b" " * (16 * 1024**2 + 1)), "16 MB", id="a body"),
-        pytest.param(sending(packed(b" " * (MOST_UNPACKED + 1))), "64 MB, once unpacked", id="a bomb"),
+        pytest.param(sending(packed(b" " * (MAX_UNPACKED + 1))), "64 MB, once unpacked", id="a bomb"),
     ],
 )
 async def test_answer_that_is_too_large_is_cut_off_for_good(conversation, most):
@@ -119,7 +119,7 @@ async def test_answer_that_can_not_be_used_is_none(answer, reason):
         (CHUNKED + b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", b"{}"),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 2\r\n\r\n{}", b"{}"),
         (packed(b"{}"), b"{}"),
-        (packed(b" " * MOST_UNPACKED), b" " * MOST_UNPACKED),
+        (packed(b" " * MAX_UNPACKED), b" " * MAX_UNPACKED),
         (OK + b"Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", b""),
     ],
     ids=["with a length", "in chunks", "after 100", "packed", "packed and as large as it may be", "packed and empty"],
@@ -173,4 +173,4 @@ async def test_certificate_is_verified_by_the_file_that_a_variable_names(tmp_pat
 async def test_variables_are_read_at_the_first_call_and_not_before():
     async with WebClient("https://platform.example", timeout=1, environ={"HTTPS_PROXY": "nonsense://"}) as client:
         with pytest.raises(ConfigurationError, match="HTTPS_PROXY"):
-            await client.send(client.request("GET", "/", headers={}))
+            await client.send(client.build_request("GET", "/", headers={}))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.errors import ConfigurationError
-from onboarding.web.proxy import Proxy, proxy_for
+from onboarding.web.proxy import Proxy, find_proxy
 
 RINGCENTRAL = "https://platform.example"
 SIX = "https://[2001:db8::7]:8443"
@@ -48,7 +48,7 @@ FOUND = Proxy(PROXY, "proxy.example:3128")
     ],
 )
 def test_variables_name_the_proxy(url, environ, found):
-    assert proxy_for(url, environ) == found
+    assert find_proxy(url, environ) == found
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_variables_name_the_proxy(url, environ, found):
 )
 def test_no_proxy_makes_exceptions(url, exceptions, excepted):
     for name in ("NO_PROXY", "no_proxy"):
-        assert proxy_for(url, {"HTTPS_PROXY": PROXY, name: exceptions}) == (None if excepted else FOUND)
+        assert find_proxy(url, {"HTTPS_PROXY": PROXY, name: exceptions}) == (None if excepted else FOUND)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_no_proxy_makes_exceptions(url, exceptions, excepted):
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
 def test_variable_that_is_no_proxy_is_named_and_not_repeated(name, value):
     with pytest.raises(ConfigurationError) as raised:
-        proxy_for(RINGCENTRAL, {name: value})
+        find_proxy(RINGCENTRAL, {name: value})
 
     assert raised.value.message == f"The environment variable {name} is no proxy that can be used."
     assert "hush" not in str(raised.value)
@@ -116,4 +116,4 @@ def test_variable_that_is_no_proxy_is_named_and_not_repeated(name, value):
 @given(value=st.text(max_size=30), exceptions=st.text("a.:*[]/,0-f ", max_size=30))
 def test_whatever_the_variables_hold_is_understood_or_named(value, exceptions):
     with contextlib.suppress(ConfigurationError):
-        proxy_for(SIX, {"HTTPS_PROXY": value, "NO_PROXY": exceptions})
+        find_proxy(SIX, {"HTTPS_PROXY": value, "NO_PROXY": exceptions})

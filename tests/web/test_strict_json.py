@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.web.strict_json import DEEPEST, MOST_VALUES, UnsoundJson, decode
+from onboarding.web.strict_json import MAX_DEPTH, MAX_VALUES, UnsoundJson, decode_json
 
 HALF = re.compile("[\ud800-\udfff]")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -25,13 +25,13 @@ VALUES = st.recursive(
 
 @given(value=VALUES, ascii_only=st.booleans())
 def test_what_was_written_is_read(value, ascii_only):
-    assert decode(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+    assert decode_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
 @given(content=st.binary(max_size=60) | st.text('[]{}",:\\u0d8eE+-.1 ntf', max_size=60).map(str.encode))
 def test_whatever_comes_is_read_or_refused_in_words(content):
     with contextlib.suppress(UnsoundJson):
-        value = decode(content)
+        value = decode_json(content)
         whole = HALF.sub("\ufffd", json.dumps(json.loads(content.decode("utf-8-sig")), ensure_ascii=False))
         assert value == json.loads(whole)
 
@@ -41,23 +41,23 @@ def nested(depth: int, opens: str = "[", closes: str = "]") -> bytes:
 
 
 def test_brackets_in_a_string_do_not_count():
-    assert decode(rb'"[[[{{{\"[[["' + b" ") == '[[[{{{"[[['
-    assert decode(b'["' + b"[" * 1000 + b'"]') == ["[" * 1000]
+    assert decode_json(rb'"[[[{{{\"[[["' + b" ") == '[[[{{{"[[['
+    assert decode_json(b'["' + b"[" * 1000 + b'"]') == ["[" * 1000]
 
 
 def test_as_deep_as_may_be_is_read():
-    assert decode(nested(DEEPEST)) == json.loads(nested(DEEPEST))
+    assert decode_json(nested(MAX_DEPTH)) == json.loads(nested(MAX_DEPTH))
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (nested(DEEPEST + 1), "is nested too deeply"),
+        (nested(MAX_DEPTH + 1), "is nested too deeply"),
         (nested(100_000), "is nested too deeply"),
         (nested(100_000, '{"a":', "}"), "is nested too deeply"),
         (b"[" * 100_000, "is nested too deeply"),
-        (b"[" + b"0," * MOST_VALUES + b"0]", "holds too many values"),
-        (b"[" + b"[]," * MOST_VALUES + b"0]", "holds too many values"),
+        (b"[" + b"0," * MAX_VALUES + b"0]", "holds too many values"),
+        (b"[" + b"[]," * MAX_VALUES + b"0]", "holds too many values"),
         (b'{"id": "1", "id": "2"}', "gives one name twice in an object"),
         (b'[{"a": {"id": 1, "b": 2, "id": 1}}]', "gives one name twice in an object"),
         (b'{"id": 1, "\\u0069d": 2}', "gives one name twice in an object"),
@@ -81,7 +81,7 @@ def test_as_deep_as_may_be_is_read():
 )
 def test_what_is_not_sound_is_refused_with_the_reason(content, why):
     with pytest.raises(UnsoundJson) as refused:
-        decode(content)
+        decode_json(content)
 
     assert str(refused.value) == why
 
@@ -97,4 +97,4 @@ def test_what_is_not_sound_is_refused_with_the_reason(content, why):
     ],
 )
 def test_sound_json_is_read(content, value):
-    assert decode(content) == value
+    assert decode_json(content) == value
