@@ -17,7 +17,7 @@ from onboarding.cli.run import clock_for
 from onboarding.cli.terminal import Lines, Quiet, local, run_until_stopped, table
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
-from onboarding.model.people import address_key
+from onboarding.model.addresses import address_key
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.services import open_services
 from onboarding.pipeline.status import no_run_yet, status

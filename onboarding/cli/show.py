@@ -24,7 +24,7 @@ from onboarding.cli.terminal import local, progress_for, table
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.ledger.cache import keep_colleagues
-from onboarding.model.people import address_key
+from onboarding.model.addresses import address_key
 from onboarding.pipeline.check import run_checks
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.services import Services, open_services
@@ -282,8 +282,8 @@ def history(email: Email, *, as_json: options.AsJson = False, config_file: optio
     from onboarding.ledger import events
     from onboarding.ledger.location import ledger_path
     from onboarding.ledger.read_only import read
+    from onboarding.model.addresses import address_key
     from onboarding.model.foreign_text import clean, printable
-    from onboarding.model.people import address_key
 
     config = load(config_file, os.environ)
     of_person = partial(events.of_person, key=address_key(email))

@@ -23,9 +23,9 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, Co
 from onboarding.messages.lint import LintWarning
 from onboarding.messages.lint import lint as findings_in
 from onboarding.messages.request import MessageRequest
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Deferred, InDoubt, Outcome, Rejected, Reply, Sent
 from onboarding.model.kinds import Kind
-from onboarding.model.people import address_key
 from onboarding.pipeline import preview_messages
 from onboarding.pipeline.refresh import read_roster
 from onboarding.pipeline.target import Target, all_targets, find_target

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from onboarding.ledger import sql
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, Delivery, Mailbox, State
 from onboarding.model.kinds import Kind, facts_after
-from onboarding.model.people import Role, address_key
+from onboarding.model.people import Role
 from onboarding.model.sessions import Facts, SessionKey
 
 UNSENT = (State.QUEUED, State.REJECTED, State.FAILED)

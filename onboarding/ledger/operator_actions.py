@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from onboarding.ledger.deliveries import move
 from onboarding.ledger.schema import REAL, deliveries
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, State
-from onboarding.model.people import address_key
 
 
 def resolve_sent(

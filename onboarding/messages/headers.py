@@ -10,9 +10,8 @@ from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
-import idna
-
 from onboarding.messages.request import UnrenderableValue
+from onboarding.model.addresses import encode_address_domain
 
 LONGEST_LINE = 76
 """Of a line with an encoded word (RFC 2047 2), without its line end."""
@@ -72,13 +71,13 @@ def transport_address(address: str) -> str:
     A local part beyond ASCII stays: it needs a server with SMTPUTF8 (RFC 6531). Raises
     UnrenderableValue if the address can't travel.
     """
-    local, at, domain = address.strip().rpartition("@")
+    local, _at, domain = address.strip().rpartition("@")
     if not local or not domain or not _ADDRESS_CHARACTERS.fullmatch(local):
         raise UnrenderableValue("this is not an e-mail address")
     try:
-        return f"{local}{at}{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
-    except idna.IDNAError as problem:
-        raise UnrenderableValue("the domain of this e-mail address can't exist") from problem
+        return encode_address_domain(address.strip())
+    except ValueError as error:
+        raise UnrenderableValue("the domain of this e-mail address can't exist") from error
 
 
 _ADDRESS_CHARACTERS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from onboarding.model.people import address_key
+from onboarding.model.addresses import address_key
 
 
 class Normal(NamedTuple):

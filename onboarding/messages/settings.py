@@ -9,8 +9,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
 
-import idna
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+
+from onboarding.model.addresses import encode_domain
 
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 """`#rrggbb` and nothing else: a colour ends up inside style sheets, where any other text could do harm."""
@@ -46,7 +47,7 @@ def _parsed(mailbox: str) -> tuple[str, str]:
     local, _at, domain = (found["angle"] or found["bare"]).partition("@")
     if not local.isascii():
         raise ValueError("the address needs plain letters (a to z) before its @, or many servers refuse it")
-    return (found["name"] or "").strip(), f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    return (found["name"] or "").strip(), f"{local}@{encode_domain(domain)}"
 
 
 @lru_cache(maxsize=64)

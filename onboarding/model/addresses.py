@@ -1,10 +1,58 @@
-"""Whether a host is this very machine: there, and only there, a line may go without encryption."""
+"""E-mail addresses and hosts in the forms in which they are compared and sent; the only module that uses `idna`.
 
+Whether an address may be used at all is checked where it comes in (`roster.cells`, the settings of each room).
+"""
+
+from functools import lru_cache
 from ipaddress import ip_address
+from unicodedata import normalize
+
+import idna
+
+
+@lru_cache(maxsize=8192)
+def address_key(email: str) -> str:
+    """Fold an address so that two spellings of one mailbox compare equal.
+
+    The local part is composed (NFC) and casefolded (RFC 5321 2.4 lets a server tell cases apart; none that people
+    use does, and mailing one person twice is the greater harm). The domain becomes its A-label (RFC 5890).
+    """
+    local, at, domain = email.strip().rpartition("@")
+    return f"{normalize('NFC', local).casefold()}{at}{_domain_key(domain)}"
+
+
+@lru_cache(maxsize=1024)
+def _domain_key(domain: str) -> str:
+    """Fold a domain. Cached by itself: people are many, their domains few, and IDNA's rules are slow."""
+    try:
+        return encode_domain(domain)
+    except ValueError:
+        return domain.casefold()
+
+
+def encode_domain(domain: str, *, with_mapping: bool = True) -> str:
+    """Encode a domain as A-labels (RFC 5891), in lower case.
+
+    The mapping of UTS 46 accepts what people type, such as capitals; HTTP clients go without it. Raises ValueError if
+    the domain can't exist.
+    """
+    return idna.encode(domain, uts46=with_mapping).decode()
+
+
+def encode_address_domain(address: str) -> str:
+    """Encode an address's domain as A-labels; an ASCII domain stays as written.
+
+    Raises ValueError if the domain can't exist.
+    """
+    local, at, domain = address.rpartition("@")
+    return address if domain.isascii() else f"{local}{at}{encode_domain(domain)}"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this very machine, without asking the DNS (RFC 1122 3.2.1.3, RFC 4291 2.5.3)."""
+    """Tell whether a host is this very machine, without asking the DNS (RFC 1122 3.2.1.3, RFC 4291 2.5.3).
+
+    There, and only there, a connection may go without encryption.
+    """
     try:
         return ip_address(host).is_loopback
     except ValueError:

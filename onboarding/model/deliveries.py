@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import idna
 from pydantic import SecretStr
 
+from onboarding.model.addresses import address_key, encode_address_domain
 from onboarding.model.kinds import Kind
-from onboarding.model.people import address_key
 from onboarding.model.sessions import Facts, SessionKey
 
 
@@ -220,10 +219,9 @@ def ascii_message_id(name: str) -> str:
 
     Older versions stored it as the sender's domain was written. Such a message can't have left.
     """
-    local, at, domain = name.removesuffix(">").rpartition("@")
-    if name.isascii() or not at:
+    if name.isascii() or "@" not in name:
         return name
     try:
-        return f"{local}@{idna.encode(domain, uts46=True).decode()}>"
-    except idna.IDNAError:
+        return f"{encode_address_domain(name.removesuffix('>'))}>"
+    except ValueError:
         return name

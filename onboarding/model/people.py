@@ -6,11 +6,9 @@ No reading of files (that is `roster`) and no judgement about RingCentral (that 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from types import MappingProxyType
-from unicodedata import normalize
 
-import idna
+from onboarding.model.addresses import address_key
 
 
 class Role(StrEnum):
@@ -94,23 +92,3 @@ class Roster:
 
     invitees: tuple[Invitee, ...]
     problems: tuple[Problem, ...]
-
-
-@lru_cache(maxsize=8192)
-def address_key(email: str) -> str:
-    """Fold an address so that two spellings of one mailbox compare equal.
-
-    The local part is composed (NFC) and casefolded (RFC 5321 2.4 lets a server tell cases apart; none that people
-    use does, and mailing one person twice is the greater harm). The domain becomes its A-label (RFC 5890).
-    """
-    local, at, domain = email.strip().rpartition("@")
-    return f"{normalize('NFC', local).casefold()}{at}{_domain_key(domain)}"
-
-
-@lru_cache(maxsize=1024)
-def _domain_key(domain: str) -> str:
-    """Remembered by itself: people are many, their domains few, and IDNA's rules take long."""
-    try:
-        return idna.encode(domain, uts46=True).decode()
-    except idna.IDNAError:
-        return domain.casefold()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from onboarding.model.people import Invitee, LinkedUser, Problem, address_key
+from onboarding.model.addresses import address_key
+from onboarding.model.people import Invitee, LinkedUser, Problem
 from onboarding.model.sessions import Registration, UntouchedRecord
 
 SEATS = 99

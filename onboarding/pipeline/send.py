@@ -16,6 +16,7 @@ from typing import TypeVar
 from onboarding.errors import Braked, OnboardingError, TryLater
 from onboarding.ledger import rate_limits, transitions
 from onboarding.messages.request import MessageRequest
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import (
     Deferred,
     Delivery,
@@ -30,7 +31,6 @@ from onboarding.model.deliveries import (
     settle,
 )
 from onboarding.model.kinds import RULES
-from onboarding.model.people import address_key
 from onboarding.pipeline.delivery_run import DeliveryRun, Recording
 from onboarding.pipeline.forecast import in_words
 from onboarding.pipeline.send_refusals import Step, next_step

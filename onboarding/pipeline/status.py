@@ -20,11 +20,12 @@ from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.location import ledger_path
 from onboarding.ledger.read_only import read
 from onboarding.ledger.sessions import StoredSession
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.kinds import RULES
 from onboarding.model.known_secrets import Secrets
-from onboarding.model.people import Problem, address_key
+from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.target import Target

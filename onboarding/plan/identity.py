@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
-from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, address_key
+from onboarding.model.addresses import address_key
+from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role
 from onboarding.model.registrations import find_registration
 from onboarding.model.sessions import (
     InviteeList,

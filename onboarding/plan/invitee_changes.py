@@ -7,7 +7,8 @@ Decides about records only; whether a message is due is `mailing`'s, who is not 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from onboarding.model.people import Invitee, Problem, Role, address_key
+from onboarding.model.addresses import address_key
+from onboarding.model.people import Invitee, Problem, Role
 from onboarding.model.registrations import SEATS, differences, disagreements, not_changed, not_understood_of, requested
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
 from onboarding.plan.identity import Records

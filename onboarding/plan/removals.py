@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from onboarding.model.people import Invitee, Problem, Role, address_key
+from onboarding.model.addresses import address_key
+from onboarding.model.people import Invitee, Problem, Role
 from onboarding.model.registrations import ManagedRegistration, Standing
 from onboarding.model.sessions import Registration, SessionStatus, UntouchedRecord
 from onboarding.plan.identity import Name, names_of

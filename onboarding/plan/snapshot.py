@@ -6,9 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Mailbox
 from onboarding.model.kinds import Kind
-from onboarding.model.people import Colleague, Invitee, Problem, Role, Roster, address_key
+from onboarding.model.people import Colleague, Invitee, Problem, Role, Roster
 from onboarding.model.registrations import MANAGED, Change, ManagedRegistration, Standing
 from onboarding.model.sessions import (
     InviteeList,

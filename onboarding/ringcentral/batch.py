@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from onboarding.model.people import Invitee, Problem, address_key
+from onboarding.model.addresses import address_key
+from onboarding.model.people import Invitee, Problem
 from onboarding.model.registrations import (
     NO_LINK,
     SEATS,

@@ -9,10 +9,9 @@ from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-import idna
 from pydantic import AfterValidator, BaseModel, SecretStr
 
-from onboarding.model.addresses import is_loopback
+from onboarding.model.addresses import encode_domain, is_loopback
 
 EXAMPLE = "https://platform.ringcentral.com"
 
@@ -56,8 +55,8 @@ def _can_be_looked_up(host: str) -> bool:
     else:
         return "%" not in host  # a zone of this machine says nothing to a server
     try:
-        name = host if host.isascii() else idna.encode(host).decode()
-    except idna.IDNAError:
+        name = host if host.isascii() else encode_domain(host, with_mapping=False)
+    except ValueError:
         return False
     return all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split("."))
 

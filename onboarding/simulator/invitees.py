@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from onboarding.model.people import LinkedUser, Role, address_key
+from onboarding.model.addresses import address_key
+from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import SessionStatus
 from onboarding.simulator.errors import BATCH_TOO_LARGE, NOT_FOUND, Refusal, forbidden, invalid
 from onboarding.simulator.parse import AddRequest, ChangeRequest, DeleteRequest, UpdateRequest, read

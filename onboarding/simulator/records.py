@@ -17,7 +17,8 @@ from typing import Literal
 
 from pydantic import SecretStr
 
-from onboarding.model.people import LinkedUser, Role, address_key
+from onboarding.model.addresses import address_key
+from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 from onboarding.simulator.odd import NOT_ODD, Odd
 

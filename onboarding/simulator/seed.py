@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from onboarding.model.people import Invitee, LinkedUser, Role, address_key
+from onboarding.model.addresses import address_key
+from onboarding.model.people import Invitee, LinkedUser, Role
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.state import HOME_ACCOUNT, ColleagueState, SessionState, State, WebinarState
 

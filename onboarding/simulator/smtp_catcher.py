@@ -18,7 +18,7 @@ from weakref import WeakSet
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 
-from onboarding.model.people import address_key
+from onboarding.model.addresses import address_key
 
 HOSTNAME = "catcher.example"
 ENVELOPES = "envelopes.jsonl"

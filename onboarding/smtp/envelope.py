@@ -9,9 +9,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-import idna
-
 from onboarding.errors import ConfigurationError
+from onboarding.model.addresses import encode_address_domain
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.smtp.protocol import Capabilities
 
@@ -86,11 +85,9 @@ def encode_address(address: str) -> str | None:
     local, _, domain = address.rpartition("@")
     if not local or not domain or UNSAFE.search(address):
         return None
-    if domain.isascii():
-        return address
     try:
-        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
-    except idna.IDNAError:
+        return encode_address_domain(address)
+    except ValueError:
         return None
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import idna
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from onboarding.model.addresses import is_loopback
+from onboarding.model.addresses import encode_address_domain, is_loopback
 from onboarding.smtp.host_names import format_host_and_port, validate_host
 from onboarding.smtp.providers import PRESETS, Provider
 
@@ -84,8 +83,8 @@ def validate_address(value: str) -> str:
     if value and (not BARE_LOCAL.fullmatch(local) or not BARE_DOMAIN.fullmatch(domain)):
         raise ValueError('write a bare address, such as "bounces@example.com"')
     try:
-        _ = domain.isascii() or idna.encode(domain, uts46=True)
-    except idna.IDNAError:
+        encode_address_domain(value)
+    except ValueError:
         raise ValueError("the domain of this address can't exist") from None
     return value
 

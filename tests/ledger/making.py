@@ -9,9 +9,10 @@ from onboarding.ledger import deliveries, sessions, transitions
 from onboarding.ledger.deliveries import NewDelivery
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Delivery, Mailbox, Reply, State, Transition
 from onboarding.model.kinds import Kind
-from onboarding.model.people import Invitee, Role, address_key
+from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Session, SessionKey, SessionStatus
 
 NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from onboarding.ledger import deliveries, operator_actions
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import (
     Deferred,
     Delivery,
@@ -26,7 +27,6 @@ from onboarding.model.deliveries import (
     State,
     settle,
 )
-from onboarding.model.people import address_key
 from tests.ledger.making import ADA, GRACE, NOW, TAKEN, in_doubt, order, put_last, record, seen, sending
 
 ARROWS = {

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from onboarding.errors import Braked, ConfigurationError, Interrupted, Refused, TryLater
-from onboarding.model.people import address_key
+from onboarding.model.addresses import address_key
 from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
 from onboarding.pipeline.target import find_target

@@ -6,8 +6,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
-from onboarding.model.people import Problem, address_key
+from onboarding.model.people import Problem
 from onboarding.model.registrations import MANAGED, SEATS, Change, Standing, matches
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, as_json, as_rows, make_plan
