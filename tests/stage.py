@@ -111,7 +111,7 @@ class Stage:
             goal = find_target(opened.config, name)
             async with webinar_lease(opened, goal) as holder:
                 ready = await run.prepare_run(opened, goal, options or Options())
-                return await run.execute_plan(opened, ready, holder, rehearsal_to=to, patience=patience)
+                return await run.execute_plan(opened, ready, holder, rehearsal_to=to, retry_window=patience)
 
     async def cron(self) -> int:
         """One `onboarding run --all`; returns the exit code."""

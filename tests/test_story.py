@@ -112,6 +112,6 @@ async def test_a_second_run_sends_nothing(tmp_path: Path) -> None:
         first = await scene.run()
         second = await scene.run()
         assert (first.sent, first.registered, first.exit_code) == (2, 1, 0)
-        assert (second.sent, second.registered, second.exit_code, second.did) == (0, 0, 0, False)
+        assert (second.sent, second.registered, second.exit_code, second.has_changes) == (0, 0, 0, False)
         assert scene.recipients() == [HOST["email"], PANELIST["email"]]
         assert second.heavy_calls == 2

@@ -176,13 +176,13 @@ async def run_all(config: Config, manner: RunOptions, stop: asyncio.Event, clock
 
 def _tell_all(config: Config, results: Sequence[Result], manner: RunOptions) -> None:
     """Tell what is worth a mail from cron."""
-    if any(result.did for result in results):
+    if any(result.has_changes for result in results):
         warn_of_plaintext(config)
     if manner.as_json:
         echo_json([result_json(one) for one in results])
     elif not manner.quiet:
         for result in results:
-            if result.did or result.news:
+            if result.has_changes or result.has_news:
                 _print_result(result, manner)
 
 
@@ -200,7 +200,7 @@ async def _run_next(rooms: Services, goal: Target, manner: RunOptions) -> Result
 async def _carry_out(rooms: Services, ready: PreparedRun, lease: HeldLease, manner: RunOptions) -> Result:
     """Carry a run out. One that is stopped says, too, what needs a person: its exit code tells only of the stop."""
     try:
-        return await execute_plan(rooms, ready, lease, rehearsal_to=manner.rehearsal_to, patience=manner.patience)
+        return await execute_plan(rooms, ready, lease, rehearsal_to=manner.rehearsal_to, retry_window=manner.patience)
     except TryLater:
         entries = await rooms.ledger.run(deliveries.entries, ready.state.session_row)
         if left := needs_a_look(ready.target.name, Counter(entry.delivery.state for entry in entries)):

@@ -1,9 +1,8 @@
-"""Delivers a session's queue: claims what is due, keeps workers at it, comes back for what was put off, and stops well.
+"""Queues what a plan owes, and delivers a session's queue.
 
-`posting` does one message. Workers stop between messages: at the first error that stops everybody, and at a signal,
-which leaves the messages in flight their grace.
-
-Turns what a plan owes into queued deliveries: each with its name, its facts, and the time when its use is over.
+Delivering claims what is due, keeps the workers busy, comes back for what was deferred, and stops well: at the first
+error that stops all workers, and at a signal, which gives the messages in flight their grace. Workers stop between
+messages, never within one. `send` does one message.
 """
 
 import asyncio
@@ -14,17 +13,16 @@ from onboarding.errors import OnboardingError
 from onboarding.ledger import deliveries
 from onboarding.model.deliveries import Delivery, message_id
 from onboarding.model.kinds import due_at, expires_at, takes_back
-from onboarding.model.sessions import Facts, Session
+from onboarding.model.sessions import Facts
 from onboarding.pipeline.delivery_run import DeliveryRun
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.send import deliver_one
 from onboarding.pipeline.services import Services
 from onboarding.plan import Action, Plan, PlanItem
 from onboarding.plan.messages_due import facts
-from onboarding.smtp.pool import Pool
 
 WORKERS = 2
-"""Workers for each connection: while one sends, the next letter is written."""
+"""Workers for each connection: while one sends, the next message is composed."""
 
 CHUNK = 200
 """Messages claimed at a time, so that memory does not grow with their number."""
@@ -32,29 +30,79 @@ CHUNK = 200
 GRACE = 20.0
 """Seconds that messages in flight have to finish after a signal."""
 
+NOT_DONE = frozenset({Action.ADD, Action.REPLACE, Action.REMOVE})
+"""Actions that would have changed a person's link, had they been carried out."""
 
-async def deliver(services: Services, run: DeliveryRun, patience: timedelta) -> int:
+
+async def queue_messages(services: Services, state: RunState, plan: Plan, rehearsal_to: str = "") -> int:
+    """Queue what the plan owes; returns how many messages that are.
+
+    `plan` is the one made after registering. A person still to be added, replaced or removed in it was not: RingCentral
+    refused, or its list lags behind. What they are owed is owed once that is done.
+    """
+    now = services.clock.now()
+    domain = services.config.brand.sender_address.rpartition("@")[2]
+    due = [item for item in plan.mail if _is_to_be_queued(item, rehearsal_to)]
+    messages = [_new_delivery(item, state, domain, now, rehearsal_to) for item in due]
+    queued = [message for message in messages if message]
+    await services.ledger.run(deliveries.enqueue, state.session_row, queued, now)
+    return len(queued)
+
+
+def _is_to_be_queued(item: PlanItem, rehearsal_to: str) -> bool:
+    """Whether a message is true already, and not in the queue yet; a rehearsal's own message never is."""
+    return item.action not in NOT_DONE and (bool(rehearsal_to) or not item.queued)
+
+
+def _new_delivery(
+    item: PlanItem, state: RunState, domain: str, now: datetime, rehearsal_to: str
+) -> deliveries.NewDelivery | None:
+    """Make the delivery of one message; None while there is no link (the plan names that problem)."""
+    message_facts = _facts_to_send(item, state)
+    if item.mail is None or message_facts is None:
+        return None
+    invitee, session = item.invitee, state.snapshot.session
+    number = state.snapshot.mailbox(invitee.key).messages + 1
+    rehearsal = f"rehearsal {now.isoformat()}" if rehearsal_to else ""
+    return deliveries.NewDelivery(
+        email=invitee.email,
+        name=invitee.name,
+        kind=item.mail,
+        number=number,
+        message_id=message_id(session.key, invitee.email, item.mail, number, domain, rehearsal),
+        facts=message_facts,
+        due_at=due_at(item.mail, session, now),
+        expires_at=expires_at(item.mail, session),
+        rehearsal_to=rehearsal_to,
+    )
+
+
+def _facts_to_send(item: PlanItem, state: RunState) -> Facts | None:
+    """What the message tells: a cancellation repeats what the person was sent last, all others what is true now."""
+    if item.mail and takes_back(item.mail):
+        return state.snapshot.mailbox(item.invitee.key).told
+    record = item.registration
+    return facts(state.snapshot.session, record.role, record) if record else None
+
+
+async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:
     """Deliver what is due, over several connections at once; returns how many messages the server took.
 
-    What is put off is tried again within this run as long as that is due within `patience` from now. Raises what
-    stopped it (the server refuses us or is away, a signal), after the messages in flight were settled and those
-    claimed were given back.
+    A deferred message is tried again within this run if it is due within `retry_window` from now. Raises what stopped
+    the run (the server refuses us or is away, a signal), after the messages in flight were settled and those claimed
+    were given back.
     """
-    until = services.clock.now() + patience
-    if waiting := await _queued(run):
+    services = run.services
+    services.pool.prepare()
+    until = services.clock.now() + retry_window
+    waiting = await services.ledger.run(deliveries.queued, run.state.session_row, rehearsal=run.rehearsal)
+    if waiting:
         services.progress.begin("Sending", waiting)
     try:
-        while run.running:
-            await _deliver_due(run)
-            due = await services.ledger.run(deliveries.next_due, run.state.session_row, rehearsal=run.rehearsal)
-            if due is None or due > until or run.only is not None or not run.running:
-                break
-            seconds = max((due - services.clock.now()).total_seconds(), 1.0)
-            services.progress.waiting("The mail server has put messages off", seconds)
-            await services.clock.sleep(seconds)
+        await _deliver_until(run, until)
     finally:
         services.progress.end()
-        if loss := services.post.loss:
+        if loss := services.pool.loss:
             services.progress.say(loss)
         await services.ledger.run(deliveries.release_claims, run.holder.name)
     if run.failure:
@@ -63,21 +111,31 @@ async def deliver(services: Services, run: DeliveryRun, patience: timedelta) -> 
     return run.sent
 
 
-async def _queued(run: DeliveryRun) -> int:
-    return await run.services.ledger.run(deliveries.queued, run.state.session_row, rehearsal=run.rehearsal)
+async def _deliver_until(run: DeliveryRun, until: datetime) -> None:
+    """Deliver what is due, and wait for what was deferred, as long as that is due in time."""
+    services = run.services
+    while run.is_going:
+        await _deliver_due(run)
+        due = await services.ledger.run(deliveries.next_due, run.state.session_row, rehearsal=run.rehearsal)
+        # A run with --limit does its share and ends: the earliest due may be a message of another person.
+        if due is None or due > until or run.only is not None or not run.is_going:
+            return
+        seconds = max((due - services.clock.now()).total_seconds(), 1.0)
+        services.progress.waiting("The mail server has deferred messages", seconds)
+        await services.clock.sleep(seconds)
 
 
 async def _deliver_due(run: DeliveryRun) -> None:
-    """One pass over what is due; what has become too late, before it or meanwhile, expires."""
+    """Make one pass over what is due; what has become too late, before it or meanwhile, expires."""
     await _expire(run)
     run.all_claimed = False
-    pool, connections = run.services.post.pool(), run.services.config.smtp.max_connections
-    workers = [asyncio.create_task(_worker(run, pool)) for _ in range(connections * WORKERS)]
-    grace = asyncio.create_task(_cut_off(run, workers))
+    connections = run.services.config.smtp.max_connections
+    workers = [asyncio.create_task(_work(run)) for _ in range(connections * WORKERS)]
+    cutter = asyncio.create_task(_cancel_after_grace(run, workers))
     try:
         await asyncio.wait(workers)
     finally:
-        grace.cancel()
+        cutter.cancel()
     for worker in workers:
         if not worker.cancelled():
             worker.result()
@@ -88,95 +146,41 @@ async def _expire(run: DeliveryRun) -> None:
     await run.services.ledger.run(deliveries.expire, run.state.session_row, run.services.clock.now())
 
 
-async def _cut_off(run: DeliveryRun, workers: Sequence[asyncio.Task[None]]) -> None:
-    """After a signal, give the messages in flight their grace, then cut their lines: those are in doubt."""
+async def _cancel_after_grace(run: DeliveryRun, workers: Sequence[asyncio.Task[None]]) -> None:
+    """After a signal, give the messages in flight their grace, then cut their connections: those are in doubt."""
     await run.services.stop.wait()
     await run.services.clock.linger(GRACE)
     for worker in workers:
         worker.cancel()
 
 
-async def _worker(run: DeliveryRun, pool: Pool) -> None:
-    """Deliver one message after the other until there is none, or something stops everybody."""
-    while run.running and (delivery := await _next(run)):
+async def _work(run: DeliveryRun) -> None:
+    """Deliver one message after the other until there is none left, or something stops all workers."""
+    while run.is_going and (delivery := await _next_delivery(run)):
         try:
-            await deliver_one(run, delivery, pool)
+            await deliver_one(run, delivery)
         except OnboardingError as error:
             run.fail(error)
         if delivery not in run.put_back:
             run.services.progress.advance()
 
 
-async def _next(run: DeliveryRun) -> Delivery | None:
-    """Take the next message that is due, claiming a chunk of them where none is left; last those put back."""
+async def _next_delivery(run: DeliveryRun) -> Delivery | None:
+    """Take the next message that is due, and claim more if none is left. Those that were put back come last."""
     while not run.claimed and not run.all_claimed:
-        await _claim(run)
+        await _claim_chunk(run)
     waiting = run.claimed or run.put_back
     return waiting.popleft() if waiting else None
 
 
-async def _claim(run: DeliveryRun) -> None:
+async def _claim_chunk(run: DeliveryRun) -> None:
     """Claim a chunk, unless another worker has done so while this one waited."""
     async with run.claiming:
-        if not run.claimed and not run.all_claimed:
-            row, holder, now = run.state.session_row, run.holder.name, run.services.clock.now()
-            claim = run.services.ledger.run(
-                deliveries.claim, row, holder, now, CHUNK, rehearsal=run.rehearsal, only=run.only
-            )
-            run.claimed.extend(await claim)
-            run.all_claimed = len(run.claimed) < CHUNK
-
-
-UNDONE = frozenset({Action.ADD, Action.REPLACE, Action.REMOVE})
-"""What would have changed a person's link, had it been carried out."""
-
-
-async def enqueue(services: Services, state: RunState, plan: Plan, rehearsal_to: str = "") -> int:
-    """Queue what the plan owes; returns how many messages that are.
-
-    `plan` is the one made after registering. Who is still to be added, replaced or removed in it was not: RingCentral
-    refused, or its list lags behind. What they are owed is owed once that is done.
-    """
-    now = services.clock.now()
-    domain = services.config.brand.sender_address.rpartition("@")[2]
-    orders = [
-        order
-        for item in plan.mail
-        if _is_due(item, rehearsal_to) and (order := _order(item, state, domain, now, rehearsal_to))
-    ]
-    await services.ledger.run(deliveries.enqueue, state.session_row, orders, now)
-    return len(orders)
-
-
-def _is_due(item: PlanItem, rehearsal_to: str) -> bool:
-    """Whether a message is true already, and not in the queue yet; a rehearsal's own never is."""
-    return item.action not in UNDONE and (bool(rehearsal_to) or not item.queued)
-
-
-def _order(
-    item: PlanItem, state: RunState, domain: str, now: datetime, rehearsal_to: str
-) -> deliveries.NewDelivery | None:
-    """One message to queue; None where the link has not come (its problem was told already)."""
-    invitee, session = item.invitee, state.snapshot.session
-    box = state.snapshot.mailbox(invitee.key)
-    told = box.told if item.mail and takes_back(item.mail) else _true_now(item, session)
-    if item.mail is None or told is None:
-        return None
-    number = box.messages + 1
-    rehearsal = f"rehearsal {now.isoformat()}" if rehearsal_to else ""
-    return deliveries.NewDelivery(
-        email=invitee.email,
-        name=invitee.name,
-        kind=item.mail,
-        number=number,
-        message_id=message_id(session.key, invitee.email, item.mail, number, domain, rehearsal),
-        facts=told,
-        due_at=due_at(item.mail, session, now),
-        expires_at=expires_at(item.mail, session),
-        rehearsal_to=rehearsal_to,
-    )
-
-
-def _true_now(item: PlanItem, session: Session) -> Facts | None:
-    record = item.registration
-    return facts(session, record.role, record) if record else None
+        if run.claimed or run.all_claimed:
+            return
+        row, now = run.state.session_row, run.services.clock.now()
+        chunk = await run.services.ledger.run(
+            deliveries.claim, row, run.holder.name, now, CHUNK, rehearsal=run.rehearsal, only=run.only
+        )
+        run.claimed.extend(chunk)
+        run.all_claimed = len(chunk) < CHUNK

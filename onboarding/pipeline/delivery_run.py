@@ -1,6 +1,6 @@
-"""One round of delivering a session's queue: who reads what, what no letter may hold, and what its workers share.
+"""One delivery of one session's queue: who gets what, what no message may hold, and what its workers share.
 
-Values and counters only; `delivering` claims, `posting` sends.
+Values and counters only; `deliver` claims the messages, `send` sends them.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from onboarding.model.sessions import Registration, UntouchedRecord
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
-from onboarding.plan import Plan, PlanItem
+from onboarding.plan import Plan, PlanItem, Snapshot
 from onboarding.smtp.transaction import Connection
 
 Recording = asyncio.Future[bool]
@@ -26,70 +26,72 @@ Recording = asyncio.Future[bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
-    """One person as their letter needs them: who they are, and their record (None once they are removed)."""
+class DeliveryRecipient:
+    """One person as their message needs them: who they are, and their record (None once they are removed)."""
 
     invitee: Invitee
     record: Registration | None
 
     @classmethod
-    def of(cls, item: PlanItem) -> "Recipient":
-        """The reader that a step is about, in the role that RingCentral has given them."""
+    def of(cls, item: PlanItem) -> "DeliveryRecipient":
+        """The person of a plan's item, in the role that RingCentral has given them."""
         invitee, record = item.invitee, item.registration
         if record and record.role is not invitee.role:
             invitee = replace(invitee, role=record.role)
         return cls(invitee, record)
 
     @property
-    def on_board(self) -> bool:
+    def may_have_link(self) -> bool:
         """Whether they are on the roster and registered, so that a link may be sent to them."""
         return bool(self.invitee.row) and self.record is not None
 
 
 @dataclass(slots=True)
 class DeliveryRun:
-    """One delivering of one session's queue: what its workers share.
+    """One delivery of one session's queue: what its workers share.
 
-    `failure` is the first error that stops everybody; workers look at it between messages and never stop within one.
-    `only`: the address keys that `--limit` keeps this run to. `rejected` counts the server's rejections in a row.
-    `recordings` are the last outcomes on each connection.
-    `claimed` are messages leased and not yet begun; `all_claimed` once no more were due. `put_back` are those that
-    met a refusal of us or of a connection: they come after all others. `met_refusal` are the ids of all that ever
-    did, `refusals` counts those in a row.
+    - `recipients` by address key; `panel` are those of them who appear in messages.
+    - `only`: the address keys that `--limit` keeps this run to.
+    - `failure`: the first error that stops all workers; they look at it between messages, never within one.
+    - `claimed`: messages claimed and not yet begun; `all_claimed` once no more were due.
+    - `put_back`: messages that met a refusal of us or of a connection; they come after all others.
+    - `met_refusal`: the ids of all messages that ever did; `refusals` counts refusals in a row.
+    - `rejections`: messages in a row that the server rejected.
+    - `recordings`: the last outcome on each connection.
     """
 
     services: Services
     state: RunState
     composer: Composer
     lease: HeldLease
-    readers: Mapping[str, Recipient]
+    recipients: Mapping[str, DeliveryRecipient]
     panel: tuple[Invitee, ...]
     rehearsal: bool
     only: frozenset[str] | None = None
     failure: OnboardingError | None = None
-    recordings: dict[Connection, Recording] = field(default_factory=dict)
-    sent: int = 0
-    rejected: int = 0
     claimed: deque[Delivery] = field(default_factory=deque)
     all_claimed: bool = False
     put_back: deque[Delivery] = field(default_factory=deque)
     met_refusal: set[int] = field(default_factory=set)
     refusals: int = 0
+    rejections: int = 0
+    recordings: dict[Connection, Recording] = field(default_factory=dict)
+    sent: int = 0
     claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
-    pacing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting_for_rate: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def holder(self) -> Holder:
-        """Who holds the lease, and leases messages under it."""
+        """The holder of the webinar's lease, under whose name messages are claimed."""
         return self.lease.holder
 
     @property
-    def running(self) -> bool:
+    def is_going(self) -> bool:
         """Whether another message may be begun."""
         return self.failure is None and not self.services.stop.is_set()
 
     def fail(self, error: OnboardingError) -> None:
-        """Stop everybody for this reason, if nothing has before."""
+        """Stop all workers for this reason, unless something has stopped them before."""
         self.failure = self.failure or error
 
 
@@ -97,21 +99,33 @@ def prepare_delivery(
     services: Services,
     state: RunState,
     plan: Plan,
-    stationery: TemplateSet,
+    templates: TemplateSet,
     lease: HeldLease,
     *,
     rehearsal: bool = False,
     limited: bool = False,
 ) -> DeliveryRun:
-    """Make ready for delivering one session's queue."""
-    snapshot = state.snapshot
-    readers = {item.invitee.key: Recipient.of(item) for item in plan.items if item.invitee.email}
+    """Put together what the delivery of one session's queue needs."""
+    recipients = {item.invitee.key: DeliveryRecipient.of(item) for item in plan.items if item.invitee.email}
+    listed = [recipient for recipient in recipients.values() if recipient.may_have_link]
+    return DeliveryRun(
+        services=services,
+        state=state,
+        composer=Composer(templates, _protected_values(state.snapshot)),
+        lease=lease,
+        recipients=recipients,
+        panel=tuple(recipient.invitee for recipient in listed),
+        rehearsal=rehearsal,
+        only=frozenset(item.invitee.key for item in plan.mail) if limited else None,
+    )
+
+
+def _protected_values(snapshot: Snapshot) -> ProtectedValues:
+    """Collect the links and addresses of all people concerned: a message may hold none but its recipient's own."""
     records: list[Registration | UntouchedRecord] = [*snapshot.registrations, *snapshot.untouched]
     links = [record.join_uri for record in records if record.join_uri]
     if snapshot.session.host_join_uri:
         links.append(snapshot.session.host_join_uri)
-    addresses = [*(record.email for record in records), *(one.email for one in snapshot.roster.invitees)]
-    panel = tuple(one.invitee for one in readers.values() if one.on_board)
-    guarded = ProtectedValues.of(links, addresses)
-    only = frozenset(item.invitee.key for item in plan.mail) if limited else None
-    return DeliveryRun(services, state, Composer(stationery, guarded), lease, readers, panel, rehearsal, only)
+    addresses = [record.email for record in records]
+    addresses += [invitee.email for invitee in snapshot.roster.invitees]
+    return ProtectedValues.of(links, addresses)

@@ -1,50 +1,57 @@
-"""One webinar, from roster to `sent`: look, plan, register, queue, deliver, and say how it ended.
+"""One webinar, from roster to `sent`: refresh, plan, register, queue, deliver, and say how it ended.
 
-`prepared` does what changes nothing, so that a person can be asked in between; `carry_out` does what they agreed to.
+`prepare_run` changes nothing at RingCentral and sends nothing, so that a person can be asked in between;
+`execute_plan` does what they agreed to. What writes and sends messages is behind `mailer`, and is loaded only
+by a run that needs it.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
 from onboarding.ledger import deliveries, registrations, sessions
-from onboarding.messages.composer import TemplateSet
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
-from onboarding.model.people import Problem
-from onboarding.pipeline.deliver import deliver, enqueue
-from onboarding.pipeline.delivery_run import prepare_delivery
+from onboarding.model.people import Problem, Roster
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState, plan_fresh, read_roster, refresh
 from onboarding.pipeline.register import register
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
-from onboarding.pipeline.templates import load_templates
-from onboarding.plan import Action, Options, Plan, make_plan
+from onboarding.plan import Action, Options, Plan, PlanItem, make_plan
+
+if TYPE_CHECKING:
+    from onboarding.pipeline.mailer import Mailer
 
 RETRY_WINDOW = timedelta(minutes=10)
-"""How long a run waits for messages that were put off before it leaves them to the next one."""
+"""How long a run waits for deferred messages before it leaves them to the next one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
-    """A run that has looked and not yet done anything. `doubts`: messages that a dead run left in doubt just now."""
+    """A run that has looked and not yet done anything.
+
+    `mailer` is None if there is nothing to send. `doubts` counts the messages that a dead run left in doubt just now.
+    `calls_before` are the scarce calls that this process had made before.
+    """
 
     target: Target
     state: RunState
     plan: Plan
     options: Options
-    stationery: TemplateSet
+    mailer: "Mailer | None"
     doubts: int
     calls_before: int
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a run ended. `did` tells whether it changed anything; `news` whether its problems differ from the last run's.
+    """How a run ended.
 
-    `problems` need a person.
+    `problems` need a person. `has_changes`: it changed anything at RingCentral or in the queue. `has_news`: its
+    problems and notes differ from the last run's.
     """
 
     name: str
@@ -54,8 +61,8 @@ class Result:
     counts: Mapping[State, int]
     problems: tuple[Problem, ...]
     heavy_calls: int
-    did: bool
-    news: bool
+    has_changes: bool
+    has_news: bool
     has_unsent_invites: bool
 
     @property
@@ -68,34 +75,44 @@ class Result:
         return EXIT_DONE
 
 
+@dataclass(slots=True)
+class _Tally:
+    """How far a run has come: what is written down of it at its end, also where it was stopped."""
+
+    state: RunState
+    plan: Plan
+    problems: tuple[Problem, ...]
+    queued: int = 0
+    sent: int = 0
+
+
 async def prepare_run(services: Services, target: Target, options: Options, *, strict: bool = False) -> PreparedRun:
     """Look at everything and plan; call while holding the webinar's lease.
 
-    Templates are compiled first: what is wrong with them is found before anybody is registered. Raises
-    ConfigurationError where `strict` and the roster has a problem.
+    If there is anything to do, the templates are compiled and the mail server's password is read: what is wrong with
+    them is found before a person is asked, and before anybody is registered. Raises ConfigurationError for that, and
+    if `strict` and the roster has a problem.
     """
-    calls_before = _heavy(services)
-    if services.config.ledger.keep:
-        before = services.clock.now() - timedelta(days=services.config.ledger.keep)
-        await services.ledger.run(sessions.forget_ended, before)
-    letters = load_templates(services.config, target)
+    calls_before = _heavy_calls(services)
+    await _forget_old_sessions(services)
     roster = await read_roster(target, services.stop)
     if strict and roster.problems:
-        raise ConfigurationError(
-            "\n".join(f"row {one.row}, {one.column or 'whole row'}: {one.message}" for one in roster.problems),
-            hint="Mend the roster, or leave --strict out to serve the other rows.",
-        )
+        raise _roster_error(roster)
     state = await refresh(services, target, roster)
-    doubts = await services.ledger.run(deliveries.recover_stalled, state.session_row, services.clock.now())
-    await services.ledger.run(deliveries.bring_forward, state.session_row, services.clock.now())
-    if doubts:
-        boxes = await services.ledger.run(deliveries.mailboxes, state.session_row)
-        state = replace(state, snapshot=replace(state.snapshot, mailboxes=boxes))
+    state, doubts = await _recover(services, state)
     state, plan = await plan_fresh(services, target, state, options)
-    await services.ledger.run(
-        sessions.begin_run, state.session_row, _heavy(services) - calls_before, services.clock.now()
-    )
-    return PreparedRun(target, state, plan, options, letters, doubts, calls_before)
+    mailer = load_mailer(services, target) if plan or await _has_queue(services, state) else None
+    calls = _heavy_calls(services) - calls_before
+    await services.ledger.run(sessions.begin_run, state.session_row, calls, services.clock.now())
+    return PreparedRun(target, state, plan, options, mailer, doubts, calls_before)
+
+
+def load_mailer(services: Services, target: Target) -> "Mailer":
+    """Load what writes and sends messages, and compile the templates. Raises ConfigurationError for a wrong one."""
+    # The only late import of a run: these modules and the templates take more processor time than all the rest.
+    from onboarding.pipeline.mailer import Mailer  # noqa: PLC0415
+
+    return Mailer.load(services, target)
 
 
 async def execute_plan(
@@ -104,91 +121,146 @@ async def execute_plan(
     lease: HeldLease,
     *,
     rehearsal_to: str = "",
-    patience: timedelta = RETRY_WINDOW,
+    retry_window: timedelta = RETRY_WINDOW,
 ) -> Result:
     """Register, queue and deliver what was planned, and note how it ended, also where it was stopped."""
-    plan, problems, sent, queued = prepared.plan, prepared.plan.problems, 0, 0
+    row, plan = prepared.state.session_row, prepared.plan
     if plan.mail:
-        services.post.pool()  # a missing password is found before anybody is registered, and not after
+        services.pool.prepare()  # a missing password is found before anybody is registered, and not after
+    tally = _Tally(prepared.state, plan, plan.problems)
     try:
         services.raise_if_stopped()
-        state, refused = await register(services, prepared.state, plan)
-        plan = make_plan(state.snapshot, prepared.options, within=prepared.plan)
-        problems = tuple(dict.fromkeys((*refused, *plan.problems)))
-        await _hold_back(services, state, plan)
-        queued = await enqueue(services, state, plan, rehearsal_to)
-        services.raise_if_stopped()
-        limited = prepared.options.limit is not None
-        run = prepare_delivery(
-            services, state, plan, prepared.stationery, lease, rehearsal=bool(rehearsal_to), limited=limited
-        )
-        sent = await deliver(services, run, patience)
-        await _note_mailed(services, state, plan)
+        await _register(services, prepared, tally)
+        await _queue_and_deliver(services, prepared, tally, lease, rehearsal_to, retry_window)
+        await _note_mailed(services, tally.state, tally.plan)
     finally:
-        before = await services.ledger.run(sessions.problems_of, prepared.state.session_row)
-        noted = (*problems, *_notes(plan, prepared.state))
+        noted_before = await services.ledger.run(sessions.problems_of, row)
+        noted = [*tally.problems, *_notes(tally.plan, prepared.state)]
         await _note_end(services, prepared, noted)
-    entries = await services.ledger.run(deliveries.entries, prepared.state.session_row)
+    entries = await services.ledger.run(deliveries.entries, row)
     return Result(
         name=prepared.target.name,
         title=prepared.state.snapshot.session.title,
-        sent=sent,
-        registered=len(prepared.plan.at(Action.ADD, Action.REPLACE)),
+        sent=tally.sent,
+        registered=len(plan.at(Action.ADD, Action.REPLACE)),
         counts=Counter(entry.delivery.state for entry in entries),
-        problems=problems,
-        heavy_calls=_heavy(services) - prepared.calls_before,
-        did=bool(sent or queued or prepared.plan.change or prepared.doubts),
-        news=list(before) != list(noted) or any(item.turned for item in plan.items),
-        has_unsent_invites=_has_unsent_invites(prepared, state),
+        problems=tally.problems,
+        heavy_calls=_heavy_calls(services) - prepared.calls_before,
+        has_changes=bool(tally.sent or tally.queued or plan.change or prepared.doubts),
+        has_news=list(noted_before) != noted or any(item.turned for item in tally.plan.items),
+        has_unsent_invites=_has_unsent_invites(prepared, tally.state),
+    )
+
+
+async def _forget_old_sessions(services: Services) -> None:
+    if keep := services.config.ledger.keep:
+        await services.ledger.run(sessions.forget_ended, services.clock.now() - timedelta(days=keep))
+
+
+def _roster_error(roster: Roster) -> ConfigurationError:
+    problems = [f"row {problem.row}, {problem.column or 'whole row'}: {problem.message}" for problem in roster.problems]
+    return ConfigurationError(
+        "\n".join(problems), hint="Fix the roster, or leave --strict out to serve the other rows."
+    )
+
+
+async def _recover(services: Services, state: RunState) -> tuple[RunState, int]:
+    """Settle what a dead run left in the queue; returns the state afterwards, and how many messages are in doubt."""
+    row, now = state.session_row, services.clock.now()
+    doubts = await services.ledger.run(deliveries.recover_stalled, row, now)
+    await services.ledger.run(deliveries.bring_forward, row, now)
+    if doubts:
+        mailboxes = await services.ledger.run(deliveries.mailboxes, row)
+        state = replace(state, snapshot=replace(state.snapshot, mailboxes=mailboxes))
+    return state, doubts
+
+
+async def _has_queue(services: Services, state: RunState) -> bool:
+    """Whether earlier runs left messages to send, to people of the roster or to others, or of a rehearsal."""
+    real = await services.ledger.run(deliveries.queued, state.session_row)
+    return bool(real or await services.ledger.run(deliveries.queued, state.session_row, rehearsal=True))
+
+
+async def _register(services: Services, prepared: PreparedRun, tally: _Tally) -> None:
+    """Apply the change at RingCentral, and plan again from what it says now, within what was agreed to."""
+    tally.state, refused = await register(services, prepared.state, prepared.plan)
+    tally.plan = make_plan(tally.state.snapshot, prepared.options, within=prepared.plan)
+    tally.problems = tuple(dict.fromkeys((*refused, *tally.plan.problems)))
+    await _hold_back(services, tally.state, tally.plan)
+
+
+async def _queue_and_deliver(
+    services: Services,
+    prepared: PreparedRun,
+    tally: _Tally,
+    lease: HeldLease,
+    rehearsal_to: str,
+    retry_window: timedelta,
+) -> None:
+    """Queue what is owed, and deliver the queue. Without a mailer nothing was owed or queued when this run looked."""
+    if prepared.mailer is None:
+        return
+    state, plan = tally.state, tally.plan
+    tally.queued = await prepared.mailer.queue(state, plan, rehearsal_to)
+    services.raise_if_stopped()
+    tally.sent = await prepared.mailer.deliver(
+        state,
+        plan,
+        lease,
+        rehearsal=bool(rehearsal_to),
+        limited=prepared.options.limit is not None,
+        retry_window=retry_window,
     )
 
 
 async def _hold_back(services: Services, state: RunState, plan: Plan) -> None:
-    """Keep back what an earlier run queued for people whom RingCentral has mailed since."""
-    held = [item.invitee.email for item in plan.items if item.held]
-    if held:
-        await services.ledger.run(deliveries.hold_back, state.session_row, held, services.clock.now())
+    """Keep back what an earlier run queued for people that RingCentral has mailed since."""
+    emails = [item.invitee.email for item in plan.items if item.held]
+    if emails:
+        await services.ledger.run(deliveries.hold_back, state.session_row, emails, services.clock.now())
 
 
 async def _note_mailed(services: Services, state: RunState, plan: Plan) -> None:
-    """Remember whom this run names, so that later runs don't. Last of all: a run that breaks off has named nobody."""
+    """Remember the people that this run reports as mailed by RingCentral, so that later runs don't.
+
+    Last of all: a run that is stopped has reported nothing.
+    """
     turned = [item.invitee for item in plan.items if item.turned]
     if turned:
         await services.ledger.run(registrations.note_mailed, state.session_row, turned, services.clock.now())
 
 
 def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
-    """Whether *Send now* would mail somebody after this run: who was just added is silent, whatever was so before."""
+    """Whether RingCentral's *Send now* would mail people after this run: those just added are silent."""
     added = bool(prepared.plan.change.add) and state.snapshot.holds_silent_records
     return added or state.snapshot.has_unsent_invites
 
 
 async def _note_end(services: Services, prepared: PreparedRun, noted: Sequence[Problem]) -> None:
-    calls = _heavy(services) - prepared.calls_before
+    calls = _heavy_calls(services) - prepared.calls_before
     await services.ledger.run(sessions.finish_run, prepared.state.session_row, noted, calls, services.clock.now())
 
 
 def _notes(plan: Plan, state: RunState) -> list[Problem]:
-    """Why somebody on the roster gets no message though nothing is wrong: `status` shows an end of every row.
+    """Say what needs nothing done: the plan's notes, and why people on the roster get no message.
 
-    And what else the plan has said that needs nothing done.
+    With the latter `status` has an answer for every row of the roster.
     """
-    return [
-        *(Problem(None, None, "", note) for note in plan.notes),
-        *_unmailed(plan, state),
-    ]
-
-
-def _unmailed(plan: Plan, state: RunState) -> list[Problem]:
-    return [
+    notes = [Problem(None, None, "", note) for note in plan.notes]
+    unmailed = [
         Problem(item.invitee.row, None, item.invitee.email, item.mail_reason or item.reason)
         for item in plan.items
-        if item.invitee.row
-        and not item.mail
-        and not item.problems
-        and not state.snapshot.mailbox(item.invitee.key).messages
+        if _is_left_unmailed(item, state)
     ]
+    return [*notes, *unmailed]
 
 
-def _heavy(services: Services) -> int:
+def _is_left_unmailed(item: PlanItem, state: RunState) -> bool:
+    """Whether a person on the roster has never had a message, gets none now, and nothing is wrong with them."""
+    on_roster = bool(item.invitee.row)
+    has_mail = item.mail or state.snapshot.mailbox(item.invitee.key).messages
+    return on_roster and not has_mail and not item.problems
+
+
+def _heavy_calls(services: Services) -> int:
     return services.ringcentral.calls.get("Heavy", 0)

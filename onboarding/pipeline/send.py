@@ -1,11 +1,9 @@
-"""Posts one message: compose, keep the pace, offer, `sending`, hand over, record.
+"""Delivers one message: compose, wait for the rate, envelope, `sending`, body, record.
 
-The order is the promise. Everything up to the 354 may be done again; `sending` is committed before the body leaves.
-What became of it is handed to the ledger before the connection is free again, and waited for while the next message is
-offered on it; before that, the next is not `sending`. What a reply means is `mail`'s to say, what follows from it is
-`model.deliveries.settle` for the message, and `refusals` where the server refuses us.
-
-Waits until a message may leave: the mail server's pace and daily cap, which all runs on a ledger share.
+The order is the promise. Everything up to the server's 354 may be done again; `sending` is committed before the body
+leaves. The outcome is submitted to the ledger before the connection is free again; no later message becomes `sending`
+on that connection before the outcome is written. What a reply means is decided by `smtp.replies`; what follows from
+it for the message by `model.deliveries.settle`, and for the connection by `send_refusals`.
 """
 
 import asyncio
@@ -33,121 +31,120 @@ from onboarding.model.deliveries import (
 from onboarding.model.kinds import RULES
 from onboarding.pipeline.delivery_run import DeliveryRun, Recording
 from onboarding.pipeline.forecast import in_words
-from onboarding.pipeline.send_refusals import Step, next_step
+from onboarding.pipeline.send_refusals import RefusalAction, choose_action
 from onboarding.smtp.phases import ConnectionRefusal
-from onboarding.smtp.pool import Pool
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection, EnvelopeAccepted, Withheld
 
 T = TypeVar("T")
 
 RETRY = RetryPolicy()
+NOT_REGISTERED = "not on board any more"
 STOPPED = "the run was stopped before the message left"
 
 
-async def deliver_one(run: DeliveryRun, delivery: Delivery, pool: Pool) -> None:
-    """Write the letter while the connections are busy with others, then send it over the next that is free.
+async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
+    """Compose the message while the connections are busy with others, then send it over the next that is free.
 
-    Returns once it is written down what became of it, or it is put back to come after all others. Raises what stops
+    Returns once the outcome is written, or once the message is put back to come after all others. Raises what stops
     the run.
     """
-    message = _compose(run, delivery)
+    message = _compose_message(run, delivery)
     recording: Recording | None = None
     if message is None:
-        recording = _record(run, delivery, Transition(State.SUPERSEDED, "not on board any more"))
+        recording = _record_transition(run, delivery, Transition(State.SUPERSEDED, NOT_REGISTERED))
     elif isinstance(message, Rejected):
-        recording = _settle(run, delivery, message)
+        recording = _settle_delivery(run, delivery, message)
     else:
-        async with pool.connection() as connection:
+        async with run.services.pool.connection() as connection:
             if await wait_for_rate(run, delivery):
-                recording = await _send(run, delivery, pool, connection, message)
+                recording = await _send_message(run, delivery, connection, message)
     if recording:
         await recording
 
 
-def _compose(run: DeliveryRun, delivery: Delivery) -> Message | Rejected | None:
-    """Write the letter from what is true now; None where the person is to get none any more."""
-    reader = run.readers.get(address_key(delivery.email))
+def _compose_message(run: DeliveryRun, delivery: Delivery) -> Message | Rejected | None:
+    """Write the message from what is true now; None if the person is not to get it any more."""
+    recipient = run.recipients.get(address_key(delivery.email))
     rules = RULES[delivery.kind]
-    if reader is None or (rules.needs_registration and not reader.on_board):
+    if recipient is None or (rules.needs_registration and not recipient.may_have_link):
         return None
-    letter = MessageRequest(
+    request = MessageRequest(
         kind=delivery.kind,
-        invitee=reader.invitee,
+        invitee=recipient.invitee,
         session=run.state.snapshot.session,
-        registration=reader.record if rules.needs_registration else None,
+        registration=recipient.record if rules.needs_registration else None,
         number=delivery.number,
         message_id=ascii_message_id(delivery.message_id),
         date=run.services.clock.now(),
-        recipient=delivery.rehearsal_to or reader.invitee.email,
+        recipient=delivery.rehearsal_to or recipient.invitee.email,
         panel=run.panel,
-        previous=run.state.snapshot.mailbox(reader.invitee.key).told,
+        previous=run.state.snapshot.mailbox(recipient.invitee.key).told,
     )
-    return run.composer.compose(letter)
+    return run.composer.compose(request)
 
 
-async def _send(
-    run: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection, message: Message
+async def _send_message(
+    run: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
 ) -> Recording | None:
-    """Offer, `sending`, hand over, and hand in what became of it. None: it stays queued, and others go on with it."""
-    if not await _opened(run, delivery, pool, connection):
+    """Send envelope and body, and submit the outcome. None: the message stays queued, and others go on with it."""
+    if not await _open_connection(run, delivery, connection):
         return None
-    answer: Outcome | EnvelopeAccepted | OnboardingError | None = await _or_refusal(connection.send_envelope(message))
+    answer: Outcome | EnvelopeAccepted | OnboardingError | None
+    answer = await _result_or_error(connection.send_envelope(message))
     if isinstance(answer, EnvelopeAccepted):
         answer = await _send_body(run, delivery, connection, message)
     if isinstance(answer, OnboardingError):
-        answer = await _refused(run, delivery, pool, connection, answer)
+        answer = await _handle_refusal(run, delivery, connection, answer)
     else:
         run.refusals = 0
     if answer is None:
         return None
-    recording = run.recordings[connection] = _settle(run, delivery, answer)
+    recording = run.recordings[connection] = _settle_delivery(run, delivery, answer)
     return recording
 
 
-async def _opened(run: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection) -> bool:
-    """Have a line to the server; False: there is none, and the message comes again, on another connection.
+async def _open_connection(run: DeliveryRun, delivery: Delivery, connection: Connection) -> bool:
+    """Connect to the server. False: it does not serve this connection; the message goes over another one.
 
-    A message that was refused with the connection before gets a new line: what is said on it is the message's.
-    Raises what keeps us out, where no connection is left.
+    Raises what keeps us out if no connection is left.
     """
     try:
+        # A message that was refused together with its connection gets a new one: a second refusal is the message's.
         if delivery.id in run.met_refusal:
             await connection.close()
         await connection.open()
-    except ConnectionRefusal as refusal:
-        pool.give_up(connection, refusal)
+    except ConnectionRefusal as error:
+        run.services.pool.give_up(connection, error)
         run.put_back.append(delivery)
         return False
     return True
 
 
-async def _or_refusal(step: Awaitable[T]) -> T | OnboardingError:
-    """Take a step with the server. What it says against us, or the connection, comes back as a value."""
+async def _result_or_error(reply: Awaitable[T]) -> T | OnboardingError:
+    """Wait for the server. What it says against us, or against the connection, comes back as a value."""
     try:
-        return await step
+        return await reply
     except OnboardingError as error:
         return error
 
 
-async def _refused(
-    run: DeliveryRun, delivery: Delivery, pool: Pool, connection: Connection, error: OnboardingError
+async def _handle_refusal(
+    run: DeliveryRun, delivery: Delivery, connection: Connection, error: OnboardingError
 ) -> Deferred | None:
-    """The server refuses us, or this connection, and has taken nothing: the message goes to the end of the queue.
+    """Put a message back that the server did not take, because it refuses us or this connection.
 
-    Returns an outcome where it turns out to be the message's own trouble. Raises what stops the run.
+    Returns an outcome if the refusal turns out to be due to the message itself. Raises what stops the run.
     """
-    step, run.refusals = Step.STOP_RUN, run.refusals + 1
-    if isinstance(error, ConnectionRefusal):
-        again = delivery.id in run.met_refusal
-        step = next_step(error, again=again, last=pool.last, in_a_row=run.refusals)
-        if step is Step.RECORD_DEFERRED:
-            return error.deferred
-        if step is Step.GIVE_UP_CONNECTION:
-            pool.give_up(connection, error)
+    run.refusals += 1
+    action = _action_after(run, delivery, error)
+    if action is RefusalAction.RECORD_DEFERRED and isinstance(error, ConnectionRefusal):
+        return error.deferred
+    if action is RefusalAction.GIVE_UP_CONNECTION and isinstance(error, ConnectionRefusal):
+        run.services.pool.give_up(connection, error)
     now = run.services.clock.now()
     is_ours = await _submit(run, transitions.put_last(delivery, run.holder.name, error.message, now))
-    if step is Step.STOP_RUN:
+    if action is RefusalAction.STOP_RUN:
         raise error
     run.met_refusal.add(delivery.id)
     if is_ours:
@@ -155,76 +152,86 @@ async def _refused(
     return None
 
 
+def _action_after(run: DeliveryRun, delivery: Delivery, error: OnboardingError) -> RefusalAction:
+    """Choose what follows: an error that is not about one connection is about all, and stops the run."""
+    if not isinstance(error, ConnectionRefusal):
+        return RefusalAction.STOP_RUN
+    again = delivery.id in run.met_refusal
+    return choose_action(error, again=again, last=run.services.pool.last, in_a_row=run.refusals)
+
+
 async def _send_body(
     run: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
 ) -> Outcome | OnboardingError | None:
     """Cross the point of no return. None: the body does not leave, because the delivery is not ours any more.
 
-    Past the lease's term the row is left as it is: another run may have taken it over, and a person
-    may have had the message sent again by now. If nobody did, the next run finds it in doubt.
-    Only with or after what became of the last message on this connection: one at most may be in
-    doubt.
+    Past the lease's term the row is left as it is: another run may have taken it over, and a person may have had the
+    message sent again by now. Otherwise the next run finds it in doubt.
     """
+    # The order is what keeps a person from getting two messages. `sending` is committed before
+    # the first byte of the body leaves, and not before the outcome of the connection's last message is written, so
+    # that at most one message for each connection can be in doubt after a crash.
     try:
         renamed = None if message.message_id == delivery.message_id else message.message_id
-        move = transitions.sending(delivery, run.holder.name, run.services.clock.now(), renamed)
-        ours = await _submit(run, move, after=run.recordings.get(connection))
+        write = transitions.sending(delivery, run.holder.name, run.services.clock.now(), renamed)
+        is_ours = await _submit(run, write, after=run.recordings.get(connection))
     except OnboardingError:
         await connection.abandon()
         raise
     except asyncio.CancelledError:
-        _detach(_not_taken(run, delivery, STOPPED))
+        _detach(_record_not_accepted(run, delivery, STOPPED))
         raise
-    if not ours:
+    if not is_ours:
         await connection.abandon()
         return None
+    # ---- The point of no return: from here on the server may deliver the message, so nothing sends it again. ----
     try:
-        return await _or_refusal(connection.send_body(message, run.lease.is_current))
+        return await _result_or_error(connection.send_body(message, run.lease.is_current))
     except Withheld:
         return None
     except asyncio.CancelledError:
-        _detach(_settle(run, delivery, InDoubt("the run was stopped before the server had answered")))
+        _detach(_settle_delivery(run, delivery, InDoubt("the run was stopped before the server had answered")))
         raise
 
 
 def _detach(recording: Recording) -> None:
-    """Don't wait for it: where it can't be written, giving back what was claimed can't either, and says so."""
+    """Don't wait for a recording. If the ledger can't write it, releasing the claims fails too, and says so."""
     recording.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-def _not_taken(run: DeliveryRun, delivery: Delivery, reason: str) -> Recording:
+def _record_not_accepted(run: DeliveryRun, delivery: Delivery, reason: str) -> Recording:
     return _submit(run, transitions.not_accepted(delivery, run.holder.name, reason, run.services.clock.now()))
 
 
-def _settle(run: DeliveryRun, delivery: Delivery, outcome: Outcome) -> Recording:
-    """Decide what an outcome means, count it, and hand it in."""
+def _settle_delivery(run: DeliveryRun, delivery: Delivery, outcome: Outcome) -> Recording:
+    """Decide what an outcome means, count it, and submit it to the ledger."""
     clock = run.services.clock
     transition = settle(delivery, outcome, RETRY, clock.now(), clock.draw())
     run.sent += transition.state is State.SENT
-    _brake(run, transition)
-    return _record(run, delivery, transition)
+    _count_rejection(run, transition)
+    return _record_transition(run, delivery, transition)
 
 
-def _brake(run: DeliveryRun, transition: Transition) -> None:
-    """Stop after many rejections in a row: something is wrong with us, and every further one costs our name."""
+def _count_rejection(run: DeliveryRun, transition: Transition) -> None:
+    """Stop after many rejections in a row: more of them would hurt the sender's reputation."""
     by_server = transition.state is State.REJECTED and transition.reply is not None
-    run.rejected = run.rejected + 1 if by_server else 0
-    if run.rejected >= run.services.config.smtp.brake:
+    run.rejections = run.rejections + 1 if by_server else 0
+    if run.rejections >= run.services.config.smtp.brake:
         run.fail(
             Braked(
-                f"the mail server has rejected {run.rejected} messages in a row; "
+                f"the mail server has rejected {run.rejections} messages in a row; "
                 f"the last answer was: {transition.reply}",
                 hint="Find out why before going on. The rest stays queued; `onboarding retry` takes up the rejected.",
             )
         )
 
 
-def _record(run: DeliveryRun, delivery: Delivery, transition: Transition) -> Recording:
+def _record_transition(run: DeliveryRun, delivery: Delivery, transition: Transition) -> Recording:
     return _submit(run, transitions.record(delivery, run.holder.name, transition, run.services.clock.now()))
 
 
-def _submit(run: DeliveryRun, move: transitions.TransitionWrite, after: Recording | None = None) -> Recording:
-    return run.services.ledger.submit(transitions.write_transitions, move, after)
+def _submit(run: DeliveryRun, write: transitions.TransitionWrite, after: Recording | None = None) -> Recording:
+    return run.services.ledger.submit(transitions.write_transitions, write, after)
 
 
 LONGEST_WAIT = timedelta(minutes=10)
@@ -244,9 +251,9 @@ async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
     clock, smtp = run.services.clock, run.services.config.smtp
     allowed = _pace(smtp)
     if allowed == ANY_PACE:
-        return run.running and clock.now() < delivery.expires_at
-    async with run.pacing:  # one worker waits at a time
-        while run.running and clock.now() < delivery.expires_at:
+        return run.is_going and clock.now() < delivery.expires_at
+    async with run.waiting_for_rate:  # one worker waits at a time
+        while run.is_going and clock.now() < delivery.expires_at:
             wait = await run.services.ledger.run(rate_limits.reserve_send, _account(smtp), allowed, clock.now())
             if not wait:
                 return True

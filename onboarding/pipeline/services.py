@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from onboarding.config import Config
 from onboarding.interrupt import interrupted
@@ -18,7 +17,6 @@ from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress
 from onboarding.ringcentral.client import RingCentral
 from onboarding.smtp.pool import Pool
-from onboarding.smtp.settings import SmtpSettings
 
 
 class Instant(NamedTuple):
@@ -52,37 +50,6 @@ class Clock:
     instant: Callable[[], Instant] = instant
 
 
-class Post:
-    """The connections to the mail server, kept for all webinars of a command.
-
-    Made when the first message leaves: a command that mails nobody needs no password.
-    """
-
-    def __init__(self, settings: SmtpSettings, stop: asyncio.Event) -> None:
-        self._settings = settings
-        self._stop = stop
-        self._pool: Pool | None = None
-
-    def pool(self) -> Pool:
-        """The one pool of this command. Raises ConfigurationError where a password or a certificate is missing."""
-        self._pool = self._pool or Pool(self._settings, stop=self._stop)
-        return self._pool
-
-    @property
-    def loss(self) -> str:
-        """Say that the server did not serve all connections; empty where it did, or none was wanted."""
-        return self._pool.loss if self._pool else ""
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._pool:
-            await self._pool.__aexit__(kind, error, trace)
-
-
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that a run works with. `stop` is set by the first Ctrl-C or SIGTERM."""
@@ -90,7 +57,7 @@ class Services:
     config: Config
     ledger: Ledger
     ringcentral: RingCentral
-    post: Post
+    pool: Pool
     progress: Progress
     clock: Clock
     stop: asyncio.Event
@@ -114,5 +81,5 @@ async def open_services(
     async with Ledger(ledger_path(config.ledger)) as ledger:
         gate = LedgerRateLimiter(ledger, account, progress, clock.now, clock.sleep)
         client = RingCentral(settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop)
-        async with client as ringcentral, Post(config.smtp, stop) as post:
-            yield Services(config, ledger, ringcentral, post, progress, clock, stop)
+        async with client as ringcentral, Pool(config.smtp, stop=stop) as pool:
+            yield Services(config, ledger, ringcentral, pool, progress, clock, stop)

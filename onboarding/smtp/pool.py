@@ -24,10 +24,8 @@ from onboarding.smtp.transaction import Connection
 class Pool:
     """Connections to the server of the settings.
 
-    `clock` gives seconds, for the question how long a line has idled; `sleep` waits so many.
-
-    Raises `ConfigurationError` where the password or the certificate file is missing; nothing is opened before the
-    first offer.
+    It costs nothing until the first message: a command that sends none needs no password, and opens nothing. `clock`
+    gives seconds, for the question how long a line has idled; `sleep` waits so many.
     """
 
     def __init__(
@@ -37,12 +35,26 @@ class Pool:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         stop: asyncio.Event | None = None,
     ) -> None:
-        server = Connector(settings, stop=stop)
         self._settings = settings
-        self._serving = [Connection(server, clock, sleep) for _ in range(settings.max_connections)]
-        self._free = list(self._serving)
+        self._clock = clock
+        self._sleep = sleep
+        self._stop = stop
+        self._serving: list[Connection] = []  # never empty again once prepared: the last one can't be given up
+        self._free: list[Connection] = []
         self._seats = asyncio.Semaphore(settings.max_connections)
         self._loss: ConnectionRefusal | None = None
+
+    def prepare(self) -> None:
+        """Read what every connection needs; opens none. The first `connection` does so too.
+
+        Raises `ConfigurationError` if the password or the certificate file is missing.
+        """
+        if self._serving:
+            return
+        connector = Connector(self._settings, stop=self._stop)
+        count = self._settings.max_connections
+        self._serving = [Connection(connector, self._clock, self._sleep) for _ in range(count)]
+        self._free = list(self._serving)
 
     async def __aenter__(self) -> Self:
         return self
@@ -55,7 +67,11 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection, waiting until one is free; the one used last comes first, because its line is warm."""
+        """Lend a connection, waiting until one is free; the one used last comes first, because its line is warm.
+
+        Raises what `prepare` raises.
+        """
+        self.prepare()
         await self._seats.acquire()  # fair: who waits longest is next
         connection = self._free.pop()
         try:

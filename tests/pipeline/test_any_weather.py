@@ -103,7 +103,7 @@ async def run_through(scene: Stage, weather: list[str]) -> None:
 async def until_nothing_changes(scene: Stage) -> None:
     for _ in range(4):
         result = await scene.run(REMOVE)
-        if not result.did:
+        if not result.has_changes:
             return
     raise AssertionError("the runs never come to rest")
 

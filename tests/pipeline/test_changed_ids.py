@@ -46,7 +46,7 @@ async def test_record_that_shows_the_address_is_replaced_without_remove(tmp_path
 
         assert (changed.exit_code, on_stage(scene)) == (0, [NEW["user_id"]])
         assert scene.told()[2:] == [ADDRESS]
-        assert (await scene.run(REMOVE)).did is False
+        assert (await scene.run(REMOVE)).has_changes is False
 
 
 @pytest.mark.parametrize("old_address", ["", "old@brightwater.example"], ids=["nobody's", "another"])
@@ -60,11 +60,11 @@ async def test_record_that_does_not_show_it_stays_until_remove_and_goes_then(tmp
 
         changed, again = await scene.run(), await scene.run()
         assert (changed.exit_code, sorted(on_stage(scene))) == (0, [OLD["user_id"], NEW["user_id"]])
-        assert (again.exit_code, again.did, scene.told()[2:]) == (0, False, [ADDRESS])
+        assert (again.exit_code, again.has_changes, scene.told()[2:]) == (0, False, [ADDRESS])
 
         removed = await scene.run(REMOVE)
         assert (removed.exit_code, removed.sent, on_stage(scene)) == (0, 0, [NEW["user_id"]])
-        assert (await scene.run(REMOVE)).did is False
+        assert (await scene.run(REMOVE)).has_changes is False
 
 
 async def test_run_that_dies_in_between_forgets_the_old_person_neither(tmp_path):

@@ -67,7 +67,7 @@ async def test_who_has_an_odd_record_is_left_alone_and_all_others_are_served(tmp
         names = [one.last_name for one in scene.ringcentral.world.records(WEBINAR, SESSION)]
         assert sorted(names) == ["", "Example", "Müller"]
         again = await scene.run()
-        assert (again.did, again.heavy_calls, again.exit_code) == (False, 2, 1)
+        assert (again.has_changes, again.heavy_calls, again.exit_code) == (False, 2, 1)
 
 
 @pytest.mark.parametrize("options", [Options(), Options(remove=True, remove_foreign=True, adopt=True)])
@@ -137,7 +137,7 @@ async def test_null_in_an_optional_field_is_absent(tmp_path, null):
 
         result = await scene.run()
 
-        assert (result.did, result.problems, result.exit_code) == (False, (), 0)
+        assert (result.has_changes, result.problems, result.exit_code) == (False, (), 0)
 
 
 async def test_a_host_without_id_is_the_host(tmp_path):

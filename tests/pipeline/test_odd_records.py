@@ -52,7 +52,7 @@ async def test_linked_user_whose_domain_comes_back_otherwise_is_left_alone(tmp_p
 
         again = await scene.run()
 
-        assert (again.exit_code, again.did) == (0, False)
+        assert (again.exit_code, again.has_changes) == (0, False)
 
 
 async def test_title_that_never_shows_is_sent_once_and_is_no_problem(tmp_path):
@@ -70,7 +70,7 @@ async def test_title_that_never_shows_is_sent_once_and_is_no_problem(tmp_path):
         assert guest.job_title == "Poet"
         scene.ringcentral.faults.clear()
         scene.write_roster([HOST, PANELIST])
-        assert (await scene.run()).did is False
+        assert (await scene.run()).has_changes is False
 
 
 async def test_title_that_an_addition_brought_is_not_sent_again(tmp_path):
@@ -78,7 +78,7 @@ async def test_title_that_an_addition_brought_is_not_sent_again(tmp_path):
     async with stage(tmp_path, [HOST, titled], faults=["missing-field=jobTitle*all"]) as scene:
         await scene.run()
         again = await scene.run()
-        assert (again.did, patches(scene)) == (False, 1)
+        assert (again.has_changes, patches(scene)) == (False, 1)
 
 
 async def test_record_that_became_as_wanted_by_other_hands_may_be_changed_again(tmp_path):

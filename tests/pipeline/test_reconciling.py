@@ -22,7 +22,7 @@ def roles(scene: Stage) -> list[Role]:
 async def settled(scene: Stage) -> None:
     """The next run finds nothing to do."""
     again = await scene.run()
-    assert (again.did, again.sent, again.heavy_calls) == (False, 0, 2)
+    assert (again.has_changes, again.sent, again.heavy_calls) == (False, 0, 2)
 
 
 async def test_a_session_that_moved_gets_everybody_an_update(tmp_path):
@@ -70,7 +70,7 @@ async def test_somebody_off_the_roster_stays_until_removal_is_asked_for_and_is_t
         links = scene.join_links()
         scene.write_roster([HOST, PANELIST])
         kept = await scene.run()
-        assert (kept.did, len(roles(scene))) == (False, 3)
+        assert (kept.has_changes, len(roles(scene))) == (False, 3)
 
         removed = await scene.run(Options(remove=True))
 
@@ -149,4 +149,4 @@ async def test_a_session_that_is_not_given_costs_no_call_more(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], more=1) as scene:
         first = await scene.run(name=f"{NAME}2")
         again = await scene.run(name=f"{NAME}2")
-        assert (first.heavy_calls, again.heavy_calls, again.did) == (4, 2, False)
+        assert (first.heavy_calls, again.heavy_calls, again.has_changes) == (4, 2, False)

@@ -233,7 +233,7 @@ async def test_certificate_file_that_cannot_be_read_is_a_wrong_setting(tmp_path,
         ca_file.write_text(content)
 
     with pytest.raises(ConfigurationError, match=r"The certificate file .* can't be read"):
-        Pool(SmtpSettings(host="mail.example.com", ca_file=ca_file))
+        Pool(SmtpSettings(host="mail.example.com", ca_file=ca_file)).prepare()
 
 
 async def test_ehlo_name_is_the_one_of_the_settings():
