@@ -45,13 +45,13 @@ NAMES = {
 
 def sample() -> Preview:
     """Make letters for one person of every role in every language."""
-    config = load(samples.config(), {})
+    config = load(samples.find_config(), {})
     people = [_person(row, role, language) for row, (language, role) in enumerate(product(LANGUAGES, Role), 2)]
     made = preview_of(config, find_target(config, "town-hall"), Roster(tuple(people), ()), Known(), NOW)
     # A panel of everybody in both languages would show each person twice.
     panels = {language: tuple(one for one in people if one.language == language) for language in LANGUAGES}
     letters = {key: replace(one, panel=panels[one.invitee.language]) for key, one in made.letters.items()}
-    return replace(made, letters=letters, folders=(samples.templates(),))
+    return replace(made, letters=letters, folders=(samples.find_templates(),))
 
 
 def _person(row: int, role: Role, language: str) -> Invitee:

@@ -25,8 +25,8 @@ from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.status import Status, status
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from onboarding.simulator.limits import Group, Limits
-from onboarding.simulator.seed import Staged, world_for
+from onboarding.simulator.limits import CallGroup, Limits
+from onboarding.simulator.seed import WebinarSeed, seed_account
 from onboarding.simulator.server import RunningMail, RunningRingCentral, serve_mail, serve_ringcentral
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.clock import Clock
@@ -138,11 +138,11 @@ class Stage:
         return sorted(address for one in self.mail.messages() for address in one.recipients)
 
     def heavy_calls(self) -> int:
-        return self.ringcentral.requests.by_group()[Group.HEAVY]
+        return self.ringcentral.requests.count_groups()[CallGroup.HEAVY]
 
     def join_links(self) -> set[str]:
         """Everybody's own link at RingCentral, in the clear."""
-        records = self.ringcentral.world.records(WEBINAR, SESSION)
+        records = self.ringcentral.account.list_records(WEBINAR, SESSION)
         return {one.join_uri.get_secret_value() for one in records}
 
     def told(self) -> list[str]:
@@ -168,8 +168,11 @@ async def stage(
     (folder / "config.toml").write_text(CONFIG + "".join(sections), encoding="utf-8")
     write_roster(folder / "invitees.csv", people)
     invitees = roster.read((folder / "invitees.csv").read_bytes()).invitees
-    staged = [Staged(WEBINAR, SESSION, invitees, "The Launch"), *(Staged(one, "", invitees) for one in others.values())]
-    world = world_for(staged, clock.now())
+    staged = [
+        WebinarSeed(WEBINAR, SESSION, invitees, "The Launch"),
+        *(WebinarSeed(one, "", invitees) for one in others.values()),
+    ]
+    world = seed_account(staged, clock.now())
     async with (
         serve_ringcentral(world, limits=limits, faults=faults, clock=clock.now) as ringcentral,
         serve_mail(None, rules=mail_rules) as mail,

@@ -184,10 +184,10 @@ async def test_titles_and_names_from_ringcentral_do_nothing_to_a_terminal(tmp_pa
 
 def make_evil(scene: Stage) -> None:
     """Give the session a hostile title, and the host and a stranger hostile names."""
-    world = scene.ringcentral.world
-    world.amend(WEBINAR, SESSION, title=EVIL)
+    world = scene.ringcentral.account
+    world.update_session(WEBINAR, SESSION, title=EVIL)
     key = WEBINAR, SESSION
-    host = next(iter(world.records(WEBINAR, SESSION)))
+    host = next(iter(world.list_records(WEBINAR, SESSION)))
     stranger = replace(
         host, id="77", role="Panelist", email="stranger@example.com", linked_user=None, first_name=EVIL, last_name=EVIL
     )

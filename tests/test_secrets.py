@@ -32,7 +32,7 @@ async def test_no_command_no_report_and_no_ledger_holds_a_secret(tmp_path):
         ]
         printed = [(await on(scene, *words, **login)).all for words in commands]
         links = scene.join_links()
-        tokens = scene.ringcentral.world.tokens.issued()
+        tokens = scene.ringcentral.account.tokens.list_tokens()
         files = {path.name: path.read_bytes().decode("latin-1") for path in scene.folder.iterdir() if path.is_file()}
 
     assert len(links) == 4

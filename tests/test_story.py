@@ -58,7 +58,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             await ledger.run(registrations.set_standing, view.session_row, [joerg], Standing.ADDED, clock.now())
             record = next(one for one in applied.registrations if one.email == joerg.email)
             assert record.join_uri is not None
-            (patch,) = scene.ringcentral.requests.of("PATCH")
+            (patch,) = scene.ringcentral.requests.select("PATCH")
             assert [one["sendInvite"] for one in patch.body["addedInvitees"]] == [False]
 
             # The message is queued: its name is made once, its facts are kept without the link itself.

@@ -37,7 +37,7 @@ from onboarding.plan import Options
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.faults import BadFault, FaultKind
 from onboarding.simulator.limits import Limits
-from onboarding.simulator.seed import Staged, world_for
+from onboarding.simulator.seed import WebinarSeed, seed_account
 from onboarding.simulator.server import serve_mail, serve_ringcentral
 from onboarding.simulator.smtp_catcher import MailRules
 from onboarding.simulator.state import BadState, read_state
@@ -90,7 +90,7 @@ async def stage(
 async def world_of(config: Config, now: datetime, stop: asyncio.Event) -> SimulatedAccount:
     """An account that holds what a configuration names."""
     staged = [
-        Staged(
+        WebinarSeed(
             one.webinar,
             one.session or "",
             (await read_roster(find_target(config, name), stop)).invitees,
@@ -98,7 +98,7 @@ async def world_of(config: Config, now: datetime, stop: asyncio.Event) -> Simula
         )
         for name, one in config.webinars.items()
     ]
-    return world_for(staged, now)
+    return seed_account(staged, now)
 
 
 async def serve(
@@ -140,7 +140,7 @@ async def show_demo(folder: Path | None, stop: asyncio.Event) -> int:
     """Run the sample roster twice against servers on loopback, and show what came of it."""
     home = folder or Path(tempfile.mkdtemp(prefix="onboarding-demo-"))
     try:
-        write_samples(home, samples.demo_invitees())
+        write_samples(home, samples.find_demo_invitees())
     except OSError as error:
         raise ConfigurationError(
             f"{home} can't be written: {error.strerror}",
@@ -275,7 +275,7 @@ NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder to ma
 def init(folder: NewFolder = Path()) -> None:
     """Write a commented config.toml, the templates and a sample roster into a folder; overwrites nothing."""
     try:
-        written, kept = write_samples(folder, samples.invitees())
+        written, kept = write_samples(folder, samples.find_invitees())
     except OSError as error:
         raise ConfigurationError(
             f"{folder} can't be written: {error.strerror}", hint="Name a folder that you may write to."
@@ -289,8 +289,8 @@ def init(folder: NewFolder = Path()) -> None:
 
 def write_samples(folder: Path, roster: Path) -> tuple[list[Path], list[Path]]:
     """Copy the samples into a folder, `roster` as invitees.csv; returns what was written and what was there already."""
-    sources = {"config.toml": samples.config(), "invitees.csv": roster}
-    shipped = samples.templates()
+    sources = {"config.toml": samples.find_config(), "invitees.csv": roster}
+    shipped = samples.find_templates()
     for source in sorted(shipped.rglob("*")):
         if source.is_file():
             sources[f"templates/{source.relative_to(shipped)}"] = source

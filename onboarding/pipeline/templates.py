@@ -26,7 +26,7 @@ def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
     """Where templates are looked for: the webinar's own folder, the one beside config.toml, then the shipped ones."""
     own = (target.templates,) if target.templates else ()
     beside = folder / "templates"
-    return (*own, *((beside,) if beside.is_dir() else ()), samples.templates())
+    return (*own, *((beside,) if beside.is_dir() else ()), samples.find_templates())
 
 
 @lru_cache(maxsize=32)

@@ -10,22 +10,22 @@ HERE = Path(__file__).parent
 CHECKOUT = HERE.parent.parent
 
 
-def templates() -> Path:
+def find_templates() -> Path:
     """The shipped templates' folder."""
     return _sample("templates")
 
 
-def config() -> Path:
+def find_config() -> Path:
     """The commented config.toml."""
     return _sample("config.toml")
 
 
-def invitees() -> Path:
+def find_invitees() -> Path:
     """The sample roster that config.toml names."""
     return _sample("invitees.csv")
 
 
-def demo_invitees() -> Path:
+def find_demo_invitees() -> Path:
     """The roster of `onboarding demo`, with a few rows that are wrong on purpose."""
     return HERE / "demo.csv"
 

@@ -9,20 +9,20 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from onboarding.model.people import LinkedUser
-from onboarding.simulator.records import Colleague, Record, Session, Webinar
+from onboarding.simulator.records import DirectoryEntry, InviteeRecord, SessionRecord, WebinarRecord
 from onboarding.simulator.rules import Rules
 
 Json = dict[str, Any]
-Item = TypeVar("Item")
+PageItem = TypeVar("PageItem")
 
 
-def webinar(webinar: Webinar) -> Json:
+def format_webinar(webinar: WebinarRecord) -> Json:
     """A webinar, whole."""
     host = {"accountId": webinar.host.account_id, "userId": webinar.host.user_id}
     answer = {
         "id": webinar.id,
-        "creationTime": time(webinar.created),
-        "lastModifiedTime": time(webinar.created),
+        "creationTime": format_time(webinar.created),
+        "lastModifiedTime": format_time(webinar.created),
         "title": webinar.title,
         "description": webinar.description,
         "settings": {
@@ -30,12 +30,12 @@ def webinar(webinar: Webinar) -> Json:
             "pstnEnabled": webinar.pstn_enabled,
             "registrationEnabled": False,
         },
-        "host": {**host, "linkedUser": linked_user(webinar.host), "entitled": True},
+        "host": {**host, "linkedUser": format_linked_user(webinar.host), "entitled": True},
     }
-    return webinar.odd.applied(answer)
+    return webinar.odd.distort(answer)
 
 
-def session(session: Session, host_link: str, *, unsent: bool) -> Json:
+def format_session(session: SessionRecord, host_link: str, *, unsent: bool) -> Json:
     """A session, whole, with the links of its host and of attendees.
 
     `unsent`: some invitees were added silently, and not mailed since.
@@ -46,10 +46,10 @@ def session(session: Session, host_link: str, *, unsent: bool) -> Json:
         "attendeeJoinUri": session.attendee_link.get_secret_value(),
         "hasUnsentInvites": unsent,
     }
-    return session.odd.applied(answer)
+    return session.odd.distort(answer)
 
 
-def session_entry(session: Session, webinar: Webinar) -> Json:
+def format_session_entry(session: SessionRecord, webinar: WebinarRecord) -> Json:
     """A session as it stands in the lists over many webinars."""
     answer = {
         **_session_base(session),
@@ -57,18 +57,18 @@ def session_entry(session: Session, webinar: Webinar) -> Json:
             "id": webinar.id,
             "title": webinar.title,
             "description": webinar.description,
-            "host": {"linkedUser": linked_user(webinar.host)},
+            "host": {"linkedUser": format_linked_user(webinar.host)},
         },
     }
-    return session.odd.applied(answer)
+    return session.odd.distort(answer)
 
 
-def _session_base(session: Session) -> Json:
+def _session_base(session: SessionRecord) -> Json:
     return {
         "id": session.id,
-        "creationTime": time(session.created),
-        "lastModifiedTime": time(session.modified),
-        "scheduledStartTime": time(session.start),
+        "creationTime": format_time(session.created),
+        "lastModifiedTime": format_time(session.modified),
+        "scheduledStartTime": format_time(session.start),
         "scheduledDuration": int(session.duration.total_seconds()),
         "timeZone": session.time_zone,
         "panelJoinTimeOffset": int(session.join_offset.total_seconds()),
@@ -78,7 +78,7 @@ def _session_base(session: Session) -> Json:
     }
 
 
-def invitee(record: Record, entry: Colleague | None, rules: Rules) -> Json:
+def format_invitee(record: InviteeRecord, entry: DirectoryEntry | None, rules: Rules) -> Json:
     """An invitee, whole. What a linked user's record shows of the directory's `entry` is a switch of the rules."""
     user = record.linked_user
     names = entry if entry and rules.linked_users_show_names else None
@@ -91,19 +91,19 @@ def invitee(record: Record, entry: Colleague | None, rules: Rules) -> Json:
     }
     answer = {
         "id": record.id,
-        "creationTime": time(record.created),
-        "lastModifiedTime": time(record.modified),
+        "creationTime": format_time(record.created),
+        "lastModifiedTime": format_time(record.modified),
         "role": record.role,
         "type": record.kind,
         "sendInvite": record.send_invite,
         "joinUri": record.join_uri.get_secret_value(),
-        **({"linkedUser": linked_user(user)} if user and rules.linked_users_show_ids else {}),
+        **({"linkedUser": format_linked_user(user)} if user and rules.linked_users_show_ids else {}),
         **{name: value for name, value in shown.items() if value},
     }
-    return record.odd.applied(answer)
+    return record.odd.distort(answer)
 
 
-def contact(entry: Colleague, *, with_account: bool) -> Json:
+def format_contact(entry: DirectoryEntry, *, with_account: bool) -> Json:
     """An entry of the directory; it has its account only where the federation is asked for."""
     shown = {
         "email": entry.email,
@@ -119,10 +119,10 @@ def contact(entry: Colleague, *, with_account: bool) -> Json:
         **({"account": {"id": entry.account_id}} if with_account else {}),
         **{name: value for name, value in shown.items() if value},
     }
-    return entry.odd.applied(answer)
+    return entry.odd.distort(answer)
 
 
-def extension(entry: Colleague, base_url: str) -> Json:
+def format_extension(entry: DirectoryEntry, base_url: str) -> Json:
     """A user of the account. The vendor's id is a number: one that is none is left out."""
     account = f"{base_url}/restapi/v1.0/account/{entry.account_id}"
     name = f"{entry.first_name} {entry.last_name}".strip()
@@ -137,17 +137,17 @@ def extension(entry: Colleague, base_url: str) -> Json:
     }
 
 
-def linked_user(user: LinkedUser) -> Json:
+def format_linked_user(user: LinkedUser) -> Json:
     """The ids of a colleague."""
     return {"accountId": user.account_id, "userId": user.user_id, "domain": user.domain}
 
 
-def time(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """A time in UTC, RFC 3339."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def forward_page(items: Sequence[Item], first: int, per_page: int) -> tuple[Sequence[Item], Json]:
+def select_page_by_token(items: Sequence[PageItem], first: int, per_page: int) -> tuple[Sequence[PageItem], Json]:
     """Cut a page out of a list, and describe it by page tokens (webinar calls). `first` counts from 0."""
     paging: Json = {"pageToken": str(first), "perPage": per_page}
     if first + per_page < len(items):
@@ -157,7 +157,7 @@ def forward_page(items: Sequence[Item], first: int, per_page: int) -> tuple[Sequ
     return items[first : first + per_page], paging
 
 
-def numbered_page(items: Sequence[Item], page: int, per_page: int) -> tuple[Sequence[Item], Json]:
+def select_page_by_number(items: Sequence[PageItem], page: int, per_page: int) -> tuple[Sequence[PageItem], Json]:
     """Cut a page out of a list, and describe it by its number (directory). `page` counts from 1."""
     first = (page - 1) * per_page
     shown = items[first : first + per_page]

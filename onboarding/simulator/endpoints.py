@@ -19,13 +19,13 @@ from onboarding.simulator.errors import (
     DIRECTORY_BODY_INVALID,
     DIRECTORY_PARAMETER_INVALID,
     PARAMETER_INVALID,
-    Refusal,
+    RequestRefused,
     invalid,
     not_found,
 )
-from onboarding.simulator.limits import Group
-from onboarding.simulator.parse import AddRequest, ChangeRequest, SearchRequest, parse_body, read
-from onboarding.simulator.records import SEARCH_FIELDS, Colleague, Record, Session
+from onboarding.simulator.limits import CallGroup
+from onboarding.simulator.parse import AddRequest, ChangeRequest, SearchRequest, parse_body, parse_value
+from onboarding.simulator.records import SEARCH_FIELDS, DirectoryEntry, InviteeRecord, SessionRecord
 
 LARGEST_PAGE = 1000
 FORM = "application/x-www-form-urlencoded"
@@ -35,7 +35,7 @@ FORM = "application/x-www-form-urlencoded"
 class Call:
     """One request, in parts; `lag` is how many changes ago the invitees are listed."""
 
-    world: SimulatedAccount
+    account: SimulatedAccount
     path: Mapping[str, str]
     query: QueryParams
     headers: Mapping[str, str]
@@ -60,33 +60,33 @@ class Answer:
 
 def log_in(call: Call) -> Answer:
     """`POST /restapi/oauth/token`."""
-    token = call.world.tokens.log_in(call.headers.get("authorization", ""), _form(call), call.now)
-    scope = " ".join(sorted(call.world.app_permissions))
-    return Answer(200, {**token, "scope": scope, "owner_id": call.world.owner.user_id, "endpoint_id": "simulator"})
+    token = call.account.tokens.log_in(call.headers.get("authorization", ""), _form(call), call.now)
+    scope = " ".join(sorted(call.account.app_permissions))
+    return Answer(200, {**token, "scope": scope, "owner_id": call.account.owner.user_id, "endpoint_id": "simulator"})
 
 
 def revoke(call: Call) -> Answer:
     """`POST /restapi/oauth/revoke`: not in the vendor's excerpt, but its SDK signs out with it (RFC 7009)."""
-    call.world.tokens.revoke(_form(call).get("token", ""))
+    call.account.tokens.revoke(_form(call).get("token", ""))
     return Answer(200, {})
 
 
 def get_webinar(call: Call) -> Answer:
     """`GET .../webinars/{id}`."""
-    return Answer(200, answers.webinar(call.world.webinar(call.path["webinar"])))
+    return Answer(200, answers.format_webinar(call.account.find_webinar(call.path["webinar"])))
 
 
 def get_session(call: Call) -> Answer:
     """`GET .../webinars/{id}/sessions/{id}`."""
-    session = call.world.session(*call.session_key)
-    records = call.world.records(*call.session_key)
+    session = call.account.find_session(*call.session_key)
+    records = call.account.list_records(*call.session_key)
     unsent = any(not record.send_invite for record in records)
-    return Answer(200, answers.session(session, records[0].join_uri.get_secret_value(), unsent=unsent))
+    return Answer(200, answers.format_session(session, records[0].join_uri.get_secret_value(), unsent=unsent))
 
 
 def list_own_sessions(call: Call) -> Answer:
     """`GET .../sessions`: the sessions hosted by whoever is logged in."""
-    return _list_sessions(call, (call.world.owner.user_id,), call.query.get("nameFragment", ""))
+    return _list_sessions(call, (call.account.owner.user_id,), call.query.get("nameFragment", ""))
 
 
 def list_company_sessions(call: Call) -> Answer:
@@ -100,28 +100,28 @@ def _list_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> Answ
     statuses = _statuses(call.query)
     wanted = [
         session
-        for session in sorted(call.world.sessions.values(), key=lambda session: session.start)
+        for session in sorted(call.account.sessions.values(), key=lambda session: session.start)
         if session.end >= since
         and session.status in statuses
-        and (not hosts or call.world.webinars[session.webinar_id].host.user_id in hosts)
-        and fragment.casefold() in _title(call.world, session).casefold()
+        and (not hosts or call.account.webinars[session.webinar_id].host.user_id in hosts)
+        and fragment.casefold() in _title(call.account, session).casefold()
     ]
-    page, paging = answers.forward_page(wanted, *_page(call.query))
-    entries = [answers.session_entry(session, call.world.webinars[session.webinar_id]) for session in page]
+    page, paging = answers.select_page_by_token(wanted, *_page(call.query))
+    entries = [answers.format_session_entry(session, call.account.webinars[session.webinar_id]) for session in page]
     return Answer(200, {"records": entries, "paging": paging})
 
 
 def list_invitees(call: Call) -> Answer:
     """`GET .../invitees`."""
-    records = call.world.records(*call.session_key, lag=call.lag)
-    page, paging = answers.forward_page(records, *_page(call.query))
+    records = call.account.list_records(*call.session_key, lag=call.lag)
+    page, paging = answers.select_page_by_token(records, *_page(call.query))
     return Answer(200, {"records": [_invitee(call, record) for record in page], "paging": paging})
 
 
 def change_invitees(call: Call) -> Answer:
     """`PATCH .../invitees`."""
-    asked = read(ChangeRequest, parse_body(call.body))
-    applied = call.world.change(*call.session_key, asked, call.now)
+    asked = parse_value(ChangeRequest, parse_body(call.body))
+    applied = call.account.change_invitees(*call.session_key, asked, call.now)
     done = {
         "addedInvitees": [_invitee(call, record) for record in applied.added],
         "updatedInvitees": [_invitee(call, record) for record in applied.updated],
@@ -132,18 +132,20 @@ def change_invitees(call: Call) -> Answer:
 
 def get_invitee(call: Call) -> Answer:
     """`GET .../invitees/{id}`."""
-    return Answer(200, _invitee(call, call.world.record(*call.session_key, call.path["invitee"])))
+    return Answer(200, _invitee(call, call.account.find_record(*call.session_key, call.path["invitee"])))
 
 
 def update_invitee(call: Call) -> Answer:
     """`PUT .../invitees/{id}`."""
-    asked = read(AddRequest, parse_body(call.body))
-    return Answer(200, _invitee(call, call.world.update(*call.session_key, call.path["invitee"], asked, call.now)))
+    asked = parse_value(AddRequest, parse_body(call.body))
+    return Answer(
+        200, _invitee(call, call.account.update_invitee(*call.session_key, call.path["invitee"], asked, call.now))
+    )
 
 
 def delete_invitee(call: Call) -> Answer:
     """`DELETE .../invitees/{id}`."""
-    call.world.delete(*call.session_key, call.path["invitee"], call.now)
+    call.account.delete_invitee(*call.session_key, call.path["invitee"], call.now)
     return Answer(204)
 
 
@@ -154,7 +156,7 @@ def list_directory(call: Call) -> Answer:
     group = call.query.get("typeGroup")
     entries = [
         entry
-        for entry in _entries(call.world, call.world.directory.entries, federated=federated)
+        for entry in _entries(call.account, call.account.directory.entries, federated=federated)
         if kind in {None, entry.type} and group in {None, "User" if entry.type == "User" else "NonUser"}
     ]
     per_page = call.query.get("perPage", "max")
@@ -166,14 +168,14 @@ def list_directory(call: Call) -> Answer:
 def search_directory(call: Call) -> Answer:
     """`POST .../directory/entries/search`: finds parts of an address, too."""
     try:
-        asked = read(SearchRequest, parse_body(call.body))
-    except Refusal as refusal:
+        asked = parse_value(SearchRequest, parse_body(call.body))
+    except RequestRefused as refusal:
         message = "Request body is invalid"
-        raise Refusal(400, DIRECTORY_BODY_INVALID, message, parameter=refusal.parameter) from refusal
-    found = call.world.directory.search(asked.search_string, asked.search_fields or SEARCH_FIELDS)
+        raise RequestRefused(400, DIRECTORY_BODY_INVALID, message, parameter=refusal.parameter) from refusal
+    found = call.account.directory.search(asked.search_string, asked.search_fields or SEARCH_FIELDS)
     entries = [
         entry
-        for entry in _entries(call.world, found, federated=asked.show_federated)
+        for entry in _entries(call.account, found, federated=asked.show_federated)
         if entry.status in (asked.extension_statuses or [entry.status])
         and entry.type in (asked.extension_types or [entry.type])
     ]
@@ -184,9 +186,9 @@ def read_extension(call: Call) -> Answer:
     """`GET /restapi/v1.0/account/{id}/extension/{id}`, where `~` means whoever is logged in."""
     _check_account(call)
     wanted = call.path["extension"]
-    for entry in call.world.directory.entries:
-        if entry == call.world.owner if wanted == "~" else entry.user_id == wanted:
-            return Answer(200, answers.extension(entry, call.base_url))
+    for entry in call.account.directory.entries:
+        if entry == call.account.owner if wanted == "~" else entry.user_id == wanted:
+            return Answer(200, answers.format_extension(entry, call.base_url))
     raise not_found("Extension")
 
 
@@ -196,54 +198,64 @@ class Endpoint:
 
     method: str
     path: str
-    group: Group
+    group: CallGroup
     answer: Callable[[Call], Answer]
     app_permission: str = ""
     user_permission: str = ""
     needs_token: bool = True
 
 
-WEBINARS = "/webinar/configuration/v1"
-SESSION = f"{WEBINARS}/webinars/{{webinar}}/sessions/{{session}}"
-INVITEES = f"{SESSION}/invitees"
-INVITEE = f"{INVITEES}/{{invitee}}"
-ACCOUNT = "/restapi/v1.0/account/{account}"
-DIRECTORY = f"{ACCOUNT}/directory/entries"
+WEBINARS_PATH = "/webinar/configuration/v1"
+SESSION_PATH = f"{WEBINARS_PATH}/webinars/{{webinar}}/sessions/{{session}}"
+INVITEES_PATH = f"{SESSION_PATH}/invitees"
+INVITEE_PATH = f"{INVITEES_PATH}/{{invitee}}"
+ACCOUNT_PATH = "/restapi/v1.0/account/{account}"
+DIRECTORY_PATH = f"{ACCOUNT_PATH}/directory/entries"
 
 ENDPOINTS = (
-    Endpoint("POST", "/restapi/oauth/token", Group.AUTH, log_in, needs_token=False),
-    Endpoint("POST", "/restapi/oauth/revoke", Group.AUTH, revoke, needs_token=False),
-    Endpoint("GET", f"{WEBINARS}/webinars/{{webinar}}", Group.HEAVY, get_webinar, "ReadWebinars"),
-    Endpoint("GET", f"{WEBINARS}/sessions", Group.HEAVY, list_own_sessions, "ReadWebinars"),
+    Endpoint("POST", "/restapi/oauth/token", CallGroup.AUTH, log_in, needs_token=False),
+    Endpoint("POST", "/restapi/oauth/revoke", CallGroup.AUTH, revoke, needs_token=False),
+    Endpoint("GET", f"{WEBINARS_PATH}/webinars/{{webinar}}", CallGroup.HEAVY, get_webinar, "ReadWebinars"),
+    Endpoint("GET", f"{WEBINARS_PATH}/sessions", CallGroup.HEAVY, list_own_sessions, "ReadWebinars"),
     Endpoint(
-        "GET", f"{WEBINARS}/company/sessions", Group.HEAVY, list_company_sessions, "ReadWebinars", "WebinarSettings"
+        "GET",
+        f"{WEBINARS_PATH}/company/sessions",
+        CallGroup.HEAVY,
+        list_company_sessions,
+        "ReadWebinars",
+        "WebinarSettings",
     ),
-    Endpoint("GET", SESSION, Group.HEAVY, get_session, "ReadWebinars"),
-    Endpoint("GET", INVITEES, Group.HEAVY, list_invitees, "ReadWebinars"),
-    Endpoint("PATCH", INVITEES, Group.HEAVY, change_invitees, "EditWebinars"),
-    Endpoint("GET", INVITEE, Group.HEAVY, get_invitee, "ReadWebinars"),
-    Endpoint("PUT", INVITEE, Group.HEAVY, update_invitee, "EditWebinars"),
-    Endpoint("DELETE", INVITEE, Group.HEAVY, delete_invitee, "EditWebinars"),
-    Endpoint("GET", DIRECTORY, Group.MEDIUM, list_directory, "ReadAccounts"),
-    Endpoint("POST", f"{DIRECTORY}/search", Group.HEAVY, search_directory, "ReadAccounts", "ReadExtensions"),
+    Endpoint("GET", SESSION_PATH, CallGroup.HEAVY, get_session, "ReadWebinars"),
+    Endpoint("GET", INVITEES_PATH, CallGroup.HEAVY, list_invitees, "ReadWebinars"),
+    Endpoint("PATCH", INVITEES_PATH, CallGroup.HEAVY, change_invitees, "EditWebinars"),
+    Endpoint("GET", INVITEE_PATH, CallGroup.HEAVY, get_invitee, "ReadWebinars"),
+    Endpoint("PUT", INVITEE_PATH, CallGroup.HEAVY, update_invitee, "EditWebinars"),
+    Endpoint("DELETE", INVITEE_PATH, CallGroup.HEAVY, delete_invitee, "EditWebinars"),
+    Endpoint("GET", DIRECTORY_PATH, CallGroup.MEDIUM, list_directory, "ReadAccounts"),
+    Endpoint("POST", f"{DIRECTORY_PATH}/search", CallGroup.HEAVY, search_directory, "ReadAccounts", "ReadExtensions"),
     Endpoint(
-        "GET", f"{ACCOUNT}/extension/{{extension}}", Group.LIGHT, read_extension, "ReadAccounts", "ReadExtensions"
+        "GET",
+        f"{ACCOUNT_PATH}/extension/{{extension}}",
+        CallGroup.LIGHT,
+        read_extension,
+        "ReadAccounts",
+        "ReadExtensions",
     ),
 )
 
 
-def _invitee(call: Call, record: Record) -> answers.Json:
-    return answers.invitee(record, call.world.colleague(record), call.world.rules)
+def _invitee(call: Call, record: InviteeRecord) -> answers.Json:
+    return answers.format_invitee(record, call.account.find_entry(record), call.account.rules)
 
 
 def _form(call: Call) -> dict[str, str]:
     """Read a form (the token calls take nothing else)."""
     if not call.headers.get("content-type", "").startswith(FORM):
-        raise Refusal(415, PARAMETER_INVALID, f"The body must be {FORM}", parameter="Content-Type")
+        raise RequestRefused(415, PARAMETER_INVALID, f"The body must be {FORM}", parameter="Content-Type")
     return dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
 
 
-def _title(world: SimulatedAccount, session: Session) -> str:
+def _title(world: SimulatedAccount, session: SessionRecord) -> str:
     return session.title or world.webinars[session.webinar_id].title
 
 
@@ -281,7 +293,7 @@ def _directory_number(name: str, text: str) -> int:
     number = _number(text)
     if not number:
         message = f"Parameter [{name}] is invalid"
-        raise Refusal(400, DIRECTORY_PARAMETER_INVALID, message, parameter=name)
+        raise RequestRefused(400, DIRECTORY_PARAMETER_INVALID, message, parameter=name)
     return number
 
 
@@ -289,16 +301,18 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
 
 
-def _entries(world: SimulatedAccount, entries: Sequence[Colleague], *, federated: bool) -> list[Colleague]:
+def _entries(world: SimulatedAccount, entries: Sequence[DirectoryEntry], *, federated: bool) -> list[DirectoryEntry]:
     """The federation's entries, or only those of the account itself."""
     return [entry for entry in entries if federated or entry.account_id == world.account_id]
 
 
-def _contacts(entries: Sequence[Colleague], page: int, per_page: int, *, federated: bool) -> Answer:
-    shown, paging = answers.numbered_page(entries, page, min(per_page, LARGEST_PAGE))
-    return Answer(200, {"records": [answers.contact(one, with_account=federated) for one in shown], "paging": paging})
+def _contacts(entries: Sequence[DirectoryEntry], page: int, per_page: int, *, federated: bool) -> Answer:
+    shown, paging = answers.select_page_by_number(entries, page, min(per_page, LARGEST_PAGE))
+    return Answer(
+        200, {"records": [answers.format_contact(one, with_account=federated) for one in shown], "paging": paging}
+    )
 
 
 def _check_account(call: Call) -> None:
-    if call.path["account"] not in {"~", call.world.account_id}:
+    if call.path["account"] not in {"~", call.account.account_id}:
         raise not_found("Account")

@@ -26,7 +26,7 @@ DIRECTORY_BODY_INVALID = "ADG-112"
 DIRECTORY_PARAMETER_INVALID = "ADG-121"
 
 
-class Refusal(Exception):
+class RequestRefused(Exception):
     """The request is understood and refused. `parameter` and `value` name what is to blame, where one thing is."""
 
     def __init__(self, status: int, code: str, message: str, *, parameter: str = "", value: str = "") -> None:
@@ -37,12 +37,12 @@ class Refusal(Exception):
         self.parameter = parameter
         self.value = value
 
-    def within(self, place: str) -> "Refusal":
+    def within(self, place: str) -> "RequestRefused":
         """Return the same refusal, its parameter named as a part of `place` (`addedInvitees[2]`)."""
         parameter = f"{place}.{self.parameter}" if self.parameter else place
-        return Refusal(self.status, self.code, self.message, parameter=parameter, value=self.value)
+        return RequestRefused(self.status, self.code, self.message, parameter=parameter, value=self.value)
 
-    def body(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Render the vendor's error body."""
         error = {"errorCode": self.code, "message": self.message}
         if self.parameter:
@@ -52,34 +52,34 @@ class Refusal(Exception):
         return {"errors": [error]}
 
 
-class OAuthRefusal(Refusal):
+class LoginRefused(RequestRefused):
     """A log-in is refused: the body carries `error` and `error_description` as well (RFC 6749 5.2)."""
 
     def __init__(self, status: int, error: str, code: str, message: str, *, parameter: str = "") -> None:
         super().__init__(status, code, message, parameter=parameter)
         self.error = error
 
-    def body(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Render the OAuth error body."""
-        return {"error": self.error, "error_description": self.message, **super().body()}
+        return {"error": self.error, "error_description": self.message, **super().as_json()}
 
 
-def failure(status: int, path: str) -> Refusal:
+def failure(status: int, path: str) -> RequestRefused:
     """The server itself fails; the directory has codes of its own."""
     code = DIRECTORY_ERRORS[status] if "/directory/" in path else SERVER_ERROR
-    return Refusal(status, code, HTTPStatus(status).phrase)
+    return RequestRefused(status, code, HTTPStatus(status).phrase)
 
 
-def invalid(parameter: str, message: str, value: str = "") -> Refusal:
+def invalid(parameter: str, message: str, value: str = "") -> RequestRefused:
     """A parameter breaks a rule."""
-    return Refusal(400, PARAMETER_INVALID, message, parameter=parameter, value=value)
+    return RequestRefused(400, PARAMETER_INVALID, message, parameter=parameter, value=value)
 
 
-def forbidden(message: str, parameter: str = "", value: str = "") -> Refusal:
+def forbidden(message: str, parameter: str = "", value: str = "") -> RequestRefused:
     """The state of things forbids it, whatever the parameters."""
-    return Refusal(403, PARAMETER_INVALID, message, parameter=parameter, value=value)
+    return RequestRefused(403, PARAMETER_INVALID, message, parameter=parameter, value=value)
 
 
-def not_found(what: str) -> Refusal:
+def not_found(what: str) -> RequestRefused:
     """An id in the path leads nowhere."""
-    return Refusal(404, NOT_FOUND, f"{what} is not found")
+    return RequestRefused(404, NOT_FOUND, f"{what} is not found")

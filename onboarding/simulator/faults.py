@@ -46,7 +46,7 @@ class FaultKind(StrEnum):
     SLOW = "slow"
 
 
-MEANING = {
+FAULT_MEANINGS = {
     FaultKind.TIMEOUT_BEFORE: "nothing is done; after `=` seconds (0) the line is cut without an answer",
     FaultKind.TIMEOUT_AFTER: "the call is done; after `=` seconds (0) the line is cut without an answer",
     FaultKind.ERROR_500: "nothing is done, and the answer is a 500",
@@ -95,20 +95,20 @@ SHORT_FORM = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """One trouble for up to `times` calls (None: for every one) that fit.
 
     `path` is compared with the end of a call's path, part by part, where `*` stands for any one part: `/invitees`,
     `/sessions/*`. Blank `method` or `path` fit every call.
     """
 
-    trouble: FaultKind
+    kind: FaultKind
     value: str = ""
     method: str = ""
     path: str = ""
     times: int | None = 1
 
-    def fits(self, method: str, path: str) -> bool:
+    def matches(self, method: str, path: str) -> bool:
         """Tell whether a call is one that this fault waits for."""
         wanted = [part for part in self.path.split("/") if part]
         there = path.strip("/").split("/")
@@ -118,13 +118,13 @@ class Fault:
             and all(map(fnmatchcase, there[len(there) - len(wanted) :], wanted))
         )
 
-    def left(self) -> list["Fault"]:
+    def use_once(self) -> list["InjectedFault"]:
         """What is left of this fault when it has struck once more: itself, one time fewer, or nothing."""
         if self.times is None:
             return [self]
         return [replace(self, times=self.times - 1)] if self.times > 1 else []
 
-    def number(self, default: float) -> float:
+    def parse_number(self, default: float) -> float:
         """The value as a number."""
         return float(self.value) if self.value else default
 
@@ -133,7 +133,7 @@ class BadFault(ValueError):
     """A fault's short form can't be understood; the message says what is possible."""
 
 
-def parse_fault(text: str) -> Fault:
+def parse_fault(text: str) -> InjectedFault:
     """Read a fault's short form: `[METHOD] [/PATH]: TROUBLE [=VALUE] [*TIMES|*all]`, without the spaces around.
 
     Raises:
@@ -145,8 +145,8 @@ def parse_fault(text: str) -> Fault:
         possible = ", ".join(FaultKind)
         raise BadFault(f"'{text}' is no fault. Write PATCH:timeout-after or 'GET /invitees:500*2'; known: {possible}.")
     times = parts["times"] or "1"
-    fault = Fault(
-        trouble=FaultKind(parts["trouble"]),
+    fault = InjectedFault(
+        kind=FaultKind(parts["trouble"]),
         value=(parts["value"] or "").strip(),
         method=parts["method"] or "",
         path=parts["path"] or "",
@@ -156,21 +156,21 @@ def parse_fault(text: str) -> Fault:
     return fault
 
 
-def _check_value(fault: Fault, text: str) -> None:
-    if fault.trouble in NEEDS_A_VALUE and not fault.value:
-        raise BadFault(f"'{text}' needs the name of a field, for example {fault.trouble}=joinUri.")
-    if fault.value and fault.trouble in TAKES_A_NUMBER and not re.fullmatch(r"-?\d+(\.\d+)?", fault.value):
-        raise BadFault(f"'{text}' needs a number after '=', for example {fault.trouble}=5.")
+def _check_value(fault: InjectedFault, text: str) -> None:
+    if fault.kind in NEEDS_A_VALUE and not fault.value:
+        raise BadFault(f"'{text}' needs the name of a field, for example {fault.kind}=joinUri.")
+    if fault.value and fault.kind in TAKES_A_NUMBER and not re.fullmatch(r"-?\d+(\.\d+)?", fault.value):
+        raise BadFault(f"'{text}' needs a number after '=', for example {fault.kind}=5.")
 
 
-class Faults:
+class FaultQueue:
     """The faults that are still to come."""
 
-    def __init__(self, faults: Iterable[Fault | str] = ()) -> None:
-        self.waiting: list[Fault] = []
+    def __init__(self, faults: Iterable[InjectedFault | str] = ()) -> None:
+        self.waiting: list[InjectedFault] = []
         self.add(*faults)
 
-    def add(self, *faults: Fault | str) -> None:
+    def add(self, *faults: InjectedFault | str) -> None:
         """Ask for more faults, in either form."""
         self.waiting += [parse_fault(fault) if isinstance(fault, str) else fault for fault in faults]
 
@@ -178,11 +178,11 @@ class Faults:
         """Fair weather from now on."""
         self.waiting.clear()
 
-    def due(self, method: str, path: str) -> Fault | None:
+    def take_due(self, method: str, path: str) -> InjectedFault | None:
         """Take the first fault that fits a call, and count it as used."""
         for place, fault in enumerate(self.waiting):
-            if fault.fits(method, path):
-                self.waiting[place : place + 1] = fault.left()
+            if fault.matches(method, path):
+                self.waiting[place : place + 1] = fault.use_once()
                 return fault
         return None
 
@@ -201,9 +201,9 @@ BROKEN_LINK = "https://[::1/join"
 """The bracket is never closed, so that no program can tell the host."""
 
 
-def corrupt(answer: Json, fault: Fault) -> Json:
+def corrupt(answer: Json, fault: InjectedFault) -> Json:
     """Return an answer as the fault leaves it."""
-    match fault.trouble:
+    match fault.kind:
         case FaultKind.MISSING_JOIN_URI:
             return _with_one(answer, fault.value, lambda person: [_without(person, "joinUri")])
         case FaultKind.BROKEN_JOIN_URI:
@@ -219,9 +219,9 @@ def corrupt(answer: Json, fault: Fault) -> Json:
             return changed
 
 
-def _drifted(part: Json, fault: Fault) -> Json:
+def _drifted(part: Json, fault: InjectedFault) -> Json:
     """Change one object of an answer as a beta API may, any day."""
-    match fault.trouble:
+    match fault.kind:
         case FaultKind.EXTRA_FIELDS:
             return {**part, "notYetAnnounced": STRANGE}
         case FaultKind.MISSING_FIELD:

@@ -12,9 +12,9 @@ from typing import Any
 from onboarding.model.addresses import address_key
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import SessionStatus
-from onboarding.simulator.errors import BATCH_TOO_LARGE, NOT_FOUND, Refusal, forbidden, invalid
-from onboarding.simulator.parse import AddRequest, ChangeRequest, DeleteRequest, UpdateRequest, read
-from onboarding.simulator.records import ATTENDEE, Directory, Record, new_link, new_phone_code
+from onboarding.simulator.errors import BATCH_TOO_LARGE, NOT_FOUND, RequestRefused, forbidden, invalid
+from onboarding.simulator.parse import AddRequest, ChangeRequest, DeleteRequest, UpdateRequest, parse_value
+from onboarding.simulator.records import ATTENDEE_ROLE, CompanyDirectory, InviteeRecord, make_link, make_phone_code
 from onboarding.simulator.rules import BadInvitee, Rules
 
 
@@ -24,40 +24,40 @@ class RuleContext:
 
     status: SessionStatus
     pstn_enabled: bool
-    directory: Directory
+    directory: CompanyDirectory
     rules: Rules
     ids: Iterator[str]
     now: datetime
 
 
 @dataclass(slots=True)
-class Applied:
+class ChangeResult:
     """What a PATCH did, in the order in which it was asked, and whom it refused."""
 
-    added: list[Record] = field(default_factory=list)
-    updated: list[Record] = field(default_factory=list)
+    added: list[InviteeRecord] = field(default_factory=list)
+    updated: list[InviteeRecord] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[RequestRefused] = field(default_factory=list)
 
 
 class Draft:
     """A session's invitees while a change is tried out: `records` by id, and whom RingCentral would mail for it."""
 
-    def __init__(self, records: Mapping[str, Record], around: RuleContext) -> None:
+    def __init__(self, records: Mapping[str, InviteeRecord], around: RuleContext) -> None:
         self.records = dict(records)
         self.mailed: list[str] = []
         self._around = around
 
-    def add(self, asked: AddRequest) -> Record:
+    def add(self, asked: AddRequest) -> InviteeRecord:
         """Add one invitee."""
         linked_user = self._colleague(asked) if asked.linked_user else None
         if not linked_user:
             _check_guest(asked)
-        record = Record(
+        record = InviteeRecord(
             id=next(self._around.ids),
             role=_role(asked),
             send_invite=asked.send_invite is not False or not self._around.rules.silent_additions_stay_silent,
-            join_uri=new_link(),
+            join_uri=make_link(),
             created=self._around.now,
             modified=self._around.now,
             email=asked.email or "",
@@ -66,14 +66,14 @@ class Draft:
             job_title=asked.job_title or "",
             linked_user=linked_user,
             kind=asked.type,
-            phone_code=new_phone_code() if self._around.pstn_enabled else "",
+            phone_code=make_phone_code() if self._around.pstn_enabled else "",
         )
         self._check_cohost(record)
         self._check_unique(record)
         self._check_seats()
         return self._keep(record)
 
-    def update(self, invitee_id: str, asked: AddRequest) -> Record:
+    def update(self, invitee_id: str, asked: AddRequest) -> InviteeRecord:
         """Change one invitee. A field that is not given stays as it is."""
         old = self._changeable(invitee_id)
         _check_linked_user(old, asked)
@@ -105,26 +105,26 @@ class Draft:
             if not record.send_invite:
                 self._keep(replace(record, send_invite=True, modified=self._around.now))
 
-    def addresses(self, record: Record) -> frozenset[str]:
+    def addresses(self, record: InviteeRecord) -> frozenset[str]:
         """Every address by which a person is known: their own, and the directory's for a linked user."""
-        entry = self._around.directory.user(record.linked_user) if record.linked_user else None
+        entry = self._around.directory.find_user(record.linked_user) if record.linked_user else None
         return frozenset(address_key(email) for email in (record.email, entry.email if entry else "") if email)
 
-    def _keep(self, record: Record) -> Record:
+    def _keep(self, record: InviteeRecord) -> InviteeRecord:
         self.records[record.id] = record
         self._mail(record)
         return record
 
-    def _mail(self, record: Record) -> None:
+    def _mail(self, record: InviteeRecord) -> None:
         """Note whom RingCentral would mail by itself."""
         if record.send_invite:
             self.mailed += sorted(self.addresses(record)) or [record.id]
 
-    def _changeable(self, invitee_id: str) -> Record:
+    def _changeable(self, invitee_id: str) -> InviteeRecord:
         """Find an invitee who may be changed: anyone but the Host, whose record is implicit."""
         record = self.records.get(invitee_id)
         if not record:
-            raise Refusal(400, NOT_FOUND, "Invitee is not found", parameter="id", value=invitee_id)
+            raise RequestRefused(400, NOT_FOUND, "Invitee is not found", parameter="id", value=invitee_id)
         if record.role is Role.HOST:
             raise forbidden("The implicit record of the host can't be changed", "id", invitee_id)
         return record
@@ -136,20 +136,20 @@ class Draft:
         if not asked.linked_user:
             raise invalid("linkedUser", "'linkedUser' is missing")
         linked_user = asked.linked_user.linked_user()
-        entry = self._around.directory.user(linked_user)
+        entry = self._around.directory.find_user(linked_user)
         if linked_user.domain == "pbx" and not (entry and entry.can_be_invited):
             message = "User is not found in the directory"
-            raise Refusal(400, NOT_FOUND, message, parameter="linkedUser.userId", value=linked_user.user_id)
+            raise RequestRefused(400, NOT_FOUND, message, parameter="linkedUser.userId", value=linked_user.user_id)
         return linked_user
 
-    def _check_cohost(self, record: Record) -> None:
+    def _check_cohost(self, record: InviteeRecord) -> None:
         """A co-host is a colleague: a linked user, or a guest whose address is a colleague's in the directory."""
         if record.role is not Role.COHOST or record.linked_user:
             return
-        if not self._around.directory.colleague_at(record.email):
+        if not self._around.directory.find_colleague(record.email):
             raise invalid("role", "A co-host must belong to the RingCentral account", record.role)
 
-    def _check_unique(self, record: Record) -> None:
+    def _check_unique(self, record: InviteeRecord) -> None:
         mine = self.addresses(record)
         for other in self.records.values():
             if other.id == record.id:
@@ -159,16 +159,16 @@ class Draft:
             if mine & self.addresses(other):
                 raise self._conflict("email", record.email or min(mine))
 
-    def _conflict(self, parameter: str, value: str) -> Refusal:
+    def _conflict(self, parameter: str, value: str) -> RequestRefused:
         message = "This person is already invited"
-        return Refusal(409, self._around.rules.conflict_code, message, parameter=parameter, value=value)
+        return RequestRefused(409, self._around.rules.conflict_code, message, parameter=parameter, value=value)
 
     def _check_seats(self) -> None:
-        taken = sum(record.role not in {Role.HOST, ATTENDEE} for record in self.records.values())
+        taken = sum(record.role not in {Role.HOST, ATTENDEE_ROLE} for record in self.records.values())
         if taken >= self._around.rules.seats:
             raise forbidden(f"A webinar holds at most {self._around.rules.seats} co-hosts and panelists")
 
-    def _send_invite(self, old: Record, asked: AddRequest) -> bool:
+    def _send_invite(self, old: InviteeRecord, asked: AddRequest) -> bool:
         """`sendInvite` after an update: once true it stays true."""
         if asked.send_invite is None:
             return old.send_invite or self._around.rules.update_without_send_invite_means_true
@@ -177,7 +177,7 @@ class Draft:
         return asked.send_invite
 
 
-def apply(draft: Draft, asked: ChangeRequest, rules: Rules) -> Applied:
+def apply_change(draft: Draft, asked: ChangeRequest, rules: Rules) -> ChangeResult:
     """Apply a PATCH to a draft, invitee by invitee.
 
     Raises:
@@ -185,27 +185,27 @@ def apply(draft: Draft, asked: ChangeRequest, rules: Rules) -> Applied:
 
     """
     if asked.size > rules.largest_batch:
-        raise Refusal(400, BATCH_TOO_LARGE, f"At most {rules.largest_batch} invitees can be changed in one call")
-    applied = Applied()
+        raise RequestRefused(400, BATCH_TOO_LARGE, f"At most {rules.largest_batch} invitees can be changed in one call")
+    applied = ChangeResult()
     for place, verb, value in _in_order(asked, deletes_first=rules.deletes_first):
         try:
             _apply_one(draft, applied, verb, value)
-        except Refusal as refusal:
+        except RequestRefused as refusal:
             if rules.bad_invitee is BadInvitee.REFUSE_ALL:
                 raise refusal.within(place) from refusal
             applied.refusals.append(refusal.within(place))
     return applied
 
 
-def _apply_one(draft: Draft, applied: Applied, verb: str, value: Any) -> None:
+def _apply_one(draft: Draft, applied: ChangeResult, verb: str, value: Any) -> None:
     match verb:
         case "addedInvitees":
-            applied.added.append(draft.add(read(AddRequest, value)))
+            applied.added.append(draft.add(parse_value(AddRequest, value)))
         case "updatedInvitees":
-            update = read(UpdateRequest, value)
+            update = parse_value(UpdateRequest, value)
             applied.updated.append(draft.update(update.id, update))
         case _:
-            gone = read(DeleteRequest, value).id
+            gone = parse_value(DeleteRequest, value).id
             draft.delete(gone)
             applied.deleted.append(gone)
 
@@ -234,7 +234,7 @@ def _check_guest(asked: AddRequest) -> None:
             raise invalid(parameter, "Either 'linkedUser' or 'firstName'/'lastName'/'email' must be given")
 
 
-def _check_linked_user(old: Record, asked: AddRequest) -> None:
+def _check_linked_user(old: InviteeRecord, asked: AddRequest) -> None:
     """An update can't link, unlink or relink a person, nor rename a linked user."""
     if asked.linked_user and asked.linked_user.linked_user() != old.linked_user:
         raise invalid("linkedUser", "'linkedUser' can't be changed: delete the invitee and add another")

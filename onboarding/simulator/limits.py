@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
-class Group(StrEnum):
+class CallGroup(StrEnum):
     """The groups of calls that are counted together."""
 
     HEAVY = "Heavy"
@@ -30,21 +30,21 @@ class Limits:
     window: float = 60
     penalty: float = 60
 
-    def of(self, group: Group) -> int:
+    def find_limit(self, group: CallGroup) -> int:
         """How many calls of a group fit into a window."""
         return {
-            Group.HEAVY: self.heavy,
-            Group.MEDIUM: self.medium,
-            Group.LIGHT: self.light,
-            Group.AUTH: self.auth,
+            CallGroup.HEAVY: self.heavy,
+            CallGroup.MEDIUM: self.medium,
+            CallGroup.LIGHT: self.light,
+            CallGroup.AUTH: self.auth,
         }[group]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Admission:
     """What a call is told: its group's figures, and how many seconds to wait where it is refused."""
 
-    group: Group
+    group: CallGroup
     limit: int
     remaining: int
     window: float
@@ -68,29 +68,29 @@ class _Count:
     blocked_until: datetime | None = None
 
 
-class RateLimiter:
+class CallCounter:
     """Counts the calls of each group."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._counts: dict[Group, _Count] = {}
+        self._counts: dict[CallGroup, _Count] = {}
 
-    def admit(self, group: Group, now: datetime) -> Verdict:
+    def count_call(self, group: CallGroup, now: datetime) -> Admission:
         """Count a call, or refuse it; a call during a penalty starts the penalty anew."""
         count = self._current(group, now)
-        if count.blocked_until or count.used >= self.limits.of(group):
-            return self.punish(group, now, count.penalty)
+        if count.blocked_until or count.used >= self.limits.find_limit(group):
+            return self.start_penalty(group, now, count.penalty)
         count.used += 1
-        return self._verdict(group, self.limits.of(group) - count.used)
+        return self._verdict(group, self.limits.find_limit(group) - count.used)
 
-    def punish(self, group: Group, now: datetime, penalty: float | None = None) -> Verdict:
+    def start_penalty(self, group: CallGroup, now: datetime, penalty: float | None = None) -> Admission:
         """Refuse every call of a group for `penalty` seconds from now."""
         seconds = self.limits.penalty if penalty is None else penalty
         count = self._current(group, now)
         count.penalty, count.blocked_until = seconds, now + timedelta(seconds=seconds)
         return self._verdict(group, 0, retry_after=math.ceil(seconds))
 
-    def _current(self, group: Group, now: datetime) -> _Count:
+    def _current(self, group: CallGroup, now: datetime) -> _Count:
         """The group's count; a new one once the window, or the penalty, is over."""
         count = self._counts.get(group)
         if count and now < (count.blocked_until or count.began + timedelta(seconds=self.limits.window)):
@@ -98,5 +98,5 @@ class RateLimiter:
         self._counts[group] = _Count(began=now)
         return self._counts[group]
 
-    def _verdict(self, group: Group, remaining: int, retry_after: int | None = None) -> Verdict:
-        return Verdict(group, self.limits.of(group), remaining, self.limits.window, retry_after)
+    def _verdict(self, group: CallGroup, remaining: int, retry_after: int | None = None) -> Admission:
+        return Admission(group, self.limits.find_limit(group), remaining, self.limits.window, retry_after)

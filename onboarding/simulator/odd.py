@@ -17,7 +17,7 @@ class Odd(BaseModel):
     fields: Mapping[str, JsonValue] = {}
     without: tuple[str, ...] = ()
 
-    def applied(self, answer: dict[str, Any]) -> dict[str, Any]:
+    def distort(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Give an answered record its odd look."""
         changed = {**answer, **self.fields}
         return {name: value for name, value in changed.items() if name not in self.without}

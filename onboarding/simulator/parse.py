@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from onboarding.model.people import LinkedUser
-from onboarding.simulator.errors import UNREADABLE_JSON, Refusal, invalid
+from onboarding.simulator.errors import UNREADABLE_JSON, RequestRefused, invalid
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 """What is plainly an address. What else RingCentral refuses is not documented."""
@@ -24,9 +24,9 @@ def _address(value: str) -> str:
     return value
 
 
-Name = Annotated[str, Field(max_length=64)]
-Email = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_address)]
-Id = Annotated[str, Field(min_length=1, max_length=20)]
+NameText = Annotated[str, Field(max_length=64)]
+EmailText = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_address)]
+IdText = Annotated[str, Field(min_length=1, max_length=20)]
 UserId = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -52,10 +52,10 @@ class AddRequest(ApiBody):
     """What an added and an updated invitee have in common."""
 
     role: Literal["Panelist", "CoHost", "Host", "Attendee"]
-    first_name: Name | None = None
-    last_name: Name | None = None
-    email: Email | None = None
-    job_title: Name | None = None
+    first_name: NameText | None = None
+    last_name: NameText | None = None
+    email: EmailText | None = None
+    job_title: NameText | None = None
     linked_user: LinkedUserBody | None = None
     type: Literal["User", "Room"] = "User"
     send_invite: bool | None = None
@@ -64,7 +64,7 @@ class AddRequest(ApiBody):
 class DeleteRequest(ApiBody):
     """Which invitee."""
 
-    id: Id
+    id: IdText
 
 
 class UpdateRequest(AddRequest, DeleteRequest):
@@ -109,10 +109,10 @@ def parse_body(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError as error:
-        raise Refusal(400, UNREADABLE_JSON, "The request body can't be parsed as JSON") from error
+        raise RequestRefused(400, UNREADABLE_JSON, "The request body can't be parsed as JSON") from error
 
 
-def read(shape: type[Shape], value: Any) -> Shape:
+def parse_value(shape: type[Shape], value: Any) -> Shape:
     """Read a value as a shape.
 
     Raises:

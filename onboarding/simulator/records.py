@@ -24,7 +24,7 @@ from onboarding.simulator.odd import NOT_ODD, Odd
 
 
 @dataclass(frozen=True, slots=True)
-class Colleague:
+class DirectoryEntry:
     """One entry of the directory."""
 
     user_id: str
@@ -49,23 +49,23 @@ class Colleague:
         return LinkedUser(self.account_id, self.user_id)
 
 
-class Directory:
+class CompanyDirectory:
     """The entries, in the order in which they are listed."""
 
-    def __init__(self, entries: Iterable[Colleague] = ()) -> None:
+    def __init__(self, entries: Iterable[DirectoryEntry] = ()) -> None:
         self.entries = tuple(entries)
         self._by_user = {entry.linked_user: entry for entry in self.entries}
         self._by_address = {address_key(entry.email): entry for entry in self.entries if entry.can_be_invited}
 
-    def user(self, linked_user: LinkedUser) -> Colleague | None:
+    def find_user(self, linked_user: LinkedUser) -> DirectoryEntry | None:
         """Find the entry of a linked user, whatever its type and status."""
         return self._by_user.get(linked_user)
 
-    def colleague_at(self, email: str) -> Colleague | None:
+    def find_colleague(self, email: str) -> DirectoryEntry | None:
         """Find the colleague who can be invited and has this very address."""
         return self._by_address.get(address_key(email)) if email else None
 
-    def search(self, text: str, fields: Iterable[str]) -> tuple[Colleague, ...]:
+    def search(self, text: str, fields: Iterable[str]) -> tuple[DirectoryEntry, ...]:
         """Find entries in which any of the fields holds the text, as a part of it and in any case."""
         wanted, columns = text.casefold(), [_COLUMNS[field] for field in fields if field in _COLUMNS]
         return tuple(
@@ -85,12 +85,12 @@ SEARCH_FIELDS = tuple(_COLUMNS)
 """The fields that are searched where a search names none."""
 
 
-ATTENDEE: Literal["Attendee"] = "Attendee"
+ATTENDEE_ROLE: Literal["Attendee"] = "Attendee"
 """A role that stands in lists of invitees, and that nobody can be given there. It takes no seat."""
 
 
 @dataclass(frozen=True, slots=True)
-class Webinar:
+class WebinarRecord:
     """A webinar and the user who hosts it."""
 
     id: str
@@ -104,7 +104,7 @@ class Webinar:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SessionRecord:
     """One session of a webinar. `start` is aware; `host_link` is the Host record's own."""
 
     id: str
@@ -128,7 +128,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class InviteeRecord:
     """One invitee of a session. A guest has an address and names; a linked user has them in the directory."""
 
     id: str
@@ -147,11 +147,11 @@ class Record:
     odd: Odd = NOT_ODD
 
 
-def new_link(kind: str = "join") -> SecretStr:
+def make_link(kind: str = "join") -> SecretStr:
     """Make a link that nobody can guess, of a domain that nobody can own (RFC 2606)."""
     return SecretStr(f"https://webinar.example/{kind}/{secrets.token_urlsafe(24)}")
 
 
-def new_phone_code() -> str:
+def make_phone_code() -> str:
     """Make the code by which a caller is told from others."""
     return f"{secrets.randbelow(10**10):010d}"

@@ -12,13 +12,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from onboarding.simulator.limits import Group
+from onboarding.simulator.limits import CallGroup
 
 SECRETS = frozenset({"assertion", "token", "refresh_token", "client_secret", "client_assertion"})
 
 
 @dataclass(slots=True)
-class Recorded:
+class LoggedRequest:
     """One request. `body` is the JSON or the form, None where there is none or it can't be read.
 
     `status` and `fault` are noted when it is answered; `status` stays None where the line is cut.
@@ -27,41 +27,41 @@ class Recorded:
     method: str
     path: str
     query: Mapping[str, list[str]]
-    group: Group
+    group: CallGroup
     body: Any
     at: datetime
     status: int | None = None
     fault: str = ""
 
 
-class Journal(list[Recorded]):
+class RequestLog(list[LoggedRequest]):
     """The requests, in the order in which they came."""
 
     def __init__(self) -> None:
         super().__init__()
         self._more = asyncio.Event()
 
-    def append(self, recorded: Recorded) -> None:
+    def append(self, recorded: LoggedRequest) -> None:
         """Note a request, and wake whoever waits for it."""
         super().append(recorded)
         self._more.set()
         self._more = asyncio.Event()
 
-    async def reached(self, count: int) -> None:
+    async def wait_for(self, count: int) -> None:
         """Wait until so many requests have come in."""
         while len(self) < count:
             await self._more.wait()
 
-    def by_group(self) -> Counter[Group]:
+    def count_groups(self) -> Counter[CallGroup]:
         """Count the requests of each rate limit group."""
         return Counter(recorded.group for recorded in self)
 
-    def of(self, method: str, ending: str = "") -> list[Recorded]:
+    def select(self, method: str, ending: str = "") -> list[LoggedRequest]:
         """The requests with a method whose path ends so."""
         return [recorded for recorded in self if recorded.method == method and recorded.path.endswith(ending)]
 
 
-def legible(body: bytes, content_type: str) -> Any:
+def decode_body(body: bytes, content_type: str) -> Any:
     """Read a body for the record; what is secret in a form becomes `***`."""
     if content_type.startswith("application/x-www-form-urlencoded"):
         form = parse_qs(body.decode(errors="replace"))

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time, timedelta
 from onboarding.model.addresses import address_key
 from onboarding.model.people import Invitee, LinkedUser, Role
 from onboarding.simulator.account import SimulatedAccount
-from onboarding.simulator.state import HOME_ACCOUNT, ColleagueState, SessionState, State, WebinarState
+from onboarding.simulator.state import HOME_ACCOUNT, AccountState, ColleagueState, SessionState, WebinarState
 
 NOTICE = timedelta(days=14)
 THURSDAY = 3
@@ -24,7 +24,7 @@ HOST = Invitee(row=0, email="host@example.com", role=Role.HOST, first_name="Harp
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class WebinarSeed:
     """A webinar to be held ready. A blank `session_id` means: whichever; `invitees` are the rows of its roster."""
 
     webinar_id: str
@@ -33,7 +33,7 @@ class Staged:
     title: str = ""
 
 
-def world_for(staged: Iterable[Staged], now: datetime) -> SimulatedAccount:
+def seed_account(staged: Iterable[WebinarSeed], now: datetime) -> SimulatedAccount:
     """Make an account that takes any credentials and holds these webinars, nobody yet invited.
 
     The host is the roster's, where it names one. Linked users, and co-hosts of whom only the address is known, are
@@ -42,7 +42,7 @@ def world_for(staged: Iterable[Staged], now: datetime) -> SimulatedAccount:
     webinars = tuple(staged)
     hosts = [_host(one) for one in webinars] or [HOST]
     directory = _directory([*hosts, *(invitee for one in webinars for invitee in one.invitees)])
-    state = State(
+    state = AccountState(
         owner=_known(hosts[0], directory).user_id,
         directory=tuple(directory),
         webinars=tuple(
@@ -52,7 +52,7 @@ def world_for(staged: Iterable[Staged], now: datetime) -> SimulatedAccount:
     return SimulatedAccount(state, now)
 
 
-def _host(staged: Staged) -> Invitee:
+def _host(staged: WebinarSeed) -> Invitee:
     return next((invitee for invitee in staged.invitees if invitee.role is Role.HOST), HOST)
 
 
@@ -95,7 +95,7 @@ def _ids(person: Invitee) -> LinkedUser:
     return LinkedUser(HOME_ACCOUNT, f"8{int(digest[:12], 16) % 10**9:09d}")
 
 
-def _webinar(staged: Staged, host: ColleagueState, now: datetime) -> WebinarState:
+def _webinar(staged: WebinarSeed, host: ColleagueState, now: datetime) -> WebinarState:
     session = SessionState(id=staged.session_id or f"{staged.webinar_id[:18]}01", start=_start(now))
     title = staged.title or f"Webinar {staged.webinar_id}"
     return WebinarState(id=staged.webinar_id, host=host.user_id, title=title, sessions=(session,))

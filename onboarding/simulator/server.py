@@ -37,15 +37,23 @@ from onboarding.simulator.errors import (
     NOT_FOUND,
     RATE_EXCEEDED,
     USER_PERMISSION_MISSING,
-    Refusal,
+    RequestRefused,
     failure,
 )
-from onboarding.simulator.faults import WEB_PAGE, Fault, FaultKind, Faults, corrupt
-from onboarding.simulator.limits import Limits, RateLimiter, Verdict
-from onboarding.simulator.request_log import Journal, Recorded, legible
-from onboarding.simulator.smtp_catcher import CaughtMail, Folder, Mailbox, MailRules, Memory, cut, smtp_lines
+from onboarding.simulator.faults import WEB_PAGE, FaultKind, FaultQueue, InjectedFault, corrupt
+from onboarding.simulator.limits import Admission, CallCounter, Limits
+from onboarding.simulator.request_log import LoggedRequest, RequestLog, decode_body
+from onboarding.simulator.smtp_catcher import (
+    CaughtMail,
+    FolderStore,
+    MailRules,
+    MailStore,
+    MemoryStore,
+    abort_connection,
+    smtp_factory,
+)
 
-Clock = Callable[[], datetime]
+TimeSource = Callable[[], datetime]
 """Tells the time; the answer is aware."""
 
 
@@ -58,14 +66,14 @@ def utc_now() -> datetime:
 class Simulator:
     """A world and what happens around it. Tests read `requests` and change `world` and `faults` while it runs."""
 
-    world: SimulatedAccount
-    limiter: RateLimiter = field(default_factory=lambda: RateLimiter(Limits()))
-    faults: Faults = field(default_factory=Faults)
-    clock: Clock = utc_now
-    requests: Journal = field(default_factory=Journal)
+    account: SimulatedAccount
+    limiter: CallCounter = field(default_factory=lambda: CallCounter(Limits()))
+    faults: FaultQueue = field(default_factory=FaultQueue)
+    clock: TimeSource = utc_now
+    requests: RequestLog = field(default_factory=RequestLog)
 
 
-class CutLine(Response):
+class AbortedResponse(Response):
     """No answer: after some seconds, or once the client has lost patience, the line is cut."""
 
     def __init__(self, seconds: float) -> None:
@@ -93,7 +101,7 @@ async def _gone(receive: Receive, seconds: float | None = None) -> bool:
     return True
 
 
-def application(simulator: Simulator) -> Starlette:
+def build_application(simulator: Simulator) -> Starlette:
     """Make the application. It needs the server of `serve`, which lets a fault cut the line."""
     routes = [Route(one.path, _view(simulator, one), methods=[one.method]) for one in ENDPOINTS]
     return Starlette(routes=routes, exception_handlers={HTTPException: _not_served, ClientDisconnect: _unheard})
@@ -112,72 +120,72 @@ async def _serve(simulator: Simulator, endpoint: Endpoint, request: Request) -> 
     now = simulator.clock()
     recorded = _recorded(endpoint, request, body, now)
     simulator.requests.append(recorded)
-    verdict = simulator.limiter.admit(endpoint.group, now)
-    fault = None if verdict.retry_after is not None else simulator.faults.due(request.method, request.url.path)
-    if fault and fault.trouble in {FaultKind.ERROR_429, FaultKind.ERROR_429_BARE}:
-        verdict = simulator.limiter.punish(endpoint.group, now, float(fault.value) if fault.value else None)
-    if fault and fault.trouble is FaultKind.SLOW:
-        await _gone(request.receive, fault.number(1))
+    verdict = simulator.limiter.count_call(endpoint.group, now)
+    fault = None if verdict.retry_after is not None else simulator.faults.take_due(request.method, request.url.path)
+    if fault and fault.kind in {FaultKind.ERROR_429, FaultKind.ERROR_429_BARE}:
+        verdict = simulator.limiter.start_penalty(endpoint.group, now, float(fault.value) if fault.value else None)
+    if fault and fault.kind is FaultKind.SLOW:
+        await _gone(request.receive, fault.parse_number(1))
     response = _answer(endpoint, _call(simulator, request, body, now), verdict, fault)
     response.headers.update(verdict.headers())
-    recorded.status = None if isinstance(response, CutLine) else response.status_code
-    recorded.fault = fault.trouble if fault else ""
+    recorded.status = None if isinstance(response, AbortedResponse) else response.status_code
+    recorded.fault = fault.kind if fault else ""
     return response
 
 
-def _answer(endpoint: Endpoint, call: Call, verdict: Verdict, fault: Fault | None) -> Response:
+def _answer(endpoint: Endpoint, call: Call, verdict: Admission, fault: InjectedFault | None) -> Response:
     """Answer a call within its limits and in the weather that there is."""
     if verdict.retry_after is not None:
-        return _too_many(verdict, tell_wait=not fault or fault.trouble is FaultKind.ERROR_429)
+        return _too_many(verdict, tell_wait=not fault or fault.kind is FaultKind.ERROR_429)
     if fault is None:
         return _respond(_called(endpoint, call))
     if instead := _instead(fault, endpoint.path):
         return instead
     _mutate_account(call, fault)
-    if fault.trouble is FaultKind.LAGGING:
-        call = replace(call, lag=max(0, round(fault.number(1))))
+    if fault.kind is FaultKind.LAGGING:
+        call = replace(call, lag=max(0, round(fault.parse_number(1))))
     return _afterwards(fault, endpoint.path, _called(endpoint, call))
 
 
-def _instead(fault: Fault, path: str) -> Response | None:
+def _instead(fault: InjectedFault, path: str) -> Response | None:
     """What is answered instead of doing anything; None where the fault lets the call through."""
-    match fault.trouble:
+    match fault.kind:
         case FaultKind.TIMEOUT_BEFORE:
-            return CutLine(fault.number(0))
+            return AbortedResponse(fault.parse_number(0))
         case FaultKind.ERROR_500:
             return _respond(_refused(failure(500, path)))
         case FaultKind.ERROR_502:
             return HTMLResponse(WEB_PAGE, 502)
         case FaultKind.ERROR_503:
             headers = {"Retry-After": fault.value} if fault.value else {}
-            return JSONResponse(failure(503, path).body(), 503, headers)
+            return JSONResponse(failure(503, path).as_json(), 503, headers)
         case FaultKind.ERROR_409_BARE:
-            return _respond(_refused(Refusal(409, CONFLICT, "Conflict")))
+            return _respond(_refused(RequestRefused(409, CONFLICT, "Conflict")))
         case _:
             return None
 
 
-def _mutate_account(call: Call, fault: Fault) -> None:
+def _mutate_account(call: Call, fault: InjectedFault) -> None:
     """Change the world behind the client's back."""
     key = (call.path.get("webinar", ""), call.path.get("session", ""))
-    match fault.trouble:
+    match fault.kind:
         case FaultKind.EXPIRED_TOKEN:
-            call.world.tokens.expire_all(call.now)
+            call.account.tokens.expire_all(call.now)
         case FaultKind.REVOKED_TOKEN:
-            call.world.tokens.revoke_all()
-        case FaultKind.MOVED if key in call.world.sessions:
-            call.world.move(*key, timedelta(minutes=fault.number(60)))
-        case FaultKind.SEND_NOW if key in call.world.sessions:
-            call.world.send_now(*key, call.now)
+            call.account.tokens.revoke_all()
+        case FaultKind.MOVED if key in call.account.sessions:
+            call.account.move_session(*key, timedelta(minutes=fault.parse_number(60)))
+        case FaultKind.SEND_NOW if key in call.account.sessions:
+            call.account.send_now(*key, call.now)
         case _:
             pass
 
 
-def _afterwards(fault: Fault, path: str, answer: Answer) -> Response:
+def _afterwards(fault: InjectedFault, path: str, answer: Answer) -> Response:
     """What is told of a call that was done."""
-    match fault.trouble:
+    match fault.kind:
         case FaultKind.TIMEOUT_AFTER:
-            return CutLine(fault.number(0))
+            return AbortedResponse(fault.parse_number(0))
         case FaultKind.ERROR_500_AFTER:
             return _respond(_refused(failure(500, path)))
         case FaultKind.NOT_JSON:
@@ -193,25 +201,25 @@ def _called(endpoint: Endpoint, call: Call) -> Answer:
     try:
         _admit(endpoint, call)
         return endpoint.answer(call)
-    except Refusal as refusal:
+    except RequestRefused as refusal:
         return _refused(refusal)
 
 
 def _admit(endpoint: Endpoint, call: Call) -> None:
     """Check the token first, then what the application may do, then what its user may do."""
     if endpoint.needs_token:
-        call.world.tokens.check(call.headers.get("authorization", ""), call.now)
-    if endpoint.app_permission and endpoint.app_permission not in call.world.app_permissions:
+        call.account.tokens.check(call.headers.get("authorization", ""), call.now)
+    if endpoint.app_permission and endpoint.app_permission not in call.account.app_permissions:
         message = f"The application needs the permission [{endpoint.app_permission}]"
-        raise Refusal(403, APP_PERMISSION_MISSING, message)
-    if endpoint.user_permission and endpoint.user_permission not in call.world.user_permissions:
+        raise RequestRefused(403, APP_PERMISSION_MISSING, message)
+    if endpoint.user_permission and endpoint.user_permission not in call.account.user_permissions:
         message = f"The user needs the permission [{endpoint.user_permission}]"
-        raise Refusal(403, USER_PERMISSION_MISSING, message)
+        raise RequestRefused(403, USER_PERMISSION_MISSING, message)
 
 
 def _call(simulator: Simulator, request: Request, body: bytes, now: datetime) -> Call:
     return Call(
-        world=simulator.world,
+        account=simulator.account,
         path=request.path_params,
         query=request.query_params,
         headers=request.headers,
@@ -221,10 +229,10 @@ def _call(simulator: Simulator, request: Request, body: bytes, now: datetime) ->
     )
 
 
-def _recorded(endpoint: Endpoint, request: Request, body: bytes, now: datetime) -> Recorded:
+def _recorded(endpoint: Endpoint, request: Request, body: bytes, now: datetime) -> LoggedRequest:
     query = {name: request.query_params.getlist(name) for name in request.query_params}
-    legible_body = legible(body, request.headers.get("content-type", ""))
-    return Recorded(request.method, request.url.path, query, endpoint.group, legible_body, now)
+    legible_body = decode_body(body, request.headers.get("content-type", ""))
+    return LoggedRequest(request.method, request.url.path, query, endpoint.group, legible_body, now)
 
 
 def _respond(answer: Answer) -> Response:
@@ -234,20 +242,20 @@ def _respond(answer: Answer) -> Response:
     return JSONResponse(answer.json, answer.status, headers)
 
 
-def _refused(refusal: Refusal) -> Answer:
-    return Answer(refusal.status, refusal.body())
+def _refused(refusal: RequestRefused) -> Answer:
+    return Answer(refusal.status, refusal.as_json())
 
 
-def _too_many(verdict: Verdict, *, tell_wait: bool) -> Response:
+def _too_many(verdict: Admission, *, tell_wait: bool) -> Response:
     """A call too many, or one in the penalty."""
     headers = {"Retry-After": str(verdict.retry_after)} if tell_wait else {}
-    return JSONResponse(Refusal(429, RATE_EXCEEDED, "Request rate exceeded").body(), 429, headers)
+    return JSONResponse(RequestRefused(429, RATE_EXCEEDED, "Request rate exceeded").as_json(), 429, headers)
 
 
 def _not_served(_request: Request, error: Exception) -> Response:
     """A path or method that the simulator doesn't know, in the vendor's words rather than the framework's."""
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-    return JSONResponse(Refusal(status, NOT_FOUND, "The simulator doesn't know this call").body(), status)
+    return JSONResponse(RequestRefused(status, NOT_FOUND, "The simulator doesn't know this call").as_json(), status)
 
 
 def _unheard(_request: Request, _error: Exception) -> Response:
@@ -256,11 +264,11 @@ def _unheard(_request: Request, _error: Exception) -> Response:
 
 
 LOOPBACK = "127.0.0.1"
-IDLE = 600
+KEEP_ALIVE = 600
 """Seconds for which an idle connection is kept: longer than any client pauses, so that no test meets a race."""
 
 
-class Line(H11Protocol):
+class AbortableProtocol(H11Protocol):
     """One client's connection, which a fault can cut: the application finds its transport in the request's state."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -274,19 +282,19 @@ class RunningRingCentral:
     """The simulated RingCentral while it runs. `world`, `faults` and `requests` may be read and changed any time."""
 
     url: str
-    world: SimulatedAccount
-    faults: Faults
-    requests: Journal
+    account: SimulatedAccount
+    faults: FaultQueue
+    requests: RequestLog
 
 
 @asynccontextmanager
 async def serve_ringcentral(
-    world: SimulatedAccount,
+    account: SimulatedAccount,
     *,
     port: int = 0,
     limits: Limits | None = None,
-    faults: Iterable[Fault | str] = (),
-    clock: Clock = utc_now,
+    faults: Iterable[InjectedFault | str] = (),
+    clock: TimeSource = utc_now,
 ) -> AsyncIterator[RunningRingCentral]:
     """Serve a world at `http://127.0.0.1:port` (0: a free port) until the block is left.
 
@@ -295,23 +303,23 @@ async def serve_ringcentral(
         BadFault: a fault's short form can't be understood.
 
     """
-    simulator = Simulator(world, RateLimiter(limits or Limits()), Faults(faults), clock)
+    simulator = Simulator(account, CallCounter(limits or Limits()), FaultQueue(faults), clock)
     config = uvicorn.Config(
-        application(simulator),
-        http=Line,
+        build_application(simulator),
+        http=AbortableProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=IDLE,
+        timeout_keep_alive=KEEP_ALIVE,
     )
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Line(config, state, {}), LOOPBACK, port)
+    server = await loop.create_server(lambda: AbortableProtocol(config, state, {}), LOOPBACK, port)
     try:
-        yield RunningRingCentral(f"http://{LOOPBACK}:{_port(server)}", world, simulator.faults, simulator.requests)
+        yield RunningRingCentral(f"http://{LOOPBACK}:{_port(server)}", account, simulator.faults, simulator.requests)
     finally:
         server.close()
         while state.connections or state.tasks:  # uvicorn has no event that tells when all are gone
@@ -326,11 +334,11 @@ class RunningMail:
     """The mail catcher while it runs."""
 
     port: int
-    mailbox: Mailbox
+    store: MailStore
 
     def messages(self) -> tuple[CaughtMail, ...]:
         """What was caught so far, in order."""
-        return self.mailbox.messages()
+        return self.store.messages()
 
 
 @asynccontextmanager
@@ -345,18 +353,18 @@ async def serve_mail(
         OSError: the port is taken, or the folder can't be written.
 
     """
-    mailbox = Folder(folder) if folder else Memory()
+    mailbox = FolderStore(folder) if folder else MemoryStore()
     rules = rules or MailRules()
     lines: WeakSet[SMTP] = WeakSet()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(smtp_lines(mailbox, rules, lines), LOOPBACK, port, ssl=rules.tls)
+    server = await loop.create_server(smtp_factory(mailbox, rules, lines), LOOPBACK, port, ssl=rules.tls)
     try:
         yield RunningMail(_port(server), mailbox)
     finally:
         server.close()
         while any(line.transport for line in lines):  # aiosmtpd has no event that tells it either
             for line in tuple(lines):
-                cut(line)
+                abort_connection(line)
             await asyncio.sleep(0)
         await server.wait_closed()
 

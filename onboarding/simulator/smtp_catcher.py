@@ -67,7 +67,7 @@ class CaughtMail:
     file: Path | None = None
 
 
-class Mailbox(Protocol):
+class MailStore(Protocol):
     """Where caught mail goes."""
 
     def keep(self, sender: str, recipients: tuple[str, ...], content: bytes) -> CaughtMail:
@@ -77,7 +77,7 @@ class Mailbox(Protocol):
         """Return what was kept, in order."""
 
 
-class Memory:
+class MemoryStore:
     """Keeps mail in memory: for tests, never for much."""
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Memory:
         return tuple(self._kept)
 
 
-class Folder:
+class FolderStore:
     """Keeps mail as `0001-ada@example.com.eml`, readable by its owner only: the messages hold join links.
 
     A folder that holds mail already gets more: numbers go on, nothing is overwritten.
@@ -128,10 +128,10 @@ class Folder:
         return envelopes.read_text(encoding="utf-8", errors=AS_SENT).split("\n")[:-1] if envelopes.exists() else []
 
 
-class Catcher:
+class SmtpHandler:
     """Decides what the server says, by the hooks of aiosmtpd."""
 
-    def __init__(self, mailbox: Mailbox, rules: MailRules) -> None:
+    def __init__(self, mailbox: MailStore, rules: MailRules) -> None:
         self._mailbox = mailbox
         self._rules = rules
         self._refuse = {address_key(address): reply for address, reply in rules.refuse.items()}
@@ -183,14 +183,14 @@ class Catcher:
         except OSError as error:
             return f"{NO_ROOM} {error.strerror}"
         if self._lose.intersection(map(address_key, recipients)):
-            cut(server)
+            abort_connection(server)
             await asyncio.Event().wait()  # aiosmtpd cancels this task as soon as the line is gone
         return f"{OK} {caught.number:04d}"
 
 
-def smtp_lines(mailbox: Mailbox, rules: MailRules, lines: WeakSet[SMTP]) -> Callable[[], SMTP]:
+def smtp_factory(mailbox: MailStore, rules: MailRules, lines: WeakSet[SMTP]) -> Callable[[], SMTP]:
     """Return what answers each new connection; every one is noted in `lines`."""
-    catcher = Catcher(mailbox, rules)
+    catcher = SmtpHandler(mailbox, rules)
     loop = asyncio.get_running_loop()
 
     def line() -> SMTP:
@@ -211,7 +211,7 @@ def smtp_lines(mailbox: Mailbox, rules: MailRules, lines: WeakSet[SMTP]) -> Call
     return line
 
 
-def cut(line: SMTP) -> None:
+def abort_connection(line: SMTP) -> None:
     """Break a client's line off; what is on its way is lost."""
     if line.transport:
         cast("asyncio.Transport", line.transport).abort()  # aiosmtpd says less of it than it is

@@ -27,13 +27,13 @@ class BadState(ValueError):
     """A state file can't be read or makes no sense; the message says where."""
 
 
-class Part(BaseModel):
+class StatePart(BaseModel):
     """A part of the state: a key that is not known is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ColleagueState(Part):
+class ColleagueState(StatePart):
     """An entry of the company directory. Only an `Enabled` `User` can be invited."""
 
     user_id: str = Field(min_length=1, max_length=256)
@@ -48,7 +48,7 @@ class ColleagueState(Part):
     odd: Odd = Odd()
 
 
-class LinkedUserState(Part):
+class LinkedUserState(StatePart):
     """The ids of a linked user."""
 
     account_id: str = HOME_ACCOUNT
@@ -60,7 +60,7 @@ class LinkedUserState(Part):
         return LinkedUser(self.account_id, self.user_id, self.domain)
 
 
-class InviteeState(Part):
+class InviteeState(StatePart):
     """Somebody who is invited from the start. The Host is implicit and never listed.
 
     `odd` is what their record says otherwise than it should.
@@ -77,7 +77,7 @@ class InviteeState(Part):
     odd: Odd = Odd()
 
 
-class SessionState(Part):
+class SessionState(StatePart):
     """A session: `start` with its offset (`2026-09-01T14:00:00Z`), lengths in seconds.
 
     `odd` is about the session itself, `odd_host` about the record of its Host.
@@ -96,7 +96,7 @@ class SessionState(Part):
     odd_host: Odd = Odd()
 
 
-class WebinarState(Part):
+class WebinarState(StatePart):
     """A webinar; `host` is the `user_id` of a directory entry."""
 
     id: str = Field(min_length=1, max_length=20)
@@ -109,7 +109,7 @@ class WebinarState(Part):
     odd: Odd = Odd()
 
 
-class State(Part):
+class AccountState(StatePart):
     """A whole account. `owner` is the `user_id` of whoever logs in (the first webinar's host where it is left out).
 
     Without `credentials` any will do. `app_permissions` and `user_permissions` are what the application and its owner
@@ -143,11 +143,11 @@ class State(Part):
         return self
 
 
-MOST_BYTES = 32 * MEGABYTE
+LARGEST_STATE_FILE = 32 * MEGABYTE
 """Of a state file: an account with tens of thousands of people fits."""
 
 
-def read_state(path: Path) -> State:
+def read_state(path: Path) -> AccountState:
     """Read a state file.
 
     Raises:
@@ -155,7 +155,7 @@ def read_state(path: Path) -> State:
 
     """
     try:
-        return State.model_validate_json(read_text(path, MOST_BYTES))
+        return AccountState.model_validate_json(read_text(path, LARGEST_STATE_FILE))
     except OSError as error:
         raise BadState(f"{path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError:

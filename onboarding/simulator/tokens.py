@@ -21,7 +21,7 @@ from onboarding.simulator.errors import (
     PARAMETER_INVALID,
     TOKEN_CORRUPTED,
     TOKEN_EXPIRED,
-    OAuthRefusal,
+    LoginRefused,
 )
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -48,7 +48,7 @@ class Grant:
     form: Mapping[str, str]
 
 
-class Tokens:
+class IssuedTokens:
     """The tokens that were given out, each with the time at which it expires."""
 
     def __init__(self, credentials: Credentials | None = None) -> None:
@@ -72,7 +72,7 @@ class Tokens:
                 self._use_up(form.get("refresh_token", ""), now)
             case _:
                 message = "Unsupported grant type"
-                raise OAuthRefusal(400, "unsupported_grant_type", PARAMETER_INVALID, message, parameter="grant_type")
+                raise LoginRefused(400, "unsupported_grant_type", PARAMETER_INVALID, message, parameter="grant_type")
         return self._issue(_life(form), now)
 
     def check(self, authorization: str, now: datetime) -> None:
@@ -85,11 +85,11 @@ class Tokens:
         scheme, _, token = authorization.partition(" ")
         expires = self._access.get(token.strip()) if scheme.lower() == "bearer" else None
         if expires is None:
-            raise OAuthRefusal(401, "invalid_token", TOKEN_CORRUPTED, "Access token corrupted")
+            raise LoginRefused(401, "invalid_token", TOKEN_CORRUPTED, "Access token corrupted")
         if expires <= now:
-            raise OAuthRefusal(401, "invalid_token", TOKEN_EXPIRED, "Access token expired")
+            raise LoginRefused(401, "invalid_token", TOKEN_EXPIRED, "Access token expired")
 
-    def issued(self) -> frozenset[str]:
+    def list_tokens(self) -> frozenset[str]:
         """Every token that was given out and not taken back, for whoever has to show that none leaks."""
         return frozenset((*self._access, *self._refresh))
 
@@ -113,18 +113,18 @@ class Tokens:
         if wanted:
             right = (client_id, client_secret) == (wanted.client_id, wanted.client_secret.get_secret_value())
         if not right:
-            raise OAuthRefusal(401, "invalid_client", CLIENT_WRONG, "Client credentials are wrong")
+            raise LoginRefused(401, "invalid_client", CLIENT_WRONG, "Client credentials are wrong")
 
     def _check_jwt(self, assertion: str) -> None:
         wanted = self.credentials
         right = assertion == wanted.jwt.get_secret_value() if wanted else bool(assertion)
         if not right:
-            raise OAuthRefusal(400, "invalid_grant", CREDENTIALS_WRONG, "Invalid resource owner credentials")
+            raise LoginRefused(400, "invalid_grant", CREDENTIALS_WRONG, "Invalid resource owner credentials")
 
     def _use_up(self, refresh_token: str, now: datetime) -> None:
         expires = self._refresh.pop(refresh_token, now)
         if expires <= now:
-            raise OAuthRefusal(400, "invalid_grant", CREDENTIALS_WRONG, "Refresh token is wrong or has expired")
+            raise LoginRefused(400, "invalid_grant", CREDENTIALS_WRONG, "Refresh token is wrong or has expired")
 
     def _issue(self, life: timedelta, now: datetime) -> dict[str, Any]:
         access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)

@@ -36,9 +36,9 @@ async def test_all_that_config_toml_names_is_found_in_a_folder_of_any_name(tmp_p
         (home / name / "own").mkdir(parents=True)
         (home / "invitees.csv").rename(home / name / "people.csv")
         (home / name / "logo.png").write_bytes(PIXEL)
-        words = samples.templates() / "invitation.txt.j2"
+        words = samples.find_templates() / "invitation.txt.j2"
         (home / name / "own" / "invitation.txt.j2").write_bytes(words.read_bytes())
-        html = (samples.templates() / "invitation.mjml.j2").read_bytes()
+        html = (samples.find_templates() / "invitation.mjml.j2").read_bytes()
         (home / name / "own" / "invitation.mjml.j2").write_bytes(html)
         (home / name / "RC_USER_JWT").write_text("jwt-of-the-user", encoding="utf-8")
         before = everything_in(tmp_path)

@@ -101,7 +101,7 @@ async def test_device_is_no_roster(tmp_path, source):
 
         assert (seen.code, seen.out) == (2, "")
         assert "can't be read: it is a device" in seen.err
-        assert scene.ringcentral.requests.of("PATCH") == []
+        assert scene.ringcentral.requests.select("PATCH") == []
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from onboarding.simulator.limits import Group
+from onboarding.simulator.limits import CallGroup
 from onboarding.simulator.odd import Odd
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
@@ -42,7 +42,7 @@ async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
 async def test_plan_and_run_tell_attendees_and_odd_records_apart(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST, panelist(1)], limits=ROOMY) as scene:
         await on(scene, "run", NAME, "--yes")
-        world, key = scene.ringcentral.world, (WEBINAR, SESSION)
+        world, key = scene.ringcentral.account, (WEBINAR, SESSION)
         records = world.invitees[key]
         roles = {PANELIST["email"]: "Moderator", "guest1@example.com": "Attendee"}
         world.invitees[key] = {
@@ -76,7 +76,7 @@ async def test_plan_and_run_tell_attendees_and_odd_records_apart(tmp_path):
 
 async def test_webinars_shows_the_others_where_a_session_is_odd(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY, more=1) as scene:
-        scene.ringcentral.world.amend(WEBINAR, SESSION, odd=Odd(fields={"scheduledDuration": "long"}))
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, odd=Odd(fields={"scheduledDuration": "long"}))
 
         seen = await on(scene, "webinars", "--json")
 
@@ -131,7 +131,7 @@ async def test_check_says_ok_line_by_line_and_changes_nothing(tmp_path):
 async def test_check_names_everything_that_is_wrong_at_once(tmp_path):
     rules = MailRules(refuse_sender="550 5.7.1 Not your address")
     async with stage(tmp_path, [HOST, ATTENDEE], limits=ROOMY, mail_rules=rules) as scene:
-        scene.ringcentral.world.app_permissions.discard("EditWebinars")
+        scene.ringcentral.account.app_permissions.discard("EditWebinars")
         seen = await on(scene, "check", NAME)
         assert seen.code == 1
         wrong = [line for line in seen.out.splitlines() if line.startswith("NO ")]
@@ -164,7 +164,7 @@ async def test_directory_shows_the_ids_of_a_colleague_by_a_medium_call(tmp_path)
         seen = await on(scene, "directory", COHOST["email"].upper(), "--json")
         (found,) = json.loads(seen.out)
         assert (found["account_id"], found["user_id"]) == (COHOST["account_id"], COHOST["user_id"])
-        assert scene.ringcentral.requests.by_group()[Group.HEAVY] == 0
+        assert scene.ringcentral.requests.count_groups()[CallGroup.HEAVY] == 0
         stranger = await on(scene, "directory", "nobody@example.com")
         assert stranger.code == 1
 

@@ -61,5 +61,5 @@ async def test_the_question_is_waited_for_and_its_answer_obeyed(tmp_path, answer
         ended, shown = await answered(scene, answer)
         assert ended == code, shown
         assert scene.recipients() == mailed
-        assert len(scene.ringcentral.requests.of("PATCH")) == bool(mailed)
+        assert len(scene.ringcentral.requests.select("PATCH")) == bool(mailed)
         assert "Register 1, send 2 mails?" in shown

@@ -45,7 +45,7 @@ async def test_strict_does_nothing_where_a_row_is_bad(tmp_path):
         seen = await on(scene, "run", NAME, "--yes", "--strict")
         assert seen.code == 2
         assert "row 2" in seen.err
-        assert (scene.recipients(), scene.ringcentral.requests.of("PATCH")) == ([], [])
+        assert (scene.recipients(), scene.ringcentral.requests.select("PATCH")) == ([], [])
 
 
 async def test_limit_serves_the_first_people_who_need_anything(tmp_path):
@@ -73,7 +73,7 @@ async def test_what_an_earlier_run_queued_is_shown_as_mail_and_counts_for_the_li
 async def test_a_missing_password_is_told_before_anybody_is_registered(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         seen = await on(scene, "run", NAME, "--yes", ONBOARDING_SMTP__USERNAME="me")
-        assert (seen.code, scene.ringcentral.requests.of("PATCH")) == (2, [])
+        assert (seen.code, scene.ringcentral.requests.select("PATCH")) == (2, [])
 
 
 async def test_a_rehearsal_registers_everybody_and_counts_nobody_as_mailed(tmp_path):
@@ -86,7 +86,7 @@ async def test_a_rehearsal_registers_everybody_and_counts_nobody_as_mailed(tmp_p
         assert scene.recipients()[:2] == [HOST["email"], PANELIST["email"]]
         names = [message["Message-ID"] for message in scene.messages()]
         assert len(set(names)) == 4
-        assert len(scene.ringcentral.requests.of("PATCH")) == 1
+        assert len(scene.ringcentral.requests.select("PATCH")) == 1
 
 
 async def test_run_as_json_prints_json_alone(tmp_path):

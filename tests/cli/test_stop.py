@@ -17,8 +17,8 @@ HELD = "600"
 
 async def until_asked(scene: Stage, method: str) -> None:
     """Wait until a request with this method has come in."""
-    while not scene.ringcentral.requests.of(method):
-        await scene.ringcentral.requests.reached(len(scene.ringcentral.requests) + 1)
+    while not scene.ringcentral.requests.select(method):
+        await scene.ringcentral.requests.wait_for(len(scene.ringcentral.requests) + 1)
 
 
 @pytest.mark.parametrize("fault", ["timeout-before", "timeout-after"])
@@ -34,7 +34,7 @@ async def test_one_signal_ends_the_wait_and_the_next_run_mails_each_person_once(
         _, err = await process.communicate()
 
         assert (process.returncode, b"stopped by a signal" in err, b"Traceback" in err) == (75, True, False)
-        assert len(scene.ringcentral.requests.of("PATCH")) == (method == "PATCH")
+        assert len(scene.ringcentral.requests.select("PATCH")) == (method == "PATCH")
         assert scene.recipients() == []
 
         again = await on(scene, "run", NAME, "--yes")
@@ -51,7 +51,7 @@ async def test_one_signal_ends_run_all(tmp_path):
         await process.communicate()
 
         assert process.returncode == 75
-        assert len(scene.ringcentral.requests.of("GET")) == 1
+        assert len(scene.ringcentral.requests.select("GET")) == 1
 
 
 LOOKED_UP = """

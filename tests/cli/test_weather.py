@@ -9,7 +9,7 @@ from onboarding.errors import TryLater
 from onboarding.model.sessions import SessionStatus
 from onboarding.simulator.smtp_catcher import MailRules
 from onboarding.simulator.state import Credentials
-from onboarding.simulator.tokens import Tokens
+from onboarding.simulator.tokens import IssuedTokens
 from tests.cli.command import Seen, on
 from tests.stage import HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, Stage, stage
 
@@ -21,12 +21,12 @@ async def without_jwt(scene: Stage) -> Seen:
 
 
 async def wrong_jwt(scene: Stage) -> Seen:
-    scene.ringcentral.world.tokens = Tokens(Credentials(client_id="other", client_secret="other", jwt="other"))
+    scene.ringcentral.account.tokens = IssuedTokens(Credentials(client_id="other", client_secret="other", jwt="other"))
     return await on(scene, "run", NAME, "--yes")
 
 
 async def no_permission(scene: Stage) -> Seen:
-    scene.ringcentral.world.app_permissions.discard("EditWebinars")
+    scene.ringcentral.account.app_permissions.discard("EditWebinars")
     return await on(scene, "run", NAME, "--yes")
 
 
@@ -114,8 +114,8 @@ async def test_bad_weather_gets_one_clear_message_and_the_next_run_goes_on(
         assert "Traceback" not in seen.all
         assert scene.recipients() == []
 
-        scene.ringcentral.world.tokens = Tokens()
-        scene.ringcentral.world.app_permissions.add("EditWebinars")
+        scene.ringcentral.account.tokens = IssuedTokens()
+        scene.ringcentral.account.app_permissions.add("EditWebinars")
         (scene.folder / "templates" / "invitation.html.j2").unlink(missing_ok=True)
         better = await on(scene, "run", NAME, "--yes")
         assert (better.code, scene.recipients()) == (0, [HOST["email"], PANELIST["email"]]), better.all
@@ -137,23 +137,23 @@ async def test_a_wrong_smtp_password_costs_nobody_anything(tmp_path):
 
 async def test_a_finished_session_gets_nothing_and_says_so(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
-        scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.FINISHED)
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, status=SessionStatus.FINISHED)
         seen = await on(scene, "run", NAME, "--yes")
         assert seen.code == 1
         assert "the session is over, and 2 on the roster never had a message" in seen.out
         checked = await on(scene, "check", NAME)
         assert (checked.code, "It is over" in checked.out) == (1, True)
-        assert (scene.recipients(), scene.ringcentral.requests.of("PATCH")) == ([], [])
+        assert (scene.recipients(), scene.ringcentral.requests.select("PATCH")) == ([], [])
         cron = await on(scene, "run", "--all")
         assert (cron.code, cron.all) == (0, "")
 
 
 async def test_cron_finds_a_session_that_was_moved_after_it_was_over(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
-        world = scene.ringcentral.world
-        world.amend(WEBINAR, SESSION, status=SessionStatus.FINISHED)
+        world = scene.ringcentral.account
+        world.update_session(WEBINAR, SESSION, status=SessionStatus.FINISHED)
         assert await scene.cron() == 1
-        world.amend(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
+        world.update_session(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
         assert (await scene.cron(), scene.recipients()) == (0, [])
         scene.clock.pass_time(days=1, minutes=1)
         assert (await scene.cron(), scene.recipients()) == (0, [HOST["email"], PANELIST["email"]])
@@ -162,10 +162,10 @@ async def test_cron_finds_a_session_that_was_moved_after_it_was_over(tmp_path):
 async def test_cron_looks_at_a_session_that_was_over_by_a_clock_that_was_set_back_since(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         scene.clock.pass_time(days=40)
-        scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.FINISHED)
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, status=SessionStatus.FINISHED)
         assert await scene.cron() == 1
         scene.clock.pass_time(days=-40)
-        scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
         assert (await scene.cron(), scene.recipients()) == (0, [HOST["email"], PANELIST["email"]])
 
 

@@ -39,8 +39,8 @@ def shape(value: Any, name: str = "") -> Any:
 
 def mail_by_ringcentral(scene: Stage) -> None:
     """RingCentral mails the co-host itself."""
-    people = scene.ringcentral.world.invitees[WEBINAR, SESSION]
-    scene.ringcentral.world.invitees[WEBINAR, SESSION] = {
+    people = scene.ringcentral.account.invitees[WEBINAR, SESSION]
+    scene.ringcentral.account.invitees[WEBINAR, SESSION] = {
         key: replace(one, send_invite=one.send_invite or one.role is Role.COHOST) for key, one in people.items()
     }
 
@@ -62,7 +62,7 @@ async def test_json_is_printed_as_documented(tmp_path):
         await on(scene, "run", NAME, "--yes")
         mail_by_ringcentral(scene)
         await on(scene, "run", NAME, "--yes")
-        scene.ringcentral.world.amend(WEBINAR, SESSION, time_zone="")  # so that the plan has a note
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, time_zone="")  # so that the plan has a note
         # Since then somebody came, somebody left, somebody has another title, and the host is gone from the list.
         scene.write_roster([COHOST, panelist(1, job_title="Head of Analysis"), panelist(3), BAD_ROW])
         looked = await asyncio.gather(*(on(scene, *command, "--json", **pale) for command in LOOKING.values()))

@@ -8,9 +8,16 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from onboarding.simulator.faults import MEANING, Faults
+from onboarding.simulator.faults import FAULT_MEANINGS, FaultQueue
 from onboarding.simulator.rules import BadInvitee, Rules
-from onboarding.simulator.state import ColleagueState, InviteeState, SessionState, State, WebinarState, read_state
+from onboarding.simulator.state import (
+    AccountState,
+    ColleagueState,
+    InviteeState,
+    SessionState,
+    WebinarState,
+    read_state,
+)
 from tests.docs.pages import blocks, read, table, word, words
 
 GUIDE = read("docs/guides/rehearsal.md")
@@ -41,7 +48,7 @@ def test_every_key_of_a_state_file_is_documented_with_its_default():
     for part, key, default, _ in table(GUIDE, "part", "key"):
         documented.setdefault(part or [*documented][-1], {})[word(key)] = words(default) or default or []
     parts = {
-        "the account": State,
+        "the account": AccountState,
         "a colleague": ColleagueState,
         "a webinar": WebinarState,
         "a session": SessionState,
@@ -64,10 +71,10 @@ def test_every_kind_of_bad_invitee_is_documented():
 
 
 def test_every_fault_is_documented_in_the_simulators_words():
-    assert {word(trouble): meaning for trouble, meaning in table(GUIDE, "trouble")} == dict(MEANING)
+    assert {word(trouble): meaning for trouble, meaning in table(GUIDE, "trouble")} == dict(FAULT_MEANINGS)
 
 
 def test_faults_of_the_example_are_understood():
     (example,) = [block.text for block in blocks(GUIDE, "sh") if "--fault" in block.text]
     faults = [one.split(" --fault")[0].strip().strip('"') for one in example.split("--fault ")[1:]]
-    assert len(Faults(faults).waiting) == 2
+    assert len(FaultQueue(faults).waiting) == 2

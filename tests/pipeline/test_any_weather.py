@@ -13,7 +13,7 @@ from onboarding.model.people import Role
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from onboarding.simulator.records import Colleague, Directory
+from onboarding.simulator.records import CompanyDirectory, DirectoryEntry
 from onboarding.simulator.rules import Rules
 from tests.stage import COHOST, HOST, NAME, SESSION, WEBINAR, Stage, panelist, stage
 
@@ -72,7 +72,7 @@ async def change_of_roster(folder: Path, before: list, after: list, weather: lis
         await until_nothing_changes(scene)
 
         assert registered(scene) == sorted(one["email"] for one in after if one is not HOST)
-        assert scene.ringcentral.world.mailed == []
+        assert scene.ringcentral.account.mailed == []
         new = {one["email"] for one in after} - {one["email"] for one in before}
         gone = {one["email"] for one in before} - {one["email"] for one in after}
         assert sorted(scene.told()[told:]) == sorted(new | gone)
@@ -110,11 +110,11 @@ async def until_nothing_changes(scene: Stage) -> None:
 
 def registered(scene: Stage) -> list[str]:
     """The addresses registered at RingCentral, the Host's aside; a linked user's from the directory."""
-    world = scene.ringcentral.world
-    records = [one for one in world.records(WEBINAR, SESSION) if one.role is not Role.HOST]
+    world = scene.ringcentral.account
+    records = [one for one in world.list_records(WEBINAR, SESSION) if one.role is not Role.HOST]
     emails = []
     for one in records:
-        colleague = world.colleague(one)
+        colleague = world.find_entry(one)
         emails.append(colleague.email if colleague else one.email)
     return sorted(emails)
 
@@ -135,14 +135,14 @@ def test_nobody_added_from_here_stays_behind_however_ids_change(rosters, rules, 
 
 async def changes_of_ids(folder: Path, rosters: list, rules: Rules, known_as: str, weather: list[str]) -> None:
     async with stage(folder, [HOST, OLD, GUESTS[0]]) as scene:
-        world = scene.ringcentral.world
+        world = scene.ringcentral.account
         world.rules = rules
         company = [one for one in world.directory.entries if one.user_id not in {OLD["user_id"], NEW["user_id"]}]
-        world.directory = Directory(
+        world.directory = CompanyDirectory(
             [
                 *company,
-                Colleague(OLD["user_id"], OLD["account_id"], known_as, "Carlos", "Ortega"),
-                Colleague(NEW["user_id"], NEW["account_id"], "new@example.com", "Carla", "Ortega"),
+                DirectoryEntry(OLD["user_id"], OLD["account_id"], known_as, "Carlos", "Ortega"),
+                DirectoryEntry(NEW["user_id"], NEW["account_id"], "new@example.com", "Carla", "Ortega"),
             ]
         )
         for roster in rosters:
@@ -154,11 +154,11 @@ async def changes_of_ids(folder: Path, rosters: list, rules: Rules, known_as: st
             await scene.run()
         await until_nothing_changes(scene)
 
-        there = [one for one in world.records(WEBINAR, SESSION) if one.role is not Role.HOST]
+        there = [one for one in world.list_records(WEBINAR, SESSION) if one.role is not Role.HOST]
         wanted = [one.get("user_id") or one["email"] for one in rosters[-1]]
         assert sorted(one.linked_user.user_id if one.linked_user else one.email for one in there) == sorted(wanted)
         assert world.mailed == []
-        links = {one.join_uri.get_secret_value() for one in world.records(WEBINAR, SESSION)}
+        links = {one.join_uri.get_secret_value() for one in world.list_records(WEBINAR, SESSION)}
         for person in rosters[-1]:
             (last,) = [one for one in scene.messages() if one["To"].addresses[0].addr_spec == person["email"]][-1:]
             assert any(link in str(last.get_body(("plain",)).get_content()) for link in links)

@@ -6,7 +6,7 @@ import pytest
 
 from onboarding.errors import TryLater
 from onboarding.plan import Options
-from onboarding.simulator.records import Colleague, Directory, new_link
+from onboarding.simulator.records import CompanyDirectory, DirectoryEntry, make_link
 from onboarding.simulator.rules import Rules
 from tests.stage import COHOST, HOST, SESSION, WEBINAR, Stage, stage
 
@@ -20,19 +20,19 @@ ADDRESS = COHOST["email"]
 
 def company(scene: Stage, address_of_old: str) -> None:
     """Both are colleagues; RingCentral knows the old one by this address, and the new one by another than the row."""
-    world = scene.ringcentral.world
+    world = scene.ringcentral.account
     others = [one for one in world.directory.entries if one.user_id not in {OLD["user_id"], NEW["user_id"]}]
-    world.directory = Directory(
+    world.directory = CompanyDirectory(
         [
             *others,
-            Colleague(OLD["user_id"], OLD["account_id"], address_of_old, "Carlos", "Ortega"),
-            Colleague(NEW["user_id"], NEW["account_id"], "new@brightwater.example", "Carla", "Ortega"),
+            DirectoryEntry(OLD["user_id"], OLD["account_id"], address_of_old, "Carlos", "Ortega"),
+            DirectoryEntry(NEW["user_id"], NEW["account_id"], "new@brightwater.example", "Carla", "Ortega"),
         ]
     )
 
 
 def on_stage(scene: Stage) -> list[str]:
-    records = scene.ringcentral.world.records(WEBINAR, SESSION)[1:]
+    records = scene.ringcentral.account.list_records(WEBINAR, SESSION)[1:]
     return [one.linked_user.user_id for one in records if one.linked_user]
 
 
@@ -54,7 +54,7 @@ async def test_record_that_shows_the_address_is_replaced_without_remove(tmp_path
 async def test_record_that_does_not_show_it_stays_until_remove_and_goes_then(tmp_path, old_address, show_email):
     async with stage(tmp_path, [HOST, OLD]) as scene:
         company(scene, old_address)
-        scene.ringcentral.world.rules = Rules(linked_users_show_email=show_email)
+        scene.ringcentral.account.rules = Rules(linked_users_show_email=show_email)
         await scene.run()
         scene.write_roster([HOST, NEW])
 
@@ -101,12 +101,12 @@ async def test_new_person_whom_another_has_registered_is_not_ours(tmp_path):
     async with stage(tmp_path, [HOST, OLD]) as scene:
         company(scene, "old@brightwater.example")
         await scene.run()
-        people = dict(scene.ringcentral.world.invitees[WEBINAR, SESSION])
+        people = dict(scene.ringcentral.account.invitees[WEBINAR, SESSION])
         (theirs,) = [one for one in people.values() if one.linked_user and one.linked_user.user_id == OLD["user_id"]]
         other = replace(
-            theirs, id="1", join_uri=new_link(), linked_user=replace(theirs.linked_user, user_id=NEW["user_id"])
+            theirs, id="1", join_uri=make_link(), linked_user=replace(theirs.linked_user, user_id=NEW["user_id"])
         )
-        scene.ringcentral.world.invitees[WEBINAR, SESSION] = {**people, "1": other}
+        scene.ringcentral.account.invitees[WEBINAR, SESSION] = {**people, "1": other}
         scene.write_roster([HOST, NEW])
 
         result = await scene.run()

@@ -116,7 +116,7 @@ async def test_credentials_that_are_missing_are_found_before_anybody_is_register
         scene.variables["ONBOARDING_SMTP__M365__CLIENT_ID"] = "application"
         with pytest.raises(ConfigurationError, match="secret for Microsoft 365 is missing"):
             await scene.run()
-        assert scene.ringcentral.requests.of("PATCH") == []
+        assert scene.ringcentral.requests.select("PATCH") == []
 
 
 async def test_many_rejections_in_a_row_put_the_brake_on(tmp_path):

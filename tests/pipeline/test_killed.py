@@ -33,10 +33,10 @@ async def test_killed_at_a_request_then_run_again_ends_the_same(tmp_path: Path, 
 
         assert again.code == 0, again.all
         assert scene.recipients() == sorted(one["email"] for one in PEOPLE)
-        records = scene.ringcentral.world.records(WEBINAR, SESSION)
+        records = scene.ringcentral.account.list_records(WEBINAR, SESSION)
         assert len(records) == len(PEOPLE)
         assert [one.send_invite for one in records if one.role is not Role.HOST] == [False] * 3
-        assert scene.ringcentral.world.mailed == []
+        assert scene.ringcentral.account.mailed == []
 
 
 async def killed_at(scene: Stage, request_number: int, trouble: str) -> None:
@@ -44,7 +44,7 @@ async def killed_at(scene: Stage, request_number: int, trouble: str) -> None:
     paths = ["POST /token", "GET /webinars/*", "GET /sessions/*", "GET /invitees", "PATCH /invitees"]
     scene.ringcentral.faults.add(f"{paths[request_number - 1]}:{trouble}=60")
     process = await started(scene.folder, "run", NAME, "--yes", variables=scene.variables)
-    await asyncio.wait_for(scene.ringcentral.requests.reached(request_number), 60)
+    await asyncio.wait_for(scene.ringcentral.requests.wait_for(request_number), 60)
     process.kill()
     await process.communicate()
     scene.ringcentral.faults.clear()

@@ -5,7 +5,7 @@ import pytest
 from onboarding.ledger import registrations, sessions
 from onboarding.model.registrations import Standing
 from onboarding.plan import Options
-from onboarding.simulator.parse import ChangeRequest, read
+from onboarding.simulator.parse import ChangeRequest, parse_value
 from tests.stage import HOST, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +16,7 @@ EVERYBODY = sorted(one["email"] for one in PEOPLE)
 
 
 def registered(scene: Stage) -> int:
-    return len(scene.ringcentral.world.records(WEBINAR, SESSION))
+    return len(scene.ringcentral.account.list_records(WEBINAR, SESSION))
 
 
 async def standings(scene: Stage) -> dict[str, Standing]:
@@ -84,8 +84,8 @@ async def test_list_that_shows_somebody_late_leads_to_no_second_registration_and
 async def test_who_was_registered_by_another_while_the_list_lagged_is_not_ours(tmp_path):
     async with stage(tmp_path, [HOST, panelist(1)], faults=["GET /invitees:lagging"]) as scene:
         added = {"firstName": "Guest1", "lastName": "Example", "email": "guest1@example.com", "role": "Panelist"}
-        theirs = read(ChangeRequest, {"addedInvitees": [{**added, "sendInvite": False}]})
-        scene.ringcentral.world.change(WEBINAR, SESSION, theirs, scene.clock.now())
+        theirs = parse_value(ChangeRequest, {"addedInvitees": [{**added, "sendInvite": False}]})
+        scene.ringcentral.account.change_invitees(WEBINAR, SESSION, theirs, scene.clock.now())
 
         result = await scene.run()
 

@@ -16,7 +16,7 @@ from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Options
 from onboarding.ringcentral.schemas import InviteeRecord
 from onboarding.simulator.odd import Odd
-from onboarding.simulator.records import ATTENDEE
+from onboarding.simulator.records import ATTENDEE_ROLE
 from tests.stage import COHOST, HOST, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -32,15 +32,15 @@ ODD_FIELDS = [
 def make_odd(scene: Stage, email: str, fields: dict[str, Any] | None = None, without: tuple[str, ...] = ()) -> None:
     """Let RingCentral answer somebody's record like this from now on."""
     odd = Odd(fields=fields or {}, without=without)
-    records = scene.ringcentral.world.invitees[WEBINAR, SESSION]
+    records = scene.ringcentral.account.invitees[WEBINAR, SESSION]
     changed = {id_: replace(one, odd=odd) if one.email == email else one for id_, one in records.items()}
-    scene.ringcentral.world.invitees[WEBINAR, SESSION] = changed
+    scene.ringcentral.account.invitees[WEBINAR, SESSION] = changed
 
 
 def make_attendee(scene: Stage, email: str) -> None:
-    records = scene.ringcentral.world.invitees[WEBINAR, SESSION]
-    changed = {id_: replace(one, role=ATTENDEE) if one.email == email else one for id_, one in records.items()}
-    scene.ringcentral.world.invitees[WEBINAR, SESSION] = changed
+    records = scene.ringcentral.account.invitees[WEBINAR, SESSION]
+    changed = {id_: replace(one, role=ATTENDEE_ROLE) if one.email == email else one for id_, one in records.items()}
+    scene.ringcentral.account.invitees[WEBINAR, SESSION] = changed
 
 
 def message(fault: str) -> str:
@@ -64,7 +64,7 @@ async def test_who_has_an_odd_record_is_left_alone_and_all_others_are_served(tmp
             (3, PANELIST["email"], message(fault))
         ]
         assert scene.told()[2:] == ["guest1@example.com"]
-        names = [one.last_name for one in scene.ringcentral.world.records(WEBINAR, SESSION)]
+        names = [one.last_name for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)]
         assert sorted(names) == ["", "Example", "Müller"]
         again = await scene.run()
         assert (again.has_changes, again.heavy_calls, again.exit_code) == (False, 2, 1)
@@ -81,8 +81,8 @@ async def test_an_odd_record_of_nobody_on_the_roster_is_neither_removed_nor_mail
 
         assert [(one.row, one.email) for one in result.problems] == [(None, PANELIST["email"])]
         assert scene.told()[2:] == ["guest1@example.com"]
-        assert len(scene.ringcentral.world.records(WEBINAR, SESSION)) == 3
-        assert scene.ringcentral.world.mailed == []
+        assert len(scene.ringcentral.account.list_records(WEBINAR, SESSION)) == 3
+        assert scene.ringcentral.account.mailed == []
 
 
 async def test_nobody_is_told_that_they_are_removed_while_a_nameless_record_may_be_theirs(tmp_path):
@@ -107,7 +107,7 @@ async def test_a_record_that_becomes_clear_again_is_served_as_ever(tmp_path):
         result = await scene.run()
 
         assert (result.exit_code, result.sent, result.problems) == (0, 0, ())
-        assert [one.last_name for one in scene.ringcentral.world.records(WEBINAR, SESSION)][1:] == ["Meyer"]
+        assert [one.last_name for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)][1:] == ["Meyer"]
 
 
 @pytest.mark.parametrize("fault", ["PATCH:timeout-after", "PATCH:missing-person", "PATCH:500-after"])
@@ -121,7 +121,7 @@ async def test_who_is_added_with_an_odd_record_is_added_once_and_reported(tmp_pa
 
         assert [(one.email, one.message) for one in result.problems] == [(email, message("`role` is “Moderator”"))]
         assert sorted(scene.told()) == sorted([HOST["email"], PANELIST["email"]])
-        records = scene.ringcentral.world.records(WEBINAR, SESSION)
+        records = scene.ringcentral.account.list_records(WEBINAR, SESSION)
         assert [one.email for one in records if one.email] == [PANELIST["email"], email]
 
         scene.ringcentral.faults.clear()
@@ -143,9 +143,9 @@ async def test_null_in_an_optional_field_is_absent(tmp_path, null):
 async def test_a_host_without_id_is_the_host(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         key = (WEBINAR, SESSION)
-        records = scene.ringcentral.world.invitees[key]
+        records = scene.ringcentral.account.invitees[key]
         nameless = {id_: replace(one, odd=Odd(without=("id",))) for id_, one in records.items()}
-        scene.ringcentral.world.invitees[key] = nameless
+        scene.ringcentral.account.invitees[key] = nameless
 
         result = await scene.run()
 
@@ -162,8 +162,8 @@ async def test_an_attendee_is_left_alone_and_nothing_is_wrong(tmp_path):
         result = await scene.run(Options(remove_foreign=True, adopt=True))
 
         assert (result.exit_code, result.problems) == (0, ())
-        roles = [one.role for one in scene.ringcentral.world.records(WEBINAR, SESSION)]
-        assert roles == [Role.HOST, ATTENDEE, Role.PANELIST]
+        roles = [one.role for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)]
+        assert roles == [Role.HOST, ATTENDEE_ROLE, Role.PANELIST]
 
 
 async def test_addresses_of_records_that_are_left_alone_stand_in_no_letter_to_others(tmp_path):
@@ -191,7 +191,7 @@ SESSION_FIELDS = [
 @pytest.mark.parametrize(("fields", "fault"), SESSION_FIELDS)
 async def test_an_odd_field_of_the_session_is_a_problem_and_everybody_is_served(tmp_path, fields, fault):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
-        scene.ringcentral.world.amend(WEBINAR, SESSION, odd=Odd(fields=fields))
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, odd=Odd(fields=fields))
 
         result = await scene.run()
 
@@ -202,12 +202,12 @@ async def test_an_odd_field_of_the_session_is_a_problem_and_everybody_is_served(
 async def test_nobody_is_removed_from_a_session_of_a_status_that_nobody_knows(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
-        scene.ringcentral.world.amend(WEBINAR, SESSION, odd=Odd(fields={"status": "Postponed"}))
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, odd=Odd(fields={"status": "Postponed"}))
         scene.write_roster([HOST])
 
         result = await scene.run(Options(remove=True))
 
-        assert len(scene.ringcentral.world.records(WEBINAR, SESSION)) == 2
+        assert len(scene.ringcentral.account.list_records(WEBINAR, SESSION)) == 2
         assert (result.sent, result.exit_code) == (0, 1)
         assert (await scene.status()).seen.status is SessionStatus.UNKNOWN
 
@@ -215,8 +215,8 @@ async def test_nobody_is_removed_from_a_session_of_a_status_that_nobody_knows(tm
 @pytest.mark.parametrize("odd", [Odd(without=("id",)), Odd(fields={"id": None}), Odd(fields={"id": STRANGE})])
 async def test_ids_that_we_asked_with_are_filled_in(tmp_path, odd):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
-        world = scene.ringcentral.world
-        world.amend(WEBINAR, SESSION, odd=odd)
+        world = scene.ringcentral.account
+        world.update_session(WEBINAR, SESSION, odd=odd)
         world.webinars[WEBINAR] = replace(world.webinars[WEBINAR], odd=odd)
 
         result = await scene.run()
@@ -235,7 +235,7 @@ async def test_ids_that_we_asked_with_are_filled_in(tmp_path, odd):
 )
 async def test_nulls_in_a_webinars_facts_are_absent(tmp_path, fields):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
-        world = scene.ringcentral.world
+        world = scene.ringcentral.account
         world.webinars[WEBINAR] = replace(world.webinars[WEBINAR], odd=Odd(fields=fields))
 
         assert (await scene.run()).exit_code == 0
@@ -253,7 +253,7 @@ async def test_nulls_in_a_webinars_facts_are_absent(tmp_path, fields):
 )
 async def test_odd_facts_of_a_webinar_are_a_problem_until_they_are_understood(tmp_path, fields, fault):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
-        world = scene.ringcentral.world
+        world = scene.ringcentral.account
         world.webinars[WEBINAR] = replace(world.webinars[WEBINAR], odd=Odd(fields=fields))
         first = await scene.run()
         world.webinars[WEBINAR] = replace(world.webinars[WEBINAR], odd=Odd())
@@ -282,8 +282,8 @@ ODD_ENTRIES = [
 async def test_an_odd_session_of_another_webinar_harms_nothing(tmp_path, odd):
     async with stage(tmp_path, [HOST, PANELIST], more=1) as scene:
         without_session(scene)
-        (session,) = [key[1] for key in scene.ringcentral.world.sessions if key[0] == OTHER]
-        scene.ringcentral.world.amend(OTHER, session, odd=odd)
+        (session,) = [key[1] for key in scene.ringcentral.account.sessions if key[0] == OTHER]
+        scene.ringcentral.account.update_session(OTHER, session, odd=odd)
 
         result = await scene.run()
 
@@ -293,7 +293,7 @@ async def test_an_odd_session_of_another_webinar_harms_nothing(tmp_path, odd):
 async def test_an_odd_session_of_the_webinar_itself_is_named(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         without_session(scene)
-        scene.ringcentral.world.amend(WEBINAR, SESSION, odd=Odd(fields={"scheduledStartTime": "soon"}))
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, odd=Odd(fields={"scheduledStartTime": "soon"}))
 
         with pytest.raises(Refused) as told:
             await scene.run()
@@ -308,14 +308,14 @@ async def test_which_of_two_sessions_is_meant_is_asked_though_one_is_odd(tmp_pat
     """It may be the one that lies ahead; nobody gets a link to the wrong one."""
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         without_session(scene)
-        world = scene.ringcentral.world
-        session = world.session(WEBINAR, SESSION)
+        world = scene.ringcentral.account
+        session = world.find_session(WEBINAR, SESSION)
         world.sessions[WEBINAR, "77"] = replace(session, id="77", odd=Odd(fields={"scheduledDuration": None}))
 
         with pytest.raises(ConfigurationError, match=f"has 2 sessions: {SESSION}, 77"):
             await scene.run()
 
-        world.amend(WEBINAR, "77", status=SessionStatus.FINISHED)
+        world.update_session(WEBINAR, "77", status=SessionStatus.FINISHED)
         assert (await scene.run()).sent == 2
 
 
@@ -331,7 +331,7 @@ async def test_which_of_two_sessions_is_meant_is_asked_though_one_is_odd(tmp_pat
 async def test_an_odd_entry_of_the_directory_is_nobodys_and_harms_nobody(tmp_path, odd):
     cohost = {**COHOST, "account_id": "", "user_id": ""}
     async with stage(tmp_path, [HOST, cohost]) as scene:
-        directory = scene.ringcentral.world.directory
+        directory = scene.ringcentral.account.directory
         stranger = replace(directory.entries[0], user_id="1", email="stranger@example.com", odd=odd)
         directory.entries = (stranger, *directory.entries)
 

@@ -22,7 +22,7 @@ def patches(scene: Stage) -> int:
 @pytest.mark.parametrize("first", [LINKED, {**LINKED, "account_id": "", "user_id": ""}])
 async def test_linked_panelist_without_ids_in_the_record_is_replaced_once_at_most(tmp_path, first):
     async with stage(tmp_path, [HOST, LINKED]) as scene:
-        scene.ringcentral.world.rules = Rules(linked_users_show_ids=False)
+        scene.ringcentral.account.rules = Rules(linked_users_show_ids=False)
         scene.write_roster([HOST, first])
         await scene.run()
         scene.write_roster([HOST, LINKED])
@@ -41,8 +41,8 @@ async def test_linked_panelist_without_ids_in_the_record_is_replaced_once_at_mos
 async def test_linked_user_whose_domain_comes_back_otherwise_is_left_alone(tmp_path):
     async with stage(tmp_path, [HOST, LINKED]) as scene:
         await scene.run()
-        people = scene.ringcentral.world.invitees[WEBINAR, SESSION]
-        scene.ringcentral.world.invitees[WEBINAR, SESSION] = {
+        people = scene.ringcentral.account.invitees[WEBINAR, SESSION]
+        scene.ringcentral.account.invitees[WEBINAR, SESSION] = {
             key: replace(
                 one,
                 linked_user=one.linked_user and LinkedUser(one.linked_user.account_id, one.linked_user.user_id, "ilm"),
@@ -66,7 +66,7 @@ async def test_title_that_never_shows_is_sent_once_and_is_no_problem(tmp_path):
         codes = [(await scene.run()).exit_code for _ in range(3)]
 
         assert (codes, patches(scene) - before) == ([0, 0, 0], 1)
-        (guest,) = [one for one in scene.ringcentral.world.records(WEBINAR, SESSION) if one.email]
+        (guest,) = [one for one in scene.ringcentral.account.list_records(WEBINAR, SESSION) if one.email]
         assert guest.job_title == "Poet"
         scene.ringcentral.faults.clear()
         scene.write_roster([HOST, PANELIST])
@@ -86,10 +86,10 @@ async def test_record_that_became_as_wanted_by_other_hands_may_be_changed_again(
     async with stage(tmp_path, [HOST, titled], faults=["missing-field=jobTitle*2"]) as scene:
         await scene.run()
         await scene.run()
-        people = scene.ringcentral.world.invitees[WEBINAR, SESSION]
+        people = scene.ringcentral.account.invitees[WEBINAR, SESSION]
         for key, one in people.items():
             if one.email:
-                scene.ringcentral.world.invitees[WEBINAR, SESSION] = {**people, key: replace(one, job_title="Bard")}
+                scene.ringcentral.account.invitees[WEBINAR, SESSION] = {**people, key: replace(one, job_title="Bard")}
 
         changed = await scene.run()
 
@@ -109,6 +109,6 @@ async def test_run_status_and_report_tell_every_problem_of_a_row_once(tmp_path):
 
 async def test_adding_two_colleagues_without_ids_in_their_records_mails_both(tmp_path):
     async with stage(tmp_path, [HOST, LINKED]) as scene:
-        scene.ringcentral.world.rules = Rules(linked_users_show_ids=False)
+        scene.ringcentral.account.rules = Rules(linked_users_show_ids=False)
         result = await scene.run(Options())
         assert (result.exit_code, result.sent) == (1, 2)

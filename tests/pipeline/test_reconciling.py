@@ -9,14 +9,14 @@ from onboarding.errors import TryLater
 from onboarding.model.people import Role
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Options
-from onboarding.simulator.limits import Group
+from onboarding.simulator.limits import CallGroup
 from tests.stage import COHOST, HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
 
 def roles(scene: Stage) -> list[Role]:
-    return [one.role for one in scene.ringcentral.world.records(WEBINAR, SESSION)]
+    return [one.role for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)]
 
 
 async def settled(scene: Stage) -> None:
@@ -28,7 +28,7 @@ async def settled(scene: Stage) -> None:
 async def test_a_session_that_moved_gets_everybody_an_update(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
-        scene.ringcentral.world.move(WEBINAR, SESSION, timedelta(hours=2))
+        scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=2))
         moved = await scene.run()
         assert moved.sent == 2
         assert sorted(scene.told()[2:]) == [HOST["email"], PANELIST["email"]]
@@ -43,7 +43,9 @@ async def test_a_new_name_is_updated_at_ringcentral_and_mailed_to_nobody(tmp_pat
         scene.write_roster([HOST, {**PANELIST, "last_name": "Müller-Groß"}])
         changed = await scene.run()
         names = [
-            one.last_name for one in scene.ringcentral.world.records(WEBINAR, SESSION) if one.role is Role.PANELIST
+            one.last_name
+            for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)
+            if one.role is Role.PANELIST
         ]
         assert (changed.sent, names) == (0, ["Müller-Groß"])
         await settled(scene)
@@ -60,7 +62,7 @@ async def test_a_guest_who_becomes_cohost_is_registered_anew_and_told_the_new_li
         assert roles(scene) == [Role.HOST, Role.COHOST]
         assert len(scene.join_links() - links) == 1
         assert scene.told()[2:] == [COHOST["email"]]
-        assert scene.ringcentral.world.mailed == []
+        assert scene.ringcentral.account.mailed == []
         await settled(scene)
 
 
@@ -104,7 +106,7 @@ class Begins(Quiet):
 
     def say(self, line: str) -> None:
         if line.startswith("Telling RingCentral"):
-            self.scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.ACTIVE)
+            self.scene.ringcentral.account.update_session(WEBINAR, SESSION, status=SessionStatus.ACTIVE)
 
 
 async def test_who_could_not_be_removed_after_all_is_told_nothing(tmp_path):
@@ -115,7 +117,7 @@ async def test_who_could_not_be_removed_after_all_is_told_nothing(tmp_path):
         refused = await scene.run(Options(remove=True), progress=Begins(scene))
 
         assert (refused.exit_code, refused.sent, len(roles(scene))) == (1, 0, 2)
-        scene.ringcentral.world.amend(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, status=SessionStatus.SCHEDULED)
         assert (await scene.run()).sent == 0
         assert (await scene.run(Options(remove=True))).sent == 1
 
@@ -124,9 +126,9 @@ async def test_a_cohost_by_address_alone_is_found_in_the_directory_once(tmp_path
     async with stage(tmp_path, [HOST, {**COHOST, "account_id": "", "user_id": ""}]) as scene:
         first = await scene.run()
         assert (first.exit_code, roles(scene)) == (0, [Role.HOST, Role.COHOST])
-        assert scene.ringcentral.requests.by_group()[Group.MEDIUM] == 1
+        assert scene.ringcentral.requests.count_groups()[CallGroup.MEDIUM] == 1
         await settled(scene)
-        assert scene.ringcentral.requests.by_group()[Group.MEDIUM] == 1
+        assert scene.ringcentral.requests.count_groups()[CallGroup.MEDIUM] == 1
 
 
 @pytest.mark.parametrize("count", [1, 98])

@@ -19,7 +19,7 @@ ADVICE = "Don't click Send now"
 
 
 def send_now(scene: Stage) -> None:
-    scene.ringcentral.world.send_now(WEBINAR, SESSION, scene.clock.now())
+    scene.ringcentral.account.send_now(WEBINAR, SESSION, scene.clock.now())
 
 
 async def test_the_run_that_first_sees_it_names_them_and_updates_go_on(tmp_path):
@@ -33,7 +33,7 @@ async def test_the_run_that_first_sees_it_names_them_and_updates_go_on(tmp_path)
         assert (second.exit_code, second.has_changes) == (0, False)
         assert (await scene.status()).as_json()["mailed_by_ringcentral"] == OURS
 
-        scene.ringcentral.world.move(WEBINAR, SESSION, timedelta(hours=2))
+        scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=2))
         moved = await scene.run()
         assert (moved.exit_code, moved.sent) == (0, 3)
         scene.write_roster([HOST, PANELIST])
@@ -46,19 +46,19 @@ async def test_changing_their_records_stays_on_request(tmp_path):
         await scene.run()
         send_now(scene)
         await scene.run()
-        mailed = list(scene.ringcentral.world.mailed)
+        mailed = list(scene.ringcentral.account.mailed)
         scene.write_roster([HOST, {**PANELIST, "last_name": "Other"}])
 
         result = await scene.run()
-        assert (result.exit_code, result.has_changes, scene.ringcentral.world.mailed) == (0, False, mailed)
+        assert (result.exit_code, result.has_changes, scene.ringcentral.account.mailed) == (0, False, mailed)
 
         await scene.run(INCLUDE)
-        assert scene.ringcentral.world.mailed == [*mailed, PANELIST["email"]]
+        assert scene.ringcentral.account.mailed == [*mailed, PANELIST["email"]]
 
 
 async def test_who_was_added_silently_and_mailed_all_the_same_waits_for_a_person(tmp_path):
     async with stage(tmp_path, PEOPLE) as scene:
-        scene.ringcentral.world.rules = Rules(silent_additions_stay_silent=False)
+        scene.ringcentral.account.rules = Rules(silent_additions_stay_silent=False)
 
         for _ in range(3):
             result = await scene.run()
@@ -91,7 +91,7 @@ async def test_message_put_off_before_the_click_does_not_leave_after_it(tmp_path
 async def test_message_asked_for_and_put_off_leaves_in_a_later_run(tmp_path):
     rules = MailRules(defer_once=frozenset({PANELIST["email"]}))
     async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
-        scene.ringcentral.world.rules = Rules(silent_additions_stay_silent=False)
+        scene.ringcentral.account.rules = Rules(silent_additions_stay_silent=False)
         assert (await scene.run(INCLUDE)).exit_code == 75
         scene.clock.pass_time(hours=1)
 
@@ -118,7 +118,7 @@ async def test_cron_names_them_once_even_where_the_first_run_breaks_off(tmp_path
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         send_now(scene)
-        scene.ringcentral.world.move(WEBINAR, SESSION, timedelta(hours=1))
+        scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=1))
         scene.variables["ONBOARDING_SMTP__PORT"] = "1"
         assert await scene.cron() == 75
         scene.variables["ONBOARDING_SMTP__PORT"] = str(scene.mail.port)

@@ -11,7 +11,7 @@ from onboarding.ringcentral.client import RingCentral
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.limits import Limits
 from onboarding.simulator.server import RunningRingCentral, serve_ringcentral
-from onboarding.simulator.state import State
+from onboarding.simulator.state import AccountState
 from tests.ringcentral.people import ACCOUNT
 from tests.ringcentral.response_faults import START, Clock, PatientGate, Surroundings
 
@@ -31,7 +31,7 @@ def world(
         "webinars": [{"id": "101", "host": "9000", "title": "All hands", "sessions": [session]}],
         "rules": rules or {},
     }
-    return SimulatedAccount(State.model_validate(state | changes), START)
+    return SimulatedAccount(AccountState.model_validate(state | changes), START)
 
 
 def invited_guest(number: int, **fields: Any) -> dict[str, Any]:
@@ -65,11 +65,11 @@ class Visit:
     @property
     def standing(self) -> dict[str, Any]:
         """The records at the simulator, the Host's left out, by address or linked user."""
-        records = self.server.world.records("101", "201")
+        records = self.server.account.list_records("101", "201")
         return {who(one): one for one in records if one.role is not Role.HOST}
 
     def patches(self) -> list[dict[str, Any]]:
-        return [one.body for one in self.server.requests.of("PATCH")]
+        return [one.body for one in self.server.requests.select("PATCH")]
 
     def heavy(self) -> list[str]:
         """The Heavy calls so far, by method."""

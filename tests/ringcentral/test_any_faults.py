@@ -125,7 +125,7 @@ async def test_in_any_weather_the_planned_people_are_registered_once_and_calls_a
     struck = [one.fault for one in visit.server.requests if one.fault]
     end = {name for name, (fate, _) in touch.items() if fate != "remove"} | {who(one) for one in add} - refused
     assert set(visit.standing) == end
-    assert len(visit.server.world.records("101", "201")) == 1 + len(end)
+    assert len(visit.server.account.list_records("101", "201")) == 1 + len(end)
     assert {problem.email for problem in applied.problems} == refused
     assert {name: visit.standing[name].role for name, (fate, _) in touch.items() if fate == "update"} == {
         name: person.role for name, (fate, person) in touch.items() if fate == "update"
@@ -137,4 +137,4 @@ async def test_in_any_weather_the_planned_people_are_registered_once_and_calls_a
     halvings = ceil(log2(max(2, len(list_items(change)))))
     isolation = 2 * len(refused) * runs + (halvings + 1) * struck.count("409-bare")
     assert len(visit.heavy()) <= planned + (runs - 1) + 2 * len(struck) + isolation
-    assert not {one.email for one in add if one.email} & set(visit.server.world.mailed)
+    assert not {one.email for one in add if one.email} & set(visit.server.account.mailed)

@@ -44,7 +44,7 @@ async def test_a_first_run_is_four_heavy_calls_for_one_person_or_a_full_house(si
     assert visit.heavy() == ["GET", "GET", "GET", "PATCH"]
     assert (len(applied.registrations), applied.problems) == (size + 2, ())
     assert all(one.join_uri for one in applied.registrations)
-    assert visit.server.world.mailed == []
+    assert visit.server.account.mailed == []
     assert visit.client.calls == {"Auth": 1, "Heavy": 4}
     assert visit.around.clock.slept == []
 
@@ -102,7 +102,7 @@ async def test_nobody_is_removed_from_a_session_under_way_and_the_others_go_on(s
     held = world([invited_guest(1), invited_guest(2), invited_guest(3)])
     async with visiting(held) as visit:
         _, one, two, three = before = await listed(visit)
-        held.amend("101", "201", status=status)
+        held.update_session("101", "201", status=status)
         change = Change((guest(4),), (Update(three, guest(3, first_name="New")),), (one, two))
         applied = await visit.client.apply(visit.key, change, before)
 
@@ -124,7 +124,7 @@ async def test_who_could_not_be_removed_is_not_added_beside_the_old_record():
     held = world([invited_guest(1, email="colleague1@example.com")])
     async with visiting(held) as visit:
         _, old = before = await listed(visit)
-        held.amend("101", "201", status=SessionStatus.ACTIVE)
+        held.update_session("101", "201", status=SessionStatus.ACTIVE)
         applied = await visit.client.apply(visit.key, Change(add=(colleague(1),), remove=(old,)), before)
 
     assert list(visit.standing) == ["colleague1@example.com"]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from onboarding.simulator.account import SimulatedAccount
-from onboarding.simulator.state import State
+from onboarding.simulator.state import AccountState
 
 NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
 WEBINAR, SESSION = "1001", "2001"
@@ -48,13 +48,13 @@ def webinar(**changes: Any) -> dict[str, Any]:
     return {"id": WEBINAR, "host": "11", "title": "Tides", "sessions": [session()], **changes}
 
 
-def state(**changes: Any) -> State:
+def state(**changes: Any) -> AccountState:
     base = {
         "account_id": HOME,
         "directory": [HANNA, CARLOS, DORA, ROOM, FEDERATED],
         "webinars": [webinar()],
     }
-    return State.model_validate({**base, **changes})
+    return AccountState.model_validate({**base, **changes})
 
 
 def world(**changes: Any) -> SimulatedAccount:

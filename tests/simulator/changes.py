@@ -6,10 +6,10 @@ import pytest
 
 from onboarding.model.people import Role
 from onboarding.simulator.account import SimulatedAccount
-from onboarding.simulator.errors import Refusal
-from onboarding.simulator.invitees import Applied
-from onboarding.simulator.parse import ChangeRequest, read
-from onboarding.simulator.records import Record
+from onboarding.simulator.errors import RequestRefused
+from onboarding.simulator.invitees import ChangeResult
+from onboarding.simulator.parse import ChangeRequest, parse_value
+from onboarding.simulator.records import InviteeRecord
 from tests.simulator.accounts import NOW, SESSION, WEBINAR, session, webinar, world
 
 LATER = NOW + timedelta(hours=1)
@@ -28,19 +28,19 @@ def staged(*invitees: dict, **changes) -> SimulatedAccount:
     )
 
 
-def patch(held: SimulatedAccount, **body) -> Applied:
-    return held.change(WEBINAR, SESSION, read(ChangeRequest, body), LATER)
+def patch(held: SimulatedAccount, **body) -> ChangeResult:
+    return held.change_invitees(WEBINAR, SESSION, parse_value(ChangeRequest, body), LATER)
 
 
-def people(held: SimulatedAccount) -> list[Record]:
-    return [record for record in held.records(WEBINAR, SESSION) if record.role is not Role.HOST]
+def people(held: SimulatedAccount) -> list[InviteeRecord]:
+    return [record for record in held.list_records(WEBINAR, SESSION) if record.role is not Role.HOST]
 
 
 def refusal(held: SimulatedAccount, **body) -> tuple[int, str, str, str]:
     """Ask for what is refused; nothing may have changed by it."""
-    before = held.records(WEBINAR, SESSION)
-    with pytest.raises(Refusal) as refused:
+    before = held.list_records(WEBINAR, SESSION)
+    with pytest.raises(RequestRefused) as refused:
         patch(held, **body)
-    assert held.records(WEBINAR, SESSION) == before
+    assert held.list_records(WEBINAR, SESSION) == before
     assert held.mailed == []
     return refused.value.status, refused.value.code, refused.value.parameter, refused.value.value

@@ -38,8 +38,8 @@ class Visit:
         self.request = client.request
 
     @property
-    def world(self) -> SimulatedAccount:
-        return self.server.world
+    def account(self) -> SimulatedAccount:
+        return self.server.account
 
     async def log_in(self) -> httpx.Response:
         answer = await self.client.post(

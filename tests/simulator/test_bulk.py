@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.simulator.errors import Refusal
+from onboarding.simulator.errors import RequestRefused
 from tests.simulator.accounts import ADA, BOB, CARLOS_COHOST, SESSION, WEBINAR
 from tests.simulator.changes import EVE, EVE_ID, patch, people, refusal, staged
 
@@ -36,7 +36,7 @@ def test_one_bad_invitee_costs_the_others_what_the_rules_say(switch, raises):
     told = None
     try:
         patch(held, **body)
-    except Refusal as refused:
+    except RequestRefused as refused:
         told = refused.parameter
 
     assert told == ("addedInvitees[1].role" if raises else None)
@@ -66,7 +66,7 @@ def test_every_link_is_distinct_long_and_of_the_reserved_domain():
     held = staged()
     patch(held, addedInvitees=[guest(number) for number in range(99)])
 
-    links = [record.join_uri.get_secret_value() for record in held.records(WEBINAR, SESSION)]
+    links = [record.join_uri.get_secret_value() for record in held.list_records(WEBINAR, SESSION)]
 
     assert len(set(links)) == 100
     assert all(link.startswith("https://webinar.example/join/") and 60 < len(link) <= 256 for link in links)
@@ -78,7 +78,7 @@ def test_phone_code_is_given_where_the_webinar_can_be_dialled(pstn_enabled, leng
 
     patch(held, addedInvitees=[ADA])
 
-    assert [len(record.phone_code) for record in held.records(WEBINAR, SESSION)] == [length, length]
+    assert [len(record.phone_code) for record in held.list_records(WEBINAR, SESSION)] == [length, length]
 
 
 def test_batch_that_is_too_large_is_refused_whole():

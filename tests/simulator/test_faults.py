@@ -2,7 +2,15 @@
 
 import pytest
 
-from onboarding.simulator.faults import MEANING, BadFault, Fault, FaultKind, Faults, corrupt, parse_fault
+from onboarding.simulator.faults import (
+    FAULT_MEANINGS,
+    BadFault,
+    FaultKind,
+    FaultQueue,
+    InjectedFault,
+    corrupt,
+    parse_fault,
+)
 
 LIST = "/webinar/configuration/v1/webinars/1/sessions/2/invitees"
 
@@ -10,14 +18,14 @@ LIST = "/webinar/configuration/v1/webinars/1/sessions/2/invitees"
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("500", Fault(FaultKind.ERROR_500)),
-        ("PATCH:500", Fault(FaultKind.ERROR_500, method="PATCH")),
-        ("PATCH:timeout-after=1.5*3", Fault(FaultKind.TIMEOUT_AFTER, "1.5", "PATCH", times=3)),
-        ("GET /invitees:shuffled*all", Fault(FaultKind.SHUFFLED, method="GET", path="/invitees", times=None)),
-        ("/sessions/*:moved=-90", Fault(FaultKind.MOVED, "-90", path="/sessions/*")),
-        (":slow", Fault(FaultKind.SLOW)),
-        ("missing-field=joinUri", Fault(FaultKind.MISSING_FIELD, "joinUri")),
-        ("missing-join-uri=ada@example.com", Fault(FaultKind.MISSING_JOIN_URI, "ada@example.com")),
+        ("500", InjectedFault(FaultKind.ERROR_500)),
+        ("PATCH:500", InjectedFault(FaultKind.ERROR_500, method="PATCH")),
+        ("PATCH:timeout-after=1.5*3", InjectedFault(FaultKind.TIMEOUT_AFTER, "1.5", "PATCH", times=3)),
+        ("GET /invitees:shuffled*all", InjectedFault(FaultKind.SHUFFLED, method="GET", path="/invitees", times=None)),
+        ("/sessions/*:moved=-90", InjectedFault(FaultKind.MOVED, "-90", path="/sessions/*")),
+        (":slow", InjectedFault(FaultKind.SLOW)),
+        ("missing-field=joinUri", InjectedFault(FaultKind.MISSING_FIELD, "joinUri")),
+        ("missing-join-uri=ada@example.com", InjectedFault(FaultKind.MISSING_JOIN_URI, "ada@example.com")),
     ],
 )
 def test_short_form_is_read(text, fault):
@@ -45,7 +53,7 @@ def test_short_form_that_means_nothing_says_what_is_possible(text, said):
 
 
 def test_every_trouble_is_explained():
-    assert list(MEANING) == list(FaultKind)
+    assert list(FAULT_MEANINGS) == list(FaultKind)
 
 
 @pytest.mark.parametrize(
@@ -63,29 +71,29 @@ def test_every_trouble_is_explained():
     ],
 )
 def test_fault_strikes_only_calls_that_fit(fault, method, path, fits):
-    assert parse_fault(fault).fits(method, path) is fits
+    assert parse_fault(fault).matches(method, path) is fits
 
 
 def test_faults_are_used_up_in_order():
-    faults = Faults(["PATCH:500", "GET:503*2", "429"])
+    faults = FaultQueue(["PATCH:500", "GET:503*2", "429"])
 
-    struck = [faults.due("GET", LIST) for _ in range(4)]
+    struck = [faults.take_due("GET", LIST) for _ in range(4)]
 
-    assert [fault and fault.trouble.value for fault in struck] == ["503", "503", "429", None]
+    assert [fault and fault.kind.value for fault in struck] == ["503", "503", "429", None]
     assert faults.waiting == [parse_fault("PATCH:500")]
 
 
 def test_fault_for_all_calls_is_never_used_up():
-    faults = Faults(["500*all"])
+    faults = FaultQueue(["500*all"])
 
-    assert [faults.due("GET", LIST) for _ in range(3)] == [parse_fault("500*all")] * 3
+    assert [faults.take_due("GET", LIST) for _ in range(3)] == [parse_fault("500*all")] * 3
 
 
 def test_faults_can_be_called_off():
-    faults = Faults(["500*all"])
+    faults = FaultQueue(["500*all"])
     faults.clear()
 
-    assert faults.due("GET", LIST) is None
+    assert faults.take_due("GET", LIST) is None
 
 
 ADA = {"id": "1", "email": "ada@example.com", "joinUri": "https://webinar.example/1"}

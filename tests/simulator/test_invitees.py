@@ -3,13 +3,13 @@
 import pytest
 
 from onboarding.model.people import LinkedUser, Role
-from onboarding.simulator.parse import AddRequest, read
+from onboarding.simulator.parse import AddRequest, parse_value
 from tests.simulator.accounts import ADA, BOB, CARLOS_COHOST, CARLOS_LINKED, NOW, SESSION, WEBINAR
 from tests.simulator.changes import EVE, EVE_ID, HOST_ID, LATER, LINKED, LINKED_ID, patch, people, refusal, staged
 
 
 def test_session_has_a_host_from_the_start():
-    (host,) = staged().records(WEBINAR, SESSION)
+    (host,) = staged().list_records(WEBINAR, SESSION)
 
     assert (host.role, host.linked_user, host.send_invite) == (Role.HOST, LinkedUser("900", "11"), True)
 
@@ -278,8 +278,10 @@ def test_record_shows_neither_link_nor_code():
 def test_single_update_and_delete_follow_the_same_rules():
     held = staged(EVE)
 
-    updated = held.update(WEBINAR, SESSION, EVE_ID, read(AddRequest, {"role": "Panelist", "jobTitle": "Pilot"}), NOW)
-    held.delete(WEBINAR, SESSION, EVE_ID, NOW)
+    updated = held.update_invitee(
+        WEBINAR, SESSION, EVE_ID, parse_value(AddRequest, {"role": "Panelist", "jobTitle": "Pilot"}), NOW
+    )
+    held.delete_invitee(WEBINAR, SESSION, EVE_ID, NOW)
 
     assert updated.job_title == "Pilot"
     assert people(held) == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from onboarding.simulator.server import RunningMail, serve_mail
-from onboarding.simulator.smtp_catcher import Folder, MailRules
+from onboarding.simulator.smtp_catcher import FolderStore, MailRules
 
 pytestmark = pytest.mark.anyio
 
@@ -91,7 +91,7 @@ def test_mail_is_never_overwritten_even_where_the_list_of_envelopes_is_gone(tmp_
     for name in ("0041-ada@example.com.eml", "10000-ada@example.com.eml", "notes.eml"):
         (tmp_path / name).write_bytes(b"old")
 
-    caught = Folder(tmp_path).keep(SENDER, ("ada@example.com",), BODY)
+    caught = FolderStore(tmp_path).keep(SENDER, ("ada@example.com",), BODY)
 
     assert caught.file == tmp_path / "10001-ada@example.com.eml"
     assert (tmp_path / "10000-ada@example.com.eml").read_bytes() == b"old"
@@ -130,14 +130,14 @@ async def test_address_beyond_ascii_is_taken():
     ],
 )
 def test_file_name_is_one_that_every_file_system_takes(tmp_path, recipient, name):
-    caught = Folder(tmp_path).keep(SENDER, (recipient,), BODY)
+    caught = FolderStore(tmp_path).keep(SENDER, (recipient,), BODY)
 
     assert caught.file == tmp_path / name
 
 
 @given(recipient=st.binary(min_size=1).map(lambda raw: raw.decode(errors="surrogateescape")), content=st.binary())
 def test_every_message_is_found_again_in_the_folder(tmp_path_factory, recipient, content):
-    folder = Folder(tmp_path_factory.mktemp("mail"))
+    folder = FolderStore(tmp_path_factory.mktemp("mail"))
 
     kept = folder.keep(SENDER, (recipient,), content)
 
@@ -145,7 +145,7 @@ def test_every_message_is_found_again_in_the_folder(tmp_path_factory, recipient,
 
 
 def test_envelope_is_a_line_of_json(tmp_path):
-    Folder(tmp_path).keep(SENDER, ("jörg@example.com",), BODY)
+    FolderStore(tmp_path).keep(SENDER, ("jörg@example.com",), BODY)
 
     assert json.loads((tmp_path / "envelopes.jsonl").read_text(encoding="utf-8")) == {
         "number": 1,

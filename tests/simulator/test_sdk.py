@@ -38,7 +38,7 @@ async def test_sdk_logs_in_and_adds_an_invitee(visit: Served):
     async with visit(log_in=False) as there:
         answer = await run_sync(add_an_invitee, there.server.url)
         (added,) = answer["addedInvitees"]
-        record = there.world.records("1001", "2001")[1]
+        record = there.account.list_records("1001", "2001")[1]
 
     assert (added["email"], added["sendInvite"]) == ("ada@example.com", False)
     assert added["joinUri"] == record.join_uri.get_secret_value()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.model.people import Invitee, LinkedUser, Role
-from onboarding.simulator.parse import ChangeRequest, read
-from onboarding.simulator.seed import Staged, world_for
+from onboarding.simulator.parse import ChangeRequest, parse_value
+from onboarding.simulator.seed import WebinarSeed, seed_account
 from tests.simulator.accounts import NOW
 
 ROOT = Path(__file__).parents[2]
@@ -48,23 +48,23 @@ def invitees(sample: Path) -> tuple[Invitee, ...]:
 def test_hosts_of_the_rosters_host_their_webinars():
     other = Invitee(2, "olga@brightwater.example", Role.HOST, "Olga")
 
-    held = world_for([Staged("1", invitees=(HOST, LINKED)), Staged("2", invitees=(other,))], NOW)
+    held = seed_account([WebinarSeed("1", invitees=(HOST, LINKED)), WebinarSeed("2", invitees=(other,))], NOW)
 
-    hosts = [held.directory.user(held.webinars[one].host) for one in ("1", "2")]
+    hosts = [held.directory.find_user(held.webinars[one].host) for one in ("1", "2")]
     assert [host and host.email for host in hosts] == ["hanna@brightwater.example", "olga@brightwater.example"]
     assert held.owner == hosts[0]
 
 
 def test_webinar_without_a_host_on_its_roster_has_one_all_the_same():
-    held = world_for([Staged("1", invitees=(GUEST,))], NOW)
+    held = seed_account([WebinarSeed("1", invitees=(GUEST,))], NOW)
 
-    host = held.directory.user(held.webinars["1"].host)
+    host = held.directory.find_user(held.webinars["1"].host)
     assert host is not None
     assert host.email == "host@example.com"
 
 
 def test_colleagues_of_the_rosters_stand_in_the_directory():
-    held = world_for([Staged("1", invitees=(HOST, LINKED, NAMELESS, COHOST, GUEST))], NOW)
+    held = seed_account([WebinarSeed("1", invitees=(HOST, LINKED, NAMELESS, COHOST, GUEST))], NOW)
 
     assert sorted(entry.email for entry in held.directory.entries) == [
         "carlos@brightwater.example",
@@ -72,22 +72,24 @@ def test_colleagues_of_the_rosters_stand_in_the_directory():
         "hanna@brightwater.example",
         "ines@brightwater.example",
     ]
-    assert held.directory.user(LinkedUser("800", "12")) == held.directory.colleague_at("CARLOS@brightwater.example")
+    assert held.directory.find_user(LinkedUser("800", "12")) == held.directory.find_colleague(
+        "CARLOS@brightwater.example"
+    )
 
 
 def test_colleague_of_several_rosters_stands_there_once_with_the_ids_that_are_given():
     by_address = Invitee(2, "Carlos@Brightwater.example", Role.HOST)
 
-    held = world_for([Staged("1", invitees=(by_address,)), Staged("2", invitees=(HOST, LINKED))], NOW)
+    held = seed_account([WebinarSeed("1", invitees=(by_address,)), WebinarSeed("2", invitees=(HOST, LINKED))], NOW)
 
-    carlos = held.directory.colleague_at("carlos@brightwater.example")
+    carlos = held.directory.find_colleague("carlos@brightwater.example")
     assert carlos is not None
     assert carlos.linked_user == held.webinars["1"].host == LinkedUser("800", "12")
     assert len(held.directory.entries) == 2
 
 
 def test_same_roster_makes_the_same_ids_on_another_day():
-    worlds = [world_for([Staged("1", invitees=(HOST, COHOST))], NOW + timedelta(days=day)) for day in (0, 1)]
+    worlds = [seed_account([WebinarSeed("1", invitees=(HOST, COHOST))], NOW + timedelta(days=day)) for day in (0, 1)]
 
     assert worlds[0].directory.entries == worlds[1].directory.entries
     assert list(worlds[0].sessions) == list(worlds[1].sessions)
@@ -98,21 +100,21 @@ def test_same_roster_makes_the_same_ids_on_another_day():
     [("123456789012", "", "12345678901201"), ("1" * 20, "", "1" * 18 + "01"), ("1", "7", "7")],
 )
 def test_session_has_the_id_of_the_configuration_or_a_made_up_one(webinar_id, session_id, becomes):
-    held = world_for([Staged(webinar_id, session_id)], NOW)
+    held = seed_account([WebinarSeed(webinar_id, session_id)], NOW)
 
     assert list(held.sessions) == [(webinar_id, becomes)]
 
 
 @given(now=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds the zone
 def test_every_session_starts_on_a_thursday_afternoon_two_to_three_weeks_ahead(now):
-    (session,) = world_for([Staged("1")], now).sessions.values()
+    (session,) = seed_account([WebinarSeed("1")], now).sessions.values()
 
     assert session.start.strftime("%A %H:%M %Z") == "Thursday 14:00 UTC"
     assert 13 <= (session.start - now).days <= 21
 
 
 def test_account_without_webinars_can_be_logged_in_to():
-    held = world_for([], NOW)
+    held = seed_account([], NOW)
 
     assert (held.owner.email, held.webinars) == ("host@example.com", {})
 
@@ -136,13 +138,13 @@ def test_demo_roster_holds_every_kind_of_row():
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
 def test_sample_roster_can_be_invited_to_the_world_made_for_it(sample):
     people = {one.key: one for one in invitees(sample) if "@" in one.email}.values()
-    held = world_for([Staged("123456789012", invitees=tuple(people))], NOW)
+    held = seed_account([WebinarSeed("123456789012", invitees=tuple(people))], NOW)
     (key,) = held.sessions
     asked = [_asked(one) for one in people if one.role is not Role.HOST]
 
-    applied = held.change(*key, read(ChangeRequest, {"addedInvitees": asked}), NOW)
+    applied = held.change_invitees(*key, parse_value(ChangeRequest, {"addedInvitees": asked}), NOW)
 
-    host = held.directory.user(held.webinars["123456789012"].host)
+    host = held.directory.find_user(held.webinars["123456789012"].host)
     assert host is not None
     assert host.email == "hanna.holm@brightwater.example"
     assert len(applied.added) == len(asked) >= 4

@@ -9,7 +9,7 @@ from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import SessionStatus
 from onboarding.simulator import answers
 from onboarding.simulator.account import SimulatedAccount
-from onboarding.simulator.errors import OAuthRefusal
+from onboarding.simulator.errors import LoginRefused
 from onboarding.simulator.parse import ChangeRequest
 from onboarding.simulator.state import BadState, read_state
 from onboarding.simulator.tokens import JWT_BEARER
@@ -54,8 +54,8 @@ def written(tmp_path, content):
 def test_state_file_comes_to_life(tmp_path):
     held = SimulatedAccount(read_state(written(tmp_path, WHOLE)), NOW)
 
-    told = held.session("1001", "2001")
-    host, cohost, eve = held.records("1001", "2001")
+    told = held.find_session("1001", "2001")
+    host, cohost, eve = held.list_records("1001", "2001")
     assert (told.start, told.duration.seconds, told.time_zone, told.join_offset.seconds, told.locale, told.title) == (
         datetime(2026, 9, 15, 14, tzinfo=UTC),
         1800,
@@ -77,7 +77,7 @@ def test_state_file_comes_to_life(tmp_path):
 def test_state_with_credentials_holds_a_client_to_them(tmp_path):
     held = SimulatedAccount(read_state(written(tmp_path, WHOLE)), NOW)
 
-    with pytest.raises(OAuthRefusal):
+    with pytest.raises(LoginRefused):
         held.tokens.log_in("Basic YXBwOndyb25n", {"grant_type": JWT_BEARER, "assertion": "a.b.c"}, NOW)
 
 
@@ -86,7 +86,7 @@ def test_state_needs_little(tmp_path):
 
     held = SimulatedAccount(read_state(written(tmp_path, little)), NOW)
 
-    assert (held.owner.user_id, held.session("1001", "2001").duration.seconds) == ("11", 3600)
+    assert (held.owner.user_id, held.find_session("1001", "2001").duration.seconds) == ("11", 3600)
 
 
 def test_state_does_not_print_its_secrets(tmp_path):
@@ -152,13 +152,13 @@ def test_odd_records_are_answered_as_the_state_says(tmp_path):
     webinars = [webinar(sessions=sessions, odd={"fields": {"title": 7}})]
     held = SimulatedAccount(read_state(written(tmp_path, WHOLE | {"directory": directory, "webinars": webinars})), NOW)
 
-    shown = [answers.invitee(one, None, held.rules) for one in held.records("1001", "2001")]
+    shown = [answers.format_invitee(one, None, held.rules) for one in held.list_records("1001", "2001")]
 
     assert [("id" in one, one["role"]) for one in shown] == [(False, "Host"), (False, "Moderator"), (True, "Attendee")]
     assert shown[1]["joinUri"] is None
-    assert "timeZone" not in answers.session(held.session("1001", "2001"), "", unsent=False)
-    assert answers.webinar(held.webinar("1001"))["title"] == 7
-    assert answers.contact(held.directory.entries[0], with_account=True)["status"] == "Gone"
+    assert "timeZone" not in answers.format_session(held.find_session("1001", "2001"), "", unsent=False)
+    assert answers.format_webinar(held.find_webinar("1001"))["title"] == 7
+    assert answers.format_contact(held.directory.entries[0], with_account=True)["status"] == "Gone"
 
 
 def test_an_attendee_takes_no_seat_at_the_simulator(tmp_path):
@@ -167,6 +167,6 @@ def test_an_attendee_takes_no_seat_at_the_simulator(tmp_path):
     held = SimulatedAccount(read_state(written(tmp_path, state)), NOW)
     bob = {"role": "Panelist", "firstName": "Bob", "lastName": "Frost", "email": "bob@example.com", "sendInvite": False}
 
-    applied = held.change("1001", "2001", ChangeRequest.model_validate({"addedInvitees": [bob]}), NOW)
+    applied = held.change_invitees("1001", "2001", ChangeRequest.model_validate({"addedInvitees": [bob]}), NOW)
 
     assert [one.email for one in applied.added] == ["bob@example.com"]

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 async def test_fault_that_is_an_error_is_answered(visit: Served, fault, told, headers, applied):
     async with visit(faults=[fault]) as there:
         answer = await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})
-        people = there.world.records(WEBINAR, SESSION)
+        people = there.account.list_records(WEBINAR, SESSION)
 
     assert code(answer) == told
     assert {name: value for name, value in answer.headers.items() if name == "retry-after"} == headers
@@ -40,7 +40,7 @@ async def test_fault_that_is_an_error_is_answered(visit: Served, fault, told, he
 async def test_fault_can_be_a_web_page(visit: Served, fault, status, applied):
     async with visit(faults=[fault]) as there:
         answer = await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})
-        people = there.world.records(WEBINAR, SESSION)
+        people = there.account.list_records(WEBINAR, SESSION)
 
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert (len(people) == 2) is applied
@@ -52,7 +52,7 @@ async def test_line_that_is_cut_leaves_the_client_without_an_answer(visit: Serve
     async with visit(faults=[fault]) as there:
         with pytest.raises(httpx.TransportError):
             await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})
-        people = there.world.records(WEBINAR, SESSION)
+        people = there.account.list_records(WEBINAR, SESSION)
         (recorded,) = there.server.requests
         again = await there.get(INVITEES_PATH)
 
@@ -117,7 +117,7 @@ async def test_click_on_send_now_mails_all_who_were_added_silently(visit: Served
         )
 
     assert [one["sendInvite"] for one in listed] == [True, True, True]
-    assert there.world.mailed == ["ada@example.com", "carlos@brightwater.example"]
+    assert there.account.mailed == ["ada@example.com", "carlos@brightwater.example"]
     assert unsent == [True, False]
     assert code(refused) == (400, "CMN-101")
 
