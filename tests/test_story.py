@@ -20,7 +20,7 @@ from onboarding.model.registrations import Standing
 from onboarding.pipeline import refresh, services, templates
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Action, Options
-from onboarding.plan.messages_due import facts
+from onboarding.plan.messages_due import current_facts
 from onboarding.smtp.pool import Pool
 from onboarding.smtp.transaction import EnvelopeAccepted
 from tests.stage import HOST, NAME, PANELIST, stage
@@ -63,7 +63,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
 
             # The message is queued: its name is made once, its facts are kept without the link itself.
             session = view.snapshot.session
-            told = facts(session, Role.PANELIST, record)
+            told = current_facts(session, Role.PANELIST, record)
             assert told is not None
             name = message_id(session.key, joerg.email, Kind.INVITATION, 1, "brightwater.example")
             order = deliveries.NewDelivery(

@@ -19,7 +19,7 @@ from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.send import deliver_one
 from onboarding.pipeline.services import Services
 from onboarding.plan import Action, Plan, PlanItem
-from onboarding.plan.messages_due import facts
+from onboarding.plan.messages_due import current_facts
 
 WORKERS = 2
 """Workers for each connection: while one sends, the next message is composed."""
@@ -82,7 +82,7 @@ def _facts_to_send(item: PlanItem, state: RunState) -> Facts | None:
     if item.mail and takes_back(item.mail):
         return state.snapshot.mailbox(item.invitee.key).told
     record = item.registration
-    return facts(state.snapshot.session, record.role, record) if record else None
+    return current_facts(state.snapshot.session, record.role, record) if record else None
 
 
 async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:

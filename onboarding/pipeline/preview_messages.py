@@ -114,7 +114,7 @@ async def send_test(
 
 def _people(roster: Roster, colleagues: Sequence[Colleague]) -> tuple[Invitee, ...]:
     listed = Directory.of(colleagues)
-    return tuple(_reachable(listed.completed(one)) for one in roster.invitees) or SAMPLE_PEOPLE
+    return tuple(_reachable(listed.complete(one)) for one in roster.invitees) or SAMPLE_PEOPLE
 
 
 def _reachable(invitee: Invitee) -> Invitee:

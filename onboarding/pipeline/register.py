@@ -22,7 +22,7 @@ from onboarding.model.sessions import Registration
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
 from onboarding.plan import Action, Plan
-from onboarding.plan.identity import Records, with_addresses
+from onboarding.plan.identity import Records, add_addresses
 from onboarding.plan.invitee_changes import diff
 
 
@@ -37,8 +37,8 @@ async def register(services: Services, state: RunState, plan: Plan) -> tuple[Run
         await _intend(services, state, plan)
         services.progress.say(_in_words(plan.change))
         applied = await services.ringcentral.apply(state.snapshot.session.key, plan.change, records, untouched)
-        records = with_addresses(applied.registrations, state.snapshot.colleagues)
-        untouched = with_addresses(applied.untouched, state.snapshot.colleagues)
+        records = add_addresses(applied.registrations, state.snapshot.colleagues)
+        untouched = add_addresses(applied.untouched, state.snapshot.colleagues)
         problems = applied.problems
         await _settle(services, state, plan, replace(applied, registrations=records, untouched=untouched), before)
     known = await services.ledger.run(registrations.managed, state.session_row)
@@ -57,9 +57,9 @@ async def _forget_fulfilled(services: Services, state: RunState, plan: Plan) -> 
     """Who is as wanted by now, by other hands, may be changed again should the record change back."""
     asked = [
         known.invitee
-        for item in plan.at(Action.KEEP)
+        for item in plan.with_action(Action.KEEP)
         if item.registration and not diff(item.invitee, item.registration)
-        for known in state.snapshot.managed_for(item.invitee)
+        for known in state.snapshot.find_managed(item.invitee)
         if known.last_requested
     ]
     if asked:
@@ -74,8 +74,8 @@ async def _intend(services: Services, state: RunState, plan: Plan) -> None:
 
 def _removals(plan: Plan) -> dict[str, Invitee]:
     """Who is removed, by the id of their record: also a linked user whose place another one takes."""
-    removed = {item.registration.id: item.invitee for item in plan.at(Action.REMOVE) if item.registration}
-    for item in plan.at(Action.REPLACE):
+    removed = {item.registration.id: item.invitee for item in plan.with_action(Action.REMOVE) if item.registration}
+    for item in plan.with_action(Action.REPLACE):
         old = item.registration
         if old and old.linked_user and old.linked_user != item.invitee.linked_user:
             removed[old.id] = Invitee(0, "", old.role, old.first_name, old.last_name, linked_user=old.linked_user)
@@ -106,7 +106,7 @@ async def _settle(
         *(invitee for id_, invitee in removals.items() if id_ in kept),
     ]
     await services.ledger.run(registrations.revert, state.session_row, refused, before, now)
-    changed = [item.invitee for item in plan.at(Action.UPDATE, Action.REPLACE)]
+    changed = [item.invitee for item in plan.with_action(Action.UPDATE, Action.REPLACE)]
     await _note_unfulfilled(services, state, [*changed, *(one for one in added if one not in changed)], records)
 
 

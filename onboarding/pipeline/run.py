@@ -142,12 +142,12 @@ async def execute_plan(
         name=prepared.target.name,
         title=prepared.state.snapshot.session.title,
         sent=tally.sent,
-        registered=len(plan.at(Action.ADD, Action.REPLACE)),
+        registered=len(plan.with_action(Action.ADD, Action.REPLACE)),
         counts=Counter(entry.delivery.state for entry in entries),
         problems=tally.problems,
         heavy_calls=_heavy_calls(services) - prepared.calls_before,
         has_changes=bool(tally.sent or tally.queued or plan.change or prepared.doubts),
-        has_news=list(noted_before) != noted or any(item.turned for item in tally.plan.items),
+        has_news=list(noted_before) != noted or any(item.newly_mailed for item in tally.plan.items),
         has_unsent_invites=_has_unsent_invites(prepared, tally.state),
     )
 
@@ -225,9 +225,9 @@ async def _note_mailed(services: Services, state: RunState, plan: Plan) -> None:
 
     Last of all: a run that is stopped has reported nothing.
     """
-    turned = [item.invitee for item in plan.items if item.turned]
-    if turned:
-        await services.ledger.run(registrations.note_mailed, state.session_row, turned, services.clock.now())
+    newly_mailed = [item.invitee for item in plan.items if item.newly_mailed]
+    if newly_mailed:
+        await services.ledger.run(registrations.note_mailed, state.session_row, newly_mailed, services.clock.now())
 
 
 def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:

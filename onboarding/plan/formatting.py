@@ -19,19 +19,26 @@ def as_json(plan: Plan) -> dict[str, Any]:
     """
     return {
         "register": {
-            "add": [_person(step, step.reason, step.invitee.role) for step in plan.at(Action.ADD, Action.REPLACE)],
-            "update": [
-                {**_person(step, step.reason), "changes": _changes(step.changes)} for step in plan.at(Action.UPDATE)
+            "add": [
+                _person_json(item, item.reason, item.invitee.role)
+                for item in plan.with_action(Action.ADD, Action.REPLACE)
             ],
-            "remove": [_person(step, step.reason, _old_role(step)) for step in plan.at(Action.REMOVE, Action.REPLACE)],
-            "keep": [_person(step, step.reason) for step in plan.at(Action.KEEP)],
+            "update": [
+                {**_person_json(item, item.reason), "changes": _changes_json(item.changes)}
+                for item in plan.with_action(Action.UPDATE)
+            ],
+            "remove": [
+                _person_json(item, item.reason, _old_role(item))
+                for item in plan.with_action(Action.REMOVE, Action.REPLACE)
+            ],
+            "keep": [_person_json(item, item.reason) for item in plan.with_action(Action.KEEP)],
         },
-        "mail": [{**_person(step, step.mail_reason), "kind": step.mail} for step in plan.mail],
+        "mail": [{**_person_json(item, item.mail_reason), "kind": item.mail} for item in plan.mail],
         "skip": [
-            *(_person(step, _why(step)) for step in plan.items if _is_skipped(step)),
-            *(_attendee(record) for record in plan.attendees),
+            *(_person_json(item, _join_reasons(item)) for item in plan.items if _is_skipped(item)),
+            *(_attendee_json(record) for record in plan.attendees),
         ],
-        "problems": [_problem(one) for one in plan.problems],
+        "problems": [_problem_json(one) for one in plan.problems],
         "heavy_calls": plan.heavy_calls,
         "notes": list(plan.notes),
     }
@@ -41,19 +48,19 @@ def as_rows(plan: Plan) -> list[tuple[str, str, str, str, str]]:
     """A line per person for people: name, role, what happens at RingCentral, the mail, and why (`-` is nothing)."""
     return [
         (
-            display_name(step.invitee),
-            step.role,
-            "-" if step.action is Action.NONE else step.action.value,
-            step.mail.value if step.mail else "-",
-            _why(step),
+            display_name(item.invitee),
+            item.role,
+            "-" if item.action is Action.NONE else item.action.value,
+            item.mail.value if item.mail else "-",
+            _join_reasons(item),
         )
-        for step in plan.items
+        for item in plan.items
     ]
 
 
 def attendee_lines(plan: Plan) -> list[tuple[str, str, str, str, str]]:
     """A line per attendee in RingCentral's list, in the columns of `lines`."""
-    people = map(_attendee, plan.attendees)
+    people = map(_attendee_json, plan.attendees)
     return [(person["name"], person["role"], "-", "-", person["reason"]) for person in people]
 
 
@@ -63,29 +70,29 @@ def display_name(invitee: Invitee) -> str:
     return invitee.name or (f"user {user.user_id}" if user else "(no name)")
 
 
-def _is_skipped(step: PlanItem) -> bool:
-    return step.mail is None and (step.action is Action.NONE or bool(step.mail_reason))
+def _is_skipped(item: PlanItem) -> bool:
+    return item.mail is None and (item.action is Action.NONE or bool(item.mail_reason))
 
 
-def _why(step: PlanItem) -> str:
-    return "; ".join(dict.fromkeys(filter(None, (step.reason, step.mail_reason))))
+def _join_reasons(item: PlanItem) -> str:
+    return "; ".join(dict.fromkeys(filter(None, (item.reason, item.mail_reason))))
 
 
-def _old_role(step: PlanItem) -> str:
-    return step.registration.role if step.registration else step.role
+def _old_role(item: PlanItem) -> str:
+    return item.registration.role if item.registration else item.role
 
 
-def _person(step: PlanItem, reason: str, role: str = "") -> dict[str, Any]:
-    invitee = step.invitee
+def _person_json(item: PlanItem, reason: str, role: str = "") -> dict[str, Any]:
+    invitee = item.invitee
     return {
         "email": invitee.email,
         "name": display_name(invitee),
-        "role": str(role or step.role),
+        "role": str(role or item.role),
         "reason": reason,
     }
 
 
-def _attendee(record: UntouchedRecord) -> dict[str, Any]:
+def _attendee_json(record: UntouchedRecord) -> dict[str, Any]:
     name = f"{record.first_name} {record.last_name}".strip()
     return {
         "email": record.email,
@@ -95,10 +102,10 @@ def _attendee(record: UntouchedRecord) -> dict[str, Any]:
     }
 
 
-def _changes(changes: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
+def _changes_json(changes: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
     """The differences under the names of the roster's columns (`linked_user` for the two ids)."""
     return {field.replace(" ", "_"): [str(old), str(new)] for field, (old, new) in changes.items()}
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def _problem_json(problem: Problem) -> dict[str, Any]:
     return {"row": problem.row, "column": problem.column, "email": problem.email, "message": problem.message}

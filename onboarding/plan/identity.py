@@ -22,7 +22,7 @@ from onboarding.model.sessions import (
 )
 from onboarding.plan.snapshot import Snapshot
 
-Name = str | LinkedUser
+PersonKey = str | LinkedUser
 """An address key or a linked user: what a person goes by."""
 
 R = TypeVar("R", Registration, UntouchedRecord)
@@ -61,7 +61,7 @@ class Directory:
             return self.by_user.get(invitee.linked_user)
         return self.by_address.get(invitee.key) if invitee.email else None
 
-    def completed(self, invitee: Invitee) -> Invitee:
+    def complete(self, invitee: Invitee) -> Invitee:
         """A roster row with what is known of the colleague: a host's or co-host's ids, an address, a name.
 
         A panelist given by address stays a guest, whose name the roster gives.
@@ -132,7 +132,7 @@ def needs_directory(
     That is so for a record with ids and no address; for a linked user without address or name, a co-host or host
     given by address alone, and, where the webinar locks outsiders out, every guest.
     """
-    shown = with_host(listed.registrations, session)
+    shown = add_host(listed.registrations, session)
     directory, records = Directory.of(known, *shown), Records.of(shown)
     unclear = [record for record in listed.untouched if record.fault]
     every: list[Registration | UntouchedRecord] = [*listed.registrations, *unclear]
@@ -152,15 +152,15 @@ def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
     return guests_matter or invitee.role is not Role.PANELIST
 
 
-def identify(picture: Snapshot) -> Snapshot:
+def identify(snapshot: Snapshot) -> Snapshot:
     """Everybody with all the ids and addresses that are known of them, the Host complete, and nobody in two rows."""
-    shown, untouched = _shown(picture)
-    directory, records = Directory.of(picture.colleagues, *shown), Records.of(shown, picture.colleagues)
-    completed = [_as_registered(directory.completed(one), records, picture) for one in picture.roster.invitees]
-    rows: dict[Name, int] = {}
-    invitees, problems = [], list(picture.roster.problems)
+    shown, untouched = _complete_records(snapshot)
+    directory, records = Directory.of(snapshot.colleagues, *shown), Records.of(shown, snapshot.colleagues)
+    completed = [_add_registered_ids(directory.complete(one), records, snapshot) for one in snapshot.roster.invitees]
+    rows: dict[PersonKey, int] = {}
+    invitees, problems = [], list(snapshot.roster.problems)
     for one in completed:
-        names = _names(one, directory, records)
+        names = _all_keys(one, directory, records)
         first = min((rows[name] for name in names if name in rows), default=None)
         if first is None:
             rows |= dict.fromkeys(names, one.row)
@@ -168,57 +168,57 @@ def identify(picture: Snapshot) -> Snapshot:
         else:
             message = f"is the same person as row {first}, which counts: delete one of the two rows"
             problems.append(Problem(one.row, None, one.email, message))
-    roster = replace(picture.roster, invitees=tuple(invitees), problems=tuple(problems))
-    return replace(picture, roster=roster, registrations=shown, untouched=untouched)
+    roster = replace(snapshot.roster, invitees=tuple(invitees), problems=tuple(problems))
+    return replace(snapshot, roster=roster, registrations=shown, untouched=untouched)
 
 
-def _as_registered(invitee: Invitee, records: Records, picture: Snapshot) -> Invitee:
+def _add_registered_ids(invitee: Invitee, records: Records, snapshot: Snapshot) -> Invitee:
     """A row without ids, with those under which this ledger added its address, while they are registered.
 
     Not where another row has them, nor where the address has a record of its own.
     """
-    known = picture.managed.get(invitee.key) if invitee.email else None
+    known = snapshot.managed.get(invitee.key) if invitee.email else None
     user = known.invitee.linked_user if known else None
     if invitee.linked_user or user is None or user not in records.by_user or records.find(invitee):
         return invitee
-    is_another_rows = any(row.linked_user == user for row in picture.roster.invitees)
+    is_another_rows = any(row.linked_user == user for row in snapshot.roster.invitees)
     return invitee if is_another_rows else replace(invitee, linked_user=user)
 
 
-def _shown(picture: Snapshot) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
+def _complete_records(snapshot: Snapshot) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
     """The records with every address that is known for their ids: the directory's, else that of whom we invited."""
-    by_ids = {one.linked_user for one in picture.roster.invitees}
-    known = (one.invitee for one in picture.managed.values())
+    by_ids = {one.linked_user for one in snapshot.roster.invitees}
+    known = (one.invitee for one in snapshot.managed.values())
     # An address that the roster gives to another linked user by now is nobody's but theirs.
-    invited = (one for one in known if one.linked_user not in by_ids and not picture.is_taken(one))
-    colleagues = tuple(Directory.of(picture.colleagues, *invited).by_user.values())
-    registrations = with_addresses(with_host(picture.registrations, picture.session), colleagues)
-    untouched = with_addresses(picture.untouched, colleagues)
-    return registrations, tuple(_by_link(record, picture) for record in untouched)
+    invited = (one for one in known if one.linked_user not in by_ids and not snapshot.is_address_taken(one))
+    colleagues = tuple(Directory.of(snapshot.colleagues, *invited).by_user.values())
+    registrations = add_addresses(add_host(snapshot.registrations, snapshot.session), colleagues)
+    untouched = add_addresses(snapshot.untouched, colleagues)
+    return registrations, tuple(_add_address_by_link(record, snapshot) for record in untouched)
 
 
-def _by_link(record: UntouchedRecord, picture: Snapshot) -> UntouchedRecord:
+def _add_address_by_link(record: UntouchedRecord, snapshot: Snapshot) -> UntouchedRecord:
     """Give a record without an address that of the mailbox which was sent its very link."""
     if record.email or record.join_uri is None:
         return record
     digest = link_digest(record.join_uri)
-    keys = (key for key, box in picture.mailboxes.items() if box.told and box.told.link == digest)
+    keys = (key for key, box in snapshot.mailboxes.items() if box.told and box.told.link == digest)
     return replace(record, email=next(keys, ""))
 
 
-def _names(invitee: Invitee, directory: Directory, records: Records) -> set[Name]:
+def _all_keys(invitee: Invitee, directory: Directory, records: Records) -> set[PersonKey]:
     """All that a roster's person goes by: in their row, in the directory, and in their record."""
     sources = (invitee, directory.find(invitee), records.find(invitee))
-    return {name for one in sources if one for name in names_of(one)}
+    return {name for one in sources if one for name in person_keys(one)}
 
 
-def names_of(person: Invitee | Colleague | Registration | UntouchedRecord) -> set[Name]:
+def person_keys(person: Invitee | Colleague | Registration | UntouchedRecord) -> set[PersonKey]:
     """What a person goes by in one place."""
-    address = {address_key(person.email)} if person.email else set[Name]()
+    address = {address_key(person.email)} if person.email else set[PersonKey]()
     return address | ({person.linked_user} if person.linked_user else set())
 
 
-def with_addresses(registrations: Iterable[R], colleagues: Iterable[Colleague]) -> tuple[R, ...]:
+def add_addresses(registrations: Iterable[R], colleagues: Iterable[Colleague]) -> tuple[R, ...]:
     """Give records that carry only ids the address that the directory has for them."""
     addresses = {one.linked_user: one.email for one in colleagues}
     return tuple(
@@ -227,7 +227,7 @@ def with_addresses(registrations: Iterable[R], colleagues: Iterable[Colleague]) 
     )
 
 
-def with_host(registrations: Iterable[Registration], session: Session) -> tuple[Registration, ...]:
+def add_host(registrations: Iterable[Registration], session: Session) -> tuple[Registration, ...]:
     """The records with a Host whom one can tell: a record that says nobody's name is the session's own host's.
 
     A Host without a link gets the session's `hostJoinUri` (`docs/ringcentral.md`, "Invitees").
@@ -241,6 +241,6 @@ def with_host(registrations: Iterable[Registration], session: Session) -> tuple[
 def _complete_host(record: Registration, session: Session) -> Registration:
     return replace(
         record,
-        linked_user=record.linked_user if names_of(record) else session.host,
+        linked_user=record.linked_user if person_keys(record) else session.host,
         join_uri=record.join_uri or session.host_join_uri,
     )

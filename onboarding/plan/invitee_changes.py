@@ -1,6 +1,6 @@
 """What becomes of a roster's person at RingCentral: add, update, replace, keep, or nothing, each with its reason.
 
-Decides about records only; whether a message is due is `mailing`'s, who is not on the roster is `leaving`'s.
+Decides about records only; whether a message is due is `messages_due`'s, who is not on the roster is `removals`'s.
 `docs/ringcentral.md` has the rules cited here.
 """
 
@@ -15,79 +15,81 @@ from onboarding.plan.identity import Records
 from onboarding.plan.snapshot import Action, Options, PlanItem, Snapshot
 
 
-def plan_invitee(invitee: Invitee, records: Records, picture: Snapshot, options: Options) -> PlanItem:
-    """Decide about somebody who is on the roster; `records` are the picture's registrations."""
-    if unclear := not_understood_of(invitee, picture.untouched):
-        return refused(invitee, None, unclear.problem)
+def plan_invitee(invitee: Invitee, records: Records, snapshot: Snapshot, options: Options) -> PlanItem:
+    """Decide about somebody who is on the roster; `records` are the snapshot's registrations."""
+    if unclear := not_understood_of(invitee, snapshot.untouched):
+        return refuse(invitee, None, unclear.problem)
     host = records.host(invitee)
     record = host or records.find(invitee)
     if not invitee.email:
-        return refused(invitee, "email", NO_ADDRESS, record)
+        return refuse(invitee, "email", NO_ADDRESS, record)
     if invitee.role is Role.HOST:
         if host:
             return PlanItem(invitee, Action.KEEP, "the webinar's host, whom RingCentral registers itself", host)
-        return refused(invitee, "role", NOT_THE_HOST, record)
+        return refuse(invitee, "role", NOT_THE_HOST, record)
     if host:
-        return replace(refused(invitee, "role", IS_THE_HOST, host), action=Action.NONE)
-    return _known(invitee, record, picture, options) if record else _new(invitee, picture)
+        return replace(refuse(invitee, "role", IS_THE_HOST, host), action=Action.NONE)
+    return _plan_changes(invitee, record, snapshot, options) if record else _plan_addition(invitee, snapshot)
 
 
-def _new(invitee: Invitee, picture: Snapshot) -> PlanItem:
-    if picture.is_over:
+def _plan_addition(invitee: Invitee, snapshot: Snapshot) -> PlanItem:
+    if snapshot.is_over:
         return PlanItem(invitee, Action.NONE, "not registered, and the session is over")
     if invitee.role is Role.COHOST and not invitee.linked_user:
-        return refused(invitee, "email", NO_COLLEAGUE)
-    attends = any(record.email and address_key(record.email) == invitee.key for record in picture.untouched)
+        return refuse(invitee, "email", NO_COLLEAGUE)
+    attends = any(record.email and address_key(record.email) == invitee.key for record in snapshot.untouched)
     reason = "on the roster, so far an attendee at RingCentral" if attends else "on the roster, not registered"
-    return PlanItem(invitee, Action.ADD, reason, problems=_locked_out(invitee, picture))
+    return PlanItem(invitee, Action.ADD, reason, problems=_find_lockout(invitee, snapshot))
 
 
-def _known(invitee: Invitee, record: Registration, picture: Snapshot, options: Options) -> PlanItem:
-    step = PlanItem(invitee, Action.KEEP, "registered", record, problems=_locked_out(invitee, picture))
+def _plan_changes(invitee: Invitee, record: Registration, snapshot: Snapshot, options: Options) -> PlanItem:
+    item = PlanItem(invitee, Action.KEEP, "registered", record, problems=_find_lockout(invitee, snapshot))
     changes = diff(invitee, record)
-    fresh = {name: pair for name, pair in changes.items() if not _asked(invitee, name, picture)}
+    fresh = {name: pair for name, pair in changes.items() if not _was_requested(invitee, name, snapshot)}
     # What one call did not change is reported and not repeated; a field that the record only lacks is no fault.
     kept = disagreements({name: pair for name, pair in changes.items() if name not in fresh})
     if not (fresh or kept):
-        return step
-    if picture.is_over:
-        return replace(step, reason=f"registered with another {_named(changes)}, but the session is over")
-    if not picture.is_silent(invitee, record) and not options.include_already_mailed:
-        reason = f"RingCentral has mailed them itself, so their {_named(changes)} stays as it is there"
-        return replace(step, reason=f"{reason} (--include-already-mailed changes it)")
+        return item
+    if snapshot.is_over:
+        return replace(item, reason=f"registered with another {_join_fields(changes)}, but the session is over")
+    if not snapshot.is_silent(invitee, record) and not options.include_already_mailed:
+        reason = f"RingCentral has mailed them itself, so their {_join_fields(changes)} stays as it is there"
+        return replace(item, reason=f"{reason} (--include-already-mailed changes it)")
     if kept:
-        step = _refused(step, None, not_changed(kept))
+        item = _add_refusal(item, None, not_changed(kept))
     if "linked user" in fresh:
-        return _replacement(step, record, fresh, picture, options)
-    return _update(step, record, fresh, picture) if fresh else step
+        return _plan_replacement(item, record, fresh, snapshot, options)
+    return _plan_update(item, record, fresh, snapshot) if fresh else item
 
 
-def _asked(invitee: Invitee, field: str, picture: Snapshot) -> bool:
+def _was_requested(invitee: Invitee, field: str, snapshot: Snapshot) -> bool:
     """Whether RingCentral was asked for this very value of a field before, and did not carry it out."""
-    return picture.asked(invitee).get(field) == requested(invitee)[field]
+    return snapshot.find_unfulfilled(invitee).get(field) == requested(invitee)[field]
 
 
-def _update(
-    step: PlanItem, record: Registration, changes: Mapping[str, tuple[str, str]], picture: Snapshot
+def _plan_update(
+    item: PlanItem, record: Registration, changes: Mapping[str, tuple[str, str]], snapshot: Snapshot
 ) -> PlanItem:
-    reason = _told(changes) + invite_warning(step.invitee, record, picture)
-    return replace(step, action=Action.UPDATE, reason=reason, changes=changes)
+    reason = _format_changes(changes) + invite_warning(item.invitee, record, snapshot)
+    return replace(item, action=Action.UPDATE, reason=reason, changes=changes)
 
 
-def _replacement(
-    step: PlanItem, record: Registration, changes: Mapping[str, tuple[str, str]], picture: Snapshot, options: Options
+def _plan_replacement(
+    item: PlanItem, record: Registration, changes: Mapping[str, tuple[str, str]], snapshot: Snapshot, options: Options
 ) -> PlanItem:
     """Delete and add, where an update can't do it. The old link dies, so the person has to be told the new one."""
-    invitee = step.invitee
-    foreign = picture.is_silent(invitee, record) and not picture.is_ours(invitee, record)
+    invitee = item.invitee
+    foreign = snapshot.is_silent(invitee, record) and not snapshot.is_managed(invitee, record)
     if invitee.role is Role.COHOST and not invitee.linked_user:
-        return _refused(step, "email", NO_COLLEAGUE)
-    if picture.session.status is not SessionStatus.SCHEDULED:
-        return _refused(step, "role", RUNNING)
+        return _add_refusal(item, "email", NO_COLLEAGUE)
+    if snapshot.session.status is not SessionStatus.SCHEDULED:
+        return _add_refusal(item, "role", RUNNING)
     if foreign and not options.adopt:
-        return _refused(step, None, VOIDS_FOREIGN_LINK)
-    reason = f"{_told(changes)} (removed and added: the link changes){invite_warning(invitee, record, picture)}"
-    return replace(step, action=Action.REPLACE, reason=reason, changes=changes, adopted=foreign)
+        return _add_refusal(item, None, VOIDS_FOREIGN_LINK)
+    reason = (
+        f"{_format_changes(changes)} (removed and added: the link changes){invite_warning(invitee, record, snapshot)}"
+    )
+    return replace(item, action=Action.REPLACE, reason=reason, changes=changes, adopted=foreign)
 
 
 def diff(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
@@ -111,44 +113,44 @@ def _needs_relinking(invitee: Invitee, record: Registration) -> bool:
     return invitee.linked_user is not None
 
 
-def within_seats(steps: Iterable[PlanItem], picture: Snapshot) -> list[PlanItem]:
+def refuse_beyond_seats(items: Iterable[PlanItem], snapshot: Snapshot) -> list[PlanItem]:
     """Refuse those whom the webinar has no seat for, in the roster's order; who is removed makes room first."""
-    every = list(steps)
-    free = SEATS - picture.seats_taken
-    free += sum(step.action is Action.REMOVE for step in every)
+    every = list(items)
+    free = SEATS - snapshot.seats_taken
+    free += sum(item.action is Action.REMOVE for item in every)
     seated = []
-    for step in every:
-        free -= step.action is Action.ADD
-        full = step.action is Action.ADD and free < 0
-        seated.append(_without_seat(step) if full else step)
+    for item in every:
+        free -= item.action is Action.ADD
+        full = item.action is Action.ADD and free < 0
+        seated.append(_refuse_seat(item) if full else item)
     return seated
 
 
-def _without_seat(step: PlanItem) -> PlanItem:
-    return _refused(PlanItem(step.invitee, Action.NONE, FULL, problems=step.problems), None, FULL)
+def _refuse_seat(item: PlanItem) -> PlanItem:
+    return _add_refusal(PlanItem(item.invitee, Action.NONE, FULL, problems=item.problems), None, FULL)
 
 
-def invite_warning(invitee: Invitee, record: Registration, picture: Snapshot) -> str:
+def invite_warning(invitee: Invitee, record: Registration, snapshot: Snapshot) -> str:
     """What the plan adds where RingCentral can't be kept silent."""
-    return "" if picture.is_silent(invitee, record) else "; RingCentral may mail them"
+    return "" if snapshot.is_silent(invitee, record) else "; RingCentral may mail them"
 
 
-def refused(invitee: Invitee, column: str | None, message: str, record: Registration | None = None) -> PlanItem:
+def refuse(invitee: Invitee, column: str | None, message: str, record: Registration | None = None) -> PlanItem:
     """What is asked for can't be done: a problem. Who is registered stays so, and is mailed like the others."""
-    return _refused(PlanItem(invitee, Action.KEEP if record else Action.NONE, message, record), column, message)
+    return _add_refusal(PlanItem(invitee, Action.KEEP if record else Action.NONE, message, record), column, message)
 
 
-def _refused(step: PlanItem, column: str | None, message: str) -> PlanItem:
-    """A step for which this can't be done, beside what was wrong with it already."""
-    problem = Problem(step.invitee.row or None, column, step.invitee.email, message)
-    return replace(step, reason=message, problems=(*step.problems, problem))
+def _add_refusal(item: PlanItem, column: str | None, message: str) -> PlanItem:
+    """An item for which this can't be done, beside what was wrong with it already."""
+    problem = Problem(item.invitee.row or None, column, item.invitee.email, message)
+    return replace(item, reason=message, problems=(*item.problems, problem))
 
 
-def _locked_out(invitee: Invitee, picture: Snapshot) -> tuple[Problem, ...]:
-    needed = picture.session.panelist_authentication
+def _find_lockout(invitee: Invitee, snapshot: Snapshot) -> tuple[Problem, ...]:
+    needed = snapshot.session.panelist_authentication
     if needed is PanelistAuthentication.GUEST or invitee.role is not Role.PANELIST or invitee.linked_user:
         return ()
-    if picture.is_over or any(one.email and address_key(one.email) == invitee.key for one in picture.colleagues):
+    if snapshot.is_over or any(one.email and address_key(one.email) == invitee.key for one in snapshot.colleagues):
         return ()
     coworkers = needed is PanelistAuthentication.AUTHENTICATED_COWORKER
     who = "colleagues" if coworkers else "people with a RingCentral log-in"
@@ -159,11 +161,11 @@ def _locked_out(invitee: Invitee, picture: Snapshot) -> tuple[Problem, ...]:
     return (Problem(invitee.row, None, invitee.email, message),)
 
 
-def _told(changes: Mapping[str, tuple[str, str]]) -> str:
+def _format_changes(changes: Mapping[str, tuple[str, str]]) -> str:
     return ", ".join(f"{field}: {old} -> {new}" for field, (old, new) in changes.items())
 
 
-def _named(changes: Iterable[str]) -> str:
+def _join_fields(changes: Iterable[str]) -> str:
     return " and ".join(changes)
 
 

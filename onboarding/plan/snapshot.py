@@ -69,7 +69,7 @@ class Snapshot:
         """What one mailbox holds."""
         return self.mailboxes.get(key, Mailbox())
 
-    def managed_for(self, person: Invitee, record: Registration | None = None) -> list[ManagedRegistration]:
+    def find_managed(self, person: Invitee, record: Registration | None = None) -> list[ManagedRegistration]:
         """What this ledger had to do with a person: under their address, then under another with the same ids.
 
         `record`: also what it had to do with whom this record shows. Two linked users are two people, though the ledger
@@ -84,7 +84,7 @@ class Snapshot:
             found += [known for known in self.managed.values() if user and known.invitee.linked_user == user]
         return [known for place, known in enumerate(found) if known not in found[:place]]
 
-    def is_taken(self, person: Invitee) -> bool:
+    def is_address_taken(self, person: Invitee) -> bool:
         """Whether the roster gives this linked user's address to another one."""
         return any(
             row.linked_user not in {None, person.linked_user} and row.key == person.key
@@ -92,21 +92,21 @@ class Snapshot:
             if person.email and person.linked_user
         )
 
-    def stands(self, person: Invitee, among: Collection[Standing], record: Registration | None = None) -> bool:
+    def has_standing(self, person: Invitee, among: Collection[Standing], record: Registration | None = None) -> bool:
         """Whether this ledger has done one of these things about a person."""
-        return any(one.standing in among for one in self.managed_for(person, record))
+        return any(one.standing in among for one in self.find_managed(person, record))
 
-    def asked(self, person: Invitee) -> Mapping[str, str]:
+    def find_unfulfilled(self, person: Invitee) -> Mapping[str, str]:
         """What RingCentral was asked for about a person and did not carry out, field -> value."""
-        return {name: value for one in self.managed_for(person)[::-1] for name, value in one.last_requested.items()}
+        return {name: value for one in self.find_managed(person)[::-1] for name, value in one.last_requested.items()}
 
-    def is_ours(self, person: Invitee, record: Registration | None) -> bool:
+    def is_managed(self, person: Invitee, record: Registration | None) -> bool:
         """Whether this ledger may mail a registered person: it added them, or was told to adopt them."""
-        return self.stands(person, MANAGED, record)
+        return self.has_standing(person, MANAGED, record)
 
-    def is_known_as_mailed(self, person: Invitee, record: Registration) -> bool:
+    def is_mailing_known(self, person: Invitee, record: Registration) -> bool:
         """Whether a run has said already that RingCentral has mailed a person of ours."""
-        return any(known.mailed_by_ringcentral for known in self.managed_for(person, record))
+        return any(known.mailed_by_ringcentral for known in self.find_managed(person, record))
 
     @property
     def has_unsent_invites(self) -> bool:
@@ -123,7 +123,7 @@ class Snapshot:
     def is_silent(self, person: Invitee, record: Registration) -> bool:
         """Whether RingCentral has kept silent towards a person; a record that doesn't say did so if we made it."""
         if record.send_invite is None:
-            return self.stands(person, ADDED_HERE, record)
+            return self.has_standing(person, ADDED_HERE, record)
         return not record.send_invite
 
 
@@ -144,7 +144,7 @@ class PlanItem:
 
     `registration` is the record as it stands now (None: not registered). `changes` maps a field to its old and new
     value. `mail` is the kind of message that is due, `mail_reason` why it is or why it is not (empty: nothing to
-    say, the mailbox is up to date). `adopted`: this step rests on `--adopt`, which has to be recorded. `queued`: the
+    say, the mailbox is up to date). `adopted`: this item rests on `--adopt`, which has to be recorded. `queued`: the
     message is in the queue already. `held`: no message may leave to them, because RingCentral has mailed them instead.
     `turned`: RingCentral has mailed a person of ours, and no run has said so yet. `problems`: what a person has to
     look at.
@@ -160,7 +160,7 @@ class PlanItem:
     adopted: bool = False
     queued: bool = False
     held: bool = False
-    turned: bool = False
+    newly_mailed: bool = False
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -170,7 +170,7 @@ class PlanItem:
 
     @property
     def role(self) -> Role:
-        """The role in which this step leaves the person: the roster's where it is carried out, else as registered."""
+        """The role in which this item leaves the person: the roster's where it is carried out, else as registered."""
         if self.registration is None or self.action in {Action.UPDATE, Action.REPLACE}:
             return self.invitee.role
         return self.registration.role
@@ -178,7 +178,7 @@ class PlanItem:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `run` will do: a step per person in the roster's order, then those who are not on it.
+    """What `run` will do: an item per person in the roster's order, then those who are not on it.
 
     `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going well. `attendees` stand
     in RingCentral's list and are left alone. `notes` are worth knowing, and need nothing done.
@@ -194,11 +194,11 @@ class Plan:
     @property
     def mail(self) -> tuple[PlanItem, ...]:
         """The people who are owed a message."""
-        return tuple(step for step in self.items if step.mail)
+        return tuple(item for item in self.items if item.mail)
 
     def __bool__(self) -> bool:
-        return any(step.needs_anything for step in self.items)
+        return any(item.needs_anything for item in self.items)
 
-    def at(self, *actions: Action) -> tuple[PlanItem, ...]:
-        """The steps with one of these actions."""
-        return tuple(step for step in self.items if step.action in actions)
+    def with_action(self, *actions: Action) -> tuple[PlanItem, ...]:
+        """The items with one of these actions."""
+        return tuple(item for item in self.items if item.action in actions)

@@ -60,7 +60,7 @@ def read(content: bytes, name: str = "standard input", columns: Mapping[str, str
     `columns` maps our column names to the file's headers, where they differ. Everything wrong with a row is a
     `Problem`; raises ConfigurationError where no row can be read at all, or there is none.
     """
-    rows = [row for row in _rows(content, name) if any(row.cells)]
+    rows = [row for row in _read_rows(content, name) if any(row.cells)]
     if not rows:
         raise ConfigurationError(f"The roster {name} is empty.", hint="Write a header and one row for each person.")
     first = rows[0]
@@ -70,7 +70,7 @@ def read(content: bytes, name: str = "standard input", columns: Mapping[str, str
     people = [row for row in rows[1:] if not header.is_blank(row.cells)]
     if not people:
         raise ConfigurationError(f"The roster {name} has a header, but nobody below it.", hint="Add a row per person.")
-    return _roster(_person(row, header) for row in people)
+    return _build_roster(_parse_person(row, header) for row in people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Row:
     fault: str = ""
 
 
-def _rows(content: bytes, name: str) -> list[Row]:
+def _read_rows(content: bytes, name: str) -> list[Row]:
     """Read the grid, and settle each row's encoding where the file has more than one."""
     if reader := next((one.grid for one in FORMATS if one.recognises(content)), None):
         return [Row(number, [clean(cell) for cell in cells]) for number, cells in enumerate(reader(content, name), 1)]
@@ -97,7 +97,7 @@ def _rows(content: bytes, name: str) -> list[Row]:
     return rows
 
 
-def _person(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
+def _parse_person(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
     if not row.fault:
         return parse_row(row.number, row.cells, header)
     place = header.places.get(Column.EMAIL)
@@ -114,7 +114,7 @@ class Format:
     grid: Callable[[bytes, str], list[list[str]]]
 
 
-def _parts(content: bytes) -> frozenset[str]:
+def _zip_names(content: bytes) -> frozenset[str]:
     """The names in a zip; none where it is no zip, or a broken one."""
     if not content.startswith(_ZIP):
         return frozenset()
@@ -126,17 +126,17 @@ def _parts(content: bytes) -> frozenset[str]:
 
 
 def _is_ods(content: bytes) -> bool:
-    if "mimetype" not in _parts(content):
+    if "mimetype" not in _zip_names(content):
         return False
     with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("mimetype") as entry:
         return entry.read(len(ods_reader.MIMETYPE)).decode(errors="replace") == ods_reader.MIMETYPE
 
 
 def _is_numbers(content: bytes) -> bool:
-    return any(part.endswith((".iwa", "Index.zip")) for part in _parts(content))
+    return any(part.endswith((".iwa", "Index.zip")) for part in _zip_names(content))
 
 
-def _refused(what: str, hint: str) -> Callable[[bytes, str], list[list[str]]]:
+def _refuse_format(what: str, hint: str) -> Callable[[bytes, str], list[list[str]]]:
     def refuse(_content: bytes, name: str) -> list[list[str]]:
         raise ConfigurationError(f"The roster {name} is {what}.", hint=hint)
 
@@ -148,29 +148,29 @@ FORMATS = (
     Format(
         "Numbers",
         _is_numbers,
-        _refused("a Numbers file", "In Numbers choose File, Export To, Excel, or CSV with the encoding UTF-8."),
+        _refuse_format("a Numbers file", "In Numbers choose File, Export To, Excel, or CSV with the encoding UTF-8."),
     ),
     Format(
         "XLSB",
-        lambda content: "xl/workbook.bin" in _parts(content),
-        _refused("an Excel file of the binary kind (.xlsb)", _SAVE_AS_XLSX),
+        lambda content: "xl/workbook.bin" in _zip_names(content),
+        _refuse_format("an Excel file of the binary kind (.xlsb)", _SAVE_AS_XLSX),
     ),
     Format("XLSX", lambda content: content.startswith(_ZIP), workbook_reader.grid),
     Format(
         "XLS",
         lambda content: content.startswith(_COMPOUND_FILE),
-        _refused("an Excel file of the old kind, or has a password", _SAVE_AS_XLSX),
+        _refuse_format("an Excel file of the old kind, or has a password", _SAVE_AS_XLSX),
     ),
     Format(
         "flat ODS",
         lambda content: content.lstrip()[:5] == b"<?xml" and b"opendocument" in content[:4096],
-        _refused("a flat OpenDocument file", "Save it as .ods, .xlsx or CSV."),
+        _refuse_format("a flat OpenDocument file", "Save it as .ods, .xlsx or CSV."),
     ),
 )
 """In the order in which they are tried; what is none of them is text: JSON or CSV."""
 
 
-def _roster(rows: Iterable[Invitee | tuple[Problem, ...]]) -> Roster:
+def _build_roster(rows: Iterable[Invitee | tuple[Problem, ...]]) -> Roster:
     """Put the rows together; of several for one address or one linked user the first that can be used counts."""
     invitees: list[Invitee] = []
     problems: list[Problem] = []

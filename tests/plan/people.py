@@ -63,7 +63,7 @@ def session(**fields: Any) -> Session:
 
 
 def row(name: str, role: Role = PANELIST, **fields: Any) -> Invitee:
-    """A row of the roster; `picture` numbers it."""
+    """A row of the roster; `snapshot` numbers it."""
     given = {"row": 0, "email": address(name), "role": role, "first_name": name.title(), "last_name": "Example"}
     return Invitee(**(given | fields))
 
@@ -147,7 +147,7 @@ def holding(name: str, told: Facts | None, state: State, kind: Kind, latest: Fac
     return Mailbox(told, delivery(name, state, kind, latest), 2)
 
 
-def picture(
+def make_snapshot(
     *rows: Invitee,
     there: tuple[Registration, ...] = (),
     known: Mapping[str, Standing | ManagedRegistration] | None = None,
@@ -176,10 +176,10 @@ def _acquaintance(name: str, what: Standing | ManagedRegistration) -> ManagedReg
     return what if isinstance(what, ManagedRegistration) else ManagedRegistration(row(name), what)
 
 
-def planned(seen: Snapshot, options: Options = CRON) -> Plan:
-    return make_plan(seen, options)
+def plan_of(snapshot: Snapshot, options: Options = CRON) -> Plan:
+    return make_plan(snapshot, options)
 
 
-def only_step(seen: Snapshot, options: Options = CRON) -> PlanItem:
-    (step,) = make_plan(seen, options).items
-    return step
+def only_item(snapshot: Snapshot, options: Options = CRON) -> PlanItem:
+    (item,) = make_plan(snapshot, options).items
+    return item

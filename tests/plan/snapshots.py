@@ -1,4 +1,4 @@
-"""Any picture that a plan may have to look at (for Hypothesis), and what is true after its plan was carried out.
+"""Any snapshot that a plan may have to look at (for Hypothesis), and what is true after its plan was carried out.
 
 Five people and a host, each on the roster or not, registered or not, known to the ledger and the directory or not, and
 all of that in every form that occurs. The forms are listed beforehand: that is what makes drawing them quick.
@@ -20,7 +20,7 @@ from onboarding.model.sessions import PanelistAuthentication, Registration, Sess
 from onboarding.plan import Action, Options, Plan, Snapshot
 from onboarding.plan.identity import Records
 from onboarding.plan.invitee_changes import diff
-from onboarding.plan.messages_due import facts as true_facts
+from onboarding.plan.messages_due import current_facts as true_facts
 from tests.plan.people import (
     COHOST,
     HOST,
@@ -37,7 +37,7 @@ from tests.plan.people import (
     host,
     link,
     linked,
-    picture,
+    make_snapshot,
     row,
     user,
 )
@@ -136,10 +136,10 @@ SESSIONS = [
 ]
 
 
-def pictures(status: SessionStatus | None = None) -> st.SearchStrategy[Snapshot]:
+def any_snapshot(status: SessionStatus | None = None) -> st.SearchStrategy[Snapshot]:
     """Anything a plan may have to look at, or any session in one status."""
     return st.builds(
-        _picture,
+        _build_snapshot,
         st.tuples(*PEOPLE.values()),
         st.sampled_from(absent([row("henry", role) for role in Role], 0.5)),
         st.sampled_from(HOSTS),
@@ -149,7 +149,7 @@ def pictures(status: SessionStatus | None = None) -> st.SearchStrategy[Snapshot]
     )
 
 
-def _picture(
+def _build_snapshot(
     people: tuple[Any, ...],
     henry: Invitee | None,
     there: tuple[Registration, ...],
@@ -163,7 +163,7 @@ def _picture(
         one.linked_user for one in rows if one and one.linked_user and one.email != address(one.linked_user.user_id)
     }
     guests = {address(one.user_id) for one in mistaken}
-    return picture(
+    return make_snapshot(
         *filter(None, (*rows[:2], henry, *rows[2:])),
         there=(*there, *(one for one in records if one and (one.linked_user or one.email not in guests))),
         known={name: one for name, one in zip(NAMES, known, strict=True) if one},
@@ -179,13 +179,13 @@ def options(**fixed: Any) -> st.SearchStrategy[Options]:
     return st.builds(Options, **(choices | {"limit": st.none()} | {word: st.just(one) for word, one in fixed.items()}))
 
 
-def registered(seen: Snapshot, plan: Plan) -> Snapshot:
+def registered(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """What is true once RingCentral has done everything that the plan asks for."""
     gone = {one.id for one in plan.change.remove}
     updated = {one.registration.id: _updated(one.registration, one.invitee) for one in plan.change.update}
-    new = [_new(one, seen.colleagues, number) for number, one in enumerate(plan.change.add)]
-    left = [updated.get(one.id, one) for one in seen.registrations if one.id not in gone]
-    return replace(seen, registrations=(*left, *new), managed=_acquainted(seen, plan))
+    new = [_new(one, snapshot.colleagues, number) for number, one in enumerate(plan.change.add)]
+    left = [updated.get(one.id, one) for one in snapshot.registrations if one.id not in gone]
+    return replace(snapshot, registrations=(*left, *new), managed=_acquainted(snapshot, plan))
 
 
 def _updated(record: Registration, invitee: Invitee) -> Registration:
@@ -205,15 +205,15 @@ def _new(invitee: Invitee, colleagues: Iterable[Colleague], number: int) -> Regi
     return linked("new", invitee.role, **({"email": email, "linked_user": invitee.linked_user} | fresh))
 
 
-def _acquainted(seen: Snapshot, plan: Plan) -> dict[str, ManagedRegistration]:
+def _acquainted(snapshot: Snapshot, plan: Plan) -> dict[str, ManagedRegistration]:
     """What the ledger writes down of it, as `pipeline.register` does; ids once known are not forgotten."""
-    known = dict(seen.managed)
+    known = dict(snapshot.managed)
     for one in plan.change.update:
         known.setdefault(one.invitee.key, ManagedRegistration(one.invitee, Standing.UPDATED))
     stands = [
-        *((step.invitee, Standing.ADOPTED) for step in plan.items if step.adopted),
+        *((item.invitee, Standing.ADOPTED) for item in plan.items if item.adopted),
         *((invitee, Standing.ADDED) for invitee in plan.change.add),
-        *((step.invitee, Standing.REMOVED) for step in plan.at(Action.REMOVE)),
+        *((item.invitee, Standing.REMOVED) for item in plan.with_action(Action.REMOVE)),
     ]
     for one, standing in stands:
         before = known[one.key].invitee.linked_user if one.key in known else None
@@ -222,9 +222,9 @@ def _acquainted(seen: Snapshot, plan: Plan) -> dict[str, ManagedRegistration]:
     return known
 
 
-def left_undone(seen: Snapshot, plan: Plan) -> Snapshot:
+def left_undone(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """What is true where RingCentral accepts everything, changes nothing, and shows neither new ids nor titles."""
-    after = registered(seen, plan)
+    after = registered(snapshot, plan)
     kept = {one.registration.id: one.registration for one in plan.change.update}
     new = {f"new-{number}-{one.row}": one.email for number, one in enumerate(plan.change.add)}
     records = tuple(
@@ -232,22 +232,22 @@ def left_undone(seen: Snapshot, plan: Plan) -> Snapshot:
         for one in after.registrations
     )
     known = dict(after.managed)
-    for step in plan.at(Action.ADD, Action.UPDATE, Action.REPLACE):
-        record = Records.of(records, seen.colleagues).find(step.invitee)
-        left = diff(step.invitee, record) if record else {}
-        asked = {name: value for name, value in requested(step.invitee).items() if name in left}
-        known[step.invitee.key] = replace(known[step.invitee.key], last_requested=asked)
+    for item in plan.with_action(Action.ADD, Action.UPDATE, Action.REPLACE):
+        record = Records.of(records, snapshot.colleagues).find(item.invitee)
+        left = diff(item.invitee, record) if record else {}
+        asked = {name: value for name, value in requested(item.invitee).items() if name in left}
+        known[item.invitee.key] = replace(known[item.invitee.key], last_requested=asked)
     return replace(after, registrations=records, managed=known)
 
 
-def mailed(seen: Snapshot, plan: Plan) -> Snapshot:
+def mailed(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """What is true once everything was sent that a plan made after registering owes."""
-    boxes = dict(seen.mailboxes)
-    for step in plan.mail:
-        box = seen.mailbox(step.invitee.key)
-        now_true = step.registration and true_facts(seen.session, step.role, step.registration)
-        told = box.told if step.mail is Kind.CANCELLATION else now_true
+    boxes = dict(snapshot.mailboxes)
+    for item in plan.mail:
+        box = snapshot.mailbox(item.invitee.key)
+        now_true = item.registration and true_facts(snapshot.session, item.role, item.registration)
+        told = box.told if item.mail is Kind.CANCELLATION else now_true
         assert told, "a message that is owed has something to tell"
-        sent = delivery("somebody", State.SENT, step.mail, told)
-        boxes[step.invitee.key] = Mailbox(None if step.mail is Kind.CANCELLATION else told, sent, box.messages + 1)
-    return replace(seen, mailboxes=boxes)
+        sent = delivery("somebody", State.SENT, item.mail, told)
+        boxes[item.invitee.key] = Mailbox(None if item.mail is Kind.CANCELLATION else told, sent, box.messages + 1)
+    return replace(snapshot, mailboxes=boxes)

@@ -14,12 +14,12 @@ from tests.plan.people import (
     guest,
     holds,
     linked,
-    picture,
-    planned,
+    make_snapshot,
+    plan_of,
     row,
 )
 
-SEEN = picture(
+SEEN = make_snapshot(
     row("ada"),
     row("bob", COHOST),
     row("cleo", job_title="Poet"),
@@ -39,7 +39,7 @@ SEEN = picture(
     colleagues=(colleague("bob"),),
     problems=(Problem(8, "role", "tom@example.com", "no attendees"),),
 )
-PLAN = planned(SEEN, Options(remove=True))
+PLAN = plan_of(SEEN, Options(remove=True))
 
 
 def test_the_json_shape_that_programs_read():
@@ -79,7 +79,7 @@ def test_the_json_shape_that_programs_read():
 
 
 def test_an_empty_plan_has_the_same_shape():
-    assert as_json(planned(picture())) == {
+    assert as_json(plan_of(make_snapshot())) == {
         "register": {"add": [], "update": [], "remove": [], "keep": []},
         "mail": [],
         "skip": [],
@@ -103,8 +103,8 @@ def test_a_line_for_everybody():
 
 
 def test_a_reason_is_told_once():
-    plan = planned(picture(row("ada"), there=(guest("ada", join_uri=None),), known={"ada": Standing.ADDED}))
-    held = planned(picture(row("ada"), there=(guest("ada"),)))
+    plan = plan_of(make_snapshot(row("ada"), there=(guest("ada", join_uri=None),), known={"ada": Standing.ADDED}))
+    held = plan_of(make_snapshot(row("ada"), there=(guest("ada"),)))
 
     assert as_rows(plan)[0][-1].count("no join link") == 1
     assert as_rows(held)[0][-1].count("--adopt") == 1

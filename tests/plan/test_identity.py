@@ -7,7 +7,7 @@ from onboarding.model.sessions import InviteeList, PanelistAuthentication
 from onboarding.plan import Action
 from onboarding.plan.identity import needs_directory
 from onboarding.plan.invitee_changes import NOT_THE_HOST
-from onboarding.plan.messages_due import facts
+from onboarding.plan.messages_due import current_facts
 from tests.plan.people import (
     COHOST,
     HOST,
@@ -17,9 +17,9 @@ from tests.plan.people import (
     host,
     link,
     linked,
-    only_step,
-    picture,
-    planned,
+    make_snapshot,
+    only_item,
+    plan_of,
     row,
     session,
     user,
@@ -31,59 +31,63 @@ NAMELESS = host(linked_user=None)
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "snapshot",
     [
-        pytest.param(picture(HENRY, there=(host(email="henry@example.com"),)), id="by the record's address"),
-        pytest.param(picture(HENRY, there=(host(),), colleagues=IN_DIRECTORY), id="through the directory"),
-        pytest.param(picture(row("boss", HOST, linked_user=user("henry")), there=(host(),)), id="by ids on the roster"),
-        pytest.param(picture(HENRY, there=(NAMELESS,), colleagues=IN_DIRECTORY), id="by the webinar's ids, nameless"),
-        pytest.param(picture(HENRY, colleagues=IN_DIRECTORY), id="by the webinar's ids, without a record"),
+        pytest.param(make_snapshot(HENRY, there=(host(email="henry@example.com"),)), id="by the record's address"),
+        pytest.param(make_snapshot(HENRY, there=(host(),), colleagues=IN_DIRECTORY), id="through the directory"),
         pytest.param(
-            picture(row("", HOST, linked_user=user("henry")), there=(host(email="henry@example.com"),)),
+            make_snapshot(row("boss", HOST, linked_user=user("henry")), there=(host(),)), id="by ids on the roster"
+        ),
+        pytest.param(
+            make_snapshot(HENRY, there=(NAMELESS,), colleagues=IN_DIRECTORY), id="by the webinar's ids, nameless"
+        ),
+        pytest.param(make_snapshot(HENRY, colleagues=IN_DIRECTORY), id="by the webinar's ids, without a record"),
+        pytest.param(
+            make_snapshot(row("", HOST, linked_user=user("henry")), there=(host(email="henry@example.com"),)),
             id="by ids, with the record's address",
         ),
     ],
 )
-def test_the_host_is_recognised(seen):
-    step = only_step(seen)
+def test_the_host_is_recognised(snapshot):
+    item = only_item(snapshot)
 
-    assert (step.action, step.mail) == (Action.KEEP, "invitation")
-    assert step.registration.join_uri is not None
+    assert (item.action, item.mail) == (Action.KEEP, "invitation")
+    assert item.registration.join_uri is not None
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "snapshot",
     [
-        pytest.param(picture(HENRY, there=(host(),)), id="the directory unknown"),
-        pytest.param(picture(row("ada", HOST), there=(host(),), colleagues=IN_DIRECTORY), id="somebody else"),
-        pytest.param(picture(row("ada", HOST), there=(NAMELESS,), host=None), id="the only host there is"),
+        pytest.param(make_snapshot(HENRY, there=(host(),)), id="the directory unknown"),
+        pytest.param(make_snapshot(row("ada", HOST), there=(host(),), colleagues=IN_DIRECTORY), id="somebody else"),
+        pytest.param(make_snapshot(row("ada", HOST), there=(NAMELESS,), host=None), id="the only host there is"),
         pytest.param(
-            picture(row("ada", HOST), there=(NAMELESS,), host=None, colleagues=IN_DIRECTORY), id="a colleague"
+            make_snapshot(row("ada", HOST), there=(NAMELESS,), host=None, colleagues=IN_DIRECTORY), id="a colleague"
         ),
         pytest.param(
-            picture(
+            make_snapshot(
                 row("ada", HOST), there=(host(email="henry@example.com"),), host=user("ada"), colleagues=IN_DIRECTORY
             ),
             id="whom the webinar names, against the list's own record",
         ),
     ],
 )
-def test_a_stranger_never_gets_the_hosts_link(seen):
-    steps = [step for step in planned(seen).items if step.invitee.row]
+def test_a_stranger_never_gets_the_hosts_link(snapshot):
+    items = [item for item in plan_of(snapshot).items if item.invitee.row]
 
-    assert [(one.action, one.mail, one.problems[0].message) for one in steps] == [(Action.NONE, None, NOT_THE_HOST)]
+    assert [(one.action, one.mail, one.problems[0].message) for one in items] == [(Action.NONE, None, NOT_THE_HOST)]
 
 
 def test_the_hosts_link_comes_from_the_list():
-    step = only_step(picture(HENRY, there=(host(),), colleagues=IN_DIRECTORY))
+    item = only_item(make_snapshot(HENRY, there=(host(),), colleagues=IN_DIRECTORY))
 
-    assert facts(session(), HOST, step.registration).link == facts(session(), HOST, host()).link
+    assert current_facts(session(), HOST, item.registration).link == current_facts(session(), HOST, host()).link
 
 
 def test_the_hosts_link_comes_from_the_session_where_the_list_has_none():
-    step = only_step(picture(HENRY, there=(host(join_uri=None),), colleagues=IN_DIRECTORY))
+    item = only_item(make_snapshot(HENRY, there=(host(join_uri=None),), colleagues=IN_DIRECTORY))
 
-    assert step.registration.join_uri == link("host-of-the-session")
+    assert item.registration.join_uri == link("host-of-the-session")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_the_hosts_link_comes_from_the_session_where_the_list_has_none():
     ],
 )
 def test_two_rows_that_are_one_person_through_the_directory_count_once(rows):
-    plan = planned(picture(*rows, colleagues=IN_DIRECTORY))
+    plan = plan_of(make_snapshot(*rows, colleagues=IN_DIRECTORY))
 
     assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.ADD)]
     assert [(one.row, one.message) for one in plan.problems] == [
@@ -109,7 +113,7 @@ def test_two_rows_that_are_one_person_by_their_record_count_once():
 
     there = (linked("ada", email="ada@example.com"),)
 
-    plan = planned(picture(*rows, there=there, known={"alias": Standing.ADDED}))
+    plan = plan_of(make_snapshot(*rows, there=there, known={"alias": Standing.ADDED}))
 
     assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.KEEP)]
     assert [one.row for one in plan.problems] == [3]
@@ -118,19 +122,19 @@ def test_two_rows_that_are_one_person_by_their_record_count_once():
 def test_a_row_with_ids_means_the_record_with_those_ids_and_not_one_with_its_address():
     there = (guest("ada"), linked("bob", PANELIST))
 
-    plan = planned(picture(row("ada", linked_user=user("bob")), there=there))
+    plan = plan_of(make_snapshot(row("ada", linked_user=user("bob")), there=there))
 
     assert plan.items[0].registration.id == "id-bob"
 
 
 def test_the_lists_own_host_counts_before_whom_the_webinar_names():
-    seen = picture(
+    snapshot = make_snapshot(
         row("ada", HOST, linked_user=user("ada")),
         there=(host(linked_user=None, email="henry@example.com"),),
         host=user("ada"),
     )
 
-    assert [step.mail for step in planned(seen).items] == [None, None]
+    assert [item.mail for item in plan_of(snapshot).items] == [None, None]
 
 
 @pytest.mark.parametrize("shown", ["", "maiden@example.com"])
@@ -138,7 +142,7 @@ def test_a_row_that_lost_its_ids_is_the_linked_user_whom_this_ledger_added_under
     known = {"ada": ManagedRegistration(row("ada", linked_user=user("ada")), Standing.ADDED)}
     there = (linked("ada", PANELIST, email=shown),)
 
-    plan = planned(picture(row("ada"), there=there, known=known))
+    plan = plan_of(make_snapshot(row("ada"), there=there, known=known))
 
     assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.KEEP)]
     assert plan.problems == ()
@@ -148,21 +152,21 @@ def test_a_row_that_lost_its_ids_to_another_row_is_a_guest():
     known = {"ada": ManagedRegistration(row("ada", linked_user=user("ada")), Standing.ADDED)}
     rows = (row("ada"), row("maiden", linked_user=user("ada")))
 
-    plan = planned(picture(*rows, there=(linked("ada", PANELIST, email="maiden@example.com"),), known=known))
+    plan = plan_of(make_snapshot(*rows, there=(linked("ada", PANELIST, email="maiden@example.com"),), known=known))
 
     assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.ADD), (3, Action.KEEP)]
 
 
 def test_a_row_is_completed_from_the_directory():
-    step = only_step(
-        picture(row("", COHOST, linked_user=user("ada"), first_name="", last_name=""), colleagues=IN_DIRECTORY)
+    item = only_item(
+        make_snapshot(row("", COHOST, linked_user=user("ada"), first_name="", last_name=""), colleagues=IN_DIRECTORY)
     )
 
-    assert (step.invitee.email, step.invitee.name) == ("ada@example.com", "Ada Example")
+    assert (item.invitee.email, item.invitee.name) == ("ada@example.com", "Ada Example")
 
 
 def test_a_co_host_by_address_is_invited_as_linked_user_and_a_panelist_as_guest():
-    plan = planned(picture(row("ada", COHOST), row("henry", PANELIST), host=None, colleagues=IN_DIRECTORY))
+    plan = plan_of(make_snapshot(row("ada", COHOST), row("henry", PANELIST), host=None, colleagues=IN_DIRECTORY))
 
     assert [one.linked_user for one in plan.change.add] == [user("ada"), None]
 
@@ -170,7 +174,7 @@ def test_a_co_host_by_address_is_invited_as_linked_user_and_a_panelist_as_guest(
 def test_a_name_on_the_roster_is_not_mixed_with_the_directorys():
     only_first = row("ada", COHOST, first_name="Countess", last_name="")
 
-    assert only_step(picture(only_first, colleagues=IN_DIRECTORY)).invitee.name == "Countess"
+    assert only_item(make_snapshot(only_first, colleagues=IN_DIRECTORY)).invitee.name == "Countess"
 
 
 COWORKERS = session(panelist_authentication=PanelistAuthentication.AUTHENTICATED_COWORKER)

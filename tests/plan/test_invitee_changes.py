@@ -31,9 +31,9 @@ from tests.plan.people import (
     host,
     link,
     linked,
-    only_step,
-    picture,
-    planned,
+    make_snapshot,
+    only_item,
+    plan_of,
     row,
     user,
 )
@@ -45,94 +45,102 @@ BY_IDS = row("ada", linked_user=user("ada"))
 
 
 @pytest.mark.parametrize(
-    ("seen", "action"),
+    ("snapshot", "action"),
     [
-        pytest.param(picture(row("ada")), ADD, id="who is not registered is added"),
-        pytest.param(picture(row("ada"), there=(guest("ada"),)), KEEP, id="who is registered is kept"),
-        pytest.param(picture(row("ada"), there=(guest("ada", email="ADA@Example.COM"),)), KEEP, id="in any spelling"),
+        pytest.param(make_snapshot(row("ada")), ADD, id="who is not registered is added"),
+        pytest.param(make_snapshot(row("ada"), there=(guest("ada"),)), KEEP, id="who is registered is kept"),
         pytest.param(
-            picture(row("ada", COHOST), colleagues=ADA_IS_A_COLLEAGUE), ADD, id="a co-host who is a colleague"
+            make_snapshot(row("ada"), there=(guest("ada", email="ADA@Example.COM"),)), KEEP, id="in any spelling"
         ),
-        pytest.param(picture(row("ada", COHOST)), NONE, id="a co-host who is no colleague is not added"),
         pytest.param(
-            picture(row("ada", COHOST), there=(linked("ada"),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(row("ada", COHOST), colleagues=ADA_IS_A_COLLEAGUE), ADD, id="a co-host who is a colleague"
+        ),
+        pytest.param(make_snapshot(row("ada", COHOST)), NONE, id="a co-host who is no colleague is not added"),
+        pytest.param(
+            make_snapshot(row("ada", COHOST), there=(linked("ada"),), colleagues=ADA_IS_A_COLLEAGUE),
             KEEP,
             id="a co-host whose record has only ids, the directory knowing them",
         ),
         pytest.param(
-            picture(row("ada"), there=(linked("ada", PANELIST),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(row("ada"), there=(linked("ada", PANELIST),), colleagues=ADA_IS_A_COLLEAGUE),
             KEEP,
             id="a panelist by address who is registered as the colleague they are",
         ),
         pytest.param(
-            picture(row("ada", COHOST), there=(linked("ada", email="ada@example.com"),)),
+            make_snapshot(row("ada", COHOST), there=(linked("ada", email="ada@example.com"),)),
             KEEP,
             id="a co-host whose record shows address and ids needs no directory",
         ),
         pytest.param(
-            picture(row("ada", COHOST), there=(guest("ada", COHOST),), known=OURS, colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(row("ada", COHOST), there=(guest("ada", COHOST),), known=OURS, colleagues=ADA_IS_A_COLLEAGUE),
             KEEP,
             id="a co-host whom RingCentral has without ids is one already",
         ),
         pytest.param(
-            picture(row("ada", COHOST), there=(linked("ada", PANELIST),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(row("ada", COHOST), there=(linked("ada", PANELIST),), colleagues=ADA_IS_A_COLLEAGUE),
             UPDATE,
             id="a colleague's role is swapped by an update",
         ),
         pytest.param(
-            picture(row("ada"), there=(linked("ada", COHOST),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(row("ada"), there=(linked("ada", COHOST),), colleagues=ADA_IS_A_COLLEAGUE),
             UPDATE,
             id="and back",
         ),
         pytest.param(
-            picture(row("ada", COHOST), there=(guest("ada"),), known=OURS, colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(row("ada", COHOST), there=(guest("ada"),), known=OURS, colleagues=ADA_IS_A_COLLEAGUE),
             REPLACE,
             id="a guest who becomes co-host is deleted and added",
         ),
         pytest.param(
-            picture(BY_IDS, there=(linked("bob", PANELIST, email="ada@example.com"),), known=OURS),
+            make_snapshot(BY_IDS, there=(linked("bob", PANELIST, email="ada@example.com"),), known=OURS),
             REPLACE,
             id="a changed linked user is deleted and added",
         ),
         pytest.param(
-            picture(BY_IDS, there=(guest("ada"),), known=OURS), REPLACE, id="a guest who gets ids is deleted and added"
+            make_snapshot(BY_IDS, there=(guest("ada"),), known=OURS),
+            REPLACE,
+            id="a guest who gets ids is deleted and added",
         ),
         pytest.param(
-            picture(row("ada", job_title="Engineer"), there=(guest("ada", job_title="Mathematician"),)),
+            make_snapshot(row("ada", job_title="Engineer"), there=(guest("ada", job_title="Mathematician"),)),
             UPDATE,
             id="a guest's job title differs",
         ),
         pytest.param(
-            picture(row("ada"), there=(guest("ada", last_name="Lovelace"),)), UPDATE, id="a guest's name differs"
+            make_snapshot(row("ada"), there=(guest("ada", last_name="Lovelace"),)), UPDATE, id="a guest's name differs"
         ),
         pytest.param(
-            picture(row("ada"), there=(guest("ada", job_title="Engineer"),)), KEEP, id="a field absent on the roster"
+            make_snapshot(row("ada"), there=(guest("ada", job_title="Engineer"),)),
+            KEEP,
+            id="a field absent on the roster",
         ),
         pytest.param(
-            picture(row("ada", job_title="Engineer"), there=(guest("ada"),)), UPDATE, id="a field that the record lacks"
+            make_snapshot(row("ada", job_title="Engineer"), there=(guest("ada"),)),
+            UPDATE,
+            id="a field that the record lacks",
         ),
         pytest.param(
-            picture(BY_IDS, there=(linked("ada", PANELIST, first_name="A.", last_name="L."),)),
+            make_snapshot(BY_IDS, there=(linked("ada", PANELIST, first_name="A.", last_name="L."),)),
             KEEP,
             id="a colleague's name is RingCentral's own",
         ),
         pytest.param(
-            picture(row("ada"), there=(guest("ada", last_name="L.", send_invite=True),)),
+            make_snapshot(row("ada"), there=(guest("ada", last_name="L.", send_invite=True),)),
             KEEP,
             id="whom RingCentral has mailed is not updated",
         ),
         pytest.param(
-            picture(row("ada"), there=(guest("ada", last_name="L.", send_invite=None),)),
+            make_snapshot(row("ada"), there=(guest("ada", last_name="L.", send_invite=None),)),
             KEEP,
             id="nor whom it may have mailed",
         ),
         pytest.param(
-            picture(row("ada"), there=(guest("ada", last_name="L.", send_invite=None),), known=OURS),
+            make_snapshot(row("ada"), there=(guest("ada", last_name="L.", send_invite=None),), known=OURS),
             UPDATE,
             id="a record that doesn't say is silent if we added it",
         ),
         pytest.param(
-            picture(
+            make_snapshot(
                 row("ada"),
                 there=(guest("ada", last_name="L.", send_invite=None),),
                 known={"ada": Standing.ADOPTED},
@@ -140,58 +148,66 @@ BY_IDS = row("ada", linked_user=user("ada"))
             KEEP,
             id="and not if we only adopted it",
         ),
-        pytest.param(picture(row("ada"), status=SessionStatus.ACTIVE), ADD, id="a running session takes people in"),
-        pytest.param(picture(row("ada"), status=SessionStatus.FINISHED), NONE, id="a finished one does not"),
-        pytest.param(picture(row("ada"), now=START + HOUR), NONE, id="nor one whose end has passed"),
         pytest.param(
-            picture(row("ada"), there=(guest("ada", last_name="L."),), status=SessionStatus.FINISHED),
+            make_snapshot(row("ada"), status=SessionStatus.ACTIVE), ADD, id="a running session takes people in"
+        ),
+        pytest.param(make_snapshot(row("ada"), status=SessionStatus.FINISHED), NONE, id="a finished one does not"),
+        pytest.param(make_snapshot(row("ada"), now=START + HOUR), NONE, id="nor one whose end has passed"),
+        pytest.param(
+            make_snapshot(row("ada"), there=(guest("ada", last_name="L."),), status=SessionStatus.FINISHED),
             KEEP,
             id="after the end nobody is updated",
         ),
     ],
 )
-def test_a_plain_run(seen, action):
-    assert only_step(seen).action is action
+def test_a_plain_run(snapshot, action):
+    assert only_item(snapshot).action is action
 
 
 @pytest.mark.parametrize(
-    ("seen", "column", "message", "action"),
+    ("snapshot", "column", "message", "action"),
     [
-        pytest.param(picture(row("ada", COHOST)), "email", NO_COLLEAGUE, NONE, id="a co-host who is no colleague"),
         pytest.param(
-            picture(row("ada", COHOST), there=(guest("ada"),), known=OURS),
+            make_snapshot(row("ada", COHOST)), "email", NO_COLLEAGUE, NONE, id="a co-host who is no colleague"
+        ),
+        pytest.param(
+            make_snapshot(row("ada", COHOST), there=(guest("ada"),), known=OURS),
             "email",
             NO_COLLEAGUE,
             KEEP,
             id="a panelist who can't become co-host stays what they are",
         ),
         pytest.param(
-            picture(row("", COHOST, linked_user=user("ada"))), "email", NO_ADDRESS, NONE, id="nobody knows the address"
+            make_snapshot(row("", COHOST, linked_user=user("ada"))),
+            "email",
+            NO_ADDRESS,
+            NONE,
+            id="nobody knows the address",
         ),
         pytest.param(
-            picture(row("", COHOST, linked_user=user("ada")), there=(linked("ada"),)),
+            make_snapshot(row("", COHOST, linked_user=user("ada")), there=(linked("ada"),)),
             "email",
             NO_ADDRESS,
             KEEP,
             id="not even RingCentral's record",
         ),
-        pytest.param(picture(row("ada", HOST)), "role", NOT_THE_HOST, NONE, id="a Host who isn't the webinar's"),
+        pytest.param(make_snapshot(row("ada", HOST)), "role", NOT_THE_HOST, NONE, id="a Host who isn't the webinar's"),
         pytest.param(
-            picture(row("ada", HOST), there=(guest("ada"),)),
+            make_snapshot(row("ada", HOST), there=(guest("ada"),)),
             "role",
             NOT_THE_HOST,
             KEEP,
             id="a Host who is a panelist there",
         ),
         pytest.param(
-            picture(row("ada", COHOST), there=(guest("ada"),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(row("ada", COHOST), there=(guest("ada"),), colleagues=ADA_IS_A_COLLEAGUE),
             None,
             VOIDS_FOREIGN_LINK,
             KEEP,
             id="a link that another ledger sent is not voided",
         ),
         pytest.param(
-            picture(
+            make_snapshot(
                 row("ada", COHOST),
                 there=(guest("ada"),),
                 known=OURS,
@@ -205,65 +221,65 @@ def test_a_plain_run(seen, action):
         ),
     ],
 )
-def test_a_row_that_can_not_be_served_is_a_problem(seen, column, message, action):
-    plan = planned(seen)
+def test_a_row_that_can_not_be_served_is_a_problem(snapshot, column, message, action):
+    plan = plan_of(snapshot)
 
-    (step,) = [one for one in plan.items if one.invitee.row]
+    (item,) = [one for one in plan.items if one.invitee.row]
     problem = plan.problems[0]
-    assert (step.action, plan.change) == (action, Change())
-    assert (problem.row, problem.column, problem.email, problem.message) == (2, column, step.invitee.email, message)
+    assert (item.action, plan.change) == (action, Change())
+    assert (problem.row, problem.column, problem.email, problem.message) == (2, column, item.invitee.email, message)
 
 
 def test_an_update_says_what_differs_from_what_to_what():
-    seen = picture(
+    snapshot = make_snapshot(
         row("ada", COHOST, job_title="Engineer"), there=(guest("ada", COHOST, job_title="Poet", last_name="L."),)
     )
 
-    step = only_step(seen)
+    item = only_item(snapshot)
 
-    assert step.reason == "last name: L. -> Example, job title: Poet -> Engineer"
-    assert step.changes == {"last name": ("L.", "Example"), "job title": ("Poet", "Engineer")}
-    assert planned(seen).change == Change(update=(Update(seen.registrations[0], step.invitee),))
+    assert item.reason == "last name: L. -> Example, job title: Poet -> Engineer"
+    assert item.changes == {"last name": ("L.", "Example"), "job title": ("Poet", "Engineer")}
+    assert plan_of(snapshot).change == Change(update=(Update(snapshot.registrations[0], item.invitee),))
 
 
 def test_an_update_on_request_says_that_ringcentral_may_mail():
-    seen = picture(row("ada"), there=(guest("ada", last_name="L.", send_invite=True),))
+    snapshot = make_snapshot(row("ada"), there=(guest("ada", last_name="L.", send_invite=True),))
 
-    step = only_step(seen, Options(include_already_mailed=True))
+    item = only_item(snapshot, Options(include_already_mailed=True))
 
-    assert (step.action, step.reason) == (UPDATE, "last name: L. -> Example; RingCentral may mail them")
+    assert (item.action, item.reason) == (UPDATE, "last name: L. -> Example; RingCentral may mail them")
 
 
 @pytest.mark.parametrize(
     "options", [Options(include_already_mailed=True), Options(adopt=True, include_already_mailed=True)]
 )
 def test_a_replacement_of_somebody_whom_ringcentral_has_mailed_needs_that_request_alone(options):
-    seen = picture(row("ada", COHOST), there=(guest("ada", send_invite=True),), colleagues=ADA_IS_A_COLLEAGUE)
+    snapshot = make_snapshot(row("ada", COHOST), there=(guest("ada", send_invite=True),), colleagues=ADA_IS_A_COLLEAGUE)
 
-    step = only_step(seen, options)
+    item = only_item(snapshot, options)
 
-    assert (step.action, step.adopted) == (REPLACE, False)
-    assert step.reason == (
+    assert (item.action, item.adopted) == (REPLACE, False)
+    assert item.reason == (
         "linked user: guest -> ada, role: Panelist -> CoHost (removed and added: the link changes)"
         "; RingCentral may mail them"
     )
 
 
 def test_a_replacement_of_another_ledgers_person_rests_on_adopt():
-    seen = picture(row("ada", COHOST), there=(guest("ada"),), colleagues=ADA_IS_A_COLLEAGUE)
+    snapshot = make_snapshot(row("ada", COHOST), there=(guest("ada"),), colleagues=ADA_IS_A_COLLEAGUE)
 
-    step = only_step(seen, Options(adopt=True))
+    item = only_item(snapshot, Options(adopt=True))
 
-    assert (step.action, step.adopted) == (REPLACE, True)
-    assert planned(seen, Options(adopt=True)).change == Change(add=(step.invitee,), remove=(guest("ada"),))
+    assert (item.action, item.adopted) == (REPLACE, True)
+    assert plan_of(snapshot, Options(adopt=True)).change == Change(add=(item.invitee,), remove=(guest("ada"),))
 
 
 def test_what_one_update_did_not_change_is_reported_and_not_repeated():
     ada = row("ada")
     known = {"ada": ManagedRegistration(ada, Standing.ADDED, last_requested={"last name": "Example"})}
-    seen = picture(ada, there=(guest("ada", last_name="L."),), known=known, boxes={"ada": holds("ada")})
+    snapshot = make_snapshot(ada, there=(guest("ada", last_name="L."),), known=known, boxes={"ada": holds("ada")})
 
-    plan = planned(seen)
+    plan = plan_of(snapshot)
 
     assert not plan
     assert [one.message for one in plan.problems] == [
@@ -274,7 +290,7 @@ def test_what_one_update_did_not_change_is_reported_and_not_repeated():
 def test_another_wish_is_asked_for_again():
     known = {"ada": ManagedRegistration(row("ada"), Standing.ADDED, last_requested={"last name": "King"})}
 
-    assert only_step(picture(row("ada"), there=(guest("ada", last_name="L."),), known=known)).action is UPDATE
+    assert only_item(make_snapshot(row("ada"), there=(guest("ada", last_name="L."),), known=known)).action is UPDATE
 
 
 @pytest.mark.parametrize(
@@ -307,17 +323,17 @@ def test_another_wish_is_asked_for_again():
 def test_a_field_is_asked_for_once(asked, shown, action, problems):
     ada = row("ada", job_title="Poet")
     known = {"ada": ManagedRegistration(ada, Standing.ADDED, asked)}
-    seen = picture(
+    snapshot = make_snapshot(
         ada, there=(guest("ada", **({"job_title": "Poet"} | shown)),), known=known, boxes={"ada": holds("ada")}
     )
 
-    plan = planned(seen)
+    plan = plan_of(snapshot)
 
     assert (plan.items[0].action, len(plan.problems)) == (action, problems)
 
 
 def test_an_empty_cell_changes_nothing():
-    assert only_step(picture(row("ada"), there=(guest("ada", job_title="Poet"),))).action is KEEP
+    assert only_item(make_snapshot(row("ada"), there=(guest("ada", job_title="Poet"),))).action is KEEP
 
 
 @pytest.mark.parametrize(
@@ -337,10 +353,10 @@ def test_an_empty_cell_changes_nothing():
 def test_what_one_replacement_did_not_change_is_reported_and_not_repeated(record, asked, action):
     known = {"ada": ManagedRegistration(BY_IDS, Standing.ADDED, asked)}
 
-    plan = planned(picture(BY_IDS, there=(record,), known=known, boxes={"ada": holds("ada")}))
+    plan = plan_of(make_snapshot(BY_IDS, there=(record,), known=known, boxes={"ada": holds("ada")}))
 
-    step = plan.items[0]
-    assert (step.action, step.mail is None) == (action, action is KEEP)
+    item = plan.items[0]
+    assert (item.action, item.mail is None) == (action, action is KEEP)
     assert [one.message for one in plan.problems] == [
         "RingCentral was asked to change the linked user and did not; change it there by hand"
     ] * (action is KEEP)
@@ -350,7 +366,7 @@ def test_a_role_is_still_changed_where_ids_did_not_come_back():
     ada = replace(BY_IDS, role=COHOST)
     known = {"ada": ManagedRegistration(ada, Standing.ADDED, {"linked user": "company/ada"})}
 
-    plan = planned(picture(ada, there=(guest("ada"),), known=known))
+    plan = plan_of(make_snapshot(ada, there=(guest("ada"),), known=known))
 
     assert (plan.items[0].action, dict(plan.items[0].changes)) == (UPDATE, {"role": ("Panelist", "CoHost")})
     assert len(plan.problems) == 1
@@ -359,13 +375,13 @@ def test_a_role_is_still_changed_where_ids_did_not_come_back():
 def test_a_domain_that_came_back_otherwise_is_no_difference():
     ada = row("ada", linked_user=LinkedUser("company", "ada", "ilm"))
 
-    assert only_step(picture(ada, there=(linked("ada", PANELIST),), known=OURS)).action is KEEP
+    assert only_item(make_snapshot(ada, there=(linked("ada", PANELIST),), known=OURS)).action is KEEP
 
 
 def test_every_problem_of_a_row_is_said_once():
-    seen = picture(row("ada", linked_user=None), there=(guest("ada"),), **COWORKERS)
+    snapshot = make_snapshot(row("ada", linked_user=None), there=(guest("ada"),), **COWORKERS)
 
-    assert [one.message.split(",")[0] for one in planned(seen).problems] == [
+    assert [one.message.split(",")[0] for one in plan_of(snapshot).problems] == [
         "this webinar admits only colleagues as panelists",
         "registered silently",
     ]
@@ -376,39 +392,41 @@ LOGGED_IN = {"panelist_authentication": PanelistAuthentication.AUTHENTICATED_USE
 
 
 @pytest.mark.parametrize(
-    ("seen", "warned"),
+    ("snapshot", "warned"),
     [
-        pytest.param(picture(row("ada")), False, id="guests are let in"),
-        pytest.param(picture(row("ada"), **COWORKERS), True, id="only colleagues are let in"),
-        pytest.param(picture(row("ada"), **LOGGED_IN), True, id="only people with a log-in are let in"),
-        pytest.param(picture(row("ada"), there=(guest("ada"),), **COWORKERS), True, id="who is registered is told too"),
-        pytest.param(picture(row("ada"), colleagues=ADA_IS_A_COLLEAGUE, **COWORKERS), False, id="a colleague"),
-        pytest.param(picture(BY_IDS, **COWORKERS), False, id="a linked user"),
+        pytest.param(make_snapshot(row("ada")), False, id="guests are let in"),
+        pytest.param(make_snapshot(row("ada"), **COWORKERS), True, id="only colleagues are let in"),
+        pytest.param(make_snapshot(row("ada"), **LOGGED_IN), True, id="only people with a log-in are let in"),
         pytest.param(
-            picture(row("ada", COHOST), colleagues=ADA_IS_A_COLLEAGUE, **COWORKERS),
+            make_snapshot(row("ada"), there=(guest("ada"),), **COWORKERS), True, id="who is registered is told too"
+        ),
+        pytest.param(make_snapshot(row("ada"), colleagues=ADA_IS_A_COLLEAGUE, **COWORKERS), False, id="a colleague"),
+        pytest.param(make_snapshot(BY_IDS, **COWORKERS), False, id="a linked user"),
+        pytest.param(
+            make_snapshot(row("ada", COHOST), colleagues=ADA_IS_A_COLLEAGUE, **COWORKERS),
             False,
             id="a co-host is no panelist",
         ),
-        pytest.param(picture(row("ada"), now=START + timedelta(days=1), **COWORKERS), False, id="after the end"),
+        pytest.param(make_snapshot(row("ada"), now=START + timedelta(days=1), **COWORKERS), False, id="after the end"),
     ],
 )
-def test_panelist_authentication_that_locks_an_outsider_out_is_told(seen, warned):
-    plan = planned(seen)
+def test_panelist_authentication_that_locks_an_outsider_out_is_told(snapshot, warned):
+    plan = plan_of(snapshot)
 
     assert any("admits only" in one.message for one in plan.problems) is warned
-    assert plan.items[0].action is not NONE or seen.now > NOW
+    assert plan.items[0].action is not NONE or snapshot.now > NOW
 
 
 def test_a_host_on_the_roster_with_another_role_is_a_problem_and_is_not_mailed():
-    seen = picture(row("henry", PANELIST), there=(host(),), colleagues=(colleague("henry"),))
+    snapshot = make_snapshot(row("henry", PANELIST), there=(host(),), colleagues=(colleague("henry"),))
 
-    step = only_step(seen)
+    item = only_item(snapshot)
 
-    assert (step.action, step.mail, step.problems[0].message) == (NONE, None, IS_THE_HOST)
+    assert (item.action, item.mail, item.problems[0].message) == (NONE, None, IS_THE_HOST)
 
 
 def test_nobody_is_changed_at_ringcentral_by_what_the_directory_says_of_names():
     ada = replace(row("ada", COHOST), first_name="", last_name="")
-    seen = picture(ada, there=(guest("ada", COHOST),), colleagues=(colleague("ada", first_name="Ada"),))
+    snapshot = make_snapshot(ada, there=(guest("ada", COHOST),), colleagues=(colleague("ada", first_name="Ada"),))
 
-    assert only_step(seen, CRON).action is KEEP
+    assert only_item(snapshot, CRON).action is KEEP

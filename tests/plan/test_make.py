@@ -18,8 +18,8 @@ from tests.plan.people import (
     holds,
     host,
     linked,
-    picture,
-    planned,
+    make_snapshot,
+    plan_of,
     row,
 )
 
@@ -29,7 +29,7 @@ HENRY = host(email="henry@example.com")
 
 def actions(plan: Plan) -> list[Action]:
     """What happens to everybody but the Host."""
-    return [step.action for step in plan.items if step.role is not HOST]
+    return [item.action for item in plan.items if item.role is not HOST]
 
 
 def crowd(number: int, first: int = 0) -> list[str]:
@@ -39,7 +39,7 @@ def crowd(number: int, first: int = 0) -> list[str]:
 def full(*rows, occupied: int = SEATS, **also) -> Snapshot:
     """A webinar whose seats are taken by people who are on the roster, and up to date."""
     names = crowd(occupied)
-    return picture(
+    return make_snapshot(
         *(row(name) for name in names),
         *rows,
         there=(HENRY, *(guest(name) for name in names), *also.pop("there", ())),
@@ -50,7 +50,7 @@ def full(*rows, occupied: int = SEATS, **also) -> Snapshot:
 
 
 def test_the_steps_are_in_the_rosters_order_and_then_who_is_not_on_it():
-    seen = picture(
+    snapshot = make_snapshot(
         row("cleo"),
         row("ada"),
         there=(guest("bob"), guest("ada")),
@@ -58,33 +58,33 @@ def test_the_steps_are_in_the_rosters_order_and_then_who_is_not_on_it():
         boxes={"dora": holds("dora")},
     )
 
-    assert [step.invitee.email.partition("@")[0] for step in planned(seen).items] == ["cleo", "ada", "bob", "dora"]
+    assert [item.invitee.email.partition("@")[0] for item in plan_of(snapshot).items] == ["cleo", "ada", "bob", "dora"]
 
 
 def test_the_rosters_problems_come_with_the_plans():
     problem = Problem(9, "email", "ada@", "...")
 
-    plan = planned(picture(row("henry", HOST), problems=(problem,)))
+    plan = plan_of(make_snapshot(row("henry", HOST), problems=(problem,)))
 
     assert [one.row for one in plan.problems] == [9, 2]
 
 
 def test_a_seat_for_the_last_one_who_fits():
-    plan = planned(full(row("ada"), row("bob"), occupied=SEATS - 1))
+    plan = plan_of(full(row("ada"), row("bob"), occupied=SEATS - 1))
 
     assert actions(plan)[-2:] == [ADD, NONE]
     assert [(one.row, one.message) for one in plan.problems] == [(SEATS + 2, FULL)]
 
 
 def test_a_seat_in_the_place_of_somebody_who_is_removed():
-    seen = full(row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED})
+    snapshot = full(row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED})
 
-    assert actions(planned(seen, CRON))[-2:] == [NONE, NONE]
-    assert actions(planned(seen, Options(remove=True)))[-2:] == [ADD, REMOVE]
+    assert actions(plan_of(snapshot, CRON))[-2:] == [NONE, NONE]
+    assert actions(plan_of(snapshot, Options(remove=True)))[-2:] == [ADD, REMOVE]
 
 
 def test_who_is_registered_anew_keeps_their_seat():
-    seen = full(
+    snapshot = full(
         row("ada", COHOST),
         occupied=SEATS - 1,
         there=(guest("ada"),),
@@ -92,30 +92,30 @@ def test_who_is_registered_anew_keeps_their_seat():
         colleagues=(colleague("ada"),),
     )
 
-    assert actions(planned(seen))[-1] is REPLACE
+    assert actions(plan_of(snapshot))[-1] is REPLACE
 
 
 def test_a_removal_beyond_the_limit_makes_no_room():
-    seen = full(row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED})
+    snapshot = full(row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED})
 
-    assert actions(planned(seen, Options(remove=True, limit=2)))[-2:] == [ADD, REMOVE]
-    assert actions(planned(seen, Options(remove=True, limit=1)))[-2:] == [NONE, NONE]
+    assert actions(plan_of(snapshot, Options(remove=True, limit=2)))[-2:] == [ADD, REMOVE]
+    assert actions(plan_of(snapshot, Options(remove=True, limit=1)))[-2:] == [NONE, NONE]
 
 
 def test_who_has_no_seat_does_not_use_up_the_limit():
     crowded = full()
     hopeless = row("ada", row=1)
-    seen = replace(
+    snapshot = replace(
         crowded,
         roster=replace(crowded.roster, invitees=(hopeless, *crowded.roster.invitees)),
         mailboxes={},
     )
 
-    assert [step.invitee.first_name for step in planned(seen, Options(limit=1)).mail] == ["Guest0"]
+    assert [item.invitee.first_name for item in plan_of(snapshot, Options(limit=1)).mail] == ["Guest0"]
 
 
 def test_the_limit_serves_the_first_who_need_anything():
-    seen = picture(
+    snapshot = make_snapshot(
         row("ada"),
         row("bob"),
         row("cleo"),
@@ -125,43 +125,43 @@ def test_the_limit_serves_the_first_who_need_anything():
         boxes={"ada": holds("ada"), "cleo": holds("cleo")},
     )
 
-    plan = planned(seen, Options(limit=2))
+    plan = plan_of(snapshot, Options(limit=2))
 
     assert actions(plan) == [KEEP, ADD, UPDATE, NONE]
-    assert [step.invitee.first_name for step in plan.mail] == ["Bob"]
+    assert [item.invitee.first_name for item in plan.mail] == ["Bob"]
     assert plan.items[-1].mail_reason == "put off: not among the first 2 who need anything"
 
 
 def test_what_is_put_off_is_neither_adopted_nor_changed():
-    seen = picture(row("ada"), row("bob"), there=(guest("bob", last_name="B."),))
+    snapshot = make_snapshot(row("ada"), row("bob"), there=(guest("bob", last_name="B."),))
 
-    put_off = planned(seen, Options(adopt=True, limit=1)).items[-1]
+    put_off = plan_of(snapshot, Options(adopt=True, limit=1)).items[-1]
 
     assert (put_off.action, put_off.adopted, dict(put_off.changes), put_off.mail) == (KEEP, False, {}, None)
 
 
 def test_who_is_not_on_the_roster_is_put_off_without_being_kept():
-    seen = picture(row("ada"), there=(guest("bob"),), known={"bob": Standing.ADDED})
+    snapshot = make_snapshot(row("ada"), there=(guest("bob"),), known={"bob": Standing.ADDED})
 
-    assert actions(planned(seen, Options(remove=True, limit=1))) == [ADD, NONE]
+    assert actions(plan_of(snapshot, Options(remove=True, limit=1))) == [ADD, NONE]
 
 
 def test_the_limit_tells_people_without_an_address_apart():
-    seen = picture(there=(linked("ada"), linked("bob")))
+    snapshot = make_snapshot(there=(linked("ada"), linked("bob")))
 
-    assert actions(planned(seen, Options(remove_foreign=True, limit=1))) == [REMOVE, NONE]
+    assert actions(plan_of(snapshot, Options(remove_foreign=True, limit=1))) == [REMOVE, NONE]
 
 
 def test_after_registering_the_limit_means_the_same_people():
     options = Options(limit=1)
-    before = picture(row("ada"), row("bob"), row("cleo"), there=(guest("bob"),), known={"bob": Standing.ADDED})
+    before = make_snapshot(row("ada"), row("bob"), row("cleo"), there=(guest("bob"),), known={"bob": Standing.ADDED})
     agreed = make_plan(before, options)
     added = replace(before, registrations=(guest("bob"), guest("ada")), managed={})
-    after = replace(added, managed=picture(known={"ada": Standing.ADDED, "bob": Standing.ADDED}).managed)
+    after = replace(added, managed=make_snapshot(known={"ada": Standing.ADDED, "bob": Standing.ADDED}).managed)
 
     plan = make_plan(after, options, within=agreed)
 
-    assert [(step.invitee.first_name, step.action) for step in plan.mail] == [("Ada", KEEP)]
+    assert [(item.invitee.first_name, item.action) for item in plan.mail] == [("Ada", KEEP)]
 
 
 ADA, BOB = guest("ada"), guest("bob")
@@ -169,21 +169,23 @@ ADA_BY_BOBS_IDS = linked("bob", email="ada@example.com")
 
 
 @pytest.mark.parametrize(
-    ("seen", "options", "calls"),
+    ("snapshot", "options", "calls"),
     [
-        pytest.param(picture(), CRON, 2, id="nothing to do: session and list"),
-        pytest.param(picture(row("ada", HOST)), CRON, 2, id="a problem is nothing to do"),
-        pytest.param(picture(row("ada")), CRON, 4, id="the webinar, and one PATCH"),
-        pytest.param(picture(*(row(one) for one in crowd(99))), CRON, 4, id="for 99 people too"),
-        pytest.param(picture(row("henry", HOST), there=(HENRY,)), CRON, 3, id="mails alone: no PATCH"),
+        pytest.param(make_snapshot(), CRON, 2, id="nothing to do: session and list"),
+        pytest.param(make_snapshot(row("ada", HOST)), CRON, 2, id="a problem is nothing to do"),
+        pytest.param(make_snapshot(row("ada")), CRON, 4, id="the webinar, and one PATCH"),
+        pytest.param(make_snapshot(*(row(one) for one in crowd(99))), CRON, 4, id="for 99 people too"),
+        pytest.param(make_snapshot(row("henry", HOST), there=(HENRY,)), CRON, 3, id="mails alone: no PATCH"),
         pytest.param(
-            picture(row("ada"), there=(BOB,), known={"bob": Standing.ADDED}),
+            make_snapshot(row("ada"), there=(BOB,), known={"bob": Standing.ADDED}),
             Options(remove=True),
             4,
             id="add and remove in one PATCH",
         ),
         pytest.param(
-            picture(row("ada", COHOST), there=(ADA,), known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),)),
+            make_snapshot(
+                row("ada", COHOST), there=(ADA,), known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),)
+            ),
             CRON,
             5,
             id="two where a person is removed and added",
@@ -196,16 +198,18 @@ ADA_BY_BOBS_IDS = linked("bob", email="ada@example.com")
         ),
     ],
 )
-def test_the_heavy_calls_that_a_run_makes(seen, options, calls):
-    assert make_plan(seen, options).heavy_calls == calls
+def test_the_heavy_calls_that_a_run_makes(snapshot, options, calls):
+    assert make_plan(snapshot, options).heavy_calls == calls
 
 
 def test_planning_takes_a_moment_even_in_a_big_company():
     names = crowd(SEATS)
-    seen = picture(*(row(name, COHOST) for name in names), colleagues=tuple(colleague(name) for name in crowd(2_000)))
+    snapshot = make_snapshot(
+        *(row(name, COHOST) for name in names), colleagues=tuple(colleague(name) for name in crowd(2_000))
+    )
 
     begun = time.process_time()
-    plan = planned(seen)
+    plan = plan_of(snapshot)
 
     assert actions(plan) == [ADD] * SEATS
     assert time.process_time() - begun < 2

@@ -25,9 +25,9 @@ from tests.plan.people import (
     host,
     link,
     linked,
-    only_step,
-    picture,
-    planned,
+    make_snapshot,
+    only_item,
+    plan_of,
     row,
     user,
 )
@@ -42,7 +42,7 @@ ADA_IS_A_COLLEAGUE = (colleague("ada"),)
 def registered(box: Mailbox | None = None, standing: Standing | None = Standing.ADDED, **changed):
     """Ada, on the roster and registered, with this in her mailbox."""
     known = {"ada": standing} if standing else {}
-    return picture(row("ada"), there=(guest("ada", **changed),), known=known, boxes={"ada": box} if box else {})
+    return make_snapshot(row("ada"), there=(guest("ada", **changed),), known=known, boxes={"ada": box} if box else {})
 
 
 def latest(state: State, kind: Kind = UPDATE, *, told=None, saying=None):
@@ -54,9 +54,9 @@ OLD = facts("ada", **MOVED)
 
 
 @pytest.mark.parametrize(
-    ("seen", "kind", "reason"),
+    ("snapshot", "kind", "reason"),
     [
-        pytest.param(picture(row("ada")), INVITATION, "has no invitation yet", id="who is about to be added"),
+        pytest.param(make_snapshot(row("ada")), INVITATION, "has no invitation yet", id="who is about to be added"),
         pytest.param(registered(), INVITATION, "has no invitation yet", id="whom we added and never mailed"),
         pytest.param(registered(holds("ada")), None, "", id="who is up to date"),
         pytest.param(registered(holds("ada", **MOVED)), UPDATE, "new start", id="the session moved"),
@@ -69,13 +69,13 @@ OLD = facts("ada", **MOVED)
         pytest.param(registered(holds("ada"), join_uri=link("new")), UPDATE, "new link", id="the link changed"),
         pytest.param(registered(holds("ada", COHOST)), UPDATE, "new role", id="the role was changed there"),
         pytest.param(
-            picture(row("ada"), known=OURS, boxes={"ada": holds("ada")}),
+            make_snapshot(row("ada"), known=OURS, boxes={"ada": holds("ada")}),
             UPDATE,
             "gets a new link",
             id="somebody else removed them: registered anew",
         ),
         pytest.param(
-            picture(
+            make_snapshot(
                 row("ada", COHOST),
                 there=(guest("ada"),),
                 known=OURS,
@@ -87,7 +87,7 @@ OLD = facts("ada", **MOVED)
             id="a guest who becomes co-host",
         ),
         pytest.param(
-            picture(
+            make_snapshot(
                 row("ada", COHOST),
                 there=(linked("ada", PANELIST),),
                 known=OURS,
@@ -99,7 +99,7 @@ OLD = facts("ada", **MOVED)
             id="a colleague who becomes co-host",
         ),
         pytest.param(
-            picture(row("ada", COHOST), there=(guest("ada"),), known=OURS, boxes={"ada": holds("ada", **MOVED)}),
+            make_snapshot(row("ada", COHOST), there=(guest("ada"),), known=OURS, boxes={"ada": holds("ada", **MOVED)}),
             UPDATE,
             "new start",
             id="whose new role is refused is told the new start all the same",
@@ -111,14 +111,14 @@ OLD = facts("ada", **MOVED)
         ),
     ],
 )
-def test_cron_mails_whom_it_may(seen, kind, reason):
-    step = only_step(seen)
+def test_cron_mails_whom_it_may(snapshot, kind, reason):
+    item = only_item(snapshot)
 
-    assert (step.mail, step.mail_reason) == (kind, reason)
+    assert (item.mail, item.mail_reason) == (kind, reason)
 
 
 @pytest.mark.parametrize(
-    ("seen", "asked_for"),
+    ("snapshot", "asked_for"),
     [
         pytest.param(registered(standing=None, send_invite=True), INCLUDE, id="RingCentral has mailed them"),
         pytest.param(registered(standing=None, send_invite=None), INCLUDE, id="RingCentral may have mailed them"),
@@ -134,19 +134,19 @@ def test_cron_mails_whom_it_may(seen, kind, reason):
         ),
     ],
 )
-def test_some_are_mailed_only_on_request(seen, asked_for):
-    assert not planned(seen).mail
-    assert [step.mail for step in planned(seen, asked_for).items] == [
-        UPDATE if seen.mailbox("ada@example.com").told else INVITATION
+def test_some_are_mailed_only_on_request(snapshot, asked_for):
+    assert not plan_of(snapshot).mail
+    assert [item.mail for item in plan_of(snapshot, asked_for).items] == [
+        UPDATE if snapshot.mailbox("ada@example.com").told else INVITATION
     ]
 
 
 @pytest.mark.parametrize("standing", [Standing.ADDED, Standing.ADOPTED, None])
 @pytest.mark.parametrize("send_invite", [True, None])
 def test_whom_this_ledger_has_told_something_goes_on_hearing_from_it(standing, send_invite):
-    seen = registered(holds("ada", **MOVED), standing=standing, send_invite=send_invite)
+    snapshot = registered(holds("ada", **MOVED), standing=standing, send_invite=send_invite)
 
-    assert only_step(seen).mail is UPDATE
+    assert only_item(snapshot).mail is UPDATE
 
 
 def known(standing: Standing = Standing.ADDED, *, mailed: bool) -> ManagedRegistration:
@@ -155,90 +155,90 @@ def known(standing: Standing = Standing.ADDED, *, mailed: bool) -> ManagedRegist
 
 @pytest.mark.parametrize(("mailed", "problems"), [(False, 1), (True, 0)])
 def test_that_ringcentral_has_mailed_who_was_told_is_said_once(mailed, problems):
-    seen = picture(
+    snapshot = make_snapshot(
         row("ada"),
         there=(guest("ada", send_invite=True),),
         known={"ada": known(mailed=mailed)},
         boxes={"ada": holds("ada")},
     )
 
-    plan = planned(seen)
+    plan = plan_of(snapshot)
 
-    assert (len(plan.problems), plan.items[0].turned, plan.items[0].held) == (problems, not mailed, False)
+    assert (len(plan.problems), plan.items[0].newly_mailed, plan.items[0].held) == (problems, not mailed, False)
 
 
 @pytest.mark.parametrize("mailed", [False, True])
 def test_who_was_added_silently_and_mailed_all_the_same_is_a_problem_until_a_person_decides(mailed):
-    seen = picture(row("ada"), there=(guest("ada", send_invite=True),), known={"ada": known(mailed=mailed)})
+    snapshot = make_snapshot(row("ada"), there=(guest("ada", send_invite=True),), known={"ada": known(mailed=mailed)})
 
-    plan = planned(seen)
-    asked = planned(seen, INCLUDE)
+    plan = plan_of(snapshot)
+    asked = plan_of(snapshot, INCLUDE)
 
     assert (plan.items[0].mail, plan.items[0].held, len(plan.problems)) == (None, True, 1)
     assert (asked.items[0].mail, asked.items[0].held, asked.problems) == (INVITATION, False, ())
 
 
 def test_who_is_off_the_roster_and_was_told_nothing_is_no_problem():
-    seen = picture(there=(guest("ada", send_invite=True),), known={"ada": known(mailed=False)})
+    snapshot = make_snapshot(there=(guest("ada", send_invite=True),), known={"ada": known(mailed=False)})
 
-    assert planned(seen).problems == ()
+    assert plan_of(snapshot).problems == ()
 
 
 @pytest.mark.parametrize(("mailed", "mail"), [(False, None), (True, INVITATION)])
 def test_message_queued_before_ringcentral_mailed_is_held_and_one_asked_for_since_is_not(mailed, mail):
     queued = holding("ada", None, State.QUEUED, INVITATION, facts("ada"))
-    seen = picture(
+    snapshot = make_snapshot(
         row("ada"),
         there=(guest("ada", send_invite=True),),
         known={"ada": known(mailed=mailed)},
         boxes={"ada": queued},
     )
 
-    step = planned(seen).items[0]
+    item = plan_of(snapshot).items[0]
 
-    assert (step.mail, step.held) == (mail, mail is None)
+    assert (item.mail, item.held) == (mail, mail is None)
 
 
 def test_the_wrong_request_does_not_help():
-    assert not planned(registered(standing=None), INCLUDE).mail
-    assert not planned(registered(standing=None, send_invite=True), ADOPT).mail
+    assert not plan_of(registered(standing=None), INCLUDE).mail
+    assert not plan_of(registered(standing=None, send_invite=True), ADOPT).mail
 
 
 def test_whom_another_ledger_may_have_mailed_is_a_problem_until_somebody_decides():
-    problem = planned(registered(standing=None)).problems[0]
+    problem = plan_of(registered(standing=None)).problems[0]
 
     assert (problem.row, problem.email) == (2, "ada@example.com")
     assert problem.message.startswith("registered silently, but not from here")
-    assert planned(registered(standing=None), ADOPT).problems == ()
+    assert plan_of(registered(standing=None), ADOPT).problems == ()
 
 
 def test_whom_ringcentral_has_mailed_is_no_problem():
-    assert planned(registered(standing=None, send_invite=True)).problems == ()
+    assert plan_of(registered(standing=None, send_invite=True)).problems == ()
 
 
 def test_adopting_is_recorded_where_a_mail_rests_on_it():
-    assert only_step(registered(standing=None), ADOPT).adopted
-    assert not only_step(registered(), ADOPT).adopted
-    assert not only_step(
+    assert only_item(registered(standing=None), ADOPT).adopted
+    assert not only_item(registered(), ADOPT).adopted
+    assert not only_item(
         registered(standing=None, send_invite=True), Options(adopt=True, include_already_mailed=True)
     ).adopted
 
 
 @pytest.mark.parametrize("send_invite", [True, None, False])
 def test_the_host_is_mailed_whatever_their_record_says(send_invite):
-    seen = picture(row("henry", HOST), there=(host(email="henry@example.com", send_invite=send_invite),))
+    snapshot = make_snapshot(row("henry", HOST), there=(host(email="henry@example.com", send_invite=send_invite),))
 
-    assert only_step(seen, CRON).mail is INVITATION
+    assert only_item(snapshot, CRON).mail is INVITATION
 
 
 def test_a_host_on_the_roster_who_is_a_panelist_there_is_not_exempt():
-    seen = picture(row("ada", HOST), there=(guest("ada", send_invite=True),))
+    snapshot = make_snapshot(row("ada", HOST), there=(guest("ada", send_invite=True),))
 
-    assert only_step(seen).mail is None
+    assert only_item(snapshot).mail is None
 
 
 def test_a_record_without_a_link_is_one_persons_problem():
-    plan = planned(registered(join_uri=None))
+    plan = plan_of(registered(join_uri=None))
 
     assert not plan
     assert [one.message for one in plan.problems] == [
@@ -247,7 +247,7 @@ def test_a_record_without_a_link_is_one_persons_problem():
 
 
 @pytest.mark.parametrize(
-    ("seen", "kind"),
+    ("snapshot", "kind"),
     [
         pytest.param(latest(State.QUEUED, INVITATION), INVITATION, id="queued: this run sends it"),
         pytest.param(latest(State.QUEUED, INVITATION, saying=OLD), INVITATION, id="queued, and the session moved"),
@@ -278,8 +278,8 @@ def test_a_record_without_a_link_is_one_persons_problem():
         ),
     ],
 )
-def test_the_latest_message_decides_whether_another_one_goes_out(seen, kind):
-    assert only_step(seen).mail is kind
+def test_the_latest_message_decides_whether_another_one_goes_out(snapshot, kind):
+    assert only_item(snapshot).mail is kind
 
 
 @pytest.mark.parametrize(
@@ -295,31 +295,31 @@ def test_the_latest_message_decides_whether_another_one_goes_out(seen, kind):
     ],
 )
 def test_why_nothing_further_is_sent_is_told(state, reason):
-    assert only_step(latest(state, INVITATION)).mail_reason == reason
+    assert only_item(latest(state, INVITATION)).mail_reason == reason
 
 
 @pytest.mark.parametrize("state", [State.QUEUED, State.REJECTED, State.FAILED, State.CANCELLED, State.BOUNCED])
 def test_who_was_removed_and_is_back_gets_the_new_link(state):
-    seen = picture(
+    snapshot = make_snapshot(
         row("ada"),
         known={"ada": Standing.REMOVED},
         boxes={"ada": holding("ada", facts("ada"), state, CANCELLATION, facts("ada"))},
     )
 
-    assert (only_step(seen).action, only_step(seen).mail) == (Action.ADD, UPDATE)
+    assert (only_item(snapshot).action, only_item(snapshot).mail) == (Action.ADD, UPDATE)
 
 
 def test_who_was_removed_with_a_cancellation_and_is_back_is_invited_anew():
     box = holding("ada", None, State.SENT, CANCELLATION, facts("ada"))
 
-    assert only_step(picture(row("ada"), known={"ada": Standing.REMOVED}, boxes={"ada": box})).mail is INVITATION
+    assert only_item(make_snapshot(row("ada"), known={"ada": Standing.REMOVED}, boxes={"ada": box})).mail is INVITATION
 
 
 def test_a_colleague_whose_address_has_changed_is_still_ours_and_is_invited_there():
     known = {"maiden": ManagedRegistration(row("maiden", COHOST, linked_user=user("ada")), Standing.ADDED)}
-    married = picture(row("ada", COHOST), there=(linked("ada"),), known=known, colleagues=ADA_IS_A_COLLEAGUE)
+    married = make_snapshot(row("ada", COHOST), there=(linked("ada"),), known=known, colleagues=ADA_IS_A_COLLEAGUE)
 
-    assert only_step(married).mail is INVITATION
+    assert only_item(married).mail is INVITATION
 
 
 @pytest.mark.parametrize(
@@ -331,17 +331,19 @@ def test_a_colleague_whose_address_has_changed_is_still_ours_and_is_invited_ther
     ],
 )
 def test_nobody_is_mailed_about_a_session_that_is_over(when):
-    seen = picture(row("ada"), row("bob"), there=(guest("ada"),), known=OURS, boxes={"bob": holds("bob")}, **when)
+    snapshot = make_snapshot(
+        row("ada"), row("bob"), there=(guest("ada"),), known=OURS, boxes={"bob": holds("bob")}, **when
+    )
 
-    plan = planned(seen)
+    plan = plan_of(snapshot)
 
     assert not plan
-    assert [step.mail_reason for step in plan.items] == ["the session is over", ""]
+    assert [item.mail_reason for item in plan.items] == ["the session is over", ""]
 
 
 def test_a_message_queued_for_somebody_who_is_not_on_board_is_called_off():
     queued = holding("ada", None, State.QUEUED, INVITATION, facts("ada"))
 
-    step = only_step(picture(there=(guest("ada"),), known=OURS, boxes={"ada": queued}))
+    item = only_item(make_snapshot(there=(guest("ada"),), known=OURS, boxes={"ada": queued}))
 
-    assert step.mail_reason == "the message queued for them is called off"
+    assert item.mail_reason == "the message queued for them is called off"

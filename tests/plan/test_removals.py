@@ -23,9 +23,9 @@ from tests.plan.people import (
     holds,
     host,
     linked,
-    only_step,
-    picture,
-    planned,
+    make_snapshot,
+    only_item,
+    plan_of,
     row,
     user,
 )
@@ -37,11 +37,11 @@ NONE = Action.NONE
 
 def left(standing: Standing | None = Standing.ADDED, **also):
     """Ada, registered and not on the roster."""
-    return picture(**({"there": (guest("ada"),), "known": {"ada": standing} if standing else {}} | also))
+    return make_snapshot(**({"there": (guest("ada"),), "known": {"ada": standing} if standing else {}} | also))
 
 
 @pytest.mark.parametrize(
-    ("seen", "options", "action"),
+    ("snapshot", "options", "action"),
     [
         pytest.param(left(), CRON, NONE, id="cron removes nobody"),
         pytest.param(left(), REMOVE, Action.REMOVE, id="--remove removes whom we added"),
@@ -59,7 +59,7 @@ def left(standing: Standing | None = Standing.ADDED, **also):
         ),
         pytest.param(left(status=SessionStatus.ACTIVE), REMOVE, NONE, id="not from a running session"),
         pytest.param(left(status=SessionStatus.FINISHED), REMOVE, NONE, id="nor from a finished one"),
-        pytest.param(picture(there=(host(),)), EVERYTHING, NONE, id="never the Host"),
+        pytest.param(make_snapshot(there=(host(),)), EVERYTHING, NONE, id="never the Host"),
         pytest.param(
             left(
                 there=(linked("ada", email="maiden@example.com"),),
@@ -71,30 +71,30 @@ def left(standing: Standing | None = Standing.ADDED, **also):
         ),
     ],
 )
-def test_removing_happens_only_on_request(seen, options, action):
-    assert only_step(seen, options).action is action
+def test_removing_happens_only_on_request(snapshot, options, action):
+    assert only_item(snapshot, options).action is action
 
 
 @pytest.mark.parametrize(
-    ("seen", "reason"),
+    ("snapshot", "reason"),
     [
         (left(), "registered, but not on the roster (--remove removes them)"),
         (left(None), "registered, but not on the roster (not added from here; --remove-foreign removes them)"),
-        (picture(there=(host(),)), "the webinar's host, not on the roster: gets no mail from here"),
+        (make_snapshot(there=(host(),)), "the webinar's host, not on the roster: gets no mail from here"),
     ],
 )
-def test_who_is_registered_and_not_on_the_roster_is_shown(seen, reason):
-    assert only_step(seen).reason == reason
+def test_who_is_registered_and_not_on_the_roster_is_shown(snapshot, reason):
+    assert only_item(snapshot).reason == reason
 
 
 def test_removing_somebody_whom_ringcentral_has_mailed_says_that_it_may_mail_them():
-    step = only_step(left(there=(guest("ada", send_invite=True),)), REMOVE)
+    item = only_item(left(there=(guest("ada", send_invite=True),)), REMOVE)
 
-    assert step.reason == "not on the roster; RingCentral may mail them"
+    assert item.reason == "not on the roster; RingCentral may mail them"
 
 
 def test_nobody_can_be_removed_while_the_session_runs_and_that_is_a_problem():
-    plan = planned(left(status=SessionStatus.ACTIVE), REMOVE)
+    plan = plan_of(left(status=SessionStatus.ACTIVE), REMOVE)
 
     assert [(one.row, one.email, one.message) for one in plan.problems] == [
         (None, "ada@example.com", "can't be removed while the session is running or over")
@@ -120,10 +120,10 @@ def test_nobody_can_be_removed_while_the_session_runs_and_that_is_a_problem():
     ],
 )
 def test_a_typing_error_on_the_roster_removes_nobody(problem, kept):
-    step = only_step(left(problems=(problem,)), REMOVE)
+    item = only_item(left(problems=(problem,)), REMOVE)
 
-    assert step.action is (NONE if kept else Action.REMOVE)
-    assert step.reason == (
+    assert item.action is (NONE if kept else Action.REMOVE)
+    assert item.reason == (
         "kept: row 7 of the roster has a problem and may mean them; mend it first" if kept else "not on the roster"
     )
 
@@ -136,16 +136,18 @@ def test_a_typing_error_on_the_roster_removes_nobody(problem, kept):
     ],
 )
 def test_a_typing_error_that_only_the_directory_shows_removes_nobody(mistyped):
-    seen = picture(mistyped, there=(linked("ada"),), known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),))
+    snapshot = make_snapshot(
+        mistyped, there=(linked("ada"),), known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),)
+    )
 
-    assert [step.action for step in planned(seen, REMOVE_FOREIGN).items] == [NONE, NONE]
+    assert [item.action for item in plan_of(snapshot, REMOVE_FOREIGN).items] == [NONE, NONE]
 
 
 OFFBOARD = {"known": {"ada": Standing.REMOVED}}
 
 
 @pytest.mark.parametrize(
-    ("seen", "options", "kind"),
+    ("snapshot", "options", "kind"),
     [
         pytest.param(
             left(boxes={"ada": holds("ada")}), REMOVE, Kind.CANCELLATION, id="who is removed and holds a link"
@@ -171,16 +173,16 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
         ),
         pytest.param(left(boxes={"ada": holds("ada")}, now=START + HOUR), REMOVE, None, id="nor after the end"),
         pytest.param(
-            picture(boxes={"ada": holds("ada")}, **OFFBOARD), CRON, Kind.CANCELLATION, id="owed by a dead run"
+            make_snapshot(boxes={"ada": holds("ada")}, **OFFBOARD), CRON, Kind.CANCELLATION, id="owed by a dead run"
         ),
         pytest.param(
-            picture(boxes={"ada": holds("ada")}, known={"ada": Standing.REMOVING}),
+            make_snapshot(boxes={"ada": holds("ada")}, known={"ada": Standing.REMOVING}),
             CRON,
             Kind.CANCELLATION,
             id="which died right after the PATCH",
         ),
         pytest.param(
-            picture(
+            make_snapshot(
                 boxes={"ada": holding("ada", facts("ada"), State.FAILED, Kind.CANCELLATION, facts("ada"))}, **OFFBOARD
             ),
             CRON,
@@ -188,7 +190,7 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
             id="once: a failed one is a person's to retry",
         ),
         pytest.param(
-            picture(
+            make_snapshot(
                 boxes={"ada": holding("ada", facts("ada"), State.QUEUED, Kind.CANCELLATION, facts("ada"))}, **OFFBOARD
             ),
             CRON,
@@ -196,42 +198,44 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
             id="sent by this run where an earlier one queued it",
         ),
         pytest.param(
-            picture(boxes={"ada": holding("ada", facts("ada"), State.FAILED, Kind.UPDATE, facts("ada"))}, **OFFBOARD),
+            make_snapshot(
+                boxes={"ada": holding("ada", facts("ada"), State.FAILED, Kind.UPDATE, facts("ada"))}, **OFFBOARD
+            ),
             CRON,
             Kind.CANCELLATION,
             id="whatever became of an update before",
         ),
         pytest.param(
-            picture(boxes={"ada": holds("ada")}, known={"ada": Standing.ADDED}),
+            make_snapshot(boxes={"ada": holds("ada")}, known={"ada": Standing.ADDED}),
             CRON,
             None,
             id="not to whom somebody else removed",
         ),
         pytest.param(
-            picture(boxes={"ada": holds("ada")}, known={"ada": Standing.ADDED}),
+            make_snapshot(boxes={"ada": holds("ada")}, known={"ada": Standing.ADDED}),
             REMOVE,
             Kind.CANCELLATION,
             id="but on request",
         ),
     ],
 )
-def test_a_cancellation_goes_to(seen, options, kind):
-    assert only_step(seen, options).mail is kind
+def test_a_cancellation_goes_to(snapshot, options, kind):
+    assert only_item(snapshot, options).mail is kind
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "snapshot",
     [
-        pytest.param(picture(known={"ada": Standing.REMOVED}), id="who holds nothing"),
+        pytest.param(make_snapshot(known={"ada": Standing.REMOVED}), id="who holds nothing"),
         pytest.param(
-            picture(
+            make_snapshot(
                 known={"ada": Standing.REMOVED},
                 boxes={"ada": holding("ada", None, State.SENT, Kind.CANCELLATION, facts("ada"))},
             ),
             id="who was told",
         ),
         pytest.param(
-            picture(
+            make_snapshot(
                 known={"ada": Standing.REMOVED},
                 boxes={"ada": holds("ada")},
                 problems=(Problem(7, "role", "ada@example.com", "..."),),
@@ -240,13 +244,13 @@ def test_a_cancellation_goes_to(seen, options, kind):
         ),
     ],
 )
-def test_nothing_is_said_about(seen):
-    assert planned(seen, REMOVE).items == ()
+def test_nothing_is_said_about(snapshot):
+    assert plan_of(snapshot, REMOVE).items == ()
 
 
 def test_who_still_goes_by_the_same_ids_has_not_departed():
     maiden = ManagedRegistration(row("maiden", COHOST, linked_user=user("ada")), Standing.ADDED)
-    seen = picture(
+    snapshot = make_snapshot(
         row("ada", COHOST),
         there=(linked("ada"),),
         known={"maiden": maiden},
@@ -254,16 +258,16 @@ def test_who_still_goes_by_the_same_ids_has_not_departed():
         colleagues=(colleague("ada"),),
     )
 
-    assert [step.invitee.row for step in planned(seen, REMOVE).items] == [2]
+    assert [item.invitee.row for item in plan_of(snapshot, REMOVE).items] == [2]
 
 
 def test_a_second_record_of_one_person_is_shown_and_never_touched():
     there = (guest("ada"), linked("ada", PANELIST, id="id-2"))
-    seen = picture(row("ada"), there=there, known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),))
+    snapshot = make_snapshot(row("ada"), there=there, known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),))
 
-    plan = planned(seen, EVERYTHING)
+    plan = plan_of(snapshot, EVERYTHING)
 
-    assert [(step.action, step.registration.id) for step in plan.items] == [(Action.KEEP, "id-ada")]
+    assert [(item.action, item.registration.id) for item in plan.items] == [(Action.KEEP, "id-ada")]
     assert [one.message for one in plan.problems] == [
         "is registered twice at RingCentral: remove one of the two there (invitee id-2)"
     ]
@@ -271,19 +275,19 @@ def test_a_second_record_of_one_person_is_shown_and_never_touched():
 
 def test_people_without_an_address_are_not_taken_for_one_another():
     there = (linked("ada"), linked("bob"))
-    seen = picture(there=there, known={"": Standing.ADDED})
+    snapshot = make_snapshot(there=there, known={"": Standing.ADDED})
 
-    assert planned(seen, REMOVE).change.remove == ()
-    assert planned(seen, EVERYTHING).change.remove == there
-    assert planned(seen, EVERYTHING).mail == ()
+    assert plan_of(snapshot, REMOVE).change.remove == ()
+    assert plan_of(snapshot, EVERYTHING).change.remove == there
+    assert plan_of(snapshot, EVERYTHING).mail == ()
 
 
 def test_a_former_host_who_is_now_a_panelist_of_another_ledger_is_held():
-    seen = picture(
+    snapshot = make_snapshot(
         row("henry", PANELIST),
         there=(guest("henry"), host("ada")),
         host=user("ada"),
         boxes={"henry": holds("henry", HOST)},
     )
 
-    assert [step.mail for step in planned(seen).items] == [None, None]
+    assert [item.mail for item in plan_of(snapshot).items] == [None, None]

@@ -11,7 +11,7 @@ from onboarding.model.registrations import SEATS, Change, Standing
 from onboarding.model.sessions import UntouchedRecord
 from onboarding.plan import Action, Options, Snapshot, as_json, make_plan
 from onboarding.plan.formatting import attendee_lines
-from onboarding.plan.identity import identify, names_of
+from onboarding.plan.identity import identify, person_keys
 from tests.plan.people import (
     CRON,
     EVERYTHING,
@@ -19,14 +19,14 @@ from tests.plan.people import (
     guest,
     holds,
     linked,
+    make_snapshot,
     odd,
-    only_step,
-    picture,
-    planned,
+    only_item,
+    plan_of,
     row,
     user,
 )
-from tests.plan.snapshots import options, pictures
+from tests.plan.snapshots import any_snapshot, options
 
 ODD_ADA = odd(guest("ada"))
 MESSAGE = (
@@ -36,34 +36,36 @@ MESSAGE = (
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "snapshot",
     [
-        pytest.param(picture(row("ada"), untouched=(ODD_ADA,)), id="by address"),
-        pytest.param(picture(row("ada", email="ADA@Example.com"), untouched=(ODD_ADA,)), id="in another spelling"),
-        pytest.param(picture(row("ada", linked_user=user("ada")), untouched=(odd(linked("ada")),)), id="by ids"),
+        pytest.param(make_snapshot(row("ada"), untouched=(ODD_ADA,)), id="by address"),
         pytest.param(
-            picture(row("ada"), untouched=(odd(linked("ada")),), colleagues=(colleague("ada"),)),
+            make_snapshot(row("ada", email="ADA@Example.com"), untouched=(ODD_ADA,)), id="in another spelling"
+        ),
+        pytest.param(make_snapshot(row("ada", linked_user=user("ada")), untouched=(odd(linked("ada")),)), id="by ids"),
+        pytest.param(
+            make_snapshot(row("ada"), untouched=(odd(linked("ada")),), colleagues=(colleague("ada"),)),
             id="by the address that the directory has for the ids",
         ),
         pytest.param(
-            picture(row("ada"), untouched=(odd(guest("ada", email="")),), boxes={"ada": holds("ada")}),
+            make_snapshot(row("ada"), untouched=(odd(guest("ada", email="")),), boxes={"ada": holds("ada")}),
             id="by the link that was sent to them",
         ),
-        pytest.param(picture(row("ada"), there=(guest("ada"),), untouched=(ODD_ADA,)), id="beside a good record"),
+        pytest.param(make_snapshot(row("ada"), there=(guest("ada"),), untouched=(ODD_ADA,)), id="beside a good record"),
         pytest.param(
-            picture(row("ada"), untouched=(ODD_ADA,), known={"ada": Standing.ADDED}, boxes={"ada": holds("bob")}),
+            make_snapshot(row("ada"), untouched=(ODD_ADA,), known={"ada": Standing.ADDED}, boxes={"ada": holds("bob")}),
             id="though news is due",
         ),
     ],
 )
 @pytest.mark.parametrize("asked_for", [CRON, EVERYTHING])
-def test_a_row_whose_record_is_not_understood_is_left_alone(seen: Snapshot, asked_for: Options):
-    plan = make_plan(seen, asked_for)
+def test_a_row_whose_record_is_not_understood_is_left_alone(snapshot: Snapshot, asked_for: Options):
+    plan = make_plan(snapshot, asked_for)
 
-    (step,) = [step for step in plan.items if step.invitee.row]
-    assert (step.action, step.mail, step.reason) == (Action.NONE, None, MESSAGE)
+    (item,) = [item for item in plan.items if item.invitee.row]
+    assert (item.action, item.mail, item.reason) == (Action.NONE, None, MESSAGE)
     assert plan.change == Change()
-    assert Problem(2, None, seen.roster.invitees[0].email, MESSAGE) in plan.problems
+    assert Problem(2, None, snapshot.roster.invitees[0].email, MESSAGE) in plan.problems
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_a_row_whose_record_is_not_understood_is_left_alone(seen: Snapshot, aske
 )
 @pytest.mark.parametrize("asked_for", [CRON, EVERYTHING])
 def test_a_record_of_nobody_on_the_roster_is_a_problem_and_stops_nobody(record, who, asked_for):
-    plan = make_plan(picture(row("bob"), untouched=(record,)), asked_for)
+    plan = make_plan(make_snapshot(row("bob"), untouched=(record,)), asked_for)
 
     assert [one.email for one in plan.change.add] == ["bob@example.com"]
     assert plan.change.remove == ()
@@ -95,30 +97,30 @@ def test_a_record_of_nobody_on_the_roster_is_a_problem_and_stops_nobody(record, 
     ],
 )
 def test_nobody_is_told_that_they_were_removed_while_a_record_may_be_theirs(record, mail):
-    seen = picture(untouched=(record,), known={"ada": Standing.ADDED}, boxes={"ada": holds("ada")})
+    snapshot = make_snapshot(untouched=(record,), known={"ada": Standing.ADDED}, boxes={"ada": holds("ada")})
 
-    assert [step.mail for step in make_plan(seen, Options(remove=True)).mail] == mail
+    assert [item.mail for item in make_plan(snapshot, Options(remove=True)).mail] == mail
 
 
 def test_who_was_removed_is_told_so_though_they_attend_by_now():
     attendee = odd(guest("ada"), "")
-    seen = picture(untouched=(attendee,), known={"ada": Standing.REMOVED}, boxes={"ada": holds("ada")})
+    snapshot = make_snapshot(untouched=(attendee,), known={"ada": Standing.REMOVED}, boxes={"ada": holds("ada")})
 
-    assert [step.mail for step in planned(seen).mail] == ["cancellation"]
+    assert [item.mail for item in plan_of(snapshot).mail] == ["cancellation"]
 
 
 def test_a_record_that_is_not_understood_takes_a_seat_and_an_attendee_takes_none():
     there = tuple(guest(f"guest{number}") for number in range(SEATS - 1))
     attendee = odd(guest("eve"), "")
 
-    with_seat = planned(picture(row("bob"), there=there, untouched=(attendee,)))
-    without = planned(picture(row("bob"), there=there, untouched=(attendee, ODD_ADA)))
+    with_seat = plan_of(make_snapshot(row("bob"), there=there, untouched=(attendee,)))
+    without = plan_of(make_snapshot(row("bob"), there=there, untouched=(attendee, ODD_ADA)))
 
     assert [len(plan.change.add) for plan in (with_seat, without)] == [1, 0]
 
 
 def test_an_attendee_is_told_as_skipped_and_is_no_problem():
-    plan = planned(picture(untouched=(odd(guest("ada"), ""), UntouchedRecord(id="7"))))
+    plan = plan_of(make_snapshot(untouched=(odd(guest("ada"), ""), UntouchedRecord(id="7"))))
 
     reason = "an attendee in RingCentral's list, left alone"
     assert as_json(plan)["skip"] == [
@@ -133,13 +135,15 @@ def test_an_attendee_is_told_as_skipped_and_is_no_problem():
 
 
 def test_an_attendee_who_is_on_the_roster_is_added_as_what_the_roster_says():
-    step = only_step(picture(row("ada"), untouched=(odd(guest("ada"), ""),)))
+    item = only_item(make_snapshot(row("ada"), untouched=(odd(guest("ada"), ""),)))
 
-    assert (step.action, step.reason) == (Action.ADD, "on the roster, so far an attendee at RingCentral")
+    assert (item.action, item.reason) == (Action.ADD, "on the roster, so far an attendee at RingCentral")
 
 
 def test_a_session_that_is_not_fully_understood_is_a_problem_and_stops_nobody():
-    plan = planned(picture(row("ada"), not_understood=("`status` is “Postponed”", "`localeCode` has another form")))
+    plan = plan_of(
+        make_snapshot(row("ada"), not_understood=("`status` is “Postponed”", "`localeCode` has another form"))
+    )
 
     assert len(plan.change.add) == 1
     assert plan.problems == (
@@ -154,20 +158,20 @@ def test_a_session_that_is_not_fully_understood_is_a_problem_and_stops_nobody():
     )
 
 
-@given(pictures(), options(), st.data())
+@given(any_snapshot(), options(), st.data())
 def test_nobody_with_a_record_that_is_not_understood_is_touched(
-    seen: Snapshot, asked_for: Options, data: st.DataObject
+    snapshot: Snapshot, asked_for: Options, data: st.DataObject
 ):
     """Whatever a plan looks at, and whichever records of it are odd."""
-    records = [one for one in seen.registrations if one.email]
+    records = [one for one in snapshot.registrations if one.email]
     chosen = data.draw(st.lists(st.sampled_from(records), unique_by=lambda one: one.id)) if records else []
-    left = tuple(one for one in seen.registrations if one not in chosen)
-    unclear = replace(seen, registrations=left, untouched=tuple(map(odd, chosen)))
+    left = tuple(one for one in snapshot.registrations if one not in chosen)
+    unclear = replace(snapshot, registrations=left, untouched=tuple(map(odd, chosen)))
 
     plan = make_plan(unclear, asked_for)
 
-    names = {name for one in identify(unclear).untouched for name in names_of(one)}
+    names = {name for one in identify(unclear).untouched for name in person_keys(one)}
     changed = [*plan.change.add, *plan.change.remove, *(update.invitee for update in plan.change.update)]
-    assert not [one for one in changed if names_of(one) & names]
-    assert not [step for step in plan.mail if names_of(step.invitee) & names]
+    assert not [one for one in changed if person_keys(one) & names]
+    assert not [item for item in plan.mail if person_keys(item.invitee) & names]
     assert len(plan.problems) >= len(chosen)
