@@ -1,0 +1,167 @@
+"""Environment variables and the secrets folder, as nested settings.
+
+A file of the secrets folder is named like the variable that it replaces; variables win over files. RingCentral's own
+variable names count too. Secrets are never shown: a message names the variable or the file.
+"""
+
+import difflib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_settings import EnvSettingsSource, SettingsError
+
+from onboarding.config.settings import PREFIX, SECTIONS, Config
+from onboarding.errors import ConfigurationError
+from onboarding.files.read import read_text
+
+LOG = logging.getLogger("onboarding")
+
+VENDOR_VARIABLES = {
+    "RC_SERVER_URL": "ONBOARDING_RINGCENTRAL__SERVER",
+    "RC_APP_CLIENT_ID": "ONBOARDING_RINGCENTRAL__CLIENT_ID",
+    "RC_APP_CLIENT_SECRET": "ONBOARDING_RINGCENTRAL__CLIENT_SECRET",
+    "RC_USER_JWT": "ONBOARDING_RINGCENTRAL__JWT",
+}
+"""The names that RingCentral's own samples use: users may have them set already."""
+
+CONTROLS = frozenset({"ONBOARDING_CONFIG", "ONBOARDING_SECRETS_DIR"})
+"""Variables of ours that say where to look; they are no settings themselves."""
+
+
+def vendor_names(variable: str) -> list[str]:
+    """RingCentral's names for one of our variables."""
+    return [theirs for theirs, ours in VENDOR_VARIABLES.items() if ours == variable]
+
+
+def read_environment(environ: Mapping[str, str], secret_files: Sequence[Path]) -> dict[str, str]:
+    """Read secret files and variables into one mapping; variables win, unknown ones are left out."""
+    secrets = {file.name.upper(): _read_secret(file) for file in secret_files}
+    return _drop_unknown({**_select_variables(secrets), **_select_variables(environ)})
+
+
+def list_secret_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """List the secrets folder, which our own variable names, or else systemd.
+
+    Raises ConfigurationError if it can't be read.
+    """
+    folder_name = environ.get("ONBOARDING_SECRETS_DIR")
+    folder = Path(folder_name or environ.get("CREDENTIALS_DIRECTORY") or "")
+    if not folder_name and not environ.get("CREDENTIALS_DIRECTORY"):
+        return ()
+    try:
+        return tuple(file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_")))
+    except OSError as error:
+        raise ConfigurationError(
+            f"the secrets folder {folder} can't be read: {error.strerror}", hint="Check ONBOARDING_SECRETS_DIR."
+        ) from None
+
+
+def are_from_systemd(files: Sequence[Path], environ: Mapping[str, str]) -> bool:
+    """Whether systemd has put the secrets where they are: then it has set their modes, too."""
+    credentials = environ.get("CREDENTIALS_DIRECTORY")
+    return bool(credentials) and all(file.parent.resolve() == Path(credentials or "").resolve() for file in files)
+
+
+def find_misspelt(variables: Mapping[str, str]) -> Iterator[str]:
+    """Say of each variable whose section is misspelt what was probably meant."""
+    for name in variables:
+        section = _meant_section(name)
+        written, _, key = name.removeprefix(PREFIX).partition("__")
+        if written.lower() != section:
+            key = key or written[len(section) + 1 :]
+            yield f"unknown variable {name}. Did you mean {PREFIX}{section.upper()}__{key}?"
+
+
+def parse_variables(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Read the variables as nested settings. Raises ConfigurationError if one is named like a whole section."""
+    try:
+        return _VariablesSource(variables)()
+    except SettingsError:
+        paths = {name: name.removeprefix(PREFIX).lower().split("__") for name in variables}
+        whole = [name for name, path in paths.items() if _is_section(_annotation_at(path))]
+        raise ConfigurationError(
+            f"{' and '.join(whole) or 'a variable'} can't be read: it is a whole section and has keys of its own",
+            hint=f"Set each key by its own variable, as {PREFIX}SMTP__HOST.",
+        ) from None
+
+
+class _VariablesSource(EnvSettingsSource):
+    """What pydantic-settings reads from variables, over a given mapping."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        super().__init__(Config)
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read JSON, as pydantic-settings does. Anything else is left to the key's own parser, as in the file."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            if _is_section(field.annotation):
+                raise
+            return value
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._variables.items()}
+
+
+def _annotation_at(path: Sequence[str]) -> Any:
+    """The type of the setting at a path of keys; None if there is no such setting."""
+    kind: Any = Config
+    for part in path:
+        field = kind.model_fields.get(part) if _is_model(kind) else None
+        kind = field.annotation if field else None
+    return kind
+
+
+def _is_section(kind: Any) -> bool:
+    return get_origin(kind) is dict or _is_model(kind)
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _read_secret(file: Path) -> str:
+    """Read a file of the secrets folder. No message holds a byte of it."""
+    try:
+        return read_text(file).strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the secret {file} can't be read: {error.strerror}", hint="It has to be a text file that you may read."
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"the secret {file} is no text", hint="It has to be a text file in UTF-8.") from None
+
+
+def _select_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Take the variables that are meant for us, the vendor's under our own names; ours win over the vendor's."""
+    vendors = {ours: _strip_ends(environ[theirs]) for theirs, ours in VENDOR_VARIABLES.items() if environ.get(theirs)}
+    own = {name.upper(): _strip_ends(value) for name, value in environ.items() if name.upper().startswith(PREFIX)}
+    return {**vendors, **{name: value for name, value in own.items() if name not in CONTROLS}}
+
+
+def _strip_ends(value: str) -> str:
+    """Remove what an editor put around a value: `$(cat FILE)` passes on a byte order mark and a carriage return."""
+    return value.removeprefix("\ufeff").strip("\r\n")
+
+
+def _drop_unknown(variables: Mapping[str, str]) -> dict[str, str]:
+    """Leave out unknown variables, with a warning: another program may use the same prefix."""
+    known = {name: value for name, value in variables.items() if _meant_section(name)}
+    for name in variables:
+        if name not in known:
+            LOG.warning("the unknown variable %s is left out", name)
+    return known
+
+
+def _meant_section(name: str) -> str:
+    """Find the section that a variable names, or nearly: misspelt, or with an underscore too few. Empty: none."""
+    written = name.removeprefix(PREFIX).partition("__")[0].lower()
+    close = difflib.get_close_matches(written, SECTIONS, n=1, cutoff=0.6)
+    begun = [section for section in SECTIONS if written.startswith(f"{section}_")]
+    return next(iter([*close, *begun]), "")

@@ -1,0 +1,150 @@
+"""What can be set: one model that holds the settings of each room, with every path absolute.
+
+Relative paths count from the folder of `config.toml`, from wherever the program is started. Otherwise cron would begin
+a second ledger and mail everybody twice. Reads nothing; `load` does.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from onboarding.errors import ConfigurationError
+from onboarding.ledger.settings import SCHEME, LedgerSettings
+from onboarding.messages.settings import BrandSettings
+from onboarding.model.known_secrets import Secrets
+from onboarding.ringcentral.settings import RingCentralSettings
+from onboarding.smtp.settings import SmtpSettings
+
+PREFIX = "ONBOARDING_"
+
+Identifier = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+
+
+class WebinarSettings(BaseModel, extra="forbid", frozen=True):
+    """`[webinars.NAME]`: which webinar, who is invited, and which templates are used.
+
+    `session` may be left out if the webinar has only one. `columns` maps our columns to the roster's headers.
+    """
+
+    webinar: Annotated[Identifier, Field(pattern=r"^\d{1,20}$")]
+    session: Annotated[Identifier, Field(pattern=r"^\d{1,20}$")] | None = None
+    invitees: Path
+    templates: Path | None = None
+    columns: dict[str, str] = {}
+
+
+WEBINAR_NAME = r"^[a-z0-9][a-z0-9_-]*$"
+WebinarName = Annotated[str, Field(pattern=WEBINAR_NAME, max_length=64)]
+
+
+class Config(BaseSettings):
+    """Everything that can be set, and the `file` that it was read from; all paths in here are absolute."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    ringcentral: RingCentralSettings = RingCentralSettings()
+    smtp: SmtpSettings
+    brand: BrandSettings
+    ledger: LedgerSettings = LedgerSettings()
+    webinars: dict[WebinarName, WebinarSettings] = {}
+    file: Path
+    secret_files: tuple[Path, ...] = ()
+    """Files of the secrets folder whose modes the user has set."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of config.toml, from which every relative path in it counts."""
+        return self.file.parent
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  -- the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take exactly what `load` passes in: the process's own environment is read there, once."""
+        return (init_settings,)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets of the configuration, to be removed from any text from outside that is shown."""
+        return Secrets.of(
+            self.ringcentral.client_secret, self.ringcentral.jwt, self.smtp.password, self.smtp.m365.client_secret
+        )
+
+    @property
+    def private_paths(self) -> tuple[Path, ...]:
+        """What only this user should be able to read: the secrets folder, its files, and a key file."""
+        folders = dict.fromkeys(file.parent for file in self.secret_files)
+        key = self.smtp.google.key_file
+        return (*folders, *self.secret_files, *([key] if key else []))
+
+    def webinar(self, name: str) -> WebinarSettings:
+        """Find a webinar. Raises ConfigurationError naming the nearest one there is."""
+        if name in self.webinars:
+            return self.webinars[name]
+        raise ConfigurationError(
+            f"there is no webinar called {name!r} in {self.file}",
+            hint=suggest(name, self.webinars) or _hint_for_name(name),
+        )
+
+
+def _hint_for_name(name: str) -> str:
+    """Say how to add a name, or how names and ids are written if it can be neither."""
+    if re.fullmatch(WEBINAR_NAME, name):
+        return f"Add a section [webinars.{name}] with webinar and invitees."
+    return "Write a name of config.toml (lower-case letters, digits, - and _), or WEBINAR_ID/SESSION_ID in digits."
+
+
+SECTIONS = [section for section in Config.model_fields if section not in {"file", "secret_files"}]
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Suggest the nearest known word; empty if none is near."""
+    close = difflib.get_close_matches(word.lower(), [*known], n=1, cutoff=0.5)
+    return f"Did you mean {close[0]}?" if close else ""
+
+
+def resolve_paths(config: Config) -> Config:
+    """Make every relative path count from the folder of config.toml."""
+    folder = config.folder
+    updates = {
+        "smtp": _resolve_smtp(folder, config.smtp),
+        "brand": config.brand.model_copy(update={"logo": _resolve_logo(folder, config.brand.logo)}),
+        "ledger": config.ledger.model_copy(update={"database": _resolve_database(folder, config.ledger.database)}),
+        "webinars": {name: _resolve_webinar(folder, webinar) for name, webinar in config.webinars.items()},
+    }
+    return config.model_copy(update=updates)
+
+
+def _resolve_smtp(folder: Path, smtp: SmtpSettings) -> SmtpSettings:
+    ca_file, key_file = smtp.ca_file, smtp.google.key_file
+    google = smtp.google.model_copy(update={"key_file": key_file and folder / key_file})
+    return smtp.model_copy(update={"ca_file": ca_file and folder / ca_file, "google": google})
+
+
+def _resolve_database(folder: Path, database: str) -> str:
+    return f"{SCHEME}{folder / database.removeprefix(SCHEME)}"
+
+
+def _resolve_logo(folder: Path, logo: str) -> str:
+    return logo if not logo or "://" in logo else str(folder / logo)
+
+
+def _resolve_webinar(folder: Path, webinar: WebinarSettings) -> WebinarSettings:
+    templates = folder / webinar.templates if webinar.templates else None
+    return webinar.model_copy(update={"invitees": folder / webinar.invitees, "templates": templates})
