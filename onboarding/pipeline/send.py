@@ -216,7 +216,7 @@ def _count_rejection(run: DeliveryRun, transition: Transition) -> None:
     """Stop after many rejections in a row: more of them would hurt the sender's reputation."""
     by_server = transition.state is State.REJECTED and transition.reply is not None
     run.rejections = run.rejections + 1 if by_server else 0
-    if run.rejections >= run.services.config.smtp.brake:
+    if run.rejections >= run.services.config.smtp.max_consecutive_rejections:
         run.fail(
             Braked(
                 f"the mail server has rejected {run.rejections} messages in a row; "

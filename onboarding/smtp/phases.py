@@ -1,11 +1,8 @@
-"""The words in which a server's refusal is understood: at which phase, whom it means, whether it may pass.
+"""The steps of an SMTP session, what a refusal at one of them is about, and how long to wait for each.
 
-Types only; `replies` decides by them.
-
-How long to wait for the server at each step (RFC 5321 4.5.3.2), in seconds.
-
-Data and one function. The ten minutes after the final dot are long on purpose: a server may scan and store a message
-before it answers, and whoever gives up earlier can never know whether it was taken.
+Types and data; `replies` decides what a reply means. Timeouts are those of RFC 5321 4.5.3.2. The ten
+minutes after the final dot are long on purpose: a server may scan and store a message before it
+answers, and a client that gives up earlier can't know whether the message was accepted.
 """
 
 from collections.abc import Mapping
@@ -35,11 +32,31 @@ class Phase(StrEnum):
 
 
 class RefusalScope(StrEnum):
-    """Whom a refusal means."""
+    """What a refusal is about. The first two concern every message, and stop a connection or the run."""
 
+    CONNECTION = "this connection"
+    SENDER = "the sender or the account"
     RECIPIENT = "this address"
     MESSAGE = "this message"
-    US = "us"
+
+
+TIMEOUTS: Mapping[Phase, float] = MappingProxyType(
+    {
+        Phase.GREETING: 300.0,
+        Phase.EHLO: 300.0,
+        Phase.STARTTLS: 300.0,
+        Phase.LOGIN: 300.0,
+        Phase.MAIL: 300.0,
+        Phase.RCPT: 300.0,
+        Phase.DATA: 120.0,
+        Phase.BODY: 180.0,
+        Phase.DOT: 600.0,
+    }
+)
+"""Seconds to wait for the server at each phase."""
+
+CLEANUP_TIMEOUT = 5.0
+"""For RSET, NOOP, QUIT and closing, when nothing is under way: giving up costs a new connection and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +74,17 @@ class Classification:
     crowded: bool = False
 
     @property
-    def stops_one_connection(self) -> bool:
-        """Whether it says no more than that this connection is not served now; others may be.
+    def concerns_all(self) -> bool:
+        """Whether no message would fare better, so that no delivery is to blame."""
+        return self.scope in (RefusalScope.CONNECTION, RefusalScope.SENDER)
 
-        A daily limit is known to be the account's.
+    @property
+    def stops_one_connection(self) -> bool:
+        """Whether the server only does not serve this connection now; it may serve others.
+
+        A wait of a day is the limit of an account, which all connections share.
         """
-        return self.scope is RefusalScope.US and not self.permanent and (self.retry_after or 0) < DAY
+        return self.concerns_all and not self.permanent and (self.retry_after or 0) < DAY
 
 
 class ConnectionRefusal(TryLater):
@@ -89,25 +111,6 @@ class ConnectionRefusal(TryLater):
         self.crowded = crowded
         self.fresh = fresh
         self.deferred = deferred
-
-
-# gone
-
-TIMEOUTS: Mapping[Phase, float] = MappingProxyType(
-    {
-        Phase.GREETING: 300.0,
-        Phase.EHLO: 300.0,
-        Phase.STARTTLS: 300.0,
-        Phase.LOGIN: 300.0,
-        Phase.MAIL: 300.0,
-        Phase.RCPT: 300.0,
-        Phase.DATA: 120.0,
-        Phase.BODY: 180.0,
-        Phase.DOT: 600.0,
-    }
-)
-CLEANUP_TIMEOUT = 5.0
-"""For RSET, NOOP, QUIT and closing, when nothing is under way: giving up costs a new connection and nothing else."""
 
 
 def timeout_for(phase: Phase, timeout: float | None) -> float:

@@ -77,7 +77,7 @@ class Pool:
         try:
             yield connection
         finally:
-            if not connection.resting:
+            if connection.in_transaction:
                 await connection.abandon()
             if connection in self._serving:
                 self._free.append(connection)

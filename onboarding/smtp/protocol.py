@@ -1,8 +1,9 @@
-"""One line to the mail server: commands out, whole replies in, in order, several under way at once.
+"""The SMTP wire: commands out, whole replies in, in order, several commands under way at once.
 
-It takes over the transport after aiosmtplib has connected, secured and logged in, because that library's protocol
-loses replies when several commands are written at once. It knows nothing of messages: `transaction` does. Every end
-of a line (closed, timed out, unreadable) is one exception, `ConnectionLost`: what it means depends on when it came.
+`WireProtocol` takes over the transport after aiosmtplib has connected, encrypted and logged in, because
+that library loses replies when several commands are written at once. It knows nothing of messages:
+`transaction` does. Every end of a line (closed, timed out, malformed reply) is one exception,
+`ConnectionLost`: what it means depends on when it came.
 """
 
 import asyncio
@@ -113,17 +114,17 @@ class Capabilities:
 class WireProtocol(asyncio.Protocol):
     """A secured, logged-in line to the server.
 
-    `transactions` counts the messages offered on it. `resting` is False from the first byte of a transaction to its
-    last answer: a line that is left in between must be cut, or the next message would read the answers of this one.
-    `secrets` are what the server was given, by the log-in and with the message under way: no reply and no error that
-    leaves the line holds them.
+    `transactions` counts the messages offered on it. `in_transaction` is True from the first byte of a
+    command or a transaction to its last reply. A line that is left in between must be cut, or the next
+    message would read the replies to this one. `secrets` are what the server was given, by the log-in
+    and with the current message: no reply and no error that leaves the line holds them.
     """
 
     def __init__(self, transport: asyncio.BaseTransport, capabilities: Capabilities, secrets: Secrets = NONE) -> None:
         self.capabilities = capabilities
         self.secrets = secrets
         self.transactions = 0
-        self.resting = True
+        self.in_transaction = False
         self._transport = cast("asyncio.Transport", transport)
         self._reader = ReplyReader()
         self._replies: deque[Reply] = deque()
@@ -161,17 +162,17 @@ class WireProtocol(asyncio.Protocol):
             raise ConnectionLost(self._broken or "the connection is closed")
         self._transport.write(commands)
 
-    async def send_chunk(self, piece: bytes, patience: float) -> None:
+    async def send_chunk(self, piece: bytes, seconds: float) -> None:
         """Write a piece of a body and wait until the transport wants more. A line that breaks fails the next write."""
         self.write(piece)
         if self._writable is not None:
-            with self._time_limit(patience):
+            with self._time_limit(seconds):
                 await self._writable
 
-    async def read_reply(self, patience: float) -> Reply:
+    async def read_reply(self, seconds: float) -> Reply:
         """Wait for the next reply, in the order of the commands, at most so many seconds. Raises `ConnectionLost`."""
         if not self._replies:
-            with self._time_limit(patience):
+            with self._time_limit(seconds):
                 await self._wait_for_reply()
         return self._take_reply()
 
@@ -185,12 +186,12 @@ class WireProtocol(asyncio.Protocol):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
 
-    async def send_command(self, command: bytes, patience: float) -> Reply:
-        """Give one command and wait for its answer; the line rests again after it. Raises `ConnectionLost`."""
-        self.resting = False
+    async def send_command(self, command: bytes, seconds: float) -> Reply:
+        """Send one command outside of a message and wait for its reply. Raises `ConnectionLost`."""
+        self.in_transaction = True
         self.write(command)
-        reply = await self.read_reply(patience)
-        self.resting = True
+        reply = await self.read_reply(seconds)
+        self.in_transaction = False
         return reply
 
     def abort(self, reason: str = "we closed the connection") -> None:
@@ -198,20 +199,23 @@ class WireProtocol(asyncio.Protocol):
         self._record_loss(reason)
         self._transport.abort()
 
-    async def close(self, patience: float) -> None:
-        """End the line, with QUIT where it rests, and wait (shielded, twice `patience` at most) until it is closed."""
+    async def close(self, seconds: float) -> None:
+        """End the line, with QUIT unless it is in a transaction, and wait until it is closed.
+
+        The wait is shielded, and takes at most twice `seconds`.
+        """
         with anyio.CancelScope(shield=True):
-            if self.resting and self.usable:
-                await self._send_quit(patience)
+            if self.usable and not self.in_transaction:
+                await self._send_quit(seconds)
             self.abort()
             await self._closed
 
-    async def _send_quit(self, patience: float) -> None:
+    async def _send_quit(self, seconds: float) -> None:
         # Everything was settled before: a server that does not even answer QUIT changes nothing.
         with contextlib.suppress(ConnectionLost):
-            await self.send_command(b"QUIT\r\n", patience)
+            await self.send_command(b"QUIT\r\n", seconds)
         self._transport.close()
-        await asyncio.wait([self._closed], timeout=patience)
+        await asyncio.wait([self._closed], timeout=seconds)
 
     def data_received(self, data: bytes) -> None:
         """Take in what the server sent (asyncio calls this, and the four below)."""
@@ -242,16 +246,16 @@ class WireProtocol(asyncio.Protocol):
         self._writable = None
 
     @contextlib.contextmanager
-    def _time_limit(self, patience: float) -> Iterator[None]:
+    def _time_limit(self, seconds: float) -> Iterator[None]:
         """Cut the line after so many seconds, however much of an answer has come; that wakes whoever waits."""
-        timer = asyncio.get_running_loop().call_later(patience, self._time_out, patience)
+        timer = asyncio.get_running_loop().call_later(seconds, self._time_out, seconds)
         try:
             yield
         finally:
             timer.cancel()
 
-    def _time_out(self, patience: float) -> None:
-        self.abort(f"no answer within {patience:g} seconds")
+    def _time_out(self, seconds: float) -> None:
+        self.abort(f"no answer within {seconds:g} seconds")
 
     def _record_loss(self, reason: str) -> None:
         self._broken = self._broken or reason

@@ -1,16 +1,18 @@
-"""What the big providers publish: their servers, their limits, and what their typical answers mean.
+"""What the big providers publish: their servers, their limits, and what their typical replies mean.
 
-Data only: `settings` takes the limits as defaults, `replies` looks answers up. Limits change; each can be overruled
-in `[smtp]`. Answers of servers of every kind that codes alone don't explain stand in `EVERYWHERE`.
+Data only: `settings` takes the limits as defaults, `replies` looks up the replies, before it looks at
+codes and phases. To say what a provider's 452 at RCPT means, add one `KnownReply` to its preset.
+Replies that servers of every kind give, and that codes alone don't explain, are in `EVERYWHERE`.
+Limits change; each can be overruled in `[smtp]`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
 from onboarding.model.deliveries import Reply
-from onboarding.smtp.phases import DAY
+from onboarding.smtp.phases import DAY, Phase, RefusalScope
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -31,33 +33,31 @@ class Provider(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
-    """A refusal of us that is known: what to do about it, and after how many seconds it passes.
+class KnownReply:
+    """One row: a reply that is recognised, and what it means.
 
-    Without `passes_after` the code tells whether it may pass. A daily limit does, though it comes as 550.
-    `crowded`: we use more connections at once than the server allows.
+    It is recognised by its code, its enhanced code, a part of its text in lower case, and the phase
+    in which it came, each only where given. `scope` is what it refuses. With `retry_after` (seconds)
+    the refusal passes, whatever its code says: a daily limit comes as 550. Without it the code
+    decides. `crowded`: we use more connections at once than the server allows.
     """
 
-    hint: str
-    passes_after: float | None = None
-    crowded: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A reply that means us, known by its code, enhanced code or a part of its text: each only where given."""
-
-    meaning: Meaning
     code: int = 0
     enhanced: tuple[str, ...] = ()
-    says: str = ""
+    text: str = ""
+    phase: Phase | None = None
+    scope: RefusalScope = RefusalScope.CONNECTION
+    retry_after: float | None = None
+    hint: str = ""
+    crowded: bool = False
 
-    def fits(self, reply: Reply) -> bool:
-        """Tell whether this is the reply that is meant (the text is compared without regard to case)."""
+    def matches(self, phase: Phase, reply: Reply) -> bool:
+        """Tell whether this is the reply that is meant."""
         return (
-            self.code in (0, reply.code)
+            self.phase in (None, phase)
+            and self.code in (0, reply.code)
             and (not self.enhanced or reply.enhanced in self.enhanced)
-            and self.says in reply.text.lower()
+            and self.text in reply.text.lower()
         )
 
 
@@ -75,7 +75,7 @@ Fields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A provider's defaults for `[smtp]`, its answers, and what it documents about tracking and copies.
+    """A provider's defaults for `[smtp]`, its replies, and what it documents about tracking and copies.
 
     `tracking_off` and `copies` are header fields sent with every message: the first has links left as they are, the
     second lets the provider drop a copy (`{message_id}` stands for the message's name), `keeps_id` has our Message-ID
@@ -84,7 +84,7 @@ class Preset:
     """
 
     defaults: Mapping[str, str | int]
-    answers: tuple[Answer, ...]
+    replies: tuple[KnownReply, ...]
     source: str
     read: str
     message_ids: MessageIds = MessageIds.UNKNOWN
@@ -98,24 +98,56 @@ class Preset:
         return (*self.tracking_off, *self.copies, *self.keeps_id)
 
 
-SEND_AS = Meaning("The account may not send as this sender: change [brand] sender, or have the right granted.")
-NOT_OURS = Meaning("The server does not let this account use this sender: check [brand] sender and [smtp] username.")
-WANTS_LOGIN = Meaning("The server wants a log-in, or encryption first: give [smtp] username, password and security.")
-BASIC_OFF = Meaning("Log-in by password is switched off at Microsoft 365: use [smtp.m365], or a token_command.")
-APP_PASSWORD = Meaning("Google wants an app password, or a token ([smtp.google] or token_command), instead of this.")
-RELAY_RULES = Meaning("Allow this machine or this account in Google's SMTP relay settings.")
-UNVERIFIED = Meaning("Verify the sender at Amazon SES in this region, and have the account moved out of the sandbox.")
-NO_RIGHT = Meaning("The SMTP credentials lack the right ses:SendRawEmail.")
-BLOCKED = Meaning("The provider has blocked this account or tenant: an administrator has to have the block lifted.")
-DAILY = Meaning("A daily limit is reached: run again tomorrow, and set [smtp] per_day below the limit.", DAY)
-TOO_FAST = Meaning("We are too fast for the server: lower [smtp] rate or max_connections, and run again.", MINUTE)
-CROWDED = Meaning(
-    "The server allows fewer connections at once: lower [smtp] max_connections, and run again.",
-    MINUTE,
+# Rows without what they are recognised by: `replace` adds that.
+SEND_AS = KnownReply(
+    scope=RefusalScope.SENDER,
+    hint="The account may not send as this sender: change [brand] sender, or have the right granted.",
+)
+NOT_OURS = KnownReply(
+    scope=RefusalScope.SENDER,
+    hint="The server does not let this account use this sender: check [brand] sender and [smtp] username.",
+)
+WANTS_LOGIN = KnownReply(
+    scope=RefusalScope.SENDER,
+    hint="The server wants a log-in, or encryption first: give [smtp] username, password and security.",
+)
+BASIC_OFF = KnownReply(
+    scope=RefusalScope.SENDER,
+    hint="Log-in by password is switched off at Microsoft 365: use [smtp.m365], or a token_command.",
+)
+APP_PASSWORD = KnownReply(
+    scope=RefusalScope.SENDER,
+    hint="Google wants an app password, or a token ([smtp.google] or token_command), instead of this.",
+)
+RELAY_RULES = KnownReply(
+    scope=RefusalScope.SENDER,
+    hint="Allow this machine or this account in Google's SMTP relay settings.",
+)
+UNVERIFIED = KnownReply(
+    scope=RefusalScope.SENDER,
+    hint="Verify the sender at Amazon SES in this region, and have the account moved out of the sandbox.",
+)
+NO_RIGHT = KnownReply(scope=RefusalScope.SENDER, hint="The SMTP credentials lack the right ses:SendRawEmail.")
+BLOCKED = KnownReply(
+    scope=RefusalScope.SENDER,
+    hint="The provider has blocked this account or tenant. Ask an administrator to have the block lifted.",
+)
+DAILY = KnownReply(
+    scope=RefusalScope.SENDER,
+    retry_after=DAY,
+    hint="A daily limit is reached: run again tomorrow, and set [smtp] per_day below the limit.",
+)
+TOO_FAST = KnownReply(
+    retry_after=MINUTE,
+    hint="We are too fast for the server: lower [smtp] rate or max_connections, and run again.",
+)
+CROWDED = KnownReply(
+    retry_after=MINUTE,
+    hint="The server allows fewer connections at once: lower [smtp] max_connections, and run again.",
     crowded=True,
 )
-TOO_MANY_LOGINS = Meaning("Too many log-ins: run again in an hour.", HOUR)
-BUSY = Meaning("The server asks to come back later: run again in a while.", 15 * MINUTE)
+TOO_MANY_LOGINS = KnownReply(retry_after=HOUR, hint="Too many log-ins: run again in an hour.")
+BUSY = KnownReply(retry_after=15 * MINUTE, hint="The server asks to come back later: run again in a while.")
 
 CROWDED_WORDS = (
     "too many connections",
@@ -138,29 +170,29 @@ MICROSOFT_THROTTLES = tuple(f"4.7.{detail}" for detail in range(500, 700))
 """Microsoft's "Server busy" (4.7.500) and "temporarily rate limited due to IP reputation" (4.7.650), and between."""
 
 EVERYWHERE = (
-    *(Answer(CROWDED, says=words) for words in CROWDED_WORDS),
-    Answer(SEND_AS, says="sendasdenied"),
-    Answer(SEND_AS, enhanced=("5.2.252", "5.7.60")),
-    Answer(WANTS_LOGIN, code=530),
-    Answer(NOT_OURS, says="sender address rejected"),
-    Answer(NOT_OURS, says="sender verify failed"),
-    Answer(DAILY, enhanced=("5.4.5",)),
-    Answer(DAILY, says="submissionquotaexceeded"),
-    Answer(BASIC_OFF, enhanced=("5.7.30", "5.7.139")),
-    Answer(CROWDED, code=432, enhanced=("4.3.2",)),
-    Answer(BUSY, code=451, enhanced=MICROSOFT_THROTTLES),
-    Answer(TOO_FAST, enhanced=("4.7.28", "5.7.28")),
+    *(replace(CROWDED, text=words) for words in CROWDED_WORDS),
+    replace(SEND_AS, text="sendasdenied"),
+    replace(SEND_AS, enhanced=("5.2.252", "5.7.60")),
+    replace(WANTS_LOGIN, code=530),
+    replace(NOT_OURS, text="sender address rejected"),
+    replace(NOT_OURS, text="sender verify failed"),
+    replace(DAILY, enhanced=("5.4.5",)),
+    replace(DAILY, text="submissionquotaexceeded"),
+    replace(BASIC_OFF, enhanced=("5.7.30", "5.7.139")),
+    replace(CROWDED, code=432, enhanced=("4.3.2",)),
+    replace(BUSY, code=451, enhanced=MICROSOFT_THROTTLES),
+    replace(TOO_FAST, enhanced=("4.7.28", "5.7.28")),
 )
 
 MICROSOFT365 = Preset(
     defaults=MappingProxyType(
         {"host": "smtp.office365.com", "port": 587, "security": "starttls", "rate": "30/minute", "per_day": 10_000}
     ),
-    answers=(
-        Answer(DAILY, enhanced=("5.2.0",), says="quota"),
-        Answer(DAILY, enhanced=("5.7.232", "5.7.233", "5.7.705")),
-        Answer(BLOCKED, enhanced=("5.2.0",), says="outboundspam"),
-        Answer(BLOCKED, enhanced=("5.1.8", "5.7.501", "5.7.502", "5.7.503", "5.7.708", "5.7.750")),
+    replies=(
+        replace(DAILY, enhanced=("5.2.0",), text="quota"),
+        replace(DAILY, enhanced=("5.7.232", "5.7.233", "5.7.705")),
+        replace(BLOCKED, enhanced=("5.2.0",), text="outboundspam"),
+        replace(BLOCKED, enhanced=("5.1.8", "5.7.501", "5.7.502", "5.7.503", "5.7.708", "5.7.750")),
     ),
     source="Exchange Online limits",
     read="2026-11",
@@ -169,11 +201,11 @@ MICROSOFT365 = Preset(
 
 GMAIL = Preset(
     defaults=MappingProxyType({"host": "smtp.gmail.com", "port": 587, "security": "starttls", "per_day": 2_000}),
-    answers=(
-        Answer(BUSY, code=421, enhanced=("4.7.0",)),
-        Answer(TOO_MANY_LOGINS, code=454, enhanced=("4.7.0",)),
-        Answer(APP_PASSWORD, code=534),
-        Answer(DAILY, says="sending limit exceeded"),
+    replies=(
+        replace(BUSY, code=421, enhanced=("4.7.0",)),
+        replace(TOO_MANY_LOGINS, code=454, enhanced=("4.7.0",)),
+        replace(APP_PASSWORD, code=534),
+        replace(DAILY, text="sending limit exceeded"),
     ),
     source="Gmail sending limits in Google Workspace",
     read="2026-11",
@@ -182,11 +214,11 @@ GMAIL = Preset(
 
 WORKSPACE_RELAY = Preset(
     defaults=MappingProxyType({"host": "smtp-relay.gmail.com", "port": 587, "security": "starttls", "per_day": 10_000}),
-    answers=(
-        *GMAIL.answers,
-        Answer(DAILY, says="relay limit exceeded"),
-        Answer(RELAY_RULES, says="relay denied"),
-        Answer(RELAY_RULES, says="credentials for relay"),
+    replies=(
+        *GMAIL.replies,
+        replace(DAILY, text="relay limit exceeded"),
+        replace(RELAY_RULES, text="relay denied"),
+        replace(RELAY_RULES, text="credentials for relay"),
     ),
     source="Route outgoing SMTP relay messages through Google",
     read="2026-11",
@@ -195,11 +227,11 @@ WORKSPACE_RELAY = Preset(
 
 SES = Preset(
     defaults=MappingProxyType({"port": 587, "security": "starttls"}),
-    answers=(
-        Answer(DAILY, code=454, says="daily message quota"),
-        Answer(TOO_FAST, code=454, says="maximum sending rate"),
-        Answer(UNVERIFIED, code=554, says="address is not verified"),
-        Answer(NO_RIGHT, code=554, says="access denied"),
+    replies=(
+        replace(DAILY, code=454, text="daily message quota"),
+        replace(TOO_FAST, code=454, text="maximum sending rate"),
+        replace(UNVERIFIED, code=554, text="address is not verified"),
+        replace(NO_RIGHT, code=554, text="access denied"),
     ),
     source="Amazon SES header fields",
     read="2026-11",
@@ -208,14 +240,14 @@ SES = Preset(
 
 AZURE = Preset(
     defaults=MappingProxyType({"host": "smtp.azurecomm.net", "port": 587, "security": "starttls", "rate": "30/minute"}),
-    answers=(),
+    replies=(),
     source="Service limits for Azure Communication Services",
     read="2026-11",
 )
 
 SENDGRID = Preset(
     defaults=MappingProxyType({"host": "smtp.sendgrid.net", "port": 587, "security": "starttls"}),
-    answers=(),
+    replies=(),
     source="SMTP filters (X-SMTPAPI)",
     read="2026-11",
     tracking_off=(("X-SMTPAPI", '{"filters": {"clicktrack": {"settings": {"enable": 0, "enable_text": false}}}}'),),
@@ -223,7 +255,7 @@ SENDGRID = Preset(
 
 MAILGUN = Preset(
     defaults=MappingProxyType({"host": "smtp.mailgun.org", "port": 587, "security": "starttls"}),
-    answers=(),
+    replies=(),
     source="Pass sending options",
     read="2026-11",
     tracking_off=(("X-Mailgun-Track-Clicks", "no"),),
@@ -231,7 +263,7 @@ MAILGUN = Preset(
 
 POSTMARK = Preset(
     defaults=MappingProxyType({"host": "smtp.postmarkapp.com", "port": 587, "security": "starttls"}),
-    answers=(),
+    replies=(),
     source="Sending email with SMTP",
     read="2026-11",
     message_ids=MessageIds.KEPT,  # by the field below; without it, replaced
@@ -241,14 +273,14 @@ POSTMARK = Preset(
 
 BREVO = Preset(
     defaults=MappingProxyType({"host": "smtp-relay.brevo.com", "port": 587, "security": "starttls"}),
-    answers=(),
+    replies=(),
     source="SMTP relay integration",
     read="2026-11",
 )
 
 RESEND = Preset(
     defaults=MappingProxyType({"host": "smtp.resend.com", "port": 587, "security": "starttls"}),
-    answers=(),
+    replies=(),
     source="Idempotency Keys",
     read="2026-11",
     copies=(("Resend-Idempotency-Key", "{message_id}"),),

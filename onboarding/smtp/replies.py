@@ -1,11 +1,12 @@
-"""What a server's answer means: whom a refusal is about, whether it may pass, and the server's name for a message.
+"""What a server's reply means: what a refusal is about, whether it may pass, and the server's name for a message.
 
-Pure: a phase, a reply and the provider go in, a verdict or an outcome comes out. Reading replies off the wire is
-`line`'s. The provider's known answers decide first, then code and enhanced code (RFC 3463), the phase last.
+Pure: a phase, a reply and the provider go in, a classification or an outcome comes out. `protocol`
+reads replies off the wire. The provider's known replies decide first, then code and enhanced code
+(RFC 3463), and the phase last.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from onboarding.model.deliveries import Deferred, Rejected, Reply
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
 from onboarding.smtp.phases import Classification, ConnectionRefusal, Phase, RefusalScope
-from onboarding.smtp.providers import EVERYWHERE, PRESETS, Provider
+from onboarding.smtp.providers import EVERYWHERE, PRESETS, KnownReply, Provider
 
 POSITIVE = range(200, 300)
 LOWEST_REFUSAL, PERMANENT = 400, 500
@@ -25,29 +26,29 @@ CLOSING = 421
 ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 CODES: Mapping[int, RefusalScope] = MappingProxyType(
     {
-        432: RefusalScope.US,  # too many at once (Exchange), or a password that needs a transition (RFC 4954 6)
-        454: RefusalScope.US,  # log-in or sending not possible just now (RFC 4954 6; Amazon's throttling)
-        530: RefusalScope.US,  # log-in or encryption required
-        534: RefusalScope.US,
-        535: RefusalScope.US,
-        538: RefusalScope.US,
+        432: RefusalScope.CONNECTION,  # too many at once (Exchange), or a password that needs a transition (RFC 4954 6)
+        454: RefusalScope.CONNECTION,  # log-in or sending not possible just now (RFC 4954 6; Amazon's throttling)
+        530: RefusalScope.SENDER,  # log-in or encryption required
+        534: RefusalScope.SENDER,
+        535: RefusalScope.SENDER,
+        538: RefusalScope.SENDER,
         555: RefusalScope.MESSAGE,  # parameters that this message alone needs, SMTPUTF8 say (RFC 5321 4.1.1.11)
     }
 )
 STATUSES: Mapping[str, RefusalScope] = MappingProxyType(
     {
-        "1.7": RefusalScope.US,  # the sender's address
-        "1.8": RefusalScope.US,  # the sender's domain
+        "1.7": RefusalScope.SENDER,  # the sender's address
+        "1.8": RefusalScope.SENDER,  # the sender's domain
         "2.3": RefusalScope.MESSAGE,
-        "3.1": RefusalScope.US,  # the server's disk is full
-        "3.2": RefusalScope.US,  # the server is not accepting messages
+        "3.1": RefusalScope.CONNECTION,  # the server's disk is full
+        "3.2": RefusalScope.CONNECTION,  # the server is not accepting messages
         "3.4": RefusalScope.MESSAGE,  # too big
-        "4.5": RefusalScope.US,  # congestion; Google's daily limit
+        "4.5": RefusalScope.CONNECTION,  # congestion; Google's daily limit
         "6.7": RefusalScope.RECIPIENT,  # an address beyond ASCII (RFC 6531 3.5)
         **{
-            f"7.{detail}": RefusalScope.US for detail in (8, 9, 10, 11, 12, 13, 14)
+            f"7.{detail}": RefusalScope.SENDER for detail in (8, 9, 10, 11, 12, 13, 14)
         },  # log-in and encryption (RFC 4954 6)
-        **{f"7.{detail}": RefusalScope.US for detail in range(20, 29)},  # DKIM, SPF, DNS, flood (RFC 7372, 7505)
+        **{f"7.{detail}": RefusalScope.SENDER for detail in range(20, 29)},  # DKIM, SPF, DNS, flood (RFC 7372, 7505)
     }
 )
 SUBJECTS: Mapping[str, RefusalScope] = MappingProxyType(
@@ -55,17 +56,18 @@ SUBJECTS: Mapping[str, RefusalScope] = MappingProxyType(
 )
 PHASES: Mapping[Phase, RefusalScope] = MappingProxyType(
     {
-        Phase.GREETING: RefusalScope.US,
-        Phase.EHLO: RefusalScope.US,
-        Phase.STARTTLS: RefusalScope.US,
-        Phase.LOGIN: RefusalScope.US,
-        Phase.MAIL: RefusalScope.US,
+        Phase.GREETING: RefusalScope.CONNECTION,
+        Phase.EHLO: RefusalScope.CONNECTION,
+        Phase.STARTTLS: RefusalScope.CONNECTION,
+        Phase.LOGIN: RefusalScope.CONNECTION,
+        Phase.MAIL: RefusalScope.SENDER,
         Phase.RCPT: RefusalScope.RECIPIENT,
         Phase.DATA: RefusalScope.MESSAGE,
         Phase.BODY: RefusalScope.MESSAGE,
         Phase.DOT: RefusalScope.MESSAGE,
     }
 )
+BEFORE_MESSAGES = frozenset({Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.LOGIN})
 HINTS: Mapping[Phase, str] = MappingProxyType(
     {
         Phase.GREETING: "Ask the server's administrator whether this machine may connect to it.",
@@ -116,30 +118,41 @@ def find_queue_id(text: str) -> str:
 
 
 def classify(phase: Phase, reply: Reply, provider: Provider | None = None) -> Classification:
-    """Decide what a refusal (4xx or 5xx) means."""
+    """Decide what a refusal (4xx or 5xx) means: first by the known replies, the provider's before those of all."""
+    of_provider = PRESETS[provider].replies if provider else ()
+    return classify_by((*of_provider, *EVERYWHERE), phase, reply)
+
+
+def classify_by(known_replies: Iterable[KnownReply], phase: Phase, reply: Reply) -> Classification:
+    """Decide by the first row that matches, else by codes and phase."""
     permanent = reply.code >= PERMANENT
-    of_provider = PRESETS[provider].answers if provider else ()
-    known = next((answer.meaning for answer in (*of_provider, *EVERYWHERE) if answer.fits(reply)), None)
-    if known is None:
-        return Classification(_find_scope(phase, reply), permanent)
-    passes = known.passes_after
-    return Classification(RefusalScope.US, permanent and passes is None, passes, known.hint, known.crowded)
+    for known in known_replies:
+        if known.matches(phase, reply):
+            passes = known.retry_after is not None
+            return Classification(known.scope, permanent and not passes, known.retry_after, known.hint, known.crowded)
+    return Classification(_find_scope(phase, reply), permanent)
 
 
 def _find_scope(phase: Phase, reply: Reply) -> RefusalScope:
-    """Tell whom a refusal means by its codes, and only then by its phase."""
-    if phase in (Phase.GREETING, Phase.EHLO, Phase.STARTTLS, Phase.LOGIN):
-        return RefusalScope.US
+    """Tell what a refusal is about by its codes, and only then by its phase."""
+    if phase in BEFORE_MESSAGES:
+        return PHASES[phase]
     subject, _, detail = reply.enhanced[2:].partition(".")
     exact = CODES.get(reply.code) or STATUSES.get(f"{subject}.{detail}")
     if exact:
         return exact
     if reply.code == CLOSING and subject == "7":
-        return RefusalScope.US
+        return RefusalScope.CONNECTION
     if phase is Phase.MAIL:
-        # No recipient was named yet. A bare 552 is the answer to the size we declared (RFC 1870 6.1).
-        return RefusalScope.MESSAGE if subject == "6" or (reply.code == TOO_BIG and not subject) else RefusalScope.US
+        return _find_scope_at_mail(reply.code, subject)
     return SUBJECTS.get(subject) or PHASES[phase]
+
+
+def _find_scope_at_mail(code: int, subject: str) -> RefusalScope:
+    # No recipient was named yet. A bare 552 is the answer to the size we declared (RFC 1870 6.1).
+    if subject == "6" or (code == TOO_BIG and not subject):
+        return RefusalScope.MESSAGE
+    return RefusalScope.CONNECTION if code == CLOSING else PHASES[Phase.MAIL]
 
 
 def may_be_worn(phase: Phase, reply: Reply, provider: Provider | None = None) -> bool:
@@ -150,8 +163,8 @@ def may_be_worn(phase: Phase, reply: Reply, provider: Provider | None = None) ->
     """
     if reply.code == CLOSING or "too many" in reply.text.lower():
         return True
-    verdict = classify(phase, reply, provider)
-    return phase is Phase.MAIL and verdict.stops_one_connection and verdict.retry_after is None
+    meaning = classify(phase, reply, provider)
+    return phase is Phase.MAIL and meaning.stops_one_connection and meaning.retry_after is None
 
 
 def as_outcome(
@@ -159,15 +172,15 @@ def as_outcome(
 ) -> Deferred | Rejected:
     """Say what a refusal means for the delivery; `fresh`: the connection had carried no message before.
 
-    Raises `ConnectionRefusal` where the server does not serve this connection now, `Refused` or `TryLater` where it
-    refuses us as a whole: it took nothing, and nobody's delivery is to blame.
+    Raises `ConnectionRefusal` if the server does not serve this connection now, `Refused` or
+    `TryLater` if it would refuse every message: it took nothing, and no delivery is to blame.
     """
-    verdict = classify(phase, reply, provider)
-    if verdict.scope is RefusalScope.US:
-        raise reply_error(phase, reply, server, verdict, fresh=fresh)
-    if verdict.permanent:
-        return Rejected(f"the mail server refuses {verdict.scope}", reply)
-    deferred = Deferred(f"the mail server does not take {verdict.scope} now", reply, verdict.retry_after)
+    meaning = classify(phase, reply, provider)
+    if meaning.concerns_all:
+        raise reply_error(phase, reply, server, meaning, fresh=fresh)
+    if meaning.permanent:
+        return Rejected(f"the mail server refuses {meaning.scope}", reply)
+    deferred = Deferred(f"the mail server does not take {meaning.scope} now", reply, meaning.retry_after)
     if reply.code == CLOSING:
         # RFC 5321 3.8: it speaks of the connection. But a server may say it for the sake of one message.
         raise ConnectionRefusal(
@@ -182,14 +195,14 @@ def as_outcome(
 
 
 def reply_error(
-    phase: Phase, reply: Reply, server: str, verdict: Classification, *, fresh: bool = True
+    phase: Phase, reply: Reply, server: str, meaning: Classification, *, fresh: bool = True
 ) -> OnboardingError:
-    """Put a refusal of us into the error that stops this connection, or the run."""
+    """Build the error that stops this connection, or the run."""
     message = f"The mail server {server} refuses {phase}: {reply}"
-    if verdict.permanent:
-        return Refused(message, hint=verdict.hint or HINTS.get(phase, OUR_HINT))
-    hint = verdict.hint or LATER_HINT
-    if not verdict.stops_one_connection:
+    if meaning.permanent:
+        return Refused(message, hint=meaning.hint or HINTS.get(phase, OUR_HINT))
+    hint = meaning.hint or LATER_HINT
+    if not meaning.stops_one_connection:
         return TryLater(message, hint=hint)
-    crowded = verdict.crowded or (fresh and reply.code == CLOSING)
+    crowded = meaning.crowded or (fresh and reply.code == CLOSING)
     return ConnectionRefusal(message, hint=hint, phase=phase, crowded=crowded, fresh=fresh)

@@ -134,7 +134,8 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     `timeout` (seconds) replaces every wait of RFC 5321 4.5.3.2; a short one only makes doubt.
     `allow_plaintext` lets mail go unencrypted to another machine, where nobody logs in. `envelope_sender` gets the
     bounces, in place of the letters' sender. `max_messages` is how many messages one connection carries before it is
-    replaced. `headers` are fields that every message bears. `brake` is how many rejections in a row stop a run.
+    replaced. `headers` are fields that every message bears. `brake` is read as
+    `max_consecutive_rejections`.
     """
 
     provider: Provider | None = None
@@ -167,6 +168,11 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         preset = PRESETS[self.provider].fields if self.provider else ()
         kept = [(name, value) for name, value in preset if name.lower() not in given]
         return (*kept, *self.headers.items())
+
+    @property
+    def max_consecutive_rejections(self) -> int:
+        """How many rejections in a row stop a run (key `brake`)."""
+        return self.brake
 
     @property
     def is_plaintext(self) -> bool:

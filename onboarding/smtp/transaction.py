@@ -21,7 +21,7 @@ CHUNK_SIZE = 65_536
 """Bytes given to the transport at once. Up to the last piece a lost line leaves no doubt."""
 
 IDLE_LIMIT = 30.0
-"""Seconds after which a resting line is asked whether it still stands (NOOP) before it is used."""
+"""Seconds after which an idle line is asked whether it still stands (NOOP) before it is used."""
 
 REOPENING = (0.1, 0.5, 2.0)
 """Seconds between tries to open a line in place of one: the server may count the closed one for a while."""
@@ -66,7 +66,7 @@ class Connection:
         self._sleep = sleep
         self._line: WireProtocol | None = None
         self._has_served = False
-        self._rested_at = 0.0
+        self._idle_since = 0.0
         self._offered: EncodedMessage | None = None
 
     async def open(self) -> None:
@@ -120,7 +120,7 @@ class Connection:
         line, offered, self._offered = self._line, self._offered, None
         if line is None or offered is None or offered.message != message:
             raise RuntimeError(f"{message.message_id} was not offered on this connection")
-        line.resting = False
+        line.in_transaction = True
         *early, last = split_chunks(offered.body)
         try:
             await self._check_may_leave(may_leave)
@@ -149,22 +149,22 @@ class Connection:
         await self.close()
 
     async def close(self) -> None:
-        """Close the line, with QUIT where it rests."""
+        """Close the line, with QUIT unless it is in a transaction."""
         line, self._line, self._offered = self._line, None, None
         if line is not None:
             await line.close(cleanup_timeout(self._settings.timeout))
 
     @property
-    def resting(self) -> bool:
-        """False between an offer and its end: such a connection can't be lent to anybody else."""
-        return self._line is None or self._line.resting
+    def in_transaction(self) -> bool:
+        """True between an envelope and the message's end: such a connection can't carry another message."""
+        return self._line is not None and self._line.in_transaction
 
     async def _ready_line(self) -> WireProtocol:
         if self._line is not None and not await self._is_usable(self._line):
             await self.close()
         if self._line is None:
             self._line = await self._open_line()
-            self._rested_at = self._clock()
+            self._idle_since = self._clock()
         return self._line
 
     async def _open_line(self) -> WireProtocol:
@@ -177,16 +177,16 @@ class Connection:
 
     async def _is_usable(self, line: WireProtocol) -> bool:
         """Tell whether a line may carry another message, asking the server (NOOP) where it has been idle."""
-        if not line.resting or not line.usable or line.transactions >= self._settings.max_messages:
+        if line.in_transaction or not line.usable or line.transactions >= self._settings.max_messages:
             return False
-        if self._clock() - self._rested_at < IDLE_LIMIT:
+        if self._clock() - self._idle_since < IDLE_LIMIT:
             return True
         return await self._is_accepted(line, b"NOOP\r\n")
 
     async def _send_commands(self, line: WireProtocol, prepared: EncodedMessage) -> RefusedCommand | None:
         """Get the three commands answered, written at once where the server offers PIPELINING; return the refusal."""
         line.transactions += 1
-        line.resting = False
+        line.in_transaction = True
         line.secrets = self._server.secrets | Secrets.of(links=[prepared.message.join_link])
         if line.capabilities.pipelining:
             line.write(b"".join(prepared.commands))
@@ -256,12 +256,12 @@ class Connection:
             reply = await line.send_command(command, cleanup_timeout(self._settings.timeout))
         except ConnectionLost:
             return False
-        self._rested_at = self._clock()
+        self._idle_since = self._clock()
         return reply.code // 100 == POSITIVE
 
     def _end_transaction(self, line: WireProtocol) -> None:
-        line.resting = True
-        self._rested_at = self._clock()
+        line.in_transaction = False
+        self._idle_since = self._clock()
 
     def _timeout_for(self, phase: Phase) -> float:
         return timeout_for(phase, self._settings.timeout)

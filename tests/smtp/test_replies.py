@@ -1,16 +1,25 @@
-"""Whom a refusal means: one table, and what is made of the verdict."""
+"""What a refusal is about: one table, and the outcome or error that follows from it."""
 
 import pytest
 
 from onboarding.errors import Refused, TryLater
 from onboarding.model.deliveries import Deferred, Rejected, Reply
 from onboarding.model.known_secrets import Secrets
-from onboarding.smtp.phases import ConnectionRefusal, Phase, RefusalScope
-from onboarding.smtp.providers import DAY, MINUTE, Provider
-from onboarding.smtp.replies import as_outcome, classify, clean_reply, find_queue_id, may_be_worn, parse_reply
+from onboarding.smtp.phases import Classification, ConnectionRefusal, Phase, RefusalScope
+from onboarding.smtp.providers import DAY, EVERYWHERE, HOUR, MINUTE, PRESETS, KnownReply, Provider
+from onboarding.smtp.replies import (
+    as_outcome,
+    classify,
+    classify_by,
+    clean_reply,
+    find_queue_id,
+    may_be_worn,
+    parse_reply,
+)
 
 OUTLOOK, GOOGLE, RELAY, AMAZON = Provider.MICROSOFT365, Provider.GMAIL, Provider.WORKSPACE_RELAY, Provider.SES
-US, PERSON, MESSAGE = RefusalScope.US, RefusalScope.RECIPIENT, RefusalScope.MESSAGE
+US, SENDER = RefusalScope.CONNECTION, RefusalScope.SENDER
+PERSON, MESSAGE = RefusalScope.RECIPIENT, RefusalScope.MESSAGE
 FOR_GOOD, FOR_NOW = True, False
 
 
@@ -21,7 +30,7 @@ def reply(line: str) -> Reply:
 
 
 @pytest.mark.parametrize(
-    ("phase", "line", "provider", "party", "permanent"),
+    ("phase", "line", "provider", "scope", "permanent"),
     [
         # Without an enhanced code the phase tells.
         (Phase.GREETING, "554 go away", None, US, FOR_GOOD),
@@ -30,8 +39,8 @@ def reply(line: str) -> Reply:
         (Phase.STARTTLS, "454 not now", None, US, FOR_NOW),
         (Phase.LOGIN, "535 wrong", None, US, FOR_GOOD),
         (Phase.LOGIN, "454 not now", None, US, FOR_NOW),
-        (Phase.MAIL, "550 no", None, US, FOR_GOOD),
-        (Phase.MAIL, "451 not now", None, US, FOR_NOW),
+        (Phase.MAIL, "550 no", None, SENDER, FOR_GOOD),
+        (Phase.MAIL, "451 not now", None, SENDER, FOR_NOW),
         (Phase.MAIL, "421 closing", None, US, FOR_NOW),
         (Phase.RCPT, "550 unknown", None, PERSON, FOR_GOOD),
         (Phase.RCPT, "450 greylisted", None, PERSON, FOR_NOW),
@@ -43,8 +52,8 @@ def reply(line: str) -> Reply:
         (Phase.DOT, "554 spam", None, MESSAGE, FOR_GOOD),
         (Phase.DOT, "451 not now", None, MESSAGE, FOR_NOW),
         # Some codes mean us wherever they come.
-        (Phase.RCPT, "530 log in first", None, US, FOR_GOOD),
-        (Phase.DOT, "535 log in again", None, US, FOR_GOOD),
+        (Phase.RCPT, "530 log in first", None, SENDER, FOR_GOOD),
+        (Phase.DOT, "535 log in again", None, SENDER, FOR_GOOD),
         (Phase.RCPT, "454 not now", None, US, FOR_NOW),
         # Size: the one refusal of a message at MAIL FROM (RFC 1870).
         (Phase.MAIL, "552 5.3.4 too big", None, MESSAGE, FOR_GOOD),
@@ -58,7 +67,7 @@ def reply(line: str) -> Reply:
         (Phase.RCPT, "553 5.6.7 no letters beyond ASCII", None, PERSON, FOR_GOOD),
         (Phase.DOT, "550 5.6.0 broken MIME", None, MESSAGE, FOR_GOOD),
         # Addresses and mailboxes: at MAIL the sender's, from RCPT on the person's.
-        (Phase.MAIL, "550 5.1.0 rejected", None, US, FOR_GOOD),
+        (Phase.MAIL, "550 5.1.0 rejected", None, SENDER, FOR_GOOD),
         (Phase.RCPT, "550 5.1.1 unknown user", None, PERSON, FOR_GOOD),
         (Phase.DOT, "550 5.1.1 unknown user", None, PERSON, FOR_GOOD),
         (Phase.RCPT, "452 4.2.2 over quota", None, PERSON, FOR_NOW),
@@ -68,17 +77,17 @@ def reply(line: str) -> Reply:
         (Phase.RCPT, "554 5.7.1 relay access denied", None, PERSON, FOR_GOOD),
         (Phase.DOT, "550 5.7.1 looks like spam", None, MESSAGE, FOR_GOOD),
         # The sender is us in any phase.
-        (Phase.RCPT, "550 5.1.8 domain not found", None, US, FOR_GOOD),
-        (Phase.RCPT, "550 5.1.7 bad sender", None, US, FOR_GOOD),
-        (Phase.RCPT, "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", None, US, FOR_GOOD),
-        (Phase.RCPT, "450 4.1.8 <a@example.com>: Sender address rejected: Domain not found", None, US, FOR_NOW),
-        (Phase.RCPT, "550 Sender verify failed", None, US, FOR_GOOD),
-        (Phase.DOT, "550 5.7.26 unauthenticated", None, US, FOR_GOOD),
-        (Phase.DOT, "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExc", None, US, FOR_GOOD),
-        (Phase.DOT, "554 5.2.252 SendAsDenied; events@example.com not allowed to send as", OUTLOOK, US, FOR_GOOD),
-        (Phase.DOT, "550 5.7.60 SMTP; Client does not have permissions to send as this sender", None, US, FOR_GOOD),
-        (Phase.DOT, "554 Message rejected: Email address is not verified.", AMAZON, US, FOR_GOOD),
-        (Phase.RCPT, "550 5.7.1 Invalid credentials for relay [192.0.2.1].", RELAY, US, FOR_GOOD),
+        (Phase.RCPT, "550 5.1.8 domain not found", None, SENDER, FOR_GOOD),
+        (Phase.RCPT, "550 5.1.7 bad sender", None, SENDER, FOR_GOOD),
+        (Phase.RCPT, "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", None, SENDER, FOR_GOOD),
+        (Phase.RCPT, "450 4.1.8 <a@example.com>: Sender address rejected: Domain not found", None, SENDER, FOR_NOW),
+        (Phase.RCPT, "550 Sender verify failed", None, SENDER, FOR_GOOD),
+        (Phase.DOT, "550 5.7.26 unauthenticated", None, SENDER, FOR_GOOD),
+        (Phase.DOT, "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExc", None, SENDER, FOR_GOOD),
+        (Phase.DOT, "554 5.2.252 SendAsDenied; events@example.com not allowed to send as", OUTLOOK, SENDER, FOR_GOOD),
+        (Phase.DOT, "550 5.7.60 SMTP; Client does not have permissions to send as this sender", None, SENDER, FOR_GOOD),
+        (Phase.DOT, "554 Message rejected: Email address is not verified.", AMAZON, SENDER, FOR_GOOD),
+        (Phase.RCPT, "550 5.7.1 Invalid credentials for relay [192.0.2.1].", RELAY, SENDER, FOR_GOOD),
         # A full or closing server is ours to wait for, no person's fault.
         (Phase.MAIL, "452 4.3.1 Insufficient system storage", None, US, FOR_NOW),
         (Phase.RCPT, "452 4.3.1 Insufficient system storage", None, US, FOR_NOW),
@@ -88,16 +97,22 @@ def reply(line: str) -> Reply:
         (Phase.DOT, "451 4.3.0 queue file write error", None, MESSAGE, FOR_NOW),
         # Quotas and speed are us in any phase, and they pass, whatever the code.
         (Phase.DOT, "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", OUTLOOK, US, FOR_NOW),
-        (Phase.DOT, "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", OUTLOOK, US, FOR_NOW),
-        (Phase.RCPT, "550 5.7.233 tenant exceeded its daily limit", OUTLOOK, US, FOR_NOW),
-        (Phase.RCPT, "550 5.4.5 Daily user sending limit exceeded", GOOGLE, US, FOR_NOW),
-        (Phase.DOT, "550 5.4.5 Daily SMTP relay limit exceeded", None, US, FOR_NOW),
-        (Phase.DOT, "550 5.7.1 Daily SMTP relay limit exceeded for customer", RELAY, US, FOR_NOW),
+        (
+            Phase.DOT,
+            "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
+            OUTLOOK,
+            SENDER,
+            FOR_NOW,
+        ),
+        (Phase.RCPT, "550 5.7.233 tenant exceeded its daily limit", OUTLOOK, SENDER, FOR_NOW),
+        (Phase.RCPT, "550 5.4.5 Daily user sending limit exceeded", GOOGLE, SENDER, FOR_NOW),
+        (Phase.DOT, "550 5.4.5 Daily SMTP relay limit exceeded", None, SENDER, FOR_NOW),
+        (Phase.DOT, "550 5.7.1 Daily SMTP relay limit exceeded for customer", RELAY, SENDER, FOR_NOW),
         (Phase.RCPT, "421 4.7.0 Try again later, closing connection", GOOGLE, US, FOR_NOW),
         (Phase.RCPT, "421 4.7.0 too many errors", None, US, FOR_NOW),
         (Phase.RCPT, "421 4.7.28 unusual rate", GOOGLE, US, FOR_NOW),
         (Phase.DOT, "454 Throttling failure: Maximum sending rate exceeded.", AMAZON, US, FOR_NOW),
-        (Phase.DOT, "454 Throttling failure: Daily message quota exceeded.", AMAZON, US, FOR_NOW),
+        (Phase.DOT, "454 Throttling failure: Daily message quota exceeded.", AMAZON, SENDER, FOR_NOW),
         (Phase.MAIL, "451 4.7.500 Server busy", OUTLOOK, US, FOR_NOW),
         (Phase.RCPT, "451 4.4.5 congestion", None, US, FOR_NOW),
         (Phase.GREETING, "554 5.7.0 too many connections", None, US, FOR_NOW),
@@ -105,17 +120,17 @@ def reply(line: str) -> Reply:
         # Log-ins.
         (Phase.LOGIN, "454 4.7.0 Too many login attempts", GOOGLE, US, FOR_NOW),
         (Phase.LOGIN, "432 4.7.12 a password transition is needed", None, US, FOR_NOW),
-        (Phase.LOGIN, "534 5.7.9 Application-specific password required", GOOGLE, US, FOR_GOOD),
-        (Phase.LOGIN, "535 5.7.139 Authentication unsuccessful", OUTLOOK, US, FOR_GOOD),
-        (Phase.MAIL, "550 5.7.30 Basic authentication is not supported for Client Submission", None, US, FOR_GOOD),
-        (Phase.RCPT, "550 5.7.30 Basic authentication is not supported for Client Submission", None, US, FOR_GOOD),
-        (Phase.RCPT, "538 5.7.11 encryption needed", None, US, FOR_GOOD),
+        (Phase.LOGIN, "534 5.7.9 Application-specific password required", GOOGLE, SENDER, FOR_GOOD),
+        (Phase.LOGIN, "535 5.7.139 Authentication unsuccessful", OUTLOOK, SENDER, FOR_GOOD),
+        (Phase.MAIL, "550 5.7.30 Basic authentication is not supported for Client Submission", None, SENDER, FOR_GOOD),
+        (Phase.RCPT, "550 5.7.30 Basic authentication is not supported for Client Submission", None, SENDER, FOR_GOOD),
+        (Phase.RCPT, "538 5.7.11 encryption needed", None, SENDER, FOR_GOOD),
     ],
 )
-def test_refusal_means_the_right_party(phase, line, provider, party, permanent):
-    verdict = classify(phase, reply(line), provider)
+def test_refusal_is_about_the_right_thing(phase, line, provider, scope, permanent):
+    meaning = classify(phase, reply(line), provider)
 
-    assert (verdict.scope, verdict.permanent) == (party, permanent)
+    assert (meaning.scope, meaning.permanent) == (scope, permanent)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +145,24 @@ def test_refusal_means_the_right_party(phase, line, provider, party, permanent):
     ],
 )
 def test_known_answer_tells_how_long_to_wait_and_what_to_do(phase, line, provider, wait, hint):
-    verdict = classify(phase, reply(line), provider)
+    meaning = classify(phase, reply(line), provider)
 
-    assert verdict.retry_after == wait
-    assert hint in verdict.hint
+    assert meaning.retry_after == wait
+    assert hint in meaning.hint
+
+
+@pytest.mark.parametrize("scope", list(RefusalScope))
+@pytest.mark.parametrize("provider", [None, *Provider])
+def test_one_row_says_what_a_providers_452_at_rcpt_means(scope, provider):
+    """Added to any provider's replies it decides before codes and phases, in its own phase only."""
+    line = reply("452 4.3.1 Mailbox store is busy")
+    row = KnownReply(452, ("4.3.1",), "store is busy", Phase.RCPT, scope, retry_after=HOUR, hint="Wait.")
+    rows = (row, *(PRESETS[provider].replies if provider else ()), *EVERYWHERE)
+
+    assert classify_by(rows, Phase.RCPT, line) == Classification(scope, False, HOUR, "Wait.")  # noqa: FBT003
+    for phase in set(Phase) - {Phase.RCPT}:
+        assert classify_by(rows, phase, line) == classify(phase, line, provider)
+    assert classify(Phase.RCPT, line, provider) == Classification(RefusalScope.CONNECTION, permanent=False)
 
 
 @pytest.mark.parametrize(
