@@ -27,11 +27,12 @@ from onboarding.files.read import check_file
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
 from onboarding.smtp.greeting import choose_ehlo_name, find_machine_name
-from onboarding.smtp.oauth import TokenCache, select_token_source
+from onboarding.smtp.oauth import select_token_source
 from onboarding.smtp.phases import ConnectionRefusal, Phase, timeout_for
 from onboarding.smtp.protocol import Capabilities, ConnectionLost, WireProtocol
 from onboarding.smtp.replies import LOWEST_REFUSAL, classify, clean_reply, parse_reply, reply_error
 from onboarding.smtp.settings import SmtpSettings
+from onboarding.web.tokens import TokenCache
 from onboarding.web.trust import check_variables
 
 UNKNOWN_METHOD = 504
@@ -262,7 +263,7 @@ async def send_quit(smtp: aiosmtplib.SMTP) -> None:
     if smtp.transport is None:
         return
     line = adopt_transport(smtp.transport, smtp)
-    line.resting = False
+    line.in_transaction = True
     with suppress(ConnectionLost):
         line.write(b"QUIT\r\n")
     await line.close(0)

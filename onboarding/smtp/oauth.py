@@ -1,15 +1,9 @@
-"""The access token for XOAUTH2: fetched once per validity, shared by all connections, shown to nobody but the log-in.
+"""Where the access token for XOAUTH2 comes from: the user's own program, Microsoft 365 or Google.
 
-Where it comes from is `token_program`'s (the user's own program) and `token_grants`' (Microsoft 365 and Google).
-
-An access token from the user's own program: whatever prints one will do, so no provider need be known here.
-
-The program's own messages are not read, so nothing that it says can reach a log.
-
-An access token from Microsoft 365 or Google, by credentials of the application's own: no person has to log in.
-
-The providers' own libraries do it, which the extras `m365` and `google` install; their calls are `token_calls`'.
-What they say of a refusal is passed on, cleaned: it may quote what was sent.
+A program may be anything that prints a token; its other output is not read, so nothing of it can
+reach a log. For Microsoft 365 and Google the application has its own credentials, so no person logs in;
+the providers' libraries do it (the extras `m365` and `google`), and `token_calls` makes their calls.
+What they say of a refusal is shown, cleaned: it may quote what was sent. `TokenCache` keeps the token.
 """
 
 import asyncio
@@ -20,7 +14,6 @@ import math
 import os
 import shutil
 import signal
-import time
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,52 +28,12 @@ from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
 from onboarding.files.read import check_file, read_text
-from onboarding.interrupt import unless_stopped
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.settings import MicrosoftSettings, SmtpSettings
 from onboarding.smtp.token_calls import Caller, run_in_thread
 from onboarding.web.client import NoAnswer
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """An access token, and for how many seconds from now it may be used."""
-
-    value: SecretStr
-    lifetime: float
-
-
-class TokenCache:
-    """The token of one account. `fetch` gets a new one; `clock` gives seconds; `stop` ends the wait for one."""
-
-    def __init__(
-        self,
-        fetch: Callable[[], Awaitable[Token]],
-        clock: Callable[[], float] = time.monotonic,
-        stop: asyncio.Event | None = None,
-    ) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._stop = stop or asyncio.Event()
-        self._lock = asyncio.Lock()
-        self._token: Token | None = None
-        self._fetched_at = 0.0
-
-    async def current(self, refused: SecretStr | None = None) -> SecretStr:
-        """Return the token, fetched anew where it is too old or is the one that the server has just refused.
-
-        Raises what fetching it raises: `ConfigurationError`, `Refused` or `TryLater`; and `Interrupted`.
-        """
-        async with self._lock:
-            token = self._token
-            if token is None or self._clock() - self._fetched_at >= token.lifetime or token.value == refused:
-                token = self._token = await unless_stopped(self._stop, self._fetch())
-                self._fetched_at = self._clock()
-            return token.value
-
-
-# gone
+from onboarding.web.tokens import Token
 
 COMMAND_TIMEOUT = 60.0
 """Seconds a token program gets."""
@@ -91,8 +44,69 @@ KILL_TIMEOUT = 5.0
 MAX_OUTPUT = 65536
 """Of the program's output; tokens have a few thousand."""
 
+EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
+"""Microsoft's scope: all that the application was granted at Exchange Online (SMTP.SendAsApp is needed)."""
 
-async def command_token(command: Sequence[str], lifetime: float, patience: float = COMMAND_TIMEOUT) -> Token:
+GMAIL_SCOPE = "https://mail.google.com/"
+"""Google's scope for SMTP; the administrator delegates it to the service account for the whole domain."""
+
+LEEWAY = 300.0
+"""Seconds before its end in which a token is not used any more: our clock may be wrong, and mails take time."""
+
+USUAL_LIFETIME = 3600.0
+"""Seconds, where a provider does not say."""
+
+MAX_LIFETIME = 86400.0
+"""Seconds that are believed."""
+
+ODD_ANSWERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, httpx.HTTPError)
+"""What the libraries run into where an answer, or a key, has another shape than it should."""
+
+TRY_LATER_HINT = "Nothing is lost: run again when it can be reached."
+
+
+def select_token_source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
+    """Select how tokens are fetched, as the settings say.
+
+    Raises `ConfigurationError` if something is missing that can be seen before the first token is
+    needed: a secret, a key, a library, a program.
+    """
+    if settings.m365.tenant:
+        if settings.m365.client_secret is None:
+            raise ConfigurationError(
+                "The application's secret for Microsoft 365 is missing.",
+                hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
+            )
+        _assert_installed("msal", "Microsoft 365", "m365")
+        return partial(run_in_thread, partial(client_credentials_token, settings.m365, settings.m365.client_secret))
+    if settings.google.key_file:
+        try:
+            check_file(settings.google.key_file)
+        except OSError as error:
+            raise _key_error(settings.google.key_file, str(error.strerror)) from None
+        _assert_installed("google.auth", "Google", "google")
+        return partial(run_in_thread, partial(service_account_token, settings.google.key_file, settings.username))
+    if settings.token_command and not shutil.which(settings.token_command[0]):
+        raise ConfigurationError(
+            f"There is no token program {settings.token_command[0]} that can be started.",
+            hint="Check [smtp] token_command.",
+        )
+    return partial(command_token, settings.token_command, settings.token_lifetime)
+
+
+def _assert_installed(library: str, provider: str, extra: str) -> None:
+    try:
+        there = find_spec(library)
+    except ModuleNotFoundError:  # of a package within one that is missing too
+        there = None
+    if there is None:
+        raise ConfigurationError(
+            f"The log-in by {provider}'s credentials needs a library that is not installed.",
+            hint=f"pip install 'webinar-onboarding[{extra}]'",
+        )
+
+
+async def command_token(command: Sequence[str], lifetime: float, seconds: float = COMMAND_TIMEOUT) -> Token:
     """Run a program (and its arguments, without a shell) that prints a token, good for `lifetime` seconds.
 
     Raises `ConfigurationError` where it can't be run or prints no token, `TryLater` where it hangs.
@@ -107,12 +121,12 @@ async def command_token(command: Sequence[str], lifetime: float, patience: float
             f"The token program {program} can't be started: {error.strerror}.", hint="Check [smtp] token_command."
         ) from error
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(seconds):
             printed = await _read_output(process, program)
             await process.wait()
     except TimeoutError:
         raise TryLater(
-            f"The token program {program} was not done after {patience:g} seconds.",
+            f"The token program {program} was not done after {seconds:g} seconds.",
             hint="Run it by hand: it may be waiting for a log-in.",
         ) from None
     finally:
@@ -158,56 +172,6 @@ async def _kill_program(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KILL_TIMEOUT):
                 await process.wait()
-
-
-EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
-"""Microsoft's scope: whatever the application was granted at Exchange Online (SMTP.SendAsApp is needed)."""
-
-GMAIL_SCOPE = "https://mail.google.com/"
-"""Google's scope for SMTP; the administrator delegates it to the service account for the whole domain."""
-
-LEEWAY = 300.0
-"""Seconds before its end in which a token is not used any more: our clock may be wrong, and mails take time."""
-
-USUAL_LIFETIME = 3600.0
-"""Seconds, where a provider does not say."""
-
-MAX_LIFETIME = 86400.0
-"""Seconds that are believed."""
-
-ODD_ANSWERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, httpx.HTTPError)
-"""What the libraries run into where an answer, or a key, has another shape than it should."""
-
-TRY_LATER_HINT = "Nothing is lost: run again when it can be reached."
-
-
-def select_token_source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
-    """Where the settings say that tokens come from.
-
-    Raises `ConfigurationError` for whatever can be seen to be missing before one is wanted: a secret, a key, a
-    library, a program.
-    """
-    if settings.m365.tenant:
-        if settings.m365.client_secret is None:
-            raise ConfigurationError(
-                "The application's secret for Microsoft 365 is missing.",
-                hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
-            )
-        _assert_installed("msal", "Microsoft 365", "m365")
-        return partial(run_in_thread, partial(client_credentials_token, settings.m365, settings.m365.client_secret))
-    if settings.google.key_file:
-        try:
-            check_file(settings.google.key_file)
-        except OSError as error:
-            raise _key_error(settings.google.key_file, str(error.strerror)) from None
-        _assert_installed("google.auth", "Google", "google")
-        return partial(run_in_thread, partial(service_account_token, settings.google.key_file, settings.username))
-    if settings.token_command and not shutil.which(settings.token_command[0]):
-        raise ConfigurationError(
-            f"There is no token program {settings.token_command[0]} that can be started.",
-            hint="Check [smtp] token_command.",
-        )
-    return partial(command_token, settings.token_command, settings.token_lifetime)
 
 
 def client_credentials_token(settings: MicrosoftSettings, secret: SecretStr, caller: Caller) -> Token:
@@ -279,10 +243,10 @@ def service_account_token(key_file: Path, username: str, caller: Caller) -> Toke
         left = (account.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
     except NoAnswer as error:
         raise _unreachable_error("Google's log-in", error) from None
-    except RefreshError as refused:
-        if refused.retryable:
+    except RefreshError as error:
+        if error.retryable:
             raise TryLater("Google's log-in has trouble of its own.", hint=TRY_LATER_HINT) from None
-        why = clean(str(refused.args[0])) if refused.args else "without a reason"
+        why = clean(str(error.args[0])) if error.args else "without a reason"
         raise Refused(
             f"Google gives no token for {username}: {why}",
             hint=f"The domain's administrator has to delegate {GMAIL_SCOPE} to the service account.",
@@ -308,11 +272,11 @@ def _send_google_call(
     return _GoogleAnswer(answer.status_code, answer.headers, answer.content)
 
 
-def _unreachable_error(whom: str, error: NoAnswer) -> OnboardingError:
+def _unreachable_error(server: str, error: NoAnswer) -> OnboardingError:
     why = f"its certificate is not trusted ({error.untrusted})" if error.untrusted else error.reason
     if error.final:
-        return Refused(f"{whom} can't be asked: {why}.", hint="Check the settings of the log-in and the proxy.")
-    return TryLater(f"{whom} can't be reached: {why}.", hint=TRY_LATER_HINT)
+        return Refused(f"{server} can't be asked: {why}.", hint="Check the settings of the log-in and the proxy.")
+    return TryLater(f"{server} can't be reached: {why}.", hint=TRY_LATER_HINT)
 
 
 def _limit_lifetime(lifetime: Any) -> float:
@@ -330,15 +294,3 @@ def _key_error(key_file: Path, why: str) -> OnboardingError:
         f"The service account's key {key_file} can't be read: {why}.",
         hint="[smtp.google] key_file is the JSON file that Google gives out once for a service account's key.",
     )
-
-
-def _assert_installed(library: str, provider: str, extra: str) -> None:
-    try:
-        there = find_spec(library)
-    except ModuleNotFoundError:  # of a package within one that is missing too
-        there = None
-    if there is None:
-        raise ConfigurationError(
-            f"The log-in by {provider}'s credentials needs a library that is not installed.",
-            hint=f"pip install 'webinar-onboarding[{extra}]'",
-        )

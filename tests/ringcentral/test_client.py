@@ -278,5 +278,5 @@ async def test_missing_credentials_are_named_before_any_call(server, around, giv
         with pytest.raises(ConfigurationError) as told:
             await client.webinar("101")
 
-    assert told.value.message == f"RingCentral's credentials are not complete: {missing} is not set."
+    assert told.value.message == f"Missing RingCentral credentials: {missing}."
     assert (server.asked, around.gate.entered) == ([], [])

@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from onboarding.errors import ConfigurationError, Interrupted, TryLater
-from onboarding.smtp.oauth import TokenCache, command_token
+from onboarding.smtp.oauth import command_token
+from onboarding.web.tokens import TokenCache
 
 pytestmark = pytest.mark.anyio
 
@@ -38,24 +39,6 @@ def printing(code: str) -> tuple[str, ...]:
 def counting(tmp_path) -> tuple[str, ...]:
     """A program that prints another token each time it runs."""
     return (sys.executable, "-c", COUNTING, str(tmp_path / "count"))
-
-
-async def test_token_is_kept_for_its_lifetime(counting):
-    clock = Clock()
-    tokens = TokenCache(partial(command_token, counting, 3000), clock)
-    seen = []
-    for clock.now in (0.0, 2999.0, 3000.0, 5999.0, 6000.0):
-        seen.append((await tokens.current()).get_secret_value())
-
-    assert seen == ["token-1", "token-1", "token-2", "token-2", "token-3"]
-
-
-async def test_connections_that_log_in_at_once_share_one_token(counting):
-    tokens = TokenCache(partial(command_token, counting, 3000))
-
-    seen = await asyncio.gather(*(tokens.current() for _ in range(5)))
-
-    assert {token.get_secret_value() for token in seen} == {"token-1"}
 
 
 async def test_refused_token_is_fetched_anew_by_one_of_those_whom_it_failed(counting):
@@ -91,7 +74,7 @@ async def test_program_that_hangs_is_ended(tmp_path):
     waiting = printing(f"{code}; threading.Event().wait(60)")
 
     with pytest.raises(TryLater, match=r"was not done after 0\.5 seconds"):
-        await command_token(waiting, 1, patience=0.5)
+        await command_token(waiting, 1, seconds=0.5)
 
     assert not psutil.pid_exists(int(noted.read_text()))
 
@@ -100,7 +83,7 @@ async def test_program_that_hangs_is_ended_with_all_that_it_has_started():
     waiting = ("sh", "-c", "sleep 600 & sleep 600 & wait")
 
     with pytest.raises(TryLater, match="was not done after"):
-        await command_token(waiting, 1, patience=0.5)
+        await command_token(waiting, 1, seconds=0.5)
 
 
 async def test_program_that_never_ends_to_print_is_ended():

@@ -11,13 +11,12 @@ from onboarding.smtp.oauth import (
     EXCHANGE_SCOPE,
     GMAIL_SCOPE,
     LEEWAY,
-    Token,
-    TokenCache,
     _limit_lifetime,
     select_token_source,
 )
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import EnvelopeAccepted
+from onboarding.web.tokens import Token, TokenCache
 from tests.smtp.grants import CLIENT, LIFETIME, SECRET, TENANT, Provider, key_pair, provider
 from tests.smtp.relay import TOKEN, USER, relay
 from tests.smtp.steps import offer

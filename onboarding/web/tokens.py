@@ -1,0 +1,62 @@
+"""One access token in memory: fetched when it is first needed, shared, and replaced when it is old or refused.
+
+How a token is fetched is up to the caller: RingCentral's log-in and the mail server's OAuth log-in both
+use this cache. A token is never written to disk.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from onboarding.interrupt import unless_stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token, and for how many seconds after the request for it it may be used."""
+
+    value: SecretStr
+    lifetime: float
+
+
+class TokenCache:
+    """The token of one account. `fetch` gets a new one; `clock` gives seconds; `stop` ends the wait for one."""
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[Token]],
+        clock: Callable[[], float] = time.monotonic,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._stop = stop or asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._token: Token | None = None
+        self._requested_at = 0.0
+
+    @property
+    def last(self) -> SecretStr | None:
+        """The token that was fetched last, still good or not; None before the first."""
+        return self._token.value if self._token else None
+
+    async def current(self, refused: SecretStr | None = None) -> SecretStr:
+        """Return a token that is still good; fetch one if it is too old or is `refused` by the server.
+
+        However many tasks ask, one fetches at a time, and the others take what it got. Raises what
+        fetching raises; and `Interrupted`.
+        """
+        async with self._lock:
+            token = self._token
+            if token is None or self._is_old(token) or token.value == refused:
+                # The lifetime counts from the request: an answer that takes long makes the token older.
+                requested_at = self._clock()
+                token = await unless_stopped(self._stop, self._fetch())
+                self._token, self._requested_at = token, requested_at
+            return token.value
+
+    def _is_old(self, token: Token) -> bool:
+        return self._clock() - self._requested_at >= token.lifetime
