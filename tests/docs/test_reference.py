@@ -12,8 +12,9 @@ import typer.main
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from onboarding import config, errors
+from onboarding import errors
 from onboarding.cli.main import app
+from onboarding.config import environment, settings
 from onboarding.ledger.settings import LedgerSettings
 from onboarding.messages.settings import BrandSettings, Colours
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
@@ -42,7 +43,7 @@ SECTIONS: Mapping[str, BaseModel] = {
     "`[brand]`": BrandSettings(name="Example", sender="events@example.com"),
     "`[brand.colours]`": Colours(),
     "`[ledger]`": LedgerSettings(),
-    "`[webinars.NAME]`": config.WebinarSettings(webinar="1", invitees=Path("invitees.csv")),
+    "`[webinars.NAME]`": settings.WebinarSettings(webinar="1", invitees=Path("invitees.csv")),
 }
 """Each section of config.toml with nothing given but what has to be."""
 
@@ -107,7 +108,7 @@ def test_every_exit_code_is_documented():
 def test_every_section_of_the_configuration_is_documented():
     headings = [one for one in sections(REFERENCE, 3) if one.startswith("`[")]
     assert headings == list(SECTIONS)
-    assert {one.strip("`[]").split(".")[0] for one in headings} == set(config.SECTIONS)
+    assert {one.strip("`[]").split(".")[0] for one in headings} == set(settings.SECTIONS)
 
 
 def shown_default(value: Any) -> Any:
@@ -203,7 +204,7 @@ def test_what_presets_do_beyond_that_is_in_the_guide():
 def test_every_variable_is_documented():
     documented = [word(one) for one, _ in table(REFERENCE, "variable")]
     own = {"CREDENTIALS_DIRECTORY", "ONBOARDING_SECTION__KEY"}
-    assert set(documented) == set(config.VENDOR_VARIABLES) | config.CONTROLS | own
+    assert set(documented) == set(environment.VENDOR_VARIABLES) | environment.CONTROLS | own
     assert len(documented) == len(set(documented))
 
 
