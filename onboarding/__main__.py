@@ -1,8 +1,8 @@
-"""The way in, for the command `onboarding` and for `python -m onboarding`.
+"""The entry point of the command `onboarding` and of `python -m onboarding`.
 
-Three things come before everything else, which takes half a second to import: closed standard streams are opened,
-since the next file or socket would else get their numbers and be written to; Ctrl-C ends the program in one line; and
-a time zone that can't be read is replaced, since some of what follows looks at it once and for all.
+Three things come before the slow imports. Closed standard streams are opened; else the next file or socket would get
+their numbers, and our output. Ctrl-C ends the program in one line. A time zone that can't be read is replaced, since
+later code reads it once and for all.
 """
 
 import os
@@ -17,28 +17,28 @@ INTERRUPTED = 75
 def main() -> None:
     """Run the command line and exit with its code."""
     _open_closed_streams()
-    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGINT, _exit_at_once)
     from onboarding.cli import streams, time_zone  # noqa: PLC0415 -- after the two lines above
 
-    kept = streams.hold()
-    complaint = time_zone.settle(os.environ)
-    if complaint:
-        sys.stderr.write(f"{complaint}\n")
-    from onboarding.cli.main import main as command_line  # noqa: PLC0415
+    standard_streams = streams.replace_streams()
+    warning = time_zone.check_time_zone(os.environ)
+    if warning:
+        sys.stderr.write(f"{warning}\n")
+    from onboarding.cli.main import main as run_command_line  # noqa: PLC0415 -- slow
 
     code: str | int | None = 0
     try:
-        command_line()
-    except SystemExit as ended:
-        code = ended.code
-    code = kept.exit_code(code)
+        run_command_line()
+    except SystemExit as error:
+        code = error.code
+    code = standard_streams.exit_code(code)
     if code == INTERRUPTED:
-        os._exit(INTERRUPTED)  # a name that is being looked up would hold the program for a minute
+        os._exit(INTERRUPTED)  # waiting for a name that is being looked up could take a minute
     sys.exit(code)
 
 
 def _open_closed_streams() -> None:
-    """Open what was closed (`<&-`, `>&-`, `2>&-`) on /dev/null; the lowest free number is the one that is missing."""
+    """Open closed standard streams (`<&-`, `>&-`, `2>&-`) on /dev/null: `open` takes the lowest free number."""
     for descriptor in STANDARD_STREAMS:
         try:
             os.fstat(descriptor)
@@ -46,8 +46,8 @@ def _open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def _stop(_signal: int, _frame: object) -> None:
-    """End at once: nothing is under way yet, or nothing that would have to be finished."""
+def _exit_at_once(_signal: int, _frame: object) -> None:
+    """Exit on Ctrl-C. Nothing has begun yet, or nothing that has to be finished."""
     os.write(2, b"\nStopped.\n")
     os._exit(INTERRUPTED)
 

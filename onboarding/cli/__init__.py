@@ -1,4 +1,6 @@
-"""The commands: one thin file per group. They read options, call the pipeline once, and show what came of it.
+"""The command line: one module per group of commands, and the table of them all in `main`.
 
-What is heavy to import (the database, HTTP, templates) is imported inside the commands, so that `--help` is quick.
+A command parses its options, calls the pipeline once, and prints what came of it. It decides nothing about people or
+messages, and never touches the ledger itself. Modules for all of them: `options`, `setup`, `console` (the one way to
+print a line), `terminal` (tables, progress, signals), `output` (JSON), `summaries` (plan, result, status).
 """

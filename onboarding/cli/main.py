@@ -1,56 +1,99 @@
-"""The command `onboarding`: its commands, and the one place where an error becomes words and an exit code."""
+"""The command `onboarding`: the table of its commands, and where an error becomes a message and an exit code.
+
+A command's module brings the database, HTTP and templates with it, so it is imported when the command is called.
+`--help` and a mistyped command need the table alone.
+"""
 
 import logging
 import sys
-from typing import Annotated
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+import typer.main
+from typer.core import TyperCommand, TyperGroup
 
 from onboarding import __version__
-from onboarding.cli import operate, rehearse, run, show, templates
-from onboarding.cli.output import LibraryLog, echo, last_words
+from onboarding.cli.console import LibraryLog, describe_crash, echo
 from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
 
+PREPARE, SEND, DECIDE, REHEARSE = "Prepare", "Send and follow up", "Decide", "Rehearse"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRow:
+    """One command: its name, the function in a module of `onboarding.cli`, and how `--help` lists it.
+
+    `help` repeats the first paragraph of the function's docstring; a test compares them.
+    """
+
+    name: str
+    module: str
+    function: str
+    group: str
+    help: str
+
+
+COMMANDS = (
+    CommandRow(
+        "init", "init", "init", PREPARE, "Write a sample config.toml, templates and roster; overwrites nothing."
+    ),
+    CommandRow("check", "account", "check", PREPARE, "Test credentials, roster, templates and mail server."),
+    CommandRow("webinars", "account", "webinars", PREPARE, "List the upcoming sessions with their ids."),
+    CommandRow("directory", "account", "directory", PREPARE, "Look an address up in the company directory."),
+    CommandRow("plan", "show", "plan", SEND, "Show what `run` would do for each person, and why."),
+    CommandRow("run", "run", "run", SEND, "Register the people on the roster and mail each their own join link."),
+    CommandRow("status", "show", "status", SEND, "Show who has their link and who has not, and why."),
+    CommandRow("report", "show", "report", SEND, "Write the hand-off for marketing operations; join links are masked."),
+    CommandRow("history", "show", "history", SEND, "Show everything that happened to one address, in order."),
+    CommandRow("lint", "templates", "lint", PREPARE, "List what is wrong or unwise in the templates and the brand."),
+    CommandRow("preview", "templates", "preview", PREPARE, "Show each person's messages in a browser, or as files."),
+    CommandRow("send-test", "templates", "send_test", PREPARE, "Send one person's message to yourself."),
+    CommandRow("resolve", "operate", "resolve", DECIDE, "List messages in doubt, or say whether they were sent."),
+    CommandRow(
+        "retry", "operate", "retry", DECIDE, "Queue rejected and failed messages again; the next run sends them."
+    ),
+    CommandRow("cancel", "operate", "cancel", DECIDE, "Cancel messages that are queued and not yet sent."),
+    CommandRow("demo", "demo", "demo", REHEARSE, "Run everything once on this machine, with a sample roster."),
+    CommandRow("simulator", "rehearse", "simulator", REHEARSE, "Simulate RingCentral and catch mail on this machine."),
+)
+
+
+class LazyCommand(TyperCommand):
+    """A command as the table describes it. The real one is imported when it is called."""
+
+    def __init__(self, row: CommandRow) -> None:
+        super().__init__(row.name, help=row.help, rich_help_panel=row.group)
+        self._row = row
+
+    def load(self) -> Any:
+        """Import the command's module and build the real command, with its arguments and options."""
+        function = getattr(import_module(f"onboarding.cli.{self._row.module}"), self._row.function)
+        single = typer.Typer(add_completion=False)
+        single.command(self._row.name)(function)
+        return typer.main.get_command(single)
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Let the real command parse its arguments. Its context then invokes the real command, not this one."""
+        return self.load().make_context(info_name, args, parent=parent, **extra)
+
+
+class LazyGroup(TyperGroup):
+    """The program itself: `COMMANDS`, none of them imported yet."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": {row.name: LazyCommand(row) for row in COMMANDS}})
+
+
 app = typer.Typer(
+    cls=LazyGroup,
     name="onboarding",
     help="Gets the hosts, co-hosts and panelists of RingCentral webinars on board with your own branded mail.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.command("init")(rehearse.init)
-app.command("check")(show.check)
-app.command("webinars")(show.webinars)
-app.command("directory")(show.directory)
-app.command("plan")(show.plan)
-app.command("run")(run.run)
-app.command("status")(show.status)
-app.command("report")(show.report)
-app.command("history")(show.history)
-app.command("lint")(templates.lint)
-app.command("preview")(templates.preview)
-app.command("send-test")(templates.send_test)
-app.command("resolve")(operate.resolve)
-app.command("retry")(operate.retry)
-app.command("cancel")(operate.cancel)
-app.command("demo")(rehearse.demo)
-app.command("simulator")(rehearse.simulator)
-
-
-def _version(wanted: bool) -> None:  # noqa: FBT001  -- typer hands a flag's value over so
-    if wanted:
-        echo(f"onboarding {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _onboarding(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    pass
 
 
 def main() -> None:
@@ -63,7 +106,22 @@ def main() -> None:
         if error.hint:
             echo(error.hint, err=True)
         sys.exit(error.exit_code)
-    except Exception as error:  # noqa: BLE001 -- a traceback would show values, and no person can do anything with it
-        echo(last_words(error), err=True)
-        echo("Nothing is lost: run it again. If it comes again, report this line; no secret is in it.", err=True)
+    except Exception as error:  # noqa: BLE001 -- a traceback shows values, and a user can do nothing with it
+        echo(describe_crash(error), err=True)
+        echo("Nothing is lost: run it again. If it happens again, report this line. It holds no secret.", err=True)
         sys.exit(EXIT_NEEDS_A_PERSON)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  -- typer passes a flag's value so
+    if wanted:
+        echo(f"onboarding {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _onboarding(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass

@@ -1,60 +1,216 @@
-"""What leaves for standard output and standard error: every line passes here, so none does anything to a terminal.
+"""Values as text: the JSON that programs read, and a problem as one line for a person.
 
-Light, because `--help` imports it. Tables and progress are `terminal`'s.
+All shapes of `--json` stand here and nowhere else. `docs/reference.md` documents them and a test compares: keys and
+values stay as they are, since other people's programs read them. Nothing is decided and nothing is printed here.
 """
 
-import json
-import logging
-import traceback
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import typer
-
-from onboarding.model.foreign_text import clean, visible
-
-
-def lines(text: str) -> str:
-    """Make a text harmless to a terminal, line by line: its own line ends stay."""
-    return "\n".join(map(visible, text.split("\n")))
-
-
-def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print a text."""
-    typer.echo(lines(text), err=err, nl=nl)
-
-
-def echo_json(value: Any) -> None:
-    """Print a value for programs: JSON whose texts, once read, do nothing to a terminal either."""
-    typer.echo(json.dumps(_harmless(value), ensure_ascii=False, indent=2))
+from onboarding.messages.lint import LintWarning
+from onboarding.model.people import Colleague, Problem
+from onboarding.model.sessions import UntouchedRecord
+from onboarding.pipeline.history import HistoryEvent
+from onboarding.pipeline.run import Result
+from onboarding.pipeline.status import Status
+from onboarding.plan import Action, Plan, PlanItem
+from onboarding.plan.formatting import (
+    ATTENDEE_REASON,
+    attendee_name,
+    display_name,
+    join_reasons,
+)
+from onboarding.ringcentral.facts import Listed
 
 
-def last_words(error: BaseException) -> str:
-    """Say where an error that is nobody's came up: its kind and our lines, never its text, which may hold a secret."""
-    package = Path(__file__).parent.parent
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(package)
+def format_problem(problem: Problem) -> str:
+    """A problem for a person to read: where it is, and what is wrong."""
+    row = f"row {problem.row}" if problem.row else ""
+    place = ", ".join(filter(None, (row, problem.column or "", problem.email)))
+    return f"{place}: {problem.message}" if place else problem.message
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A problem; row and column are null where it has none."""
+    return {
+        "row": problem.row,
+        "column": problem.column,
+        "email": problem.email,
+        "message": problem.message,
+    }
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """`plan --json`.
+
+    `register` says what becomes of each record, in one list per action. A person who is replaced (deleted and added
+    again, because an update can't do it) is in `remove` with the old role and in `add` with the new one, with the
+    same reason. `mail` says who is sent what. `skip` says who is left alone and why: not registered, not removed, or
+    not mailed; attendees are there, too. A person who is up to date is in `keep` alone.
+    """
+    removed = plan.with_action(Action.REMOVE, Action.REPLACE)
+    skipped = [item for item in plan.items if _is_skipped(item)]
+    return {
+        "register": {
+            "add": [_item_json(item, item.reason) for item in plan.with_action(Action.ADD, Action.REPLACE)],
+            "update": [_update_json(item) for item in plan.with_action(Action.UPDATE)],
+            "remove": [_item_json(item, item.reason, _old_role(item)) for item in removed],
+            "keep": [_item_json(item, item.reason) for item in plan.with_action(Action.KEEP)],
+        },
+        "mail": [{**_item_json(item, item.mail_reason), "kind": item.mail} for item in plan.mail],
+        "skip": [
+            *(_item_json(item, join_reasons(item)) for item in skipped),
+            *(_attendee_json(record) for record in plan.attendees),
+        ],
+        "problems": [problem_json(problem) for problem in plan.problems],
+        "heavy_calls": plan.heavy_calls,
+        "notes": list(plan.notes),
+    }
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """`run --json`: how a run ended."""
+    return {
+        "webinar": result.name,
+        "title": result.title,
+        "registered": result.registered,
+        "sent": result.sent,
+        "counts": {state.value: count for state, count in result.counts.items()},
+        "problems": [problem_json(problem) for problem in result.problems],
+        "heavy_calls": result.heavy_calls,
+        "exit_code": result.exit_code,
+    }
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """`status --json`: the deliveries that count, and what is wrong."""
+    return {
+        "webinar": status.name,
+        "session": _session_json(status),
+        "counts": status.counts,
+        "deliveries": _deliveries_json(status),
+        "problems": [problem_json(problem) for problem in status.problems],
+        "heavy_calls": status.seen.heavy_calls if status.seen else 0,
+        "mailed_by_ringcentral": list(status.mailed_by_ringcentral),
+    }
+
+
+def sessions_json(sessions: Sequence[Listed], names: Sequence[str | None]) -> list[dict[str, Any]]:
+    """`webinars --json`: upcoming sessions, each with its name in config.toml if it has one."""
+    return [
+        {
+            "title": session.title,
+            "start": session.start.isoformat(),
+            "status": session.status,
+            "webinar_id": session.webinar_id,
+            "session_id": session.session_id,
+            "configured": name,
+        }
+        for session, name in zip(sessions, names, strict=True)
     ]
-    places = [f"{Path(frame.filename).relative_to(package)}:{frame.lineno}" for frame in frames[-4:]]
-    return (
-        f"onboarding: an error in this program itself, {type(error).__name__} at {' > '.join(places) or 'its start'}."
-    )
 
 
-class LibraryLog(logging.Handler):
-    """What a library logs as a warning or an error: one clean line, without its traceback."""
+def colleagues_json(colleagues: Sequence[Colleague]) -> list[dict[str, str]]:
+    """`directory --json`: what the company directory has."""
+    return [
+        {
+            "email": colleague.email,
+            "first_name": colleague.first_name,
+            "last_name": colleague.last_name,
+            "job_title": colleague.job_title,
+            "account_id": colleague.linked_user.account_id,
+            "user_id": colleague.linked_user.user_id,
+        }
+        for colleague in colleagues
+    ]
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one record."""
-        echo(f"{record.name}: {clean(record.getMessage())}", err=True)
+
+def history_json(events: Sequence[HistoryEvent]) -> list[dict[str, Any]]:
+    """`history --json`: what happened to one address."""
+    return [
+        {
+            "at": event.at.isoformat(),
+            "webinar_id": event.webinar_id,
+            "session_id": event.session_id,
+            "title": event.title,
+            "delivery": event.delivery,
+            "what": event.what,
+            "detail": event.detail,
+        }
+        for event in events
+    ]
 
 
-def _harmless(value: Any) -> Any:
-    match value:
-        case str():
-            return visible(value)
-        case dict():
-            return {key: _harmless(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_harmless(one) for one in value]
-    return value
+def lint_json(warnings: Sequence[LintWarning]) -> list[dict[str, Any]]:
+    """`lint --json`: what is wrong or unwise in the templates."""
+    return [{"where": warning.where, "message": warning.message, "error": warning.is_error} for warning in warnings]
+
+
+def _item_json(item: PlanItem, reason: str, role: str = "") -> dict[str, Any]:
+    return {
+        "email": item.invitee.email,
+        "name": display_name(item.invitee),
+        "role": str(role or item.role),
+        "reason": reason,
+    }
+
+
+def _update_json(item: PlanItem) -> dict[str, Any]:
+    return {**_item_json(item, item.reason), "changes": _changes_json(item.changes)}
+
+
+def _changes_json(changes: Mapping[str, tuple[str, str]]) -> dict[str, list[str]]:
+    """The differences, by the roster's column (`linked_user` for the two ids)."""
+    return {field.replace(" ", "_"): [str(old), str(new)] for field, (old, new) in changes.items()}
+
+
+def _attendee_json(record: UntouchedRecord) -> dict[str, Any]:
+    return {
+        "email": record.email,
+        "name": attendee_name(record),
+        "role": "Attendee",
+        "reason": ATTENDEE_REASON,
+    }
+
+
+def _is_skipped(item: PlanItem) -> bool:
+    return item.mail is None and (item.action is Action.NONE or bool(item.mail_reason))
+
+
+def _old_role(item: PlanItem) -> str:
+    return item.registration.role if item.registration else item.role
+
+
+def _session_json(status: Status) -> dict[str, Any] | None:
+    seen = status.seen
+    if seen is None:
+        return None
+    return {
+        "server": seen.key.server,
+        "webinar_id": seen.key.webinar_id,
+        "session_id": seen.key.session_id,
+        "title": seen.title,
+        "start": seen.start.isoformat(),
+        "duration": int(seen.duration.total_seconds()),
+        "time_zone": seen.time_zone,
+        "status": seen.status,
+        "run_at": seen.run_at.isoformat() if seen.run_at else None,
+    }
+
+
+def _deliveries_json(status: Status) -> list[dict[str, Any]]:
+    return [
+        {
+            "email": record.delivery.email,
+            "name": record.name,
+            "role": record.delivery.facts.role,
+            "kind": record.delivery.kind,
+            "state": record.delivery.state,
+            "at": record.at.isoformat(),
+            "attempts": record.delivery.attempt,
+            "message_id": record.delivery.message_id,
+            "reply": record.reply,
+            "reason": record.reason,
+        }
+        for record in status.current
+    ]

@@ -1,6 +1,7 @@
-"""What a person sees: progress on a terminal, plain lines elsewhere, a question, tables. Decides nothing.
+"""The terminal: progress, tables, a question, and the signals that stop a command. It decides nothing.
 
-Progress goes to standard error, results go to standard output, so that results can be piped.
+Progress goes to standard error, results go to standard output, so that results can be piped. Without a terminal
+there are plain lines and no question. The text of a single line goes through `console`.
 """
 
 import asyncio
@@ -16,16 +17,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from onboarding.cli.output import echo, lines
+from onboarding.cli.console import echo, escape_lines
 from onboarding.errors import EXIT_TRY_LATER, Interrupted
 from onboarding.interrupt import interrupted
-from onboarding.model.ports import Progress as Teller
+from onboarding.model.ports import Progress as ProgressPort
 
 T = TypeVar("T")
 
+UNLIMITED_WIDTH = 4000
+"""Columns of a table that is not shown on a screen: a line per row, to be searched and mailed."""
+
+_OPEN_RUNNERS: list[asyncio.Runner] = []
+"""Runners that are left open at the end of the process. Unreferenced, Python would complain of an open loop."""
+
 
 class Quiet:
-    """Tells nothing: for `--quiet`, and for cron as long as there is nothing to say."""
+    """Shows no progress: for `--quiet`, `--json` and cron."""
 
     def say(self, line: str) -> None:
         """Nothing."""
@@ -44,7 +51,7 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """Tells in plain lines on standard error, for logs."""
+    """Shows progress as plain lines on standard error, for logs."""
 
     def say(self, line: str) -> None:
         """One line."""
@@ -64,11 +71,11 @@ class _SecondsLeft(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         left = (task.total or 0) - (task.elapsed or 0)
-        return Text(f"going on in {max(left, 0):.0f} s", style="dim")
+        return Text(f"continuing in {max(left, 0):.0f} s", style="dim")
 
 
 class Bars(Lines):
-    """Tells with bars and countdowns, for a terminal."""
+    """Shows progress as bars and countdowns, for a terminal."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, markup=False, emoji=False, highlight=False)
@@ -77,7 +84,7 @@ class Bars(Lines):
 
     def say(self, line: str) -> None:
         """One line, above the bar where there is one."""
-        self._console.print(lines(line), style="dim")
+        self._console.print(escape_lines(line), style="dim")
 
     def begin(self, what: str, total: int) -> None:
         """Show a bar."""
@@ -85,7 +92,7 @@ class Bars(Lines):
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
         self._bars = Progress(*columns, console=self._console, transient=True)
         self._bars.start()
-        self._task = self._bars.add_task(lines(what), total=total)
+        self._task = self._bars.add_task(escape_lines(what), total=total)
 
     def advance(self) -> None:
         """Move the bar on."""
@@ -93,48 +100,45 @@ class Bars(Lines):
             self._bars.advance(self._task)
 
     def waiting(self, reason: str, seconds: float) -> None:
-        """Count down; whoever waits ends it."""
+        """Count down; the caller ends it after its wait."""
         self.end()
         self._bars = Progress(
             TextColumn("{task.description}:", markup=False), _SecondsLeft(), console=self._console, transient=True
         )
         self._bars.start()
-        self._bars.add_task(lines(reason), total=seconds)
+        self._bars.add_task(escape_lines(reason), total=seconds)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bars:
             self._bars.stop()
         self._bars = None
 
 
-def progress_for(*, quiet: bool) -> Teller:
-    """The progress that fits where we run."""
+def progress_for(*, quiet: bool) -> ProgressPort:
+    """The kind of progress for this process: bars on a terminal, lines elsewhere."""
     if quiet:
         return Quiet()
     return Bars() if sys.stderr.isatty() else Lines()
 
 
-def on_terminal() -> bool:
-    """Whether a person can be asked."""
+def is_interactive() -> bool:
+    """Whether there is a terminal to ask a person on."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-_LEFT_OPEN: list[asyncio.Runner] = []
-"""Kept, or Python would complain of a loop that was not closed."""
-
-
 def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
-    """Run a command's work to its end; `work` gets the event that the first Ctrl-C or SIGTERM sets.
+    """Run a command's work to its end. `work` gets the event that the first Ctrl-C or SIGTERM sets.
 
-    The second one stops the program at once: the ledger is made for that, what was being sent is then in doubt.
+    The second signal stops the program at once. The ledger is made for that: what was being sent is then in doubt.
+    Raises what `work` raises, Interrupted after a signal.
     """
 
     async def until_done() -> T:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(one, _stop, stop)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, _request_stop, stop)
         return await work(stop)
 
     before = signal.getsignal(signal.SIGINT)
@@ -142,9 +146,9 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     try:
         result = runner.run(until_done())
     except Interrupted:
-        # The work has closed what it opened. To close the loop could mean to wait for a name that is being looked up,
-        # which nothing ends but the resolver's own patience; the entry point leaves without that.
-        _LEFT_OPEN.append(runner)
+        # The work has closed what it opened. Closing the loop would wait for a name that is being looked up, and
+        # only the resolver's own timeout ends that. The entry point exits without closing it.
+        _OPEN_RUNNERS.append(runner)
         raise
     except BaseException:
         runner.close()
@@ -153,43 +157,43 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
         runner.close()
         return result
     finally:
-        signal.signal(signal.SIGINT, before)  # the loop's own clean-up would leave a traceback to the last moments
+        signal.signal(signal.SIGINT, before)  # else Ctrl-C during the last moments would print a traceback
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The faster event loop, where there is one for this system: it is worth a third of a message's cost."""
+    """The faster event loop, where this system has it: it saves a third of the time for a message."""
     if sys.platform == "win32":
         return None
-    import uvloop
+    import uvloop  # noqa: PLC0415 -- it does not exist on Windows
 
     return uvloop.new_event_loop
 
 
-def _stop(stop: asyncio.Event) -> None:
+def _request_stop(stop: asyncio.Event) -> None:
     if stop.is_set():
         sys.stderr.write("\nStopped at once.\n")
         sys.stderr.flush()
-        # No clean-up: that could take as long as whatever hangs, and a second Ctrl-C means now.
+        # No clean-up: it could take as long as the call that hangs, and a second Ctrl-C means now.
         os._exit(EXIT_TRY_LATER)
     stop.set()
-    echo("\nStopping: what is in flight is finished first. Once more stops at once.", err=True)
+    echo("\nStopping after what is being sent now. Press Ctrl-C again to stop at once.", err=True)
 
 
-async def pause(seconds: float, stop: asyncio.Event, teller: Teller) -> None:
-    """Wait, unless a signal asks us to stop meanwhile: then raise Interrupted."""
+async def pause(seconds: float, stop: asyncio.Event, progress: ProgressPort) -> None:
+    """Wait so many seconds. Raises Interrupted as soon as a signal asks us to stop."""
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
     finally:
-        teller.end()
+        progress.end()
     raise interrupted()
 
 
 async def confirm(question: str, stop: asyncio.Event) -> bool:
-    """Ask on the terminal; Ctrl-C and the end of input mean no.
+    """Ask a question on the terminal. Ctrl-C and the end of input mean no.
 
-    Read by the event loop, so that the lease is renewed and a signal heard while somebody thinks it over.
+    The event loop reads the answer, so the lease is renewed and signals work while the person decides.
     """
     echo(f"{question} [y/N] ", nl=False)
     loop = asyncio.get_running_loop()
@@ -200,27 +204,23 @@ async def confirm(question: str, stop: asyncio.Event) -> bool:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
         loop.remove_reader(sys.stdin.fileno())
-        for one in waits:
-            one.cancel()
+        for wait in waits:
+            wait.cancel()
     return not stop.is_set() and sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-UNLIMITED_WIDTH = 4000
-"""Columns of a table that no person sees on a screen: a line per row, to be searched and mailed."""
-
-
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table: as wide as the terminal on one, unbroken lines elsewhere."""
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: as wide as the terminal, or one unbroken line per row without a terminal."""
     width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
     console = Console(width=width, markup=False, emoji=False, highlight=False)
-    drawn = Table(title=lines(title), title_justify="left", header_style="bold", expand=False)
+    drawn = Table(title=escape_lines(title), title_justify="left", header_style="bold", expand=False)
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*map(lines, row))
+        drawn.add_row(*map(escape_lines, row))
     console.print(drawn)
 
 
-def local(moment: datetime) -> str:
-    """A point in time as the person at this terminal reads it."""
+def format_local(moment: datetime) -> str:
+    """A point in time, in the time zone of this machine."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")

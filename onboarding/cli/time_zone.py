@@ -1,33 +1,33 @@
-"""The variable `TZ`: a time zone that can't be read means UTC, and is said, since the C library says nothing.
+"""The environment variable `TZ`: a time zone that can't be read means UTC, with a warning.
 
-Imports nothing that takes time, and is called before anything that looks at the zone.
+The C library would use UTC silently. It imports nothing slow, and comes before any code that reads the zone.
 """
 
 import os
 import stat
+import time
 from collections.abc import MutableMapping
 
 FOLDERS = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo")
-"""Where C libraries look, unless `TZDIR` names a folder."""
+"""Where C libraries look for time zones, unless `TZDIR` names a folder."""
 
 UTC_NAMES = frozenset({"UTC", "UTC0", "GMT", "GMT0", "Etc/UTC", "Etc/GMT", "Zulu", "Universal"})
-"""Names that mean UTC; a machine without a list of zones shows UTC, and rightly so."""
+"""Names that mean UTC: right even on a machine without a list of zones."""
 
 MAGIC = b"TZif"
-LONGEST = 60
-"""Characters of the variable that are repeated."""
+SHOWN_CHARACTERS = 60
+"""Characters of the variable that the warning repeats."""
 
 
-def settle(environ: MutableMapping[str, str]) -> str:
-    """Set `TZ` to UTC where it can't be read, and give the line that says so; else empty."""
+def check_time_zone(environ: MutableMapping[str, str]) -> str:
+    """Set `TZ` to UTC if it can't be read. Returns the warning for that, else an empty text."""
     zone = environ.get("TZ", "")
     if not zone or is_readable(zone, environ.get("TZDIR", "")):
         return ""
     environ["TZ"] = "UTC0"
-    import time
-
     time.tzset()
-    return f"onboarding: the environment variable TZ names no time zone ({ascii(zone)[:LONGEST]}): times are in UTC."
+    shown = ascii(zone)[:SHOWN_CHARACTERS]
+    return f"onboarding: the environment variable TZ names no time zone ({shown}): times are in UTC."
 
 
 def is_readable(zone: str, folder: str = "") -> bool:
@@ -37,11 +37,11 @@ def is_readable(zone: str, folder: str = "") -> bool:
         return True
     if name.startswith("/"):
         return _is_zone_file(name)
-    return any(_is_zone_file(f"{place}/{name}") for place in ((folder,) if folder else FOLDERS))
+    return any(_is_zone_file(f"{root}/{name}") for root in ((folder,) if folder else FOLDERS))
 
 
 def _is_zone_file(path: str) -> bool:
-    """Whether a path leads to a zone; neither a FIFO nor a device is opened."""
+    """Whether a path is a time zone file. A FIFO or a device is not opened: that could block."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 -- pathlib takes time to import
             return False

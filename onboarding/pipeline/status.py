@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -28,6 +28,7 @@ from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.pipeline.lease import lease_name
+from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.reports.report import Report, ReportRow
 
@@ -65,18 +66,6 @@ class Status:
     def is_empty(self) -> bool:
         """Whether no run has done anything yet, or found anything wrong."""
         return not self.entries and not self.problems
-
-    def as_json(self) -> dict[str, Any]:
-        """The shape that programs read; it stays so (`docs/reference.md`)."""
-        return {
-            "webinar": self.name,
-            "session": _session(self.seen) if self.seen else None,
-            "counts": self.counts,
-            "deliveries": [_delivery(entry) for entry in self.current],
-            "problems": [problem_json(one) for one in self.problems],
-            "heavy_calls": self.seen.heavy_calls if self.seen else 0,
-            "mailed_by_ringcentral": list(self.mailed_by_ringcentral),
-        }
 
 
 async def status(config: Config, target: Target, now: datetime, progress: Progress) -> Status:
@@ -171,36 +160,12 @@ def _row(entry: DeliveryRecord) -> ReportRow:
     )
 
 
-def problem_json(problem: Problem) -> dict[str, Any]:
-    """A problem as programs read it; row and column null where it has none."""
-    return {"row": problem.row, "column": problem.column, "email": problem.email, "message": problem.message}
+async def count_states(services: Services, session_row: int) -> Counter[State]:
+    """Count a session's deliveries by their state, while its run holds the ledger open."""
+    entries = await services.ledger.run(deliveries.entries, session_row)
+    return Counter(entry.delivery.state for entry in entries)
 
 
-def _session(seen: StoredSession) -> dict[str, Any]:
-    return {
-        "server": seen.key.server,
-        "webinar_id": seen.key.webinar_id,
-        "session_id": seen.key.session_id,
-        "title": seen.title,
-        "start": seen.start.isoformat(),
-        "duration": int(seen.duration.total_seconds()),
-        "time_zone": seen.time_zone,
-        "status": seen.status,
-        "run_at": seen.run_at.isoformat() if seen.run_at else None,
-    }
-
-
-def _delivery(entry: DeliveryRecord) -> dict[str, Any]:
-    delivery = entry.delivery
-    return {
-        "email": delivery.email,
-        "name": entry.name,
-        "role": delivery.facts.role,
-        "kind": delivery.kind,
-        "state": delivery.state,
-        "at": entry.at.isoformat(),
-        "attempts": delivery.attempt,
-        "message_id": delivery.message_id,
-        "reply": entry.reply,
-        "reason": entry.reason,
-    }
+def ledger_file(config: Config) -> Path:
+    """Where the configured ledger is."""
+    return ledger_path(config.ledger)

@@ -5,8 +5,8 @@ what happens to the roster's people at RingCentral, `removals` what happens to a
 mailbox is sent. `make` puts them together into a `Plan`, and `formatting` puts that into words.
 """
 
-from onboarding.plan.formatting import as_json, as_rows
+from onboarding.plan.formatting import as_rows
 from onboarding.plan.make import make_plan
 from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, Snapshot
 
-__all__ = ["Action", "Options", "Plan", "PlanItem", "Snapshot", "as_json", "as_rows", "make_plan"]
+__all__ = ["Action", "Options", "Plan", "PlanItem", "Snapshot", "as_rows", "make_plan"]

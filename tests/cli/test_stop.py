@@ -58,14 +58,14 @@ LOOKED_UP = """
 import asyncio, sys, threading
 from onboarding import __main__
 from onboarding.cli import main
-from onboarding.cli.terminal import working
+from onboarding.cli.terminal import run_until_stopped
 from onboarding.interrupt import interrupted
 
 async def work(stop):
     asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
     raise interrupted()
 
-main.app = lambda: working(work)
+main.app = lambda: run_until_stopped(work)
 __main__.main()
 """
 """A stopped command while a thread waits that nothing ends, as the system's resolver does."""

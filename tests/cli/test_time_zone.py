@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onboarding.cli.time_zone import is_readable, settle
+from onboarding.cli.time_zone import check_time_zone, is_readable
 
 ZONES = Path("/usr/share/zoneinfo")
 WITH_ZONES = pytest.mark.skipif(not ZONES.exists(), reason="this machine has no list of time zones")
@@ -32,7 +32,7 @@ WITH_ZONES = pytest.mark.skipif(not ZONES.exists(), reason="this machine has no 
 def test_zone_that_can_be_read_is_left_alone(zone):
     environ = {"TZ": zone}
 
-    assert (settle(environ), environ) == ("", {"TZ": zone})
+    assert (check_time_zone(environ), environ) == ("", {"TZ": zone})
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_folder_of_zones_may_be_another_one(tmp_path):
 
 @pytest.mark.parametrize("environ", [{}, {"TZ": ""}])
 def test_machine_s_own_zone_is_left_alone(environ):
-    assert settle(dict(environ)) == ""
+    assert check_time_zone(dict(environ)) == ""
 
 
 def test_command_says_once_that_its_times_are_in_utc():

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.cli.run import RunOptions, needs_a_look, run_one
+from onboarding.cli.run import RunOptions, run_one
+from onboarding.cli.summaries import attention_needed
 from onboarding.errors import EXIT_TRY_LATER, TryLater
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
@@ -88,7 +89,7 @@ async def test_a_run_that_is_stopped_says_who_is_in_doubt_too(tmp_path, capsys):
     ],
 )
 def test_what_needs_a_look_is_counted_with_the_command_that_shows_it(counts, problems, words):
-    assert needs_a_look("x", counts, problems) == words
+    assert attention_needed("x", counts, problems) == words
 
 
 async def test_missing_credentials_are_the_only_thing_that_is_told(tmp_path):

@@ -63,13 +63,18 @@ def test_commands_are_the_programs_own(name: str):
         if called in PLACEHOLDERS or called.startswith("-"):
             continue
         assert called in GROUP.commands, called
-        known = {spelled for option in GROUP.commands[called].params for spelled in option.opts} | {"--help", "-h"}
+        known = {spelled for option in GROUP.commands[called].load().params for spelled in option.opts} | {
+            "--help",
+            "-h",
+        }
         assert {one for one in rest if re.match(r"--?[a-z]", one)} <= known, (called, rest)
 
 
 @BY_PAGE
 def test_options_in_the_text_are_the_programs_own(name: str):
-    known = {spelled for command in GROUP.commands.values() for option in command.params for spelled in option.opts}
+    known = {
+        spelled for command in GROUP.commands.values() for option in command.load().params for spelled in option.opts
+    }
     known |= {spelled for option in GROUP.params for spelled in option.opts} | {"--help"}
     assert set(re.findall(r"`(--[a-z-]+)[^`]*`", prose(read(name)))) <= known | FOREIGN.get(name, set())
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from onboarding.cli.rehearse import variables, world_of
+from onboarding.cli.rehearse import rehearsal_variables, simulate_configured_webinars
 from onboarding.config import load
 from onboarding.simulator.server import RunningMail, serve_mail, serve_ringcentral
 from tests.cli.command import OWN
@@ -75,10 +75,10 @@ def _everything(terminal: int) -> str:
 async def walk(folder: Path, script: str, stack: AsyncExitStack, **more: str) -> RunningMail:
     """Walk through a script in a folder with servers of its own; they stay until the stack is closed."""
     config = load(folder / "config.toml", {})
-    world = await world_of(config, datetime.now(UTC), asyncio.Event())
+    world = await simulate_configured_webinars(config, datetime.now(UTC), asyncio.Event())
     ringcentral = await stack.enter_async_context(serve_ringcentral(world, limits=ROOMY))
     mail = await stack.enter_async_context(serve_mail(None))
-    code, shown = await typed(folder, script, {**variables(ringcentral.url, mail.port), **more})
+    code, shown = await typed(folder, script, {**rehearsal_variables(ringcentral.url, mail.port), **more})
     assert code == 0, shown
     return mail
 
@@ -122,7 +122,7 @@ async def test_simulator_started_as_in_the_readme_prints_the_variables_of_the_re
     (server,) = blocks(README, "sh", "rehearsal-server")
     (shown,) = blocks(README, "sh", "rehearsal-variables")
     assert shown.text.splitlines() == [
-        f"export {name}={value}" for name, value in variables("http://127.0.0.1:8031", 8025).items()
+        f"export {name}={value}" for name, value in rehearsal_variables("http://127.0.0.1:8031", 8025).items()
     ]
     await typed(tmp_path, script("1."))
     # Any free ports, so that no test meets another.

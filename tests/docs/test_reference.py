@@ -90,7 +90,7 @@ def test_every_command_is_documented_in_the_programs_order():
 @pytest.mark.parametrize("name", GROUP.commands)
 def test_command_is_documented_with_its_arguments_and_options(name: str):
     heading, text = COMMANDS[name]
-    command = GROUP.commands[name]
+    command = GROUP.commands[name].load()
     assert heading == usage(name, command)
     assert documented_options(text) == real_options(command)
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from onboarding.cli.output import status_json
 from onboarding.plan import Options
 from onboarding.simulator.rules import Rules
 from onboarding.simulator.smtp_catcher import MailRules
@@ -31,7 +32,7 @@ async def test_the_run_that_first_sees_it_names_them_and_updates_go_on(tmp_path)
 
         assert (first.exit_code, first.sent, sorted(one.email for one in first.problems)) == (1, 0, OURS)
         assert (second.exit_code, second.has_changes) == (0, False)
-        assert (await scene.status()).as_json()["mailed_by_ringcentral"] == OURS
+        assert status_json(await scene.status())["mailed_by_ringcentral"] == OURS
 
         scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=2))
         moved = await scene.run()
@@ -64,7 +65,7 @@ async def test_who_was_added_silently_and_mailed_all_the_same_waits_for_a_person
             result = await scene.run()
             assert (result.exit_code, sorted(one.email for one in result.problems)) == (1, OURS)
         assert scene.told() == [HOST["email"]]
-        assert (await scene.status()).as_json()["mailed_by_ringcentral"] == OURS
+        assert status_json(await scene.status())["mailed_by_ringcentral"] == OURS
 
         scene.write_roster([HOST, PANELIST])
         gone = await scene.run()
@@ -109,7 +110,7 @@ async def test_who_was_removed_and_added_silently_again_is_named_again(tmp_path)
         await scene.run(Options(remove=True))
         scene.write_roster([HOST, PANELIST])
         assert (await scene.run()).exit_code == 0
-        assert (await scene.status()).as_json()["mailed_by_ringcentral"] == []
+        assert status_json(await scene.status())["mailed_by_ringcentral"] == []
         send_now(scene)
         assert [one.email for one in (await scene.run()).problems] == [PANELIST["email"]]
 

@@ -2,9 +2,10 @@
 
 import json
 
+from onboarding.cli.output import plan_json
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Standing
-from onboarding.plan import Options, as_json, as_rows
+from onboarding.plan import Options, as_rows
 from onboarding.plan.invitee_changes import NOT_THE_HOST
 from tests.plan.people import (
     COHOST,
@@ -43,7 +44,7 @@ PLAN = plan_of(SEEN, Options(remove=True))
 
 
 def test_the_json_shape_that_programs_read():
-    assert json.loads(json.dumps(as_json(PLAN))) == {
+    assert json.loads(json.dumps(plan_json(PLAN))) == {
         "register": {
             "add": [
                 _person("ada", "Panelist", "on the roster, not registered"),
@@ -79,7 +80,7 @@ def test_the_json_shape_that_programs_read():
 
 
 def test_an_empty_plan_has_the_same_shape():
-    assert as_json(plan_of(make_snapshot())) == {
+    assert plan_json(plan_of(make_snapshot())) == {
         "register": {"add": [], "update": [], "remove": [], "keep": []},
         "mail": [],
         "skip": [],
@@ -111,7 +112,7 @@ def test_a_reason_is_told_once():
 
 
 def test_no_line_holds_a_join_link():
-    assert "https://" not in json.dumps(as_json(PLAN)) + str(as_rows(PLAN))
+    assert "https://" not in json.dumps(plan_json(PLAN)) + str(as_rows(PLAN))
     assert "https://" not in repr(PLAN)
 
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onboarding.cli.output import plan_json
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
 from onboarding.model.registrations import MANAGED, SEATS, Change, Standing, matches
 from onboarding.model.sessions import SessionStatus
-from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, as_json, as_rows, make_plan
+from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, as_rows, make_plan
 from onboarding.plan.identity import identify
 from onboarding.plan.messages_due import current_facts as true_facts
 from tests.plan.people import CRON, EVERYTHING, HOST, guest, row
@@ -206,7 +207,7 @@ def test_nobody_is_mailed_while_their_last_message_is_in_doubt(snapshot: Snapsho
 @given(any_snapshot(), options())
 def test_the_json_names_everybody_who_is_registered_once(snapshot: Snapshot, asked_for: Options):
     plan = make_plan(snapshot, asked_for)
-    told = as_json(plan)["register"]
+    told = plan_json(plan)["register"]
 
     counts = {word: len(people) for word, people in told.items()}
     assert counts == {

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onboarding.cli.output import plan_json
 from onboarding.model.people import Problem
 from onboarding.model.registrations import SEATS, Change, Standing
 from onboarding.model.sessions import UntouchedRecord
-from onboarding.plan import Action, Options, Snapshot, as_json, make_plan
+from onboarding.plan import Action, Options, Snapshot, make_plan
 from onboarding.plan.formatting import attendee_lines
 from onboarding.plan.identity import identify, person_keys
 from tests.plan.people import (
@@ -123,7 +124,7 @@ def test_an_attendee_is_told_as_skipped_and_is_no_problem():
     plan = plan_of(make_snapshot(untouched=(odd(guest("ada"), ""), UntouchedRecord(id="7"))))
 
     reason = "an attendee in RingCentral's list, left alone"
-    assert as_json(plan)["skip"] == [
+    assert plan_json(plan)["skip"] == [
         {"email": "ada@example.com", "name": "Ada Example", "role": "Attendee", "reason": reason},
         {"email": "", "name": "invitee 7", "role": "Attendee", "reason": reason},
     ]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import onboarding.cli
-from onboarding.cli.output import LibraryLog, echo, echo_json, last_words
-from onboarding.cli.terminal import Bars, table
+from onboarding.cli.console import LibraryLog, describe_crash, echo, echo_json
+from onboarding.cli.terminal import Bars, print_table
 
 EVIL = "Evil\x1b[31m\x1b]8;;https://evil.example\x07\u202e\u200b\x9b2J\ud800 [red]:boom:[/red]"
 HARMLESS = "Evil\ufffd [red]:boom:[/red]"
@@ -30,7 +30,7 @@ def test_json_holds_no_control_characters_even_once_it_is_read(capsys):
 
 
 def test_tables_show_outside_text_as_it_is_and_never_as_markup(capsys):
-    table(EVIL, ("who",), [(EVIL,), ("two\nlines",)])
+    print_table(EVIL, ("who",), [(EVIL,), ("two\nlines",)])
 
     printed = capsys.readouterr().out
     assert printed.count(HARMLESS) == 2
@@ -52,9 +52,9 @@ def test_an_error_of_the_program_itself_is_named_without_its_text():
     try:
         echo_json(object())
     except TypeError as error:
-        words = last_words(error)
+        words = describe_crash(error)
 
-    assert words.startswith("onboarding: an error in this program itself, TypeError at cli/output.py:")
+    assert words.startswith("onboarding: an error in this program itself, TypeError at cli/console.py:")
     assert "object" not in words
 
 
@@ -69,7 +69,7 @@ def test_what_a_library_logs_is_one_clean_line(capsys):
 MODULES = sorted(Path(onboarding.cli.__file__).parent.glob("*.py"))
 
 
-@pytest.mark.parametrize("module", [one for one in MODULES if one.name != "output.py"], ids=lambda path: path.name)
+@pytest.mark.parametrize("module", [one for one in MODULES if one.name != "console.py"], ids=lambda path: path.name)
 def test_no_command_prints_past_the_one_place(module):
     calls = [node.func for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)]
 

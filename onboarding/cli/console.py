@@ -1,0 +1,65 @@
+"""The one way to standard output and standard error: no line that passes here can control a terminal.
+
+It knows no table, no progress (`terminal`) and no JSON shape (`output`), and imports nothing heavy, since
+`onboarding --help` waits for it.
+"""
+
+import json
+import logging
+import traceback
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from onboarding.model.foreign_text import clean, visible
+
+SHOWN_FRAMES = 4
+"""Lines of our own that a crash report names, the innermost last."""
+
+
+def escape_lines(text: str) -> str:
+    """Make a text harmless to a terminal, line by line. Its line ends stay."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print a text."""
+    typer.echo(escape_lines(text), err=err, nl=nl)
+
+
+def echo_json(value: Any) -> None:
+    """Print a value as JSON. Its texts can't control a terminal after a program has decoded them."""
+    typer.echo(json.dumps(_escape_values(value), ensure_ascii=False, indent=2))
+
+
+def describe_crash(error: BaseException) -> str:
+    """Say where this program failed: the kind of the error and our own lines.
+
+    The error's text is left out, because it may hold a secret.
+    """
+    package = Path(__file__).parent.parent
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(package)]
+    places = [f"{Path(frame.filename).relative_to(package)}:{frame.lineno}" for frame in ours[-SHOWN_FRAMES:]]
+    where = " > ".join(places) or "its start"
+    return f"onboarding: an error in this program itself, {type(error).__name__} at {where}."
+
+
+class LibraryLog(logging.Handler):
+    """Prints what a library logs as a warning or an error: one clean line, no traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        echo(f"{record.name}: {clean(record.getMessage())}", err=True)
+
+
+def _escape_values(value: Any) -> Any:
+    match value:
+        case str():
+            return visible(value)
+        case dict():
+            return {key: _escape_values(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_escape_values(item) for item in value]
+    return value

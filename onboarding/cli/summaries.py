@@ -1,0 +1,165 @@
+"""What a person reads before a run, after it, and from `status`: plan, result and what needs attention.
+
+It prints what it is given and decides nothing. Programs read `output` instead.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from onboarding.cli.console import echo
+from onboarding.cli.output import format_problem
+from onboarding.cli.terminal import format_local, print_table
+from onboarding.config import Config
+from onboarding.errors import EXIT_TRY_LATER
+from onboarding.model.deliveries import NEEDS_A_PERSON, State
+from onboarding.model.people import Problem
+from onboarding.pipeline.forecast import forecast
+from onboarding.pipeline.run import Result
+from onboarding.pipeline.status import Status
+from onboarding.plan import Action, Plan, PlanItem, Snapshot
+from onboarding.plan.formatting import as_rows, attendee_lines
+
+DO_NOT_SEND_NOW = (
+    "Don't click Send now at RingCentral: it would send RingCentral's own invitation "
+    "to all people who were added silently."
+)
+
+
+def print_plan(
+    snapshot: Snapshot,
+    plan: Plan,
+    config: Config,
+    *,
+    everybody: bool = False,
+    rehearsal_to: str = "",
+) -> None:
+    """Print which servers are used, what is done for which person, and how long sending takes.
+
+    `everybody`: also the people for whom there is nothing to do.
+    """
+    session = snapshot.session
+    start = format_local(session.start)
+    echo(f"{session.title}  ({session.key}), {start} local time, {session.status}")
+    echo(f"RingCentral {session.key.server}, mail through {config.smtp.place}")
+    if rehearsal_to:
+        echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
+    if rows := _plan_rows(plan, everybody=everybody):
+        print_table("What a run does", ("person", "role", "RingCentral", "mail", "why"), rows)
+    for note in plan.notes:
+        echo(note)
+    print_problems(plan.problems)
+    if sentence := forecast(len(plan.mail), config.smtp, session, snapshot.now):
+        echo(sentence)
+    if not plan:
+        echo(_nothing_to_do(plan))
+
+
+def print_result(result: Result, *, seen: Collection[Problem] = ()) -> None:
+    """Print the end of a run. Problems that the person has `seen` are not repeated."""
+    counts = _join_counts(result.counts)
+    echo(f"{result.name}: sent {result.sent} now. All messages so far: {counts or 'none'}.")
+    print_problems(problem for problem in result.problems if problem not in seen)
+    if result.exit_code == EXIT_TRY_LATER:
+        echo(f"The next run sends what is queued: `onboarding status {result.name}`.")
+    if sentence := attention_needed(result.name, result.counts, result.problems):
+        echo(sentence)
+
+
+def print_status(status: Status) -> None:
+    """Print each person's message and what came of it, then what is wrong."""
+    seen = status.seen
+    if seen is None:
+        echo(f"{status.name}: no run yet. `onboarding run {status.name}` starts one.")
+        return
+    start = format_local(seen.start)
+    title = f"{seen.title}  ({seen.key}), {start} local time, {seen.status}"
+    columns = ("person", "role", "mail", "state", "when", "server's reply", "why")
+    print_table(title, columns, _status_rows(status))
+    if status.problems:
+        rows = [
+            (str(problem.row or ""), problem.column or "", problem.email, problem.message)
+            for problem in status.problems
+        ]
+        print_table("Remarks on the last run", ("row", "column", "address", "why"), rows)
+    if status.mailed_by_ringcentral:
+        people = ", ".join(status.mailed_by_ringcentral)
+        echo(f"RingCentral has mailed these people itself: {people}.")
+    echo(_status_line(status))
+
+
+def print_send_now_warning(*, has_unsent_invites: bool) -> None:
+    """Warn of RingCentral's own button while it would mail the people who were added from here."""
+    if has_unsent_invites:
+        echo(DO_NOT_SEND_NOW)
+
+
+def print_problems(problems: Iterable[Problem]) -> None:
+    """Print one line per problem."""
+    for problem in problems:
+        echo(f"  ! {format_problem(problem)}")
+
+
+def attention_needed(name: str, counts: Mapping[State, int], problems: Sequence[Problem] = ()) -> str:
+    """One sentence on what needs a person, and the command that shows it; empty if nothing does."""
+    waiting = {state: counts[state] for state in State if state in NEEDS_A_PERSON and counts.get(state)}
+    if not waiting and not problems:
+        return ""
+    parts = [_join_counts(waiting)] if waiting else []
+    if problems:
+        parts.append(_count(len(problems), "problem"))
+    doubts = f", and `onboarding resolve {name}` for messages in doubt" if State.IN_DOUBT in waiting else ""
+    return f"Needs attention: {', '.join(parts)}. See `onboarding status {name}`{doubts}."
+
+
+def _plan_rows(plan: Plan, *, everybody: bool) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        row
+        for item, row in zip(plan.items, as_rows(plan), strict=True)
+        if everybody or item.needs_anything or _is_left_alone(item)
+    ]
+    return rows + attendee_lines(plan)
+
+
+def _is_left_alone(item: PlanItem) -> bool:
+    return bool(item.mail_reason) or item.action is Action.NONE
+
+
+def _nothing_to_do(plan: Plan) -> str:
+    """Why a plan is empty."""
+    if plan.problems:
+        return "Nothing left to do automatically. Fix the rows above and run again."
+    if any(_is_left_alone(item) for item in plan.items):
+        return "Nothing to do. The table says why these people are left alone; all others are up to date."
+    return "All people are up to date: nothing to do."
+
+
+def _status_rows(status: Status) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for record in status.current:
+        delivery = record.delivery
+        name = record.name
+        rows.append(
+            (
+                name if name == delivery.email else f"{name}\n{delivery.email}",
+                delivery.facts.role,
+                delivery.kind,
+                delivery.state,
+                format_local(record.at),
+                record.reply,
+                record.reason,
+            )
+        )
+    return rows
+
+
+def _status_line(status: Status) -> str:
+    counts = ", ".join(f"{count} {state}" for state, count in status.counts.items())
+    problems = _count(len(status.problems), "problem") if status.problems else "no problems"
+    return f"{counts or 'no message yet'}, {problems}."
+
+
+def _join_counts(counts: Mapping[State, int]) -> str:
+    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
