@@ -1,10 +1,10 @@
-"""What becomes of a roster's person at RingCentral: add, update, replace, keep, or nothing, each with its reason.
+"""What happens to a roster's person at RingCentral: add, update, replace, keep, or nothing, each with its reason.
 
-Decides about records only; whether a message is due is `messages_due`'s, who is not on the roster is `removals`'s.
-`docs/ringcentral.md` has the rules cited here.
+Decides about records only. `messages_due` plans their messages, and `removals` what happens to people who are not on
+the roster. `docs/ringcentral.md` has the rules cited here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from onboarding.model.addresses import address_key
@@ -14,9 +14,23 @@ from onboarding.model.sessions import PanelistAuthentication, Registration, Sess
 from onboarding.plan.identity import Records
 from onboarding.plan.snapshot import Action, Options, PlanItem, Snapshot
 
+NO_ADDRESS = "has no address on the roster and none in the company directory: fill in the email column"
+NO_COLLEAGUE = (
+    "a co-host has to be a colleague, and the company directory has no one with this address: "
+    "correct the address, give account_id and user_id, or make them a Panelist"
+)
+NOT_THE_HOST = (
+    "is not this webinar's host, and a host can't be added: give them the role CoHost or Panelist, "
+    "or make them the host in RingCentral"
+)
+IS_THE_HOST = "is the webinar's host: write Host in the role column"
+RUNNING = "can't be removed while the session is running or over"
+VOIDS_FOREIGN_LINK = "has to be registered again, which voids a link that another ledger may have sent: use --adopt"
+FULL = f"a webinar holds at most {SEATS} co-hosts and panelists: remove another person first"
+
 
 def plan_invitee(invitee: Invitee, records: Records, snapshot: Snapshot, options: Options) -> PlanItem:
-    """Decide about somebody who is on the roster; `records` are the snapshot's registrations."""
+    """Plan for a person who is on the roster; `records` are the snapshot's registrations."""
     if unclear := not_understood_of(invitee, snapshot.untouched):
         return refuse(invitee, None, unclear.problem)
     host = records.host(invitee)
@@ -46,15 +60,13 @@ def _plan_changes(invitee: Invitee, record: Registration, snapshot: Snapshot, op
     item = PlanItem(invitee, Action.KEEP, "registered", record, problems=_find_lockout(invitee, snapshot))
     changes = diff(invitee, record)
     fresh = {name: pair for name, pair in changes.items() if not _was_requested(invitee, name, snapshot)}
-    # What one call did not change is reported and not repeated; a field that the record only lacks is no fault.
+    # What one call did not change is reported and not repeated: else every run would spend a scarce call on it. A field
+    # that the record only lacks is no fault.
     kept = disagreements({name: pair for name, pair in changes.items() if name not in fresh})
     if not (fresh or kept):
         return item
-    if snapshot.is_over:
-        return replace(item, reason=f"registered with another {_join_fields(changes)}, but the session is over")
-    if not snapshot.is_silent(invitee, record) and not options.include_already_mailed:
-        reason = f"RingCentral has mailed them itself, so their {_join_fields(changes)} stays as it is there"
-        return replace(item, reason=f"{reason} (--include-already-mailed changes it)")
+    if reason := _reason_to_keep(invitee, record, changes, snapshot, options):
+        return replace(item, reason=reason)
     if kept:
         item = _add_refusal(item, None, not_changed(kept))
     if "linked user" in fresh:
@@ -62,8 +74,24 @@ def _plan_changes(invitee: Invitee, record: Registration, snapshot: Snapshot, op
     return _plan_update(item, record, fresh, snapshot) if fresh else item
 
 
+def _reason_to_keep(
+    invitee: Invitee, record: Registration, changes: Iterable[str], snapshot: Snapshot, options: Options
+) -> str:
+    """Say why a record that differs stays as it is; empty if it is changed."""
+    fields = " and ".join(changes)
+    if snapshot.is_over:
+        return f"registered with another {fields}, but the session is over"
+    if snapshot.is_silent(invitee, record) or options.include_already_mailed:
+        return ""
+    # RingCentral may mail them again about any change, which only a person may ask for.
+    return (
+        f"RingCentral has mailed them itself, so their {fields} stays as it is there"
+        " (--include-already-mailed changes it)"
+    )
+
+
 def _was_requested(invitee: Invitee, field: str, snapshot: Snapshot) -> bool:
-    """Whether RingCentral was asked for this very value of a field before, and did not carry it out."""
+    """Whether RingCentral was asked for this very value of a field before, and did not set it."""
     return snapshot.find_unfulfilled(invitee).get(field) == requested(invitee)[field]
 
 
@@ -77,7 +105,7 @@ def _plan_update(
 def _plan_replacement(
     item: PlanItem, record: Registration, changes: Mapping[str, tuple[str, str]], snapshot: Snapshot, options: Options
 ) -> PlanItem:
-    """Delete and add, where an update can't do it. The old link dies, so the person has to be told the new one."""
+    """Delete and add, where an update can't do it. The old link stops working, so the person needs the new one."""
     invitee = item.invitee
     foreign = snapshot.is_silent(invitee, record) and not snapshot.is_managed(invitee, record)
     if invitee.role is Role.COHOST and not invitee.linked_user:
@@ -113,13 +141,12 @@ def _needs_relinking(invitee: Invitee, record: Registration) -> bool:
     return invitee.linked_user is not None
 
 
-def refuse_beyond_seats(items: Iterable[PlanItem], snapshot: Snapshot) -> list[PlanItem]:
-    """Refuse those whom the webinar has no seat for, in the roster's order; who is removed makes room first."""
-    every = list(items)
+def refuse_beyond_seats(items: Sequence[PlanItem], snapshot: Snapshot) -> list[PlanItem]:
+    """Refuse the people for whom the webinar has no seat, in the roster's order. Removals make room first."""
     free = SEATS - snapshot.seats_taken
-    free += sum(item.action is Action.REMOVE for item in every)
+    free += sum(item.action is Action.REMOVE for item in items)
     seated = []
-    for item in every:
+    for item in items:
         free -= item.action is Action.ADD
         full = item.action is Action.ADD and free < 0
         seated.append(_refuse_seat(item) if full else item)
@@ -136,12 +163,12 @@ def invite_warning(invitee: Invitee, record: Registration, snapshot: Snapshot) -
 
 
 def refuse(invitee: Invitee, column: str | None, message: str, record: Registration | None = None) -> PlanItem:
-    """What is asked for can't be done: a problem. Who is registered stays so, and is mailed like the others."""
+    """Make what is asked for a problem, because it can't be done. A registered person stays, and is mailed as usual."""
     return _add_refusal(PlanItem(invitee, Action.KEEP if record else Action.NONE, message, record), column, message)
 
 
 def _add_refusal(item: PlanItem, column: str | None, message: str) -> PlanItem:
-    """An item for which this can't be done, beside what was wrong with it already."""
+    """Add a problem to an item: this can't be done."""
     problem = Problem(item.invitee.row or None, column, item.invitee.email, message)
     return replace(item, reason=message, problems=(*item.problems, problem))
 
@@ -163,22 +190,3 @@ def _find_lockout(invitee: Invitee, snapshot: Snapshot) -> tuple[Problem, ...]:
 
 def _format_changes(changes: Mapping[str, tuple[str, str]]) -> str:
     return ", ".join(f"{field}: {old} -> {new}" for field, (old, new) in changes.items())
-
-
-def _join_fields(changes: Iterable[str]) -> str:
-    return " and ".join(changes)
-
-
-NO_ADDRESS = "has no address on the roster and none in the company directory: fill in the email column"
-NO_COLLEAGUE = (
-    "a co-host has to be a colleague, and the company directory has nobody with this address: "
-    "correct the address, give account_id and user_id, or make them a Panelist"
-)
-NOT_THE_HOST = (
-    "is not this webinar's host, and a host can't be added: give them the role CoHost or Panelist, "
-    "or make them the host in RingCentral"
-)
-IS_THE_HOST = "is the webinar's host: write Host in the role column"
-RUNNING = "can't be removed while the session is running or over"
-VOIDS_FOREIGN_LINK = "has to be registered anew, which voids a link that somebody else may have sent: use --adopt"
-FULL = f"a webinar holds at most {SEATS} co-hosts and panelists: remove somebody else first"

@@ -1,4 +1,8 @@
-"""Puts the plan together: an item for everybody, the change for RingCentral, the calls it costs."""
+"""Puts the plan together: an item for each person, the change for RingCentral, the calls it costs.
+
+The other modules of this room plan for one person at a time. Here is what concerns all of them: the order, the seats,
+`--limit`, and the problems of the whole session.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,33 +23,31 @@ LOOKING_CALLS = 2
 def make_plan(snapshot: Snapshot, options: Options, *, within: Plan | None = None) -> Plan:
     """Compare roster, registrations and mailboxes, and say what to do.
 
-    To look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is anything to do, and one
-    to each PATCH. `within` is the plan that a person has agreed to: with it, `options.limit` means those whom that
+    A look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is anything to do, and one
+    to each PATCH. `within` is the plan that a person has agreed to: with it, `options.limit` means the people whom that
     plan served.
     """
     snapshot = identify(snapshot)
-    every, problems = _steps(snapshot, options)
-    # Twice: those without hope of a seat don't use up the limit, and a removal beyond it makes no room.
-    items = tuple(
-        refuse_beyond_seats(_apply_limit(refuse_beyond_seats(every, snapshot), options.limit, within), snapshot)
-    )
-    change = _change(items)
-    anything = any(item.needs_anything for item in items)
-    found = (problem for item in items for problem in item.problems)
+    unlimited, problems = _plan_items(snapshot, options)
+    # Seats twice: people without hope of a seat don't use up the limit, and a removal beyond it makes no room.
+    limited = _apply_limit(refuse_beyond_seats(unlimited, snapshot), options.limit, within)
+    items = tuple(refuse_beyond_seats(limited, snapshot))
+    change = _build_change(items)
+    needs_anything = any(item.needs_anything for item in items)
+    found = [*_session_problems(snapshot), *_lateness_problems(snapshot), *snapshot.roster.problems]
+    found += [problem for item in items for problem in item.problems]
     return Plan(
         items=items,
-        problems=tuple(
-            dict.fromkeys((*_odd_session(snapshot), *_too_late(snapshot), *snapshot.roster.problems, *found, *problems))
-        ),
+        problems=tuple(dict.fromkeys([*found, *problems])),
         change=change,
-        heavy_calls=LOOKING_CALLS + int(anything) + len(batches(change, snapshot.seats_taken)),
+        heavy_calls=LOOKING_CALLS + int(needs_anything) + len(batches(change, snapshot.seats_taken)),
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
         notes=snapshot.session.notes,
     )
 
 
-def _odd_session(snapshot: Snapshot) -> list[Problem]:
-    """What RingCentral says of the webinar and its session in words or fields that this program doesn't know."""
+def _session_problems(snapshot: Snapshot) -> list[Problem]:
+    """Say which of RingCentral's facts of the webinar and its session this program doesn't understand."""
     odd = snapshot.session.not_understood
     if not odd:
         return []
@@ -56,54 +58,58 @@ def _odd_session(snapshot: Snapshot) -> list[Problem]:
     return [Problem(None, None, "", message)]
 
 
-def _too_late(snapshot: Snapshot) -> list[Problem]:
-    """A session that is over while somebody on the roster never had a message: whoever runs this has to know."""
-    left = sum(not snapshot.mailbox(one.key).messages for one in snapshot.roster.invitees)
+def _lateness_problems(snapshot: Snapshot) -> list[Problem]:
+    """Say that a session is over while people on the roster never had a message: the user has to know."""
+    left = sum(not snapshot.mailbox(invitee.key).messages for invitee in snapshot.roster.invitees)
     if not (snapshot.is_over and left):
         return []
     message = (
-        f"the session is over, and {left} on the roster never had a message from here: nobody is mailed any more. "
+        f"the session is over, and {left} on the roster never had a message from here: no more mail is sent. "
         "Is there a later session? `onboarding webinars` lists it; name it in config.toml"
     )
     return [Problem(None, None, "", message)]
 
 
-def _steps(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], list[Problem]]:
-    """An item for everybody: the roster in its order, who else is registered, who is gone."""
+def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], list[Problem]]:
+    """Plan for the roster in its order, then for all others who are registered, then for people who are gone."""
     records = Records.of(snapshot.registrations, snapshot.colleagues)
-    rows = [plan_invitee(one, records, snapshot, options) for one in snapshot.roster.invitees]
+    rows = [plan_invitee(invitee, records, snapshot, options) for invitee in snapshot.roster.invitees]
     others, problems = plan_unlisted(snapshot, rows, options)
-    present = [add_ringcentral_notice(add_due_message(item, snapshot, options), snapshot) for item in (*rows, *others)]
+    due = [add_due_message(item, snapshot, options) for item in (*rows, *others)]
+    present = [add_ringcentral_notice(item, snapshot) for item in due]
     return [*present, *plan_departed(snapshot, present, options)], problems
 
 
 def _apply_limit(items: list[PlanItem], limit: int | None, within: Plan | None) -> list[PlanItem]:
-    """Keep to the first people who need anything; the others wait for a later run."""
+    """Keep to the first people who need anything; the others are left for a later run."""
     if limit is None:
         return items
-    needy = [_person(item) for item in (within.items if within else items) if item.needs_anything]
+    needy = [_person_id(item) for item in (within.items if within else items) if item.needs_anything]
     served = set(needy[:limit])
-    return [_put_off(item, limit) if item.needs_anything and _person(item) not in served else item for item in items]
+    return [
+        _leave_for_later(item, limit) if item.needs_anything and _person_id(item) not in served else item
+        for item in items
+    ]
 
 
-def _person(item: PlanItem) -> int | str:
+def _person_id(item: PlanItem) -> int | str:
     """What stays the same of a person from one plan of a run to the next: their row, else address, else record."""
     return item.invitee.row or item.invitee.key or (item.registration.id if item.registration else "")
 
 
-def _put_off(item: PlanItem, limit: int) -> PlanItem:
+def _leave_for_later(item: PlanItem, limit: int) -> PlanItem:
     registered = item.invitee.row and item.registration
     return replace(
         item,
         action=Action.KEEP if registered else Action.NONE,
         changes=MappingProxyType({}),
         mail=None,
-        mail_reason=f"put off: not among the first {limit} who need anything",
+        mail_reason=f"left for a later run: not among the first {limit} who need anything",
         adopted=False,
     )
 
 
-def _change(items: Iterable[PlanItem]) -> Change:
+def _build_change(items: Iterable[PlanItem]) -> Change:
     add, update, remove = [], [], []
     for item in items:
         if item.action in {Action.ADD, Action.REPLACE}:

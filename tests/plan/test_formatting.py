@@ -121,5 +121,5 @@ def _person(name: str, role: str, reason: str) -> dict[str, str]:
 
 
 _BOB = "linked user: guest -> bob, role: Panelist -> CoHost (removed and added: the link changes)"
-_MAILED = "RingCentral has mailed them itself (--include-already-mailed mails them all the same)"
+_MAILED = "RingCentral has mailed them itself (--include-already-mailed mails them anyway)"
 _STRANGER = "registered, but not on the roster (not added from here; --remove-foreign removes them)"

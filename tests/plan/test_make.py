@@ -129,7 +129,7 @@ def test_the_limit_serves_the_first_who_need_anything():
 
     assert actions(plan) == [KEEP, ADD, UPDATE, NONE]
     assert [item.invitee.first_name for item in plan.mail] == ["Bob"]
-    assert plan.items[-1].mail_reason == "put off: not among the first 2 who need anything"
+    assert plan.items[-1].mail_reason == "left for a later run: not among the first 2 who need anything"
 
 
 def test_what_is_put_off_is_neither_adopted_nor_changed():

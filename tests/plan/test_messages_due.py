@@ -264,7 +264,7 @@ def test_a_record_without_a_link_is_one_persons_problem():
         pytest.param(latest(State.EXPIRED, INVITATION), None, id="expired"),
         pytest.param(latest(State.EXPIRED, INVITATION, saying=OLD), INVITATION, id="expired, and the session moved"),
         pytest.param(latest(State.BOUNCED, INVITATION), None, id="bounced"),
-        pytest.param(latest(State.CANCELLED, INVITATION), None, id="called off by a person"),
+        pytest.param(latest(State.CANCELLED, INVITATION), None, id="cancelled by a person"),
         pytest.param(latest(State.CANCELLED, INVITATION, saying=OLD), INVITATION, id="called off, then news"),
         pytest.param(latest(State.IN_DOUBT, INVITATION), None, id="in doubt"),
         pytest.param(latest(State.IN_DOUBT, INVITATION, saying=OLD), None, id="in doubt, whatever has changed"),
@@ -286,10 +286,10 @@ def test_the_latest_message_decides_whether_another_one_goes_out(snapshot, kind)
     ("state", "reason"),
     [
         (State.QUEUED, "queued by an earlier run"),
-        (State.REJECTED, "rejected: mend what the reply says, then onboarding retry"),
-        (State.FAILED, "failed: onboarding retry tries once more"),
+        (State.REJECTED, "rejected: fix what the reply says, then onboarding retry"),
+        (State.FAILED, "failed: onboarding retry tries again"),
         (State.EXPIRED, "it was too late to send it"),
-        (State.CANCELLED, "called off by a person; the next news goes out again"),
+        (State.CANCELLED, "cancelled by a person; the next change is sent again"),
         (State.BOUNCED, "bounced: correct the address on the roster"),
         (State.IN_DOUBT, "in doubt: the last message may have arrived; onboarding resolve decides"),
     ],
@@ -346,4 +346,4 @@ def test_a_message_queued_for_somebody_who_is_not_on_board_is_called_off():
 
     item = only_item(make_snapshot(there=(guest("ada"),), known=OURS, boxes={"ada": queued}))
 
-    assert item.mail_reason == "the message queued for them is called off"
+    assert item.mail_reason == "the message queued for them is cancelled"
