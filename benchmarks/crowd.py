@@ -97,7 +97,7 @@ async def _mailed(rooms: Services, goal: Target, view: RunState) -> None:
 
 
 async def _assert_sent(rooms: Services, view: RunState) -> None:
-    entries = await rooms.ledger.run(deliveries.entries, view.session_row)
+    entries = await rooms.ledger.run(deliveries.list_deliveries, view.session_row)
     states = {entry.delivery.state for entry in entries}
     if states != {"sent"} or len(entries) != len(view.snapshot.roster.invitees):
         raise SystemExit(f"not everybody was mailed ({states}): the figures would be worth nothing")
@@ -110,7 +110,7 @@ async def _registered(rooms: Services, number: int, who: range) -> RunState:
     row = await rooms.ledger.run(sessions.upsert, session)
     now = rooms.clock.now()
     await rooms.ledger.run(registrations.set_standing, row, people, Standing.ADDED, now)
-    known = await rooms.ledger.run(registrations.managed, row)
+    known = await rooms.ledger.run(registrations.load_managed, row)
     picture = Snapshot(session, Roster(people, ()), tuple(map(_record, people)), now, known)
     return RunState(row, picture, Webinar(session.key.webinar_id, session.title), remembered=False)
 

@@ -6,7 +6,7 @@ run goes on with the others. An exception here means that nobody further can be 
     OnboardingError              2  (never raised itself)
     +-- ConfigurationError       2  a setting, secret, template or roster is missing or wrong
     +-- Refused                  2  RingCentral or the mail server understood us and says no to *us*
-    +-- Braked                   1  the mail server rejects one message after the other
+    +-- TooManyRejections        1  the mail server rejects one message after the other
     +-- TryLater                75  the other side is away or busy, or another run holds the webinar
         +-- Interrupted         75  a signal asked us to stop
 """
@@ -44,7 +44,7 @@ class Refused(OnboardingError):
     """The other side understood us and refuses us: log-in, permission, sender, certificate."""
 
 
-class Braked(OnboardingError):
+class TooManyRejections(OnboardingError):
     """The mail server rejects one message after the other: a person has to look before more are sent."""
 
     exit_code = EXIT_NEEDS_A_PERSON

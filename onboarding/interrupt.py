@@ -13,12 +13,12 @@ from onboarding.errors import Interrupted
 T = TypeVar("T")
 
 
-def interrupted() -> Interrupted:
+def stop_error() -> Interrupted:
     """The error of a run that a signal has stopped."""
     return Interrupted("stopped by a signal", hint="Nothing is lost: run the same command again to go on.")
 
 
-async def unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T:
+async def wait_unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T:
     """Wait for `work`; once `stop` is set, cancel it and raise `Interrupted`. What is done by then still counts."""
     task, signal = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
@@ -29,4 +29,4 @@ async def unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T:
         task.cancel()
         signal.cancel()
         await asyncio.gather(task, signal, return_exceptions=True)
-    raise interrupted()
+    raise stop_error()

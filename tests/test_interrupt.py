@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from onboarding.errors import Interrupted
-from onboarding.interrupt import unless_stopped
+from onboarding.interrupt import wait_unless_stopped
 
 pytestmark = pytest.mark.anyio
 
@@ -14,7 +14,7 @@ async def test_work_that_ends_gives_its_value():
     async def work() -> int:
         return 7
 
-    assert await unless_stopped(asyncio.Event(), work()) == 7
+    assert await wait_unless_stopped(asyncio.Event(), work()) == 7
 
 
 async def test_work_that_fails_fails_as_it_would_alone():
@@ -22,7 +22,7 @@ async def test_work_that_fails_fails_as_it_would_alone():
         raise KeyError("fault")
 
     with pytest.raises(KeyError):
-        await unless_stopped(asyncio.Event(), work())
+        await wait_unless_stopped(asyncio.Event(), work())
 
 
 async def test_signal_cancels_the_work_and_waits_for_its_end():
@@ -36,7 +36,7 @@ async def test_signal_cancels_the_work_and_waits_for_its_end():
             await asyncio.sleep(0)
             ended.set()
 
-    waiting = asyncio.create_task(unless_stopped(stop, work()))
+    waiting = asyncio.create_task(wait_unless_stopped(stop, work()))
     await begun.wait()
     stop.set()
 
@@ -52,7 +52,7 @@ async def test_value_that_comes_together_with_the_signal_is_not_lost():
         stop.set()
         return 7
 
-    assert await unless_stopped(stop, work()) == 7
+    assert await wait_unless_stopped(stop, work()) == 7
 
 
 async def test_cancelled_wait_cancels_the_work():
@@ -65,7 +65,7 @@ async def test_cancelled_wait_cancels_the_work():
         finally:
             ended.set()
 
-    waiting = asyncio.create_task(unless_stopped(asyncio.Event(), work()))
+    waiting = asyncio.create_task(wait_unless_stopped(asyncio.Event(), work()))
     await begun.wait()
     waiting.cancel()
 

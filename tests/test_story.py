@@ -11,7 +11,7 @@ import pytest
 from onboarding import plan as plans
 from onboarding import roster
 from onboarding.cli.terminal import Quiet
-from onboarding.ledger import deliveries, leases, registrations, transitions
+from onboarding.ledger import deliveries, leases, mailboxes, registrations, transitions
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import Message, RetryPolicy, Sent, State, message_id, settle
 from onboarding.model.kinds import Kind
@@ -43,7 +43,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             assert (joerg.row, joerg.name, joerg.role) == (3, "Jörg Müller", Role.PANELIST)
 
             # This run takes the webinar's lease, so that no other one begins beside it.
-            holder = leases.this_run()
+            holder = leases.new_holder()
             assert await ledger.run(leases.acquire, NAME, holder, clock.now()) is None
 
             # RingCentral is looked at, and the plan says what is missing.
@@ -84,7 +84,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             async with Pool(config.smtp) as pool, pool.connection() as connection:
                 assert isinstance(await connection.send_envelope(message), EnvelopeAccepted)
                 assert await ledger.submit(
-                    transitions.write_transitions, transitions.sending(delivery, holder.name, clock.now())
+                    transitions.write_transitions, transitions.start_sending(delivery, holder.name, clock.now())
                 )
                 assert scene.mail.messages() == ()
                 outcome = await connection.send_body(message)
@@ -93,13 +93,14 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             # What became of it is decided in one place, and written down.
             transition = settle(delivery, outcome, RetryPolicy(), clock.now(), 0.5)
             assert await ledger.submit(
-                transitions.write_transitions, transitions.record(delivery, holder.name, transition, clock.now())
+                transitions.write_transitions,
+                transitions.record_outcome(delivery, holder.name, transition, clock.now()),
             )
-            (entry,) = await ledger.run(deliveries.entries, view.session_row)
+            (entry,) = await ledger.run(deliveries.list_deliveries, view.session_row)
             assert (entry.delivery.state, entry.reply[:3]) == (State.SENT, "250")
 
             # The mailbox holds what is true now.
-            boxes = await ledger.run(deliveries.mailboxes, view.session_row)
+            boxes = await ledger.run(mailboxes.load_mailboxes, view.session_row)
             assert boxes[joerg.key].told == told
         assert scene.recipients() == [joerg.email]
         text = scene.messages()[0].get_body(("plain",))

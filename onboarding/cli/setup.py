@@ -9,7 +9,7 @@ from pathlib import Path
 from onboarding.cli.console import echo
 from onboarding.cli.terminal import pause, progress_for
 from onboarding.config import Config, load
-from onboarding.files.modes import cure, exposed, in_words
+from onboarding.files.modes import chmod_command, describe_exposed, find_exposed
 from onboarding.model.ports import Progress
 from onboarding.pipeline.services import Clock, Services, open_services
 
@@ -44,5 +44,5 @@ def warn_about_plaintext(config: Config) -> None:
 
 def warn_about_secrets(config: Config) -> None:
     """Warn if others can read a secret. Also with `--quiet`: a person has to act."""
-    if found := exposed(config.private_paths):
-        echo(f"Warning: {in_words(found)}.\nType: {cure(found)}", err=True)
+    if found := find_exposed(config.private_paths):
+        echo(f"Warning: {describe_exposed(found)}.\nType: {chmod_command(found)}", err=True)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from onboarding.cli.console import echo, escape_lines
 from onboarding.errors import EXIT_TRY_LATER, Interrupted
-from onboarding.interrupt import interrupted
+from onboarding.interrupt import stop_error
 from onboarding.model.ports import Progress as ProgressPort
 
 T = TypeVar("T")
@@ -187,7 +187,7 @@ async def pause(seconds: float, stop: asyncio.Event, progress: ProgressPort) -> 
         return
     finally:
         progress.end()
-    raise interrupted()
+    raise stop_error()
 
 
 async def confirm(question: str, stop: asyncio.Event) -> bool:

@@ -39,7 +39,7 @@ class Exposed:
         return f"{self.path} (mode {self.mode:04o})"
 
 
-def exposed(paths: Iterable[Path], mounts: Path = Path("/proc/self/mountinfo")) -> list[Exposed]:
+def find_exposed(paths: Iterable[Path], mounts: Path = Path("/proc/self/mountinfo")) -> list[Exposed]:
     """Find the paths that are open to others. One that is gone is left out: who reads it says so."""
     found = []
     without_modes = _devices_without_modes(mounts)
@@ -61,12 +61,12 @@ def wrong_bits(owner: int, user: int) -> int:
     return OTHERS_AND_GROUP_WRITING if owner == ROOT and user != ROOT else OTHERS_AND_GROUP
 
 
-def in_words(found: Sequence[Exposed]) -> str:
+def describe_exposed(found: Sequence[Exposed]) -> str:
     """Say what is open to others."""
     return f"Other users of this machine can read or change: {', '.join(map(str, found))}"
 
 
-def cure(found: Sequence[Exposed]) -> str:
+def chmod_command(found: Sequence[Exposed]) -> str:
     """Say what to type. A group that root lets read goes on reading."""
     change = "g-w,o=" if all(one.wrong & ~OTHERS_AND_GROUP_WRITING == 0 for one in found) else "go="
     return f"chmod {change} {' '.join(shlex.quote(str(one.path)) for one in found)}"

@@ -1,28 +1,33 @@
-"""The company's colleagues as RingCentral last listed them, so that a run that meets no new one need not ask.
+"""What RingCentral last said of its directory and of a webinar, so that the next run need not ask again.
 
-A cache and nothing more: who counts as a colleague was decided by `ringcentral/`, who is who by `plan`.
+A cache and nothing more: everything in it can be deleted at any time, and costs a few calls then. Who counts as a
+colleague is decided in `ringcentral`; which invitee is which colleague, in `plan`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
-from onboarding.ledger.schema import directory
+from onboarding.ledger.schema import directory, webinars
 from onboarding.model.people import Colleague, LinkedUser
 
 
-def keep_colleagues(connection: sa.Connection, server: str, colleagues: Collection[Colleague], now: datetime) -> None:
-    """Remember a server's whole directory in the place of what was known of it."""
+def store_colleagues(connection: sa.Connection, server: str, colleagues: Collection[Colleague], now: datetime) -> None:
+    """Replace what is known of a server's directory."""
     connection.execute(directory.delete().where(directory.c.server == server))
-    # By ids: a listing whose pages shifted while they were read names somebody twice.
-    rows = {one.linked_user: {"server": server, **_columns(one), "fetched_at": now} for one in colleagues}
+    # By ids: if a page shifts while the directory is read, the same colleague comes twice.
+    rows = {
+        colleague.linked_user: {"server": server, **_colleague_columns(colleague), "fetched_at": now}
+        for colleague in colleagues
+    }
     if rows:
         connection.execute(directory.insert(), list(rows.values()))
 
 
-def colleagues(connection: sa.Connection, server: str) -> Sequence[Colleague]:
-    """Everybody in a server's directory when it was last listed; empty where it never was."""
+def load_colleagues(connection: sa.Connection, server: str) -> Sequence[Colleague]:
+    """Load a server's directory as it was last listed; empty if it never was."""
     rows = connection.execute(sa.select(directory).where(directory.c.server == server)).mappings()
     return [
         Colleague(
@@ -36,7 +41,30 @@ def colleagues(connection: sa.Connection, server: str) -> Sequence[Colleague]:
     ]
 
 
-def _columns(colleague: Colleague) -> dict[str, str]:
+def find_webinar_facts(connection: sa.Connection, server: str, webinar_id: str) -> Mapping[str, Any] | None:
+    """Find what was last known of a webinar; None if RingCentral was never asked about it."""
+    facts: Mapping[str, Any] | None = connection.execute(
+        sa.select(webinars.c.facts).where(webinars.c.server == server, webinars.c.webinar_id == webinar_id)
+    ).scalar()
+    return facts
+
+
+def store_webinar_facts(
+    connection: sa.Connection, server: str, webinar_id: str, facts: Mapping[str, Any], now: datetime
+) -> None:
+    """Replace what is known of a webinar."""
+    connection.execute(webinars.delete().where(webinars.c.server == server, webinars.c.webinar_id == webinar_id))
+    connection.execute(
+        webinars.insert().values(server=server, webinar_id=webinar_id, facts=dict(facts), fetched_at=now)
+    )
+
+
+def remove_outdated(connection: sa.Connection, before: datetime) -> None:
+    """Remove colleagues last listed before a time: they are people too, and are kept no longer than others."""
+    connection.execute(directory.delete().where(directory.c.fetched_at < before))
+
+
+def _colleague_columns(colleague: Colleague) -> dict[str, str]:
     return {
         "account_id": colleague.linked_user.account_id,
         "user_id": colleague.linked_user.user_id,

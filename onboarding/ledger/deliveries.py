@@ -4,7 +4,7 @@ Each is one named function with a guarded write. What every single message goes 
 `moves`; what a person decides is in `decisions`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from onboarding.ledger import sql
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
 from onboarding.model.addresses import address_key
-from onboarding.model.deliveries import UNDER_WAY, Delivery, Mailbox, State
-from onboarding.model.kinds import Kind, facts_after
+from onboarding.model.deliveries import UNDER_WAY, Delivery, State
+from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts, SessionKey
 
@@ -103,9 +103,9 @@ def claim(
         return []
     connection.execute(deliveries.update().where(deliveries.c.id.in_(ids)).values(holder=holder))
     rows = connection.execute(
-        _query(deliveries.c.id.in_(ids)).order_by(None).order_by(deliveries.c.due_at, deliveries.c.id)
+        select_deliveries(deliveries.c.id.in_(ids)).order_by(None).order_by(deliveries.c.due_at, deliveries.c.id)
     )
-    return [_delivery(row) for row in rows.mappings()]
+    return [build_delivery(row) for row in rows.mappings()]
 
 
 def release_claims(connection: sa.Connection, holder: str) -> None:
@@ -135,7 +135,7 @@ def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> i
     return len(move(connection, being_sent, State.IN_DOUBT, died, now))
 
 
-def expire(connection: sa.Connection, session: int, now: datetime) -> int:
+def expire_overdue(connection: sa.Connection, session: int, now: datetime) -> int:
     """What is of no use any more is not sent. Returns how many messages that were."""
     useless = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.expires_at <= now)
     return len(move(connection, useless, State.EXPIRED, "too late: its use was over before it could be sent", now))
@@ -169,14 +169,14 @@ def hold_back(connection: sa.Connection, session: int, emails: Collection[str], 
     move(connection, queued, State.SUPERSEDED, "RingCentral has mailed the reader itself", now)
 
 
-def next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:
+def find_next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:
     """When the earliest queued message is due; None where nothing is queued."""
     due_at = deliveries.c.due_at
     earliest = sa.select(sa.func.min(due_at, type_=due_at.type)).where(*_queued(session, rehearsal=rehearsal))
     return connection.execute(earliest).scalar()
 
 
-def queued(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> int:
+def count_queued(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> int:
     """How many messages are queued, due or not."""
     count = sa.select(sa.func.count()).where(*_queued(session, rehearsal=rehearsal))
     return connection.execute(count).scalar_one()
@@ -187,27 +187,11 @@ def _queued(session: int, *, rehearsal: bool) -> tuple[sa.ColumnElement[bool], .
     return deliveries.c.session == session, deliveries.c.state == State.QUEUED, whose
 
 
-def mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mailbox]:
-    """What each mailbox of a session holds, by address key."""
-    boxes: dict[str, Mailbox] = {}
-    for row in connection.execute(_query(deliveries.c.session == session, REAL)).mappings():
-        boxes[row["key"]] = _after(boxes.get(row["key"], Mailbox()), _delivery(row))
-    return boxes
-
-
-def _after(box: Mailbox, one: Delivery) -> Mailbox:
-    """A mailbox with the next delivery to it taken into account."""
-    told = box.told
-    if one.state is State.SENT:
-        told = facts_after(one.kind, one.facts, told)
-    return Mailbox(told, one, max(box.messages, one.number))
-
-
-def entries(connection: sa.Connection, session: int) -> Sequence[DeliveryRecord]:
+def list_deliveries(connection: sa.Connection, session: int) -> Sequence[DeliveryRecord]:
     """The deliveries of a session for people to read, in the order in which they were queued, rehearsals aside."""
     return [
-        DeliveryRecord(_delivery(row), row["name"], row["at"], row["reply"], row["queue_id"], row["reason"])
-        for row in connection.execute(_query(deliveries.c.session == session, REAL)).mappings()
+        DeliveryRecord(build_delivery(row), row["name"], row["at"], row["reply"], row["queue_id"], row["reason"])
+        for row in connection.execute(select_deliveries(deliveries.c.session == session, REAL)).mappings()
     ]
 
 
@@ -257,14 +241,14 @@ def _new(session: int, order: NewDelivery, now: datetime) -> _New:
         kind=order.kind,
         number=order.number,
         state=State.QUEUED,
-        queued_at=sql.stored(now),
-        due_at=sql.stored(order.due_at),
-        expires_at=sql.stored(order.expires_at),
-        at=sql.stored(now),
+        queued_at=sql.encode_time(now),
+        due_at=sql.encode_time(order.due_at),
+        expires_at=sql.encode_time(order.expires_at),
+        at=sql.encode_time(now),
         message_id=order.message_id,
         link=order.facts.link,
         role=order.facts.role,
-        start=sql.stored(order.facts.start),
+        start=sql.encode_time(order.facts.start),
         duration=int(order.facts.duration.total_seconds()),
         rehearsal_to=order.rehearsal_to,
         told=order.kind,
@@ -281,7 +265,8 @@ def _written(dialect: sa.Dialect) -> str:
     return str(_CREATE.compile(dialect=dialect))
 
 
-def _query(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def select_deliveries(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Select deliveries with their session's key, in the order in which they were queued."""
     return (
         sa.select(deliveries, sessions.c.server, sessions.c.webinar_id, sessions.c.session_id)
         .join(sessions, sessions.c.id == deliveries.c.session)
@@ -290,7 +275,8 @@ def _query(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     )
 
 
-def _delivery(row: sa.RowMapping) -> Delivery:
+def build_delivery(row: sa.RowMapping) -> Delivery:
+    """Build a delivery from a row of `select_deliveries`."""
     return Delivery(
         id=row["id"],
         session=SessionKey(row["server"], row["webinar_id"], row["session_id"]),

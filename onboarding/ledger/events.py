@@ -26,7 +26,7 @@ class Event:
 _APPEND = events.insert()
 
 
-def append(
+def record_event(
     connection: sa.Connection,
     session: int,
     key: str,
@@ -37,19 +37,19 @@ def append(
     detail: str = "",
 ) -> None:
     """Write down one event."""
-    extend(
+    record_events(
         connection,
         [{"session": session, "key": key, "what": what, "at": at, "delivery": delivery, "detail": detail}],
     )
 
 
-def extend(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def record_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write down several events at once, each with every column of the table but its number."""
     if rows:
         connection.execute(_APPEND, rows)
 
 
-def of_person(connection: sa.Connection, key: str) -> Sequence[Event]:
+def list_events(connection: sa.Connection, key: str) -> Sequence[Event]:
     """Everything that happened to one address, in order, in all sessions."""
     query = (
         sa.select(

@@ -55,7 +55,7 @@ class Lease(NamedTuple):
     taken_at: datetime | None
 
 
-def this_run() -> Holder:
+def new_holder() -> Holder:
     """A new holder living in this process."""
     pid = os.getpid()
     return Holder(uuid.uuid4().hex, _machine(), pid, _start_of(pid) or "")
@@ -64,7 +64,7 @@ def this_run() -> Holder:
 def acquire(connection: sa.Connection, name: str, holder: Holder, now: datetime) -> Lease | None:
     """Take a lease, also a dead holder's. Returns None on success, else the living holder's lease."""
     current = _current(connection, name)
-    if current and current.holder != holder and alive(current.holder, current.until, now):
+    if current and current.holder != holder and is_alive(current.holder, current.until, now):
         _shorten(connection, name, current, now)
         return current
     connection.execute(leases.delete().where(leases.c.name == name))
@@ -107,13 +107,13 @@ def release(connection: sa.Connection, name: str, holder: Holder) -> None:
     connection.execute(leases.delete().where(leases.c.name == name, leases.c.holder == holder.name))
 
 
-def held(connection: sa.Connection, name: str, now: datetime) -> bool:
+def is_held(connection: sa.Connection, name: str, now: datetime) -> bool:
     """Whether a living run is at work on this."""
     current = _current(connection, name)
-    return current is not None and alive(current.holder, current.until, now)
+    return current is not None and is_alive(current.holder, current.until, now)
 
 
-def alive(holder: Holder, until: datetime, now: datetime) -> bool:
+def is_alive(holder: Holder, until: datetime, now: datetime) -> bool:
     """Tell whether a lease's holder still lives: known for certain here, believed until `until` elsewhere."""
     if holder.machine == _machine():
         return _start_of(holder.pid) == holder.started

@@ -62,7 +62,7 @@ class _Denied(Exception):
     """SQLite may not open one of the ledger's files, or not make its `-shm`."""
 
 
-def read(path: Path, statement: Callable[[sa.Connection], T], progress: Progress) -> T | None:
+def read_ledger(path: Path, statement: Callable[[sa.Connection], T], progress: Progress) -> T | None:
     """Run a statement on the ledger as it is now, in one snapshot. None where there is no ledger yet.
 
     `progress` hears where the ledger had to be read without its lock. Raises ConfigurationError where it

@@ -20,7 +20,7 @@ from onboarding.model.people import Invitee, LinkedUser, Role
 from onboarding.model.registrations import ManagedRegistration, Standing, registration_key
 
 
-def managed(connection: sa.Connection, session: int) -> Mapping[str, ManagedRegistration]:
+def load_managed(connection: sa.Connection, session: int) -> Mapping[str, ManagedRegistration]:
     """Everybody whom this ledger had to do with in a session, by `registration_key`."""
     rows = connection.execute(sa.select(registrations).where(registrations.c.session == session)).mappings()
     return {row["key"]: _acquaintance(row) for row in rows}
@@ -38,7 +38,7 @@ def set_standing(
     rows = [{"session": session, **_columns(invitee), "standing": standing, "at": now} for invitee in invitees]
     connection.execute(_STAND, rows)
     places = [{"session": session, "key": row["key"]} for row in rows]
-    events.extend(
+    events.record_events(
         connection, [{**place, "what": standing, "at": now, "delivery": None, "detail": ""} for place in places]
     )
 
@@ -68,7 +68,7 @@ def record_unfulfilled(
     if not connection.execute(registrations.update().where(*_is(session, invitee)).values(asked)).rowcount:
         set_standing(connection, session, [invitee], Standing.UPDATED, now)
         connection.execute(registrations.update().where(*_is(session, invitee)).values(asked))
-    events.append(connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields))
+    events.record_event(connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields))
 
 
 def clear_unfulfilled(connection: sa.Connection, session: int, invitees: Collection[Invitee]) -> None:
@@ -98,7 +98,7 @@ def revert(
         else:
             connection.execute(registrations.delete().where(*row))
         what = "not removed" if intended == Standing.REMOVING else "not added"
-        events.append(connection, session, registration_key(invitee), what, now)
+        events.record_event(connection, session, registration_key(invitee), what, now)
 
 
 def _forget_former(
@@ -110,7 +110,7 @@ def _forget_former(
         connection.execute(registrations.delete().where(*_is(session, alone)))
 
 
-def note_mailed(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:
+def record_mailed(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:
     """Write down that a run has said whom RingCentral has mailed itself (docs/ringcentral.md, "Send now")."""
     for invitee in invitees:
         names = [registrations.c.key == registration_key(invitee)]
@@ -120,10 +120,10 @@ def note_mailed(connection: sa.Connection, session: int, invitees: Collection[In
         new = (registrations.c.session == session, registrations.c.mailed_by_ringcentral.is_(None), sa.or_(*names))
         noted = registrations.update().where(*new).values(mailed_by_ringcentral=now).returning(registrations.c.key)
         for key in connection.execute(noted).scalars().all():
-            events.append(connection, session, key, "mailed by RingCentral", now)
+            events.record_event(connection, session, key, "mailed by RingCentral", now)
 
 
-def mailed_by_ringcentral(connection: sa.Connection, session: int) -> Sequence[str]:
+def list_mailed_by_ringcentral(connection: sa.Connection, session: int) -> Sequence[str]:
     """The addresses (ids, where there is none) of our people whom RingCentral has mailed itself, in order."""
     noted = (registrations.c.session == session, registrations.c.mailed_by_ringcentral.is_not(None))
     rows = connection.execute(sa.select(registrations.c.email, registrations.c.key).where(*noted))

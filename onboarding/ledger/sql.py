@@ -51,6 +51,6 @@ def pack(batch: Iterable[Sequence[Any]]) -> tuple[str]:
     return (json.dumps(list(batch)),)
 
 
-def stored(moment: datetime) -> str:
+def encode_time(moment: datetime) -> str:
     """Write a time as the tables hold it (`schema.UtcDateTime` on SQLite)."""
     return in_utc(moment).isoformat(" ", "microseconds").removesuffix("+00:00")

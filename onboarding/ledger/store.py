@@ -107,7 +107,7 @@ class Ledger:
         return await self.submit(lambda connection, _none: [statement(connection, *args, **kwargs)], None)
 
     def submit(
-        self, statement: Batch[Item, T], item: Item, /, after: asyncio.Future[Any] | None = None
+        self, statement: Batch[Item, T], item: Item, /, depends_on: asyncio.Future[Any] | None = None
     ) -> asyncio.Future[T]:
         """Hand in one item of a statement that takes many; await the result to know that it is committed.
 
@@ -118,7 +118,7 @@ class Ledger:
         if not self._open:
             raise RuntimeError("the ledger is not open")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._jobs.put(_Job(statement, item, future, after))
+        self._jobs.put(_Job(statement, item, future, depends_on))
         return future
 
     def _prepare(self) -> None:

@@ -51,7 +51,7 @@ class TransitionWrite(NamedTuple):
     message_id: str | None = None
 
 
-def sending(delivery: Delivery, holder: str, now: datetime, message_id: str | None = None) -> TransitionWrite:
+def start_sending(delivery: Delivery, holder: str, now: datetime, message_id: str | None = None) -> TransitionWrite:
     """Cross the point of no return: committed after the 354 and before the body leaves. Not made: not ours any more.
 
     Making it after the body would let a crash send a second copy; making it before the 354 would put every refused
@@ -64,14 +64,14 @@ def sending(delivery: Delivery, holder: str, now: datetime, message_id: str | No
         sending=None,
         state=State.SENDING,
         attempt=delivery.attempt + 1,
-        at=sql.stored(now),
+        at=sql.encode_time(now),
         told="",
         keeper=holder,
         message_id=message_id,
     )
 
 
-def record(delivery: Delivery, holder: str, transition: Transition, now: datetime) -> TransitionWrite:
+def record_outcome(delivery: Delivery, holder: str, transition: Transition, now: datetime) -> TransitionWrite:
     """Write what became of an offer: from `queued` (no body left) or from `sending`. Not made: not ours any more.
 
     `delivery` is what `claim` returned: its `attempt` does not count this offer yet, the written row's does.
@@ -84,16 +84,16 @@ def record(delivery: Delivery, holder: str, transition: Transition, now: datetim
         sending=delivery.attempt + 1,
         state=transition.state,
         attempt=delivery.attempt + 1,
-        at=sql.stored(now),
+        at=sql.encode_time(now),
         told=_told(transition.reason, reply),
-        due_at=sql.stored(transition.due_at) if transition.due_at else None,
+        due_at=sql.encode_time(transition.due_at) if transition.due_at else None,
         reply=reply,
         queue_id=transition.reply.queue_id if transition.reply else "",
         reason=transition.reason,
     )
 
 
-def put_last(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
+def requeue_last(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
     """The server refused us, or the connection, in reply to this message: to the end of the queue.
 
     It took nothing, and it is not the message's fault: no attempt is counted, and the time after which we give up
@@ -107,15 +107,15 @@ def put_last(delivery: Delivery, holder: str, reason: str, now: datetime) -> Tra
         sending=delivery.attempt + 1,
         state=State.QUEUED,
         attempt=delivery.attempt,
-        at=sql.stored(now),
+        at=sql.encode_time(now),
         told=reason,
         keeper=holder,
-        due_at=sql.stored(now),
+        due_at=sql.encode_time(now),
         reason=reason,
     )
 
 
-def not_accepted(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
+def requeue_unsent(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
     """The run stopped before the body's first byte, though it was allowed to leave: queued as before, no attempt."""
     return TransitionWrite(
         id=delivery.id,
@@ -124,7 +124,7 @@ def not_accepted(delivery: Delivery, holder: str, reason: str, now: datetime) ->
         sending=delivery.attempt + 1,
         state=State.QUEUED,
         attempt=delivery.attempt,
-        at=sql.stored(now),
+        at=sql.encode_time(now),
         told=reason,
         reason=reason,
     )

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from onboarding.errors import Interrupted, OnboardingError
-from onboarding.files.modes import cure, exposed, in_words
+from onboarding.files.modes import chmod_command, describe_exposed, find_exposed
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
@@ -38,9 +38,9 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
     """Look at everything, in the order in which a run would meet it."""
     yield CheckResult("configuration", ok=True, detail=str(services.config.file))
     if paths := services.config.private_paths:
-        found = exposed(paths)
-        detail = in_words(found) if found else "closed to other users of this machine"
-        yield CheckResult("secrets", ok=not found, detail=detail, hint=f"Type: {cure(found)}" if found else "")
+        found = find_exposed(paths)
+        detail = describe_exposed(found) if found else "closed to other users of this machine"
+        yield CheckResult("secrets", ok=not found, detail=detail, hint=f"Type: {chmod_command(found)}" if found else "")
     logged_in = True
     async for finding in _ringcentral(services):
         logged_in = logged_in and finding.ok

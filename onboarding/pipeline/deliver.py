@@ -95,7 +95,7 @@ async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:
     services = run.services
     services.pool.prepare()
     until = services.clock.now() + retry_window
-    waiting = await services.ledger.run(deliveries.queued, run.state.session_row, rehearsal=run.rehearsal)
+    waiting = await services.ledger.run(deliveries.count_queued, run.state.session_row, rehearsal=run.rehearsal)
     if waiting:
         services.progress.begin("Sending", waiting)
     try:
@@ -116,7 +116,7 @@ async def _deliver_until(run: DeliveryRun, until: datetime) -> None:
     services = run.services
     while run.is_going:
         await _deliver_due(run)
-        due = await services.ledger.run(deliveries.next_due, run.state.session_row, rehearsal=run.rehearsal)
+        due = await services.ledger.run(deliveries.find_next_due, run.state.session_row, rehearsal=run.rehearsal)
         # A run with --limit does its share and ends: the earliest due may be a message of another person.
         if due is None or due > until or run.only is not None or not run.is_going:
             return
@@ -143,7 +143,7 @@ async def _deliver_due(run: DeliveryRun) -> None:
 
 
 async def _expire(run: DeliveryRun) -> None:
-    await run.services.ledger.run(deliveries.expire, run.state.session_row, run.services.clock.now())
+    await run.services.ledger.run(deliveries.expire_overdue, run.state.session_row, run.services.clock.now())
 
 
 async def _cancel_after_grace(run: DeliveryRun, workers: Sequence[asyncio.Task[None]]) -> None:

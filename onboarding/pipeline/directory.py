@@ -11,5 +11,5 @@ async def fetch_colleagues(services: Services) -> Sequence[Colleague]:
     """Ask RingCentral for the company directory, and store it in the ledger. Raises what the client raises."""
     server = services.config.ringcentral.server
     colleagues = await services.ringcentral.directory()
-    await services.ledger.run(cache.keep_colleagues, server, colleagues, services.clock.now())
+    await services.ledger.run(cache.store_colleagues, server, colleagues, services.clock.now())
     return colleagues

@@ -57,7 +57,7 @@ class HeldLease:
 async def webinar_lease(services: Services, target: Target, *, hint: str = WAIT) -> AsyncIterator[HeldLease]:
     """Hold a webinar's lease. Raises Held, with this hint, where a living run has it; a dead run's is taken at once."""
     name = lease_name(services.config.ringcentral.server, target.webinar_id)
-    lease = HeldLease(leases.this_run(), services.clock, services.clock.instant())
+    lease = HeldLease(leases.new_holder(), services.clock, services.clock.instant())
     now = services.clock.now()
     other = await services.ledger.run(leases.acquire, name, lease.holder, now)
     if other:

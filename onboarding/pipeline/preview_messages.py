@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from onboarding.config import Config
 from onboarding.ledger import cache, sessions
 from onboarding.ledger.location import ledger_path
-from onboarding.ledger.read_only import read
+from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import Outcome, Rejected, message_id
@@ -61,17 +61,17 @@ class Known:
 def known(config: Config, target: Target, progress: Progress) -> Known:
     """Read what the last run saw; all unknown where there is no ledger yet (none is made).
 
-    Raises what `ledger.read_only.read` raises.
+    Raises what `ledger.read_only.read_ledger` raises.
     """
     facts = partial(_facts, server=config.ringcentral.server, target=target)
-    return read(ledger_path(config.ledger), facts, progress) or Known()
+    return read_ledger(ledger_path(config.ledger), facts, progress) or Known()
 
 
 def _facts(connection: sa.Connection, server: str, target: Target) -> Known:
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
-    facts = sessions.webinar_facts(connection, server, target.webinar_id)
+    facts = cache.find_webinar_facts(connection, server, target.webinar_id)
     dial_in = None if facts is None else WEBINAR.validate_python(facts).dial_in
-    return Known(seen, dial_in, cache.colleagues(connection, server))
+    return Known(seen, dial_in, cache.load_colleagues(connection, server))
 
 
 def preview_of(config: Config, target: Target, roster: Roster, facts: Known, now: datetime) -> Preview:

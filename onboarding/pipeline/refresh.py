@@ -12,8 +12,8 @@ from pydantic import TypeAdapter
 
 from onboarding import roster as rosters
 from onboarding.errors import ConfigurationError
-from onboarding.interrupt import unless_stopped
-from onboarding.ledger import cache, deliveries, registrations, sessions
+from onboarding.interrupt import wait_unless_stopped
+from onboarding.ledger import cache, mailboxes, registrations, sessions
 from onboarding.model.people import Roster
 from onboarding.model.sessions import Session, SessionStatus
 from onboarding.pipeline.services import Services
@@ -52,7 +52,7 @@ async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
         raise ConfigurationError(
             f"no roster is given for {target.name}", hint="Name it with --invitees FILE, or - for standard input."
         )
-    content = await unless_stopped(stop, rosters.fetch(target.invitees))
+    content = await wait_unless_stopped(stop, rosters.fetch(target.invitees))
     return rosters.read(content, rosters.name_of(target.invitees), target.columns)
 
 
@@ -76,7 +76,7 @@ async def plan_fresh(services: Services, target: Target, state: RunState, option
 
 async def _webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
     server = services.config.ringcentral.server
-    known = await services.ledger.run(sessions.webinar_facts, server, target.webinar_id)
+    known = await services.ledger.run(cache.find_webinar_facts, server, target.webinar_id)
     if known is not None:
         return WEBINAR.validate_python(known), True
     return await _ask_webinar(services, target), False
@@ -88,7 +88,7 @@ async def _ask_webinar(services: Services, target: Target) -> Webinar:
         return webinar  # not remembered: the next run may understand more, or find it mended
     facts = WEBINAR.dump_python(webinar, mode="json")
     server = services.config.ringcentral.server
-    await services.ledger.run(sessions.keep_webinar, server, target.webinar_id, facts, services.clock.now())
+    await services.ledger.run(cache.store_webinar_facts, server, target.webinar_id, facts, services.clock.now())
     return webinar
 
 
@@ -110,18 +110,18 @@ async def _view(services: Services, target: Target, roster: Roster, webinar: Web
     session = await _session(services, target, webinar)
     listed = await services.ringcentral.invitees(session.key)
     row = await services.ledger.run(sessions.upsert, session)
-    colleagues = await services.ledger.run(cache.colleagues, services.config.ringcentral.server)
+    colleagues = await services.ledger.run(cache.load_colleagues, services.config.ringcentral.server)
     if needs_directory(roster.invitees, listed, colleagues, session):
         colleagues = await services.ringcentral.directory()
-        await services.ledger.run(cache.keep_colleagues, services.config.ringcentral.server, colleagues, now)
+        await services.ledger.run(cache.store_colleagues, services.config.ringcentral.server, colleagues, now)
     snapshot = Snapshot(
         session=session,
         roster=roster,
         registrations=listed.registrations,
         untouched=listed.untouched,
         now=now,
-        managed=await services.ledger.run(registrations.managed, row),
-        mailboxes=await services.ledger.run(deliveries.mailboxes, row),
+        managed=await services.ledger.run(registrations.load_managed, row),
+        mailboxes=await services.ledger.run(mailboxes.load_mailboxes, row),
         colleagues=tuple(colleagues),
     )
     return RunState(row, identify(snapshot), webinar, remembered)

@@ -33,7 +33,7 @@ async def register(services: Services, state: RunState, plan: Plan) -> tuple[Run
     problems: tuple[Problem, ...] = ()
     records, untouched = state.snapshot.registrations, state.snapshot.untouched
     if plan.change:
-        before = await services.ledger.run(registrations.managed, state.session_row)
+        before = await services.ledger.run(registrations.load_managed, state.session_row)
         await _intend(services, state, plan)
         services.progress.say(_in_words(plan.change))
         applied = await services.ringcentral.apply(state.snapshot.session.key, plan.change, records, untouched)
@@ -41,7 +41,7 @@ async def register(services: Services, state: RunState, plan: Plan) -> tuple[Run
         untouched = add_addresses(applied.untouched, state.snapshot.colleagues)
         problems = applied.problems
         await _settle(services, state, plan, replace(applied, registrations=records, untouched=untouched), before)
-    known = await services.ledger.run(registrations.managed, state.session_row)
+    known = await services.ledger.run(registrations.load_managed, state.session_row)
     snapshot = replace(
         state.snapshot, registrations=records, untouched=untouched, managed=known, now=services.clock.now()
     )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
-from onboarding.ledger import deliveries, registrations, sessions
+from onboarding.ledger import deliveries, mailboxes, registrations, sessions
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem, Roster
 from onboarding.pipeline.lease import HeldLease
@@ -134,10 +134,10 @@ async def execute_plan(
         await _queue_and_deliver(services, prepared, tally, lease, rehearsal_to, retry_window)
         await _note_mailed(services, tally.state, tally.plan)
     finally:
-        noted_before = await services.ledger.run(sessions.problems_of, row)
+        noted_before = await services.ledger.run(sessions.list_problems, row)
         noted = [*tally.problems, *_notes(tally.plan, prepared.state)]
         await _note_end(services, prepared, noted)
-    entries = await services.ledger.run(deliveries.entries, row)
+    entries = await services.ledger.run(deliveries.list_deliveries, row)
     return Result(
         name=prepared.target.name,
         title=prepared.state.snapshot.session.title,
@@ -154,7 +154,7 @@ async def execute_plan(
 
 async def _forget_old_sessions(services: Services) -> None:
     if keep := services.config.ledger.keep:
-        await services.ledger.run(sessions.forget_ended, services.clock.now() - timedelta(days=keep))
+        await services.ledger.run(sessions.remove_ended, services.clock.now() - timedelta(days=keep))
 
 
 def _roster_error(roster: Roster) -> ConfigurationError:
@@ -170,15 +170,15 @@ async def _recover(services: Services, state: RunState) -> tuple[RunState, int]:
     doubts = await services.ledger.run(deliveries.recover_stalled, row, now)
     await services.ledger.run(deliveries.bring_forward, row, now)
     if doubts:
-        mailboxes = await services.ledger.run(deliveries.mailboxes, row)
-        state = replace(state, snapshot=replace(state.snapshot, mailboxes=mailboxes))
+        held = await services.ledger.run(mailboxes.load_mailboxes, row)
+        state = replace(state, snapshot=replace(state.snapshot, mailboxes=held))
     return state, doubts
 
 
 async def _has_queue(services: Services, state: RunState) -> bool:
     """Whether earlier runs left messages to send, to people of the roster or to others, or of a rehearsal."""
-    real = await services.ledger.run(deliveries.queued, state.session_row)
-    return bool(real or await services.ledger.run(deliveries.queued, state.session_row, rehearsal=True))
+    real = await services.ledger.run(deliveries.count_queued, state.session_row)
+    return bool(real or await services.ledger.run(deliveries.count_queued, state.session_row, rehearsal=True))
 
 
 async def _register(services: Services, prepared: PreparedRun, tally: _Tally) -> None:
@@ -227,7 +227,7 @@ async def _note_mailed(services: Services, state: RunState, plan: Plan) -> None:
     """
     newly_mailed = [item.invitee for item in plan.items if item.newly_mailed]
     if newly_mailed:
-        await services.ledger.run(registrations.note_mailed, state.session_row, newly_mailed, services.clock.now())
+        await services.ledger.run(registrations.record_mailed, state.session_row, newly_mailed, services.clock.now())
 
 
 def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:

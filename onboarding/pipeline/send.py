@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from onboarding.errors import Braked, OnboardingError, TryLater
+from onboarding.errors import OnboardingError, TooManyRejections, TryLater
 from onboarding.ledger import rate_limits, transitions
 from onboarding.messages.request import MessageRequest
 from onboarding.model.addresses import address_key
@@ -143,7 +143,7 @@ async def _handle_refusal(
     if action is RefusalAction.GIVE_UP_CONNECTION and isinstance(error, ConnectionRefusal):
         run.services.pool.give_up(connection, error)
     now = run.services.clock.now()
-    is_ours = await _submit(run, transitions.put_last(delivery, run.holder.name, error.message, now))
+    is_ours = await _submit(run, transitions.requeue_last(delivery, run.holder.name, error.message, now))
     if action is RefusalAction.STOP_RUN:
         raise error
     run.met_refusal.add(delivery.id)
@@ -173,8 +173,8 @@ async def _send_body(
     # that at most one message for each connection can be in doubt after a crash.
     try:
         renamed = None if message.message_id == delivery.message_id else message.message_id
-        write = transitions.sending(delivery, run.holder.name, run.services.clock.now(), renamed)
-        is_ours = await _submit(run, write, after=run.recordings.get(connection))
+        write = transitions.start_sending(delivery, run.holder.name, run.services.clock.now(), renamed)
+        is_ours = await _submit(run, write, depends_on=run.recordings.get(connection))
     except OnboardingError:
         await connection.abandon()
         raise
@@ -200,7 +200,7 @@ def _detach(recording: Recording) -> None:
 
 
 def _record_not_accepted(run: DeliveryRun, delivery: Delivery, reason: str) -> Recording:
-    return _submit(run, transitions.not_accepted(delivery, run.holder.name, reason, run.services.clock.now()))
+    return _submit(run, transitions.requeue_unsent(delivery, run.holder.name, reason, run.services.clock.now()))
 
 
 def _settle_delivery(run: DeliveryRun, delivery: Delivery, outcome: Outcome) -> Recording:
@@ -218,7 +218,7 @@ def _count_rejection(run: DeliveryRun, transition: Transition) -> None:
     run.rejections = run.rejections + 1 if by_server else 0
     if run.rejections >= run.services.config.smtp.max_consecutive_rejections:
         run.fail(
-            Braked(
+            TooManyRejections(
                 f"the mail server has rejected {run.rejections} messages in a row; "
                 f"the last answer was: {transition.reply}",
                 hint="Find out why before going on. The rest stays queued; `onboarding retry` takes up the rejected.",
@@ -227,11 +227,11 @@ def _count_rejection(run: DeliveryRun, transition: Transition) -> None:
 
 
 def _record_transition(run: DeliveryRun, delivery: Delivery, transition: Transition) -> Recording:
-    return _submit(run, transitions.record(delivery, run.holder.name, transition, run.services.clock.now()))
+    return _submit(run, transitions.record_outcome(delivery, run.holder.name, transition, run.services.clock.now()))
 
 
-def _submit(run: DeliveryRun, write: transitions.TransitionWrite, after: Recording | None = None) -> Recording:
-    return run.services.ledger.submit(transitions.write_transitions, write, after)
+def _submit(run: DeliveryRun, write: transitions.TransitionWrite, depends_on: Recording | None = None) -> Recording:
+    return run.services.ledger.submit(transitions.write_transitions, write, depends_on)
 
 
 LONGEST_WAIT = timedelta(minutes=10)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from onboarding.config import Config
-from onboarding.interrupt import interrupted
+from onboarding.interrupt import stop_error
 from onboarding.ledger.location import ledger_path
-from onboarding.ledger.rate_limits import LedgerRateLimiter, account_name
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress
+from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_name
 from onboarding.ringcentral.client import RingCentral
 from onboarding.smtp.pool import Pool
 
@@ -65,7 +65,7 @@ class Services:
     def raise_if_stopped(self) -> None:
         """Raise Interrupted once a signal has asked us to stop: called between steps, never within one."""
         if self.stop.is_set():
-            raise interrupted()
+            raise stop_error()
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.ledger import deliveries, leases, registrations, sessions
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.location import ledger_path
-from onboarding.ledger.read_only import read
+from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
@@ -71,10 +71,10 @@ class Status:
 async def status(config: Config, target: Target, now: datetime, progress: Progress) -> Status:
     """Read what the ledger knows of a webinar on the configured server.
 
-    Raises what `ledger.read_only.read` raises.
+    Raises what `ledger.read_only.read_ledger` raises.
     """
     known = partial(_known, config=config, target=target, now=now)
-    found = await asyncio.to_thread(read, ledger_path(config.ledger), known, progress)
+    found = await asyncio.to_thread(read_ledger, ledger_path(config.ledger), known, progress)
     return found or Status(target.name, target.webinar_id, None, (), ())
 
 
@@ -84,10 +84,10 @@ def _known(connection: sa.Connection, config: Config, target: Target, now: datet
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:
         return None
-    entries = deliveries.entries(connection, seen.id)
-    running = leases.held(connection, lease_name(server, target.webinar_id), now)
-    problems = sessions.problems_of(connection, seen.id)
-    mailed = registrations.mailed_by_ringcentral(connection, seen.id)
+    entries = deliveries.list_deliveries(connection, seen.id)
+    running = leases.is_held(connection, lease_name(server, target.webinar_id), now)
+    problems = sessions.list_problems(connection, seen.id)
+    mailed = registrations.list_mailed_by_ringcentral(connection, seen.id)
     shown = entries if running else [_as_if_taken_over(entry) for entry in entries]
     return Status(
         target.name,
@@ -162,7 +162,7 @@ def _row(entry: DeliveryRecord) -> ReportRow:
 
 async def count_states(services: Services, session_row: int) -> Counter[State]:
     """Count a session's deliveries by their state, while its run holds the ledger open."""
-    entries = await services.ledger.run(deliveries.entries, session_row)
+    entries = await services.ledger.run(deliveries.list_deliveries, session_row)
     return Counter(entry.delivery.state for entry in entries)
 
 

@@ -16,7 +16,7 @@ import httpx
 
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import MEGABYTE
-from onboarding.interrupt import unless_stopped
+from onboarding.interrupt import wait_unless_stopped
 from onboarding.model.foreign_text import clean
 from onboarding.web.proxy import find_proxy
 from onboarding.web.trust import build_web_context
@@ -90,7 +90,7 @@ class WebClient:
         request.extensions["trace"] = progress
         try:
             async with asyncio.timeout(self._timeout):
-                return await unless_stopped(self._stop, _exchange(http, request, progress))
+                return await wait_unless_stopped(self._stop, _exchange(http, request, progress))
         except TimeoutError:
             raise NoAnswer("it does not answer in time", may_have_arrived=progress.sent) from None
         except httpx.ProxyError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from onboarding.interrupt import unless_stopped
+from onboarding.interrupt import wait_unless_stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class TokenCache:
             if token is None or self._is_old(token) or token.value == refused:
                 # The lifetime counts from the request: an answer that takes long makes the token older.
                 requested_at = self._clock()
-                token = await unless_stopped(self._stop, self._fetch())
+                token = await wait_unless_stopped(self._stop, self._fetch())
                 self._token, self._requested_at = token, requested_at
             return token.value
 

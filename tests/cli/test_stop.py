@@ -59,11 +59,11 @@ import asyncio, sys, threading
 from onboarding import __main__
 from onboarding.cli import main
 from onboarding.cli.terminal import run_until_stopped
-from onboarding.interrupt import interrupted
+from onboarding.interrupt import stop_error
 
 async def work(stop):
     asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
-    raise interrupted()
+    raise stop_error()
 
 main.app = lambda: run_until_stopped(work)
 __main__.main()

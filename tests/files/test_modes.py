@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from onboarding.config import load
-from onboarding.files.modes import cure, exposed, in_words, wrong_bits
+from onboarding.files.modes import chmod_command, describe_exposed, find_exposed, wrong_bits
 from tests.cli.command import on
 from tests.stage import HOST, NAME, ROOMY, stage
 from tests.test_config import GOOD, write
@@ -60,18 +60,20 @@ def test_folder_and_files_are_both_looked_at(tmp_path, secrets, mode, folder_mod
     (secrets / "RC_USER_JWT").chmod(mode)
     secrets.chmod(folder_mode)
 
-    found = exposed(load(write(tmp_path), {"ONBOARDING_SECRETS_DIR": str(secrets)}).private_paths)
+    found = find_exposed(load(write(tmp_path), {"ONBOARDING_SECRETS_DIR": str(secrets)}).private_paths)
 
     assert [one.path.name for one in found] == open_
 
 
 def test_it_is_said_with_the_mode_and_with_what_to_type(secrets):
     (secrets / "RC_USER_JWT").chmod(0o644)
-    found = exposed([secrets / "RC_USER_JWT"])
+    found = find_exposed([secrets / "RC_USER_JWT"])
 
-    assert in_words(found) == (f"Other users of this machine can read or change: {secrets / 'RC_USER_JWT'} (mode 0644)")
-    assert cure(found) == f"chmod go= '{secrets / 'RC_USER_JWT'}'"
-    assert "jwt-of-the-user" not in in_words(found)
+    assert describe_exposed(found) == (
+        f"Other users of this machine can read or change: {secrets / 'RC_USER_JWT'} (mode 0644)"
+    )
+    assert chmod_command(found) == f"chmod go= '{secrets / 'RC_USER_JWT'}'"
+    assert "jwt-of-the-user" not in describe_exposed(found)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
@@ -83,7 +85,7 @@ def test_key_of_a_service_account_is_looked_at_wherever_it_lies(tmp_path):
     google = '[smtp.google]\nkey_file = "key.json"\n'
     config = load(write(tmp_path, GOOD + google), {"ONBOARDING_SMTP__USERNAME": "events@brightwater.example"})
 
-    assert [one.path for one in exposed(config.private_paths)] == [key]
+    assert [one.path for one in find_exposed(config.private_paths)] == [key]
 
 
 def test_what_systemd_hands_over_is_left_to_it(tmp_path, secrets):
@@ -114,11 +116,11 @@ def test_file_system_without_modes_says_nothing_of_who_may_read(tmp_path, secret
     other = "99 1 9999:1 / /other rw - vfat /dev/sdz rw"
     mounts.write_text(f"{other}\n36 35 {os.major(device)}:{os.minor(device)} / / rw,noatime shared:1 - {filesystem}\n")
 
-    assert [one.path for one in exposed([secrets], mounts)] == ([secrets] if is_told else [])
+    assert [one.path for one in find_exposed([secrets], mounts)] == ([secrets] if is_told else [])
 
 
 def test_without_a_list_of_mounts_and_without_the_file_nothing_breaks(secrets):
-    assert exposed([secrets, secrets / "gone"], NO_MOUNTS) == []
+    assert find_exposed([secrets, secrets / "gone"], NO_MOUNTS) == []
 
 
 @pytest.mark.anyio

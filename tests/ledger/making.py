@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, sessions, transitions
+from onboarding.ledger import deliveries, mailboxes, sessions, transitions
 from onboarding.ledger.deliveries import NewDelivery
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
@@ -72,18 +72,18 @@ def claimed(connection: sa.Connection, place: int, holder: str = RUN, now: datet
 
 def sending(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
     """Cross the point of no return with one message."""
-    return transitions.write_transitions(connection, [transitions.sending(delivery, holder, now)])[0]
+    return transitions.write_transitions(connection, [transitions.start_sending(delivery, holder, now)])[0]
 
 
 def record(connection: sa.Connection, delivery: Delivery, holder: str, transition: Transition, now: datetime) -> bool:
     """Write down what became of one message."""
-    return transitions.write_transitions(connection, [transitions.record(delivery, holder, transition, now)])[0]
+    return transitions.write_transitions(connection, [transitions.record_outcome(delivery, holder, transition, now)])[0]
 
 
-def put_last(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
+def requeue_last(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
     """The server refused us in reply to one message."""
     return transitions.write_transitions(
-        connection, [transitions.put_last(delivery, holder, "not now, says the server to us", now)]
+        connection, [transitions.requeue_last(delivery, holder, "not now, says the server to us", now)]
     )[0]
 
 
@@ -105,7 +105,7 @@ def reach(connection: sa.Connection, place: int, state: State) -> Delivery:
             queue(connection, place, order(number=2))
             deliveries.cancel_for_removed(connection, place, [ADA], NOW)
         case State.EXPIRED:
-            deliveries.expire(connection, place, LATE)
+            deliveries.expire_overdue(connection, place, LATE)
         case State.CANCELLED:
             deliveries.cancel_for_removed(connection, place, [ADA], NOW)
         case State.SENDING:
@@ -125,8 +125,8 @@ def _settled(connection: sa.Connection, place: int, state: State) -> None:
 
 
 def the_one(connection: sa.Connection, number: int = 1) -> Delivery:
-    row = connection.execute(deliveries._query(table.c.number == number)).mappings().one()
-    return deliveries._delivery(row)
+    row = connection.execute(deliveries.select_deliveries(table.c.number == number)).mappings().one()
+    return deliveries.build_delivery(row)
 
 
 def state_of(connection: sa.Connection, number: int = 1, email: str = ADA) -> State:
@@ -135,7 +135,7 @@ def state_of(connection: sa.Connection, number: int = 1, email: str = ADA) -> St
 
 
 def in_doubt(connection: sa.Connection, place: int) -> list[deliveries.DeliveryRecord]:
-    return [one for one in deliveries.entries(connection, place) if one.delivery.state is State.IN_DOUBT]
+    return [one for one in deliveries.list_deliveries(connection, place) if one.delivery.state is State.IN_DOUBT]
 
 
 def happened(connection: sa.Connection) -> list[tuple[str, str]]:
@@ -143,4 +143,4 @@ def happened(connection: sa.Connection) -> list[tuple[str, str]]:
 
 
 def mailbox(connection: sa.Connection, place: int, email: str = ADA) -> Mailbox:
-    return deliveries.mailboxes(connection, place)[address_key(email)]
+    return mailboxes.load_mailboxes(connection, place)[address_key(email)]

@@ -2,17 +2,14 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onboarding.errors import TryLater
-from onboarding.ledger.rate_limits import LedgerRateLimiter, account_name, learned, reserve_call
+from onboarding.ledger.rate_limits import reserve_call, update_limit
 from onboarding.ledger.schema import limits
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import RateLimitStatus
@@ -93,7 +90,7 @@ def test_answer_is_believed(connection, allowance, then):
     """A call at 0 s, its answer at 2 s, and what calls at later times have to wait, all in seconds."""
     calls(connection, 0)
 
-    learned(connection, "Heavy", allowance, at(2))
+    update_limit(connection, "Heavy", allowance, at(2))
 
     times = [when for when, _ in then]
     assert calls(connection, *times) == [wait for _, wait in then]
@@ -101,9 +98,9 @@ def test_answer_is_believed(connection, allowance, then):
 
 def test_later_answer_never_shortens_a_penalty(connection):
     calls(connection, 0)
-    learned(connection, "Heavy", RateLimitStatus(penalty=60.0), at(1))
-    learned(connection, "Heavy", RateLimitStatus(penalty=5.0), at(2))
-    learned(connection, "Heavy", RateLimitStatus(limit=3, remaining=2), at(3))
+    update_limit(connection, "Heavy", RateLimitStatus(penalty=60.0), at(1))
+    update_limit(connection, "Heavy", RateLimitStatus(penalty=5.0), at(2))
+    update_limit(connection, "Heavy", RateLimitStatus(limit=3, remaining=2), at(3))
 
     assert calls(connection, 4) == [57]
 
@@ -127,7 +124,7 @@ def waits(connection: sa.Connection, at_: float, *, most: int = 3) -> float:
 )
 def test_clock_that_is_set_back_by_an_hour_makes_nothing_last_longer(connection, told, most_waited):
     calls(connection, 3600)
-    learned(connection, "Heavy", told, at(3601))
+    update_limit(connection, "Heavy", told, at(3601))
 
     assert waits(connection, 1) == most_waited
 
@@ -140,7 +137,7 @@ def test_clock_that_is_set_back_costs_one_window_and_no_more(connection):
 
 def test_answer_that_leaves_nothing_to_wait_for_blocks_nothing(connection):
     calls(connection, 0)
-    learned(connection, "Heavy", RateLimitStatus(limit=10, remaining=9, window=60.0), at(1))
+    update_limit(connection, "Heavy", RateLimitStatus(limit=10, remaining=9, window=60.0), at(1))
 
     assert connection.execute(sa.select(limits.c.blocked_at, limits.c.blocked_until)).one() == (None, None)
 
@@ -155,7 +152,7 @@ def test_figures_that_an_older_version_wrote_down_are_bounded(connection):
 
 
 def test_answer_to_a_call_that_nobody_reserved_is_no_error(connection):
-    learned(connection, "Heavy", RateLimitStatus(remaining=0), at(0))
+    update_limit(connection, "Heavy", RateLimitStatus(remaining=0), at(0))
 
     assert calls(connection, 0) == [0]
 
@@ -189,9 +186,9 @@ def test_no_window_ever_holds_more_than_allowed_and_no_penalty_a_call(connection
                     assert now >= quiet_until
                     made.append(now)
             elif what == "left":
-                learned(connection, "Heavy", RateLimitStatus(limit=most, remaining=min(value, most)), now)
+                update_limit(connection, "Heavy", RateLimitStatus(limit=most, remaining=min(value, most)), now)
             elif made:
-                learned(connection, "Heavy", RateLimitStatus(penalty=value), now)
+                update_limit(connection, "Heavy", RateLimitStatus(penalty=value), now)
                 quiet_until = max(quiet_until, now + timedelta(seconds=value))
         fresh.rollback()
 
@@ -236,109 +233,3 @@ async def test_processes_that_share_a_ledger_share_the_limit(database):
         granted = [int(one.communicate()[0]) for one in running]
 
     assert sum(granted) == 10
-
-
-# --- the gate ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Clock:
-    """A clock that sleeping moves on, and a progress that notes the waits."""
-
-    now: datetime = NOW
-    waits: list[float] = field(default_factory=list)
-
-    def read(self) -> datetime:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-    def waiting(self, reason: str, seconds: float) -> None:
-        assert reason == "RingCentral allows no more log-ins just now"
-        self.waits.append(seconds)
-
-
-@pytest.mark.anyio
-async def test_gate_waits_visibly_until_there_is_room(database):
-    clock = Clock()
-    async with Ledger(database) as ledger:
-        gate = LedgerRateLimiter(ledger, "somebody", clock, clock.read, clock.sleep)
-        for _ in range(11):
-            await gate.wait_turn("Auth")
-
-    assert clock.waits == [60.0, 60.0]
-    assert clock.now == NOW + 2 * WINDOW
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(("penalty", "waited"), [(600.0, [600.0]), (601.0, None), (3600.0, None)])
-async def test_gate_waits_ten_minutes_at_most_and_says_when_it_may_go_on(database, penalty, waited):
-    clock = Clock()
-    async with Ledger(database) as ledger:
-        gate = LedgerRateLimiter(ledger, "account", clock, clock.read, clock.sleep)
-        await gate.wait_turn("Auth")
-        await gate.update("Auth", RateLimitStatus(penalty=penalty))
-        if waited:
-            await gate.wait_turn("Auth")
-        else:
-            until = (NOW + timedelta(seconds=penalty)).astimezone()
-            with pytest.raises(TryLater, match=f"no more log-ins until {until:%Y-%m-%d %H:%M}"):
-                await gate.wait_turn("Auth")
-
-    assert clock.waits == (waited or [])
-
-
-@pytest.mark.anyio
-async def test_gate_gives_up_after_ten_minutes_of_short_waits(database):
-    """Others who share the limit may be quicker every time."""
-    clock = Clock()
-    async with Ledger(database) as ledger:
-
-        async def sleep(seconds: float) -> None:
-            await clock.sleep(seconds)
-            for _ in range(5):
-                await ledger.run(reserve_call, "account Auth", 5, clock.now)
-
-        gate = LedgerRateLimiter(ledger, "account", clock, clock.read, sleep)
-        for _ in range(5):
-            await gate.wait_turn("Auth")
-        with pytest.raises(TryLater):
-            await gate.wait_turn("Auth")
-
-    assert sum(clock.waits) == 600
-
-
-@pytest.mark.anyio
-async def test_gate_learns_for_all_who_share_the_ledger(database):
-    clock = Clock()
-    async with Ledger(database) as ledger:
-        first = LedgerRateLimiter(ledger, "somebody", clock, clock.read, clock.sleep)
-        second = LedgerRateLimiter(ledger, "somebody", clock, clock.read, clock.sleep)
-        await first.wait_turn("Auth")
-        await first.update("Auth", RateLimitStatus(penalty=45.0))
-        await second.wait_turn("Auth")
-
-    assert clock.waits == [45.0]
-
-
-@pytest.mark.anyio
-async def test_gate_keeps_groups_and_accounts_apart(database):
-    clock = Clock()
-    async with Ledger(database) as ledger:
-        for account, group in [("one", "Auth"), ("one", "Heavy"), ("two", "Auth")]:
-            for _ in range(5):
-                await LedgerRateLimiter(ledger, account, clock, clock.read, clock.sleep).wait_turn(group)
-
-    assert clock.waits == []
-
-
-def test_account_name_tells_users_apart_and_no_secret():
-    names = {account_name("https://a.example", client, token) for client in ("x", "y") for token in ("jwt-1", "jwt-2")}
-
-    assert len(names) == 4
-    assert not any("jwt" in name for name in names)
-
-
-def test_account_name_is_the_same_for_every_process():
-    assert all(one == other for one, other in pairwise(account_name("a", "b", "c") for _ in range(3)))

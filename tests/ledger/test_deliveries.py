@@ -24,10 +24,10 @@ from tests.ledger.making import (
     claimed,
     happened,
     order,
-    put_last,
     queue,
     reach,
     record,
+    requeue_last,
     seen,
     sending,
     state_of,
@@ -49,9 +49,9 @@ ACTS: dict[str, Act] = {
     "record rejected": _record(State.REJECTED),
     "record failed": _record(State.FAILED),
     "record in doubt": _record(State.IN_DOUBT),
-    "put last": lambda c, _, delivery: put_last(c, delivery, RUN, NOW),
+    "put last": lambda c, _, delivery: requeue_last(c, delivery, RUN, NOW),
     "take over": lambda c, place, _: deliveries.recover_stalled(c, place, NOW),
-    "expire": lambda c, place, _: deliveries.expire(c, place, LATE),
+    "expire": lambda c, place, _: deliveries.expire_overdue(c, place, LATE),
     "withdraw": lambda c, place, _: deliveries.cancel_for_removed(c, place, [ADA], NOW),
     "give back": lambda c, _, __: deliveries.release_claims(c, RUN),
     "resolve sent": lambda c, place, _: operator_actions.resolve_sent(c, place, None, NOW),
@@ -147,7 +147,7 @@ def test_record_keeps_reply_reason_and_next_time(connection, place):
 
     record(connection, delivery, RUN, Transition(State.QUEUED, "later", reply, NOW + MINUTE), NOW)
 
-    (standing,) = deliveries.entries(connection, place)
+    (standing,) = deliveries.list_deliveries(connection, place)
     assert (standing.reply, standing.queue_id, standing.reason) == ("451 4.7.1 greylisted", "9XYZ", "later")
     assert (standing.delivery.due_at, standing.delivery.attempt, standing.at) == (NOW + MINUTE, 1, NOW)
     assert happened(connection)[-1] == ("queued", "later | 451 4.7.1 greylisted")
@@ -158,7 +158,7 @@ def test_message_that_is_put_last_comes_after_the_others_and_keeps_its_attempts_
     delivery = claimed(connection, place)
     sending(connection, delivery, RUN, NOW)
 
-    assert put_last(connection, delivery, RUN, NOW + MINUTE)
+    assert requeue_last(connection, delivery, RUN, NOW + MINUTE)
     assert [one.email for one in deliveries.claim(connection, place, "run-2", NOW + 2 * MINUTE, 9)] == [GRACE]
     deliveries.release_claims(connection, RUN)
     deliveries.release_claims(connection, "run-2")
@@ -172,9 +172,9 @@ def test_message_is_put_last_by_its_holder_at_its_attempt_alone(connection, plac
     queue(connection, place, order())
     delivery = claimed(connection, place)
 
-    assert not put_last(connection, delivery, "run-2", NOW)
-    assert not put_last(connection, replace(delivery, attempt=1), RUN, NOW)
-    assert put_last(connection, delivery, RUN, NOW)
+    assert not requeue_last(connection, delivery, "run-2", NOW)
+    assert not requeue_last(connection, replace(delivery, attempt=1), RUN, NOW)
+    assert requeue_last(connection, delivery, RUN, NOW)
     assert sending(connection, delivery, RUN, NOW)
 
 
@@ -372,7 +372,7 @@ def test_messages_to_others_and_in_other_sessions_are_not_superseded(connection,
 def test_expire_takes_what_is_of_no_use_any_more(connection, place, expires_at, state):
     queue(connection, place, order(expires_at=expires_at))
 
-    count = deliveries.expire(connection, place, NOW)
+    count = deliveries.expire_overdue(connection, place, NOW)
 
     assert (state_of(connection), count) == (state, int(state is State.EXPIRED))
 
@@ -427,4 +427,4 @@ def test_withdraw_takes_back_only_the_named_people(connection, place):
 def test_next_due_is(connection, place, orders, expected):
     queue(connection, place, *orders)
 
-    assert deliveries.next_due(connection, place) == expected
+    assert deliveries.find_next_due(connection, place) == expected

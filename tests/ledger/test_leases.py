@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from onboarding.ledger import leases
-from onboarding.ledger.leases import TERM, Holder, this_run
+from onboarding.ledger.leases import TERM, Holder, new_holder
 from onboarding.ledger.store import Ledger
 from tests.ledger.making import NOW
 
@@ -29,7 +29,7 @@ from onboarding.ledger.store import Ledger
 async def main():
     async with Ledger(Path(sys.argv[1])) as ledger:
         now = datetime.fromisoformat(sys.argv[2])
-        print(await ledger.run(leases.acquire, "webinar", leases.this_run(), now), flush=True)
+        print(await ledger.run(leases.acquire, "webinar", leases.new_holder(), now), flush=True)
         sys.stdin.read()
 
 asyncio.run(main())
@@ -58,7 +58,7 @@ def _kill(process: subprocess.Popen, *, cleared_away: bool) -> None:
 
 async def _acquire(database: Path, now=NOW) -> leases.Lease | None:
     async with Ledger(database) as ledger:
-        return await ledger.run(leases.acquire, "webinar", this_run(), now)
+        return await ledger.run(leases.acquire, "webinar", new_holder(), now)
 
 
 @pytest.mark.anyio
@@ -78,23 +78,23 @@ async def test_killed_run_is_taken_over_at_once(database, cleared_away):
 
 
 def test_free_lease_is_taken_and_refused_to_the_next_run(connection):
-    first, second = this_run(), this_run()
+    first, second = new_holder(), new_holder()
 
     assert leases.acquire(connection, "webinar", first, NOW) is None
     assert leases.acquire(connection, "webinar", second, NOW).holder == first
 
 
 def test_holder_may_acquire_its_lease_again(connection):
-    holder = this_run()
+    holder = new_holder()
     leases.acquire(connection, "webinar", holder, NOW)
 
     assert leases.acquire(connection, "webinar", holder, NOW) is None
 
 
 def test_leases_of_two_webinars_are_apart(connection):
-    leases.acquire(connection, "one", this_run(), NOW)
+    leases.acquire(connection, "one", new_holder(), NOW)
 
-    assert leases.acquire(connection, "two", this_run(), NOW) is None
+    assert leases.acquire(connection, "two", new_holder(), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_leases_of_two_webinars_are_apart(connection):
 def test_run_on_another_machine_is_believed(connection, after, believed):
     leases.acquire(connection, "webinar", ELSEWHERE, NOW)
 
-    assert leases.held(connection, "webinar", NOW + after) is believed
-    kept = leases.acquire(connection, "webinar", this_run(), NOW + after)
+    assert leases.is_held(connection, "webinar", NOW + after) is believed
+    kept = leases.acquire(connection, "webinar", new_holder(), NOW + after)
     assert (kept and kept.holder) == (ELSEWHERE if believed else None)
 
 
@@ -113,7 +113,7 @@ def test_renewed_lease_is_believed_for_another_term(connection):
 
     assert leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM / 3)
 
-    assert leases.held(connection, "webinar", NOW + TERM)
+    assert leases.is_held(connection, "webinar", NOW + TERM)
 
 
 def test_lease_says_since_when_it_is_held_however_often_it_was_renewed(connection):
@@ -121,7 +121,7 @@ def test_lease_says_since_when_it_is_held_however_often_it_was_renewed(connectio
     leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM / 3)
     leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM)
 
-    assert leases.acquire(connection, "webinar", this_run(), NOW + TERM).taken_at == NOW
+    assert leases.acquire(connection, "webinar", new_holder(), NOW + TERM).taken_at == NOW
 
 
 def test_dead_run_of_a_machine_whose_clock_was_ahead_is_believed_for_one_term(connection):
@@ -129,9 +129,9 @@ def test_dead_run_of_a_machine_whose_clock_was_ahead_is_believed_for_one_term(co
     ahead = NOW + timedelta(hours=1)
     leases.acquire(connection, "webinar", ELSEWHERE, ahead)
 
-    assert leases.acquire(connection, "webinar", this_run(), NOW).holder == ELSEWHERE
-    assert leases.acquire(connection, "webinar", this_run(), NOW + TERM - INSTANT).holder == ELSEWHERE
-    assert leases.acquire(connection, "webinar", this_run(), NOW + TERM) is None
+    assert leases.acquire(connection, "webinar", new_holder(), NOW).holder == ELSEWHERE
+    assert leases.acquire(connection, "webinar", new_holder(), NOW + TERM - INSTANT).holder == ELSEWHERE
+    assert leases.acquire(connection, "webinar", new_holder(), NOW + TERM) is None
 
 
 def test_living_run_of_a_machine_whose_clock_is_ahead_keeps_its_lease(connection):
@@ -139,28 +139,28 @@ def test_living_run_of_a_machine_whose_clock_is_ahead_keeps_its_lease(connection
     leases.acquire(connection, "webinar", ELSEWHERE, NOW + ahead)
     for renewals in range(1, 10):
         now = NOW + renewals * TERM / 3
-        assert leases.acquire(connection, "webinar", this_run(), now).holder == ELSEWHERE
+        assert leases.acquire(connection, "webinar", new_holder(), now).holder == ELSEWHERE
         assert leases.renew(connection, "webinar", ELSEWHERE, now + ahead)
 
 
 def test_renewing_tells_a_run_that_it_was_taken_over(connection):
     leases.acquire(connection, "webinar", ELSEWHERE, NOW)
-    successor = this_run()
+    successor = new_holder()
     leases.acquire(connection, "webinar", successor, NOW + TERM)
 
     assert not leases.renew(connection, "webinar", ELSEWHERE, NOW + TERM)
-    assert leases.acquire(connection, "webinar", this_run(), NOW).holder == successor
+    assert leases.acquire(connection, "webinar", new_holder(), NOW).holder == successor
 
 
 def test_releasing_frees_one_s_own_lease_only(connection):
-    holder = this_run()
+    holder = new_holder()
     leases.acquire(connection, "webinar", holder, NOW)
 
-    leases.release(connection, "webinar", this_run())
-    assert leases.held(connection, "webinar", NOW)
+    leases.release(connection, "webinar", new_holder())
+    assert leases.is_held(connection, "webinar", NOW)
 
     leases.release(connection, "webinar", holder)
-    assert not leases.held(connection, "webinar", NOW)
+    assert not leases.is_held(connection, "webinar", NOW)
 
 
 @pytest.mark.parametrize(
@@ -169,18 +169,18 @@ def test_releasing_frees_one_s_own_lease_only(connection):
     ids=["this very process", "a later process with the same number", "no such process"],
 )
 def test_holder_on_this_machine_is_known_for_certain(change, alive):
-    holder = replace(this_run(), **change)
+    holder = replace(new_holder(), **change)
 
-    assert leases.alive(holder, NOW - TERM, NOW) is alive
+    assert leases.is_alive(holder, NOW - TERM, NOW) is alive
 
 
 def test_two_runs_in_one_process_have_names_of_their_own():
-    assert this_run().name != this_run().name
+    assert new_holder().name != new_holder().name
 
 
 @pytest.mark.skipif(not psutil.LINUX, reason="elsewhere psutil's time of day is all there is")
 def test_start_of_a_process_does_not_depend_on_the_time_of_day():
     """In ticks since the machine's start: psutil adds when that was, which moves as the clock is set."""
-    ticks = int(this_run().started) / os.sysconf("SC_CLK_TCK")
+    ticks = int(new_holder().started) / os.sysconf("SC_CLK_TCK")
 
     assert psutil.Process().create_time() - psutil.boot_time() == pytest.approx(ticks, abs=0.02)

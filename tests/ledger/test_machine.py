@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from onboarding.ledger import deliveries, operator_actions
+from onboarding.ledger import deliveries, mailboxes, operator_actions
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
 from onboarding.model.addresses import address_key
@@ -27,7 +27,7 @@ from onboarding.model.deliveries import (
     State,
     settle,
 )
-from tests.ledger.making import ADA, GRACE, NOW, TAKEN, in_doubt, order, put_last, record, seen, sending
+from tests.ledger.making import ADA, GRACE, NOW, TAKEN, in_doubt, order, record, requeue_last, seen, sending
 
 ARROWS = {
     None: {State.QUEUED},
@@ -78,7 +78,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule(email=PEOPLE, although_queued=st.booleans())
     def newer_facts(self, email, although_queued):
-        box = deliveries.mailboxes(self.ledger, self.place).get(address_key(email))
+        box = mailboxes.load_mailboxes(self.ledger, self.place).get(address_key(email))
         # Not the latest alone: a person may have had an older one sent again, after calling off what followed it.
         states = self.ledger.execute(sa.select(table.c.state).where(table.c.key == address_key(email))).scalars().all()
         if State.SENDING in states or (State.QUEUED in states and not although_queued):
@@ -90,7 +90,7 @@ class Runs(RuleBasedStateMachine):
     @rule(most=st.integers(1, 2), crosses=st.booleans(), outcome=st.none() | OUTCOMES)
     def work(self, most, crosses, outcome):
         """The present run takes what is due, queueing something first if there is nothing."""
-        if deliveries.next_due(self.ledger, self.place) is None:
+        if deliveries.find_next_due(self.ledger, self.place) is None:
             self.newer_facts(ADA, although_queued=False)
         name = f"run-{self.run}"
         for delivery in deliveries.claim(self.ledger, self.place, name, self.now, most):
@@ -114,7 +114,7 @@ class Runs(RuleBasedStateMachine):
         """The server refuses us, or the connection, in reply to one of the latest offers."""
         delivery, holder = self.offers[-min(which, len(self.offers))]
         before = self._state(delivery.id)
-        if put_last(self.ledger, delivery, holder, self.now):
+        if requeue_last(self.ledger, delivery, holder, self.now):
             assert holder == f"run-{self.run}"
             self.allowed[delivery.id] += before is State.SENDING
 
@@ -143,7 +143,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule()
     def expire(self):
-        deliveries.expire(self.ledger, self.place, self.now)
+        deliveries.expire_overdue(self.ledger, self.place, self.now)
 
     @precondition(lambda self: in_doubt(self.ledger, self.place))
     @rule(emails=st.none() | st.sets(PEOPLE))

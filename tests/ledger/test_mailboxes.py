@@ -2,7 +2,7 @@
 
 import pytest
 
-from onboarding.ledger import deliveries
+from onboarding.ledger import deliveries, mailboxes
 from onboarding.model.deliveries import Mailbox, State, Transition
 from onboarding.model.kinds import Kind
 from tests.ledger.making import (
@@ -40,7 +40,7 @@ def test_mailbox_was_told_only_what_was_sent(connection, place, state):
 
 
 def test_mailbox_without_any_message_is_not_listed(connection, place):
-    assert deliveries.mailboxes(connection, place) == {}
+    assert mailboxes.load_mailboxes(connection, place) == {}
 
 
 def test_superseded_message_is_counted_and_never_the_last(connection, place):
@@ -70,7 +70,7 @@ def test_cancelled_person_holds_nothing(connection, place):
 def test_failed_update_leaves_the_facts_told_before(connection, place):
     _send(connection, place, 1)
     queue(connection, place, order(number=2, facts=facts("f2")))
-    deliveries.expire(connection, place, LATE)
+    deliveries.expire_overdue(connection, place, LATE)
 
     box = mailbox(connection, place)
     assert (box.told, box.last.state) == (facts("f1"), State.EXPIRED)
@@ -82,8 +82,8 @@ def test_rehearsals_never_count(connection, place):
     sending(connection, delivery, RUN, NOW)
     record(connection, delivery, RUN, Transition(State.SENT), NOW)
 
-    assert deliveries.mailboxes(connection, place) == {}
-    assert list(deliveries.entries(connection, place)) == []
+    assert mailboxes.load_mailboxes(connection, place) == {}
+    assert list(deliveries.list_deliveries(connection, place)) == []
 
 
 def test_rehearsal_supersedes_nothing(connection, place):
@@ -97,10 +97,10 @@ def test_mailboxes_are_of_one_session_and_by_address_key(connection, place):
     queue(connection, place, order(ADA), order(GRACE))
     queue(connection, seen(connection, 2), order("lin@example.com"))
 
-    assert set(deliveries.mailboxes(connection, place)) == {"ada@example.com", GRACE}
+    assert set(mailboxes.load_mailboxes(connection, place)) == {"ada@example.com", GRACE}
 
 
 def test_standings_come_in_the_order_in_which_they_were_queued(connection, place):
     queue(connection, place, order(GRACE), order(ADA))
 
-    assert [one.delivery.email for one in deliveries.entries(connection, place)] == [GRACE, ADA]
+    assert [one.delivery.email for one in deliveries.list_deliveries(connection, place)] == [GRACE, ADA]

@@ -118,7 +118,7 @@ def test_what_an_older_version_asked_for_in_vain_is_still_known(before, after):
 
         migrations.upgrade(old)
 
-        known = registrations.managed(old, 1)["ada@example.com"]
+        known = registrations.load_managed(old, 1)["ada@example.com"]
         assert (known.standing, dict(known.last_requested), known.mailed_by_ringcentral) == (
             Standing.ADDED,
             after,

@@ -112,7 +112,7 @@ def test_message_is_not_queued_again_after_a_newer_one(connection, place, state,
         queue(connection, place, order(number=2))
     elif newer is State.EXPIRED:
         queue(connection, place, order(number=2))
-        deliveries.expire(connection, place, LATE)
+        deliveries.expire_overdue(connection, place, LATE)
     else:
         offered(connection, place, Transition(newer), number=2)
 

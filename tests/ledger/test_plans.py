@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, events, operator_actions, sessions
+from onboarding.ledger import deliveries, events, mailboxes, operator_actions, sessions
 from onboarding.ledger.schema import HELD, REAL
 from onboarding.model.deliveries import State, Transition
 from tests.ledger.making import ADA, GRACE, LATE, NOW, RUN, claimed, order, queue, record, seen, sending
@@ -44,16 +44,16 @@ CASES = {
     "sending and record": _sending,
     "give back": lambda c, _: deliveries.release_claims(c, RUN),
     "take over": lambda c, place: deliveries.recover_stalled(c, place, NOW),
-    "expire": lambda c, place: deliveries.expire(c, place, LATE),
+    "expire": lambda c, place: deliveries.expire_overdue(c, place, LATE),
     "withdraw": lambda c, place: deliveries.cancel_for_removed(c, place, [ADA, GRACE], NOW),
-    "next due": deliveries.next_due,
-    "mailboxes": deliveries.mailboxes,
-    "standings": deliveries.entries,
+    "next due": deliveries.find_next_due,
+    "mailboxes": mailboxes.load_mailboxes,
+    "standings": deliveries.list_deliveries,
     "enqueue": lambda c, place: queue(c, place, order()),
     "resend": lambda c, place: operator_actions.resolve_resend(c, place, [ADA], NOW),
     "retry": lambda c, place: operator_actions.retry(c, place, None, NOW),
-    "history": lambda c, _: events.of_person(c, "person1@example.com"),
-    "problems": sessions.problems_of,
+    "history": lambda c, _: events.list_events(c, "person1@example.com"),
+    "problems": sessions.list_problems,
     "end of a run": lambda c, place: sessions.finish_run(c, place, [], 4, NOW),
     "forgetting": lambda c, place: c.exec_driver_sql("DELETE FROM events WHERE session = ?", (place,)),
 }

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from onboarding.cli.terminal import Quiet
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import migrations
-from onboarding.ledger.read_only import TRIES, read
+from onboarding.ledger.read_only import TRIES, read_ledger
 from onboarding.ledger.store import Ledger
 from tests.ledger.writing import note, noted
 from tests.users import NOBODY, needs_root, open_folder
@@ -79,21 +79,21 @@ async def test_reading_leaves_folder_and_file_as_they_are(tmp_path, told, name):
     path.chmod(0o644)
     before = trace(tmp_path)
 
-    assert read(path, noted, told) == [1, 2]
+    assert read_ledger(path, noted, told) == [1, 2]
     assert (trace(tmp_path), told.lines) == (before, [])
 
 
 def test_where_there_is_no_ledger_none_is_made(tmp_path, told):
-    assert read(tmp_path / "a" / "ledger.db", noted, told) is None
+    assert read_ledger(tmp_path / "a" / "ledger.db", noted, told) is None
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_ledger_that_a_run_has_open_is_read_with_what_it_has_just_written(database, told):
     async with Ledger(database) as ledger:
         await ledger.run(note, 1)
-        assert read(database, noted, told) == [1]
+        assert read_ledger(database, noted, told) == [1]
         await ledger.run(note, 2)
-        assert read(database, noted, told) == [1, 2]
+        assert read_ledger(database, noted, told) == [1, 2]
     assert told.lines == []
 
 
@@ -101,7 +101,7 @@ async def test_log_of_a_run_that_died_is_read(database, told):
     await write(database, 1)
     died(database)
 
-    assert read(database, noted, told) == [1, 99]
+    assert read_ledger(database, noted, told) == [1, 99]
 
 
 async def test_log_lies_beside_the_file_and_not_beside_a_link_to_it(tmp_path, told):
@@ -110,7 +110,7 @@ async def test_log_lies_beside_the_file_and_not_beside_a_link_to_it(tmp_path, to
     died(tmp_path / "real" / "ledger.db")
     (tmp_path / "link.db").symlink_to(tmp_path / "real" / "ledger.db")
 
-    assert read(tmp_path / "link.db", noted, told) == [1, 99]
+    assert read_ledger(tmp_path / "link.db", noted, told) == [1, 99]
 
 
 async def test_answer_counts_only_if_the_ledger_did_not_change_meanwhile(database, told):
@@ -125,7 +125,7 @@ async def test_answer_counts_only_if_the_ledger_did_not_change_meanwhile(databas
             other.close()
         return noted(connection)
 
-    assert read(database, while_a_run_writes, told) == [1, 2]
+    assert read_ledger(database, while_a_run_writes, told) == [1, 2]
     assert len(asked) == 2
 
 
@@ -138,7 +138,7 @@ async def test_ledger_that_changes_each_time_is_tried_later(database, told):
         os.utime(database, ns=(len(asked), len(asked)))
 
     with pytest.raises(TryLater):
-        read(database, touched, told)
+        read_ledger(database, touched, told)
     assert len(asked) == TRIES
 
 
@@ -148,18 +148,18 @@ READ = f"""
 import json, os, sys
 from pathlib import Path
 from onboarding.errors import OnboardingError
-from onboarding.ledger.read_only import read
+from onboarding.ledger.read_only import read_ledger
 from tests.ledger.test_read_only import Recorded
 from tests.ledger.writing import noted
 
 told = Recorded()
-read(Path(sys.argv[1]), noted, told)  # imports what is needed: the other user may not read this interpreter's files
+read_ledger(Path(sys.argv[1]), noted, told)  # imports all: the other user may not read the interpreter's files
 told.lines.clear()
 os.setgroups([])
 os.setgid({NOBODY})
 os.setuid({NOBODY})
 try:
-    print(json.dumps([read(Path(sys.argv[2]), noted, told), told.lines]))
+    print(json.dumps([read_ledger(Path(sys.argv[2]), noted, told), told.lines]))
 except OnboardingError as error:
     print(json.dumps([error.exit_code, error.message]))
 """
@@ -324,7 +324,7 @@ async def test_what_is_no_ledger_of_this_version_is_refused_and_left_as_it_is(da
     before = trace(database.parent)
 
     with pytest.raises(OnboardingError) as caught:
-        read(database, noted, told)
+        read_ledger(database, noted, told)
 
     assert (caught.value.exit_code, words in caught.value.message) == (2, True), caught.value.message
     assert trace(database.parent) == before
@@ -333,4 +333,4 @@ async def test_what_is_no_ledger_of_this_version_is_refused_and_left_as_it_is(da
 def test_empty_file_is_no_ledger_yet(database, told):
     database.touch()
 
-    assert read(database, noted, told) is None
+    assert read_ledger(database, noted, told) is None

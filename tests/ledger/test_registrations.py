@@ -11,7 +11,7 @@ IDS = LinkedUser("100", "7")
 
 
 def _known(connection, place) -> dict[str, ManagedRegistration]:
-    return dict(registrations.managed(connection, place))
+    return dict(registrations.load_managed(connection, place))
 
 
 def test_nobody_is_known_at_first(connection, place):

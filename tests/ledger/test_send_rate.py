@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onboarding.ledger.rate_limits import DAY, HOUR, SendRate, reserve_send
+from onboarding.ledger.rate_limits import ONE_DAY, ONE_HOUR, SendRate, reserve_send
 from tests.ledger.making import NOW
 
 FREE = timedelta()
@@ -89,8 +89,8 @@ def test_even_pace_reaches_the_rate(connection):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    gaps=st.lists(st.timedeltas(timedelta(), 10 * HOUR), max_size=40),
-    interval=st.timedeltas(timedelta(), 3 * HOUR),
+    gaps=st.lists(st.timedeltas(timedelta(), 10 * ONE_HOUR), max_size=40),
+    interval=st.timedeltas(timedelta(), 3 * ONE_HOUR),
     per_day=st.integers(1, 4),
 )
 def test_no_two_messages_are_too_close_and_no_day_holds_too_many(connection, gaps, interval, per_day):
@@ -103,13 +103,13 @@ def test_no_two_messages_are_too_close_and_no_day_holds_too_many(connection, gap
         fresh.rollback()
 
     assert all(later - earlier >= interval for earlier, later in pairwise(sent))
-    assert all(later - earlier >= DAY for earlier, later in zip(sent, sent[per_day:], strict=False))
+    assert all(later - earlier >= ONE_DAY for earlier, later in zip(sent, sent[per_day:], strict=False))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    gaps=st.lists(st.timedeltas(timedelta(), 10 * HOUR), max_size=20),
-    interval=st.timedeltas(timedelta(), 3 * HOUR),
+    gaps=st.lists(st.timedeltas(timedelta(), 10 * ONE_HOUR), max_size=20),
+    interval=st.timedeltas(timedelta(), 3 * ONE_HOUR),
     per_day=st.integers(1, 4),
 )
 def test_who_waits_as_told_gets_in(connection, gaps, interval, per_day):

@@ -71,7 +71,7 @@ def test_problems_of_a_run_replace_those_of_the_run_before(connection, place):
     sessions.finish_run(connection, place, [Problem(2, "role", "", "old")], 4, NOW)
     sessions.finish_run(connection, place, PROBLEMS, 2, NOW + MINUTE)
 
-    assert sessions.problems_of(connection, place) == PROBLEMS
+    assert sessions.list_problems(connection, place) == PROBLEMS
     found = sessions.find(connection, SERVER, "webinar-1", "session-1")
     assert (found.heavy_calls, found.run_at) == (2, NOW + MINUTE)
 
@@ -83,7 +83,7 @@ def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_bef
 
     found = sessions.find(connection, SERVER, "webinar-1", "session-1")
     assert (found.heavy_calls, found.run_at) == (3, NOW + MINUTE)
-    assert sessions.problems_of(connection, place) == PROBLEMS
+    assert sessions.list_problems(connection, place) == PROBLEMS
 
 
 def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, place):
@@ -93,40 +93,43 @@ def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, 
 
     sessions.finish_run(connection, place, [], 2, NOW)
 
-    assert (list(sessions.problems_of(connection, place)), sessions.problems_of(connection, other)) == ([], PROBLEMS)
+    assert (list(sessions.list_problems(connection, place)), sessions.list_problems(connection, other)) == (
+        [],
+        PROBLEMS,
+    )
 
 
 def test_webinar_facts_are_the_last_ones_kept(connection):
-    assert sessions.webinar_facts(connection, SERVER, "webinar-1") is None
+    assert cache.find_webinar_facts(connection, SERVER, "webinar-1") is None
 
-    sessions.keep_webinar(connection, SERVER, "webinar-1", {"title": "old"}, NOW)
-    sessions.keep_webinar(connection, SERVER, "webinar-1", {"title": "new", "host": None}, NOW)
-    sessions.keep_webinar(connection, SERVER, "webinar-2", {"title": "other"}, NOW)
+    cache.store_webinar_facts(connection, SERVER, "webinar-1", {"title": "old"}, NOW)
+    cache.store_webinar_facts(connection, SERVER, "webinar-1", {"title": "new", "host": None}, NOW)
+    cache.store_webinar_facts(connection, SERVER, "webinar-2", {"title": "other"}, NOW)
 
-    assert sessions.webinar_facts(connection, SERVER, "webinar-1") == {"title": "new", "host": None}
+    assert cache.find_webinar_facts(connection, SERVER, "webinar-1") == {"title": "new", "host": None}
 
 
 def test_directory_is_replaced_as_a_whole_for_its_server(connection):
-    cache.keep_colleagues(connection, SERVER, [ADA, NAMELESS], NOW)
-    cache.keep_colleagues(connection, "https://other.example", [ADA], NOW)
+    cache.store_colleagues(connection, SERVER, [ADA, NAMELESS], NOW)
+    cache.store_colleagues(connection, "https://other.example", [ADA], NOW)
 
-    cache.keep_colleagues(connection, SERVER, [NAMELESS], NOW)
+    cache.store_colleagues(connection, SERVER, [NAMELESS], NOW)
 
-    assert cache.colleagues(connection, SERVER) == [NAMELESS]
-    assert cache.colleagues(connection, "https://other.example") == [ADA]
+    assert cache.load_colleagues(connection, SERVER) == [NAMELESS]
+    assert cache.load_colleagues(connection, "https://other.example") == [ADA]
 
 
 def test_directory_may_name_somebody_twice(connection):
-    cache.keep_colleagues(connection, SERVER, [replace(ADA, job_title="old"), ADA], NOW)
+    cache.store_colleagues(connection, SERVER, [replace(ADA, job_title="old"), ADA], NOW)
 
-    assert cache.colleagues(connection, SERVER) == [ADA]
+    assert cache.load_colleagues(connection, SERVER) == [ADA]
 
 
 @pytest.mark.parametrize("known", [[], [ADA, NAMELESS]])
 def test_directory_comes_back_as_it_was_kept(connection, known):
-    cache.keep_colleagues(connection, SERVER, known, NOW)
+    cache.store_colleagues(connection, SERVER, known, NOW)
 
-    assert list(cache.colleagues(connection, SERVER)) == known
+    assert list(cache.load_colleagues(connection, SERVER)) == known
 
 
 # --- forgetting -------------------------------------------------------------------------------------------------------
@@ -138,7 +141,7 @@ def _fill(connection: sa.Connection) -> int:
     registrations.set_standing(connection, place, [invitee()], Standing.ADDED, NOW)
     deliveries.enqueue(connection, place, [order()], NOW)
     sessions.finish_run(connection, place, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW)
-    cache.keep_colleagues(connection, SERVER, [ADA], NOW)
+    cache.store_colleagues(connection, SERVER, [ADA], NOW)
     return place
 
 
@@ -156,14 +159,14 @@ def _rows(connection: sa.Connection) -> dict[str, int]:
 def test_forgetting_takes_sessions_that_ended_before(connection, before, forgotten):
     seen(connection)
 
-    assert sessions.forget_ended(connection, before) == forgotten
+    assert sessions.remove_ended(connection, before) == forgotten
     assert _rows(connection).get("sessions", 0) == 1 - forgotten
 
 
 def test_forgetting_a_session_leaves_nothing_of_its_people_in_any_table(connection):
     _fill(connection)
 
-    sessions.forget_ended(connection, END + MINUTE)
+    sessions.remove_ended(connection, END + MINUTE)
 
     assert _rows(connection) == {}
 
@@ -173,17 +176,17 @@ def test_forgetting_leaves_the_people_of_other_sessions(connection):
     other = seen(connection, 2, START + timedelta(days=1))
     deliveries.enqueue(connection, other, [order()], NOW)
 
-    sessions.forget_ended(connection, END + MINUTE)
+    sessions.remove_ended(connection, END + MINUTE)
 
     assert _rows(connection) == {"sessions": 1, "deliveries": 1, "events": 1}
 
 
 def test_colleagues_listed_lately_are_not_forgotten(connection):
-    cache.keep_colleagues(connection, SERVER, [ADA], END)
+    cache.store_colleagues(connection, SERVER, [ADA], END)
 
-    sessions.forget_ended(connection, END)
+    sessions.remove_ended(connection, END)
 
-    assert cache.colleagues(connection, SERVER) == [ADA]
+    assert cache.load_colleagues(connection, SERVER) == [ADA]
 
 
 @pytest.mark.anyio
@@ -193,7 +196,7 @@ async def test_forgotten_people_leave_no_bytes_in_the_file(database, tmp_path):
     assert b"Lovelace" in (tmp_path / "ledger.db").read_bytes()
 
     async with Ledger(database) as ledger:
-        await ledger.run(sessions.forget_ended, END + MINUTE)
+        await ledger.run(sessions.remove_ended, END + MINUTE)
 
     left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert [word for word in (b"Lovelace", b"ada@example.com", b"Ada@example.com") if word in left] == []
@@ -204,11 +207,11 @@ async def test_forgotten_people_leave_no_bytes_in_the_file(database, tmp_path):
 
 def test_history_of_a_person_is_in_order_over_all_sessions(connection):
     one, two = seen(connection, 1), seen(connection, 2)
-    events.append(connection, two, "ada@example.com", "added", NOW)
-    events.append(connection, one, "grace@example.com", "added", NOW)
-    events.append(connection, one, "ada@example.com", "sent", NOW + MINUTE, delivery=7, detail="250 ok")
+    events.record_event(connection, two, "ada@example.com", "added", NOW)
+    events.record_event(connection, one, "grace@example.com", "added", NOW)
+    events.record_event(connection, one, "ada@example.com", "sent", NOW + MINUTE, delivery=7, detail="250 ok")
 
-    assert events.of_person(connection, "ada@example.com") == [
+    assert events.list_events(connection, "ada@example.com") == [
         events.Event(NOW, "webinar-1", "session-2", "Spring launch", None, "added", ""),
         events.Event(NOW + MINUTE, "webinar-1", "session-1", "Spring launch", 7, "sent", "250 ok"),
     ]

@@ -161,8 +161,8 @@ async def test_what_comes_after_a_failed_one_is_not_written(database, together):
             first = ledger.submit(noting, -1)
             if not together:
                 await asyncio.wait([first])
-            second = ledger.submit(noting, 2, after=first)
-            chain = [first, second, ledger.submit(noting, 3, after=second), ledger.submit(noting, 4)]
+            second = ledger.submit(noting, 2, depends_on=first)
+            chain = [first, second, ledger.submit(noting, 3, depends_on=second), ledger.submit(noting, 4)]
         results = await asyncio.gather(*chain, return_exceptions=True)
 
         assert [type(one) for one in results] == [KeyError, KeyError, KeyError, int]
@@ -174,7 +174,7 @@ async def test_what_comes_after_shares_the_commit(database):
         made = counted(ledger, "commit")
         async with Held(ledger):
             first = ledger.submit(noting, 1)
-            second = ledger.submit(noting, 2, after=first)
+            second = ledger.submit(noting, 2, depends_on=first)
         await second
 
         assert (len(made), await ledger.run(noted)) == (2, [1, 2])
@@ -198,7 +198,7 @@ async def test_broken_rule_of_the_database_reaches_its_caller_and_nobody_else(da
 async def test_naive_time_reaches_its_caller(database):
     async with Ledger(database) as ledger:
         with pytest.raises(StatementError, match="without zone"):
-            await ledger.run(sessions.forget_ended, NOW.replace(tzinfo=None))
+            await ledger.run(sessions.remove_ended, NOW.replace(tzinfo=None))
         assert await ledger.run(note, 1) == 1
 
 

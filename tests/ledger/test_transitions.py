@@ -36,7 +36,7 @@ def _queued(connection: sa.Connection, rehearsal_to: str = "") -> list[Delivery]
 
 def _recordings(leased: list[Delivery]) -> list[TransitionWrite]:
     later = NOW + timedelta(seconds=1.5)
-    return [transitions.record(one, RUN, outcome, later) for one, outcome in zip(leased, OUTCOMES, strict=True)]
+    return [transitions.record_outcome(one, RUN, outcome, later) for one, outcome in zip(leased, OUTCOMES, strict=True)]
 
 
 def _rows(connection: sa.Connection) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
@@ -54,7 +54,7 @@ def test_group_leaves_the_same_rows_as_one_by_one(memory, rehearsal_to):
     for together in (True, False):
         with memory.connect() as connection, connection.begin() as transaction:
             leased = _queued(connection, rehearsal_to)
-            for step in ([transitions.sending(one, RUN, NOW) for one in leased], _recordings(leased)):
+            for step in ([transitions.start_sending(one, RUN, NOW) for one in leased], _recordings(leased)):
                 groups = [step] if together else [[move] for move in step]
                 assert [made for group in groups for made in write_transitions(connection, group)] == [True] * PEOPLE
             left.append(_rows(connection))
@@ -66,12 +66,14 @@ def test_group_leaves_the_same_rows_as_one_by_one(memory, rehearsal_to):
 
 def test_several_of_whom_one_may_not_move_are_refused_together(connection):
     first, second, *_ = _queued(connection)
-    write_transitions(connection, [transitions.sending(first, RUN, NOW)])
+    write_transitions(connection, [transitions.start_sending(first, RUN, NOW)])
 
     before = _rows(connection)
 
     with pytest.raises(GuardFailed):
-        write_transitions(connection, [transitions.sending(second, RUN, NOW), transitions.sending(first, RUN, NOW)])
+        write_transitions(
+            connection, [transitions.start_sending(second, RUN, NOW), transitions.start_sending(first, RUN, NOW)]
+        )
 
     assert _rows(connection) == before
 
@@ -82,7 +84,8 @@ def test_two_moves_of_one_delivery_are_never_one_statement(connection):
 
     with pytest.raises(GuardFailed):
         write_transitions(
-            connection, [transitions.sending(first, RUN, NOW), transitions.not_accepted(first, RUN, "stopped", NOW)]
+            connection,
+            [transitions.start_sending(first, RUN, NOW), transitions.requeue_unsent(first, RUN, "stopped", NOW)],
         )
 
     assert _rows(connection) == before
@@ -92,7 +95,7 @@ def test_delivery_that_is_forgotten_takes_no_other_along(connection):
     first, second, *_ = _queued(connection)
     connection.execute(table.delete().where(table.c.id == first.id))
 
-    assert write_transitions(connection, [transitions.sending(one, RUN, NOW) for one in (first, second)]) == [
+    assert write_transitions(connection, [transitions.start_sending(one, RUN, NOW) for one in (first, second)]) == [
         False,
         True,
     ]
@@ -104,7 +107,7 @@ async def test_two_moves_of_one_delivery_that_share_a_group_are_made_in_order(da
         first, *_ = await ledger.run(_queued)
 
         made = await _moved(
-            ledger, [transitions.sending(first, RUN, NOW), transitions.not_accepted(first, RUN, "stopped", NOW)]
+            ledger, [transitions.start_sending(first, RUN, NOW), transitions.requeue_unsent(first, RUN, "stopped", NOW)]
         )
 
         assert made == [True, True]
@@ -115,7 +118,7 @@ def test_naive_time_is_refused(connection):
     leased, *_ = _queued(connection)
 
     with pytest.raises(ValueError, match="without zone"):
-        transitions.sending(leased, RUN, datetime(2026, 9, 1, 9, 0))  # noqa: DTZ001
+        transitions.start_sending(leased, RUN, datetime(2026, 9, 1, 9, 0))  # noqa: DTZ001
 
 
 async def _moved(ledger: Ledger, group: list[TransitionWrite]) -> list[bool]:
@@ -132,7 +135,7 @@ async def test_group_shares_one_commit_and_one_statement(database):
         leased = await ledger.run(_queued)
         traced: list[str] = []
         await ledger.run(lambda c: c.connection.driver_connection.set_trace_callback(traced.append))
-        assert await _moved(ledger, [transitions.sending(one, RUN, NOW) for one in leased]) == [True] * PEOPLE
+        assert await _moved(ledger, [transitions.start_sending(one, RUN, NOW) for one in leased]) == [True] * PEOPLE
 
     statements = [name for name, _again in groupby(one.split()[0] for one in traced)]  # again for what a trigger does
     assert statements == ["COMMIT", "BEGIN", "COMMIT", "UPDATE"]  # all but the last are `run`'s and `AlreadyRunning`'s
@@ -143,9 +146,9 @@ async def test_lost_right_is_told_to_its_owner_and_the_others_move(database):
     async with Ledger(database) as ledger:
         leased = await ledger.run(_queued)
         lost = leased[2]
-        await ledger.run(write_transitions, [transitions.record(lost, RUN, OUTCOMES[2], NOW)])
+        await ledger.run(write_transitions, [transitions.record_outcome(lost, RUN, OUTCOMES[2], NOW)])
 
-        made = await _moved(ledger, [transitions.sending(one, RUN, NOW) for one in leased])
+        made = await _moved(ledger, [transitions.start_sending(one, RUN, NOW) for one in leased])
 
         assert made == [one is not lost for one in leased]
         states = await ledger.run(lambda c: c.execute(sa.select(table.c.state).order_by(table.c.id)).scalars().all())
@@ -156,7 +159,7 @@ async def test_lost_right_is_told_to_its_owner_and_the_others_move(database):
 async def test_what_is_handed_in_is_written_in_order_though_nobody_waits(database):
     async with Ledger(database) as ledger:
         leased = await ledger.run(_queued)
-        crossing = [ledger.submit(write_transitions, transitions.sending(one, RUN, NOW)) for one in leased]
+        crossing = [ledger.submit(write_transitions, transitions.start_sending(one, RUN, NOW)) for one in leased]
         for one in crossing:
             one.cancel()
         assert await ledger.run(noted) == []
@@ -170,4 +173,4 @@ async def test_closed_ledger_takes_nothing_in(database):
         leased = await ledger.run(_queued)
 
     with pytest.raises(RuntimeError, match="not open"):
-        ledger.submit(write_transitions, transitions.sending(leased[0], RUN, NOW))
+        ledger.submit(write_transitions, transitions.start_sending(leased[0], RUN, NOW))

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from onboarding.errors import ConfigurationError, TryLater
-from onboarding.ledger import deliveries, sessions
+from onboarding.ledger import deliveries, mailboxes, sessions
 from onboarding.ledger.schema import problems
 from onboarding.ledger.store import Ledger
 from onboarding.model.people import Problem
@@ -174,10 +174,10 @@ async def test_full_disk_is_tried_later_with_nothing_half_written(database):
         with pytest.raises(TryLater, match="full"):
             await ledger.run(deliveries.enqueue, place, many, NOW)
 
-        assert await ledger.run(deliveries.mailboxes, place) == {}
+        assert await ledger.run(mailboxes.load_mailboxes, place) == {}
         await ledger.run(_limit_pages, 10_000)
         await ledger.run(deliveries.enqueue, place, many, NOW)
-        assert len(await ledger.run(deliveries.mailboxes, place)) == 500
+        assert len(await ledger.run(mailboxes.load_mailboxes, place)) == 500
 
 
 async def test_full_disk_keeps_what_still_fits_of_a_group(database):

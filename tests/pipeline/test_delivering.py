@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.errors import Braked, ConfigurationError, Interrupted, Refused, TryLater
+from onboarding.errors import ConfigurationError, Interrupted, Refused, TooManyRejections, TryLater
 from onboarding.model.addresses import address_key
 from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
@@ -124,7 +124,7 @@ async def test_many_rejections_in_a_row_put_the_brake_on(tmp_path):
     async with stage(tmp_path, GUESTS, mail_rules=MailRules(refuse=refuse)) as scene:
         scene.variables["ONBOARDING_SMTP__BRAKE"] = "5"
         scene.variables["ONBOARDING_SMTP__MAX_CONNECTIONS"] = "1"
-        with pytest.raises(Braked, match="5 messages in a row"):
+        with pytest.raises(TooManyRejections, match="5 messages in a row"):
             await scene.run()
         counts = (await scene.status()).counts
         assert counts == {"rejected": 5, "queued": len(GUESTS) - 5}

@@ -23,7 +23,7 @@ async def standings(scene: Stage) -> dict[str, Standing]:
     async with scene.rooms() as opened:
         seen = await opened.ledger.run(sessions.find, opened.config.ringcentral.server, WEBINAR, SESSION)
         assert seen is not None
-        known = await opened.ledger.run(registrations.managed, seen.id)
+        known = await opened.ledger.run(registrations.load_managed, seen.id)
     return {key: one.standing for key, one in known.items()}
 
 

@@ -20,7 +20,8 @@ def settings(path: Path) -> LedgerSettings:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_ledger_lies_at_the_path_as_written(tmp_path, name):
+async def test_ledger_lies_at_the_path_as_written(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)  # what is written into the working directory is seen below
     path = ledger_path(settings(tmp_path / name / f"{name}.db"))
 
     async with Ledger(path) as ledger:

@@ -1,0 +1,30 @@
+"""What each mailbox of a session holds, worked out from its deliveries.
+
+`plan` compares this with the facts of today, and so decides which messages are due. Nothing is stored here: a mailbox
+is always computed from `deliveries`, so the two can't disagree. Rehearsals go elsewhere and never count.
+"""
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from onboarding.ledger.deliveries import build_delivery, select_deliveries
+from onboarding.ledger.schema import REAL, deliveries
+from onboarding.model.deliveries import Delivery, Mailbox, State
+from onboarding.model.kinds import facts_after
+
+
+def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mailbox]:
+    """Load each mailbox of a session, by address key; a mailbox without any delivery is left out."""
+    mailboxes: dict[str, Mailbox] = {}
+    for row in connection.execute(select_deliveries(deliveries.c.session == session, REAL)).mappings():
+        before = mailboxes.get(row["key"], Mailbox())
+        mailboxes[row["key"]] = _add_delivery(before, build_delivery(row))
+    return mailboxes
+
+
+def _add_delivery(mailbox: Mailbox, delivery: Delivery) -> Mailbox:
+    facts = mailbox.told
+    if delivery.state is State.SENT:
+        facts = facts_after(delivery.kind, delivery.facts, facts)
+    return Mailbox(facts, delivery, max(mailbox.messages, delivery.number))

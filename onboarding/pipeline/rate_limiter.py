@@ -1,0 +1,71 @@
+"""Waits until RingCentral allows a call: the `RateLimiter` of the model, on the limits that the ledger keeps.
+
+All processes that share the ledger share one limit. `ledger.rate_limits` counts the calls and says how long to wait;
+this waits, shows the wait, and gives up when it gets too long. The mail server's rate is `send.wait_for_rate`.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from onboarding.errors import TryLater
+from onboarding.ledger.rate_limits import reserve_call, update_limit
+from onboarding.ledger.store import Ledger
+from onboarding.model.ports import Progress, RateLimitStatus
+
+CALLS_PER_MINUTE = {"Heavy": 10, "Medium": 40, "Light": 50, "Auth": 5}
+"""Per user, until an answer says otherwise (`docs/ringcentral.md`, "Rate limits")."""
+
+GROUP_NAMES = {"Heavy": "webinar calls", "Medium": "directory calls", "Auth": "log-ins"}
+
+LONGEST_CALL_WAIT = timedelta(minutes=10)
+"""Altogether for one call: a longer wait is left to a later run."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRateLimiter:
+    """The rate limiter of one RingCentral user.
+
+    `account` names the user whose limits these are (`account_name`); `now` gives aware UTC time, `sleep` waits seconds.
+    """
+
+    ledger: Ledger
+    account: str
+    progress: Progress
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def wait_turn(self, group: str) -> None:
+        """Wait until a call of that group may be made, and count it. Raises TryLater if that takes too long."""
+        name = f"{self.account} {group}"
+        limit = CALLS_PER_MINUTE.get(group, CALLS_PER_MINUTE["Heavy"])
+        waited = timedelta()
+        while wait := await self.ledger.run(reserve_call, name, limit, self.now()):
+            waited += wait
+            if waited > LONGEST_CALL_WAIT:
+                raise self._wait_error(group, wait)
+            seconds = wait.total_seconds()
+            self.progress.waiting(f"RingCentral allows no more {_group_name(group)} just now", seconds)
+            await self.sleep(seconds)
+
+    async def update(self, group: str, allowance: RateLimitStatus) -> None:
+        """Store what an answer said, for this process and all others."""
+        await self.ledger.run(update_limit, f"{self.account} {group}", allowance, self.now())
+
+    def _wait_error(self, group: str, wait: timedelta) -> TryLater:
+        until = (self.now() + wait).astimezone()
+        return TryLater(
+            f"RingCentral allows no more {_group_name(group)} until {until:%Y-%m-%d %H:%M}.",
+            hint="Nothing is lost: run again then.",
+        )
+
+
+def account_name(server: str, client_id: str, token: str) -> str:
+    """Name the user whose limits are counted, without naming their secret: limits are per user and app."""
+    digest = hashlib.sha256(f"{server} {client_id} {token}".encode()).hexdigest()
+    return f"ringcentral {digest[:16]}"
+
+
+def _group_name(group: str) -> str:
+    return GROUP_NAMES.get(group, group)
