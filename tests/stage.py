@@ -25,7 +25,7 @@ from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.status import Status, status
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from onboarding.simulator.limits import CallGroup, Limits
+from onboarding.simulator.limits import LimitGroup, Limits
 from onboarding.simulator.seed import WebinarSeed, seed_account
 from onboarding.simulator.server import RunningMail, RunningRingCentral, serve_mail, serve_ringcentral
 from onboarding.simulator.smtp_catcher import MailRules
@@ -138,7 +138,7 @@ class Stage:
         return sorted(address for one in self.mail.messages() for address in one.recipients)
 
     def heavy_calls(self) -> int:
-        return self.ringcentral.requests.count_groups()[CallGroup.HEAVY]
+        return self.ringcentral.requests.count_groups()[LimitGroup.HEAVY]
 
     def join_links(self) -> set[str]:
         """Everybody's own link at RingCentral, in the clear."""

@@ -1,22 +1,22 @@
 """How the account's values look on the wire: the vendor's field names, times and pages.
 
-Pure. What an answer holds is decided in `world` and `calls`; here is only its form, checked against the vendor's
+Pure. What an answer holds is decided in `account` and `endpoints`; here is only its form, checked against the vendor's
 description by `tests/simulator/test_contract.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from onboarding.model.people import LinkedUser
-from onboarding.simulator.records import DirectoryEntry, InviteeRecord, SessionRecord, WebinarRecord
+from onboarding.simulator.records import DirectoryEntry, SimulatedInvitee, SimulatedSession, SimulatedWebinar
 from onboarding.simulator.rules import Rules
 
 Json = dict[str, Any]
 PageItem = TypeVar("PageItem")
 
 
-def format_webinar(webinar: WebinarRecord) -> Json:
+def format_webinar(webinar: SimulatedWebinar) -> Json:
     """A webinar, whole."""
     host = {"accountId": webinar.host.account_id, "userId": webinar.host.user_id}
     answer = {
@@ -35,13 +35,13 @@ def format_webinar(webinar: WebinarRecord) -> Json:
     return webinar.odd.distort(answer)
 
 
-def format_session(session: SessionRecord, host_link: str, *, unsent: bool) -> Json:
+def format_session(session: SimulatedSession, host_link: str, *, unsent: bool) -> Json:
     """A session, whole, with the links of its host and of attendees.
 
     `unsent`: some invitees were added silently, and not mailed since.
     """
     answer = {
-        **_session_base(session),
+        **_format_session_fields(session),
         "hostJoinUri": host_link,
         "attendeeJoinUri": session.attendee_link.get_secret_value(),
         "hasUnsentInvites": unsent,
@@ -49,10 +49,10 @@ def format_session(session: SessionRecord, host_link: str, *, unsent: bool) -> J
     return session.odd.distort(answer)
 
 
-def format_session_entry(session: SessionRecord, webinar: WebinarRecord) -> Json:
-    """A session as it stands in the lists over many webinars."""
+def format_session_entry(session: SimulatedSession, webinar: SimulatedWebinar) -> Json:
+    """A session as the lists over many webinars show it."""
     answer = {
-        **_session_base(session),
+        **_format_session_fields(session),
         "webinar": {
             "id": webinar.id,
             "title": webinar.title,
@@ -63,7 +63,7 @@ def format_session_entry(session: SessionRecord, webinar: WebinarRecord) -> Json
     return session.odd.distort(answer)
 
 
-def _session_base(session: SessionRecord) -> Json:
+def _format_session_fields(session: SimulatedSession) -> Json:
     return {
         "id": session.id,
         "creationTime": format_time(session.created),
@@ -78,18 +78,9 @@ def _session_base(session: SessionRecord) -> Json:
     }
 
 
-def format_invitee(record: InviteeRecord, entry: DirectoryEntry | None, rules: Rules) -> Json:
+def format_invitee(record: SimulatedInvitee, entry: DirectoryEntry | None, rules: Rules) -> Json:
     """An invitee, whole. What a linked user's record shows of the directory's `entry` is a switch of the rules."""
-    user = record.linked_user
-    names = entry if entry and rules.linked_users_show_names else None
-    shown = {
-        "firstName": record.first_name or (names.first_name if names else ""),
-        "lastName": record.last_name or (names.last_name if names else ""),
-        "email": record.email or (entry.email if entry and rules.linked_users_show_email else ""),
-        "jobTitle": record.job_title,
-        "phoneParticipantCode": record.phone_code,
-    }
-    answer = {
+    answer: Json = {
         "id": record.id,
         "creationTime": format_time(record.created),
         "lastModifiedTime": format_time(record.modified),
@@ -97,10 +88,29 @@ def format_invitee(record: InviteeRecord, entry: DirectoryEntry | None, rules: R
         "type": record.kind,
         "sendInvite": record.send_invite,
         "joinUri": record.join_uri.get_secret_value(),
-        **({"linkedUser": format_linked_user(user)} if user and rules.linked_users_show_ids else {}),
-        **{name: value for name, value in shown.items() if value},
     }
+    if record.linked_user and rules.linked_users_show_ids:
+        answer["linkedUser"] = format_linked_user(record.linked_user)
+    texts = {
+        "firstName": record.first_name,
+        "lastName": record.last_name,
+        "email": record.email,
+        "jobTitle": record.job_title,
+        "phoneParticipantCode": record.phone_code,
+    }
+    for name, value in {**texts, **_select_directory_texts(entry, texts, rules)}.items():
+        if value:
+            answer[name] = value
     return record.odd.distort(answer)
+
+
+def _select_directory_texts(entry: DirectoryEntry | None, texts: Mapping[str, str], rules: Rules) -> Mapping[str, str]:
+    """What the directory adds to a record: only where the record itself has none."""
+    if not entry:
+        return {}
+    names = {"firstName": entry.first_name, "lastName": entry.last_name} if rules.linked_users_show_names else {}
+    email = {"email": entry.email} if rules.linked_users_show_email else {}
+    return {name: value for name, value in {**names, **email}.items() if not texts[name]}
 
 
 def format_contact(entry: DirectoryEntry, *, with_account: bool) -> Json:

@@ -1,7 +1,7 @@
 """The calls of the API: path, query and body in; status and JSON out. One function each, and the table of all.
 
-Straight from the request's parts to `world` and back through `answers`. Limits, tokens, permissions and faults are done
-by `server` before and after.
+Straight from the request's parts to `account` and back through `answers`. `server` does limits, tokens, permissions
+and faults before and after.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +18,14 @@ from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.errors import (
     DIRECTORY_BODY_INVALID,
     DIRECTORY_PARAMETER_INVALID,
-    PARAMETER_INVALID,
+    INVALID_PARAMETER,
     RequestRefused,
     invalid,
     not_found,
 )
-from onboarding.simulator.limits import CallGroup
+from onboarding.simulator.limits import LimitGroup
 from onboarding.simulator.parse import AddRequest, ChangeRequest, SearchRequest, parse_body, parse_value
-from onboarding.simulator.records import SEARCH_FIELDS, DirectoryEntry, InviteeRecord, SessionRecord
+from onboarding.simulator.records import SEARCH_FIELDS, DirectoryEntry, SimulatedInvitee, SimulatedSession
 
 LARGEST_PAGE = 1000
 FORM = "application/x-www-form-urlencoded"
@@ -58,25 +58,25 @@ class Answer:
     json: Any = None
 
 
-def log_in(call: Call) -> Answer:
+def answer_login(call: Call) -> Answer:
     """`POST /restapi/oauth/token`."""
-    token = call.account.tokens.log_in(call.headers.get("authorization", ""), _form(call), call.now)
+    token = call.account.tokens.log_in(call.headers.get("authorization", ""), _parse_form(call), call.now)
     scope = " ".join(sorted(call.account.app_permissions))
     return Answer(200, {**token, "scope": scope, "owner_id": call.account.owner.user_id, "endpoint_id": "simulator"})
 
 
-def revoke(call: Call) -> Answer:
+def answer_revoke(call: Call) -> Answer:
     """`POST /restapi/oauth/revoke`: not in the vendor's excerpt, but its SDK signs out with it (RFC 7009)."""
-    call.account.tokens.revoke(_form(call).get("token", ""))
+    call.account.tokens.revoke(_parse_form(call).get("token", ""))
     return Answer(200, {})
 
 
-def get_webinar(call: Call) -> Answer:
+def answer_webinar(call: Call) -> Answer:
     """`GET .../webinars/{id}`."""
     return Answer(200, answers.format_webinar(call.account.find_webinar(call.path["webinar"])))
 
 
-def get_session(call: Call) -> Answer:
+def answer_session(call: Call) -> Answer:
     """`GET .../webinars/{id}/sessions/{id}`."""
     session = call.account.find_session(*call.session_key)
     records = call.account.list_records(*call.session_key)
@@ -84,106 +84,108 @@ def get_session(call: Call) -> Answer:
     return Answer(200, answers.format_session(session, records[0].join_uri.get_secret_value(), unsent=unsent))
 
 
-def list_own_sessions(call: Call) -> Answer:
-    """`GET .../sessions`: the sessions hosted by whoever is logged in."""
-    return _list_sessions(call, (call.account.owner.user_id,), call.query.get("nameFragment", ""))
+def answer_own_sessions(call: Call) -> Answer:
+    """`GET .../sessions`: the sessions hosted by the user who is logged in."""
+    return _answer_sessions(call, (call.account.owner.user_id,), call.query.get("nameFragment", ""))
 
 
-def list_company_sessions(call: Call) -> Answer:
-    """`GET .../company/sessions`: everybody's, or those of the hosts asked for."""
-    return _list_sessions(call, [host for one in call.query.getlist("hostUserId") for host in one.split(",")])
+def answer_company_sessions(call: Call) -> Answer:
+    """`GET .../company/sessions`: those of all hosts, or of the hosts in the query."""
+    hosts = ",".join(call.query.getlist("hostUserId"))
+    return _answer_sessions(call, hosts.split(",") if hosts else [])
 
 
-def _list_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> Answer:
+def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> Answer:
     """Sessions that end at `endTimeFrom` or later, the earliest first."""
-    since = _time(call.query, "endTimeFrom")
-    statuses = _statuses(call.query)
-    wanted = [
-        session
-        for session in sorted(call.account.sessions.values(), key=lambda session: session.start)
-        if session.end >= since
-        and session.status in statuses
-        and (not hosts or call.account.webinars[session.webinar_id].host.user_id in hosts)
-        and fragment.casefold() in _title(call.account, session).casefold()
-    ]
-    page, paging = answers.select_page_by_token(wanted, *_page(call.query))
+    since = _parse_time(call.query, "endTimeFrom")
+    statuses = _parse_statuses(call.query)
+
+    def is_wanted(session: SimulatedSession) -> bool:
+        if session.end < since or session.status not in statuses:
+            return False
+        if hosts and call.account.webinars[session.webinar_id].host.user_id not in hosts:
+            return False
+        return fragment.casefold() in _find_title(call.account, session).casefold()
+
+    sessions = sorted(filter(is_wanted, call.account.sessions.values()), key=lambda session: session.start)
+    page, paging = answers.select_page_by_token(sessions, *_parse_page(call.query))
     entries = [answers.format_session_entry(session, call.account.webinars[session.webinar_id]) for session in page]
     return Answer(200, {"records": entries, "paging": paging})
 
 
-def list_invitees(call: Call) -> Answer:
+def answer_invitees(call: Call) -> Answer:
     """`GET .../invitees`."""
     records = call.account.list_records(*call.session_key, lag=call.lag)
-    page, paging = answers.select_page_by_token(records, *_page(call.query))
-    return Answer(200, {"records": [_invitee(call, record) for record in page], "paging": paging})
+    page, paging = answers.select_page_by_token(records, *_parse_page(call.query))
+    return Answer(200, {"records": [_format_invitee(call, record) for record in page], "paging": paging})
 
 
-def change_invitees(call: Call) -> Answer:
+def answer_change(call: Call) -> Answer:
     """`PATCH .../invitees`."""
-    asked = parse_value(ChangeRequest, parse_body(call.body))
-    applied = call.account.change_invitees(*call.session_key, asked, call.now)
+    request = parse_value(ChangeRequest, parse_body(call.body))
+    applied = call.account.change_invitees(*call.session_key, request, call.now)
     done = {
-        "addedInvitees": [_invitee(call, record) for record in applied.added],
-        "updatedInvitees": [_invitee(call, record) for record in applied.updated],
+        "addedInvitees": [_format_invitee(call, record) for record in applied.added],
+        "updatedInvitees": [_format_invitee(call, record) for record in applied.updated],
         "deletedInvitees": [{"id": invitee_id} for invitee_id in applied.deleted],
     }
     return Answer(200, {name: people for name, people in done.items() if people})
 
 
-def get_invitee(call: Call) -> Answer:
+def answer_invitee(call: Call) -> Answer:
     """`GET .../invitees/{id}`."""
-    return Answer(200, _invitee(call, call.account.find_record(*call.session_key, call.path["invitee"])))
+    return Answer(200, _format_invitee(call, call.account.find_record(*call.session_key, call.path["invitee"])))
 
 
-def update_invitee(call: Call) -> Answer:
+def answer_update(call: Call) -> Answer:
     """`PUT .../invitees/{id}`."""
-    asked = parse_value(AddRequest, parse_body(call.body))
-    return Answer(
-        200, _invitee(call, call.account.update_invitee(*call.session_key, call.path["invitee"], asked, call.now))
-    )
+    invitee_id = call.path["invitee"]
+    request = parse_value(AddRequest, parse_body(call.body))
+    record = call.account.update_invitee(*call.session_key, invitee_id, request, call.now)
+    return Answer(200, _format_invitee(call, record))
 
 
-def delete_invitee(call: Call) -> Answer:
+def answer_delete(call: Call) -> Answer:
     """`DELETE .../invitees/{id}`."""
     call.account.delete_invitee(*call.session_key, call.path["invitee"], call.now)
     return Answer(204)
 
 
-def list_directory(call: Call) -> Answer:
+def answer_directory(call: Call) -> Answer:
     """`GET .../directory/entries`."""
     federated = call.query.get("showFederated", "true") != "false"
     kind = call.query.get("type")
     group = call.query.get("typeGroup")
     entries = [
         entry
-        for entry in _entries(call.account, call.account.directory.entries, federated=federated)
+        for entry in _select_entries(call.account, call.account.directory.entries, federated=federated)
         if kind in {None, entry.type} and group in {None, "User" if entry.type == "User" else "NonUser"}
     ]
     per_page = call.query.get("perPage", "max")
-    limit = LARGEST_PAGE if per_page in {"max", "all"} else _directory_number("perPage", per_page)
-    page = _directory_number("page", call.query.get("page", "1"))
-    return _contacts(entries, page, limit, federated=federated)
+    limit = LARGEST_PAGE if per_page in {"max", "all"} else _parse_directory_number("perPage", per_page)
+    page = _parse_directory_number("page", call.query.get("page", "1"))
+    return _answer_contacts(entries, page, limit, federated=federated)
 
 
-def search_directory(call: Call) -> Answer:
+def answer_search(call: Call) -> Answer:
     """`POST .../directory/entries/search`: finds parts of an address, too."""
     try:
-        asked = parse_value(SearchRequest, parse_body(call.body))
-    except RequestRefused as refusal:
+        request = parse_value(SearchRequest, parse_body(call.body))
+    except RequestRefused as error:
         message = "Request body is invalid"
-        raise RequestRefused(400, DIRECTORY_BODY_INVALID, message, parameter=refusal.parameter) from refusal
-    found = call.account.directory.search(asked.search_string, asked.search_fields or SEARCH_FIELDS)
+        raise RequestRefused(400, DIRECTORY_BODY_INVALID, message, parameter=error.parameter) from error
+    found = call.account.directory.search(request.search_string, request.search_fields or SEARCH_FIELDS)
     entries = [
         entry
-        for entry in _entries(call.account, found, federated=asked.show_federated)
-        if entry.status in (asked.extension_statuses or [entry.status])
-        and entry.type in (asked.extension_types or [entry.type])
+        for entry in _select_entries(call.account, found, federated=request.show_federated)
+        if entry.status in (request.extension_statuses or [entry.status])
+        and entry.type in (request.extension_types or [entry.type])
     ]
-    return _contacts(entries, asked.page, asked.per_page, federated=asked.show_federated)
+    return _answer_contacts(entries, request.page, request.per_page, federated=request.show_federated)
 
 
-def read_extension(call: Call) -> Answer:
-    """`GET /restapi/v1.0/account/{id}/extension/{id}`, where `~` means whoever is logged in."""
+def answer_extension(call: Call) -> Answer:
+    """`GET /restapi/v1.0/account/{id}/extension/{id}`, where `~` means the user who is logged in."""
     _check_account(call)
     wanted = call.path["extension"]
     for entry in call.account.directory.entries:
@@ -194,11 +196,11 @@ def read_extension(call: Call) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A call of the API: its rate limit group, the permissions it needs, whether it needs a token, who answers it."""
+    """A call of the API: its rate limit group, its permissions, and the function that answers it."""
 
     method: str
     path: str
-    group: CallGroup
+    group: LimitGroup
     answer: Callable[[Call], Answer]
     app_permission: str = ""
     user_permission: str = ""
@@ -213,54 +215,54 @@ ACCOUNT_PATH = "/restapi/v1.0/account/{account}"
 DIRECTORY_PATH = f"{ACCOUNT_PATH}/directory/entries"
 
 ENDPOINTS = (
-    Endpoint("POST", "/restapi/oauth/token", CallGroup.AUTH, log_in, needs_token=False),
-    Endpoint("POST", "/restapi/oauth/revoke", CallGroup.AUTH, revoke, needs_token=False),
-    Endpoint("GET", f"{WEBINARS_PATH}/webinars/{{webinar}}", CallGroup.HEAVY, get_webinar, "ReadWebinars"),
-    Endpoint("GET", f"{WEBINARS_PATH}/sessions", CallGroup.HEAVY, list_own_sessions, "ReadWebinars"),
+    Endpoint("POST", "/restapi/oauth/token", LimitGroup.AUTH, answer_login, needs_token=False),
+    Endpoint("POST", "/restapi/oauth/revoke", LimitGroup.AUTH, answer_revoke, needs_token=False),
+    Endpoint("GET", f"{WEBINARS_PATH}/webinars/{{webinar}}", LimitGroup.HEAVY, answer_webinar, "ReadWebinars"),
+    Endpoint("GET", f"{WEBINARS_PATH}/sessions", LimitGroup.HEAVY, answer_own_sessions, "ReadWebinars"),
     Endpoint(
         "GET",
         f"{WEBINARS_PATH}/company/sessions",
-        CallGroup.HEAVY,
-        list_company_sessions,
+        LimitGroup.HEAVY,
+        answer_company_sessions,
         "ReadWebinars",
         "WebinarSettings",
     ),
-    Endpoint("GET", SESSION_PATH, CallGroup.HEAVY, get_session, "ReadWebinars"),
-    Endpoint("GET", INVITEES_PATH, CallGroup.HEAVY, list_invitees, "ReadWebinars"),
-    Endpoint("PATCH", INVITEES_PATH, CallGroup.HEAVY, change_invitees, "EditWebinars"),
-    Endpoint("GET", INVITEE_PATH, CallGroup.HEAVY, get_invitee, "ReadWebinars"),
-    Endpoint("PUT", INVITEE_PATH, CallGroup.HEAVY, update_invitee, "EditWebinars"),
-    Endpoint("DELETE", INVITEE_PATH, CallGroup.HEAVY, delete_invitee, "EditWebinars"),
-    Endpoint("GET", DIRECTORY_PATH, CallGroup.MEDIUM, list_directory, "ReadAccounts"),
-    Endpoint("POST", f"{DIRECTORY_PATH}/search", CallGroup.HEAVY, search_directory, "ReadAccounts", "ReadExtensions"),
+    Endpoint("GET", SESSION_PATH, LimitGroup.HEAVY, answer_session, "ReadWebinars"),
+    Endpoint("GET", INVITEES_PATH, LimitGroup.HEAVY, answer_invitees, "ReadWebinars"),
+    Endpoint("PATCH", INVITEES_PATH, LimitGroup.HEAVY, answer_change, "EditWebinars"),
+    Endpoint("GET", INVITEE_PATH, LimitGroup.HEAVY, answer_invitee, "ReadWebinars"),
+    Endpoint("PUT", INVITEE_PATH, LimitGroup.HEAVY, answer_update, "EditWebinars"),
+    Endpoint("DELETE", INVITEE_PATH, LimitGroup.HEAVY, answer_delete, "EditWebinars"),
+    Endpoint("GET", DIRECTORY_PATH, LimitGroup.MEDIUM, answer_directory, "ReadAccounts"),
+    Endpoint("POST", f"{DIRECTORY_PATH}/search", LimitGroup.HEAVY, answer_search, "ReadAccounts", "ReadExtensions"),
     Endpoint(
         "GET",
         f"{ACCOUNT_PATH}/extension/{{extension}}",
-        CallGroup.LIGHT,
-        read_extension,
+        LimitGroup.LIGHT,
+        answer_extension,
         "ReadAccounts",
         "ReadExtensions",
     ),
 )
 
 
-def _invitee(call: Call, record: InviteeRecord) -> answers.Json:
+def _format_invitee(call: Call, record: SimulatedInvitee) -> answers.Json:
     return answers.format_invitee(record, call.account.find_entry(record), call.account.rules)
 
 
-def _form(call: Call) -> dict[str, str]:
-    """Read a form (the token calls take nothing else)."""
+def _parse_form(call: Call) -> dict[str, str]:
+    """Parse a form (the token calls take nothing else)."""
     if not call.headers.get("content-type", "").startswith(FORM):
-        raise RequestRefused(415, PARAMETER_INVALID, f"The body must be {FORM}", parameter="Content-Type")
+        raise RequestRefused(415, INVALID_PARAMETER, f"The body must be {FORM}", parameter="Content-Type")
     return dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
 
 
-def _title(world: SimulatedAccount, session: SessionRecord) -> str:
-    return session.title or world.webinars[session.webinar_id].title
+def _find_title(account: SimulatedAccount, session: SimulatedSession) -> str:
+    return session.title or account.webinars[session.webinar_id].title
 
 
-def _time(query: QueryParams, name: str) -> datetime:
-    """Read a needed time from the query; it must have an offset (RFC 3339)."""
+def _parse_time(query: QueryParams, name: str) -> datetime:
+    """Parse a required time of the query; it must have an offset (RFC 3339)."""
     try:
         moment = datetime.fromisoformat(query.get(name, ""))
     except ValueError as error:
@@ -270,46 +272,48 @@ def _time(query: QueryParams, name: str) -> datetime:
     return moment
 
 
-def _statuses(query: QueryParams) -> frozenset[str]:
-    """The statuses asked for; all where none is."""
+def _parse_statuses(query: QueryParams) -> frozenset[str]:
+    """Parse the statuses of the query; all where it has none."""
     asked = frozenset(query.getlist("status")) or frozenset(SessionStatus)
     for status in asked - frozenset(SessionStatus):
         raise invalid("status", "There is no such status", status)
     return asked
 
 
-def _page(query: QueryParams) -> tuple[int, int]:
-    """The first item (from 0) and the length of the page asked for; too long a page is cut, not refused."""
-    first = _number(query.get("pageToken", "0"))
+def _parse_page(query: QueryParams) -> tuple[int, int]:
+    """Parse the first item (from 0) and the length of the page; too long a page is cut, not refused."""
+    first = _parse_number(query.get("pageToken", "0"))
     if first is None:
         raise invalid("pageToken", "There is no such page", query["pageToken"])
-    length = _number(query.get("perPage", "100"))
+    length = _parse_number(query.get("perPage", "100"))
     if not length:
         raise invalid("perPage", "'perPage' must be a number from 1", query["perPage"])
     return first, min(length, LARGEST_PAGE)
 
 
-def _directory_number(name: str, text: str) -> int:
-    number = _number(text)
+def _parse_directory_number(name: str, text: str) -> int:
+    number = _parse_number(text)
     if not number:
         message = f"Parameter [{name}] is invalid"
         raise RequestRefused(400, DIRECTORY_PARAMETER_INVALID, message, parameter=name)
     return number
 
 
-def _number(text: str) -> int | None:
+def _parse_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
 
 
-def _entries(world: SimulatedAccount, entries: Sequence[DirectoryEntry], *, federated: bool) -> list[DirectoryEntry]:
-    """The federation's entries, or only those of the account itself."""
-    return [entry for entry in entries if federated or entry.account_id == world.account_id]
+def _select_entries(
+    account: SimulatedAccount, entries: Sequence[DirectoryEntry], *, federated: bool
+) -> list[DirectoryEntry]:
+    """Select the federation's entries, or only those of the account itself."""
+    return [entry for entry in entries if federated or entry.account_id == account.account_id]
 
 
-def _contacts(entries: Sequence[DirectoryEntry], page: int, per_page: int, *, federated: bool) -> Answer:
+def _answer_contacts(entries: Sequence[DirectoryEntry], page: int, per_page: int, *, federated: bool) -> Answer:
     shown, paging = answers.select_page_by_number(entries, page, min(per_page, LARGEST_PAGE))
     return Answer(
-        200, {"records": [answers.format_contact(one, with_account=federated) for one in shown], "paging": paging}
+        200, {"records": [answers.format_contact(entry, with_account=federated) for entry in shown], "paging": paging}
     )
 
 

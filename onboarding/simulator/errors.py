@@ -1,14 +1,14 @@
 """What the simulator answers when it says no: a status, an error code and the parameter that is to blame.
 
 Raised by the rules, turned into the vendor's error body by `server`. Codes and shapes are those of
-`docs/ringcentral.md`, "Errors"; messages are ours, for nobody may decide on a message.
+`docs/ringcentral.md`, "Errors"; messages are ours, because a client must not decide by them.
 """
 
 from http import HTTPStatus
 from typing import Any
 
-PARAMETER_INVALID = "CMN-101"
-NOT_FOUND = "CMN-102"
+INVALID_PARAMETER = "CMN-101"
+UNKNOWN_ID = "CMN-102"
 UNREADABLE_JSON = "CMN-103"
 BATCH_TOO_LARGE = "CMN-106"
 RATE_EXCEEDED = "CMN-301"
@@ -37,9 +37,9 @@ class RequestRefused(Exception):
         self.parameter = parameter
         self.value = value
 
-    def within(self, place: str) -> "RequestRefused":
-        """Return the same refusal, its parameter named as a part of `place` (`addedInvitees[2]`)."""
-        parameter = f"{place}.{self.parameter}" if self.parameter else place
+    def within(self, location: str) -> "RequestRefused":
+        """Return the same refusal, its parameter named as a part of `location` (`addedInvitees[2]`)."""
+        parameter = f"{location}.{self.parameter}" if self.parameter else location
         return RequestRefused(self.status, self.code, self.message, parameter=parameter, value=self.value)
 
     def as_json(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class LoginRefused(RequestRefused):
         return {"error": self.error, "error_description": self.message, **super().as_json()}
 
 
-def failure(status: int, path: str) -> RequestRefused:
+def server_error(status: int, path: str) -> RequestRefused:
     """The server itself fails; the directory has codes of its own."""
     code = DIRECTORY_ERRORS[status] if "/directory/" in path else SERVER_ERROR
     return RequestRefused(status, code, HTTPStatus(status).phrase)
@@ -72,14 +72,14 @@ def failure(status: int, path: str) -> RequestRefused:
 
 def invalid(parameter: str, message: str, value: str = "") -> RequestRefused:
     """A parameter breaks a rule."""
-    return RequestRefused(400, PARAMETER_INVALID, message, parameter=parameter, value=value)
+    return RequestRefused(400, INVALID_PARAMETER, message, parameter=parameter, value=value)
 
 
 def forbidden(message: str, parameter: str = "", value: str = "") -> RequestRefused:
-    """The state of things forbids it, whatever the parameters."""
-    return RequestRefused(403, PARAMETER_INVALID, message, parameter=parameter, value=value)
+    """The state of the session forbids it, with any parameters."""
+    return RequestRefused(403, INVALID_PARAMETER, message, parameter=parameter, value=value)
 
 
-def not_found(what: str) -> RequestRefused:
+def not_found(resource: str) -> RequestRefused:
     """An id in the path leads nowhere."""
-    return RequestRefused(404, NOT_FOUND, f"{what} is not found")
+    return RequestRefused(404, UNKNOWN_ID, f"{resource} is not found")

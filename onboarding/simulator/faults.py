@@ -1,12 +1,8 @@
-"""Bad weather to order: what goes wrong, with which call, how often.
+"""Fault injection: what goes wrong, with which call, how often, and what a fault does to an answer.
 
-Reads the short form (`PATCH:timeout-after`, `GET /sessions/*:moved=90*2`) and hands out the fault that is due. What a
-fault does to an answer stands in `weather`. Faults are used up in the order in which they were asked for, at most one
-by a call; a call that no fault fits goes its way.
-
-What a fault does to an answer that is ready: people missing, fields missing, strange or new, another order.
-
-Pure. Troubles that happen before an answer exists (time-outs, 5xx, 429, tokens) are `server`'s.
+Parses the short form (`PATCH:timeout-after`, `GET /sessions/*:moved=90*2`) and hands out the fault that is due. Faults
+are used up in the order in which they were added, at most one by a call. `corrupt` changes an answer that is ready;
+what happens before an answer exists (timeouts, 5xx, 429, tokens) is done by `server`. Pure, but for the queue.
 """
 
 import re
@@ -15,6 +11,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
+
+from onboarding.simulator.answers import Json
+
+LISTS = ("records", "addedInvitees", "updatedInvitees")
+"""The parts of an answer that hold people (or sessions)."""
+
+WEB_PAGE = "<html><body><h1>We are working on it</h1></body></html>"
+UNKNOWN_VALUE = {"unheardOf": [1, {"deep": True}]}
+UNKNOWN_ROLE = "Moderator"
+BROKEN_LINK = "https://[::1/join"
+"""The bracket is never closed, so that no program can find the host."""
 
 
 class FaultKind(StrEnum):
@@ -73,7 +80,7 @@ FAULT_MEANINGS = {
     FaultKind.LAGGING: "the list of invitees is answered as it was `=` changes (1) ago",
     FaultKind.SLOW: "the answer takes `=` seconds (1) longer",
 }
-"""What each trouble does, for people who order it; `=` is the value, in brackets what it is without one."""
+"""What each fault does, for the people who ask for it; `=` is the value, in brackets what it is without one."""
 
 NEEDS_A_VALUE = frozenset({FaultKind.MISSING_FIELD, FaultKind.CHANGED_FIELD})
 TAKES_A_NUMBER = frozenset(
@@ -90,13 +97,13 @@ TAKES_A_NUMBER = frozenset(
 )
 
 SHORT_FORM = re.compile(
-    r"(?:(?P<method>[A-Z]+)?\s*(?P<path>/\S*)?:)?(?P<trouble>[a-z0-9-]+)(?:=(?P<value>[^*]+))?(?:\*(?P<times>[1-9]\d*|all))?"
+    r"(?:(?P<method>[A-Z]+)?\s*(?P<path>/\S*)?:)?(?P<kind>[a-z0-9-]+)(?:=(?P<value>[^*]+))?(?:\*(?P<times>[1-9]\d*|all))?"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """One trouble for up to `times` calls (None: for every one) that fit.
+    """One fault for up to `times` calls (None: for every one) that fit.
 
     `path` is compared with the end of a call's path, part by part, where `*` stands for any one part: `/invitees`,
     `/sessions/*`. Blank `method` or `path` fit every call.
@@ -109,7 +116,7 @@ class InjectedFault:
     times: int | None = 1
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a call is one that this fault waits for."""
+        """Tell whether this fault is for a call like this."""
         wanted = [part for part in self.path.split("/") if part]
         there = path.strip("/").split("/")
         return (
@@ -119,13 +126,13 @@ class InjectedFault:
         )
 
     def use_once(self) -> list["InjectedFault"]:
-        """What is left of this fault when it has struck once more: itself, one time fewer, or nothing."""
+        """Return what is left of this fault after one more use: itself, one time fewer, or nothing."""
         if self.times is None:
             return [self]
         return [replace(self, times=self.times - 1)] if self.times > 1 else []
 
     def parse_number(self, default: float) -> float:
-        """The value as a number."""
+        """Parse the value as a number."""
         return float(self.value) if self.value else default
 
 
@@ -134,19 +141,17 @@ class BadFault(ValueError):
 
 
 def parse_fault(text: str) -> InjectedFault:
-    """Read a fault's short form: `[METHOD] [/PATH]: TROUBLE [=VALUE] [*TIMES|*all]`, without the spaces around.
+    """Parse a fault's short form: `[METHOD] [/PATH]: KIND [=VALUE] [*TIMES|*all]`, without the spaces around.
 
-    Raises:
-        BadFault: in words for the person who wrote it.
-
+    Raises BadFault if it can't be parsed.
     """
     parts = SHORT_FORM.fullmatch(text.strip())
-    if not parts or parts["trouble"] not in list(FaultKind):
+    if not parts or parts["kind"] not in list(FaultKind):
         possible = ", ".join(FaultKind)
         raise BadFault(f"'{text}' is no fault. Write PATCH:timeout-after or 'GET /invitees:500*2'; known: {possible}.")
     times = parts["times"] or "1"
     fault = InjectedFault(
-        kind=FaultKind(parts["trouble"]),
+        kind=FaultKind(parts["kind"]),
         value=(parts["value"] or "").strip(),
         method=parts["method"] or "",
         path=parts["path"] or "",
@@ -171,92 +176,78 @@ class FaultQueue:
         self.add(*faults)
 
     def add(self, *faults: InjectedFault | str) -> None:
-        """Ask for more faults, in either form."""
+        """Add faults, in either form."""
         self.waiting += [parse_fault(fault) if isinstance(fault, str) else fault for fault in faults]
 
     def clear(self) -> None:
-        """Fair weather from now on."""
+        """Remove all faults."""
         self.waiting.clear()
 
     def take_due(self, method: str, path: str) -> InjectedFault | None:
         """Take the first fault that fits a call, and count it as used."""
-        for place, fault in enumerate(self.waiting):
+        for index, fault in enumerate(self.waiting):
             if fault.matches(method, path):
-                self.waiting[place : place + 1] = fault.use_once()
+                self.waiting[index : index + 1] = fault.use_once()
                 return fault
         return None
 
 
-# gone
-
-Json = dict[str, Any]
-
-LISTS = ("records", "addedInvitees", "updatedInvitees")
-"""The parts of an answer that hold people (or sessions)."""
-
-WEB_PAGE = "<html><body><h1>We are working on it</h1></body></html>"
-STRANGE = {"unheardOf": [1, {"deep": True}]}
-UNKNOWN_ROLE = "Moderator"
-BROKEN_LINK = "https://[::1/join"
-"""The bracket is never closed, so that no program can tell the host."""
-
-
 def corrupt(answer: Json, fault: InjectedFault) -> Json:
-    """Return an answer as the fault leaves it."""
+    """Return the answer with the fault in it; unchanged where the fault is of another kind."""
     match fault.kind:
         case FaultKind.MISSING_JOIN_URI:
-            return _with_one(answer, fault.value, lambda person: [_without(person, "joinUri")])
+            return _replace_person(answer, fault.value, lambda person: [_drop_field(person, "joinUri")])
         case FaultKind.BROKEN_JOIN_URI:
-            return _with_one(answer, fault.value, lambda person: [{**person, "joinUri": BROKEN_LINK}])
+            return _replace_person(answer, fault.value, lambda person: [{**person, "joinUri": BROKEN_LINK}])
         case FaultKind.UNKNOWN_ROLE:
-            return _with_one(answer, fault.value, lambda person: [{**person, "role": UNKNOWN_ROLE}])
+            return _replace_person(answer, fault.value, lambda person: [{**person, "role": UNKNOWN_ROLE}])
         case FaultKind.MISSING_PERSON:
-            return _with_one(answer, fault.value, lambda _: [])
+            return _replace_person(answer, fault.value, lambda _: [])
         case FaultKind.SHUFFLED:
             return {name: value[::-1] if name in LISTS else value for name, value in answer.items()}
         case _:
-            changed: Json = _everywhere(answer, lambda part: _drifted(part, fault))
+            changed: Json = _map_objects(answer, lambda part: _change_object(part, fault))
             return changed
 
 
-def _drifted(part: Json, fault: InjectedFault) -> Json:
-    """Change one object of an answer as a beta API may, any day."""
+def _change_object(part: Json, fault: InjectedFault) -> Json:
+    """Change one object of an answer, as a beta API may do without notice."""
     match fault.kind:
         case FaultKind.EXTRA_FIELDS:
-            return {**part, "notYetAnnounced": STRANGE}
+            return {**part, "notYetAnnounced": UNKNOWN_VALUE}
         case FaultKind.MISSING_FIELD:
-            return _without(part, fault.value)
+            return _drop_field(part, fault.value)
         case FaultKind.CHANGED_FIELD if fault.value in part:
-            return {**part, fault.value: STRANGE}
+            return {**part, fault.value: UNKNOWN_VALUE}
         case _:
             return part
 
 
-def _with_one(answer: Json, who: str, change: Callable[[Json], list[Json]]) -> Json:
-    """Put something else in the place of one person: the one with this address or id, or else the last."""
-    places = [
+def _replace_person(answer: Json, address_or_id: str, change: Callable[[Json], list[Json]]) -> Json:
+    """Replace one person of the answer: who has this address or id, or else the last."""
+    found = [
         (name, index)
         for name in LISTS
         for index, person in enumerate(answer.get(name, ()))
-        if who in {"", person.get("email"), person.get("id")}
+        if address_or_id in {"", person.get("email"), person.get("id")}
     ]
-    if not places:
+    if not found:
         return answer
-    name, index = places[-1]
+    name, index = found[-1]
     people = answer[name]
     return {**answer, name: people[:index] + change(people[index]) + people[index + 1 :]}
 
 
-def _everywhere(part: Any, change: Callable[[Json], Json]) -> Any:
-    """Change every object of an answer, however deep."""
+def _map_objects(part: Any, change: Callable[[Json], Json]) -> Any:
+    """Change every object of an answer, at any depth."""
     match part:
         case dict():
-            return change({name: _everywhere(value, change) for name, value in part.items()})
+            return change({name: _map_objects(value, change) for name, value in part.items()})
         case list():
-            return [_everywhere(one, change) for one in part]
+            return [_map_objects(entry, change) for entry in part]
         case _:
             return part
 
 
-def _without(part: Json, name: str) -> Json:
+def _drop_field(part: Json, name: str) -> Json:
     return {key: value for key, value in part.items() if key != name}

@@ -1,4 +1,4 @@
-"""RingCentral's rate limits: so many calls of a group in a window, and a penalty for one too many.
+"""RingCentral's rate limits: a number of calls of a group in a window, and a penalty for a call over it.
 
 Pure but for its own counts: time is passed in, so that a test can wait a minute in no time. A window begins with its
 first call. Rules: `docs/ringcentral.md`, "Rate limits".
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
-class CallGroup(StrEnum):
+class LimitGroup(StrEnum):
     """The groups of calls that are counted together."""
 
     HEAVY = "Heavy"
@@ -21,7 +21,7 @@ class CallGroup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Calls of each group within `window` seconds, and how long (seconds) one too many is punished."""
+    """Calls of each group within `window` seconds, and the penalty (seconds) for a call over the limit."""
 
     heavy: int = 10
     medium: int = 40
@@ -30,21 +30,21 @@ class Limits:
     window: float = 60
     penalty: float = 60
 
-    def find_limit(self, group: CallGroup) -> int:
+    def find_limit(self, group: LimitGroup) -> int:
         """How many calls of a group fit into a window."""
         return {
-            CallGroup.HEAVY: self.heavy,
-            CallGroup.MEDIUM: self.medium,
-            CallGroup.LIGHT: self.light,
-            CallGroup.AUTH: self.auth,
+            LimitGroup.HEAVY: self.heavy,
+            LimitGroup.MEDIUM: self.medium,
+            LimitGroup.LIGHT: self.light,
+            LimitGroup.AUTH: self.auth,
         }[group]
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What a call is told: its group's figures, and how many seconds to wait where it is refused."""
+    """What an answer says about limits: the group's figures, and seconds to wait where the call is refused."""
 
-    group: CallGroup
+    group: LimitGroup
     limit: int
     remaining: int
     window: float
@@ -73,24 +73,24 @@ class CallCounter:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._counts: dict[CallGroup, _Count] = {}
+        self._counts: dict[LimitGroup, _Count] = {}
 
-    def count_call(self, group: CallGroup, now: datetime) -> Admission:
-        """Count a call, or refuse it; a call during a penalty starts the penalty anew."""
-        count = self._current(group, now)
+    def count_call(self, group: LimitGroup, now: datetime) -> Admission:
+        """Count a call, or refuse it; a call during a penalty starts the penalty again."""
+        count = self._find_count(group, now)
         if count.blocked_until or count.used >= self.limits.find_limit(group):
             return self.start_penalty(group, now, count.penalty)
         count.used += 1
-        return self._verdict(group, self.limits.find_limit(group) - count.used)
+        return self._make_admission(group, self.limits.find_limit(group) - count.used)
 
-    def start_penalty(self, group: CallGroup, now: datetime, penalty: float | None = None) -> Admission:
+    def start_penalty(self, group: LimitGroup, now: datetime, penalty: float | None = None) -> Admission:
         """Refuse every call of a group for `penalty` seconds from now."""
         seconds = self.limits.penalty if penalty is None else penalty
-        count = self._current(group, now)
+        count = self._find_count(group, now)
         count.penalty, count.blocked_until = seconds, now + timedelta(seconds=seconds)
-        return self._verdict(group, 0, retry_after=math.ceil(seconds))
+        return self._make_admission(group, 0, retry_after=math.ceil(seconds))
 
-    def _current(self, group: CallGroup, now: datetime) -> _Count:
+    def _find_count(self, group: LimitGroup, now: datetime) -> _Count:
         """The group's count; a new one once the window, or the penalty, is over."""
         count = self._counts.get(group)
         if count and now < (count.blocked_until or count.began + timedelta(seconds=self.limits.window)):
@@ -98,5 +98,5 @@ class CallCounter:
         self._counts[group] = _Count(began=now)
         return self._counts[group]
 
-    def _verdict(self, group: CallGroup, remaining: int, retry_after: int | None = None) -> Admission:
+    def _make_admission(self, group: LimitGroup, remaining: int, retry_after: int | None = None) -> Admission:
         return Admission(group, self.limits.find_limit(group), remaining, self.limits.window, retry_after)

@@ -15,17 +15,17 @@ from onboarding.model.people import LinkedUser
 from onboarding.simulator.errors import UNREADABLE_JSON, RequestRefused, invalid
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-"""What is plainly an address. What else RingCentral refuses is not documented."""
+"""What is clearly an address. What else RingCentral refuses is not documented."""
 
 
-def _address(value: str) -> str:
+def _check_address(value: str) -> str:
     if not ADDRESS.fullmatch(value):
         raise ValueError("is not an e-mail address")
     return value
 
 
 NameText = Annotated[str, Field(max_length=64)]
-EmailText = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_address)]
+EmailText = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_check_address)]
 IdText = Annotated[str, Field(min_length=1, max_length=20)]
 UserId = Annotated[str, Field(min_length=1, max_length=256)]
 
@@ -43,7 +43,7 @@ class LinkedUserBody(ApiBody):
     user_id: UserId
     domain: Literal["pbx", "ilm"]
 
-    def linked_user(self) -> LinkedUser:
+    def as_linked_user(self) -> LinkedUser:
         """Return the ids as the project's own type."""
         return LinkedUser(self.account_id, self.user_id, self.domain)
 
@@ -72,7 +72,7 @@ class UpdateRequest(AddRequest, DeleteRequest):
 
 
 class ChangeRequest(ApiBody):
-    """The body of the PATCH. Each invitee is read on its own, so that one bad invitee spoils no other."""
+    """The body of the PATCH. Each invitee is parsed separately, so that a bad one doesn't affect the others."""
 
     added_invitees: list[Any] = []
     updated_invitees: list[Any] = []
@@ -80,7 +80,7 @@ class ChangeRequest(ApiBody):
 
     @property
     def size(self) -> int:
-        """How many people the call concerns."""
+        """How many people the call is about."""
         return len(self.added_invitees) + len(self.updated_invitees) + len(self.deleted_invitees)
 
 
@@ -96,15 +96,13 @@ class SearchRequest(ApiBody):
     per_page: Annotated[int, Field(ge=1)] = 100
 
 
-Shape = TypeVar("Shape", bound=ApiBody)
+Body = TypeVar("Body", bound=ApiBody)
 
 
 def parse_body(body: bytes) -> Any:
-    """Read a body as JSON.
+    """Parse a body as JSON.
 
-    Raises:
-        Refusal: it is none (`CMN-103`).
-
+    Raises RequestRefused (`CMN-103`) if it is no JSON.
     """
     try:
         return json.loads(body)
@@ -112,21 +110,19 @@ def parse_body(body: bytes) -> Any:
         raise RequestRefused(400, UNREADABLE_JSON, "The request body can't be parsed as JSON") from error
 
 
-def parse_value(shape: type[Shape], value: Any) -> Shape:
-    """Read a value as a shape.
+def parse_value(shape: type[Body], value: Any) -> Body:
+    """Parse a value as a model of this module.
 
-    Raises:
-        Refusal: it is not well formed; the parameter is the first that is wrong.
-
+    Raises RequestRefused if it is not well formed; the error names the first parameter that is wrong.
     """
     try:
         return shape.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         offender = first["input"] if isinstance(first["input"], str) else ""
-        raise invalid(_name(first["loc"]), f"Parameter is invalid: {first['msg']}", offender) from error
+        raise invalid(format_location(first["loc"]), f"Parameter is invalid: {first['msg']}", offender) from error
 
 
-def _name(location: tuple[int | str, ...]) -> str:
-    """Write a place in a body as the vendor does: `addedInvitees[2].email`."""
+def format_location(location: tuple[int | str, ...]) -> str:
+    """Format a location in a body as the vendor does: `addedInvitees[2].email`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")

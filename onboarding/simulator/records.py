@@ -1,12 +1,7 @@
-"""The company directory: who is a colleague, by ids and by address, and what a search finds.
+"""What an account holds, as frozen values: the company directory, webinars, sessions, and one record per invitee.
 
-Pure. Only `Enabled` entries of type `User` are colleagues who can be invited; the others are listed all the same,
-as RingCentral does (`docs/ringcentral.md`, "Linked users").
-
-What an account holds: webinars, their sessions, and one record per invitee, as frozen values.
-
-No rules (`invitees`) and no wire format (`answers`). A change makes a new value, so that a change which fails half-way
-has changed nothing.
+No rules (`invitees`) and no wire format (`answers`). A change makes a new value, so a change that fails half-way has
+changed nothing.
 """
 
 import secrets
@@ -21,6 +16,20 @@ from onboarding.model.addresses import address_key
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 from onboarding.simulator.odd import NOT_ODD, Odd
+
+ATTENDEE_ROLE: Literal["Attendee"] = "Attendee"
+"""A role that lists of invitees show, and that a request can't give. It takes no seat."""
+
+_SEARCH_COLUMNS = {
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "extensionNumber": "extension",
+    "email": "email",
+    "jobTitle": "job_title",
+}
+
+SEARCH_FIELDS = tuple(_SEARCH_COLUMNS)
+"""The fields that a search looks at when it names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class DirectoryEntry:
 
     @property
     def can_be_invited(self) -> bool:
-        """Tell whether this is a person with a working account, not a room or somebody who left."""
+        """Tell whether this is a person with a working account, not a room or a former colleague."""
         return self.type == "User" and self.status == "Enabled"
 
     @property
@@ -50,7 +59,10 @@ class DirectoryEntry:
 
 
 class CompanyDirectory:
-    """The entries, in the order in which they are listed."""
+    """The entries, in the order in which they are listed.
+
+    All are listed, but only `Enabled` entries of type `User` can be invited (`docs/ringcentral.md`, "Linked users").
+    """
 
     def __init__(self, entries: Iterable[DirectoryEntry] = ()) -> None:
         self.entries = tuple(entries)
@@ -58,7 +70,7 @@ class CompanyDirectory:
         self._by_address = {address_key(entry.email): entry for entry in self.entries if entry.can_be_invited}
 
     def find_user(self, linked_user: LinkedUser) -> DirectoryEntry | None:
-        """Find the entry of a linked user, whatever its type and status."""
+        """Find the entry of a linked user, of any type and status."""
         return self._by_user.get(linked_user)
 
     def find_colleague(self, email: str) -> DirectoryEntry | None:
@@ -67,30 +79,16 @@ class CompanyDirectory:
 
     def search(self, text: str, fields: Iterable[str]) -> tuple[DirectoryEntry, ...]:
         """Find entries in which any of the fields holds the text, as a part of it and in any case."""
-        wanted, columns = text.casefold(), [_COLUMNS[field] for field in fields if field in _COLUMNS]
-        return tuple(
-            entry for entry in self.entries if any(wanted in getattr(entry, column).casefold() for column in columns)
-        )
+        columns = [_SEARCH_COLUMNS[field] for field in fields if field in _SEARCH_COLUMNS]
+        return tuple(entry for entry in self.entries if _contains(entry, columns, text.casefold()))
 
 
-_COLUMNS = {
-    "firstName": "first_name",
-    "lastName": "last_name",
-    "extensionNumber": "extension",
-    "email": "email",
-    "jobTitle": "job_title",
-}
-
-SEARCH_FIELDS = tuple(_COLUMNS)
-"""The fields that are searched where a search names none."""
-
-
-ATTENDEE_ROLE: Literal["Attendee"] = "Attendee"
-"""A role that stands in lists of invitees, and that nobody can be given there. It takes no seat."""
+def _contains(entry: DirectoryEntry, columns: Iterable[str], text: str) -> bool:
+    return any(text in getattr(entry, column).casefold() for column in columns)
 
 
 @dataclass(frozen=True, slots=True)
-class WebinarRecord:
+class SimulatedWebinar:
     """A webinar and the user who hosts it."""
 
     id: str
@@ -104,8 +102,8 @@ class WebinarRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionRecord:
-    """One session of a webinar. `start` is aware; `host_link` is the Host record's own."""
+class SimulatedSession:
+    """One session of a webinar. `start` is aware."""
 
     id: str
     webinar_id: str
@@ -128,7 +126,7 @@ class SessionRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class InviteeRecord:
+class SimulatedInvitee:
     """One invitee of a session. A guest has an address and names; a linked user has them in the directory."""
 
     id: str
@@ -148,10 +146,10 @@ class InviteeRecord:
 
 
 def make_link(kind: str = "join") -> SecretStr:
-    """Make a link that nobody can guess, of a domain that nobody can own (RFC 2606)."""
+    """Make a link that can't be guessed, on a domain that can't be registered (RFC 2606)."""
     return SecretStr(f"https://webinar.example/{kind}/{secrets.token_urlsafe(24)}")
 
 
 def make_phone_code() -> str:
-    """Make the code by which a caller is told from others."""
+    """Make the code that identifies a caller on the phone."""
     return f"{secrets.randbelow(10**10):010d}"

@@ -1,6 +1,6 @@
-"""What the simulator was asked, for the assertions of tests: every request in order, without tokens or secrets.
+"""The requests that the simulator got, in order, without tokens or secrets, for the assertions of tests.
 
-Only remembers. A request that gets no answer (a fault cut the line) is here, too, with no status.
+Only remembers. A request that gets no answer (a fault aborted the connection) is here, too, with no status.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from onboarding.simulator.limits import CallGroup
+from onboarding.simulator.limits import LimitGroup
 
 SECRETS = frozenset({"assertion", "token", "refresh_token", "client_secret", "client_assertion"})
 
@@ -21,13 +21,13 @@ SECRETS = frozenset({"assertion", "token", "refresh_token", "client_secret", "cl
 class LoggedRequest:
     """One request. `body` is the JSON or the form, None where there is none or it can't be read.
 
-    `status` and `fault` are noted when it is answered; `status` stays None where the line is cut.
+    `status` and `fault` are set when it is answered; `status` stays None where the connection is aborted.
     """
 
     method: str
     path: str
     query: Mapping[str, list[str]]
-    group: CallGroup
+    group: LimitGroup
     body: Any
     at: datetime
     status: int | None = None
@@ -41,28 +41,28 @@ class RequestLog(list[LoggedRequest]):
         super().__init__()
         self._more = asyncio.Event()
 
-    def append(self, recorded: LoggedRequest) -> None:
-        """Note a request, and wake whoever waits for it."""
-        super().append(recorded)
+    def append(self, request: LoggedRequest) -> None:
+        """Add a request, and wake the tasks that wait for it."""
+        super().append(request)
         self._more.set()
         self._more = asyncio.Event()
 
     async def wait_for(self, count: int) -> None:
-        """Wait until so many requests have come in."""
+        """Wait until this number of requests has come in."""
         while len(self) < count:
             await self._more.wait()
 
-    def count_groups(self) -> Counter[CallGroup]:
+    def count_groups(self) -> Counter[LimitGroup]:
         """Count the requests of each rate limit group."""
-        return Counter(recorded.group for recorded in self)
+        return Counter(request.group for request in self)
 
     def select(self, method: str, ending: str = "") -> list[LoggedRequest]:
-        """The requests with a method whose path ends so."""
-        return [recorded for recorded in self if recorded.method == method and recorded.path.endswith(ending)]
+        """Select the requests with this method and this ending of the path."""
+        return [request for request in self if request.method == method and request.path.endswith(ending)]
 
 
 def decode_body(body: bytes, content_type: str) -> Any:
-    """Read a body for the record; what is secret in a form becomes `***`."""
+    """Decode a body for the log; what is secret in a form becomes `***`."""
     if content_type.startswith("application/x-www-form-urlencoded"):
         form = parse_qs(body.decode(errors="replace"))
         return {name: "***" if name in SECRETS else values[0] for name, values in form.items()}

@@ -1,4 +1,4 @@
-"""What the vendor leaves open, as switches: a client has to be right whichever way they stand.
+"""What the vendor leaves open, as switches: a client has to be right with each setting.
 
 No behaviour: `invitees` and `answers` read these. The defaults are the harsher reading of `docs/ringcentral.md`,
 "Not documented", wherever one reading is harsher.
@@ -13,7 +13,7 @@ from onboarding.simulator.errors import CONFLICT
 
 
 class BadInvitee(StrEnum):
-    """What becomes of a PATCH of which one invitee is bad."""
+    """What happens to a PATCH in which an invitee is bad."""
 
     REFUSE_ALL = "refuse-all"  # nothing is applied; the error is answered
     APPLY_OTHERS_AND_REFUSE = "apply-others-and-refuse"  # the others are applied; the error is answered all the same

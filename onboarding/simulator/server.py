@@ -1,12 +1,11 @@
 """The HTTP side of the simulated RingCentral: a Starlette application around one `SimulatedAccount`.
 
-A request goes straight down: noted, counted against its rate limit, struck by a fault if one is due, checked for token
-and permissions, answered by its function in `calls`. Starting and stopping is `serve`'s.
+A request goes straight down: logged, counted against its rate limit, hit by a fault if one is due, checked for token
+and permissions, answered by its function in `endpoints`.
 
-Starts and stops the simulated RingCentral and the mail catcher, as async context managers on 127.0.0.1.
-
+`serve_ringcentral` and `serve_mail` start and stop this and the mail catcher, as async context managers on 127.0.0.1.
 Both run inside the caller's event loop: no thread, no process, no signal handler, no access log. On leaving, every
-socket is closed, also those of clients that are still there.
+socket is closed, also those of clients that are still connected.
 """
 
 import asyncio
@@ -34,11 +33,11 @@ from onboarding.simulator.endpoints import ENDPOINTS, Answer, Call, Endpoint
 from onboarding.simulator.errors import (
     APP_PERMISSION_MISSING,
     CONFLICT,
-    NOT_FOUND,
     RATE_EXCEEDED,
+    UNKNOWN_ID,
     USER_PERMISSION_MISSING,
     RequestRefused,
-    failure,
+    server_error,
 )
 from onboarding.simulator.faults import WEB_PAGE, FaultKind, FaultQueue, InjectedFault, corrupt
 from onboarding.simulator.limits import Admission, CallCounter, Limits
@@ -53,8 +52,12 @@ from onboarding.simulator.smtp_catcher import (
     smtp_factory,
 )
 
+LOOPBACK = "127.0.0.1"
+KEEP_ALIVE = 600
+"""Seconds for which an idle connection is kept: longer than any client pauses, so that no test meets a race."""
+
 TimeSource = Callable[[], datetime]
-"""Tells the time; the answer is aware."""
+"""Returns the time, aware."""
 
 
 def utc_now() -> datetime:
@@ -64,7 +67,7 @@ def utc_now() -> datetime:
 
 @dataclass(slots=True)
 class Simulator:
-    """A world and what happens around it. Tests read `requests` and change `world` and `faults` while it runs."""
+    """An account and its surroundings. Tests read `requests`, and change `account` and `faults` while it runs."""
 
     account: SimulatedAccount
     limiter: CallCounter = field(default_factory=lambda: CallCounter(Limits()))
@@ -74,21 +77,21 @@ class Simulator:
 
 
 class AbortedResponse(Response):
-    """No answer: after some seconds, or once the client has lost patience, the line is cut."""
+    """No answer: the connection is aborted after some seconds, or when the client gives up."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
-        """Hold the line and cut it; nothing is ever sent."""
-        if not await _gone(receive, self._seconds):
+        """Keep the connection open, then abort it; nothing is ever sent."""
+        if not await _wait_for_disconnect(receive, self._seconds):
             scope["state"]["transport"].abort()
-            await _gone(receive)
+            await _wait_for_disconnect(receive)
 
 
-async def _gone(receive: Receive, seconds: float | None = None) -> bool:
-    """Wait until the client is gone, or for so many seconds; tells whether it is.
+async def _wait_for_disconnect(receive: Receive, seconds: float | None = None) -> bool:
+    """Wait until the client has disconnected, or for some seconds; returns whether it has.
 
     Every wait of the simulator is this one, so that closing the connections ends them all.
     """
@@ -102,71 +105,75 @@ async def _gone(receive: Receive, seconds: float | None = None) -> bool:
 
 
 def build_application(simulator: Simulator) -> Starlette:
-    """Make the application. It needs the server of `serve`, which lets a fault cut the line."""
-    routes = [Route(one.path, _view(simulator, one), methods=[one.method]) for one in ENDPOINTS]
-    return Starlette(routes=routes, exception_handlers={HTTPException: _not_served, ClientDisconnect: _unheard})
+    """Make the application. It needs the server of `serve_ringcentral`, which lets a fault abort a connection."""
+    routes = [
+        Route(endpoint.path, _make_view(simulator, endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS
+    ]
+    return Starlette(
+        routes=routes, exception_handlers={HTTPException: _answer_unknown_call, ClientDisconnect: _answer_disconnected}
+    )
 
 
-def _view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+def _make_view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     async def view(request: Request) -> Response:
-        return await _serve(simulator, endpoint, request)
+        return await _serve_request(simulator, endpoint, request)
 
     return view
 
 
-async def _serve(simulator: Simulator, endpoint: Endpoint, request: Request) -> Response:
-    """Serve one request, and note it before and after: nothing that comes in goes unrecorded."""
+async def _serve_request(simulator: Simulator, endpoint: Endpoint, request: Request) -> Response:
+    """Serve one request, and log it before and after, so that a request without an answer is in the log, too."""
     body = await request.body()
     now = simulator.clock()
-    recorded = _recorded(endpoint, request, body, now)
-    simulator.requests.append(recorded)
+    entry = _build_log_entry(endpoint, request, body, now)
+    simulator.requests.append(entry)
     verdict = simulator.limiter.count_call(endpoint.group, now)
     fault = None if verdict.retry_after is not None else simulator.faults.take_due(request.method, request.url.path)
     if fault and fault.kind in {FaultKind.ERROR_429, FaultKind.ERROR_429_BARE}:
         verdict = simulator.limiter.start_penalty(endpoint.group, now, float(fault.value) if fault.value else None)
     if fault and fault.kind is FaultKind.SLOW:
-        await _gone(request.receive, fault.parse_number(1))
-    response = _answer(endpoint, _call(simulator, request, body, now), verdict, fault)
+        await _wait_for_disconnect(request.receive, fault.parse_number(1))
+    response = _answer_call(endpoint, _build_call(simulator, request, body, now), verdict, fault)
     response.headers.update(verdict.headers())
-    recorded.status = None if isinstance(response, AbortedResponse) else response.status_code
-    recorded.fault = fault.kind if fault else ""
+    entry.status = None if isinstance(response, AbortedResponse) else response.status_code
+    entry.fault = fault.kind if fault else ""
     return response
 
 
-def _answer(endpoint: Endpoint, call: Call, verdict: Admission, fault: InjectedFault | None) -> Response:
-    """Answer a call within its limits and in the weather that there is."""
+def _answer_call(endpoint: Endpoint, call: Call, verdict: Admission, fault: InjectedFault | None) -> Response:
+    """Answer a call within its limits, with the fault that is due."""
     if verdict.retry_after is not None:
-        return _too_many(verdict, tell_wait=not fault or fault.kind is FaultKind.ERROR_429)
+        return _answer_rate_exceeded(verdict, with_wait=not fault or fault.kind is FaultKind.ERROR_429)
     if fault is None:
-        return _respond(_called(endpoint, call))
-    if instead := _instead(fault, endpoint.path):
+        return _build_response(_execute_call(endpoint, call))
+    if instead := _answer_without_call(fault, endpoint.path):
         return instead
     _mutate_account(call, fault)
     if fault.kind is FaultKind.LAGGING:
         call = replace(call, lag=max(0, round(fault.parse_number(1))))
-    return _afterwards(fault, endpoint.path, _called(endpoint, call))
+    return _answer_after_call(fault, endpoint.path, _execute_call(endpoint, call))
 
 
-def _instead(fault: InjectedFault, path: str) -> Response | None:
-    """What is answered instead of doing anything; None where the fault lets the call through."""
+def _answer_without_call(fault: InjectedFault, path: str) -> Response | None:
+    """Answer instead of doing anything; None where the fault lets the call through."""
     match fault.kind:
         case FaultKind.TIMEOUT_BEFORE:
             return AbortedResponse(fault.parse_number(0))
         case FaultKind.ERROR_500:
-            return _respond(_refused(failure(500, path)))
+            return _build_response(_format_refusal(server_error(500, path)))
         case FaultKind.ERROR_502:
             return HTMLResponse(WEB_PAGE, 502)
         case FaultKind.ERROR_503:
             headers = {"Retry-After": fault.value} if fault.value else {}
-            return JSONResponse(failure(503, path).as_json(), 503, headers)
+            return JSONResponse(server_error(503, path).as_json(), 503, headers)
         case FaultKind.ERROR_409_BARE:
-            return _respond(_refused(RequestRefused(409, CONFLICT, "Conflict")))
+            return _build_response(_format_refusal(RequestRefused(409, CONFLICT, "Conflict")))
         case _:
             return None
 
 
 def _mutate_account(call: Call, fault: InjectedFault) -> None:
-    """Change the world behind the client's back."""
+    """Change the account between two calls of the client, as its host might."""
     key = (call.path.get("webinar", ""), call.path.get("session", ""))
     match fault.kind:
         case FaultKind.EXPIRED_TOKEN:
@@ -181,31 +188,31 @@ def _mutate_account(call: Call, fault: InjectedFault) -> None:
             pass
 
 
-def _afterwards(fault: InjectedFault, path: str, answer: Answer) -> Response:
-    """What is told of a call that was done."""
+def _answer_after_call(fault: InjectedFault, path: str, answer: Answer) -> Response:
+    """Answer a call that was done, as the fault has it."""
     match fault.kind:
         case FaultKind.TIMEOUT_AFTER:
             return AbortedResponse(fault.parse_number(0))
         case FaultKind.ERROR_500_AFTER:
-            return _respond(_refused(failure(500, path)))
+            return _build_response(_format_refusal(server_error(500, path)))
         case FaultKind.NOT_JSON:
             return HTMLResponse(WEB_PAGE)
         case _ if isinstance(answer.json, dict):
-            return _respond(Answer(answer.status, corrupt(answer.json, fault)))
+            return _build_response(Answer(answer.status, corrupt(answer.json, fault)))
         case _:
-            return _respond(answer)
+            return _build_response(answer)
 
 
-def _called(endpoint: Endpoint, call: Call) -> Answer:
-    """Do what is asked, for whoever may ask it."""
+def _execute_call(endpoint: Endpoint, call: Call) -> Answer:
+    """Do what the call asks for, if it is allowed to."""
     try:
-        _admit(endpoint, call)
+        _check_permissions(endpoint, call)
         return endpoint.answer(call)
-    except RequestRefused as refusal:
-        return _refused(refusal)
+    except RequestRefused as error:
+        return _format_refusal(error)
 
 
-def _admit(endpoint: Endpoint, call: Call) -> None:
+def _check_permissions(endpoint: Endpoint, call: Call) -> None:
     """Check the token first, then what the application may do, then what its user may do."""
     if endpoint.needs_token:
         call.account.tokens.check(call.headers.get("authorization", ""), call.now)
@@ -217,7 +224,7 @@ def _admit(endpoint: Endpoint, call: Call) -> None:
         raise RequestRefused(403, USER_PERMISSION_MISSING, message)
 
 
-def _call(simulator: Simulator, request: Request, body: bytes, now: datetime) -> Call:
+def _build_call(simulator: Simulator, request: Request, body: bytes, now: datetime) -> Call:
     return Call(
         account=simulator.account,
         path=request.path_params,
@@ -229,57 +236,52 @@ def _call(simulator: Simulator, request: Request, body: bytes, now: datetime) ->
     )
 
 
-def _recorded(endpoint: Endpoint, request: Request, body: bytes, now: datetime) -> LoggedRequest:
+def _build_log_entry(endpoint: Endpoint, request: Request, body: bytes, now: datetime) -> LoggedRequest:
     query = {name: request.query_params.getlist(name) for name in request.query_params}
     legible_body = decode_body(body, request.headers.get("content-type", ""))
     return LoggedRequest(request.method, request.url.path, query, endpoint.group, legible_body, now)
 
 
-def _respond(answer: Answer) -> Response:
+def _build_response(answer: Answer) -> Response:
     if answer.json is None:
         return Response(status_code=answer.status)
     headers = {"WWW-Authenticate": "Basic, Bearer"} if answer.status == HTTPStatus.UNAUTHORIZED else {}
     return JSONResponse(answer.json, answer.status, headers)
 
 
-def _refused(refusal: RequestRefused) -> Answer:
+def _format_refusal(refusal: RequestRefused) -> Answer:
     return Answer(refusal.status, refusal.as_json())
 
 
-def _too_many(verdict: Admission, *, tell_wait: bool) -> Response:
-    """A call too many, or one in the penalty."""
-    headers = {"Retry-After": str(verdict.retry_after)} if tell_wait else {}
+def _answer_rate_exceeded(verdict: Admission, *, with_wait: bool) -> Response:
+    """Refuse a call over the limit, or during the penalty."""
+    headers = {"Retry-After": str(verdict.retry_after)} if with_wait else {}
     return JSONResponse(RequestRefused(429, RATE_EXCEEDED, "Request rate exceeded").as_json(), 429, headers)
 
 
-def _not_served(_request: Request, error: Exception) -> Response:
-    """A path or method that the simulator doesn't know, in the vendor's words rather than the framework's."""
+def _answer_unknown_call(_request: Request, error: Exception) -> Response:
+    """Refuse a path or method that the simulator doesn't know, in the vendor's format, not the framework's."""
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-    return JSONResponse(RequestRefused(status, NOT_FOUND, "The simulator doesn't know this call").as_json(), status)
+    return JSONResponse(RequestRefused(status, UNKNOWN_ID, "The simulator doesn't know this call").as_json(), status)
 
 
-def _unheard(_request: Request, _error: Exception) -> Response:
-    """The client left before its request was whole (it was killed, say): nobody hears this answer."""
+def _answer_disconnected(_request: Request, _error: Exception) -> Response:
+    """The client left before its request was complete (it was killed, say): no client gets this answer."""
     return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
-LOOPBACK = "127.0.0.1"
-KEEP_ALIVE = 600
-"""Seconds for which an idle connection is kept: longer than any client pauses, so that no test meets a race."""
-
-
 class AbortableProtocol(H11Protocol):
-    """One client's connection, which a fault can cut: the application finds its transport in the request's state."""
+    """One client's connection, which a fault can abort: the application finds its transport in the request's state."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Show the transport to the application."""
+        """Make the transport known to the application."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 
 
 @dataclass(frozen=True, slots=True)
 class RunningRingCentral:
-    """The simulated RingCentral while it runs. `world`, `faults` and `requests` may be read and changed any time."""
+    """The simulated RingCentral while it runs. `account`, `faults` and `requests` may be read and changed any time."""
 
     url: str
     account: SimulatedAccount
@@ -296,12 +298,10 @@ async def serve_ringcentral(
     faults: Iterable[InjectedFault | str] = (),
     clock: TimeSource = utc_now,
 ) -> AsyncIterator[RunningRingCentral]:
-    """Serve a world at `http://127.0.0.1:port` (0: a free port) until the block is left.
+    """Serve an account at `http://127.0.0.1:port` (0: a free port) until the block is left.
 
-    Raises:
-        OSError: the port is taken.
-        BadFault: a fault's short form can't be understood.
-
+    Raises OSError if the port is taken.
+    Raises BadFault if a fault's short form can't be understood.
     """
     simulator = Simulator(account, CallCounter(limits or Limits()), FaultQueue(faults), clock)
     config = uvicorn.Config(
@@ -319,10 +319,12 @@ async def serve_ringcentral(
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: AbortableProtocol(config, state, {}), LOOPBACK, port)
     try:
-        yield RunningRingCentral(f"http://{LOOPBACK}:{_port(server)}", account, simulator.faults, simulator.requests)
+        yield RunningRingCentral(
+            f"http://{LOOPBACK}:{_find_port(server)}", account, simulator.faults, simulator.requests
+        )
     finally:
         server.close()
-        while state.connections or state.tasks:  # uvicorn has no event that tells when all are gone
+        while state.connections or state.tasks:  # uvicorn has no event for "all are closed"
             for connection in tuple(state.connections):
                 connection.transport.abort()
             await asyncio.sleep(0)
@@ -337,7 +339,7 @@ class RunningMail:
     store: MailStore
 
     def messages(self) -> tuple[CaughtMail, ...]:
-        """What was caught so far, in order."""
+        """Return what was caught so far, in order."""
         return self.store.messages()
 
 
@@ -349,26 +351,24 @@ async def serve_mail(
 
     `folder` gets the messages; None keeps them in memory, for tests.
 
-    Raises:
-        OSError: the port is taken, or the folder can't be written.
-
+    Raises OSError if the port is taken, or the folder can't be written.
     """
-    mailbox = FolderStore(folder) if folder else MemoryStore()
+    store = FolderStore(folder) if folder else MemoryStore()
     rules = rules or MailRules()
-    lines: WeakSet[SMTP] = WeakSet()
+    connections: WeakSet[SMTP] = WeakSet()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(smtp_factory(mailbox, rules, lines), LOOPBACK, port, ssl=rules.tls)
+    server = await loop.create_server(smtp_factory(store, rules, connections), LOOPBACK, port, ssl=rules.tls)
     try:
-        yield RunningMail(_port(server), mailbox)
+        yield RunningMail(_find_port(server), store)
     finally:
         server.close()
-        while any(line.transport for line in lines):  # aiosmtpd has no event that tells it either
-            for line in tuple(lines):
-                abort_connection(line)
+        while any(connection.transport for connection in connections):  # aiosmtpd has no such event either
+            for connection in tuple(connections):
+                abort_connection(connection)
             await asyncio.sleep(0)
         await server.wait_closed()
 
 
-def _port(server: asyncio.Server) -> int:
+def _find_port(server: asyncio.Server) -> int:
     port: int = server.sockets[0].getsockname()[1]
     return port

@@ -1,7 +1,7 @@
 """A mail catcher: an SMTP server on loopback that keeps what it gets as `.eml` files and delivers nothing.
 
-Built on aiosmtpd. The bytes are kept exactly as they came; who sent and who was meant stands beside them in
-`envelopes.jsonl`, so memory stays flat however much is caught. What it refuses is to order, for tests.
+Built on aiosmtpd. The bytes are kept exactly as they came; the envelopes are beside them in `envelopes.jsonl`, so
+memory stays flat with any amount of mail. `MailRules` say what it refuses, for tests.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from onboarding.model.addresses import address_key
 
 HOSTNAME = "catcher.example"
 ENVELOPES = "envelopes.jsonl"
-LONGEST_NAME = 120
+LONGEST_RECIPIENT = 120
 """Bytes of a recipient's part of a file's name: some file systems take no more than 143 for the whole."""
 
 AS_SENT = "surrogateescape"
@@ -39,8 +39,8 @@ class MailRules:
     """What the mail catcher demands and refuses. By default it takes everything, and any log-in.
 
     `refuse` and `defer_once` go by recipient: the reply to the former is the mapping's value, each time; the latter are
-    told to come again, once. `refuse_sender` is the reply to every MAIL (blank: none). `lose_reply`: mail to these
-    recipients is taken, but the line breaks before the sender hears of it.
+    deferred, once. `refuse_sender` is the reply to every MAIL (blank: none). `lose_reply`: mail to these
+    recipients is taken, but the connection is aborted before the reply.
     """
 
     username: str = ""
@@ -109,30 +109,32 @@ class FolderStore:
     def keep(self, sender: str, recipients: tuple[str, ...], content: bytes) -> CaughtMail:
         """Write one message, then its line in `envelopes.jsonl`."""
         self._number += 1
-        file = self._path / f"{self._number:04d}-{_file_name(recipients[0])}.eml"
-        _write(file, content, os.O_EXCL)
+        file = self._path / f"{self._number:04d}-{_clean_recipient(recipients[0])}.eml"
+        _write_file(file, content, os.O_EXCL)
         line = {"number": self._number, "file": file.name, "sender": sender, "recipients": recipients}
-        _write(self._path / ENVELOPES, f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors=AS_SENT), os.O_APPEND)
+        _write_file(
+            self._path / ENVELOPES, f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors=AS_SENT), os.O_APPEND
+        )
         return CaughtMail(self._number, sender, recipients, content, file)
 
     def messages(self) -> tuple[CaughtMail, ...]:
         """Read what was kept, in order."""
-        return tuple(self._caught(json.loads(line)) for line in self._lines())
+        return tuple(self._read_mail(json.loads(line)) for line in self._read_envelopes())
 
-    def _caught(self, line: Mapping[str, Any]) -> CaughtMail:
+    def _read_mail(self, line: Mapping[str, Any]) -> CaughtMail:
         file = self._path / line["file"]
         return CaughtMail(line["number"], line["sender"], tuple(line["recipients"]), file.read_bytes(), file)
 
-    def _lines(self) -> list[str]:
+    def _read_envelopes(self) -> list[str]:
         envelopes = self._path / ENVELOPES
         return envelopes.read_text(encoding="utf-8", errors=AS_SENT).split("\n")[:-1] if envelopes.exists() else []
 
 
 class SmtpHandler:
-    """Decides what the server says, by the hooks of aiosmtpd."""
+    """Decides what the server replies, by the hooks of aiosmtpd."""
 
-    def __init__(self, mailbox: MailStore, rules: MailRules) -> None:
-        self._mailbox = mailbox
+    def __init__(self, store: MailStore, rules: MailRules) -> None:
+        self._store = store
         self._rules = rules
         self._refuse = {address_key(address): reply for address, reply in rules.refuse.items()}
         self._defer = {address_key(address) for address in rules.defer_once}
@@ -179,21 +181,21 @@ class SmtpHandler:
         """Keep the message, then answer the final dot."""
         recipients = tuple(envelope.rcpt_tos)
         try:
-            caught = self._mailbox.keep(envelope.mail_from or "", recipients, envelope.original_content or b"")
+            caught = self._store.keep(envelope.mail_from or "", recipients, envelope.original_content or b"")
         except OSError as error:
             return f"{NO_ROOM} {error.strerror}"
         if self._lose.intersection(map(address_key, recipients)):
             abort_connection(server)
-            await asyncio.Event().wait()  # aiosmtpd cancels this task as soon as the line is gone
+            await asyncio.Event().wait()  # aiosmtpd cancels this task as soon as the connection is gone
         return f"{OK} {caught.number:04d}"
 
 
-def smtp_factory(mailbox: MailStore, rules: MailRules, lines: WeakSet[SMTP]) -> Callable[[], SMTP]:
-    """Return what answers each new connection; every one is noted in `lines`."""
-    catcher = SmtpHandler(mailbox, rules)
+def smtp_factory(store: MailStore, rules: MailRules, connections: WeakSet[SMTP]) -> Callable[[], SMTP]:
+    """Return a function that makes the protocol of each new connection, and adds it to `connections`."""
+    catcher = SmtpHandler(store, rules)
     loop = asyncio.get_running_loop()
 
-    def line() -> SMTP:
+    def make_protocol() -> SMTP:
         smtp = SMTP(
             catcher,
             hostname=HOSTNAME,
@@ -205,24 +207,24 @@ def smtp_factory(mailbox: MailStore, rules: MailRules, lines: WeakSet[SMTP]) -> 
             authenticator=catcher.authenticate,
             loop=loop,
         )
-        lines.add(smtp)
+        connections.add(smtp)
         return smtp
 
-    return line
+    return make_protocol
 
 
-def abort_connection(line: SMTP) -> None:
-    """Break a client's line off; what is on its way is lost."""
-    if line.transport:
-        cast("asyncio.Transport", line.transport).abort()  # aiosmtpd says less of it than it is
+def abort_connection(connection: SMTP) -> None:
+    """Abort a client's connection; what is on its way is lost."""
+    if connection.transport:
+        cast("asyncio.Transport", connection.transport).abort()  # aiosmtpd's type has no abort
 
 
-def _file_name(recipient: str) -> str:
-    """A recipient's address as a part of a file's name that every file system takes."""
+def _clean_recipient(recipient: str) -> str:
+    """Return a recipient's address as a part of a file's name that every file system takes."""
     name = "".join(char if char.isalnum() or char in "@._+-" else "_" for char in recipient)
-    return name.encode()[:LONGEST_NAME].decode(errors="ignore")
+    return name.encode()[:LONGEST_RECIPIENT].decode(errors="ignore")
 
 
-def _write(file: Path, content: bytes, flag: int) -> None:
+def _write_file(file: Path, content: bytes, flag: int) -> None:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb") as opened:
         opened.write(content)

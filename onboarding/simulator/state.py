@@ -1,18 +1,20 @@
-"""What an account looks like at the start, as a JSON file or as values: the shape, and clear words where it is wrong.
+"""What an account looks like at the start, as a JSON file or as values, with clear messages where it is wrong.
 
-Only reads and checks; `world` brings it to life. The shape is documented by these classes: the keys of the file are
-their fields' names, and what has a default may be left out.
+Only reads and checks; `account` is built from it. These classes document the file: its keys are their fields' names,
+and what has a default may be left out.
 """
 
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from onboarding.files.read import MEGABYTE, read_text
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 from onboarding.simulator.odd import Odd
+from onboarding.simulator.parse import format_location
 from onboarding.simulator.rules import Rules
 from onboarding.simulator.tokens import Credentials
 
@@ -21,6 +23,9 @@ HOME_ACCOUNT = "800100200"
 
 APP_PERMISSIONS = frozenset({"ReadWebinars", "EditWebinars", "ReadAccounts"})
 USER_PERMISSIONS = frozenset({"ReadExtensions", "WebinarSettings"})
+
+LARGEST_STATE_FILE = 32 * MEGABYTE
+"""Of a state file: an account with tens of thousands of people fits."""
 
 
 class BadState(ValueError):
@@ -55,13 +60,13 @@ class LinkedUserState(StatePart):
     user_id: str
     domain: Literal["pbx", "ilm"] = "pbx"
 
-    def linked_user(self) -> LinkedUser:
+    def as_linked_user(self) -> LinkedUser:
         """Return the ids as the project's own type."""
         return LinkedUser(self.account_id, self.user_id, self.domain)
 
 
 class InviteeState(StatePart):
-    """Somebody who is invited from the start. The Host is implicit and never listed.
+    """A person who is invited from the start. The Host is implicit and never listed.
 
     `odd` is what their record says otherwise than it should.
     """
@@ -110,7 +115,7 @@ class WebinarState(StatePart):
 
 
 class AccountState(StatePart):
-    """A whole account. `owner` is the `user_id` of whoever logs in (the first webinar's host where it is left out).
+    """A whole account. `owner` is the `user_id` of the user who logs in (by default the first webinar's host).
 
     Without `credentials` any will do. `app_permissions` and `user_permissions` are what the application and its owner
     may do.
@@ -126,7 +131,7 @@ class AccountState(StatePart):
     rules: Rules = Rules()
 
     @model_validator(mode="after")
-    def _hold_together(self) -> Self:
+    def _check_references(self) -> Self:
         users = {entry.user_id for entry in self.directory}
         for webinar in self.webinars:
             if webinar.host not in users:
@@ -143,16 +148,10 @@ class AccountState(StatePart):
         return self
 
 
-LARGEST_STATE_FILE = 32 * MEGABYTE
-"""Of a state file: an account with tens of thousands of people fits."""
-
-
 def read_state(path: Path) -> AccountState:
     """Read a state file.
 
-    Raises:
-        BadState: it is missing, no JSON, or wrong somewhere; every wrong place is named.
-
+    Raises BadState if it is missing, no JSON, or wrong somewhere; the message names every wrong place.
     """
     try:
         return AccountState.model_validate_json(read_text(path, LARGEST_STATE_FILE))
@@ -161,10 +160,10 @@ def read_state(path: Path) -> AccountState:
     except UnicodeDecodeError:
         raise BadState(f"{path} is no text in UTF-8: save it again as UTF-8") from None
     except ValidationError as error:
-        lines = [f"{_place(one['loc'])}{one['msg']}" for one in error.errors(include_url=False, include_input=False)]
+        lines = map(_format_error, error.errors(include_url=False, include_input=False))
         raise BadState("\n".join([f"{path} is no state of the simulator:", *lines])) from error
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    return f"{name}: " if name else ""
+def _format_error(details: ErrorDetails) -> str:
+    location = format_location(details["loc"])
+    return f"{location}: {details['msg']}" if location else details["msg"]

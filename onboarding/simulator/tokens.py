@@ -18,15 +18,15 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from onboarding.simulator.errors import (
     CLIENT_WRONG,
     CREDENTIALS_WRONG,
-    PARAMETER_INVALID,
+    INVALID_PARAMETER,
     TOKEN_CORRUPTED,
     TOKEN_EXPIRED,
     LoginRefused,
 )
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-LIFE = timedelta(seconds=7200)
-REFRESH_LIFE = timedelta(seconds=604800)
+LIFETIME = timedelta(seconds=7200)
+REFRESH_LIFETIME = timedelta(seconds=604800)
 
 
 class Credentials(BaseModel):
@@ -49,7 +49,7 @@ class Grant:
 
 
 class IssuedTokens:
-    """The tokens that were given out, each with the time at which it expires."""
+    """The tokens that were issued, each with the time at which it expires."""
 
     def __init__(self, credentials: Credentials | None = None) -> None:
         self.credentials = credentials
@@ -60,27 +60,23 @@ class IssuedTokens:
     def log_in(self, authorization: str, form: Mapping[str, str], now: datetime) -> dict[str, Any]:
         """Exchange a JWT or a refresh token for an access token; returns the OAuth part of the answer.
 
-        Raises:
-            OAuthRefusal: client, JWT, refresh token or grant type is wrong.
-
+        Raises LoginRefused if the client, JWT, refresh token or grant type is wrong.
         """
-        self._check_client(*_basic(authorization))
+        self._check_client(*_parse_basic(authorization))
         match form.get("grant_type"):
             case grant if grant == JWT_BEARER:
                 self._check_jwt(form.get("assertion", ""))
             case "refresh_token":
-                self._use_up(form.get("refresh_token", ""), now)
+                self._use_refresh_token(form.get("refresh_token", ""), now)
             case _:
                 message = "Unsupported grant type"
-                raise LoginRefused(400, "unsupported_grant_type", PARAMETER_INVALID, message, parameter="grant_type")
-        return self._issue(_life(form), now)
+                raise LoginRefused(400, "unsupported_grant_type", INVALID_PARAMETER, message, parameter="grant_type")
+        return self._issue(_decide_lifetime(form), now)
 
     def check(self, authorization: str, now: datetime) -> None:
         """Check the token of a call.
 
-        Raises:
-            OAuthRefusal: it has expired (`OAU-128`), or was never given out or taken back (`OAU-129`).
-
+        Raises LoginRefused if it has expired (`OAU-128`), was never issued, or was revoked (`OAU-129`).
         """
         scheme, _, token = authorization.partition(" ")
         expires = self._access.get(token.strip()) if scheme.lower() == "bearer" else None
@@ -90,16 +86,16 @@ class IssuedTokens:
             raise LoginRefused(401, "invalid_token", TOKEN_EXPIRED, "Access token expired")
 
     def list_tokens(self) -> frozenset[str]:
-        """Every token that was given out and not taken back, for whoever has to show that none leaks."""
+        """List the tokens that were issued and not revoked, for tests that show that none leaks."""
         return frozenset((*self._access, *self._refresh))
 
     def revoke(self, token: str) -> None:
-        """Take one token back; one that was never given out is no error (RFC 7009 2.2)."""
+        """Revoke one token; one that was never issued is no error (RFC 7009 2.2)."""
         self._access.pop(token, None)
         self._refresh.pop(token, None)
 
     def revoke_all(self) -> None:
-        """Take every token back, as when a person signs the application out."""
+        """Revoke all tokens, as when a person signs the application out."""
         self._access.clear()
         self._refresh.clear()
 
@@ -121,7 +117,7 @@ class IssuedTokens:
         if not right:
             raise LoginRefused(400, "invalid_grant", CREDENTIALS_WRONG, "Invalid resource owner credentials")
 
-    def _use_up(self, refresh_token: str, now: datetime) -> None:
+    def _use_refresh_token(self, refresh_token: str, now: datetime) -> None:
         expires = self._refresh.pop(refresh_token, now)
         if expires <= now:
             raise LoginRefused(400, "invalid_grant", CREDENTIALS_WRONG, "Refresh token is wrong or has expired")
@@ -129,19 +125,22 @@ class IssuedTokens:
     def _issue(self, life: timedelta, now: datetime) -> dict[str, Any]:
         access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         self._access[access] = now + life
-        self._refresh[refresh] = now + REFRESH_LIFE
+        self._refresh[refresh] = now + REFRESH_LIFETIME
         return {
             "access_token": access,
             "token_type": "bearer",
             "expires_in": int(life.total_seconds()) - 1,
             "refresh_token": refresh,
-            "refresh_token_expires_in": int(REFRESH_LIFE.total_seconds()) - 1,
+            "refresh_token_expires_in": int(REFRESH_LIFETIME.total_seconds()) - 1,
             "session_id": secrets.token_hex(8),
         }
 
 
-def _basic(authorization: str) -> tuple[str, str]:
-    """Read HTTP Basic (RFC 7617); blank where it is something else. Both parts may be form-encoded (RFC 6749 2.3.1)."""
+def _parse_basic(authorization: str) -> tuple[str, str]:
+    """Parse HTTP Basic (RFC 7617); blank where it is something else.
+
+    Both parts may be form-encoded (RFC 6749 2.3.1).
+    """
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return "", ""
@@ -152,7 +151,7 @@ def _basic(authorization: str) -> tuple[str, str]:
     return unquote_plus(name), unquote_plus(secret)
 
 
-def _life(form: Mapping[str, str]) -> timedelta:
+def _decide_lifetime(form: Mapping[str, str]) -> timedelta:
     """How long a token lives: what the client asks for, but never longer than usual."""
     asked = form.get("access_token_ttl", "")
-    return min(LIFE, timedelta(seconds=int(asked))) if asked.isdecimal() else LIFE
+    return min(LIFETIME, timedelta(seconds=int(asked))) if asked.isdecimal() else LIFETIME

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from onboarding.simulator.limits import CallGroup
+from onboarding.simulator.limits import LimitGroup
 from onboarding.simulator.odd import Odd
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
@@ -164,7 +164,7 @@ async def test_directory_shows_the_ids_of_a_colleague_by_a_medium_call(tmp_path)
         seen = await on(scene, "directory", COHOST["email"].upper(), "--json")
         (found,) = json.loads(seen.out)
         assert (found["account_id"], found["user_id"]) == (COHOST["account_id"], COHOST["user_id"])
-        assert scene.ringcentral.requests.count_groups()[CallGroup.HEAVY] == 0
+        assert scene.ringcentral.requests.count_groups()[LimitGroup.HEAVY] == 0
         stranger = await on(scene, "directory", "nobody@example.com")
         assert stranger.code == 1
 

@@ -9,7 +9,7 @@ from onboarding.errors import TryLater
 from onboarding.model.people import Role
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Options
-from onboarding.simulator.limits import CallGroup
+from onboarding.simulator.limits import LimitGroup
 from tests.stage import COHOST, HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -126,9 +126,9 @@ async def test_a_cohost_by_address_alone_is_found_in_the_directory_once(tmp_path
     async with stage(tmp_path, [HOST, {**COHOST, "account_id": "", "user_id": ""}]) as scene:
         first = await scene.run()
         assert (first.exit_code, roles(scene)) == (0, [Role.HOST, Role.COHOST])
-        assert scene.ringcentral.requests.count_groups()[CallGroup.MEDIUM] == 1
+        assert scene.ringcentral.requests.count_groups()[LimitGroup.MEDIUM] == 1
         await settled(scene)
-        assert scene.ringcentral.requests.count_groups()[CallGroup.MEDIUM] == 1
+        assert scene.ringcentral.requests.count_groups()[LimitGroup.MEDIUM] == 1
 
 
 @pytest.mark.parametrize("count", [1, 98])

@@ -9,7 +9,7 @@ from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.errors import RequestRefused
 from onboarding.simulator.invitees import ChangeResult
 from onboarding.simulator.parse import ChangeRequest, parse_value
-from onboarding.simulator.records import InviteeRecord
+from onboarding.simulator.records import SimulatedInvitee
 from tests.simulator.accounts import NOW, SESSION, WEBINAR, session, webinar, world
 
 LATER = NOW + timedelta(hours=1)
@@ -32,7 +32,7 @@ def patch(held: SimulatedAccount, **body) -> ChangeResult:
     return held.change_invitees(WEBINAR, SESSION, parse_value(ChangeRequest, body), LATER)
 
 
-def people(held: SimulatedAccount) -> list[InviteeRecord]:
+def people(held: SimulatedAccount) -> list[SimulatedInvitee]:
     return [record for record in held.list_records(WEBINAR, SESSION) if record.role is not Role.HOST]
 
 

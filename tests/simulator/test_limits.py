@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.simulator.limits import CallCounter, CallGroup, Limits
+from onboarding.simulator.limits import CallCounter, LimitGroup, Limits
 from tests.simulator.accounts import NOW
 
 
@@ -15,11 +15,11 @@ def after(seconds: float):
 
 
 def retry_after(limiter: CallCounter, *moments: float) -> list[int | None]:
-    return [limiter.count_call(CallGroup.HEAVY, after(moment)).retry_after for moment in moments]
+    return [limiter.count_call(LimitGroup.HEAVY, after(moment)).retry_after for moment in moments]
 
 
 @pytest.mark.parametrize(
-    ("group", "limit"), [(CallGroup.HEAVY, 10), (CallGroup.LIGHT, 50), (CallGroup.MEDIUM, 40), (CallGroup.AUTH, 5)]
+    ("group", "limit"), [(LimitGroup.HEAVY, 10), (LimitGroup.LIGHT, 50), (LimitGroup.MEDIUM, 40), (LimitGroup.AUTH, 5)]
 )
 def test_group_has_the_vendors_limit(group, limit):
     limiter = CallCounter(Limits())
@@ -33,11 +33,11 @@ def test_group_has_the_vendors_limit(group, limit):
 def test_groups_are_counted_apart():
     limiter = CallCounter(Limits(heavy=1))
 
-    assert [limiter.count_call(group, NOW).retry_after for group in CallGroup] == [None, None, None, None]
+    assert [limiter.count_call(group, NOW).retry_after for group in LimitGroup] == [None, None, None, None]
 
 
 def test_headers_are_the_vendors():
-    verdict = CallCounter(Limits(heavy=3, window=30)).count_call(CallGroup.HEAVY, NOW)
+    verdict = CallCounter(Limits(heavy=3, window=30)).count_call(LimitGroup.HEAVY, NOW)
 
     assert verdict.headers() == {
         "X-Rate-Limit-Group": "Heavy",
@@ -63,14 +63,14 @@ def test_call_during_the_penalty_starts_it_anew():
 def test_penalty_that_was_ordered_has_its_own_length():
     limiter = CallCounter(Limits())
 
-    ordered = limiter.start_penalty(CallGroup.HEAVY, NOW, 2)
+    ordered = limiter.start_penalty(LimitGroup.HEAVY, NOW, 2)
 
     assert (ordered.retry_after, ordered.remaining) == (2, 0)
     assert retry_after(limiter, 1, 3) == [2, None]
 
 
 def test_penalty_is_told_in_whole_seconds():
-    assert CallCounter(Limits(penalty=1.2)).start_penalty(CallGroup.HEAVY, NOW).retry_after == 2
+    assert CallCounter(Limits(penalty=1.2)).start_penalty(LimitGroup.HEAVY, NOW).retry_after == 2
 
 
 @given(pauses=st.lists(st.floats(0, 90), max_size=60), limit=st.integers(1, 10))
@@ -80,7 +80,7 @@ def test_every_client_that_waits_when_nothing_remains_is_never_refused(pauses, l
 
     for pause in pauses:
         now += timedelta(seconds=pause if remaining else 60)
-        verdict = limiter.count_call(CallGroup.HEAVY, now)
+        verdict = limiter.count_call(LimitGroup.HEAVY, now)
         assert verdict.retry_after is None
         remaining = verdict.remaining
 
@@ -92,7 +92,7 @@ def test_every_two_windows_admit_no_more_than_twice_the_limit(pauses, limit):
 
     for pause in pauses:
         now += timedelta(seconds=pause)
-        if limiter.count_call(CallGroup.HEAVY, now).retry_after is None:
+        if limiter.count_call(LimitGroup.HEAVY, now).retry_after is None:
             admitted.append(now)
 
     spans = [last - first for first, last in zip(admitted, admitted[2 * limit :], strict=False)]

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from onboarding.simulator.limits import CallGroup, Limits
+from onboarding.simulator.limits import LimitGroup, Limits
 from onboarding.simulator.tokens import JWT_BEARER
 from tests.simulator.accounts import ADA, API, DIRECTORY, INVITEES_PATH, SESSION_PATH, SINCE, WEBINAR, world
 from tests.simulator.conftest import Served, code
@@ -114,10 +114,10 @@ async def test_every_request_is_recorded_without_secrets(visit: Served):
         requests = there.server.requests
 
     assert [(one.method, one.path, one.group, one.status) for one in requests] == [
-        ("POST", "/restapi/oauth/token", CallGroup.AUTH, 200),
-        ("PATCH", INVITEES_PATH, CallGroup.HEAVY, 200),
-        ("PATCH", INVITEES_PATH, CallGroup.HEAVY, 400),
-        ("GET", INVITEES_PATH, CallGroup.HEAVY, 200),
+        ("POST", "/restapi/oauth/token", LimitGroup.AUTH, 200),
+        ("PATCH", INVITEES_PATH, LimitGroup.HEAVY, 200),
+        ("PATCH", INVITEES_PATH, LimitGroup.HEAVY, 400),
+        ("GET", INVITEES_PATH, LimitGroup.HEAVY, 200),
     ]
     assert [one.body for one in requests] == [
         {"grant_type": JWT_BEARER, "assertion": "***"},
@@ -126,7 +126,7 @@ async def test_every_request_is_recorded_without_secrets(visit: Served):
         None,
     ]
     assert requests[3].query == {"perPage": ["1"]}
-    assert requests.count_groups() == {CallGroup.AUTH: 1, CallGroup.HEAVY: 3}
+    assert requests.count_groups() == {LimitGroup.AUTH: 1, LimitGroup.HEAVY: 3}
     assert requests.select("PATCH", "/invitees") == requests[1:3]
 
 
