@@ -1,7 +1,7 @@
 """People who are not on the roster: those who are registered all the same, and those who are gone from both.
 
-Shows them always, and removes somebody only where removal was asked for and no mistake on the roster can have caused
-it. What a mailbox is owed is `messages_due`'s.
+They are always shown. A person is removed only if that was asked for, and if no mistake on the roster can have caused
+it. `messages_due` plans their cancellations.
 """
 
 import re
@@ -19,42 +19,60 @@ from onboarding.plan.snapshot import ADDED_HERE, Action, Options, PlanItem, Snap
 
 _WELL_FORMED = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@([^\W_]([\w-]*[^\W_])?\.)+[^\W\d_]{2,}")
 
+_REMOVABLE = ADDED_HERE | {Standing.REMOVING}
+"""Standings of people that `--remove` removes. A run that died while it removed a person leaves `removing`."""
+
+_TWICE = "is registered twice at RingCentral: remove one of the two there"
+
 
 def plan_unlisted(
     snapshot: Snapshot, on_roster: Sequence[PlanItem], options: Options
 ) -> tuple[list[PlanItem], list[Problem]]:
-    """Decide about the records that are nobody's on the roster.
+    """Plan for the records that belong to no person on the roster.
 
-    A second record of somebody who has one already is a problem and no item: whose link it holds, nobody can say.
+    A second record of the same person is a problem and no item, because we can't tell whose link it holds.
     """
     doubtful = [*snapshot.roster.problems, *_find_unmatched_rows(on_roster)]
     claimed = {item.registration for item in on_roster if item.registration}
-    seen = {name for item in on_roster for name in person_keys(item.invitee)}
+    seen = {key for item in on_roster for key in person_keys(item.invitee)}
+    unreadable = _unreadable_records(snapshot)
     items: list[PlanItem] = []
-    problems = [
-        _unreadable_problem(record) for record in _unreadable_records(snapshot) if not person_keys(record) & seen
-    ]
+    problems = [_unreadable_problem(record) for record in unreadable if not person_keys(record) & seen]
     seen |= _unreadable_keys(snapshot)
     for record in snapshot.registrations:
-        if record in claimed or _is_host_of_no_interest(record, seen):
+        if record in claimed or _is_known_host(record, seen):
             continue
         person = _invitee_of(record, snapshot)
-        names = person_keys(person) | (person_keys(record) if person.email else set())
-        if names & seen:
+        # A person without an address goes by ids alone: the record's address may be another person's by now.
+        keys = person_keys(person) | (person_keys(record) if person.email else set())
+        if keys & seen:
             problems.append(Problem(None, None, person.email, f"{_TWICE} (invitee {record.id})"))
         else:
             items.append(_plan_unlisted_record(record, person, snapshot, options, doubtful))
-        seen |= names
+        seen |= keys
     return items, problems
 
 
+def plan_departed(snapshot: Snapshot, items: Iterable[PlanItem], options: Options) -> list[PlanItem]:
+    """Plan for people whom this ledger registered, who hold a link, and who are now on neither list."""
+    present: set[PersonKey] = {key for item in items for key in person_keys(item.invitee)}
+    present |= {address_key(problem.email) for problem in snapshot.roster.problems}
+    present |= _unreadable_keys(snapshot)
+    departed = []
+    for address, known in snapshot.managed.items():
+        keys = {address} | person_keys(known.invitee)
+        if snapshot.mailbox(address).told and not keys & present and not _attends(known, keys, snapshot):
+            departed.append(_plan_departure(known, snapshot, options))
+    return departed
+
+
 def _unreadable_records(snapshot: Snapshot) -> list[UntouchedRecord]:
-    """The records that aren't understood. Who they are about is neither removed nor told that they were."""
+    """The records that aren't understood. Their people are not removed, and get no cancellation."""
     return [record for record in snapshot.untouched if record.fault]
 
 
 def _unreadable_keys(snapshot: Snapshot) -> set[PersonKey]:
-    return {name for record in _unreadable_records(snapshot) for name in person_keys(record)}
+    return {key for record in _unreadable_records(snapshot) for key in person_keys(record)}
 
 
 def _unreadable_problem(record: UntouchedRecord) -> Problem:
@@ -63,19 +81,19 @@ def _unreadable_problem(record: UntouchedRecord) -> Problem:
     return Problem(None, None, who, record.problem)
 
 
-def _is_host_of_no_interest(record: Registration, seen: set[PersonKey]) -> bool:
-    """Whether a Host's record says nothing that isn't said: the list lacks it, or a row has been told of it."""
+def _is_known_host(record: Registration, seen: set[PersonKey]) -> bool:
+    """Whether a Host's record needs no item: RingCentral's list lacks it, or a row is about the same person."""
     return record.role is Role.HOST and (not record.id or bool(person_keys(record) & seen))
 
 
 def _find_unmatched_rows(on_roster: Iterable[PlanItem]) -> list[Problem]:
-    """Rows that may have been meant for somebody else: their address or ids led to nobody."""
+    """Find the rows that may mean another person: no person has their address or ids."""
     problems = (problem for item in on_roster if not item.registration for problem in item.problems)
     return [problem for problem in problems if problem.column == "email"]
 
 
 def _invitee_of(record: Registration, snapshot: Snapshot) -> Invitee:
-    """Somebody whom only RingCentral knows, as an invitee without a row; with the words in which they were invited."""
+    """Make an invitee without a row from a record, with the names under which the person was invited."""
     person = Invitee(
         row=0,
         email=record.email,
@@ -84,7 +102,7 @@ def _invitee_of(record: Registration, snapshot: Snapshot) -> Invitee:
         last_name=record.last_name,
         linked_user=record.linked_user,
     )
-    known = next((one.invitee for one in snapshot.find_managed(person)), person)
+    known = next((managed.invitee for managed in snapshot.find_managed(person)), person)
     known = replace(known, role=record.role, linked_user=record.linked_user)
     # Their address has gone over to another linked user, whose mail it gets; without it they are known by ids.
     gone_over = snapshot.is_address_taken(known) and snapshot.has_standing(replace(person, email=""), _REMOVABLE)
@@ -94,7 +112,7 @@ def _invitee_of(record: Registration, snapshot: Snapshot) -> Invitee:
 def _plan_unlisted_record(
     record: Registration, person: Invitee, snapshot: Snapshot, options: Options, doubtful: Iterable[Problem]
 ) -> PlanItem:
-    """Decide about somebody who is registered but not on the roster."""
+    """Plan for a person who is registered but not on the roster."""
     if record.role is Role.HOST:
         return PlanItem(person, Action.NONE, "the webinar's host, not on the roster: gets no mail from here", record)
     removable = snapshot.has_standing(person, _REMOVABLE)
@@ -102,57 +120,38 @@ def _plan_unlisted_record(
     if not (options.remove_foreign or (options.remove and removable)):
         how = "--remove removes them" if removable else "not added from here; --remove-foreign removes them"
         return replace(item, reason=f"{item.reason} ({how})")
-    if row := next((one.row for one in doubtful if _may_mean(one, person)), None):
-        return replace(item, reason=f"kept: row {row} of the roster has a problem and may mean them; mend it first")
+    if row := next((problem.row for problem in doubtful if _may_mean(problem, person)), None):
+        return replace(item, reason=f"kept: row {row} of the roster has a problem and may mean them; fix it first")
     if snapshot.session.status is not SessionStatus.SCHEDULED:
         return replace(refuse(person, None, RUNNING, record), action=Action.NONE)
     return replace(item, action=Action.REMOVE, reason=f"not on the roster{invite_warning(person, record, snapshot)}")
 
 
 def _may_mean(problem: Problem, person: Invitee) -> bool:
-    """Whether a bad row could be this person's: a typing error must not remove anybody.
+    """Whether a bad row could be this person's: a typing error must remove no person.
 
-    A row whose address is sound means whoever has that address; one without may mean everybody.
+    A row with a well-formed address means the person with that address. A row without may mean any person.
     """
     if problem.column == "email" or not _WELL_FORMED.fullmatch(problem.email):
         return True
     return address_key(problem.email) == person.key
 
 
-def plan_departed(snapshot: Snapshot, items: Iterable[PlanItem], options: Options) -> list[PlanItem]:
-    """People whom this ledger had on board, who hold a link, and are now neither on the roster nor registered."""
-    present: set[PersonKey] = {name for item in items for name in person_keys(item.invitee)}
-    present |= {address_key(one.email) for one in snapshot.roster.problems}
-    present |= _unreadable_keys(snapshot)
-    steps_of_departed = []
-    for key, known in snapshot.managed.items():
-        names = {key} | person_keys(known.invitee)
-        if snapshot.mailbox(key).told and not names & present and not _attends(known, names, snapshot):
-            steps_of_departed.append(_departure(known, snapshot, options))
-    return steps_of_departed
-
-
-def _attends(known: ManagedRegistration, names: set[PersonKey], snapshot: Snapshot) -> bool:
-    """Whether somebody whom we did not remove is an attendee by now: those are left alone."""
+def _attends(known: ManagedRegistration, keys: set[PersonKey], snapshot: Snapshot) -> bool:
+    """Whether a person whom we did not remove is an attendee now: attendees are left alone."""
     if known.standing in {Standing.REMOVING, Standing.REMOVED}:
         return False
-    return any(names & person_keys(record) for record in snapshot.untouched)
+    return any(keys & person_keys(record) for record in snapshot.untouched)
 
 
-def _departure(known: ManagedRegistration, snapshot: Snapshot, options: Options) -> PlanItem:
-    """Take leave of somebody: at once where we removed them, else only where removing was asked for."""
+def _plan_departure(known: ManagedRegistration, snapshot: Snapshot, options: Options) -> PlanItem:
+    """Plan a cancellation: at once for a person whom we removed, else only if removing was asked for."""
     nameless = any(not person_keys(record) for record in _unreadable_records(snapshot))
     if nameless and known.standing is not Standing.REMOVED:
         return PlanItem(known.invitee, Action.NONE, "off the roster; a record that is not understood may be theirs")
     if known.standing in {Standing.REMOVING, Standing.REMOVED}:
         return plan_cancellation(PlanItem(known.invitee, Action.NONE, "removed"), snapshot)
-    item = PlanItem(known.invitee, Action.NONE, "off the roster, and removed at RingCentral by somebody else")
+    item = PlanItem(known.invitee, Action.NONE, "off the roster, and removed at RingCentral by another person")
     if options.remove or options.remove_foreign:
         return plan_cancellation(item, snapshot)
     return replace(item, mail_reason="--remove tells them")
-
-
-_REMOVABLE = ADDED_HERE | {Standing.REMOVING}
-"""`removing` is left by a run that died while it did what a person had asked for."""
-
-_TWICE = "is registered twice at RingCentral: remove one of the two there"

@@ -124,7 +124,7 @@ def test_a_typing_error_on_the_roster_removes_nobody(problem, kept):
 
     assert item.action is (NONE if kept else Action.REMOVE)
     assert item.reason == (
-        "kept: row 7 of the roster has a problem and may mean them; mend it first" if kept else "not on the roster"
+        "kept: row 7 of the roster has a problem and may mean them; fix it first" if kept else "not on the roster"
     )
 
 
