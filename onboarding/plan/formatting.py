@@ -8,7 +8,7 @@ ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
 
 
 def as_rows(plan: Plan) -> list[tuple[str, str, str, str, str]]:
-    """A line per person for people: name, role, what happens at RingCentral, the mail, and why (`-` is nothing)."""
+    """Format a plan: name, role, what happens at RingCentral, the mail, and why (`-` is nothing)."""
     return [
         (
             display_name(item.invitee),
@@ -22,22 +22,22 @@ def as_rows(plan: Plan) -> list[tuple[str, str, str, str, str]]:
 
 
 def attendee_lines(plan: Plan) -> list[tuple[str, str, str, str, str]]:
-    """A line per attendee in RingCentral's list, in the columns of `as_rows`."""
+    """Format the attendees in RingCentral's list, in the columns of `as_rows`."""
     return [(attendee_name(record), "Attendee", "-", "-", ATTENDEE_REASON) for record in plan.attendees]
 
 
 def attendee_name(record: UntouchedRecord) -> str:
-    """What to call an attendee, also one without a name or an address."""
+    """Name an attendee, even without a name or an address."""
     name = f"{record.first_name} {record.last_name}".strip()
     return name or record.email or f"invitee {record.id}"
 
 
 def display_name(invitee: Invitee) -> str:
-    """What to call a person, also one of whom only ids are known."""
+    """Name a person, even if only their ids are known."""
     user = invitee.linked_user
     return invitee.name or (f"user {user.user_id}" if user else "(no name)")
 
 
 def join_reasons(item: PlanItem) -> str:
-    """Why this happens at RingCentral, and why this mail is or is not sent: each reason once."""
+    """Say why this happens at RingCentral, and why this mail is or is not sent: each reason once."""
     return "; ".join(dict.fromkeys(filter(None, (item.reason, item.mail_reason))))

@@ -2,7 +2,7 @@
 
 A record of a colleague may carry ids and no address; a roster may name a colleague by address and no ids. The
 directory joins the two. The webinar's host is recognised by address or ids and never by being the only host: a
-stranger would get the host's link. Comes before everything else in `make`; decides nothing about anybody.
+stranger would get the host's link. `make_plan` calls `identify` first. Decides nothing about a person.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,22 +37,23 @@ class Directory:
 
     @classmethod
     def of(cls, colleagues: Iterable[Colleague], *others: Registration | Invitee) -> Self:
-        """Make it from the company directory, and from others who show both ids and address of somebody.
+        """Make it from the company directory, and from others who show both the ids and the address of a person.
 
-        Of two who claim one address the first has it: the company directory's word counts before any other's.
+        Of two people with one address the first has it: the company directory counts before all others.
         """
         shown = [
-            Colleague(one.linked_user, one.email, one.first_name, one.last_name)
-            for one in others
-            if one.linked_user and one.email
+            Colleague(person.linked_user, person.email, person.first_name, person.last_name)
+            for person in others
+            if person.linked_user and person.email
         ]
         by_address: dict[str, Colleague] = {}
         by_user: dict[LinkedUser, Colleague] = {}
-        for one in (*colleagues, *shown):
-            if one.email:
-                by_address.setdefault(address_key(one.email), one)
-            if one.linked_user not in by_user or not by_user[one.linked_user].email:
-                by_user[one.linked_user] = one
+        for colleague in (*colleagues, *shown):
+            user = colleague.linked_user
+            if colleague.email:
+                by_address.setdefault(address_key(colleague.email), colleague)
+            if user not in by_user or not by_user[user].email:
+                by_user[user] = colleague
         return cls(by_address, by_user)
 
     def find(self, invitee: Invitee) -> Colleague | None:
@@ -62,7 +63,7 @@ class Directory:
         return self.by_address.get(invitee.key) if invitee.email else None
 
     def complete(self, invitee: Invitee) -> Invitee:
-        """A roster row with what is known of the colleague: a host's or co-host's ids, an address, a name.
+        """Complete a roster row with what is known of the colleague: a host's or co-host's ids, an address, a name.
 
         A panelist given by address stays a guest, whose name the roster gives.
         """
@@ -81,7 +82,7 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """RingCentral's records, to be found by whom they are about. Of two for one person the first counts."""
+    """RingCentral's records, to be found by person. Of two for one person the first counts."""
 
     hosts: tuple[Registration, ...]
     by_user: Mapping[LinkedUser, Registration]
@@ -96,15 +97,15 @@ class Records:
         address that the directory has for them.
         """
         hosts, by_user, by_address = [], dict[LinkedUser, Registration](), dict[str, Registration]()
-        for one in registrations:
-            if one.role is Role.HOST:
-                hosts.append(one)
+        for record in registrations:
+            if record.role is Role.HOST:
+                hosts.append(record)
                 continue
-            if one.linked_user:
-                by_user.setdefault(one.linked_user, one)
-            if one.email:
-                by_address.setdefault(address_key(one.email), one)
-        addresses = {one.linked_user: address_key(one.email) for one in colleagues if one.email}
+            if record.linked_user:
+                by_user.setdefault(record.linked_user, record)
+            if record.email:
+                by_address.setdefault(address_key(record.email), record)
+        addresses = {colleague.linked_user: address_key(colleague.email) for colleague in colleagues if colleague.email}
         return cls(tuple(hosts), by_user, by_address, addresses)
 
     def host(self, invitee: Invitee) -> Registration | None:
@@ -127,23 +128,25 @@ class Records:
 def needs_directory(
     invitees: Iterable[Invitee], listed: InviteeList, known: Iterable[Colleague], session: Session
 ) -> bool:
-    """Tell whether somebody can't be told for certain without asking the company directory (again).
+    """Tell whether the company directory has to be asked (again) to know who each person is.
 
     That is so for a record with ids and no address; for a linked user without address or name, a co-host or host
     given by address alone, and, where the webinar locks outsiders out, every guest.
     """
     shown = add_host(listed.registrations, session)
     directory, records = Directory.of(known, *shown), Records.of(shown)
-    unclear = [record for record in listed.untouched if record.fault]
-    every: list[Registration | UntouchedRecord] = [*listed.registrations, *unclear]
-    if any(one.linked_user and not one.email and one.linked_user not in directory.by_user for one in every):
+    records_to_name: list[Registration | UntouchedRecord] = [*listed.registrations]
+    records_to_name += [record for record in listed.untouched if record.fault]
+    if any(_is_unknown_colleague(record, directory) for record in records_to_name):
         return True
     guests_matter = session.panelist_authentication is not PanelistAuthentication.GUEST
-    return any(
-        _is_incomplete(one, guests_matter=guests_matter)
-        for one in invitees
-        if directory.find(one) is None and records.host(one) is None
-    )
+    unknown = [invitee for invitee in invitees if directory.find(invitee) is None and records.host(invitee) is None]
+    return any(_is_incomplete(invitee, guests_matter=guests_matter) for invitee in unknown)
+
+
+def _is_unknown_colleague(record: Registration | UntouchedRecord, directory: Directory) -> bool:
+    """Whether a record has only ids, and the directory has no colleague with them."""
+    return record.linked_user is not None and not record.email and record.linked_user not in directory.by_user
 
 
 def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
@@ -153,27 +156,27 @@ def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
 
 
 def identify(snapshot: Snapshot) -> Snapshot:
-    """Everybody with all the ids and addresses that are known of them, the Host complete, and nobody in two rows."""
+    """Complete all people with the ids and addresses that are known of them, and the Host; leave out second rows."""
     shown, untouched = _complete_records(snapshot)
     directory, records = Directory.of(snapshot.colleagues, *shown), Records.of(shown, snapshot.colleagues)
-    completed = [_add_registered_ids(directory.complete(one), records, snapshot) for one in snapshot.roster.invitees]
     rows: dict[PersonKey, int] = {}
     invitees, problems = [], list(snapshot.roster.problems)
-    for one in completed:
-        names = _all_keys(one, directory, records)
-        first = min((rows[name] for name in names if name in rows), default=None)
+    for row in snapshot.roster.invitees:
+        invitee = _add_registered_ids(directory.complete(row), records, snapshot)
+        keys = _all_keys(invitee, directory, records)
+        first = min((rows[key] for key in keys if key in rows), default=None)
         if first is None:
-            rows |= dict.fromkeys(names, one.row)
-            invitees.append(one)
+            rows |= dict.fromkeys(keys, invitee.row)
+            invitees.append(invitee)
         else:
             message = f"is the same person as row {first}, which counts: delete one of the two rows"
-            problems.append(Problem(one.row, None, one.email, message))
+            problems.append(Problem(invitee.row, None, invitee.email, message))
     roster = replace(snapshot.roster, invitees=tuple(invitees), problems=tuple(problems))
     return replace(snapshot, roster=roster, registrations=shown, untouched=untouched)
 
 
 def _add_registered_ids(invitee: Invitee, records: Records, snapshot: Snapshot) -> Invitee:
-    """A row without ids, with those under which this ledger added its address, while they are registered.
+    """Give a row without ids those under which this ledger added its address, while they are registered.
 
     Not where another row has them, nor where the address has a record of its own.
     """
@@ -186,11 +189,14 @@ def _add_registered_ids(invitee: Invitee, records: Records, snapshot: Snapshot) 
 
 
 def _complete_records(snapshot: Snapshot) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
-    """The records with every address that is known for their ids: the directory's, else that of whom we invited."""
-    by_ids = {one.linked_user for one in snapshot.roster.invitees}
-    known = (one.invitee for one in snapshot.managed.values())
-    # An address that the roster gives to another linked user by now is nobody's but theirs.
-    invited = (one for one in known if one.linked_user not in by_ids and not snapshot.is_address_taken(one))
+    """Add to records the addresses known for their ids: the directory's, else those that we invited."""
+    on_roster = {invitee.linked_user for invitee in snapshot.roster.invitees}
+    # An address that the roster now gives to another linked user is only theirs.
+    invited = [
+        known.invitee
+        for known in snapshot.managed.values()
+        if known.invitee.linked_user not in on_roster and not snapshot.is_address_taken(known.invitee)
+    ]
     colleagues = tuple(Directory.of(snapshot.colleagues, *invited).by_user.values())
     registrations = add_addresses(add_host(snapshot.registrations, snapshot.session), colleagues)
     untouched = add_addresses(snapshot.untouched, colleagues)
@@ -207,35 +213,37 @@ def _add_address_by_link(record: UntouchedRecord, snapshot: Snapshot) -> Untouch
 
 
 def _all_keys(invitee: Invitee, directory: Directory, records: Records) -> set[PersonKey]:
-    """All that a roster's person goes by: in their row, in the directory, and in their record."""
+    """Collect a person's keys: from their row, from the directory, and from their record."""
     sources = (invitee, directory.find(invitee), records.find(invitee))
-    return {name for one in sources if one for name in person_keys(one)}
+    return {key for source in sources if source for key in person_keys(source)}
 
 
 def person_keys(person: Invitee | Colleague | Registration | UntouchedRecord) -> set[PersonKey]:
-    """What a person goes by in one place."""
+    """List what a person goes by in one source."""
     address = {address_key(person.email)} if person.email else set[PersonKey]()
     return address | ({person.linked_user} if person.linked_user else set())
 
 
 def add_addresses(registrations: Iterable[R], colleagues: Iterable[Colleague]) -> tuple[R, ...]:
     """Give records that carry only ids the address that the directory has for them."""
-    addresses = {one.linked_user: one.email for one in colleagues}
+    addresses = {colleague.linked_user: colleague.email for colleague in colleagues}
     return tuple(
-        replace(one, email=addresses.get(one.linked_user, "")) if one.linked_user and not one.email else one
-        for one in registrations
+        replace(record, email=addresses.get(record.linked_user, ""))
+        if record.linked_user and not record.email
+        else record
+        for record in registrations
     )
 
 
 def add_host(registrations: Iterable[Registration], session: Session) -> tuple[Registration, ...]:
-    """The records with a Host whom one can tell: a record that says nobody's name is the session's own host's.
+    """Complete the Host's record, or add one: a Host's record without address and ids is the session's own host's.
 
     A Host without a link gets the session's `hostJoinUri` (`docs/ringcentral.md`, "Invitees").
     """
     records = tuple(registrations)
-    if session.host and not any(one.role is Role.HOST for one in records):
+    if session.host and not any(record.role is Role.HOST for record in records):
         records = (*records, Registration(id="", role=Role.HOST))
-    return tuple(_complete_host(one, session) if one.role is Role.HOST else one for one in records)
+    return tuple(_complete_host(record, session) if record.role is Role.HOST else record for record in records)
 
 
 def _complete_host(record: Registration, session: Session) -> Registration:

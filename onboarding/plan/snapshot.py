@@ -1,4 +1,8 @@
-"""What a plan looks at, and what it consists of: the values that go into `make` and come out of it."""
+"""What a plan looks at and what it consists of: the values that go into `make_plan` and come out of it.
+
+`pipeline.refresh` builds a `Snapshot`; the other modules of this room read it and return `PlanItem` values. A snapshot
+answers questions about one person. It decides nothing.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -41,9 +45,9 @@ class Options:
 class Snapshot:
     """Everything that is known when a plan is made.
 
-    `registrations` is RingCentral's list, `untouched` what of it is left alone; `acquaintances` (by
-    address key) whom this ledger had to do with; `mailboxes` (by address key) what each mailbox holds;
-    `colleagues` what the directory said, as far as it was asked.
+    `registrations` is RingCentral's list, `untouched` the records in it that are left alone. `managed` (by address key)
+    has the people that this ledger had to do with, `mailboxes` (by address key) what each mailbox holds, `colleagues`
+    the company directory, as far as it was asked.
     """
 
     session: Session
@@ -62,7 +66,7 @@ class Snapshot:
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody needs to get on board any more, whatever RingCentral calls the session's status."""
+        """Whether it is too late to get on board, even if RingCentral still calls the session scheduled."""
         return self.session.status is SessionStatus.FINISHED or self.now >= self.session.end
 
     def mailbox(self, key: str) -> Mailbox:
@@ -72,17 +76,24 @@ class Snapshot:
     def find_managed(self, person: Invitee, record: Registration | None = None) -> list[ManagedRegistration]:
         """What this ledger had to do with a person: under their address, then under another with the same ids.
 
-        `record`: also what it had to do with whom this record shows. Two linked users are two people, though the ledger
-        knew them under one address.
+        With `record`, also what it had to do with the person that the record shows. Two linked users are two people,
+        though the ledger knew them under one address.
         """
         found: list[ManagedRegistration] = []
         for side in (person, record) if record else (person,):
-            user = side.linked_user
-            by_address = self.managed.get(address_key(side.email)) if side.email else None
-            if by_address and (not user or by_address.invitee.linked_user in {None, user}):
-                found.append(by_address)
-            found += [known for known in self.managed.values() if user and known.invitee.linked_user == user]
-        return [known for place, known in enumerate(found) if known not in found[:place]]
+            by_address = self._find_managed_by_address(side)
+            by_user = [known for known in self.managed.values() if known.invitee.linked_user == side.linked_user]
+            found += [by_address] if by_address else []
+            found += by_user if side.linked_user else []
+        # Entries can't be hashed, and are few.
+        return [known for number, known in enumerate(found) if known not in found[:number]]
+
+    def _find_managed_by_address(self, side: Invitee | Registration) -> ManagedRegistration | None:
+        """Find what is known under an address, unless it is another linked user's."""
+        known = self.managed.get(address_key(side.email)) if side.email else None
+        if known is None or side.linked_user is None:
+            return known
+        return known if known.invitee.linked_user in {None, side.linked_user} else None
 
     def is_address_taken(self, person: Invitee) -> bool:
         """Whether the roster gives this linked user's address to another one."""
@@ -92,20 +103,25 @@ class Snapshot:
             if person.email and person.linked_user
         )
 
-    def has_standing(self, person: Invitee, among: Collection[Standing], record: Registration | None = None) -> bool:
-        """Whether this ledger has done one of these things about a person."""
-        return any(one.standing in among for one in self.find_managed(person, record))
+    def has_standing(
+        self, person: Invitee, standings: Collection[Standing], record: Registration | None = None
+    ) -> bool:
+        """Whether this ledger gave a person one of these standings."""
+        return any(known.standing in standings for known in self.find_managed(person, record))
 
     def find_unfulfilled(self, person: Invitee) -> Mapping[str, str]:
-        """What RingCentral was asked for about a person and did not carry out, field -> value."""
-        return {name: value for one in self.find_managed(person)[::-1] for name, value in one.last_requested.items()}
+        """What RingCentral was asked for about a person and did not set, field -> value."""
+        requests: dict[str, str] = {}
+        for known in reversed(self.find_managed(person)):  # what is known under their address counts most
+            requests |= known.last_requested
+        return requests
 
     def is_managed(self, person: Invitee, record: Registration | None) -> bool:
-        """Whether this ledger may mail a registered person: it added them, or was told to adopt them."""
+        """Whether this ledger may mail a registered person: it added them, or adopted them on request."""
         return self.has_standing(person, MANAGED, record)
 
     def is_mailing_known(self, person: Invitee, record: Registration) -> bool:
-        """Whether a run has said already that RingCentral has mailed a person of ours."""
+        """Whether a run has reported already that RingCentral has mailed a person whom we registered."""
         return any(known.mailed_by_ringcentral for known in self.find_managed(person, record))
 
     @property
@@ -121,14 +137,14 @@ class Snapshot:
         return any(record.send_invite is False and record.role is not Role.HOST for record in self.registrations)
 
     def is_silent(self, person: Invitee, record: Registration) -> bool:
-        """Whether RingCentral has kept silent towards a person; a record that doesn't say did so if we made it."""
+        """Whether RingCentral has not mailed a person. A record that doesn't say counts as silent if we added it."""
         if record.send_invite is None:
             return self.has_standing(person, ADDED_HERE, record)
         return not record.send_invite
 
 
 class Action(StrEnum):
-    """What becomes of one person at RingCentral."""
+    """What happens to one person at RingCentral."""
 
     ADD = "add"
     UPDATE = "update"
@@ -144,10 +160,10 @@ class PlanItem:
 
     `registration` is the record as it stands now (None: not registered). `changes` maps a field to its old and new
     value. `mail` is the kind of message that is due, `mail_reason` why it is or why it is not (empty: nothing to
-    say, the mailbox is up to date). `adopted`: this item rests on `--adopt`, which has to be recorded. `queued`: the
+    say, the mailbox is up to date). `adopted`: this item needs `--adopt`, which has to be recorded. `queued`: the
     message is in the queue already. `held`: no message may leave to them, because RingCentral has mailed them instead.
-    `turned`: RingCentral has mailed a person of ours, and no run has said so yet. `problems`: what a person has to
-    look at.
+    `newly_mailed`: RingCentral has mailed a person whom we registered, and no run has said so yet.
+    `problems`: what a person has to look at.
     """
 
     invitee: Invitee
@@ -170,7 +186,7 @@ class PlanItem:
 
     @property
     def role(self) -> Role:
-        """The role in which this item leaves the person: the roster's where it is carried out, else as registered."""
+        """The person's role after the run: the roster's if that is applied, else the registered one."""
         if self.registration is None or self.action in {Action.UPDATE, Action.REPLACE}:
             return self.invitee.role
         return self.registration.role
@@ -178,7 +194,7 @@ class PlanItem:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What `run` will do: an item per person in the roster's order, then those who are not on it.
+    """What `run` will do: an item per person in the roster's order, then people who are not on it.
 
     `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going well. `attendees` stand
     in RingCentral's list and are left alone. `notes` are worth knowing, and need nothing done.
@@ -193,7 +209,7 @@ class Plan:
 
     @property
     def mail(self) -> tuple[PlanItem, ...]:
-        """The people who are owed a message."""
+        """The items with a message that is due."""
         return tuple(item for item in self.items if item.mail)
 
     def __bool__(self) -> bool:
