@@ -30,7 +30,7 @@ from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.templates import load_templates
 from onboarding.plan import Options, Snapshot, make_plan
-from onboarding.ringcentral.facts import Webinar
+from onboarding.model.webinars import Webinar
 
 SEATS = 99
 CONFIG = """

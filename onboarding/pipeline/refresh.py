@@ -16,12 +16,12 @@ from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import cache, mailboxes, registrations, sessions
 from onboarding.model.people import Roster
 from onboarding.model.sessions import Session, SessionStatus
+from onboarding.model.webinars import Webinar
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Plan, Snapshot, make_plan
 from onboarding.plan.identity import identify, needs_directory
 from onboarding.ringcentral.errors import NotThere
-from onboarding.ringcentral.facts import Webinar
 
 WEBINAR = TypeAdapter(Webinar)
 

@@ -27,10 +27,11 @@ from onboarding.model.sessions import (
     SessionStatus,
     UntouchedRecord,
 )
-from onboarding.ringcentral import batch, requests, schemas
+from onboarding.model.webinars import OddSession, SessionList, Webinar
+from onboarding.ringcentral import batch, bisection, requests, schemas
+from onboarding.ringcentral.batch_items import build_change
 from onboarding.ringcentral.directory import DirectoryPage, parse_colleagues
 from onboarding.ringcentral.errors import ApiError, as_run_error, parse_error
-from onboarding.ringcentral.facts import OddEntry, SessionList, Webinar
 from onboarding.ringcentral.lenient_records import parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.login import Login
 from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
@@ -162,7 +163,7 @@ class RingCentral:
     async def _send_batches(self, key: SessionKey, state: batch.BatchState) -> batch.BatchState:
         failures = 0
         while state.waiting:
-            call = requests.change_invitees(key, batch.build_change(state.group))
+            call = requests.change_invitees(key, build_change(state.group))
             outcome = await self._send_with_token(call, self._transport.send_change)
             if isinstance(outcome, NoResponse) or is_unknown(outcome):
                 failures += 1
@@ -187,11 +188,11 @@ class RingCentral:
         self, key: SessionKey, call: ApiRequest, state: batch.BatchState, said: ApiError
     ) -> batch.BatchState:
         """Find out whom a refusal means, after looking at what was applied all the same."""
-        if said.is_about_us or batch.is_forbidden_for_all(state, said):
+        if said.is_about_us or bisection.is_forbidden_for_all(state, said):
             raise as_run_error(call, said)
         self._progress.say(f"RingCentral refuses part of the change ({said.words}): finding out for whom.")
-        now = batch.apply_list(state, await self.invitees(key)) if batch.needs_list(state, said) else state
-        return batch.apply_refusal(state, now, said)
+        now = batch.apply_list(state, await self.invitees(key)) if bisection.needs_list(state, said) else state
+        return bisection.bisect(state, now, said)
 
     async def _find_only_session(self, webinar: Webinar) -> Session:
         found, odd = await self._list_sessions_of(webinar, company=False)
@@ -216,7 +217,7 @@ class RingCentral:
 
     async def _list_sessions_of(
         self, webinar: Webinar, *, company: bool
-    ) -> tuple[list[schemas.SessionEntry], list[OddEntry]]:
+    ) -> tuple[list[schemas.SessionEntry], list[OddSession]]:
         """A webinar's sessions in one of the lists, and those of its sessions that aren't understood."""
         since = self._transport.clock() - LOOK_BACK
         try:
@@ -233,11 +234,11 @@ class RingCentral:
 
     async def _list_entries(
         self, since: datetime, *, company: bool
-    ) -> tuple[list[schemas.SessionEntry], list[OddEntry]]:
+    ) -> tuple[list[schemas.SessionEntry], list[OddSession]]:
         records = await self._read_pages(lambda token: requests.list_sessions(since, token, company=company))
         every = [schemas.parse_session_entry(record) for record in records]
         understood = [entry for entry in every if isinstance(entry, schemas.SessionEntry)]
-        return understood, [entry for entry in every if isinstance(entry, OddEntry)]
+        return understood, [entry for entry in every if isinstance(entry, OddSession)]
 
     async def _read_pages(self, call_for: Callable[[str], ApiRequest]) -> list[Any]:
         """Read a list page by page; a page that leads back to one already read ends it.

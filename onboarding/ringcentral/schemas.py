@@ -24,7 +24,7 @@ from onboarding.model.sessions import (
     UntouchedRecord,
 )
 from onboarding.model.time_zones import FALLBACK, canonical
-from onboarding.ringcentral.facts import Listed, OddEntry, Webinar
+from onboarding.model.webinars import ListedSession, OddSession, Webinar
 from onboarding.ringcentral.lenient_records import ApiRecord, Id, LooseText, Word, describe_drift, lenient
 from onboarding.web.strict_json import UnsoundJson, decode_json
 
@@ -206,9 +206,9 @@ class SessionEntry(SessionRecord):
     id: Id
     webinar: WebinarReference
 
-    def to_listed(self) -> Listed:
+    def to_listed(self) -> ListedSession:
         """The line that people see."""
-        return Listed(
+        return ListedSession(
             webinar_id=self.webinar.id,
             session_id=self.id,
             title=self.title.strip() or self.webinar.title,
@@ -322,14 +322,14 @@ class EntryTraces(ApiRecord):
     status: Annotated[SessionStatus, lenient(SessionStatus.UNKNOWN)] = SessionStatus.UNKNOWN
 
 
-def parse_session_entry(record: Any) -> SessionEntry | OddEntry:
+def parse_session_entry(record: Any) -> SessionEntry | OddSession:
     """Read one session of a list; what is odd about it is nobody's matter but that session's."""
     try:
         return SessionEntry.model_validate(record)
     except ValidationError as error:
         traces = EntryTraces.model_validate(record if isinstance(record, dict) else {})
         webinar_id = traces.webinar.id if traces.webinar else ""
-        return OddEntry(webinar_id, traces.id, traces.status, describe_drift(error))
+        return OddSession(webinar_id, traces.id, traces.status, describe_drift(error))
 
 
 class ChangeAnswer(ApiRecord):

@@ -10,19 +10,9 @@ from hypothesis import strategies as st
 from onboarding.model.people import Invitee, Problem, Role
 from onboarding.model.registrations import NO_LINK, SEATS, Change, Update
 from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
-from onboarding.ringcentral.batch import (
-    MAX_UNNAMED_REFUSALS,
-    BatchState,
-    apply_answer,
-    apply_list,
-    apply_lookup,
-    apply_refusal,
-    build_change,
-    list_items,
-    needs_list,
-    select_missing,
-    start_batch,
-)
+from onboarding.ringcentral.batch import BatchState, apply_answer, apply_list, apply_lookup, start_batch
+from onboarding.ringcentral.batch_items import build_change, list_items, select_missing
+from onboarding.ringcentral.bisection import MAX_UNNAMED_REFUSALS, bisect, needs_list
 from onboarding.ringcentral.errors import ApiError, ErrorEntry
 from onboarding.ringcentral.schemas import ChangeAnswer
 from tests.ringcentral.people import colleague, guest, host, on_wire, record
@@ -140,7 +130,7 @@ class Strict:
             if needs_list(work, said):
                 self.lists += 1
                 now = apply_list(work, InviteeList(self.records))
-            work = apply_refusal(work, now, said)
+            work = bisect(work, now, said)
         return work
 
 
@@ -238,7 +228,7 @@ MIXED = BatchState((record(4), record(5), record(6)), waiting=list_items(Change(
     ],
 )
 def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(parameter, value, blamed):
-    work = apply_refusal(MIXED, MIXED, ApiError(400, (ErrorEntry("CMN-101", "No.", parameter, value),)))
+    work = bisect(MIXED, MIXED, ApiError(400, (ErrorEntry("CMN-101", "No.", parameter, value),)))
 
     assert [one.email for one in work.problems] == [blamed]
     assert len(work.waiting) == len(MIXED.waiting) - 1
@@ -254,7 +244,7 @@ def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(param
     ],
 )
 def test_a_refusal_that_names_nobody_of_the_group_halves_it(fault):
-    work = apply_refusal(MIXED, MIXED, ApiError(400, (fault,)))
+    work = bisect(MIXED, MIXED, ApiError(400, (fault,)))
 
     assert work.problems == ()
     assert work.group == MIXED.waiting[:3]
@@ -263,7 +253,7 @@ def test_a_refusal_that_names_nobody_of_the_group_halves_it(fault):
 def test_a_refusal_that_names_several_people_sets_them_all_apart():
     faults = (ErrorEntry("CMN-101", "", "addedInvitees[0]"), ErrorEntry("CMN-101", "", "updatedInvitees[0]"))
 
-    work = apply_refusal(MIXED, MIXED, ApiError(400, faults))
+    work = bisect(MIXED, MIXED, ApiError(400, faults))
 
     assert [one.email for one in work.problems] == ["guest1@example.com", "guest4@example.com"]
 
@@ -272,7 +262,7 @@ def test_a_refusal_that_names_several_people_sets_them_all_apart():
     "fault", [ErrorEntry("CMN-101", "Active."), ErrorEntry("CMN-101", "Active.", "deletedInvitees[0].id")]
 )
 def test_a_forbidden_removal_means_every_removal_and_nobody_else(fault):
-    work = apply_refusal(MIXED, MIXED, ApiError(403, (fault,)))
+    work = bisect(MIXED, MIXED, ApiError(403, (fault,)))
 
     words = "RingCentral removes nobody once a session is under way or over (CMN-101: Active.)."
     assert work.problems == tuple(Problem(None, None, f"guest{one}@example.com", words) for one in (5, 6))
@@ -280,7 +270,7 @@ def test_a_forbidden_removal_means_every_removal_and_nobody_else(fault):
 
 
 def test_a_forbidden_addition_leaves_the_removals_alone():
-    work = apply_refusal(MIXED, MIXED, ApiError(403, (ErrorEntry("CMN-101", "", "addedInvitees[0].role", "CoHost"),)))
+    work = bisect(MIXED, MIXED, ApiError(403, (ErrorEntry("CMN-101", "", "addedInvitees[0].role", "CoHost"),)))
 
     assert [one.email for one in work.problems] == ["guest1@example.com"]
 
@@ -289,7 +279,7 @@ def test_a_conflict_whose_person_turns_out_to_be_registered_is_no_problem():
     before = BatchState((), waiting=(guest(1), guest(2)))
     now = apply_list(before, InviteeList((record(1),)))
 
-    work = apply_refusal(before, now, ApiError(409, (ErrorEntry("X", "", "addedInvitees[0].email"),)))
+    work = bisect(before, now, ApiError(409, (ErrorEntry("X", "", "addedInvitees[0].email"),)))
 
     assert (work.problems, work.waiting, work.records) == ((), (guest(2),), (record(1),))
 
@@ -298,15 +288,15 @@ def test_a_conflict_that_names_nobody_is_explained_by_the_list_before_anything_i
     before = BatchState((), waiting=(guest(1), guest(2), guest(3)))
     now = apply_list(before, InviteeList((record(1),)))
 
-    work = apply_refusal(before, now, ApiError(409))
+    work = bisect(before, now, ApiError(409))
 
     assert (work.problems, work.group) == ((), (guest(2), guest(3)))
 
 
-def test_an_update_of_somebody_who_was_deleted_meanwhile_is_reported():
+def test_an_update_of_a_person_who_was_deleted_meanwhile_is_reported():
     work = apply_list(BatchState((record(4),), waiting=UPDATE), InviteeList())
 
-    words = "Somebody removed this person at RingCentral during the run. Run again."
+    words = "This person was removed at RingCentral during the run. Run again."
     assert (work.problems, work.waiting) == ((Problem(5, None, "guest4@example.com", words),), ())
 
 
@@ -419,6 +409,6 @@ def test_an_attendee_of_the_same_address_is_nobodys_record():
 def test_a_problem_of_a_removal_names_the_person_as_well_as_can_be(registration, named):
     work = BatchState((registration,), waiting=(registration,))
 
-    problems = apply_refusal(work, work, ApiError(400)).problems
+    problems = bisect(work, work, ApiError(400)).problems
 
     assert problems == (Problem(None, None, named, "RingCentral refuses to remove this person (status 400)."),)

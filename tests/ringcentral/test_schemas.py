@@ -16,8 +16,8 @@ from onboarding.model.sessions import (
     SessionStatus,
     UntouchedRecord,
 )
+from onboarding.model.webinars import ListedSession, OddSession, Webinar
 from onboarding.ringcentral.directory import Contact, DirectoryPage, parse_colleagues
-from onboarding.ringcentral.facts import Listed, OddEntry, Webinar
 from onboarding.ringcentral.lenient_records import parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.schemas import (
     ChangeAnswer,
@@ -81,7 +81,7 @@ def test_a_session_with_the_required_fields_only_is_read():
 def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
     entry = SESSION | {"title": title, "webinar": {"id": 101, "title": "All hands"}}
 
-    assert SessionEntry.model_validate(entry).to_listed() == Listed(
+    assert SessionEntry.model_validate(entry).to_listed() == ListedSession(
         webinar_id="101",
         session_id="201",
         title=shown,
@@ -403,12 +403,12 @@ def test_an_odd_optional_field_of_a_session_is_named_and_counts_as_absent(differ
 @pytest.mark.parametrize(
     ("difference", "entry"),
     [
-        ({"id": None}, OddEntry("101", "", SessionStatus.ACTIVE, "`id` is missing")),
-        ({"webinar": None}, OddEntry("", "201", SessionStatus.ACTIVE, "`webinar` is missing")),
-        ({"webinar": {"title": "x"}}, OddEntry("", "201", SessionStatus.ACTIVE, "`webinar.id` is missing")),
+        ({"id": None}, OddSession("101", "", SessionStatus.ACTIVE, "`id` is missing")),
+        ({"webinar": None}, OddSession("", "201", SessionStatus.ACTIVE, "`webinar` is missing")),
+        ({"webinar": {"title": "x"}}, OddSession("", "201", SessionStatus.ACTIVE, "`webinar.id` is missing")),
         (
             {"scheduledDuration": None, "status": "Postponed"},
-            OddEntry("101", "201", SessionStatus.UNKNOWN, "`scheduledDuration` is missing"),
+            OddSession("101", "201", SessionStatus.UNKNOWN, "`scheduledDuration` is missing"),
         ),
     ],
 )

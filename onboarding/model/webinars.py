@@ -1,7 +1,7 @@
-"""What RingCentral tells beyond a session and its invitees: a webinar, and a line of the lists of sessions.
+"""What RingCentral says of webinars, and of the sessions in its lists.
 
-Frozen values without secrets, so that a ledger may keep a webinar's facts from run to run: that lets a run with nothing
-to do make two Heavy calls only (`docs/ringcentral.md`, "Rate limits"). Nothing is read here (that is `wire`).
+Frozen values without secrets, so that the ledger may keep a webinar's facts from run to run. That lets
+a run with nothing to do make two Heavy calls only (`docs/ringcentral.md`, "Rate limits").
 """
 
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ class Webinar:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One session as the lists of sessions show it. `start` is in UTC, `time_zone` an IANA name."""
+class ListedSession:
+    """A session as the lists of sessions show it. `start` is in UTC, `time_zone` an IANA name."""
 
     webinar_id: str
     session_id: str
@@ -40,8 +40,8 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class OddEntry:
-    """A session in one of the lists that isn't understood. Blank ids can't be read; `fault` names what is odd."""
+class OddSession:
+    """A session in a list that isn't understood. Blank ids can't be read; `fault` names what is odd."""
 
     webinar_id: str
     session_id: str
@@ -49,14 +49,14 @@ class OddEntry:
     fault: str
 
     def __str__(self) -> str:
-        named = {"webinar": self.webinar_id, "session": self.session_id}
-        place = ", ".join(f"{what} {id_}" for what, id_ in named.items() if id_)
-        return f"A session in RingCentral's list is not understood ({place or 'without ids'}): {self.fault}."
+        ids = {"webinar": self.webinar_id, "session": self.session_id}
+        known = ", ".join(f"{what} {id_}" for what, id_ in ids.items() if id_)
+        return f"A session in RingCentral's list is not understood ({known or 'without ids'}): {self.fault}."
 
 
 @dataclass(frozen=True, slots=True)
 class SessionList:
-    """Sessions of many webinars: those that are understood by their start, and the others."""
+    """Sessions of many webinars: those that are understood, by start, and the others."""
 
-    listed: tuple[Listed, ...]
-    odd: tuple[OddEntry, ...] = ()
+    listed: tuple[ListedSession, ...]
+    odd: tuple[OddSession, ...] = ()

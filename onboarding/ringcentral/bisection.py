@@ -1,0 +1,145 @@
+"""Whom a refusal of a group means: by what it names, by what the list shows, or by halving the group.
+
+Pure. RingCentral may refuse a group because of one person and not say which. Then the group is halved
+until the person is alone (`docs/ringcentral.md`, "Refused invitees").
+"""
+
+import re
+from dataclasses import replace
+
+from onboarding.model.addresses import address_key
+from onboarding.model.registrations import Change, Update
+from onboarding.model.sessions import Registration
+from onboarding.ringcentral.batch import BatchState
+from onboarding.ringcentral.batch_items import BatchItem, build_change, build_problem, list_items
+from onboarding.ringcentral.errors import CONFLICT, FORBIDDEN, PARAMETER_INVALID, ApiError, ErrorEntry
+
+MAX_UNNAMED_REFUSALS = 20
+"""Refusals in a row that name no person, with no person accepted in between, before the rest is held back.
+
+Halving 99 people down to one takes at most eight refusals. With a list after each, twenty cost forty
+calls: four minutes at the default limit, and no more even if RingCentral refuses every person.
+"""
+
+_ECHO = "RingCentral says that this change is made already, but its list does not show it yet. Run again."
+
+_PLACE_IN_BODY = re.compile(r"(added|updated|deleted)Invitees\D{1,2}(\d+)")
+"""Where in a request's body a parameter is, such as `addedInvitees[3]`."""
+
+
+def needs_list(state: BatchState, refusal: ApiError) -> bool:
+    """Tell whether a refused group may have been applied in part, or its people be there already."""
+    if refusal.is_too_large:
+        return False
+    return len(state.group) > 1 or refusal.status == CONFLICT or refusal.is_not_found
+
+
+def is_forbidden_for_all(state: BatchState, refusal: ApiError) -> bool:
+    """Tell whether the change itself is forbidden (by a state or a licence), and not one person in it.
+
+    Removals from a session under way are forbidden, too, and a person's role may be (`CMN-101`):
+    those concern only these people.
+    """
+    if refusal.status != FORBIDDEN or refusal.codes & PARAMETER_INVALID:
+        return False
+    return not _culprits(refusal, state.group)
+
+
+def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchState:
+    """Decide what a refusal of `before.group` means; `state` is what the list made of it since."""
+    # The order matters. A batch that is too large tells nothing about people. A person who is named is
+    # excluded even if the list shows others as done. Only if the list explains nothing is a person
+    # alone the one who is meant: moved up, that would exclude people whom the server has accepted.
+    group = before.group
+    if refusal.is_too_large and len(group) > 1:
+        return replace(state, limit=len(group) // 2, suspects=0)
+    culprits = _culprits(refusal, group)
+    if culprits:
+        return _exclude(state, culprits, refusal, before.uncertain)
+    if len(state.waiting) < len(before.waiting):
+        return state
+    if len(group) == 1:
+        return _exclude(state, group, refusal, before.uncertain)
+    if state.refusals + 1 >= MAX_UNNAMED_REFUSALS:
+        return _hold_back(state, refusal)
+    return replace(state, suspects=len(group), refusals=state.refusals + 1)
+
+
+def _culprits(refusal: ApiError, group: tuple[BatchItem, ...]) -> tuple[BatchItem, ...]:
+    """Find the people whom a refusal means: all it names, or all removals if it forbids deleting."""
+    change = build_change(group)
+    named = [_find_named_item(entry, change) for entry in refusal.entries]
+    culprits = tuple(item for item in group if item in named)
+    if refusal.status == FORBIDDEN and all(isinstance(item, Registration) for item in culprits):
+        return change.remove
+    return culprits
+
+
+def _find_named_item(entry: ErrorEntry, change: Change) -> BatchItem | None:
+    """Find the person whom an error entry names: by value (address or id), or by place in the body."""
+    place = _PLACE_IN_BODY.search(entry.parameter)
+    kinds: dict[str, tuple[BatchItem, ...]] = {
+        "added": change.add,
+        "updated": change.update,
+        "deleted": change.remove,
+    }
+    items = kinds[place[1]] if place else list_items(change)
+    by_value = next((item for item in items if _is_known_as(item, entry.value)), None)
+    if by_value or not place:
+        return by_value
+    return next(iter(items[int(place[2]) :]), None)
+
+
+def _is_known_as(item: BatchItem, value: str) -> bool:
+    """Tell whether a value is the address of a person, or an id by which RingCentral knows them."""
+    email = item.invitee.email if isinstance(item, Update) else item.email
+    record = item.registration if isinstance(item, Update) else item
+    ids = {record.linked_user.user_id} if record.linked_user else set()
+    if isinstance(record, Registration):
+        ids.add(record.id)
+    if value in ids:
+        return True
+    return "@" in value and bool(email) and address_key(value) == address_key(email)
+
+
+def _exclude(
+    state: BatchState,
+    people: tuple[BatchItem, ...],
+    refusal: ApiError,
+    uncertain: tuple[BatchItem, ...],
+) -> BatchState:
+    """Report people as refused and go on without them; a person who is as wanted by now is not reported.
+
+    A conflict, or a record that is not found, may be the echo of our own earlier call (`uncertain`):
+    then nothing is known to be undone, even while the list shows nothing of it.
+    """
+    may_be_echo = refusal.status == CONFLICT or refusal.is_not_found
+    echoes = [item for item in people if may_be_echo and item in uncertain]
+    problems = []
+    for item in people:
+        if item in state.waiting:
+            message = _ECHO if item in echoes else _explain_refusal(item, refusal)
+            problems.append(build_problem(item, message))
+    undone = [item for item in people if item not in echoes and not isinstance(item, Update)]
+    return replace(
+        state,
+        waiting=tuple(item for item in state.waiting if item not in people),
+        problems=(*state.problems, *problems),
+        suspects=0,
+        undone=(*state.undone, *undone),
+    )
+
+
+def _explain_refusal(item: BatchItem, refusal: ApiError) -> str:
+    if not isinstance(item, Registration):
+        return f"RingCentral refuses this person ({refusal.words})."
+    if refusal.status == FORBIDDEN:
+        return f"RingCentral removes nobody once a session is under way or over ({refusal.words})."
+    return f"RingCentral refuses to remove this person ({refusal.words})."
+
+
+def _hold_back(state: BatchState, refusal: ApiError) -> BatchState:
+    """Hold back all who could not be sent without a refusal that names no person."""
+    words = f"Held back: RingCentral refuses every group with this person and names nobody ({refusal.words})."
+    held = tuple(build_problem(item, words) for item in state.waiting)
+    return replace(state, waiting=(), problems=(*state.problems, *held), suspects=0, refusals=0)
