@@ -22,6 +22,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role, Roster
 from onboarding.model.registrations import Standing
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
+from onboarding.model.webinars import Webinar
 from onboarding.pipeline.deliver import deliver, enqueue
 from onboarding.pipeline.delivery_run import prepare_delivery
 from onboarding.pipeline.lease import webinar_lease
@@ -30,7 +31,6 @@ from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.templates import load_templates
 from onboarding.plan import Options, Snapshot, make_plan
-from onboarding.model.webinars import Webinar
 
 SEATS = 99
 CONFIG = """
