@@ -10,6 +10,7 @@ from typing import Any
 from onboarding.messages.lint import LintWarning
 from onboarding.model.people import Colleague, Problem
 from onboarding.model.sessions import UntouchedRecord
+from onboarding.model.webinars import ListedSession
 from onboarding.pipeline.history import HistoryEvent
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Status
@@ -20,7 +21,6 @@ from onboarding.plan.formatting import (
     display_name,
     join_reasons,
 )
-from onboarding.ringcentral.facts import Listed
 
 
 def format_problem(problem: Problem) -> str:
@@ -95,7 +95,7 @@ def status_json(status: Status) -> dict[str, Any]:
     }
 
 
-def sessions_json(sessions: Sequence[Listed], names: Sequence[str | None]) -> list[dict[str, Any]]:
+def sessions_json(sessions: Sequence[ListedSession], names: Sequence[str | None]) -> list[dict[str, Any]]:
     """`webinars --json`: upcoming sessions, each with its name in config.toml if it has one."""
     return [
         {
