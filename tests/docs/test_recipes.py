@@ -1,0 +1,130 @@
+"""The recipes of the contributing page: their places are there, and following one is enough."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT, read, sections
+
+PAGE = read("docs/contributing.md")
+RECIPES = {title: text for title, text in sections(PAGE, 3).items() if title.startswith("Add a ")}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the package and its templates, to change."""
+    for folder in ("onboarding", "templates"):
+        skipped = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=skipped)
+    return tmp_path
+
+
+def insert(file: Path, before: str, text: str) -> None:
+    """Write something in front of a place that stands in the file once."""
+    content = file.read_text(encoding="utf-8")
+    assert content.count(before) == 1, f"{file} has {before!r} {content.count(before)} times"
+    file.write_text(content.replace(before, text + before), encoding="utf-8")
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a copy, which is found before the installed package."""
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("title", RECIPES)
+def test_every_place_of_a_recipe_is_there(title):
+    places = re.findall(r"^\d+\. ((?:`[\w./]+`(?:, | and )?)+)", RECIPES[title], flags=re.MULTILINE)
+    names = [name for place in places for name in re.findall(r"`([\w./]+)`", place)]
+    assert names
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
+def test_a_message_kind_is_added_by_its_row_and_its_templates(copy):
+    kinds = copy / "onboarding/model/kinds.py"
+    insert(kinds, '    CANCELLATION = "cancellation"\n', '    THANK_YOU = "thank_you"\n')
+    insert(
+        kinds,
+        "        Kind.CANCELLATION: KindRules(\n",
+        "        Kind.THANK_YOU: KindRules(due_after_end=True),\n",
+    )
+    script = """
+from pathlib import Path
+from onboarding.messages.composer import TemplateSet
+from onboarding.messages.settings import BrandSettings
+
+brand = BrandSettings(name="Northwind", sender="events@example.com", reply_to="events@example.com")
+print(len([sample for sample in TemplateSet.load([Path("templates")], brand).samples() if sample.kind == "thank_you"]))
+"""
+    without = run(copy, "-c", script)
+    assert "There is no template thank_you.mjml.j2" in without.stderr
+    for ending in ("mjml", "txt"):
+        source = copy / "templates" / f"reminder.{ending}.j2"
+        shutil.copy(source, source.with_name(f"thank_you.{ending}.j2"))
+    assert int(run(copy, "-c", script).stdout) > 0
+
+
+def test_a_providers_reply_is_one_row(copy):
+    providers = copy / "onboarding/smtp/providers.py"
+    content = providers.read_text(encoding="utf-8")
+    row = 'KnownReply(code=452, enhanced=("4.5.3",), phase=Phase.RCPT, scope=RefusalScope.MESSAGE, hint="Too many.")'
+    changed = re.sub(r"(GMAIL = Preset\(.*?replies=\(\n)", rf"\1        {row},\n", content, flags=re.DOTALL)
+    assert changed != content
+    providers.write_text(changed, encoding="utf-8")
+    script = """
+from onboarding.model.deliveries import Reply
+from onboarding.smtp.phases import Phase
+from onboarding.smtp.providers import Provider
+from onboarding.smtp.replies import classify
+
+reply = Reply(452, "4.5.3 too many", "4.5.3")
+print(classify(Phase.RCPT, reply, Provider.GMAIL).scope.name, classify(Phase.RCPT, reply).scope.name)
+"""
+    finished = run(copy, "-c", script)
+    assert finished.stdout.split() == ["MESSAGE", "RECIPIENT"], finished.stderr
+
+
+def test_a_roster_format_is_one_row_and_a_module(copy):
+    reader = '''"""Read a roster of lines with bars, below a first line that names the format."""
+
+
+def grid(content: bytes, name: str) -> list[list[str]]:
+    """Return the cells, row by row."""
+    return [line.split("|") for line in content.decode().splitlines()[1:]]
+'''
+    (copy / "onboarding/roster/pipes_reader.py").write_text(reader, encoding="utf-8")
+    formats = copy / "onboarding/roster/reader.py"
+    insert(formats, "from onboarding.roster.archive import", "from onboarding.roster import pipes_reader\n")
+    row = '    Format("pipes", lambda content: content.startswith(b"#pipes"), pipes_reader.grid),\n'
+    insert(formats, '    Format("ODS", ', row)
+    script = """
+from onboarding import roster
+
+text = b"#pipes\\nfirst_name|last_name|email|role\\nAda|Lovelace|ada@example.com|Panelist\\n"
+print(*(invitee.email for invitee in roster.read(text).invitees))
+"""
+    finished = run(copy, "-c", script)
+    assert finished.stdout.strip() == "ada@example.com", finished.stderr
+
+
+def test_a_command_is_one_row_and_a_function(copy):
+    command = '''"""`greet`: a command of this test."""
+
+from onboarding.cli.console import echo
+
+
+def greet() -> None:
+    """Say hello."""
+    echo("hello")
+'''
+    (copy / "onboarding/cli/greet.py").write_text(command, encoding="utf-8")
+    main = copy / "onboarding/cli/main.py"
+    content = main.read_text(encoding="utf-8")
+    row = 'COMMANDS = (\n    CommandRow("greet", "greet", "greet", PREPARE, "Say hello."),\n'
+    main.write_text(content.replace("COMMANDS = (\n", row, 1), encoding="utf-8")
+    assert run(copy, "-m", "onboarding", "greet").stdout == "hello\n"
+    assert "Say hello." in run(copy, "-m", "onboarding", "--help").stdout
