@@ -5,9 +5,8 @@ values stay as they are, since other people's programs read them. Nothing is dec
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from onboarding.messages.lint import LintWarning
 from onboarding.model.people import Colleague, Problem
 from onboarding.model.sessions import UntouchedRecord
 from onboarding.model.webinars import ListedSession
@@ -21,6 +20,9 @@ from onboarding.plan.formatting import (
     display_name,
     join_reasons,
 )
+
+if TYPE_CHECKING:
+    from onboarding.messages.lint import LintWarning  # loads every template tool; a run with nothing to do needs none
 
 
 def format_problem(problem: Problem) -> str:
@@ -141,7 +143,7 @@ def history_json(events: Sequence[HistoryEvent]) -> list[dict[str, Any]]:
     ]
 
 
-def lint_json(warnings: Sequence[LintWarning]) -> list[dict[str, Any]]:
+def lint_json(warnings: Sequence["LintWarning"]) -> list[dict[str, Any]]:
     """`lint --json`: what is wrong or unwise in the templates."""
     return [{"where": warning.where, "message": warning.message, "error": warning.is_error} for warning in warnings]
 

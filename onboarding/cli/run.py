@@ -40,11 +40,11 @@ from onboarding.errors import (
     OnboardingError,
     TryLater,
 )
+from onboarding.pipeline.attention import read_attention
 from onboarding.pipeline.finished import is_finished
 from onboarding.pipeline.lease import AlreadyRunning, HeldLease, webinar_lease
 from onboarding.pipeline.run import RETRY_WINDOW, PreparedRun, Result, execute_plan, prepare_run
 from onboarding.pipeline.services import Clock, Services, open_services
-from onboarding.pipeline.status import count_states
 from onboarding.pipeline.target import Target, all_targets, find_target
 from onboarding.plan import Options, Plan
 
@@ -258,8 +258,8 @@ async def _execute(services: Services, prepared: PreparedRun, lease: HeldLease, 
             retry_window=run_options.patience,
         )
     except TryLater:
-        counts = await count_states(services, prepared.state.session_row)
-        if sentence := attention_needed(prepared.target.name, counts):
+        attention = await read_attention(services, prepared.state.session_row)
+        if sentence := attention_needed(prepared.target.name, attention):
             echo(f"{prepared.target.name}: {sentence}", err=True)
         raise
 

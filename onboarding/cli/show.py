@@ -20,9 +20,10 @@ from onboarding.cli.terminal import Lines, format_local, print_table, run_until_
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.files.write import write_file
+from onboarding.pipeline.hand_off import make_report
 from onboarding.pipeline.history import read_history
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
-from onboarding.pipeline.status import Status, as_report
+from onboarding.pipeline.status import Status
 from onboarding.pipeline.status import status as read_status
 from onboarding.pipeline.target import Target, find_target
 from onboarding.plan import Options
@@ -140,7 +141,7 @@ def _read_status(name: str, config_file: Path | None) -> Status:
 
 
 def _render_report(found: Status, *, html: bool) -> bytes:
-    made = as_report(found, datetime.now(UTC))
+    made = make_report(found, datetime.now(UTC))
     if html:
         return render_html(made).encode()
     stream = io.BytesIO()

@@ -3,15 +3,16 @@
 It prints what it is given and decides nothing. Programs read `output` instead.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from onboarding.cli.console import echo
 from onboarding.cli.output import format_problem
 from onboarding.cli.terminal import format_local, print_table
 from onboarding.config import Config
 from onboarding.errors import EXIT_TRY_LATER
-from onboarding.model.deliveries import NEEDS_A_PERSON, State
+from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
+from onboarding.pipeline.attention import Attention
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Status
@@ -60,7 +61,7 @@ def print_result(result: Result, *, seen: Collection[Problem] = ()) -> None:
     print_problems(problem for problem in result.problems if problem not in seen)
     if result.exit_code == EXIT_TRY_LATER:
         echo(f"The next run sends what is queued: `onboarding status {result.name}`.")
-    if sentence := attention_needed(result.name, result.counts, result.problems):
+    if sentence := attention_needed(result.name, result.attention):
         echo(sentence)
 
 
@@ -98,16 +99,16 @@ def print_problems(problems: Iterable[Problem]) -> None:
         echo(f"  ! {format_problem(problem)}")
 
 
-def attention_needed(name: str, counts: Mapping[State, int], problems: Sequence[Problem] = ()) -> str:
+def attention_needed(name: str, attention: Attention) -> str:
     """One sentence on what needs a person, and the command that shows it; empty if nothing does."""
-    waiting = {state: counts[state] for state in State if state in NEEDS_A_PERSON and counts.get(state)}
-    if not waiting and not problems:
+    if not attention:
         return ""
-    parts = [_join_counts(waiting)] if waiting else []
-    if problems:
-        parts.append(_count(len(problems), "problem"))
-    doubts = f", and `onboarding resolve {name}` for messages in doubt" if State.IN_DOUBT in waiting else ""
-    return f"Needs attention: {', '.join(parts)}. See `onboarding status {name}`{doubts}."
+    who = {0: "The webinar needs attention", 1: "1 person needs attention"}
+    start = who.get(attention.people, f"{attention.people} people need attention")
+    states = {state: attention.states[state] for state in State if attention.states.get(state)}
+    found = f" ({_join_counts(states)})" if states else ""
+    doubts = f", and `onboarding resolve {name}` for messages in doubt" if State.IN_DOUBT in states else ""
+    return f"{start}{found}: `onboarding status {name}`{doubts}."
 
 
 def _plan_rows(plan: Plan, *, everybody: bool) -> list[tuple[str, ...]]:

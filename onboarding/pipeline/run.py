@@ -15,6 +15,7 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, Co
 from onboarding.ledger import deliveries, mailboxes, registrations, sessions
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem, Roster
+from onboarding.pipeline.attention import Attention, find_attention
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState, plan_fresh, read_roster, refresh
 from onboarding.pipeline.register import register
@@ -50,8 +51,8 @@ class PreparedRun:
 class Result:
     """How a run ended.
 
-    `problems` need a person. `has_changes`: it changed anything at RingCentral or in the queue. `has_news`: its
-    problems and notes differ from the last run's.
+    `problems` need a person; `attention` sums up. `has_changes`: it changed anything at RingCentral or in the queue.
+    `has_news`: its problems and notes differ from the last run's.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Result:
     has_changes: bool
     has_news: bool
     has_unsent_invites: bool
+    attention: Attention
 
     @property
     def exit_code(self) -> int:
@@ -149,6 +151,7 @@ async def execute_plan(
         has_changes=bool(tally.sent or tally.queued or plan.change or prepared.doubts),
         has_news=list(noted_before) != noted or any(item.newly_mailed for item in tally.plan.items),
         has_unsent_invites=_has_unsent_invites(prepared, tally.state),
+        attention=find_attention(entries, tally.problems),
     )
 
 

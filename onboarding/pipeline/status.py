@@ -20,17 +20,13 @@ from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.location import ledger_path
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
-from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import clean, printable
-from onboarding.model.kinds import RULES
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.pipeline.lease import lease_name
-from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
-from onboarding.reports.report import Report, ReportRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,46 +120,6 @@ def _as_if_taken_over(entry: DeliveryRecord) -> DeliveryRecord:
 def no_run_yet(name: str) -> ConfigurationError:
     """Say that there is nothing to show or to decide, because no run has worked on a webinar."""
     return ConfigurationError(f"{name} has had no run yet", hint=f"`onboarding run {name}` first.")
-
-
-def as_report(known: Status, made_at: datetime) -> Report:
-    """The hand-off: the latest message of each person. Raises ConfigurationError before the first run."""
-    if known.seen is None or known.is_empty:
-        raise no_run_yet(known.name)
-    latest = {address_key(entry.delivery.email): entry for entry in known.current}
-    return Report(
-        webinar_name=known.name,
-        title=known.seen.title,
-        key=known.seen.key,
-        start=known.seen.start,
-        time_zone=known.seen.time_zone,
-        made_at=made_at,
-        rows=tuple(_row(entry) for entry in latest.values()),
-        problems=tuple(known.problems),
-    )
-
-
-def _row(entry: DeliveryRecord) -> ReportRow:
-    delivery = entry.delivery
-    return ReportRow(
-        email=delivery.email,
-        name=entry.name,
-        role=delivery.facts.role,
-        kind=delivery.kind,
-        state=delivery.state,
-        at=entry.at,
-        attempts=delivery.attempt,
-        message_id=delivery.message_id,
-        reply=entry.reply,
-        reason=entry.reason,
-        link_fingerprint=delivery.facts.link if RULES[delivery.kind].holds_join_link else "",
-    )
-
-
-async def count_states(services: Services, session_row: int) -> Counter[State]:
-    """Count a session's deliveries by their state, while its run holds the ledger open."""
-    entries = await services.ledger.run(deliveries.list_deliveries, session_row)
-    return Counter(entry.delivery.state for entry in entries)
 
 
 def ledger_file(config: Config) -> Path:

@@ -30,7 +30,7 @@ async def test_resolve_lists_doubts_with_message_id_and_how_to_look_them_up(tmp_
         found = await on(scene, "resolve", NAME, JOERG, "--sent")
         nothing_left = await on(scene, "resolve", NAME)
         assert (found.code, nothing_left.code) == (0, 0)
-        assert "nothing is in doubt" in nothing_left.out
+        assert "no message is in doubt" in nothing_left.out
         assert await scene.states() == {HANNA: "sent", JOERG: "sent"}
 
 
@@ -47,17 +47,17 @@ async def test_resolve_resend_sends_the_same_message_id_at_the_next_run(tmp_path
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (("resolve", NAME, "--sent", "--resend"), 2, "choose one"),
+        (("resolve", NAME, "--sent", "--resend"), 2, "Choose one"),
         (("resolve", NAME, "--sent"), 2, "--all"),
         (("resolve", NAME, HANNA, "--all", "--sent"), 2, "--all"),
-        (("resolve", NAME, HANNA, "--sent"), 1, "nothing was changed"),
+        (("resolve", NAME, HANNA, "--sent"), 1, "No message in doubt for this address."),
         (("resolve", "lunch"), 2, "Did you mean launch?"),
-        (("retry", NAME), 1, "Nothing was changed"),
-        (("retry", NAME, "nobody@example.com"), 1, "nothing was changed"),
-        (("retry", NAME, "no address"), 1, "nothing was changed"),
+        (("retry", NAME), 1, "No rejected or failed message."),
+        (("retry", NAME, "nobody@example.com"), 1, "No rejected, failed or cancelled message for this address."),
+        (("retry", NAME, "no address"), 1, "No rejected, failed or cancelled message for this address."),
         (("cancel", NAME), 2, "--all"),
-        (("cancel", NAME, "--all"), 1, "Nothing was changed"),
-        (("history", "nobody@example.com"), 0, "knows nothing"),
+        (("cancel", NAME, "--all"), 1, "No queued message."),
+        (("history", "nobody@example.com"), 0, "has nothing about"),
     ],
 )
 async def test_bad_input_is_told_in_words_and_changes_nothing(tmp_path, words, code, told):
@@ -171,7 +171,7 @@ async def test_each_named_address_is_answered(tmp_path):
 
         settled = await on(scene, "resolve", NAME, JOERG, "nobody@example.com", "--sent")
         assert (settled.code, f"{JOERG}: counts as sent." in settled.out) == (1, True)
-        assert "nobody@example.com: nothing was changed" in settled.err
+        assert "nobody@example.com: No message in doubt for this address." in settled.err
         assert (await on(scene, "resolve", NAME, JOERG)).code == 0
 
 

@@ -102,7 +102,7 @@ async def test_history_tells_every_attempt_in_order(tmp_path):
             "sent",
         ]
         nobody = await on(scene, "history", "nobody@example.com")
-        assert (nobody.code, "knows nothing" in nobody.out) == (0, True)
+        assert (nobody.code, "has nothing about" in nobody.out) == (0, True)
 
 
 async def test_init_writes_a_folder_that_works_and_overwrites_nothing(tmp_path):
@@ -173,7 +173,7 @@ async def test_an_unknown_option_exits_2(tmp_path):
     ("words", "told"),
     [
         (("demo", "--dir", "taken"), "taken can't be written"),
-        (("simulator", "--port", "0", "--mail-port", "0", "--mail-dir", "taken"), "taken is no folder"),
+        (("simulator", "--port", "0", "--mail-port", "0", "--mail-dir", "taken"), "taken is not a folder"),
     ],
 )
 async def test_a_file_in_the_place_of_a_folder_is_told(tmp_path, words, told):

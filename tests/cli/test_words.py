@@ -13,6 +13,7 @@ from onboarding.cli.summaries import attention_needed
 from onboarding.errors import EXIT_TRY_LATER, TryLater
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
+from onboarding.pipeline.attention import Attention, find_attention
 from onboarding.plan import Options
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import command, on, started
@@ -37,9 +38,9 @@ async def test_a_run_does_not_call_up_to_date_whom_it_leaves_alone(tmp_path, cap
 
     assert code == 0
     assert "Guest1 Example" in printed
-    assert "Everybody is up to date" not in printed
-    assert "Nothing to do: all others are up to date, and the table says why these people are left alone." in printed
-    assert "Everybody is up to date: nothing to do." in of_all
+    assert "All people are up to date" not in printed
+    assert "Nothing to do. The table says why these people are left alone; all others are up to date." in printed
+    assert "All people are up to date: nothing to do." in of_all
 
 
 async def test_a_run_with_something_queued_says_who_is_rejected_too(tmp_path, capsys):
@@ -48,8 +49,8 @@ async def test_a_run_with_something_queued_says_who_is_rejected_too(tmp_path, ca
         code, printed = await run(scene, capsys)
 
     assert code == EXIT_TRY_LATER
-    assert f"What is queued goes out with the next run: `onboarding status {NAME}`." in printed
-    assert f"Something needs a look (1 rejected): `onboarding status {NAME}`." in printed
+    assert f"The next run sends what is queued: `onboarding status {NAME}`." in printed
+    assert f"1 person needs attention (1 rejected): `onboarding status {NAME}`." in printed
 
 
 async def test_a_run_that_is_stopped_says_who_is_in_doubt_too(tmp_path, capsys):
@@ -63,33 +64,38 @@ async def test_a_run_that_is_stopped_says_who_is_in_doubt_too(tmp_path, capsys):
             await run(scene, capsys)
 
     told = capsys.readouterr().err
-    assert f"{NAME}: Something needs a look (1 in doubt)" in told
-    assert f"`onboarding resolve {NAME}` for what is in doubt" in told
+    assert f"{NAME}: 1 person needs attention (1 in doubt)" in told
+    assert f"`onboarding resolve {NAME}` for messages in doubt" in told
 
 
 @pytest.mark.parametrize(
-    ("counts", "problems", "words"),
+    ("attention", "sentence"),
     [
-        ({}, [], ""),
-        ({State.SENT: 3, State.QUEUED: 1}, [], ""),
-        ({}, [Problem(1, None, "", "x")], "Something needs a look: `onboarding status x`."),
+        (Attention(0, {}, 0), ""),
+        (Attention(1, {}, 1), "1 person needs attention: `onboarding status x`."),
+        (Attention(0, {}, 1), "The webinar needs attention: `onboarding status x`."),
         (
-            {State.EXPIRED: 2, State.REJECTED: 1},
-            [],
-            "Something needs a look (1 rejected, 2 expired): `onboarding status x`.",
+            Attention(3, {State.EXPIRED: 2, State.REJECTED: 1}, 0),
+            "3 people need attention (1 rejected, 2 expired): `onboarding status x`.",
         ),
         (
-            {State.IN_DOUBT: 1},
-            [],
+            Attention(1, {State.IN_DOUBT: 1}, 0),
             (
-                "Something needs a look (1 in doubt): `onboarding status x`, "
-                "and `onboarding resolve x` for what is in doubt."
+                "1 person needs attention (1 in doubt): `onboarding status x`, "
+                "and `onboarding resolve x` for messages in doubt."
             ),
         ),
     ],
 )
-def test_what_needs_a_look_is_counted_with_the_command_that_shows_it(counts, problems, words):
-    assert attention_needed("x", counts, problems) == words
+def test_what_needs_attention_is_counted_with_the_command_that_shows_it(attention, sentence):
+    assert attention_needed("x", attention) == sentence
+
+
+def test_a_person_with_several_problems_counts_once():
+    twice = [Problem(2, "role", "ada@example.com", "x"), Problem(2, None, "Ada@example.com", "y")]
+    without_address = [Problem(3, "email", "", "z"), Problem(None, None, "", "the webinar's")]
+
+    assert find_attention([], twice + without_address) == Attention(2, {}, 4)
 
 
 async def test_missing_credentials_are_the_only_thing_that_is_told(tmp_path):
@@ -100,7 +106,7 @@ async def test_missing_credentials_are_the_only_thing_that_is_told(tmp_path):
         seen = await on(scene, "run", NAME, "--yes", RC_USER_JWT=None)
 
     assert seen.code == 2
-    assert "RC_USER_JWT is not set" in seen.err
+    assert "Missing RingCentral credentials: RC_USER_JWT." in seen.err
     assert "another one" not in seen.all
     assert "docs/" not in seen.all
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from onboarding.pipeline.hand_off import make_report
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
-from onboarding.pipeline.status import as_report
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.reports.report import render_html
@@ -38,7 +38,7 @@ async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc
         assert "Eastern" in text_of(scene, "guest1@example.com")
         status = await scene.status()
         assert [one.message for one in status.problems] == [IN_UTC]
-        assert "Coordinated Universal Time" in render_html(as_report(status, scene.clock.now()))
+        assert "Coordinated Universal Time" in render_html(make_report(status, scene.clock.now()))
 
 
 @pytest.mark.parametrize(
