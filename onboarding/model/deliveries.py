@@ -27,18 +27,18 @@ class State(StrEnum):
 
     QUEUED = "queued"  # a run, once `due_at` has come
     SENDING = "sending"  # the run that holds its lease; if that died, the next run makes it `in_doubt`
-    SENT = "sent"  # nobody: our server took responsibility
+    SENT = "sent"  # no one: our server took responsibility
     IN_DOUBT = "in_doubt"  # a person, who looks into the mail server's log
-    REJECTED = "rejected"  # a person, who mends the address or the message and retries
-    FAILED = "failed"  # a person: every attempt was put off until the time was used up
-    SUPERSEDED = "superseded"  # nobody: a later delivery carries newer facts
-    EXPIRED = "expired"  # nobody: its use was over before it could be sent
-    CANCELLED = "cancelled"  # nobody: a person called it off
+    REJECTED = "rejected"  # a person, who fixes the address or the message and retries
+    FAILED = "failed"  # a person: every attempt was deferred until the time was used up
+    SUPERSEDED = "superseded"  # no one: a later delivery carries newer facts
+    EXPIRED = "expired"  # no one: its use was over before it could be sent
+    CANCELLED = "cancelled"  # no one: a person cancelled it
     BOUNCED = "bounced"  # a person: accepted by our server, returned by a later one
 
 
 NEEDS_A_PERSON = frozenset({State.IN_DOUBT, State.REJECTED, State.FAILED, State.EXPIRED, State.BOUNCED})
-"""States that end a run with exit code 1: somebody has no link, or nobody can know."""
+"""States that end a run with exit code 1: a person has no link, or may have none."""
 
 UNDER_WAY = frozenset({State.QUEUED, State.SENDING})
 """States out of which the program itself goes on."""
@@ -90,7 +90,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """The body left with its final dot, or may have, and no answer came: nobody can know (RFC 5321 4.5.3.2.6)."""
+    """The body left with its final dot, or may have, and no answer came: it may have arrived (RFC 5321 4.5.3.2.6)."""
 
     reason: str
 
@@ -104,7 +104,7 @@ class Message:
 
     `needs_smtputf8`: an address has characters beyond ASCII before its `@` (RFC 6531). `canonical`: it is known that
     every line of the body ends in CRLF and none begins with a dot, so that it may travel as it is.
-    `join_link` is the one in the body, for whoever has to recognise it in an answer that quotes the body.
+    `join_link` is the one in the body, so that it is recognised in an answer that quotes the body.
     """
 
     message_id: str
@@ -196,7 +196,7 @@ def settle(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datet
 def retry_delay(attempt: int, policy: RetryPolicy, draw: float, retry_after: float | None) -> timedelta:
     """Wait before the next attempt: doubling from `first` to `longest`, times 0.75 to 1.25, never under `retry_after`.
 
-    The spread keeps many deliveries that were put off together from coming back together.
+    The spread keeps many deliveries that were deferred together from coming back together.
     """
     doubled = policy.first * (1 << min(attempt - 1, 16))
     spread = min(doubled, policy.longest) * (0.75 + 0.5 * draw)
@@ -204,10 +204,10 @@ def retry_delay(attempt: int, policy: RetryPolicy, draw: float, retry_after: flo
 
 
 def message_id(session: SessionKey, email: str, kind: Kind, number: int, domain: str, rehearsal: str = "") -> str:
-    """Name a message once and for all (RFC 5322 3.6.4), so that a second copy can be recognised by its receiver.
+    """Build a message's permanent name (RFC 5322 3.6.4), by which a receiver recognises a second copy.
 
     Made from who and what, never from the facts: facts can return, and a receiver that drops duplicates would lose
-    the later mail. A rehearsal brings a word of its own, so that it never hides the real message.
+    the later mail. A rehearsal adds a word of its own, so that it never hides the real message.
     """
     parts = (session.server, str(session), address_key(email), kind, str(number), rehearsal)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()

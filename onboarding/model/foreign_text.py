@@ -1,8 +1,8 @@
-"""Text from outside, made fit to be stored and shown: the one place that all of it passes.
+"""Text from outside, made fit to be stored and shown: all of it passes here.
 
-Outside is whoever is not this program: a mail server, RingCentral, a provider's log-in, a roster, a ledger of an older
-version. `printable` makes one line that does nothing to a terminal; `clean` also takes out what may be a secret. Pure:
-the secrets of the run are handed in. Classifying a reply and reading a queue id come before, storing comes after.
+It comes from a mail server, RingCentral, a provider's log-in, a roster, or the ledger of an older version. `printable`
+makes one line that does nothing to a terminal. `clean` also removes what may be a secret. Pure: the secrets of the run
+are arguments. Replies are classified and queue ids read before; what is stored is cleaned first.
 """
 
 import html
@@ -18,7 +18,7 @@ LONGEST = 1000
 """Characters that are kept of what a server says: it is stored and shown for every person."""
 
 LOOKED_AT = 8
-"""How much of a text is looked at, in times of what is kept: an answer may have megabytes."""
+"""How much of a text is read, as a multiple of what is kept: an answer may have megabytes."""
 
 MARKS = 4
 """Combining marks that a letter keeps; no language needs more, and a flood of them covers the lines around it."""
@@ -84,12 +84,12 @@ def printable(text: str, limit: int = LONGEST) -> str:
 
 
 def visible(text: str) -> str:
-    """Do the same to a text whose spaces mean something (a table's line), and however long it is."""
+    """Make a text safe to print as `printable` does, but keep its spaces (a table's line) and its length."""
     if text.isascii() and text.isprintable():
         return text
     plain = _SEQUENCES.sub("", text)
-    shown = "".join(_shown(plain, at) for at in range(len(plain)))
-    return _without_floods(shown)
+    shown = "".join(_show_character(plain, at) for at in range(len(plain)))
+    return _limit_marks(shown)
 
 
 def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST) -> str:
@@ -99,10 +99,10 @@ def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST) -> str:
     of 40 characters or more and a JWT become `(removed)`, however they are encoded (percent signs,
     quoted-printable, entities) and wherever a line breaks in them. Cleaning twice changes nothing.
     """
-    if _is_plain(text) and not secrets.may_be_in(text):
+    if _is_harmless(text) and not secrets.may_be_in(text):
         return text[:limit]
     line = printable(text[: LOOKED_AT * limit], LOOKED_AT * limit)
-    return _without(line, _found(line, secrets))[:limit]
+    return _replace_places(line, _find_secrets(line, secrets))[:limit]
 
 
 def error_code(text: str) -> str:
@@ -117,20 +117,19 @@ def oauth_error(text: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _is_plain(text: str) -> bool:
-    """Tell at once of a text of the usual kind that it holds no link and nothing encoded; replies mostly recur."""
+def _is_harmless(text: str) -> bool:
+    """Tell quickly that a text holds no link and nothing encoded. Cached: most replies repeat."""
     return len(text) <= LONGEST and text.isascii() and text.isprintable() and not _DOUBTFUL.search(text)
 
 
-def _shown(text: str, at: int) -> str:
-    """One character as it may be shown, given what stands beside it."""
+def _show_character(text: str, at: int) -> str:
+    """Give a character as it may be shown, which depends on the characters beside it."""
     char = text[at]
     if char in _BLANK:
         return ""
     match unicodedata.category(char):
         case "Cf":
-            beside = text[at - 1 : at] + text[at + 1 : at + 2]
-            return char if char in _JOINERS and len(beside) == 2 and not _has_ascii(beside) else ""  # noqa: PLR2004
+            return char if char in _JOINERS and _joins_letters(text, at) else ""
         case "Cc":
             return " " if char.isspace() else ""
         case "Zs" | "Zl" | "Zp":
@@ -141,11 +140,13 @@ def _shown(text: str, at: int) -> str:
             return char
 
 
-def _has_ascii(text: str) -> bool:
-    return any(map(str.isascii, text))
+def _joins_letters(text: str, at: int) -> bool:
+    """Whether a joiner has a character beyond ASCII on either side: only such scripts and emoji need it."""
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    return bool(before and after) and not (before.isascii() or after.isascii())
 
 
-def _without_floods(text: str) -> str:
+def _limit_marks(text: str) -> str:
     run, kept = 0, []
     for char in text:
         run = run + 1 if unicodedata.category(char).startswith("M") else 0
@@ -155,8 +156,11 @@ def _without_floods(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """A text as it reads once something in it is decoded, and where in the original each of its characters lies."""
+class _DecodedLine:
+    """A text after decoding, and for each of its characters the place in the original that it comes from.
+
+    So what is found in the decoded text is removed from the original.
+    """
 
     text: str
     places: Sequence[Place]
@@ -165,40 +169,41 @@ class _View:
         return self.places[place[0]][0], self.places[place[1] - 1][1]
 
 
-def _views(line: str) -> Iterator[_View]:
-    """The line as it is compared (compatibility characters, no marks), then decoded once, twice, thrice."""
-    pairs = [(char, (at, at + 1)) for at, written in enumerate(line) for char in _compared(written)]
-    view = _View("".join(char for char, _ in pairs), [place for _, place in pairs])
+def _decode_line(line: str) -> Iterator[_DecodedLine]:
+    """Yield the line as it is compared (compatibility characters, no marks), then decoded again and again."""
+    pairs = [(char, (at, at + 1)) for at, original in enumerate(line) for char in _fold_character(original)]
+    view = _DecodedLine("".join(char for char, _ in pairs), [place for _, place in pairs])
     yield view
     for _ in range(TIMES_ENCODED):
-        decoded = _decoded(view)
+        decoded = _decode_once(view)
         if decoded.text == view.text:
             return
         yield (view := decoded)
 
 
-def _compared(char: str) -> str:
+def _fold_character(char: str) -> str:
     if char.isascii():
         return char
-    return "".join(one for one in unicodedata.normalize("NFKC", char) if unicodedata.category(one)[0] not in "MC")
+    parts = unicodedata.normalize("NFKC", char)
+    return "".join(part for part in parts if unicodedata.category(part)[0] not in "MC")
 
 
-def _decoded(view: _View) -> _View:
+def _decode_once(view: _DecodedLine) -> _DecodedLine:
     text: list[str] = []
     places: list[Place] = []
     at = 0
     for found in _ENCODED.finditer(view.text):
         text.append(view.text[at : found.start()])
         places.extend(view.places[at : found.start()])
-        decoded = _meant(found)
+        decoded = _decode_character(found)
         text.append(decoded)
         places.extend([view.original(found.span())] * len(decoded))
         at = found.end()
-    return _View("".join(text) + view.text[at:], [*places, *view.places[at:]])
+    return _DecodedLine("".join(text) + view.text[at:], [*places, *view.places[at:]])
 
 
-def _meant(found: re.Match[str]) -> str:
-    """What an encoded character means; one beyond ASCII is part of no link, token or code, so stays encoded."""
+def _decode_character(found: re.Match[str]) -> str:
+    """Decode a character. Beyond ASCII it is part of no link, token or code, so it stays encoded."""
     digits = found[1] or found[2]
     if digits:
         char = chr(int(digits, 16))
@@ -206,18 +211,18 @@ def _meant(found: re.Match[str]) -> str:
     return html.unescape(found.group()) if found.group().startswith("&") else ""
 
 
-def _found(line: str, secrets: Secrets) -> list[tuple[Place, str]]:
-    """Every place of the line that has to go, with what is put there."""
+def _find_secrets(line: str, secrets: Secrets) -> list[tuple[Place, str]]:
+    """Find every place of the line that has to go, and the words that replace it."""
     found: list[tuple[Place, str]] = []
-    for view in _views(line):
-        known = [_whole_token(view.text, place) for place in secrets.places(view.text)]
+    for view in _decode_line(line):
+        known = [_extend_to_token(view.text, place) for place in secrets.places(view.text)]
         coded = [match.span() for match in _CODED.finditer(view.text)]
         found += [(view.original(place), REMOVED) for place in (*known, *coded)]
-        found += [(view.original(place), words) for place, words in _links(view.text, known)]
+        found += [(view.original(place), words) for place, words in _find_links(view.text, known)]
     return found
 
 
-def _links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]]:
+def _find_links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]]:
     for match in _LINKS.finditer(text):
         start, link = match.start(), match.group().rstrip(_CLOSING)
         authority = _AUTHORITY.match(link)
@@ -227,8 +232,8 @@ def _links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]]:
         yield (start, start + len(link)), f"(link to {host})" if _HOST.fullmatch(host) and not is_secret else "(link)"
 
 
-def _whole_token(text: str, place: Place) -> Place:
-    """Take what stands directly beside a part of a secret along with it: the rest of the secret, most likely."""
+def _extend_to_token(text: str, place: Place) -> Place:
+    """Extend a part of a secret by the characters directly beside it: they are most likely the rest of it."""
     begin, end = place
     after = _TOKEN.match(text, end)
     while begin and _TOKEN.fullmatch(text[begin - 1]):
@@ -236,8 +241,8 @@ def _whole_token(text: str, place: Place) -> Place:
     return begin, after.end() if after else end
 
 
-def _without(line: str, found: Sequence[tuple[Place, str]]) -> str:
-    """Put words in the place of what was found; places that touch are one, and a link among them says what it was."""
+def _replace_places(line: str, found: Sequence[tuple[Place, str]]) -> str:
+    """Replace what was found by words. Places that touch become one, with the words for a link if there is one."""
     kept: list[str] = []
     at, words = 0, ""
     for (begin, end), what in sorted(found):

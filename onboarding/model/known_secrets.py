@@ -53,34 +53,34 @@ class Secrets:
     def of(cls, *values: "SecretStr | str | None", links: "Iterable[SecretStr | None]" = ()) -> "Secrets":
         """Take passwords, tokens, keys and the arguments of log-ins as they were sent, and join links."""
         return cls(
-            tuple(dict.fromkeys(text for value in values if (text := _in_the_clear(value)))),
-            tuple(dict.fromkeys(text for link in links if (text := _in_the_clear(link)))),
+            tuple(dict.fromkeys(text for value in values if (text := _read_secret(value)))),
+            tuple(dict.fromkeys(text for link in links if (text := _read_secret(link)))),
         )
 
     def __or__(self, other: "Secrets") -> "Secrets":
-        """Everything that either of the two knows."""
+        """Join what both know."""
         return Secrets((*self.values, *other.values), (*self.links, *other.links))
 
     def may_be_in(self, text: str) -> bool:
-        """Tell quickly whether it is worth looking for places; never wrongly no, unless something is encoded."""
-        short, known = _quick_look(self.values)
+        """Tell quickly whether a text may hold a secret. "No" is certain, unless something is encoded."""
+        short, known = _value_blocks(self.values)
         if any(value in text for value in short):
             return True
-        as_written, letters = _blocks(text)
+        as_written, letters = _split_into_blocks(text)
         return (
             not known.isdisjoint(as_written)
             or not known.isdisjoint(letters)
-            or any(block in link for link in map(_tail, self.links) for block in letters)
+            or any(block in link for link in map(_link_tail, self.links) for block in letters)
         )
 
     def places(self, text: str) -> Iterator[Place]:
         """Find every place where a text repeats a secret, or a part of one that tells it."""
         squeezed, positions = squeeze(text)
         for windows in (_spread_windows(self.values), _link_windows(self.links)):
-            for begin, end in _places_of(windows, squeezed):
+            for begin, end in _find_windows(windows, squeezed):
                 yield positions[begin], positions[end - 1] + 1
-        yield from _places_of(_windows(self.values), text)
-        for value in _short(self.values):
+        yield from _find_windows(_value_windows(self.values), text)
+        for value in _short_values(self.values):
             pattern = re.escape(value)
             whole = pattern if len(value) >= WORD else rf"(?<!\w){pattern}(?!\w)"
             yield from (found.span() for found in re.finditer(whole, text))
@@ -94,8 +94,14 @@ def squeeze(text: str) -> tuple[str, Sequence[int]]:
     """Keep a text's letters and digits, in lower case; with the position of each in the text."""
     if text.isalnum() and text.isascii():
         return text.lower(), range(len(text))
-    kept = [(char if len(lower := char.lower()) > 1 else lower, at) for at, char in enumerate(text) if char.isalnum()]
-    return "".join(char for char, _ in kept), [at for _, at in kept]
+    kept: list[str] = []
+    positions: list[int] = []
+    for position, char in enumerate(text):
+        if char.isalnum():
+            lower = char.lower()
+            kept.append(lower if len(lower) == 1 else char)  # one character for one, so that positions fit
+            positions.append(position)
+    return "".join(kept), positions
 
 
 def link_parts(link: str) -> list[str]:
@@ -109,71 +115,73 @@ def link_parts(link: str) -> list[str]:
 
 def as_base64(value: str) -> list[str]:
     """Give the base64 of a value as it looks inside of a longer text: at each of three offsets, without the edges."""
-    coded = value.encode(errors="surrogatepass")
-    return [
-        b64encode(b"\0" * offset + coded).decode().rstrip("=")[lost : -1 if (offset + len(coded)) % 3 else None]
-        for offset, lost in ((0, 0), (1, 2), (2, 3))
-    ]
+    octets = value.encode(errors="surrogatepass")
+    codes = []
+    for offset, first in ((0, 0), (1, 2), (2, 3)):
+        # The characters at both edges also hold bits of the text around the value.
+        end = -1 if (offset + len(octets)) % 3 else None
+        codes.append(b64encode(b"\0" * offset + octets).decode().rstrip("=")[first:end])
+    return codes
 
 
-def _in_the_clear(value: "SecretStr | str | None") -> str:
+def _read_secret(value: "SecretStr | str | None") -> str:
     return value if isinstance(value, str) else value.get_secret_value() if value else ""
 
 
 @lru_cache(maxsize=64)
-def _blocks(text: str) -> tuple[list[str], list[str]]:
-    """Cut a text into blocks, as written and by its letters; remembered, because most replies are always the same."""
+def _split_into_blocks(text: str) -> tuple[list[str], list[str]]:
+    """Cut a text into blocks, as written and by its letters; cached, because most replies are the same."""
     if len(text) < SHORT:
         return [], []
-    as_written, letters = (
-        [cut[start : start + BLOCK] for start in range(0, len(cut) - BLOCK + 1, BLOCK)]
-        for cut in (text, _letters(text))
-    )
-    return as_written, letters
+    return _cut(text), _cut(_squeeze_text(text))
 
 
-def _places_of(windows: Mapping[int, frozenset[str]], text: str) -> Iterator[Place]:
+def _cut(text: str) -> list[str]:
+    return [text[start : start + BLOCK] for start in range(0, len(text) - BLOCK + 1, BLOCK)]
+
+
+def _find_windows(windows: Mapping[int, frozenset[str]], text: str) -> Iterator[Place]:
     for length, known in windows.items():
         for start in range(len(text) - length + 1):
             if text[start : start + length] in known:
                 yield start, start + length
 
 
-def _forms(values: tuple[str, ...]) -> Iterator[str]:
-    """Values that have enough letters and digits to be found by a part, as they are and in base64."""
+def _encoded_forms(values: tuple[str, ...]) -> Iterator[str]:
+    """Yield the values that are long enough to be found by a part, as they are and in base64."""
     for value in values:
         yield from (form for form in (value, *as_base64(value)) if len(squeeze(form)[0]) >= SHORT)
 
 
 @lru_cache(maxsize=64)
-def _tail(link: str) -> str:
-    """What stands behind a link's host; remembered, because a message gets four replies."""
-    return _letters(unquote(_HOST.sub("", link)))
+def _link_tail(link: str) -> str:
+    """Squeeze what follows a link's host. Cached, because a message gets four replies."""
+    return _squeeze_text(unquote(_HOST.sub("", link)))
 
 
-def _letters(text: str) -> str:
+def _squeeze_text(text: str) -> str:
     """Squeeze without positions, in a fifth of the time."""
     return _NO_LETTERS.sub("", text.lower())
 
 
 @lru_cache(maxsize=16)
-def _windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
-    """What tells a value, by length: every run of `PART` characters, and a shorter value as a whole."""
-    return _by_length((form, PART) for form in _forms(values))
+def _value_windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
+    """Group by length what identifies a value: every run of `PART` characters, or a shorter value as a whole."""
+    return _group_by_length((form, PART) for form in _encoded_forms(values))
 
 
 @lru_cache(maxsize=16)
 def _spread_windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
-    return _by_length((squeeze(form)[0], SPREAD_PART) for form in _forms(values))
+    return _group_by_length((squeeze(form)[0], SPREAD_PART) for form in _encoded_forms(values))
 
 
 def _link_windows(links: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
     parts = ((part, LINK_PART) for link in links for part in link_parts(link))
     coded = ((squeeze(form)[0], SPREAD_PART) for link in links for form in as_base64(link))
-    return _by_length([*parts, *coded])
+    return _group_by_length([*parts, *coded])
 
 
-def _by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozenset[str]]:
+def _group_by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozenset[str]]:
     windows: dict[int, set[str]] = {}
     for needle, most in needles:
         length = min(len(needle), most)
@@ -183,13 +191,13 @@ def _by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozenset[str
 
 
 @lru_cache(maxsize=16)
-def _quick_look(values: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """What shows quickly that a text may repeat a value: the short ones, and all blocks of the others."""
-    texts = [text for form in _forms(values) for text in (form, squeeze(form)[0])]
+def _value_blocks(values: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Collect what shows quickly that a text may repeat a value: short values, and all blocks of the others."""
+    texts = [text for form in _encoded_forms(values) for text in (form, squeeze(form)[0])]
     blocks = (text[start : start + BLOCK] for text in texts for start in range(len(text) - BLOCK + 1))
-    return _short(values), frozenset(blocks)
+    return _short_values(values), frozenset(blocks)
 
 
 @lru_cache(maxsize=16)
-def _short(values: tuple[str, ...]) -> tuple[str, ...]:
+def _short_values(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value for value in values if len(squeeze(value)[0]) < SHORT)

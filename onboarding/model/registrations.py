@@ -33,9 +33,9 @@ MANAGED = frozenset({Standing.ADDING, Standing.ADDED, Standing.ADOPTED})
 
 @dataclass(frozen=True, slots=True)
 class ManagedRegistration:
-    """A person that this ledger had to do with, and what a later cancellation needs of them.
+    """A person whom this ledger registered, adopted, updated or removed, with what a later cancellation needs.
 
-    `asked` is what RingCentral was asked for and did not carry out, field -> value: that is
+    `last_requested` is what RingCentral was asked for and did not set, field -> value: that is
     reported, and not sent again and again. `mailed_by_ringcentral`: a run has seen and said that
     RingCentral has mailed them itself.
     """
@@ -53,7 +53,7 @@ def registration_key(person: Invitee) -> str:
 
 
 def requested(invitee: Invitee) -> dict[str, str]:
-    """What an invitee's record should hold, field by field, in comparable text."""
+    """Give what an invitee's record should hold, field by field, in comparable text."""
     return {
         "role": str(invitee.role),
         "first name": invitee.first_name,
@@ -112,15 +112,15 @@ def matches(registration: Registration, invitee: Invitee) -> bool:
 
 def find_registration(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
     """Find the invitee's record, None where there is none."""
-    return next((one for one in registrations if matches(one, invitee)), None)
+    return next((record for record in registrations if matches(record, invitee)), None)
 
 
 def not_understood_of(invitee: Invitee, untouched: Iterable[UntouchedRecord]) -> UntouchedRecord | None:
     """Find the record that isn't understood and shows the invitee's address or linked user, None where there is none.
 
-    One sign suffices: who may be there already is neither added nor changed.
+    One sign is enough: a person who may be there already is neither added nor changed.
     """
-    return next((one for one in untouched if one.fault and _shows(one, invitee)), None)
+    return next((record for record in untouched if record.fault and _shows(record, invitee)), None)
 
 
 def _shows(record: UntouchedRecord, invitee: Invitee) -> bool:
@@ -151,7 +151,7 @@ def disagreements(changes: Mapping[str, tuple[str, str]]) -> list[str]:
 
 
 def not_changed(fields: Iterable[str]) -> str:
-    """The words for what RingCentral was asked for and did not do."""
+    """Say what RingCentral was asked for and did not do."""
     return f"RingCentral was asked to change the {' and the '.join(fields)} and did not; change it there by hand"
 
 
@@ -162,8 +162,8 @@ NO_LINK = "RingCentral has given no join link that can be used for them: run aga
 def batches(change: Change, occupied: int) -> tuple[Change, ...]:
     """Split a change into the fewest PATCH calls: one, or two where removing has to come before adding.
 
-    That is so where one person is removed and added (a guest who becomes co-host), or where the seats would not
-    do for everybody at once. `occupied` counts the seats taken now. Whether RingCentral removes before it adds
+    That is so where one person is removed and added (a guest who becomes co-host), or where there are not
+    enough seats for all at once. `occupied` counts the seats taken now. Whether RingCentral removes before it adds
     within one call is not documented.
     """
     returning = any(matches(gone, new) or _share_address(gone, new) for gone in change.remove for new in change.add)

@@ -14,9 +14,10 @@ from onboarding.model.people import LinkedUser, Role
 
 
 class SessionStatus(StrEnum):
-    """A session's life at RingCentral. Nobody can be deleted once it is `Active` or `Finished`.
+    """A session's life at RingCentral. No invitee can be deleted once it is `Active` or `Finished`.
 
-    `UNKNOWN` is any word of RingCentral's that this program doesn't know: then nobody is deleted, and all else goes on.
+    `UNKNOWN` is any word of RingCentral's that this program doesn't know. Then no invitee is deleted; the rest works
+    as usual.
     """
 
     SCHEDULED = "Scheduled"
@@ -143,8 +144,8 @@ class InviteeList:
     @property
     def seats_taken(self) -> int:
         """The seats of co-hosts and panelists that are taken."""
-        panel = sum(one.role is not Role.HOST for one in self.registrations)
-        return panel + sum(one.takes_seat for one in self.untouched)
+        panel = sum(record.role is not Role.HOST for record in self.registrations)
+        return panel + sum(record.takes_seat for record in self.untouched)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,38 +27,38 @@ def canonical(written: str) -> str | None:
     an offset as `UTC+05:30`, for `UTC+5:30`, `GMT+0530` and `+05:30`. Note that the IANA name `Etc/GMT+5` lies west.
     """
     name = " ".join(written.split())
-    return _known(name) or _of_windows(name) or _offset(name)
+    return _find_iana_name(name) or _find_windows_name(name) or _format_offset(name)
 
 
 @lru_cache(maxsize=1024)
 def zone_named(name: str) -> tzinfo:
-    """Open a zone; UTC for a name that this machine doesn't know: an older ledger or another machine may have it."""
+    """Open a zone, or UTC for a name that only an older ledger or another machine knows."""
     understood = canonical(name) or FALLBACK
     if found := _OFFSET.fullmatch(understood):
-        return timezone(_span(found))
+        return timezone(_parse_span(found))
     return ZoneInfo(understood)
 
 
-def _known(name: str) -> str | None:
+def _find_iana_name(written: str) -> str | None:
     """Find an IANA name, or the name that its place has today."""
-    folded = name.replace(" ", "_").casefold()
-    aliases = (alias for old, alias in get_global("zone_aliases").items() if old.casefold() == folded)
-    return next((iana_names()[one] for one in (folded, *(a.casefold() for a in aliases)) if one in iana_names()), None)
+    folded = written.replace(" ", "_").casefold()
+    aliases = [alias.casefold() for old, alias in get_global("zone_aliases").items() if old.casefold() == folded]
+    return next((iana_names()[name] for name in (folded, *aliases) if name in iana_names()), None)
 
 
-def _of_windows(name: str) -> str | None:
+def _find_windows_name(name: str) -> str | None:
     standard = re.sub(r"(daylight|summer) time$", "standard time", name.casefold())
     iana = _windows_names().get(standard, "").casefold()
     return iana_names().get(iana)
 
 
-def _offset(name: str) -> str | None:
+def _format_offset(name: str) -> str | None:
     if name.upper() == "Z":
         return FALLBACK
     found = _OFFSET.fullmatch(name)
     if not found:
         return None
-    span = _span(found)
+    span = _parse_span(found)
     sign = "-" if span < timedelta() else "+"
     minutes = abs(span) // timedelta(minutes=1)
     if abs(span) > _FARTHEST[sign]:
@@ -66,14 +66,14 @@ def _offset(name: str) -> str | None:
     return f"UTC{sign}{minutes // 60:02d}:{minutes % 60:02d}" if minutes else FALLBACK
 
 
-def _span(offset: re.Match[str]) -> timedelta:
+def _parse_span(offset: re.Match[str]) -> timedelta:
     span = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
     return span if offset[1] == "+" else -span
 
 
 @cache
 def iana_names() -> dict[str, str]:
-    """Every zone of this machine by its casefolded name, but those that mean no place."""
+    """Map casefolded names to this machine's zones, without those that mean no place."""
     return {name.casefold(): name for name in sorted(available_timezones() - _NO_PLACES)}
 
 
