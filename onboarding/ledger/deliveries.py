@@ -1,7 +1,7 @@
 """The transitions that the program makes for many deliveries by one rule, and the queries.
 
 Each is one named function with a guarded write. What every single message goes through, `sending` and `record`, is in
-`moves`; what a person decides is in `decisions`.
+`transitions`; what a person decides is in `operator_actions`.
 """
 
 from collections.abc import Collection, Sequence

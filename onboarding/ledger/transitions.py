@@ -2,9 +2,9 @@
 
 A move is a value with its guard: the run that holds the delivery, and the states and attempts that it may start from.
 A run whose lease was taken over meanwhile finds nothing to move, and its body never leaves; attempts only ever count
-up, so a move that comes too late never fits a later attempt. `carry_out` makes a whole group in one statement
+up, so a move that comes too late never fits a later attempt. `write_transitions` makes a whole group in one statement
 (`batches`), its own transaction; the database tells history of it (`schema`). What moves many deliveries by one rule
-is in `deliveries`, what a person decides in `decisions`.
+is in `deliveries`, what a person decides in `operator_actions`.
 """
 
 import sqlite3

@@ -231,7 +231,7 @@ def _recipient(invitee: Invitee) -> Recipient:
 
 
 def _columns(extra: Mapping[str, str]) -> Mapping[str, str]:
-    """The roster's further columns. What the mapping gives for other names (`trial.AnyColumn`) it goes on giving."""
+    """The roster's further columns. A mapping that has every name (`sample_people.AnyColumn`) keeps that."""
     made_plain = {column: plain(text) for column, text in extra.items()}
     return MappingProxyType(made_plain or extra)
 

@@ -1,8 +1,8 @@
 """The HTML of a session's messages by its pieces, as Jinja yields them: each is encoded once, and looked at once.
 
 Where a long piece is known to hold nothing that may not stand in every letter, its middle is left out of what
-the check (`proof`) looks at. Its edges stay, for what stands next to it may make something of them. Judges nothing
-itself: `proof` does, and `seams` knows where HTML may be parted.
+the check (`verify`) looks at. Its edges stay, for what stands next to it may make something of them. Judges nothing
+itself: `verify` does, and `seams` knows where HTML may be parted.
 """
 
 from binascii import a2b_qp
@@ -43,7 +43,7 @@ class Parted(NamedTuple):
 
 
 class Fragments:
-    """The pieces of one session's messages; `guarded` and `configured` are what `proof` guards and admits."""
+    """The pieces of one session's messages; `guarded` and `configured` are what `verify` guards and admits."""
 
     def __init__(self, guarded: ProtectedValues, configured: frozenset[str], part: Part = seams) -> None:
         self._part = part

@@ -1,7 +1,7 @@
 """A narrow reader of finished messages: header fields and decoded leaf parts, straight from the bytes.
 
 Reads what our skeletons write, and anything else is refused rather than guessed: that is what makes it forty times
-as fast as the `email` package, against whose parser a test holds it. Judges nothing: that is `proof`.
+as fast as the `email` package, against whose parser a test holds it. Judges nothing: that is `verify`.
 """
 
 import re

@@ -10,7 +10,7 @@ from onboarding.model.sessions import Session
 from onboarding.smtp.settings import SmtpSettings
 
 CAP_LASTS = timedelta(hours=25)
-"""How long a message weighs on the daily cap at the most (`ledger.rate_limits.reserve`)."""
+"""How long a message weighs on the daily cap at the most (`ledger.rate_limits.reserve_send`)."""
 
 
 def sending_takes(messages: int, interval: timedelta, per_day: int | None) -> timedelta:

@@ -40,7 +40,7 @@ LEAD = timedelta(minutes=15)
 """How long before the start the panel is asked to be there; the ledger doesn't keep RingCentral's own figure."""
 
 TUESDAY = 1
-"""Of the sample session: `datetime.weekday` counts from Monday, 0."""
+"""Of the sample session: `weekday` counts from Monday, 0."""
 
 SAMPLE_PEOPLE = (
     Invitee(2, "harriet@sample.example", Role.HOST, "Harriet", "Host", "Head of Events"),

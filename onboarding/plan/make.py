@@ -24,7 +24,7 @@ def make_plan(snapshot: Snapshot, options: Options, *, within: Plan | None = Non
     """Compare roster, registrations and mailboxes, and say what to do.
 
     A look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is anything to do, and one
-    to each PATCH. `within` is the plan that a person has agreed to: with it, `options.limit` means the people whom that
+    to each PATCH. `within` is the plan that a person has agreed to: with it, `Options.limit` means the people whom that
     plan served.
     """
     snapshot = identify(snapshot)

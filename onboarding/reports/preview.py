@@ -1,7 +1,7 @@
 """How letters look before anybody gets one: a page for each person and kind, and the same as files.
 
 Takes a `Preview` that the pipeline has put together: letters with made-up links, so that no page can show a real one.
-They go the whole way, proof included, and are taken apart again as a mail program would. `serving` shows the pages
+They go the whole way, proof included, and are taken apart again as a mail program would. `serve` shows the pages
 to a browser; nothing here sends or stores a message.
 """
 

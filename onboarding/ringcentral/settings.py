@@ -1,4 +1,4 @@
-"""Which RingCentral server, and which credentials.
+"""Which RingCentral server, and with whose credentials.
 
 Light on purpose: the configuration is read by commands that never make a call. The three credentials come from the
 vendor's own variables or a secrets folder, never from `config.toml`; `config` sees to that.

@@ -120,7 +120,7 @@ class SimulatedAccount:
         self.update_session(webinar_id, session_id, start=session.start + by)
 
     def update_session(self, webinar_id: str, session_id: str, **changes: object) -> None:
-        """Change a session's facts by the names of `records.Session` (`status`, `start`, ...), as its host might."""
+        """Change fields of a session (`status`, `start`, ...), as its host might."""
         session = self.find_session(webinar_id, session_id)
         self.sessions[webinar_id, session_id] = replace(session, **changes)  # type: ignore[arg-type]  # any field
 

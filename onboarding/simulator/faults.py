@@ -25,7 +25,7 @@ BROKEN_LINK = "https://[::1/join"
 
 
 class FaultKind(StrEnum):
-    """What can go wrong; `MEANING` says what each does."""
+    """What can go wrong; `FAULT_MEANINGS` says what each does."""
 
     TIMEOUT_BEFORE = "timeout-before"
     TIMEOUT_AFTER = "timeout-after"

@@ -97,7 +97,7 @@ QUEUE_IDS = tuple(
 def parse_reply(code: int, lines: Sequence[str]) -> Reply:
     """Make a reply of its code and its lines' texts: one line, without the enhanced code that each line repeats.
 
-    It is as the server said it: `cleaned` makes it fit to be stored and shown.
+    It is as the server said it: `clean_reply` makes it fit to be stored and shown.
     """
     found = ENHANCED.match(lines[0])
     text = " ".join(ENHANCED.sub("", line, count=1) for line in lines) if found else " ".join(lines)

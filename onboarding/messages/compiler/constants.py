@@ -1,7 +1,7 @@
 """What a template says of the brand, put in place when it is compiled: it is the same in every letter of a run.
 
 A shipped template asks for a colour twenty times. Put in place, these become part of the text around them, which is
-rendered, and encoded (`quoted`), once. Works on Jinja's tree; Jinja's own optimizer does the rest.
+rendered, and encoded (`quoted_printable`), once. Works on Jinja's tree; Jinja's own optimizer does the rest.
 """
 
 import re

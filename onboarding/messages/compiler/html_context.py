@@ -1,7 +1,7 @@
 """Where in HTML or MJML a template's tag stands: between elements, in a tag, an attribute, a title, a comment.
 
 A narrow scanner that is fed stretches of text and keeps its state from one to the next. It judges nothing and
-builds no tree: `opaque` asks it before and after compiling.
+builds no tree: `masking` asks it before and after compiling.
 """
 
 import re

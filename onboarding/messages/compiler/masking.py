@@ -2,7 +2,7 @@
 
 A compiler breaks what it doesn't know: it refuses `<` in an expression, escapes `>`, and moves a `{% for %}` out of a
 table. So each tag becomes a word, or a comment where a block stands between elements. A run of tags within one
-attribute value or title is one word, so that a value copied to several places stays whole. `restore` asserts that
+attribute value or title is one word, so that a value copied to several places stays whole. `unmask` asserts that
 every word came back, and exactly where it may. Compiles nothing itself.
 """
 

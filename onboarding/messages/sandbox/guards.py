@@ -109,7 +109,7 @@ def _is_short(side: nodes.Compare | nodes.Operand) -> bool:
 class Writer(CodeGenerator):
     """Jinja's own, but for a value that is written: what is no text is looked at, and what a macro keeps is counted.
 
-    A text that is written at once needs no call: `limits.part` counts it.
+    A text that is written at once needs no call: `limits.collect` counts it.
     """
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:

@@ -1,7 +1,7 @@
 """How much a template may do: how large a value, how many steps, how long. The sandbox asks before each operation.
 
 Reaching a limit is that letter's error (`LimitExceeded`), not the run's end. What an operation would make is estimated
-in `growth`; this module measures what is there, and counts.
+in `size_estimates`; this module measures what is there, and counts.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -36,7 +36,7 @@ MOST_SECONDS = 5.0
 """Processor time for one letter."""
 
 MOST_SECONDS_FOR_SAMPLES = 10.0
-"""Processor time for the letters of all sample people together (`trial`), each of which is a letter as well."""
+"""Processor time for the letters of all sample people together (`sample_people`), each of which is a letter as well."""
 
 MOST_DIGITS = 4_000
 """Of a whole number. Python itself writes none beyond 4,300."""
