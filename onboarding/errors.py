@@ -1,6 +1,6 @@
 """Why a run can't go on: one small tree, each class with the exit code that cron and scripts see.
 
-What concerns one person or one roster row is never an exception: it is a `model.Problem` or an outcome, and the
+What concerns one person or one roster row is never an exception: it is a `model.people.Problem` or an outcome, and the
 run goes on with the others. An exception here means that nobody further can be served by this run.
 
     OnboardingError              2  (never raised itself)

@@ -162,16 +162,21 @@ def exists(module: str, name: str) -> bool:
 
 
 def is_path(module: str, first: str, rest: list[str]) -> bool:
-    """Tell whether a dotted path leads somewhere: through the program's modules, or through a library's."""
-    last = rest[-1]
-    if (ROOT / ".".join([first, *rest])).exists() or ".".join([first, *rest]) in used_texts(module):
+    """Tell whether a dotted path leads somewhere: to a file, through the program's modules, or through a library's."""
+    parts = [first, *rest]
+    if (ROOT / ".".join(parts)).exists() or ".".join(parts) in used_texts(module):
         return True
-    homes = [name for name in MODULES if first in name.split(".")]
-    if homes:
-        return any(last in defined(home) or last in home.split(".") for home in homes)
-    if first in sys.stdlib_module_names or first in {alias.split(".")[0] for alias in libraries(module)}:
+    if any(leads_to_definition(parts, length) for length in range(1, len(parts) + 1)):
+        return True
+    if first in sys.stdlib_module_names or first in {source.split(".")[0] for source in libraries(module)}:
         return is_in_library(first, rest)
-    return exists(module, first) and exists(module, last)
+    return first not in words_of_the_package() and all(exists(module, part) for part in parts)
+
+
+def leads_to_definition(parts: list[str], length: int) -> bool:
+    """Tell whether the first parts end a module's name, and that module defines the others."""
+    homes = [name for name in MODULES if name.split(".")[-length:] == parts[:length]]
+    return any(set(parts[length:]) <= defined(home) for home in homes)
 
 
 @cache
