@@ -23,7 +23,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role, Roster
 from onboarding.pipeline.preview_messages import Known, preview_of
 from onboarding.pipeline.target import find_target
-from onboarding.reports.preview import Preview, printed, shown
+from onboarding.reports.preview import Preview, compose_kind, parse_message
 
 PICTURES = Path(__file__).parents[1] / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
@@ -63,12 +63,12 @@ def _person(row: int, role: Role, language: str) -> Invitee:
 def letters(preview: Preview) -> Iterator[tuple[str, str]]:
     """Give each letter's name and HTML."""
     for kind in Kind:
-        messages = printed(preview, kind).messages
+        messages = compose_kind(preview, kind).messages
         for one in preview.people:
             message = messages[one.row]
             if not isinstance(message, Message):
                 sys.exit(f"{kind}, {one.role}, {one.language}: {message.reason}")
-            yield f"{kind}-{one.role}-{one.language}".lower(), shown(message).html
+            yield f"{kind}-{one.role}-{one.language}".lower(), parse_message(message).html
 
 
 def photograph(browser: Browser, name: str, html: str, width: str, scheme: Scheme) -> str:

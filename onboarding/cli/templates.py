@@ -31,8 +31,8 @@ from onboarding.pipeline import preview_messages
 from onboarding.pipeline.refresh import read_roster
 from onboarding.pipeline.target import Target, all_targets, find_target
 from onboarding.pipeline.templates import template_folders
-from onboarding.reports.preview import Preview, write
-from onboarding.reports.serve import serve
+from onboarding.reports.preview import Preview, write_preview
+from onboarding.reports.serve import serve_preview
 
 KEY_BYTES = 24
 """Randomness in the preview's link: too much to guess."""
@@ -132,7 +132,7 @@ def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
 def write_pages(config: Config, target: Target, folder: Path) -> int:
     """Write a preview as files. Returns exit code 1 if a message can't be made."""
     made = asyncio.run(_make_preview(config, target))
-    faults = write(made, folder)
+    faults = write_preview(made, folder)
     for fault in faults:
         echo(f"  ! {fault}", err=True)
     count = f"{len(made.people)} people, {len(made.letters)} messages"
@@ -162,7 +162,7 @@ def _summarize(warnings: Sequence[LintWarning]) -> str:
 async def _serve_preview(config: Config, target: Target, port: int) -> None:
     made = await _make_preview(config, target)
     try:
-        async with serve(made, port, key=secrets.token_urlsafe(KEY_BYTES)) as url:
+        async with serve_preview(made, port, key=secrets.token_urlsafe(KEY_BYTES)) as url:
             echo(f"The messages of {target.name}: {url}")
             echo("The page follows the templates as you save them. Stop with Ctrl-C.")
             await asyncio.Event().wait()

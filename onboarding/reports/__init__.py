@@ -1,1 +1,1 @@
-"""The review room: what people look at before and after a run."""
+"""What people look at: messages before a run (`preview`, `serve`), results after it (`report`). Sends nothing."""

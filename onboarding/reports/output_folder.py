@@ -1,8 +1,8 @@
-"""The folder of `preview --out`: keeps a list of what was written, and removes what is no longer part of it.
+"""The folder of `preview --out`: lists what was written, and removes what is no longer part of the preview.
 
-Only files that the list names and that hold what was written are removed, so a letter of a person who
-is gone goes, and nothing that a person put or changed there. The list is only believed where its
-names are of a preview's shape, and no symbolic link is followed. Renders nothing.
+A file is removed only if the list names it and it still holds what was written. So the messages of a removed person
+are deleted, but nothing that a user added or changed. Names in the list count only if a preview could have written
+them, and no symbolic link is followed. It renders nothing.
 """
 
 import hashlib
@@ -20,18 +20,18 @@ from onboarding.files.write import write_file
 from onboarding.model.kinds import Kind
 
 LIST = "preview-files.json"
-"""What was written: each file's name from the folder on, and the SHA-256 of what it holds."""
+"""The list: each file's name relative to the folder, and the SHA-256 of its content."""
 
 NAME = re.compile(rf"index\.html|\d+(-[a-z0-9]+)*/({'|'.join(Kind)})\.(page\.html|html|txt|eml|ics)")
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files, given by name and content, and remove those of an earlier time that are not among them.
+    """Write files, given by name and content, and remove those of an earlier preview that are not among them.
 
-    Raises OSError where one can't be written, ConfigurationError where a link stands in its place.
+    Raises OSError if a file can't be written, ConfigurationError if a symbolic link is in its place.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    before, written = _listed(folder), dict[str, str]()
+    before, written = _read_list(folder), dict[str, str]()
     try:
         for name, content in files:
             _refuse_links(folder, name)
@@ -39,14 +39,14 @@ def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
             written[name] = _digest(content)
             write_file(folder / name, content)
     finally:
-        _keep_list(folder, {**before, **written})
+        _write_list(folder, {**before, **written})
     for name in before.keys() - written.keys():
-        _remove(folder, name, before[name])
-    _keep_list(folder, written)
+        _remove_unchanged(folder, name, before[name])
+    _write_list(folder, written)
 
 
-def _listed(folder: Path) -> Mapping[str, str]:
-    """Read the list. One that is not there, or no list, names nothing."""
+def _read_list(folder: Path) -> Mapping[str, str]:
+    """Read the list. A missing or damaged one is empty."""
     _refuse_links(folder, LIST)
     try:
         found = json.loads(read_text(folder / LIST))
@@ -57,34 +57,37 @@ def _listed(folder: Path) -> Mapping[str, str]:
     return {name: digest for name, digest in found.items() if NAME.fullmatch(name) and isinstance(digest, str)}
 
 
-def _keep_list(folder: Path, files: Mapping[str, str]) -> None:
+def _write_list(folder: Path, files: Mapping[str, str]) -> None:
     write_file(folder / LIST, json.dumps(files, indent=1, sort_keys=True).encode())
 
 
 def _refuse_links(folder: Path, name: str) -> None:
-    """Raise ConfigurationError where a link below the folder would lead out of it."""
+    """Raise ConfigurationError if a symbolic link below the folder could lead out of it."""
     file = folder / name
-    for place in (file, *([file.parent] if file.parent != folder else [])):
-        if place.is_symlink():
-            raise ConfigurationError(f"{place} is a link, so nothing is written there.", hint="Choose another --out.")
+    inner = [file.parent] if file.parent != folder else []
+    for path in (file, *inner):
+        if path.is_symlink():
+            raise ConfigurationError(f"{path} is a link, so nothing is written there.", hint="Choose another --out.")
 
 
-def _remove(folder: Path, name: str, digest: str) -> None:
-    """Remove a file that still holds what was written, and its folder where that was the last one in it."""
+def _remove_unchanged(folder: Path, name: str, digest: str) -> None:
+    """Remove a file that still holds what was written, then its folder if that is empty."""
     inner, _, file = name.rpartition("/")
-    with suppress(OSError):  # it is gone already, or another thing stands in its place: that is not ours
-        place = os.open(folder / inner, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW if inner else os.O_RDONLY)
+    with suppress(OSError):  # it is gone, or replaced by something that is not ours
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW if inner else os.O_RDONLY
+        descriptor = os.open(folder / inner, flags)
         try:
-            if _holds(file, place, digest):
-                os.unlink(file, dir_fd=place)
+            if _is_unchanged(file, descriptor, digest):
+                os.unlink(file, dir_fd=descriptor)
         finally:
-            os.close(place)
+            os.close(descriptor)
         if inner:
             (folder / inner).rmdir()
 
 
-def _holds(file: str, place: int, digest: str) -> bool:
-    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+def _is_unchanged(file: str, folder: int, digest: str) -> bool:
+    """Whether a file, in a folder given by its descriptor, holds what was written."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with open(descriptor, "rb") as opened:  # noqa: PTH123 -- it is open already
         return stat.S_ISREG(os.fstat(descriptor).st_mode) and _digest(opened.read()) == digest
 

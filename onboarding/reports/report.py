@@ -1,7 +1,7 @@
 """The hand-off to marketing operations: who has their link, who doesn't and why, as a CSV file or one HTML page.
 
-Pure: takes a `Report` that the pipeline has put together and gives back text or bytes. Asks nobody, and knows no join
-link, only its fingerprint, so it can't leak one. Last page of the story: `onboarding report`.
+Pure: takes a `Report` that the pipeline has built and returns text or bytes. It knows no join link, only a
+fingerprint, so it can't leak one. Last page of the story: `onboarding report`.
 """
 
 import csv
@@ -10,17 +10,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import BinaryIO
 
 from babel.dates import format_datetime, get_timezone_name
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import SessionKey
 from onboarding.model.time_zones import zone_named
+from onboarding.reports.page import PAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +60,24 @@ class Report:
 CSV_COLUMNS = (
     "email", "name", "role", "kind", "state", "at", "attempts", "message_id", "reply", "reason", "link",
 )  # fmt: skip
-"""The columns of the CSV file, in order; whoever reads it by name goes on reading it, so names stay."""
+"""The columns of the CSV file, in order. The names stay: programs read the file by them."""
 
 NOT_USED = "not_used"
-"""In the CSV file the state of a roster row that could not be used, so that everybody stands in one table."""
+"""The state of a roster row that could not be used, in the CSV file: so one table has all people."""
 
 MEANINGS = {
-    State.QUEUED: "The message waits for its turn; a run sends it.",
+    State.QUEUED: "The message is queued; the next run sends it.",
     State.SENDING: "The message is on its way to the mail server right now.",
     State.SENT: "Our mail server has accepted the message and is responsible for it.",
-    State.IN_DOUBT: "The line broke before the mail server answered. Somebody has to look into its log.",
-    State.REJECTED: "The mail server refused the message for good. Mend the address or the message, then retry.",
-    State.FAILED: "The mail server asked us to wait until there was no time left. Retry.",
-    State.SUPERSEDED: "The message was never sent: a newer one took its place.",
+    State.IN_DOUBT: "The connection dropped before the server confirmed. It may have been sent: check its log.",
+    State.REJECTED: "The mail server rejected the message for good. Fix the address or the message, then retry.",
+    State.FAILED: "The mail server deferred the message until it was too late. Retry.",
+    State.SUPERSEDED: "The message was never sent: a newer one replaced it.",
     State.EXPIRED: "The message was never sent: it would have come too late.",
-    State.CANCELLED: "The message was never sent: somebody called it off.",
-    State.BOUNCED: "Our mail server accepted the message, a later one returned it. Mend the address.",
+    State.CANCELLED: "The message was never sent: it was cancelled.",
+    State.BOUNCED: "Our mail server accepted the message, a later one returned it. Fix the address.",
 }
-"""What each state means, for people who have never heard of it."""
+"""What each state means, for readers of the report."""
 
 _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
@@ -92,17 +91,17 @@ def write_csv(report: Report, stream: BinaryIO) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", write_through=True)
     rows = csv.writer(text)
     rows.writerow(CSV_COLUMNS)
-    rows.writerows([_harmless(cell) for cell in row] for row in _csv_rows(report))
+    rows.writerows([_escape_formula(cell) for cell in row] for row in _csv_rows(report))
     text.detach()
 
 
 def render_html(report: Report) -> str:
     """Render the report as one self-contained page: no scripts, nothing fetched, fit for print and screen readers.
 
-    Whoever needs somebody's attention stands first.
+    Rows that need a person come first.
     """
     counts = Counter(row.state for row in report.rows)
-    return _TEMPLATES.get_template("report.html.j2").render(
+    return PAGES.get_template("report.html.j2").render(
         report=report,
         rows=sorted(report.rows, key=lambda row: row.state not in NEEDS_A_PERSON),
         counts=[
@@ -115,13 +114,13 @@ def render_html(report: Report) -> str:
     )
 
 
-def masked(link_fingerprint: str) -> str:
-    """A join link as it may be shown: enough to tell two apart, useless to join with."""
+def mask_link(link_fingerprint: str) -> str:
+    """Show a join link as its fingerprint: enough to tell two apart, useless to join with."""
     return f"https://…/•••• {link_fingerprint[:4]}" if link_fingerprint else ""
 
 
 def badge(state: State) -> str:
-    """How a state is shown: the page's four colours, each with its sign."""
+    """Choose a state's badge: one of the page's four colours, each with its sign."""
     match state:
         case State.SENT:
             return "done"
@@ -138,48 +137,43 @@ def _csv_rows(report: Report) -> Iterator[tuple[str, ...]]:
     for row in report.rows:
         at = row.at.astimezone(zone).isoformat(timespec="seconds") if row.at else ""
         about = (row.email, row.name, row.role, row.kind, row.state, at, str(row.attempts))
-        yield *about, row.message_id, row.reply, row.reason, masked(row.link_fingerprint)
+        yield *about, row.message_id, row.reply, row.reason, mask_link(row.link_fingerprint)
     for problem in report.problems:
-        yield problem.email, "", "", "", NOT_USED, "", "", "", "", _sentence(problem), ""
+        yield problem.email, "", "", "", NOT_USED, "", "", "", "", _format_problem(problem), ""
 
 
-def _sentence(problem: Problem) -> str:
-    place = ", ".join(filter(None, (f"row {problem.row}" if problem.row else "", problem.column)))
+def _format_problem(problem: Problem) -> str:
+    """Say where and what. The address is left out: it has a column of its own."""
+    row = f"row {problem.row}" if problem.row else ""
+    place = ", ".join(filter(None, (row, problem.column)))
     return f"{place}: {problem.message}" if place else problem.message
 
 
-def _harmless(cell: str) -> str:
+def _escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA_STARTS) else cell
 
 
-def _local(moment: datetime, time_zone: str, pattern: str) -> str:
+def _format_local(moment: datetime, time_zone: str, pattern: str) -> str:
     return format_datetime(moment, pattern, tzinfo=zone_named(time_zone), locale="en_GB")
 
 
-def _zone_sign(moment: datetime, time_zone: str) -> str:
-    """The zone's short name as its own people write it (`CEST`, `EDT`); its offset where it has none (`UTC-03`)."""
-    sign = moment.astimezone(zone_named(time_zone)).tzname() or ""
-    return f"UTC{sign}" if sign.startswith(("+", "-")) else sign
+def _zone_abbreviation(moment: datetime, time_zone: str) -> str:
+    """The zone's short name as its region writes it (`CEST`, `EDT`), or its offset if it has none (`UTC-03`)."""
+    name = moment.astimezone(zone_named(time_zone)).tzname() or ""
+    return f"UTC{name}" if name.startswith(("+", "-")) else name
 
 
-def _zone_name(moment: datetime, time_zone: str) -> str:
+def _zone_full_name(moment: datetime, time_zone: str) -> str:
     zone = zone_named(time_zone)
     if isinstance(zone, timezone):
         return zone.tzname(None)  # an offset has no other name
     return get_timezone_name(moment.astimezone(zone), locale="en_GB")
 
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.filters |= {
-    "local": _local,
-    "zone_name": _zone_name,
-    "zone_sign": _zone_sign,
-    "masked": masked,
+PAGES.filters |= {
+    "local": _format_local,
+    "zone_name": _zone_full_name,
+    "zone_sign": _zone_abbreviation,
+    "masked": mask_link,
     "tone": badge,
 }

@@ -17,7 +17,6 @@ from http import HTTPStatus
 from pathlib import Path
 from weakref import WeakSet
 
-import uvicorn
 from aiosmtpd.smtp import SMTP
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -26,7 +25,6 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.endpoints import ENDPOINTS, Answer, Call, Endpoint
@@ -51,8 +49,8 @@ from onboarding.simulator.smtp_catcher import (
     abort_connection,
     smtp_factory,
 )
+from onboarding.web.server import LOOPBACK, serve_application
 
-LOOPBACK = "127.0.0.1"
 KEEP_ALIVE = 600
 """Seconds for which an idle connection is kept: longer than any client pauses, so that no test meets a race."""
 
@@ -304,31 +302,10 @@ async def serve_ringcentral(
     Raises BadFault if a fault's short form can't be understood.
     """
     simulator = Simulator(account, CallCounter(limits or Limits()), FaultQueue(faults), clock)
-    config = uvicorn.Config(
-        build_application(simulator),
-        http=AbortableProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE,
-    )
-    config.load()
-    state = ServerState()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: AbortableProtocol(config, state, {}), LOOPBACK, port)
-    try:
-        yield RunningRingCentral(
-            f"http://{LOOPBACK}:{_find_port(server)}", account, simulator.faults, simulator.requests
-        )
-    finally:
-        server.close()
-        while state.connections or state.tasks:  # uvicorn has no event for "all are closed"
-            for connection in tuple(state.connections):
-                connection.transport.abort()
-            await asyncio.sleep(0)
-        await server.wait_closed()
+    application = build_application(simulator)
+    serving = serve_application(application, port, protocol=AbortableProtocol, keep_alive=KEEP_ALIVE)
+    async with serving as url:
+        yield RunningRingCentral(url, account, simulator.faults, simulator.requests)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 
 from onboarding.errors import ConfigurationError
 from onboarding.reports.output_folder import LIST, NAME, write_files
-from onboarding.reports.preview import write
+from onboarding.reports.preview import write_preview
 from tests.reports.test_preview import ANNA, HANA, HOSTILE, preview
 
 ANNAS, EVES = "002-anna-author/invitation.eml", "003-eve/invitation.eml"
@@ -27,8 +27,8 @@ def names(folder: Path) -> set[str]:
 
 
 def test_letters_of_a_person_who_is_gone_are_removed_with_their_folder(tmp_path):
-    write(preview(people=(ANNA, HOSTILE, HANA)), tmp_path)
-    write(preview(people=(ANNA, HANA)), tmp_path)
+    write_preview(preview(people=(ANNA, HOSTILE, HANA)), tmp_path)
+    write_preview(preview(people=(ANNA, HANA)), tmp_path)
 
     assert {one.name for one in tmp_path.iterdir() if one.is_dir()} == {"002-anna-author", "004"}
     listed = set(json.loads((tmp_path / LIST).read_text()))

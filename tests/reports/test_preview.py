@@ -24,14 +24,14 @@ from onboarding.reports.preview import (
     NEVER,
     ParsedMessage,
     Preview,
-    file_of,
-    folder_of,
-    framed,
-    printed,
-    shown,
-    write,
+    compose_kind,
+    message_file,
+    parse_message,
+    person_folder,
+    render_frame,
+    write_preview,
 )
-from onboarding.reports.serve import HEADERS, serve
+from onboarding.reports.serve import HEADERS, serve_preview
 from tests.browser import browser, needs_chromium
 from tests.messages.making import BRAND, SHIPPED, invitee, letter, parsed, part, write_templates
 
@@ -65,7 +65,7 @@ def preview(
 
 @pytest.fixture
 async def site() -> AsyncIterator[httpx.AsyncClient]:
-    async with serve(preview(), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as client:
+    async with serve_preview(preview(), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as client:
         yield client
 
 
@@ -136,7 +136,7 @@ async def test_what_is_not_there_is_said_so(site, path):
 
 
 async def test_page_listens_on_loopback_only_and_its_address_holds_the_key():
-    async with serve(preview(), key=KEY) as url:
+    async with serve_preview(preview(), key=KEY) as url:
         assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/{KEY}/", url)
 
 
@@ -145,7 +145,7 @@ async def test_page_listens_on_loopback_only_and_its_address_holds_the_key():
 )
 async def test_without_the_key_there_is_nothing(key):
     """Other users of this machine reach the port, too."""
-    async with serve(preview(), key=KEY) as url, httpx.AsyncClient(timeout=NEAR) as stranger:
+    async with serve_preview(preview(), key=KEY) as url, httpx.AsyncClient(timeout=NEAR) as stranger:
         origin = url.removesuffix(f"{KEY}/") + key
         paths = ("", "/", "/changes", "/002-anna-author/invitation.page.html", "/002-anna-author/invitation.eml")
         answers = [await stranger.get(origin + path, follow_redirects=True) for path in paths]
@@ -162,7 +162,7 @@ async def test_no_page_says_its_key_to_another_place(site):
 
 async def test_a_template_error_is_said_in_words_and_goes_away_when_it_is_mended(tmp_path):
     folder = write_templates(tmp_path, words="{{ invitee.naem }}")
-    async with serve(preview(folder), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
+    async with serve_preview(preview(folder), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
         broken = await site.get("/")
         file = await site.get("/002-anna-author/invitation.html")
         write_templates(tmp_path, words="{{ invitee.name }}")
@@ -176,7 +176,10 @@ async def test_a_template_error_is_said_in_words_and_goes_away_when_it_is_mended
 async def test_one_persons_failing_letter_is_told_and_marked_beside_their_name(tmp_path):
     folder = write_templates(tmp_path, words="{{ invitee.extra['company'] }}")
     people = (replace(ANNA, extra={"company": "Northwind"}), HOSTILE)
-    async with serve(preview(folder, people), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
+    async with (
+        serve_preview(preview(folder, people), key=KEY) as url,
+        httpx.AsyncClient(base_url=url, timeout=NEAR) as site,
+    ):
         good = (await site.get("/")).text
         bad = (await site.get("/003-img-src-x-onerror-1/invitation.page.html")).text
     assert (len(frames(good)), good.count('class="mark"')) == (4, 1)
@@ -194,7 +197,7 @@ async def events(client: httpx.AsyncClient) -> AsyncIterator[str]:
 
 async def test_a_saved_template_is_told_and_pages_know_their_version(tmp_path):
     folder = write_templates(tmp_path)
-    async with serve(preview(folder), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
+    async with serve_preview(preview(folder), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
         told = events(site)
         with anyio.fail_after(20):
             first = await anext(told)
@@ -209,7 +212,7 @@ async def test_a_saved_template_is_told_and_pages_know_their_version(tmp_path):
 
 async def test_leaving_ends_streams_that_are_still_open():
     async with httpx.AsyncClient(timeout=NEAR) as client, asyncio.timeout(20):
-        async with serve(preview(), key=KEY) as url:
+        async with serve_preview(preview(), key=KEY) as url:
             client.base_url = url
             told = events(client)
             await anext(told)
@@ -226,18 +229,18 @@ DARK = "<style>@media only screen and (Prefers-Color-Scheme:dark) { p { color: #
 
 @pytest.mark.parametrize(("dark", "query"), [(True, ALWAYS), (False, NEVER)])
 def test_frame_shows_what_the_letter_has_for_dark_mode(dark, query):
-    assert f"@media only screen and {query} {{" in framed(letter_in(DARK), dark=dark)
+    assert f"@media only screen and {query} {{" in render_frame(letter_in(DARK), dark=dark)
 
 
 def test_frame_leaves_a_letter_without_dark_mode_as_it_is():
-    assert framed(letter_in("<p>Hi</p>"), dark=True) == framed(letter_in("<p>Hi</p>"), dark=False)
+    assert render_frame(letter_in("<p>Hi</p>"), dark=True) == render_frame(letter_in("<p>Hi</p>"), dark=False)
 
 
 def test_frame_shows_pictures_that_travel_inside_the_letter(tmp_path):
     (tmp_path / "logo.png").write_bytes(PIXEL)
     folder = write_templates(tmp_path, words='<img src="{{ brand.logo }}" alt="x">')
     made = preview(folder, brand=BRAND.model_copy(update={"logo": str(tmp_path / "logo.png")}))
-    html = framed(shown(printed(made, Kind.INVITATION).messages[2]), dark=False)
+    html = render_frame(parse_message(compose_kind(made, Kind.INVITATION).messages[2]), dark=False)
     assert 'src="data:image/png;base64,iVBORw0KGgo' in html
     assert "cid:" not in html
 
@@ -247,20 +250,20 @@ def test_frame_shows_pictures_that_travel_inside_the_letter(tmp_path):
     [(ANNA, "002-anna-author"), (HANA, "004"), (invitee(row=1200, first_name="../Ö"), "1200-o-author")],
 )
 def test_a_persons_folder_is_a_plain_name(person, folder):
-    assert folder_of(person) == folder
+    assert person_folder(person) == folder
 
 
 def test_files_are_the_parts_of_the_message():
-    message = printed(preview(), Kind.INVITATION).messages[2]
+    message = compose_kind(preview(), Kind.INVITATION).messages[2]
     assert isinstance(message, Message)
     whole = parsed(message)
-    assert file_of(message, "eml") == message.body
+    assert message_file(message, "eml") == message.body
     for ending, content_type in {"html": "text/html", "txt": "text/plain", "ics": "text/calendar"}.items():
-        assert file_of(message, ending).decode().replace("\r\n", "\n") == part(whole, content_type)
+        assert message_file(message, ending).decode().replace("\r\n", "\n") == part(whole, content_type)
 
 
 def test_written_pages_link_to_files_that_are_there_and_run_nothing(tmp_path):
-    assert write(preview(), tmp_path) == []
+    assert write_preview(preview(), tmp_path) == []
     pages = sorted(tmp_path.rglob("*.html"))
     for page in (one for one in pages if one.name == "index.html" or one.name.endswith(".page.html")):
         html = page.read_text()
@@ -271,13 +274,13 @@ def test_written_pages_link_to_files_that_are_there_and_run_nothing(tmp_path):
 
 def test_templates_may_lie_in_a_folder_whose_name_is_no_utf8(tmp_path):
     folder = tmp_path / os.fsdecode(b"caf\xe9 100%")
-    assert write(preview(write_templates(folder, words="Good morning")), folder / "out") == []
+    assert write_preview(preview(write_templates(folder, words="Good morning")), folder / "out") == []
     assert "Good morning" in (folder / "out" / "index.html").read_text()
 
 
 def test_writing_says_whose_letters_fail_and_writes_the_others(tmp_path):
     folder = write_templates(tmp_path / "templates", words="{{ invitee.extra['company'] }}")
-    faults = write(preview(folder, (replace(ANNA, extra={"company": "Northwind"}), HOSTILE)), tmp_path / "out")
+    faults = write_preview(preview(folder, (replace(ANNA, extra={"company": "Northwind"}), HOSTILE)), tmp_path / "out")
     assert [one.partition(": ")[0] for one in faults] == [
         f"{HOSTILE.name}, {kind}" for kind in Kind if kind is not Kind.CANCELLATION
     ]
@@ -288,12 +291,12 @@ def test_writing_says_whose_letters_fail_and_writes_the_others(tmp_path):
 def test_writing_into_a_file_is_refused_in_words(tmp_path):
     (tmp_path / "out").write_text("")
     with pytest.raises(ConfigurationError, match="can't be written"):
-        write(preview(), tmp_path / "out")
+        write_preview(preview(), tmp_path / "out")
 
 
 def test_writing_with_broken_templates_says_what_is_wrong(tmp_path):
     with pytest.raises(ConfigurationError, match="naem"):
-        write(preview(write_templates(tmp_path, words="{{ invitee.naem }}")), tmp_path / "out")
+        write_preview(preview(write_templates(tmp_path, words="{{ invitee.naem }}")), tmp_path / "out")
 
 
 def background(frame: Frame) -> str:
@@ -303,7 +306,7 @@ def background(frame: Frame) -> str:
 @needs_chromium
 @pytest.mark.parametrize("reader", ["light", "dark"])
 def test_frames_are_light_and_dark_whatever_the_reader_prefers(tmp_path, reader):
-    write(preview(), tmp_path)
+    write_preview(preview(), tmp_path)
     with browser() as chromium:
         page = chromium.new_page(color_scheme=reader, viewport={"width": 1400, "height": 900})
         page.goto((tmp_path / "index.html").as_uri())
@@ -320,7 +323,7 @@ def test_frames_are_light_and_dark_whatever_the_reader_prefers(tmp_path, reader)
 def test_a_letter_in_a_frame_runs_nothing_and_leads_nowhere(tmp_path):
     words = "<script>document.title = 'ran'</script><form action='https://v.example/'><button>go</button></form>"
     folder = write_templates(tmp_path / "templates", words=words)
-    write(preview(folder), tmp_path / "out")
+    write_preview(preview(folder), tmp_path / "out")
     with browser() as chromium:
         page = chromium.new_page()
         page.goto((tmp_path / "out" / "index.html").as_uri())
@@ -335,7 +338,7 @@ async def test_an_open_page_follows_a_saved_template(tmp_path):
     folder = write_templates(tmp_path)
     for path in ("", "002-anna-author/invitation.page.html"):
         write_templates(tmp_path)
-        async with serve(preview(folder), key=KEY) as url:
+        async with serve_preview(preview(folder), key=KEY) as url:
             await asyncio.to_thread(_edit_while_shown, url + path, tmp_path)
 
 

@@ -14,7 +14,7 @@ from onboarding.model.deliveries import State
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import SessionKey
-from onboarding.reports.report import CSV_COLUMNS, MEANINGS, Report, ReportRow, masked, render_html, write_csv
+from onboarding.reports.report import CSV_COLUMNS, MEANINGS, Report, ReportRow, mask_link, render_html, write_csv
 
 FINGERPRINT = "3f2a" + "c0ffee" * 10
 ADA = ReportRow(
@@ -286,5 +286,5 @@ def test_page_can_be_read_aloud():
 def test_neither_form_holds_more_of_a_link_than_four_signs_of_its_fingerprint():
     told = render_html(REPORT) + str(csv_of(REPORT))
 
-    assert masked(FINGERPRINT) in told
+    assert mask_link(FINGERPRINT) in told
     assert FINGERPRINT[:5] not in told

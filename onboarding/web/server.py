@@ -1,0 +1,60 @@
+"""Starts and stops an HTTP server on loopback inside the caller's event loop: for the preview and the simulator.
+
+No thread, no signal handler and no access log. It knows no path and no page: that is the application's.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+LOOPBACK = "127.0.0.1"
+
+KEEP_ALIVE = 5
+"""Seconds for which an idle connection is kept: uvicorn's own default."""
+
+CLOSE_CHECK = 0.01
+"""Seconds between two checks whether all connections are closed: uvicorn has no event for that."""
+
+
+@asynccontextmanager
+async def serve_application(
+    application: Starlette,
+    port: int = 0,
+    *,
+    protocol: type[H11Protocol] = H11Protocol,
+    keep_alive: int = KEEP_ALIVE,
+) -> AsyncIterator[str]:
+    """Serve an application until the block is left; gives its URL, such as `http://127.0.0.1:8031`.
+
+    Port 0 is any free one. On leaving, every connection is aborted, also those of clients that still wait.
+    Raises OSError if the port is taken.
+    """
+    config = uvicorn.Config(
+        application,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=keep_alive,
+    )
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: protocol(config, state, {}), LOOPBACK, port)
+    try:
+        yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        # A connection can be accepted while we close, so all of them are aborted in each round.
+        while state.connections or state.tasks:
+            for connection in tuple(state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(CLOSE_CHECK)
+        await server.wait_closed()
