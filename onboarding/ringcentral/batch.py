@@ -2,7 +2,7 @@
 
 `client` sends and lists; this module decides, and keeps to one rule: after every PATCH that did not
 clearly succeed, or clearly fail as a whole, the list of invitees is read before anything else is sent.
-So no person is added twice. `bisection` finds out whom a refusal means.
+So no person is added twice. `bisection` finds out which people a refusal means.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ class BatchState:
     """How far a change has come.
 
     `records` is what is known of the session's invitees. `waiting` is still to be sent, and its first
-    `suspects` items are known to hold a person whom RingCentral refuses. `limit` is how many people
+    `suspects` items are known to hold a person that RingCentral refuses. `limit` is how many people
     RingCentral takes at a time. `unanswered` were sent and accepted, but the answer lacks their record
     or link. `untouched` are the records that are left alone.
 
@@ -69,18 +69,18 @@ class BatchState:
 
     @property
     def group(self) -> tuple[BatchItem, ...]:
-        """The people to send next: all, or half of those among whom the refused person is."""
+        """The people to send next: all, or half of the suspects."""
         size = max(1, self.suspects // 2) if self.suspects else self.limit
         return self.waiting[: min(size, self.limit)]
 
 
 def start_batch(state: BatchState, batch: Change) -> BatchState:
     """Take up a batch. A person with a record is not added, nor one beyond the seats that a webinar has."""
-    new = tuple(item for item in batch.add if not find_registration(item, state.records))
+    new = tuple(part for part in batch.add if not find_registration(part, state.records))
     free = max(0, SEATS - state.seats_taken)
     sent = new[:free]
-    full = [build_problem(item, f"All {SEATS} seats for co-hosts and panelists are taken.") for item in new[free:]]
-    not_sent = [item for item in batch.add if item not in sent]
+    full = [build_problem(part, f"All {SEATS} seats for co-hosts and panelists are taken.") for part in new[free:]]
+    not_sent = [part for part in batch.add if part not in sent]
     return replace(
         state,
         waiting=list_items(replace(batch, add=sent)),
@@ -93,8 +93,8 @@ def apply_answer(state: BatchState, answer: ChangeAnswer) -> BatchState:
     """Take in the answer to the group that was sent."""
     group = state.group
     records, deleted = answer.registrations(), answer.deleted_ids()
-    unanswered = tuple(item for item in group if not _is_answered(item, records, deleted))
-    lacking = [find_record(item, records) for item in unanswered]
+    unanswered = tuple(part for part in group if not _is_answered(part, records, deleted))
+    lacking = [find_record(part, records) for part in unanswered]
     return replace(
         state,
         records=_merge_records(state.records, records, deleted),
@@ -110,13 +110,13 @@ def apply_answer(state: BatchState, answer: ChangeAnswer) -> BatchState:
 
 
 def apply_lookup(state: BatchState, found: InviteeList) -> BatchState:
-    """Look up in the list the people whom an answer lacked; report those who are not right there either."""
+    """Look up in the list the people that an answer lacked; report those who are not right there either."""
     found = _add_answers(state, found)
     records = found.registrations
     left = list_items(select_missing(build_change(state.unanswered), records, found.untouched))
-    missing = [item for item in left if _needs_report(item, records)]
-    lacking = [build_problem(item, _explain_absence(item, found)) for item in missing]
-    present = tuple(item for item in state.unanswered if item not in missing)
+    missing = [part for part in left if _needs_report(part, records)]
+    lacking = [build_problem(part, _explain_absence(part, found)) for part in missing]
+    present = tuple(part for part in state.unanswered if part not in missing)
     problems = (*state.problems, *lacking, *_find_linkless(present, records))
     return replace(state, records=records, untouched=found.untouched, unanswered=(), problems=problems)
 
@@ -129,11 +129,10 @@ def apply_list(state: BatchState, found: InviteeList) -> BatchState:
     found = _add_answers(state, found)
     records = found.registrations
     missing = list_items(select_missing(build_change(state.waiting), records, found.untouched))
-    # To remove a person the id is enough, so only an addition can find a record that isn't understood.
-    unclear = [item for item in missing if isinstance(item, Invitee) and _find_fault(item, found)]
-    waiting = tuple(item for item in missing if item not in unclear)
-    present = tuple(item for item in state.waiting if item not in missing)
-    reported = [build_problem(item, _explain_absence(item, found)) for item in unclear]
+    unclear = _find_unclear(missing, found)
+    waiting = tuple(part for part in missing if part not in unclear)
+    present = tuple(part for part in state.waiting if part not in missing)
+    reported = [build_problem(part, _explain_absence(part, found)) for part in unclear]
     return replace(
         state,
         records=records,
@@ -146,7 +145,7 @@ def apply_list(state: BatchState, found: InviteeList) -> BatchState:
             *_find_vanished(present, found),
         ),
         suspects=state.suspects if len(waiting) == len(state.waiting) else 0,
-        uncertain=(*state.uncertain, *(item for item in state.group if item in waiting)),
+        uncertain=(*state.uncertain, *(part for part in state.group if part in waiting)),
     )
 
 
@@ -169,34 +168,40 @@ def _merge_records(
     return tuple(record for record in known.values() if record.id not in deleted)
 
 
-def _is_answered(item: BatchItem, records: tuple[Registration, ...], deleted: frozenset[str]) -> bool:
-    if isinstance(item, Registration):
-        return item.id in deleted
-    record = find_record(item, records)
+def _is_answered(part: BatchItem, records: tuple[Registration, ...], deleted: frozenset[str]) -> bool:
+    if isinstance(part, Registration):
+        return part.id in deleted
+    record = find_record(part, records)
     if record is None or record.join_uri is None:
         return False
-    return isinstance(item, Update) or bool(record.linked_user or not item.linked_user)
+    return isinstance(part, Update) or bool(record.linked_user or not part.linked_user)
+
+
+def _find_unclear(missing: Iterable[BatchItem], found: InviteeList) -> list[Invitee]:
+    """Find the people to add who have a record that isn't understood."""
+    # To remove a person the id is enough, so only an addition can meet such a record.
+    return [part for part in missing if isinstance(part, Invitee) and _find_fault(part, found)]
 
 
 def _find_linkless(items: Iterable[BatchItem], records: tuple[Registration, ...]) -> list[Problem]:
     """Find the people who are registered but have no join link, even in the list."""
-    found = [(item, find_record(item, records)) for item in items]
-    return [build_problem(item, NO_LINK) for item, record in found if record and not record.join_uri]
+    found = [(part, find_record(part, records)) for part in items]
+    return [build_problem(part, NO_LINK) for part, record in found if record and not record.join_uri]
 
 
 def _find_vanished(items: Iterable[BatchItem], found: InviteeList) -> list[Problem]:
-    """Find updates whose record was deleted meanwhile by others, or is no longer understood."""
+    """Find updates of a record that was deleted meanwhile by others, or is no longer understood."""
     return [
-        build_problem(item, _find_fault(item, found) or _VANISHED)
-        for item in items
-        if isinstance(item, Update) and not find_record(item, found.registrations)
+        build_problem(part, _find_fault(part, found) or _VANISHED)
+        for part in items
+        if isinstance(part, Update) and not find_record(part, found.registrations)
     ]
 
 
 def _find_unchanged(group: Iterable[BatchItem], records: tuple[Registration, ...]) -> list[Problem]:
     """Find updates that were accepted and not carried out: repeating them would change nothing."""
-    updates = [(item, _find_disagreements(item, records)) for item in group if isinstance(item, Update)]
-    return [build_problem(item, not_changed(fields)) for item, fields in updates if fields]
+    updates = [(part, _find_disagreements(part, records)) for part in group if isinstance(part, Update)]
+    return [build_problem(part, not_changed(fields)) for part, fields in updates if fields]
 
 
 def _find_disagreements(update: Update, records: tuple[Registration, ...]) -> list[str]:
@@ -205,22 +210,22 @@ def _find_disagreements(update: Update, records: tuple[Registration, ...]) -> li
     return disagreements(differences(update.invitee, record)) if record else []
 
 
-def _needs_report(item: BatchItem, records: tuple[Registration, ...]) -> bool:
+def _needs_report(part: BatchItem, records: tuple[Registration, ...]) -> bool:
     """Tell whether a part that was accepted and does not show is a problem: a field that a record lacks is none."""
-    return not isinstance(item, Update) or bool(_find_disagreements(item, records))
+    return not isinstance(part, Update) or bool(_find_disagreements(part, records))
 
 
-def _explain_absence(item: BatchItem, found: InviteeList) -> str:
+def _explain_absence(part: BatchItem, found: InviteeList) -> str:
     """Say why a person's part isn't done although RingCentral refused nothing."""
-    return _find_fault(item, found) or _NOT_DONE
+    return _find_fault(part, found) or _NOT_DONE
 
 
-def _find_fault(item: BatchItem, found: InviteeList) -> str:
+def _find_fault(part: BatchItem, found: InviteeList) -> str:
     """Find what of a person's record is not understood; empty if nothing is."""
-    if isinstance(item, Invitee):
-        record = not_understood_of(item, found.untouched)
+    if isinstance(part, Invitee):
+        record = not_understood_of(part, found.untouched)
     else:
-        old = item.registration if isinstance(item, Update) else item
+        old = part.registration if isinstance(part, Update) else part
         faulty = [record for record in found.untouched if record.fault and record.id == old.id]
         record = next(iter(faulty), None)
     return record.problem if record else ""

@@ -1,6 +1,6 @@
 """The parts of a change, person by person: lists of them, what is still missing, and what to say of one.
 
-Pure. `batch` keeps how far a change has come, and `bisection` finds out whom a refusal means.
+Pure. `batch` keeps how far a change has come, and `bisection` finds out which people a refusal means.
 """
 
 from collections.abc import Iterable
@@ -20,11 +20,11 @@ def list_items(change: Change) -> tuple[BatchItem, ...]:
 
 def build_change(items: Iterable[BatchItem]) -> Change:
     """Build the change that does these people's parts."""
-    parts = tuple(items)
+    every_part = tuple(items)
     return Change(
-        add=tuple(item for item in parts if isinstance(item, Invitee)),
-        update=tuple(item for item in parts if isinstance(item, Update)),
-        remove=tuple(item for item in parts if isinstance(item, Registration)),
+        add=tuple(part for part in every_part if isinstance(part, Invitee)),
+        update=tuple(part for part in every_part if isinstance(part, Update)),
+        remove=tuple(part for part in every_part if isinstance(part, Registration)),
     )
 
 
@@ -39,9 +39,9 @@ def select_missing(
     known = {record.id: record for record in registrations}
     ids = {*known, *(record.id for record in untouched)}
     return Change(
-        add=tuple(item for item in change.add if not find_registration(item, known.values())),
-        update=tuple(item for item in change.update if needs_update(item, known.get(item.registration.id))),
-        remove=tuple(item for item in change.remove if item.id in ids),
+        add=tuple(part for part in change.add if not find_registration(part, known.values())),
+        update=tuple(part for part in change.update if needs_update(part, known.get(part.registration.id))),
+        remove=tuple(part for part in change.remove if part.id in ids),
     )
 
 
@@ -50,22 +50,22 @@ def needs_update(update: Update, record: Registration | None) -> bool:
     return record is not None and bool(differences(update.invitee, record))
 
 
-def find_record(item: BatchItem, records: Iterable[Registration]) -> Registration | None:
+def find_record(part: BatchItem, records: Iterable[Registration]) -> Registration | None:
     """Find a person's record: a new one by who they are, any other by its id."""
-    match item:
+    match part:
         case Invitee():
-            return find_registration(item, records)
+            return find_registration(part, records)
         case Update(registration=old) | (Registration() as old):
             return next((record for record in records if record.id == old.id), None)
 
 
-def build_problem(item: BatchItem, message: str) -> Problem:
+def build_problem(part: BatchItem, message: str) -> Problem:
     """Say something about a person in the form that the roster's own problems have."""
-    match item:
+    match part:
         case Invitee():
-            return Problem(item.row, None, item.email or item.name, message)
+            return Problem(part.row, None, part.email or part.name, message)
         case Update(invitee=invitee):
             return Problem(invitee.row, None, invitee.email or invitee.name, message)
         case Registration():
-            name = f"{item.first_name} {item.last_name}".strip()
-            return Problem(None, None, item.email or name or f"invitee {item.id}", message)
+            name = f"{part.first_name} {part.last_name}".strip()
+            return Problem(None, None, part.email or name or f"invitee {part.id}", message)

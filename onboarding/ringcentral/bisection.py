@@ -1,4 +1,4 @@
-"""Whom a refusal of a group means: by what it names, by what the list shows, or by halving the group.
+"""Which people a refusal of a group means: by what it names, by what the list shows, or by halving the group.
 
 Pure. RingCentral may refuse a group because of one person and not say which. Then the group is halved
 until the person is alone (`docs/ringcentral.md`, "Refused invitees").
@@ -49,7 +49,7 @@ def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchSta
     """Decide what a refusal of `before.group` means; `state` is what the list made of it since."""
     # The order matters. A batch that is too large tells nothing about people. A person who is named is
     # excluded even if the list shows others as done. Only if the list explains nothing is a person
-    # alone the one who is meant: moved up, that would exclude people whom the server has accepted.
+    # alone the one who is meant: moved up, that would exclude people that the server has accepted.
     group = before.group
     if refusal.is_too_large and len(group) > 1:
         return replace(state, limit=len(group) // 2, suspects=0)
@@ -66,17 +66,17 @@ def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchSta
 
 
 def _culprits(refusal: ApiError, group: tuple[BatchItem, ...]) -> tuple[BatchItem, ...]:
-    """Find the people whom a refusal means: all it names, or all removals if it forbids deleting."""
+    """Find the people that a refusal means: all it names, or all removals if it forbids deleting."""
     change = build_change(group)
     named = [_find_named_item(entry, change) for entry in refusal.entries]
-    culprits = tuple(item for item in group if item in named)
-    if refusal.status == FORBIDDEN and all(isinstance(item, Registration) for item in culprits):
+    culprits = tuple(part for part in group if part in named)
+    if refusal.status == FORBIDDEN and all(isinstance(part, Registration) for part in culprits):
         return change.remove
     return culprits
 
 
 def _find_named_item(entry: ErrorEntry, change: Change) -> BatchItem | None:
-    """Find the person whom an error entry names: by value (address or id), or by place in the body."""
+    """Find the person that an error entry names: by value (address or id), or by place in the body."""
     place = _PLACE_IN_BODY.search(entry.parameter)
     kinds: dict[str, tuple[BatchItem, ...]] = {
         "added": change.add,
@@ -84,16 +84,16 @@ def _find_named_item(entry: ErrorEntry, change: Change) -> BatchItem | None:
         "deleted": change.remove,
     }
     items = kinds[place[1]] if place else list_items(change)
-    by_value = next((item for item in items if _is_known_as(item, entry.value)), None)
+    by_value = next((part for part in items if _is_known_as(part, entry.value)), None)
     if by_value or not place:
         return by_value
     return next(iter(items[int(place[2]) :]), None)
 
 
-def _is_known_as(item: BatchItem, value: str) -> bool:
+def _is_known_as(part: BatchItem, value: str) -> bool:
     """Tell whether a value is the address of a person, or an id by which RingCentral knows them."""
-    email = item.invitee.email if isinstance(item, Update) else item.email
-    record = item.registration if isinstance(item, Update) else item
+    email = part.invitee.email if isinstance(part, Update) else part.email
+    record = part.registration if isinstance(part, Update) else part
     ids = {record.linked_user.user_id} if record.linked_user else set()
     if isinstance(record, Registration):
         ids.add(record.id)
@@ -113,33 +113,40 @@ def _exclude(
     A conflict, or a record that is not found, may be the echo of our own earlier call (`uncertain`):
     then nothing is known to be undone, even while the list shows nothing of it.
     """
-    may_be_echo = refusal.status == CONFLICT or refusal.is_not_found
-    echoes = [item for item in people if may_be_echo and item in uncertain]
-    problems = []
-    for item in people:
-        if item in state.waiting:
-            message = _ECHO if item in echoes else _explain_refusal(item, refusal)
-            problems.append(build_problem(item, message))
-    undone = [item for item in people if item not in echoes and not isinstance(item, Update)]
+    echoes = _find_echoes(people, refusal, uncertain)
+    problems = [
+        build_problem(part, _ECHO if part in echoes else _explain_refusal(part, refusal))
+        for part in people
+        if part in state.waiting
+    ]
+    undone = [part for part in people if part not in echoes and not isinstance(part, Update)]
     return replace(
         state,
-        waiting=tuple(item for item in state.waiting if item not in people),
+        waiting=tuple(part for part in state.waiting if part not in people),
         problems=(*state.problems, *problems),
         suspects=0,
         undone=(*state.undone, *undone),
     )
 
 
-def _explain_refusal(item: BatchItem, refusal: ApiError) -> str:
-    if not isinstance(item, Registration):
+def _find_echoes(
+    people: tuple[BatchItem, ...], refusal: ApiError, uncertain: tuple[BatchItem, ...]
+) -> tuple[BatchItem, ...]:
+    if refusal.status != CONFLICT and not refusal.is_not_found:
+        return ()
+    return tuple(part for part in people if part in uncertain)
+
+
+def _explain_refusal(part: BatchItem, refusal: ApiError) -> str:
+    if not isinstance(part, Registration):
         return f"RingCentral refuses this person ({refusal.words})."
     if refusal.status == FORBIDDEN:
-        return f"RingCentral removes nobody once a session is under way or over ({refusal.words})."
+        return f"RingCentral removes no one once a session is under way or over ({refusal.words})."
     return f"RingCentral refuses to remove this person ({refusal.words})."
 
 
 def _hold_back(state: BatchState, refusal: ApiError) -> BatchState:
     """Hold back all who could not be sent without a refusal that names no person."""
-    words = f"Held back: RingCentral refuses every group with this person and names nobody ({refusal.words})."
-    held = tuple(build_problem(item, words) for item in state.waiting)
+    words = f"Held back: RingCentral refuses every group with this person and names no person ({refusal.words})."
+    held = tuple(build_problem(part, words) for part in state.waiting)
     return replace(state, waiting=(), problems=(*state.problems, *held), suspects=0, refusals=0)

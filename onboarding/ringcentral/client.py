@@ -1,11 +1,12 @@
 """RingCentral as the pipeline sees it: a session, its invitees, a change of them, the directory.
 
-Every method makes the fewest calls that can answer it. What is asked for is decided by `plan`, what a lost or refused
-change means by `batch`; here the two are joined with the line. One client serves one run.
+Every method makes the fewest calls that can answer it. `plan` decides what to change, `batch` and
+`bisection` decide what a lost or refused change means; here they meet the transport. One client
+serves one run.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -48,9 +49,10 @@ MOST_DIRECTORY_PAGES = 500
 """Of the company directory: half a million entries."""
 
 LOOK_BACK = timedelta(days=90)
-"""How long after its end a session whose id is not given is still found, so that a run can say that it is over."""
+"""How long after its end a session is still found without its id, so that a run can say that it is over."""
 
 R = TypeVar("R", bound=CallOutcome)
+E = TypeVar("E", schemas.SessionEntry, OddSession)
 
 
 class RingCentral:
@@ -106,7 +108,7 @@ class RingCentral:
     async def session(self, webinar: Webinar, session_id: str | None = None) -> Session:
         """Ask for a session's facts: one Heavy call.
 
-        Without an id it is the webinar's only session, found in the lists, whose entries hold the same facts: one call
+        Without an id it is the webinar's only session, found in the lists, which hold the same facts: one call
         where the session is one's own, two where it is a colleague's. Raises `ConfigurationError` where there is none,
         or more than one that is not over.
         """
@@ -148,9 +150,9 @@ class RingCentral:
         registrations: tuple[Registration, ...],
         untouched: tuple[UntouchedRecord, ...] = (),
     ) -> Applied:
-        """Carry out a change of a session whose records are known: one Heavy call, or two where removing comes first.
+        """Carry out a change, given the session's records: one Heavy call, or two where removing comes first.
 
-        Nobody is ever added twice: after a lost answer the list is read, and only what is missing is sent again. Who
+        No person is ever added twice: after a lost answer the list is read, and only what is missing is sent again. Who
         is refused becomes a `Problem`, and the others go on. Raises `TryLater` where the server answers five times in
         a row with nothing of use; what was done by then, the next list shows. `untouched` are records that are left
         alone; those that aren't understood take seats.
@@ -177,7 +179,7 @@ class RingCentral:
                     key, batch.apply_answer(state, schemas.parse_change_answer(outcome.content))
                 )
             else:
-                links = Secrets.of(links=[one.join_uri for one in state.records])
+                links = Secrets.of(links=[record.join_uri for record in state.records])
                 state = await self._bisect(key, call, state, parse_error(outcome, self._login.secrets | links))
         return state
 
@@ -187,10 +189,10 @@ class RingCentral:
     async def _bisect(
         self, key: SessionKey, call: ApiRequest, state: batch.BatchState, said: ApiError
     ) -> batch.BatchState:
-        """Find out whom a refusal means, after looking at what was applied all the same."""
+        """Find out which people a refusal means, after looking at what was applied all the same."""
         if said.is_about_us or bisection.is_forbidden_for_all(state, said):
             raise as_run_error(call, said)
-        self._progress.say(f"RingCentral refuses part of the change ({said.words}): finding out for whom.")
+        self._progress.say(f"RingCentral refuses part of the change ({said.words}): finding out for which people.")
         now = batch.apply_list(state, await self.invitees(key)) if bisection.needs_list(state, said) else state
         return bisection.bisect(state, now, said)
 
@@ -198,22 +200,19 @@ class RingCentral:
         found, odd = await self._list_sessions_of(webinar, company=False)
         if not (found or odd):
             found, odd = await self._list_sessions_of(webinar, company=True)
-        ahead = [entry for entry in found if entry.status is not SessionStatus.FINISHED]
-        odd_ahead = [entry for entry in odd if entry.status is not SessionStatus.FINISHED]
+        # A session that is over counts only if no other is left: then the run says that it is over.
+        ahead, odd_ahead = _select_ahead(found), _select_ahead(odd)
         if odd_ahead and not ahead:
             raise Refused(str(odd_ahead[0]), hint="Look at the session in RingCentral, or give another one's id.")
         if len(ahead) + len(odd_ahead) > 1:
-            ids = sorted([*(entry.id for entry in ahead), *(entry.session_id or "?" for entry in odd_ahead)])
-            raise ConfigurationError(
-                f"Webinar {webinar.id} has {len(ids)} sessions: {', '.join(ids)}.",
-                hint="Say which one is meant: `session = ...` in config.toml, or WEBINAR_ID/SESSION_ID.",
-            )
+            raise _many_sessions_error(webinar, ahead, odd_ahead)
         if not found:
             raise ConfigurationError(
                 f"Webinar {webinar.id} has no session that lies ahead.",
                 hint="Schedule one at RingCentral, or give its id: `session = ...` in config.toml.",
             )
-        return max(ahead or found, key=lambda entry: entry.scheduled_start_time).to_model(self._server, webinar)
+        latest = max(ahead or found, key=lambda entry: entry.scheduled_start_time)
+        return latest.to_model(self._server, webinar)
 
     async def _list_sessions_of(
         self, webinar: Webinar, *, company: bool
@@ -283,4 +282,18 @@ def _endless_list_error(what: str, pages: int) -> Refused:
     return Refused(
         f"RingCentral's answer to the call for {what} goes on for more than {pages} pages.",
         hint="Check that RC_SERVER_URL is RingCentral's server.",
+    )
+
+
+def _select_ahead(entries: Sequence[E]) -> list[E]:
+    return [entry for entry in entries if entry.status is not SessionStatus.FINISHED]
+
+
+def _many_sessions_error(
+    webinar: Webinar, entries: Sequence[schemas.SessionEntry], odd: Sequence[OddSession]
+) -> ConfigurationError:
+    ids = sorted([*(entry.id for entry in entries), *(entry.session_id or "?" for entry in odd)])
+    return ConfigurationError(
+        f"Webinar {webinar.id} has {len(ids)} sessions: {', '.join(ids)}.",
+        hint="Say which one is meant: `session = ...` in config.toml, or WEBINAR_ID/SESSION_ID.",
     )

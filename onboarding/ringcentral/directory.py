@@ -1,7 +1,7 @@
 """The company directory's answers as typed values, entry by entry.
 
-An entry that can't be read is nobody's. Whether a person is a colleague is decided here
-(`docs/ringcentral.md`, "Linked users"); how a field is read is said in `lenient`.
+An entry that can't be read is left out. Whether a person is a colleague is decided here
+(`docs/ringcentral.md`, "Linked users"); `lenient_records` says how a field is read.
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ class Contact(ApiRecord):
 
 
 def parse_colleagues(records: Iterable[Any]) -> list[Colleague]:
-    """The enabled users among a directory's entries; an entry that can't be read is nobody's."""
+    """Parse the enabled users among a directory's entries; an entry that can't be read is left out."""
     found = []
     for record in records:
         try:

@@ -1,7 +1,7 @@
 """What RingCentral says no to, and what that means for people: error bodies read and put into plain words.
 
 Decided on status and `errorCode`, never on the message, which may be localised (`docs/ringcentral.md`, "Errors").
-Which invitee a refusal means is not decided here (that is `batch`).
+`bisection` decides which invitee a refusal means.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ ABOUT_PEOPLE = frozenset({400, FORBIDDEN, NOT_THERE, CONFLICT, CONTENT_TOO_LARGE
 """Statuses that may mean some of the invitees of a change rather than all of it."""
 
 MAX_SHOWN = 300
-"""Characters of a refusal that are shown: they stand in one line with the person whom it means."""
+"""Characters of a refusal that are shown: they are in one line with the person's address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def parse_error(answer: httpx.Response, secrets: Secrets = NONE) -> ApiError:
         return ApiError(answer.status_code)
     entries = body.get("errors")
     faults = (
-        tuple(_parse_entry(one, secrets) for one in entries if isinstance(one, dict))
+        tuple(_parse_entry(entry, secrets) for entry in entries if isinstance(entry, dict))
         if isinstance(entries, list)
         else ()
     )
@@ -120,7 +120,7 @@ def as_run_error(call: ApiRequest, said: ApiError) -> OnboardingError:
         )
     if said.codes & USER_PERMISSION:
         return Refused(
-            f"RingCentral refuses {call.description}: the user whose JWT is used lacks a permission ({said.words}).",
+            f"RingCentral refuses {call.description}: the user of the JWT lacks a permission ({said.words}).",
             hint="Ask the RingCentral administrator for a role that may do this, or use another user's JWT.",
         )
     if call.resource and said.is_not_found:
@@ -153,7 +153,7 @@ _LOGIN_HINTS = {
 
 
 def _parse_entry(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
-    """Read one error; the directory wraps its codes in a longer text, so the code is cut out of whatever is there."""
+    """Read one error; the directory wraps its codes in a longer text, so the code is cut out of it."""
     code = error_code(str(entry.get("errorCode") or ""))
     message = clean(str(entry.get("message") or ""), secrets, MAX_SHOWN)
     parameter, value = entry.get("parameterName"), entry.get("parameterValue")

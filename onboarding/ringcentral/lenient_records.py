@@ -1,6 +1,6 @@
 """How every answer is read: null is absent, unknown fields are ignored, an odd value is named.
 
-Used by all shapes in `schemas`. Decides nothing about people. An odd value is named by its field. Only
+Used by all records in `schemas`. Decides nothing about people. An odd value is named by its field. Only
 a plain word where one of a few words is expected (a role, a status) is shown: anything else may be
 a secret.
 """
@@ -46,7 +46,7 @@ class ApiRecord(BaseModel):
 def lenient(instead: Any) -> WrapValidator:
     """Make an optional field give `instead` of a value that isn't understood.
 
-    The field is named in the list that `parse_answer` passes along, so that nothing odd is swallowed without a word.
+    The field is named in the list that `parse_record` passes along, so that nothing odd is swallowed without a word.
     """
 
     def read(value: Any, handler: Any, info: ValidationInfo) -> Any:
@@ -86,7 +86,7 @@ def parse_answer(shape: type[T], content: bytes, what: str) -> T:
 
 
 def parse_answer_with_odd(shape: type[T], content: bytes, what: str) -> tuple[T, tuple[str, ...]]:
-    """Read an answer as `read` does, and name the optional fields that aren't understood."""
+    """Read an answer as `parse_answer` does, and name the optional fields that aren't understood."""
     try:
         return parse_record(shape, decode_json(content))
     except ValidationError as error:

@@ -1,8 +1,8 @@
 """An answer that is not RingCentral's: a proxy's page, a network's log-in page, a redirect. Recognised, and explained.
 
-RingCentral answers in JSON and redirects nobody (`docs/ringcentral.md`, "Errors"). Who stands in between is not known
+RingCentral answers in JSON and never redirects (`docs/ringcentral.md`, "Errors"). What is in between is not known
 for certain, so the message names both places to look: the address that was asked, and the proxy. A 5xx is left to
-`line`: a gateway's page passes, and the call is made again.
+`transport`: a gateway's page passes, and the call is made again.
 """
 
 import os

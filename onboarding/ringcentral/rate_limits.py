@@ -1,7 +1,7 @@
 """What an answer says about waiting, and how long to wait without one: pure functions of headers and counts.
 
 Nothing here waits. A rate limit is shared by all processes, so `model.ports.RateLimiter` keeps it; back-off after a
-server's fault concerns one call only, so `line` waits itself.
+server's fault concerns one call only, so `transport` waits itself.
 """
 
 import math
@@ -16,7 +16,7 @@ LIMIT, REMAINING, WINDOW = "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Ra
 RETRY_AFTER = "Retry-After"
 
 MAX_CALLS_TRIED = 5
-"""How often one call is made before the run is put off (`docs/ringcentral.md`, "Rate limits")."""
+"""How often one call is made before the run gives up for now (`docs/ringcentral.md`, "Rate limits")."""
 
 MAX_BACK_OFF = 60.0
 """Seconds: the longest wait between two tries after a server's fault."""
@@ -28,7 +28,7 @@ TOO_MANY_REQUESTS = 429
 
 
 class CallGroup(StrEnum):
-    """The groups in which RingCentral counts calls; the name is the Gate's word too."""
+    """The groups in which RingCentral counts calls; the name is the rate limiter's word too."""
 
     AUTH = "Auth"
     HEAVY = "Heavy"
@@ -48,13 +48,13 @@ def parse_rate_limit(status: int, headers: Mapping[str, str], now: datetime) -> 
     limit, window = _parse_seconds(headers.get(LIMIT, "")), _parse_seconds(headers.get(WINDOW, ""))
     remaining = _parse_seconds(headers.get(REMAINING, ""))
     penalty = _parse_penalty(headers, now) if status == TOO_MANY_REQUESTS else None
-    told = RateLimitStatus(
+    found = RateLimitStatus(
         limit=None if limit is None else int(min(limit, MOST_CALLS)),
         remaining=None if remaining is None else int(min(remaining, MOST_CALLS)),
         window=None if window is None else min(window, LONGEST_WINDOW),
         penalty=None if penalty is None else min(penalty, LONGEST_WINDOW),
     )
-    return None if told == RateLimitStatus() else told
+    return None if found == RateLimitStatus() else found
 
 
 def find_doubts(status: int, headers: Mapping[str, str], now: datetime) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Every request that this program can make of RingCentral's webinars and directory, as a value.
 
 Pure: a call names its path, query, body, rate-limit group, the app permission that it needs, and the words in which
-people are told about it. Nothing is sent here (that is `line`). The only place where request bodies are made, so the
+people are told about it. `transport` sends it. The only place where request bodies are made, so the
 only place where `sendInvite` is decided (`docs/ringcentral.md`, "Invitees").
 """
 
@@ -25,7 +25,7 @@ PAGE_SIZE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One request. `what` names it for people; `subject` is what a 404 means is not there, None where it can't be."""
+    """One request. `description` names it for people; `resource` is what is not there after a 404, if it can be."""
 
     method: str
     path: str
@@ -59,10 +59,10 @@ def get_session(webinar_id: str, session_id: str) -> ApiRequest:
 
 def list_sessions(since: datetime, page: str = "", *, company: bool) -> ApiRequest:
     """Ask for the sessions that end after `since`: one's own, or the whole company's."""
-    whose = "company/sessions" if company else "sessions"
+    owner = "company/sessions" if company else "sessions"
     what = "the list of the company's sessions" if company else "the list of your sessions"
     query = {"endTimeFrom": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")} | _build_page_query(page)
-    return ApiRequest("GET", f"{WEBINAR_API}/{whose}", CallGroup.HEAVY, what, "ReadWebinars", query=query)
+    return ApiRequest("GET", f"{WEBINAR_API}/{owner}", CallGroup.HEAVY, what, "ReadWebinars", query=query)
 
 
 def list_invitees(key: SessionKey, page: str = "") -> ApiRequest:
@@ -78,9 +78,9 @@ def change_invitees(key: SessionKey, wanted: Change) -> ApiRequest:
     subject = f"session {key.session_id} of webinar {key.webinar_id}"
     path = f"{_build_session_path(key.webinar_id, key.session_id)}/invitees"
     body = {
-        "addedInvitees": [_build_addition(one) for one in wanted.add],
-        "updatedInvitees": [_build_update(one) for one in wanted.update],
-        "deletedInvitees": [{"id": one.id} for one in wanted.remove],
+        "addedInvitees": [_build_addition(invitee) for invitee in wanted.add],
+        "updatedInvitees": [_build_update(update) for update in wanted.update],
+        "deletedInvitees": [{"id": record.id} for record in wanted.remove],
     }
     filled = {name: people for name, people in body.items() if people}
     what = f"the change of the invitees of {subject}"
@@ -90,8 +90,8 @@ def change_invitees(key: SessionKey, wanted: Change) -> ApiRequest:
 def list_directory(page: int) -> ApiRequest:
     """Ask for a page of the company directory, from 1.
 
-    `showFederated` stays true: without it the entries lack the account, and nobody could be invited as linked user
-    (`docs/ringcentral.md`, "Linked users").
+    `showFederated` stays true: without it the entries lack the account, and no colleague could be invited as
+    linked user (`docs/ringcentral.md`, "Linked users").
     """
     query = {"showFederated": "true", "type": "User", "page": str(page), "perPage": str(PAGE_SIZE)}
     return ApiRequest("GET", DIRECTORY_API, CallGroup.MEDIUM, "the company directory", "ReadAccounts", query=query)
@@ -114,9 +114,9 @@ def _build_addition(invitee: Invitee) -> dict[str, Any]:
 def _build_update(update: Update) -> dict[str, Any]:
     """An invitee as it should be; what the roster leaves open is sent as it stands.
 
-    `sendInvite` is always sent, since nobody knows what leaving it out means. Who stands at true can't be made
+    `sendInvite` is always sent, since it is not known what leaving it out means. A record at true can't be made
     silent again, so true stays; a record that does not say gets false, because at worst that is refused, while true
-    would have RingCentral mail somebody who was silent so far.
+    would have RingCentral mail a person who was silent so far.
     """
     record = update.registration
     body = {"id": record.id, "role": update.invitee.role.value, "sendInvite": record.send_invite is True}

@@ -1,6 +1,6 @@
 """RingCentral's answers as typed values, record by record, so that one odd record harms no other.
 
-How a field is read is said in `lenient`. Nothing is decided here: not whether a person should be there, not what a
+`lenient_records` says how a field is read. Nothing is decided here: not whether a person should be there, not what a
 status means for a run. A record of the list of invitees that isn't one of the panel's, or that isn't understood, is
 handed on as an `UntouchedRecord`.
 """
@@ -58,7 +58,7 @@ _WEB_LINK = re.compile(r"https?://[^\s\ufffd]+")
 
 
 def _has_host(link: str) -> bool:
-    """Tell whether host and port can be read, as nobody can in `https://[::1/` or `https://host:abc/`."""
+    """Tell whether host and port can be read; they can't in `https://[::1/` or `https://host:abc/`."""
     try:
         parts = urlsplit(link)
         _ = parts.port  # raises ValueError where it is none
@@ -190,7 +190,7 @@ class SessionRecord(ApiRecord):
 
 def _explain_missing_zone(name: str) -> str:
     said = f"names the time zone “{name[:64]}”, which this machine does not know" if name else "names no time zone"
-    return f"RingCentral {said}: who has none on the roster is told all times in {FALLBACK}."
+    return f"RingCentral {said}: a person who has none on the roster gets all times in {FALLBACK}."
 
 
 class WebinarReference(ApiRecord):
@@ -257,7 +257,7 @@ class InviteeRecord(ApiRecord):
 
 
 class InviteeTraces(ApiRecord):
-    """What can be read of an invitee's record that is left alone, whatever else it says."""
+    """What can be read of an invitee's record that is left alone."""
 
     id: LooseText = ""
     role: Annotated[Role | None, BeforeValidator(_parse_role), lenient(None)] = None
@@ -296,8 +296,8 @@ def parse_invitees(records: Iterable[Any]) -> InviteeList:
     """Read the records of a session one by one."""
     every = [parse_invitee(record) for record in records]
     return InviteeList(
-        registrations=tuple(one for one in every if isinstance(one, Registration)),
-        untouched=tuple(one for one in every if isinstance(one, UntouchedRecord)),
+        registrations=tuple(record for record in every if isinstance(record, Registration)),
+        untouched=tuple(record for record in every if isinstance(record, UntouchedRecord)),
     )
 
 
@@ -323,7 +323,7 @@ class EntryTraces(ApiRecord):
 
 
 def parse_session_entry(record: Any) -> SessionEntry | OddSession:
-    """Read one session of a list; what is odd about it is nobody's matter but that session's."""
+    """Read one session of a list; what is odd about it harms no other session."""
     try:
         return SessionEntry.model_validate(record)
     except ValidationError as error:
@@ -345,11 +345,13 @@ class ChangeAnswer(ApiRecord):
 
     def deleted_ids(self) -> frozenset[str]:
         """The ids of those who are gone."""
-        return frozenset(str(one["id"]) for one in self.deleted_invitees if isinstance(one, dict) and one.get("id"))
+        return frozenset(
+            str(record["id"]) for record in self.deleted_invitees if isinstance(record, dict) and record.get("id")
+        )
 
 
 def parse_change_answer(content: bytes) -> ChangeAnswer:
-    """Read the answer to a change; one that can't be read names nobody, so that everybody is looked up in the list."""
+    """Read the answer to a change; one that can't be read names no person, so that all are looked up in the list."""
     try:
         return ChangeAnswer.model_validate(decode_json(content))
     except (UnsoundJson, ValidationError):

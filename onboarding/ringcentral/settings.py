@@ -1,4 +1,4 @@
-"""Which RingCentral server, and with whose credentials.
+"""Which RingCentral server, and which credentials.
 
 Light on purpose: the configuration is read by commands that never make a call. The three credentials come from the
 vendor's own variables or a secrets folder, never from `config.toml`; `config` sees to that.
@@ -20,13 +20,8 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 def _validate_server(server: str) -> str:
     """Reduce an address to scheme, host and port, lower case: ledgers tell servers apart by this text."""
-    try:
-        parts = urlsplit(server.strip())
-        host = parts.hostname or ""
-    except ValueError:
-        raise ValueError(f"write it as {EXAMPLE}") from None
-    if parts.scheme not in {"https", "http"} or not host:
-        raise ValueError(f"write it as {EXAMPLE}")
+    parts = _split_server(server.strip())
+    host = parts.hostname or ""
     if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(f"give scheme, host and port only, such as {EXAMPLE}")
     if not _is_port(parts):
@@ -36,6 +31,18 @@ def _validate_server(server: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("plain http is for this machine only (the simulator); use https")
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _split_server(server: str) -> SplitResult:
+    """Split a web address. Raises ValueError if it is none."""
+    try:
+        parts = urlsplit(server)
+        host = parts.hostname
+    except ValueError:
+        raise ValueError(f"write it as {EXAMPLE}") from None
+    if parts.scheme not in {"https", "http"} or not host:
+        raise ValueError(f"write it as {EXAMPLE}")
+    return parts
 
 
 def _is_port(parts: SplitResult) -> bool:

@@ -1,7 +1,7 @@
 """One request at a time to RingCentral: through the gate, counted, and repeated where that can do no harm.
 
-Knows nothing of tokens (that is `login`), of answers' contents, or of what a lost answer means for a change (that is
-`batch`): it hands every answer back as it came, and silence as a value.
+Knows nothing of tokens (`login` does), of answers' contents, or of what a lost answer means for a
+change (`batch` does): it returns every answer as it came, and no answer as a value.
 """
 
 from collections import Counter
@@ -26,18 +26,18 @@ from onboarding.ringcentral.rate_limits import (
 from onboarding.web.client import NoAnswer, WebClient
 
 CHANGE = "PATCH"
-"""The one method that changes anything: what became of it can be looked up, whatever its answer was."""
+"""The one method that changes anything: what became of it can be looked up."""
 
 REQUEST_TIMEOUT = 408
 SERVER_FAULT = 500
 
 YEAR = 365 * 86400.0
-"""Seconds: a server that asks for more is not told apart from one that asks for this."""
+"""Seconds: a server that asks for more is treated like one that asks for this."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoResponse:
-    """No answer came. `left` tells whether the request may have reached the server all the same."""
+    """No answer came. `may_have_arrived` tells whether the request may have reached the server all the same."""
 
     reason: str
     may_have_arrived: bool
@@ -47,7 +47,7 @@ CallOutcome = httpx.Response | NoResponse
 
 
 def is_unknown(outcome: CallOutcome) -> bool:
-    """Tell whether the server failed, so that nobody knows what it did; repeating is right for questions only."""
+    """Tell whether the server failed, so that it is not known what it did; repeating is right for questions only."""
     if isinstance(outcome, NoResponse):
         return True
     return outcome.status_code >= SERVER_FAULT or outcome.status_code == REQUEST_TIMEOUT
@@ -130,9 +130,9 @@ class Transport:
     async def _update_limit(self, answer: httpx.Response, group: CallGroup) -> None:
         """Pass on what an answer says about its limit, and say once what of it is not believed."""
         now = self.clock()
-        told = parse_rate_limit(answer.status_code, answer.headers, now)
-        if told:
-            await self._gate.update(group, told)
+        limit = parse_rate_limit(answer.status_code, answer.headers, now)
+        if limit:
+            await self._gate.update(group, limit)
         for doubt in find_doubts(answer.status_code, answer.headers, now):
             if doubt not in self._doubts:
                 self._doubts.add(doubt)

@@ -1,6 +1,7 @@
-"""The mail room: one message, one recipient, one SMTP transaction whose every end is told truly.
+"""The SMTP room: one message, one recipient, one SMTP transaction, and always the truth about its end.
 
-`pool` lends connections; a connection offers a message (`MAIL`, `RCPT`, `DATA`) and, once the pipeline has written
-down that it is on its way, hands it over (body and final dot). `replies` decides whom a refusal means, `connect`
-gets in (TLS, log-in), `line` speaks the wire. It keeps no ledger, no pace and no queue: the pipeline does.
+`pool` lends connections. A connection sends a message's envelope (`MAIL`, `RCPT`, `DATA`), and the body
+and final dot once the pipeline has recorded that the message is being sent. `replies` decides what a
+refusal is about, `connect` opens connections (TLS, log-in), `protocol` reads and writes the wire. The
+room has no ledger, no send rate and no queue: the pipeline has them.
 """

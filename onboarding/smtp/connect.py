@@ -1,13 +1,10 @@
-"""The way in: connect, encrypt with a verified certificate, log in, and hand the line over.
+"""Open a connection to the mail server: connect, encrypt with a verified certificate, log in.
 
-aiosmtplib does the three steps; `connection_error` says why one failed. There is no way from a refused encryption back
-to plain text. Each step is a method of its own, so that `connection_check` can tell how far it gets.
-
-Why we did not get in, in words: from aiosmtplib's and Python's exceptions to `Refused` and `TryLater`.
-
-Pure. `Refused` where somebody has to change something (password, certificate, port), `TryLater` where the server or
-the way to it is away, `ConnectionRefusal` where this one connection was turned away at once and another may not be.
-No message holds more of our side than host, port and user name.
+aiosmtplib does the three steps, each a method of its own, so that `connection_check` can tell how far
+it gets; then `WireProtocol` takes over the transport. A refused encryption never leads to plain text.
+What fails becomes `Refused` if a person has to change something (password, certificate, port),
+`TryLater` if the server or the way to it is away, `ConnectionRefusal` if the server turned away only
+this connection. No message holds more of our side than host, port and user name.
 """
 
 import asyncio
@@ -37,6 +34,18 @@ from onboarding.web.trust import check_variables
 
 UNKNOWN_METHOD = 504
 """The server names an AUTH method that it does not have after all (RFC 4954 4): the next one may do."""
+
+
+SECURITY_HINT = 'Usual are security = "starttls" with port 587 and security = "tls" with port 465.'
+CERTIFICATE_HINT = (
+    "Give [smtp] host the very name that the certificate bears; where your company has its own authority, "
+    "give its certificate as [smtp] ca_file."
+)
+LOG_IN_HINT = "Check [smtp] username, and that the token is for this server and may send mail for this mailbox."
+AWAY_HINT = "Nothing is lost: run again when it is back. If it never answers, check [smtp] host and port."
+
+Failure = aiosmtplib.SMTPException | OSError
+"""What connecting, encrypting and logging in can raise (`ssl.SSLError` and time-outs are OSErrors)."""
 
 
 class Connector:
@@ -69,12 +78,13 @@ class Connector:
     async def open(self) -> WireProtocol:
         """Open a line, encrypted and logged in.
 
-        Raises `ConnectionRefusal` where others of our lines may serve all the same: the server turned away this one
-        (a limit on connections, say), or it let others in and not this one, for whatever reason. Else raises
+        Raises `ConnectionRefusal` if others of our connections may still serve: the server turned away
+        this one (a limit on connections, say), or it accepted others and not this one. Otherwise raises
         `Refused`, `TryLater` or `ConfigurationError`.
 
-        One line is opened at a time, and none after a refusal: a wrong password costs one failed log-in, not one
-        for each connection, which is how accounts get locked. Who waited while a server stayed away waits no longer.
+        One connection is opened at a time, and none after a refusal: a wrong password costs one failed
+        log-in, not one for each connection, which is how accounts get locked. A task that waited while
+        the server stayed away gets the same error at once.
         """
         failed_before = len(self._failures)
         async with self._opening:
@@ -98,8 +108,8 @@ class Connector:
             await self.encrypt(smtp)
             try:
                 await self.log_in(smtp)
-            except Refused as refused:
-                self._refusal = refused
+            except Refused as error:
+                self._refusal = error
                 raise
             undo.pop_all()
             return self.take_over(smtp)
@@ -209,8 +219,8 @@ class Connector:
     def _translate_errors(self, phase: Phase) -> Iterator[None]:
         try:
             yield
-        except (aiosmtplib.SMTPException, OSError) as failure:
-            raise connection_error(phase, failure, self.settings, self.secrets) from failure
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise connection_error(phase, error, self.settings, self.secrets) from error
 
 
 def build_tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
@@ -267,18 +277,6 @@ async def send_quit(smtp: aiosmtplib.SMTP) -> None:
     with suppress(ConnectionLost):
         line.write(b"QUIT\r\n")
     await line.close(0)
-
-
-SECURITY_HINT = 'Usual are security = "starttls" with port 587 and security = "tls" with port 465.'
-CERTIFICATE_HINT = (
-    "Give [smtp] host the very name that the certificate bears; where your company has its own authority, "
-    "give its certificate as [smtp] ca_file."
-)
-LOG_IN_HINT = "Check [smtp] username, and that the token is for this server and may send mail for this mailbox."
-AWAY_HINT = "Nothing is lost: run again when it is back. If it never answers, check [smtp] host and port."
-
-Failure = aiosmtplib.SMTPException | OSError
-"""What connecting, encrypting and logging in can raise (`ssl.SSLError` and time-outs are OSErrors)."""
 
 
 def connection_error(

@@ -1,7 +1,7 @@
-"""Whether mail could be sent, found out without sending any: for `onboarding check`.
+"""Check whether mail could be sent, without sending any: for `onboarding check`.
 
 Goes the way of a real message up to the sender (connect, encrypt, log in, MAIL FROM), then RSET and QUIT. The first
-step that fails ends the way; each step is one finding.
+step that fails ends the way; each step gives one `CheckResult`.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from onboarding.smtp.settings import SmtpSettings
 
 STEPS = ("settings", "connection", "encryption", "log-in", "sender")
 STEP_TIMEOUT = 30.0
-"""Seconds for each step, where the settings give none: somebody sits before it and waits."""
+"""Seconds for each step, where the settings give none: a person is waiting for the result."""
 
 AGAIN = "Try again; where it happens each time, ask the server's administrator."
 
@@ -39,7 +39,7 @@ class CheckResult:
 async def check_connection(
     settings: SmtpSettings, sender: str, stop: asyncio.Event | None = None
 ) -> tuple[CheckResult, ...]:
-    """Try each step up to the sender, in order; the last finding is the failed one, where one failed."""
+    """Try each step up to the sender, in order; the last result is the failed one, if one failed."""
     patient = settings.model_copy(update={"timeout": settings.timeout or STEP_TIMEOUT})
     return tuple([finding async for finding in _check_steps(patient, sender, stop)])
 
@@ -89,7 +89,7 @@ async def _announce_sender(line: WireProtocol, sender: str, settings: SmtpSettin
     try:
         reply = await line.send_command(f"MAIL FROM:<{encode_sender(sender)}>\r\n".encode(), wait)
         await line.send_command(b"RSET\r\n", wait)
-    except ConnectionLost as broken:
-        raise TryLater(f"The mail server {settings.place} broke off at the sender: {broken}.", hint=AGAIN) from broken
+    except ConnectionLost as error:
+        raise TryLater(f"The mail server {settings.place} broke off at the sender: {error}.", hint=AGAIN) from error
     if reply.code >= LOWEST_REFUSAL:
         raise reply_error(Phase.MAIL, reply, settings.place, classify(Phase.MAIL, reply, settings.provider))

@@ -36,33 +36,41 @@ class EncodedMessage:
 def encode_message(
     message: Message, capabilities: Capabilities, envelope_sender: str = ""
 ) -> EncodedMessage | Rejected:
-    """Write a message for a server of these capabilities; `envelope_sender` gets its bounces, else its sender.
+    """Encode a message for a server of these capabilities; bounces go to `envelope_sender`, else to its sender.
 
-    Raises `ConfigurationError` where the sender can't be written: that would be so for every message.
+    Raises `ConfigurationError` if the sender can't be written: that would be so for every message.
     """
     sender, recipient = encode_sender(envelope_sender or message.sender), encode_address(message.recipient)
     if recipient is None:
         return Rejected("the address can't be written on a mail's envelope: correct it in the roster")
-    body = message.body if message.canonical else normalize_line_ends(message.body)
     needs_utf8 = message.needs_smtputf8 or not (sender + recipient).isascii()
+    body = message.body if message.canonical else normalize_line_ends(message.body)
+    obstacle = _find_obstacle(body, capabilities, needs_utf8=needs_utf8)
+    if obstacle:
+        return Rejected(obstacle)
+    mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
+    if capabilities.declares_size:
+        mail += f" SIZE={len(body)}"
+    mail += "" if body.isascii() else " BODY=8BITMIME"
+    if needs_utf8:
+        mail += " SMTPUTF8"
+    if capabilities.dsn:
+        mail += f" RET=HDRS ENVID={find_envelope_id(message.message_id)}"
+        rcpt += " NOTIFY=FAILURE,DELAY"
+    commands = (f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode(), b"DATA\r\n")
+    stuffed = body if message.canonical else dot_stuff(body)
+    return EncodedMessage(message, commands, stuffed, asks_for_dsn=capabilities.dsn)
+
+
+def _find_obstacle(body: bytes, capabilities: Capabilities, *, needs_utf8: bool) -> str:
+    """Say why a server of these capabilities can't carry the message; empty if it can."""
     if needs_utf8 and not capabilities.smtputf8:
-        return Rejected("the mail server can't carry letters beyond ASCII in an address: ask for another address")
+        return "the mail server can't carry letters beyond ASCII in an address: ask for another address"
     if capabilities.size and len(body) > capabilities.size:
-        return Rejected(f"the message has {len(body):,} bytes, the mail server takes {capabilities.size:,}")
+        return f"the message has {len(body):,} bytes, the mail server takes {capabilities.size:,}"
     if not body.isascii() and not capabilities.eight_bit:
-        return Rejected("the mail server can't carry a message with bytes beyond ASCII (8BITMIME)")
-    size = f" SIZE={len(body)}" if capabilities.declares_size else ""
-    eight_bit = "" if body.isascii() else " BODY=8BITMIME"
-    utf8 = " SMTPUTF8" if needs_utf8 else ""
-    returned = f" RET=HDRS ENVID={find_envelope_id(message.message_id)}" if capabilities.dsn else ""
-    notify = " NOTIFY=FAILURE,DELAY" if capabilities.dsn else ""
-    mail = f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}{returned}\r\n"
-    return EncodedMessage(
-        message,
-        (mail.encode(), f"RCPT TO:<{recipient}>{notify}\r\n".encode(), b"DATA\r\n"),
-        body if message.canonical else dot_stuff(body),
-        asks_for_dsn=capabilities.dsn,
-    )
+        return "the mail server can't carry a message with bytes beyond ASCII (8BITMIME)"
+    return ""
 
 
 def find_envelope_id(message_id: str) -> str:

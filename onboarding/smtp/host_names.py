@@ -18,14 +18,21 @@ def validate_host(host: str) -> str:
     """Take a server's name or address. Raises ValueError that says what to write instead."""
     if not host or HOST_NAME.fullmatch(host) or _is_address(host):
         return host
-    name, port, scheme = _split_host(host.strip())
+    raise ValueError(f"is the server's name or address alone; write {_build_advice(host.strip())}")
+
+
+def _build_advice(host: str) -> str:
+    """Write what was meant as settings, if that can be seen."""
+    name, port, scheme = _split_host(host)
     keys = [f'host = "{name}"'] if HOST_NAME.fullmatch(name) or _is_address(name) else []
     if keys and scheme in TLS_SCHEMES:
         keys.append('security = "tls"')
     if keys and port:
         keys.append(f"port = {port}")
-    advice = " and ".join([", ".join(keys[:-1]), keys[-1]] if len(keys) > 1 else keys)
-    raise ValueError(f"is the server's name or address alone; write {advice or 'it as smtp.example.com'}")
+    if not keys:
+        return "it as smtp.example.com"
+    *first, last = keys
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _split_host(host: str) -> tuple[str, str, str]:

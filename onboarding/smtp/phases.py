@@ -63,7 +63,8 @@ CLEANUP_TIMEOUT = 5.0
 class Classification:
     """What a refusal means. `retry_after` is in seconds, where the answer is known to mean a certain wait.
 
-    `permanent` is False where waiting helps, whatever the code says: a daily limit is refused with 550 and passes.
+    `permanent` is False if waiting helps, even if the code says otherwise: a daily limit is refused with
+    550 and passes.
     `crowded`: we use more connections at once than the server allows.
     """
 

@@ -1,9 +1,9 @@
 """The connections of one run: at most `max_connections`, lent one at a time, used again, closed with QUIT.
 
-A connection opens its line when a message is offered, and replaces a broken or worn one by itself. Whoever leaves the
-`with` block in the middle of a transaction (an error, a signal) has its line cut, so that no answer and no body ever
-reaches the wrong message. A connection that the server does not serve is given up, and there is one less from then
-on. It keeps no pace: whoever asks for a connection has waited before.
+A connection opens its line when a message is sent, and replaces a broken or worn one by itself. If the
+`with` block is left in the middle of a transaction (an error, a signal), the line is cut, so that no
+reply and no body ever reaches the wrong message. A connection that the server does not serve is given
+up, and there is one less from then on. The pool does not limit the rate: the pipeline waits before.
 """
 
 import asyncio

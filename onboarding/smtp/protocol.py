@@ -195,7 +195,7 @@ class WireProtocol(asyncio.Protocol):
         return reply
 
     def abort(self, reason: str = "we closed the connection") -> None:
-        """End the line at once: whatever the server was in the middle of, it gets nothing more."""
+        """End the line at once: the server gets nothing more, even in the middle of a message."""
         self._record_loss(reason)
         self._transport.abort()
 
@@ -247,7 +247,7 @@ class WireProtocol(asyncio.Protocol):
 
     @contextlib.contextmanager
     def _time_limit(self, seconds: float) -> Iterator[None]:
-        """Cut the line after so many seconds, however much of an answer has come; that wakes whoever waits."""
+        """Cut the line after so many seconds, however much of an answer has come; that wakes the waiting task."""
         timer = asyncio.get_running_loop().call_later(seconds, self._time_out, seconds)
         try:
             yield

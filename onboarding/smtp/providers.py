@@ -38,7 +38,7 @@ class KnownReply:
 
     It is recognised by its code, its enhanced code, a part of its text in lower case, and the phase
     in which it came, each only where given. `scope` is what it refuses. With `retry_after` (seconds)
-    the refusal passes, whatever its code says: a daily limit comes as 550. Without it the code
+    the refusal passes, even if its code says otherwise: a daily limit comes as 550. Without it the code
     decides. `crowded`: we use more connections at once than the server allows.
     """
 

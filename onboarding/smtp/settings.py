@@ -104,6 +104,13 @@ def validate_headers(fields: dict[str, str]) -> dict[str, str]:
     return fields
 
 
+def _check_one_source(sources: list[str]) -> None:
+    """Raise ValueError unless exactly one source of tokens is set."""
+    if len(sources) != 1:
+        found = f"it has {' and '.join(sources)}: leave one" if sources else "it has none"
+        raise ValueError(f'auth = "xoauth2" needs token_command, [smtp.m365] or [smtp.google]; {found}')
+
+
 class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
     """An application at Microsoft 365 that may send as the mailbox (`SMTP.SendAsApp`). Unused without a tenant.
 
@@ -132,7 +139,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     """The mail server. `provider` fills in what is not given: host, port, security, rate, per_day.
 
     `timeout` (seconds) replaces every wait of RFC 5321 4.5.3.2; a short one only makes doubt.
-    `allow_plaintext` lets mail go unencrypted to another machine, where nobody logs in. `envelope_sender` gets the
+    `allow_plaintext` lets mail go unencrypted to another machine, without a log-in. `envelope_sender` gets the
     bounces, in place of the letters' sender. `max_messages` is how many messages one connection carries before it is
     replaced. `headers` are fields that every message bears. `brake` is read as
     `max_consecutive_rejections`.
@@ -216,12 +223,11 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     def _check_credentials(self) -> Self:
         sources = [name for name, given in zip(TOKEN_SOURCES, self._token_sources(), strict=True) if given]
         if self.auth == "none" and (self.username or sources):
-            raise ValueError('auth = "none" logs nobody in: leave username and the source of tokens out, or change it')
+            raise ValueError('auth = "none" means no log-in: leave username and the source of tokens out, or change it')
         if self.auth != "none" and not self.username:
             raise ValueError(f'auth = "{self.auth}" needs a username')
-        if self.auth == "xoauth2" and len(sources) != 1:
-            told = f"it has {' and '.join(sources)}: leave one" if sources else "it has none"
-            raise ValueError(f'auth = "xoauth2" needs token_command, [smtp.m365] or [smtp.google]; {told}')
+        if self.auth == "xoauth2":
+            _check_one_source(sources)
         return self
 
     def _token_sources(self) -> tuple[object, ...]:

@@ -1,6 +1,7 @@
-"""The network of the providers' libraries: they wait in a thread, and their calls are made by `web` in the event loop.
+"""The network of the providers' libraries: they wait in a thread, `web` makes their calls in the event loop.
 
-So a call has an end however its answer drips, an answer a size, and whoever stops waiting for a token ends the call.
+So a call ends even if its answer drips, an answer has a size limit, and a task that stops waiting for a
+token ends the call.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ CALL_TIMEOUT = 60.0
 """Seconds for each call."""
 
 CLIENT_FAULTS = range(400, 500)
-"""Statuses whose answers the libraries read: they say why there is no token."""
+"""Statuses of answers that the libraries read: they say why there is no token."""
 
 T = TypeVar("T")
 

@@ -1,10 +1,9 @@
-"""One SMTP transaction in its two halves: `send_envelope` may be repeated, `send_body` never.
+"""One SMTP transaction in two halves: `send_envelope` may be repeated, `send_body` never.
 
-`send_envelope` gets MAIL, RCPT and DATA answered; then the pipeline commits `sending`; `send_body` gives body and final
-dot.
-From the moment the piece that ends in the final dot is given to the transport, a missing answer is `InDoubt`; before
-it, nothing was taken for certain. A refusal of us, or of the connection, raises in both halves: the message was not
-taken then either.
+`send_envelope` gets MAIL, RCPT and DATA answered; then the pipeline commits `sending`; `send_body` sends
+the body and the final dot. Once the chunk that ends in the final dot is given to the transport, a
+missing reply is `InDoubt`; before that, the server certainly accepted nothing. A refusal of the sender
+or of the connection raises in both halves: the message was not accepted then either.
 """
 
 from collections.abc import Awaitable, Callable
@@ -92,9 +91,9 @@ class Connection:
                 return prepared
             try:
                 refused = await self._send_commands(line, prepared)
-            except ConnectionLost as broken:
+            except ConnectionLost as error:
                 if fresh:
-                    return Deferred(f"the mail server did not take this message now: {broken}")
+                    return Deferred(f"the mail server did not take this message now: {error}")
                 continue
             if refused is None:
                 self._offered = prepared
@@ -130,12 +129,12 @@ class Connection:
             if early:
                 await self._check_may_leave(may_leave)
             line.write(last + FINAL_DOT)
-        except ConnectionLost as broken:
-            return Deferred(f"the line broke before the message had left: {broken}")
+        except ConnectionLost as error:
+            return Deferred(f"the line broke before the message had left: {error}")
         try:
             reply = await line.read_reply(self._timeout_for(Phase.DOT))
-        except ConnectionLost as broken:
-            return InDoubt(f"the message had left when the line broke: {broken}")
+        except ConnectionLost as error:
+            return InDoubt(f"the message had left when the line broke: {error}")
         return self._classify_final_reply(line, reply)
 
     async def _check_may_leave(self, may_leave: Callable[[], bool]) -> None:

@@ -61,10 +61,14 @@ def _parse_proxy(variable: str, value: str) -> Proxy:
         raise _proxy_variable_error(variable) from None
     if not re.fullmatch(r"[\w.:%-]+", host) or parts.path.strip("/") or parts.query or parts.fragment:
         raise _proxy_variable_error(variable)
-    place = f"[{host}]" if ":" in host else host
-    place = f"{place}:{port}" if port else place
+    place = _format_place(host, port)
     credentials = parts.netloc.rpartition("@")[0]
     return Proxy(f"{scheme}://{credentials}@{place}" if credentials else f"{scheme}://{place}", place)
+
+
+def _format_place(host: str, port: int | None) -> str:
+    place = f"[{host}]" if ":" in host else host
+    return f"{place}:{port}" if port else place
 
 
 def _proxy_variable_error(variable: str) -> ConfigurationError:
@@ -85,16 +89,18 @@ def _matches_entry(entry: str, host: str, port: int) -> bool:
         return True
     address, network = _parse_ip_address(host), _parse_network(entry)
     if network:
-        return address is not None and address in network
+        return address in network if address else False
     found = _ENTRY.fullmatch(entry)
-    if not found or (found["port"] and int(found["port"]) != port):
+    if not found or int(found["port"] or port) != port:
         return False
-    if found["six"]:
-        return address is not None and address == _parse_ip_address(found["six"])
-    name = found["host"].removeprefix("*").strip(".")
-    if address is not None:
-        return address == _parse_ip_address(name)
-    return bool(name) and (host == name or host.endswith(f".{name}"))
+    name = found["six"] or found["host"].removeprefix("*").strip(".")
+    if address is None and not found["six"]:
+        return _is_within_domain(host, name)
+    return address is not None and address == _parse_ip_address(name)
+
+
+def _is_within_domain(host: str, domain: str) -> bool:
+    return bool(domain) and (host == domain or host.endswith(f".{domain}"))
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

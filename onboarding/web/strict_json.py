@@ -55,9 +55,9 @@ def _replace_half_characters(value: Any) -> Any:
         case str():
             return _HALF.sub("\ufffd", value)
         case list():
-            return [_replace_half_characters(one) for one in value]
+            return [_replace_half_characters(element) for element in value]
         case dict():
-            return {_replace_half_characters(name): _replace_half_characters(one) for name, one in value.items()}
+            return {_replace_half_characters(name): _replace_half_characters(member) for name, member in value.items()}
         case _:
             return value
 

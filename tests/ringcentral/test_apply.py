@@ -169,7 +169,7 @@ async def test_a_person_who_is_gone_already_counts_as_removed(client, server):
     ("status", "code", "words"),
     [
         (403, "CMN-401", "the app lacks the permission EditWebinars"),
-        (403, "CMN-408", "the user whose JWT is used lacks a permission"),
+        (403, "CMN-408", "the user of the JWT lacks a permission"),
         (403, "CMN-419", r"RingCentral refuses the change .* \(CMN-419: No\.\)"),
         (400, "CMN-103", r"\(CMN-103: No\.\)"),
         (405, "CMN-1", r"\(CMN-1: No\.\)"),
@@ -191,8 +191,8 @@ async def test_recovery_is_told_without_a_secret(client, server, around):
 
     assert around.progress.lines == [
         "RingCentral gave no answer to the change: looking what it did.",
-        "RingCentral refuses part of the change (CMN-101: No.): finding out for whom.",
-        "RingCentral refuses part of the change (CMN-101: No.): finding out for whom.",
+        "RingCentral refuses part of the change (CMN-101: No.): finding out for which people.",
+        "RingCentral refuses part of the change (CMN-101: No.): finding out for which people.",
     ]
     assert around.progress.waits == [("RingCentral is away: the connection was lost", 2.0)]
 

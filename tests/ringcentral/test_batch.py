@@ -264,7 +264,7 @@ def test_a_refusal_that_names_several_people_sets_them_all_apart():
 def test_a_forbidden_removal_means_every_removal_and_nobody_else(fault):
     work = bisect(MIXED, MIXED, ApiError(403, (fault,)))
 
-    words = "RingCentral removes nobody once a session is under way or over (CMN-101: Active.)."
+    words = "RingCentral removes no one once a session is under way or over (CMN-101: Active.)."
     assert work.problems == tuple(Problem(None, None, f"guest{one}@example.com", words) for one in (5, 6))
     assert work.waiting == (*ADD, *UPDATE)
 

@@ -104,7 +104,7 @@ LIST = requests.list_invitees(key())
             LIST,
             ApiError(403, (ErrorEntry("CMN-408"),)),
             Refused,
-            "the user whose JWT is used lacks a permission (CMN-408)",
+            "the user of the JWT lacks a permission (CMN-408)",
             "administrator",
         ),
         (

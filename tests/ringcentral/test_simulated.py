@@ -110,7 +110,7 @@ async def test_nobody_is_removed_from_a_session_under_way_and_the_others_go_on(s
         (None, "guest1@example.com"),
         (None, "guest2@example.com"),
     ]
-    assert all(problem.message.startswith("RingCentral removes nobody once") for problem in applied.problems)
+    assert all(problem.message.startswith("RingCentral removes no one once") for problem in applied.problems)
     assert {name: one.first_name for name, one in visit.standing.items()} == {
         "guest1@example.com": "First1",
         "guest2@example.com": "First2",

@@ -86,7 +86,7 @@ def test_rate_that_cannot_be_read_says_how_to_write_it(text):
         ({"host": "m", "envelope_sender": "bounces@bü--cher-.example"}, "the domain of this address can't exist"),
         ({"host": "m", "auth": "password"}, 'auth = "password" needs a username'),
         ({"host": "m", "auth": "xoauth2", "username": "u"}, 'auth = "xoauth2" needs token_command'),
-        ({"host": "m", "auth": "none", "username": "u"}, 'auth = "none" logs nobody in'),
+        ({"host": "m", "auth": "none", "username": "u"}, 'auth = "none" means no log-in'),
         ({"host": "m", "username": "u", "m365": {"tenant": "t"}}, "needs tenant and client_id"),
         (
             {"host": "m", "username": "u", "m365": {"tenant": "t", "client_id": "c", "authority": "http://x"}},
