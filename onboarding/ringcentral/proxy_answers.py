@@ -12,10 +12,10 @@ import httpx
 
 from onboarding.errors import Refused
 from onboarding.model.foreign_text import clean
+from onboarding.ringcentral.transport import SERVER_FAULT
 from onboarding.web.proxy import find_proxy
 
 REDIRECTS = range(300, 400)
-SERVER_FAULT = 500
 PROXY_LOGIN, NETWORK_LOGIN = 407, 511
 """RFC 9110 15.5.8, RFC 6585 6."""
 

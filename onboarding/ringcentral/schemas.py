@@ -120,7 +120,7 @@ class HostRecord(ApiRecord):
         return LinkedUser(self.account_id, self.user_id) if self.account_id and self.user_id else None
 
 
-class WebinarSettings(ApiRecord):
+class WebinarOptions(ApiRecord):
     """The two settings of a webinar that matter to panelists."""
 
     panelist_authentication: Annotated[PanelistAuthentication, lenient(PanelistAuthentication.GUEST)] = (
@@ -135,7 +135,7 @@ class WebinarRecord(ApiRecord):
     id: LooseText = ""
     title: LooseText = ""
     host: Annotated[HostRecord, lenient(HostRecord())] = HostRecord()
-    settings: Annotated[WebinarSettings, lenient(WebinarSettings())] = WebinarSettings()
+    settings: Annotated[WebinarOptions, lenient(WebinarOptions())] = WebinarOptions()
 
     def to_model(self, asked: str, odd: tuple[str, ...] = ()) -> Webinar:
         """The same in the program's words; without an id it is that of the question."""

@@ -48,6 +48,7 @@ def encode_message(
     obstacle = _find_obstacle(body, capabilities, needs_utf8=needs_utf8)
     if obstacle:
         return Rejected(obstacle)
+    # RFC 1870, 6152, 6531 and 3461: each parameter only where the server offers its extension.
     mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
     if capabilities.declares_size:
         mail += f" SIZE={len(body)}"

@@ -69,7 +69,7 @@ class MessageIds(StrEnum):
     UNKNOWN = "not documented"
 
 
-Fields = tuple[tuple[str, str], ...]
+HeaderFields = tuple[tuple[str, str], ...]
 """Header fields, name and value."""
 
 
@@ -88,12 +88,12 @@ class Preset:
     source: str
     read: str
     message_ids: MessageIds = MessageIds.UNKNOWN
-    tracking_off: Fields = ()
-    copies: Fields = ()
-    keeps_id: Fields = ()
+    tracking_off: HeaderFields = ()
+    copies: HeaderFields = ()
+    keeps_id: HeaderFields = ()
 
     @property
-    def fields(self) -> Fields:
+    def fields(self) -> HeaderFields:
         """The header fields of every message."""
         return (*self.tracking_off, *self.copies, *self.keeps_id)
 

@@ -134,6 +134,7 @@ class Connection:
         try:
             reply = await line.read_reply(self._timeout_for(Phase.DOT))
         except ConnectionLost as error:
+            # The server may have the whole message. Never make this a `Deferred`: a person could get it twice.
             return InDoubt(f"the message had left when the line broke: {error}")
         return self._classify_final_reply(line, reply)
 

@@ -31,7 +31,7 @@ class UnsoundJson(ValueError):
 
 def decode_json(content: bytes) -> Any:
     """Read JSON in UTF-8. Raises `UnsoundJson` for all that is none, or too deep, too much or ambiguous."""
-    _check_size(content)
+    _check_limits(content)
     try:
         value = json.loads(
             content.decode("utf-8-sig"),
@@ -62,7 +62,7 @@ def _replace_half_characters(value: Any) -> Any:
             return value
 
 
-def _check_size(content: bytes) -> None:
+def _check_limits(content: bytes) -> None:
     """Count brackets and commas outside of strings, before anything is built."""
     bare = _STRING.sub(b"", content)
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MAX_VALUES:
