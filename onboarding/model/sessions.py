@@ -26,6 +26,19 @@ class SessionStatus(StrEnum):
     UNKNOWN = "not understood"
 
 
+def has_ended(status: SessionStatus, end: datetime, now: datetime, *, grace: timedelta = timedelta()) -> bool:
+    """Whether a session is over: RingCentral calls it finished, or its planned end and a grace have passed.
+
+    The one rule for all who ask. They differ only in the grace: none for a plan, which sends nothing after the end;
+    `END_GRACE` for which session is a webinar's current one, because sessions run late.
+    """
+    return status is SessionStatus.FINISHED or now >= end + grace
+
+
+END_GRACE = timedelta(days=1)
+"""How long after its planned end a session is still taken for its webinar's current one."""
+
+
 class PanelistAuthentication(StrEnum):
     """Who RingCentral lets in as panelist; anything but `GUEST` locks outsiders out."""
 

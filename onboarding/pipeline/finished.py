@@ -4,13 +4,15 @@ from datetime import datetime, timedelta
 
 from onboarding.ledger import sessions
 from onboarding.ledger.sessions import StoredSession
-from onboarding.model.sessions import SessionStatus
-from onboarding.pipeline.refresh import SESSION_GRACE
+from onboarding.model.sessions import END_GRACE, has_ended
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 
-RECHECK_DAYS = timedelta(days=60)
-"""How long after its end a session is still checked once a day, in case it was moved or followed by another."""
+RECHECK_EVERY = timedelta(days=1)
+"""How often a session that is over is checked all the same, in case it was moved or followed by another."""
+
+RECHECKED_FOR = timedelta(days=60)
+"""How long after its end it is still checked."""
 
 
 async def is_finished(services: Services, target: Target) -> bool:
@@ -22,7 +24,8 @@ async def is_finished(services: Services, target: Target) -> bool:
 
 
 def _needs_no_run(seen: StoredSession, now: datetime) -> bool:
-    ended = seen.status is SessionStatus.FINISHED or now > seen.end + SESSION_GRACE
+    if not has_ended(seen.status, seen.end, now, grace=END_GRACE):
+        return False
     # A run in the future was recorded before the clock was set back. It says nothing about today.
-    checked = seen.run_at is not None and seen.run_at <= now < seen.run_at + SESSION_GRACE
-    return ended and (checked or now > seen.end + RECHECK_DAYS)
+    checked = seen.run_at is not None and seen.run_at <= now < seen.run_at + RECHECK_EVERY
+    return checked or now > seen.end + RECHECKED_FOR

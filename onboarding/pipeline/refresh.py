@@ -1,12 +1,12 @@
-"""Brings roster, RingCentral and ledger together into the one picture that a plan is made from.
+"""Brings roster, RingCentral and ledger together into the `Snapshot` that a plan is made from.
 
-Reads only: what it writes into the ledger are facts seen (a session, a webinar, the directory), never a registration
-or a delivery. Makes the fewest calls: what the ledger still knows for certain is not asked again.
+Changes nothing at RingCentral and sends nothing. Into the ledger it writes only what was seen (a session, a webinar,
+the directory), never a registration or a delivery. Makes the fewest calls: what the ledger still knows for certain is
+not asked again.
 """
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
 
 from pydantic import TypeAdapter
 
@@ -15,8 +15,9 @@ from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import cache, mailboxes, registrations, sessions
 from onboarding.model.people import Roster
-from onboarding.model.sessions import Session, SessionStatus
+from onboarding.model.sessions import END_GRACE, Session, has_ended
 from onboarding.model.webinars import Webinar
+from onboarding.pipeline.directory import fetch_colleagues
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Plan, Snapshot, make_plan
@@ -25,16 +26,13 @@ from onboarding.ringcentral.errors import NotThere
 
 WEBINAR = TypeAdapter(Webinar)
 
-SESSION_GRACE = timedelta(days=1)
-"""How long after its end a session whose id is not configured is still taken for the webinar's current one."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A picture, with what the pipeline needs beside it.
+    """A snapshot, with what the pipeline needs beside it.
 
-    `session_row` is the ledger's number of the session; `webinar` what RingCentral, or the ledger if `remembered`,
-    says of the webinar.
+    `session_row` is the ledger's number of the session. `webinar` is what RingCentral says of the webinar, or what the
+    ledger remembers of that (`remembered`).
     """
 
     session_row: int
@@ -44,9 +42,9 @@ class RunState:
 
 
 async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
-    """Read the target's roster. Raises ConfigurationError where there is none, or it can't be read at all.
+    """Read the target's roster. It may be a stream that makes us wait; `stop` ends that.
 
-    It may be a stream that makes us wait; `stop` ends that.
+    Raises ConfigurationError if there is none, or if it can't be read at all.
     """
     if target.invitees is None:
         raise ConfigurationError(
@@ -57,71 +55,76 @@ async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
 
 
 async def refresh(services: Services, target: Target, roster: Roster) -> RunState:
-    """See everything that a plan has to know."""
-    webinar, remembered = await _webinar(services, target)
-    return await _view(services, target, roster, webinar, remembered=remembered)
+    """See everything that a plan has to know. Raises what RingCentral's client raises."""
+    webinar, remembered = await _find_webinar(services, target)
+    return await _build_state(services, target, roster, webinar, remembered=remembered)
 
 
 async def plan_fresh(services: Services, target: Target, state: RunState, options: Options) -> tuple[RunState, Plan]:
-    """Make the plan; if there is anything to do, make it on the webinar's own facts and not on remembered ones."""
+    """Make the plan. If there is anything to do, make it from the webinar's own facts and not from remembered ones."""
     plan = make_plan(state.snapshot, options)
     if not (plan and state.remembered):
         return state, plan
-    webinar = await _ask_webinar(services, target)
+    webinar = await _fetch_webinar(services, target)
     if webinar == state.webinar:
         return state, plan
-    fresh = await _view(services, target, state.snapshot.roster, webinar, remembered=False)
+    fresh = await _build_state(services, target, state.snapshot.roster, webinar, remembered=False)
     return fresh, make_plan(fresh.snapshot, options)
 
 
-async def _webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
+async def _find_webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
+    """Take the webinar's facts from the ledger, or else from RingCentral; returns them, and whether remembered."""
     server = services.config.ringcentral.server
-    known = await services.ledger.run(cache.find_webinar_facts, server, target.webinar_id)
-    if known is not None:
-        return WEBINAR.validate_python(known), True
-    return await _ask_webinar(services, target), False
+    facts = await services.ledger.run(cache.find_webinar_facts, server, target.webinar_id)
+    if facts is not None:
+        return WEBINAR.validate_python(facts), True
+    return await _fetch_webinar(services, target), False
 
 
-async def _ask_webinar(services: Services, target: Target) -> Webinar:
+async def _fetch_webinar(services: Services, target: Target) -> Webinar:
+    """Ask RingCentral for the webinar, and remember its facts."""
     webinar = await services.ringcentral.webinar(target.webinar_id)
     if webinar.not_understood:
-        return webinar  # not remembered: the next run may understand more, or find it mended
+        return webinar  # not remembered: the next run may understand more, or find it corrected
     facts = WEBINAR.dump_python(webinar, mode="json")
     server = services.config.ringcentral.server
     await services.ledger.run(cache.store_webinar_facts, server, target.webinar_id, facts, services.clock.now())
     return webinar
 
 
-async def _session(services: Services, target: Target, webinar: Webinar) -> Session:
-    """Find the session; one that is not configured is remembered from the last run while it is not over."""
+async def _find_session(services: Services, target: Target, webinar: Webinar) -> Session:
+    """Find the session: the configured one, else the last run's while it is not over, else RingCentral's choice."""
     if target.session_id:
         return await services.ringcentral.session(webinar, target.session_id)
-    seen = await services.ledger.run(sessions.find, services.config.ringcentral.server, webinar.id, None)
-    if seen and seen.status is not SessionStatus.FINISHED and services.clock.now() < seen.end + SESSION_GRACE:
+    server = services.config.ringcentral.server
+    last = await services.ledger.run(sessions.find, server, webinar.id, None)
+    if last and not has_ended(last.status, last.end, services.clock.now(), grace=END_GRACE):
         try:
-            return await services.ringcentral.session(webinar, seen.key.session_id)
+            return await services.ringcentral.session(webinar, last.key.session_id)
         except NotThere:
-            services.progress.say("The webinar's session is another one than at the last run: looking for it.")
+            services.progress.say("The webinar has another session than at the last run: looking for it.")
     return await services.ringcentral.session(webinar)
 
 
-async def _view(services: Services, target: Target, roster: Roster, webinar: Webinar, *, remembered: bool) -> RunState:
+async def _build_state(
+    services: Services, target: Target, roster: Roster, webinar: Webinar, *, remembered: bool
+) -> RunState:
     now = services.clock.now()
-    session = await _session(services, target, webinar)
+    ledger, server = services.ledger, services.config.ringcentral.server
+    session = await _find_session(services, target, webinar)
     listed = await services.ringcentral.invitees(session.key)
-    row = await services.ledger.run(sessions.upsert, session)
-    colleagues = await services.ledger.run(cache.load_colleagues, services.config.ringcentral.server)
+    row = await ledger.run(sessions.upsert, session)
+    colleagues = await ledger.run(cache.load_colleagues, server)
     if needs_directory(roster.invitees, listed, colleagues, session):
-        colleagues = await services.ringcentral.directory()
-        await services.ledger.run(cache.store_colleagues, services.config.ringcentral.server, colleagues, now)
+        colleagues = await fetch_colleagues(services)
     snapshot = Snapshot(
         session=session,
         roster=roster,
         registrations=listed.registrations,
         untouched=listed.untouched,
         now=now,
-        managed=await services.ledger.run(registrations.load_managed, row),
-        mailboxes=await services.ledger.run(mailboxes.load_mailboxes, row),
+        managed=await ledger.run(registrations.load_managed, row),
+        mailboxes=await ledger.run(mailboxes.load_mailboxes, row),
         colleagues=tuple(colleagues),
     )
     return RunState(row, identify(snapshot), webinar, remembered)

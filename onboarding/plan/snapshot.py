@@ -19,8 +19,8 @@ from onboarding.model.sessions import (
     InviteeList,
     Registration,
     Session,
-    SessionStatus,
     UntouchedRecord,
+    has_ended,
 )
 
 ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
@@ -67,7 +67,7 @@ class Snapshot:
     @property
     def is_over(self) -> bool:
         """Whether it is too late to get on board, even if RingCentral still calls the session scheduled."""
-        return self.session.status is SessionStatus.FINISHED or self.now >= self.session.end
+        return has_ended(self.session.status, self.session.end, self.now)
 
     def mailbox(self, key: str) -> Mailbox:
         """What one mailbox holds."""

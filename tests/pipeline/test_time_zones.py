@@ -1,6 +1,7 @@
 """Time zones of sessions and of rows through a whole run: a strange one is found before anybody is added."""
 
 import pytest
+from onboarding.pipeline.hand_off import make_report
 
 from onboarding.pipeline.hand_off import make_report
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
