@@ -153,7 +153,6 @@ sa.Index(
     deliveries.c.key,
     unique=True,
     sqlite_where=_OPEN,
-    postgresql_where=_OPEN,
 )
 sa.Index(
     "uq_deliveries_number",
@@ -162,10 +161,9 @@ sa.Index(
     deliveries.c.number,
     unique=True,
     sqlite_where=REAL,
-    postgresql_where=REAL,
 )
 sa.Index("ix_deliveries_due", deliveries.c.session, deliveries.c.state, deliveries.c.due_at)
-sa.Index("ix_deliveries_holder", deliveries.c.holder, sqlite_where=HELD, postgresql_where=HELD)
+sa.Index("ix_deliveries_holder", deliveries.c.holder, sqlite_where=HELD)
 
 events = sa.Table(
     "events",

@@ -1,7 +1,6 @@
 """Time zones of sessions and of rows through a whole run: a strange one is found before anybody is added."""
 
 import pytest
-from onboarding.pipeline.hand_off import make_report
 
 from onboarding.pipeline.hand_off import make_report
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
@@ -14,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 IN_UTC = (
     "RingCentral names the time zone “Mars/Olympus”, which this machine does not know:"
-    " who has none on the roster is told all times in UTC."
+    " a person who has none on the roster gets all times in UTC."
 )
 
 
