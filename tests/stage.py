@@ -30,6 +30,7 @@ from onboarding.simulator.seed import WebinarSeed, seed_account
 from onboarding.simulator.server import RunningMail, RunningRingCentral, serve_mail, serve_ringcentral
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.clock import Clock
+from tests.samples import CARLOS, HANNA, JOERG
 
 WEBINAR = "123456789012"
 SESSION = "5550001"
@@ -40,16 +41,9 @@ ROOMY = Limits(heavy=1000, medium=1000, light=1000, auth=1000)
 
 Action = Callable[[LockedWebinar, list[str] | None], Awaitable[Sequence[str]]]
 
-HOST = {"first_name": "Hanna", "last_name": "Holm", "email": "hanna@brightwater.example", "role": "Host"}
-COHOST = {
-    "first_name": "Carlos",
-    "last_name": "Ortega",
-    "email": "carlos@brightwater.example",
-    "role": "CoHost",
-    "account_id": "800100200",
-    "user_id": "800100202",
-}
-PANELIST = {"first_name": "Jörg", "last_name": "Müller", "email": "joerg@lindenhof.example", "role": "Panelist"}
+HOST = HANNA.as_row()
+COHOST = CARLOS.as_row(account_id="800100200", user_id="800100202")
+PANELIST = JOERG.as_row()
 
 CONFIG = f"""
 [smtp]

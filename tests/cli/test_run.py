@@ -99,7 +99,7 @@ async def test_run_as_json_prints_json_alone(tmp_path):
 
 async def test_the_roster_may_come_from_standard_input(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
-        csv = b"first_name,last_name,email,role\nAda,Byron,ada@example.com,Panelist\n"
+        csv = b"first_name,last_name,email,role\nAda,Lovelace,ada@example.com,Panelist\n"
         seen = await on(scene, "run", "123456789012/5550001", "--invitees", "-", "--yes", stdin=csv)
         assert seen.code == 0
         assert scene.recipients() == ["ada@example.com"]

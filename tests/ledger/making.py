@@ -1,7 +1,7 @@
 """Fictional sessions, people and messages, and the ways in which a delivery gets into each of its states."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -13,10 +13,10 @@ from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Delivery, Mailbox, Reply, State, Transition
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role
-from onboarding.model.sessions import Facts, Session, SessionKey, SessionStatus
+from onboarding.model.sessions import Facts, Session, SessionKey
+from tests import samples
+from tests.samples import NOW, START
 
-NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
-START = NOW + timedelta(days=10)
 MINUTE = timedelta(minutes=1)
 LATE = START + timedelta(hours=1)
 ADA, GRACE, LIN = "Ada@example.com", "grace@example.com", "lin@example.com"
@@ -25,14 +25,7 @@ TAKEN = Reply(250, "2.0.0 queued as 4ABC", "2.0.0", "4ABC")
 
 
 def session(number: int = 1, start: datetime = START) -> Session:
-    return Session(
-        key=SessionKey("https://ringcentral.example", "webinar-1", f"session-{number}"),
-        title="Spring launch",
-        start=start,
-        duration=timedelta(hours=1),
-        time_zone="Europe/Berlin",
-        status=SessionStatus.SCHEDULED,
-    )
+    return replace(samples.SPRING_LAUNCH, key=SessionKey(samples.SERVER, "webinar-1", f"session-{number}"), start=start)
 
 
 def seen(connection: sa.Connection, number: int = 1, start: datetime = START) -> int:
@@ -40,7 +33,7 @@ def seen(connection: sa.Connection, number: int = 1, start: datetime = START) ->
 
 
 def invitee(email: str = ADA, **changes) -> Invitee:
-    return replace(Invitee(2, email, Role.PANELIST, "Ada", "Lovelace", "", "de", "Europe/Berlin"), **changes)
+    return samples.ADA.as_invitee(**{"email": email, "language": "de"} | changes)
 
 
 def facts(link: str = "f1") -> Facts:

@@ -1,11 +1,11 @@
 """Fictional people as the plan sees them: on the roster, at RingCentral, in the ledger, in the directory.
 
-Everybody goes by a first name: Ada is `ada@example.com`, her link ends in `ada`, her user id as a colleague is `ada`.
+Each goes by a first name: Ada is `ada@example.com`, her link ends in `ada`, her user id as a colleague is `ada`.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
@@ -18,17 +18,13 @@ from onboarding.model.sessions import (
     Facts,
     Registration,
     Session,
-    SessionKey,
-    SessionStatus,
     UntouchedRecord,
     link_digest,
 )
 from onboarding.plan import Options, Plan, PlanItem, Snapshot, make_plan
+from tests.samples import HOUR, LAST_NAMES, NOW, SPRING_LAUNCH, START
 
-NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
-START = NOW + timedelta(days=10)
-HOUR = timedelta(hours=1)
-KEY = SessionKey("https://ringcentral.example", "101", "201")
+KEY = SPRING_LAUNCH.key
 
 HOST, COHOST, PANELIST = Role.HOST, Role.COHOST, Role.PANELIST
 
@@ -40,6 +36,10 @@ def address(name: str) -> str:
     return f"{name}@example.com" if name else ""
 
 
+def last_name(name: str) -> str:
+    return LAST_NAMES.get(name, "Example")
+
+
 def user(name: str) -> LinkedUser:
     return LinkedUser("company", name)
 
@@ -49,22 +49,12 @@ def link(name: str) -> SecretStr:
 
 
 def session(**fields: Any) -> Session:
-    given = {
-        "key": KEY,
-        "title": "Spring launch",
-        "start": START,
-        "duration": HOUR,
-        "time_zone": "Europe/Berlin",
-        "status": SessionStatus.SCHEDULED,
-        "host": user("henry"),
-        "host_join_uri": link("host-of-the-session"),
-    }
-    return Session(**(given | fields))
+    return replace(SPRING_LAUNCH, **{"host": user("henry"), "host_join_uri": link("host-of-the-session")} | fields)
 
 
 def row(name: str, role: Role = PANELIST, **fields: Any) -> Invitee:
     """A row of the roster; `snapshot` numbers it."""
-    given = {"row": 0, "email": address(name), "role": role, "first_name": name.title(), "last_name": "Example"}
+    given = {"row": 0, "email": address(name), "role": role, "first_name": name.title(), "last_name": last_name(name)}
     return Invitee(**(given | fields))
 
 
@@ -75,7 +65,7 @@ def guest(name: str, role: Role = PANELIST, **fields: Any) -> Registration:
         "role": role,
         "email": address(name),
         "first_name": name.title(),
-        "last_name": "Example",
+        "last_name": last_name(name),
         "send_invite": False,
         "join_uri": link(name),
     }
@@ -106,7 +96,12 @@ def odd(record: Registration, fault: str = "`role` is “Moderator”") -> Untou
 
 
 def colleague(name: str, **fields: Any) -> Colleague:
-    given = {"linked_user": user(name), "email": address(name), "first_name": name.title(), "last_name": "Example"}
+    given = {
+        "linked_user": user(name),
+        "email": address(name),
+        "first_name": name.title(),
+        "last_name": last_name(name),
+    }
     return Colleague(**(given | fields))
 
 

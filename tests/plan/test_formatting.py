@@ -14,6 +14,7 @@ from tests.plan.people import (
     colleague,
     guest,
     holds,
+    last_name,
     linked,
     make_snapshot,
     plan_of,
@@ -92,11 +93,11 @@ def test_an_empty_plan_has_the_same_shape():
 
 def test_a_line_for_everybody():
     assert as_rows(PLAN) == [
-        ("Ada Example", "Panelist", "add", "invitation", "on the roster, not registered; has no invitation yet"),
-        ("Bob Example", "CoHost", "replace", "update", f"{_BOB}; gets a new link"),
+        ("Ada Lovelace", "Panelist", "add", "invitation", "on the roster, not registered; has no invitation yet"),
+        ("Bob Bauer", "CoHost", "replace", "update", f"{_BOB}; gets a new link"),
         ("Cleo Example", "Panelist", "update", "update", "job title: Engineer -> Poet; new start"),
         ("Dora Example", "Panelist", "keep", "-", "registered"),
-        ("Eve Example", "Panelist", "keep", "-", f"registered; {_MAILED}"),
+        ("Eve Ek", "Panelist", "keep", "-", f"registered; {_MAILED}"),
         ("Finn Example", "Host", "-", "-", NOT_THE_HOST),
         ("Gus Example", "Panelist", "remove", "cancellation", "not on the roster; holds a link that no longer works"),
         ("user hal", "CoHost", "-", "-", _STRANGER),
@@ -117,7 +118,7 @@ def test_no_line_holds_a_join_link():
 
 
 def _person(name: str, role: str, reason: str) -> dict[str, str]:
-    return {"email": f"{name}@example.com", "name": f"{name.title()} Example", "role": role, "reason": reason}
+    return {"email": f"{name}@example.com", "name": f"{name.title()} {last_name(name)}", "role": role, "reason": reason}
 
 
 _BOB = "linked user: guest -> bob, role: Panelist -> CoHost (removed and added: the link changes)"

@@ -162,7 +162,7 @@ def test_a_row_is_completed_from_the_directory():
         make_snapshot(row("", COHOST, linked_user=user("ada"), first_name="", last_name=""), colleagues=IN_DIRECTORY)
     )
 
-    assert (item.invitee.email, item.invitee.name) == ("ada@example.com", "Ada Example")
+    assert (item.invitee.email, item.invitee.name) == ("ada@example.com", "Ada Lovelace")
 
 
 def test_a_co_host_by_address_is_invited_as_linked_user_and_a_panelist_as_guest():

@@ -125,11 +125,11 @@ def test_an_attendee_is_told_as_skipped_and_is_no_problem():
 
     reason = "an attendee in RingCentral's list, left alone"
     assert plan_json(plan)["skip"] == [
-        {"email": "ada@example.com", "name": "Ada Example", "role": "Attendee", "reason": reason},
+        {"email": "ada@example.com", "name": "Ada Lovelace", "role": "Attendee", "reason": reason},
         {"email": "", "name": "invitee 7", "role": "Attendee", "reason": reason},
     ]
     assert attendee_lines(plan) == [
-        ("Ada Example", "Attendee", "-", "-", reason),
+        ("Ada Lovelace", "Attendee", "-", "-", reason),
         ("invitee 7", "Attendee", "-", "-", reason),
     ]
     assert (plan.problems, plan.items, bool(plan)) == ((), (), False)

@@ -1,12 +1,13 @@
 """Accounts for the simulator's tests: a company of a few people, and one webinar or several."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.state import AccountState
+from tests import samples
+from tests.samples import NOW
 
-NOW = datetime(2026, 9, 1, 9, 0, tzinfo=UTC)
 WEBINAR, SESSION = "1001", "2001"
 SESSION_PATH = f"/webinar/configuration/v1/webinars/{WEBINAR}/sessions/{SESSION}"
 INVITEES_PATH = f"{SESSION_PATH}/invitees"
@@ -15,14 +16,14 @@ DIRECTORY = "/restapi/v1.0/account/~/directory/entries"
 SINCE = {"endTimeFrom": "2026-01-01T00:00:00Z"}
 HOME = "900"
 
-HANNA = {"user_id": "11", "account_id": HOME, "email": "hanna@brightwater.example", "first_name": "Hanna"}
-CARLOS = {"user_id": "12", "account_id": HOME, "email": "carlos@brightwater.example", "first_name": "Carlos"}
+HANNA = samples.HANNA.as_entry(HOME, "11")
+CARLOS = samples.CARLOS.as_entry(HOME, "12")
 DORA = {"user_id": "13", "account_id": HOME, "email": "dora@brightwater.example", "status": "Disabled"}
 ROOM = {"user_id": "14", "account_id": HOME, "email": "room@brightwater.example", "type": "Room"}
 FEDERATED = {"user_id": "15", "account_id": "901", "email": "ann@sister.example", "first_name": "Ann"}
 
-ADA = {"role": "Panelist", "firstName": "Ada", "lastName": "Byron", "email": "ada@example.com", "sendInvite": False}
-BOB = {"role": "Panelist", "firstName": "Bob", "lastName": "Frost", "email": "bob@example.com", "sendInvite": False}
+ADA = samples.ADA.as_request()
+BOB = samples.BOB.as_request()
 CARLOS_LINKED = {"accountId": HOME, "userId": "12", "domain": "pbx"}
 CARLOS_COHOST = {"role": "CoHost", "linkedUser": CARLOS_LINKED, "sendInvite": False}
 

@@ -16,7 +16,7 @@ LATER = NOW + timedelta(hours=1)
 HOST_ID = "700000001"
 EVE_ID = "700000002"
 LINKED_ID = "700000003"
-EVE = {"email": "eve@example.com", "first_name": "Eve", "last_name": "Moon", "send_invite": False}
+EVE = {"email": "eve@example.com", "first_name": "Eve", "last_name": "Ek", "send_invite": False}
 LINKED = {"role": "CoHost", "linked_user": {"account_id": "900", "user_id": "12"}, "send_invite": False}
 
 

@@ -24,7 +24,7 @@ def test_added_guest_is_recorded_as_asked():
         Role.PANELIST,
         "ada@example.com",
         "Ada",
-        "Byron",
+        "Lovelace",
         "Analyst",
         False,
     )
@@ -160,7 +160,7 @@ def test_update_changes_what_is_given_and_leaves_the_rest():
     (eve,) = patch(held, updatedInvitees=[{"id": EVE_ID, "role": "Panelist", "firstName": "Eva"}]).updated
 
     assert people(held) == [eve]
-    assert (eve.first_name, eve.last_name, eve.email) == ("Eva", "Moon", "eve@example.com")
+    assert (eve.first_name, eve.last_name, eve.email) == ("Eva", "Ek", "eve@example.com")
 
 
 def test_update_keeps_link_and_id():
