@@ -1,7 +1,7 @@
 """The zip around a workbook: what it is, whether it fits into memory, and a plain copy that python-calamine is given.
 
 The copy holds exactly what was measured, unpacked: a zip may say less about its parts than they hold. Knows no sheets
-(that is `workbook_reader` and `ods_reader`).
+(`workbook_reader` and `ods_reader` do).
 """
 
 import io
@@ -38,10 +38,10 @@ BROKEN = (
 
 _NEEDED = re.compile(r".*\.(xml|rels)|mimetype")
 
-Change = Callable[[bytes], bytes]
+PartChange = Callable[[bytes], bytes]
 
 
-def bound_parts(archive: zipfile.ZipFile, name: str) -> None:
+def check_size(archive: zipfile.ZipFile, name: str) -> None:
     """Refuse an archive whose parts would not fit into memory."""
     if sum(part.file_size for part in archive.infolist()) > MOST_XML:
         raise ConfigurationError(
@@ -50,7 +50,7 @@ def bound_parts(archive: zipfile.ZipFile, name: str) -> None:
         )
 
 
-def copied(archive: zipfile.ZipFile, changes: Mapping[str, Change]) -> io.BytesIO:
+def copy_parts(archive: zipfile.ZipFile, changes: Mapping[str, PartChange]) -> io.BytesIO:
     """Copy the parts that hold cells, without compression; `changes` rewrites the parts of these names."""
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as plain:
@@ -62,7 +62,7 @@ def copied(archive: zipfile.ZipFile, changes: Mapping[str, Change]) -> io.BytesI
     return copy
 
 
-def assert_compact(rows: int, columns: int, sheet: str, name: str, spent: int = 0) -> None:
+def check_extent(rows: int, columns: int, sheet: str, name: str, spent: int = 0) -> None:
     """Refuse a sheet whose cells lie too far apart; `spent` are the cells of sheets before it that are read, too."""
     if spent + rows * columns > MOST_CELLS:
         raise ConfigurationError(

@@ -1,7 +1,7 @@
 """What a single cell may say: one function per kind of cell, from its text to the value that the program uses.
 
-Each takes text that `clean` has been over and raises ValueError in words that tell the producer what to do. None knows
-about rows, headers or other cells (that is `person`). Lengths are those of `docs/ringcentral.md`, "Invitees".
+Each takes text from `clean_cell`, and raises ValueError in words that tell the producer what to do. None knows rows,
+headers or other cells (`row` does). Lengths are those of `docs/ringcentral.md`, "Invitees".
 """
 
 import re
@@ -36,29 +36,29 @@ _ROLE_SPELLINGS = {spelling: role for role, spellings in _ROLES.items() for spel
 _ATTENDEE_SPELLINGS = {"attendee", "attendees", "teilnehmer", "teilnehmerin"}
 
 
-def clean(text: str) -> str:
-    """Make two spellings of what looks the same the same, and every text safe to print.
+def clean_cell(text: str) -> str:
+    """Make texts that look the same equal, and every text safe to print.
 
     NFC; white space, line breaks too, folded into one space. Dropped are Unicode's format characters (zero-width
     spaces, direction marks, byte order marks: they come along with copied addresses and make them undeliverable), but
     not the joiners that Persian, Indic scripts and emoji need. Control characters and halves of characters become
-    U+FFFD, which `undamaged` refuses.
+    U+FFFD, which `refuse_damaged` refuses.
     """
-    visible = text if text.isprintable() else "".join(map(_visible, text))
+    visible = text if text.isprintable() else "".join(map(_clean_character, text))
     return " ".join(unicodedata.normalize("NFC", visible).split())
 
 
-def undamaged(text: str) -> str:
+def refuse_damaged(text: str) -> str:
     """Refuse a cell with a character that can't be read or printed: no name or address holds one."""
     if _DAMAGED in text:
         raise ValueError(
-            f"This cell holds a damaged or unprintable character (shown as {_DAMAGED}). Type its text anew."
+            f"This cell holds a damaged or unprintable character (shown as {_DAMAGED}). Type its text again."
         )
     return text
 
 
-def sound(text: str) -> str:
-    """Refuse what no cell of a roster can mean: an error of the spreadsheet's, a text without end, a damaged one."""
+def refuse_unusable(text: str) -> str:
+    """Refuse a spreadsheet's error, a text of endless length, and a damaged text: no cell can mean them."""
     if len(text) > MOST_CHARACTERS:
         raise ValueError(
             f"This cell has {len(text)} characters, and no spreadsheet's has more than {MOST_CHARACTERS}. Shorten it."
@@ -68,23 +68,23 @@ def sound(text: str) -> str:
             f"{text!r} is what a spreadsheet shows instead of a value."
             " Correct the cell there, or make its column wider, and save again."
         )
-    return undamaged(text)
+    return refuse_damaged(text)
 
 
-def folded(text: str) -> str:
-    """A word's letters and digits alone, in one case: `Co-Host` and `co host` are `cohost`."""
+def fold(text: str) -> str:
+    """Fold a word to its letters and digits, in one case: `Co-Host` and `co host` are `cohost`."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
 
 
-def name(text: str) -> str:
-    """A first name, last name or job title: at most 64 characters."""
+def parse_name(text: str) -> str:
+    """Parse a first name, last name or job title: at most 64 characters."""
     if len(text) > NAME_LENGTH:
         raise ValueError(f"This has {len(text)} characters, RingCentral takes {NAME_LENGTH}. Shorten it.")
     return text
 
 
-def address(text: str) -> str:
-    """An e-mail address, as written unless its domain has letters beyond ASCII; DNS is not asked.
+def parse_address(text: str) -> str:
+    """Parse an e-mail address, as written unless its domain has letters beyond ASCII; DNS is not asked.
 
     Names for rehearsals (`.test`, `.example`) are taken. RFC 5321 4.5.3.1 bounds an address at 254 characters, under
     RingCentral's 256.
@@ -101,9 +101,9 @@ def address(text: str) -> str:
     return text if text.isascii() else checked.normalized
 
 
-def role(text: str) -> Role:
-    """Host, CoHost or Panelist in any spelling, in English or German."""
-    word = folded(text)
+def parse_role(text: str) -> Role:
+    """Parse Host, CoHost or Panelist in any spelling, in English or German."""
+    word = fold(text)
     if word in _ATTENDEE_SPELLINGS:
         raise ValueError(
             "Attendees are not invited from a roster: they register themselves on the webinar's page. Delete the row,"
@@ -114,33 +114,33 @@ def role(text: str) -> Role:
     return _ROLE_SPELLINGS[word]
 
 
-def language(text: str) -> str:
-    """A BCP 47 tag that Babel has dates and words for, in its canonical case: `de`, `en-GB`, `zh-Hant`."""
+def parse_language(text: str) -> str:
+    """Parse a BCP 47 tag that Babel has dates and words for, in its canonical case: `de`, `en-GB`, `zh-Hant`."""
     tag = text.replace("_", "-")
     try:
         Locale.parse(tag, sep="-")
     except (UnknownLocaleError, ValueError) as error:
         raise ValueError(
-            f"{text!r} is no language tag. Write {_tag_of(text) or 'one such as en, en-GB or de'}."
+            f"{text!r} is no language tag. Write {_find_language_tag(text) or 'one such as en, en-GB or de'}."
         ) from error
     first, *others = tag.split("-")
-    return "-".join([first.lower(), *map(_subtag, others)])
+    return "-".join([first.lower(), *map(_format_subtag, others)])
 
 
-def time_zone(text: str) -> str:
-    """A time zone by its IANA name, in its own spelling: `Europe/Berlin`, also for `europe/berlin`.
+def parse_time_zone(text: str) -> str:
+    """Parse a time zone by its IANA name, in its own spelling: `Europe/Berlin`, also for `europe/berlin`.
 
     Windows names (`W. Europe Standard Time`) become their IANA names; an offset (`UTC+2`, `+05:30`) is taken as one.
     """
     if understood := canonical(text):
         return understood
-    nearest = get_close_matches(text.casefold().replace(" ", "_"), _places(), n=1, cutoff=0.8)
-    advice = f"Did you mean {_places()[nearest[0]]}?" if nearest else "Write one such as Europe/Berlin."
+    nearest = get_close_matches(text.casefold().replace(" ", "_"), _suggestable_zones(), n=1, cutoff=0.8)
+    advice = f"Did you mean {_suggestable_zones()[nearest[0]]}?" if nearest else "Write one such as Europe/Berlin."
     raise ValueError(f"{text!r} is no time zone. {advice}")
 
 
-def identifier(text: str) -> str:
-    """An account id or user id of RingCentral's; refused where a spreadsheet has put it into powers of ten."""
+def parse_id(text: str) -> str:
+    """Parse an account id or user id of RingCentral's; refused where a spreadsheet has put it into powers of ten."""
     if _SHORTENED.fullmatch(text):
         raise ValueError("The spreadsheet has shortened this number. Format the column as text and enter it again.")
     if len(text) > ID_LENGTH:
@@ -148,14 +148,14 @@ def identifier(text: str) -> str:
     return text
 
 
-def domain(text: str) -> str:
-    """Which of RingCentral's two directories a linked user stands in."""
+def parse_domain(text: str) -> str:
+    """Parse which of RingCentral's two directories a linked user is in."""
     if text.casefold() not in {"pbx", "ilm"}:
         raise ValueError(f"{text!r} is no domain of a linked user. Write pbx or ilm, or leave it empty for pbx.")
     return text.casefold()
 
 
-def _subtag(text: str) -> str:
+def _format_subtag(text: str) -> str:
     """The customary case (RFC 5646 2.1.1): a script's four letters in title case, a region's two in upper case."""
     match len(text):
         case 2:
@@ -166,14 +166,14 @@ def _subtag(text: str) -> str:
             return text.lower()
 
 
-def _tag_of(text: str) -> str | None:
+def _find_language_tag(text: str) -> str | None:
     """The tag of a language that is written out, in English or German."""
     names = (named for tongue in ("en", "de") for named in Locale(tongue).languages.items())
     tags = (tag for tag, written in names if written.casefold() == text.casefold())
     return next(filter(localedata.exists, tags), None)
 
 
-def _visible(char: str) -> str:
+def _clean_character(char: str) -> str:
     match unicodedata.category(char):
         case "Cf":
             return char if char in _JOINERS else ""
@@ -184,7 +184,7 @@ def _visible(char: str) -> str:
 
 
 @cache
-def _places() -> dict[str, str]:
-    """The zones worth suggesting, by name and by city. Not `Etc/GMT+2`: it lies west of Greenwich, to all surprise."""
+def _suggestable_zones() -> dict[str, str]:
+    """Map names and cities to zones worth suggesting. Not `Etc/GMT+2`: it lies west, which surprises people."""
     zones = {word: zone for word, zone in iana_names().items() if "/" in zone and not zone.startswith("Etc/")}
     return {word.rpartition("/")[2]: zone for word, zone in zones.items()} | zones

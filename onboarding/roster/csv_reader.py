@@ -1,7 +1,7 @@
 """CSV as spreadsheets really write it: which delimiter, and then Python's own reader.
 
 Makes a grid of text in which the header is row 1 and a row keeps the spreadsheet's number: a cell with line breaks
-is one row, a blank row counts. Knows no column by name, and no encoding (that is `encoding`). Called by `source`.
+is one row, a blank row counts. Knows no column by name, and no encoding (that is `encoding`). Called by `reader`.
 """
 
 import csv
@@ -14,15 +14,15 @@ _DELIMITERS = ",;\t"
 _EXCEL_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?[,;\t]*\r?\n?', re.IGNORECASE)
 
 
-def grid(text: str, name: str) -> list[list[str]]:
-    """The rows of a CSV file. A first line `sep=;` is Excel's own and counts as no row.
+def read_grid(text: str, name: str) -> list[list[str]]:
+    """Read the rows of a CSV file. A first line `sep=;` is Excel's own and counts as no row.
 
-    Quotation marks are read strictly: one that is left open would swallow the people below it without a word. Raises
+    Quotation marks are read strictly: one that is left open would silently swallow the people below it. Raises
     ConfigurationError with the row where that happens.
     """
     declared = _EXCEL_DELIMITER.match(text)
     body = text[declared.end() :] if declared else text
-    delimiter = declared[1] if declared else _delimiter(body)
+    delimiter = declared[1] if declared else _find_delimiter(body)
     rows: list[list[str]] = []
     # The reader's own limit would refuse the whole file for one long cell; `cells` names it.
     csv.field_size_limit(max(len(body), csv.field_size_limit()))
@@ -36,7 +36,7 @@ def grid(text: str, name: str) -> list[list[str]]:
     return rows
 
 
-def _delimiter(text: str) -> str:
-    """The one of comma, semicolon and tab that the header has most of, outside quotation marks; else a comma."""
+def _find_delimiter(text: str) -> str:
+    """Find which of comma, semicolon and tab the header has most of, outside quotation marks; else a comma."""
     header = re.sub(r'"[^"]*"', "", text).lstrip("\r\n").splitlines()[:1]
     return max(_DELIMITERS, key="".join(header).count)

@@ -1,8 +1,8 @@
 """From a roster's bytes to its text: which encoding, row by row.
 
 Most files have one encoding. In a file of UTF-8 a row may still be in Windows-1252, because another program has added
-it: such bytes travel through the CSV or JSON reader as they are, and `settled` reads them once a row is known. Knows
-no column and no delimiter. Called by `source`.
+it: such bytes travel through the CSV or JSON reader as they are, and `decode_row` reads them once a row is known.
+Knows no column and no delimiter. Called by `reader`.
 """
 
 import codecs
@@ -18,16 +18,16 @@ MIXED = (
 SAVE_AS_UTF8 = "In Excel choose Save As, “CSV UTF-8 (comma delimited)”, or keep the roster as .xlsx."
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_FOREIGN = re.compile("[\udc80-\udcff]")
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 
 
-def decode(content: bytes, name: str) -> str:
-    """The text of a file: by its byte order mark, else UTF-8 line by line, else Windows-1252.
+def decode_text(content: bytes, name: str) -> str:
+    """Decode a file: by its byte order mark, else UTF-8 line by line, else Windows-1252.
 
     A file with one line in UTF-8 is UTF-8, for other encodings hardly ever happen to be valid UTF-8, while nearly any
-    bytes are valid Windows-1252. Its bytes that are none are kept as lone surrogates (PEP 383), for `settled`. Raises
-    ConfigurationError for what is no text in any encoding.
+    bytes are valid Windows-1252. Its bytes that are none are kept as lone surrogates (PEP 383), for `decode_row`.
+    Raises ConfigurationError if it is no text in any encoding.
     """
     if content.startswith(_UTF_16):
         encoding, errors = "utf-16", "strict"
@@ -61,15 +61,15 @@ def _decodes(line: bytes) -> bool:
     return True
 
 
-def is_settled(text: str) -> bool:
+def has_one_encoding(text: str) -> bool:
     """Tell whether all of a decoded text is in one encoding."""
-    return not _FOREIGN.search(text)
+    return not _NOT_UTF8.search(text)
 
 
-def settled(cells: Sequence[str]) -> list[str] | None:
-    """Read a row's bytes that are no UTF-8 as Windows-1252; None where the row is in both."""
+def decode_row(cells: Sequence[str]) -> list[str] | None:
+    """Decode a row's bytes that are no UTF-8 as Windows-1252; None if the row is in both."""
     row = "".join(cells)
-    if is_settled(row):
+    if has_one_encoding(row):
         return list(cells)
     if _BEYOND_ASCII.search(row):
         return None

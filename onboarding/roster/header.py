@@ -1,7 +1,7 @@
 """Which column of the grid means what: forgiving about spelling, never about doubt.
 
-Knows headers, not the cells below them (that is `person`). A header that is none of ours becomes an `extra`, under a
-name that templates can use. Called once per roster by `source`.
+Knows headers, not the cells below them (`row` does). A header that is none of ours becomes an `extra`, under a
+name that templates can use. Called once per roster by `reader`.
 """
 
 import re
@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from onboarding.errors import ConfigurationError
 from onboarding.model.foreign_text import clean
-from onboarding.roster.cells import folded
+from onboarding.roster.cells import fold
 
 
 class Column(StrEnum):
@@ -56,18 +56,18 @@ class Header:
     places: Mapping[Column, int]
     extras: Mapping[str, int]
 
-    def written(self, column: Column) -> str:
-        """The column's header as the user wrote it; our own name for it where there is none."""
+    def label(self, column: Column) -> str:
+        """Give the column's header as the user wrote it, or our own name for it."""
         return self.cells[self.places[column]] if column in self.places else column.value
 
     def is_blank(self, texts: Sequence[str]) -> bool:
-        """Tell whether a row says nothing: a note below a column without a header is nobody."""
+        """Tell whether a row says nothing: a note below a column without a header is no person."""
         nameless = {place for place, cell in enumerate(self.cells) if not cell}
         return not any(text for place, text in enumerate(texts) if place not in nameless)
 
-    def missing(self, column: Column) -> str:
+    def describe_missing(self, column: Column) -> str:
         """Say that a column is missing, and which header may have been meant."""
-        others = {folded(self.cells[place]): self.cells[place] for place in self.extras.values()}
+        others = {fold(self.cells[place]): self.cells[place] for place in self.extras.values()}
         nearest = [match for word in _spellings(column) for match in get_close_matches(word, others, n=1, cutoff=0.75)]
         meant = f"; is it “{others[nearest[0]]}”, misspelt?" if nearest else "."
         return f"There is no column {column}{meant}"
@@ -76,47 +76,47 @@ class Header:
 def parse_header(cells: Sequence[str], columns: Mapping[str, str], name: str) -> Header:
     """Read the header. `columns` says which header means which of our columns, where the spelling doesn't.
 
-    Raises ConfigurationError where a column that nobody can do without is missing, where two headers mean the same
-    column, or where `columns` names what doesn't exist.
+    Raises ConfigurationError if a needed column is missing, if two headers mean the same column, or if `columns` names
+    what doesn't exist.
     """
-    places = _mapped(cells, columns, name)
+    places = _map_columns(cells, columns, name)
     others = {place: cell for place, cell in enumerate(cells) if cell and place not in places.values()}
     for column in Column:
-        if column not in places and (found := _spelled(column, others, name)) is not None:
+        if column not in places and (found := _find_column(column, others, name)) is not None:
             places[column] = found
     further = {place: cell for place, cell in others.items() if place not in places.values()}
-    header = Header(tuple(cells), places, _extras(further))
-    _require(header, name)
+    header = Header(tuple(cells), places, _name_extras(further))
+    _require_columns(header, name)
     return header
 
 
-def _mapped(cells: Sequence[str], columns: Mapping[str, str], name: str) -> dict[Column, int]:
-    headers = {folded(cell): place for place, cell in reversed(list(enumerate(cells)))}
+def _map_columns(cells: Sequence[str], columns: Mapping[str, str], name: str) -> dict[Column, int]:
+    headers = {fold(cell): place for place, cell in reversed(list(enumerate(cells)))}
     places: dict[Column, int] = {}
     for column, cell in columns.items():
         if column not in set(Column):
             raise ConfigurationError(
                 f"[webinars.NAME.columns] names “{column}”, which is no column of a roster.",
-                hint=f"The columns are {', '.join(Column)}." + _nearest(column, list(Column)),
+                hint=f"The columns are {', '.join(Column)}." + _suggest_word(column, list(Column)),
             )
-        if folded(cell) not in headers:
+        if fold(cell) not in headers:
             raise ConfigurationError(
                 f"[webinars.NAME.columns] says {column} = “{cell}”, but the roster {name} has no such header.",
-                hint=f"Its headers are {clean(', '.join(filter(None, cells)))}." + _nearest(cell, cells),
+                hint=f"Its headers are {clean(', '.join(filter(None, cells)))}." + _suggest_word(cell, cells),
             )
-        places[Column(column)] = headers[folded(cell)]
+        places[Column(column)] = headers[fold(cell)]
     return places
 
 
-def _nearest(word: str, words: Sequence[str]) -> str:
+def _suggest_word(word: str, words: Sequence[str]) -> str:
     nearest = get_close_matches(word, words, n=1)
     return f" Did you mean “{nearest[0]}”?" if nearest else ""
 
 
-def _spelled(column: Column, headers: Mapping[int, str], name: str) -> int | None:
+def _find_column(column: Column, headers: Mapping[int, str], name: str) -> int | None:
     """Find the column by its own name, else by another spelling."""
-    own = [place for place, cell in headers.items() if folded(cell) == folded(column)]
-    found = own or [place for place, cell in headers.items() if folded(cell) in _spellings(column)]
+    own = [place for place, cell in headers.items() if fold(cell) == fold(column)]
+    found = own or [place for place, cell in headers.items() if fold(cell) in _spellings(column)]
     if len(found) > 1:
         both = " and ".join(f"“{headers[place]}”" for place in found)
         raise ConfigurationError(
@@ -127,21 +127,21 @@ def _spelled(column: Column, headers: Mapping[int, str], name: str) -> int | Non
 
 
 def _spellings(column: Column) -> tuple[str, ...]:
-    return (folded(column), *_OTHER_SPELLINGS[column])
+    return (fold(column), *_OTHER_SPELLINGS[column])
 
 
-def _extras(headers: Mapping[int, str]) -> dict[str, int]:
+def _name_extras(headers: Mapping[int, str]) -> dict[str, int]:
     """Name the further columns; of two that would be called the same, the second gets a number."""
     named: dict[str, int] = {}
     for place, cell in headers.items():
-        word = identifier(cell)
+        word = template_name(cell)
         spellings = (word, *(f"{word}_{number}" for number in range(2, len(headers) + 2)))
         named[next(spelling for spelling in spellings if spelling not in named and spelling not in _RESERVED)] = place
     return named
 
 
-def identifier(header: str) -> str:
-    """A header as templates write it: lower case, and `_` for whatever is no letter or digit.
+def template_name(header: str) -> str:
+    """Give a header as templates write it: lower case, and `_` for all that is no letter or digit.
 
     `T-Shirt size` is `t_shirt_size`, `Straße` is `straße`, `2. Wahl` is `column_2_wahl`.
     """
@@ -149,11 +149,11 @@ def identifier(header: str) -> str:
     return word if word.isidentifier() else f"column_{word}".rstrip("_")
 
 
-def _require(header: Header, name: str) -> None:
-    """Role, and who it is: by address, or by the two ids of a linked user."""
+def _require_columns(header: Header, name: str) -> None:
+    """Require the role, and who it is: an address, or the two ids of a linked user."""
     by_ids = Column.ACCOUNT_ID in header.places and Column.USER_ID in header.places
     needed = [Column.ROLE] if by_ids else [Column.EMAIL, Column.ROLE]
-    lacking = [header.missing(column) for column in needed if column not in header.places]
+    lacking = [header.describe_missing(column) for column in needed if column not in header.places]
     if lacking:
         raise ConfigurationError(
             f"The header of the roster {name} can't be understood. {' '.join(lacking)}",

@@ -1,7 +1,7 @@
-"""ODS rosters (LibreOffice, Google Sheets): the first visible sheet as a grid of text, as `workbook` does for XLSX.
+"""ODS rosters (LibreOffice, Google Sheets): the first visible sheet as a grid of text, as from an XLSX file.
 
 A cell or a row may say that it is repeated a million times, so python-calamine, which writes them all out, is given the
-file only after that was counted. Called by `source`.
+file only after that was counted. Called by `reader`.
 """
 
 import io
@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from onboarding.errors import ConfigurationError
-from onboarding.roster.archive import BROKEN, assert_compact, bound_parts, copied
-from onboarding.roster.workbook_reader import text_of
+from onboarding.roster.archive import BROKEN, check_extent, check_size, copy_parts
+from onboarding.roster.workbook_reader import format_cell
 
 MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
 """How its `mimetype` entry begins (OpenDocument 1.3 part 2, 3.3); a template's goes on."""
@@ -39,34 +39,34 @@ class Extent:
     filled: int = 0
 
 
-def grid(content: bytes, name: str) -> list[list[str]]:
-    """The cells of the first visible sheet as text, from its row 1 on.
+def read_grid(content: bytes, name: str) -> list[list[str]]:
+    """Read the cells of the first visible sheet as text, from its row 1 on.
 
-    Raises ConfigurationError for what is no spreadsheet, has a password, or would not fit into memory.
+    Raises ConfigurationError if it is no spreadsheet, has a password, or would not fit into memory.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            bound_parts(archive, name)
+            check_size(archive, name)
             if b"encryption-data" in archive.read("META-INF/manifest.xml"):
                 raise ConfigurationError(f"The roster {name} has a password.", hint="Save it without one.")
             spent = 0  # calamine reads all sheets
-            for extent in _extents(archive):
-                assert_compact(extent.rows, extent.columns, extent.sheet, name, spent)
+            for extent in _measure_sheets(archive):
+                check_extent(extent.rows, extent.columns, extent.sheet, name, spent)
                 spent += extent.rows * extent.columns
-            copy = copied(archive, {CONTENT: _prepared})
+            copy = copy_parts(archive, {CONTENT: _prepare_content})
         with CalamineWorkbook.from_filelike(copy) as book:
-            rows = book.get_sheet_by_name(_first_sheet(book)).to_python(skip_empty_area=False)
+            rows = book.get_sheet_by_name(_find_ods_sheet(book)).to_python(skip_empty_area=False)
     except BROKEN as error:
         raise ConfigurationError(f"The roster {name} is no spreadsheet that can be read.", hint=_HINT) from error
-    return [[text_of(cell) for cell in row] for row in rows]
+    return [[format_cell(cell) for cell in row] for row in rows]
 
 
-def _first_sheet(book: CalamineWorkbook) -> str:
-    sheets = (one for one in book.sheets_metadata if one.typ is SheetTypeEnum.WorkSheet)
-    return next(one.name for one in sheets if one.visible is SheetVisibleEnum.Visible)
+def _find_ods_sheet(book: CalamineWorkbook) -> str:
+    sheets = (sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet)
+    return next(sheet.name for sheet in sheets if sheet.visible is SheetVisibleEnum.Visible)
 
 
-def _prepared(content: bytes) -> bytes:
+def _prepare_content(content: bytes) -> bytes:
     """Let a failed formula show its text (`#N/A`), and no space be repeated.
 
     LibreOffice gives a failed formula an empty value, which would count as blank. Spaces may be repeated thousands of
@@ -75,7 +75,7 @@ def _prepared(content: bytes) -> bytes:
     return _SPACES.sub(b"", _ERROR_CELL.sub(lambda cell: _EMPTY_STRING.sub(b"", cell[0]), content))
 
 
-def _extents(archive: zipfile.ZipFile) -> Iterator[Extent]:
+def _measure_sheets(archive: zipfile.ZipFile) -> Iterator[Extent]:
     """How far each sheet reaches; calamine reads them all."""
     extent = Extent()
     with archive.open(CONTENT) as xml:
@@ -90,7 +90,7 @@ def _extents(archive: zipfile.ZipFile) -> Iterator[Extent]:
                     _count_cell(extent, element)
                     element.clear()
                 case "end", "table-row":
-                    extent.row += _repeated(element, "number-rows-repeated")
+                    extent.row += _count_repeats(element, "number-rows-repeated")
                     if extent.filled:
                         extent.rows, extent.columns = extent.row, max(extent.columns, extent.filled)
                     element.clear()
@@ -100,13 +100,13 @@ def _extents(archive: zipfile.ZipFile) -> Iterator[Extent]:
 
 
 def _count_cell(extent: Extent, cell: ET.Element) -> None:
-    extent.column += _repeated(cell, "number-columns-repeated")
+    extent.column += _count_repeats(cell, "number-columns-repeated")
     holds = len(cell) or any(key.endswith(("value-type", "}formula")) for key in cell.keys())  # noqa: SIM118 - no dict
     if holds:
         extent.filled = extent.column
 
 
-def _repeated(element: ET.Element, attribute: str) -> int:
+def _count_repeats(element: ET.Element, attribute: str) -> int:
     """How often it is repeated; of several such attributes, whichever their namespace, the greatest counts."""
     return max([1, *map(int, _attributes(element, attribute))])
 

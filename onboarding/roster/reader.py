@@ -1,7 +1,7 @@
-"""Where a roster comes from: a file or standard input, told apart by its content; then from grid to `Roster`.
+"""Where a roster comes from: a file or standard input, recognised by its content; then from grid to `Roster`.
 
 The first bytes decide what a file is, not its name: a workbook saved as `.csv` is still read, and standard input has
-no name. Knows nothing of what a good row is (that is `person`). Called by the pipeline before anything else.
+no name. `FORMATS` is the table of formats. What a good row is, `row` decides. The pipeline calls this first of all.
 """
 
 import io
@@ -18,16 +18,16 @@ from onboarding.model.foreign_text import printable
 from onboarding.model.people import Invitee, LinkedUser, Problem, Roster
 from onboarding.roster import csv_reader, json_reader, ods_reader, workbook_reader
 from onboarding.roster.archive import BROKEN
-from onboarding.roster.cells import clean
-from onboarding.roster.encoding import MIXED, SAVE_AS_UTF8, decode, is_settled, settled
+from onboarding.roster.cells import clean_cell
+from onboarding.roster.encoding import MIXED, SAVE_AS_UTF8, decode_row, decode_text, has_one_encoding
 from onboarding.roster.header import Column, Header, parse_header
 from onboarding.roster.row import LONGEST_ADDRESS, parse_row
 
-MOST_BYTES = 32 * MEGABYTE
-"""No roster of people who share a stage is as big; a file beyond it is a mistake, and would only fill the memory."""
+MOST_ROSTER_BYTES = 32 * MEGABYTE
+"""Far beyond any panel's roster: a larger file is a mistake, and would only fill the memory."""
 
 STANDARD_INPUT = 0
-"""Its descriptor."""
+"""The descriptor of standard input."""
 
 _ZIP = b"PK\x03\x04"
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0"
@@ -40,7 +40,7 @@ async def fetch(source: Path | Literal["-"]) -> bytes:
     Raises ConfigurationError where it can't be opened, is a device, sends nothing for a minute, or is too large.
     """
     try:
-        return await read_stream(STANDARD_INPUT if source == "-" else source, MOST_BYTES)
+        return await read_stream(STANDARD_INPUT if source == "-" else source, MOST_ROSTER_BYTES)
     except OSError as error:
         raise ConfigurationError(
             f"The roster {name_of(source)} can't be read: {error.strerror}.",
@@ -69,13 +69,15 @@ def read(content: bytes, name: str = "standard input", columns: Mapping[str, str
     header = parse_header(first.cells, columns, name)
     people = [row for row in rows[1:] if not header.is_blank(row.cells)]
     if not people:
-        raise ConfigurationError(f"The roster {name} has a header, but nobody below it.", hint="Add a row per person.")
+        raise ConfigurationError(
+            f"The roster {name} has a header, but no people below it.", hint="Add a row per person."
+        )
     return _build_roster(_parse_person(row, header) for row in people)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the grid: its number, its cells made clean, and why they can't be read where that is so."""
+    """A row of the grid: its number, its clean cells, and why they can't be read (empty if they can)."""
 
     number: int
     cells: list[str]
@@ -83,18 +85,27 @@ class Row:
 
 
 def _read_rows(content: bytes, name: str) -> list[Row]:
-    """Read the grid, and settle each row's encoding where the file has more than one."""
-    if reader := next((one.grid for one in FORMATS if one.recognises(content)), None):
-        return [Row(number, [clean(cell) for cell in cells]) for number, cells in enumerate(reader(content, name), 1)]
-    text = decode(content, name)
-    grid = json_reader.grid(text, name) if text.lstrip()[:1] in {"[", "{"} else csv_reader.grid(text, name)
-    one_encoding = is_settled(text)
+    for form in FORMATS:
+        if form.recognises(content):
+            return [_clean_row(number, cells) for number, cells in enumerate(form.read(content, name), 1)]
+    return _read_text_rows(decode_text(content, name), name)
+
+
+def _read_text_rows(text: str, name: str) -> list[Row]:
+    """Read JSON or CSV, and decide each row's encoding if the file has more than one."""
+    is_json = text.lstrip()[:1] in {"[", "{"}
+    grid = json_reader.read_grid(text, name) if is_json else csv_reader.read_grid(text, name)
+    if has_one_encoding(text):
+        return [_clean_row(number, cells) for number, cells in enumerate(grid, 1)]
     rows = []
     for number, cells in enumerate(grid, 1):
-        read_cells = cells if one_encoding else settled(cells)
-        fault = "" if read_cells is not None else MIXED
-        rows.append(Row(number, [clean(cell) for cell in (read_cells or cells)], fault))
+        decoded = decode_row(cells)
+        rows.append(_clean_row(number, cells, MIXED) if decoded is None else _clean_row(number, decoded))
     return rows
+
+
+def _clean_row(number: int, cells: list[str], fault: str = "") -> Row:
+    return Row(number, [clean_cell(cell) for cell in cells], fault)
 
 
 def _parse_person(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
@@ -107,15 +118,18 @@ def _parse_person(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of file that isn't text: how its first bytes tell it, and who reads it or says why not."""
+    """A format that isn't text: its name, what recognises its first bytes, and what reads its cells.
+
+    `read` takes the bytes and the roster's name. It raises ConfigurationError for a format that this program refuses.
+    """
 
     name: str
     recognises: Callable[[bytes], bool]
-    grid: Callable[[bytes, str], list[list[str]]]
+    read: Callable[[bytes, str], list[list[str]]]
 
 
 def _zip_names(content: bytes) -> frozenset[str]:
-    """The names in a zip; none where it is no zip, or a broken one."""
+    """List the names in a zip; none if it is no zip, or a broken one."""
     if not content.startswith(_ZIP):
         return frozenset()
     try:
@@ -143,8 +157,8 @@ def _refuse_format(what: str, hint: str) -> Callable[[bytes, str], list[list[str
     return refuse
 
 
-FORMATS = (
-    Format("ODS", _is_ods, ods_reader.grid),
+FORMATS: tuple[Format, ...] = (
+    Format("ODS", _is_ods, ods_reader.read_grid),
     Format(
         "Numbers",
         _is_numbers,
@@ -155,7 +169,7 @@ FORMATS = (
         lambda content: "xl/workbook.bin" in _zip_names(content),
         _refuse_format("an Excel file of the binary kind (.xlsb)", _SAVE_AS_XLSX),
     ),
-    Format("XLSX", lambda content: content.startswith(_ZIP), workbook_reader.grid),
+    Format("XLSX", lambda content: content.startswith(_ZIP), workbook_reader.read_grid),
     Format(
         "XLS",
         lambda content: content.startswith(_COMPOUND_FILE),
@@ -167,11 +181,11 @@ FORMATS = (
         _refuse_format("a flat OpenDocument file", "Save it as .ods, .xlsx or CSV."),
     ),
 )
-"""In the order in which they are tried; what is none of them is text: JSON or CSV."""
+"""In the order in which they are tried. All other files are text: JSON or CSV."""
 
 
 def _build_roster(rows: Iterable[Invitee | tuple[Problem, ...]]) -> Roster:
-    """Put the rows together; of several for one address or one linked user the first that can be used counts."""
+    """Put the rows together. Of several for one address or one linked user the first usable row counts."""
     invitees: list[Invitee] = []
     problems: list[Problem] = []
     first_rows: dict[str | LinkedUser, int] = {}

@@ -1,6 +1,6 @@
 """What Excel, LibreOffice and Google Sheets write into a cell whose formula fails, in the languages that they speak.
 
-Saved as CSV such a cell is text like any other, and would become somebody's name. Data and one question.
+Saved as CSV such a cell is text like any other, and would become a person's name. Data and one question.
 """
 
 import re

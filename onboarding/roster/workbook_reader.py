@@ -1,7 +1,7 @@
 """XLSX rosters: the first visible sheet as a grid of text, whole numbers whole and dates in ISO form.
 
 python-calamine reads the cells; what it can't know is how far the sheet reaches before it fills the memory with the
-rectangle around them, so that is found out first. No formulas, styles or other sheets. Called by `source`.
+rectangle around them, so that is found out first. No formulas, styles or other sheets. Called by `reader`.
 """
 
 import io
@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from python_calamine import CalamineWorkbook
 
 from onboarding.errors import ConfigurationError
-from onboarding.roster.archive import BROKEN, assert_compact, bound_parts, copied
+from onboarding.roster.archive import BROKEN, check_extent, check_size, copy_parts
 
 _HINT = "Open it in Excel and save it as .xlsx, without a password, or as CSV UTF-8."
 
@@ -31,34 +31,34 @@ class Sheet:
     part: str
 
 
-def grid(content: bytes, name: str) -> list[list[str]]:
-    """The cells of the first visible sheet as text, from its row 1 on.
+def read_grid(content: bytes, name: str) -> list[list[str]]:
+    """Read the cells of the first visible sheet as text, from its row 1 on.
 
-    Raises ConfigurationError for what is no workbook, and for one that would not fit into memory.
+    Raises ConfigurationError if it is no workbook, or would not fit into memory.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            bound_parts(archive, name)
-            sheet = _first_sheet(archive)
+            check_size(archive, name)
+            sheet = _find_xlsx_sheet(archive)
             # The cells themselves are asked, not the sheet's `dimension`: that is optional, may be wrong, and counts
             # cells that only have a colour, which cost nothing.
-            assert_compact(*_extent(archive, sheet.part), sheet.title, name)
-            copy = copied(archive, {sheet.part: _with_error_texts})
+            check_extent(*_measure_sheet(archive, sheet.part), sheet.title, name)
+            copy = copy_parts(archive, {sheet.part: _with_error_texts})
         with CalamineWorkbook.from_filelike(copy) as workbook:
             rows = workbook.get_sheet_by_name(sheet.title).to_python(skip_empty_area=False)
     except BROKEN as error:
         raise ConfigurationError(f"The roster {name} is no Excel workbook that can be read.", hint=_HINT) from error
-    return [[text_of(cell) for cell in row] for row in rows]
+    return [[format_cell(cell) for cell in row] for row in rows]
 
 
-def _first_sheet(archive: zipfile.ZipFile) -> Sheet:
+def _find_xlsx_sheet(archive: zipfile.ZipFile) -> Sheet:
     """The first sheet of cells that is not hidden (ECMA-376 part 1, 18.2.19 and 9.2)."""
     targets = {
         element.get("Id"): element.get("Target", "")
-        for element in _elements(archive, "xl/_rels/workbook.xml.rels", "Relationship")
+        for element in _iterate_elements(archive, "xl/_rels/workbook.xml.rels", "Relationship")
         if element.get("Type", "").endswith("/worksheet")
     }
-    for element in _elements(archive, "xl/workbook.xml", "sheet"):
+    for element in _iterate_elements(archive, "xl/workbook.xml", "sheet"):
         relation = next(value for key, value in element.items() if key.endswith("}id"))
         if relation in targets and element.get("state", "visible") == "visible":
             part = posixpath.join("/xl", targets[relation])
@@ -74,15 +74,15 @@ def _with_error_texts(content: bytes) -> bytes:
     return _ERROR_CELL.sub(rb"\1str", content)
 
 
-def _extent(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
+def _measure_sheet(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
     """The last row and the last column in which a cell holds something."""
     rows = columns = row = column = 0
-    for event, element in _parse(archive, part):
+    for event, element in _iterate_events(archive, part):
         match event, _local_name(element):
             case "start", "row":
                 row, column = int(element.get("r", row + 1)), 0
             case "end", "c":
-                row, column = _position(element.get("r"), row, column + 1)
+                row, column = _parse_reference(element.get("r"), row, column + 1)
                 if len(element):
                     rows, columns = max(rows, row), max(columns, column)
                 element.clear()
@@ -91,7 +91,7 @@ def _extent(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
     return rows, columns
 
 
-def _position(reference: str | None, row: int, column: int) -> tuple[int, int]:
+def _parse_reference(reference: str | None, row: int, column: int) -> tuple[int, int]:
     """Row and column of a reference such as `AB12`; those given where a cell has none (18.3.1.4: it is optional)."""
     if reference is None:
         return row, column
@@ -102,11 +102,13 @@ def _position(reference: str | None, row: int, column: int) -> tuple[int, int]:
     return int(reference[len(letters) :]), place
 
 
-def _elements(archive: zipfile.ZipFile, part: str, local_name: str) -> Iterator[ET.Element]:
-    return (one for event, one in _parse(archive, part) if event == "end" and _local_name(one) == local_name)
+def _iterate_elements(archive: zipfile.ZipFile, part: str, local_name: str) -> Iterator[ET.Element]:
+    for event, element in _iterate_events(archive, part):
+        if event == "end" and _local_name(element) == local_name:
+            yield element
 
 
-def _parse(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[str, ET.Element]]:
+def _iterate_events(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[str, ET.Element]]:
     with archive.open(part) as xml:
         # Python's expat bounds what entities may grow to, and resolves none from outside.
         yield from ET.iterparse(xml, ("start", "end"))  # noqa: S314
@@ -117,8 +119,8 @@ def _local_name(element: ET.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def text_of(value: Cell) -> str:
-    """A cell as Excel would write it into a CSV file, but for dates and times, which become ISO 8601.
+def format_cell(value: Cell) -> str:
+    """Format a cell as Excel would write it into a CSV file, but for dates and times, which become ISO 8601.
 
     Fifteen digits are all that a spreadsheet keeps of a number; an id that needed more arrives as `1.2E+16` and is
     refused as such.

@@ -26,14 +26,14 @@ from onboarding.roster import cells
     ],
 )
 def test_clean_makes_text_that_looks_the_same_the_same(written: str, meant: str):
-    assert cells.clean(written) == meant
+    assert cells.clean_cell(written) == meant
 
 
 @given(st.text())
 def test_clean_text_is_printable_and_stays_as_it_is(text: str):
-    once = cells.clean(text)
+    once = cells.clean_cell(text)
 
-    assert cells.clean(once) == once
+    assert cells.clean_cell(once) == once
     assert not any(control in once for control in "\r\n\t\0\x1b\u202e\u2066")
 
 
@@ -49,13 +49,13 @@ def test_clean_text_is_printable_and_stays_as_it_is(text: str):
     ],
 )
 def test_role_is_understood_in_many_spellings(written: str, role: Role):
-    assert cells.role(written) is role
+    assert cells.parse_role(written) is role
 
 
 @pytest.mark.parametrize("written", ["Moderator", "Speaker", "Co", "Hosts", "-"])
 def test_role_that_could_mean_several_is_asked_about(written: str):
     with pytest.raises(ValueError, match=f"^'{written}' is no role. Write Host, CoHost or Panelist.$"):
-        cells.role(written)
+        cells.parse_role(written)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_role_that_could_mean_several_is_asked_about(written: str):
     ],
 )
 def test_address_is_kept_as_written(written: str, address: str | None):
-    assert cells.address(written) == (address or written)
+    assert cells.parse_address(written) == (address or written)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_address_is_kept_as_written(written: str, address: str | None):
 )
 def test_address_that_no_server_takes_is_refused(written: str):
     with pytest.raises(ValueError, match=r"Correct the address\.$"):
-        cells.address(written)
+        cells.parse_address(written)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_address_that_no_server_takes_is_refused(written: str):
     ],
 )
 def test_language_tag_gets_its_customary_case(written: str, tag: str):
-    assert cells.language(written) == tag
+    assert cells.parse_language(written) == tag
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_language_tag_gets_its_customary_case(written: str, tag: str):
     ],
 )
 def test_language_that_is_no_tag_is_told_the_nearest(written: str, advice: str):
-    assert refusal(cells.language, written) == f"{written!r} is no language tag. {advice}"
+    assert refusal(cells.parse_language, written) == f"{written!r} is no language tag. {advice}"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_language_that_is_no_tag_is_told_the_nearest(written: str, advice: str):
     ],
 )
 def test_time_zone_gets_its_own_spelling(written: str, zone: str):
-    assert cells.time_zone(written) == zone
+    assert cells.parse_time_zone(written) == zone
 
 
 @pytest.mark.parametrize(
@@ -152,17 +152,17 @@ def test_time_zone_gets_its_own_spelling(written: str, zone: str):
     ],
 )
 def test_time_zone_that_is_none_is_told_the_nearest(written: str, advice: str):
-    assert refusal(cells.time_zone, written) == f"{written!r} is no time zone. {advice}"
+    assert refusal(cells.parse_time_zone, written) == f"{written!r} is no time zone. {advice}"
 
 
 @pytest.mark.parametrize("written", ["6.2270350004E+10", "6,22703E+10", "6E+15", "1e+16"])
 def test_id_that_a_spreadsheet_has_shortened_is_refused(written: str):
-    assert refusal(cells.identifier, written) == (
+    assert refusal(cells.parse_id, written) == (
         "The spreadsheet has shortened this number. Format the column as text and enter it again."
     )
 
 
-@pytest.mark.parametrize(("rule", "longest"), [(cells.name, 64), (cells.identifier, 256)], ids=["name", "id"])
+@pytest.mark.parametrize(("rule", "longest"), [(cells.parse_name, 64), (cells.parse_id, 256)], ids=["name", "id"])
 def test_text_is_taken_up_to_ringcentrals_length(rule: Callable[[str], str], longest: int):
     assert rule("é" * longest) == "é" * longest
     assert refusal(rule, "é" * (longest + 1)).startswith(f"This has {longest + 1} characters")
@@ -170,8 +170,8 @@ def test_text_is_taken_up_to_ringcentrals_length(rule: Callable[[str], str], lon
 
 @pytest.mark.parametrize(("written", "domain"), [("pbx", "pbx"), ("ILM", "ilm")])
 def test_domain_is_one_of_two(written: str, domain: str):
-    assert cells.domain(written) == domain
-    assert refusal(cells.domain, "example.com").endswith("Write pbx or ilm, or leave it empty for pbx.")
+    assert cells.parse_domain(written) == domain
+    assert refusal(cells.parse_domain, "example.com").endswith("Write pbx or ilm, or leave it empty for pbx.")
 
 
 def refusal(rule: Callable[[str], str], text: str) -> str:
@@ -184,7 +184,7 @@ def refusal(rule: Callable[[str], str], text: str) -> str:
     "between", ["; ", ";", ", ", ",", " / ", "/", " and ", " und ", " & ", " ", "|", "\n", "> <", "\u3000"]
 )
 def test_two_addresses_in_a_cell_are_told(between: str):
-    assert refusal(cells.address, f"ada@example.com{between}bob@example.com") == (
+    assert refusal(cells.parse_address, f"ada@example.com{between}bob@example.com") == (
         "This cell holds 2 addresses. A row is one person: give each of them a row of their own."
     )
 
@@ -192,12 +192,12 @@ def test_two_addresses_in_a_cell_are_told(between: str):
 def test_three_addresses_with_names_are_counted():
     text = "Ada <ada@example.com>, Bob <bob@example.com>; eve@example.com"
 
-    assert refusal(cells.address, text).startswith("This cell holds 3 addresses.")
+    assert refusal(cells.parse_address, text).startswith("This cell holds 3 addresses.")
 
 
 @pytest.mark.parametrize("text", ["a/b@example.com", "a&b@example.com", "o'neil@example.com", "a|b@example.com"])
 def test_separator_in_one_address_makes_no_two_of_it(text: str):
-    assert cells.address(text) == text
+    assert cells.parse_address(text) == text
 
 
 @pytest.mark.parametrize(
@@ -220,19 +220,19 @@ def test_separator_in_one_address_makes_no_two_of_it(text: str):
     ],
 )
 def test_error_of_a_spreadsheet_is_no_text(text: str):
-    assert refusal(cells.sound, text).startswith(f"{text!r} is what a spreadsheet shows instead of a value.")
+    assert refusal(cells.refuse_unusable, text).startswith(f"{text!r} is what a spreadsheet shows instead of a value.")
 
 
 @pytest.mark.parametrize("text", ["#1 Sales", "#TEAM!", "C#", "#", "##", "Err", "N/A", "#N/A or so", "Wert!"])
 def test_text_that_only_looks_like_an_error_is_text(text: str):
-    assert cells.sound(text) == text
+    assert cells.refuse_unusable(text) == text
 
 
 def test_cell_beyond_what_a_spreadsheet_holds_is_told():
-    assert cells.sound("x" * 32_767)
-    assert refusal(cells.sound, "x" * 32_768).startswith("This cell has 32768 characters")
+    assert cells.refuse_unusable("x" * 32_767)
+    assert refusal(cells.refuse_unusable, "x" * 32_768).startswith("This cell has 32768 characters")
 
 
 @pytest.mark.parametrize("text", ["x" * 32_767, "x" * 30_000 + "@@", "a@" * 16_000, "@" * 32_767])
 def test_long_address_is_refused_by_its_own_length(text: str):
-    assert refusal(cells.address, text).endswith("Correct the address.")
+    assert refusal(cells.parse_address, text).endswith("Correct the address.")

@@ -10,7 +10,7 @@ import pytest
 
 from onboarding import roster
 from onboarding.errors import ConfigurationError
-from onboarding.roster.reader import MOST_BYTES
+from onboarding.roster.reader import MOST_ROSTER_BYTES
 
 ROWS = b"first_name,last_name,email,role\nAda,Lovelace,ada@example.com,Panelist\n"
 FETCH = "import asyncio; from onboarding import roster; print(len(asyncio.run(roster.fetch('-'))))"
@@ -45,7 +45,7 @@ def test_roster_that_can_not_be_read_is_named_with_the_reason(tmp_path, name, wh
 
 def test_roster_of_more_than_32_mb_is_not_read(tmp_path):
     with (tmp_path / "invitees.csv").open("wb") as file:
-        file.truncate(MOST_BYTES + 1)
+        file.truncate(MOST_ROSTER_BYTES + 1)
 
     with pytest.raises(ConfigurationError, match="it is larger than 32 MB"):
         fetched(tmp_path / "invitees.csv")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from onboarding import roster
-from onboarding.roster.header import Column, identifier, parse_header
+from onboarding.roster.header import Column, parse_header, template_name
 from onboarding.roster.reader import FORMATS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "roster.md").read_text(encoding="utf-8")
@@ -38,7 +38,7 @@ def test_spelling_in_the_guide_is_understood(column: str, spelling: str):
 
 @pytest.mark.parametrize(("header", "expression"), table("header"))
 def test_name_for_templates_in_the_guide_is_right(header: str, expression: str):
-    assert f"`{{{{ invitee.extra.{identifier(header.strip('`'))} }}}}`" == expression
+    assert f"`{{{{ invitee.extra.{template_name(header.strip('`'))} }}}}`" == expression
 
 
 def test_problems_in_the_guide_are_those_of_the_program():
@@ -61,9 +61,11 @@ def test_json_in_the_guide_is_read():
 
     people = roster.read(example.encode())
 
-    assert [(one.row, one.name) for one in people.invitees] == [(2, "Ada Lovelace")]
+    assert [(invitee.row, invitee.name) for invitee in people.invitees] == [(2, "Ada Lovelace")]
     assert people.problems == ()
 
 
 def test_guide_names_every_format():
-    assert [one.name for one in FORMATS if f".{one.name.lower().rpartition(' ')[2]}" not in GUIDE.lower()] == []
+    for form in FORMATS:
+        ending = f"`.{form.name.lower().rpartition(' ')[2]}`"
+        assert ending in GUIDE, f"The format {form.name} is not in docs/guides/roster.md: name its ending {ending}."

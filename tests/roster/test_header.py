@@ -5,7 +5,7 @@ import pytest
 from onboarding import roster
 from onboarding.errors import ConfigurationError
 from onboarding.model.people import Invitee, Role, Roster
-from onboarding.roster.header import identifier
+from onboarding.roster.header import template_name
 
 ADA = Invitee(2, "ada@example.com", Role.PANELIST, "Ada", "Lovelace")
 
@@ -144,7 +144,7 @@ def test_misspelt_name_column_is_named_in_each_guests_problem():
     ],
 )
 def test_header_becomes_an_identifier_for_templates(header: str, word: str):
-    assert identifier(header) == word
+    assert template_name(header) == word
 
 
 def test_further_columns_get_names_of_their_own():

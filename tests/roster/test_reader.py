@@ -93,8 +93,8 @@ def test_file_is_known_by_its_content_not_by_its_name(tmp_path: Path):
     [
         (b"", "The roster standard input is empty."),
         (b"\xef\xbb\xbf\r\n,,\r\n", "The roster standard input is empty."),
-        (HEADER.encode(), "The roster standard input has a header, but nobody below it."),
-        (HEADER.encode() + b",,,\n", "The roster standard input has a header, but nobody below it."),
+        (HEADER.encode(), "The roster standard input has a header, but no people below it."),
+        (HEADER.encode() + b",,,\n", "The roster standard input has a header, but no people below it."),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
             "The roster standard input is an Excel file of the old kind, or has a password.",

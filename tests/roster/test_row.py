@@ -113,7 +113,7 @@ def test_domain_of_a_linked_user_is_one_of_two():
 
 def test_damaged_text_in_a_further_column_is_that_columns_problem():
     assert faults("email,role,Notes", "ada@example.com,Host,\x07") == [
-        ("Notes", "This cell holds a damaged or unprintable character (shown as \ufffd). Type its text anew.")
+        ("Notes", "This cell holds a damaged or unprintable character (shown as \ufffd). Type its text again.")
     ]
 
 
