@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from onboarding.messages import calendar, verify
 from onboarding.messages.composer import Composer, TemplateSet
-from onboarding.messages.mime import MessageParts, build
+from onboarding.messages.mime import MessageParts, build_message
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
 from onboarding.model.deliveries import Message
@@ -75,23 +75,23 @@ class Bench:
         self.letters = [letter(number) for number in range(1, people + 1)]
         links = [one.join_link for one in self.letters if one.join_link]
         self.guarded = ProtectedValues.of(links, [one.recipient for one in self.letters])
-        self.fillings = [self.stationery.fill(one, one.recipient) for one in self.letters]
-        self.finished = [self.stationery.skeletons["PUBLISH"].fill(one) for one in self.fillings]
+        self.fillings = [self.stationery.render_parts(one, one.recipient) for one in self.letters]
+        self.finished = [self.stationery.frames["PUBLISH"].fill(one) for one in self.fillings]
 
     def render(self) -> None:
-        """HTML, text, subject and the calendar's words; `fill` without `calendar.entry`, which `calendar` measures."""
+        """Render HTML, text and subject, without the calendar entry, which `calendar` measures."""
         for one in self.letters:
-            self.stationery.fill(one, one.recipient)
+            self.stationery.render_parts(one, one.recipient)
 
     def calendar(self) -> None:
         """The calendar entry, from its session's skeleton."""
         for one in self.letters:
-            calendar.entry(one, BRAND, SESSION.title, one.invitee.name, "Please be there by 2:45 PM.\n" * 6)
+            calendar.calendar_entry(one, BRAND, SESSION.title, one.invitee.name, "Please be there by 2:45 PM.\n" * 6)
 
     def assembly(self) -> None:
         """The message's bytes, from the template's skeleton."""
         for one in self.fillings:
-            self.stationery.skeletons["PUBLISH"].fill(one)
+            self.stationery.frames["PUBLISH"].fill(one)
 
     def proof(self) -> None:
         """The proof on the finished bytes."""
@@ -113,7 +113,7 @@ class Bench:
     def plain_assembly(self) -> None:
         """The message, built by `email` each time."""
         for one in self.fillings:
-            build(BRAND, "PUBLISH", None, one).as_bytes()
+            build_message(BRAND, "PUBLISH", None, one).as_bytes()
 
     def plain_proof(self) -> None:
         """The message, read back by `email`."""

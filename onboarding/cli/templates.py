@@ -21,8 +21,7 @@ from onboarding.cli.setup import load_config, warn_about_plaintext
 from onboarding.cli.terminal import Lines
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
-from onboarding.messages.lint import LintWarning
-from onboarding.messages.lint import lint as lint_templates
+from onboarding.messages.lint import LintWarning, lint_templates
 from onboarding.messages.request import MessageRequest
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Deferred, InDoubt, Outcome, Rejected, Reply, Sent

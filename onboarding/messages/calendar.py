@@ -42,39 +42,39 @@ def method_of(kind: Kind, brand: BrandSettings) -> str:
     return RULES[kind].calendar_method or brand.calendar.value.upper()
 
 
-def entry(letter: MessageRequest, brand: BrandSettings, title: str, name: str, description: str) -> str:
+def calendar_entry(letter: MessageRequest, brand: BrandSettings, title: str, name: str, description: str) -> str:
     """Write a person's calendar entry (CRLF line ends). `title`, `name` and `description` are display-ready.
 
     UID stays the same for a session and an invitee, and SEQUENCE grows with their messages, so calendars take
     each entry as the newer version of the last (RFC 5545 3.8.7.4).
     """
-    own = own_lines(letter, brand, name, description)
-    return "".join(own.get(part, part) for part in frame(letter, brand, title))
+    own = personal_lines(letter, brand, name, description)
+    return "".join(own.get(part, part) for part in calendar_frame(letter, brand, title))
 
 
-def frame(letter: MessageRequest, brand: BrandSettings, title: str) -> tuple[str, ...]:
+def calendar_frame(letter: MessageRequest, brand: BrandSettings, title: str) -> tuple[str, ...]:
     """Write the lines that the entries of everybody at one session share; a personal line is only named."""
     session, method = letter.session, method_of(letter.kind, brand)
-    return _skeleton(Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name))
+    return _build_frame(Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name))
 
 
-def own_lines(letter: MessageRequest, brand: BrandSettings, name: str, description: str) -> dict[str, str]:
+def personal_lines(letter: MessageRequest, brand: BrandSettings, name: str, description: str) -> dict[str, str]:
     """Write one person's lines of `PERSONAL`; a line that is not due is empty."""
     asks_back = brand.calendar is CalendarMethod.REQUEST  # RFC 5546 3.2.1, 3.2.5: no attendee in what is published
     link = letter.join_link.get_secret_value() if letter.join_link else ""
     return {
-        "UID": content_line("UID", uid(letter, brand.sender_address.rpartition("@")[2])),
-        "SEQUENCE": content_line("SEQUENCE", str(letter.number - 1)),
-        "DTSTAMP": content_line("DTSTAMP", _stamp(letter.date.replace(microsecond=0))),
-        "DESCRIPTION": content_line("DESCRIPTION", escaped(description)) if description else "",
-        "LOCATION": content_line("LOCATION", escaped(link)) if link else "",
-        "URL": content_line("URL", link) if link else "",
-        "ATTENDEE": _attendee(name, transport_address(letter.recipient)) if asks_back else "",
+        "UID": fold_line("UID", uid(letter, brand.sender_address.rpartition("@")[2])),
+        "SEQUENCE": fold_line("SEQUENCE", str(letter.number - 1)),
+        "DTSTAMP": fold_line("DTSTAMP", _format_time(letter.date.replace(microsecond=0))),
+        "DESCRIPTION": fold_line("DESCRIPTION", escape(description)) if description else "",
+        "LOCATION": fold_line("LOCATION", escape(link)) if link else "",
+        "URL": fold_line("URL", link) if link else "",
+        "ATTENDEE": _attendee_line(name, transport_address(letter.recipient)) if asks_back else "",
     }
 
 
 @lru_cache(maxsize=8)
-def _stamp(second: datetime) -> str:
+def _format_time(second: datetime) -> str:
     return f"{second.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
@@ -86,7 +86,7 @@ def uid(letter: MessageRequest, domain: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _skeleton(occasion: Occasion) -> tuple[str, ...]:
+def _build_frame(occasion: Occasion) -> tuple[str, ...]:
     """Let `icalendar` build the entry, and cut it: library's text, then a personal line's name, and so on."""
     event = Event()
     event.add("summary", occasion.title)
@@ -108,40 +108,43 @@ def _skeleton(occasion: Occasion) -> tuple[str, ...]:
     return tuple(marked.get(line, line) for line in lines)
 
 
-def _attendee(name: str, address: str) -> str:
+def _attendee_line(name: str, address: str) -> str:
     """Write the one attendee; a parameter's value can hold no double quote (RFC 5545 3.1).
 
     A caret begins an escape there (RFC 6868 3.1). Some readers take a backslash for one too: a slash shows the name.
     """
     shown = name.replace("^", "^^").replace('"', "'").replace("\\", "/")
     parameters = f'CN="{shown}";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE'
-    return content_line(f"ATTENDEE;{parameters}", f"mailto:{address}")
+    return fold_line(f"ATTENDEE;{parameters}", f"mailto:{address}")
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Write a TEXT value (RFC 5545 3.3.11)."""
     return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
 
 
-LONGEST_LINE = 75
+LONGEST_CONTENT_LINE = 75
 """Octets, without the line end (RFC 5545 3.1)."""
 
 
-def content_line(name: str, value: str) -> str:
+def fold_line(name: str, value: str) -> str:
     """Write a content line, folded between characters."""
-    if len(name) + len(value) < LONGEST_LINE and value.isascii():
+    if len(name) + len(value) < LONGEST_CONTENT_LINE and value.isascii():
         return f"{name}:{value}\r\n"
     octets = f"{name}:{value}".encode()
     if octets.isascii():
-        rest = [octets[at : at + LONGEST_LINE - 1] for at in range(LONGEST_LINE, len(octets), LONGEST_LINE - 1)]
-        return b"\r\n ".join((octets[:LONGEST_LINE], *rest)).decode() + "\r\n"
-    folded, start, room = [], 0, LONGEST_LINE
+        rest = [
+            octets[at : at + LONGEST_CONTENT_LINE - 1]
+            for at in range(LONGEST_CONTENT_LINE, len(octets), LONGEST_CONTENT_LINE - 1)
+        ]
+        return b"\r\n ".join((octets[:LONGEST_CONTENT_LINE], *rest)).decode() + "\r\n"
+    folded, start, room = [], 0, LONGEST_CONTENT_LINE
     while len(octets) - start > room:
         end = start + room
         while octets[end] in INSIDE_A_CHARACTER:
             end -= 1
         folded.append(octets[start:end])
-        start, room = end, LONGEST_LINE - 1
+        start, room = end, LONGEST_CONTENT_LINE - 1
     folded.append(octets[start:])
     return b"\r\n ".join(folded).decode() + "\r\n"
 

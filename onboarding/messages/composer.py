@@ -17,10 +17,10 @@ from jinja2.exceptions import SecurityError
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_file
 from onboarding.messages import calendar, sample_people, verify
-from onboarding.messages.compiler.compile import single_spaced
+from onboarding.messages.compiler.compile import join_empty_lines
 from onboarding.messages.compiler.folders import Folders
-from onboarding.messages.compiler.sources import pasted_links
-from onboarding.messages.context import Brand, Palette, SessionWords, TemplateContext, plain, view
+from onboarding.messages.compiler.sources import find_pasted_links
+from onboarding.messages.context import Brand, Palette, SessionWords, TemplateContext, make_context, plain_text
 from onboarding.messages.dates import locale_of
 from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.headers import transport_address
@@ -31,8 +31,8 @@ from onboarding.messages.mime import (
     MimeFrame,
     Picture,
     is_canonical,
+    make_frame,
     own_fields,
-    skeleton,
 )
 from onboarding.messages.normal_form import normal_key
 from onboarding.messages.quoted_printable import quoted_printable
@@ -41,7 +41,7 @@ from onboarding.messages.request import MessageRequest, ProtectedValues, Unrende
 from onboarding.messages.sandbox.limits import MOST_SECONDS_FOR_SAMPLES, Budget, LimitExceeded, collect, one_letter
 from onboarding.messages.seams import is_in_one_piece, seams
 from onboarding.messages.settings import BrandSettings
-from onboarding.messages.templates import CALENDAR, Environments, Template, candidates, compile_template, known_names
+from onboarding.messages.templates import CALENDAR, Environments, Template, candidates, compile_template, list_names
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Role
@@ -72,7 +72,7 @@ class TemplateSet:
 
     brand: BrandSettings
     templates: Mapping[str, Template]
-    skeletons: Mapping[str, MimeFrame]
+    frames: Mapping[str, MimeFrame]
     shown_brand: Brand
     configured: frozenset[str]
     fixed: FixedFields = ()
@@ -88,20 +88,20 @@ class TemplateSet:
         if stray := next(searched.strays(), None):
             raise stray
         logo = logo_of(brand)
-        environments = Environments.over(searched, _shown(brand, logo))
-        found = known_names(searched, (*KINDS, CALENDAR))
+        environments = Environments.over(searched, _brand_context(brand, logo))
+        found = list_names(searched, (*KINDS, CALENDAR))
         assert_complete(frozenset(found), searched)
         templates = {name: compile_template(name, searched, environments, brand.language) for name in found}
-        if pasted := next(pasted_links(searched), ""):
+        if pasted := next(find_pasted_links(searched), ""):
             raise ConfigurationError(pasted, hint="Write {{ join_link }}: each person has a link of their own.")
-        stationery = assemble(templates, brand, logo, fixed)
+        stationery = make_template_set(templates, brand, logo, fixed)
         stationery.try_out()
         return stationery
 
     def try_out(self) -> None:
         """Compose every letter for sample people; raises `ConfigurationError` for the first that fails."""
         for letter in self.samples():
-            if wrong := self.fault(letter):
+            if wrong := self.find_fault(letter):
                 raise ConfigurationError(
                     f"The template {self.name_for(letter)} fails for a sample {letter.invitee.role}: {wrong}",
                     hint="`onboarding lint` says all that is wrong with the templates.",
@@ -124,12 +124,12 @@ class TemplateSet:
                     hint="Look for loops and large values in the templates and their shared parts.",
                 ) from error
 
-    def fault(self, sample: MessageRequest) -> str:
+    def find_fault(self, sample: MessageRequest) -> str:
         """Say what is wrong with the letter of a sample person, if anything."""
         composed = self.compose(sample, sample_people.GUARDED)
         if isinstance(composed, Rejected):
             return composed.reason
-        tag = sample_people.leftover_tag(self.fill(sample, sample.recipient))
+        tag = sample_people.leftover_tag(self.render_parts(sample, sample.recipient))
         return f"a tag is left over: {tag}" if tag else ""
 
     def compose(self, letter: MessageRequest, guarded: ProtectedValues) -> Message | Rejected:
@@ -139,10 +139,10 @@ class TemplateSet:
         """
         return Composer(self, guarded).compose(letter)
 
-    def fill(self, letter: MessageRequest, recipient: str, said: SessionWords | None = None) -> MessageParts:
+    def render_parts(self, letter: MessageRequest, recipient: str, said: SessionWords | None = None) -> MessageParts:
         """Render one person's parts; raises one of `RENDERING` where their values don't fit the template."""
-        words = self.words(letter, said or SessionWords())
-        name = plain(letter.invitee.name)
+        words = self.render(letter, said or SessionWords())
+        name = plain_text(letter.invitee.name)
         return MessageParts(
             name=name,
             recipient=recipient,
@@ -151,18 +151,20 @@ class TemplateSet:
             date=letter.date,
             text=words.text,
             pieces=words.pieces,
-            calendar=calendar.entry(letter, self.brand, plain(letter.session.title), name, words.calendar_description),
+            calendar=calendar.calendar_entry(
+                letter, self.brand, plain_text(letter.session.title), name, words.calendar_description
+            ),
         )
 
-    def words(self, letter: MessageRequest, said: SessionWords) -> RenderedParts:
+    def render(self, letter: MessageRequest, said: SessionWords) -> RenderedParts:
         """Render what the templates say; raises one of `RENDERING`."""
         template = self.template(letter.kind, letter)
-        names = self._view(letter, template, said).names()
+        names = self._context(letter, template, said).names()
         with one_letter(Budget()):
             return RenderedParts(
                 pieces=collect(template.html.generate(names)) if template.html else (),
-                text=single_spaced(template.text.render(names)),
-                calendar_description=self._about(letter, template, names, said),
+                text=join_empty_lines(template.text.render(names)),
+                calendar_description=self._calendar_description(letter, template, names, said),
             )
 
     def name_for(self, letter: MessageRequest) -> str:
@@ -175,12 +177,14 @@ class TemplateSet:
         fitting = candidates(kind, letter.invitee.role, language)
         return next(self.templates[name] for name in fitting if name in self.templates)
 
-    def _view(self, letter: MessageRequest, template: Template, said: SessionWords) -> TemplateContext:
+    def _context(self, letter: MessageRequest, template: Template, said: SessionWords) -> TemplateContext:
         wanted = locale_of(letter.invitee.language or letter.session.locale)
         locale = wanted if wanted and wanted.language == template.locale.language else template.locale
-        return view(letter, self.shown_brand, locale, said)
+        return make_context(letter, self.shown_brand, locale, said)
 
-    def _about(self, letter: MessageRequest, beside: Template, names: dict[str, Any], said: SessionWords) -> str:
+    def _calendar_description(
+        self, letter: MessageRequest, beside: Template, names: dict[str, Any], said: SessionWords
+    ) -> str:
         """Describe the calendar entry: by the calendar's template where there is one. Empty for a kind without link."""
         if not RULES[letter.kind].holds_join_link:
             return ""
@@ -188,7 +192,7 @@ class TemplateSet:
             return str(names["join_link"])
         template = self.template(CALENDAR, letter)
         if template.locale != beside.locale:
-            names = self._view(letter, template, said).names()
+            names = self._context(letter, template, said).names()
         return template.text.render(names).strip()
 
 
@@ -216,7 +220,7 @@ class Composer:
             return Rejected("RingCentral has given no join link for this person.")
         try:
             recipient = transport_address(letter.recipient)
-            filling = stationery.fill(letter, recipient, self._said)
+            filling = stationery.render_parts(letter, recipient, self._said)
             fields = own_fields(filling)
             html = self._fragments.html(filling.pieces)
             others = {
@@ -225,8 +229,8 @@ class Composer:
                 "calendar": quoted_printable((filling.calendar,)),
             }
         except RENDERING as problem:
-            return Rejected(_reason(problem))
-        frame = stationery.skeletons[calendar.method_of(letter.kind, stationery.brand)]
+            return Rejected(_explain(problem))
+        frame = stationery.frames[calendar.method_of(letter.kind, stationery.brand)]
         body = frame.join({**others, "html": html.encoded})
         short = frame.join({**others, "html": html.checked})
         if fault := self._fault(letter, recipient, body, short):
@@ -252,7 +256,7 @@ class Composer:
         return verify.find_violation(body, letter, recipient, guarded, configured, fixed)
 
 
-def assemble(
+def make_template_set(
     templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None, fixed: FixedFields = ()
 ) -> TemplateSet:
     """Put compiled templates and the brand together, untried."""
@@ -260,14 +264,14 @@ def assemble(
     return TemplateSet(
         brand=brand,
         templates=templates,
-        skeletons={method: skeleton(brand, method, logo, fixed) for method in methods},
-        shown_brand=_shown(brand, logo),
+        frames={method: make_frame(brand, method, logo, fixed) for method in methods},
+        shown_brand=_brand_context(brand, logo),
         configured=frozenset(map(normal_key, brand.addresses)),
         fixed=fixed,
     )
 
 
-def _reason(problem: Exception) -> str:
+def _explain(problem: Exception) -> str:
     """Say why a person's letter can't be written; never the values, which may be secrets."""
     match problem:
         case UnrenderableValue():
@@ -332,9 +336,9 @@ def logo_of(brand: BrandSettings) -> Picture | None:
     raise ConfigurationError(f"The logo {brand.logo} is no PNG, JPEG or GIF; mail programs show no others.")
 
 
-def _shown(brand: BrandSettings, logo: Picture | None) -> Brand:
+def _brand_context(brand: BrandSettings, logo: Picture | None) -> Brand:
     return Brand(
-        name=plain(brand.name),
+        name=plain_text(brand.name),
         help_address=brand.help_address,
         logo=f"cid:{LOGO_CID}" if logo else brand.logo,
         imprint=brand.imprint,

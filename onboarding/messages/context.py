@@ -16,7 +16,7 @@ from typing import Any
 from babel import Locale
 
 from onboarding.messages.calendar import add_to_google, add_to_outlook
-from onboarding.messages.dates import LocalDate, length, localize
+from onboarding.messages.dates import LocalDate, format_duration, localize
 from onboarding.messages.request import MessageRequest
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Session, link_digest
@@ -123,15 +123,15 @@ class TemplateContext:
 
     def names(self) -> dict[str, Any]:
         """The names as Jinja takes them."""
-        return {name: getattr(self, name) for name in _NAMES}
+        return {name: getattr(self, name) for name in _CONTEXT_NAMES}
 
 
-_NAMES = tuple(field.name for field in fields(TemplateContext))
+_CONTEXT_NAMES = tuple(field.name for field in fields(TemplateContext))
 
 SHOWN = (Person, Recipient, SessionContext, PreviousContext, Palette, Brand, AddTo)
 """The types that a template sees beside text, numbers, true and false, tuples and mappings."""
 
-FIELDS: Mapping[type, frozenset[str]] = {shown: frozenset(field.name for field in fields(shown)) for shown in SHOWN}
+FIELDS_OF: Mapping[type, frozenset[str]] = {shown: frozenset(field.name for field in fields(shown)) for shown in SHOWN}
 """What a template may ask of each of them."""
 
 
@@ -156,28 +156,28 @@ class SessionWords:
             self._known.clear()
         if key not in self._known:
             zone = zone_of(letter.invitee, session)
-            self._known[key] = (locale, zone, _when(session, zone, locale), self._add_to)
+            self._known[key] = (locale, zone, _session_context(session, zone, locale), self._add_to)
         return self._known[key]
 
     def panel(self, letter: MessageRequest) -> tuple[Person, ...]:
         """Say who is on board."""
         if letter.panel is not self._invitees:
-            self._invitees, self._panel = letter.panel, _people(letter.panel)
+            self._invitees, self._panel = letter.panel, _panel_context(letter.panel)
         return self._panel
 
 
-def view(letter: MessageRequest, brand: Brand, locale: Locale, said: SessionWords) -> TemplateContext:
+def make_context(letter: MessageRequest, brand: Brand, locale: Locale, said: SessionWords) -> TemplateContext:
     """Say a letter in a language."""
     _locale, zone, when, add_to = said.of(letter, locale)
     return TemplateContext(
         kind=letter.kind.value,
-        invitee=_recipient(letter.invitee),
+        invitee=_recipient_context(letter.invitee),
         session=when,
         brand=brand,
         add_to=add_to,
         join_link=letter.join_link.get_secret_value() if letter.join_link else "",
-        phone_code=plain(letter.registration.phone_code) if letter.registration else "",
-        previous=_before(letter, letter.previous, zone, locale) if letter.previous else None,
+        phone_code=plain_text(letter.registration.phone_code) if letter.registration else "",
+        previous=_previous_context(letter, letter.previous, zone, locale) if letter.previous else None,
         panel=said.panel(letter),
     )
 
@@ -190,14 +190,14 @@ def zone_of(invitee: Invitee, session: Session) -> tzinfo:
 _ORDER = {role: at for at, role in enumerate(Role)}
 
 
-def _people(invitees: Iterable[Invitee]) -> tuple[Person, ...]:
+def _panel_context(invitees: Iterable[Invitee]) -> tuple[Person, ...]:
     """Everybody on board: hosts first, then co-hosts and panelists, each in the roster's order."""
-    return tuple(_person(invitee) for invitee in sorted(invitees, key=lambda invitee: _ORDER[invitee.role]))
+    return tuple(_person_context(invitee) for invitee in sorted(invitees, key=lambda invitee: _ORDER[invitee.role]))
 
 
-def _person(invitee: Invitee) -> Person:
-    name = plain(f"{invitee.first_name} {invitee.last_name}")
-    return Person(name, invitee.role.value, plain(invitee.job_title))
+def _person_context(invitee: Invitee) -> Person:
+    name = plain_text(f"{invitee.first_name} {invitee.last_name}")
+    return Person(name, invitee.role.value, plain_text(invitee.job_title))
 
 
 _ODD = re.compile(r"[^\x20-\x7e\xa1-\u02ff]")
@@ -207,7 +207,7 @@ _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of all text after them, the letter's own included. Right-to-left script needs none."""
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """Make one harmless line: no line breaks, control characters or marks that reach beyond the text itself."""
     if _ODD.search(text):
         text = "".join(" " if _breaks(one) else one for one in text if one not in _DIRECTION)
@@ -218,47 +218,47 @@ def _breaks(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 
 
-def _recipient(invitee: Invitee) -> Recipient:
+def _recipient_context(invitee: Invitee) -> Recipient:
     return Recipient(
-        name=plain(invitee.name),
-        first_name=plain(invitee.first_name),
-        last_name=plain(invitee.last_name),
-        email=plain(invitee.email),
+        name=plain_text(invitee.name),
+        first_name=plain_text(invitee.first_name),
+        last_name=plain_text(invitee.last_name),
+        email=plain_text(invitee.email),
         role=invitee.role.value,
-        job_title=plain(invitee.job_title),
-        extra=_columns(invitee.extra),
+        job_title=plain_text(invitee.job_title),
+        extra=_extra_columns(invitee.extra),
     )
 
 
-def _columns(extra: Mapping[str, str]) -> Mapping[str, str]:
+def _extra_columns(extra: Mapping[str, str]) -> Mapping[str, str]:
     """The roster's further columns. A mapping that has every name (`sample_people.AnyColumn`) keeps that."""
-    made_plain = {column: plain(text) for column, text in extra.items()}
+    made_plain = {column: plain_text(text) for column, text in extra.items()}
     return MappingProxyType(made_plain or extra)
 
 
-def _when(session: Session, zone: tzinfo, locale: Locale) -> SessionContext:
+def _session_context(session: Session, zone: tzinfo, locale: Locale) -> SessionContext:
     start = localize(session.start, zone, locale)
     arrive_by = localize(session.arrive_by, zone, locale)
     return SessionContext(
-        title=plain(session.title),
+        title=plain_text(session.title),
         date=start.date,
         start=start.time,
         end=localize(session.end, zone, locale).time,
-        duration=length(session.duration, locale),
+        duration=format_duration(session.duration, locale),
         zone=start.zone,
         arrive_by=arrive_by.time,
         arrive_by_date=arrive_by.date,
     )
 
 
-def _before(letter: MessageRequest, told: Facts, zone: tzinfo, locale: Locale) -> PreviousContext:
+def _previous_context(letter: MessageRequest, told: Facts, zone: tzinfo, locale: Locale) -> PreviousContext:
     before: LocalDate = localize(told.start, zone, locale)
     session = letter.session
     return PreviousContext(
         date=before.date,
         start=before.time,
         zone=before.zone,
-        duration=length(told.duration, locale),
+        duration=format_duration(told.duration, locale),
         role=told.role.value,
         time_changed=(told.start, told.duration) != (session.start, session.duration),
         link_changed=has_new_link(letter, told),
@@ -272,7 +272,7 @@ def has_new_link(letter: MessageRequest, told: Facts) -> bool:
 
 
 def _add_to(session: Session) -> AddTo:
-    title = plain(session.title)
+    title = plain_text(session.title)
     return AddTo(
         google=add_to_google(title, session.start, session.end),
         outlook=add_to_outlook(title, session.start, session.end),

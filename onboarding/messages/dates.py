@@ -40,7 +40,7 @@ def localize(at: datetime, zone: tzinfo, locale: Locale) -> LocalDate:
     return LocalDate(
         date=format_date(local, "full", locale),
         time=format_time(local, "short", locale=locale).replace("\u202f", "\u00a0"),  # older Outlook shows a box
-        zone=_zone_name(local, zone, locale),
+        zone=_format_zone(local, zone, locale),
     )
 
 
@@ -49,7 +49,7 @@ _META_ZONES = {_ALIASES.get(name, name): meta_zone for name, meta_zone in get_gl
 """CLDR's meta zones by the names that zones have today: Babel looks Asia/Kolkata up as Asia/Calcutta and vice versa."""
 
 
-def _zone_name(local: datetime, zone: tzinfo, locale: Locale) -> str:
+def _format_zone(local: datetime, zone: tzinfo, locale: Locale) -> str:
     """Spell out a zone, where Babel only tells the offset: by its meta zone, else by its country.
 
     A zone that is an offset has no other name.
@@ -76,16 +76,16 @@ def _offset_name(offset: timedelta, locale: Locale) -> str:
 
 
 @lru_cache(maxsize=256)
-def length(duration: timedelta, locale: Locale) -> str:
+def format_duration(duration: timedelta, locale: Locale) -> str:
     """Say how long: `1 hour 30 minutes`. Parts of a minute are rounded."""
     minutes = timedelta(minutes=round(duration / MINUTE))
     hours = minutes - minutes % HOUR
-    in_hours = _counted(hours, "hour", locale) if hours else ""
-    in_minutes = _counted(minutes - hours, "minute", locale) if minutes - hours or not hours else ""
+    in_hours = _format_count(hours, "hour", locale) if hours else ""
+    in_minutes = _format_count(minutes - hours, "minute", locale) if minutes - hours or not hours else ""
     return f"{in_hours} {in_minutes}".strip()
 
 
-def _counted(part: timedelta, unit: Literal["hour", "minute"], locale: Locale) -> str:
+def _format_count(part: timedelta, unit: Literal["hour", "minute"], locale: Locale) -> str:
     """Let Babel count one unit; the threshold keeps it from making days of 24 hours."""
     return format_timedelta(part, granularity=unit, threshold=1000, locale=locale)
 

@@ -39,7 +39,7 @@ class Parted(NamedTuple):
 
     encoded: bytes
     edges: bytes
-    middle: verify.Piece | None
+    middle: verify.CheckedPiece | None
 
 
 class Fragments:
@@ -86,7 +86,7 @@ def _at_seams(piece: str, part: Part) -> Parted:
     first, last = part(piece) if len(piece) > LONG else (0, 0)
     if first == last:
         return Parted(encoded, encoded, None)
-    middle = verify.Piece.of(a2b_qp(quoted_printable.encode_fragment(piece[first:last])))
+    middle = verify.CheckedPiece.of(a2b_qp(quoted_printable.encode_fragment(piece[first:last])))
     return Parted(
         encoded,
         quoted_printable.encode_fragment(piece[:first]) + quoted_printable.encode_fragment(piece[last:]),

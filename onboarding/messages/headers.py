@@ -13,43 +13,43 @@ from functools import lru_cache
 from onboarding.messages.request import UnrenderableValue
 from onboarding.model.addresses import encode_address_domain
 
-LONGEST_LINE = 76
+LONGEST_HEADER_LINE = 76
 """Of a line with an encoded word (RFC 2047 2), without its line end."""
 
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 
 
-def subject(text: str) -> bytes:
+def encode_subject(text: str) -> bytes:
     """Write a `Subject:` field's body."""
-    if _PLAIN.fullmatch(text) and len(text) <= LONGEST_LINE - len("Subject: ") and "=?" not in text:
+    if _PLAIN.fullmatch(text) and len(text) <= LONGEST_HEADER_LINE - len("Subject: ") and "=?" not in text:
         return text.encode("ascii")
-    return _encoded_words(text, len("Subject: "))
+    return _encode_words(text, len("Subject: "))
 
 
-def mailbox(name: str, address: str) -> bytes:
+def format_mailbox(name: str, address: str) -> bytes:
     """Write a `To:` field's body. `address` is as `transport_address` makes it; UTF-8 where it needs SMTPUTF8."""
     if not name or name == address:
         return address.encode()
     angle = f"<{address}>".encode()
     shown = _phrase(name)
     last_line = len(shown) - shown.rfind(b"\n")
-    return shown + (b" " if last_line + len(angle) < LONGEST_LINE - len("To: ") else b"\r\n ") + angle
+    return shown + (b" " if last_line + len(angle) < LONGEST_HEADER_LINE - len("To: ") else b"\r\n ") + angle
 
 
 def _phrase(name: str) -> bytes:
     """Write a display name (RFC 5322 3.2.5): atoms as they are, other ASCII in quotes, all else encoded."""
-    if len(name) > LONGEST_LINE - len("To:  ") or not _PLAIN.fullmatch(name) or "=?" in name:
-        return _encoded_words(name, len("To: "))
+    if len(name) > LONGEST_HEADER_LINE - len("To:  ") or not _PLAIN.fullmatch(name) or "=?" in name:
+        return _encode_words(name, len("To: "))
     if _ATOMS.fullmatch(name):
         return name.encode("ascii")
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'.encode("ascii")
 
 
-def _encoded_words(text: str, first_indent: int) -> bytes:
+def _encode_words(text: str, first_indent: int) -> bytes:
     """Write text as base64 words of whole characters, one per line; readers drop the white space between them."""
-    longest = LONGEST_LINE - first_indent - len("=?utf-8?b??=")
+    longest = LONGEST_HEADER_LINE - first_indent - len("=?utf-8?b??=")
     encoded, most = text.encode(), longest // 4 * 3
     words, start = [], 0
     while start < len(encoded):
@@ -83,7 +83,7 @@ def transport_address(address: str) -> str:
 _ADDRESS_CHARACTERS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
 
 
-def date(at: datetime) -> bytes:
+def format_date(at: datetime) -> bytes:
     """Write a `Date:` field's body (RFC 5322 3.3) from an aware time."""
     return _date(at.replace(microsecond=0))
 

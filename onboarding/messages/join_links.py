@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from onboarding.messages.normal_form import BEYOND_ASCII, mask, normal, runs
+from onboarding.messages.normal_form import BEYOND_ASCII, character_mask, normalize, runs
 
 _LINK = re.compile(rb"(?:[^/?#]*://(?:[^/?#]*@)?)?([^/?#]*?)\.*(?::[0-9]*)?([/\\][^?#]*)?(?:[?#]|\Z)")
 """A link's host, without user and port, and its path."""
@@ -19,7 +19,7 @@ _LINK = re.compile(rb"(?:[^/?#]*://(?:[^/?#]*@)?)?([^/?#]*?)\.*(?::[0-9]*)?([/\\
 _PATH = re.compile(rb"\.*(?::[0-9]*)?([/\\][^\s<>?#]*)")
 """What may follow a host in a text: a full stop, a port, and the path."""
 
-LONGEST = 1024
+LONGEST_PLACE = 1024
 """Bytes that are looked at behind a host: a join link has at most 256 characters (`docs/ringcentral.md`)."""
 
 
@@ -33,12 +33,12 @@ def link_places(links: Iterable[str]) -> set[str]:
     for link in set(map(_above, links)):
         if found := _LINK.match(_lower(link)):
             folders.setdefault(found[1], []).append(_segments(found[2] or b"/")[:-1])
-    places = [b"/".join((host, *_shared(paths), b"")) for host, paths in folders.items()]
+    places = [b"/".join((host, *_shared_places(paths), b"")) for host, paths in folders.items()]
     return {place.decode(errors="replace") for place in places}
 
 
 def _lower(link: str) -> bytes:
-    return normal(link.encode(errors="replace")).lower()
+    return normalize(link.encode(errors="replace")).lower()
 
 
 def _above(link: str) -> str:
@@ -47,7 +47,7 @@ def _above(link: str) -> str:
     return link if any(character in link for character in "%?#") or folder.count("/") < len("://") else folder + slash
 
 
-def _shared(paths: Iterable[list[bytes]]) -> list[bytes]:
+def _shared_places(paths: Iterable[list[bytes]]) -> list[bytes]:
     """Name the folders in which all paths begin."""
     return [level[0] for level in takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))]
 
@@ -75,7 +75,7 @@ def leads_below(text: bytes, place: bytes) -> bool:
     at = text.find(host)
     while at >= 0:
         end = at + len(host)
-        if text.startswith(place, at) or _is_below(folder, _PATH.match(text, end, end + LONGEST)):
+        if text.startswith(place, at) or _is_below(folder, _PATH.match(text, end, end + LONGEST_PLACE)):
             return True
         at = text.find(host, at + 1)
     return False
@@ -88,9 +88,9 @@ def _is_below(folder: Sequence[bytes], found: re.Match[bytes] | None) -> bool:
 SHORTEST_TOKEN = 10
 """Letters and digits: a shorter word stands in a letter by chance."""
 
-_WORD = re.compile(rf"[^\W_]{{{SHORTEST_TOKEN},}}")
+_LONG_WORD = re.compile(rf"[^\W_]{{{SHORTEST_TOKEN},}}")
 
-_MASK = mask(string.ascii_letters.encode() + string.digits.encode() + BEYOND_ASCII)
+_MASK = character_mask(string.ascii_letters.encode() + string.digits.encode() + BEYOND_ASCII)
 """Letters and digits; what is beyond ASCII may be one."""
 
 
@@ -112,13 +112,13 @@ class Tokens:
     @classmethod
     def of(cls, links: Iterable[str], places: Iterable[str]) -> "Tokens":
         """Take the tokens from different links. What stands in a place of links is no one's."""
-        written = [set(_WORD.findall(_lower(link).decode(errors="replace"))) for link in set(links)]
+        written = [set(_LONG_WORD.findall(_lower(link).decode(errors="replace"))) for link in set(links)]
         times = Counter(word for words in written for word in words)
         shared = " ".join(places)
         words = frozenset(word.encode() for word, count in times.items() if count == 1 and word not in shared)
         return cls(words, tuple(sorted(set(map(len, words)))))
 
-    def found_in(self, text: bytes, own: bytes) -> Iterator[bytes]:
+    def find_in(self, text: bytes, own: bytes) -> Iterator[bytes]:
         """Find tokens in a text, also within longer words; those in one's own link don't count."""
         for start, end in runs(text, _MASK, self.lengths[0]) if self.lengths else ():
             run = text[start:end]

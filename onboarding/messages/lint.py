@@ -13,13 +13,13 @@ from pathlib import Path
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from onboarding.errors import ConfigurationError
-from onboarding.messages.compiler.folders import Folders, read
+from onboarding.messages.compiler.folders import Folders, read_template
 from onboarding.messages.compiler.nesting import is_shallow
-from onboarding.messages.compiler.sources import pasted_links
-from onboarding.messages.composer import KINDS, TemplateSet, assemble, assert_complete, kind_without, logo_of
+from onboarding.messages.compiler.sources import find_pasted_links
+from onboarding.messages.composer import KINDS, TemplateSet, assert_complete, kind_without, logo_of, make_template_set
 from onboarding.messages.request import MessageRequest
 from onboarding.messages.settings import BrandSettings, Colours
-from onboarding.messages.templates import CALENDAR, Environments, Template, compile_template, known_names
+from onboarding.messages.templates import CALENDAR, Environments, Template, compile_template, list_names
 
 CLIPPED = 102 * 1024
 """Bytes of HTML from which on Gmail shows "[Message clipped]" instead of the rest."""
@@ -37,43 +37,43 @@ class LintWarning:
     is_error: bool
 
 
-def lint(folders: Sequence[Path], brand: BrandSettings) -> tuple[LintWarning, ...]:
+def lint_templates(folders: Sequence[Path], brand: BrandSettings) -> tuple[LintWarning, ...]:
     """Look at all templates of these folders and at the brand. Raises `ConfigurationError` only without folders."""
     searched = Folders.of(folders)
-    if unusable := [*searched.strays()] or [*_unreadable(searched)]:
-        return tuple(LintWarning("templates", _said(each), is_error=True) for each in unusable)
+    if unusable := [*searched.strays()] or [*_read_error(searched)]:
+        return tuple(LintWarning("templates", _to_warning(each), is_error=True) for each in unusable)
     environments = Environments.over(searched)
-    findings = [*_colours(brand.colours)]
-    names = known_names(searched, (*KINDS, CALENDAR))
+    findings = [*_check_colours(brand.colours)]
+    names = list_names(searched, (*KINDS, CALENDAR))
     templates: dict[str, Template] = {}
     for name in names:
         try:
             templates[name] = compile_template(name, searched, environments, brand.language)
         except ConfigurationError as problem:
-            findings.append(LintWarning(name, _said(problem), is_error=True))
+            findings.append(LintWarning(name, _to_warning(problem), is_error=True))
     findings += [found for file in searched.files() for found in _plain_http(file)]
-    findings += [LintWarning("templates", place, is_error=True) for place in pasted_links(searched)]
+    findings += [LintWarning("templates", place, is_error=True) for place in find_pasted_links(searched)]
     findings += _misspelt(searched)
     findings += [found for template in templates.values() for found in _text_part(template)]
     try:
         assert_complete(frozenset(names), searched)
         logo = logo_of(brand)
         if not kind_without(frozenset(templates)):  # else one that can't be compiled is all there is of its kind
-            findings += _letters(assemble(templates, brand, logo))
+            findings += _check_samples(make_template_set(templates, brand, logo))
     except ConfigurationError as problem:
-        findings.append(LintWarning("templates", _said(problem), is_error=True))
+        findings.append(LintWarning("templates", _to_warning(problem), is_error=True))
     return tuple(dict.fromkeys(findings))
 
 
-def _unreadable(folders: Folders) -> Iterator[ConfigurationError]:
+def _read_error(folders: Folders) -> Iterator[ConfigurationError]:
     for file in folders.files():
         try:
-            read(file)
+            read_template(file)
         except ConfigurationError as error:
             yield error
 
 
-def _said(problem: ConfigurationError) -> str:
+def _to_warning(problem: ConfigurationError) -> str:
     return f"{problem.message} {problem.hint}".strip()
 
 
@@ -81,7 +81,7 @@ _HTTP = re.compile(r"http://(?!www\.w3\.org/)\S")
 
 
 def _plain_http(file: Path) -> Iterator[LintWarning]:
-    for number, line in enumerate(read(file).splitlines(), 1):
+    for number, line in enumerate(read_template(file).splitlines(), 1):
         if _HTTP.search(line):
             yield LintWarning(
                 f"{file}, line {number}", "Links in letters begin with https://, not http://.", is_error=True
@@ -103,18 +103,18 @@ def _text_part(template: Template) -> Iterator[LintWarning]:
         yield LintWarning(template.name, words, is_error=False)
 
 
-def _letters(stationery: TemplateSet) -> Iterator[LintWarning]:
+def _check_samples(stationery: TemplateSet) -> Iterator[LintWarning]:
     """Look at the letters that sample people would get."""
     for letter in stationery.samples():
         name = stationery.name_for(letter)
-        if wrong := stationery.fault(letter):
+        if wrong := stationery.find_fault(letter):
             yield LintWarning(name, f"A letter to a sample {letter.invitee.role} fails: {wrong}", is_error=True)
         else:
             yield from (LintWarning(name, words, is_error=False) for words in _unwise(stationery, letter))
 
 
 def _unwise(stationery: TemplateSet, letter: MessageRequest) -> Iterator[str]:
-    html = stationery.fill(letter, letter.recipient).html
+    html = stationery.render_parts(letter, letter.recipient).html
     if len(html.encode()) > CLIPPED:
         yield f"The HTML has {len(html.encode()) // 1024} KB; Gmail cuts a message off after 102 KB."
     if not is_shallow(html):
@@ -143,7 +143,7 @@ LONGEST_SHOWN = 60
 """Characters of a link's words in a message."""
 
 
-def _colours(colours: Colours) -> Iterator[LintWarning]:
+def _check_colours(colours: Colours) -> Iterator[LintWarning]:
     """Compare the colours that stand on each other."""
     pairs = [
         ("button_text", colours.button_text, "primary", colours.primary),

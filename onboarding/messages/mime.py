@@ -79,10 +79,10 @@ class MimeFrame:
 def own_fields(filling: MessageParts) -> dict[str, bytes]:
     """Write the bodies of the header fields that differ from message to message."""
     return {
-        "recipient": headers.mailbox(filling.name, filling.recipient),
-        "subject": headers.subject(filling.subject),
+        "recipient": headers.format_mailbox(filling.name, filling.recipient),
+        "subject": headers.encode_subject(filling.subject),
         "message_id": filling.message_id.encode("ascii"),
-        "date": headers.date(filling.date),
+        "date": headers.format_date(filling.date),
     }
 
 
@@ -108,7 +108,7 @@ MESSAGE_NAME = "{message_id}"
 """Stands for the message's own Message-ID in the value of a fixed field."""
 
 
-def skeleton(brand: BrandSettings, method: str, logo: Picture | None, fixed: FixedFields = ()) -> MimeFrame:
+def make_frame(brand: BrandSettings, method: str, logo: Picture | None, fixed: FixedFields = ()) -> MimeFrame:
     """Build a skeleton. `method` is the calendar's: MIME parameter and METHOD have to be equal (RFC 6047 2.4).
 
     The `fixed` fields come first and are never folded: their readers are programs.
@@ -124,18 +124,18 @@ def skeleton(brand: BrandSettings, method: str, logo: Picture | None, fixed: Fix
         pieces=(marks["html"],),
         calendar=marks["calendar"],
     )
-    ours = build(brand, method, logo, filling).as_bytes(policy=SMTP)
+    ours = build_message(brand, method, logo, filling).as_bytes(policy=SMTP)
     lines = [f"{name}: {value.replace(MESSAGE_NAME, marks['message_id'])}\r\n" for name, value in fixed]
     whole = "".join(lines).encode("ascii") + ours
     written = {name: mark.encode() for name, mark in marks.items()}
     written |= {name: written[name] + b"\r\n" for name in ("text", "html", "calendar")}
-    written["date"] = headers.date(_MARK_DATE)
+    written["date"] = headers.format_date(_MARK_DATE)
     names = {value: name for name, value in written.items()}
     cuts = re.split(b"(" + b"|".join(map(re.escape, names)) + b")", whole)
     return MimeFrame(tuple(cuts[::2]), tuple(names[one] for one in cuts[1::2]))
 
 
-def build(brand: BrandSettings, method: str, logo: Picture | None, filling: MessageParts) -> EmailMessage:
+def build_message(brand: BrandSettings, method: str, logo: Picture | None, filling: MessageParts) -> EmailMessage:
     """Build a whole message by the `email` package: for skeletons, and the measure that tests hold `fill` against."""
     message = EmailMessage(policy=SMTP)
     message["From"] = brand.sender_header

@@ -40,17 +40,17 @@ class BodyPart(NamedTuple):
 
     def content(self) -> bytes:
         """Undo the transfer encoding; raises `UnreadableError`."""
-        return _undone(self.encoding, self.body)
+        return _decode_body(self.encoding, self.body)
 
 
-def read(message: bytes) -> tuple[Fields, list[BodyPart]]:
+def parse_message(message: bytes) -> tuple[Fields, list[BodyPart]]:
     """Read a message: its own fields, and its leaves in order. Raises `UnreadableError`."""
-    head, body = _split(message)
-    fields = fields_of(head)
-    return fields, _leaves(_part_header(fields), body)
+    head, body = _split_header(message)
+    fields = parse_fields(head)
+    return fields, _find_body_parts(_part_header(fields), body)
 
 
-def value(fields: Fields, name: str) -> str:
+def field_value(fields: Fields, name: str) -> str:
     """Find the one value of a field, empty where there is none; raises `UnreadableError` where there are several."""
     values = [one for field, one in fields if field == name]
     if len(values) > 1:
@@ -58,7 +58,7 @@ def value(fields: Fields, name: str) -> str:
     return values[0] if values else ""
 
 
-def _split(message: bytes) -> tuple[bytes, bytes]:
+def _split_header(message: bytes) -> tuple[bytes, bytes]:
     """Cut header from body; the body keeps the line end before it, for a boundary line may be its first."""
     end = message.find(b"\r\n\r\n")
     if end < 0:
@@ -66,7 +66,7 @@ def _split(message: bytes) -> tuple[bytes, bytes]:
     return message[:end], message[end + 2 :]
 
 
-def fields_of(head: bytes) -> Fields:
+def parse_fields(head: bytes) -> Fields:
     """Read the fields of a header; raises `UnreadableError`."""
     try:
         written = head.decode()
@@ -83,34 +83,34 @@ def fields_of(head: bytes) -> Fields:
 @lru_cache(maxsize=64)
 def _header_of_a_part(head: bytes) -> PartHeader:
     """Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
-    fields = fields_of(head)
-    return _part_header(fields)._replace(text="\n".join([decoded(text) for _name, text in fields]))
+    fields = parse_fields(head)
+    return _part_header(fields)._replace(text="\n".join([decode_words(text) for _name, text in fields]))
 
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 
 
 def _part_header(fields: Fields) -> PartHeader:
-    written = value(fields, "content-type") or "text/plain"
+    written = field_value(fields, "content-type") or "text/plain"
     content_type = written.partition(";")[0].strip().lower()
     boundary = _BOUNDARY.search(written) if content_type.startswith("multipart/") else None
-    encoding = value(fields, "content-transfer-encoding").strip().lower()
+    encoding = field_value(fields, "content-transfer-encoding").strip().lower()
     return PartHeader(content_type, encoding, (boundary[1] or boundary[2]) if boundary else "")
 
 
-def _leaves(header: PartHeader, body: bytes) -> list[BodyPart]:
+def _find_body_parts(header: PartHeader, body: bytes) -> list[BodyPart]:
     if not header.content_type.startswith("multipart/"):
         return [BodyPart(header.content_type, header.encoding, header.text, body[2:])]
     if not header.boundary:
         raise UnreadableError("a multipart has no boundary")
     leaves = []
-    for part in _parts(body, header.boundary):
-        head, inner = _split(part)
-        leaves += _leaves(_header_of_a_part(head), inner)
+    for part in _split_parts(body, header.boundary):
+        head, inner = _split_header(part)
+        leaves += _find_body_parts(_header_of_a_part(head), inner)
     return leaves
 
 
-def _parts(body: bytes, boundary: str) -> list[bytes]:
+def _split_parts(body: bytes, boundary: str) -> list[bytes]:
     """Cut a multipart at its boundary lines (RFC 2046 5.1.1), leaving out what stands before and after them."""
     _preamble, *parts, last = body.split(b"\r\n--" + boundary.encode())
     if not parts or not last.startswith(b"--") or not all(part.startswith(b"\r\n") for part in parts):
@@ -118,7 +118,7 @@ def _parts(body: bytes, boundary: str) -> list[bytes]:
     return [part[2:] for part in parts]
 
 
-def _undone(encoding: str, body: bytes) -> bytes:
+def _decode_body(encoding: str, body: bytes) -> bytes:
     match encoding:
         case "base64":
             try:
@@ -132,15 +132,15 @@ def _undone(encoding: str, body: bytes) -> bytes:
     raise UnreadableError("a part has an unknown transfer encoding")
 
 
-_WORDS = re.compile(r"=\?utf-8\?([bq])\?([^?\s]*)\?=(?:[ \t]+(?==\?utf-8\?))?", re.IGNORECASE)
+_ENCODED_WORDS = re.compile(r"=\?utf-8\?([bq])\?([^?\s]*)\?=(?:[ \t]+(?==\?utf-8\?))?", re.IGNORECASE)
 
 
-def decoded(text: str) -> str:
+def decode_words(text: str) -> str:
     """Decode a field's encoded words (RFC 2047): UTF-8 only, which is all that we write."""
-    return _WORDS.sub(_word, text) if "=?" in text else text
+    return _ENCODED_WORDS.sub(_decode_word, text) if "=?" in text else text
 
 
-def _word(found: re.Match[str]) -> str:
+def _decode_word(found: re.Match[str]) -> str:
     encoded = found[2].encode("ascii", "replace")
     try:
         octets = a2b_base64(encoded) if found[1] in "bB" else a2b_qp(encoded, header=True)

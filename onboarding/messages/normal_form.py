@@ -25,42 +25,42 @@ class Normal(NamedTuple):
     @classmethod
     def of(cls, text: bytes) -> "Normal":
         """Bring a text (UTF-8) into that form."""
-        plain = _unescaped(text)
+        plain = _unescape(text)
         if not plain.isascii():
-            plain = _unescaped(_folded(plain))
+            plain = _unescape(_fold_text(plain))
         lower = plain.lower()
         if b"xn--" not in lower:
             return cls(plain, lower)
-        shown = _A_LABEL.sub(_letters, plain)
+        shown = _A_LABEL.sub(_decode_a_label, plain)
         return cls(shown, shown.lower())
 
 
-def normal(text: bytes) -> bytes:
+def normalize(text: bytes) -> bytes:
     """Bring a text (UTF-8) into that form."""
     return Normal.of(text).text
 
 
 def normal_key(address: str) -> str:
     """Fold an address so that two spellings of one mailbox compare equal, those of this module too."""
-    return address_key(normal(address.encode(errors="replace")).decode(errors="replace"))
+    return address_key(normalize(address.encode(errors="replace")).decode(errors="replace"))
 
 
 _ESCAPE = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})")
 _OCTETS = {"".join(digits).encode(): bytes.fromhex("".join(digits)) for digits in product(string.hexdigits, repeat=2)}
 
 
-def _unescaped(text: bytes) -> bytes:
+def _unescape(text: bytes) -> bytes:
     """Undo percent-escapes, also those of escapes: a redirecting link holds another one so."""
     return _ESCAPE.sub(lambda found: _OCTETS[found[1]], text) if b"%" in text else text
 
 
-def mask(octets: bytes) -> bytes:
+def character_mask(octets: bytes) -> bytes:
     """Make a table for `runs`: it finds runs of these octets."""
     return bytes(ord("x") if octet in octets else ord(" ") for octet in range(256))
 
 
 BEYOND_ASCII = bytes(range(0x80, 0x100))
-_MASK = mask(BEYOND_ASCII)
+_MASK = character_mask(BEYOND_ASCII)
 
 
 def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, int]]:
@@ -75,11 +75,11 @@ def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, in
         start = masked.find(least, end)
 
 
-def _folded(text: bytes) -> bytes:
+def _fold_text(text: bytes) -> bytes:
     """Fold what is beyond ASCII: each character by itself, where it has nothing to do with the one before it."""
     beyond = {letter: _by_itself(letter) for letter in set(text.translate(None, _ASCII).decode(errors="replace"))}
     if None in beyond.values():
-        return _folded_by_runs(text)
+        return _fold_runs(text)
     shown = text.decode()  # where a letter is found ten times as fast
     for letter, folded in beyond.items():
         if folded != letter:
@@ -99,7 +99,7 @@ def _by_itself(letter: str) -> str | None:
     return None if joins or ord(letter) in _JOINS_IN_HANGUL or letter == "\N{REPLACEMENT CHARACTER}" else folded
 
 
-def _folded_by_runs(text: bytes) -> bytes:
+def _fold_runs(text: bytes) -> bytes:
     """Fold each run of what is beyond ASCII, with the letter before it: an accent may stand behind that."""
     parts: list[bytes] = []
     done = 0
@@ -126,7 +126,7 @@ _SHOWS_NOTHING = re.compile(
 _A_LABEL = re.compile(rb"(?<![a-z0-9-])xn--([a-z0-9-]{1,59})(?![a-z0-9-])", re.IGNORECASE)
 
 
-def _letters(found: re.Match[bytes]) -> bytes:
+def _decode_a_label(found: re.Match[bytes]) -> bytes:
     """Show an A-label's letters (RFC 3492); what is none stays."""
     try:
         return _fold(found[1].decode("punycode").encode())

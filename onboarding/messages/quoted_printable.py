@@ -7,7 +7,7 @@ before it. Remembers nothing (that is `fragments`' work) and knows no message; `
 from binascii import b2a_qp
 from collections.abc import Iterable
 
-LONGEST_LINE = 76
+LONGEST_ENCODED_LINE = 76
 """Of quoted-printable, without the line end, with the `=` of a soft break (RFC 2045 6.7, rule 5)."""
 
 SOFT_BREAK = b"=\r\n"
@@ -23,7 +23,7 @@ def encode_fragment(text: str) -> bytes:
 
     No line of it begins with a dot, and each ends in CRLF: it may travel as it is.
     """
-    if len(text) < LONGEST_LINE and _is_plain(text):
+    if len(text) < LONGEST_ENCODED_LINE and _is_plain(text):
         return text.encode("ascii") + SOFT_BREAK if text else b""
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
     # One letter more, and off again: so the last line has room for the soft break, and may end in a space.

@@ -31,7 +31,7 @@ class AnyColumn(dict[str, str]):
         return "https://www.example.com/"
 
 
-def _invitee(row: int, role: Role, first_name: str, last_name: str) -> Invitee:
+def _sample_invitee(row: int, role: Role, first_name: str, last_name: str) -> Invitee:
     return Invitee(
         row=row,
         email=f"{first_name.lower()}@sample.example",
@@ -44,9 +44,9 @@ def _invitee(row: int, role: Role, first_name: str, last_name: str) -> Invitee:
 
 
 PANEL = (
-    _invitee(2, Role.HOST, "Harriet", "Host"),
-    _invitee(3, Role.COHOST, "Colin", "Cohost"),
-    _invitee(4, Role.PANELIST, "Paula", "Panelist"),
+    _sample_invitee(2, Role.HOST, "Harriet", "Host"),
+    _sample_invitee(3, Role.COHOST, "Colin", "Cohost"),
+    _sample_invitee(4, Role.PANELIST, "Paula", "Panelist"),
 )
 GUARDED = ProtectedValues.of([LINK], [one.email for one in PANEL])
 SESSION = Session(

@@ -6,20 +6,20 @@ where no such value is open. Pure; what stands before and behind the piece is no
 A careless rule here lets the wrong link pass: `tests/messages/test_seams.py` compares it with the whole check.
 """
 
-from onboarding.messages.normal_form import normal
+from onboarding.messages.normal_form import normalize
 
 ENDS_A_SCHEME = "\"':/?"
 """Each of them ends the scheme of a link, and the quotes may begin an attribute's value. (`#` may be an entity's.)"""
 
 
-TRIES = 20
+MOST_SEAMS = 20
 """Places looked at from either end. Each look costs the piece's length, and the first or second one is right."""
 
 
 def seams(html: str) -> tuple[int, int]:
     """Find the first and the last place where a piece may be parted; twice the same place where there is none."""
     first, last = html.find(">") + 1, html.rfind(">") + 1
-    for _try in range(TRIES):
+    for _try in range(MOST_SEAMS):
         first = html.find(">", first) + 1 if first and _is_open(html, first) else first
         last = html.rfind(">", 0, last - 1) + 1 if last and _is_open(html, last) else last
     is_known = first and last and not _is_open(html, first) and not _is_open(html, last)
@@ -37,4 +37,4 @@ def _is_open(html: str, end: int) -> bool:
 
 def is_in_one_piece(link: bytes) -> bool:
     """Tell whether a link, or the place of one, can't be parted itself."""
-    return b">" not in normal(link)
+    return b">" not in normalize(link)

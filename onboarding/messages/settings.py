@@ -39,7 +39,7 @@ _MAILBOX = re.compile(
 
 
 @lru_cache(maxsize=64)
-def _parsed(mailbox: str) -> tuple[str, str]:
+def _parse_mailbox(mailbox: str) -> tuple[str, str]:
     """Take name and address apart, once, for every letter asks; the address's domain as A-label (RFC 5890)."""
     found = _MAILBOX.fullmatch(mailbox.strip())
     if not found or not mailbox.isprintable():
@@ -57,7 +57,7 @@ def _safe_name(name: str) -> str:
 
 def _one_mailbox(value: str) -> str:
     """Accept `Name <address>` or an address; header injection ends here, in the configuration."""
-    _parsed(value)
+    _parse_mailbox(value)
     return value
 
 
@@ -99,17 +99,17 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     @property
     def sender_address(self) -> str:
         """The bare address that letters come from (header and envelope)."""
-        return _parsed(self.sender)[1]
+        return _parse_mailbox(self.sender)[1]
 
     @property
     def sender_name(self) -> str:
         """The name that letters come from, without `@ : ,`, for which Microsoft's filters take a name as forged."""
-        return _safe_name(_parsed(self.sender)[0] or self.name)
+        return _safe_name(_parse_mailbox(self.sender)[0] or self.name)
 
     @property
     def help_address(self) -> str:
         """Whom a person asks."""
-        return _parsed(self.reply_to)[1] if self.reply_to else self.sender_address
+        return _parse_mailbox(self.reply_to)[1] if self.reply_to else self.sender_address
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -125,4 +125,6 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     @property
     def reply_header(self) -> Address:
         """The `Reply-To:` header's one mailbox."""
-        return Address(_safe_name(_parsed(self.reply_to)[0]) if self.reply_to else "", addr_spec=self.help_address)
+        return Address(
+            _safe_name(_parse_mailbox(self.reply_to)[0]) if self.reply_to else "", addr_spec=self.help_address
+        )

@@ -17,11 +17,11 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler import names
 from onboarding.messages.compiler.compile import compile_source
 from onboarding.messages.compiler.constants import is_constant
-from onboarding.messages.compiler.folders import FolderLoader, Folders, read
+from onboarding.messages.compiler.folders import FolderLoader, Folders, read_template
 from onboarding.messages.compiler.sources import pieces_of
 from onboarding.messages.context import Brand
 from onboarding.messages.dates import locale_of
-from onboarding.messages.sandbox.environment import LetterEnvironment
+from onboarding.messages.sandbox.environment import MessageEnvironment
 from onboarding.model.people import Role
 
 HTML_ENDINGS = (".mjml.j2", ".html.j2")
@@ -44,7 +44,7 @@ class Environments:
         Not so where one of them may mean something else by `brand`: a part that it includes would not hear of it.
         """
         loader = FolderLoader(folders)
-        fixed = brand and is_constant("brand", map(read, folders.files()))
+        fixed = brand and is_constant("brand", map(read_template, folders.files()))
         known = {"brand": brand} if fixed else {}
         html, text = (_environment(loader, known, autoescape=escape) for escape in (True, False))
         return cls(html, text)
@@ -55,8 +55,8 @@ class Environments:
         return self.text.overlay(trim_blocks=False, lstrip_blocks=False)
 
 
-def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> LetterEnvironment:
-    environment = LetterEnvironment(
+def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> MessageEnvironment:
+    environment = MessageEnvironment(
         autoescape=autoescape,
         loader=loader,
         trim_blocks=not autoescape,
@@ -92,7 +92,7 @@ def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
     return (*(f"{special}.{tag}" for tag in tags), special, *(f"{kind}.{tag}" for tag in tags), kind)
 
 
-def find(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
+def find_template(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
     """Find a template's HTML source and its text; the text counts only beside the HTML, in the same folder."""
     for folder in folders.paths:
         sources = [file for ending in HTML_ENDINGS if (file := folders.file(folder / (name + ending)))]
@@ -106,7 +106,7 @@ def find(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
     return None, None
 
 
-def known_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
+def list_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
     """Name every template of these kinds in the folders; shared parts lie in folders of their own and don't count."""
     endings = (*HTML_ENDINGS, TEXT_ENDING)
     files = (file.name for folder in folders.paths for file in folder.iterdir() if file.exists())
@@ -116,16 +116,16 @@ def known_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 def compile_template(name: str, folders: Folders, environments: Environments, language: str) -> Template:
     """Compile a template. Raises `ConfigurationError`, naming file and line, for whatever is wrong with it."""
-    source, text = find(name, folders)
+    source, text = find_template(name, folders)
     if source is None and not name.startswith(CALENDAR):
         raise ConfigurationError(
             f"The template {text} has no HTML beside it.", hint=f"Write {name}.mjml.j2 or {name}.html.j2, or remove it."
         )
     if source:
-        names.check(source, folders, environments.html)
+        names.check_names(source, folders, environments.html)
     html, derived = compile_source(source, folders, environments.html) if source else (None, "")
     if text:
-        names.check(text, folders, environments.text)
+        names.check_names(text, folders, environments.text)
         derived = "".join(piece.text for piece in pieces_of(text, folders, environments.text))
     try:
         return Template(

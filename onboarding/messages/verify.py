@@ -15,7 +15,7 @@ from typing import NamedTuple
 from onboarding.messages import mime_parser
 from onboarding.messages.join_links import leads_below, long_words
 from onboarding.messages.mime import MESSAGE_NAME, FixedFields
-from onboarding.messages.normal_form import Normal, normal, normal_key
+from onboarding.messages.normal_form import Normal, normal_key, normalize
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.kinds import RULES
 from onboarding.model.people import Invitee, Role
@@ -39,16 +39,16 @@ def find_violation(
     `fixed` are the fields that it has to bear as they were configured.
     """
     try:
-        fields, leaves = mime_parser.read(body)
+        fields, leaves = mime_parser.parse_message(body)
         parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
-        wrong = _owner_fault(letter, guarded) or _header_fault(fields, recipient) or _structure_fault(parts)
-        wrong = wrong or _fixed_fault(fields, letter, fixed)
-        return wrong or _content_fault(fields, leaves, letter, recipient, guarded, configured)
+        wrong = _check_owner(letter, guarded) or _check_header(fields, recipient) or _check_structure(parts)
+        wrong = wrong or _check_fixed_fields(fields, letter, fixed)
+        return wrong or _check_content(fields, leaves, letter, recipient, guarded, configured)
     except mime_parser.UnreadableError as problem:
         return f"it can't be read back ({problem})"
 
 
-class Piece(NamedTuple):
+class CheckedPiece(NamedTuple):
     """A piece of HTML, ready to be looked through for one session after the other; `long_words` are those in it."""
 
     text: bytes
@@ -56,28 +56,28 @@ class Piece(NamedTuple):
     long_words: bytes
 
     @classmethod
-    def of(cls, html: bytes) -> "Piece | None":
+    def of(cls, html: bytes) -> "CheckedPiece | None":
         """Make a piece ready; None where a link in it leads where mail may not lead."""
         if _odd_scheme(html):
             return None
-        shown = _shown("HTML", html)
+        shown = _as_displayed("HTML", html)
         text, lower = Normal.of(shown + _over_lines(html, shown))
         return cls(text, lower, long_words(lower))
 
 
-def is_neutral(pieces: Iterable[Piece], guarded: ProtectedValues, configured: frozenset[str]) -> bool:
+def is_neutral(pieces: Iterable[CheckedPiece], guarded: ProtectedValues, configured: frozenset[str]) -> bool:
     """Tell whether pieces that nothing goes on between hold nothing that may not stand in every letter."""
     text, lower, words = (b"\n".join(texts) for texts in zip((b"", b"", b""), *pieces, strict=True))
     leads_on = any(leads_below(lower, place) for place in guarded.links)
-    foreign = leads_on or any(guarded.tokens.found_in(words, b""))
+    foreign = leads_on or any(guarded.tokens.find_in(words, b""))
     return not foreign and not _foreign_address(Normal(text, lower), guarded, configured)
 
 
-NEEDED = ("from", "date", "message-id", "reply-to")
+NEEDED_FIELDS = ("from", "date", "message-id", "reply-to")
 """Fields that a header has to have, beside To and Subject."""
 
 
-def _owner_fault(letter: MessageRequest, guarded: ProtectedValues) -> str:
+def _check_owner(letter: MessageRequest, guarded: ProtectedValues) -> str:
     """The link has to be this person's own: from a record that is nobody else's, and on no other record too.
 
     A message whose kind holds a link never leaves without one.
@@ -86,48 +86,50 @@ def _owner_fault(letter: MessageRequest, guarded: ProtectedValues) -> str:
     registration, link = letter.registration, letter.join_link
     if link is None and RULES[letter.kind].holds_join_link:
         return "it has no join link"
-    if registration and _is_anothers(registration, letter.invitee):
+    if registration and _is_other_persons(registration, letter.invitee):
         return "its join link is from somebody else's record"
     if link and guarded.shared and link_digest(link) in guarded.shared and letter.invitee.role is not Role.HOST:
         return "RingCentral has given its join link to somebody else too"
     return ""
 
 
-def _is_anothers(registration: Registration, invitee: Invitee) -> bool:
+def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
     """Tell whether a record is certainly not the invitee's (one without address and user tells nothing)."""
     if registration.linked_user and invitee.linked_user:
         return registration.linked_user != invitee.linked_user
     return bool(registration.email and invitee.email) and _key(registration.email) != _key(invitee.email)
 
 
-def _structure_fault(parts: Sequence[mime_parser.BodyPart]) -> str:
+def _check_structure(parts: Sequence[mime_parser.BodyPart]) -> str:
     right = [leaf.content_type for leaf in parts] == list(PARTS)
     return "" if right else "it doesn't have one text, one HTML and one calendar part"
 
 
-def _header_fault(fields: mime_parser.Fields, recipient: str) -> str:
+def _check_header(fields: mime_parser.Fields, recipient: str) -> str:
     """One recipient, a subject, and the fields that a message has to have."""
     names = {name for name, _text in fields}
     if {"cc", "bcc"} & names or any(name.startswith("resent-") for name in names):
         return "it goes to somebody in copy"
-    to = mime_parser.value(fields, "to")
+    to = mime_parser.field_value(fields, "to")
     if to != recipient and not to.endswith(f"<{recipient}>"):
         return "its To: field isn't the recipient's"
-    missing = [name for name in NEEDED if not mime_parser.value(fields, name)]
+    missing = [name for name in NEEDED_FIELDS if not mime_parser.field_value(fields, name)]
     if missing:
         return f"it has no {missing[0]} field"
-    return "" if mime_parser.decoded(mime_parser.value(fields, "subject")).strip() else "its subject is empty"
+    return (
+        "" if mime_parser.decode_words(mime_parser.field_value(fields, "subject")).strip() else "its subject is empty"
+    )
 
 
-def _fixed_fault(fields: mime_parser.Fields, letter: MessageRequest, fixed: FixedFields) -> str:
+def _check_fixed_fields(fields: mime_parser.Fields, letter: MessageRequest, fixed: FixedFields) -> str:
     """Each fixed field stands there once, as it was configured."""
     for name, wanted in fixed:
-        if mime_parser.value(fields, name.lower()) != wanted.replace(MESSAGE_NAME, letter.message_id):
+        if mime_parser.field_value(fields, name.lower()) != wanted.replace(MESSAGE_NAME, letter.message_id):
             return f"its {name} field isn't as it was configured"
     return ""
 
 
-def _content_fault(
+def _check_content(
     fields: mime_parser.Fields,
     leaves: Sequence[mime_parser.BodyPart],
     letter: MessageRequest,
@@ -142,20 +144,20 @@ def _content_fault(
     contents = {PARTS[leaf.content_type]: leaf.content() for leaf in leaves if leaf.content_type in PARTS}
     own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
     allowed = configured | {_key(letter.invitee.email), _key(letter.recipient), _key(recipient)}
-    shown = {part: _shown(part, content) for part, content in contents.items()}
-    if own and (without := [name for name, text in shown.items() if not _holds(text, own)]):
+    shown = {part: _as_displayed(part, content) for part, content in contents.items()}
+    if own and (without := [name for name, text in shown.items() if not _contains_link(text, own)]):
         return f"its {without[0]} part lacks this person's join link"
-    written = [mime_parser.decoded(text) for _name, text in fields] + [leaf.header for leaf in leaves]
+    written = [mime_parser.decode_words(text) for _name, text in fields] + [leaf.header for leaf in leaves]
     header = "\n".join(written).encode()
     texts = {"header": header} | {f"{name} part": text for name, text in shown.items()}
     texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
-    if _foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
-        found = {place: _foreign(Normal.of(text), own, guarded, allowed) for place, text in texts.items()}
+    if _find_foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
+        found = {place: _find_foreign(Normal.of(text), own, guarded, allowed) for place, text in texts.items()}
         return next((f"its {place} holds {what}" for place, what in found.items() if what), "it holds what it may not")
     return "its HTML part holds a link that mail may not hold" if _odd_scheme(contents["HTML"]) else ""
 
 
-def _shown(part: str, content: bytes) -> bytes:
+def _as_displayed(part: str, content: bytes) -> bytes:
     """Show a part's text as a mail program would: entities, folded lines and escapes undone."""
     match part:
         case "HTML":
@@ -172,7 +174,7 @@ def _over_lines(html: bytes, shown: bytes) -> bytes:
         return b""
     values = _SEVERAL_LINES.findall(_BREAK.sub(b"\n", html))
     in_one = b"\n".join([value.translate(None, b"\t\r\n") for value in values])
-    return b"\n" + _shown("HTML", in_one)
+    return b"\n" + _as_displayed("HTML", in_one)
 
 
 _BREAK = re.compile(rb"&(?:#0*(?:9|1[03])(?![0-9])|#[xX]0*[9aAdD](?![0-9a-fA-F])|Tab(?=;)|NewLine(?=;));?")
@@ -193,9 +195,9 @@ def _calendar_character(found: re.Match[bytes]) -> bytes:
     return b"\n" if found[1] in b"nN" else found[1]
 
 
-def _foreign(text: Normal, own: bytes, guarded: ProtectedValues, allowed: frozenset[str]) -> str:
+def _find_foreign(text: Normal, own: bytes, guarded: ProtectedValues, allowed: frozenset[str]) -> str:
     """Find somebody else's link or address, or a link without encryption."""
-    if _foreign_link(text, normal(own), guarded):
+    if _foreign_link(text, normalize(own), guarded):
         return "a join link that isn't this person's"
     return _foreign_address(text, guarded, allowed)
 
@@ -211,7 +213,7 @@ _GOES_ON = re.compile(rb"[\w%&=+~/?#@$-]|[.,;:!*'](?=\w)")
 """What makes an address longer, so another one; a full stop at its end does not."""
 
 
-def _holds(text: bytes, link: bytes) -> bool:
+def _contains_link(text: bytes, link: bytes) -> bool:
     return any(not _GOES_ON.match(text, at + len(link)) for at in _all(text, link))
 
 
@@ -224,7 +226,7 @@ def _foreign_link(text: Normal, own: bytes, guarded: ProtectedValues) -> bool:
             return True
         lower = b"\n".join((before, *beside)).lower()
     leads_on = any(leads_below(lower, place) for place in guarded.links)
-    return leads_on or any(guarded.tokens.found_in(lower, own.lower()))
+    return leads_on or any(guarded.tokens.find_in(lower, own.lower()))
 
 
 _BEFORE_HOST = re.compile(rb"\A[^/?#]*//(?:[^/?#]*@)?")
@@ -265,8 +267,8 @@ LONGEST_LOCAL = 128
 LONGEST_DOMAIN = 256
 """Bytes looked at behind an `@` (RFC 5321 4.5.3.1.2)."""
 
-_WORDS = string.ascii_letters.encode() + string.digits.encode() + b"_" + bytes(range(0x80, 0x100))
-_LOCAL = _WORDS + b".!#$%&'*+/=?^`{|}~-"
+_WORD_BYTES = string.ascii_letters.encode() + string.digits.encode() + b"_" + bytes(range(0x80, 0x100))
+_LOCAL = _WORD_BYTES + b".!#$%&'*+/=?^`{|}~-"
 _BEHIND_AT = re.compile(rb"@([A-Za-z0-9_.\x80-\xff-]{0,%d})" % LONGEST_DOMAIN)
 _BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
 """May begin an address by RFC 5321, but in running text and links rather stands before one."""

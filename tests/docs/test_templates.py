@@ -12,7 +12,7 @@ from onboarding import samples
 from onboarding.messages.compiler.names import IN_MACROS
 from onboarding.messages.context import SHOWN, TemplateContext
 from onboarding.messages.sandbox import filters, limits
-from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS, MOST_TAGS
+from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS_OF, MOST_TAGS
 from onboarding.messages.sandbox.guards import MAPPING_METHODS
 from onboarding.messages.sandbox.limits import Group
 from onboarding.messages.templates import candidates
@@ -53,7 +53,7 @@ def test_every_file_that_ships_is_in_the_table():
 
 def test_attributes_that_templates_may_use_are_those_of_the_table():
     admitted = {kind: {*names} for kind, names in FIELDS.items() if kind not in SHOWN}
-    for kind, names in METHODS.items():
+    for kind, names in METHODS_OF.items():
         admitted[kind] = admitted.get(kind, set()) | {f"{name}()" for name in names}
     assert admitted.pop(Markup) == admitted[str]
     order = [str, "mappings", LoopContext, Group, Cycler, BlockReference]

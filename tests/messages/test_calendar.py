@@ -20,7 +20,7 @@ SHOWN = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp
 
 
 def event(given, brand=BRAND, title="Robots", name="Anna", description="Be there."):
-    whole = Calendar.from_ical(calendar.entry(given, brand, title, name, description))
+    whole = Calendar.from_ical(calendar.calendar_entry(given, brand, title, name, description))
     [found] = whole.walk("VEVENT")
     return whole, found
 
@@ -45,7 +45,7 @@ def test_caret_in_a_name_begins_no_escape(name):
 
 @given(value=SHOWN)
 def test_lines_are_folded_at_75_octets(value):
-    written = calendar.content_line("DESCRIPTION", calendar.escaped(value)).encode()
+    written = calendar.fold_line("DESCRIPTION", calendar.escape(value)).encode()
 
     assert written.endswith(b"\r\n")
     assert max(map(len, written.removesuffix(b"\r\n").split(b"\r\n"))) <= 75
@@ -134,10 +134,10 @@ def test_attendee_and_organizer_have_their_domain_as_a_label(recipient, written)
 
 
 def test_a_cancellation_holds_no_link():
-    written = calendar.entry(letter(Kind.CANCELLATION), BRAND, "Robots", "Anna", "")
+    written = calendar.calendar_entry(letter(Kind.CANCELLATION), BRAND, "Robots", "Anna", "")
 
     assert "https://" not in written
 
 
 def test_an_entry_reads_like_this(snapshot):
-    assert calendar.entry(letter(), REQUESTING, "Robots, live; now", 'Anna "A" Author', "One\nTwo") == snapshot
+    assert calendar.calendar_entry(letter(), REQUESTING, "Robots, live; now", 'Anna "A" Author', "One\nTwo") == snapshot

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from onboarding.errors import ConfigurationError
-from onboarding.messages.compiler.compile import compile_source, single_spaced
+from onboarding.messages.compiler.compile import compile_source, join_empty_lines
 from onboarding.messages.compiler.folders import Folders
 from onboarding.messages.templates import Environments
 
@@ -283,7 +283,7 @@ def test_text_is_derived_with_links_lists_and_tags(tmp_path):
 
     said = Environments.over(Folders.of([tmp_path])).derived.from_string(text)
 
-    assert single_spaced(said.render(name="Anna", link_to="https://example.com/join")) == (
+    assert join_empty_lines(said.render(name="Anna", link_to="https://example.com/join")) == (
         "Hello Anna\n\nOne\ntwo & three\n\n- item 1\n- item 2\n"
         "Join: https://example.com/join https://example.com/The logo\n"
     )

@@ -61,7 +61,7 @@ def test_bodies_that_may_not_travel_as_they_are(body):
 
 
 def test_check_looks_at_a_fifth_of_a_shipped_letters_html(stationery):
-    pieces = stationery.fill(letter(), "anna@example.com").pieces
+    pieces = stationery.render_parts(letter(), "anna@example.com").pieces
 
     html = Fragments(guarded(), stationery.configured).html(pieces)
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel import Locale
 
-from onboarding.messages.dates import LocalDate, length, locale_of, localize
+from onboarding.messages.dates import LocalDate, format_duration, locale_of, localize
 from onboarding.model.time_zones import zone_named
 
 SPRING = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before Central Europe's clocks change
@@ -61,7 +61,7 @@ def test_a_moment_is_told_in_zone_and_language(at, zone, language, said):
     ],
 )
 def test_a_duration_is_told_in_hours_and_minutes(minutes, language, said):
-    assert length(timedelta(minutes=minutes), Locale.parse(language)) == said
+    assert format_duration(timedelta(minutes=minutes), Locale.parse(language)) == said
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import jinja2
 import pytest
 
 from onboarding.errors import ConfigurationError
-from onboarding.messages.compiler.folders import FolderLoader, Folders, read
+from onboarding.messages.compiler.folders import FolderLoader, Folders, read_template
 from onboarding.messages.composer import TemplateSet
-from onboarding.messages.lint import lint
+from onboarding.messages.lint import lint_templates
 from onboarding.messages.request import UnrenderableValue
 from onboarding.model.deliveries import Message
 from tests.messages.making import BRAND, guarded, letter, write_templates
@@ -54,7 +54,7 @@ def test_link_that_leads_out_of_the_folders_is_refused_whether_a_template_names_
         TemplateSet.load([own], BRAND)
 
     assert refusal.value.message.startswith(f"{own / link} is a link that leads out of the template folders, to /")
-    [found] = lint([own], BRAND)
+    [found] = lint_templates([own], BRAND)
     assert found.is_error
     assert str(own / link) in found.message
     assert SECRET not in f"{refusal.value} {found}"
@@ -103,5 +103,5 @@ def test_template_that_is_too_long_is_told(own):
     (own / "update.html.j2").write_text("x" * 1_000_001)
 
     with pytest.raises(ConfigurationError, match=r"update\.html\.j2 has more than 1,000,000 characters"):
-        read(own / "update.html.j2")
-    assert [found.is_error for found in lint([own], BRAND)] == [True]
+        read_template(own / "update.html.j2")
+    assert [found.is_error for found in lint_templates([own], BRAND)] == [True]

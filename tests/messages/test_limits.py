@@ -8,10 +8,10 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.request import UnrenderableValue
 from onboarding.messages.sandbox import limits, size_estimates
-from onboarding.messages.sandbox.environment import LetterEnvironment
+from onboarding.messages.sandbox.environment import MessageEnvironment
 from onboarding.messages.sandbox.filters import FILTER_NAMES, FILTERS, TEST_NAMES
-from onboarding.messages.sandbox.guards import FILTERS as GUARDS
-from onboarding.messages.sandbox.limits import Budget, LimitExceeded, collect, joined, one_letter, size_of
+from onboarding.messages.sandbox.guards import GUARD_FILTERS as GUARDS
+from onboarding.messages.sandbox.limits import Budget, LimitExceeded, collect, join_text, one_letter, size_of
 from onboarding.model.deliveries import Message, Rejected
 from tests.messages.making import BRAND, guarded, invitee, letter, with_extra, write_templates
 
@@ -117,7 +117,7 @@ def test_letter_that_asks_for_too_much_is_rejected_and_the_next_one_is_not(tmp_p
 )
 def test_a_template_may_go_up_to_the_limits(words, expected):
     with one_letter(Budget()):
-        assert LetterEnvironment(autoescape=True).from_string(words).render() == expected
+        assert MessageEnvironment(autoescape=True).from_string(words).render() == expected
 
 
 class Clock:
@@ -171,7 +171,7 @@ def test_processor_time_counts_and_is_asked_for_only_when_so_much_time_has_passe
 )
 def test_time_is_looked_at_before_each_operation(words):
     now, processor = Clock(), Clock()
-    environment = LetterEnvironment(autoescape=True)
+    environment = MessageEnvironment(autoescape=True)
     template = environment.from_string(words)
     budget = Budget(now=now, processor=processor)
     now.time = processor.time = 10.0
@@ -224,7 +224,7 @@ def test_size_of_what_is_no_value_is_refused():
 
 def test_pieces_are_collected_up_to_the_limit():
     piece = "a" * 1000
-    assert joined(piece for _ in range(2000)) == piece * 2000
+    assert join_text(piece for _ in range(2000)) == piece * 2000
     with pytest.raises(LimitExceeded):
         collect(piece for _ in range(2001))
 
@@ -259,14 +259,14 @@ FACTOR = 12
 @given(data=st.data())
 def test_result_of_a_filter_is_never_larger_than_was_said_before(name, data):
     arguments = data.draw(ARGUMENTS[name])
-    environment = LetterEnvironment(autoescape=data.draw(st.booleans()))
+    environment = MessageEnvironment(autoescape=data.draw(st.booleans()))
     context = environment.from_string("").new_context()
     if name == "format":
         arguments = arguments[: 1 + arguments[0].replace("%%", "").count("%")]
 
     result = FILTERS[name](context, *arguments)
 
-    said = size_estimates.FILTERS[name](*arguments)
+    said = size_estimates.FILTER_ESTIMATES[name](*arguments)
 
     assert size_of(result) <= FACTOR * (said + size_of(arguments[0]) + 10)
 
@@ -285,7 +285,7 @@ def test_every_filter_and_test_looks_at_the_limits_first():
     """Jinja calls none of them while compiling, either: they take the context, which is there for a letter only."""
     for found in (FILTERS[name] for name in FILTER_NAMES):
         assert found.jinja_pass_arg.name == "context"
-    environment = LetterEnvironment(autoescape=True)
+    environment = MessageEnvironment(autoescape=True)
     assert set(TEST_NAMES) == set(environment.tests)
     assert set(environment.filters) == {*FILTERS, *GUARDS}
 
@@ -294,7 +294,7 @@ def test_every_filter_and_test_looks_at_the_limits_first():
     "words", ["{{ 'a' * 10 ** 10 }}", "{{ 'a'|center(10 ** 10) }}", "{{ 'a' ~ 'b'|center(10**10) }}"]
 )
 def test_nothing_large_is_made_while_a_template_is_compiled(words):
-    template = LetterEnvironment(autoescape=True).from_string(words)
+    template = MessageEnvironment(autoescape=True).from_string(words)
 
     with one_letter(Budget()), pytest.raises(LimitExceeded):
         template.render()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onboarding.messages.lint import LintWarning, contrast, lint
+from onboarding.messages.lint import LintWarning, contrast, lint_templates
 from onboarding.messages.settings import Colours
 from tests.messages.making import BRAND, HTML, SHIPPED, write_templates
 
@@ -15,13 +15,13 @@ def told(folder, brand=BRAND) -> dict[str, bool]:
     """Messages, each with whether it is an error, without those about derived text."""
     return {
         f"{one.where}: {one.message}": one.is_error
-        for one in lint([folder], brand)
+        for one in lint_templates([folder], brand)
         if "text part is made" not in one.message
     }
 
 
 def test_the_shipped_templates_and_colours_have_nothing_to_mend():
-    assert lint([SHIPPED], BRAND) == ()
+    assert lint_templates([SHIPPED], BRAND) == ()
 
 
 def test_every_shipped_template_has_its_text():
@@ -34,7 +34,7 @@ def test_every_shipped_template_has_its_text():
 
 
 def test_a_missing_text_part_is_told(tmp_path):
-    findings = lint([write_templates(tmp_path, invitation__txt__j2="{{ join_link }}")], BRAND)
+    findings = lint_templates([write_templates(tmp_path, invitation__txt__j2="{{ join_link }}")], BRAND)
 
     assert [(one.where, one.is_error) for one in findings if "text part is made" in one.message] == [
         ("cancellation", False),
@@ -137,7 +137,7 @@ def test_mistakes_in_several_templates_are_all_told(tmp_path):
 def test_colours_that_cannot_be_read_on_each_other_are_told(tmp_path, colours, findings):
     brand = BRAND.model_copy(update={"colours": colours})
 
-    found = [one for one in lint([write_templates(tmp_path)], brand) if "colours" in one.where]
+    found = [one for one in lint_templates([write_templates(tmp_path)], brand) if "colours" in one.where]
     assert found == [LintWarning("[brand] colours", words, is_error=False) for words in findings]
 
 

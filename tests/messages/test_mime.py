@@ -9,20 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from onboarding.messages.context import plain
+from onboarding.messages.context import plain_text
 from onboarding.messages.headers import transport_address
-from onboarding.messages.mime import MessageParts, Picture, build, skeleton
+from onboarding.messages.mime import MessageParts, Picture, build_message, make_frame
 from tests.messages.making import BRAND
 
 LOGO = Picture(b"\x89PNG\r\n\x1a\n" + bytes(300), "png")
-SKELETONS = {logo: skeleton(BRAND, "PUBLISH", logo) for logo in (None, LOGO)}
+SKELETONS = {logo: make_frame(BRAND, "PUBLISH", logo) for logo in (None, LOGO)}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=400)
 PIECES = ("<title>", '</title><a href="', '">', "<p>\n", "\r\n", " ", "=", ".\n", "x" * 75, "x" * 76, "ü" * 60 + " ")
 FILLINGS = st.builds(
     MessageParts,
-    name=st.text(st.characters(codec="utf-8"), max_size=64).map(plain),
+    name=st.text(st.characters(codec="utf-8"), max_size=64).map(plain_text),
     recipient=st.emails().map(transport_address),
-    subject=st.text(st.characters(codec="utf-8"), min_size=1, max_size=120).map(plain),
+    subject=st.text(st.characters(codec="utf-8"), min_size=1, max_size=120).map(plain_text),
     message_id=st.just("<0123456789abcdef@northwind.example>"),
     date=st.integers(0, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
     text=TEXT,
@@ -60,7 +60,7 @@ def described(sent: bytes):
 def test_the_bytes_equal_what_the_email_package_would_have_built(filling, logo):
     filled = SKELETONS[logo].fill(filling)
 
-    assert described(filled) == described(build(BRAND, "PUBLISH", logo, filling).as_bytes())
+    assert described(filled) == described(build_message(BRAND, "PUBLISH", logo, filling).as_bytes())
 
 
 @given(filling=FILLINGS)
@@ -73,7 +73,7 @@ def test_lines_stay_within_the_limits_of_smtp(filling):
 
 
 def test_the_parts_stand_as_every_mail_program_expects_them():
-    message = message_from_bytes(skeleton(BRAND, "PUBLISH", LOGO).fill(FILLING), policy=policy.default)
+    message = message_from_bytes(make_frame(BRAND, "PUBLISH", LOGO).fill(FILLING), policy=policy.default)
 
     assert [part.get_content_type() for part in message.walk()] == [
         "multipart/mixed",
@@ -87,7 +87,7 @@ def test_the_parts_stand_as_every_mail_program_expects_them():
 
 
 def test_the_header_fields_are_those_of_an_automatic_message():
-    message = message_from_bytes(skeleton(BRAND, "PUBLISH", None).fill(FILLING), policy=policy.default)
+    message = message_from_bytes(make_frame(BRAND, "PUBLISH", None).fill(FILLING), policy=policy.default)
 
     assert message.items()[:-1] == [
         ("From", "Northwind Webinars <webinars@northwind.example>"),
@@ -104,7 +104,7 @@ def test_the_header_fields_are_those_of_an_automatic_message():
 
 @pytest.mark.parametrize("method", ["PUBLISH", "REQUEST", "CANCEL"])
 def test_the_calendar_part_tells_its_method(method):
-    message = message_from_bytes(skeleton(BRAND, method, None).fill(FILLING), policy=policy.default)
+    message = message_from_bytes(make_frame(BRAND, method, None).fill(FILLING), policy=policy.default)
 
     assert [(part.get_param("method"), part.get_filename()) for part in message.iter_attachments()] == [
         (method, "invite.ics")
@@ -112,7 +112,7 @@ def test_the_calendar_part_tells_its_method(method):
 
 
 def test_an_address_beyond_ascii_stays_as_it_is_for_smtputf8():
-    filled = skeleton(BRAND, "PUBLISH", None).fill(replace(FILLING, recipient="änna@example.com"))
+    filled = make_frame(BRAND, "PUBLISH", None).fill(replace(FILLING, recipient="änna@example.com"))
 
     message = message_from_string(filled.decode(), policy=policy.SMTPUTF8)
     assert [one.addr_spec for one in message["To"].addresses] == ["änna@example.com"]

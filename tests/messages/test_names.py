@@ -4,7 +4,7 @@ import pytest
 
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import Folders
-from onboarding.messages.compiler.names import check
+from onboarding.messages.compiler.names import check_names
 from onboarding.messages.templates import Environments
 
 
@@ -12,7 +12,7 @@ def names_in(folder, text, **parts):
     for name, content in {"a.txt.j2": text, **{key.replace("__", "."): value for key, value in parts.items()}}.items():
         (folder / name).write_text(content, encoding="utf-8")
     folders = Folders.of([folder])
-    check(folder / "a.txt.j2", folders, Environments.over(folders).text)
+    check_names(folder / "a.txt.j2", folders, Environments.over(folders).text)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from onboarding.messages.mime import is_canonical
-from onboarding.messages.quoted_printable import LONGEST_LINE, encode_fragment, quoted_printable
+from onboarding.messages.quoted_printable import LONGEST_ENCODED_LINE, encode_fragment, quoted_printable
 
 LONG = ["x" * size for size in (74, 75, 76, 77)]
 EDGES = st.sampled_from(["", " ", "=", ".", "\n", ".\n", "=\n", "a \n", "\t", "\0", "ü" * 13, *LONG])
@@ -32,7 +32,7 @@ def test_lines_are_short_and_end_in_nothing_that_gets_lost(pieces):
     *lines, last = quoted_printable(pieces).split(b"\r\n")
 
     assert last == b""
-    assert all(len(line) <= LONGEST_LINE for line in lines)
+    assert all(len(line) <= LONGEST_ENCODED_LINE for line in lines)
     assert not any(line.endswith((b" ", b"\t")) or b"\n" in line or b"\r" in line for line in lines)
 
 

@@ -15,9 +15,9 @@ from markupsafe import Markup
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import FolderLoader, Folders
 from onboarding.messages.composer import TemplateSet
-from onboarding.messages.context import SHOWN, SessionWords, view
+from onboarding.messages.context import SHOWN, SessionWords, make_context
 from onboarding.messages.dates import locale_of
-from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS, LetterEnvironment, Method
+from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS_OF, MessageEnvironment, Method
 from onboarding.messages.sandbox.filters import FILTERS
 from onboarding.messages.sandbox.limits import Group
 from onboarding.model.deliveries import Message, Rejected
@@ -55,9 +55,9 @@ EVERYTHING = """
 
 
 @pytest.fixture
-def environment(tmp_path) -> LetterEnvironment:
+def environment(tmp_path) -> MessageEnvironment:
     (tmp_path / "macros.html.j2").write_text("{% macro shown() %}x{% endmacro %}{% set words = 'abc' %}body")
-    return LetterEnvironment(autoescape=True, loader=FolderLoader(Folders.of([tmp_path])))
+    return MessageEnvironment(autoescape=True, loader=FolderLoader(Folders.of([tmp_path])))
 
 
 @pytest.fixture
@@ -65,10 +65,10 @@ def given(tmp_path) -> dict[str, object]:
     told = Facts("another link", Role.COHOST, SESSION.start, SESSION.duration)
     person = with_extra(invitee(), company="Lindenhof")
     brand = TemplateSet.load([write_templates(tmp_path / "own")], BRAND).shown_brand
-    return view(letter(Kind.UPDATE, person, previous=told), brand, locale_of("en"), SessionWords()).names()
+    return make_context(letter(Kind.UPDATE, person, previous=told), brand, locale_of("en"), SessionWords()).names()
 
 
-def reached(environment: LetterEnvironment, value: object) -> Iterator[tuple[str, object]]:
+def reached(environment: MessageEnvironment, value: object) -> Iterator[tuple[str, object]]:
     """All that a template can ask of a value: attributes by every name that Python knows for it, and items."""
     asked = {*dir(value), *dir(type(value)), "_environment", "_context", "_func", "_body_stream", "__dict__"}
     for name in sorted(asked):
@@ -85,7 +85,7 @@ def reached(environment: LetterEnvironment, value: object) -> Iterator[tuple[str
         yield from (("", each) for each in value)
 
 
-def walk(environment: LetterEnvironment, starts: list[object]) -> tuple[set[type], set[tuple[type, str]]]:
+def walk(environment: MessageEnvironment, starts: list[object]) -> tuple[set[type], set[tuple[type, str]]]:
     """Go on from what a template has to all that it can reach: the types, and by which names of which types."""
     types, used, left, seen = set(), set(), [*starts], list[object]()
     while left:
@@ -113,7 +113,7 @@ def test_walk_through_all_that_a_template_can_reach_finds_plain_values_and_admit
 
     assert types <= ADMITTED
     assert {LoopContext, Macro, Group, TemplateModule, Cycler, Markup, *SHOWN} <= types
-    listed = {(kind, name) for table in (FIELDS, METHODS) for kind, found in table.items() for name in found}
+    listed = {(kind, name) for table in (FIELDS, METHODS_OF) for kind, found in table.items() for name in found}
     chosen_by_the_template = {(TemplateModule, "shown"), (TemplateModule, "words"), (TemplateReference, "body")}
     assert used - listed <= chosen_by_the_template
     assert {(kind, name) for kind, name in listed if kind in SHOWN} <= used

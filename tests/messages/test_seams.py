@@ -12,14 +12,14 @@ import pytest
 
 from onboarding.messages import verify
 from onboarding.messages.fragments import Fragments, Part
-from onboarding.messages.mime import MessageParts, own_fields, skeleton
+from onboarding.messages.mime import MessageParts, make_frame, own_fields
 from onboarding.messages.quoted_printable import quoted_printable
 from onboarding.messages.seams import is_in_one_piece, seams
 from tests.messages.making import BRAND, OTHERS, OWN, guarded, letter
 
 MESSAGES = 3000
 CONFIGURED = frozenset({"help@northwind.example", "webinars@northwind.example"})
-FRAME = skeleton(BRAND, "PUBLISH", None)
+FRAME = make_frame(BRAND, "PUBLISH", None)
 LETTER = letter()
 CALENDAR = f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n".encode()
 FILLING = MessageParts("Anna", "anna@example.com", "Welcome", "<1@northwind.example>", LETTER.date, "", (), "")

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from onboarding.messages import calendar, normal_form
 from onboarding.messages.join_links import leads_below
-from onboarding.messages.normal_form import normal, normal_key
+from onboarding.messages.normal_form import normal_key, normalize
 from onboarding.messages.request import ProtectedValues
 from tests.messages.making import OWN, letter
 from tests.messages.test_verify import GOOD, SKELETON, TOKEN, changed, fault
@@ -63,7 +63,7 @@ LATE = "w/join/late"
 )
 @pytest.mark.parametrize("part", ["text", "html", "calendar", "subject", "name"])
 def test_another_spelling_of_a_link_is_found_in_every_part(part, spelling):
-    line = calendar.escaped(f"DESCRIPTION:{spelling}") if part == "calendar" else f" {spelling} "
+    line = calendar.escape(f"DESCRIPTION:{spelling}") if part == "calendar" else f" {spelling} "
 
     assert fault(changed(**{part: getattr(GOOD, part) + line})).endswith("a join link that isn't this person's")
 
@@ -245,17 +245,17 @@ def test_address_that_the_roster_spells_unusually_is_guarded_and_may_stand_in_it
     ],
 )
 def test_normal_form(text, expected):
-    assert normal(text.encode()).decode() == expected
+    assert normalize(text.encode()).decode() == expected
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("%25aAxn-.>\u0338\u00ad"), max_size=30))
 def test_what_ends_a_word_stays_in_normal_form(text):
-    assert normal(text.encode()).count(b">") >= text.count(">")
+    assert normalize(text.encode()).count(b">") >= text.count(">")
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="%-"), max_size=30))
 def test_plain_text_is_in_normal_form(text):
-    assert normal(text.encode()) == text.encode()
+    assert normalize(text.encode()) == text.encode()
     assert normal_key(f"x{text}@example.com") == normal_key(f"X{text}@EXAMPLE.com")
 
 
@@ -275,4 +275,4 @@ def test_link_at_the_very_beginning_is_found():
     )
 )
 def test_character_folded_by_itself_is_as_in_its_run(text):
-    assert normal_form._folded(text.encode()) == normal_form._folded_by_runs(text.encode())
+    assert normal_form._fold_text(text.encode()) == normal_form._fold_runs(text.encode())

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from onboarding.messages import verify
 from onboarding.messages.composer import TemplateSet
-from onboarding.messages.mime import MessageParts, skeleton
+from onboarding.messages.mime import MessageParts, make_frame
 from onboarding.messages.request import ProtectedValues, link_places
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import Kind
@@ -31,7 +31,7 @@ from tests.messages.making import (
 )
 
 CONFIGURED = frozenset({"help@northwind.example", "webinars@northwind.example"})
-SKELETON = skeleton(BRAND, "PUBLISH", None)
+SKELETON = make_frame(BRAND, "PUBLISH", None)
 GOOD = MessageParts(
     name="Anna",
     recipient="anna@example.com",

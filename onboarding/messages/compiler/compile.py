@@ -19,33 +19,33 @@ from onboarding.messages.compiler.folders import Folders
 from onboarding.messages.compiler.html_context import HtmlContext
 from onboarding.messages.compiler.masking import MaskedSource, mask, unmask
 from onboarding.messages.compiler.nesting import assert_nested, assert_shallow, too_deep
-from onboarding.messages.compiler.sources import What, pieces_of
+from onboarding.messages.compiler.sources import PieceKind, pieces_of
 
 
 def compile_source(file: Path, folders: Folders, environment: Environment) -> tuple[str, str]:
     """Compile a template; returns Jinja sources of its HTML and of the text derived from that."""
     pieces = pieces_of(file, folders, environment)
-    first = list(takewhile(lambda piece: piece.what is What.BLOCK or piece.text.isspace(), pieces))
+    first = list(takewhile(lambda piece: piece.what is PieceKind.BLOCK or piece.text.isspace(), pieces))
     hidden = mask(pieces[len(first) :])
     assert_shallow(hidden.text, file)
-    html = _mjml(file, hidden) if file.name.endswith(".mjml.j2") else _inlined(file, hidden)
+    html = _compile_mjml(file, hidden) if file.name.endswith(".mjml.j2") else _inline_styles(file, hidden)
     assert_nested(html, hidden)
     set_first = "".join(piece.text.strip() for piece in first)  # what stands before the document: set, import
     try:
-        return set_first + unmask(html, hidden), set_first + _text(html, hidden)
+        return set_first + unmask(html, hidden), set_first + _derive_text(html, hidden)
     except RecursionError as error:
         raise too_deep(file) from error
 
 
-def _mjml(file: Path, hidden: MaskedSource) -> str:
+def _compile_mjml(file: Path, hidden: MaskedSource) -> str:
     """Compile MJML, without the web fonts that mrml would otherwise load from elsewhere."""
     try:
         return mrml.to_html(hidden.text, render_options=mrml.RenderOptions(fonts={})).content
     except OSError as problem:
-        raise _unreadable(file, hidden, str(problem)) from problem
+        raise _compile_error(file, hidden, str(problem)) from problem
 
 
-def _unreadable(file: Path, hidden: MaskedSource, problem: str) -> ConfigurationError:
+def _compile_error(file: Path, hidden: MaskedSource, problem: str) -> ConfigurationError:
     at = re.search(r"at position (\d+)", problem)
     place = hidden.place_of(int(at[1])) if at else str(file)
     return ConfigurationError(
@@ -68,7 +68,7 @@ MOST_STYLING = 100_000_000
 """Tags times selectors. Each rule is tried on each element, and this many take two seconds."""
 
 
-def _inlined(file: Path, hidden: MaskedSource) -> str:
+def _inline_styles(file: Path, hidden: MaskedSource) -> str:
     for word in hidden.words:
         if word.place is HtmlContext.STYLE and word.is_block:
             raise ConfigurationError(
@@ -95,11 +95,11 @@ _BREAKS = frozenset(
 _SILENT = frozenset({"head", "style", "script", "title", "template"})
 
 
-def _text(html: str, hidden: MaskedSource) -> str:
+def _derive_text(html: str, hidden: MaskedSource) -> str:
     """Say the HTML as text: links keep their address, pictures their alt text, list items a dash."""
     body = LexborHTMLParser(html).body
     sources = {one.name: one.source for one in hidden.words}
-    said = "".join(_said(body)) if body else ""
+    said = "".join(_text_of_nodes(body)) if body else ""
     written = {one.name: one.piece.text for one in hidden.words}
     text = "\n".join(" ".join(line.split()) for line in said.splitlines())
     said_once = _WORDS_AND_ADDRESS.sub(lambda pair: pair[2] if written[pair[1]] == written[pair[2]] else pair[0], text)
@@ -112,19 +112,19 @@ _WORDS_AND_ADDRESS = re.compile(r"(jw\d+wj): (jw\d+wj)")
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
-def single_spaced(text: str) -> str:
+def join_empty_lines(text: str) -> str:
     """Leave at most one empty line in a row of a rendered text: conditions that say nothing leave several."""
     return _EMPTY_LINES.sub("\n\n", text).strip() + "\n"
 
 
-def _said(parent: LexborNode) -> Iterator[str]:
+def _text_of_nodes(parent: LexborNode) -> Iterator[str]:
     node = parent.first_child
     while node:
-        yield from _node_said(node)
+        yield from _text_of_node(node)
         node = node.next
 
 
-def _node_said(node: LexborNode) -> Iterator[str]:
+def _text_of_node(node: LexborNode) -> Iterator[str]:
     match node.tag:
         case "-text":
             yield re.sub(r"\s+", " ", node.text(deep=False))
@@ -135,20 +135,20 @@ def _node_said(node: LexborNode) -> Iterator[str]:
         case "img":
             yield node.attributes.get("alt") or ""
         case "a":
-            yield from _link(node)
+            yield from _link_text(node)
         case "li":
-            yield from ("\n- ", *_said(node))
+            yield from ("\n- ", *_text_of_nodes(node))
         case tag if tag in _BREAKS and not _is_hidden(node):
-            yield from ("\n", *_said(node), "\n")
+            yield from ("\n", *_text_of_nodes(node), "\n")
         case tag if tag not in _SILENT and not _is_hidden(node):
-            yield from _said(node)
+            yield from _text_of_nodes(node)
 
 
 def _is_hidden(node: LexborNode) -> bool:
     return "display:none" in (node.attributes.get("style") or "").replace(" ", "")
 
 
-def _link(node: LexborNode) -> Iterator[str]:
+def _link_text(node: LexborNode) -> Iterator[str]:
     """Say a link's words and its address, once where they are the same."""
-    words, address = "".join(_said(node)).strip(), (node.attributes.get("href") or "").removeprefix("mailto:")
+    words, address = "".join(_text_of_nodes(node)).strip(), (node.attributes.get("href") or "").removeprefix("mailto:")
     yield words if address in {"", words} else f"{words}: {address}" if words else address

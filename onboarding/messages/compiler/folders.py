@@ -86,7 +86,7 @@ class Folders:
         )
 
 
-def read(file: Path) -> str:
+def read_template(file: Path) -> str:
     """Read a template; raises `ConfigurationError` where it isn't text in UTF-8, or is too long for a template."""
     try:
         text = read_text(file)
@@ -119,6 +119,6 @@ class FolderLoader(jinja2.BaseLoader):
             file = self._folders.find(template)
             if file is None:
                 raise jinja2.TemplateNotFound(template)
-            return read(file), str(file), None
+            return read_template(file), str(file), None
         except ConfigurationError as error:
             raise UnrenderableValue(error.message.removesuffix(".")) from error

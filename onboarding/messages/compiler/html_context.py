@@ -68,7 +68,7 @@ def scan(position: ScannerState, text: str) -> ScannerState:
 DEFAULTS = {"mj-attributes": True, "/mj-attributes": False}
 
 
-def _content(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
+def _scan_content(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
     found = _OPENING.search(text, at)
     if not found:
         return position, len(text)
@@ -77,7 +77,7 @@ def _content(position: ScannerState, text: str, at: int) -> tuple[ScannerState, 
     return ScannerState(HtmlContext.TAG, found[1].lower()), found.end()
 
 
-def _tag(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
+def _scan_tag(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
     found = _IN_TAG.search(text, at)
     if not found:
         return position, len(text)
@@ -90,29 +90,29 @@ def _tag(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]
     return (replace(position, place=inside) if inside else ScannerState()), found.end()
 
 
-def _attribute(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
+def _scan_attribute(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
     end = text.find(position.quote, at)
     if end < 0:
         return replace(position, value=position.value + text[at:]), len(text)
     return ScannerState(HtmlContext.TAG, position.tag), end + 1
 
 
-def _text_only(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
+def _scan_text_only(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
     end = re.compile(f"</{position.tag}", re.IGNORECASE).search(text, at)
     return (ScannerState(HtmlContext.TAG, f"/{position.tag}"), end.end()) if end else (position, len(text))
 
 
-def _comment(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
+def _scan_comment(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
     end = text.find("-->", at)
     return (ScannerState(), end + 3) if end >= 0 else (position, len(text))
 
 
 _STEPS = {
-    HtmlContext.CONTENT: _content,
-    HtmlContext.TAG: _tag,
-    HtmlContext.ATTRIBUTE: _attribute,
-    HtmlContext.TITLE: _text_only,
-    HtmlContext.STYLE: _text_only,
-    HtmlContext.SCRIPT: _text_only,
-    HtmlContext.COMMENT: _comment,
+    HtmlContext.CONTENT: _scan_content,
+    HtmlContext.TAG: _scan_tag,
+    HtmlContext.ATTRIBUTE: _scan_attribute,
+    HtmlContext.TITLE: _scan_text_only,
+    HtmlContext.STYLE: _scan_text_only,
+    HtmlContext.SCRIPT: _scan_text_only,
+    HtmlContext.COMMENT: _scan_comment,
 }

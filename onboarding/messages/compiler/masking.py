@@ -14,7 +14,7 @@ from itertools import takewhile
 
 from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.html_context import HtmlContext, ScannerState, scan
-from onboarding.messages.compiler.sources import Piece, What
+from onboarding.messages.compiler.sources import PieceKind, SourcePiece
 
 URL_ATTRIBUTES = frozenset({"href", "src", "action", "background", "background-url", "poster", "formaction"})
 
@@ -25,7 +25,7 @@ class MaskToken:
 
     name: str
     source: str
-    piece: Piece
+    piece: SourcePiece
     place: HtmlContext
     is_block: bool
     may_vanish: bool = False
@@ -48,7 +48,7 @@ class MaskToken:
 class MaskedSource:
     """A template as the compiler sees it: literal pieces and words, in order."""
 
-    parts: tuple[Piece | MaskToken, ...]
+    parts: tuple[SourcePiece | MaskToken, ...]
 
     @property
     def text(self) -> str:
@@ -71,64 +71,64 @@ class MaskedSource:
         return last
 
 
-def mask(pieces: Iterable[Piece]) -> MaskedSource:
+def mask(pieces: Iterable[SourcePiece]) -> MaskedSource:
     """Replace each tag by a word; refuses, by file and line, tags in places from which none can come back safely."""
-    located = list(_located(pieces))
-    parts: list[Piece | MaskToken] = []
+    located = list(_locate(pieces))
+    parts: list[SourcePiece | MaskToken] = []
     at = 0
     while at < len(located):
         end = _end_of_run(located, at)
-        is_text = located[at].piece.what is What.TEXT
-        parts.append(located[at].piece if is_text else _word(located[at:end], len(parts)))
+        is_text = located[at].piece.what is PieceKind.TEXT
+        parts.append(located[at].piece if is_text else _make_token(located[at:end], len(parts)))
         at = end
     return MaskedSource(tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
-class _Located:
-    piece: Piece
+class _PiecePosition:
+    piece: SourcePiece
     before: ScannerState
     after: ScannerState
 
     @property
     def source(self) -> str:
-        return self.piece.text if self.piece.what is What.TEXT else _guarded(self.piece, self.before)
+        return self.piece.text if self.piece.what is PieceKind.TEXT else _guard(self.piece, self.before)
 
 
-def _located(pieces: Iterable[Piece]) -> Iterator[_Located]:
+def _locate(pieces: Iterable[SourcePiece]) -> Iterator[_PiecePosition]:
     before = ScannerState()
     for piece in pieces:
         after = _after(piece, before)
-        yield _Located(piece, before, after)
+        yield _PiecePosition(piece, before, after)
         before = after
 
 
-def _after(piece: Piece, before: ScannerState) -> ScannerState:
+def _after(piece: SourcePiece, before: ScannerState) -> ScannerState:
     match piece.what:
-        case What.TEXT:
+        case PieceKind.TEXT:
             return scan(before, piece.text)
-        case What.VALUE:
+        case PieceKind.VALUE:
             return replace(before, value=before.value + "?")
-        case What.BLOCK:
+        case PieceKind.BLOCK:
             return before
 
 
-def _end_of_run(located: Sequence[_Located], start: int) -> int:
+def _end_of_run(located: Sequence[_PiecePosition], start: int) -> int:
     """Say how far the word reaches that begins here: over a value's or title's last tag, or a tag's whole condition."""
     first = located[start]
     match first.before.place:
-        case HtmlContext.ATTRIBUTE | HtmlContext.TITLE if first.piece.what is not What.TEXT:
+        case HtmlContext.ATTRIBUTE | HtmlContext.TITLE if first.piece.what is not PieceKind.TEXT:
             inside = list(takewhile(lambda one: one.after.entered == first.before.entered, located[start:]))
-            end = start + max(at for at, one in enumerate(inside, 1) if one.piece.what is not What.TEXT)
+            end = start + max(at for at, one in enumerate(inside, 1) if one.piece.what is not PieceKind.TEXT)
             if sum(deepens(one.piece) for one in located[start:end]):
                 raise _refusal(first.piece, "one value and its end in another", "Close it within the quotes.")
             return end
-        case HtmlContext.TAG if first.piece.what is What.BLOCK:
+        case HtmlContext.TAG if first.piece.what is PieceKind.BLOCK:
             return _end_of_condition(located, start)
     return start + 1
 
 
-def _end_of_condition(located: Sequence[_Located], start: int) -> int:
+def _end_of_condition(located: Sequence[_PiecePosition], start: int) -> int:
     depth = 0
     for at, one in enumerate(located[start:], start + 1):
         depth += deepens(one.piece)
@@ -143,14 +143,14 @@ _OPENS = re.compile(r"\{%[-+]?\s*(?:(?:if|for|macro|call|filter|with|block)\b|se
 _CLOSES = re.compile(r"\{%[-+]?\s*end")
 
 
-def deepens(piece: Piece) -> int:
+def deepens(piece: SourcePiece) -> int:
     """Count a tag that opens something as 1, one that closes it as -1."""
-    if piece.what is not What.BLOCK:
+    if piece.what is not PieceKind.BLOCK:
         return 0
     return bool(_OPENS.match(piece.text)) - bool(_CLOSES.match(piece.text))
 
 
-def _word(run: Sequence[_Located], number: int) -> MaskToken:
+def _make_token(run: Sequence[_PiecePosition], number: int) -> MaskToken:
     """Make one word of a tag, or of a run of tags with the text between them."""
     first = run[0]
     in_value = first.before.place in {HtmlContext.ATTRIBUTE, HtmlContext.TITLE}
@@ -159,17 +159,17 @@ def _word(run: Sequence[_Located], number: int) -> MaskToken:
         source="".join(one.source for one in run),
         piece=first.piece,
         place=first.before.place,
-        is_block=first.piece.what is What.BLOCK and not in_value,
+        is_block=first.piece.what is PieceKind.BLOCK and not in_value,
         may_vanish=in_value and first.before.in_defaults,
     )
 
 
-def _guarded(piece: Piece, position: ScannerState) -> str:
+def _guard(piece: SourcePiece, position: ScannerState) -> str:
     """Refuse a tag where it can't stand, and filter a value where not every text may."""
     match position.place:
         case HtmlContext.SCRIPT:
             raise _refusal(piece, "a script", "Mail programs run no scripts: leave it out.")
-        case HtmlContext.TAG if piece.what is What.VALUE:
+        case HtmlContext.TAG if piece.what is PieceKind.VALUE:
             raise _refusal(piece, f"<{position.tag}>, outside quotes", 'Write name="{{ ... }}".')
         case HtmlContext.TAG if position.tag.lstrip("/").startswith("mj"):
             hint = "Put the condition around the element, or inside a quoted value."
@@ -177,11 +177,11 @@ def _guarded(piece: Piece, position: ScannerState) -> str:
         case HtmlContext.ATTRIBUTE if position.attribute.startswith("on"):
             raise _refusal(piece, f"the attribute {position.attribute}", "Mail programs run no scripts: leave it out.")
         case HtmlContext.ATTRIBUTE if position.attribute in URL_ATTRIBUTES and not position.value.strip():
-            return _filtered(piece, "link")
+            return _add_filter(piece, "link")
         case HtmlContext.ATTRIBUTE if _is_style(position):
-            return _filtered(piece, "style")
+            return _add_filter(piece, "style")
         case HtmlContext.STYLE:
-            return _filtered(piece, "style")
+            return _add_filter(piece, "style")
     return piece.text
 
 
@@ -195,14 +195,14 @@ def _is_style(position: ScannerState) -> bool:
     return position.tag.startswith("mj-") and position.attribute not in WORDY_ATTRIBUTES | URL_ATTRIBUTES
 
 
-def _refusal(piece: Piece, where: str, hint: str) -> ConfigurationError:
+def _refusal(piece: SourcePiece, where: str, hint: str) -> ConfigurationError:
     return ConfigurationError(f"{piece.place}: {piece.text} can't stand in {where}.", hint=hint)
 
 
 _EXPRESSION = re.compile(r"(\{\{[-+]?)(.*?)([-+]?\}\}\s*)", re.DOTALL)
 
 
-def _filtered(piece: Piece, name: str) -> str:
+def _add_filter(piece: SourcePiece, name: str) -> str:
     found = _EXPRESSION.fullmatch(piece.text)
     return f"{found[1]} ({found[2]})|{name} {found[3]}" if found else piece.text
 
@@ -225,19 +225,19 @@ MAY_RETURN = {
 }
 """Where a tag may stand in the compiled HTML, by where it stood in the source."""
 
-_WORD = re.compile(r'<!--(?P<block>jw\d+wj)-->|/\*(?P<css>jw\d+wj)\*/| ?\b(?P<tag>jw\d+wj)=""|(?P<word>jw\d+wj)')
+_TOKEN = re.compile(r'<!--(?P<block>jw\d+wj)-->|/\*(?P<css>jw\d+wj)\*/| ?\b(?P<tag>jw\d+wj)=""|(?P<word>jw\d+wj)')
 
 
 def unmask(compiled: str, hidden: MaskedSource) -> str:
     """Put the tags back. Raises `ConfigurationError`, naming file and line, for one that was lost, doubled or moved."""
     words = {one.name: one for one in hidden.words}
     done, position, at, seen = [], ScannerState(), 0, list[MaskToken]()
-    for found in _WORD.finditer(compiled):
+    for found in _TOKEN.finditer(compiled):
         word = words[found[found.lastgroup or "word"]]
         literal = compiled[at : found.start()]
         position = scan(position, literal)
         if position.place not in MAY_RETURN[word.place] or (word.is_block and not _as_hidden(found, word)):
-            raise _lost(word, "ended up in another place")
+            raise _lost_error(word, "ended up in another place")
         done += [literal, f" {word.source}" if found["tag"] else word.source]
         seen.append(word)
         at = found.end()
@@ -253,16 +253,16 @@ def _assert_all_back(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -
     times = Counter(one.name for one in seen)
     for word in expected:
         if not times[word.name] and not word.may_vanish:
-            raise _lost(word, "was lost")
+            raise _lost_error(word, "was lost")
         if word.is_block and times[word.name] > 1:
-            raise _lost(word, "was doubled")
+            raise _lost_error(word, "was doubled")
     blocks = [one for one in expected if one.is_block]
     for word, back in zip(blocks, (one for one in seen if one.is_block), strict=True):
         if word is not back:
-            raise _lost(word, "was moved")
+            raise _lost_error(word, "was moved")
 
 
-def _lost(word: MaskToken, how: str) -> ConfigurationError:
+def _lost_error(word: MaskToken, how: str) -> ConfigurationError:
     return ConfigurationError(
         f"{word.piece.place}: {word.piece.text} {how} when the template was compiled.",
         hint="Conditions and loops stand between whole elements, values in texts and quoted attributes.",

@@ -13,12 +13,12 @@ from pathlib import Path
 from jinja2 import Environment, TemplateSyntaxError
 
 from onboarding.errors import ConfigurationError
-from onboarding.messages.compiler.folders import Folders, read
+from onboarding.messages.compiler.folders import Folders, read_template
 from onboarding.messages.sandbox.environment import TooComplex
 from onboarding.messages.sandbox.limits import LARGEST_PART
 
 
-class What(Enum):
+class PieceKind(Enum):
     """What a piece is to Jinja. Comments are dropped on reading."""
 
     TEXT = auto()
@@ -27,10 +27,10 @@ class What(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SourcePiece:
     """A stretch of template source, and where it was written (line counted from 1)."""
 
-    what: What
+    what: PieceKind
     text: str
     file: Path
     line: int
@@ -48,10 +48,10 @@ _JOIN_LINK = re.compile(
 """How RingCentral's join links look (`docs/ringcentral.md`, "Invitees"); an expression inside one is not pasted."""
 
 
-def pasted_links(folders: Folders) -> Iterator[str]:
+def find_pasted_links(folders: Folders) -> Iterator[str]:
     """Say, without the link, where somebody's join link was pasted into a template: everybody would get it."""
     for file in folders.files():
-        for number, line in enumerate(read(file).splitlines(), 1):
+        for number, line in enumerate(read_template(file).splitlines(), 1):
             if any(_JOIN_LINK.search(address[0]) for address in _ADDRESS.finditer(line)):
                 yield f"{file}, line {number}: a join link was pasted into the template."
 
@@ -59,7 +59,7 @@ def pasted_links(folders: Folders) -> Iterator[str]:
 MOST_PIECES = 10_000
 """Tags and texts of one template with its shared parts. Ours have two hundred."""
 
-DEEPEST = 20
+DEEPEST_INCLUDE = 20
 """Shared parts within shared parts: deeper than this, two files surely include each other."""
 
 _MJ_INCLUDE = re.compile(r"<mj-include\b([^<>]*+)>(?:\s*+</mj-include>)?")
@@ -72,26 +72,26 @@ _SETTING = re.compile(r"\{%[-+]?\s*(set\s[^%]*=|import\s|from\s)")
 _SUPER = re.compile(r"\{\{[-+]?\s*super\(\)\s*[-+]?\}\}\s*")
 
 
-def pieces_of(file: Path, folders: Folders, environment: Environment) -> list[Piece]:
+def pieces_of(file: Path, folders: Folders, environment: Environment) -> list[SourcePiece]:
     """Read a template with everything that it includes and inherits, as one flat run of pieces."""
-    return _inherited(file, {}, folders, environment)
+    return _resolve_extends(file, {}, folders, environment)
 
 
-def _inherited(
-    file: Path, blocks: Mapping[str, list[Piece]], folders: Folders, environment: Environment, depth: int = 0
-) -> list[Piece]:
+def _resolve_extends(
+    file: Path, blocks: Mapping[str, list[SourcePiece]], folders: Folders, environment: Environment, depth: int = 0
+) -> list[SourcePiece]:
     """Read `file` with its blocks filled by those of the templates that extend it, and go up to its own parent."""
-    pieces = _within_limits(_included(_split(file, environment), folders, environment, depth), file)
+    pieces = _within_limits(_read_include(_split_source(file, environment), folders, environment, depth), file)
     parent = next(((_EXTENDS.fullmatch(one.text), one) for one in pieces if _EXTENDS.fullmatch(one.text)), None)
     if parent is None or parent[0] is None:
-        return _filled(pieces, blocks)
-    own = {name: _with_super(blocks.get(name), body) for name, body in _blocks(pieces)}
+        return _fill_blocks(pieces, blocks)
+    own = {name: _with_super(blocks.get(name), body) for name, body in _find_blocks(pieces)}
     above = folders.get(parent[0]["path"], parent[1].place)
     _stop_circles(parent[1], depth)
-    return _settings(pieces) + _inherited(above, {**blocks, **own}, folders, environment, depth + 1)
+    return _settings(pieces) + _resolve_extends(above, {**blocks, **own}, folders, environment, depth + 1)
 
 
-def _settings(pieces: Iterable[Piece]) -> list[Piece]:
+def _settings(pieces: Iterable[SourcePiece]) -> list[SourcePiece]:
     """Keep what a template that extends another sets or imports outside its blocks; Jinja drops all else there."""
     depth, kept = 0, []
     for piece in pieces:
@@ -101,20 +101,20 @@ def _settings(pieces: Iterable[Piece]) -> list[Piece]:
     return kept
 
 
-def _split(file: Path, environment: Environment) -> Iterator[Piece]:
+def _split_source(file: Path, environment: Environment) -> Iterator[SourcePiece]:
     """Tell Jinja's tags from the text around them."""
     tag, ends, started = "", "", 1
     try:
-        for line, kind, value in environment.lexer.tokeniter(read(file), str(file)):
+        for line, kind, value in environment.lexer.tokeniter(read_template(file), str(file)):
             if not ends and kind == "data":
-                yield Piece(What.TEXT, value, file, line)
+                yield SourcePiece(PieceKind.TEXT, value, file, line)
             elif not ends:
                 tag, ends, started = value, kind.replace("_begin", "_end"), line
             else:
                 tag += value
             if kind == ends:
                 if ends != "comment_end":
-                    yield Piece(What.BLOCK if ends == "block_end" else What.VALUE, tag, file, started)
+                    yield SourcePiece(PieceKind.BLOCK if ends == "block_end" else PieceKind.VALUE, tag, file, started)
                 ends = ""
     except TemplateSyntaxError as problem:
         raise syntax_error(file, problem) from problem
@@ -130,54 +130,61 @@ def syntax_error(file: Path, problem: TemplateSyntaxError) -> ConfigurationError
     )
 
 
-def _included(pieces: Iterable[Piece], folders: Folders, environment: Environment, depth: int) -> Iterator[Piece]:
+def _read_include(
+    pieces: Iterable[SourcePiece], folders: Folders, environment: Environment, depth: int
+) -> Iterator[SourcePiece]:
     """Put shared parts where they are asked for.
 
     Done here and not by the MJML compiler, whose own `mj-include` (mrml 0.2.4) forgets how wide the surroundings
     are and puts several texts into one table cell.
     """
     for piece in pieces:
-        if piece.what is What.TEXT:
-            yield from _mj_included(piece, folders, environment, depth)
+        if piece.what is PieceKind.TEXT:
+            yield from _read_mj_include(piece, folders, environment, depth)
         elif found := _INCLUDE.fullmatch(piece.text):
             yield from _part(folders.get(found["path"], piece.place), piece, folders, environment, depth)
         else:
             yield piece
 
 
-def _mj_included(piece: Piece, folders: Folders, environment: Environment, depth: int) -> Iterator[Piece]:
+def _read_mj_include(
+    piece: SourcePiece, folders: Folders, environment: Environment, depth: int
+) -> Iterator[SourcePiece]:
     done = 0
     for found in _MJ_INCLUDE.finditer(piece.text):
-        here = _cut(piece, found.start(), found.end())
+        here = _cut_blocks(piece, found.start(), found.end())
         path = _PATH_ONLY.fullmatch(found[1])
         if path is None:
             raise ConfigurationError(
                 f"{here.place}: {found[0]} can't be followed.",
                 hint='Write it as <mj-include path="parts/top.mjml.j2" />.',
             )
-        yield _cut(piece, done, found.start())
+        yield _cut_blocks(piece, done, found.start())
         yield from _part(folders.get(path["path"], here.place), here, folders, environment, depth)
         done = found.end()
-    yield _cut(piece, done, len(piece.text))
+    yield _cut_blocks(piece, done, len(piece.text))
 
 
-def _cut(piece: Piece, start: int, end: int) -> Piece:
-    return Piece(piece.what, piece.text[start:end], piece.file, piece.line + piece.text.count("\n", 0, start))
+def _cut_blocks(piece: SourcePiece, start: int, end: int) -> SourcePiece:
+    return SourcePiece(piece.what, piece.text[start:end], piece.file, piece.line + piece.text.count("\n", 0, start))
 
 
-def _part(file: Path, asked: Piece, folders: Folders, environment: Environment, depth: int) -> Iterator[Piece]:
+def _part(
+    file: Path, asked: SourcePiece, folders: Folders, environment: Environment, depth: int
+) -> Iterator[SourcePiece]:
     _stop_circles(asked, depth)
-    return _included(_split(file, environment), folders, environment, depth + 1)
+    return _read_include(_split_source(file, environment), folders, environment, depth + 1)
 
 
-def _stop_circles(asked: Piece, depth: int) -> None:
-    if depth >= DEEPEST:
+def _stop_circles(asked: SourcePiece, depth: int) -> None:
+    if depth >= DEEPEST_INCLUDE:
         raise ConfigurationError(
-            f"{asked.place}: shared parts go {DEEPEST} files deep.", hint="Two files probably include each other."
+            f"{asked.place}: shared parts go {DEEPEST_INCLUDE} files deep.",
+            hint="Two files probably include each other.",
         )
 
 
-def _blocks(pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Piece]]]:
+def _find_blocks(pieces: Sequence[SourcePiece]) -> Iterator[tuple[str, list[SourcePiece]]]:
     """Find every block with its body, inner blocks too."""
     open_blocks: list[tuple[str, int]] = []
     for at, piece in enumerate(pieces):
@@ -188,16 +195,16 @@ def _blocks(pieces: Sequence[Piece]) -> Iterator[tuple[str, list[Piece]]]:
             yield name, list(pieces[start:at])
 
 
-def _filled(pieces: Sequence[Piece], blocks: Mapping[str, list[Piece]]) -> list[Piece]:
+def _fill_blocks(pieces: Sequence[SourcePiece], blocks: Mapping[str, list[SourcePiece]]) -> list[SourcePiece]:
     """Replace each block by its filling, or by its own body where nobody fills it; the tags themselves go."""
-    done: list[Piece] = []
+    done: list[SourcePiece] = []
     at = 0
     while at < len(pieces):
         if name := _opens(pieces[at]):
             end = _end_of_block(pieces, at)
             body = list(pieces[at + 1 : end])
             others = {other: filling for other, filling in blocks.items() if other != name}  # none is within itself
-            done += _filled(_with_super(blocks.get(name), body), others)
+            done += _fill_blocks(_with_super(blocks.get(name), body), others)
             at = end
         else:
             done.append(pieces[at])
@@ -205,7 +212,7 @@ def _filled(pieces: Sequence[Piece], blocks: Mapping[str, list[Piece]]) -> list[
     return _within_limits(done, pieces[0].file) if pieces else []
 
 
-def _end_of_block(pieces: Sequence[Piece], start: int) -> int:
+def _end_of_block(pieces: Sequence[SourcePiece], start: int) -> int:
     depth = 0
     for at in range(start, len(pieces)):
         depth += bool(_opens(pieces[at])) - _closes(pieces[at])
@@ -214,7 +221,7 @@ def _end_of_block(pieces: Sequence[Piece], start: int) -> int:
     raise ConfigurationError(f"{pieces[start].place}: this block is never closed.", hint="Write {% endblock %}.")
 
 
-def _with_super(filling: Sequence[Piece] | None, above: Sequence[Piece]) -> list[Piece]:
+def _with_super(filling: Sequence[SourcePiece] | None, above: Sequence[SourcePiece]) -> list[SourcePiece]:
     """Put what the parent says where the child writes `{{ super() }}`; all of it where no child fills the block."""
     if filling is None:
         return [*above]
@@ -222,9 +229,9 @@ def _with_super(filling: Sequence[Piece] | None, above: Sequence[Piece]) -> list
     return _within_limits(done, filling[0].file) if filling else []
 
 
-def _within_limits(pieces: Iterable[Piece], file: Path) -> list[Piece]:
+def _within_limits(pieces: Iterable[SourcePiece], file: Path) -> list[SourcePiece]:
     """Collect pieces. Raises `ConfigurationError` before parts that include others twice grow beyond all bounds."""
-    kept: list[Piece] = []
+    kept: list[SourcePiece] = []
     size = 0
     for piece in pieces:
         kept.append(piece)
@@ -238,10 +245,10 @@ def _within_limits(pieces: Iterable[Piece], file: Path) -> list[Piece]:
     return kept
 
 
-def _opens(piece: Piece) -> str:
-    found = _BLOCK.match(piece.text) if piece.what is What.BLOCK else None
+def _opens(piece: SourcePiece) -> str:
+    found = _BLOCK.match(piece.text) if piece.what is PieceKind.BLOCK else None
     return found["name"] if found else ""
 
 
-def _closes(piece: Piece) -> bool:
-    return piece.what is What.BLOCK and _ENDBLOCK.match(piece.text) is not None
+def _closes(piece: SourcePiece) -> bool:
+    return piece.what is PieceKind.BLOCK and _ENDBLOCK.match(piece.text) is not None

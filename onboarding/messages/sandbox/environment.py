@@ -21,7 +21,7 @@ from jinja2.utils import Cycler, Joiner, Namespace
 from markupsafe import Markup
 
 from onboarding.messages.compiler.constants import fold_constants
-from onboarding.messages.context import FIELDS as VIEW_FIELDS
+from onboarding.messages.context import FIELDS_OF as VIEW_FIELDS
 from onboarding.messages.request import UnrenderableValue
 from onboarding.messages.sandbox import filters, guards, limits, size_estimates
 from onboarding.messages.sandbox.limits import MAPPINGS, SEQUENCES, TEXTS, Group, Steps, current, fitting, size_of
@@ -52,7 +52,7 @@ FIELDS: Mapping[type, frozenset[str]] = {
 TEXT_METHODS = frozenset(
     {"lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip", "split", "startswith", "endswith", "replace"}
 )
-METHODS: Mapping[type, frozenset[str]] = {
+METHODS_OF: Mapping[type, frozenset[str]] = {
     str: TEXT_METHODS,
     Markup: TEXT_METHODS,
     LoopContext: frozenset({"cycle", "changed"}),
@@ -68,11 +68,11 @@ MOST_TAGS = 5_000
 MOST_NODES = 25_000
 """Tags, and names, values and operators in them, of one template with its shared parts. Ours have a hundred tags."""
 
-DEEPEST = 100
+DEEPEST_TREE = 100
 """Expressions and blocks within each other; Python's own limits are not far beyond."""
 
 
-def limited_range(*args: int) -> range:
+def range_within_limits(*args: int) -> range:
     """`range`, of no more numbers than a letter may take steps."""
     numbers = range(*args)
     if numbers[limits.MOST_STEPS : limits.MOST_STEPS + 1]:
@@ -81,7 +81,7 @@ def limited_range(*args: int) -> range:
 
 
 GLOBALS: Mapping[str, Any] = MappingProxyType(
-    {"range": limited_range, "namespace": Namespace, "cycler": Cycler, "joiner": Joiner}
+    {"range": range_within_limits, "namespace": Namespace, "cycler": Cycler, "joiner": Joiner}
 )
 """The functions of every template."""
 
@@ -98,7 +98,7 @@ class Method:
         is_value = type(self.owner) in SUBSCRIPTED
         for given in (self.owner, *args, *kwargs.values()) if is_value else ():
             size_of(given)
-        if estimate := size_estimates.METHODS.get(self.name):
+        if estimate := size_estimates.METHOD_ESTIMATES.get(self.name):
             fitting(estimate(self.owner, *args, **kwargs))
         result = getattr(self.owner, self.name)(*args, **kwargs)
         if type(self.owner) in MAPPINGS and self.name != "get":
@@ -115,7 +115,7 @@ class TooComplex(jinja2.TemplateSyntaxError):
 
 
 @contextmanager
-def _compiled_within_limits() -> Iterator[None]:
+def _compile_within_limits() -> Iterator[None]:
     """Let what Python itself can't compile count as a mistake in the template.
 
     Brackets, blocks or numbers beyond Python's limits, a parameter that Jinja gives too, a name that it loses.
@@ -140,12 +140,12 @@ def assert_simple(tree: nodes.Template) -> None:
     size = depth = 0
     while level:
         size, depth = size + len(level), depth + 1
-        if size > MOST_NODES or depth > DEEPEST:
+        if size > MOST_NODES or depth > DEEPEST_TREE:
             raise TooComplex("expressions and blocks are too many, or nested too deeply", level[0].lineno)
         level = [inner for node in level for inner in node.iter_child_nodes()]
 
 
-class LetterTemplate(jinja2.Template):
+class MessageTemplate(jinja2.Template):
     """A template that is imported anew in each letter.
 
     Jinja keeps an imported template's names; what one letter set in a namespace there would stand in the next one.
@@ -156,24 +156,24 @@ class LetterTemplate(jinja2.Template):
         return super()._get_default_module(ctx)
 
 
-class LetterEnvironment(ImmutableSandboxedEnvironment):
+class MessageEnvironment(ImmutableSandboxedEnvironment):
     """The sandbox. `known` are names whose values are the same in every letter (`folding`)."""
 
-    template_class = LetterTemplate
+    template_class = MessageTemplate
     code_generator_class = guards.Writer
-    intercepted_binops = frozenset(size_estimates.OPERATORS)
-    concat = staticmethod(limits.joined)
+    intercepted_binops = frozenset(size_estimates.OPERATOR_ESTIMATES)
+    concat = staticmethod(limits.join_text)
     known: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
             undefined=jinja2.StrictUndefined,
-            finalize=written,
+            finalize=format_white_list,
             optimized=False,  # Jinja's optimizer looks at each expression once for each expression around it
             auto_reload=False,  # or each letter would ask the disk whether its parts are still the same
             **options,
         )
-        self.filters = {**filters.FILTERS, **guards.FILTERS}
+        self.filters = {**filters.FILTERS, **guards.GUARD_FILTERS}
         self.tests = dict(filters.TESTS)
         self.globals = dict(GLOBALS)
 
@@ -183,7 +183,7 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Jinja's hook between a template's text and its tree."""
-        with _compiled_within_limits():
+        with _compile_within_limits():
             assert_not_too_long(source)
             tree = super()._parse(source, name, filename)
             assert_simple(tree)
@@ -191,12 +191,14 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
 
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
         """Jinja's hook between a template's tree and its Python."""
-        with _compiled_within_limits():
-            return super()._generate(guards.guarded(fold_constants(source, self.known, self), self), *args, **options)
+        with _compile_within_limits():
+            return super()._generate(
+                guards.add_guards(fold_constants(source, self.known, self), self), *args, **options
+            )
 
     def _compile(self, source: str, filename: str) -> CodeType:
         """Jinja's hook between a template's Python and what Python makes of it."""
-        with _compiled_within_limits():
+        with _compile_within_limits():
             return super()._compile(source, filename)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -204,10 +206,10 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
         kind = type(obj)
         if attribute in FIELDS.get(kind, ()):
             return getattr(obj, attribute)
-        if attribute in METHODS.get(kind, ()):
+        if attribute in METHODS_OF.get(kind, ()):
             return Method(obj, attribute)
         try:
-            return _held(obj)[attribute]
+            return _contents(obj)[attribute]
         except LookupError:
             if kind not in HOLDERS and hasattr(kind, attribute):
                 raise SecurityError(f"attribute {attribute!r}") from None
@@ -248,7 +250,7 @@ class LetterEnvironment(ImmutableSandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Calculate within the limits."""
         current().look()
-        fitting(size_estimates.OPERATORS[operator](left, right))
+        fitting(size_estimates.OPERATOR_ESTIMATES[operator](left, right))
         result = super().call_binop(context, operator, left, right)
         size_of(result)
         return result
@@ -258,7 +260,7 @@ HOLDERS = frozenset({*MAPPINGS, Namespace, TemplateModule, TemplateReference})
 """Types of what holds values under names that somebody has given them."""
 
 
-def _held(obj: Any) -> Any:
+def _contents(obj: Any) -> Any:
     """What a value holds: a roster's columns, what a template has set in a namespace or exports, its blocks."""
     kind = type(obj)
     if kind is Namespace:
@@ -270,7 +272,7 @@ def _held(obj: Any) -> Any:
     return {}
 
 
-def written(value: Any) -> Any:
+def format_white_list(value: Any) -> Any:
     """Let a value through that is written out, counted. Jinja calls it for each."""
     budget = limits.CURRENT.get(None)
     if budget is not None:

@@ -80,17 +80,17 @@ def indent(text: Any, width: int | str = 4, *args: Any, **kwargs: Any) -> Any:
 
 
 @pass_eval_context
-def as_json(context: EvalContext, value: Any, step: int | None = None) -> str:
+def json_filter(context: EvalContext, value: Any, step: int | None = None) -> str:
     """`tojson`, as text. Jinja's is markup whose quotation marks would end an attribute; letters have no scripts."""
     return str(jinjas.do_tojson(context, value, step))
 
 
-OURS: Mapping[str, Function] = {"sum": add_up, "groupby": group, "indent": indent, "tojson": as_json}
+OURS: Mapping[str, Function] = {"sum": add_up, "groupby": group, "indent": indent, "tojson": json_filter}
 
 
-def _limited(name: str, function: Function) -> Function:
+def _limit_filter(name: str, function: Function) -> Function:
     """Make a filter look at the limits. As it takes the context, Jinja does not call it while compiling either."""
-    estimate = size_estimates.FILTERS.get(name, _no_larger)
+    estimate = size_estimates.FILTER_ESTIMATES.get(name, _no_larger)
     is_for_values = name not in FOR_ANYTHING
 
     @pass_context
@@ -101,7 +101,7 @@ def _limited(name: str, function: Function) -> Function:
         fitting(estimate(value, *args, **kwargs))
         if name in SLOW and len(value) > LONGEST_SLOW:
             raise LimitExceeded(f"the filter {name} is for texts of up to {LONGEST_SLOW:,} characters")
-        result = function(*_passed(function, context), value, *args, **kwargs)
+        result = function(*_check_arguments(function, context), value, *args, **kwargs)
         if isinstance(result, Iterator):
             result = [*Steps(result)]
         size_of(result, anything=not is_for_values)
@@ -114,7 +114,7 @@ def _no_larger(*_args: Any, **_kwargs: Any) -> int:
     return 0
 
 
-def _limited_test(function: Any) -> Function:
+def _limit_test(function: Any) -> Function:
     """Make a test look at the limits likewise. What it tests may be anything: a macro, or missing."""
 
     @pass_context
@@ -122,12 +122,12 @@ def _limited_test(function: Any) -> Function:
         current().look()
         for given in args:
             size_of(given, anything=True)
-        return bool(function(*_passed(function, context), *args))
+        return bool(function(*_check_arguments(function, context), *args))
 
     return limited
 
 
-def _passed(function: Function, context: Context) -> tuple[Any, ...]:
+def _check_arguments(function: Function, context: Context) -> tuple[Any, ...]:
     """What Jinja passes to a filter or test before its value, as its decorators ask for."""
     match getattr(getattr(function, "jinja_pass_arg", None), "name", ""):
         case "context":
@@ -140,10 +140,10 @@ def _passed(function: Function, context: Context) -> tuple[Any, ...]:
 
 
 FILTERS: Mapping[str, Function] = MappingProxyType(
-    {name: _limited(name, OURS.get(name) or jinjas.FILTERS[name]) for name in FILTER_NAMES}
+    {name: _limit_filter(name, OURS.get(name) or jinjas.FILTERS[name]) for name in FILTER_NAMES}
     | {"link": link, "style": style}
 )
 """What may stand behind a `|`."""
 
-TESTS: Mapping[str, Function] = MappingProxyType({name: _limited_test(JINJAS_TESTS[name]) for name in TEST_NAMES})
+TESTS: Mapping[str, Function] = MappingProxyType({name: _limit_test(JINJAS_TESTS[name]) for name in TEST_NAMES})
 """What may stand behind `is`."""

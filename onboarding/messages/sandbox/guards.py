@@ -33,7 +33,7 @@ MAPPING_METHODS = frozenset({"get", "items", "keys", "values"})
 """What a template may call of a roster's further columns, and of mappings of its own."""
 
 
-def guarded(tree: nodes.Template, environment: Environment) -> nodes.Template:
+def add_guards(tree: nodes.Template, environment: Environment) -> nodes.Template:
     """Put the guards in."""
     with_guards: nodes.Template = _Guards(environment).visit(tree)
     return with_guards
@@ -133,7 +133,7 @@ def steps(_context: object, items: Any) -> Steps:
 
 
 @pass_context
-def compared(_context: object, value: Any) -> Any:
+def compare(_context: object, value: Any) -> Any:
     """Look at one side of a comparison."""
     current().look()
     size_of(value, anything=True)
@@ -141,7 +141,7 @@ def compared(_context: object, value: Any) -> Any:
 
 
 @pass_eval_context
-def concatenated(context: EvalContext, parts: tuple[Any, ...]) -> str:
+def concatenate(context: EvalContext, parts: tuple[Any, ...]) -> str:
     """Put texts together as `~` does."""
     current().look()
     fitting(concatenation(parts))
@@ -149,7 +149,7 @@ def concatenated(context: EvalContext, parts: tuple[Any, ...]) -> str:
 
 
 @pass_context
-def sliced(_context: object, value: Any, start: Any, stop: Any, step: Any) -> Any:
+def take_slice(_context: object, value: Any, start: Any, stop: Any, step: Any) -> Any:
     """Cut a piece out of a text or list."""
     current().look()
     if type(value) not in (*TEXTS, *SEQUENCES, range):
@@ -158,23 +158,23 @@ def sliced(_context: object, value: Any, start: Any, stop: Any, step: Any) -> An
 
 
 @pass_environment
-def called(environment: Any, value: Any, name: str) -> Any:
+def call_function(environment: Any, value: Any, name: str) -> Any:
     """Find what a template calls."""
     return environment.called(value, name)
 
 
 @pass_eval_context
-def escaped(context: EvalContext, value: Any) -> str:
+def escape_value(context: EvalContext, value: Any) -> str:
     """Escape a text that is no markup."""
     size_of(value)
     return escape(value) if context.autoescape else str(value)
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {
+GUARD_FILTERS: Mapping[str, Callable[..., Any]] = {
     STEPS: steps,
-    COMPARED: compared,
-    CONCATENATED: concatenated,
-    SLICED: sliced,
-    ESCAPED: escaped,
-    CALLED: called,
+    COMPARED: compare,
+    CONCATENATED: concatenate,
+    SLICED: take_slice,
+    ESCAPED: escape_value,
+    CALLED: call_function,
 }

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 from jinja2 import Undefined
 from markupsafe import Markup
 
-from onboarding.messages.context import FIELDS
+from onboarding.messages.context import FIELDS_OF
 from onboarding.messages.request import UnrenderableValue
 
 LARGEST_VALUE = 1_000_000
@@ -158,7 +158,7 @@ def size_of(value: Any, *, anything: bool = False) -> int:
     while left:
         inside = left.pop()
         total = fitting(total + _own_size(inside, anything=anything))
-        content = _content(inside)
+        content = _contents_size(inside)
         at_once = _size_at_once(content)
         total = fitting(total + (at_once or 0))
         left += content if at_once is None else []
@@ -179,19 +179,19 @@ def _own_size(value: Any, *, anything: bool) -> int:
         return len(value)
     if kind is int:
         return digits(value.bit_length())
-    if anything or kind in FIELDS or kind in {float, bool, type(None)} or isinstance(value, Undefined):
+    if anything or kind in FIELDS_OF or kind in {float, bool, type(None)} or isinstance(value, Undefined):
         return 0
-    raise UnrenderableValue(f"the template uses {_named(kind)} as if it were text")
+    raise UnrenderableValue(f"the template uses {_type_name(kind)} as if it were text")
 
 
-def _content(value: Any) -> Collection[Any]:
+def _contents_size(value: Any) -> Collection[Any]:
     """What is inside a value."""
     kind = type(value)
     if kind in SEQUENCES:
         return cast("Collection[Any]", value)
     if kind in MAPPINGS:
         return [*value, *value.values()]
-    return [getattr(value, name) for name in FIELDS.get(kind, ())]
+    return [getattr(value, name) for name in FIELDS_OF.get(kind, ())]
 
 
 def _size_at_once(values: Collection[Any]) -> int | None:
@@ -213,14 +213,14 @@ def digits(bits: int) -> int:
     return written
 
 
-_NAMES = {"Macro": "a macro", "TemplateModule": "an imported template", "Namespace": "a namespace"}
+_TYPE_NAMES = {"Macro": "a macro", "TemplateModule": "an imported template", "Namespace": "a namespace"}
 
 
-def _named(kind: type) -> str:
-    return _NAMES.get(kind.__name__, "something other than text, numbers and lists")
+def _type_name(kind: type) -> str:
+    return _TYPE_NAMES.get(kind.__name__, "something other than text, numbers and lists")
 
 
-def joined(pieces: Iterable[str]) -> str:
+def join_text(pieces: Iterable[str]) -> str:
     """Put the pieces of a rendered part together; raises `LimitExceeded` before they become too long."""
     return "".join(collect(pieces))
 

@@ -128,7 +128,7 @@ def linking(text: Any, *arguments: Any, **options: Any) -> int:
     return len(str(text)) + links * sum(map(size_of, (*arguments, *options.values())))
 
 
-def as_json(value: Any, indent: int | str | None = None) -> int:
+def json_size(value: Any, indent: int | str | None = None) -> int:
     """A value as JSON; every item stands on a line of its own where `indent` is given, as deep as it is nested."""
     step = len(indent) if isinstance(indent, str) else indent or 0
     return size_of(value) * (1 + step * _depth(value))
@@ -161,7 +161,7 @@ def rounding(value: Any, precision: int = 0, method: str = "common") -> int:
     return size_of(value)
 
 
-OPERATORS: Mapping[str, Callable[[Any, Any], int]] = {
+OPERATOR_ESTIMATES: Mapping[str, Callable[[Any, Any], int]] = {
     "*": times,
     "**": power,
     "%": remainder,
@@ -171,7 +171,7 @@ OPERATORS: Mapping[str, Callable[[Any, Any], int]] = {
     "//": plus,
 }
 
-FILTERS: Mapping[str, Callable[..., int]] = {
+FILTER_ESTIMATES: Mapping[str, Callable[..., int]] = {
     "batch": batching,
     "center": centering,
     "format": lambda text, *values, **named: percent_format(str(text), named or values),
@@ -180,14 +180,14 @@ FILTERS: Mapping[str, Callable[..., int]] = {
     "replace": replacement,
     "round": rounding,
     "slice": slicing,
-    "tojson": as_json,
+    "tojson": json_size,
     "trim": stripping,
     "urlize": linking,
     "wordwrap": wrapping,
 }
 """Of the filters that are not here, the result is no larger than the value but for a fixed factor."""
 
-METHODS: Mapping[str, Callable[..., int]] = {
+METHOD_ESTIMATES: Mapping[str, Callable[..., int]] = {
     "replace": replacement,
     "strip": stripping,
     "lstrip": stripping,
