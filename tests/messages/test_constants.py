@@ -76,7 +76,7 @@ def test_every_shipped_letter_reads_as_it_would_without(stationery, brand):
     plain, folders = Environments.over(Folders.of([SHIPPED])), Environments.over(Folders.of([SHIPPED]), brand)
     for letter in sample_people.sample_messages(["en", "de"]):
         template = stationery.template(letter.kind, letter)
-        names = stationery._view(letter, template, SessionWords()).names()
+        names = stationery._context(letter, template, SessionWords()).names()
         for text in (SHIPPED / f"{template.name}.txt.j2", SHIPPED / f"{template.name}.mjml.j2"):
             source = text.read_text(encoding="utf-8")
             assert folders.text.from_string(source).render(names) == plain.text.from_string(source).render(names)
