@@ -134,8 +134,8 @@ def write_pages(config: Config, target: Target, folder: Path) -> int:
     faults = write_preview(made, folder)
     for fault in faults:
         echo(f"  ! {fault}", err=True)
-    count = f"{len(made.people)} people, {len(made.letters)} messages"
-    echo(f"{count}: open {folder / 'index.html'}")
+    people = "1 person" if len(made.people) == 1 else f"{len(made.people)} people"
+    echo(f"{people}, {len(made.letters)} messages: open {folder / 'index.html'}")
     return EXIT_NEEDS_A_PERSON if faults else EXIT_DONE
 
 

@@ -60,7 +60,7 @@ def test_lint_tells_errors_from_advice_and_exits_1(folder):
     assert seen.code == 1
     assert "advice  invitation: The picture https://www.example.com/a.png has no alt text" in seen.out
     assert "advice  [brand] colours: button_text #ffffff on primary #9fd3e0" in seen.out
-    assert seen.out.splitlines()[-1] == "0 to mend before a letter can leave, 3 to think about."
+    assert seen.out.splitlines()[-1] == "0 to fix before a message can be sent, 3 to consider."
 
 
 def test_lint_as_json_prints_json_alone(folder):
@@ -82,7 +82,7 @@ def test_lint_looks_at_every_webinars_own_templates(folder):
 
 def test_preview_writes_files_without_any_server_or_ledger(folder):
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
-    assert (seen.code, seen.out) == (0, f"3 people, 12 letters: open {folder / 'pages' / 'index.html'}\n")
+    assert (seen.code, seen.out) == (0, f"3 people, 12 messages: open {folder / 'pages' / 'index.html'}\n")
     index = (folder / "pages" / "index.html").read_text(encoding="utf-8")
     assert "No run has looked at this webinar yet" in index
     assert list(folder.glob("*.db")) == []
@@ -107,7 +107,7 @@ async def test_preview_shows_what_the_last_run_saw_and_no_real_link(tmp_path):
 def test_preview_names_bad_rows_and_serves_the_others(folder):
     write_roster(folder / "invitees.csv", [HOST, {**PANELIST, "role": "Speaker"}])
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
-    assert seen.out.startswith("1 people, 4 letters")
+    assert seen.out.startswith("1 person, 4 messages")
     assert "Roster row 3, role" in (folder / "pages" / "index.html").read_text(encoding="utf-8")
 
 
