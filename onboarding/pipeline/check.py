@@ -9,16 +9,17 @@ from dataclasses import dataclass
 
 from onboarding.errors import Interrupted, OnboardingError
 from onboarding.files.modes import chmod_command, describe_exposed, find_exposed
+from onboarding.model.people import Roster
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.templates import load_templates
-from onboarding.plan import Options, make_plan
+from onboarding.plan import Options, Snapshot, make_plan
 from onboarding.smtp.connection_check import check_connection
 
 NEEDED = {
     "ReadWebinars": "sessions and invitees can't be seen without it",
-    "EditWebinars": "nobody can be registered without it",
+    "EditWebinars": "people can't be registered without it",
     "ReadAccounts": "colleagues can't be looked up in the directory without it",
 }
 """The app permissions that the program uses (`docs/ringcentral.md`, "Log in")."""
@@ -42,21 +43,21 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
         detail = describe_exposed(found) if found else "closed to other users of this machine"
         yield CheckResult("secrets", ok=not found, detail=detail, hint=f"Type: {chmod_command(found)}" if found else "")
     logged_in = True
-    async for finding in _ringcentral(services):
-        logged_in = logged_in and finding.ok
-        yield finding
+    async for result in _check_ringcentral(services):
+        logged_in = logged_in and result.ok
+        yield result
     for target in targets:
-        async for finding in _webinar(services, target, logged_in=logged_in):
-            yield finding
+        async for result in _check_webinar(services, target, logged_in=logged_in):
+            yield result
     for item in await check_connection(services.config.smtp, services.config.brand.sender_address, services.stop):
         yield CheckResult(f"mail server: {item.what}", item.ok, item.detail, item.hint)
 
 
-async def _ringcentral(services: Services) -> AsyncIterator[CheckResult]:
+async def _check_ringcentral(services: Services) -> AsyncIterator[CheckResult]:
     try:
         permissions = await services.ringcentral.permissions()
     except OnboardingError as error:
-        yield _failed("RingCentral: log-in", error)
+        yield _failure("RingCentral: log-in", error)
         return
     yield CheckResult("RingCentral: log-in", ok=True, detail=services.config.ringcentral.server)
     missing = [name for name in NEEDED if name not in permissions]
@@ -68,43 +69,56 @@ async def _ringcentral(services: Services) -> AsyncIterator[CheckResult]:
         yield CheckResult("RingCentral: app permissions", ok=True, detail=", ".join(NEEDED))
 
 
-async def _webinar(services: Services, target: Target, *, logged_in: bool) -> AsyncIterator[CheckResult]:
-    name = target.name
+async def _check_webinar(services: Services, target: Target, *, logged_in: bool) -> AsyncIterator[CheckResult]:
+    """Check roster and templates, and if the log-in works, also the session and what a run would find wrong."""
     try:
         roster = await read_roster(target, services.stop)
     except OnboardingError as error:
-        yield _failed(f"{name}: roster", error)
+        yield _failure(f"{target.name}: roster", error)
         return
-    told = "; ".join(f"row {one.row}: {one.message}" for one in roster.problems)
-    people = f"{len(roster.invitees)} people"
-    yield CheckResult(f"{name}: roster", ok=not told, detail=told or people, hint="Mend these rows." if told else "")
-    yield _templates(services, target)
-    if logged_in:
-        try:
-            state = await refresh(services, target, roster)
-        except OnboardingError as error:
-            yield _failed(f"{name}: session", error)
-            return
-        session, over = state.snapshot.session, state.snapshot.is_over
-        detail = f"{session.title}, {session.start.astimezone():%Y-%m-%d %H:%M} local time, {session.status}"
-        hint = "It is over: `onboarding webinars` lists those to come; name one in config.toml." if over else ""
-        yield CheckResult(f"{name}: session", ok=not over, detail=detail, hint=hint)
-        refused = [one for one in make_plan(state.snapshot, Options()).problems if one not in roster.problems]
-        for one in refused:
-            yield CheckResult(f"{name}: {one.email or 'everybody'}", ok=False, detail=one.message)
+    yield _check_roster(target, roster)
+    yield _check_templates(services, target)
+    if not logged_in:
+        return
+    try:
+        state = await refresh(services, target, roster)
+    except OnboardingError as error:
+        yield _failure(f"{target.name}: session", error)
+        return
+    yield _check_session(target, state.snapshot)
+    for problem in make_plan(state.snapshot, Options()).problems:
+        if problem not in roster.problems:
+            who = problem.email or "everybody"
+            yield CheckResult(f"{target.name}: {who}", ok=False, detail=problem.message)
 
 
-def _templates(services: Services, target: Target) -> CheckResult:
+def _check_roster(target: Target, roster: Roster) -> CheckResult:
+    what = f"{target.name}: roster"
+    if not roster.problems:
+        return CheckResult(what, ok=True, detail=f"{len(roster.invitees)} people")
+    detail = "; ".join(f"row {problem.row}: {problem.message}" for problem in roster.problems)
+    return CheckResult(what, ok=False, detail=detail, hint="Fix these rows.")
+
+
+def _check_session(target: Target, snapshot: Snapshot) -> CheckResult:
+    session = snapshot.session
+    detail = f"{session.title}, {session.start.astimezone():%Y-%m-%d %H:%M} local time, {session.status}"
+    hint = "It is over: `onboarding webinars` lists those to come; name one in config.toml."
+    is_over = snapshot.is_over
+    return CheckResult(f"{target.name}: session", ok=not is_over, detail=detail, hint=hint if is_over else "")
+
+
+def _check_templates(services: Services, target: Target) -> CheckResult:
     what = f"{target.name}: templates"
     try:
-        letters = load_templates(services.config, target)
+        templates = load_templates(services.config, target)
     except OnboardingError as error:
-        return _failed(what, error)
-    return CheckResult(what, ok=True, detail=f"{len(letters.templates)} templates compile and render for every role")
+        return _failure(what, error)
+    return CheckResult(what, ok=True, detail=f"{len(templates.templates)} templates compile and render for every role")
 
 
-def _failed(what: str, error: OnboardingError) -> CheckResult:
-    """Make a finding of an error; a signal is none, and ends the check."""
+def _failure(what: str, error: OnboardingError) -> CheckResult:
+    """Make a result of an error. A signal is no result, and ends the check."""
     if isinstance(error, Interrupted):
         raise error
     return CheckResult(what, ok=False, detail=error.message, hint=error.hint)

@@ -1,10 +1,10 @@
 """Applies a plan's change at RingCentral, with the intention in the ledger before the PATCH leaves.
 
-So that after a crash anywhere the next run still knows whom this ledger added (and may mail) and whom it removed (and
-owes a cancellation). Recovery of a lost answer is `ringcentral/`'s own.
+So after a crash anywhere, the next run still knows which people this ledger added (and may mail) and which it removed
+(and owes a cancellation). How a lost answer is recovered is the business of `ringcentral`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from onboarding.ledger import deliveries, registrations
@@ -27,7 +27,7 @@ from onboarding.plan.invitee_changes import diff
 
 
 async def register(services: Services, state: RunState, plan: Plan) -> tuple[RunState, tuple[Problem, ...]]:
-    """Do what the plan says at RingCentral; returns the picture afterwards, and who could not be served."""
+    """Do what the plan says at RingCentral; returns the state afterwards, and the problems of people not served."""
     await _adopt(services, state, plan)
     await _forget_fulfilled(services, state, plan)
     problems: tuple[Problem, ...] = ()
@@ -35,12 +35,14 @@ async def register(services: Services, state: RunState, plan: Plan) -> tuple[Run
     if plan.change:
         before = await services.ledger.run(registrations.load_managed, state.session_row)
         await _intend(services, state, plan)
-        services.progress.say(_in_words(plan.change))
+        services.progress.say(_describe_change(plan.change))
         applied = await services.ringcentral.apply(state.snapshot.session.key, plan.change, records, untouched)
         records = add_addresses(applied.registrations, state.snapshot.colleagues)
         untouched = add_addresses(applied.untouched, state.snapshot.colleagues)
         problems = applied.problems
-        await _settle(services, state, plan, replace(applied, registrations=records, untouched=untouched), before)
+        await _record_result(
+            services, state, plan, replace(applied, registrations=records, untouched=untouched), before
+        )
     known = await services.ledger.run(registrations.load_managed, state.session_row)
     snapshot = replace(
         state.snapshot, registrations=records, untouched=untouched, managed=known, now=services.clock.now()
@@ -50,11 +52,11 @@ async def register(services: Services, state: RunState, plan: Plan) -> tuple[Run
 
 async def _adopt(services: Services, state: RunState, plan: Plan) -> None:
     adopted = [item.invitee for item in plan.items if item.adopted]
-    await _stand(services, state, adopted, Standing.ADOPTED)
+    await _set_standing(services, state, adopted, Standing.ADOPTED)
 
 
 async def _forget_fulfilled(services: Services, state: RunState, plan: Plan) -> None:
-    """Who is as wanted by now, by other hands, may be changed again should the record change back."""
+    """Forget what RingCentral left undone and others have done since: if it changes back, it is asked for again."""
     asked = [
         known.invitee
         for item in plan.with_action(Action.KEEP)
@@ -67,13 +69,16 @@ async def _forget_fulfilled(services: Services, state: RunState, plan: Plan) -> 
 
 
 async def _intend(services: Services, state: RunState, plan: Plan) -> None:
-    """Committed before the PATCH leaves; moving it behind would make a crash forget whom we added."""
-    await _stand(services, state, plan.change.add, Standing.ADDING)
-    await _stand(services, state, _removals(plan).values(), Standing.REMOVING)
+    """Write who will be added or removed.
+
+    Committed before the PATCH leaves: behind it, a crash would make us forget the people that we added.
+    """
+    await _set_standing(services, state, plan.change.add, Standing.ADDING)
+    await _set_standing(services, state, _removals(plan).values(), Standing.REMOVING)
 
 
 def _removals(plan: Plan) -> dict[str, Invitee]:
-    """Who is removed, by the id of their record: also a linked user whose place another one takes."""
+    """List who is removed, by the id of their record: also a linked user that another one replaces."""
     removed = {item.registration.id: item.invitee for item in plan.with_action(Action.REMOVE) if item.registration}
     for item in plan.with_action(Action.REPLACE):
         old = item.registration
@@ -82,38 +87,56 @@ def _removals(plan: Plan) -> dict[str, Invitee]:
     return removed
 
 
-async def _settle(
+async def _record_result(
     services: Services, state: RunState, plan: Plan, applied: Applied, before: Mapping[str, ManagedRegistration]
 ) -> None:
-    """Write down what came of the intentions.
+    """Write what came of the intentions.
 
-    Who is not where they should be was intended all the same: a list may lag behind the change, so only RingCentral's
-    refusal takes an intention back.
+    A person who is not where they should be keeps their intention: a list may lag behind the change, so only
+    RingCentral's refusal takes an intention back.
     """
-    now = services.clock.now()
     records = Records.of(applied.registrations, state.snapshot.colleagues)
-    added = [one for one in plan.change.add if one not in applied.undone and records.find(one)]
-    await _stand(services, state, added, Standing.ADDED)
-    there = {record.id for record in applied.registrations} | {record.id for record in applied.untouched}
-    removals = _removals(plan)
-    missing = [invitee for id_, invitee in removals.items() if id_ not in there]
-    gone = [invitee for invitee in missing if not not_understood_of(invitee, applied.untouched)]
-    await _stand(services, state, gone, Standing.REMOVED)
-    await services.ledger.run(deliveries.cancel_for_removed, state.session_row, [one.email for one in gone], now)
-    kept = {one.id for one in applied.undone if isinstance(one, Registration)} & there
-    refused = [
-        *(one for one in plan.change.add if one in applied.undone),
-        *(invitee for id_, invitee in removals.items() if id_ in kept),
-    ]
-    await services.ledger.run(registrations.revert, state.session_row, refused, before, now)
+    added = [invitee for invitee in plan.change.add if invitee not in applied.undone and records.find(invitee)]
+    await _set_standing(services, state, added, Standing.ADDED)
+    await _record_removed(services, state, _removed_people(plan, applied))
+    now = services.clock.now()
+    await services.ledger.run(registrations.revert, state.session_row, _refused_people(plan, applied), before, now)
     changed = [item.invitee for item in plan.with_action(Action.UPDATE, Action.REPLACE)]
-    await _note_unfulfilled(services, state, [*changed, *(one for one in added if one not in changed)], records)
+    changed += [invitee for invitee in added if invitee not in changed]
+    await _note_unfulfilled(services, state, changed, records)
+
+
+async def _record_removed(services: Services, state: RunState, removed: Sequence[Invitee]) -> None:
+    """Write who is gone, and cancel what they were to get."""
+    await _set_standing(services, state, removed, Standing.REMOVED)
+    emails = [invitee.email for invitee in removed]
+    await services.ledger.run(deliveries.cancel_for_removed, state.session_row, emails, services.clock.now())
+
+
+def _listed_ids(applied: Applied) -> set[str]:
+    return {record.id for record in applied.registrations} | {record.id for record in applied.untouched}
+
+
+def _removed_people(plan: Plan, applied: Applied) -> list[Invitee]:
+    """List who is gone from RingCentral's list, unless a record that is not understood may be theirs."""
+    listed = _listed_ids(applied)
+    missing = [invitee for record_id, invitee in _removals(plan).items() if record_id not in listed]
+    return [invitee for invitee in missing if not not_understood_of(invitee, applied.untouched)]
+
+
+def _refused_people(plan: Plan, applied: Applied) -> list[Invitee]:
+    """List the people that RingCentral refused to add or to remove."""
+    not_added = [invitee for invitee in plan.change.add if invitee in applied.undone]
+    undone_ids = {record.id for record in applied.undone if isinstance(record, Registration)}
+    kept_ids = undone_ids & _listed_ids(applied)
+    not_removed = [invitee for record_id, invitee in _removals(plan).items() if record_id in kept_ids]
+    return [*not_added, *not_removed]
 
 
 async def _note_unfulfilled(services: Services, state: RunState, changed: Iterable[Invitee], records: Records) -> None:
     """Remember what RingCentral left undone.
 
-    Not before the answer: an update that a crash kept from leaving has to be sent by the next run.
+    Not before the answer: an update that did not leave because of a crash has to be sent by the next run.
     """
     done = []
     for invitee in changed:
@@ -128,14 +151,14 @@ async def _note_unfulfilled(services: Services, state: RunState, changed: Iterab
     await services.ledger.run(registrations.clear_unfulfilled, state.session_row, done)
 
 
-async def _stand(services: Services, state: RunState, invitees: Iterable[Invitee], standing: Standing) -> None:
+async def _set_standing(services: Services, state: RunState, invitees: Iterable[Invitee], standing: Standing) -> None:
     # Without address and ids a person can't be told from any other.
-    people = [one for one in invitees if registration_key(one)]
+    people = [invitee for invitee in invitees if registration_key(invitee)]
     if people:
         await services.ledger.run(registrations.set_standing, state.session_row, people, standing, services.clock.now())
 
 
-def _in_words(change: Change) -> str:
+def _describe_change(change: Change) -> str:
     parts = {"add": len(change.add), "update": len(change.update), "remove": len(change.remove)}
-    told = ", ".join(f"{count} to {verb}" for verb, count in parts.items() if count)
-    return f"Telling RingCentral: {told}."
+    changes = ", ".join(f"{count} to {verb}" for verb, count in parts.items() if count)
+    return f"Telling RingCentral: {changes}."
