@@ -133,10 +133,10 @@ def _split_into_blocks(text: str) -> tuple[list[str], list[str]]:
     """Cut a text into blocks, as written and by its letters; cached, because most replies are the same."""
     if len(text) < SHORT:
         return [], []
-    return _cut(text), _cut(_squeeze_text(text))
+    return _split_blocks(text), _split_blocks(_squeeze_text(text))
 
 
-def _cut(text: str) -> list[str]:
+def _split_blocks(text: str) -> list[str]:
     return [text[start : start + BLOCK] for start in range(0, len(text) - BLOCK + 1, BLOCK)]
 
 
@@ -147,7 +147,7 @@ def _find_windows(windows: Mapping[int, frozenset[str]], text: str) -> Iterator[
                 yield start, start + length
 
 
-def _encoded_forms(values: tuple[str, ...]) -> Iterator[str]:
+def _encode_values(values: tuple[str, ...]) -> Iterator[str]:
     """Yield the values that are long enough to be found by a part, as they are and in base64."""
     for value in values:
         yield from (form for form in (value, *as_base64(value)) if len(squeeze(form)[0]) >= SHORT)
@@ -167,12 +167,12 @@ def _squeeze_text(text: str) -> str:
 @lru_cache(maxsize=16)
 def _value_windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
     """Group by length what identifies a value: every run of `PART` characters, or a shorter value as a whole."""
-    return _group_by_length((form, PART) for form in _encoded_forms(values))
+    return _group_by_length((form, PART) for form in _encode_values(values))
 
 
 @lru_cache(maxsize=16)
 def _spread_windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
-    return _group_by_length((squeeze(form)[0], SPREAD_PART) for form in _encoded_forms(values))
+    return _group_by_length((squeeze(form)[0], SPREAD_PART) for form in _encode_values(values))
 
 
 def _link_windows(links: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
@@ -193,7 +193,7 @@ def _group_by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozens
 @lru_cache(maxsize=16)
 def _value_blocks(values: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Collect what shows quickly that a text may repeat a value: short values, and all blocks of the others."""
-    texts = [text for form in _encoded_forms(values) for text in (form, squeeze(form)[0])]
+    texts = [text for form in _encode_values(values) for text in (form, squeeze(form)[0])]
     blocks = (text[start : start + BLOCK] for text in texts for start in range(len(text) - BLOCK + 1))
     return _short_values(values), frozenset(blocks)
 

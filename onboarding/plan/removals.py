@@ -43,8 +43,7 @@ def plan_unlisted(
         if record in claimed or _is_known_host(record, seen):
             continue
         person = _invitee_of(record, snapshot)
-        # A person without an address goes by ids alone: the record's address may be another person's by now.
-        keys = person_keys(person) | (person_keys(record) if person.email else set())
+        keys = _keys_of_both(person, record)
         if keys & seen:
             problems.append(Problem(None, None, person.email, f"{_TWICE} (invitee {record.id})"))
         else:
@@ -64,6 +63,14 @@ def plan_departed(snapshot: Snapshot, items: Iterable[PlanItem], options: Option
         if snapshot.mailbox(address).told and not keys & present and not _attends(known, keys, snapshot):
             departed.append(_plan_departure(known, snapshot, options))
     return departed
+
+
+def _keys_of_both(person: Invitee, record: Registration) -> set[PersonKey]:
+    """Collect the keys of a person and their record.
+
+    A person without an address goes by ids alone: the record's address may be another person's by now.
+    """
+    return person_keys(person) | person_keys(record) if person.email else person_keys(person)
 
 
 def _unreadable_records(snapshot: Snapshot) -> list[UntouchedRecord]:

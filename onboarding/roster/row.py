@@ -89,10 +89,15 @@ def _find_missing(written: Mapping[Column, str], values: Mapping[Column, str], h
     if not written[Column.ROLE]:
         yield header.label(Column.ROLE), "The role is missing. Write Host, CoHost or Panelist."
     if not (account or user or values.get(Column.ROLE) in _COLLEAGUES):
-        for column in (Column.FIRST_NAME, Column.LAST_NAME):
-            if not written[column]:
-                absent = "" if column in header.places else f" {header.describe_missing(column)}"
-                yield header.label(column), f"The {column.replace('_', ' ')} is missing: a guest needs it.{absent}"
+        yield from _find_missing_names(written, header)
+
+
+def _find_missing_names(written: Mapping[Column, str], header: Header) -> Iterator[CellFault]:
+    """Find the names that a guest lacks. Without the column, the header may be misspelt: it says so."""
+    for column in (Column.FIRST_NAME, Column.LAST_NAME):
+        if not written[column]:
+            absent = "" if column in header.places else f" {header.describe_missing(column)}"
+            yield header.label(column), f"The {column.replace('_', ' ')} is missing: a guest needs it.{absent}"
 
 
 def _find_damaged(extra: Mapping[str, str], header: Header) -> Iterator[CellFault]:
