@@ -48,19 +48,21 @@ def encode_message(
     obstacle = _find_obstacle(body, capabilities, needs_utf8=needs_utf8)
     if obstacle:
         return Rejected(obstacle)
-    # RFC 1870, 6152, 6531 and 3461: each parameter only where the server offers its extension.
-    mail, rcpt = f"MAIL FROM:<{sender}>", f"RCPT TO:<{recipient}>"
-    if capabilities.declares_size:
-        mail += f" SIZE={len(body)}"
-    mail += "" if body.isascii() else " BODY=8BITMIME"
-    if needs_utf8:
-        mail += " SMTPUTF8"
-    if capabilities.dsn:
-        mail += f" RET=HDRS ENVID={find_envelope_id(message.message_id)}"
-        rcpt += " NOTIFY=FAILURE,DELAY"
-    commands = (f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode(), b"DATA\r\n")
+    envelope_id = find_envelope_id(message.message_id) if capabilities.dsn else ""
+    mail = _build_mail_command(sender, body, envelope_id, needs_utf8=needs_utf8, with_size=capabilities.declares_size)
+    notify = " NOTIFY=FAILURE,DELAY" if capabilities.dsn else ""
+    commands = (mail.encode(), f"RCPT TO:<{recipient}>{notify}\r\n".encode(), b"DATA\r\n")
     stuffed = body if message.canonical else dot_stuff(body)
     return EncodedMessage(message, commands, stuffed, asks_for_dsn=capabilities.dsn)
+
+
+def _build_mail_command(sender: str, body: bytes, envelope_id: str, *, needs_utf8: bool, with_size: bool) -> str:
+    # RFC 1870, 6152, 6531 and 3461: each parameter only where the server offers its extension.
+    size = f" SIZE={len(body)}" if with_size else ""
+    eight_bit = "" if body.isascii() else " BODY=8BITMIME"
+    utf8 = " SMTPUTF8" if needs_utf8 else ""
+    returned = f" RET=HDRS ENVID={envelope_id}" if envelope_id else ""
+    return f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}{returned}\r\n"
 
 
 def _find_obstacle(body: bytes, capabilities: Capabilities, *, needs_utf8: bool) -> str:
