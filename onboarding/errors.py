@@ -1,12 +1,12 @@
-"""Why a run can't go on: one small tree, each class with the exit code that cron and scripts see.
+"""Why a run can't go on: one small tree of exceptions, each with the exit code that cron and scripts see.
 
-What concerns one person or one roster row is never an exception: it is a `model.people.Problem` or an outcome, and the
-run goes on with the others. An exception here means that nobody further can be served by this run.
+What concerns a single person or roster row is never an exception: it is a `model.people.Problem` or an outcome, and
+the run goes on with the others. An exception from here ends the run for all people that are left.
 
     OnboardingError              2  (never raised itself)
     +-- ConfigurationError       2  a setting, secret, template or roster is missing or wrong
     +-- Refused                  2  RingCentral or the mail server understood us and says no to *us*
-    +-- TooManyRejections        1  the mail server rejects one message after the other
+    +-- TooManyRejections        1  the mail server rejects one message after another
     +-- TryLater                75  the other side is away or busy, or another run holds the webinar
         +-- Interrupted         75  a signal asked us to stop
 """
@@ -15,7 +15,7 @@ EXIT_DONE = 0
 EXIT_NEEDS_A_PERSON = 1
 EXIT_USAGE = 2
 EXIT_TRY_LATER = 75
-"""`EX_TEMPFAIL` of sysexits.h: cron wrappers and mail tools read it as "run me again"."""
+"""`EX_TEMPFAIL` of sysexits.h: cron wrappers and mail tools understand it as "run me again"."""
 
 
 class OnboardingError(Exception):
@@ -37,7 +37,7 @@ class OnboardingError(Exception):
 
 
 class ConfigurationError(OnboardingError):
-    """A setting, a secret, a template or the roster is missing or wrong; the user can mend it."""
+    """A setting, a secret, a template or the roster is missing or wrong; the user can fix it."""
 
 
 class Refused(OnboardingError):
@@ -45,7 +45,7 @@ class Refused(OnboardingError):
 
 
 class TooManyRejections(OnboardingError):
-    """The mail server rejects one message after the other: a person has to look before more are sent."""
+    """The mail server rejects one message after another: a person has to look before more are sent."""
 
     exit_code = EXIT_NEEDS_A_PERSON
 
@@ -57,4 +57,4 @@ class TryLater(OnboardingError):
 
 
 class Interrupted(TryLater):
-    """Ctrl-C or SIGTERM: what was in flight was finished or written down, the rest is still queued."""
+    """Ctrl-C or SIGTERM: what was in flight was finished or recorded, the rest is still queued."""

@@ -1,7 +1,7 @@
-"""Which files other users of this machine may read or change, told by their modes: for secrets.
+"""Finds files with secrets that other users of this machine may read or change, by their modes.
 
-Looks only at modes; changes nothing and reads no content. Left out are places whose modes are not the
-user's own choice: what systemd and container engines hand over, and file systems without modes.
+Looks only at modes; changes nothing and reads no content. Left out are places whose modes are not the user's own
+choice: what systemd and container engines provide, and file systems without modes.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-HANDED_OVER = (Path("/run/secrets"), Path("/run/credentials"))
+PROVIDED_SECRETS = (Path("/run/secrets"), Path("/run/credentials"))
 """Where Docker, Podman and systemd put secrets, with modes of their own."""
 
 WITHOUT_MODES = frozenset(
@@ -20,7 +20,7 @@ WITHOUT_MODES = frozenset(
 )
 """File systems (mount(8)) that give all their files one mode. WSL's drives are of type 9p."""
 
-ROOT = 0
+ROOT_UID = 0
 OTHERS_AND_GROUP = 0o077
 OTHERS_AND_GROUP_WRITING = 0o027
 """What root may leave open: a group that reads. So a secret is given to a service's own group, and
@@ -40,41 +40,42 @@ class Exposed:
 
 
 def find_exposed(paths: Iterable[Path], mounts: Path = Path("/proc/self/mountinfo")) -> list[Exposed]:
-    """Find the paths that are open to others. One that is gone is left out: who reads it says so."""
+    """Find the paths that are open to others. A file that is gone is left out: the code that reads it reports that."""
     found = []
     without_modes = _devices_without_modes(mounts)
     for path in paths:
         try:
-            seen = path.stat()
+            status = path.stat()
         except OSError:
             continue
-        device = f"{os.major(seen.st_dev)}:{os.minor(seen.st_dev)}"
-        if device not in without_modes and not _is_handed_over(path):
-            mode = stat.S_IMODE(seen.st_mode)
-            wrong = mode & wrong_bits(seen.st_uid, os.geteuid())
+        device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
+        if device not in without_modes and not _is_provided(path):
+            mode = stat.S_IMODE(status.st_mode)
+            wrong = mode & wrong_bits(status.st_uid, os.geteuid())
             found += [Exposed(path, mode, wrong)] if wrong else []
     return found
 
 
 def wrong_bits(owner: int, user: int) -> int:
-    """Say which bits of a mode are wrong for a secret that `user` reads and `owner` owns."""
-    return OTHERS_AND_GROUP_WRITING if owner == ROOT and user != ROOT else OTHERS_AND_GROUP
+    """Return the bits of a mode that are wrong for a secret that `user` reads and `owner` owns."""
+    return OTHERS_AND_GROUP_WRITING if owner == ROOT_UID and user != ROOT_UID else OTHERS_AND_GROUP
 
 
 def describe_exposed(found: Sequence[Exposed]) -> str:
-    """Say what is open to others."""
+    """Describe what is open to others."""
     return f"Other users of this machine can read or change: {', '.join(map(str, found))}"
 
 
 def chmod_command(found: Sequence[Exposed]) -> str:
-    """Say what to type. A group that root lets read goes on reading."""
-    change = "g-w,o=" if all(one.wrong & ~OTHERS_AND_GROUP_WRITING == 0 for one in found) else "go="
-    return f"chmod {change} {' '.join(shlex.quote(str(one.path)) for one in found)}"
+    """Build the command that closes these files. A group that root allows to read can still read."""
+    keeps_group = all(file.wrong & ~OTHERS_AND_GROUP_WRITING == 0 for file in found)
+    paths = " ".join(shlex.quote(str(file.path)) for file in found)
+    return f"chmod {'g-w,o=' if keeps_group else 'go='} {paths}"
 
 
-def _is_handed_over(path: Path) -> bool:
+def _is_provided(path: Path) -> bool:
     real = path.resolve()
-    return any(real.is_relative_to(place) for place in HANDED_OVER)
+    return any(real.is_relative_to(folder) for folder in PROVIDED_SECRETS)
 
 
 def _devices_without_modes(mounts: Path) -> frozenset[str]:
@@ -82,7 +83,7 @@ def _devices_without_modes(mounts: Path) -> frozenset[str]:
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return frozenset()  # no Linux: every file system there that people use has modes
+        return frozenset()  # not Linux: every file system that people use there has modes
     return frozenset(line.split()[2] for line in lines if _has_no_modes(line.partition(" - ")[2].split()))
 
 

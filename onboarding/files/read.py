@@ -1,8 +1,8 @@
-"""Opens every file that a user names, so that none of them can hold the program up or fill its memory.
+"""Reads every file that a user names, so that none of them can block the program or fill its memory.
 
-A FIFO without a writer waits for ever when it is opened, a device never ends, and opening some devices does harm. So
-`read_file` takes regular files only; a roster may also be a stream (`read_stream`), which has to go on. Knows no
-format. Every fault is an `OSError`, whose `strerror` the caller puts into words with the file's name.
+Opening a FIFO without a writer waits for ever, a device never ends, and opening some devices does harm. So
+`read_file` takes regular files only; a roster may also be a stream (`read_stream`), which must not stand still. Knows
+no format. Every fault is an `OSError`; the caller makes the message from its `strerror` and the file's name.
 """
 
 import asyncio
@@ -15,17 +15,17 @@ from pathlib import Path
 MEGABYTE = 1024 * 1024
 
 MOST_BYTES = 8 * MEGABYTE
-"""Bytes of a file that people write or draw: configuration, secret, template, logo, certificates."""
+"""Bytes of a file that people make: configuration, secret, template, logo, certificates."""
 
-PATIENCE = 60.0
-"""Seconds without a byte after which a stream is given up."""
+STREAM_TIMEOUT = 60.0
+"""Seconds without a byte after which we give a stream up."""
 
-LONGEST_STREAM = 600.0
-"""Seconds that a stream may take as a whole, however busy it is."""
+MAX_STREAM_SECONDS = 600.0
+"""Seconds that a stream may take as a whole, even if bytes keep coming."""
 
-PIECE = 65536
+READ_SIZE = 65536
 
-_WORDS = {
+_KIND_NAMES = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a FIFO",
     stat.S_IFCHR: "a device",
@@ -35,17 +35,17 @@ _WORDS = {
 
 
 class UnsuitableFile(OSError):
-    """A file that is there and may be read, but is not: no regular file, too large, or a stream that stands still."""
+    """A file that we refuse to read: not a regular file, too large, or a stream that stands still."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(errno.EINVAL, why)
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EINVAL, reason)
 
 
 def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
     """Read a regular file of at most `most` bytes. Raises `OSError`, never waits."""
-    descriptor = _open(path, stat.S_IFREG)
+    descriptor = _open_checked(path, stat.S_IFREG)
     try:
-        return _rest(descriptor, most)
+        return _read_to_end(descriptor, most)
     finally:
         os.close(descriptor)
 
@@ -53,14 +53,14 @@ def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
 def read_text(path: Path, most: int = MOST_BYTES) -> str:
     """Read a regular file as UTF-8, with or without a byte order mark. Raises `OSError` or `UnicodeDecodeError`.
 
-    Every line end becomes a line feed, as Python's own `open` has it.
+    Every line end becomes a line feed, as with Python's own `open`.
     """
     return io.StringIO(read_file(path, most).decode("utf-8-sig"), newline=None).read()
 
 
 def check_file(path: Path, most: int = MOST_BYTES) -> None:
-    """Raise `OSError` unless a library that opens files itself may be given this one."""
-    descriptor = _open(path, stat.S_IFREG)
+    """Check a file before a library opens it by itself. Raises `OSError` if `read_file` would refuse it."""
+    descriptor = _open_checked(path, stat.S_IFREG)
     try:
         _check_size(os.fstat(descriptor).st_size, most)
     finally:
@@ -68,7 +68,7 @@ def check_file(path: Path, most: int = MOST_BYTES) -> None:
 
 
 async def read_stream(
-    source: Path | int, most: int, *, patience: float = PATIENCE, longest: float = LONGEST_STREAM
+    source: Path | int, most: int, *, patience: float = STREAM_TIMEOUT, longest: float = MAX_STREAM_SECONDS
 ) -> bytes:
     """Read a regular file, or a stream until its end: a FIFO by its path, or any open descriptor that is no device.
 
@@ -76,19 +76,19 @@ async def read_stream(
     """
     if isinstance(source, int):
         _check_kind(os.fstat(source).st_mode, stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK)
-        return await _all_of(source, most, patience, longest)
-    descriptor = _open(source, stat.S_IFREG, stat.S_IFIFO)
+        return await _read_all(source, most, patience, longest)
+    descriptor = _open_checked(source, stat.S_IFREG, stat.S_IFIFO)
     try:
-        return await _all_of(descriptor, most, patience, longest)
+        return await _read_all(descriptor, most, patience, longest)
     finally:
         os.close(descriptor)
 
 
-def _open(path: Path, *kinds: int) -> int:
+def _open_checked(path: Path, *kinds: int) -> int:
     """Open a file of one of these kinds for reading.
 
-    It is looked at before, because opening a device may already do something, and again after: it may have been
-    replaced. Without O_NONBLOCK, opening a FIFO would wait for its writer.
+    Checked before, because opening a device may already do something, and again after, because it may have been
+    replaced meanwhile. Without O_NONBLOCK, opening a FIFO would wait for its writer.
     """
     _check_kind(path.stat().st_mode, *kinds)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -104,7 +104,7 @@ def _check_kind(mode: int, *kinds: int) -> None:
     kind = stat.S_IFMT(mode)
     if kind not in kinds:
         wanted = "and neither a regular file nor a pipe" if stat.S_IFIFO in kinds else "and not a regular file"
-        raise UnsuitableFile(f"it is {_WORDS.get(kind, 'something else')}, {wanted}")
+        raise UnsuitableFile(f"it is {_KIND_NAMES.get(kind, 'something else')}, {wanted}")
 
 
 def _check_size(size: int, most: int) -> None:
@@ -112,44 +112,44 @@ def _check_size(size: int, most: int) -> None:
         raise UnsuitableFile(f"it is larger than {most // MEGABYTE} MB")
 
 
-def _rest(descriptor: int, most: int) -> bytes:
-    """Read a regular file to its end; its size alone is no bound, since some files (in /proc) claim to have none."""
+def _read_to_end(descriptor: int, most: int) -> bytes:
+    """Read a regular file to its end; its size alone is no limit: some files (in /proc) claim size 0."""
     content = bytearray()
-    while piece := os.read(descriptor, PIECE):
-        content += piece
+    while chunk := os.read(descriptor, READ_SIZE):
+        content += chunk
         _check_size(len(content), most)
     return bytes(content)
 
 
-async def _all_of(descriptor: int, most: int, patience: float, longest: float) -> bytes:
+async def _read_all(descriptor: int, most: int, patience: float, longest: float) -> bytes:
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
-        return _rest(descriptor, most)
+        return _read_to_end(descriptor, most)
     content = bytearray()
     try:
         async with asyncio.timeout(longest):
-            while piece := await _next_piece(descriptor, patience):
-                content += piece
+            while chunk := await _read_next(descriptor, patience):
+                content += chunk
                 _check_size(len(content), most)
     except TimeoutError:
         raise UnsuitableFile(f"it had not come to its end after {longest:g} seconds") from None
     return bytes(content)
 
 
-async def _next_piece(descriptor: int, patience: float) -> bytes:
-    """Wait for bytes, which are empty at the stream's end."""
+async def _read_next(descriptor: int, patience: float) -> bytes:
+    """Wait for bytes and read them; empty at the stream's end."""
     while True:
         try:
             async with asyncio.timeout(patience):
-                await _readable(descriptor)
+                await _wait_readable(descriptor)
         except TimeoutError:
             raise UnsuitableFile(f"nothing came for {patience:g} seconds") from None
         try:
-            return os.read(descriptor, PIECE)
+            return os.read(descriptor, READ_SIZE)
         except BlockingIOError:
             continue  # the system may wake us for nothing (select(2))
 
 
-async def _readable(descriptor: int) -> None:
+async def _wait_readable(descriptor: int) -> None:
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(descriptor, ready.set)

@@ -1,7 +1,8 @@
-"""The transitions that the program makes for many deliveries by one rule, and the queries.
+"""Queues, claims, cancels and lists deliveries: what the program does to many of them by one rule.
 
-Each is one named function with a guarded write. What every single message goes through, `sending` and `record`, is in
-`transitions`; what a person decides is in `operator_actions`.
+Each function is one guarded write (its WHERE names the state that it starts from), so it may come too late or twice
+and does no harm. What each single message goes through is in `transitions`, what a person decides in
+`operator_actions`, what a mailbox holds in `mailboxes`. History is written by the database itself (`schema`).
 """
 
 from collections.abc import Collection, Sequence
@@ -22,6 +23,9 @@ from onboarding.model.sessions import Facts, SessionKey
 
 UNSENT = (State.QUEUED, State.REJECTED, State.FAILED)
 """States of messages that certainly did not arrive and might still be sent."""
+
+RUN_DIED = "the run that was sending it died before the server's answer was recorded"
+"""Why a message is in doubt that a dead run was sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +55,24 @@ class DeliveryRecord:
     reason: str
 
 
-def enqueue(connection: sa.Connection, session: int, orders: Collection[NewDelivery], now: datetime) -> None:
-    """Queue messages, at most one to a mailbox. One queued to it before is superseded: it would tell old facts.
+def enqueue(connection: sa.Connection, session: int, new: Collection[NewDelivery], now: datetime) -> None:
+    """Queue messages, at most one to a mailbox. A message queued to it before is superseded: its facts are old.
 
-    Raises sqlalchemy's IntegrityError, and queues none, where one is just being sent to the same mailbox or the
-    number is taken: whoever holds the session's lease and has looked at `mailboxes` meets neither.
+    Raises sqlalchemy's IntegrityError, and queues none, if a message is just being sent to the same mailbox or the
+    number is taken. A caller that holds the session's lease and has loaded the mailboxes meets neither.
     """
-    if not orders:
+    if not new:
         return
-    told_anew = [address_key(order.email) for order in orders if not order.rehearsal_to]
+    keys = [address_key(delivery.email) for delivery in new if not delivery.rehearsal_to]
     queued = (
         deliveries.c.session == session,
         deliveries.c.state == State.QUEUED,
-        deliveries.c.key.in_(told_anew),
+        deliveries.c.key.in_(keys),
         REAL,
     )
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
-    connection.exec_driver_sql(_written(connection.dialect), sql.pack(_new(session, order, now) for order in orders))
+    rows = [_build_row(session, delivery, now) for delivery in new]
+    connection.exec_driver_sql(_compile_insert(connection.dialect), sql.pack(rows))
 
 
 def claim(
@@ -80,9 +85,9 @@ def claim(
     rehearsal: bool = False,
     only: Collection[str] | None = None,
 ) -> Sequence[Delivery]:
-    """Lease the messages that are due and of use, oldest first; `only` keeps to some people, by address key.
+    """Claim the messages that are due and still of use, oldest first; `only` are the address keys to keep to.
 
-    A lease may be lost at no cost: nothing was promised yet. `holder` is never empty: that means nobody.
+    A claim may be lost at no cost: the message is still queued. `holder` is never empty: that means unclaimed.
     """
     wanted = (
         sa.select(deliveries.c.id)
@@ -109,7 +114,7 @@ def claim(
 
 
 def release_claims(connection: sa.Connection, holder: str) -> None:
-    """Return what was leased and not offered: the run ends before its time."""
+    """Release what was claimed and not offered to the server: the run ends early."""
     connection.execute(
         deliveries.update()
         .where(deliveries.c.holder == holder, HELD, deliveries.c.state == State.QUEUED)
@@ -118,10 +123,11 @@ def release_claims(connection: sa.Connection, holder: str) -> None:
 
 
 def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> int:
-    """Settle what a dead run left: its leased messages are free again, those it was sending are in doubt.
+    """Settle what a dead run left: its claimed messages are free again, those it was sending are in doubt.
 
-    Call only while holding the session's lease. Returns how many came into doubt. A rehearsal that died is over:
-    a second copy of it in one's own mailbox harms nobody, so it needs no person.
+    Call only while holding the session's lease, or a living run loses its claims. Returns how many are now in doubt.
+    A rehearsal that died is cancelled: a second copy in the tester's own mailbox does no harm, so no person has to
+    decide.
     """
     connection.execute(
         deliveries.update()
@@ -129,27 +135,26 @@ def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> i
         .values(holder="")
     )
     rehearsed = (deliveries.c.session == session, deliveries.c.state.in_(UNDER_WAY), ~REAL)
-    move(connection, rehearsed, State.CANCELLED, "the rehearsal was broken off", now)
+    move(connection, rehearsed, State.CANCELLED, "the rehearsal was interrupted", now)
     being_sent = (deliveries.c.session == session, deliveries.c.state == State.SENDING)
-    died = "the run that was sending it died before the server's answer was recorded"
-    return len(move(connection, being_sent, State.IN_DOUBT, died, now))
+    return len(move(connection, being_sent, State.IN_DOUBT, RUN_DIED, now))
 
 
 def expire_overdue(connection: sa.Connection, session: int, now: datetime) -> int:
-    """What is of no use any more is not sent. Returns how many messages that were."""
-    useless = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.expires_at <= now)
-    return len(move(connection, useless, State.EXPIRED, "too late: its use was over before it could be sent", now))
+    """Expire queued messages that are of no use any more. Returns how many that were."""
+    overdue = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.expires_at <= now)
+    return len(move(connection, overdue, State.EXPIRED, "too late: its use was over before it could be sent", now))
 
 
 def cancel_for_removed(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
-    """Call off what people who are removed were never told: it waits no more, for a run or for a person."""
+    """Cancel what was never sent to people who are removed: neither a run nor a person has to deal with it."""
     keys = [address_key(email) for email in emails]
     unsent = (deliveries.c.session == session, deliveries.c.state.in_(UNSENT), deliveries.c.key.in_(keys), REAL)
     move(connection, unsent, State.CANCELLED, "the person was removed", now)
 
 
 def bring_forward(connection: sa.Connection, session: int, now: datetime) -> None:
-    """Make due at once what was put off at a time that is still to come: the clock was set back since."""
+    """Make due at once what was deferred at a time in the future: the clock was set back since."""
     connection.execute(
         deliveries.update()
         .where(
@@ -163,35 +168,35 @@ def bring_forward(connection: sa.Connection, session: int, now: datetime) -> Non
 
 
 def hold_back(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
-    """What waits for people whom RingCentral has mailed instead does not leave; a person may ask for it again."""
+    """Supersede what is queued for people whom RingCentral has mailed itself; a person may ask for it again."""
     keys = [address_key(email) for email in emails]
     queued = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.key.in_(keys), REAL)
     move(connection, queued, State.SUPERSEDED, "RingCentral has mailed the reader itself", now)
 
 
 def find_next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:
-    """When the earliest queued message is due; None where nothing is queued."""
+    """Find when the earliest queued message is due; None if nothing is queued."""
     due_at = deliveries.c.due_at
-    earliest = sa.select(sa.func.min(due_at, type_=due_at.type)).where(*_queued(session, rehearsal=rehearsal))
+    earliest = sa.select(sa.func.min(due_at, type_=due_at.type)).where(*_is_queued(session, rehearsal=rehearsal))
     return connection.execute(earliest).scalar()
 
 
 def count_queued(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> int:
-    """How many messages are queued, due or not."""
-    count = sa.select(sa.func.count()).where(*_queued(session, rehearsal=rehearsal))
+    """Count the queued messages, due or not."""
+    count = sa.select(sa.func.count()).where(*_is_queued(session, rehearsal=rehearsal))
     return connection.execute(count).scalar_one()
 
 
-def _queued(session: int, *, rehearsal: bool) -> tuple[sa.ColumnElement[bool], ...]:
-    whose = ~REAL if rehearsal else REAL
-    return deliveries.c.session == session, deliveries.c.state == State.QUEUED, whose
+def _is_queued(session: int, *, rehearsal: bool) -> tuple[sa.ColumnElement[bool], ...]:
+    return deliveries.c.session == session, deliveries.c.state == State.QUEUED, ~REAL if rehearsal else REAL
 
 
 def list_deliveries(connection: sa.Connection, session: int) -> Sequence[DeliveryRecord]:
-    """The deliveries of a session for people to read, in the order in which they were queued, rehearsals aside."""
+    """List the deliveries of a session as people see them, in the order in which they were queued, no rehearsals."""
+    rows = connection.execute(select_deliveries(deliveries.c.session == session, REAL)).mappings()
     return [
         DeliveryRecord(build_delivery(row), row["name"], row["at"], row["reply"], row["queue_id"], row["reason"])
-        for row in connection.execute(select_deliveries(deliveries.c.session == session, REAL)).mappings()
+        for row in rows
     ]
 
 
@@ -203,13 +208,14 @@ def move(
     now: datetime,
     **also: Any,
 ) -> Sequence[str]:
-    """Move all that fit to a state; `also` are further columns to set. Returns their keys."""
+    """Move all deliveries that match to a state; `also` are further columns to set. Returns their address keys."""
+    # `told` feeds the trigger that writes history; without a holder no run's late write fits any more.
     values = {"state": state, "reason": reason, "told": reason, "at": now, "holder": "", **also}
     moved = deliveries.update().where(*where).values(values).returning(deliveries.c.key)
     return connection.execute(moved).scalars().all()
 
 
-class _New(NamedTuple):
+class _Row(NamedTuple):
     """A new message as a row of the table, times as they are stored."""
 
     session: int
@@ -232,36 +238,36 @@ class _New(NamedTuple):
     told: str
 
 
-def _new(session: int, order: NewDelivery, now: datetime) -> _New:
-    return _New(
+def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
+    return _Row(
         session=session,
-        key=address_key(order.email),
-        email=order.email,
-        name=order.name,
-        kind=order.kind,
-        number=order.number,
+        key=address_key(new.email),
+        email=new.email,
+        name=new.name,
+        kind=new.kind,
+        number=new.number,
         state=State.QUEUED,
         queued_at=sql.encode_time(now),
-        due_at=sql.encode_time(order.due_at),
-        expires_at=sql.encode_time(order.expires_at),
+        due_at=sql.encode_time(new.due_at),
+        expires_at=sql.encode_time(new.expires_at),
         at=sql.encode_time(now),
-        message_id=order.message_id,
-        link=order.facts.link,
-        role=order.facts.role,
-        start=sql.encode_time(order.facts.start),
-        duration=int(order.facts.duration.total_seconds()),
-        rehearsal_to=order.rehearsal_to,
-        told=order.kind,
+        message_id=new.message_id,
+        link=new.facts.link,
+        role=new.facts.role,
+        start=sql.encode_time(new.facts.start),
+        duration=int(new.facts.duration.total_seconds()),
+        rehearsal_to=new.rehearsal_to,
+        told=new.kind,
     )
 
 
-_BATCH = sql.batch_rows(*_New._fields)
-_CREATE = deliveries.insert().from_select(list(_New._fields), sa.select(*_BATCH.c))
+_BATCH = sql.batch_rows(*_Row._fields)
+_CREATE = deliveries.insert().from_select(list(_Row._fields), sa.select(*_BATCH.c))
 
 
 @cache
-def _written(dialect: sa.Dialect) -> str:
-    """Write the statement once; SQLAlchemy would take longer over each row than SQLite."""
+def _compile_insert(dialect: sa.Dialect) -> str:
+    """Compile the statement once; SQLAlchemy would take longer for each row than SQLite."""
     return str(_CREATE.compile(dialect=dialect))
 
 

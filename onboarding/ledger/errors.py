@@ -1,4 +1,7 @@
-"""What SQLite's trouble means for a command: which passes by itself, and which a person has to fix."""
+"""What an error of SQLite means for a command: whether it passes by itself, or a person has to fix it.
+
+An error that is not SQLite's is a bug or belongs to the statement, and stays as it is.
+"""
 
 import sqlite3
 from pathlib import Path
@@ -11,8 +14,8 @@ LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_P
 AWAY = LOCKED | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 DENIED = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
 UNUSABLE = DENIED | {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""Primary result codes of SQLite: those that pass, those that speak of permissions, and all that a
-person has to fix. Any other is a bug of ours."""
+"""Primary result codes of SQLite: those that pass (LOCKED, AWAY), those about permissions (DENIED), and all that a
+person has to fix (UNUSABLE). Any other code is a bug of ours."""
 
 
 def result_code(error: BaseException) -> int | None:
@@ -22,26 +25,26 @@ def result_code(error: BaseException) -> int | None:
 
 
 def as_run_error(path: Path, error: BaseException) -> BaseException:
-    """Say what an error means for the run. One that is not SQLite's is the statement's own, and stays as it is."""
+    """Turn an error while writing into the error of the run; an error that is not SQLite's stays as it is."""
     code = result_code(error)
     if code in AWAY:
         return TryLater(
-            f"the ledger {path} can't be written: {_cause(error)}",
+            f"The ledger {path} can't be written: {_cause(error)}.",
             hint="Nothing is sent that can't be recorded. Make room or wait for the other process, then run again.",
         )
     if code in UNUSABLE:
         return ConfigurationError(
-            f"the ledger {path} can't be used: {_cause(error)}",
+            f"The ledger {path} can't be used: {_cause(error)}.",
             hint="Check [ledger] database in config.toml and that this user may write to the file and its folder; "
             "restore a damaged one from a backup.",
         )
-    if isinstance(error, StopIteration):  # a future refuses it, and everybody behind it would wait for ever
+    if isinstance(error, StopIteration):  # a future refuses it, and all jobs behind it would wait for ever
         return RuntimeError("a statement raised StopIteration")
     return error
 
 
 def as_reading_error(path: Path, error: BaseException) -> BaseException:
-    """Say the same where the ledger was only to be read."""
+    """Turn an error while only reading into the error of the run."""
     code = result_code(error)
     if code in AWAY:
         return TryLater(f"The ledger {path} can't be read just now: {_cause(error)}.", hint="Try again.")

@@ -1,4 +1,7 @@
-"""History: what happened to whom, append-only, for `history` and for whoever has to explain a mail later."""
+"""History: what happened to each person, only ever added to, for `history` and for questions months later.
+
+The events of deliveries are not written here: a trigger does that, so that no move is without its event (`schema`).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from onboarding.ledger.schema import events, sessions
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened: `what` is a delivery's new state or a standing, `detail` the server's or our words."""
+    """What happened once: `what` is a delivery's new state or a standing, `detail` the server's or our words."""
 
     at: datetime
     webinar_id: str
@@ -36,7 +39,7 @@ def record_event(
     delivery: int | None = None,
     detail: str = "",
 ) -> None:
-    """Write down one event."""
+    """Record an event."""
     record_events(
         connection,
         [{"session": session, "key": key, "what": what, "at": at, "delivery": delivery, "detail": detail}],
@@ -44,13 +47,13 @@ def record_event(
 
 
 def record_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write down several events at once, each with every column of the table but its number."""
+    """Record several events at once, each with every column of the table but `id`."""
     if rows:
         connection.execute(_APPEND, rows)
 
 
 def list_events(connection: sa.Connection, key: str) -> Sequence[Event]:
-    """Everything that happened to one address, in order, in all sessions."""
+    """List everything that happened to an address, in order, in all sessions."""
     query = (
         sa.select(
             events.c.at,

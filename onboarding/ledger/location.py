@@ -1,9 +1,9 @@
-"""Where the ledger lies: the path behind `sqlite:///`, taken as written.
+"""Where the ledger is: the path behind `sqlite:///`, taken as written.
 
-Older versions read it as a URL: `%20` in a folder's name became a space, and `?` ended the path.
-A ledger that lies where they put it stops every command that opens one: beside it a new and empty
-one would begin, and mail every person a second time. Reads at most the first bytes of a file;
-`store` and `read_only` open the ledger.
+Older versions read it as a URL: `%20` in a folder's name became a space, and `?` ended the path. A ledger at the place
+that they used stops every command that opens a ledger. Otherwise a new and empty ledger would start beside it, and
+every person would get their mail a second time. Reads at most the first bytes of a file; `store` and `read_only` open
+the ledger.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ HEADER = b"SQLite format 3\0"
 
 
 def ledger_path(settings: LedgerSettings) -> Path:
-    """Find where the ledger lies, or will lie.
+    """Find where the ledger is, or will be.
 
-    Raises ConfigurationError where one lies at the place of older versions, which is another file.
+    Raises ConfigurationError if another file, at the place that older versions used, is a ledger.
     """
     path = Path(settings.database.removeprefix(SCHEME))
     for former in former_paths(path):
         if _is_database(former) and not _is_same_file(former, path):
             raise ConfigurationError(
-                f"The ledger lies at {former}, where older versions looked for it. Now it belongs at {path}.",
+                f"The ledger is at {former}, where older versions looked for it. Now it must be at {path}.",
                 hint="A new ledger would mail every person a second time. Stop all runs and move the "
                 f"file there, together with {former.name}-wal and {former.name}-shm where they exist.",
             )
@@ -34,7 +34,7 @@ def ledger_path(settings: LedgerSettings) -> Path:
 
 
 def former_paths(path: Path) -> Iterator[Path]:
-    """Say where older versions put the ledger of this path, as far as that is another place."""
+    """Yield the other paths at which older versions put the ledger of this path."""
     before_query = str(path).partition("?")[0]
     for former in dict.fromkeys((unquote(before_query), before_query)):
         if former not in {"", str(path)}:
@@ -42,9 +42,9 @@ def former_paths(path: Path) -> Iterator[Path]:
 
 
 def _is_database(path: Path) -> bool:
-    """Tell whether a database lies there.
+    """Tell whether a database is there.
 
-    One that may not be read counts as well: it may be the ledger of another user.
+    A file that we may not read counts as well: it may be the ledger of another user.
     """
     try:
         if not path.is_file():

@@ -1,7 +1,8 @@
-"""What only a person decides about a delivery: settle a doubt, try once more, call it off.
+"""What only a person can decide about a delivery: resolve a doubt, retry, cancel.
 
-Each is one named function with a guarded write, as in `deliveries`, and its event says that a person did it. `emails`
-names whom it is about, None everybody; returned are the address keys of those whose delivery was moved.
+Each function is one guarded write, as in `deliveries`, and its event says that a person did it. `emails` are the
+addresses it is about (None: all of the session); returned are the address keys whose delivery was moved.
+`pipeline.by_hand` calls them while it holds the webinar's lease.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,52 +19,54 @@ from onboarding.model.deliveries import UNDER_WAY, State
 def resolve_sent(
     connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
 ) -> Sequence[str]:
-    """A person found the message in the mail server's log: it was sent, and the mailbox holds its facts."""
-    where = _of(session, emails, State.IN_DOUBT)
+    """Move messages in doubt to sent: a person found them in the mail server's log."""
+    where = _is_open_to(session, emails, State.IN_DOUBT)
     return move(connection, where, State.SENT, "a person found that it was sent", now)
 
 
 def resolve_resend(
     connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
 ) -> Sequence[str]:
-    """A person says that the message never arrived, or may arrive twice: queued again under the same Message-ID."""
-    where = (*_of(session, emails, State.IN_DOUBT), *_worth_sending(now))
+    """Queue messages in doubt again: they never arrived, or may arrive twice. The Message-ID stays the same."""
+    where = (*_is_open_to(session, emails, State.IN_DOUBT), *_is_worth_sending(now))
     return move(connection, where, State.QUEUED, "a person asked to send it again", now, queued_at=now, due_at=now)
 
 
 def retry(connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime) -> Sequence[str]:
-    """A person mended what was wrong: a failed or rejected message is queued again, due at once.
+    """Queue failed and rejected messages again, due at once: a person fixed what was wrong.
 
-    Named addresses also get back what was called off: whoever says "everybody" has not taken that back.
+    Cancelled messages too, but only for addresses that are named: "all" does not undo a cancellation.
 
     The time after which we give up starts over (`queued_at`). `attempt` does not: it tells a late write of an earlier
-    attempt from the present one, and a server that said "not now" that often is asked at the longest interval.
+    attempt from the present attempt, and a server that said "not now" that often is asked at the longest interval.
     """
-    called_off = () if emails is None else (State.CANCELLED,)
-    where = (*_of(session, emails, State.FAILED, State.REJECTED, *called_off), *_worth_sending(now, back=called_off))
+    cancelled = () if emails is None else (State.CANCELLED,)
+    states = (State.FAILED, State.REJECTED, *cancelled)
+    where = (*_is_open_to(session, emails, *states), *_is_worth_sending(now, returning=cancelled))
     return move(connection, where, State.QUEUED, "a person asked to try again", now, queued_at=now, due_at=now)
 
 
 def cancel(connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime) -> Sequence[str]:
-    """A person calls a queued message off. Even a leased one would not leave: its `sending` finds nothing to move."""
-    where = _of(session, emails, State.QUEUED)
-    return move(connection, where, State.CANCELLED, "called off by a person", now)
+    """Cancel queued messages. A claimed message does not leave either: its move to `sending` then finds no row."""
+    where = _is_open_to(session, emails, State.QUEUED)
+    return move(connection, where, State.CANCELLED, "cancelled by a person", now)
 
 
-def _of(session: int, emails: Collection[str] | None, *states: State) -> tuple[sa.ColumnElement[bool], ...]:
-    everybody = (deliveries.c.session == session, deliveries.c.state.in_(states), REAL)
+def _is_open_to(session: int, emails: Collection[str] | None, *states: State) -> tuple[sa.ColumnElement[bool], ...]:
+    """Match the deliveries in these states to these addresses; never a rehearsal."""
+    in_state = (deliveries.c.session == session, deliveries.c.state.in_(states), REAL)
     if emails is None:
-        return everybody
-    return (*everybody, deliveries.c.key.in_([address_key(email) for email in emails]))
+        return in_state
+    return (*in_state, deliveries.c.key.in_([address_key(email) for email in emails]))
 
 
-def _worth_sending(now: datetime, back: Collection[State] = ()) -> tuple[sa.ColumnElement[bool], ...]:
-    """Of use still, with nothing newer to the same mailbox, and nothing under way to it.
+def _is_worth_sending(now: datetime, returning: Collection[State] = ()) -> tuple[sa.ColumnElement[bool], ...]:
+    """Match deliveries that are still of use, with nothing newer to the same mailbox, and nothing under way to it.
 
-    A second copy of old facts would come after the new ones. What was called off does not count as newer, unless it
-    is just being taken `back`: else both would be queued.
+    Otherwise a second copy of old facts would arrive after the new ones. A cancelled message does not count as newer,
+    unless cancelled messages are `returning` to the queue in the same statement: then both would be queued.
     """
-    gone = [state for state in (State.SUPERSEDED, State.CANCELLED) if state not in back]
+    gone = [state for state in (State.SUPERSEDED, State.CANCELLED) if state not in returning]
     other = deliveries.alias("other")
     newer = sa.and_(other.c.number > deliveries.c.number, other.c.state.not_in(gone))
     in_the_way = sa.exists().where(

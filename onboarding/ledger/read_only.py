@@ -1,9 +1,9 @@
 """Reads the ledger and writes nothing: for the commands that only look at it, such as `status`.
 
-No migration, no pragma, no change of modes, and no file beside the ledger. SQLite's own read-only
-connection leaves `-wal` and `-shm` behind, and where those are another user's, the next run can't
-write. So a ledger that no process has open is read as it lies on the disk (`immutable`), and the
-answer counts only if no file has changed meanwhile. `store` writes.
+No migration, no pragma, no change of modes, and no file beside the ledger. SQLite's own read-only connection leaves
+`-wal` and `-shm` behind, and if those belong to another user, the next run can't write. So a ledger that no process
+has open is read as it is on the disk (`immutable`), and the answer counts only if no file has changed meanwhile.
+`store` writes.
 """
 
 import errno
@@ -11,8 +11,9 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -25,15 +26,15 @@ from onboarding.model.ports import Progress
 
 T = TypeVar("T")
 
-TRIES = 5
+MAX_READS = 5
 """How often a ledger is read again because a run opened or closed it meanwhile."""
 
 WITH_LOG, AT_REST = "mode=ro", "mode=ro&immutable=1"
 """SQLite's two ways to read only (https://sqlite.org/uri.html): with `-wal` and its lock, and without."""
 
 
-ROOT = 0
-"""SQLite gives what root makes beside a database to the database's owner."""
+ROOT_USER = 0
+"""The files that SQLite creates for root beside a database get the database's owner."""
 
 
 class _Files(NamedTuple):
@@ -58,62 +59,60 @@ class _Files(NamedTuple):
         return bool(self.log) or self.has_journal
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer(Generic[T]):
+    """A statement's result that counts; it may itself be None."""
+
+    value: T
+
+
 class _Denied(Exception):
     """SQLite may not open one of the ledger's files, or not make its `-shm`."""
 
 
 def read_ledger(path: Path, statement: Callable[[sa.Connection], T], progress: Progress) -> T | None:
-    """Run a statement on the ledger as it is now, in one snapshot. None where there is no ledger yet.
+    """Run a statement on the ledger as it is now, in one snapshot. None if there is no ledger yet.
 
-    `progress` hears where the ledger had to be read without its lock. Raises ConfigurationError where it
-    can't be read, is no ledger or another version's; TryLater where its newest part can't be read by
-    this user, or where it changes each time.
+    `progress` is told if the ledger had to be read without its lock. Raises ConfigurationError if it can't be read,
+    is no ledger, or another version's; TryLater if this user can't read its newest part, or if it changes each time.
     """
     file = path.resolve()  # SQLite keeps its own files beside the file itself, not beside a link to it
-    for _ in range(TRIES):
-        before = _look_at(path, file)
-        if before is None:
+    for _ in range(MAX_READS):
+        files = _find_files(path, file)
+        if files is None:
             return None
-        if before.are_in_use:
+        if files.are_in_use:
             try:
-                return _read_with_log(path, file, statement, before)
+                return _read_with_log(path, file, statement, files)
             except _Denied:
-                if before.holds_more:
-                    raise TryLater(
-                        f"The newest part of the ledger, {file.name}-wal, can't be read by this user: {path}.",
-                        hint="Try again when no run is at work, or as the user who runs `onboarding run`.",
-                    ) from None
-        try:
-            answer = _ask(path, file, AT_REST, statement)
-        except OnboardingError:
-            if _look_at(path, file) == before:
-                raise
-            continue  # half a page of the old and half of the new can look like a damaged file
-        if _look_at(path, file) == before:
-            if before.are_in_use or not _may(os.W_OK, file.parent):
-                progress.say(f"The ledger {path} can't be written here: it was read as it lies on the disk.")
-            return answer
+                if files.holds_more:
+                    raise _newest_part_error(path, file) from None
+        answer = _read_at_rest(path, file, statement, files)
+        if answer is not None:
+            if files.are_in_use or not _has_access(os.W_OK, file.parent):
+                progress.say(f"The ledger {path} can't be written here: it was read as it is on the disk.")
+            return answer.value
     raise TryLater(f"The ledger {path} is opened and closed all the time.", hint="Try again.")
 
 
-def _look_at(path: Path, file: Path) -> _Files | None:
-    """See which files there are. None where there is no ledger."""
+def _find_files(path: Path, file: Path) -> _Files | None:
+    """Find the ledger's files. None if there is no ledger."""
     try:
-        seen = file.stat()
-        if not stat.S_ISREG(seen.st_mode):
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise ConfigurationError(
                 f"The ledger {path} is not a file.", hint="Check [ledger] database in config.toml."
             )
-        if not _may(os.R_OK, file):
+        if not _has_access(os.R_OK, file):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return _Files(
-            inode=seen.st_ino,
-            owner=seen.st_uid,
-            size=seen.st_size,
-            changed=seen.st_mtime_ns,
-            log=_size(_beside(file, "-wal")),
-            has_index=_beside(file, "-shm").exists(),
-            has_journal=_beside(file, "-journal").exists(),
+            inode=status.st_ino,
+            owner=status.st_uid,
+            size=status.st_size,
+            changed=status.st_mtime_ns,
+            log=_size_of(_with_suffix(file, "-wal")),
+            has_index=_with_suffix(file, "-shm").exists(),
+            has_journal=_with_suffix(file, "-journal").exists(),
         )
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -125,18 +124,40 @@ def _look_at(path: Path, file: Path) -> _Files | None:
 
 
 def _read_with_log(path: Path, file: Path, statement: Callable[[sa.Connection], T], files: _Files) -> T | None:
-    """Read beside a run, or what it left when it died. Raises _Denied."""
-    if not files.has_index and os.geteuid() not in {ROOT, files.owner}:
+    """Read while a run has the ledger open, or what it left when it died. Raises _Denied."""
+    if not files.has_index and os.geteuid() not in {ROOT_USER, files.owner}:
         raise _Denied  # SQLite would make a -shm that belongs to this user, and the run could not write it
-    return _ask(path, file, WITH_LOG, statement)
+    return _query(path, file, WITH_LOG, statement)
 
 
-def _ask(path: Path, file: Path, way: str, statement: Callable[[sa.Connection], T]) -> T | None:
-    """Ask the ledger; None where it is empty. Raises _Denied, ConfigurationError or TryLater."""
+def _read_at_rest(
+    path: Path, file: Path, statement: Callable[[sa.Connection], T], files: _Files
+) -> _Answer[T | None] | None:
+    """Read the database file alone. None if a file changed meanwhile, so that the answer does not count."""
+    try:
+        answer = _Answer(_query(path, file, AT_REST, statement))
+    except OnboardingError:
+        # Half a page of the old and half of the new can look like a damaged file: an error counts only if the files
+        # are unchanged.
+        if _find_files(path, file) == files:
+            raise
+        return None
+    return answer if _find_files(path, file) == files else None
+
+
+def _newest_part_error(path: Path, file: Path) -> TryLater:
+    return TryLater(
+        f"The newest part of the ledger, {file.name}-wal, can't be read by this user: {path}.",
+        hint="Try again when no run is at work, or as the user who runs `onboarding run`.",
+    )
+
+
+def _query(path: Path, file: Path, mode: str, statement: Callable[[sa.Connection], T]) -> T | None:
+    """Run a statement; None if the ledger is empty. Raises _Denied, ConfigurationError or TryLater."""
 
     def connect() -> sqlite3.Connection:
         # as_uri writes each character that has a meaning in a URI as %HH.
-        return sqlite3.connect(f"{file.as_uri()}?{way}", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        return sqlite3.connect(f"{file.as_uri()}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.NullPool, hide_parameters=True)
     try:
@@ -144,21 +165,21 @@ def _ask(path: Path, file: Path, way: str, statement: Callable[[sa.Connection], 
             connection.exec_driver_sql("BEGIN")
             return statement(connection) if is_ledger(connection) else None
     except (DBAPIError, sqlite3.Error) as error:
-        if way == WITH_LOG and result_code(error) in DENIED:
+        if mode == WITH_LOG and result_code(error) in DENIED:
             raise _Denied from error
         raise as_reading_error(path, error) from None
 
 
-def _beside(file: Path, ending: str) -> Path:
-    return file.with_name(file.name + ending)
+def _with_suffix(file: Path, suffix: str) -> Path:
+    return file.with_name(file.name + suffix)
 
 
-def _size(file: Path) -> int | None:
+def _size_of(file: Path) -> int | None:
     try:
         return file.stat().st_size
     except FileNotFoundError:
         return None
 
 
-def _may(do: int, path: Path) -> bool:
-    return os.access(path, do, effective_ids=os.access in os.supports_effective_ids)
+def _has_access(wanted: int, path: Path) -> bool:
+    return os.access(path, wanted, effective_ids=os.access in os.supports_effective_ids)

@@ -1,7 +1,8 @@
-"""Whom this ledger has had to do with at RingCentral: whom it added, adopted or removed, and what it was about to do.
+"""The people of a session whom this program has added, adopted or removed at RingCentral, or is about to.
 
-An intention (`adding`, `removing`) is committed before a PATCH leaves, so that after a crash the tool still knows whom
-it added (and may mail) and whom it removed (and owes a cancellation). Nobody is forgotten here but by `revert`.
+An intention (`adding`, `removing`) is committed before a PATCH leaves. So after a crash we still know who was added
+(and may be mailed) and who was removed (and must get a cancellation). A row disappears only by `revert`, or when a
+linked user moves to another key. What follows from a standing is decided in `plan`.
 """
 
 import json
@@ -21,21 +22,21 @@ from onboarding.model.registrations import ManagedRegistration, Standing, regist
 
 
 def load_managed(connection: sa.Connection, session: int) -> Mapping[str, ManagedRegistration]:
-    """Everybody whom this ledger had to do with in a session, by `registration_key`."""
+    """Load the registrations of a session that this program has dealt with, by `registration_key`."""
     rows = connection.execute(sa.select(registrations).where(registrations.c.session == session)).mappings()
-    return {row["key"]: _acquaintance(row) for row in rows}
+    return {row["key"]: _build_registration(row) for row in rows}
 
 
 def set_standing(
     connection: sa.Connection, session: int, invitees: Collection[Invitee], standing: Standing, now: datetime
 ) -> None:
-    """Write down what was done, or is about to be done, about these people."""
+    """Record what was done about these people, or is about to be done."""
     if not invitees:
         return
     for invitee in invitees:
         if invitee.linked_user:
-            _keep_apart(connection, session, invitee)
-    rows = [{"session": session, **_columns(invitee), "standing": standing, "at": now} for invitee in invitees]
+            _separate_keys(connection, session, invitee)
+    rows = [{"session": session, **_person_columns(invitee), "standing": standing, "at": now} for invitee in invitees]
     connection.execute(_STAND, rows)
     places = [{"session": session, "key": row["key"]} for row in rows]
     events.record_events(
@@ -43,36 +44,40 @@ def set_standing(
     )
 
 
-def _keep_apart(connection: sa.Connection, session: int, invitee: Invitee) -> None:
-    """Know each linked user in one place: under their address, or by ids once it has gone over to another one."""
-    alone = replace(invitee, email="")
+def _separate_keys(connection: sa.Connection, session: int, invitee: Invitee) -> None:
+    """Keep each linked user in one row: under their address, or by ids once the address belongs to another user.
+
+    With two rows for one user, a removal would change one of them, and the other would add the user again.
+    """
+    by_ids = replace(invitee, email="")
     if not invitee.email:
-        ids = registrations.c.account_id == _columns(alone)["account_id"]
-        same = (ids, registrations.c.user_id == _columns(alone)["user_id"], registrations.c.email != "")
+        ids = registrations.c.account_id == _person_columns(by_ids)["account_id"]
+        same = (ids, registrations.c.user_id == _person_columns(by_ids)["user_id"], registrations.c.email != "")
         empty = {"account_id": "", "user_id": "", "domain": ""}
         connection.execute(registrations.update().where(registrations.c.session == session, *same).values(empty))
         return
-    row = connection.execute(sa.select(registrations).where(*_is(session, invitee))).mappings().one_or_none()
-    before = _invitee(row).linked_user if row else None
+    row = connection.execute(sa.select(registrations).where(*_matches(session, invitee))).mappings().one_or_none()
+    before = _build_invitee(row).linked_user if row else None
     if row and before not in {None, invitee.linked_user} and row["standing"] != Standing.REMOVED:
-        former = {**row, **_columns(replace(_invitee(row), email="")), "asked": ""}
+        # The address now belongs to another user; the former one stays known by ids.
+        former = {**row, **_person_columns(replace(_build_invitee(row), email="")), "asked": ""}
         connection.execute(insert(registrations).values(former).on_conflict_do_nothing())
-    connection.execute(registrations.delete().where(*_is(session, alone)))
+    connection.execute(registrations.delete().where(*_matches(session, by_ids)))
 
 
 def record_unfulfilled(
     connection: sa.Connection, session: int, invitee: Invitee, fields: Mapping[str, str], now: datetime
 ) -> None:
-    """Write down what RingCentral was asked for about a person, field -> value, and did not carry out."""
+    """Record what RingCentral was asked to change about a person and did not change: field -> value."""
     asked = {"asked": json.dumps(dict(fields))}
-    if not connection.execute(registrations.update().where(*_is(session, invitee)).values(asked)).rowcount:
+    if not connection.execute(registrations.update().where(*_matches(session, invitee)).values(asked)).rowcount:
         set_standing(connection, session, [invitee], Standing.UPDATED, now)
-        connection.execute(registrations.update().where(*_is(session, invitee)).values(asked))
+        connection.execute(registrations.update().where(*_matches(session, invitee)).values(asked))
     events.record_event(connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields))
 
 
 def clear_unfulfilled(connection: sa.Connection, session: int, invitees: Collection[Invitee]) -> None:
-    """Forget what was asked for and is carried out by now, so that it may be asked for again should it change back."""
+    """Forget requests that are fulfilled by now, so that they may be made again if the value changes back."""
     keys = [registration_key(invitee) for invitee in invitees]
     connection.execute(
         registrations.update().where(registrations.c.session == session, registrations.c.key.in_(keys)).values(asked="")
@@ -86,13 +91,13 @@ def revert(
     before: Mapping[str, ManagedRegistration],
     now: datetime,
 ) -> None:
-    """Take back an intention that RingCentral refused: these people are as they were `before`."""
+    """Take back an intention that RingCentral refused: these people are again as they were `before`."""
     for invitee in invitees:
-        row = _is(session, invitee)
+        row = _matches(session, invitee)
         intended = connection.execute(sa.select(registrations.c.standing).where(*row)).scalar()
         known = before.get(registration_key(invitee))
         if known:
-            columns = {**_columns(known.invitee), "standing": known.standing, "at": now}
+            columns = {**_person_columns(known.invitee), "standing": known.standing, "at": now}
             connection.execute(registrations.update().where(*row).values(columns))
             _forget_former(connection, session, known.invitee, before)
         else:
@@ -104,14 +109,14 @@ def revert(
 def _forget_former(
     connection: sa.Connection, session: int, invitee: Invitee, before: Mapping[str, ManagedRegistration]
 ) -> None:
-    """Who has their address back needs no place by ids."""
-    alone = replace(invitee, email="")
-    if invitee.email and invitee.linked_user and registration_key(alone) not in before:
-        connection.execute(registrations.delete().where(*_is(session, alone)))
+    """Remove the row by ids of a user who has their address back."""
+    by_ids = replace(invitee, email="")
+    if invitee.email and invitee.linked_user and registration_key(by_ids) not in before:
+        connection.execute(registrations.delete().where(*_matches(session, by_ids)))
 
 
 def record_mailed(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:
-    """Write down that a run has said whom RingCentral has mailed itself (docs/ringcentral.md, "Send now")."""
+    """Record that a run has reported whom RingCentral has mailed itself (docs/ringcentral.md, "Send now")."""
     for invitee in invitees:
         names = [registrations.c.key == registration_key(invitee)]
         if user := invitee.linked_user:
@@ -124,18 +129,18 @@ def record_mailed(connection: sa.Connection, session: int, invitees: Collection[
 
 
 def list_mailed_by_ringcentral(connection: sa.Connection, session: int) -> Sequence[str]:
-    """The addresses (ids, where there is none) of our people whom RingCentral has mailed itself, in order."""
+    """List our people whom RingCentral has mailed itself, by address (by ids if they have none), in order."""
     noted = (registrations.c.session == session, registrations.c.mailed_by_ringcentral.is_not(None))
     rows = connection.execute(sa.select(registrations.c.email, registrations.c.key).where(*noted))
     return sorted(row.email or row.key for row in rows)
 
 
-def _is(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:
+def _matches(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:
     return registrations.c.session == session, registrations.c.key == registration_key(invitee)
 
 
-def _columns(invitee: Invitee) -> dict[str, Any]:
-    """What is kept of a person."""
+def _person_columns(invitee: Invitee) -> dict[str, Any]:
+    """Build the columns that are kept of a person."""
     user = invitee.linked_user or LinkedUser("", "", "")
     return {
         "key": registration_key(invitee),
@@ -156,7 +161,7 @@ _NEW = _INSERT.excluded
 
 
 def _if_known(column: str) -> sa.ColumnElement[str]:
-    """Ids that are not known this time are left as they were: an address may change."""
+    """Keep the stored ids if none are known this time: an address may change, ids don't."""
     return sa.case((_NEW.user_id != "", _NEW[column]), else_=registrations.c[column])
 
 
@@ -166,7 +171,7 @@ _STAND = _INSERT.on_conflict_do_update(
         **{name: _if_known(name) for name in ("account_id", "user_id", "domain")},
         **{name: _NEW[name] for name in ("email", "first_name", "last_name", "language", "time_zone", "role")},
         **{name: _NEW[name] for name in ("standing", "at")},
-        # A new record is silent again.
+        # A new registration at RingCentral has not been mailed by it.
         "mailed_by_ringcentral": sa.case(
             (_NEW.standing == Standing.ADDED, sa.null()), else_=registrations.c.mailed_by_ringcentral
         ),
@@ -174,16 +179,16 @@ _STAND = _INSERT.on_conflict_do_update(
 )
 
 
-def _acquaintance(row: sa.RowMapping) -> ManagedRegistration:
+def _build_registration(row: sa.RowMapping) -> ManagedRegistration:
     return ManagedRegistration(
-        invitee=_invitee(row),
+        invitee=_build_invitee(row),
         standing=Standing(row["standing"]),
         last_requested=MappingProxyType(json.loads(row["asked"] or "{}")),
         mailed_by_ringcentral=row["mailed_by_ringcentral"] is not None,
     )
 
 
-def _invitee(row: sa.RowMapping) -> Invitee:
+def _build_invitee(row: sa.RowMapping) -> Invitee:
     known = row["user_id"] != ""
     return Invitee(
         row=0,

@@ -1,6 +1,6 @@
-"""Every table of the ledger, in one place to read. `migrations/` brings a file to this shape; a test compares them.
+"""Every table of the ledger, in one place to read. `migrations/` brings a file to these tables; a test compares them.
 
-State lives in `deliveries` and `registrations`, history in the append-only `events`. Times are UTC.
+State is in `deliveries` and `registrations`, history in the append-only `events`. Times are UTC.
 """
 
 from datetime import UTC, datetime
@@ -42,11 +42,11 @@ metadata = sa.MetaData(
 )
 
 
-def _text(name: str) -> sa.Column[str]:
+def _text_column(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, server_default="")
 
 
-def _session() -> sa.Column[int]:
+def _session_column() -> sa.Column[int]:
     return sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
 
 
@@ -57,11 +57,11 @@ sessions = sa.Table(
     sa.Column("server", sa.Text, nullable=False),
     sa.Column("webinar_id", sa.Text, nullable=False),
     sa.Column("session_id", sa.Text, nullable=False),
-    _text("title"),
+    _text_column("title"),
     sa.Column("start", UtcDateTime, nullable=False),
     sa.Column("duration", sa.Integer, nullable=False),
-    _text("time_zone"),
-    _text("status"),
+    _text_column("time_zone"),
+    _text_column("status"),
     sa.Column("run_at", UtcDateTime),
     sa.Column("heavy_calls", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("server", "webinar_id", "session_id"),
@@ -81,24 +81,24 @@ webinars = sa.Table(
 registrations = sa.Table(
     "registrations",
     metadata,
-    _session(),
+    _session_column(),
     sa.Column("key", sa.Text, nullable=False),
-    _text("email"),
-    _text("first_name"),
-    _text("last_name"),
-    _text("language"),
-    _text("time_zone"),
-    _text("role"),
-    _text("account_id"),
-    _text("user_id"),
-    _text("domain"),
-    _text("asked"),
+    _text_column("email"),
+    _text_column("first_name"),
+    _text_column("last_name"),
+    _text_column("language"),
+    _text_column("time_zone"),
+    _text_column("role"),
+    _text_column("account_id"),
+    _text_column("user_id"),
+    _text_column("domain"),
+    _text_column("asked"),
     sa.Column("standing", sa.Text, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("mailed_by_ringcentral", UtcDateTime),
     sa.PrimaryKeyConstraint("session", "key"),
 )
-"""Whom this ledger has had to do with at RingCentral. `standing` is a `model.registrations.Standing`.
+"""The people whom this program has dealt with at RingCentral. `standing` is a `model.registrations.Standing`.
 
 `key` is `model.registrations.registration_key`. `asked` is what RingCentral was asked for and did not
 carry out, as JSON: field -> value. `mailed_by_ringcentral` is when a run first saw that
@@ -109,10 +109,10 @@ deliveries = sa.Table(
     "deliveries",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    _session(),
+    _session_column(),
     sa.Column("key", sa.Text, nullable=False),
-    _text("email"),
-    _text("name"),
+    _text_column("email"),
+    _text_column("name"),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
@@ -122,20 +122,20 @@ deliveries = sa.Table(
     sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("message_id", sa.Text, nullable=False),
-    _text("link"),
-    _text("role"),
+    _text_column("link"),
+    _text_column("role"),
     sa.Column("start", UtcDateTime, nullable=False),
     sa.Column("duration", sa.Integer, nullable=False),
-    _text("reply"),
-    _text("queue_id"),
-    _text("reason"),
-    _text("holder"),
-    _text("rehearsal_to"),
-    _text("told"),
+    _text_column("reply"),
+    _text_column("queue_id"),
+    _text_column("reason"),
+    _text_column("holder"),
+    _text_column("rehearsal_to"),
+    _text_column("told"),
 )
 """One message to one invitee. `link`, `role`, `start`, `duration` are its facts (the link as fingerprint).
 
-`told` is what history says of its latest move beside the state (`_tell_by_itself`).
+`told` is what history says of its latest move besides the state (`_create_triggers`).
 """
 
 REAL = deliveries.c.rehearsal_to == sa.literal_column("''")
@@ -170,15 +170,15 @@ events = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
-    _session(),
+    _session_column(),
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("delivery", sa.Integer),
     sa.Column("what", sa.Text, nullable=False),
-    _text("detail"),
+    _text_column("detail"),
 )
-"""What happened to whom, in order; only ever appended to. `what` is a delivery's new state or a standing."""
+"""What happened to each person, in order; only ever added to. `what` is a delivery's new state or a standing."""
 
-_TELL = """
+_WRITE_EVENT = """
 BEGIN
     INSERT INTO events (at, session, key, delivery, what, detail)
     VALUES (new.at, new.session, new.key, new.id, new.state, CASE
@@ -191,27 +191,30 @@ END
 
 
 @sa.event.listens_for(events, "after_create")
-def _tell_by_itself(_events: sa.Table, connection: sa.Connection, **_options: object) -> None:
-    """No delivery is queued or moved without an event: the database writes it, in the same statement."""
-    connection.exec_driver_sql(f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {_TELL}")
-    connection.exec_driver_sql(f"CREATE TRIGGER tr_deliveries_moved AFTER UPDATE OF state ON deliveries {_TELL}")
+def _create_triggers(_events: sa.Table, connection: sa.Connection, **_options: object) -> None:
+    """Let the database write the event of each delivery that is queued or moved, in the same statement.
+
+    So no function of ours can forget it, whatever it changes.
+    """
+    connection.exec_driver_sql(f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {_WRITE_EVENT}")
+    connection.exec_driver_sql(f"CREATE TRIGGER tr_deliveries_moved AFTER UPDATE OF state ON deliveries {_WRITE_EVENT}")
 
 
 sa.Index("ix_events_key", events.c.key, events.c.id)
-# Without an index on it, forgetting one session would read through the history of all.
+# Without this index, removing a session would read through the history of all.
 sa.Index("ix_events_session", events.c.session)
 
 problems = sa.Table(
     "problems",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    _session(),
+    _session_column(),
     sa.Column("row", sa.Integer),
     sa.Column("column", sa.Text),
-    _text("email"),
-    _text("message"),
+    _text_column("email"),
+    _text_column("message"),
 )
-"""What the last run could not do for somebody, for `status` to show; replaced by each run."""
+"""What the last run could not do, and for which person; `status` shows it, each run replaces it."""
 
 sa.Index("ix_problems_session", problems.c.session)
 
@@ -226,7 +229,7 @@ leases = sa.Table(
     sa.Column("until", UtcDateTime, nullable=False),
     sa.Column("taken_at", UtcDateTime),
 )
-"""Who is at work on what. `machine`, `pid` and `started` together name one process for certain.
+"""Which run is at work on what. `machine`, `pid` and `started` together name one process for certain.
 
 `taken_at` stays as it is when the lease is renewed; it is NULL where an older version took the lease.
 """
@@ -264,10 +267,10 @@ directory = sa.Table(
     sa.Column("account_id", sa.Text, primary_key=True),
     sa.Column("user_id", sa.Text, primary_key=True),
     sa.Column("domain", sa.Text, primary_key=True),
-    _text("email"),
-    _text("first_name"),
-    _text("last_name"),
-    _text("job_title"),
+    _text_column("email"),
+    _text_column("first_name"),
+    _text_column("last_name"),
+    _text_column("job_title"),
     sa.Column("fetched_at", UtcDateTime, nullable=False),
 )
 """The company's colleagues as last listed, so that a run with no new colleague need not list them."""

@@ -1,7 +1,7 @@
-"""Rows handed to SQLite as one JSON text: a statement for any number of them, compiled once.
+"""Passes many rows to SQLite as one JSON text, so that one compiled statement takes any number of them.
 
-SQLite then works them off without coming back to Python for each; the ledger's thread would otherwise wait for the
-interpreter as often. Knows no table.
+SQLite then works through them without returning to Python for each row; otherwise the ledger's thread would wait for
+the interpreter that often. Knows no table.
 """
 
 import json
@@ -18,39 +18,40 @@ Statement = TypeVar("Statement", bound=Callable[..., Any])
 
 
 def autocommit(statement: Statement) -> Statement:
-    """Mark a function that runs one statement of SQL (and may ask about it): that is a transaction by itself."""
-    statement.__dict__["is_one_statement"] = True
+    """Mark a function whose writes are one SQL statement: that is a transaction by itself, without BEGIN and COMMIT."""
+    statement.__dict__["is_autocommit"] = True
     return statement
 
 
-def is_one_statement(statement: Callable[..., Any]) -> bool:
-    """Tell whether a function was marked so."""
-    return getattr(statement, "is_one_statement", False)
+def is_autocommit(statement: Callable[..., Any]) -> bool:
+    """Tell whether a function was marked with `autocommit`."""
+    return getattr(statement, "is_autocommit", False)
 
 
 def driver(connection: sa.Connection) -> sqlite3.Connection:
-    """Go past SQLAlchemy, whose care for each statement would take longer than SQLite's work."""
+    """Get SQLite's own connection: SQLAlchemy's overhead for each statement is larger than SQLite's work."""
     return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def batch_rows(*columns: str) -> sa.Subquery:
-    """Stand for a batch in a statement: its rows, with these columns in the order of each row's values.
+    """Build the subquery that a statement reads a batch from; the columns are in the order of each row's values.
 
-    No WITH: a statement that begins so is not counted by the driver, and the count tells whether all guards held.
+    A subquery and not WITH: `sqlite3` gives no row count for a statement that begins with WITH, and the row count
+    shows whether all guards held.
     """
-    each = sa.func.json_each(sa.bindparam("batch", type_=sa.Text)).table_valued("value").alias("rows")
+    values = sa.func.json_each(sa.bindparam("batch", type_=sa.Text)).table_valued("value").alias("rows")
     fields = [
-        sa.func.json_extract(each.c.value, sa.literal_column(f"'$[{at}]'"), type_=sa.Text()).label(name)
-        for at, name in enumerate(columns)
+        sa.func.json_extract(values.c.value, sa.literal_column(f"'$[{index}]'"), type_=sa.Text()).label(name)
+        for index, name in enumerate(columns)
     ]
     return sa.select(*fields).subquery("batch")
 
 
 def pack(batch: Iterable[Sequence[Any]]) -> tuple[str]:
-    """Make the one parameter of a statement over `rows`; times in it are as `stored` writes them."""
+    """Encode a batch as the one parameter of a statement over `batch_rows`; its times are from `encode_time`."""
     return (json.dumps(list(batch)),)
 
 
 def encode_time(moment: datetime) -> str:
-    """Write a time as the tables hold it (`schema.UtcDateTime` on SQLite)."""
+    """Encode a time as the tables hold it (`schema.UtcDateTime` on SQLite)."""
     return in_utc(moment).isoformat(" ", "microseconds").removesuffix("+00:00")

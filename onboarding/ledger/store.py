@@ -1,9 +1,9 @@
 """Opens the ledger's file and runs every statement on it, in one writer thread, many to a commit.
 
-A statement is a plain function of a connection (`registrations`, `deliveries`, ...). Those that several tasks hand in
-while a commit is on its way share the next one: a disk flush per group and not per message. What `run` has
-returned from is on the disk (WAL, synchronous=FULL). A statement that runs for every message takes many items at once
-(`moves`), so that a group costs hardly more than one. The store decides nothing and knows no subject.
+A statement is a plain function of a connection (`registrations`, `deliveries`, ...). Statements that tasks submit
+during a commit share the next commit: one disk flush per group and not per message. Once `run` returns, its result is
+on the disk (WAL, synchronous=FULL). A statement that runs for every message takes many items at once (`transitions`),
+so that a group costs hardly more than a single item. The store decides nothing and knows no subject.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Self, TypeVar
@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from onboarding.errors import ConfigurationError, OnboardingError
 from onboarding.ledger.errors import LOCKED, as_run_error, result_code
 from onboarding.ledger.migrations import upgrade
-from onboarding.ledger.sql import driver, is_one_statement
+from onboarding.ledger.sql import driver, is_autocommit
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,14 +36,14 @@ GROUP = 500
 BUSY_SECONDS = 30.0
 """How long to wait for another process's commit before giving up."""
 
-OPENED_AGAIN = 0.05
-"""Seconds until a file is opened again that another process is just making."""
+REOPEN_AFTER = 0.05
+"""Seconds until we try again to open a file that another process is just creating."""
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
-"""`secure_delete`: who is forgotten leaves no bytes behind in the file's free pages."""
+"""`secure_delete`: a person who is removed leaves no bytes in the file's free pages."""
 
 Batch = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
-"""A statement that takes many items at once and answers for each, in their order."""
+"""A statement that takes many items at once and returns a result for each, in their order."""
 
 
 class _Job(NamedTuple):
@@ -57,21 +57,21 @@ class _Failed(NamedTuple):
     error: BaseException
 
 
-_Answered = tuple[_Job, Any]
-"""A job with its statement's answer, or with `_Failed`."""
+_Result = tuple[_Job, Any]
+"""A job with its statement's result, or with `_Failed`."""
 
 
 class Ledger:
     """The open ledger: `await ledger.run(statement, ...)` executes a statement and returns once it is durable.
 
-    Use as `async with Ledger(path) as ledger`. Raises ConfigurationError where the file can't be used (damaged, no
-    ledger, read-only), and TryLater where it can't be written just now (disk full, or locked for `patience` seconds):
+    Use as `async with Ledger(path) as ledger`. Raises ConfigurationError if the file can't be used (damaged, no
+    ledger, read-only), and TryLater if it can't be written just now (disk full, or locked for `patience` seconds):
     then nothing may be sent, because nothing could be recorded.
     """
 
     def __init__(self, path: Path, *, patience: float = BUSY_SECONDS) -> None:
         self.path = path
-        self._engine = _engine(path, patience)
+        self._engine = open_engine(path, patience)
         self._patience = patience
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
@@ -91,7 +91,7 @@ class Ledger:
     ) -> None:
         self._open = False
         self._jobs.put(None)
-        # Not awaited: in a cancelled task an await would return at once, and what was handed in would be lost.
+        # Not awaited: in a cancelled task an await would return at once, and what was submitted would be lost.
         self._thread.join()
         self._engine.dispose()
 
@@ -100,20 +100,20 @@ class Ledger:
     ) -> T:
         """Run one statement in a transaction and return its result once that is committed.
 
-        A statement once handed in is carried out even where the task that waits for it is cancelled. What it raises
-        is raised here, with nothing of it written. It may be run a second time where another of its group failed, so
-        its arguments are values: an iterator would be empty by then.
+        It is executed even if the task that waits for it is cancelled. What it raises is raised here, with nothing of
+        it written. It may run a second time if another of its group failed, so its arguments must be values: an
+        iterator would be empty by then.
         """
         return await self.submit(lambda connection, _none: [statement(connection, *args, **kwargs)], None)
 
     def submit(
         self, statement: Batch[Item, T], item: Item, /, depends_on: asyncio.Future[Any] | None = None
     ) -> asyncio.Future[T]:
-        """Hand in one item of a statement that takes many; await the result to know that it is committed.
+        """Submit one item of a statement that takes many; await the result to know that it is committed.
 
-        Items handed in first are written first or together, never later. `after` is the result of an earlier one:
-        where that can't be written, this is not either. All else is as in `run`. Where a group fails, the statement
-        gets each item alone.
+        Items submitted first are written first or together, never later. `depends_on` is the result of an earlier
+        item: if that can't be written, this is not written either. If a group fails, the statement gets each item
+        alone. All else is as in `run`.
         """
         if not self._open:
             raise RuntimeError("the ledger is not open")
@@ -122,9 +122,9 @@ class Ledger:
         return future
 
     def _prepare(self) -> None:
-        """Open the file and bring it up to date; again where another process is just doing so.
+        """Open the file and migrate it; try again if another process is just doing so.
 
-        SQLite waits for others by itself, but not where a new file becomes a WAL at the moment.
+        SQLite waits for other processes by itself, but not while a new file is being switched to WAL.
         """
         until = time.monotonic() + self._patience
         while True:
@@ -135,16 +135,16 @@ class Ledger:
                 self._engine.dispose()
                 if result_code(error) not in LOCKED or time.monotonic() > until:
                     raise as_run_error(self.path, error) from None
-            time.sleep(OPENED_AGAIN)
+            time.sleep(REOPEN_AFTER)
 
     def _work(self) -> None:
         with self._engine.connect() as connection:
             while group := self._next_group():
-                answers = self._carry_out(connection, group)
-                self._loop.call_soon_threadsafe(self._answer, answers)
+                results = self._execute_group(connection, group)
+                self._loop.call_soon_threadsafe(self._set_results, results)
 
     def _next_group(self) -> list[_Job]:
-        """Wait for a statement, then take along all that have come meanwhile. Empty: the ledger is being closed."""
+        """Wait for a job, then take all that have come meanwhile. Empty: the ledger is being closed."""
         group = []
         job = self._jobs.get()
         while job is not None:
@@ -153,57 +153,70 @@ class Ledger:
                 return group
             job = self._jobs.get()
         if group:
-            self._jobs.put(None)  # carry out what came before the closing, then close
+            self._jobs.put(None)  # execute what came before, then close
         return group
 
-    def _carry_out(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[_Answered]:
-        """Run a group in one transaction; where it fails, each by itself, so that one's error is not the others'."""
-        lost = [self._fail(job, self._failed[job.depends_on]) for job in group if job.depends_on in self._failed]
+    def _execute_group(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[_Result]:
+        """Execute a group in one transaction; if it fails, each job alone, so that each gets only its own error."""
+        failed = [self._fail(job, self._failed[job.depends_on]) for job in group if job.depends_on in self._failed]
         jobs = [job for job in group if job.result not in self._failed]
         if not jobs:
-            return lost
+            return failed
         try:
-            with _transaction(connection, jobs):
-                return [*lost, *(answered for batch in _batches(jobs) for answered in _answers(connection, batch))]
-        except BaseException as error:  # noqa: BLE001 -- it is its caller's; here it would end the writer for everybody
+            return [*failed, *_execute_jobs(connection, jobs)]
+        except BaseException as error:  # noqa: BLE001 -- it belongs to its caller; here it would end the writer for all
             if len(jobs) == 1 or result_code(error) in LOCKED:
-                return [*lost, *(self._fail(job, _Failed(error)) for job in jobs)]
-        return [*lost, *(answered for job in jobs for answered in self._carry_out(connection, [job]))]
+                return [*failed, *(self._fail(job, _Failed(error)) for job in jobs)]
+        # In their order: a job may depend on an earlier one of the same group.
+        return [*failed, *(result for job in jobs for result in self._execute_group(connection, [job]))]
 
-    def _fail(self, job: _Job, failed: _Failed) -> _Answered:
+    def _fail(self, job: _Job, failed: _Failed) -> _Result:
+        # Remembered, so that jobs submitted later that depend on this one fail too.
         self._failed[job.result] = failed
         return job, failed
 
-    def _answer(self, answers: Sequence[_Answered]) -> None:
-        for job, answer in answers:
+    def _set_results(self, results: Sequence[_Result]) -> None:
+        for job, result in results:
             if job.result.cancelled():
                 continue
-            if isinstance(answer, _Failed):
-                job.result.set_exception(as_run_error(self.path, answer.error))
+            if isinstance(result, _Failed):
+                job.result.set_exception(as_run_error(self.path, result.error))
             else:
-                job.result.set_result(answer)
+                job.result.set_result(result)
+
+
+def _execute_jobs(connection: sa.Connection, jobs: Sequence[_Job]) -> list[_Result]:
+    """Execute jobs in one transaction; nothing is written if any of them raises."""
+    results: list[_Result] = []
+    with _transaction(connection, jobs):
+        for batch in _batches(jobs):
+            items = [job.item for job in batch]
+            results += zip(batch, batch[0].statement(connection, items), strict=True)
+    return results
 
 
 def _transaction(connection: sa.Connection, group: Sequence[_Job]) -> contextlib.AbstractContextManager[object]:
-    """Begin a transaction where it is needed: to begin and to commit by themselves, the thread waits for Python."""
+    """Begin a transaction if one is needed.
+
+    A single autocommit statement needs none. BEGIN and COMMIT would make the thread wait for the interpreter twice
+    more, and the tasks that compose messages keep that busy.
+    """
     first = group[0].statement
-    is_one = is_one_statement(first) and all(job.statement is first for job in group)
-    return contextlib.nullcontext() if is_one else connection.begin()
+    is_single = is_autocommit(first) and all(job.statement is first for job in group)
+    return contextlib.nullcontext() if is_single else connection.begin()
 
 
 def _batches(group: Sequence[_Job]) -> Collection[Sequence[_Job]]:
-    """Put the items of one statement together, where the first of them stood."""
+    """Group jobs by their statement, in the order of each statement's first job."""
     batches: dict[Batch[Any, Any], list[_Job]] = {}
     for job in group:
         batches.setdefault(job.statement, []).append(job)
     return batches.values()
 
 
-def _answers(connection: sa.Connection, batch: Sequence[_Job]) -> Iterable[_Answered]:
-    return zip(batch, batch[0].statement(connection, [job.item for job in batch]), strict=True)
+def open_engine(path: Path, patience: float) -> sa.Engine:
+    """Open an engine on a file; `patience` is how many seconds it waits for another process's lock."""
 
-
-def _engine(path: Path, patience: float) -> sa.Engine:
     def connect() -> sqlite3.Connection:
         # By the path itself: a URL would give a meaning to some of its characters.
         return sqlite3.connect(path, timeout=patience, check_same_thread=False, isolation_level=None)
@@ -229,13 +242,13 @@ def _engine(path: Path, patience: float) -> sa.Engine:
 
 
 def _create_private(path: Path) -> None:
-    """Make the file before SQLite does, so that it is never readable by others, not even for a moment.
+    """Create the file before SQLite does, so that others can't read it, not even for a moment.
 
     A file that exists is not opened here: closing it again would drop the locks that this process holds on it
     (https://sqlite.org/howtocorrupt.html, 2.2).
     """
     try:
-        file = path.resolve()  # a link that leads to nothing yet: SQLite would make the file there
+        file = path.resolve()  # follow a dangling link, as SQLite would
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -248,6 +261,6 @@ def _create_private(path: Path) -> None:
                 path.chmod(0o600)
     except OSError as error:
         raise ConfigurationError(
-            f"the ledger {path} can't be opened: {error.strerror}",
+            f"The ledger {path} can't be opened: {error.strerror}.",
             hint="Check [ledger] database in config.toml, and that this user may write to its folder.",
         ) from None

@@ -1,10 +1,10 @@
-"""The moves that every message makes: across the point of no return, and to what became of it; many to a statement.
+"""The guarded writes that every single message goes through: to `sending`, and on to what became of it.
 
-A move is a value with its guard: the run that holds the delivery, and the states and attempts that it may start from.
-A run whose lease was taken over meanwhile finds nothing to move, and its body never leaves; attempts only ever count
-up, so a move that comes too late never fits a later attempt. `write_transitions` makes a whole group in one statement
-(`batches`), its own transaction; the database tells history of it (`schema`). What moves many deliveries by one rule
-is in `deliveries`, what a person decides in `operator_actions`.
+A `TransitionWrite` is a value with its guard: the run that holds the delivery, and the states and attempts that it may
+start from. If another run has taken the lease over, the write finds no row, and the body never leaves. Attempts only
+count up, so a late write never fits a later attempt. `write_transitions` writes many in one statement, which is its
+own transaction; the database adds the events (`schema`). What changes many deliveries by one rule is in `deliveries`,
+what a person decides in `operator_actions`.
 """
 
 import sqlite3
@@ -24,15 +24,15 @@ BODY_LEFT = frozenset({State.SENT, State.IN_DOUBT})
 
 
 class GuardFailed(Exception):
-    """Somebody of a group has no right to move any more; made one by one, each move says for itself."""
+    """A write of a group may not be made any more. None was; written one by one, each says for itself."""
 
 
 class TransitionWrite(NamedTuple):
-    """One delivery's guarded way into another state; `told` is what history says of it.
+    """One delivery's guarded move to another state; `told` is what history says of it.
 
     `queued` and `sending` are the attempts at which it may start from that state (None: not from there). `holder` is
-    the run that has leased it, `keeper` the one that holds it afterwards. Times are as SQLite stores them; what is
-    None stays as it was.
+    the run that has claimed it, `keeper` the run that holds it afterwards. Times are as SQLite stores them; a column
+    that is None stays as it was.
     """
 
     id: int
@@ -52,10 +52,11 @@ class TransitionWrite(NamedTuple):
 
 
 def start_sending(delivery: Delivery, holder: str, now: datetime, message_id: str | None = None) -> TransitionWrite:
-    """Cross the point of no return: committed after the 354 and before the body leaves. Not made: not ours any more.
+    """Cross the point of no return: to be committed after the 354 and before the body leaves.
 
-    Making it after the body would let a crash send a second copy; making it before the 354 would put every refused
-    message in doubt at a crash. `message_id` is the name that the body bears, where it is not the stored one.
+    After the body, a crash could send a second copy; before the 354, a crash would put every refused message in
+    doubt. If the write is not made, the delivery is not ours any more and its body must not leave. `message_id` is
+    the Message-ID in the body, if it differs from the stored one.
     """
     return TransitionWrite(
         id=delivery.id,
@@ -72,9 +73,9 @@ def start_sending(delivery: Delivery, holder: str, now: datetime, message_id: st
 
 
 def record_outcome(delivery: Delivery, holder: str, transition: Transition, now: datetime) -> TransitionWrite:
-    """Write what became of an offer: from `queued` (no body left) or from `sending`. Not made: not ours any more.
+    """Record what became of an attempt: from `queued` (no body left) or from `sending`.
 
-    `delivery` is what `claim` returned: its `attempt` does not count this offer yet, the written row's does.
+    `delivery` is what `deliveries.claim` returned: its `attempt` does not count this one yet, the written row's does.
     """
     reply = str(transition.reply or "")
     return TransitionWrite(
@@ -85,7 +86,7 @@ def record_outcome(delivery: Delivery, holder: str, transition: Transition, now:
         state=transition.state,
         attempt=delivery.attempt + 1,
         at=sql.encode_time(now),
-        told=_told(transition.reason, reply),
+        told=_join_words(transition.reason, reply),
         due_at=sql.encode_time(transition.due_at) if transition.due_at else None,
         reply=reply,
         queue_id=transition.reply.queue_id if transition.reply else "",
@@ -94,11 +95,11 @@ def record_outcome(delivery: Delivery, holder: str, transition: Transition, now:
 
 
 def requeue_last(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
-    """The server refused us, or the connection, in reply to this message: to the end of the queue.
+    """Move to the end of the queue: the server refused us, or the connection, in reply to this message.
 
     It took nothing, and it is not the message's fault: no attempt is counted, and the time after which we give up
-    goes on from `queued_at`. But it may be refused like this every time, and must not keep those behind it waiting.
-    The run keeps its lease on it.
+    still counts from `queued_at`. To the end, because it may be refused every time and must not block the others.
+    The run keeps its claim on it.
     """
     return TransitionWrite(
         id=delivery.id,
@@ -116,7 +117,7 @@ def requeue_last(delivery: Delivery, holder: str, reason: str, now: datetime) ->
 
 
 def requeue_unsent(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
-    """The run stopped before the body's first byte, though it was allowed to leave: queued as before, no attempt."""
+    """Queue again as before, with no attempt counted: the run stopped before the body's first byte."""
     return TransitionWrite(
         id=delivery.id,
         holder=holder,
@@ -131,70 +132,71 @@ def requeue_unsent(delivery: Delivery, holder: str, reason: str, now: datetime) 
 
 
 @sql.autocommit
-def write_transitions(connection: sa.Connection, moves: Sequence[TransitionWrite]) -> Sequence[bool]:
-    """Make moves of different deliveries; tells of each whether it was made.
+def write_transitions(connection: sa.Connection, writes: Sequence[TransitionWrite]) -> Sequence[bool]:
+    """Write moves of different deliveries; returns of each whether it was made.
 
-    Raises `GuardFailed`, with none made, where a guard of several did not hold, or two are of one delivery: whoever
-    handed them in hands in each alone (`ledger.store` does).
+    Raises GuardFailed, with none made, if the guard of one of several did not hold, or two are of one delivery. The
+    caller then writes each alone (`ledger.store` does).
     """
-    one, several, known = _written(connection.dialect)
-    driver, batch = sql.driver(connection), sql.pack(moves)
-    if len(moves) == 1:
-        return [driver.execute(one, batch).rowcount == 1]
-    if len({move.id for move in moves}) < len(moves):
+    single, group, existing = _compile_statements(connection.dialect)
+    driver, batch = sql.driver(connection), sql.pack(writes)
+    if len(writes) == 1:
+        return [driver.execute(single, batch).rowcount == 1]
+    if len({write.id for write in writes}) < len(writes):
+        # UPDATE ... FROM takes any of two rows for one delivery, and would lose the other without an error.
         raise GuardFailed
     try:
-        if driver.execute(several, batch).rowcount == len(moves):
-            return [True] * len(moves)
-    except sqlite3.IntegrityError as lost:
-        raise GuardFailed from lost
-    moved = {row[0] for row in driver.execute(known, batch)}  # all but those that nobody knows any more
-    return [move.id in moved for move in moves]
+        if driver.execute(group, batch).rowcount == len(writes):
+            return [True] * len(writes)
+    except sqlite3.IntegrityError as error:
+        raise GuardFailed from error
+    # No guard failed, but some rows are gone (their session was removed): those were not written.
+    written = {row[0] for row in driver.execute(existing, batch)}
+    return [write.id in written for write in writes]
 
 
-def _told(*words: str) -> str:
-    """What history says beside the state."""
+def _join_words(*words: str) -> str:
     return " | ".join(filter(None, words))
 
 
-_MOVES = sql.batch_rows(*TransitionWrite._fields)
+_WRITES = sql.batch_rows(*TransitionWrite._fields)
 
 
-def _is(state: State) -> sa.ColumnElement[bool]:
+def _is_in(state: State) -> sa.ColumnElement[bool]:
     return deliveries.c.state == sa.literal_column(f"'{state}'")
 
 
-def _or_as_it_was(name: str) -> sa.ColumnElement[str]:
-    return sa.func.coalesce(_MOVES.c[name], deliveries.c[name])
+def _keep_if_null(name: str) -> sa.ColumnElement[str]:
+    return sa.func.coalesce(_WRITES.c[name], deliveries.c[name])
 
 
 _GUARD = sa.and_(
-    deliveries.c.holder == _MOVES.c.holder,
+    deliveries.c.holder == _WRITES.c.holder,
     sa.or_(
-        sa.and_(_is(State.QUEUED), deliveries.c.attempt == _MOVES.c.queued),
-        sa.and_(_is(State.SENDING), deliveries.c.attempt == _MOVES.c.sending),
+        sa.and_(_is_in(State.QUEUED), deliveries.c.attempt == _WRITES.c.queued),
+        sa.and_(_is_in(State.SENDING), deliveries.c.attempt == _WRITES.c.sending),
     ),
 )
 _VALUES = {
-    "state": _MOVES.c.state,
-    "attempt": _MOVES.c.attempt,
-    "at": _MOVES.c.at,
-    "holder": _MOVES.c.keeper,
-    "told": _MOVES.c.told,
-    **{name: _or_as_it_was(name) for name in ("due_at", "reply", "queue_id", "reason", "message_id")},
+    "state": _WRITES.c.state,
+    "attempt": _WRITES.c.attempt,
+    "at": _WRITES.c.at,
+    "holder": _WRITES.c.keeper,
+    "told": _WRITES.c.told,
+    **{name: _keep_if_null(name) for name in ("due_at", "reply", "queue_id", "reason", "message_id")},
 }
-_ONE = deliveries.update().where(deliveries.c.id == _MOVES.c.id, _GUARD).values(_VALUES)
-_SEVERAL = (
+_SINGLE = deliveries.update().where(deliveries.c.id == _WRITES.c.id, _GUARD).values(_VALUES)
+_GROUP = (
     deliveries.update()
-    .where(deliveries.c.id == _MOVES.c.id)
-    .values(_VALUES | {"state": sa.case((_GUARD, _MOVES.c.state))})
+    .where(deliveries.c.id == _WRITES.c.id)
+    .values(_VALUES | {"state": sa.case((_GUARD, _WRITES.c.state))})
 )
-"""No delivery may be without a state: where one guard does not hold, the statement fails, and none has moved."""
+"""If one guard does not hold, that state becomes NULL, which the table refuses: the statement fails as a whole."""
 
-_KNOWN = sa.select(deliveries.c.id).join_from(_MOVES, deliveries, deliveries.c.id == _MOVES.c.id)
+_EXISTING = sa.select(deliveries.c.id).join_from(_WRITES, deliveries, deliveries.c.id == _WRITES.c.id)
 
 
 @cache
-def _written(dialect: sa.Dialect) -> tuple[str, ...]:
-    """Write the statements once: SQLAlchemy would take longer to look them up than SQLite to carry them out."""
-    return tuple(str(one.compile(dialect=dialect)) for one in (_ONE, _SEVERAL, _KNOWN))
+def _compile_statements(dialect: sa.Dialect) -> tuple[str, ...]:
+    """Compile the statements once: SQLAlchemy would take longer to look them up than SQLite to execute them."""
+    return tuple(str(statement.compile(dialect=dialect)) for statement in (_SINGLE, _GROUP, _EXISTING))

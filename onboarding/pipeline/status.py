@@ -114,7 +114,7 @@ def _as_if_taken_over(entry: DeliveryRecord) -> DeliveryRecord:
     if entry.delivery.state is not State.SENDING:
         return entry
     doubtful = replace(entry.delivery, state=State.IN_DOUBT)
-    return replace(entry, delivery=doubtful, reason="the run that was sending it died before an answer was recorded")
+    return replace(entry, delivery=doubtful, reason=deliveries.RUN_DIED)
 
 
 def no_run_yet(name: str) -> ConfigurationError:

@@ -6,14 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from onboarding.ledger.schema import metadata
-from onboarding.ledger.store import _engine
+from onboarding.ledger.store import open_engine
 from tests.ledger.making import seen
 
 
 @pytest.fixture(scope="session")
 def memory():
     """One engine for all tests: it keeps its compiled statements, and every test its own transaction."""
-    engine = _engine(Path(":memory:"), 1.0)
+    engine = open_engine(Path(":memory:"), 1.0)
     with engine.begin() as connection:
         metadata.create_all(connection)
     yield engine

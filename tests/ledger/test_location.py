@@ -63,8 +63,8 @@ async def test_ledger_at_the_place_of_older_versions_stops_the_command(tmp_path,
         ledger_path(settings(tmp_path / written))
 
     assert caught.value.message == (
-        f"The ledger lies at {tmp_path / former}, where older versions looked for it. "
-        f"Now it belongs at {tmp_path / written}."
+        f"The ledger is at {tmp_path / former}, where older versions looked for it. "
+        f"Now it must be at {tmp_path / written}."
     )
     assert f"{Path(former).name}-wal" in caught.value.hint
 

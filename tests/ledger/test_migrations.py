@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import migrations, registrations
 from onboarding.ledger.schema import metadata
-from onboarding.ledger.store import Ledger, _engine
+from onboarding.ledger.store import Ledger, open_engine
 from onboarding.model.registrations import Standing
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def migrated():
-    engine = _engine(Path(":memory:"), 1.0)
+    engine = open_engine(Path(":memory:"), 1.0)
     with engine.begin() as connection:
         migrations.upgrade(connection)
         yield connection
@@ -57,7 +57,7 @@ def test_migrated_file_has_the_defaults_and_partial_indexes_of_the_schema(migrat
 @contextmanager
 def ledger_of(revision: str) -> Iterator[sa.Connection]:
     """A ledger as the version with this revision made it."""
-    engine = _engine(Path(":memory:"), 1.0)
+    engine = open_engine(Path(":memory:"), 1.0)
     with engine.begin() as old:
         config = Config(attributes={"connection": old})
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
@@ -150,6 +150,6 @@ async def test_newer_ledger_is_refused_and_left_as_it_is(database, tmp_path):
         async with Ledger(database):
             pass
 
-    assert caught.value.message == "the ledger was made by a newer version (its revision 9999 is not known here)"
+    assert caught.value.message == "The ledger was made by a newer version: its revision 9999 is not known here."
     assert other.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
     other.close()

@@ -156,7 +156,7 @@ def test_cancelled_message_is_not_sent_even_if_leased(connection, place):
 
     assert not sending(connection, delivery, RUN, NOW)
     assert (state_of(connection), state_of(connection, email=GRACE)) == (State.CANCELLED, State.QUEUED)
-    assert happened(connection)[-1] == ("cancelled", "called off by a person")
+    assert happened(connection)[-1] == ("cancelled", "cancelled by a person")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from onboarding.cli.terminal import Quiet
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import migrations
-from onboarding.ledger.read_only import TRIES, read_ledger
+from onboarding.ledger.read_only import MAX_READS, read_ledger
 from onboarding.ledger.store import Ledger
 from tests.ledger.writing import note, noted
 from tests.users import NOBODY, needs_root, open_folder
@@ -139,7 +139,7 @@ async def test_ledger_that_changes_each_time_is_tried_later(database, told):
 
     with pytest.raises(TryLater):
         read_ledger(database, touched, told)
-    assert len(asked) == TRIES
+    assert len(asked) == MAX_READS
 
 
 # --- another user -----------------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ async def test_user_who_may_write_nothing_reads_a_ledger_at_rest_and_is_told(fol
 
     assert read_by_another(path) == [
         [1],
-        [f"The ledger {path} can't be written here: it was read as it lies on the disk."],
+        [f"The ledger {path} can't be written here: it was read as it is on the disk."],
     ]
     assert trace(folder) == before
 
@@ -311,7 +311,7 @@ def _pipe(path: Path) -> None:
     ("become", "words"),
     [
         (_older, f"made by an older version (its revision is 0001, not {migrations.HEAD})"),
-        (_newer, "made by a newer version (its revision 9999 is not known here)"),
+        (_newer, "made by a newer version: its revision 9999 is not known here"),
         (_another_programs, "another program's database"),
         (_no_database, "can't be read: file is not a database"),
         (_folder, "is not a file"),

@@ -40,7 +40,7 @@ async def _refused(database: Path, kind=ConfigurationError) -> str:
 async def test_file_that_is_no_database_is_refused(database, tmp_path):
     (tmp_path / "ledger.db").write_text("first_name,last_name\n" * 100)
 
-    assert await _refused(database) == f"the ledger {tmp_path / 'ledger.db'} can't be used: file is not a database"
+    assert await _refused(database) == f"The ledger {tmp_path / 'ledger.db'} can't be used: file is not a database."
     assert (tmp_path / "ledger.db").read_text() == "first_name,last_name\n" * 100
 
 
@@ -59,7 +59,7 @@ async def test_another_programs_database_is_refused(database, tmp_path):
         other.execute("CREATE TABLE recipes (name)")
     other.close()
 
-    assert await _refused(database) == "the file is another program's database, not a ledger"
+    assert await _refused(database) == "The file is another program's database, not a ledger."
 
 
 async def test_folder_in_the_place_of_the_file_is_refused(tmp_path):
@@ -73,7 +73,7 @@ async def test_file_in_the_place_of_the_folder_is_refused(tmp_path):
     (tmp_path / "file").touch()
 
     assert await _refused(tmp_path / "file" / "ledger.db") == (
-        f"the ledger {tmp_path / 'file' / 'ledger.db'} can't be opened: File exists"
+        f"The ledger {tmp_path / 'file' / 'ledger.db'} can't be opened: File exists."
     )
 
 
@@ -95,7 +95,7 @@ async def test_read_only_folder_is_refused(strict_folder):
     strict_folder.chmod(0o500)
 
     assert await _refused(strict_folder / "ledger.db") == (
-        f"the ledger {strict_folder / 'ledger.db'} can't be opened: Permission denied"
+        f"The ledger {strict_folder / 'ledger.db'} can't be opened: Permission denied."
     )
 
 
@@ -110,7 +110,7 @@ async def test_read_only_file_can_be_read_and_refuses_to_be_written(strict_folde
             await ledger.run(note, 2)
         assert await ledger.run(noted) == [1]
 
-    assert caught.value.message == f"the ledger {file} can't be used: attempt to write a readonly database"
+    assert caught.value.message == f"The ledger {file} can't be used: attempt to write a readonly database."
 
 
 # --- try later --------------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ async def test_locked_ledger_is_tried_later_and_works_again_afterwards(database,
         assert await ledger.run(note, 2) == 2
         assert await ledger.run(noted) == [2]
 
-    assert caught.value.message == f"the ledger {tmp_path / 'ledger.db'} can't be written: database is locked"
+    assert caught.value.message == f"The ledger {tmp_path / 'ledger.db'} can't be written: database is locked."
 
 
 async def test_locked_ledger_is_waited_for_once_by_a_whole_group(database, tmp_path):

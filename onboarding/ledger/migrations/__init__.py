@@ -1,4 +1,4 @@
-"""Brings a ledger's file to the shape that this version knows, by Alembic, in the transaction it is given.
+"""Migrates a ledger's file to the tables that this version knows, with Alembic, in the transaction it is given.
 
 A file that is up to date costs one query and no import of Alembic. A file from a newer version is refused: an older
 program could overlook a state that it does not know. So is another program's database.
@@ -15,8 +15,8 @@ HEAD = "0003"
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Create or migrate the tables. Raises ConfigurationError where the file is no ledger, or a newer version's."""
-    revision = _revision(connection)
+    """Create or migrate the tables. Raises ConfigurationError if it is no ledger, or from a newer version."""
+    revision = _find_revision(connection)
     if revision == HEAD:
         return
     from alembic import command  # noqa: PLC0415  -- 0.2 s, and hardly any run needs it
@@ -28,41 +28,41 @@ def upgrade(connection: sa.Connection) -> None:
     try:
         command.upgrade(config, HEAD)
     except CommandError:
-        raise _newer(revision) from None
+        raise _newer_version_error(revision) from None
 
 
 def is_ledger(connection: sa.Connection) -> bool:
     """Tell whether the file holds a ledger of this version; False for an empty one. Changes nothing.
 
-    Raises ConfigurationError where it is of an older or a newer version, or another program's.
+    Raises ConfigurationError if it is from an older or newer version, or another program's.
     """
-    revision = _revision(connection)
+    revision = _find_revision(connection)
     if revision in {None, HEAD}:
         return revision == HEAD
     known = {file.name.partition("_")[0] for file in (Path(__file__).parent / "versions").iterdir()}
     if revision not in known:
-        raise _newer(revision)
+        raise _newer_version_error(revision)
     raise ConfigurationError(
         f"The ledger was made by an older version (its revision is {revision}, not {HEAD}).",
         hint="This command changes nothing, so it does not upgrade the ledger. `onboarding check` and the next run do.",
     )
 
 
-def _newer(revision: str | None) -> ConfigurationError:
+def _newer_version_error(revision: str | None) -> ConfigurationError:
     return ConfigurationError(
-        f"the ledger was made by a newer version (its revision {revision} is not known here)",
+        f"The ledger was made by a newer version: its revision {revision} is not known here.",
         hint="Upgrade webinar-onboarding on this machine; the ledger was left as it is.",
     )
 
 
-def _revision(connection: sa.Connection) -> str | None:
-    """Which revision a file is at; None for an empty one."""
+def _find_revision(connection: sa.Connection) -> str | None:
+    """Find which revision a file has; None for an empty one."""
     tables = sa.inspect(connection).get_table_names()
     if "alembic_version" in tables:
         return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
     if tables:
         raise ConfigurationError(
-            "the file is another program's database, not a ledger",
+            "The file is another program's database, not a ledger.",
             hint="Check [ledger] database in config.toml; nothing was added to the file.",
         )
     return None
