@@ -1,4 +1,4 @@
-"""Keeps two runs of one webinar apart: takes the webinar's lease, renews it, settles what a dead run left."""
+"""Keeps two runs of one webinar apart: takes the webinar's lease, and renews it while the run lives."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ class HeldLease:
 
 @asynccontextmanager
 async def webinar_lease(services: Services, target: Target, *, hint: str = WAIT) -> AsyncIterator[HeldLease]:
-    """Hold a webinar's lease. Raises Held, with this hint, where a living run has it; a dead run's is taken at once."""
+    """Hold a webinar's lease; a dead run's is taken at once. Raises AlreadyRunning, with this hint, if a run has it."""
     name = lease_name(services.config.ringcentral.server, target.webinar_id)
     lease = HeldLease(leases.new_holder(), services.clock, services.clock.instant())
     now = services.clock.now()

@@ -1,4 +1,4 @@
-"""Which templates write a webinar's letters, compiled once however many webinars or runs there are in a process."""
+"""Which templates a webinar's messages are made from; each set is compiled once in a process."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from onboarding.messages.settings import BrandSettings
 from onboarding.pipeline.target import Target
 
 Stamp = tuple[tuple[Path, int], ...]
-"""Files with the times of their last change: a template that is saved anew is compiled anew."""
+"""Files with the times of their last change: a template that was changed is compiled again."""
 
 
 def load_templates(config: Config, target: Target) -> TemplateSet:
@@ -19,7 +19,7 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
     folders = template_folders(config.folder, target)
     # An empty name would mean the current folder, with everything in it.
     logo = [Path(config.brand.logo)] if config.brand.logo else []
-    return _compiled(folders, config.brand, config.smtp.fixed_fields, _stamp([*folders, *logo]))
+    return _load_cached(folders, config.brand, config.smtp.fixed_fields, _stamp([*folders, *logo]))
 
 
 def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
@@ -30,7 +30,7 @@ def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
 
 
 @lru_cache(maxsize=32)
-def _compiled(folders: tuple[Path, ...], brand: BrandSettings, fixed: FixedFields, _stamp: Stamp) -> TemplateSet:
+def _load_cached(folders: tuple[Path, ...], brand: BrandSettings, fixed: FixedFields, _stamp: Stamp) -> TemplateSet:
     return TemplateSet.load(folders, brand, fixed)
 
 
