@@ -1,6 +1,6 @@
 """The calendar entry that stays right when the session moves: RFC 5545 by `icalendar`, RFC 5546 for its methods.
 
-One entry per session is built by the library and cut where a person's own lines come (as `skeleton` does for mail).
+One entry per session is built by the library and cut where a person's own lines come (as `mime` does for mail).
 Times are UTC, so nobody's daylight-saving rules can move them. The links for calendars on the web are `add_to`'s.
 
 Links that add a session to a calendar on the web. Pure text; the `.ics` entry is `calendar`'s work.

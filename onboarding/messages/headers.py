@@ -1,7 +1,7 @@
 """The four header fields that differ from message to message, written as the `email` package would read them back.
 
 Short ASCII stays as it is; all else becomes encoded words (RFC 2047). No text can end a line here: what has a
-control character is encoded, so a name can't inject a header. The other header fields stand in `skeleton`.
+control character is encoded, so a name can't inject a header. The other header fields stand in `mime`.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Where a session's join links live, which words of them are one person's only, and both found in a text.
 
 Hosts and paths are compared as a browser reads them (WHATWG URL 4.4, RFC 3986 6.2.2). A text that is looked through is
-in `normal` form and in lower case; that costs its length, however many links there are. Judges nothing: `verify` does.
+in its `normal_form` and in lower case; that costs its length, with any number of links. `verify` judges.
 """
 
 import re
