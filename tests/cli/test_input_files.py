@@ -34,10 +34,10 @@ FILES = [
     pytest.param("config.toml", ["status", NAME], {}, id="configuration"),
     pytest.param("secrets/RC_USER_JWT", ["status", NAME], {"ONBOARDING_SECRETS_DIR": "secrets"}, id="secret"),
     pytest.param("templates/invitation.mjml.j2", ["lint"], {}, id="template"),
-    pytest.param("templates/invitation.mjml.j2", ["run", NAME, "--yes"], {}, id="template of a run"),
+    pytest.param("templates/invitation.mjml.j2", ["preview", NAME, "--out", "pages"], {}, id="template of a preview"),
     pytest.param("templates/invitation.de.txt.j2", ["lint"], {}, id="text template"),
     pytest.param("templates/parts/top.mjml.j2", ["lint"], {}, id="shared part"),
-    pytest.param("logo.png", ["run", NAME, "--yes"], {"ONBOARDING_BRAND__LOGO": "logo.png"}, id="logo"),
+    pytest.param("logo.png", ["preview", NAME, "--out", "pages"], {"ONBOARDING_BRAND__LOGO": "logo.png"}, id="logo"),
     pytest.param(
         "ca.pem",
         ["send-test", NAME, "--to", "me@example.com"],
