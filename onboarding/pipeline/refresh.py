@@ -115,7 +115,8 @@ async def _build_state(
     listed = await services.ringcentral.invitees(session.key)
     row = await ledger.run(sessions.upsert, session)
     colleagues = await ledger.run(cache.load_colleagues, server)
-    if needs_directory(roster.invitees, listed, colleagues, session):
+    managed = await ledger.run(registrations.load_managed, row)
+    if needs_directory(roster.invitees, listed, colleagues, session, managed.values()):
         colleagues = await fetch_colleagues(services)
     snapshot = Snapshot(
         session=session,
@@ -123,7 +124,7 @@ async def _build_state(
         registrations=listed.registrations,
         untouched=listed.untouched,
         now=now,
-        managed=await ledger.run(registrations.load_managed, row),
+        managed=managed,
         mailboxes=await ledger.run(mailboxes.load_mailboxes, row),
         colleagues=tuple(colleagues),
     )

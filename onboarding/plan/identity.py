@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from onboarding.model.addresses import address_key
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role
-from onboarding.model.registrations import find_registration
+from onboarding.model.registrations import ManagedRegistration, Standing, find_registration
 from onboarding.model.sessions import (
     InviteeList,
     PanelistAuthentication,
@@ -126,22 +126,53 @@ class Records:
 
 
 def needs_directory(
-    invitees: Iterable[Invitee], listed: InviteeList, known: Iterable[Colleague], session: Session
+    invitees: Iterable[Invitee],
+    listed: InviteeList,
+    known: Iterable[Colleague],
+    session: Session,
+    managed: Iterable[ManagedRegistration] = (),
 ) -> bool:
     """Tell whether the company directory has to be asked (again) to know who each person is.
 
     That is so for a record with ids and no address; for a linked user without address or name, a co-host or host
-    given by address alone, and, where the webinar locks outsiders out, every guest.
+    given by address alone, and, where the webinar locks outsiders out, every guest. It is so, too, where a linked
+    user of the roster or of this ledger (`managed`) has no record, while a record without ids has an address that
+    no row has: it may be theirs, under the address that the directory has for them.
     """
     shown = add_host(listed.registrations, session)
-    directory, records = Directory.of(known, *shown), Records.of(shown)
+    colleagues, rows = tuple(known), tuple(invitees)
+    directory, records = Directory.of(colleagues, *shown), Records.of(shown, colleagues)
+    people = (*rows, *(person.invitee for person in managed if person.standing is not Standing.REMOVED))
+    if _has_unmatched_user(people, records, directory) and _has_unmatched_address(people, shown):
+        return True
     records_to_name: list[Registration | UntouchedRecord] = [*listed.registrations]
     records_to_name += [record for record in listed.untouched if record.fault]
     if any(_is_unknown_colleague(record, directory) for record in records_to_name):
         return True
     guests_matter = session.panelist_authentication is not PanelistAuthentication.GUEST
-    unknown = [invitee for invitee in invitees if directory.find(invitee) is None and records.host(invitee) is None]
+    unknown = [invitee for invitee in rows if directory.find(invitee) is None and records.host(invitee) is None]
     return any(_is_incomplete(invitee, guests_matter=guests_matter) for invitee in unknown)
+
+
+def _has_unmatched_user(people: Iterable[Invitee], records: Records, directory: Directory) -> bool:
+    """Whether a linked user has no record, and the directory could still say under which address they have one."""
+    return any(
+        person.linked_user is not None
+        and person.linked_user not in directory.by_user
+        and records.find(person) is None
+        and records.host(person) is None
+        for person in people
+    )
+
+
+def _has_unmatched_address(people: Iterable[Invitee], records: Iterable[Registration]) -> bool:
+    """Whether a record without ids has an address that none of these people has."""
+    addresses = {person.key for person in people if person.email}
+    return any(
+        record.linked_user is None and bool(record.email) and address_key(record.email) not in addresses
+        for record in records
+        if record.role is not Role.HOST
+    )
 
 
 def _is_unknown_colleague(record: Registration | UntouchedRecord, directory: Directory) -> bool:

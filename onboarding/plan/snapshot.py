@@ -83,7 +83,7 @@ class Snapshot:
         for side in (person, record) if record else (person,):
             by_address = self._find_managed_by_address(side)
             by_user = [known for known in self.managed.values() if known.invitee.linked_user == side.linked_user]
-            found += [by_address] if by_address else []
+            found += [by_address] if by_address else self._find_managed_by_directory(side)
             found += by_user if side.linked_user else []
         # Entries can't be hashed, and are few.
         return [known for number, known in enumerate(found) if known not in found[:number]]
@@ -94,6 +94,21 @@ class Snapshot:
         if known is None or side.linked_user is None:
             return known
         return known if known.invitee.linked_user in {None, side.linked_user} else None
+
+    def _find_managed_by_directory(self, side: Invitee | Registration) -> list[ManagedRegistration]:
+        """Find the linked user to whom the directory gives an address, where a record shows no ids.
+
+        Not where another record has their ids: then the address is a guest's.
+        """
+        if side.linked_user or not side.email:
+            return []
+        users = {
+            colleague.linked_user
+            for colleague in self.colleagues
+            if address_key(colleague.email) == address_key(side.email)
+        }
+        users -= {record.linked_user for record in self.registrations}
+        return [known for known in self.managed.values() if known.invitee.linked_user in users]
 
     def is_address_taken(self, person: Invitee) -> bool:
         """Whether the roster gives this linked user's address to another one."""
