@@ -23,7 +23,7 @@ from onboarding.model.people import Invitee, Role, Roster
 from onboarding.model.registrations import Standing
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
 from onboarding.model.webinars import Webinar
-from onboarding.pipeline.deliver import deliver, enqueue
+from onboarding.pipeline.deliver import deliver, queue_messages
 from onboarding.pipeline.delivery_run import prepare_delivery
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.refresh import RunState
@@ -91,9 +91,9 @@ async def mailed(config: Config, people: int, seats: int = SEATS) -> Measured:
 async def _mailed(rooms: Services, goal: Target, view: RunState) -> None:
     async with webinar_lease(rooms, goal) as holder:
         plan = make_plan(view.snapshot, Options())
-        await enqueue(rooms, view, plan)
+        await queue_messages(rooms, view, plan)
         work = prepare_delivery(rooms, view, plan, load_templates(rooms.config, goal), holder, rehearsal=False)
-        await deliver(rooms, work, timedelta())
+        await deliver(work, timedelta())
 
 
 async def _assert_sent(rooms: Services, view: RunState) -> None:
