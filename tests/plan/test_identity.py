@@ -217,3 +217,20 @@ COWORKERS = session(panelist_authentication=PanelistAuthentication.AUTHENTICATED
 )
 def test_the_directory_is_asked_only_where_it_can_tell_something(rows, there, known, of, asked):
     assert needs_directory(rows, InviteeList(tuple(there)), known, of) is asked
+
+
+@pytest.mark.parametrize(
+    ("there", "known", "standing", "asked"),
+    [
+        pytest.param([guest("old")], [], Standing.ADDED, True, id="a record that may be theirs"),
+        pytest.param([guest("old")], IN_DIRECTORY, Standing.ADDED, False, id="the directory has been asked"),
+        pytest.param([linked("ada")], IN_DIRECTORY, Standing.ADDED, False, id="their record shows their ids"),
+        pytest.param([guest("ada")], [], Standing.ADDED, False, id="their record shows their address"),
+        pytest.param([guest("old")], [], Standing.REMOVED, False, id="they were removed"),
+        pytest.param([], [], Standing.ADDED, False, id="no record may be theirs"),
+    ],
+)
+def test_the_directory_is_asked_for_a_colleague_without_a_record(there, known, standing, asked):
+    managed = [ManagedRegistration(row("ada", COHOST, linked_user=user("ada")), standing)]
+
+    assert needs_directory([], InviteeList(tuple(there)), known, session(), managed) is asked
