@@ -1,7 +1,8 @@
 """A crowd of fictional people in webinars of 99, mailed by the pipeline itself: what `throughput.py` times.
 
-Everything between the plan and the recorded answer is the program's own: plan, queue, claim, letter, proof,
-transaction, ledger on the disk. Only RingCentral is missing: its answers are made up here.
+Everything between the plan and the recorded answer is the program's own: plan, queue, claim,
+letter, proof, transaction, ledger on the disk. Only RingCentral is missing: its answers are made up
+here.
 """
 
 import asyncio
@@ -85,14 +86,18 @@ async def mailed(config: Config, people: int, seats: int = SEATS) -> Measured:
             seconds += time.perf_counter() - began
             processor += time.process_time() - worked
             await _assert_sent(rooms, view)
-    return Measured(people, seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return Measured(
+        people, seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    )
 
 
 async def _mailed(rooms: Services, goal: Target, view: RunState) -> None:
     async with webinar_lease(rooms, goal) as holder:
         plan = make_plan(view.snapshot, Options())
         await queue_messages(rooms, view, plan)
-        work = prepare_delivery(rooms, view, plan, load_templates(rooms.config, goal), holder, rehearsal=False)
+        work = prepare_delivery(
+            rooms, view, plan, load_templates(rooms.config, goal), holder, rehearsal=False
+        )
         await deliver(work, timedelta())
 
 
@@ -133,7 +138,14 @@ def _session(number: int) -> Session:
 
 
 def _person(number: int) -> Invitee:
-    return Invitee(number + 1, f"person{number}@example.com", Role.PANELIST, f"Zoë{number}", "Müller", "Engineer")
+    return Invitee(
+        number + 1,
+        f"person{number}@example.com",
+        Role.PANELIST,
+        f"Zoë{number}",
+        "Müller",
+        "Engineer",
+    )
 
 
 def _record(person: Invitee) -> Registration:
@@ -168,7 +180,9 @@ def sample(config: Config) -> bytes:
         recipient=person.email,
         panel=(person,),
     )
-    message = load_templates(config, _target(1)).compose(letter, ProtectedValues.of([link], [person.email]))
+    message = load_templates(config, _target(1)).compose(
+        letter, ProtectedValues.of([link], [person.email])
+    )
     if not isinstance(message, Message):
         raise SystemExit(f"the letter was rejected: {message.reason}")
     return message.body

@@ -2,11 +2,13 @@
 
     python benchmarks/letters.py [people] [rounds] [--baseline CHECKOUT]
 
-Shipped templates, one session, different people. The plain way renders the same templates, and lets `icalendar` build
-each calendar, `email` build each message and read it back for the same questions. Best round of each stage counts.
+Shipped templates, one session, different people. The plain way renders the same templates, and lets
+`icalendar` build each calendar, `email` build each message and read it back for the same questions.
+Best round of each stage counts.
 
-Panels are timed from a session's first letter on: people who are all alike, and people of three roles, two languages
-and three time zones. `--baseline` times the plain letters of another checkout beside them, in turn (`panels.py`).
+Panels are timed from a session's first letter on: people who are all alike, and people of three
+roles, two languages and three time zones. `--baseline` times the plain letters of another checkout
+beside them, in turn (`panels.py`).
 """
 
 import argparse
@@ -33,7 +35,9 @@ from onboarding.model.sessions import Registration, Session, SessionKey, Session
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 BRAND = BrandSettings(
-    name="Northwind", sender="Northwind <webinars@northwind.example>", reply_to="help@northwind.example"
+    name="Northwind",
+    sender="Northwind <webinars@northwind.example>",
+    reply_to="help@northwind.example",
 )
 SESSION = Session(
     key=SessionKey("https://platform.example", "101", "201"),
@@ -86,7 +90,9 @@ class Bench:
     def calendar(self) -> None:
         """The calendar entry, from its session's skeleton."""
         for one in self.letters:
-            calendar.calendar_entry(one, BRAND, SESSION.title, one.invitee.name, "Please be there by 2:45 PM.\n" * 6)
+            calendar.calendar_entry(
+                one, BRAND, SESSION.title, one.invitee.name, "Please be there by 2:45 PM.\n" * 6
+            )
 
     def assembly(self) -> None:
         """The message's bytes, from the template's skeleton."""
@@ -96,7 +102,9 @@ class Bench:
     def proof(self) -> None:
         """The proof on the finished bytes."""
         for one, body in zip(self.letters, self.finished, strict=True):
-            verify.find_violation(body, one, one.recipient, self.guarded, self.stationery.configured)
+            verify.find_violation(
+                body, one, one.recipient, self.guarded, self.stationery.configured
+            )
 
     def compose(self) -> None:
         """All of it, from a session's first letter on."""
@@ -151,7 +159,9 @@ def plain_proof(given: MessageRequest, body: bytes) -> None:
     message = email.message_from_bytes(body, policy=email.policy.default)
     link = given.join_link.get_secret_value() if given.join_link else ""
     for part in message.walk():
-        if part.get_content_maintype() == "text" and link not in part.get_content().replace("\r\n ", ""):
+        if part.get_content_maintype() == "text" and link not in part.get_content().replace(
+            "\r\n ", ""
+        ):
             raise SystemExit("a letter lacks its link: the figures would be worth nothing")
 
 
@@ -171,11 +181,15 @@ def stages(people: int, rounds: int) -> None:
     ours = (bench.render, bench.calendar, bench.assembly, bench.proof, bench.compose)
     plain = (bench.plain_calendar, bench.plain_assembly, bench.plain_proof)
     taken = {stage.__name__: microseconds(stage, bench.fillings, rounds) for stage in ours}
-    taken |= {stage.__name__: microseconds(stage, bench.fillings, max(2, rounds // 5)) for stage in plain}
+    taken |= {
+        stage.__name__: microseconds(stage, bench.fillings, max(2, rounds // 5)) for stage in plain
+    }
     taken["render"] -= taken["calendar"]
     plainly = taken["render"] + sum(taken[stage.__name__] for stage in plain)
     html, body = len(bench.fillings[0].html.encode()), len(bench.finished[0])
-    print(f"microseconds per letter ({people} people, HTML {html:,} bytes, message {body:,} bytes)\n")
+    print(
+        f"microseconds per letter ({people} people, HTML {html:,} bytes, message {body:,} bytes)\n"
+    )
     print(f"{'':10}{'ours':>8}{'plain':>8}")
     print(f"{'render':10}{taken['render']:8.0f}{taken['render']:8.0f}")
     for name in ("calendar", "assembly", "proof"):
@@ -185,10 +199,14 @@ def stages(people: int, rounds: int) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("people", type=int, nargs="?", default=200)
     parser.add_argument("rounds", type=int, nargs="?", default=15)
-    parser.add_argument("--baseline", type=Path, help="another checkout of this repository, timed in the same run")
+    parser.add_argument(
+        "--baseline", type=Path, help="another checkout of this repository, timed in the same run"
+    )
     given = parser.parse_args()
     stages(given.people, given.rounds)
     panels.compare(given.rounds, given.baseline)

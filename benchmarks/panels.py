@@ -2,8 +2,9 @@
 
     python benchmarks/panels.py     prints this checkout's times as JSON, once for each line that it reads
 
-Each checkout has a process of its own, and they take turns, so that both meet the same weather. Of each letter the
-best round counts. Imports nothing of the program that a checkout of before does not have.
+Each checkout has a process of its own, and they take turns, so that both meet the same weather. Of
+each letter the best round counts. Imports nothing of the program that a checkout of before does not
+have.
 """
 
 import importlib
@@ -22,7 +23,12 @@ from typing import Any
 from pydantic import SecretStr
 
 HERE = Path(__file__).parents[1]
-PANELS = {"99 alike": (99, False), "99 mixed": (99, True), "10 alike": (10, False), "10 mixed": (10, True)}
+PANELS = {
+    "99 alike": (99, False),
+    "99 mixed": (99, True),
+    "10 alike": (10, False),
+    "10 mixed": (10, True),
+}
 AT_MOST = {"99 mixed": 0.78, "10 mixed": 0.85}
 """Of the plain letters of ef5d948, which had moulds beside them."""
 
@@ -44,7 +50,11 @@ def compare(rounds: int, baseline: Path | None) -> None:
             for known, ask in zip(best, asked, strict=True):
                 for panel, taken in ask().items():
                     known[panel] = list(map(min, known.get(panel, taken), taken))
-    print(f"{'panel':10}{'ours':>8}{'baseline':>10}{'ratio':>8}" if baseline else f"{'panel':10}{'ours':>8}")
+    print(
+        f"{'panel':10}{'ours':>8}{'baseline':>10}{'ratio':>8}"
+        if baseline
+        else f"{'panel':10}{'ours':>8}"
+    )
     for panel in PANELS:
         ours, *others = (sum(known[panel]) / len(known[panel]) * 1e6 for known in best)
         print(f"{panel:10}{ours:8.0f}" + "".join(beside(panel, ours, other) for other in others))
@@ -100,17 +110,30 @@ class Letters:
     """The letters of this process's checkout, whatever its version."""
 
     def __init__(self) -> None:
-        self.request = find("onboarding.messages.request:MessageRequest", "onboarding.letters.letter:Letter")
-        self.protected = find("onboarding.messages.request:ProtectedValues", "onboarding.letters.letter:Guarded")
-        self.composer = find("onboarding.messages.composer:Composer", "onboarding.letters.stationery:Composer")
-        template_set = find("onboarding.messages.composer:TemplateSet", "onboarding.messages.templates:TemplateSet")
+        self.request = find(
+            "onboarding.messages.request:MessageRequest", "onboarding.letters.letter:Letter"
+        )
+        self.protected = find(
+            "onboarding.messages.request:ProtectedValues", "onboarding.letters.letter:Guarded"
+        )
+        self.composer = find(
+            "onboarding.messages.composer:Composer", "onboarding.letters.stationery:Composer"
+        )
+        template_set = find(
+            "onboarding.messages.composer:TemplateSet", "onboarding.messages.templates:TemplateSet"
+        )
         template_set = template_set or find("onboarding.letters.stationery:Stationery")
-        settings = find("onboarding.messages.settings:BrandSettings", "onboarding.letters.settings:BrandSettings")
+        settings = find(
+            "onboarding.messages.settings:BrandSettings",
+            "onboarding.letters.settings:BrandSettings",
+        )
         self.people = importlib.import_module("onboarding.model.people")
         self.sessions = importlib.import_module("onboarding.model.sessions")
         self.kinds = find("onboarding.model.kinds:Kind", "onboarding.model.deliveries:Kind")
         brand = settings(
-            name="Northwind", sender="Northwind <webinars@northwind.example>", reply_to="help@northwind.example"
+            name="Northwind",
+            sender="Northwind <webinars@northwind.example>",
+            reply_to="help@northwind.example",
         )
         self.templates = template_set.load([Path.cwd() / "templates"], brand)
         self.numbers = count(1)
@@ -128,9 +151,12 @@ class Letters:
     def times(self, people: int, *, mixed: bool) -> list[float]:
         """Time each letter of a new session, in seconds."""
         letters = [
-            self.write(number, *(KINDS[number * 7 % len(KINDS)] if mixed else KINDS[0])) for number in range(people)
+            self.write(number, *(KINDS[number * 7 % len(KINDS)] if mixed else KINDS[0]))
+            for number in range(people)
         ]
-        protected = self.protected.of([one.join_link for one in letters], [one.recipient for one in letters])
+        protected = self.protected.of(
+            [one.join_link for one in letters], [one.recipient for one in letters]
+        )
         compose = self.composing(protected)
         taken = []
         for one in letters:
@@ -165,7 +191,9 @@ class Letters:
             kind=self.kinds.INVITATION,
             invitee=person,
             session=self.session,
-            registration=self.sessions.Registration("1", person.role, join_uri=link, phone_code="482 917"),
+            registration=self.sessions.Registration(
+                "1", person.role, join_uri=link, phone_code="482 917"
+            ),
             number=1,
             message_id=f"<{row:040x}@northwind.example>",
             date=datetime(2026, 5, 1, 9, 30, tzinfo=UTC),
@@ -177,5 +205,7 @@ class Letters:
 if __name__ == "__main__":
     letters = Letters()
     for _asked in sys.stdin:
-        timed = {name: letters.times(people, mixed=mixed) for name, (people, mixed) in PANELS.items()}
+        timed = {
+            name: letters.times(people, mixed=mixed) for name, (people, mixed) in PANELS.items()
+        }
         print(json.dumps(timed), flush=True)

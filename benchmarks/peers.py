@@ -1,7 +1,8 @@
 """The programs that `throughput.py` is compared with, each given the same letter to write to as many people.
 
-They are fetched into a temporary folder by their own installers; one that is not to be had is skipped with a word.
-None of them keeps a record that survives a crash: the comparison is in their favour.
+They are fetched into a temporary folder by their own installers; one that is not to be had is
+skipped with a word. None of them keeps a record that survives a crash: the comparison is in their
+favour.
 """
 
 import csv
@@ -72,7 +73,9 @@ def nodemailer(folder: Path, port: int, messages: int, connections: int, letter:
     """Messages a second of nodemailer with a pool of connections, composing each message as we do."""
     home = folder / "nodemailer"
     home.mkdir()
-    _installed([program("npm"), "install", "--silent", "--no-fund", "--no-audit", "nodemailer"], home)
+    _installed(
+        [program("npm"), "install", "--silent", "--no-fund", "--no-audit", "nodemailer"], home
+    )
     for name, content in _parts(letter).items():
         (home / f"letter.{name}").write_text(content, encoding="utf-8")
     (home / "send.js").write_text(NODE, encoding="utf-8")
@@ -89,13 +92,23 @@ def mailmerge(folder: Path, port: int, messages: int, letter: bytes) -> float:
     parts = _parts(letter)
     html = re.sub(r"[{][{%#]", "", parts["html"]).replace(MARK, "{{name}}")
     head = "TO: {{email}}\nSUBJECT: Your join link\nFROM: events@brightwater.example\nATTACHMENT: invite.ics\n"
-    (home / "mailmerge_template.txt").write_text(f"{head}Content-Type: text/html\n\n{html}", encoding="utf-8")
+    (home / "mailmerge_template.txt").write_text(
+        f"{head}Content-Type: text/html\n\n{html}", encoding="utf-8"
+    )
     (home / "invite.ics").write_text(parts["ics"], encoding="utf-8")
-    (home / "mailmerge_server.conf").write_text(f"[smtp_server]\nhost = 127.0.0.1\nport = {port}\n", encoding="utf-8")
+    (home / "mailmerge_server.conf").write_text(
+        f"[smtp_server]\nhost = 127.0.0.1\nport = {port}\n", encoding="utf-8"
+    )
     with (home / "mailmerge_database.csv").open("w", encoding="utf-8", newline="") as file:
         people = [(f"person{number}@example.com", f"person{number}") for number in range(messages)]
         csv.writer(file).writerows([("email", "name"), *people])
-    words = [str(home / "bin" / "mailmerge"), "--no-dry-run", "--no-limit", "--output-format", "raw"]
+    words = [
+        str(home / "bin" / "mailmerge"),
+        "--no-dry-run",
+        "--no-limit",
+        "--output-format",
+        "raw",
+    ]
     began = time.perf_counter()
     subprocess.run(words, cwd=home, check=True, stdout=subprocess.DEVNULL)
     return messages / (time.perf_counter() - began)

@@ -1,6 +1,7 @@
 """A TCP line that takes its time: every byte arrives so much later, in order, however many are on their way.
 
-For `throughput.py`, in a process of its own: what a mail server on the other side of an ocean feels like.
+For `throughput.py`, in a process of its own: what a mail server on the other side of an ocean feels
+like.
 """
 
 import asyncio

@@ -2,9 +2,9 @@
 
     python benchmarks/throughput.py [--people 1000 10000 100000] [--connections 8] [--no-peers] [--no-latency]
 
-A discarding server on loopback (`smtp-sink` of the package postfix; no mail daemon is needed or started), one letter
-from the shipped templates with calendar, everybody's own link. Read the figures as ratios of one run on one machine.
-All of it takes about six minutes.
+A discarding server on loopback (`smtp-sink` of the package postfix; no mail daemon is needed or
+started), one letter from the shipped templates with calendar, everybody's own link. Read the
+figures as ratios of one run on one machine. All of it takes about six minutes.
 """
 
 import argparse
@@ -77,8 +77,13 @@ def crowds(sizes: list[int], connections: int) -> list[Measured]:
             print(f"{people:9,}{one.rate:12,.0f}{one.each:13,.0f}{one.memory:9,.0f}", flush=True)
             results.append(one)
     each = [one.each for one in results]
-    print(f"cost per message: {verdict(max(each) / min(each) - 1 <= WITHIN)} (at most {WITHIN:.0%} apart: ", end="")
-    print(f"{max(each) / min(each) - 1:.0%}); memory: {verdict(max(one.memory for one in results) < MEMORY)}\n")
+    print(
+        f"cost per message: {verdict(max(each) / min(each) - 1 <= WITHIN)} (at most {WITHIN:.0%} apart: ",
+        end="",
+    )
+    print(
+        f"{max(each) / min(each) - 1:.0%}); memory: {verdict(max(one.memory for one in results) < MEMORY)}\n"
+    )
     return results
 
 
@@ -88,7 +93,9 @@ def beside_peers(messages: int, connections: int) -> None:
         folder = Path(name)
         letter = crowd.sample(crowd.configured(folder, port, connections))
         ours = measured(port, connections, messages).rate
-        print(f"{'onboarding':14}{ours:8,.0f} messages/s, {len(letter):,} bytes each, over {connections} connections")
+        print(
+            f"{'onboarding':14}{ours:8,.0f} messages/s, {len(letter):,} bytes each, over {connections} connections"
+        )
         trials: dict[str, Callable[[], float]] = {
             "smtp-source": lambda: peers.smtp_source(port, messages, connections, len(letter)),
             "nodemailer": lambda: peers.nodemailer(folder, port, messages, connections, letter),
@@ -113,7 +120,10 @@ def behind_latency(messages: int, connections: int) -> None:
         with sink(*options) as port, slow_line(port, ROUND_TRIP) as slow:
             one = measured(slow, connections, messages, messages)
         due = connections / (round_trips * ROUND_TRIP)
-        print(f"{words:>14}: {one.rate:5.1f} messages/s of {due:.1f} ({round_trips} round trips): ", end="")
+        print(
+            f"{words:>14}: {one.rate:5.1f} messages/s of {due:.1f} ({round_trips} round trips): ",
+            end="",
+        )
         print(verdict(abs(one.rate / due - 1) <= WITHIN), flush=True)
 
 
@@ -124,8 +134,12 @@ def verdict(good: bool) -> str:  # noqa: FBT001  -- the one thing that it says i
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, nargs="*", default=[1_000, 10_000, 100_000], help="crowds to mail")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--people", type=int, nargs="*", default=[1_000, 10_000, 100_000], help="crowds to mail"
+    )
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--no-latency", action="store_true")
@@ -138,7 +152,9 @@ def main() -> None:
         if not given.no_latency:
             behind_latency(1_200, given.connections)
     except peers.Absent as reason:
-        raise SystemExit(f"{reason}: install the package postfix (its daemon need not run)") from None
+        raise SystemExit(
+            f"{reason}: install the package postfix (its daemon need not run)"
+        ) from None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Makes the README's two pictures from a real run of `onboarding demo`: the terminal (SVG) and a mail (PNG).
 
-Draws nothing itself: rich exports what the demo printed, Chromium renders the HTML that it sent. Needs the development
-requirements and Debian's `chromium`. `make pictures` runs it; look at both pictures before you commit them.
+Draws nothing itself: rich exports what the demo printed, Chromium renders the HTML that it sent.
+Needs the development requirements and Debian's `chromium`. `make pictures` runs it; look at both
+pictures before you commit them.
 """
 
 import os
@@ -52,7 +53,11 @@ def _read(terminal: int) -> bytes:
 def status_of(printed: str) -> str:
     """Cut the first status out of what the demo printed, with the command that prints it in front."""
     end = re.search(r"^.*calls in the last run: \d+\.\r?$", printed, re.MULTILINE)
-    heads = list(re.finditer(r"^.*local time, Scheduled", printed[: end.end()], re.MULTILINE)) if end else []
+    heads = (
+        list(re.finditer(r"^.*local time, Scheduled", printed[: end.end()], re.MULTILINE))
+        if end
+        else []
+    )
     if end is None or not heads:
         sys.exit("the demo prints no status any more: mend docs/pictures.py")
     return f"$ onboarding status town-hall\n{printed[heads[-1].start() : end.end()]}\n"
@@ -62,11 +67,14 @@ def terminal(shown: str) -> str:
     """Draw a terminal as SVG, on white, with nothing to be fetched from elsewhere."""
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
-        # A style of their own for the lines: each cell is then placed by itself, and wide characters shift none.
+        # A style of their own for the lines: each cell is then placed by itself, and wide
+        # characters shift none.
         text = Text.from_ansi(shown)
         text.highlight_regex(r"[\u2500-\u257f]+", "color(247)")
         console.print(text, end="")
-    svg = console.export_svg(title="webinar onboarding", theme=DEFAULT_TERMINAL_THEME, unique_id="terminal")
+    svg = console.export_svg(
+        title="webinar onboarding", theme=DEFAULT_TERMINAL_THEME, unique_id="terminal"
+    )
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     return svg.replace("Fira Code", "ui-monospace").replace("rgba(255,255,255,0.35)", "#d0d7de")
 

@@ -1,8 +1,9 @@
 """Photographs every shipped letter into `screenshots/`: kinds, roles, languages, on desktop and phone, light and dark.
 
-For people to look at before they commit a template; nothing compares the pictures. The letters go the whole way, as
-a preview's do, for sample people with made-up links. Needs the development requirements and Debian's `chromium`.
-`make screenshots` runs it; then open `screenshots/index.html`.
+For people to look at before they commit a template; nothing compares the pictures. The letters go
+the whole way, as a preview's do, for sample people with made-up links. Needs the development
+requirements and Debian's `chromium`. `make screenshots` runs it; then open
+`screenshots/index.html`.
 """
 
 import sys
@@ -46,11 +47,20 @@ NAMES = {
 def sample() -> Preview:
     """Make letters for one person of every role in every language."""
     config = load(samples.find_config(), {})
-    people = [_person(row, role, language) for row, (language, role) in enumerate(product(LANGUAGES, Role), 2)]
-    made = preview_of(config, find_target(config, "town-hall"), Roster(tuple(people), ()), Known(), NOW)
+    people = [
+        _person(row, role, language)
+        for row, (language, role) in enumerate(product(LANGUAGES, Role), 2)
+    ]
+    made = preview_of(
+        config, find_target(config, "town-hall"), Roster(tuple(people), ()), Known(), NOW
+    )
     # A panel of everybody in both languages would show each person twice.
-    panels = {language: tuple(one for one in people if one.language == language) for language in LANGUAGES}
-    letters = {key: replace(one, panel=panels[one.invitee.language]) for key, one in made.letters.items()}
+    panels = {
+        language: tuple(one for one in people if one.language == language) for language in LANGUAGES
+    }
+    letters = {
+        key: replace(one, panel=panels[one.invitee.language]) for key, one in made.letters.items()
+    }
     return replace(made, letters=letters, folders=(samples.find_templates(),))
 
 

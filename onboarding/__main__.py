@@ -1,8 +1,8 @@
 """The entry point of the command `onboarding` and of `python -m onboarding`.
 
-Three things come before the slow imports. Closed standard streams are opened; else the next file or socket would get
-their numbers, and our output. Ctrl-C ends the program in one line. A time zone that can't be read is replaced, since
-later code reads it once and for all.
+Three things come before the slow imports. Closed standard streams are opened; else the next file or
+socket would get their numbers, and our output. Ctrl-C ends the program in one line. A time zone
+that can't be read is replaced, since later code reads it once and for all.
 """
 
 import os

@@ -1,7 +1,8 @@
 """Why a run can't go on: one small tree of exceptions, each with the exit code that cron and scripts see.
 
-What concerns a single person or roster row is never an exception: it is a `model.people.Problem` or an outcome, and
-the run goes on with the others. An exception from here ends the run for all people that are left.
+What concerns a single person or roster row is never an exception: it is a `model.people.Problem` or
+an outcome, and the run goes on with the others. An exception from here ends the run for all people
+that are left.
 
     OnboardingError              2  (never raised itself)
     +-- ConfigurationError       2  a setting, secret, template or roster is missing or wrong
@@ -21,8 +22,8 @@ EXIT_TRY_LATER = 75
 class OnboardingError(Exception):
     """The run can't go on.
 
-    `message` says what happened and where; `hint` says what to do next. Neither ever holds a join link, a
-    token or a password: both are printed, logged and stored.
+    `message` says what happened and where; `hint` says what to do next. Neither ever holds a join
+    link, a token or a password: both are printed, logged and stored.
     """
 
     exit_code = EXIT_USAGE

@@ -1,7 +1,7 @@
 """Ends a wait at once when a stop signal comes: for answers and streams, where leaving early loses nothing.
 
-`cli.terminal` sets the event at the first Ctrl-C or SIGTERM. Work that must be finished first (a message in flight)
-does not wait here.
+`cli.terminal` sets the event at the first Ctrl-C or SIGTERM. Work that must be finished first (a
+message in flight) does not wait here.
 """
 
 import asyncio
@@ -15,7 +15,9 @@ T = TypeVar("T")
 
 def stop_error() -> Interrupted:
     """Build the error of a run that a signal has stopped."""
-    return Interrupted("stopped by a signal", hint="Nothing is lost: run the same command again to go on.")
+    return Interrupted(
+        "stopped by a signal", hint="Nothing is lost: run the same command again to go on."
+    )
 
 
 async def wait_unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T:

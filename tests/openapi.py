@@ -1,8 +1,9 @@
 """Holds requests and answers against the vendor's OpenAPI description, which is read in place and never copied.
 
-Where the description says nothing (a status that it doesn't name), the error body of `docs/ringcentral.md`, "Errors",
-is demanded. A field that the description doesn't know is a failure, too: on the wire it would be ignored in silence.
-Every check raises `AssertionError` and says which part of which message is wrong.
+Where the description says nothing (a status that it doesn't name), the error body of
+`docs/ringcentral.md`, "Errors", is demanded. A field that the description doesn't know is a
+failure, too: on the wire it would be ignored in silence. Every check raises `AssertionError` and
+says which part of which message is wrong.
 """
 
 import functools
@@ -25,7 +26,9 @@ PATH = Path(
     os.environ.get("RINGCENTRAL_OPENAPI")
     or Path(__file__).parents[2] / "shared" / "ringcentral" / "openapi-webinar.json"
 )
-NEEDED = pytest.mark.skipif(not PATH.exists(), reason=f"the vendor's OpenAPI description is not at {PATH}")
+NEEDED = pytest.mark.skipif(
+    not PATH.exists(), reason=f"the vendor's OpenAPI description is not at {PATH}"
+)
 """Marks a test that can't run without the vendor's file."""
 
 DOCUMENT = "urn:ringcentral"
@@ -62,7 +65,9 @@ def check_request(method: str, path: str, query: Mapping[str, list[str]], body: 
         _check_parameter(where, _named(parameters, "path", name), [value])
     for name, values in query.items():
         _check_parameter(where, _named(parameters, "query", name), values)
-    missing = {one["name"] for one in parameters if one["in"] == "query" and one.get("required")} - set(query)
+    missing = {
+        one["name"] for one in parameters if one["in"] == "query" and one.get("required")
+    } - set(query)
     assert not missing, f"{where}: the query lacks {sorted(missing)}"
     _check_body(where, operation.get("requestBody"), body)
 
@@ -89,7 +94,9 @@ def _check_error(where: str, body: Any, *, oauth: bool) -> None:
     assert isinstance(body, dict), f"{where}: an error is an object"
     assert body.get("errors"), f"{where}: 'errors' is missing or empty"
     for error in body["errors"]:
-        assert ERROR_CODE.fullmatch(error["errorCode"]), f"{where}: {error['errorCode']} is no error code"
+        assert ERROR_CODE.fullmatch(error["errorCode"]), (
+            f"{where}: {error['errorCode']} is no error code"
+        )
         assert error["message"], f"{where}: an error says nothing"
     if oauth and "error" in body:
         assert body["error_description"], f"{where}: an OAuth error says nothing"
@@ -122,8 +129,12 @@ def _from_query(schema: dict[str, Any], value: str) -> Any:
 
 
 def _check(where: str, schema: dict[str, Any], value: Any) -> None:
-    errors = sorted(_validator(json.dumps(schema)).iter_errors(value), key=lambda error: error.json_path)
-    assert not errors, f"{where}: " + "; ".join(f"{one.json_path}: {_without_values(one)}" for one in errors)
+    errors = sorted(
+        _validator(json.dumps(schema)).iter_errors(value), key=lambda error: error.json_path
+    )
+    assert not errors, f"{where}: " + "; ".join(
+        f"{one.json_path}: {_without_values(one)}" for one in errors
+    )
 
 
 def _check_fields(where: str, schema: dict[str, Any], value: Any) -> None:
@@ -143,7 +154,9 @@ def _strange(schema: dict[str, Any], value: Any, place: str) -> Iterator[str]:
         items = {"allOf": [part["items"] for part in parts if "items" in part]}
         for index, one in enumerate(value):
             yield from _strange(items, one, f"{place}[{index}]")
-    if not isinstance(value, dict) or any(part.get("additionalProperties") is True for part in parts):
+    if not isinstance(value, dict) or any(
+        part.get("additionalProperties") is True for part in parts
+    ):
         return
     for name, one in value.items():
         known = [part["properties"][name] for part in parts if name in part.get("properties", {})]
@@ -202,7 +215,8 @@ def _document() -> dict[str, Any]:
 def _mended(part: Any) -> Any:
     """Translate what JSON Schema doesn't know (`nullable`), and mend a slip of the description.
 
-    Its directory's error codes are printed objects: "ErrorCode{code='ADG-112', httpStatus=400, ...}".
+    Its directory's error codes are printed objects: "ErrorCode{code='ADG-112', httpStatus=400,
+    ...}".
     """
     match part:
         case {"nullable": True, "type": str(kind)}:

@@ -1,6 +1,7 @@
 """The people and the session that tests of several rooms share; what is special to a room stays beside its tests.
 
-All are fictional: their addresses are at `example.com` or end in `.example`, which can't be anyone's (RFC 2606).
+All are fictional: their addresses are at `example.com` or end in `.example`, which can't be
+anyone's (RFC 2606).
 """
 
 from dataclasses import dataclass, replace
@@ -42,7 +43,9 @@ class SamplePerson:
 
     def as_invitee(self, **fields: Any) -> Invitee:
         """The invitee that the roster's first row is read as."""
-        invitee = Invitee(2, self.email, self.role, self.first_name, self.last_name, time_zone="Europe/Berlin")
+        invitee = Invitee(
+            2, self.email, self.role, self.first_name, self.last_name, time_zone="Europe/Berlin"
+        )
         return replace(invitee, **fields)
 
     def as_request(self) -> dict[str, Any]:
@@ -53,7 +56,12 @@ class SamplePerson:
     def as_entry(self, account_id: str, user_id: str) -> dict[str, str]:
         """An entry of the directory in a state of the simulator."""
         ids = {"user_id": user_id, "account_id": account_id}
-        return {**ids, "email": self.email, "first_name": self.first_name, "last_name": self.last_name}
+        return {
+            **ids,
+            "email": self.email,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+        }
 
 
 HANNA = SamplePerson("Hanna", "Holm", "hanna@brightwater.example", Role.HOST)
@@ -63,5 +71,7 @@ ADA = SamplePerson("Ada", "Lovelace", "ada@example.com")
 BOB = SamplePerson("Bob", "Bauer", "bob@example.com")
 EVE = SamplePerson("Eve", "Ek", "eve@example.com")
 
-LAST_NAMES = {person.first_name.lower(): person.last_name for person in (HANNA, CARLOS, JOERG, ADA, BOB, EVE)}
+LAST_NAMES = {
+    person.first_name.lower(): person.last_name for person in (HANNA, CARLOS, JOERG, ADA, BOB, EVE)
+}
 """Last names by first name, for rooms whose tests make people of a first name."""

@@ -1,6 +1,7 @@
 """A whole stage for the program: a folder as `onboarding init` makes it, RingCentral and a mail server on loopback.
 
-Everything is real but the vendor: HTTP and SMTP over sockets, a ledger in a file, the shipped templates.
+Everything is real but the vendor: HTTP and SMTP over sockets, a ledger in a file, the shipped
+templates.
 """
 
 import asyncio
@@ -27,7 +28,12 @@ from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.simulator.limits import LimitGroup, Limits
 from onboarding.simulator.seed import WebinarSeed, seed_account
-from onboarding.simulator.server import RunningMail, RunningRingCentral, serve_mail, serve_ringcentral
+from onboarding.simulator.server import (
+    RunningMail,
+    RunningRingCentral,
+    serve_mail,
+    serve_ringcentral,
+)
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.clock import Clock
 from tests.samples import CARLOS, HANNA, JOERG
@@ -60,7 +66,11 @@ invitees = "invitees.csv"
 
 def panelist(number: int, **more: str) -> dict[str, str]:
     """The n-th made-up guest."""
-    person = {"first_name": f"Guest{number}", "last_name": "Example", "email": f"guest{number}@example.com"}
+    person = {
+        "first_name": f"Guest{number}",
+        "last_name": "Example",
+        "email": f"guest{number}@example.com",
+    }
     return {**person, "role": "Panelist", **more}
 
 
@@ -87,7 +97,9 @@ class Stage:
     ) -> AsyncIterator[services.Services]:
         """The rooms as a command opens them, with the stage's clock."""
         clock = services.Clock(self.clock.now, self.clock.sleep, lambda: 0.5, self.clock.linger)
-        async with services.open_services(self.config, progress or Quiet(), clock, stop or asyncio.Event()) as opened:
+        async with services.open_services(
+            self.config, progress or Quiet(), clock, stop or asyncio.Event()
+        ) as opened:
             yield opened
 
     async def run(
@@ -105,7 +117,9 @@ class Stage:
             goal = find_target(opened.config, name)
             async with webinar_lease(opened, goal) as holder:
                 ready = await run.prepare_run(opened, goal, options or Options())
-                return await run.execute_plan(opened, ready, holder, rehearsal_to=to, retry_window=patience)
+                return await run.execute_plan(
+                    opened, ready, holder, rehearsal_to=to, retry_window=patience
+                )
 
     async def cron(self) -> int:
         """One `onboarding run --all`; returns the exit code."""
@@ -114,12 +128,17 @@ class Stage:
 
     async def decide(self, action: Action, emails: list[str] | None = None) -> list[str]:
         """What `resolve`, `retry` or `cancel` does about messages: `decide(LockedWebinar.retry)`."""
-        async with self.rooms() as opened, lock_webinar(opened, find_target(opened.config, NAME)) as webinar:
+        async with (
+            self.rooms() as opened,
+            lock_webinar(opened, find_target(opened.config, NAME)) as webinar,
+        ):
             return list(await action(webinar, emails))
 
     async def states(self) -> dict[str, str]:
         """Each person's latest delivery: address -> state."""
-        return {one.delivery.email: one.delivery.state.value for one in (await self.status()).current}
+        return {
+            one.delivery.email: one.delivery.state.value for one in (await self.status()).current
+        }
 
     async def status(self) -> Status:
         return await status(self.config, find_target(self.config, NAME), self.clock.now(), Quiet())
@@ -158,7 +177,10 @@ async def stage(
     people = list(people)
     clock = Clock()
     others = {f"{NAME}{number}": str(int(WEBINAR) + number) for number in range(2, more + 2)}
-    sections = [f'[webinars.{name}]\nwebinar = "{id_}"\ninvitees = "invitees.csv"\n' for name, id_ in others.items()]
+    sections = [
+        f'[webinars.{name}]\nwebinar = "{id_}"\ninvitees = "invitees.csv"\n'
+        for name, id_ in others.items()
+    ]
     (folder / "config.toml").write_text(CONFIG + "".join(sections), encoding="utf-8")
     write_roster(folder / "invitees.csv", people)
     invitees = roster.read((folder / "invitees.csv").read_bytes()).invitees

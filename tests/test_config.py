@@ -68,7 +68,11 @@ def test_variables_win_over_files_and_files_over_config_toml(tmp_path):
 
     brand = load(write(tmp_path), environ).brand
 
-    assert (brand.sender, brand.name, brand.language) == ("events@brightwater.example", "from a file", "de")
+    assert (brand.sender, brand.name, brand.language) == (
+        "events@brightwater.example",
+        "from a file",
+        "de",
+    )
 
 
 def test_systemds_credentials_folder_is_read_and_our_own_variable_wins_over_it(tmp_path):
@@ -98,11 +102,16 @@ def test_the_vendors_own_variables_are_understood(tmp_path):
     assert (settings.server, settings.client_id) == ("https://platform.example.com", "app")
     assert settings.client_secret is not None
     assert settings.jwt is not None
-    assert (settings.client_secret.get_secret_value(), settings.jwt.get_secret_value()) == ("secret", "jwt")
+    assert (settings.client_secret.get_secret_value(), settings.jwt.get_secret_value()) == (
+        "secret",
+        "jwt",
+    )
 
 
 def test_secrets_do_not_show_when_the_configuration_is_printed(tmp_path):
-    config = load(write(tmp_path), {"RC_USER_JWT": "jwt-9876", "ONBOARDING_SMTP__PASSWORD": "pass-9876"})
+    config = load(
+        write(tmp_path), {"RC_USER_JWT": "jwt-9876", "ONBOARDING_SMTP__PASSWORD": "pass-9876"}
+    )
     assert "9876" not in repr(config)
 
 
@@ -111,11 +120,17 @@ def test_secrets_do_not_show_when_the_configuration_is_printed(tmp_path):
     [
         ('password = "hunter2"', "[smtp] password", "ONBOARDING_SMTP__PASSWORD"),
         ('[ringcentral]\njwt = "hunter2"', "[ringcentral] jwt", "RC_USER_JWT"),
-        ('[ringcentral]\nclient_secret = "hunter2"', "[ringcentral] client_secret", "RC_APP_CLIENT_SECRET"),
+        (
+            '[ringcentral]\nclient_secret = "hunter2"',
+            "[ringcentral] client_secret",
+            "RC_APP_CLIENT_SECRET",
+        ),
         ('[ringcentral]\nclient_id = "hunter2"', "[ringcentral] client_id", "RC_APP_CLIENT_ID"),
     ],
 )
-def test_a_secret_in_the_file_is_refused_by_name_and_never_shown(tmp_path, added, section, variable):
+def test_a_secret_in_the_file_is_refused_by_name_and_never_shown(
+    tmp_path, added, section, variable
+):
     message = refusal(tmp_path, GOOD.replace("[brand]", f"{added}\n[brand]"))
     assert f"{section} is a secret" in message
     assert variable in message
@@ -125,19 +140,45 @@ def test_a_secret_in_the_file_is_refused_by_name_and_never_shown(tmp_path, added
 @pytest.mark.parametrize(
     ("right", "wrong", "words"),
     [
-        ("host = ", "hots = ", ["[smtp] hots: unknown key. Did you mean host?", "[smtp] host is missing"]),
+        (
+            "host = ",
+            "hots = ",
+            ["[smtp] hots: unknown key. Did you mean host?", "[smtp] host is missing"],
+        ),
         ("[smtp]", "[stmp]", ["[stmp]: unknown key. Did you mean smtp?", "[smtp] is missing"]),
-        ("webinar = ", "webiner = ", ["[webinars.town-hall] webiner: unknown key. Did you mean webinar?"]),
+        (
+            "webinar = ",
+            "webiner = ",
+            ["[webinars.town-hall] webiner: unknown key. Did you mean webinar?"],
+        ),
         ('"123456789012"', '"https://example.com/1"', ["has to be RingCentral's id, digits only"]),
         ("[webinars.town-hall]", "[webinars.Town]", ["a webinar's name has to be lower-case"]),
-        ('security = "none"', 'security = "ssl"', ["[smtp] security: has to be 'starttls', 'tls' or 'none'"]),
-        ('"127.0.0.1"', '"smtp.example.com"', ["smtp.example.com is another machine", '"starttls" or "tls"']),
-        ("[brand]", '[brand.colours]\nprimary = "red"\n[brand]', ["primary: a colour is written as #rrggbb"]),
+        (
+            'security = "none"',
+            'security = "ssl"',
+            ["[smtp] security: has to be 'starttls', 'tls' or 'none'"],
+        ),
+        (
+            '"127.0.0.1"',
+            '"smtp.example.com"',
+            ["smtp.example.com is another machine", '"starttls" or "tls"'],
+        ),
+        (
+            "[brand]",
+            '[brand.colours]\nprimary = "red"\n[brand]',
+            ["primary: a colour is written as #rrggbb"],
+        ),
         ("[brand]", "[brand", ["is not valid TOML", "line 5"]),
-        ("[brand]", "[ringcentral]\nserver = 'http://rc.example'\n[brand]", ["plain http is for this machine only"]),
+        (
+            "[brand]",
+            "[ringcentral]\nserver = 'http://rc.example'\n[brand]",
+            ["plain http is for this machine only"],
+        ),
     ],
 )
-def test_what_is_wrong_is_named_with_its_key_and_the_nearest_right_one(tmp_path, right, wrong, words):
+def test_what_is_wrong_is_named_with_its_key_and_the_nearest_right_one(
+    tmp_path, right, wrong, words
+):
     message = refusal(tmp_path, GOOD.replace(right, wrong, 1))
     assert [one for one in words if one not in message] == []
 
@@ -154,7 +195,10 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path):
 
 def test_an_unknown_variable_is_refused_with_the_nearest_right_one(tmp_path):
     message = refusal(tmp_path, GOOD, ONBOARDING_SMPT__PASSWORD="hunter2")
-    assert message == "unknown variable ONBOARDING_SMPT__PASSWORD. Did you mean ONBOARDING_SMTP__PASSWORD?"
+    assert (
+        message
+        == "unknown variable ONBOARDING_SMPT__PASSWORD. Did you mean ONBOARDING_SMTP__PASSWORD?"
+    )
 
 
 def test_a_wrong_variable_is_named_and_not_the_file_that_it_overrules(tmp_path):
@@ -194,10 +238,14 @@ def test_the_shipped_config_toml_is_valid():
     assert list(load(shipped, {}).webinars) == ["town-hall"]
 
 
-def test_an_applications_secret_comes_as_a_variable_and_its_key_file_lies_beside_the_config(tmp_path):
+def test_an_applications_secret_comes_as_a_variable_and_its_key_file_lies_beside_the_config(
+    tmp_path,
+):
     user = {"ONBOARDING_SMTP__USERNAME": "events@brightwater.example"}
     m365 = '[smtp.m365]\ntenant = "t"\nclient_id = "c"\n'
-    by_secret = load(write(tmp_path, GOOD + m365), {**user, "ONBOARDING_SMTP__M365__CLIENT_SECRET": "geheim"})
+    by_secret = load(
+        write(tmp_path, GOOD + m365), {**user, "ONBOARDING_SMTP__M365__CLIENT_SECRET": "geheim"}
+    )
     by_key = load(write(tmp_path, GOOD + '[smtp.google]\nkey_file = "key.json"\n'), user)
 
     assert by_secret.smtp.auth == "xoauth2"
@@ -209,14 +257,20 @@ def test_an_applications_secret_in_config_toml_is_refused_and_not_repeated(tmp_p
     with pytest.raises(ConfigurationError) as raised:
         load(write(tmp_path, GOOD + '[smtp.m365]\nclient_secret = "geheim"\n'), {})
 
-    assert "[smtp.m365] client_secret is a secret and must not stand in the file" in raised.value.message
+    assert (
+        "[smtp.m365] client_secret is a secret and must not stand in the file"
+        in raised.value.message
+    )
     assert "ONBOARDING_SMTP__M365__CLIENT_SECRET" in raised.value.message
     assert "geheim" not in str(raised.value)
 
 
 @pytest.mark.parametrize("command", ["fetch --for 'a b'", '["fetch", "--for", "a b"]'])
 def test_a_command_in_a_variable_is_split_as_in_the_file(tmp_path, command):
-    config = load(write(tmp_path), {"ONBOARDING_SMTP__TOKEN_COMMAND": command, "ONBOARDING_SMTP__USERNAME": "u"})
+    config = load(
+        write(tmp_path),
+        {"ONBOARDING_SMTP__TOKEN_COMMAND": command, "ONBOARDING_SMTP__USERNAME": "u"},
+    )
 
     assert config.smtp.token_command == ("fetch", "--for", "a b")
 
@@ -225,7 +279,9 @@ def test_a_command_in_a_variable_is_split_as_in_the_file(tmp_path, command):
 def test_a_variable_that_stands_for_a_whole_section_is_told(tmp_path, name):
     message = refusal(tmp_path, GOOD, **{f"ONBOARDING_{name}": "red"})
 
-    assert message == f"ONBOARDING_{name} can't be read: it is a whole section and has keys of its own"
+    assert (
+        message == f"ONBOARDING_{name} can't be read: it is a whole section and has keys of its own"
+    )
 
 
 def test_a_variable_of_another_program_is_left_out_and_said_without_its_value(tmp_path, caplog):
@@ -236,7 +292,9 @@ def test_a_variable_of_another_program_is_left_out_and_said_without_its_value(tm
 
 
 def test_one_underscore_too_few_is_told(tmp_path):
-    message = refusal(tmp_path, GOOD, ONBOARDING_SMTP_PASSWORD="hunter2", ONBOARDING_BRANDING__NAME="x")
+    message = refusal(
+        tmp_path, GOOD, ONBOARDING_SMTP_PASSWORD="hunter2", ONBOARDING_BRANDING__NAME="x"
+    )
     assert message.splitlines() == [
         "unknown variable ONBOARDING_SMTP_PASSWORD. Did you mean ONBOARDING_SMTP__PASSWORD?",
         "unknown variable ONBOARDING_BRANDING__NAME. Did you mean ONBOARDING_BRAND__NAME?",
@@ -251,7 +309,10 @@ def test_an_unknown_key_of_a_known_section_is_refused(tmp_path):
     ("name", "hint"),
     [
         ("lunch", "Add a section [webinars.lunch] with webinar and invitees."),
-        ("123/abc", "Write a name of config.toml (lower-case letters, digits, - and _), or WEBINAR_ID/SESSION_ID"),
+        (
+            "123/abc",
+            "Write a name of config.toml (lower-case letters, digits, - and _), or WEBINAR_ID/SESSION_ID",
+        ),
         ("Launch 2", "Write a name of config.toml"),
         ("town-hal", "Did you mean town-hall?"),
     ],
@@ -271,15 +332,33 @@ def test_no_section_is_advised_that_would_be_refused(tmp_path, name, hint):
             '"ssl://smtp.example.com"',
             "[smtp] host: is the server's name or address alone; write host = \"s",
         ),
-        ('"127.0.0.1"', '"127.0.0.1:587"', "[smtp] host: is the server's name or address alone; write host = \"1"),
-        ('"127.0.0.1"', '"{name}"', "[smtp] host: is the server's name or address alone; write it as"),
+        (
+            '"127.0.0.1"',
+            '"127.0.0.1:587"',
+            "[smtp] host: is the server's name or address alone; write host = \"1",
+        ),
+        (
+            '"127.0.0.1"',
+            '"{name}"',
+            "[smtp] host: is the server's name or address alone; write it as",
+        ),
         ("[brand]", "port = 0\n[brand]", "[smtp] port: has to be at least 1"),
         ("[brand]", "port = 65536\n[brand]", "[smtp] port: has to be at most 65535"),
-        ('security = "none"', 'security = "ssl"', "[smtp] security: has to be 'starttls', 'tls' or 'none'"),
-        ('security = "none"', 'security = ["tls"]', "[smtp] security: has to be 'starttls', 'tls' or 'none'"),
+        (
+            'security = "none"',
+            'security = "ssl"',
+            "[smtp] security: has to be 'starttls', 'tls' or 'none'",
+        ),
+        (
+            'security = "none"',
+            'security = ["tls"]',
+            "[smtp] security: has to be 'starttls', 'tls' or 'none'",
+        ),
     ],
 )
-def test_wrong_way_to_name_the_mail_server_is_one_message_with_the_key(tmp_path, right, wrong, told):
+def test_wrong_way_to_name_the_mail_server_is_one_message_with_the_key(
+    tmp_path, right, wrong, told
+):
     message = refusal(tmp_path, GOOD.replace(right, wrong, 1))
     assert (len(message.splitlines()), told in message) == (1, True), message
 
@@ -304,7 +383,11 @@ def test_byte_order_mark_and_any_line_ends_change_nothing(tmp_path, end):
 
     assert config.brand.name == "Brightwater"
     secrets_read = (config.ringcentral.jwt, config.ringcentral.client_secret, config.smtp.password)
-    assert [one and one.get_secret_value() for one in secrets_read] == ["jwt", "secret", "pass word "]
+    assert [one and one.get_secret_value() for one in secrets_read] == [
+        "jwt",
+        "secret",
+        "pass word ",
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1"])

@@ -47,7 +47,9 @@ def assert_tells_nothing(printed: str, *secrets: str) -> None:
 def assert_harmless(seen: Seen) -> None:
     """Nothing in it that a terminal obeys, and no traceback."""
     assert "Traceback" not in seen.err
-    for line in re.split("[\r\n]", seen.all.removeprefix("\ufeff")):  # a report begins with a byte order mark
+    for line in re.split(
+        "[\r\n]", seen.all.removeprefix("\ufeff")
+    ):  # a report begins with a byte order mark
         assert line.isprintable(), ascii(line)
 
 
@@ -106,7 +108,9 @@ async def test_a_mail_server_that_quotes_the_message_tells_nobody_a_join_link(tm
 
 @pytest.mark.parametrize("method", ["PLAIN", "LOGIN"])
 @pytest.mark.parametrize("decoded", [False, True], ids=["as sent", "decoded"])
-async def test_a_mail_server_that_echoes_the_log_in_tells_nobody_the_password(tmp_path, method, decoded):
+async def test_a_mail_server_that_echoes_the_log_in_tells_nobody_the_password(
+    tmp_path, method, decoded
+):
     password = "Tr0ub4dor-and-3-more"
     heard: list[str] = []
 
@@ -115,7 +119,10 @@ async def test_a_mail_server_that_echoes_the_log_in_tells_nobody_the_password(tm
         said = base64.b64decode(heard[-1]).decode().replace("\0", " ") if decoded else heard[-1]
         return f"535 5.7.8 no log-in with {said}"
 
-    login = {"ONBOARDING_SMTP__USERNAME": "events@brightwater.example", "ONBOARDING_SMTP__PASSWORD": password}
+    login = {
+        "ONBOARDING_SMTP__USERNAME": "events@brightwater.example",
+        "ONBOARDING_SMTP__PASSWORD": password,
+    }
     async with (
         smtp.scripted({"auth": [Quote(echo)] * 9}, [f"AUTH {method}"]) as server,
         stage(tmp_path, [HOST], limits=ROOMY) as scene,
@@ -149,7 +156,8 @@ async def test_a_ringcentral_that_echoes_the_jwt_tells_it_to_nobody(tmp_path, at
         server.logins = [Reply(body, 400)] * 9 if at == "log-in" else []
         variables = {"RC_SERVER_URL": server.url, "RC_USER_JWT": JWT}
         seen = [
-            await on(scene, *words, **variables) for words in (["check", NAME], ["run", NAME, "--yes"], ["webinars"])
+            await on(scene, *words, **variables)
+            for words in (["check", NAME], ["run", NAME, "--yes"], ["webinars"])
         ]
 
     assert [one.code for one in seen] == [1, 2, 2]
@@ -170,7 +178,12 @@ async def test_titles_and_names_from_ringcentral_do_nothing_to_a_terminal(tmp_pa
         plan = await on(scene, "plan", NAME)
         webinars = await on(scene, "webinars")
         run = await on(scene, "run", NAME, "--yes")
-        further = (["check", NAME], ["webinars", "--json"], ["plan", NAME, "--json"], ["directory", HOST["email"]])
+        further = (
+            ["check", NAME],
+            ["webinars", "--json"],
+            ["plan", NAME, "--json"],
+            ["directory", HOST["email"]],
+        )
         seen = [await on(scene, *words) for words in (*REPORTS, *further)]
 
     for one in (plan, webinars, run, *seen):
@@ -189,7 +202,13 @@ def make_evil(scene: Stage) -> None:
     key = WEBINAR, SESSION
     host = next(iter(world.list_records(WEBINAR, SESSION)))
     stranger = replace(
-        host, id="77", role="Panelist", email="stranger@example.com", linked_user=None, first_name=EVIL, last_name=EVIL
+        host,
+        id="77",
+        role="Panelist",
+        email="stranger@example.com",
+        linked_user=None,
+        first_name=EVIL,
+        last_name=EVIL,
     )
     world.invitees[key] = {**world.invitees[key], stranger.id: stranger}
 
@@ -275,7 +294,9 @@ async def test_an_error_of_the_program_itself_shows_no_value(tmp_path):
     async with stage(tmp_path, [HOST, panelist(1)], limits=ROOMY) as scene:
         assert (await on(scene, "run", NAME, "--yes")).code == 0
         with sqlite3.connect(tmp_path / "onboarding.db") as connection:
-            connection.execute("UPDATE sessions SET status = 'https://webinar.example/join/InAnException0123'")
+            connection.execute(
+                "UPDATE sessions SET status = 'https://webinar.example/join/InAnException0123'"
+            )
         connection.close()
         seen = await on(scene, "status", NAME)
 
@@ -311,7 +332,9 @@ TEMPLATES = {
 
 
 @pytest.mark.parametrize("words", TEMPLATES, ids=range(len(TEMPLATES)))
-async def test_hostile_template_is_refused_by_every_command_that_meets_it(tmp_path: Path, words: str):
+async def test_hostile_template_is_refused_by_every_command_that_meets_it(
+    tmp_path: Path, words: str
+):
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "RC_USER_JWT").write_text("a-secret-that-no-template-shows")
     folder = write_templates(tmp_path / "templates", words=words)

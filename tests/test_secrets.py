@@ -7,12 +7,22 @@ from tests.stage import COHOST, HOST, NAME, PANELIST, ROOMY, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
-BROKEN = {"first_name": "Lena", "last_name": "Fischer", "email": "lena(at)example.com", "role": "Panelist"}
+BROKEN = {
+    "first_name": "Lena",
+    "last_name": "Fischer",
+    "email": "lena(at)example.com",
+    "role": "Panelist",
+}
 
 
 async def test_no_command_no_report_and_no_ledger_holds_a_secret(tmp_path):
-    async with stage(tmp_path, [HOST, COHOST, PANELIST, panelist(1), BROKEN], limits=ROOMY) as scene:
-        login = {"ONBOARDING_SMTP__USERNAME": "me", "ONBOARDING_SMTP__PASSWORD": "p4ssword-of-the-mail-server"}
+    async with stage(
+        tmp_path, [HOST, COHOST, PANELIST, panelist(1), BROKEN], limits=ROOMY
+    ) as scene:
+        login = {
+            "ONBOARDING_SMTP__USERNAME": "me",
+            "ONBOARDING_SMTP__PASSWORD": "p4ssword-of-the-mail-server",
+        }
         commands = [
             ["check", NAME],
             ["plan", NAME],
@@ -33,14 +43,24 @@ async def test_no_command_no_report_and_no_ledger_holds_a_secret(tmp_path):
         printed = [(await on(scene, *words, **login)).all for words in commands]
         links = scene.join_links()
         tokens = scene.ringcentral.account.tokens.list_tokens()
-        files = {path.name: path.read_bytes().decode("latin-1") for path in scene.folder.iterdir() if path.is_file()}
+        files = {
+            path.name: path.read_bytes().decode("latin-1")
+            for path in scene.folder.iterdir()
+            if path.is_file()
+        }
 
     assert len(links) == 4
     assert tokens
-    passwords = {scene.variables["RC_APP_CLIENT_SECRET"], scene.variables["RC_USER_JWT"], *login.values()} - {"me"}
+    passwords = {
+        scene.variables["RC_APP_CLIENT_SECRET"],
+        scene.variables["RC_USER_JWT"],
+        *login.values(),
+    } - {"me"}
     endings = {link.rpartition("/")[2] for link in links}
     for secret in links | endings | set(tokens) | passwords:
-        assert [words for words, text in zip(commands, printed, strict=True) if secret in text] == []
+        assert [
+            words for words, text in zip(commands, printed, strict=True) if secret in text
+        ] == []
         assert [name for name, text in files.items() if secret in text] == []
     assert {"onboarding.db", "report.csv", "report.html"} <= files.keys()
 

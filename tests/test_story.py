@@ -1,6 +1,7 @@
 """One invitee, from a row of the roster to `sent`, told in the order in which the program does it.
 
-A newcomer reads this first: every stage is the real one, over real sockets, with a real ledger in a real file.
+A newcomer reads this first: every stage is the real one, over real sockets, with a real ledger in a
+real file.
 """
 
 import asyncio
@@ -52,16 +53,24 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             step = plan.items[1]
             assert (step.invitee, step.action, step.mail) == (joerg, Action.ADD, Kind.INVITATION)
 
-            # The intention is written down, then one PATCH registers Jörg, and RingCentral mails nobody.
-            await ledger.run(registrations.set_standing, view.session_row, [joerg], Standing.ADDING, clock.now())
-            applied = await ringcentral.apply(view.snapshot.session.key, plan.change, view.snapshot.registrations)
-            await ledger.run(registrations.set_standing, view.session_row, [joerg], Standing.ADDED, clock.now())
+            # The intention is written down, then one PATCH registers Jörg, and RingCentral mails
+            # nobody.
+            await ledger.run(
+                registrations.set_standing, view.session_row, [joerg], Standing.ADDING, clock.now()
+            )
+            applied = await ringcentral.apply(
+                view.snapshot.session.key, plan.change, view.snapshot.registrations
+            )
+            await ledger.run(
+                registrations.set_standing, view.session_row, [joerg], Standing.ADDED, clock.now()
+            )
             record = next(one for one in applied.registrations if one.email == joerg.email)
             assert record.join_uri is not None
             (patch,) = scene.ringcentral.requests.select("PATCH")
             assert [one["sendInvite"] for one in patch.body["addedInvitees"]] == [False]
 
-            # The message is queued: its name is made once, its facts are kept without the link itself.
+            # The message is queued: its name is made once, its facts are kept without the link
+            # itself.
             session = view.snapshot.session
             told = current_facts(session, Role.PANELIST, record)
             assert told is not None
@@ -71,12 +80,17 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             )
             await ledger.run(deliveries.enqueue, view.session_row, [order], clock.now())
 
-            # It is claimed, and the letter is written: Jörg's own link and nobody else's, proved on the bytes.
-            (delivery,) = await ledger.run(deliveries.claim, view.session_row, holder.name, clock.now(), 10)
+            # It is claimed, and the letter is written: Jörg's own link and nobody else's, proved on
+            # the bytes.
+            (delivery,) = await ledger.run(
+                deliveries.claim, view.session_row, holder.name, clock.now(), 10
+            )
             letters = templates.load_templates(config, goal)
             links = [one.join_uri for one in applied.registrations if one.join_uri]
             guarded = ProtectedValues.of(links, [one.email for one in people.invitees])
-            letter = MessageRequest(Kind.INVITATION, joerg, session, record, 1, name, clock.now(), joerg.email)
+            letter = MessageRequest(
+                Kind.INVITATION, joerg, session, record, 1, name, clock.now(), joerg.email
+            )
             message = letters.compose(letter, guarded)
             assert isinstance(message, Message)
 
@@ -84,7 +98,8 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             async with Pool(config.smtp) as pool, pool.connection() as connection:
                 assert isinstance(await connection.send_envelope(message), EnvelopeAccepted)
                 assert await ledger.submit(
-                    transitions.write_transitions, transitions.start_sending(delivery, holder.name, clock.now())
+                    transitions.write_transitions,
+                    transitions.start_sending(delivery, holder.name, clock.now()),
                 )
                 assert scene.mail.messages() == ()
                 outcome = await connection.send_body(message)
@@ -113,6 +128,11 @@ async def test_a_second_run_sends_nothing(tmp_path: Path) -> None:
         first = await scene.run()
         second = await scene.run()
         assert (first.sent, first.registered, first.exit_code) == (2, 1, 0)
-        assert (second.sent, second.registered, second.exit_code, second.has_changes) == (0, 0, 0, False)
+        assert (second.sent, second.registered, second.exit_code, second.has_changes) == (
+            0,
+            0,
+            0,
+            False,
+        )
         assert scene.recipients() == [HOST["email"], PANELIST["email"]]
         assert second.heavy_calls == 2

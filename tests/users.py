@@ -20,7 +20,8 @@ AS_READER = (
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 needs_setpriv = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and Debian's setpriv (util-linux)"
+    os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="needs root, and Debian's setpriv (util-linux)",
 )
 
 

@@ -21,9 +21,12 @@ from onboarding.pipeline.target import Target, all_targets, find_target
 SESSION_COLUMNS = ("title", "start (local time)", "status", "WEBINAR_ID/SESSION_ID", "configured")
 
 NameOrNone = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="A webinar of config.toml; without it all of them.")
+    str | None,
+    typer.Argument(metavar="NAME", help="A webinar of config.toml; without it all of them."),
 ]
-Company = Annotated[bool, typer.Option("--company", help="The whole company's (needs the user permission for it).")]
+Company = Annotated[
+    bool, typer.Option("--company", help="The whole company's (needs the user permission for it).")
+]
 ColleagueEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The colleague's address.")]
 
 
@@ -48,7 +51,11 @@ def webinars(
     Also says which of them config.toml names.
     """
     config = load_config(config_file)
-    raise typer.Exit(run_until_stopped(lambda stop: print_sessions(config, stop, company=company, as_json=as_json)))
+    raise typer.Exit(
+        run_until_stopped(
+            lambda stop: print_sessions(config, stop, company=company, as_json=as_json)
+        )
+    )
 
 
 def directory(
@@ -62,7 +69,9 @@ def directory(
     Prints name, job title and the ids that make a linked user.
     """
     config = load_config(config_file)
-    raise typer.Exit(run_until_stopped(lambda stop: print_colleague(config, email, stop, as_json=as_json)))
+    raise typer.Exit(
+        run_until_stopped(lambda stop: print_colleague(config, email, stop, as_json=as_json))
+    )
 
 
 async def print_checks(config: Config, targets: Sequence[Target], stop: asyncio.Event) -> int:
@@ -78,11 +87,15 @@ async def print_checks(config: Config, targets: Sequence[Target], stop: asyncio.
     return code
 
 
-async def print_sessions(config: Config, stop: asyncio.Event, *, company: bool, as_json: bool) -> int:
+async def print_sessions(
+    config: Config, stop: asyncio.Event, *, company: bool, as_json: bool
+) -> int:
     """Print the upcoming sessions, and on standard error the entries that could not be read."""
     async with open_command_services(config, stop, quiet=as_json) as services:
         found = await services.ringcentral.sessions(since=services.clock.now(), company=company)
-    names = [_configured_name(config, session.webinar_id, session.session_id) for session in found.listed]
+    names = [
+        _configured_name(config, session.webinar_id, session.session_id) for session in found.listed
+    ]
     if as_json:
         echo_json(sessions_json(found.listed, names))
     elif not found.listed:
@@ -114,7 +127,9 @@ async def print_colleague(config: Config, email: str, stop: asyncio.Event, *, as
     if as_json:
         echo_json(rows)
     elif rows:
-        print_table("In the company directory", tuple(rows[0]), [tuple(row.values()) for row in rows])
+        print_table(
+            "In the company directory", tuple(rows[0]), [tuple(row.values()) for row in rows]
+        )
     else:
         echo(f"The company directory has no enabled user with the address {email}.")
     return EXIT_DONE if rows else EXIT_NEEDS_A_PERSON

@@ -1,7 +1,7 @@
 """The one way to standard output and standard error: no line that passes here can control a terminal.
 
-It knows no table, no progress (`terminal`) and no JSON shape (`output`), and imports nothing heavy, since
-`onboarding --help` waits for it.
+It knows no table, no progress (`terminal`) and no JSON shape (`output`), and imports nothing heavy,
+since `onboarding --help` waits for it.
 """
 
 import json
@@ -41,7 +41,10 @@ def describe_crash(error: BaseException) -> str:
     package = Path(__file__).parent.parent
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(package)]
-    places = [f"{Path(frame.filename).relative_to(package)}:{frame.lineno}" for frame in ours[-SHOWN_FRAMES:]]
+    places = [
+        f"{Path(frame.filename).relative_to(package)}:{frame.lineno}"
+        for frame in ours[-SHOWN_FRAMES:]
+    ]
     where = " > ".join(places) or "its start"
     return f"onboarding: an error in this program itself, {type(error).__name__} at {where}."
 

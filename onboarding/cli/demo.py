@@ -1,6 +1,7 @@
 """`demo`: the whole way once, on this machine alone.
 
-It runs the sample roster twice, with the same code as `run`, against a simulated RingCentral and a mail catcher.
+It runs the sample roster twice, with the same code as `run`, against a simulated RingCentral and a
+mail catcher.
 """
 
 import asyncio
@@ -33,7 +34,9 @@ DEMO = "town-hall"
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--dir", metavar="DIR", help="Where mail and ledger go; without it a new temporary folder."),
+    typer.Option(
+        "--dir", metavar="DIR", help="Where mail and ledger go; without it a new temporary folder."
+    ),
 ]
 
 
@@ -60,7 +63,9 @@ async def show_demo(folder: Path | None, stop: asyncio.Event) -> int:
     account = await simulate_configured_webinars(config, datetime.now(UTC), stop)
     async with serve_ringcentral(account) as ringcentral, serve_mail(home / "mail") as mail:
         config = load(home / "config.toml", rehearsal_variables(ringcentral.url, mail.port))
-        echo("A first run: a host, a co-host, panelists, and three rows that are wrong on purpose.\n")
+        echo(
+            "A first run: a host, a co-host, panelists, and three rows that are wrong on purpose.\n"
+        )
         first = await _run_demo(config, stop)
         caught = mail.messages()
         print_status(await _read_demo_status(config))

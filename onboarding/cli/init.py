@@ -9,7 +9,9 @@ from onboarding import samples
 from onboarding.cli.console import echo
 from onboarding.errors import ConfigurationError
 
-NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder; it is created if it does not exist.")]
+NewFolder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The folder; it is created if it does not exist.")
+]
 
 
 def init(folder: NewFolder = Path()) -> None:
@@ -18,13 +20,16 @@ def init(folder: NewFolder = Path()) -> None:
         written, kept = write_samples(folder, samples.find_invitees())
     except OSError as error:
         raise ConfigurationError(
-            f"{folder} can't be written: {error.strerror}.", hint="Choose a folder that you may write to."
+            f"{folder} can't be written: {error.strerror}.",
+            hint="Choose a folder that you may write to.",
         ) from None
     for path in written:
         echo(f"wrote {path}")
     for path in kept:
         echo(f"kept  {path} (it was there already)")
-    echo("\nNext: fill in config.toml, then run `onboarding check`. To rehearse first: `onboarding simulator`.")
+    echo(
+        "\nNext: fill in config.toml, then run `onboarding check`. To rehearse first: `onboarding simulator`."
+    )
 
 
 def write_samples(folder: Path, roster: Path) -> tuple[list[Path], list[Path]]:

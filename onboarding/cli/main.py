@@ -1,7 +1,7 @@
 """The command `onboarding`: the table of its commands, and where an error becomes a message and an exit code.
 
-A command's module brings the database, HTTP and templates with it, so it is imported when the command is called.
-`--help` and a mistyped command need the table alone.
+A command's module brings the database, HTTP and templates with it, so it is imported when the
+command is called. `--help` and a mistyped command need the table alone.
 """
 
 import logging
@@ -37,26 +37,94 @@ class CommandRow:
 
 COMMANDS = (
     CommandRow(
-        "init", "init", "init", PREPARE, "Write a sample config.toml, templates and roster; overwrites nothing."
+        "init",
+        "init",
+        "init",
+        PREPARE,
+        "Write a sample config.toml, templates and roster; overwrites nothing.",
     ),
-    CommandRow("check", "account", "check", PREPARE, "Test credentials, roster, templates and mail server."),
-    CommandRow("webinars", "account", "webinars", PREPARE, "List the upcoming sessions with their ids."),
-    CommandRow("directory", "account", "directory", PREPARE, "Look an address up in the company directory."),
-    CommandRow("plan", "show", "plan", SEND, "Show what `run` would do for each person, and why."),
-    CommandRow("run", "run", "run", SEND, "Register the people on the roster and mail each their own join link."),
-    CommandRow("status", "show", "status", SEND, "Show who has their link and who has not, and why."),
-    CommandRow("report", "show", "report", SEND, "Write the hand-off for marketing operations; join links are masked."),
-    CommandRow("history", "show", "history", SEND, "Show everything that happened to one address, in order."),
-    CommandRow("lint", "templates", "lint", PREPARE, "List what is wrong or unwise in the templates and the brand."),
-    CommandRow("preview", "templates", "preview", PREPARE, "Show each person's messages in a browser, or as files."),
-    CommandRow("send-test", "templates", "send_test", PREPARE, "Send one person's message to yourself."),
-    CommandRow("resolve", "operate", "resolve", DECIDE, "List messages in doubt, or say whether they were sent."),
     CommandRow(
-        "retry", "operate", "retry", DECIDE, "Queue rejected and failed messages again; the next run sends them."
+        "check", "account", "check", PREPARE, "Test credentials, roster, templates and mail server."
     ),
-    CommandRow("cancel", "operate", "cancel", DECIDE, "Cancel messages that are queued and not yet sent."),
-    CommandRow("demo", "demo", "demo", REHEARSE, "Run everything once on this machine, with a sample roster."),
-    CommandRow("simulator", "rehearse", "simulator", REHEARSE, "Simulate RingCentral and catch mail on this machine."),
+    CommandRow(
+        "webinars", "account", "webinars", PREPARE, "List the upcoming sessions with their ids."
+    ),
+    CommandRow(
+        "directory", "account", "directory", PREPARE, "Look an address up in the company directory."
+    ),
+    CommandRow("plan", "show", "plan", SEND, "Show what `run` would do for each person, and why."),
+    CommandRow(
+        "run",
+        "run",
+        "run",
+        SEND,
+        "Register the people on the roster and mail each their own join link.",
+    ),
+    CommandRow(
+        "status", "show", "status", SEND, "Show who has their link and who has not, and why."
+    ),
+    CommandRow(
+        "report",
+        "show",
+        "report",
+        SEND,
+        "Write the hand-off for marketing operations; join links are masked.",
+    ),
+    CommandRow(
+        "history",
+        "show",
+        "history",
+        SEND,
+        "Show everything that happened to one address, in order.",
+    ),
+    CommandRow(
+        "lint",
+        "templates",
+        "lint",
+        PREPARE,
+        "List what is wrong or unwise in the templates and the brand.",
+    ),
+    CommandRow(
+        "preview",
+        "templates",
+        "preview",
+        PREPARE,
+        "Show each person's messages in a browser, or as files.",
+    ),
+    CommandRow(
+        "send-test", "templates", "send_test", PREPARE, "Send one person's message to yourself."
+    ),
+    CommandRow(
+        "resolve",
+        "operate",
+        "resolve",
+        DECIDE,
+        "List messages in doubt, or say whether they were sent.",
+    ),
+    CommandRow(
+        "retry",
+        "operate",
+        "retry",
+        DECIDE,
+        "Queue rejected and failed messages again; the next run sends them.",
+    ),
+    CommandRow(
+        "cancel", "operate", "cancel", DECIDE, "Cancel messages that are queued and not yet sent."
+    ),
+    CommandRow(
+        "demo",
+        "demo",
+        "demo",
+        REHEARSE,
+        "Run everything once on this machine, with a sample roster.",
+    ),
+    CommandRow(
+        "simulator",
+        "rehearse",
+        "simulator",
+        REHEARSE,
+        "Simulate RingCentral and catch mail on this machine.",
+    ),
 )
 
 
@@ -74,7 +142,9 @@ class LazyCommand(TyperCommand):
         single.command(self._row.name)(function)
         return typer.main.get_command(single)
 
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
         """Let the real command parse its arguments. Its context then invokes the real command, not this one."""
         return self.load().make_context(info_name, args, parent=parent, **extra)
 
@@ -83,7 +153,9 @@ class LazyGroup(TyperGroup):
     """The program itself: `COMMANDS`, none of them imported yet."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{**settings, "commands": {row.name: LazyCommand(row) for row in COMMANDS}})
+        super().__init__(
+            **{**settings, "commands": {row.name: LazyCommand(row) for row in COMMANDS}}
+        )
 
 
 app = typer.Typer(
@@ -108,7 +180,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except Exception as error:  # noqa: BLE001 -- a traceback shows values, and a user can do nothing with it
         echo(describe_crash(error), err=True)
-        echo("Nothing is lost: run it again. If it happens again, report this line. It holds no secret.", err=True)
+        echo(
+            "Nothing is lost: run it again. If it happens again, report this line. It holds no secret.",
+            err=True,
+        )
         sys.exit(EXIT_NEEDS_A_PERSON)
 
 
@@ -121,7 +196,10 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  -- typer passes a fla
 @app.callback()
 def _onboarding(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass

@@ -1,6 +1,7 @@
 """`resolve`, `retry`, `cancel`: what only a person can decide about a message.
 
-They send nothing themselves: what is queued again waits for the next run. The decisions are `pipeline.by_hand`'s.
+They send nothing themselves: what is queued again waits for the next run. The decisions are
+`pipeline.by_hand`'s.
 """
 
 import asyncio
@@ -25,12 +26,17 @@ from onboarding.pipeline.target import find_target
 Decision = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
 """A decision about one webinar's messages; it returns the address keys whose message was changed."""
 
-Emails = Annotated[list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --all.")]
+Emails = Annotated[
+    list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --all.")
+]
 All = Annotated[bool, typer.Option("--all", help="All people, instead of naming addresses.")]
 Sent = Annotated[bool, typer.Option("--sent", help="The mail server's log shows that it was sent.")]
 Resend = Annotated[
     bool,
-    typer.Option("--resend", help="It was not sent, or may arrive twice: send it again, with the same Message-ID."),
+    typer.Option(
+        "--resend",
+        help="It was not sent, or may arrive twice: send it again, with the same Message-ID.",
+    ),
 ]
 
 
@@ -48,7 +54,9 @@ def resolve(
     The list says how to look them up in the mail server's log. Then use --sent or --resend.
     """
     if sent and resend:
-        raise typer.BadParameter("Choose one of --sent and --resend.", param_hint="--sent / --resend")
+        raise typer.BadParameter(
+            "Choose one of --sent and --resend.", param_hint="--sent / --resend"
+        )
     if not sent and not resend:
         raise typer.Exit(list_doubts(load_config(config_file), name, emails or None))
     chosen = _choose_people(emails, all_=all_)
@@ -58,7 +66,9 @@ def resolve(
     raise typer.Exit(_print_changes(changed, chosen, effect, "No message in doubt"))
 
 
-def retry(name: options.Name, emails: Emails = None, *, config_file: options.ConfigFile = None) -> None:
+def retry(
+    name: options.Name, emails: Emails = None, *, config_file: options.ConfigFile = None
+) -> None:
     """Queue rejected and failed messages again; the next run sends them.
 
     All of them, or those to EMAIL. Named addresses also get back what `cancel` cancelled.
@@ -89,7 +99,12 @@ def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> in
     if found.seen is None:
         raise no_run_yet(name)
     rows = [
-        (doubt.delivery.email, doubt.delivery.kind, format_local(doubt.at), doubt.delivery.message_id)
+        (
+            doubt.delivery.email,
+            doubt.delivery.kind,
+            format_local(doubt.at),
+            doubt.delivery.message_id,
+        )
         for doubt in found.in_doubt
         if keys is None or address_key(doubt.delivery.email) in keys
     ]
@@ -114,7 +129,9 @@ def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
     return emails or None
 
 
-def _decide(config_file: Path | None, name: str, decision: Decision, emails: Collection[str] | None) -> Sequence[str]:
+def _decide(
+    config_file: Path | None, name: str, decision: Decision, emails: Collection[str] | None
+) -> Sequence[str]:
     config = load_config(config_file)
     target = find_target(config, name)
 
@@ -132,7 +149,9 @@ def _queued_again(name: str) -> str:
     return f"is queued again: `onboarding run {name}` sends it"
 
 
-def _print_changes(changed: Sequence[str], emails: Collection[str] | None, effect: str, nothing: str) -> int:
+def _print_changes(
+    changed: Sequence[str], emails: Collection[str] | None, effect: str, nothing: str
+) -> int:
     """Print a line for each message that was changed, and for each named address without one. Returns the exit code."""
     for key in changed:
         echo(f"{key}: {effect}.")

@@ -12,19 +12,35 @@ from onboarding.model.foreign_text import printable
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="The configuration (else ONBOARDING_CONFIG, else ./config.toml)."),
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="The configuration (else ONBOARDING_CONFIG, else ./config.toml).",
+    ),
 ]
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="A webinar of config.toml, or WEBINAR_ID, or WEBINAR_ID/SESSION_ID.")
+    str,
+    typer.Argument(
+        metavar="NAME", help="A webinar of config.toml, or WEBINAR_ID, or WEBINAR_ID/SESSION_ID."
+    ),
 ]
 Invitees = Annotated[
     Path | None,
-    typer.Option("--invitees", metavar="FILE", help="The roster to use instead of the configured one; - is stdin."),
+    typer.Option(
+        "--invitees",
+        metavar="FILE",
+        help="The roster to use instead of the configured one; - is stdin.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors and what needs a person.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only errors and what needs a person.")
+]
 Adopt = Annotated[
-    bool, typer.Option("--adopt", help="Also mail people whom another ledger has registered, and may have mailed.")
+    bool,
+    typer.Option(
+        "--adopt", help="Also mail people whom another ledger has registered, and may have mailed."
+    ),
 ]
 IncludeAlreadyMailed = Annotated[
     bool,
@@ -35,14 +51,21 @@ IncludeAlreadyMailed = Annotated[
 ]
 Remove = Annotated[
     bool,
-    typer.Option("--remove", help="Remove people added from here who left the roster, and mail them a cancellation."),
+    typer.Option(
+        "--remove",
+        help="Remove people added from here who left the roster, and mail them a cancellation.",
+    ),
 ]
 RemoveForeign = Annotated[
     bool,
-    typer.Option("--remove-foreign", help="Remove all people who are not on the roster, also those added elsewhere."),
+    typer.Option(
+        "--remove-foreign",
+        help="Remove all people who are not on the roster, also those added elsewhere.",
+    ),
 ]
 Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="Only the first N people with work to do.")
+    int | None,
+    typer.Option("--limit", min=1, metavar="N", help="Only the first N people with work to do."),
 ]
 
 UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}

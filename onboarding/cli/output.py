@@ -1,7 +1,8 @@
 """Values as text: the JSON that programs read, and a problem as one line for a person.
 
-All shapes of `--json` stand here and nowhere else. `docs/reference.md` documents them and a test compares: keys and
-values stay as they are, since other people's programs read them. Nothing is decided and nothing is printed here.
+All shapes of `--json` stand here and nowhere else. `docs/reference.md` documents them and a test
+compares: keys and values stay as they are, since other people's programs read them. Nothing is
+decided and nothing is printed here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,9 @@ from onboarding.plan.formatting import (
 )
 
 if TYPE_CHECKING:
-    from onboarding.messages.lint import LintWarning  # loads every template tool; a run with nothing to do needs none
+    from onboarding.messages.lint import (
+        LintWarning,
+    )  # loads every template tool; a run with nothing to do needs none
 
 
 def format_problem(problem: Problem) -> str:
@@ -45,16 +48,20 @@ def problem_json(problem: Problem) -> dict[str, Any]:
 def plan_json(plan: Plan) -> dict[str, Any]:
     """`plan --json`.
 
-    `register` says what becomes of each record, in one list per action. A person who is replaced (deleted and added
-    again, because an update can't do it) is in `remove` with the old role and in `add` with the new one, with the
-    same reason. `mail` says who is sent what. `skip` says who is left alone and why: not registered, not removed, or
-    not mailed; attendees are there, too. A person who is up to date is in `keep` alone.
+    `register` says what becomes of each record, in one list per action. A person who is replaced
+    (deleted and added again, because an update can't do it) is in `remove` with the old role and in
+    `add` with the new one, with the same reason. `mail` says who is sent what. `skip` says who is
+    left alone and why: not registered, not removed, or not mailed; attendees are there, too. A
+    person who is up to date is in `keep` alone.
     """
     removed = plan.with_action(Action.REMOVE, Action.REPLACE)
     skipped = [item for item in plan.items if _is_skipped(item)]
     return {
         "register": {
-            "add": [_item_json(item, item.reason) for item in plan.with_action(Action.ADD, Action.REPLACE)],
+            "add": [
+                _item_json(item, item.reason)
+                for item in plan.with_action(Action.ADD, Action.REPLACE)
+            ],
             "update": [_update_json(item) for item in plan.with_action(Action.UPDATE)],
             "remove": [_item_json(item, item.reason, _old_role(item)) for item in removed],
             "keep": [_item_json(item, item.reason) for item in plan.with_action(Action.KEEP)],
@@ -97,7 +104,9 @@ def status_json(status: Status) -> dict[str, Any]:
     }
 
 
-def sessions_json(sessions: Sequence[ListedSession], names: Sequence[str | None]) -> list[dict[str, Any]]:
+def sessions_json(
+    sessions: Sequence[ListedSession], names: Sequence[str | None]
+) -> list[dict[str, Any]]:
     """`webinars --json`: upcoming sessions, each with its name in config.toml if it has one."""
     return [
         {
@@ -145,7 +154,10 @@ def history_json(events: Sequence[HistoryEvent]) -> list[dict[str, Any]]:
 
 def lint_json(warnings: Sequence["LintWarning"]) -> list[dict[str, Any]]:
     """`lint --json`: what is wrong or unwise in the templates."""
-    return [{"where": warning.where, "message": warning.message, "error": warning.is_error} for warning in warnings]
+    return [
+        {"where": warning.where, "message": warning.message, "error": warning.is_error}
+        for warning in warnings
+    ]
 
 
 def _item_json(item: PlanItem, reason: str, role: str = "") -> dict[str, Any]:

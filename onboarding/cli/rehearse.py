@@ -1,7 +1,7 @@
 """`simulator`: a RingCentral and a mail server on this machine, to rehearse with the real commands.
 
-It prints the environment variables that point `onboarding` to it. What the simulator can do stands in
-`onboarding.simulator`; here its account is made, from config.toml or from a state file.
+It prints the environment variables that point `onboarding` to it. What the simulator can do stands
+in `onboarding.simulator`; here its account is made, from config.toml or from a state file.
 """
 
 import asyncio
@@ -38,39 +38,62 @@ STATE_HINT = (
 )
 NO_SUCH_USER = "550 5.1.1 No such user here"
 
-ANY_CREDENTIALS = Credentials(client_id="rehearsal", client_secret=SecretStr("rehearsal"), jwt=SecretStr("rehearsal"))
+ANY_CREDENTIALS = Credentials(
+    client_id="rehearsal", client_secret=SecretStr("rehearsal"), jwt=SecretStr("rehearsal")
+)
 """Credentials for a simulator that accepts any."""
 
 SimulatorPort = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="The simulator's port; 0 is any free one.")
 ]
 MailPort = Annotated[
-    int, typer.Option("--mail-port", min=0, max=65535, help="The mail catcher's port; 0 is any free one.")
+    int,
+    typer.Option(
+        "--mail-port", min=0, max=65535, help="The mail catcher's port; 0 is any free one."
+    ),
 ]
-MailDir = Annotated[Path, typer.Option("--mail-dir", metavar="DIR", help="Where caught mail is stored as .eml files.")]
+MailDir = Annotated[
+    Path,
+    typer.Option("--mail-dir", metavar="DIR", help="Where caught mail is stored as .eml files."),
+]
 StateFile = Annotated[
-    Path | None, typer.Option("--state", metavar="FILE", help="What RingCentral has at the start (JSON).")
+    Path | None,
+    typer.Option("--state", metavar="FILE", help="What RingCentral has at the start (JSON)."),
 ]
-Heavy = Annotated[int, typer.Option("--heavy", min=1, help="Webinar calls that are allowed in a window.")]
+Heavy = Annotated[
+    int, typer.Option("--heavy", min=1, help="Webinar calls that are allowed in a window.")
+]
 Window = Annotated[float, typer.Option("--window", min=0.1, help="Seconds of a window.")]
-Penalty = Annotated[float, typer.Option("--penalty", min=0.1, help="Seconds to wait after one call too many.")]
+Penalty = Annotated[
+    float, typer.Option("--penalty", min=0.1, help="Seconds to wait after one call too many.")
+]
 FaultOptions = Annotated[
     list[str] | None,
     typer.Option(
-        "--fault", metavar="FAULT", help="A fault to simulate, such as PATCH:500 or PATCH:timeout-after; repeatable."
+        "--fault",
+        metavar="FAULT",
+        help="A fault to simulate, such as PATCH:500 or PATCH:timeout-after; repeatable.",
     ),
 ]
 RefuseMail = Annotated[
     list[str] | None,
-    typer.Option("--refuse-mail", metavar="ADDRESS", help="Reject mail to ADDRESS for good; repeatable."),
+    typer.Option(
+        "--refuse-mail", metavar="ADDRESS", help="Reject mail to ADDRESS for good; repeatable."
+    ),
 ]
 DeferMail = Annotated[
     list[str] | None,
-    typer.Option("--defer-mail", metavar="ADDRESS", help="Defer mail to ADDRESS, once; repeatable."),
+    typer.Option(
+        "--defer-mail", metavar="ADDRESS", help="Defer mail to ADDRESS, once; repeatable."
+    ),
 ]
 LoseReply = Annotated[
     list[str] | None,
-    typer.Option("--lose-reply", metavar="ADDRESS", help="Accept mail to ADDRESS without an answer; repeatable."),
+    typer.Option(
+        "--lose-reply",
+        metavar="ADDRESS",
+        help="Accept mail to ADDRESS without an answer; repeatable.",
+    ),
 ]
 
 
@@ -91,7 +114,8 @@ def simulator(
 ) -> None:
     """Simulate RingCentral and catch mail on this machine.
 
-    For rehearsals; stop it with Ctrl-C. Without --state it has the webinars of config.toml and accepts any credentials.
+    For rehearsals; stop it with Ctrl-C. Without --state it has the webinars of config.toml and
+    accepts any credentials.
     """
     limits = Limits(heavy=heavy, window=window, penalty=penalty)
     rules = MailRules(
@@ -108,10 +132,13 @@ def simulator(
     raise typer.Exit(run_until_stopped(work))
 
 
-def rehearsal_variables(url: str, mail_port: int, credentials: Credentials = ANY_CREDENTIALS) -> dict[str, str]:
+def rehearsal_variables(
+    url: str, mail_port: int, credentials: Credentials = ANY_CREDENTIALS
+) -> dict[str, str]:
     """The environment variables of a rehearsal. It has its own ledger, so no person counts as mailed for real.
 
-    `credentials` are those that the simulator accepts. They come from its state file, so they open nothing else.
+    `credentials` are those that the simulator accepts. They come from its state file, so they open
+    nothing else.
     """
     return {
         "RC_SERVER_URL": url,
@@ -143,13 +170,17 @@ async def make_account(
         raise ConfigurationError(str(error), hint=STATE_HINT) from None
 
 
-async def simulate_configured_webinars(config: Config, now: datetime, stop: asyncio.Event) -> SimulatedAccount:
+async def simulate_configured_webinars(
+    config: Config, now: datetime, stop: asyncio.Event
+) -> SimulatedAccount:
     """Make an account that has the webinars of a configuration, with the colleagues on their rosters."""
     staged = []
     for name, webinar in config.webinars.items():
         roster = await read_roster(find_target(config, name), stop)
         title = name.replace("-", " ").replace("_", " ").title()
-        staged.append(WebinarSeed(webinar.webinar, webinar.session or "", roster.invitees, title=title))
+        staged.append(
+            WebinarSeed(webinar.webinar, webinar.session or "", roster.invitees, title=title)
+        )
     return seed_account(staged, now)
 
 
@@ -176,14 +207,18 @@ async def run_simulator(
             _print_start(rehearsal_variables(ringcentral.url, mail.port, credentials), mail_dir)
             await stop.wait()
     except FileExistsError:
-        raise ConfigurationError(f"{mail_dir} is not a folder.", hint="Choose another one with --mail-dir.") from None
+        raise ConfigurationError(
+            f"{mail_dir} is not a folder.", hint="Choose another one with --mail-dir."
+        ) from None
     except OSError as error:
         raise ConfigurationError(
             f"The simulator can't be started: {error.strerror or error}.",
             hint="Is one running already? Choose other ports with --port and --mail-port (0 is any free one).",
         ) from None
     except BadFault as error:
-        raise ConfigurationError(str(error), hint=f"The faults are {', '.join(FaultKind)}.") from None
+        raise ConfigurationError(
+            str(error), hint=f"The faults are {', '.join(FaultKind)}."
+        ) from None
     return EXIT_DONE
 
 

@@ -1,7 +1,7 @@
 """`run`: one webinar, shown and confirmed first, or all of them for cron.
 
-Holds the webinar's lease, prints the plan, asks, executes it, and prints how it ended. What a run does is the
-pipeline's business.
+Holds the webinar's lease, prints the plan, asks, executes it, and prints how it ended. What a run
+does is the pipeline's business.
 """
 
 import asyncio
@@ -48,28 +48,38 @@ from onboarding.pipeline.services import Clock, Services, open_services
 from onboarding.pipeline.target import Target, all_targets, find_target
 from onboarding.plan import Options, Plan
 
-CHECK_OTHER_RUN = (
-    "Check its terminal: it may wait for an answer. Otherwise end that process; the next run continues its work."
-)
+CHECK_OTHER_RUN = "Check its terminal: it may wait for an answer. Otherwise end that process; the next run continues its work."
 
 SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
 """With several webinars, the exit code that comes last here wins."""
 
 NameOrNone = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="A webinar of config.toml, or WEBINAR_ID, or WEBINAR_ID/SESSION_ID."),
+    typer.Argument(
+        metavar="NAME", help="A webinar of config.toml, or WEBINAR_ID, or WEBINAR_ID/SESSION_ID."
+    ),
 ]
-All = Annotated[bool, typer.Option("--all", help="Every configured webinar that is not over, for cron; never asks.")]
+All = Annotated[
+    bool,
+    typer.Option("--all", help="Every configured webinar that is not over, for cron; never asks."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking, for scripts.")]
 To = Annotated[
     str,
     typer.Option(
-        "--to", metavar="ADDRESS", help="Rehearse: all mail goes to this address; no person counts as mailed."
+        "--to",
+        metavar="ADDRESS",
+        help="Rehearse: all mail goes to this address; no person counts as mailed.",
     ),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Do nothing at all if a roster row has a problem.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Do nothing at all if a roster row has a problem.")
+]
 Wait = Annotated[
-    str, typer.Option("--wait", metavar="TIME", help="How long to wait for deferred messages: 30s, 10m, 1h.")
+    str,
+    typer.Option(
+        "--wait", metavar="TIME", help="How long to wait for deferred messages: 30s, 10m, 1h."
+    ),
 ]
 
 
@@ -105,9 +115,12 @@ def run(
 ) -> None:
     """Register the people on the roster and mail each their own join link.
 
-    Shows what it will do and asks first. Run it again at any time: it does what is missing, and nothing twice.
+    Shows what it will do and asks first. Run it again at any time: it does what is missing, and
+    nothing twice.
     """
-    plan_options = Options(adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit)
+    plan_options = Options(
+        adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
+    )
     if bool(name) == all_:
         raise typer.BadParameter("Give the name of one webinar, or --all.", param_hint="NAME")
     if all_:
@@ -176,7 +189,9 @@ async def run_one(
     return result.exit_code
 
 
-async def run_all(config: Config, run_options: RunOptions, stop: asyncio.Event, clock: Clock | None = None) -> int:
+async def run_all(
+    config: Config, run_options: RunOptions, stop: asyncio.Event, clock: Clock | None = None
+) -> int:
     """Run every configured webinar that is not over, one after the other. Returns the worst exit code.
 
     Prints only what is worth a mail from cron.
@@ -209,7 +224,9 @@ def _refuse_with_all(given: Sequence[str]) -> None:
         raise typer.BadParameter(message, param_hint="--all")
 
 
-async def _show_and_confirm(services: Services, prepared: PreparedRun, run_options: RunOptions) -> bool:
+async def _show_and_confirm(
+    services: Services, prepared: PreparedRun, run_options: RunOptions
+) -> bool:
     """Print the plan, and ask if there is anything to do. False: the person said no. Raises Interrupted on a signal."""
     snapshot, plan = prepared.state.snapshot, prepared.plan
     if not run_options.quiet and not run_options.as_json:
@@ -247,7 +264,9 @@ async def _run_target(services: Services, target: Target, run_options: RunOption
         return await _execute(services, prepared, lease, run_options)
 
 
-async def _execute(services: Services, prepared: PreparedRun, lease: HeldLease, run_options: RunOptions) -> Result:
+async def _execute(
+    services: Services, prepared: PreparedRun, lease: HeldLease, run_options: RunOptions
+) -> Result:
     """Execute the plan. If the run is stopped, also print what needs a person: exit code 75 does not say it."""
     try:
         return await execute_plan(

@@ -29,7 +29,9 @@ def clock_for(stop: asyncio.Event, progress: Progress) -> Clock:
 
 
 @asynccontextmanager
-async def open_command_services(config: Config, stop: asyncio.Event, *, quiet: bool) -> AsyncIterator[Services]:
+async def open_command_services(
+    config: Config, stop: asyncio.Event, *, quiet: bool
+) -> AsyncIterator[Services]:
     """Open the services of one command, with progress on the terminal unless `quiet`."""
     progress = progress_for(quiet=quiet)
     async with open_services(config, progress, clock_for(stop, progress), stop) as services:
@@ -39,7 +41,10 @@ async def open_command_services(config: Config, stop: asyncio.Event, *, quiet: b
 def warn_about_plaintext(config: Config) -> None:
     """Warn if mail goes unencrypted to another machine, where the configuration allows that."""
     if config.smtp.is_plaintext:
-        echo(f"Warning: mail goes unencrypted to {config.smtp.place} ([smtp] allow_plaintext).", err=True)
+        echo(
+            f"Warning: mail goes unencrypted to {config.smtp.place} ([smtp] allow_plaintext).",
+            err=True,
+        )
 
 
 def warn_about_secrets(config: Config) -> None:

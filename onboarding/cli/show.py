@@ -31,7 +31,9 @@ from onboarding.reports.report import render_html, write_csv
 
 Csv = Annotated[bool, typer.Option("--csv", help="A table for a spreadsheet.")]
 Html = Annotated[bool, typer.Option("--html", help="One self-contained page.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+]
 PersonEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
 
 
@@ -52,12 +54,20 @@ def plan(
     Also counts RingCentral's scarce calls that it would make.
     """
     config = load_config(config_file)
-    plan_options = Options(adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit)
+    plan_options = Options(
+        adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
+    )
     target = find_target(config, name, invitees)
-    raise typer.Exit(run_until_stopped(lambda stop: show_plan(config, target, plan_options, stop, as_json=as_json)))
+    raise typer.Exit(
+        run_until_stopped(
+            lambda stop: show_plan(config, target, plan_options, stop, as_json=as_json)
+        )
+    )
 
 
-def status(name: options.Name, *, as_json: options.AsJson = False, config_file: options.ConfigFile = None) -> None:
+def status(
+    name: options.Name, *, as_json: options.AsJson = False, config_file: options.ConfigFile = None
+) -> None:
     """Show who has their link and who has not, and why.
 
     Per person: role, state, when, and the mail server's reply.
@@ -87,7 +97,9 @@ def report(
     try:
         write_file(output, content)
     except OSError as error:
-        raise ConfigurationError(f"{output} can't be written: {error.strerror}.", hint="Choose another file.") from None
+        raise ConfigurationError(
+            f"{output} can't be written: {error.strerror}.", hint="Choose another file."
+        ) from None
     echo(f"wrote {output}", err=True)
 
 
@@ -129,7 +141,9 @@ async def show_plan(
         echo_json(plan_json(made))
     else:
         print_plan(state.snapshot, made, config, everybody=True)
-        echo(f"A run makes {made.heavy_calls} of RingCentral's webinar calls (usual limit: 10 a minute).")
+        echo(
+            f"A run makes {made.heavy_calls} of RingCentral's webinar calls (usual limit: 10 a minute)."
+        )
         print_send_now_warning(has_unsent_invites=state.snapshot.has_unsent_invites)
     return EXIT_NEEDS_A_PERSON if made.problems else EXIT_DONE
 

@@ -1,8 +1,9 @@
 """The three standard streams, made so that printing can't stop a run in the middle.
 
-A character that a stream's encoding lacks is written as JSON writes it, by its number. Output that can't be written
-(full disk, closed pipe) is dropped and the run continues, because mail that was sent must be recorded. A full disk is
-reported at the end. It imports nothing slow, since it comes before everything else.
+A character that a stream's encoding lacks is written as JSON writes it, by its number. Output that
+can't be written (full disk, closed pipe) is dropped and the run continues, because mail that was
+sent must be recorded. A full disk is reported at the end. It imports nothing slow, since it comes
+before everything else.
 """
 
 import codecs
@@ -54,7 +55,9 @@ class StandardStreams:
             stream.flush()
         if not self._output.lost or self._output.lost in READER_GONE:
             return code
-        sys.stderr.write(f"onboarding: the output could not be written: {os.strerror(self._output.lost)}.\n")
+        sys.stderr.write(
+            f"onboarding: the output could not be written: {os.strerror(self._output.lost)}.\n"
+        )
         return code or NEEDS_A_PERSON
 
 
@@ -71,10 +74,15 @@ def replace_streams() -> StandardStreams:
     return StandardStreams(output)
 
 
-def _open_text(raw: SteadyWriter, before: TextIO | None, *, line_buffering: bool = False) -> io.TextIOWrapper:
+def _open_text(
+    raw: SteadyWriter, before: TextIO | None, *, line_buffering: bool = False
+) -> io.TextIOWrapper:
     encoding = before.encoding if before else "utf-8"
     return io.TextIOWrapper(
-        io.BufferedWriter(raw), encoding=encoding, errors=ESCAPE_HANDLER, line_buffering=line_buffering or raw.isatty()
+        io.BufferedWriter(raw),
+        encoding=encoding,
+        errors=ESCAPE_HANDLER,
+        line_buffering=line_buffering or raw.isatty(),
     )
 
 

@@ -107,7 +107,11 @@ def attention_needed(name: str, attention: Attention) -> str:
     start = who.get(attention.people, f"{attention.people} people need attention")
     states = {state: attention.states[state] for state in State if attention.states.get(state)}
     found = f" ({_join_counts(states)})" if states else ""
-    doubts = f", and `onboarding resolve {name}` for messages in doubt" if State.IN_DOUBT in states else ""
+    doubts = (
+        f", and `onboarding resolve {name}` for messages in doubt"
+        if State.IN_DOUBT in states
+        else ""
+    )
     return f"{start}{found}: `onboarding status {name}`{doubts}."
 
 

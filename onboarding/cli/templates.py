@@ -38,18 +38,33 @@ KEY_BYTES = 24
 
 NameOrNone = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="A webinar of config.toml; without it all templates in use."),
+    typer.Argument(
+        metavar="NAME", help="A webinar of config.toml; without it all templates in use."
+    ),
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Write the pages and messages as files instead, and exit.")
+    Path | None,
+    typer.Option(
+        "--out", metavar="DIR", help="Write the pages and messages as files instead, and exit."
+    ),
 ]
-PagePort = Annotated[int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 is any free one.")]
-Recipient = Annotated[str, typer.Option("--to", metavar="ADDRESS", help="Who gets the mail: yourself.")]
+PagePort = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 is any free one.")
+]
+Recipient = Annotated[
+    str, typer.Option("--to", metavar="ADDRESS", help="Who gets the mail: yourself.")
+]
 PersonOption = Annotated[
     str,
-    typer.Option("--person", metavar="EMAIL", help="Whose message to send (default: the roster's first person)."),
+    typer.Option(
+        "--person",
+        metavar="EMAIL",
+        help="Whose message to send (default: the roster's first person).",
+    ),
 ]
-KindOption = Annotated[str, typer.Option("--kind", metavar="KIND", help=f"{', '.join([*Kind][:-1])} or {[*Kind][-1]}.")]
+KindOption = Annotated[
+    str, typer.Option("--kind", metavar="KIND", help=f"{', '.join([*Kind][:-1])} or {[*Kind][-1]}.")
+]
 
 
 def lint(
@@ -83,8 +98,8 @@ def preview(
 ) -> None:
     """Show each person's messages in a browser, or as files.
 
-    The page follows the templates as you save them; stop it with Ctrl-C. Join links are made up. RingCentral is not
-    asked, and nothing is sent.
+    The page follows the templates as you save them; stop it with Ctrl-C. Join links are made up.
+    RingCentral is not asked, and nothing is sent.
     """
     config = load_config(config_file)
     target = find_target(config, name, invitees)
@@ -102,8 +117,8 @@ def send_test(
 ) -> None:
     """Send one person's message to yourself.
 
-    It goes through the real mail server and looks as theirs will, but its join link is made up. No person is
-    registered, and nothing counts as sent.
+    It goes through the real mail server and looks as theirs will, but its join link is made up. No
+    person is registered, and nothing counts as sent.
     """
     config = load_config(config_file)
     recipient, message_kind = options.parse_address(to), _parse_kind(kind)
@@ -112,7 +127,9 @@ def send_test(
     made = asyncio.run(_make_preview(config, target))
     request = _find_message(made, person, message_kind)
     now = datetime.now(UTC)
-    outcome = asyncio.run(preview_messages.send_test(config, target, request, made.guarded, recipient, now))
+    outcome = asyncio.run(
+        preview_messages.send_test(config, target, request, made.guarded, recipient, now)
+    )
     raise typer.Exit(_print_outcome(outcome, request, recipient))
 
 
@@ -191,7 +208,9 @@ def _find_message(made: Preview, email: str, kind: Kind) -> MessageRequest:
     person = people.get(address_key(email)) if email else made.people[0]
     if person is None:
         close = difflib.get_close_matches(address_key(email), people, n=1)
-        hint = f"Did you mean {people[close[0]].email}?" if close else "Use an address of the roster."
+        hint = (
+            f"Did you mean {people[close[0]].email}?" if close else "Use an address of the roster."
+        )
         raise ConfigurationError(f"{email} is not on the roster of {made.name}.", hint=hint)
     return made.letters[person.row, kind]
 
@@ -200,7 +219,9 @@ def _print_outcome(outcome: Outcome, request: MessageRequest, recipient: str) ->
     """Print what came of a test message, and return the exit code. It is not retried."""
     match outcome:
         case Sent(reply):
-            echo(f"Sent {request.invitee.name}'s {request.kind} to {recipient}. The mail server answered: {reply}")
+            echo(
+                f"Sent {request.invitee.name}'s {request.kind} to {recipient}. The mail server answered: {reply}"
+            )
             echo("It looks as theirs will, but its join link is made up. Nothing was recorded.")
             return EXIT_DONE
         case Deferred(reason, reply):

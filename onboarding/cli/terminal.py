@@ -1,7 +1,8 @@
 """The terminal: progress, tables, a question, and the signals that stop a command. It decides nothing.
 
-Progress goes to standard error, results go to standard output, so that results can be piped. Without a terminal
-there are plain lines and no question. The text of a single line goes through `console`.
+Progress goes to standard error, results go to standard output, so that results can be piped.
+Without a terminal there are plain lines and no question. The text of a single line goes through
+`console`.
 """
 
 import asyncio
@@ -13,7 +14,15 @@ from datetime import datetime
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -89,7 +98,11 @@ class Bars(Lines):
     def begin(self, what: str, total: int) -> None:
         """Show a bar."""
         self.end()
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+        )
         self._bars = Progress(*columns, console=self._console, transient=True)
         self._bars.start()
         self._task = self._bars.add_task(escape_lines(what), total=total)
@@ -103,7 +116,10 @@ class Bars(Lines):
         """Count down; the caller ends it after its wait."""
         self.end()
         self._bars = Progress(
-            TextColumn("{task.description}:", markup=False), _SecondsLeft(), console=self._console, transient=True
+            TextColumn("{task.description}:", markup=False),
+            _SecondsLeft(),
+            console=self._console,
+            transient=True,
         )
         self._bars.start()
         self._bars.add_task(escape_lines(reason), total=seconds)
@@ -130,8 +146,8 @@ def is_interactive() -> bool:
 def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     """Run a command's work to its end. `work` gets the event that the first Ctrl-C or SIGTERM sets.
 
-    The second signal stops the program at once. The ledger is made for that: what was being sent is then in doubt.
-    Raises what `work` raises, Interrupted after a signal.
+    The second signal stops the program at once. The ledger is made for that: what was being sent is
+    then in doubt. Raises what `work` raises, Interrupted after a signal.
     """
 
     async def until_done() -> T:
@@ -146,8 +162,9 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     try:
         result = runner.run(until_done())
     except Interrupted:
-        # The work has closed what it opened. Closing the loop would wait for a name that is being looked up, and
-        # only the resolver's own timeout ends that. The entry point exits without closing it.
+        # The work has closed what it opened. Closing the loop would wait for a name that is being
+        # looked up, and only the resolver's own timeout ends that. The entry point exits without
+        # closing it.
         _OPEN_RUNNERS.append(runner)
         raise
     except BaseException:
@@ -157,7 +174,9 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
         runner.close()
         return result
     finally:
-        signal.signal(signal.SIGINT, before)  # else Ctrl-C during the last moments would print a traceback
+        signal.signal(
+            signal.SIGINT, before
+        )  # else Ctrl-C during the last moments would print a traceback
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -193,7 +212,8 @@ async def pause(seconds: float, stop: asyncio.Event, progress: ProgressPort) -> 
 async def confirm(question: str, stop: asyncio.Event) -> bool:
     """Ask a question on the terminal. Ctrl-C and the end of input mean no.
 
-    The event loop reads the answer, so the lease is renewed and signals work while the person decides.
+    The event loop reads the answer, so the lease is renewed and signals work while the person
+    decides.
     """
     echo(f"{question} [y/N] ", nl=False)
     loop = asyncio.get_running_loop()
@@ -213,7 +233,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     """Print a table: as wide as the terminal, or one unbroken line per row without a terminal."""
     width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
     console = Console(width=width, markup=False, emoji=False, highlight=False)
-    drawn = Table(title=escape_lines(title), title_justify="left", header_style="bold", expand=False)
+    drawn = Table(
+        title=escape_lines(title), title_justify="left", header_style="bold", expand=False
+    )
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:

@@ -1,6 +1,7 @@
 """The environment variable `TZ`: a time zone that can't be read means UTC, with a warning.
 
-The C library would use UTC silently. It imports nothing slow, and comes before any code that reads the zone.
+The C library would use UTC silently. It imports nothing slow, and comes before any code that reads
+the zone.
 """
 
 import os
@@ -27,7 +28,9 @@ def check_time_zone(environ: MutableMapping[str, str]) -> str:
     environ["TZ"] = "UTC0"
     time.tzset()
     shown = ascii(zone)[:SHOWN_CHARACTERS]
-    return f"onboarding: the environment variable TZ names no time zone ({shown}): times are in UTC."
+    return (
+        f"onboarding: the environment variable TZ names no time zone ({shown}): times are in UTC."
+    )
 
 
 def is_readable(zone: str, folder: str = "") -> bool:

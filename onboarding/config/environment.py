@@ -1,7 +1,8 @@
 """Environment variables and the secrets folder, as nested settings.
 
-A file of the secrets folder is named like the variable that it replaces; variables win over files. RingCentral's own
-variable names count too. Secrets are never shown: a message names the variable or the file.
+A file of the secrets folder is named like the variable that it replaces; variables win over files.
+RingCentral's own variable names count too. Secrets are never shown: a message names the variable or
+the file.
 """
 
 import difflib
@@ -53,17 +54,22 @@ def list_secret_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
     if not folder_name and not environ.get("CREDENTIALS_DIRECTORY"):
         return ()
     try:
-        return tuple(file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_")))
+        return tuple(
+            file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_"))
+        )
     except OSError as error:
         raise ConfigurationError(
-            f"the secrets folder {folder} can't be read: {error.strerror}", hint="Check ONBOARDING_SECRETS_DIR."
+            f"the secrets folder {folder} can't be read: {error.strerror}",
+            hint="Check ONBOARDING_SECRETS_DIR.",
         ) from None
 
 
 def are_from_systemd(files: Sequence[Path], environ: Mapping[str, str]) -> bool:
     """Whether systemd has put the secrets where they are: then it has set their modes, too."""
     credentials = environ.get("CREDENTIALS_DIRECTORY")
-    return bool(credentials) and all(file.parent.resolve() == Path(credentials or "").resolve() for file in files)
+    return bool(credentials) and all(
+        file.parent.resolve() == Path(credentials or "").resolve() for file in files
+    )
 
 
 def find_misspelt(variables: Mapping[str, str]) -> Iterator[str]:
@@ -132,16 +138,27 @@ def _read_secret(file: Path) -> str:
         return read_text(file).strip()
     except OSError as error:
         raise ConfigurationError(
-            f"the secret {file} can't be read: {error.strerror}", hint="It has to be a text file that you may read."
+            f"the secret {file} can't be read: {error.strerror}",
+            hint="It has to be a text file that you may read.",
         ) from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"the secret {file} is no text", hint="It has to be a text file in UTF-8.") from None
+        raise ConfigurationError(
+            f"the secret {file} is no text", hint="It has to be a text file in UTF-8."
+        ) from None
 
 
 def _select_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Take the variables that are meant for us, the vendor's under our own names; ours win over the vendor's."""
-    vendors = {ours: _strip_ends(environ[theirs]) for theirs, ours in VENDOR_VARIABLES.items() if environ.get(theirs)}
-    own = {name.upper(): _strip_ends(value) for name, value in environ.items() if name.upper().startswith(PREFIX)}
+    vendors = {
+        ours: _strip_ends(environ[theirs])
+        for theirs, ours in VENDOR_VARIABLES.items()
+        if environ.get(theirs)
+    }
+    own = {
+        name.upper(): _strip_ends(value)
+        for name, value in environ.items()
+        if name.upper().startswith(PREFIX)
+    }
     return {**vendors, **{name: value for name, value in own.items() if name not in CONTROLS}}
 
 

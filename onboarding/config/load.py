@@ -23,8 +23,9 @@ from onboarding.files.read import read_text
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read the whole configuration.
 
-    `path` is `--config`; without it ONBOARDING_CONFIG counts, else config.toml in the current folder. Raises
-    ConfigurationError that lists everything that is wrong, each with its key and what to do.
+    `path` is `--config`; without it ONBOARDING_CONFIG counts, else config.toml in the current
+    folder. Raises ConfigurationError that lists everything that is wrong, each with its key and
+    what to do.
     """
     file = (path or Path(environ.get("ONBOARDING_CONFIG") or "config.toml")).absolute()
     content = _read_toml(file)
@@ -47,7 +48,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         text = read_text(file)
-        if "\0" in text:  # UTF-16 without a byte order mark: every second byte of plain text is zero
+        if (
+            "\0" in text
+        ):  # UTF-16 without a byte order mark: every second byte of plain text is zero
             raise _not_utf8(file)
         return tomllib.loads(text)
     except FileNotFoundError:
@@ -56,13 +59,19 @@ def _read_toml(file: Path) -> dict[str, Any]:
             hint="Make a folder ready with `onboarding init`, or name the file with --config or ONBOARDING_CONFIG.",
         ) from None
     except OSError as error:
-        raise ConfigurationError(f"{file} can't be read: {error.strerror}", hint="It has to be a text file.") from None
+        raise ConfigurationError(
+            f"{file} can't be read: {error.strerror}", hint="It has to be a text file."
+        ) from None
     except UnicodeDecodeError:
         raise _not_utf8(file) from None
     except RecursionError:
-        raise ConfigurationError(f"{file} nests too deeply", hint="Its sections and lists are flat.") from None
+        raise ConfigurationError(
+            f"{file} nests too deeply", hint="Its sections and lists are flat."
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{file} is not valid TOML: {error}", hint="Text stands in quotes there.") from None
+        raise ConfigurationError(
+            f"{file} is not valid TOML: {error}", hint="Text stands in quotes there."
+        ) from None
 
 
 def _not_utf8(file: Path) -> ConfigurationError:

@@ -1,6 +1,7 @@
 """What is wrong with a configuration, in words: secrets in the file, and pydantic's errors as plain sentences.
 
-Each problem names the file and the key, or the variable, and the nearest right key. None holds a secret's value.
+Each problem names the file and the key, or the variable, and the nearest right key. None holds a
+secret's value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,13 +33,18 @@ PLAIN = {
 """The most common mistakes in plain words, by pydantic's names for them."""
 
 
-def find_secrets(content: Any, model: type[BaseModel], file: Path, path: tuple[str, ...] = ()) -> Iterator[str]:
+def find_secrets(
+    content: Any, model: type[BaseModel], file: Path, path: tuple[str, ...] = ()
+) -> Iterator[str]:
     """Name every secret that is written in config.toml, never its value."""
     for key, field in model.model_fields.items():
         if not isinstance(content, Mapping) or key not in content:
             continue
         here = (*path, key)
-        if SecretStr in (field.annotation, *get_args(field.annotation)) or here == ("ringcentral", "client_id"):
+        if SecretStr in (field.annotation, *get_args(field.annotation)) or here == (
+            "ringcentral",
+            "client_id",
+        ):
             yield f"{file}: {_format_key(here)} is a secret and must not stand in the file: {_advice_for_secret(here)}"
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from find_secrets(content[key], field.annotation, file, here)
@@ -59,7 +65,9 @@ def _advice_for_secret(path: tuple[str, ...]) -> str:
     return f"delete it there, and set the variable {name} or put it into a file of that name in the secrets folder"
 
 
-def describe_error(detail: Any, content: Mapping[str, Any], variables: Mapping[str, str], file: Path) -> str:
+def describe_error(
+    detail: Any, content: Mapping[str, Any], variables: Mapping[str, str], file: Path
+) -> str:
     """Make a sentence of one of pydantic's errors: where it is, what is wrong, the nearest right key."""
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
     where = _name_source(path, content, variables, file)
@@ -90,7 +98,9 @@ def _expected_form(path: tuple[str, ...]) -> str:
     return "is not written as it has to be"
 
 
-def _name_source(path: tuple[str, ...], content: Mapping[str, Any], variables: Mapping[str, str], file: Path) -> str:
+def _name_source(
+    path: tuple[str, ...], content: Mapping[str, Any], variables: Mapping[str, str], file: Path
+) -> str:
     """Name where a wrong value came from: the variable, because variables win, otherwise the key in the file."""
     variable = PREFIX + "__".join(path).upper()
     if variable in variables:
@@ -117,5 +127,7 @@ def _sibling_keys(path: tuple[str, ...]) -> list[str]:
     for part in path[:-1]:
         field = model.model_fields.get(part)
         inner = field.annotation if field else WebinarSettings
-        model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else WebinarSettings
+        model = (
+            inner if isinstance(inner, type) and issubclass(inner, BaseModel) else WebinarSettings
+        )
     return SECTIONS if model is Config else [*model.model_fields]

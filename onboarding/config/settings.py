@@ -1,7 +1,7 @@
 """What can be set: one model that holds the settings of each room, with every path absolute.
 
-Relative paths count from the folder of `config.toml`, from wherever the program is started. Otherwise cron would begin
-a second ledger and mail everybody twice. Reads nothing; `load` does.
+Relative paths count from the folder of `config.toml`, from wherever the program is started.
+Otherwise cron would begin a second ledger and mail everybody twice. Reads nothing; `load` does.
 """
 
 import difflib
@@ -22,13 +22,16 @@ from onboarding.smtp.settings import SmtpSettings
 
 PREFIX = "ONBOARDING_"
 
-Identifier = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
+Identifier = Annotated[
+    str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)
+]
 
 
 class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     """`[webinars.NAME]`: which webinar, who is invited, and which templates are used.
 
-    `session` may be left out if the webinar has only one. `columns` maps our columns to the roster's headers.
+    `session` may be left out if the webinar has only one. `columns` maps our columns to the
+    roster's headers.
     """
 
     webinar: Annotated[Identifier, Field(pattern=r"^\d{1,20}$")]
@@ -83,7 +86,10 @@ class Config(BaseSettings):
     def secrets(self) -> Secrets:
         """The secrets of the configuration, to be removed from any text from outside that is shown."""
         return Secrets.of(
-            self.ringcentral.client_secret, self.ringcentral.jwt, self.smtp.password, self.smtp.m365.client_secret
+            self.ringcentral.client_secret,
+            self.ringcentral.jwt,
+            self.smtp.password,
+            self.smtp.m365.client_secret,
         )
 
     @property
@@ -125,8 +131,12 @@ def resolve_paths(config: Config) -> Config:
     updates = {
         "smtp": _resolve_smtp(folder, config.smtp),
         "brand": config.brand.model_copy(update={"logo": _resolve_logo(folder, config.brand.logo)}),
-        "ledger": config.ledger.model_copy(update={"database": _resolve_database(folder, config.ledger.database)}),
-        "webinars": {name: _resolve_webinar(folder, webinar) for name, webinar in config.webinars.items()},
+        "ledger": config.ledger.model_copy(
+            update={"database": _resolve_database(folder, config.ledger.database)}
+        ),
+        "webinars": {
+            name: _resolve_webinar(folder, webinar) for name, webinar in config.webinars.items()
+        },
     }
     return config.model_copy(update=updates)
 
@@ -147,4 +157,6 @@ def _resolve_logo(folder: Path, logo: str) -> str:
 
 def _resolve_webinar(folder: Path, webinar: WebinarSettings) -> WebinarSettings:
     templates = folder / webinar.templates if webinar.templates else None
-    return webinar.model_copy(update={"invitees": folder / webinar.invitees, "templates": templates})
+    return webinar.model_copy(
+        update={"invitees": folder / webinar.invitees, "templates": templates}
+    )

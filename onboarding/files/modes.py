@@ -1,7 +1,7 @@
 """Finds files with secrets that other users of this machine may read or change, by their modes.
 
-Looks only at modes; changes nothing and reads no content. Left out are places whose modes are not the user's own
-choice: what systemd and container engines provide, and file systems without modes.
+Looks only at modes; changes nothing and reads no content. Left out are places whose modes are not
+the user's own choice: what systemd and container engines provide, and file systems without modes.
 """
 
 import os
@@ -39,7 +39,9 @@ class Exposed:
         return f"{self.path} (mode {self.mode:04o})"
 
 
-def find_exposed(paths: Iterable[Path], mounts: Path = Path("/proc/self/mountinfo")) -> list[Exposed]:
+def find_exposed(
+    paths: Iterable[Path], mounts: Path = Path("/proc/self/mountinfo")
+) -> list[Exposed]:
     """Find the paths that are open to others. A file that is gone is left out: the code that reads it reports that."""
     found = []
     without_modes = _devices_without_modes(mounts)
@@ -84,9 +86,13 @@ def _devices_without_modes(mounts: Path) -> frozenset[str]:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return frozenset()  # not Linux: every file system that people use there has modes
-    return frozenset(line.split()[2] for line in lines if _has_no_modes(line.partition(" - ")[2].split()))
+    return frozenset(
+        line.split()[2] for line in lines if _has_no_modes(line.partition(" - ")[2].split())
+    )
 
 
 def _has_no_modes(filesystem: Sequence[str]) -> bool:
     kind = filesystem[0] if filesystem else ""
-    return kind in WITHOUT_MODES or (kind == "9p" and any("drvfs" in word for word in filesystem[1:]))
+    return kind in WITHOUT_MODES or (
+        kind == "9p" and any("drvfs" in word for word in filesystem[1:])
+    )

@@ -1,8 +1,9 @@
 """Reads every file that a user names, so that none of them can block the program or fill its memory.
 
-Opening a FIFO without a writer waits for ever, a device never ends, and opening some devices does harm. So
-`read_file` takes regular files only; a roster may also be a stream (`read_stream`), which must not stand still. Knows
-no format. Every fault is an `OSError`; the caller makes the message from its `strerror` and the file's name.
+Opening a FIFO without a writer waits for ever, a device never ends, and opening some devices does
+harm. So `read_file` takes regular files only; a roster may also be a stream (`read_stream`), which
+must not stand still. Knows no format. Every fault is an `OSError`; the caller makes the message
+from its `strerror` and the file's name.
 """
 
 import asyncio
@@ -68,11 +69,16 @@ def check_file(path: Path, most: int = MOST_BYTES) -> None:
 
 
 async def read_stream(
-    source: Path | int, most: int, *, patience: float = STREAM_TIMEOUT, longest: float = MAX_STREAM_SECONDS
+    source: Path | int,
+    most: int,
+    *,
+    patience: float = STREAM_TIMEOUT,
+    longest: float = MAX_STREAM_SECONDS,
 ) -> bytes:
     """Read a regular file, or a stream until its end: a FIFO by its path, or any open descriptor that is no device.
 
-    At most `most` bytes. `patience` and `longest` are seconds: without a byte, and as a whole. Raises `OSError`.
+    At most `most` bytes. `patience` and `longest` are seconds: without a byte, and as a whole.
+    Raises `OSError`.
     """
     if isinstance(source, int):
         _check_kind(os.fstat(source).st_mode, stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK)
@@ -87,8 +93,8 @@ async def read_stream(
 def _open_checked(path: Path, *kinds: int) -> int:
     """Open a file of one of these kinds for reading.
 
-    Checked before, because opening a device may already do something, and again after, because it may have been
-    replaced meanwhile. Without O_NONBLOCK, opening a FIFO would wait for its writer.
+    Checked before, because opening a device may already do something, and again after, because it
+    may have been replaced meanwhile. Without O_NONBLOCK, opening a FIFO would wait for its writer.
     """
     _check_kind(path.stat().st_mode, *kinds)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -103,7 +109,11 @@ def _open_checked(path: Path, *kinds: int) -> int:
 def _check_kind(mode: int, *kinds: int) -> None:
     kind = stat.S_IFMT(mode)
     if kind not in kinds:
-        wanted = "and neither a regular file nor a pipe" if stat.S_IFIFO in kinds else "and not a regular file"
+        wanted = (
+            "and neither a regular file nor a pipe"
+            if stat.S_IFIFO in kinds
+            else "and not a regular file"
+        )
         raise UnsuitableFile(f"it is {_KIND_NAMES.get(kind, 'something else')}, {wanted}")
 
 

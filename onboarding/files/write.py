@@ -1,8 +1,8 @@
 """Writes the files that a user asks for: reports and previews, which hold names and addresses.
 
-A new file belongs to its owner alone (0600). An existing file keeps its mode, owner and attributes, since a person may
-have opened it to others on purpose. It is replaced as a whole if possible, so that a full disk leaves the old file.
-Every fault is an `OSError`.
+A new file belongs to its owner alone (0600). An existing file keeps its mode, owner and attributes,
+since a person may have opened it to others on purpose. It is replaced as a whole if possible, so
+that a full disk leaves the old file. Every fault is an `OSError`.
 """
 
 import os
@@ -22,7 +22,11 @@ def write_file(path: Path, content: bytes) -> None:
     except FileNotFoundError:
         _create_file(path.resolve(), content)  # a dangling link: the file is created where it leads
         return
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1 or not _replace_file(path.resolve(), content, status):
+    if (
+        not stat.S_ISREG(status.st_mode)
+        or status.st_nlink > 1
+        or not _replace_file(path.resolve(), content, status)
+    ):
         path.write_bytes(content)
 
 

@@ -1,7 +1,7 @@
 """What RingCentral last said of its directory and of a webinar, so that the next run need not ask again.
 
-A cache and nothing more: everything in it can be deleted at any time, and costs a few calls then. Who counts as a
-colleague is decided in `ringcentral`; which invitee is which colleague, in `plan`.
+A cache and nothing more: everything in it can be deleted at any time, and costs a few calls then.
+Who counts as a colleague is decided in `ringcentral`; which invitee is which colleague, in `plan`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,12 +14,18 @@ from onboarding.ledger.schema import directory, webinars
 from onboarding.model.people import Colleague, LinkedUser
 
 
-def store_colleagues(connection: sa.Connection, server: str, colleagues: Collection[Colleague], now: datetime) -> None:
+def store_colleagues(
+    connection: sa.Connection, server: str, colleagues: Collection[Colleague], now: datetime
+) -> None:
     """Replace what is known of a server's directory."""
     connection.execute(directory.delete().where(directory.c.server == server))
     # By ids: if a page shifts while the directory is read, the same colleague comes twice.
     rows = {
-        colleague.linked_user: {"server": server, **_colleague_columns(colleague), "fetched_at": now}
+        colleague.linked_user: {
+            "server": server,
+            **_colleague_columns(colleague),
+            "fetched_at": now,
+        }
         for colleague in colleagues
     }
     if rows:
@@ -41,10 +47,14 @@ def load_colleagues(connection: sa.Connection, server: str) -> Sequence[Colleagu
     ]
 
 
-def find_webinar_facts(connection: sa.Connection, server: str, webinar_id: str) -> Mapping[str, Any] | None:
+def find_webinar_facts(
+    connection: sa.Connection, server: str, webinar_id: str
+) -> Mapping[str, Any] | None:
     """Find what was last known of a webinar; None if RingCentral was never asked about it."""
     facts: Mapping[str, Any] | None = connection.execute(
-        sa.select(webinars.c.facts).where(webinars.c.server == server, webinars.c.webinar_id == webinar_id)
+        sa.select(webinars.c.facts).where(
+            webinars.c.server == server, webinars.c.webinar_id == webinar_id
+        )
     ).scalar()
     return facts
 
@@ -53,9 +63,13 @@ def store_webinar_facts(
     connection: sa.Connection, server: str, webinar_id: str, facts: Mapping[str, Any], now: datetime
 ) -> None:
     """Replace what is known of a webinar."""
-    connection.execute(webinars.delete().where(webinars.c.server == server, webinars.c.webinar_id == webinar_id))
     connection.execute(
-        webinars.insert().values(server=server, webinar_id=webinar_id, facts=dict(facts), fetched_at=now)
+        webinars.delete().where(webinars.c.server == server, webinars.c.webinar_id == webinar_id)
+    )
+    connection.execute(
+        webinars.insert().values(
+            server=server, webinar_id=webinar_id, facts=dict(facts), fetched_at=now
+        )
     )
 
 

@@ -1,8 +1,9 @@
 """Queues, claims, cancels and lists deliveries: what the program does to many of them by one rule.
 
-Each function is one guarded write (its WHERE names the state that it starts from), so it may come too late or twice
-and does no harm. What each single message goes through is in `transitions`, what a person decides in
-`operator_actions`, what a mailbox holds in `mailboxes`. History is written by the database itself (`schema`).
+Each function is one guarded write (its WHERE names the state that it starts from), so it may come
+too late or twice and does no harm. What each single message goes through is in `transitions`, what
+a person decides in `operator_actions`, what a mailbox holds in `mailboxes`. History is written by
+the database itself (`schema`).
 """
 
 from collections.abc import Collection, Sequence
@@ -55,11 +56,14 @@ class DeliveryRecord:
     reason: str
 
 
-def enqueue(connection: sa.Connection, session: int, new: Collection[NewDelivery], now: datetime) -> None:
+def enqueue(
+    connection: sa.Connection, session: int, new: Collection[NewDelivery], now: datetime
+) -> None:
     """Queue messages, at most one to a mailbox. A message queued to it before is superseded: its facts are old.
 
-    Raises sqlalchemy's IntegrityError, and queues none, if a message is just being sent to the same mailbox or the
-    number is taken. A caller that holds the session's lease and has loaded the mailboxes meets neither.
+    Raises sqlalchemy's IntegrityError, and queues none, if a message is just being sent to the same
+    mailbox or the number is taken. A caller that holds the session's lease and has loaded the
+    mailboxes meets neither.
     """
     if not new:
         return
@@ -87,7 +91,8 @@ def claim(
 ) -> Sequence[Delivery]:
     """Claim the messages that are due and still of use, oldest first; `only` are the address keys to keep to.
 
-    A claim may be lost at no cost: the message is still queued. `holder` is never empty: that means unclaimed.
+    A claim may be lost at no cost: the message is still queued. `holder` is never empty: that means
+    unclaimed.
     """
     wanted = (
         sa.select(deliveries.c.id)
@@ -108,7 +113,9 @@ def claim(
         return []
     connection.execute(deliveries.update().where(deliveries.c.id.in_(ids)).values(holder=holder))
     rows = connection.execute(
-        select_deliveries(deliveries.c.id.in_(ids)).order_by(None).order_by(deliveries.c.due_at, deliveries.c.id)
+        select_deliveries(deliveries.c.id.in_(ids))
+        .order_by(None)
+        .order_by(deliveries.c.due_at, deliveries.c.id)
     )
     return [build_delivery(row) for row in rows.mappings()]
 
@@ -125,9 +132,9 @@ def release_claims(connection: sa.Connection, holder: str) -> None:
 def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> int:
     """Settle what a dead run left: its claimed messages are free again, those it was sending are in doubt.
 
-    Call only while holding the session's lease, or a living run loses its claims. Returns how many are now in doubt.
-    A rehearsal that died is cancelled: a second copy in the tester's own mailbox does no harm, so no person has to
-    decide.
+    Call only while holding the session's lease, or a living run loses its claims. Returns how many
+    are now in doubt. A rehearsal that died is cancelled: a second copy in the tester's own mailbox
+    does no harm, so no person has to decide.
     """
     connection.execute(
         deliveries.update()
@@ -142,14 +149,33 @@ def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> i
 
 def expire_overdue(connection: sa.Connection, session: int, now: datetime) -> int:
     """Expire queued messages that are of no use any more. Returns how many that were."""
-    overdue = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.expires_at <= now)
-    return len(move(connection, overdue, State.EXPIRED, "too late: its use was over before it could be sent", now))
+    overdue = (
+        deliveries.c.session == session,
+        deliveries.c.state == State.QUEUED,
+        deliveries.c.expires_at <= now,
+    )
+    return len(
+        move(
+            connection,
+            overdue,
+            State.EXPIRED,
+            "too late: its use was over before it could be sent",
+            now,
+        )
+    )
 
 
-def cancel_for_removed(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
+def cancel_for_removed(
+    connection: sa.Connection, session: int, emails: Collection[str], now: datetime
+) -> None:
     """Cancel what was never sent to people who are removed: neither a run nor a person has to deal with it."""
     keys = [address_key(email) for email in emails]
-    unsent = (deliveries.c.session == session, deliveries.c.state.in_(UNSENT), deliveries.c.key.in_(keys), REAL)
+    unsent = (
+        deliveries.c.session == session,
+        deliveries.c.state.in_(UNSENT),
+        deliveries.c.key.in_(keys),
+        REAL,
+    )
     move(connection, unsent, State.CANCELLED, "the person was removed", now)
 
 
@@ -167,17 +193,28 @@ def bring_forward(connection: sa.Connection, session: int, now: datetime) -> Non
     )
 
 
-def hold_back(connection: sa.Connection, session: int, emails: Collection[str], now: datetime) -> None:
+def hold_back(
+    connection: sa.Connection, session: int, emails: Collection[str], now: datetime
+) -> None:
     """Supersede what is queued for people whom RingCentral has mailed itself; a person may ask for it again."""
     keys = [address_key(email) for email in emails]
-    queued = (deliveries.c.session == session, deliveries.c.state == State.QUEUED, deliveries.c.key.in_(keys), REAL)
+    queued = (
+        deliveries.c.session == session,
+        deliveries.c.state == State.QUEUED,
+        deliveries.c.key.in_(keys),
+        REAL,
+    )
     move(connection, queued, State.SUPERSEDED, "RingCentral has mailed the reader itself", now)
 
 
-def find_next_due(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> datetime | None:
+def find_next_due(
+    connection: sa.Connection, session: int, *, rehearsal: bool = False
+) -> datetime | None:
     """Find when the earliest queued message is due; None if nothing is queued."""
     due_at = deliveries.c.due_at
-    earliest = sa.select(sa.func.min(due_at, type_=due_at.type)).where(*_is_queued(session, rehearsal=rehearsal))
+    earliest = sa.select(sa.func.min(due_at, type_=due_at.type)).where(
+        *_is_queued(session, rehearsal=rehearsal)
+    )
     return connection.execute(earliest).scalar()
 
 
@@ -188,14 +225,25 @@ def count_queued(connection: sa.Connection, session: int, *, rehearsal: bool = F
 
 
 def _is_queued(session: int, *, rehearsal: bool) -> tuple[sa.ColumnElement[bool], ...]:
-    return deliveries.c.session == session, deliveries.c.state == State.QUEUED, ~REAL if rehearsal else REAL
+    return (
+        deliveries.c.session == session,
+        deliveries.c.state == State.QUEUED,
+        ~REAL if rehearsal else REAL,
+    )
 
 
 def list_deliveries(connection: sa.Connection, session: int) -> Sequence[DeliveryRecord]:
     """List the deliveries of a session as people see them, in the order in which they were queued, no rehearsals."""
     rows = connection.execute(select_deliveries(deliveries.c.session == session, REAL)).mappings()
     return [
-        DeliveryRecord(build_delivery(row), row["name"], row["at"], row["reply"], row["queue_id"], row["reason"])
+        DeliveryRecord(
+            build_delivery(row),
+            row["name"],
+            row["at"],
+            row["reply"],
+            row["queue_id"],
+            row["reason"],
+        )
         for row in rows
     ]
 
@@ -209,7 +257,8 @@ def move(
     **also: Any,
 ) -> Sequence[str]:
     """Move all deliveries that match to a state; `also` are further columns to set. Returns their address keys."""
-    # `told` feeds the trigger that writes history; without a holder no run's late write fits any more.
+    # `told` feeds the trigger that writes history; without a holder no run's late write fits any
+    # more.
     values = {"state": state, "reason": reason, "told": reason, "at": now, "holder": "", **also}
     moved = deliveries.update().where(*where).values(values).returning(deliveries.c.key)
     return connection.execute(moved).scalars().all()
@@ -295,6 +344,8 @@ def build_delivery(row: sa.RowMapping) -> Delivery:
         due_at=row["due_at"],
         expires_at=row["expires_at"],
         message_id=row["message_id"],
-        facts=Facts(row["link"], Role(row["role"]), row["start"], timedelta(seconds=row["duration"])),
+        facts=Facts(
+            row["link"], Role(row["role"]), row["start"], timedelta(seconds=row["duration"])
+        ),
         rehearsal_to=row["rehearsal_to"],
     )

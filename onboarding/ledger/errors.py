@@ -38,7 +38,9 @@ def as_run_error(path: Path, error: BaseException) -> BaseException:
             hint="Check [ledger] database in config.toml and that this user may write to the file and its folder; "
             "restore a damaged one from a backup.",
         )
-    if isinstance(error, StopIteration):  # a future refuses it, and all jobs behind it would wait for ever
+    if isinstance(
+        error, StopIteration
+    ):  # a future refuses it, and all jobs behind it would wait for ever
         return RuntimeError("a statement raised StopIteration")
     return error
 
@@ -47,7 +49,9 @@ def as_reading_error(path: Path, error: BaseException) -> BaseException:
     """Turn an error while only reading into the error of the run."""
     code = result_code(error)
     if code in AWAY:
-        return TryLater(f"The ledger {path} can't be read just now: {_cause(error)}.", hint="Try again.")
+        return TryLater(
+            f"The ledger {path} can't be read just now: {_cause(error)}.", hint="Try again."
+        )
     if code in UNUSABLE:
         return ConfigurationError(
             f"The ledger {path} can't be read: {_cause(error)}.",

@@ -1,6 +1,7 @@
 """History: what happened to each person, only ever added to, for `history` and for questions months later.
 
-The events of deliveries are not written here: a trigger does that, so that no move is without its event (`schema`).
+The events of deliveries are not written here: a trigger does that, so that no move is without its
+event (`schema`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +43,16 @@ def record_event(
     """Record an event."""
     record_events(
         connection,
-        [{"session": session, "key": key, "what": what, "at": at, "delivery": delivery, "detail": detail}],
+        [
+            {
+                "session": session,
+                "key": key,
+                "what": what,
+                "at": at,
+                "delivery": delivery,
+                "detail": detail,
+            }
+        ],
     )
 
 

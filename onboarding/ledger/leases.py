@@ -1,8 +1,9 @@
 """Leases: they keep two runs of one webinar apart, and a dead run's lease can be taken at once.
 
-A lease identifies its process for certain (machine, process id, start time of that process), so on the same machine
-we know without waiting that a holder is dead. A holder on another machine is believed until its lease ends; it renews
-the lease while it lives. When to take and renew one is decided in `pipeline.lease`.
+A lease identifies its process for certain (machine, process id, start time of that process), so on
+the same machine we know without waiting that a holder is dead. A holder on another machine is
+believed until its lease ends; it renews the lease while it lives. When to take and renew one is
+decided in `pipeline.lease`.
 """
 
 import os
@@ -85,19 +86,23 @@ def acquire(connection: sa.Connection, name: str, holder: Holder, now: datetime)
 def _shorten(connection: sa.Connection, name: str, lease: Lease, now: datetime) -> None:
     """Believe a holder for one term by our own clock, even if its clock says longer.
 
-    Otherwise a machine whose clock was an hour ahead when it died would hold the webinar for an hour. A living holder
-    renews its lease long before the term ends.
+    Otherwise a machine whose clock was an hour ahead when it died would hold the webinar for an
+    hour. A living holder renews its lease long before the term ends.
     """
     if lease.until > now + TERM:
         connection.execute(
-            leases.update().where(leases.c.name == name, leases.c.holder == lease.holder.name).values(until=now + TERM)
+            leases.update()
+            .where(leases.c.name == name, leases.c.holder == lease.holder.name)
+            .values(until=now + TERM)
         )
 
 
 def renew(connection: sa.Connection, name: str, holder: Holder, now: datetime) -> bool:
     """Renew a lease. False if it was taken over: the run must stop then."""
     renewed = connection.execute(
-        leases.update().where(leases.c.name == name, leases.c.holder == holder.name).values(until=now + TERM)
+        leases.update()
+        .where(leases.c.name == name, leases.c.holder == holder.name)
+        .values(until=now + TERM)
     )
     return bool(renewed.rowcount)
 
@@ -131,8 +136,9 @@ def _find_lease(connection: sa.Connection, name: str) -> Lease | None:
 def _process_start(pid: int) -> str | None:
     """Find when a process started (None if it has ended): that tells it from a later process with the same id.
 
-    Linux counts from the machine's own start. psutil turns that into a time of day, which moves when the clock is
-    set, and a living holder would look like another process. So psutil is asked only on systems without /proc.
+    Linux counts from the machine's own start. psutil turns that into a time of day, which moves
+    when the clock is set, and a living holder would look like another process. So psutil is asked
+    only on systems without /proc.
     """
     try:
         if psutil.LINUX:

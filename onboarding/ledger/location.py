@@ -1,9 +1,9 @@
 """Where the ledger is: the path behind `sqlite:///`, taken as written.
 
-Older versions read it as a URL: `%20` in a folder's name became a space, and `?` ended the path. A ledger at the place
-that they used stops every command that opens a ledger. Otherwise a new and empty ledger would start beside it, and
-every person would get their mail a second time. Reads at most the first bytes of a file; `store` and `read_only` open
-the ledger.
+Older versions read it as a URL: `%20` in a folder's name became a space, and `?` ended the path. A
+ledger at the place that they used stops every command that opens a ledger. Otherwise a new and
+empty ledger would start beside it, and every person would get their mail a second time. Reads at
+most the first bytes of a file; `store` and `read_only` open the ledger.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """What each mailbox of a session holds, worked out from its deliveries.
 
-`plan` compares this with the facts of today, and so decides which messages are due. Nothing is stored here: a mailbox
-is always computed from `deliveries`, so the two can't disagree. Rehearsals go elsewhere and never count.
+`plan` compares this with the facts of today, and so decides which messages are due. Nothing is
+stored here: a mailbox is always computed from `deliveries`, so the two can't disagree. Rehearsals
+go elsewhere and never count.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ from onboarding.model.kinds import facts_after
 def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mailbox]:
     """Load each mailbox of a session, by address key; a mailbox without any delivery is left out."""
     mailboxes: dict[str, Mailbox] = {}
-    for row in connection.execute(select_deliveries(deliveries.c.session == session, REAL)).mappings():
+    for row in connection.execute(
+        select_deliveries(deliveries.c.session == session, REAL)
+    ).mappings():
         before = mailboxes.get(row["key"], Mailbox())
         mailboxes[row["key"]] = _add_delivery(before, build_delivery(row))
     return mailboxes

@@ -1,8 +1,8 @@
 """What only a person can decide about a delivery: resolve a doubt, retry, cancel.
 
-Each function is one guarded write, as in `deliveries`, and its event says that a person did it. `emails` are the
-addresses it is about (None: all of the session); returned are the address keys whose delivery was moved.
-`pipeline.by_hand` calls them while it holds the webinar's lease.
+Each function is one guarded write, as in `deliveries`, and its event says that a person did it.
+`emails` are the addresses it is about (None: all of the session); returned are the address keys
+whose delivery was moved. `pipeline.by_hand` calls them while it holds the webinar's lease.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,30 +29,54 @@ def resolve_resend(
 ) -> Sequence[str]:
     """Queue messages in doubt again: they never arrived, or may arrive twice. The Message-ID stays the same."""
     where = (*_is_open_to(session, emails, State.IN_DOUBT), *_is_worth_sending(now))
-    return move(connection, where, State.QUEUED, "a person asked to send it again", now, queued_at=now, due_at=now)
+    return move(
+        connection,
+        where,
+        State.QUEUED,
+        "a person asked to send it again",
+        now,
+        queued_at=now,
+        due_at=now,
+    )
 
 
-def retry(connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime) -> Sequence[str]:
+def retry(
+    connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
+) -> Sequence[str]:
     """Queue failed and rejected messages again, due at once: a person fixed what was wrong.
 
-    Cancelled messages too, but only for addresses that are named: "all" does not undo a cancellation.
+    Cancelled messages too, but only for addresses that are named: "all" does not undo a
+    cancellation.
 
-    The time after which we give up starts over (`queued_at`). `attempt` does not: it tells a late write of an earlier
-    attempt from the present attempt, and a server that said "not now" that often is asked at the longest interval.
+    The time after which we give up starts over (`queued_at`). `attempt` does not: it tells a late
+    write of an earlier attempt from the present attempt, and a server that said "not now" that
+    often is asked at the longest interval.
     """
     cancelled = () if emails is None else (State.CANCELLED,)
     states = (State.FAILED, State.REJECTED, *cancelled)
     where = (*_is_open_to(session, emails, *states), *_is_worth_sending(now, returning=cancelled))
-    return move(connection, where, State.QUEUED, "a person asked to try again", now, queued_at=now, due_at=now)
+    return move(
+        connection,
+        where,
+        State.QUEUED,
+        "a person asked to try again",
+        now,
+        queued_at=now,
+        due_at=now,
+    )
 
 
-def cancel(connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime) -> Sequence[str]:
+def cancel(
+    connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
+) -> Sequence[str]:
     """Cancel queued messages. A claimed message does not leave either: its move to `sending` then finds no row."""
     where = _is_open_to(session, emails, State.QUEUED)
     return move(connection, where, State.CANCELLED, "cancelled by a person", now)
 
 
-def _is_open_to(session: int, emails: Collection[str] | None, *states: State) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_open_to(
+    session: int, emails: Collection[str] | None, *states: State
+) -> tuple[sa.ColumnElement[bool], ...]:
     """Match the deliveries in these states to these addresses; never a rehearsal."""
     in_state = (deliveries.c.session == session, deliveries.c.state.in_(states), REAL)
     if emails is None:
@@ -60,11 +84,14 @@ def _is_open_to(session: int, emails: Collection[str] | None, *states: State) ->
     return (*in_state, deliveries.c.key.in_([address_key(email) for email in emails]))
 
 
-def _is_worth_sending(now: datetime, returning: Collection[State] = ()) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_worth_sending(
+    now: datetime, returning: Collection[State] = ()
+) -> tuple[sa.ColumnElement[bool], ...]:
     """Match deliveries that are still of use, with nothing newer to the same mailbox, and nothing under way to it.
 
-    Otherwise a second copy of old facts would arrive after the new ones. A cancelled message does not count as newer,
-    unless cancelled messages are `returning` to the queue in the same statement: then both would be queued.
+    Otherwise a second copy of old facts would arrive after the new ones. A cancelled message does
+    not count as newer, unless cancelled messages are `returning` to the queue in the same
+    statement: then both would be queued.
     """
     gone = [state for state in (State.SUPERSEDED, State.CANCELLED) if state not in returning]
     other = deliveries.alias("other")

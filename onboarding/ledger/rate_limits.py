@@ -1,9 +1,9 @@
 """How fast RingCentral and the mail server may be used, kept in the ledger so that all processes share the limits.
 
-`reserve_call` keeps a sliding window for each group of RingCentral's calls, and `update_limit` corrects it by what the
-answers say. `reserve_send` keeps an even rate (the generic cell rate algorithm, without a burst) and a cap for each
-day. Both either count one in or say how long to wait; nothing here waits: that is `pipeline.rate_limiter` and
-`pipeline.send`.
+`reserve_call` keeps a sliding window for each group of RingCentral's calls, and `update_limit`
+corrects it by what the answers say. `reserve_send` keeps an even rate (the generic cell rate
+algorithm, without a burst) and a cap for each day. Both either count one in or say how long to
+wait; nothing here waits: that is `pipeline.rate_limiter` and `pipeline.send`.
 """
 
 from collections import Counter
@@ -34,8 +34,8 @@ class SendRate:
 def reserve_call(connection: sa.Connection, name: str, most: int, now: datetime) -> timedelta:
     """Count a call in and return no time at all, or count nothing and return how long to wait before asking again.
 
-    `most` calls per window are believed until an answer says otherwise. It holds for every window, at any time that
-    one may begin: nothing here knows when RingCentral's windows begin.
+    `most` calls per window are believed until an answer says otherwise. It holds for every window,
+    at any time that one may begin: nothing here knows when RingCentral's windows begin.
     """
     limit = _load_limit(connection, name, now)
     if limit is None:
@@ -48,11 +48,14 @@ def reserve_call(connection: sa.Connection, name: str, most: int, now: datetime)
     return wait
 
 
-def update_limit(connection: sa.Connection, name: str, allowance: RateLimitStatus, now: datetime) -> None:
+def update_limit(
+    connection: sa.Connection, name: str, allowance: RateLimitStatus, now: datetime
+) -> None:
     """Correct a limit by what an answer said; nothing is stored for a limit under which no call was reserved.
 
-    There are never more calls left than the answer says: calls that the same user made elsewhere count as made just
-    now. With none left we wait for a whole window, after a 429 for as long as it says.
+    There are never more calls left than the answer says: calls that the same user made elsewhere
+    count as made just now. With none left we wait for a whole window, after a 429 for as long as it
+    says.
     """
     limit = _load_limit(connection, name, now)
     if limit is None:
@@ -60,7 +63,8 @@ def update_limit(connection: sa.Connection, name: str, allowance: RateLimitStatu
     most, window = allowance.limit or limit.most, allowance.window or limit.window
     made, pause = limit.recent_calls(now), 0.0
     if allowance.penalty is not None:
-        # A 429 says how long it lasts; the `remaining` of 0 that comes with it would make us wait longer.
+        # A 429 says how long it lasts; the `remaining` of 0 that comes with it would make us wait
+        # longer.
         pause = allowance.penalty
     elif allowance.remaining is not None:
         made += [now] * (most - allowance.remaining - len(made))
@@ -72,9 +76,9 @@ def update_limit(connection: sa.Connection, name: str, allowance: RateLimitStatu
 def reserve_send(connection: sa.Connection, name: str, rate: SendRate, now: datetime) -> timedelta:
     """Count a message in and return no time at all, or count nothing and return how long to wait before asking again.
 
-    `name` is the account at the mail server whose rate it is. Messages are never closer together than
-    `rate.interval`, so no window of any length holds a burst. The cap counts by the hour, so a message counts against
-    it for 24 to 25 hours.
+    `name` is the account at the mail server whose rate it is. Messages are never closer together
+    than `rate.interval`, so no window of any length holds a burst. The cap counts by the hour, so a
+    message counts against it for 24 to 25 hours.
     """
     row = connection.execute(sa.select(paces).where(paces.c.name == name)).one_or_none()
     # At most one interval from now: the rate may have been raised since, or the clock set back.
@@ -84,7 +88,8 @@ def reserve_send(connection: sa.Connection, name: str, rate: SendRate, now: date
     if not wait:
         hour = _format_hour(now)
         free_at, hours = now + rate.interval, {**hours, hour: hours.get(hour, 0) + 1}
-    # Stored even while there is a wait: a time in the future is brought near once, and not again at each question.
+    # Stored even while there is a wait: a time in the future is brought near once, and not again at
+    # each question.
     values = {"free_at": free_at, "hours": hours}
     if row:
         connection.execute(paces.update().where(paces.c.name == name).values(values))
@@ -134,9 +139,9 @@ class _CallLimit:
 def _load_limit(connection: sa.Connection, name: str, now: datetime) -> _CallLimit | None:
     """Load a limit as it counts at `now`.
 
-    A time in the future was stored before the clock was set back. A call then counts as made now, and a block begins
-    again, so that neither lasts longer than it would have. No figure is larger than what is believed: an older
-    version stored what an answer said.
+    A time in the future was stored before the clock was set back. A call then counts as made now,
+    and a block begins again, so that neither lasts longer than it would have. No figure is larger
+    than what is believed: an older version stored what an answer said.
     """
     row = connection.execute(sa.select(limits).where(limits.c.name == name)).one_or_none()
     if row is None:
@@ -159,7 +164,13 @@ def _load_block(begin: datetime | None, until: datetime | None, now: datetime) -
 
 
 def _insert_limit(connection: sa.Connection, name: str, most: int, now: datetime) -> None:
-    values = {"name": name, "most": most, "window": DEFAULT_WINDOW, "made": [now.isoformat()], "calls": 1}
+    values = {
+        "name": name,
+        "most": most,
+        "window": DEFAULT_WINDOW,
+        "made": [now.isoformat()],
+        "calls": 1,
+    }
     connection.execute(limits.insert().values(values))
 
 

@@ -1,9 +1,9 @@
 """Reads the ledger and writes nothing: for the commands that only look at it, such as `status`.
 
-No migration, no pragma, no change of modes, and no file beside the ledger. SQLite's own read-only connection leaves
-`-wal` and `-shm` behind, and if those belong to another user, the next run can't write. So a ledger that no process
-has open is read as it is on the disk (`immutable`), and the answer counts only if no file has changed meanwhile.
-`store` writes.
+No migration, no pragma, no change of modes, and no file beside the ledger. SQLite's own read-only
+connection leaves `-wal` and `-shm` behind, and if those belong to another user, the next run can't
+write. So a ledger that no process has open is read as it is on the disk (`immutable`), and the
+answer counts only if no file has changed meanwhile. `store` writes.
 """
 
 import errno
@@ -70,13 +70,18 @@ class _Denied(Exception):
     """SQLite may not open one of the ledger's files, or not make its `-shm`."""
 
 
-def read_ledger(path: Path, statement: Callable[[sa.Connection], T], progress: Progress) -> T | None:
+def read_ledger(
+    path: Path, statement: Callable[[sa.Connection], T], progress: Progress
+) -> T | None:
     """Run a statement on the ledger as it is now, in one snapshot. None if there is no ledger yet.
 
-    `progress` is told if the ledger had to be read without its lock. Raises ConfigurationError if it can't be read,
-    is no ledger, or another version's; TryLater if this user can't read its newest part, or if it changes each time.
+    `progress` is told if the ledger had to be read without its lock. Raises ConfigurationError if
+    it can't be read, is no ledger, or another version's; TryLater if this user can't read its
+    newest part, or if it changes each time.
     """
-    file = path.resolve()  # SQLite keeps its own files beside the file itself, not beside a link to it
+    file = (
+        path.resolve()
+    )  # SQLite keeps its own files beside the file itself, not beside a link to it
     for _ in range(MAX_READS):
         files = _find_files(path, file)
         if files is None:
@@ -90,7 +95,9 @@ def read_ledger(path: Path, statement: Callable[[sa.Connection], T], progress: P
         answer = _read_at_rest(path, file, statement, files)
         if answer is not None:
             if files.are_in_use or not _has_access(os.W_OK, file.parent):
-                progress.say(f"The ledger {path} can't be written here: it was read as it is on the disk.")
+                progress.say(
+                    f"The ledger {path} can't be written here: it was read as it is on the disk."
+                )
             return answer.value
     raise TryLater(f"The ledger {path} is opened and closed all the time.", hint="Try again.")
 
@@ -123,7 +130,9 @@ def _find_files(path: Path, file: Path) -> _Files | None:
         ) from None
 
 
-def _read_with_log(path: Path, file: Path, statement: Callable[[sa.Connection], T], files: _Files) -> T | None:
+def _read_with_log(
+    path: Path, file: Path, statement: Callable[[sa.Connection], T], files: _Files
+) -> T | None:
     """Read while a run has the ledger open, or what it left when it died. Raises _Denied."""
     if not files.has_index and os.geteuid() not in {ROOT_USER, files.owner}:
         raise _Denied  # SQLite would make a -shm that belongs to this user, and the run could not write it
@@ -137,8 +146,8 @@ def _read_at_rest(
     try:
         answer = _Answer(_query(path, file, AT_REST, statement))
     except OnboardingError:
-        # Half a page of the old and half of the new can look like a damaged file: an error counts only if the files
-        # are unchanged.
+        # Half a page of the old and half of the new can look like a damaged file: an error counts
+        # only if the files are unchanged.
         if _find_files(path, file) == files:
             raise
         return None
@@ -157,9 +166,13 @@ def _query(path: Path, file: Path, mode: str, statement: Callable[[sa.Connection
 
     def connect() -> sqlite3.Connection:
         # as_uri writes each character that has a meaning in a URI as %HH.
-        return sqlite3.connect(f"{file.as_uri()}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        return sqlite3.connect(
+            f"{file.as_uri()}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+        )
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.NullPool, hide_parameters=True)
+    engine = sa.create_engine(
+        "sqlite://", creator=connect, poolclass=sa.pool.NullPool, hide_parameters=True
+    )
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")

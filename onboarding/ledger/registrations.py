@@ -1,8 +1,9 @@
 """The people of a session whom this program has added, adopted or removed at RingCentral, or is about to.
 
-An intention (`adding`, `removing`) is committed before a PATCH leaves. So after a crash we still know who was added
-(and may be mailed) and who was removed (and must get a cancellation). A row disappears only by `revert`, or when a
-linked user moves to another key. What follows from a standing is decided in `plan`.
+An intention (`adding`, `removing`) is committed before a PATCH leaves. So after a crash we still
+know who was added (and may be mailed) and who was removed (and must get a cancellation). A row
+disappears only by `revert`, or when a linked user moves to another key. What follows from a
+standing is decided in `plan`.
 """
 
 import json
@@ -23,12 +24,18 @@ from onboarding.model.registrations import ManagedRegistration, Standing, regist
 
 def load_managed(connection: sa.Connection, session: int) -> Mapping[str, ManagedRegistration]:
     """Load the registrations of a session that this program has dealt with, by `registration_key`."""
-    rows = connection.execute(sa.select(registrations).where(registrations.c.session == session)).mappings()
+    rows = connection.execute(
+        sa.select(registrations).where(registrations.c.session == session)
+    ).mappings()
     return {row["key"]: _build_registration(row) for row in rows}
 
 
 def set_standing(
-    connection: sa.Connection, session: int, invitees: Collection[Invitee], standing: Standing, now: datetime
+    connection: sa.Connection,
+    session: int,
+    invitees: Collection[Invitee],
+    standing: Standing,
+    now: datetime,
 ) -> None:
     """Record what was done about these people, or is about to be done."""
     if not invitees:
@@ -36,27 +43,45 @@ def set_standing(
     for invitee in invitees:
         if invitee.linked_user:
             _separate_keys(connection, session, invitee)
-    rows = [{"session": session, **_person_columns(invitee), "standing": standing, "at": now} for invitee in invitees]
+    rows = [
+        {"session": session, **_person_columns(invitee), "standing": standing, "at": now}
+        for invitee in invitees
+    ]
     connection.execute(_STAND, rows)
     places = [{"session": session, "key": row["key"]} for row in rows]
     events.record_events(
-        connection, [{**place, "what": standing, "at": now, "delivery": None, "detail": ""} for place in places]
+        connection,
+        [
+            {**place, "what": standing, "at": now, "delivery": None, "detail": ""}
+            for place in places
+        ],
     )
 
 
 def _separate_keys(connection: sa.Connection, session: int, invitee: Invitee) -> None:
     """Keep each linked user in one row: under their address, or by ids once the address belongs to another user.
 
-    With two rows for one user, a removal would change one of them, and the other would add the user again.
+    With two rows for one user, a removal would change one of them, and the other would add the user
+    again.
     """
     by_ids = replace(invitee, email="")
     if not invitee.email:
         ids = registrations.c.account_id == _person_columns(by_ids)["account_id"]
-        same = (ids, registrations.c.user_id == _person_columns(by_ids)["user_id"], registrations.c.email != "")
+        same = (
+            ids,
+            registrations.c.user_id == _person_columns(by_ids)["user_id"],
+            registrations.c.email != "",
+        )
         empty = {"account_id": "", "user_id": "", "domain": ""}
-        connection.execute(registrations.update().where(registrations.c.session == session, *same).values(empty))
+        connection.execute(
+            registrations.update().where(registrations.c.session == session, *same).values(empty)
+        )
         return
-    row = connection.execute(sa.select(registrations).where(*_matches(session, invitee))).mappings().one_or_none()
+    row = (
+        connection.execute(sa.select(registrations).where(*_matches(session, invitee)))
+        .mappings()
+        .one_or_none()
+    )
     before = _build_invitee(row).linked_user if row else None
     if row and before not in {None, invitee.linked_user} and row["standing"] != Standing.REMOVED:
         # The address now belongs to another user; the former one stays known by ids.
@@ -66,21 +91,33 @@ def _separate_keys(connection: sa.Connection, session: int, invitee: Invitee) ->
 
 
 def record_unfulfilled(
-    connection: sa.Connection, session: int, invitee: Invitee, fields: Mapping[str, str], now: datetime
+    connection: sa.Connection,
+    session: int,
+    invitee: Invitee,
+    fields: Mapping[str, str],
+    now: datetime,
 ) -> None:
     """Record what RingCentral was asked to change about a person and did not change: field -> value."""
     asked = {"asked": json.dumps(dict(fields))}
-    if not connection.execute(registrations.update().where(*_matches(session, invitee)).values(asked)).rowcount:
+    if not connection.execute(
+        registrations.update().where(*_matches(session, invitee)).values(asked)
+    ).rowcount:
         set_standing(connection, session, [invitee], Standing.UPDATED, now)
         connection.execute(registrations.update().where(*_matches(session, invitee)).values(asked))
-    events.record_event(connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields))
+    events.record_event(
+        connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields)
+    )
 
 
-def clear_unfulfilled(connection: sa.Connection, session: int, invitees: Collection[Invitee]) -> None:
+def clear_unfulfilled(
+    connection: sa.Connection, session: int, invitees: Collection[Invitee]
+) -> None:
     """Forget requests that are fulfilled by now, so that they may be made again if the value changes back."""
     keys = [registration_key(invitee) for invitee in invitees]
     connection.execute(
-        registrations.update().where(registrations.c.session == session, registrations.c.key.in_(keys)).values(asked="")
+        registrations.update()
+        .where(registrations.c.session == session, registrations.c.key.in_(keys))
+        .values(asked="")
     )
 
 
@@ -107,7 +144,10 @@ def revert(
 
 
 def _forget_former(
-    connection: sa.Connection, session: int, invitee: Invitee, before: Mapping[str, ManagedRegistration]
+    connection: sa.Connection,
+    session: int,
+    invitee: Invitee,
+    before: Mapping[str, ManagedRegistration],
 ) -> None:
     """Remove the row by ids of a user who has their address back."""
     by_ids = replace(invitee, email="")
@@ -115,15 +155,29 @@ def _forget_former(
         connection.execute(registrations.delete().where(*_matches(session, by_ids)))
 
 
-def record_mailed(connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime) -> None:
+def record_mailed(
+    connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime
+) -> None:
     """Record that a run has reported whom RingCentral has mailed itself (docs/ringcentral.md, "Send now")."""
     for invitee in invitees:
         names = [registrations.c.key == registration_key(invitee)]
         if user := invitee.linked_user:
-            ids = (registrations.c.account_id == user.account_id, registrations.c.user_id == user.user_id)
+            ids = (
+                registrations.c.account_id == user.account_id,
+                registrations.c.user_id == user.user_id,
+            )
             names.append(sa.and_(*ids))
-        new = (registrations.c.session == session, registrations.c.mailed_by_ringcentral.is_(None), sa.or_(*names))
-        noted = registrations.update().where(*new).values(mailed_by_ringcentral=now).returning(registrations.c.key)
+        new = (
+            registrations.c.session == session,
+            registrations.c.mailed_by_ringcentral.is_(None),
+            sa.or_(*names),
+        )
+        noted = (
+            registrations.update()
+            .where(*new)
+            .values(mailed_by_ringcentral=now)
+            .returning(registrations.c.key)
+        )
         for key in connection.execute(noted).scalars().all():
             events.record_event(connection, session, key, "mailed by RingCentral", now)
 
@@ -169,11 +223,15 @@ _STAND = _INSERT.on_conflict_do_update(
     index_elements=["session", "key"],
     set_={
         **{name: _if_known(name) for name in ("account_id", "user_id", "domain")},
-        **{name: _NEW[name] for name in ("email", "first_name", "last_name", "language", "time_zone", "role")},
+        **{
+            name: _NEW[name]
+            for name in ("email", "first_name", "last_name", "language", "time_zone", "role")
+        },
         **{name: _NEW[name] for name in ("standing", "at")},
         # A new registration at RingCentral has not been mailed by it.
         "mailed_by_ringcentral": sa.case(
-            (_NEW.standing == Standing.ADDED, sa.null()), else_=registrations.c.mailed_by_ringcentral
+            (_NEW.standing == Standing.ADDED, sa.null()),
+            else_=registrations.c.mailed_by_ringcentral,
         ),
     },
 )

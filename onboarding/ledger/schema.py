@@ -100,8 +100,8 @@ registrations = sa.Table(
 )
 """The people whom this program has dealt with at RingCentral. `standing` is a `model.registrations.Standing`.
 
-`key` is `model.registrations.registration_key`. `asked` is what RingCentral was asked for and did not
-carry out, as JSON: field -> value. `mailed_by_ringcentral` is when a run first saw that
+`key` is `model.registrations.registration_key`. `asked` is what RingCentral was asked for and did
+not carry out, as JSON: field -> value. `mailed_by_ringcentral` is when a run first saw that
 RingCentral has mailed the person itself.
 """
 
@@ -146,7 +146,8 @@ HELD = deliveries.c.holder != sa.literal_column("''")
 
 _OPEN = REAL & deliveries.c.state.in_(["queued", "sending"])
 
-# Promise 3, held by the database itself: one mailbox never has two messages under way, nor two of one number.
+# Promise 3, held by the database itself: one mailbox never has two messages under way, nor two of
+# one number.
 sa.Index(
     "uq_deliveries_open",
     deliveries.c.session,
@@ -196,8 +197,12 @@ def _create_triggers(_events: sa.Table, connection: sa.Connection, **_options: o
 
     So no function of ours can forget it, whatever it changes.
     """
-    connection.exec_driver_sql(f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {_WRITE_EVENT}")
-    connection.exec_driver_sql(f"CREATE TRIGGER tr_deliveries_moved AFTER UPDATE OF state ON deliveries {_WRITE_EVENT}")
+    connection.exec_driver_sql(
+        f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {_WRITE_EVENT}"
+    )
+    connection.exec_driver_sql(
+        f"CREATE TRIGGER tr_deliveries_moved AFTER UPDATE OF state ON deliveries {_WRITE_EVENT}"
+    )
 
 
 sa.Index("ix_events_key", events.c.key, events.c.id)
@@ -231,7 +236,8 @@ leases = sa.Table(
 )
 """Which run is at work on what. `machine`, `pid` and `started` together name one process for certain.
 
-`taken_at` stays as it is when the lease is renewed; it is NULL where an older version took the lease.
+`taken_at` stays as it is when the lease is renewed; it is NULL where an older version took the
+lease.
 """
 
 limits = sa.Table(
@@ -247,8 +253,9 @@ limits = sa.Table(
 )
 """A rate limit of RingCentral that all processes sharing the ledger keep together: `most` calls in `window` seconds.
 
-`made` holds the times of the calls in the last window (ISO 8601), `calls` counts all there ever were. While no call
-may be made, `blocked_at` says when that was learned, and `blocked_until` when it ends; else both are NULL.
+`made` holds the times of the calls in the last window (ISO 8601), `calls` counts all there ever
+were. While no call may be made, `blocked_at` says when that was learned, and `blocked_until` when
+it ends; else both are NULL.
 """
 
 paces = sa.Table(

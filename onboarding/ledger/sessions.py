@@ -1,7 +1,7 @@
 """Sessions of webinars: their facts as last seen, when the last run was, and which problems it had.
 
-People, messages and history of a session are in `registrations`, `deliveries` and `events`; they refer to the number
-that `upsert` returns, and are deleted together with their session.
+People, messages and history of a session are in `registrations`, `deliveries` and `events`; they
+refer to the number that `upsert` returns, and are deleted together with their session.
 """
 
 from collections.abc import Collection, Sequence
@@ -48,10 +48,14 @@ def upsert(connection: sa.Connection, session: Session) -> int:
     changed = sessions.update().where(*_matches(session.key)).values(facts)
     if not connection.execute(changed).rowcount:
         connection.execute(sessions.insert().values(**_key_columns(session.key), **facts))
-    return int(connection.execute(sa.select(sessions.c.id).where(*_matches(session.key))).scalar_one())
+    return int(
+        connection.execute(sa.select(sessions.c.id).where(*_matches(session.key))).scalar_one()
+    )
 
 
-def find(connection: sa.Connection, server: str, webinar_id: str, session_id: str | None) -> StoredSession | None:
+def find(
+    connection: sa.Connection, server: str, webinar_id: str, session_id: str | None
+) -> StoredSession | None:
     """Find a webinar's session as last seen: the named one, or the one that starts last."""
     query = (
         sa.select(sessions)
@@ -66,11 +70,19 @@ def find(connection: sa.Connection, server: str, webinar_id: str, session_id: st
 
 def begin_run(connection: sa.Connection, session: int, heavy_calls: int, now: datetime) -> None:
     """Record that a run is at work, and the calls that it has made so far: they count even if it is killed."""
-    connection.execute(sessions.update().where(sessions.c.id == session).values(run_at=now, heavy_calls=heavy_calls))
+    connection.execute(
+        sessions.update()
+        .where(sessions.c.id == session)
+        .values(run_at=now, heavy_calls=heavy_calls)
+    )
 
 
 def finish_run(
-    connection: sa.Connection, session: int, found: Collection[Problem], heavy_calls: int, now: datetime
+    connection: sa.Connection,
+    session: int,
+    found: Collection[Problem],
+    heavy_calls: int,
+    now: datetime,
 ) -> None:
     """Record how a run ended: its problems replace those of the run before."""
     connection.execute(problems.delete().where(problems.c.session == session))
@@ -86,7 +98,11 @@ def finish_run(
     ]
     if rows:
         connection.execute(problems.insert(), rows)
-    connection.execute(sessions.update().where(sessions.c.id == session).values(run_at=now, heavy_calls=heavy_calls))
+    connection.execute(
+        sessions.update()
+        .where(sessions.c.id == session)
+        .values(run_at=now, heavy_calls=heavy_calls)
+    )
 
 
 def list_problems(connection: sa.Connection, session: int) -> Sequence[Problem]:
@@ -103,7 +119,9 @@ def remove_ended(connection: sa.Connection, before: datetime) -> int:
     Returns how many sessions that were.
     """
     begun = connection.execute(
-        sa.select(sessions.c.id, sessions.c.start, sessions.c.duration).where(sessions.c.start < before)
+        sa.select(sessions.c.id, sessions.c.start, sessions.c.duration).where(
+            sessions.c.start < before
+        )
     )
     over = [row.id for row in begun if row.start + timedelta(seconds=row.duration) < before]
     connection.execute(sessions.delete().where(sessions.c.id.in_(over)))

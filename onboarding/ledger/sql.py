@@ -1,7 +1,7 @@
 """Passes many rows to SQLite as one JSON text, so that one compiled statement takes any number of them.
 
-SQLite then works through them without returning to Python for each row; otherwise the ledger's thread would wait for
-the interpreter that often. Knows no table.
+SQLite then works through them without returning to Python for each row; otherwise the ledger's
+thread would wait for the interpreter that often. Knows no table.
 """
 
 import json
@@ -36,12 +36,16 @@ def driver(connection: sa.Connection) -> sqlite3.Connection:
 def batch_rows(*columns: str) -> sa.Subquery:
     """Build the subquery that a statement reads a batch from; the columns are in the order of each row's values.
 
-    A subquery and not WITH: `sqlite3` gives no row count for a statement that begins with WITH, and the row count
-    shows whether all guards held.
+    A subquery and not WITH: `sqlite3` gives no row count for a statement that begins with WITH, and
+    the row count shows whether all guards held.
     """
-    values = sa.func.json_each(sa.bindparam("batch", type_=sa.Text)).table_valued("value").alias("rows")
+    values = (
+        sa.func.json_each(sa.bindparam("batch", type_=sa.Text)).table_valued("value").alias("rows")
+    )
     fields = [
-        sa.func.json_extract(values.c.value, sa.literal_column(f"'$[{index}]'"), type_=sa.Text()).label(name)
+        sa.func.json_extract(
+            values.c.value, sa.literal_column(f"'$[{index}]'"), type_=sa.Text()
+        ).label(name)
         for index, name in enumerate(columns)
     ]
     return sa.select(*fields).subquery("batch")

@@ -1,9 +1,10 @@
 """Opens the ledger's file and runs every statement on it, in one writer thread, many to a commit.
 
-A statement is a plain function of a connection (`registrations`, `deliveries`, ...). Statements that tasks submit
-during a commit share the next commit: one disk flush per group and not per message. Once `run` returns, its result is
-on the disk (WAL, synchronous=FULL). A statement that runs for every message takes many items at once (`transitions`),
-so that a group costs hardly more than a single item. The store decides nothing and knows no subject.
+A statement is a plain function of a connection (`registrations`, `deliveries`, ...). Statements
+that tasks submit during a commit share the next commit: one disk flush per group and not per
+message. Once `run` returns, its result is on the disk (WAL, synchronous=FULL). A statement that
+runs for every message takes many items at once (`transitions`), so that a group costs hardly more
+than a single item. The store decides nothing and knows no subject.
 """
 
 import asyncio
@@ -64,9 +65,9 @@ _Result = tuple[_Job, Any]
 class Ledger:
     """The open ledger: `await ledger.run(statement, ...)` executes a statement and returns once it is durable.
 
-    Use as `async with Ledger(path) as ledger`. Raises ConfigurationError if the file can't be used (damaged, no
-    ledger, read-only), and TryLater if it can't be written just now (disk full, or locked for `patience` seconds):
-    then nothing may be sent, because nothing could be recorded.
+    Use as `async with Ledger(path) as ledger`. Raises ConfigurationError if the file can't be used
+    (damaged, no ledger, read-only), and TryLater if it can't be written just now (disk full, or
+    locked for `patience` seconds): then nothing may be sent, because nothing could be recorded.
     """
 
     def __init__(self, path: Path, *, patience: float = BUSY_SECONDS) -> None:
@@ -87,33 +88,47 @@ class Ledger:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._open = False
         self._jobs.put(None)
-        # Not awaited: in a cancelled task an await would return at once, and what was submitted would be lost.
+        # Not awaited: in a cancelled task an await would return at once, and what was submitted
+        # would be lost.
         self._thread.join()
         self._engine.dispose()
 
     async def run(
-        self, statement: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        statement: Callable[Concatenate[sa.Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         """Run one statement in a transaction and return its result once that is committed.
 
-        It is executed even if the task that waits for it is cancelled. What it raises is raised here, with nothing of
-        it written. It may run a second time if another of its group failed, so its arguments must be values: an
-        iterator would be empty by then.
+        It is executed even if the task that waits for it is cancelled. What it raises is raised
+        here, with nothing of it written. It may run a second time if another of its group failed,
+        so its arguments must be values: an iterator would be empty by then.
         """
-        return await self.submit(lambda connection, _none: [statement(connection, *args, **kwargs)], None)
+        return await self.submit(
+            lambda connection, _none: [statement(connection, *args, **kwargs)], None
+        )
 
     def submit(
-        self, statement: Batch[Item, T], item: Item, /, depends_on: asyncio.Future[Any] | None = None
+        self,
+        statement: Batch[Item, T],
+        item: Item,
+        /,
+        depends_on: asyncio.Future[Any] | None = None,
     ) -> asyncio.Future[T]:
         """Submit one item of a statement that takes many; await the result to know that it is committed.
 
-        Items submitted first are written first or together, never later. `depends_on` is the result of an earlier
-        item: if that can't be written, this is not written either. If a group fails, the statement gets each item
-        alone. All else is as in `run`.
+        Items submitted first are written first or together, never later. `depends_on` is the result
+        of an earlier item: if that can't be written, this is not written either. If a group fails,
+        the statement gets each item alone. All else is as in `run`.
         """
         if not self._open:
             raise RuntimeError("the ledger is not open")
@@ -124,7 +139,8 @@ class Ledger:
     def _prepare(self) -> None:
         """Open the file and migrate it; try again if another process is just doing so.
 
-        SQLite waits for other processes by itself, but not while a new file is being switched to WAL.
+        SQLite waits for other processes by itself, but not while a new file is being switched to
+        WAL.
         """
         until = time.monotonic() + self._patience
         while True:
@@ -158,7 +174,11 @@ class Ledger:
 
     def _execute_group(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[_Result]:
         """Execute a group in one transaction; if it fails, each job alone, so that each gets only its own error."""
-        failed = [self._fail(job, self._failed[job.depends_on]) for job in group if job.depends_on in self._failed]
+        failed = [
+            self._fail(job, self._failed[job.depends_on])
+            for job in group
+            if job.depends_on in self._failed
+        ]
         jobs = [job for job in group if job.result not in self._failed]
         if not jobs:
             return failed
@@ -168,7 +188,10 @@ class Ledger:
             if len(jobs) == 1 or result_code(error) in LOCKED:
                 return [*failed, *(self._fail(job, _Failed(error)) for job in jobs)]
         # In their order: a job may depend on an earlier one of the same group.
-        return [*failed, *(result for job in jobs for result in self._execute_group(connection, [job]))]
+        return [
+            *failed,
+            *(result for job in jobs for result in self._execute_group(connection, [job])),
+        ]
 
     def _fail(self, job: _Job, failed: _Failed) -> _Result:
         # Remembered, so that jobs submitted later that depend on this one fail too.
@@ -195,11 +218,13 @@ def _execute_jobs(connection: sa.Connection, jobs: Sequence[_Job]) -> list[_Resu
     return results
 
 
-def _transaction(connection: sa.Connection, group: Sequence[_Job]) -> contextlib.AbstractContextManager[object]:
+def _transaction(
+    connection: sa.Connection, group: Sequence[_Job]
+) -> contextlib.AbstractContextManager[object]:
     """Begin a transaction if one is needed.
 
-    A single autocommit statement needs none. BEGIN and COMMIT would make the thread wait for the interpreter twice
-    more, and the tasks that compose messages keep that busy.
+    A single autocommit statement needs none. BEGIN and COMMIT would make the thread wait for the
+    interpreter twice more, and the tasks that compose messages keep that busy.
     """
     first = group[0].statement
     is_single = is_autocommit(first) and all(job.statement is first for job in group)
@@ -219,7 +244,9 @@ def open_engine(path: Path, patience: float) -> sa.Engine:
 
     def connect() -> sqlite3.Connection:
         # By the path itself: a URL would give a meaning to some of its characters.
-        return sqlite3.connect(path, timeout=patience, check_same_thread=False, isolation_level=None)
+        return sqlite3.connect(
+            path, timeout=patience, check_same_thread=False, isolation_level=None
+        )
 
     engine = sa.create_engine(
         "sqlite://",
@@ -235,7 +262,8 @@ def open_engine(path: Path, patience: float) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        # IMMEDIATE: a guarded write must read and write under one lock, or two processes could both pass its guard.
+        # IMMEDIATE: a guarded write must read and write under one lock, or two processes could both
+        # pass its guard.
         driver(connection).execute("BEGIN IMMEDIATE")
 
     return engine
@@ -244,8 +272,8 @@ def open_engine(path: Path, patience: float) -> sa.Engine:
 def _create_private(path: Path) -> None:
     """Create the file before SQLite does, so that others can't read it, not even for a moment.
 
-    A file that exists is not opened here: closing it again would drop the locks that this process holds on it
-    (https://sqlite.org/howtocorrupt.html, 2.2).
+    A file that exists is not opened here: closing it again would drop the locks that this process
+    holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
     """
     try:
         file = path.resolve()  # follow a dangling link, as SQLite would
@@ -255,7 +283,8 @@ def _create_private(path: Path) -> None:
         except FileExistsError:
             if not path.is_file():
                 raise ConfigurationError(
-                    f"The ledger {path} is not a file.", hint="Check [ledger] database in config.toml."
+                    f"The ledger {path} is not a file.",
+                    hint="Check [ledger] database in config.toml.",
                 ) from None
             if path.stat().st_mode & 0o077:
                 path.chmod(0o600)

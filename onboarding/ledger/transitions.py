@@ -1,10 +1,11 @@
 """The guarded writes that every single message goes through: to `sending`, and on to what became of it.
 
-A `TransitionWrite` is a value with its guard: the run that holds the delivery, and the states and attempts that it may
-start from. If another run has taken the lease over, the write finds no row, and the body never leaves. Attempts only
-count up, so a late write never fits a later attempt. `write_transitions` writes many in one statement, which is its
-own transaction; the database adds the events (`schema`). What changes many deliveries by one rule is in `deliveries`,
-what a person decides in `operator_actions`.
+A `TransitionWrite` is a value with its guard: the run that holds the delivery, and the states and
+attempts that it may start from. If another run has taken the lease over, the write finds no row,
+and the body never leaves. Attempts only count up, so a late write never fits a later attempt.
+`write_transitions` writes many in one statement, which is its own transaction; the database adds
+the events (`schema`). What changes many deliveries by one rule is in `deliveries`, what a person
+decides in `operator_actions`.
 """
 
 import sqlite3
@@ -30,9 +31,9 @@ class GuardFailed(Exception):
 class TransitionWrite(NamedTuple):
     """One delivery's guarded move to another state; `told` is what history says of it.
 
-    `queued` and `sending` are the attempts at which it may start from that state (None: not from there). `holder` is
-    the run that has claimed it, `keeper` the run that holds it afterwards. Times are as SQLite stores them; a column
-    that is None stays as it was.
+    `queued` and `sending` are the attempts at which it may start from that state (None: not from
+    there). `holder` is the run that has claimed it, `keeper` the run that holds it afterwards.
+    Times are as SQLite stores them; a column that is None stays as it was.
     """
 
     id: int
@@ -51,12 +52,15 @@ class TransitionWrite(NamedTuple):
     message_id: str | None = None
 
 
-def start_sending(delivery: Delivery, holder: str, now: datetime, message_id: str | None = None) -> TransitionWrite:
+def start_sending(
+    delivery: Delivery, holder: str, now: datetime, message_id: str | None = None
+) -> TransitionWrite:
     """Cross the point of no return: to be committed after the 354 and before the body leaves.
 
-    After the body, a crash could send a second copy; before the 354, a crash would put every refused message in
-    doubt. If the write is not made, the delivery is not ours any more and its body must not leave. `message_id` is
-    the Message-ID in the body, if it differs from the stored one.
+    After the body, a crash could send a second copy; before the 354, a crash would put every
+    refused message in doubt. If the write is not made, the delivery is not ours any more and its
+    body must not leave. `message_id` is the Message-ID in the body, if it differs from the stored
+    one.
     """
     return TransitionWrite(
         id=delivery.id,
@@ -72,10 +76,13 @@ def start_sending(delivery: Delivery, holder: str, now: datetime, message_id: st
     )
 
 
-def record_outcome(delivery: Delivery, holder: str, transition: Transition, now: datetime) -> TransitionWrite:
+def record_outcome(
+    delivery: Delivery, holder: str, transition: Transition, now: datetime
+) -> TransitionWrite:
     """Record what became of an attempt: from `queued` (no body left) or from `sending`.
 
-    `delivery` is what `deliveries.claim` returned: its `attempt` does not count this one yet, the written row's does.
+    `delivery` is what `deliveries.claim` returned: its `attempt` does not count this one yet, the
+    written row's does.
     """
     reply = str(transition.reply or "")
     return TransitionWrite(
@@ -97,9 +104,9 @@ def record_outcome(delivery: Delivery, holder: str, transition: Transition, now:
 def requeue_last(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
     """Move to the end of the queue: the server refused us, or the connection, in reply to this message.
 
-    It took nothing, and it is not the message's fault: no attempt is counted, and the time after which we give up
-    still counts from `queued_at`. To the end, because it may be refused every time and must not block the others.
-    The run keeps its claim on it.
+    It took nothing, and it is not the message's fault: no attempt is counted, and the time after
+    which we give up still counts from `queued_at`. To the end, because it may be refused every time
+    and must not block the others. The run keeps its claim on it.
     """
     return TransitionWrite(
         id=delivery.id,
@@ -132,18 +139,21 @@ def requeue_unsent(delivery: Delivery, holder: str, reason: str, now: datetime) 
 
 
 @sql.autocommit
-def write_transitions(connection: sa.Connection, writes: Sequence[TransitionWrite]) -> Sequence[bool]:
+def write_transitions(
+    connection: sa.Connection, writes: Sequence[TransitionWrite]
+) -> Sequence[bool]:
     """Write moves of different deliveries; returns of each whether it was made.
 
-    Raises GuardFailed, with none made, if the guard of one of several did not hold, or two are of one delivery. The
-    caller then writes each alone (`ledger.store` does).
+    Raises GuardFailed, with none made, if the guard of one of several did not hold, or two are of
+    one delivery. The caller then writes each alone (`ledger.store` does).
     """
     single, group, existing = _compile_statements(connection.dialect)
     driver, batch = sql.driver(connection), sql.pack(writes)
     if len(writes) == 1:
         return [driver.execute(single, batch).rowcount == 1]
     if len({write.id for write in writes}) < len(writes):
-        # UPDATE ... FROM takes any of two rows for one delivery, and would lose the other without an error.
+        # UPDATE ... FROM takes any of two rows for one delivery, and would lose the other without
+        # an error.
         raise GuardFailed
     try:
         if driver.execute(group, batch).rowcount == len(writes):
@@ -183,7 +193,10 @@ _VALUES = {
     "at": _WRITES.c.at,
     "holder": _WRITES.c.keeper,
     "told": _WRITES.c.told,
-    **{name: _keep_if_null(name) for name in ("due_at", "reply", "queue_id", "reason", "message_id")},
+    **{
+        name: _keep_if_null(name)
+        for name in ("due_at", "reply", "queue_id", "reason", "message_id")
+    },
 }
 _SINGLE = deliveries.update().where(deliveries.c.id == _WRITES.c.id, _GUARD).values(_VALUES)
 _GROUP = (
@@ -193,10 +206,14 @@ _GROUP = (
 )
 """If one guard does not hold, that state becomes NULL, which the table refuses: the statement fails as a whole."""
 
-_EXISTING = sa.select(deliveries.c.id).join_from(_WRITES, deliveries, deliveries.c.id == _WRITES.c.id)
+_EXISTING = sa.select(deliveries.c.id).join_from(
+    _WRITES, deliveries, deliveries.c.id == _WRITES.c.id
+)
 
 
 @cache
 def _compile_statements(dialect: sa.Dialect) -> tuple[str, ...]:
     """Compile the statements once: SQLAlchemy would take longer to look them up than SQLite to execute them."""
-    return tuple(str(statement.compile(dialect=dialect)) for statement in (_SINGLE, _GROUP, _EXISTING))
+    return tuple(
+        str(statement.compile(dialect=dialect)) for statement in (_SINGLE, _GROUP, _EXISTING)
+    )

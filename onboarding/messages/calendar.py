@@ -1,11 +1,13 @@
 """The calendar entry that stays right when the session moves: RFC 5545 by `icalendar`, RFC 5546 for its methods.
 
-One entry per session is built by the library and cut where a person's own lines come (as `mime` does for mail).
-Times are UTC, so nobody's daylight-saving rules can move them. The links for calendars on the web are `add_to`'s.
+One entry per session is built by the library and cut where a person's own lines come (as `mime`
+does for mail). Times are UTC, so nobody's daylight-saving rules can move them. The links for
+calendars on the web are `add_to`'s.
 
 Links that add a session to a calendar on the web. Pure text; the `.ics` entry is `calendar`'s work.
 
-They hold title and times and never the join link: whatever stands in them ends up in those sites' logs.
+They hold title and times and never the join link: whatever stands in them ends up in those sites'
+logs.
 """
 
 import hashlib
@@ -42,11 +44,13 @@ def method_of(kind: Kind, brand: BrandSettings) -> str:
     return RULES[kind].calendar_method or brand.calendar.value.upper()
 
 
-def calendar_entry(letter: MessageRequest, brand: BrandSettings, title: str, name: str, description: str) -> str:
+def calendar_entry(
+    letter: MessageRequest, brand: BrandSettings, title: str, name: str, description: str
+) -> str:
     """Write a person's calendar entry (CRLF line ends). `title`, `name` and `description` are display-ready.
 
-    UID stays the same for a session and an invitee, and SEQUENCE grows with their messages, so calendars take
-    each entry as the newer version of the last (RFC 5545 3.8.7.4).
+    UID stays the same for a session and an invitee, and SEQUENCE grows with their messages, so
+    calendars take each entry as the newer version of the last (RFC 5545 3.8.7.4).
     """
     own = personal_lines(letter, brand, name, description)
     return "".join(own.get(part, part) for part in calendar_frame(letter, brand, title))
@@ -55,12 +59,18 @@ def calendar_entry(letter: MessageRequest, brand: BrandSettings, title: str, nam
 def calendar_frame(letter: MessageRequest, brand: BrandSettings, title: str) -> tuple[str, ...]:
     """Write the lines that the entries of everybody at one session share; a personal line is only named."""
     session, method = letter.session, method_of(letter.kind, brand)
-    return _build_frame(Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name))
+    return _build_frame(
+        Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name)
+    )
 
 
-def personal_lines(letter: MessageRequest, brand: BrandSettings, name: str, description: str) -> dict[str, str]:
+def personal_lines(
+    letter: MessageRequest, brand: BrandSettings, name: str, description: str
+) -> dict[str, str]:
     """Write one person's lines of `PERSONAL`; a line that is not due is empty."""
-    asks_back = brand.calendar is CalendarMethod.REQUEST  # RFC 5546 3.2.1, 3.2.5: no attendee in what is published
+    asks_back = (
+        brand.calendar is CalendarMethod.REQUEST
+    )  # RFC 5546 3.2.1, 3.2.5: no attendee in what is published
     link = letter.join_link.get_secret_value() if letter.join_link else ""
     return {
         "UID": fold_line("UID", uid(letter, brand.sender_address.rpartition("@")[2])),
@@ -81,7 +91,9 @@ def _format_time(second: datetime) -> str:
 def uid(letter: MessageRequest, domain: str) -> str:
     """Name the entry for good: the same for every message to this invitee about this session (RFC 5545 3.8.4.7)."""
     key = letter.session.key
-    digest = hashlib.sha256("\n".join((key.server, str(key), letter.invitee.key)).encode()).hexdigest()
+    digest = hashlib.sha256(
+        "\n".join((key.server, str(key), letter.invitee.key)).encode()
+    ).hexdigest()
     return f"{digest[:40]}@{domain}"
 
 
@@ -111,7 +123,8 @@ def _build_frame(occasion: Occasion) -> tuple[str, ...]:
 def _attendee_line(name: str, address: str) -> str:
     """Write the one attendee; a parameter's value can hold no double quote (RFC 5545 3.1).
 
-    A caret begins an escape there (RFC 6868 3.1). Some readers take a backslash for one too: a slash shows the name.
+    A caret begins an escape there (RFC 6868 3.1). Some readers take a backslash for one too: a
+    slash shows the name.
     """
     shown = name.replace("^", "^^").replace('"', "'").replace("\\", "/")
     parameters = f'CN="{shown}";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE'
@@ -164,5 +177,11 @@ def add_to_google(title: str, start: datetime, end: datetime) -> str:
 def add_to_outlook(title: str, start: datetime, end: datetime) -> str:
     """Address the form for a new entry of Outlook on the web; times in UTC, extended format."""
     at, until = (f"{one.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for one in (start, end))
-    asked = {"path": "/calendar/action/compose", "rru": "addevent", "subject": title, "startdt": at, "enddt": until}
+    asked = {
+        "path": "/calendar/action/compose",
+        "rru": "addevent",
+        "subject": title,
+        "startdt": at,
+        "enddt": until,
+    }
     return f"{OUTLOOK}?{urlencode(asked, quote_via=quote)}"

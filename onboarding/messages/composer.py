@@ -1,7 +1,8 @@
 """A webinar's templates, compiled once per run, and the one way from a `MessageRequest` to a finished message.
 
-`load` finds every mistake that can be found without knowing people; `compose` renders, assembles and proves one
-person's message, and answers with a value when that can't be done. Sends and stores nothing.
+`load` finds every mistake that can be found without knowing people; `compose` renders, assembles
+and proves one person's message, and answers with a value when that can't be done. Sends and stores
+nothing.
 """
 
 import re
@@ -20,7 +21,14 @@ from onboarding.messages import calendar, sample_people, verify
 from onboarding.messages.compiler.compile import join_empty_lines
 from onboarding.messages.compiler.folders import Folders
 from onboarding.messages.compiler.sources import find_pasted_links
-from onboarding.messages.context import Brand, Palette, SessionWords, TemplateContext, make_context, plain_text
+from onboarding.messages.context import (
+    Brand,
+    Palette,
+    SessionWords,
+    TemplateContext,
+    make_context,
+    plain_text,
+)
 from onboarding.messages.dates import locale_of
 from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.headers import transport_address
@@ -38,10 +46,23 @@ from onboarding.messages.normal_form import normal_key
 from onboarding.messages.quoted_printable import quoted_printable
 from onboarding.messages.rendered_parts import RenderedParts
 from onboarding.messages.request import MessageRequest, ProtectedValues, UnrenderableValue
-from onboarding.messages.sandbox.limits import MOST_SECONDS_FOR_SAMPLES, Budget, LimitExceeded, collect, one_letter
+from onboarding.messages.sandbox.limits import (
+    MOST_SECONDS_FOR_SAMPLES,
+    Budget,
+    LimitExceeded,
+    collect,
+    one_letter,
+)
 from onboarding.messages.seams import is_in_one_piece, seams
 from onboarding.messages.settings import BrandSettings
-from onboarding.messages.templates import CALENDAR, Environments, Template, candidates, compile_template, list_names
+from onboarding.messages.templates import (
+    CALENDAR,
+    Environments,
+    Template,
+    candidates,
+    compile_template,
+    list_names,
+)
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Role
@@ -62,7 +83,8 @@ RENDERING = (
 )
 """What a template's own expressions can raise for one person's values: that person's trouble, not the run's.
 
-Nearly everything: a filter asserts, a macro calls itself without end (`RecursionError`), a part is not there.
+Nearly everything: a filter asserts, a macro calls itself without end (`RecursionError`), a part is
+not there.
 """
 
 
@@ -78,11 +100,13 @@ class TemplateSet:
     fixed: FixedFields = ()
 
     @classmethod
-    def load(cls, folders: Sequence[Path], brand: BrandSettings, fixed: FixedFields = ()) -> "TemplateSet":
+    def load(
+        cls, folders: Sequence[Path], brand: BrandSettings, fixed: FixedFields = ()
+    ) -> "TemplateSet":
         """Compile all templates of these folders, the most special folder first. Messages bear the `fixed` fields.
 
-        Raises `ConfigurationError` naming file, line and the unknown name with the nearest known one; for a kind
-        without template; for a logo that can't be read.
+        Raises `ConfigurationError` naming file, line and the unknown name with the nearest known
+        one; for a kind without template; for a logo that can't be read.
         """
         searched = Folders.of(folders)
         if stray := next(searched.strays(), None):
@@ -91,9 +115,13 @@ class TemplateSet:
         environments = Environments.over(searched, _brand_context(brand, logo))
         found = list_names(searched, (*KINDS, CALENDAR))
         assert_complete(frozenset(found), searched)
-        templates = {name: compile_template(name, searched, environments, brand.language) for name in found}
+        templates = {
+            name: compile_template(name, searched, environments, brand.language) for name in found
+        }
         if pasted := next(find_pasted_links(searched), ""):
-            raise ConfigurationError(pasted, hint="Write {{ join_link }}: each person has a link of their own.")
+            raise ConfigurationError(
+                pasted, hint="Write {{ join_link }}: each person has a link of their own."
+            )
         stationery = make_template_set(templates, brand, logo, fixed)
         stationery.try_out()
         return stationery
@@ -110,7 +138,8 @@ class TemplateSet:
     def samples(self, time: Budget | None = None) -> Iterator[MessageRequest]:
         """Give every letter to sample people, one after the other.
 
-        Raises `ConfigurationError` where composing them takes too long: each of them may be within its limits still.
+        Raises `ConfigurationError` where composing them takes too long: each of them may be within
+        its limits still.
         """
         languages = {template.locale.language for template in self.templates.values()}
         all_together = time or Budget(MOST_SECONDS_FOR_SAMPLES)
@@ -139,7 +168,9 @@ class TemplateSet:
         """
         return Composer(self, guarded).compose(letter)
 
-    def render_parts(self, letter: MessageRequest, recipient: str, said: SessionWords | None = None) -> MessageParts:
+    def render_parts(
+        self, letter: MessageRequest, recipient: str, said: SessionWords | None = None
+    ) -> MessageParts:
         """Render one person's parts; raises one of `RENDERING` where their values don't fit the template."""
         words = self.render(letter, said or SessionWords())
         name = plain_text(letter.invitee.name)
@@ -152,7 +183,11 @@ class TemplateSet:
             text=words.text,
             pieces=words.pieces,
             calendar=calendar.calendar_entry(
-                letter, self.brand, plain_text(letter.session.title), name, words.calendar_description
+                letter,
+                self.brand,
+                plain_text(letter.session.title),
+                name,
+                words.calendar_description,
             ),
         )
 
@@ -177,9 +212,13 @@ class TemplateSet:
         fitting = candidates(kind, letter.invitee.role, language)
         return next(self.templates[name] for name in fitting if name in self.templates)
 
-    def _context(self, letter: MessageRequest, template: Template, said: SessionWords) -> TemplateContext:
+    def _context(
+        self, letter: MessageRequest, template: Template, said: SessionWords
+    ) -> TemplateContext:
         wanted = locale_of(letter.invitee.language or letter.session.locale)
-        locale = wanted if wanted and wanted.language == template.locale.language else template.locale
+        locale = (
+            wanted if wanted and wanted.language == template.locale.language else template.locale
+        )
         return make_context(letter, self.shown_brand, locale, said)
 
     def _calendar_description(
@@ -202,7 +241,9 @@ class Composer:
     What it has encoded and looked at is remembered (`fragments`), for this session only.
     """
 
-    def __init__(self, stationery: TemplateSet, guarded: ProtectedValues, part: Part = seams) -> None:
+    def __init__(
+        self, stationery: TemplateSet, guarded: ProtectedValues, part: Part = seams
+    ) -> None:
         self._stationery = stationery
         self._guarded = guarded
         self._said = SessionWords()
@@ -212,8 +253,8 @@ class Composer:
     def compose(self, letter: MessageRequest) -> Message | Rejected:
         """Make one person's message and check it; never raises for one person.
 
-        `Rejected` says in plain words what is wrong: with the template for this person's values, with the
-        address, or what the check found.
+        `Rejected` says in plain words what is wrong: with the template for this person's values,
+        with the address, or what the check found.
         """
         stationery = self._stationery
         if letter.join_link is None and RULES[letter.kind].holds_join_link:
@@ -241,7 +282,9 @@ class Composer:
             recipient=recipient,
             body=body,
             needs_smtputf8=not recipient.isascii(),
-            canonical=is_canonical(b"".join([b": " + field + b"\r\n" for field in fields.values()])),
+            canonical=is_canonical(
+                b"".join([b": " + field + b"\r\n" for field in fields.values()])
+            ),
             join_link=letter.join_link,
         )
 
@@ -251,13 +294,18 @@ class Composer:
         link = letter.join_link.get_secret_value().encode() if letter.join_link else b""
         may_shorten = self._places_in_one_piece and is_in_one_piece(link)
         fixed = self._stationery.fixed
-        if may_shorten and not verify.find_violation(short, letter, recipient, guarded, configured, fixed):
+        if may_shorten and not verify.find_violation(
+            short, letter, recipient, guarded, configured, fixed
+        ):
             return ""
         return verify.find_violation(body, letter, recipient, guarded, configured, fixed)
 
 
 def make_template_set(
-    templates: Mapping[str, Template], brand: BrandSettings, logo: Picture | None, fixed: FixedFields = ()
+    templates: Mapping[str, Template],
+    brand: BrandSettings,
+    logo: Picture | None,
+    fixed: FixedFields = (),
 ) -> TemplateSet:
     """Put compiled templates and the brand together, untried."""
     methods = {calendar.method_of(kind, brand) for kind in Kind}
@@ -295,7 +343,9 @@ def _what_is_missing(problem: jinja2.TemplateError) -> str:
     if isinstance(problem, jinja2.UndefinedError):
         is_column = message.startswith("'mappingproxy object'")
         return "this person's row doesn't have" if is_column else "does not exist"
-    return "is no filter or test of a template" if re.match(r"No (filter|test) named", message) else ""
+    return (
+        "is no filter or test of a template" if re.match(r"No (filter|test) named", message) else ""
+    )
 
 
 def _name(problem: jinja2.TemplateError) -> str:
@@ -316,7 +366,10 @@ def assert_complete(names: AbstractSet[str], folders: Folders) -> None:
 
 def kind_without(names: AbstractSet[str]) -> str:
     """Name a kind of which somebody could get no letter, given templates of these names; empty where there is none."""
-    return next((kind for kind in KINDS for role in Role if names.isdisjoint(candidates(kind, role, ""))), "")
+    return next(
+        (kind for kind in KINDS for role in Role if names.isdisjoint(candidates(kind, role, ""))),
+        "",
+    )
 
 
 _SIGNATURES = {b"\x89PNG\r\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
@@ -329,11 +382,15 @@ def logo_of(brand: BrandSettings) -> Picture | None:
     try:
         content = read_file(Path(brand.logo))
     except OSError as error:
-        raise ConfigurationError(f"The logo {brand.logo} can't be read: {error.strerror}.") from error
+        raise ConfigurationError(
+            f"The logo {brand.logo} can't be read: {error.strerror}."
+        ) from error
     for signature, subtype in _SIGNATURES.items():
         if content.startswith(signature):
             return Picture(content, subtype)
-    raise ConfigurationError(f"The logo {brand.logo} is no PNG, JPEG or GIF; mail programs show no others.")
+    raise ConfigurationError(
+        f"The logo {brand.logo} is no PNG, JPEG or GIF; mail programs show no others."
+    )
 
 
 def _brand_context(brand: BrandSettings, logo: Picture | None) -> Brand:

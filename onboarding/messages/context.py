@@ -1,8 +1,8 @@
 """What a template may say: the names a marketing person writes between `{{` and `}}`, and nothing else.
 
-Turns a `MessageRequest` into plain, display-ready values: dates in the invitee's zone and the template's language,
-names without control characters. The field names below are the documented template language: `names` checks templates
-against them. Escaping is Jinja's work, not done here.
+Turns a `MessageRequest` into plain, display-ready values: dates in the invitee's zone and the
+template's language, names without control characters. The field names below are the documented
+template language: `names` checks templates against them. Escaping is Jinja's work, not done here.
 """
 
 import re
@@ -131,7 +131,9 @@ _CONTEXT_NAMES = tuple(field.name for field in fields(TemplateContext))
 SHOWN = (Person, Recipient, SessionContext, PreviousContext, Palette, Brand, AddTo)
 """The types that a template sees beside text, numbers, true and false, tuples and mappings."""
 
-FIELDS_OF: Mapping[type, frozenset[str]] = {shown: frozenset(field.name for field in fields(shown)) for shown in SHOWN}
+FIELDS_OF: Mapping[type, frozenset[str]] = {
+    shown: frozenset(field.name for field in fields(shown)) for shown in SHOWN
+}
 """What a template may ask of each of them."""
 
 
@@ -148,9 +150,14 @@ class SessionWords:
         self._add_to = AddTo("", "")
         self._known: dict[tuple[str, int], tuple[Locale, tzinfo, SessionContext, AddTo]] = {}
 
-    def of(self, letter: MessageRequest, locale: Locale) -> tuple[Locale, tzinfo, SessionContext, AddTo]:
+    def of(
+        self, letter: MessageRequest, locale: Locale
+    ) -> tuple[Locale, tzinfo, SessionContext, AddTo]:
         """Say the session; the locale comes along, so that no other one gets its id."""
-        session, key = letter.session, (letter.invitee.time_zone, id(locale))  # a locale's own hash takes long
+        session, key = (
+            letter.session,
+            (letter.invitee.time_zone, id(locale)),
+        )  # a locale's own hash takes long
         if session is not self._session:
             self._session, self._add_to = session, _add_to(session)
             self._known.clear()
@@ -166,7 +173,9 @@ class SessionWords:
         return self._panel
 
 
-def make_context(letter: MessageRequest, brand: Brand, locale: Locale, said: SessionWords) -> TemplateContext:
+def make_context(
+    letter: MessageRequest, brand: Brand, locale: Locale, said: SessionWords
+) -> TemplateContext:
     """Say a letter in a language."""
     _locale, zone, when, add_to = said.of(letter, locale)
     return TemplateContext(
@@ -177,7 +186,9 @@ def make_context(letter: MessageRequest, brand: Brand, locale: Locale, said: Ses
         add_to=add_to,
         join_link=letter.join_link.get_secret_value() if letter.join_link else "",
         phone_code=plain_text(letter.registration.phone_code) if letter.registration else "",
-        previous=_previous_context(letter, letter.previous, zone, locale) if letter.previous else None,
+        previous=_previous_context(letter, letter.previous, zone, locale)
+        if letter.previous
+        else None,
         panel=said.panel(letter),
     )
 
@@ -192,7 +203,10 @@ _ORDER = {role: at for at, role in enumerate(Role)}
 
 def _panel_context(invitees: Iterable[Invitee]) -> tuple[Person, ...]:
     """Everybody on board: hosts first, then co-hosts and panelists, each in the roster's order."""
-    return tuple(_person_context(invitee) for invitee in sorted(invitees, key=lambda invitee: _ORDER[invitee.role]))
+    return tuple(
+        _person_context(invitee)
+        for invitee in sorted(invitees, key=lambda invitee: _ORDER[invitee.role])
+    )
 
 
 def _person_context(invitee: Invitee) -> Person:
@@ -251,7 +265,9 @@ def _session_context(session: Session, zone: tzinfo, locale: Locale) -> SessionC
     )
 
 
-def _previous_context(letter: MessageRequest, told: Facts, zone: tzinfo, locale: Locale) -> PreviousContext:
+def _previous_context(
+    letter: MessageRequest, told: Facts, zone: tzinfo, locale: Locale
+) -> PreviousContext:
     before: LocalDate = localize(told.start, zone, locale)
     session = letter.session
     return PreviousContext(

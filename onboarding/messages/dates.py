@@ -1,7 +1,7 @@
 """Dates, times, zones and durations in the words of a language, by Babel.
 
-Pure, and remembered: the people of a session share few zones and languages. Which zone and language a person has is
-decided in `view`.
+Pure, and remembered: the people of a session share few zones and languages. Which zone and language
+a person has is decided in `view`.
 """
 
 from dataclasses import dataclass
@@ -39,13 +39,17 @@ def localize(at: datetime, zone: tzinfo, locale: Locale) -> LocalDate:
     local = at.astimezone(zone)
     return LocalDate(
         date=format_date(local, "full", locale),
-        time=format_time(local, "short", locale=locale).replace("\u202f", "\u00a0"),  # older Outlook shows a box
+        time=format_time(local, "short", locale=locale).replace(
+            "\u202f", "\u00a0"
+        ),  # older Outlook shows a box
         zone=_format_zone(local, zone, locale),
     )
 
 
 _ALIASES = get_global("zone_aliases")
-_META_ZONES = {_ALIASES.get(name, name): meta_zone for name, meta_zone in get_global("meta_zones").items()}
+_META_ZONES = {
+    _ALIASES.get(name, name): meta_zone for name, meta_zone in get_global("meta_zones").items()
+}
 """CLDR's meta zones by the names that zones have today: Babel looks Asia/Kolkata up as Asia/Calcutta and vice versa."""
 
 
@@ -81,7 +85,9 @@ def format_duration(duration: timedelta, locale: Locale) -> str:
     minutes = timedelta(minutes=round(duration / MINUTE))
     hours = minutes - minutes % HOUR
     in_hours = _format_count(hours, "hour", locale) if hours else ""
-    in_minutes = _format_count(minutes - hours, "minute", locale) if minutes - hours or not hours else ""
+    in_minutes = (
+        _format_count(minutes - hours, "minute", locale) if minutes - hours or not hours else ""
+    )
     return f"{in_hours} {in_minutes}".strip()
 
 

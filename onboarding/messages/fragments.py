@@ -1,8 +1,8 @@
 """The HTML of a session's messages by its pieces, as Jinja yields them: each is encoded once, and looked at once.
 
-Where a long piece is known to hold nothing that may not stand in every letter, its middle is left out of what
-the check (`verify`) looks at. Its edges stay, for what stands next to it may make something of them. Judges nothing
-itself: `verify` does, and `seams` knows where HTML may be parted.
+Where a long piece is known to hold nothing that may not stand in every letter, its middle is left
+out of what the check (`verify`) looks at. Its edges stay, for what stands next to it may make
+something of them. Judges nothing itself: `verify` does, and `seams` knows where HTML may be parted.
 """
 
 from binascii import a2b_qp
@@ -45,7 +45,9 @@ class Parted(NamedTuple):
 class Fragments:
     """The pieces of one session's messages; `guarded` and `configured` are what `verify` guards and admits."""
 
-    def __init__(self, guarded: ProtectedValues, configured: frozenset[str], part: Part = seams) -> None:
+    def __init__(
+        self, guarded: ProtectedValues, configured: frozenset[str], part: Part = seams
+    ) -> None:
         self._part = part
         self._is_neutral = partial(verify.is_neutral, guarded=guarded, configured=configured)
         self._encoded: dict[str, bytes] = {}
@@ -70,7 +72,8 @@ class Fragments:
         self._room -= sum(map(len, pieces)) + OVERHEAD * len(pieces)
         long = []
         for piece in pieces:
-            # Values come escaped, so as a type of their own: only a template's own text outlives the session.
+            # Values come escaped, so as a type of their own: only a template's own text outlives
+            # the session.
             parted = (_of_a_template if type(piece) is str else _at_seams)(piece, self._part)
             self._encoded[piece] = self._checked[piece] = parted.encoded
             if parted.middle:
@@ -89,7 +92,8 @@ def _at_seams(piece: str, part: Part) -> Parted:
     middle = verify.CheckedPiece.of(a2b_qp(quoted_printable.encode_fragment(piece[first:last])))
     return Parted(
         encoded,
-        quoted_printable.encode_fragment(piece[:first]) + quoted_printable.encode_fragment(piece[last:]),
+        quoted_printable.encode_fragment(piece[:first])
+        + quoted_printable.encode_fragment(piece[last:]),
         middle,
     )
 

@@ -1,7 +1,8 @@
 """The four header fields that differ from message to message, written as the `email` package would read them back.
 
-Short ASCII stays as it is; all else becomes encoded words (RFC 2047). No text can end a line here: what has a
-control character is encoded, so a name can't inject a header. The other header fields stand in `mime`.
+Short ASCII stays as it is; all else becomes encoded words (RFC 2047). No text can end a line here:
+what has a control character is encoded, so a name can't inject a header. The other header fields
+stand in `mime`.
 """
 
 import re
@@ -22,7 +23,11 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 
 def encode_subject(text: str) -> bytes:
     """Write a `Subject:` field's body."""
-    if _PLAIN.fullmatch(text) and len(text) <= LONGEST_HEADER_LINE - len("Subject: ") and "=?" not in text:
+    if (
+        _PLAIN.fullmatch(text)
+        and len(text) <= LONGEST_HEADER_LINE - len("Subject: ")
+        and "=?" not in text
+    ):
         return text.encode("ascii")
     return _encode_words(text, len("Subject: "))
 
@@ -34,7 +39,11 @@ def format_mailbox(name: str, address: str) -> bytes:
     angle = f"<{address}>".encode()
     shown = _phrase(name)
     last_line = len(shown) - shown.rfind(b"\n")
-    return shown + (b" " if last_line + len(angle) < LONGEST_HEADER_LINE - len("To: ") else b"\r\n ") + angle
+    return (
+        shown
+        + (b" " if last_line + len(angle) < LONGEST_HEADER_LINE - len("To: ") else b"\r\n ")
+        + angle
+    )
 
 
 def _phrase(name: str) -> bytes:

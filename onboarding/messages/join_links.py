@@ -1,7 +1,8 @@
 """Where a session's join links live, which words of them are one person's only, and both found in a text.
 
-Hosts and paths are compared as a browser reads them (WHATWG URL 4.4, RFC 3986 6.2.2). A text that is looked through is
-in its `normal_form` and in lower case; that costs its length, with any number of links. `verify` judges.
+Hosts and paths are compared as a browser reads them (WHATWG URL 4.4, RFC 3986 6.2.2). A text that
+is looked through is in its `normal_form` and in lower case; that costs its length, with any number
+of links. `verify` judges.
 """
 
 import re
@@ -13,7 +14,9 @@ from itertools import takewhile
 
 from onboarding.messages.normal_form import BEYOND_ASCII, character_mask, normalize, runs
 
-_LINK = re.compile(rb"(?:[^/?#]*://(?:[^/?#]*@)?)?([^/?#]*?)\.*(?::[0-9]*)?([/\\][^?#]*)?(?:[?#]|\Z)")
+_LINK = re.compile(
+    rb"(?:[^/?#]*://(?:[^/?#]*@)?)?([^/?#]*?)\.*(?::[0-9]*)?([/\\][^?#]*)?(?:[?#]|\Z)"
+)
 """A link's host, without user and port, and its path."""
 
 _PATH = re.compile(rb"\.*(?::[0-9]*)?([/\\][^\s<>?#]*)")
@@ -26,8 +29,9 @@ LONGEST_PLACE = 1024
 def link_places(links: Iterable[str]) -> set[str]:
     """Where join links live: per host, the deepest folder that all of them share, without the scheme.
 
-    Everything below such a place is taken for somebody's join link. So a link cut short, one with something
-    appended, and one of a person who has left meanwhile are seen too. In normal form, in lower case.
+    Everything below such a place is taken for somebody's join link. So a link cut short, one with
+    something appended, and one of a person who has left meanwhile are seen too. In normal form, in
+    lower case.
     """
     folders: dict[bytes, list[list[bytes]]] = {}
     for link in set(map(_above, links)):
@@ -44,12 +48,19 @@ def _lower(link: str) -> bytes:
 def _above(link: str) -> str:
     """Cut off what is a link's own, so that many links become few; one that is written in an unusual way stays."""
     folder, slash, _own = link.rpartition("/")
-    return link if any(character in link for character in "%?#") or folder.count("/") < len("://") else folder + slash
+    return (
+        link
+        if any(character in link for character in "%?#") or folder.count("/") < len("://")
+        else folder + slash
+    )
 
 
 def _shared_places(paths: Iterable[list[bytes]]) -> list[bytes]:
     """Name the folders in which all paths begin."""
-    return [level[0] for level in takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))]
+    return [
+        level[0]
+        for level in takewhile(lambda level: len(set(level)) == 1, zip(*paths, strict=False))
+    ]
 
 
 def _segments(path: bytes) -> list[bytes]:
@@ -75,7 +86,9 @@ def leads_below(text: bytes, place: bytes) -> bool:
     at = text.find(host)
     while at >= 0:
         end = at + len(host)
-        if text.startswith(place, at) or _is_below(folder, _PATH.match(text, end, end + LONGEST_PLACE)):
+        if text.startswith(place, at) or _is_below(
+            folder, _PATH.match(text, end, end + LONGEST_PLACE)
+        ):
             return True
         at = text.find(host, at + 1)
     return False
@@ -112,16 +125,24 @@ class Tokens:
     @classmethod
     def of(cls, links: Iterable[str], places: Iterable[str]) -> "Tokens":
         """Take the tokens from different links. What stands in a place of links is no one's."""
-        written = [set(_LONG_WORD.findall(_lower(link).decode(errors="replace"))) for link in set(links)]
+        written = [
+            set(_LONG_WORD.findall(_lower(link).decode(errors="replace"))) for link in set(links)
+        ]
         times = Counter(word for words in written for word in words)
         shared = " ".join(places)
-        words = frozenset(word.encode() for word, count in times.items() if count == 1 and word not in shared)
+        words = frozenset(
+            word.encode() for word, count in times.items() if count == 1 and word not in shared
+        )
         return cls(words, tuple(sorted(set(map(len, words)))))
 
     def find_in(self, text: bytes, own: bytes) -> Iterator[bytes]:
         """Find tokens in a text, also within longer words; those in one's own link don't count."""
         for start, end in runs(text, _MASK, self.lengths[0]) if self.lengths else ():
             run = text[start:end]
-            windows = [run[at : at + length] for length in self.lengths for at in range(end - start - length + 1)]
+            windows = [
+                run[at : at + length]
+                for length in self.lengths
+                for at in range(end - start - length + 1)
+            ]
             if not self.words.isdisjoint(windows):
                 yield from (token for token in self.words.intersection(windows) if token not in own)

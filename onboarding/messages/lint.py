@@ -1,7 +1,8 @@
 """What `onboarding lint` says about templates and brand before anybody gets a letter: everything at once, as values.
 
-Where `TemplateSet.load` stops at the first mistake, this goes on to the next template, and also tells what is
-allowed but unwise: pictures without words, contrast too low, a size that Gmail cuts off.
+Where `TemplateSet.load` stops at the first mistake, this goes on to the next template, and also
+tells what is allowed but unwise: pictures without words, contrast too low, a size that Gmail cuts
+off.
 """
 
 import re
@@ -16,10 +17,23 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.folders import Folders, read_template
 from onboarding.messages.compiler.nesting import is_shallow
 from onboarding.messages.compiler.sources import find_pasted_links
-from onboarding.messages.composer import KINDS, TemplateSet, assert_complete, kind_without, logo_of, make_template_set
+from onboarding.messages.composer import (
+    KINDS,
+    TemplateSet,
+    assert_complete,
+    kind_without,
+    logo_of,
+    make_template_set,
+)
 from onboarding.messages.request import MessageRequest
 from onboarding.messages.settings import BrandSettings, Colours
-from onboarding.messages.templates import CALENDAR, Environments, Template, compile_template, list_names
+from onboarding.messages.templates import (
+    CALENDAR,
+    Environments,
+    Template,
+    compile_template,
+    list_names,
+)
 
 CLIPPED = 102 * 1024
 """Bytes of HTML from which on Gmail shows "[Message clipped]" instead of the rest."""
@@ -41,7 +55,9 @@ def lint_templates(folders: Sequence[Path], brand: BrandSettings) -> tuple[LintW
     """Look at all templates of these folders and at the brand. Raises `ConfigurationError` only without folders."""
     searched = Folders.of(folders)
     if unusable := [*searched.strays()] or [*_read_error(searched)]:
-        return tuple(LintWarning("templates", _to_warning(each), is_error=True) for each in unusable)
+        return tuple(
+            LintWarning("templates", _to_warning(each), is_error=True) for each in unusable
+        )
     environments = Environments.over(searched)
     findings = [*_check_colours(brand.colours)]
     names = list_names(searched, (*KINDS, CALENDAR))
@@ -52,13 +68,17 @@ def lint_templates(folders: Sequence[Path], brand: BrandSettings) -> tuple[LintW
         except ConfigurationError as problem:
             findings.append(LintWarning(name, _to_warning(problem), is_error=True))
     findings += [found for file in searched.files() for found in _plain_http(file)]
-    findings += [LintWarning("templates", place, is_error=True) for place in find_pasted_links(searched)]
+    findings += [
+        LintWarning("templates", place, is_error=True) for place in find_pasted_links(searched)
+    ]
     findings += _misspelt(searched)
     findings += [found for template in templates.values() for found in _text_part(template)]
     try:
         assert_complete(frozenset(names), searched)
         logo = logo_of(brand)
-        if not kind_without(frozenset(templates)):  # else one that can't be compiled is all there is of its kind
+        if not kind_without(
+            frozenset(templates)
+        ):  # else one that can't be compiled is all there is of its kind
             findings += _check_samples(make_template_set(templates, brand, logo))
     except ConfigurationError as problem:
         findings.append(LintWarning("templates", _to_warning(problem), is_error=True))
@@ -84,7 +104,9 @@ def _plain_http(file: Path) -> Iterator[LintWarning]:
     for number, line in enumerate(read_template(file).splitlines(), 1):
         if _HTTP.search(line):
             yield LintWarning(
-                f"{file}, line {number}", "Links in letters begin with https://, not http://.", is_error=True
+                f"{file}, line {number}",
+                "Links in letters begin with https://, not http://.",
+                is_error=True,
             )
 
 
@@ -94,12 +116,16 @@ def _misspelt(folders: Folders) -> Iterator[LintWarning]:
         word = file.name.partition(".")[0]
         near = get_close_matches(word, (*KINDS, CALENDAR), n=1, cutoff=0.75)
         if near and word not in near:
-            yield LintWarning(str(file), f"No letter is called {word}; did you mean {near[0]}?", is_error=False)
+            yield LintWarning(
+                str(file), f"No letter is called {word}; did you mean {near[0]}?", is_error=False
+            )
 
 
 def _text_part(template: Template) -> Iterator[LintWarning]:
     if template.text_is_derived:
-        words = f"Its text part is made from the HTML; write {template.name}.txt.j2 for a better one."
+        words = (
+            f"Its text part is made from the HTML; write {template.name}.txt.j2 for a better one."
+        )
         yield LintWarning(template.name, words, is_error=False)
 
 
@@ -108,9 +134,13 @@ def _check_samples(stationery: TemplateSet) -> Iterator[LintWarning]:
     for letter in stationery.samples():
         name = stationery.name_for(letter)
         if wrong := stationery.find_fault(letter):
-            yield LintWarning(name, f"A letter to a sample {letter.invitee.role} fails: {wrong}", is_error=True)
+            yield LintWarning(
+                name, f"A letter to a sample {letter.invitee.role} fails: {wrong}", is_error=True
+            )
         else:
-            yield from (LintWarning(name, words, is_error=False) for words in _unwise(stationery, letter))
+            yield from (
+                LintWarning(name, words, is_error=False) for words in _unwise(stationery, letter)
+            )
 
 
 def _unwise(stationery: TemplateSet, letter: MessageRequest) -> Iterator[str]:
@@ -153,9 +183,7 @@ def _check_colours(colours: Colours) -> Iterator[LintWarning]:
     ]
     for front_name, front, back_name, back in pairs:
         if (found := contrast(front, back)) < CONTRAST:
-            words = (
-                f"{front_name} {front} on {back_name} {back} has a contrast of {found:.1f}; {CONTRAST} is the least."
-            )
+            words = f"{front_name} {front} on {back_name} {back} has a contrast of {found:.1f}; {CONTRAST} is the least."
             yield LintWarning("[brand] colours", words, is_error=False)
 
 

@@ -1,7 +1,8 @@
 """A message's skeleton, built once per template by the `email` package, and filled per person by joining bytes.
 
-The structure is multipart/mixed[ multipart/alternative[ text, HTML (related with the logo) ], calendar ]. What
-differs per person is encoded here, as the package would have (a test holds the two against each other, part by part).
+The structure is multipart/mixed[ multipart/alternative[ text, HTML (related with the logo) ],
+calendar ]. What differs per person is encoded here, as the package would have (a test holds the two
+against each other, part by part).
 """
 
 import re
@@ -34,7 +35,8 @@ LOGO_CID = "logo@letters"
 class MessageParts:
     """What differs per person. `recipient` is as `transport_address` makes it; texts may have any line ends.
 
-    `pieces` are the HTML as the template yields it: what it says to everybody comes as the same `str` each time.
+    `pieces` are the HTML as the template yields it: what it says to everybody comes as the same
+    `str` each time.
     """
 
     name: str
@@ -90,7 +92,12 @@ def is_canonical(lines: bytes) -> bool:
     """Tell whether every line ends in CRLF and none begins with a dot: such a body travels as it is."""
     within_lines = lines.replace(b"\r\n", b"")
     bare = b"\r" in within_lines or b"\n" in within_lines
-    return not bare and lines.endswith(b"\r\n") and not lines.startswith(b".") and b"\r\n." not in lines
+    return (
+        not bare
+        and lines.endswith(b"\r\n")
+        and not lines.startswith(b".")
+        and b"\r\n." not in lines
+    )
 
 
 MARKS = ("recipient", "subject", "message_id", "date", "text", "html", "calendar")
@@ -108,7 +115,9 @@ MESSAGE_NAME = "{message_id}"
 """Stands for the message's own Message-ID in the value of a fixed field."""
 
 
-def make_frame(brand: BrandSettings, method: str, logo: Picture | None, fixed: FixedFields = ()) -> MimeFrame:
+def make_frame(
+    brand: BrandSettings, method: str, logo: Picture | None, fixed: FixedFields = ()
+) -> MimeFrame:
     """Build a skeleton. `method` is the calendar's: MIME parameter and METHOD have to be equal (RFC 6047 2.4).
 
     The `fixed` fields come first and are never folded: their readers are programs.
@@ -125,7 +134,9 @@ def make_frame(brand: BrandSettings, method: str, logo: Picture | None, fixed: F
         calendar=marks["calendar"],
     )
     ours = build_message(brand, method, logo, filling).as_bytes(policy=SMTP)
-    lines = [f"{name}: {value.replace(MESSAGE_NAME, marks['message_id'])}\r\n" for name, value in fixed]
+    lines = [
+        f"{name}: {value.replace(MESSAGE_NAME, marks['message_id'])}\r\n" for name, value in fixed
+    ]
     whole = "".join(lines).encode("ascii") + ours
     written = {name: mark.encode() for name, mark in marks.items()}
     written |= {name: written[name] + b"\r\n" for name in ("text", "html", "calendar")}
@@ -135,7 +146,9 @@ def make_frame(brand: BrandSettings, method: str, logo: Picture | None, fixed: F
     return MimeFrame(tuple(cuts[::2]), tuple(names[one] for one in cuts[1::2]))
 
 
-def build_message(brand: BrandSettings, method: str, logo: Picture | None, filling: MessageParts) -> EmailMessage:
+def build_message(
+    brand: BrandSettings, method: str, logo: Picture | None, filling: MessageParts
+) -> EmailMessage:
     """Build a whole message by the `email` package: for skeletons, and the measure that tests hold `fill` against."""
     message = EmailMessage(policy=SMTP)
     message["From"] = brand.sender_header
@@ -150,9 +163,15 @@ def build_message(brand: BrandSettings, method: str, logo: Picture | None, filli
     message.add_alternative(filling.html, subtype="html", cte="quoted-printable")
     if logo:
         html = cast("list[MIMEPart]", message.get_payload())[1]
-        html.add_related(logo.content, "image", logo.subtype, cid=f"<{LOGO_CID}>", disposition="inline")
+        html.add_related(
+            logo.content, "image", logo.subtype, cid=f"<{LOGO_CID}>", disposition="inline"
+        )
     message.add_attachment(
-        filling.calendar, subtype="calendar", cte="quoted-printable", params={"method": method}, filename="invite.ics"
+        filling.calendar,
+        subtype="calendar",
+        cte="quoted-printable",
+        params={"method": method},
+        filename="invite.ics",
     )
     _tidy(message)
     return message

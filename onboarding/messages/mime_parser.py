@@ -1,7 +1,8 @@
 """A narrow reader of finished messages: header fields and decoded leaf parts, straight from the bytes.
 
-Reads what our skeletons write, and anything else is refused rather than guessed: that is what makes it forty times
-as fast as the `email` package, against whose parser a test holds it. Judges nothing: that is `verify`.
+Reads what our skeletons write, and anything else is refused rather than guessed: that is what makes
+it forty times as fast as the `email` package, against whose parser a test holds it. Judges nothing:
+that is `verify`.
 """
 
 import re
@@ -84,7 +85,9 @@ def parse_fields(head: bytes) -> Fields:
 def _header_of_a_part(head: bytes) -> PartHeader:
     """Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
     fields = parse_fields(head)
-    return _part_header(fields)._replace(text="\n".join([decode_words(text) for _name, text in fields]))
+    return _part_header(fields)._replace(
+        text="\n".join([decode_words(text) for _name, text in fields])
+    )
 
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
@@ -113,7 +116,11 @@ def _find_body_parts(header: PartHeader, body: bytes) -> list[BodyPart]:
 def _split_parts(body: bytes, boundary: str) -> list[bytes]:
     """Cut a multipart at its boundary lines (RFC 2046 5.1.1), leaving out what stands before and after them."""
     _preamble, *parts, last = body.split(b"\r\n--" + boundary.encode())
-    if not parts or not last.startswith(b"--") or not all(part.startswith(b"\r\n") for part in parts):
+    if (
+        not parts
+        or not last.startswith(b"--")
+        or not all(part.startswith(b"\r\n") for part in parts)
+    ):
         raise UnreadableError("a multipart isn't cut as it says")
     return [part[2:] for part in parts]
 
@@ -132,7 +139,9 @@ def _decode_body(encoding: str, body: bytes) -> bytes:
     raise UnreadableError("a part has an unknown transfer encoding")
 
 
-_ENCODED_WORDS = re.compile(r"=\?utf-8\?([bq])\?([^?\s]*)\?=(?:[ \t]+(?==\?utf-8\?))?", re.IGNORECASE)
+_ENCODED_WORDS = re.compile(
+    r"=\?utf-8\?([bq])\?([^?\s]*)\?=(?:[ \t]+(?==\?utf-8\?))?", re.IGNORECASE
+)
 
 
 def decode_words(text: str) -> str:

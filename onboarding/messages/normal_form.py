@@ -1,8 +1,9 @@
 """The one form in which two spellings of a link, a word or an address are compared.
 
-Percent-escapes are undone. Letters that only look different become the usual ones (NFKC), those beyond ASCII lose
-their case, and characters that show nothing go. A domain's A-labels become letters. ASCII letters keep their case,
-so that bytes can still be compared exactly; `lower` does the rest. Decides nothing.
+Percent-escapes are undone. Letters that only look different become the usual ones (NFKC), those
+beyond ASCII lose their case, and characters that show nothing go. A domain's A-labels become
+letters. ASCII letters keep their case, so that bytes can still be compared exactly; `lower` does
+the rest. Decides nothing.
 """
 
 import re
@@ -46,7 +47,10 @@ def normal_key(address: str) -> str:
 
 
 _ESCAPE = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})")
-_OCTETS = {"".join(digits).encode(): bytes.fromhex("".join(digits)) for digits in product(string.hexdigits, repeat=2)}
+_OCTETS = {
+    "".join(digits).encode(): bytes.fromhex("".join(digits))
+    for digits in product(string.hexdigits, repeat=2)
+}
 
 
 def _unescape(text: bytes) -> bytes:
@@ -77,7 +81,10 @@ def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, in
 
 def _fold_text(text: bytes) -> bytes:
     """Fold what is beyond ASCII: each character by itself, where it has nothing to do with the one before it."""
-    beyond = {letter: _by_itself(letter) for letter in set(text.translate(None, _ASCII).decode(errors="replace"))}
+    beyond = {
+        letter: _by_itself(letter)
+        for letter in set(text.translate(None, _ASCII).decode(errors="replace"))
+    }
     if None in beyond.values():
         return _fold_runs(text)
     shown = text.decode()  # where a letter is found ten times as fast
@@ -96,7 +103,11 @@ def _by_itself(letter: str) -> str | None:
     """Fold a character; None for one that may become one with what stands before it, and for what is no UTF-8."""
     folded = _fold(letter.encode()).decode()
     joins = any(unicodedata.category(each).startswith("M") for each in letter + folded)
-    return None if joins or ord(letter) in _JOINS_IN_HANGUL or letter == "\N{REPLACEMENT CHARACTER}" else folded
+    return (
+        None
+        if joins or ord(letter) in _JOINS_IN_HANGUL or letter == "\N{REPLACEMENT CHARACTER}"
+        else folded
+    )
 
 
 def _fold_runs(text: bytes) -> bytes:

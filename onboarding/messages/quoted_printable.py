@@ -1,7 +1,8 @@
 """Text as quoted-printable (RFC 2045 6.7), piece by piece: what is the same in many messages is encoded once.
 
-Soft line breaks make that possible: each piece begins on a line of its own, so its bytes don't depend on what stands
-before it. Remembers nothing (that is `fragments`' work) and knows no message; `binascii` does the encoding.
+Soft line breaks make that possible: each piece begins on a line of its own, so its bytes don't
+depend on what stands before it. Remembers nothing (that is `fragments`' work) and knows no message;
+`binascii` does the encoding.
 """
 
 from binascii import b2a_qp
@@ -26,9 +27,12 @@ def encode_fragment(text: str) -> bytes:
     if len(text) < LONGEST_ENCODED_LINE and _is_plain(text):
         return text.encode("ascii") + SOFT_BREAK if text else b""
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    # One letter more, and off again: so the last line has room for the soft break, and may end in a space.
+    # One letter more, and off again: so the last line has room for the soft break, and may end in a
+    # space.
     written = b2a_qp(lines.encode() + b"x").replace(b"\n", b"\r\n")[:-1]
-    while written.startswith(b".") or b"\r\n." in written:  # a line that begins with a dot must not travel as it is
+    while (
+        written.startswith(b".") or b"\r\n." in written
+    ):  # a line that begins with a dot must not travel as it is
         written = (b"\r\n" + written).replace(b"\r\n.", b"\r\n=2E=\r\n")[2:]
     return written if written.endswith(b"\r\n") else written + SOFT_BREAK
 

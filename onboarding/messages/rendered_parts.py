@@ -15,11 +15,17 @@ class RenderedParts(NamedTuple):
     @property
     def subject(self) -> str:
         """The subject: the HTML's title. It is near the beginning, so the rest need not be put together for it."""
-        before = next((at for at, piece in enumerate(self.pieces, 1) if "</title>" in piece), len(self.pieces))
+        before = next(
+            (at for at, piece in enumerate(self.pieces, 1) if "</title>" in piece), len(self.pieces)
+        )
         return subject_of("".join(self.pieces[:before]))
 
 
 def subject_of(html: str) -> str:
     """Take the subject from the rendered title, as one line of text."""
     start = html.find(">", html.find("<title")) + 1
-    return " ".join(unescape(html[start : html.find("</title>", start)]).split()) if "<title" in html else ""
+    return (
+        " ".join(unescape(html[start : html.find("</title>", start)]).split())
+        if "<title" in html
+        else ""
+    )

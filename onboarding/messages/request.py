@@ -1,7 +1,7 @@
 """What goes into one letter, and what no letter to anybody else may hold. Frozen values; no rendering, no I/O.
 
-The pipeline makes a `MessageRequest` from a delivery, the roster and RingCentral's answers, and one `ProtectedValues`
-per session.
+The pipeline makes a `MessageRequest` from a delivery, the roster and RingCentral's answers, and one
+`ProtectedValues` per session.
 """
 
 from collections import Counter
@@ -26,10 +26,11 @@ class UnrenderableValue(ValueError):
 class MessageRequest:
     """Everything that one message is made from.
 
-    `registration` is None for a kind that needs none. `number` counts the invitee's messages from 1 and becomes the
-    calendar entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP. `recipient` is the address on envelope
-    and `To:` header; it differs from the invitee's in a rehearsal. `panel` is everybody on board, for the
-    producer's sheet. `previous` is what the invitee was told before (updates).
+    `registration` is None for a kind that needs none. `number` counts the invitee's messages from 1
+    and becomes the calendar entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP.
+    `recipient` is the address on envelope and `To:` header; it differs from the invitee's in a
+    rehearsal. `panel` is everybody on board, for the producer's sheet. `previous` is what the
+    invitee was told before (updates).
     """
 
     kind: Kind
@@ -55,11 +56,12 @@ class MessageRequest:
 class ProtectedValues:
     """What may stand in its owner's letter only: the join links and addresses of one session's people.
 
-    Made once per session. `links` are the few places, in lower case, below which any join link of the session lies
-    (none: there is no link yet), so that a proof costs the message's size and not the number of people. `tokens` are
-    the words in the links that are one person's only: they may not stand in another letter by themselves either.
-    `addresses` are keys (`address_key`), `domains` what stands behind their `@`. `shared` are digests of links that
-    several records have: RingCentral's mistake, but two guests on one link make a recording unusable.
+    Made once per session. `links` are the few places, in lower case, below which any join link of
+    the session lies (none: there is no link yet), so that a proof costs the message's size and not
+    the number of people. `tokens` are the words in the links that are one person's only: they may
+    not stand in another letter by themselves either. `addresses` are keys (`address_key`),
+    `domains` what stands behind their `@`. `shared` are digests of links that several records have:
+    RingCentral's mistake, but two guests on one link make a recording unusable.
     """
 
     links: tuple[bytes, ...] = field(repr=False)

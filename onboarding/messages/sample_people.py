@@ -1,7 +1,8 @@
 """Sample people, on whom every template is tried before anybody real gets a letter from it.
 
-Finds what only rendering shows: tags left over, expressions that fail, a part without join link. Knows no template by
-name and composes nothing itself: `stationery` and `lint` do, with these letters.
+Finds what only rendering shows: tags left over, expressions that fail, a part without join link.
+Knows no template by name and composes nothing itself: `stationery` and `lint` do, with these
+letters.
 """
 
 import re
@@ -63,7 +64,9 @@ SESSION = Session(
 def sample_messages(languages: Iterable[str]) -> Iterator[MessageRequest]:
     """Make a letter of every kind for every role and language, with all that can be there and with little."""
     for kind, invitee, language, rich in product(Kind, PANEL, languages, (True, False)):
-        registration = Registration(id="1", role=invitee.role, join_uri=LINK, phone_code="123 456" if rich else "")
+        registration = Registration(
+            id="1", role=invitee.role, join_uri=LINK, phone_code="123 456" if rich else ""
+        )
         told = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
         yield MessageRequest(
             kind=kind,

@@ -1,9 +1,10 @@
 """Where a long piece of HTML may be parted: nothing that the check on finished bytes looks for reaches across.
 
-The check (`verify`) looks for links, addresses and words, none of which holds a `>`, and for the schemes of links:
-an attribute's value, up to the first of the characters that end a scheme. So a piece may be parted behind a `>`,
-where no such value is open. Pure; what stands before and behind the piece is not known, so every doubt is a no.
-A careless rule here lets the wrong link pass: `tests/messages/test_seams.py` compares it with the whole check.
+The check (`verify`) looks for links, addresses and words, none of which holds a `>`, and for the
+schemes of links: an attribute's value, up to the first of the characters that end a scheme. So a
+piece may be parted behind a `>`, where no such value is open. Pure; what stands before and behind
+the piece is not known, so every doubt is a no. A careless rule here lets the wrong link pass:
+`tests/messages/test_seams.py` compares it with the whole check.
 """
 
 from onboarding.messages.normal_form import normalize

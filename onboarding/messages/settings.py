@@ -1,6 +1,7 @@
 """`[brand]` of `config.toml`: who writes, in which colours and language, and how the calendar entry behaves.
 
-Light on purpose (pydantic only): every command reads it. Opens no file; a logo's path is read by `TemplateSet.load`.
+Light on purpose (pydantic only): every command reads it. Opens no file; a logo's path is read by
+`TemplateSet.load`.
 """
 
 import re
@@ -46,7 +47,9 @@ def _parse_mailbox(mailbox: str) -> tuple[str, str]:
         raise ValueError('write it as "Name <address@example.com>" or "address@example.com"')
     local, _at, domain = (found["angle"] or found["bare"]).partition("@")
     if not local.isascii():
-        raise ValueError("the address needs plain letters (a to z) before its @, or many servers refuse it")
+        raise ValueError(
+            "the address needs plain letters (a to z) before its @, or many servers refuse it"
+        )
     return (found["name"] or "").strip(), f"{local}@{encode_domain(domain)}"
 
 
@@ -67,7 +70,9 @@ def _one_mailbox_or_none(value: str) -> str:
 
 def _https_or_path(value: str) -> str:
     if "://" in value and not value.startswith("https://"):
-        raise ValueError("write an address that begins with https://, or the path of a picture file")
+        raise ValueError(
+            "write an address that begins with https://, or the path of a picture file"
+        )
     return value
 
 
@@ -80,10 +85,11 @@ def _one_line(value: str) -> str:
 class BrandSettings(BaseModel, extra="forbid", frozen=True):
     """What the company is called, from whom its letters come, and how they look.
 
-    `reply_to` is whom people ask; without it they ask the sender. `logo` is an `https://` address, or the path of a
-    PNG, JPEG or GIF file that then travels inside every message. `language` is that of templates without a
-    language in their name. `imprint` stands small at a letter's end (in some countries the law wants it there).
-    `dial_in` is the telephone number for joining by phone: RingCentral gives each person a code, and no number with it.
+    `reply_to` is whom people ask; without it they ask the sender. `logo` is an `https://` address,
+    or the path of a PNG, JPEG or GIF file that then travels inside every message. `language` is
+    that of templates without a language in their name. `imprint` stands small at a letter's end (in
+    some countries the law wants it there). `dial_in` is the telephone number for joining by phone:
+    RingCentral gives each person a code, and no number with it.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -91,7 +97,9 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     reply_to: Annotated[str, AfterValidator(_one_mailbox_or_none)] = ""
     logo: Annotated[str, AfterValidator(_https_or_path)] = ""
     colours: Colours = Colours()
-    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$")] = "en"
+    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$")] = (
+        "en"
+    )
     imprint: str = ""
     dial_in: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] = ""
     calendar: CalendarMethod = CalendarMethod.PUBLISH
@@ -126,5 +134,6 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     def reply_header(self) -> Address:
         """The `Reply-To:` header's one mailbox."""
         return Address(
-            _safe_name(_parse_mailbox(self.reply_to)[0]) if self.reply_to else "", addr_spec=self.help_address
+            _safe_name(_parse_mailbox(self.reply_to)[0]) if self.reply_to else "",
+            addr_spec=self.help_address,
         )

@@ -1,7 +1,7 @@
 """A folder's templates, found by kind, role and language, and compiled.
 
-Knows which of `invitation.cohost.de`, `invitation.cohost`, `invitation.de` and `invitation` a person gets. Renders and
-sends nothing: `stationery` does the first.
+Knows which of `invitation.cohost.de`, `invitation.cohost`, `invitation.de` and `invitation` a
+person gets. Renders and sends nothing: `stationery` does the first.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,8 @@ class Environments:
     def over(cls, folders: Folders, brand: Brand | None = None) -> "Environments":
         """Let templates include what lies in their folders; a brand that is given is put in place at once.
 
-        Not so where one of them may mean something else by `brand`: a part that it includes would not hear of it.
+        Not so where one of them may mean something else by `brand`: a part that it includes would
+        not hear of it.
         """
         loader = FolderLoader(folders)
         fixed = brand and is_constant("brand", map(read_template, folders.files()))
@@ -55,7 +56,9 @@ class Environments:
         return self.text.overlay(trim_blocks=False, lstrip_blocks=False)
 
 
-def _environment(loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool) -> MessageEnvironment:
+def _environment(
+    loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool
+) -> MessageEnvironment:
     environment = MessageEnvironment(
         autoescape=autoescape,
         loader=loader,
@@ -89,16 +92,24 @@ def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
     """Name the templates that fit, the most special first."""
     tags = language_tags(language)
     special = f"{kind}.{role.value.lower()}"
-    return (*(f"{special}.{tag}" for tag in tags), special, *(f"{kind}.{tag}" for tag in tags), kind)
+    return (
+        *(f"{special}.{tag}" for tag in tags),
+        special,
+        *(f"{kind}.{tag}" for tag in tags),
+        kind,
+    )
 
 
 def find_template(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
     """Find a template's HTML source and its text; the text counts only beside the HTML, in the same folder."""
     for folder in folders.paths:
-        sources = [file for ending in HTML_ENDINGS if (file := folders.file(folder / (name + ending)))]
+        sources = [
+            file for ending in HTML_ENDINGS if (file := folders.file(folder / (name + ending)))
+        ]
         if len(sources) > 1:
             raise ConfigurationError(
-                f"{sources[0]} and {sources[1]} are both sources of one template.", hint="Remove one of them."
+                f"{sources[0]} and {sources[1]} are both sources of one template.",
+                hint="Remove one of them.",
             )
         text = folders.file(folder / (name + TEXT_ENDING))
         if sources or text:
@@ -110,16 +121,21 @@ def list_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
     """Name every template of these kinds in the folders; shared parts lie in folders of their own and don't count."""
     endings = (*HTML_ENDINGS, TEXT_ENDING)
     files = (file.name for folder in folders.paths for file in folder.iterdir() if file.exists())
-    found = {name.removesuffix(ending) for name in files for ending in endings if name.endswith(ending)}
+    found = {
+        name.removesuffix(ending) for name in files for ending in endings if name.endswith(ending)
+    }
     return tuple(sorted(name for name in found if name.split(".")[0] in kinds))
 
 
-def compile_template(name: str, folders: Folders, environments: Environments, language: str) -> Template:
+def compile_template(
+    name: str, folders: Folders, environments: Environments, language: str
+) -> Template:
     """Compile a template. Raises `ConfigurationError`, naming file and line, for whatever is wrong with it."""
     source, text = find_template(name, folders)
     if source is None and not name.startswith(CALENDAR):
         raise ConfigurationError(
-            f"The template {text} has no HTML beside it.", hint=f"Write {name}.mjml.j2 or {name}.html.j2, or remove it."
+            f"The template {text} has no HTML beside it.",
+            hint=f"Write {name}.mjml.j2 or {name}.html.j2, or remove it.",
         )
     if source:
         names.check_names(source, folders, environments.html)
@@ -135,7 +151,9 @@ def compile_template(name: str, folders: Folders, environments: Environments, la
             text=(environments.text if text else environments.derived).from_string(derived),
             text_is_derived=text is None,
         )
-    except jinja2.TemplateSyntaxError as problem:  # only where parts that are right alone don't fit together
+    except (
+        jinja2.TemplateSyntaxError
+    ) as problem:  # only where parts that are right alone don't fit together
         raise ConfigurationError(
             f"The template {name}, together with its shared parts, can't be compiled: {problem.message}.",
             hint="Look at what it includes or extends.",

@@ -1,8 +1,9 @@
 """The proof before sending, on the finished bytes: the right link, nobody else's link or address, nothing unsafe.
 
-Every message passes here after it was assembled and before it leaves (promise 2 of `docs/architecture.md`). It trusts
-no template and no code above it, and costs the message's size, however many people there are. Works on bytes, whose
-`lower` keeps every offset. Answers in words, which never hold a link or an address.
+Every message passes here after it was assembled and before it leaves (promise 2 of
+`docs/architecture.md`). It trusts no template and no code above it, and costs the message's size,
+however many people there are. Works on bytes, whose `lower` keeps every offset. Answers in words,
+which never hold a link or an address.
 """
 
 import re
@@ -35,13 +36,17 @@ def find_violation(
 ) -> str:
     """Say what is wrong with a finished message; empty where it may leave.
 
-    `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand in anybody's letter;
-    `fixed` are the fields that it has to bear as they were configured.
+    `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand
+    in anybody's letter; `fixed` are the fields that it has to bear as they were configured.
     """
     try:
         fields, leaves = mime_parser.parse_message(body)
         parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
-        wrong = _check_owner(letter, guarded) or _check_header(fields, recipient) or _check_structure(parts)
+        wrong = (
+            _check_owner(letter, guarded)
+            or _check_header(fields, recipient)
+            or _check_structure(parts)
+        )
         wrong = wrong or _check_fixed_fields(fields, letter, fixed)
         return wrong or _check_content(fields, leaves, letter, recipient, guarded, configured)
     except mime_parser.UnreadableError as problem:
@@ -65,7 +70,9 @@ class CheckedPiece(NamedTuple):
         return cls(text, lower, long_words(lower))
 
 
-def is_neutral(pieces: Iterable[CheckedPiece], guarded: ProtectedValues, configured: frozenset[str]) -> bool:
+def is_neutral(
+    pieces: Iterable[CheckedPiece], guarded: ProtectedValues, configured: frozenset[str]
+) -> bool:
     """Tell whether pieces that nothing goes on between hold nothing that may not stand in every letter."""
     text, lower, words = (b"\n".join(texts) for texts in zip((b"", b"", b""), *pieces, strict=True))
     leads_on = any(leads_below(lower, place) for place in guarded.links)
@@ -88,7 +95,12 @@ def _check_owner(letter: MessageRequest, guarded: ProtectedValues) -> str:
         return "it has no join link"
     if registration and _is_other_persons(registration, letter.invitee):
         return "its join link is from somebody else's record"
-    if link and guarded.shared and link_digest(link) in guarded.shared and letter.invitee.role is not Role.HOST:
+    if (
+        link
+        and guarded.shared
+        and link_digest(link) in guarded.shared
+        and letter.invitee.role is not Role.HOST
+    ):
         return "RingCentral has given its join link to somebody else too"
     return ""
 
@@ -97,7 +109,9 @@ def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
     """Tell whether a record is certainly not the invitee's (one without address and user tells nothing)."""
     if registration.linked_user and invitee.linked_user:
         return registration.linked_user != invitee.linked_user
-    return bool(registration.email and invitee.email) and _key(registration.email) != _key(invitee.email)
+    return bool(registration.email and invitee.email) and _key(registration.email) != _key(
+        invitee.email
+    )
 
 
 def _check_structure(parts: Sequence[mime_parser.BodyPart]) -> str:
@@ -117,14 +131,20 @@ def _check_header(fields: mime_parser.Fields, recipient: str) -> str:
     if missing:
         return f"it has no {missing[0]} field"
     return (
-        "" if mime_parser.decode_words(mime_parser.field_value(fields, "subject")).strip() else "its subject is empty"
+        ""
+        if mime_parser.decode_words(mime_parser.field_value(fields, "subject")).strip()
+        else "its subject is empty"
     )
 
 
-def _check_fixed_fields(fields: mime_parser.Fields, letter: MessageRequest, fixed: FixedFields) -> str:
+def _check_fixed_fields(
+    fields: mime_parser.Fields, letter: MessageRequest, fixed: FixedFields
+) -> str:
     """Each fixed field stands there once, as it was configured."""
     for name, wanted in fixed:
-        if mime_parser.field_value(fields, name.lower()) != wanted.replace(MESSAGE_NAME, letter.message_id):
+        if mime_parser.field_value(fields, name.lower()) != wanted.replace(
+            MESSAGE_NAME, letter.message_id
+        ):
             return f"its {name} field isn't as it was configured"
     return ""
 
@@ -139,22 +159,35 @@ def _check_content(
 ) -> str:
     """Find what may not stand in the header or in a part, or a part without its link.
 
-    All of them are looked through at once; only what is found there is looked for in each, to say where it stands.
+    All of them are looked through at once; only what is found there is looked for in each, to say
+    where it stands.
     """
-    contents = {PARTS[leaf.content_type]: leaf.content() for leaf in leaves if leaf.content_type in PARTS}
+    contents = {
+        PARTS[leaf.content_type]: leaf.content() for leaf in leaves if leaf.content_type in PARTS
+    }
     own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
     allowed = configured | {_key(letter.invitee.email), _key(letter.recipient), _key(recipient)}
     shown = {part: _as_displayed(part, content) for part, content in contents.items()}
     if own and (without := [name for name, text in shown.items() if not _contains_link(text, own)]):
         return f"its {without[0]} part lacks this person's join link"
-    written = [mime_parser.decode_words(text) for _name, text in fields] + [leaf.header for leaf in leaves]
+    written = [mime_parser.decode_words(text) for _name, text in fields] + [
+        leaf.header for leaf in leaves
+    ]
     header = "\n".join(written).encode()
     texts = {"header": header} | {f"{name} part": text for name, text in shown.items()}
     texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
     if _find_foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
-        found = {place: _find_foreign(Normal.of(text), own, guarded, allowed) for place, text in texts.items()}
-        return next((f"its {place} holds {what}" for place, what in found.items() if what), "it holds what it may not")
-    return "its HTML part holds a link that mail may not hold" if _odd_scheme(contents["HTML"]) else ""
+        found = {
+            place: _find_foreign(Normal.of(text), own, guarded, allowed)
+            for place, text in texts.items()
+        }
+        return next(
+            (f"its {place} holds {what}" for place, what in found.items() if what),
+            "it holds what it may not",
+        )
+    return (
+        "its HTML part holds a link that mail may not hold" if _odd_scheme(contents["HTML"]) else ""
+    )
 
 
 def _as_displayed(part: str, content: bytes) -> bytes:
@@ -177,7 +210,9 @@ def _over_lines(html: bytes, shown: bytes) -> bytes:
     return b"\n" + _as_displayed("HTML", in_one)
 
 
-_BREAK = re.compile(rb"&(?:#0*(?:9|1[03])(?![0-9])|#[xX]0*[9aAdD](?![0-9a-fA-F])|Tab(?=;)|NewLine(?=;));?")
+_BREAK = re.compile(
+    rb"&(?:#0*(?:9|1[03])(?![0-9])|#[xX]0*[9aAdD](?![0-9a-fA-F])|Tab(?=;)|NewLine(?=;));?"
+)
 _SEVERAL_LINES = re.compile(rb"""=\s*["']([^"'<>\t\r\n]*+[\t\r\n][^"'<>]*+)""")
 
 _ENTITY = re.compile(rb"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});?")
@@ -195,7 +230,9 @@ def _calendar_character(found: re.Match[bytes]) -> bytes:
     return b"\n" if found[1] in b"nN" else found[1]
 
 
-def _find_foreign(text: Normal, own: bytes, guarded: ProtectedValues, allowed: frozenset[str]) -> str:
+def _find_foreign(
+    text: Normal, own: bytes, guarded: ProtectedValues, allowed: frozenset[str]
+) -> str:
     """Find somebody else's link or address, or a link without encryption."""
     if _foreign_link(text, normalize(own), guarded):
         return "a join link that isn't this person's"
@@ -204,7 +241,10 @@ def _find_foreign(text: Normal, own: bytes, guarded: ProtectedValues, allowed: f
 
 def _foreign_address(text: Normal, guarded: ProtectedValues, allowed: frozenset[str]) -> str:
     addresses = _addresses(text.text, guarded.domains)
-    if any(not allowed.intersection(keys) and guarded.addresses.intersection(keys) for keys in addresses):
+    if any(
+        not allowed.intersection(keys) and guarded.addresses.intersection(keys)
+        for keys in addresses
+    ):
         return "somebody else's address"
     return "a link without encryption (http:)" if _PLAIN_HTTP.search(text.lower) else ""
 
@@ -246,12 +286,19 @@ _PLAIN_HTTP = re.compile(rb"http:(?!//www\.w3\.org/)")
 SCHEMES = frozenset({b"https", b"mailto", b"tel", b"cid"})
 _COLON = rb"(?::|&colon;|&#0*58;|&#x0*3a;)"
 _SCHEMES_USED = tuple(
-    re.compile(attribute + rb"""\s*+=\s*+["']\s*+((?:[^"':/?#&]++|(?!""" + _COLON + rb""")(?:&#?\w+;|&))*+)""" + _COLON)
+    re.compile(
+        attribute
+        + rb"""\s*+=\s*+["']\s*+((?:[^"':/?#&]++|(?!"""
+        + _COLON
+        + rb""")(?:&#?\w+;|&))*+)"""
+        + _COLON
+    )
     for attribute in (b"href", b"src")
 )
 """One pattern per attribute, each beginning with letters: those are found ten times as fast as alternatives.
 
-Each character can be read in one way only (`*+` gives none back): else a row of entities takes ages.
+Each character can be read in one way only (`*+` gives none back): else a row of entities takes
+ages.
 """
 
 
@@ -267,7 +314,9 @@ LONGEST_LOCAL = 128
 LONGEST_DOMAIN = 256
 """Bytes looked at behind an `@` (RFC 5321 4.5.3.1.2)."""
 
-_WORD_BYTES = string.ascii_letters.encode() + string.digits.encode() + b"_" + bytes(range(0x80, 0x100))
+_WORD_BYTES = (
+    string.ascii_letters.encode() + string.digits.encode() + b"_" + bytes(range(0x80, 0x100))
+)
 _LOCAL = _WORD_BYTES + b".!#$%&'*+/=?^`{|}~-"
 _BEHIND_AT = re.compile(rb"@([A-Za-z0-9_.\x80-\xff-]{0,%d})" % LONGEST_DOMAIN)
 _BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
@@ -285,7 +334,9 @@ def _addresses(text: bytes, domains: frozenset[bytes]) -> Iterator[list[str]]:
             before = text[max(0, at - LONGEST_LOCAL) : at]
             local = before[len(before.rstrip(_LOCAL)) :]
             starts = [0, *(found.end() for found in _BEFORE.finditer(local))]
-            yield [_key((local[start:] + b"@" + domain).decode(errors="replace")) for start in starts]
+            yield [
+                _key((local[start:] + b"@" + domain).decode(errors="replace")) for start in starts
+            ]
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 """E-mail addresses and hosts in the forms in which they are compared and sent; the only module that uses `idna`.
 
-Whether an address may be used at all is checked where it comes in (`roster.cells`, the settings of each room).
+Whether an address may be used at all is checked where it comes in (`roster.cells`, the settings of
+each room).
 """
 
 from functools import lru_cache
@@ -14,8 +15,9 @@ import idna
 def address_key(email: str) -> str:
     """Fold an address so that two spellings of one mailbox compare equal.
 
-    The local part is composed (NFC) and casefolded (RFC 5321 2.4 lets a server tell cases apart; none that people
-    use does, and mailing one person twice is the greater harm). The domain becomes its A-label (RFC 5890).
+    The local part is composed (NFC) and casefolded (RFC 5321 2.4 lets a server tell cases apart;
+    none that people use does, and mailing one person twice is the greater harm). The domain becomes
+    its A-label (RFC 5890).
     """
     local, at, domain = email.strip().rpartition("@")
     return f"{normalize('NFC', local).casefold()}{at}{_domain_key(domain)}"
@@ -33,8 +35,8 @@ def _domain_key(domain: str) -> str:
 def encode_domain(domain: str, *, with_mapping: bool = True) -> str:
     """Encode a domain as A-labels (RFC 5891), in lower case.
 
-    The mapping of UTS 46 accepts what people type, such as capitals; HTTP clients go without it. Raises ValueError if
-    the domain can't exist.
+    The mapping of UTS 46 accepts what people type, such as capitals; HTTP clients go without it.
+    Raises ValueError if the domain can't exist.
     """
     return idna.encode(domain, uts46=with_mapping).decode()
 

@@ -7,7 +7,8 @@
       |                  +----- line lost after the final dot, or the sender died --> in_doubt --> by a person
       +--> rejected, failed, superseded (newer facts), expired (too late), cancelled (by a person)
 
-`settle` is the only place that decides what an outcome means for a delivery. It writes nothing: `ledger` does.
+`settle` is the only place that decides what an outcome means for a delivery. It writes nothing:
+`ledger` does.
 """
 
 import hashlib
@@ -26,7 +27,9 @@ class State(StrEnum):
     """Where a delivery stands. Each line says who moves it on."""
 
     QUEUED = "queued"  # a run, once `due_at` has come
-    SENDING = "sending"  # the run that holds its lease; if that died, the next run makes it `in_doubt`
+    SENDING = (
+        "sending"  # the run that holds its lease; if that died, the next run makes it `in_doubt`
+    )
     SENT = "sent"  # no one: our server took responsibility
     IN_DOUBT = "in_doubt"  # a person, who looks into the mail server's log
     REJECTED = "rejected"  # a person, who fixes the address or the message and retries
@@ -37,7 +40,9 @@ class State(StrEnum):
     BOUNCED = "bounced"  # a person: accepted by our server, returned by a later one
 
 
-NEEDS_A_PERSON = frozenset({State.IN_DOUBT, State.REJECTED, State.FAILED, State.EXPIRED, State.BOUNCED})
+NEEDS_A_PERSON = frozenset(
+    {State.IN_DOUBT, State.REJECTED, State.FAILED, State.EXPIRED, State.BOUNCED}
+)
 """States that end a run with exit code 1: a person has no link, or may have none."""
 
 UNDER_WAY = frozenset({State.QUEUED, State.SENDING})
@@ -48,8 +53,8 @@ UNDER_WAY = frozenset({State.QUEUED, State.SENDING})
 class Reply:
     """A server's whole answer to one command (RFC 5321 4.2).
 
-    `enhanced` is the enhanced status code (RFC 3463), empty where the server gives none. `queue_id` is the server's
-    name for the message in its own log, empty where it names none.
+    `enhanced` is the enhanced status code (RFC 3463), empty where the server gives none. `queue_id`
+    is the server's name for the message in its own log, empty where it names none.
     """
 
     code: int
@@ -102,9 +107,10 @@ Outcome = Sent | Deferred | Rejected | InDoubt
 class Message:
     """A finished message: an envelope of one recipient and the bytes that leave, CRLF line ends, no dot-stuffing.
 
-    `needs_smtputf8`: an address has characters beyond ASCII before its `@` (RFC 6531). `canonical`: it is known that
-    every line of the body ends in CRLF and none begins with a dot, so that it may travel as it is.
-    `join_link` is the one in the body, so that it is recognised in an answer that quotes the body.
+    `needs_smtputf8`: an address has characters beyond ASCII before its `@` (RFC 6531). `canonical`:
+    it is known that every line of the body ends in CRLF and none begins with a dot, so that it may
+    travel as it is. `join_link` is the one in the body, so that it is recognised in an answer that
+    quotes the body.
     """
 
     message_id: str
@@ -120,9 +126,10 @@ class Message:
 class Delivery:
     """One message on its way to one invitee, as the ledger holds it.
 
-    `email` is the invitee's address as written; `number` counts the invitee's messages from 1; `attempt` counts the
-    offers made to the mail server so far; times are aware, in UTC. `rehearsal_to` is the one address that a
-    rehearsal mails instead of the invitee (empty: the real thing).
+    `email` is the invitee's address as written; `number` counts the invitee's messages from 1;
+    `attempt` counts the offers made to the mail server so far; times are aware, in UTC.
+    `rehearsal_to` is the one address that a rehearsal mails instead of the invitee (empty: the real
+    thing).
     """
 
     id: int
@@ -144,9 +151,10 @@ class Delivery:
 class Mailbox:
     """What the ledger knows of one invitee's mailbox, rehearsals aside.
 
-    `told` are the facts that the mailbox holds now: those of the last message sent, None before the first and after
-    a cancellation. `last` is the latest delivery that no later one replaced, whatever its state. `messages` counts
-    the deliveries so far, so the next one's number is one more.
+    `told` are the facts that the mailbox holds now: those of the last message sent, None before the
+    first and after a cancellation. `last` is the latest delivery that no later one replaced,
+    whatever its state. `messages` counts the deliveries so far, so the next one's number is one
+    more.
     """
 
     told: Facts | None = None
@@ -173,7 +181,9 @@ class Transition:
     due_at: datetime | None = None
 
 
-def settle(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime, draw: float) -> Transition:
+def settle(
+    delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime, draw: float
+) -> Transition:
     """Decide what an outcome means for a delivery as it was claimed: `attempt` doesn't count the offer that led to it.
 
     `draw` is a random number in [0, 1) for the jitter.
@@ -193,7 +203,9 @@ def settle(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datet
             return Transition(State.QUEUED, reason, reply, due_at)
 
 
-def retry_delay(attempt: int, policy: RetryPolicy, draw: float, retry_after: float | None) -> timedelta:
+def retry_delay(
+    attempt: int, policy: RetryPolicy, draw: float, retry_after: float | None
+) -> timedelta:
     """Wait before the next attempt: doubling from `first` to `longest`, times 0.75 to 1.25, never under `retry_after`.
 
     The spread keeps many deliveries that were deferred together from coming back together.
@@ -203,11 +215,14 @@ def retry_delay(attempt: int, policy: RetryPolicy, draw: float, retry_after: flo
     return max(spread, timedelta(seconds=retry_after or 0))
 
 
-def message_id(session: SessionKey, email: str, kind: Kind, number: int, domain: str, rehearsal: str = "") -> str:
+def message_id(
+    session: SessionKey, email: str, kind: Kind, number: int, domain: str, rehearsal: str = ""
+) -> str:
     """Build a message's permanent name (RFC 5322 3.6.4), by which a receiver recognises a second copy.
 
-    Made from who and what, never from the facts: facts can return, and a receiver that drops duplicates would lose
-    the later mail. A rehearsal adds a word of its own, so that it never hides the real message.
+    Made from who and what, never from the facts: facts can return, and a receiver that drops
+    duplicates would lose the later mail. A rehearsal adds a word of its own, so that it never hides
+    the real message.
     """
     parts = (session.server, str(session), address_key(email), kind, str(number), rehearsal)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,8 +1,9 @@
 """Text from outside, made fit to be stored and shown: all of it passes here.
 
-It comes from a mail server, RingCentral, a provider's log-in, a roster, or the ledger of an older version. `printable`
-makes one line that does nothing to a terminal. `clean` also removes what may be a secret. Pure: the secrets of the run
-are arguments. Replies are classified and queue ids read before; what is stored is cleaned first.
+It comes from a mail server, RingCentral, a provider's log-in, a roster, or the ledger of an older
+version. `printable` makes one line that does nothing to a terminal. `clean` also removes what may
+be a secret. Pure: the secrets of the run are arguments. Replies are classified and queue ids read
+before; what is stored is cleaned first.
 """
 
 import html
@@ -39,7 +40,9 @@ _JOINERS = "\u200c\u200d"
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Characters that show nothing although Unicode counts them as letters, marks or symbols."""
 
-_DOUBTFUL = re.compile(r"[:/]/|\w[/?#]\w|[%=][0-9A-Fa-f]{2}|=\s|&[#\w]|\\|\w{20}|[\w+-]{30}|eyJ", re.ASCII)
+_DOUBTFUL = re.compile(
+    r"[:/]/|\w[/?#]\w|[%=][0-9A-Fa-f]{2}|=\s|&[#\w]|\\|\w{20}|[\w+-]{30}|eyJ", re.ASCII
+)
 """Without one of these, a text holds no link, nothing encoded and no base64."""
 
 _LINKS = re.compile(
@@ -52,7 +55,9 @@ _LINKS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_AUTHORITY = re.compile(r"^(?:[a-z][a-z0-9+.-]*:[/\\]+)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/\\?#:]*)", re.IGNORECASE)
+_AUTHORITY = re.compile(
+    r"^(?:[a-z][a-z0-9+.-]*:[/\\]+)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/\\?#:]*)", re.IGNORECASE
+)
 _HOST = re.compile(r"(?=.{1,253}$)(?:[\w-]{1,39}\.)*[\w-]{1,39}|\[[0-9a-f:.]{2,45}\]")
 _CODED = re.compile(
     r"[A-Za-z0-9+/]{40,}={0,2}(?:\s+[A-Za-z0-9+/]+={1,2})?"  # the last line of a part may be short
@@ -74,13 +79,15 @@ TIMES_ENCODED = 3
 def printable(text: str, limit: int = LONGEST) -> str:
     """Make one line of a text, safe to print, with at most `limit` characters.
 
-    Control, bidirectional and format characters go, and a flood of combining marks. White space, line
-    ends too, becomes one space. The joiners of Persian, Indic scripts and emoji stay between the
-    characters that need them. Halves of characters become U+FFFD.
+    Control, bidirectional and format characters go, and a flood of combining marks. White space,
+    line ends too, becomes one space. The joiners of Persian, Indic scripts and emoji stay between
+    the characters that need them. Halves of characters become U+FFFD.
     """
     if text.isascii() and text.isprintable():
         return text[:limit]
-    return " ".join(visible(unicodedata.normalize("NFC", text[: LOOKED_AT * limit])).split())[:limit]
+    return " ".join(visible(unicodedata.normalize("NFC", text[: LOOKED_AT * limit])).split())[
+        :limit
+    ]
 
 
 def visible(text: str) -> str:
@@ -95,9 +102,10 @@ def visible(text: str) -> str:
 def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST) -> str:
     """Make a text printable, and take out what may be a secret.
 
-    A URL, with a scheme or without, becomes `(link to HOST)`. What the run knows as a secret, base64
-    of 40 characters or more and a JWT become `(removed)`, however they are encoded (percent signs,
-    quoted-printable, entities) and wherever a line breaks in them. Cleaning twice changes nothing.
+    A URL, with a scheme or without, becomes `(link to HOST)`. What the run knows as a secret,
+    base64 of 40 characters or more and a JWT become `(removed)`, however they are encoded (percent
+    signs, quoted-printable, entities) and wherever a line breaks in them. Cleaning twice changes
+    nothing.
     """
     if _is_harmless(text) and not secrets.may_be_in(text):
         return text[:limit]
@@ -119,7 +127,12 @@ def oauth_error(text: str) -> str:
 @lru_cache(maxsize=64)
 def _is_harmless(text: str) -> bool:
     """Tell quickly that a text holds no link and nothing encoded. Cached: most replies repeat."""
-    return len(text) <= LONGEST and text.isascii() and text.isprintable() and not _DOUBTFUL.search(text)
+    return (
+        len(text) <= LONGEST
+        and text.isascii()
+        and text.isprintable()
+        and not _DOUBTFUL.search(text)
+    )
 
 
 def _show_character(text: str, at: int) -> str:
@@ -171,7 +184,11 @@ class _DecodedLine:
 
 def _decode_line(line: str) -> Iterator[_DecodedLine]:
     """Yield the line as it is compared (compatibility characters, no marks), then decoded again and again."""
-    pairs = [(char, (at, at + 1)) for at, original in enumerate(line) for char in _fold_character(original)]
+    pairs = [
+        (char, (at, at + 1))
+        for at, original in enumerate(line)
+        for char in _fold_character(original)
+    ]
     view = _DecodedLine("".join(char for char, _ in pairs), [place for _, place in pairs])
     yield view
     for _ in range(TIMES_ENCODED):
@@ -229,7 +246,10 @@ def _find_links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]
         host = authority[1].rstrip(".").lower() if authority else ""
         at = start + (authority.start(1) if authority else 0)
         is_secret = any(begin < at + len(host) and at < end for begin, end in known)
-        yield (start, start + len(link)), f"(link to {host})" if _HOST.fullmatch(host) and not is_secret else "(link)"
+        yield (
+            (start, start + len(link)),
+            f"(link to {host})" if _HOST.fullmatch(host) and not is_secret else "(link)",
+        )
 
 
 def _extend_to_token(text: str, place: Place) -> Place:

@@ -1,8 +1,9 @@
 """The kinds of messages, and one row of rules for each: what it holds, when it is due, when its use is over.
 
-Planning, composing, verifying, sending and the reports read these rules. None of them compares with a kind by name, so
-a new kind is a member of `Kind`, a row of `RULES`, its templates and its lines in the docs. Decides nothing about
-people: which kind a mailbox is owed is planned in `plan.messages_due`.
+Planning, composing, verifying, sending and the reports read these rules. None of them compares with
+a kind by name, so a new kind is a member of `Kind`, a row of `RULES`, its templates and its lines
+in the docs. Decides nothing about people: which kind a mailbox is owed is planned in
+`plan.messages_due`.
 """
 
 from collections.abc import Mapping
@@ -35,12 +36,13 @@ class FactsEffect(Enum):
 class KindRules:
     """The rules of one kind of message.
 
-    `holds_join_link`: each of its parts has to show the reader's own link. `needs_registration`: it goes only to people
-    who are on board. `calendar_method` is the METHOD of its calendar entry (RFC 5546 1.4), empty where the setting
-    `[brand] calendar` decides. `due_after_end`: it is for the time after the session, which may then be finished.
-    `useful_for` is how long after the session's end it is still of use. `facts_effect` says whether it counts as what a
-    mailbox holds. `shows_previous`: its templates may show what the reader was told before. `comes_first`: no other
-    message went to the reader before it.
+    `holds_join_link`: each of its parts has to show the reader's own link. `needs_registration`: it
+    goes only to people who are on board. `calendar_method` is the METHOD of its calendar entry (RFC
+    5546 1.4), empty where the setting `[brand] calendar` decides. `due_after_end`: it is for the
+    time after the session, which may then be finished. `useful_for` is how long after the session's
+    end it is still of use. `facts_effect` says whether it counts as what a mailbox holds.
+    `shows_previous`: its templates may show what the reader was told before. `comes_first`: no
+    other message went to the reader before it.
     """
 
     holds_join_link: bool = True
@@ -81,7 +83,11 @@ def takes_back(kind: Kind) -> bool:
 
 def facts_after(kind: Kind, facts: Facts, held: Facts | None) -> Facts | None:
     """The facts that a mailbox holds once a message is sent; `held` are those that it held before."""
-    effects = {FactsEffect.HOLDS_THEM: facts, FactsEffect.HOLDS_NONE: None, FactsEffect.UNCHANGED: held}
+    effects = {
+        FactsEffect.HOLDS_THEM: facts,
+        FactsEffect.HOLDS_NONE: None,
+        FactsEffect.UNCHANGED: held,
+    }
     return effects[RULES[kind].facts_effect]
 
 

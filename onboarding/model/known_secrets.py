@@ -1,8 +1,8 @@
 """The secrets that a run knows, and where a text repeats them: whole, in part, encoded, or spread over words.
 
-Pure. A run hands in what it logs in with and the join links it works with; `foreign_text` asks for the places and
-removes them. Text is compared as it is, and by its letters and digits alone, without case: a line break, a soft line
-break or white space within a secret hides nothing.
+Pure. A run hands in what it logs in with and the join links it works with; `foreign_text` asks for
+the places and removes them. Text is compared as it is, and by its letters and digits alone, without
+case: a line break, a soft line break or white space within a secret hides nothing.
 """
 
 import re
@@ -50,7 +50,9 @@ class Secrets:
     links: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, *values: "SecretStr | str | None", links: "Iterable[SecretStr | None]" = ()) -> "Secrets":
+    def of(
+        cls, *values: "SecretStr | str | None", links: "Iterable[SecretStr | None]" = ()
+    ) -> "Secrets":
         """Take passwords, tokens, keys and the arguments of log-ins as they were sent, and join links."""
         return cls(
             tuple(dict.fromkeys(text for value in values if (text := _read_secret(value)))),
@@ -99,7 +101,9 @@ def squeeze(text: str) -> tuple[str, Sequence[int]]:
     for position, char in enumerate(text):
         if char.isalnum():
             lower = char.lower()
-            kept.append(lower if len(lower) == 1 else char)  # one character for one, so that positions fit
+            kept.append(
+                lower if len(lower) == 1 else char
+            )  # one character for one, so that positions fit
             positions.append(position)
     return "".join(kept), positions
 
@@ -194,7 +198,9 @@ def _group_by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozens
 def _value_blocks(values: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Collect what shows quickly that a text may repeat a value: short values, and all blocks of the others."""
     texts = [text for form in _encode_values(values) for text in (form, squeeze(form)[0])]
-    blocks = (text[start : start + BLOCK] for text in texts for start in range(len(text) - BLOCK + 1))
+    blocks = (
+        text[start : start + BLOCK] for text in texts for start in range(len(text) - BLOCK + 1)
+    )
     return _short_values(values), frozenset(blocks)
 
 

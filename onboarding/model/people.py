@@ -46,9 +46,10 @@ class Colleague:
 class Invitee:
     """One roster row that can be acted on.
 
-    `row` is the spreadsheet's number (header = 1). `email` is as written, for the `To:` header; compare people by
-    `key`. It is empty only while a linked user's address has not yet been looked up in the directory. Names may be
-    empty for a linked user: RingCentral has them. `extra` holds the roster's further columns for templates.
+    `row` is the spreadsheet's number (header = 1). `email` is as written, for the `To:` header;
+    compare people by `key`. It is empty only while a linked user's address has not yet been looked
+    up in the directory. Names may be empty for a linked user: RingCentral has them. `extra` holds
+    the roster's further columns for templates.
     """
 
     row: int
@@ -77,7 +78,8 @@ class Invitee:
 class Problem:
     """What one row, or one person, keeps from getting on board, in words that say what to do.
 
-    `row` and `column` are None where the problem is not a cell's (RingCentral refused the person, say).
+    `row` and `column` are None where the problem is not a cell's (RingCentral refused the person,
+    say).
     """
 
     row: int | None

@@ -1,7 +1,7 @@
 """The two protocols by which a room may wait or tell without knowing the ledger or the terminal.
 
-Implemented by `ledger` (Gate) and `cli` (Progress), handed in by the pipeline. No others: everything else goes down
-and comes back as values.
+Implemented by `ledger` (Gate) and `cli` (Progress), handed in by the pipeline. No others:
+everything else goes down and comes back as values.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ LONGEST_WINDOW = 3600.0
 class RateLimitStatus:
     """What an answer of RingCentral said about its rate limit (`docs/ringcentral.md`, "Rate limits").
 
-    `remaining` of `limit` calls are left in a window of `window` seconds. `penalty` is set by a 429 alone: nothing
-    may be sent in that group for so many seconds. None of them is larger than what is believed (`MOST_CALLS`,
-    `LONGEST_WINDOW`).
+    `remaining` of `limit` calls are left in a window of `window` seconds. `penalty` is set by a 429
+    alone: nothing may be sent in that group for so many seconds. None of them is larger than what
+    is believed (`MOST_CALLS`, `LONGEST_WINDOW`).
     """
 
     limit: int | None = None

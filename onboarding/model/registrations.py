@@ -1,6 +1,7 @@
 """What a plan asks of RingCentral, and what came of it: the values between `plan` and `ringcentral/`.
 
-Pure. People are matched by e-mail or linked user and never by position (`docs/ringcentral.md`, "Invitees").
+Pure. People are matched by e-mail or linked user and never by position (`docs/ringcentral.md`,
+"Invitees").
 """
 
 from collections.abc import Iterable, Mapping
@@ -91,10 +92,11 @@ class Change:
 class Applied:
     """What came of a change: the session's records afterwards, and the people for whom something went wrong.
 
-    `registrations` is what is known of every invitee of the session now, from the answers and, where one was
-    listed, from the last list; `untouched` the records that are left alone. `undone` are people who were certainly not
-    added, and records that were certainly not removed, by this change: RingCentral refused them, or they were never
-    sent. Of all others the change may have been carried out, even where nothing shows it yet.
+    `registrations` is what is known of every invitee of the session now, from the answers and,
+    where one was listed, from the last list; `untouched` the records that are left alone. `undone`
+    are people who were certainly not added, and records that were certainly not removed, by this
+    change: RingCentral refused them, or they were never sent. Of all others the change may have
+    been carried out, even where nothing shows it yet.
     """
 
     registrations: tuple[Registration, ...]
@@ -107,15 +109,21 @@ def matches(registration: Registration, invitee: Invitee) -> bool:
     """Tell whether a record is this invitee's: the same linked user, or the same address."""
     if invitee.linked_user and registration.linked_user:
         return invitee.linked_user == registration.linked_user
-    return bool(invitee.email and registration.email) and invitee.key == address_key(registration.email)
+    return bool(invitee.email and registration.email) and invitee.key == address_key(
+        registration.email
+    )
 
 
-def find_registration(invitee: Invitee, registrations: Iterable[Registration]) -> Registration | None:
+def find_registration(
+    invitee: Invitee, registrations: Iterable[Registration]
+) -> Registration | None:
     """Find the invitee's record, None where there is none."""
     return next((record for record in registrations if matches(record, invitee)), None)
 
 
-def not_understood_of(invitee: Invitee, untouched: Iterable[UntouchedRecord]) -> UntouchedRecord | None:
+def not_understood_of(
+    invitee: Invitee, untouched: Iterable[UntouchedRecord]
+) -> UntouchedRecord | None:
     """Find the record that isn't understood and shows the invitee's address or linked user, None where there is none.
 
     One sign is enough: a person who may be there already is neither added nor changed.
@@ -125,14 +133,16 @@ def not_understood_of(invitee: Invitee, untouched: Iterable[UntouchedRecord]) ->
 
 def _shows(record: UntouchedRecord, invitee: Invitee) -> bool:
     is_user = record.linked_user is not None and record.linked_user == invitee.linked_user
-    return is_user or (bool(record.email and invitee.email) and address_key(record.email) == invitee.key)
+    return is_user or (
+        bool(record.email and invitee.email) and address_key(record.email) == invitee.key
+    )
 
 
 def differences(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
     """What an update would change, field -> (old, new). The old value is empty where the record lacks it.
 
-    Names and job title count for guests only: a colleague's come from RingCentral. What the roster leaves open is no
-    difference.
+    Names and job title count for guests only: a colleague's come from RingCentral. What the roster
+    leaves open is no difference.
     """
     fields = {
         "first name": (record.first_name, invitee.first_name),
@@ -162,11 +172,15 @@ NO_LINK = "RingCentral has given no join link that can be used for them: run aga
 def batches(change: Change, occupied: int) -> tuple[Change, ...]:
     """Split a change into the fewest PATCH calls: one, or two where removing has to come before adding.
 
-    That is so where one person is removed and added (a guest who becomes co-host), or where there are not
-    enough seats for all at once. `occupied` counts the seats taken now. Whether RingCentral removes before it adds
-    within one call is not documented.
+    That is so where one person is removed and added (a guest who becomes co-host), or where there
+    are not enough seats for all at once. `occupied` counts the seats taken now. Whether RingCentral
+    removes before it adds within one call is not documented.
     """
-    returning = any(matches(gone, new) or _share_address(gone, new) for gone in change.remove for new in change.add)
+    returning = any(
+        matches(gone, new) or _share_address(gone, new)
+        for gone in change.remove
+        for new in change.add
+    )
     crowded = bool(change.remove and change.add) and occupied + len(change.add) > SEATS
     if returning or crowded:
         return replace(change, add=()), Change(add=change.add)
@@ -175,4 +189,7 @@ def batches(change: Change, occupied: int) -> tuple[Change, ...]:
 
 def _share_address(registration: Registration, invitee: Invitee) -> bool:
     """Another linked user, the same mailbox: RingCentral would call that a conflict."""
-    return bool(registration.email and invitee.email) and address_key(registration.email) == invitee.key
+    return (
+        bool(registration.email and invitee.email)
+        and address_key(registration.email) == invitee.key
+    )

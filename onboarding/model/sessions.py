@@ -16,8 +16,8 @@ from onboarding.model.people import LinkedUser, Role
 class SessionStatus(StrEnum):
     """A session's life at RingCentral. No invitee can be deleted once it is `Active` or `Finished`.
 
-    `UNKNOWN` is any word of RingCentral's that this program doesn't know. Then no invitee is deleted; the rest works
-    as usual.
+    `UNKNOWN` is any word of RingCentral's that this program doesn't know. Then no invitee is
+    deleted; the rest works as usual.
     """
 
     SCHEDULED = "Scheduled"
@@ -26,11 +26,14 @@ class SessionStatus(StrEnum):
     UNKNOWN = "not understood"
 
 
-def has_ended(status: SessionStatus, end: datetime, now: datetime, *, grace: timedelta = timedelta()) -> bool:
+def has_ended(
+    status: SessionStatus, end: datetime, now: datetime, *, grace: timedelta = timedelta()
+) -> bool:
     """Whether a session is over: RingCentral calls it finished, or its planned end and a grace have passed.
 
-    The one rule for all who ask. They differ only in the grace: none for a plan, which sends nothing after the end;
-    `END_GRACE` for which session is a webinar's current one, because sessions run late.
+    The one rule for all who ask. They differ only in the grace: none for a plan, which sends
+    nothing after the end; `END_GRACE` for which session is a webinar's current one, because
+    sessions run late.
     """
     return status is SessionStatus.FINISHED or now >= end + grace
 
@@ -100,8 +103,8 @@ class Session:
 class Registration:
     """An invitee's record at RingCentral.
 
-    `email` may be empty for a linked user; `join_uri` may be missing (a beta API: one person's problem, not a
-    crash); `send_invite` is None where the record does not say.
+    `email` may be empty for a linked user; `join_uri` may be missing (a beta API: one person's
+    problem, not a crash); `send_invite` is None where the record does not say.
     """
 
     id: str
@@ -120,8 +123,8 @@ class Registration:
 class UntouchedRecord:
     """A record in a session's list of invitees that this program leaves alone, as far as it can be read.
 
-    `fault` names what of it is not understood; it is empty for an attendee, who is lawful there and not of the panel.
-    `role` is None where it is none of the panel's.
+    `fault` names what of it is not understood; it is empty for an attendee, who is lawful there and
+    not of the panel. `role` is None where it is none of the panel's.
     """
 
     id: str = ""

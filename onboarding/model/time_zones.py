@@ -1,7 +1,8 @@
 """Names of time zones, as RingCentral and rosters write them, and the zones that they mean on this machine.
 
-`canonical` understands a name once, where data comes in; `zone_named` opens a canonical name later, and never fails.
-Windows names are those of CLDR. An abbreviation such as `CST` means several zones, so means none.
+`canonical` understands a name once, where data comes in; `zone_named` opens a canonical name later,
+and never fails. Windows names are those of CLDR. An abbreviation such as `CST` means several zones,
+so means none.
 """
 
 import re
@@ -14,7 +15,9 @@ from babel.core import get_global
 FALLBACK = "UTC"
 
 _NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
-_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+\u2212\u2013-])\s*(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
+_OFFSET = re.compile(
+    r"(?:UTC|GMT)?\s*([+\u2212\u2013-])\s*(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE
+)
 _FARTHEST = {"+": timedelta(hours=14), "-": timedelta(hours=12)}
 """No place on earth is farther from UTC."""
 
@@ -23,8 +26,9 @@ _FARTHEST = {"+": timedelta(hours=14), "-": timedelta(hours=12)}
 def canonical(written: str) -> str | None:
     """Understand a time zone's name; None where it means nothing on this machine.
 
-    Gives an IANA name in its own spelling (`Europe/Berlin`, also for `europe/berlin` and `W. Europe Standard Time`), or
-    an offset as `UTC+05:30`, for `UTC+5:30`, `GMT+0530` and `+05:30`. Note that the IANA name `Etc/GMT+5` lies west.
+    Gives an IANA name in its own spelling (`Europe/Berlin`, also for `europe/berlin` and `W. Europe
+    Standard Time`), or an offset as `UTC+05:30`, for `UTC+5:30`, `GMT+0530` and `+05:30`. Note that
+    the IANA name `Etc/GMT+5` lies west.
     """
     name = " ".join(written.split())
     if _is_usual(name):
@@ -44,7 +48,8 @@ def zone_named(name: str) -> tzinfo:
 def _is_usual(name: str) -> bool:
     """Whether a name is one of CLDR's, spelt so, and this machine knows it.
 
-    Most are. For them the machine's whole list, a walk over its files that costs a start 30 ms, is not needed.
+    Most are. For them the machine's whole list, a walk over its files that costs a start 30 ms, is
+    not needed.
     """
     if name not in get_global("zone_territories"):
         return False
@@ -58,7 +63,11 @@ def _is_usual(name: str) -> bool:
 def _find_iana_name(written: str) -> str | None:
     """Find an IANA name, or the name that its place has today."""
     folded = written.replace(" ", "_").casefold()
-    aliases = [alias.casefold() for old, alias in get_global("zone_aliases").items() if old.casefold() == folded]
+    aliases = [
+        alias.casefold()
+        for old, alias in get_global("zone_aliases").items()
+        if old.casefold() == folded
+    ]
     return next((iana_names()[name] for name in (folded, *aliases) if name in iana_names()), None)
 
 

@@ -1,7 +1,7 @@
 """What RingCentral says of webinars, and of the sessions in its lists.
 
-Frozen values without secrets, so that the ledger may keep a webinar's facts from run to run. That lets
-a run with nothing to do make two Heavy calls only (`docs/ringcentral.md`, "Rate limits").
+Frozen values without secrets, so that the ledger may keep a webinar's facts from run to run. That
+lets a run with nothing to do make two Heavy calls only (`docs/ringcentral.md`, "Rate limits").
 """
 
 from dataclasses import dataclass

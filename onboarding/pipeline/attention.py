@@ -29,7 +29,8 @@ def find_attention(records: Sequence[DeliveryRecord], problems: Sequence[Problem
     waiting = [record for record in records if record.delivery.state in NEEDS_A_PERSON]
     keys = {address_key(record.delivery.email) for record in waiting}
     for problem in problems:
-        # A row without an address is a person, too; a problem with neither concerns the whole webinar.
+        # A row without an address is a person, too; a problem with neither concerns the whole
+        # webinar.
         if who := address_key(problem.email) or (f"row {problem.row}" if problem.row else ""):
             keys.add(who)
     return Attention(len(keys), Counter(record.delivery.state for record in waiting), len(problems))

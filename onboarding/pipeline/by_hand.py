@@ -1,7 +1,8 @@
 """What a person decides about one webinar's messages: resolve a doubt, retry, cancel.
 
-Each decision takes the webinar's lease first, so that no run changes its messages meanwhile. Nothing is sent from
-here: what is queued again waits for the next run. Showing what is in doubt needs no lease: that is `status`.
+Each decision takes the webinar's lease first, so that no run changes its messages meanwhile.
+Nothing is sent from here: what is queued again waits for the next run. Showing what is in doubt
+needs no lease: that is `status`.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -14,14 +15,17 @@ from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import no_run_yet
 from onboarding.pipeline.target import Target
 
-WAIT_OR_STOP_IT = "Decide when it is done, or stop it first (Ctrl-C): what it has not sent stays queued."
+WAIT_OR_STOP_IT = (
+    "Decide when it is done, or stop it first (Ctrl-C): what it has not sent stays queued."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LockedWebinar:
     """One webinar's messages while we hold its lease.
 
-    Each method takes addresses (None: all of the webinar), and returns the address keys whose message was changed.
+    Each method takes addresses (None: all of the webinar), and returns the address keys whose
+    message was changed.
     """
 
     services: Services

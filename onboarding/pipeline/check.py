@@ -1,7 +1,7 @@
 """Everything that can be known before the day, found out without changing anything: for `onboarding check`.
 
-Goes through configuration, roster, templates, RingCentral and mail server, and collects findings; one that fails
-keeps no other from being made, unless it rests on it.
+Goes through configuration, roster, templates, RingCentral and mail server, and collects findings;
+one that fails keeps no other from being made, unless it rests on it.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -41,7 +41,12 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
     if paths := services.config.private_paths:
         found = find_exposed(paths)
         detail = describe_exposed(found) if found else "closed to other users of this machine"
-        yield CheckResult("secrets", ok=not found, detail=detail, hint=f"Type: {chmod_command(found)}" if found else "")
+        yield CheckResult(
+            "secrets",
+            ok=not found,
+            detail=detail,
+            hint=f"Type: {chmod_command(found)}" if found else "",
+        )
     logged_in = True
     async for result in _check_ringcentral(services):
         logged_in = logged_in and result.ok
@@ -49,7 +54,9 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
     for target in targets:
         async for result in _check_webinar(services, target, logged_in=logged_in):
             yield result
-    for item in await check_connection(services.config.smtp, services.config.brand.sender_address, services.stop):
+    for item in await check_connection(
+        services.config.smtp, services.config.brand.sender_address, services.stop
+    ):
         yield CheckResult(f"mail server: {item.what}", item.ok, item.detail, item.hint)
 
 
@@ -64,12 +71,16 @@ async def _check_ringcentral(services: Services) -> AsyncIterator[CheckResult]:
     if missing:
         lacks = "; ".join(f"{name}: {NEEDED[name]}" for name in missing)
         hint = "Add it to the app in RingCentral's developer console, then make a new JWT."
-        yield CheckResult("RingCentral: app permissions", ok=False, detail=f"the app lacks {lacks}", hint=hint)
+        yield CheckResult(
+            "RingCentral: app permissions", ok=False, detail=f"the app lacks {lacks}", hint=hint
+        )
     else:
         yield CheckResult("RingCentral: app permissions", ok=True, detail=", ".join(NEEDED))
 
 
-async def _check_webinar(services: Services, target: Target, *, logged_in: bool) -> AsyncIterator[CheckResult]:
+async def _check_webinar(
+    services: Services, target: Target, *, logged_in: bool
+) -> AsyncIterator[CheckResult]:
     """Check roster and templates, and if the log-in works, also the session and what a run would find wrong."""
     try:
         roster = await read_roster(target, services.stop)
@@ -102,10 +113,14 @@ def _check_roster(target: Target, roster: Roster) -> CheckResult:
 
 def _check_session(target: Target, snapshot: Snapshot) -> CheckResult:
     session = snapshot.session
-    detail = f"{session.title}, {session.start.astimezone():%Y-%m-%d %H:%M} local time, {session.status}"
+    detail = (
+        f"{session.title}, {session.start.astimezone():%Y-%m-%d %H:%M} local time, {session.status}"
+    )
     hint = "It is over: `onboarding webinars` lists those to come; name one in config.toml."
     is_over = snapshot.is_over
-    return CheckResult(f"{target.name}: session", ok=not is_over, detail=detail, hint=hint if is_over else "")
+    return CheckResult(
+        f"{target.name}: session", ok=not is_over, detail=detail, hint=hint if is_over else ""
+    )
 
 
 def _check_templates(services: Services, target: Target) -> CheckResult:
@@ -114,7 +129,11 @@ def _check_templates(services: Services, target: Target) -> CheckResult:
         templates = load_templates(services.config, target)
     except OnboardingError as error:
         return _failure(what, error)
-    return CheckResult(what, ok=True, detail=f"{len(templates.templates)} templates compile and render for every role")
+    return CheckResult(
+        what,
+        ok=True,
+        detail=f"{len(templates.templates)} templates compile and render for every role",
+    )
 
 
 def _failure(what: str, error: OnboardingError) -> CheckResult:

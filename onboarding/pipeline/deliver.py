@@ -1,8 +1,8 @@
 """Queues what a plan owes, and delivers a session's queue.
 
-Delivering claims what is due, keeps the workers busy, comes back for what was deferred, and stops well: at the first
-error that stops all workers, and at a signal, which gives the messages in flight their grace. Workers stop between
-messages, never within one. `send` does one message.
+Delivering claims what is due, keeps the workers busy, comes back for what was deferred, and stops
+well: at the first error that stops all workers, and at a signal, which gives the messages in flight
+their grace. Workers stop between messages, never within one. `send` does one message.
 """
 
 import asyncio
@@ -34,11 +34,14 @@ NOT_DONE = frozenset({Action.ADD, Action.REPLACE, Action.REMOVE})
 """Actions that would have changed a person's link, had they been carried out."""
 
 
-async def queue_messages(services: Services, state: RunState, plan: Plan, rehearsal_to: str = "") -> int:
+async def queue_messages(
+    services: Services, state: RunState, plan: Plan, rehearsal_to: str = ""
+) -> int:
     """Queue what the plan owes; returns how many messages that are.
 
-    `plan` is the one made after registering. A person still to be added, replaced or removed in it was not: RingCentral
-    refused, or its list lags behind. What they are owed is owed once that is done.
+    `plan` is the one made after registering. A person still to be added, replaced or removed in it
+    was not: RingCentral refused, or its list lags behind. What they are owed is owed once that is
+    done.
     """
     now = services.clock.now()
     domain = services.config.brand.sender_address.rpartition("@")[2]
@@ -88,14 +91,16 @@ def _facts_to_send(item: PlanItem, state: RunState) -> Facts | None:
 async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:
     """Deliver what is due, over several connections at once; returns how many messages the server took.
 
-    A deferred message is tried again within this run if it is due within `retry_window` from now. Raises what stopped
-    the run (the server refuses us or is away, a signal), after the messages in flight were settled and those claimed
-    were given back.
+    A deferred message is tried again within this run if it is due within `retry_window` from now.
+    Raises what stopped the run (the server refuses us or is away, a signal), after the messages in
+    flight were settled and those claimed were given back.
     """
     services = run.services
     services.pool.prepare()
     until = services.clock.now() + retry_window
-    waiting = await services.ledger.run(deliveries.count_queued, run.state.session_row, rehearsal=run.rehearsal)
+    waiting = await services.ledger.run(
+        deliveries.count_queued, run.state.session_row, rehearsal=run.rehearsal
+    )
     if waiting:
         services.progress.begin("Sending", waiting)
     try:
@@ -116,8 +121,11 @@ async def _deliver_until(run: DeliveryRun, until: datetime) -> None:
     services = run.services
     while run.is_going:
         await _deliver_due(run)
-        due = await services.ledger.run(deliveries.find_next_due, run.state.session_row, rehearsal=run.rehearsal)
-        # A run with --limit does its share and ends: the earliest due may be a message of another person.
+        due = await services.ledger.run(
+            deliveries.find_next_due, run.state.session_row, rehearsal=run.rehearsal
+        )
+        # A run with --limit does its share and ends: the earliest due may be a message of another
+        # person.
         if due is None or due > until or run.only is not None or not run.is_going:
             return
         seconds = max((due - services.clock.now()).total_seconds(), 1.0)
@@ -143,7 +151,9 @@ async def _deliver_due(run: DeliveryRun) -> None:
 
 
 async def _expire(run: DeliveryRun) -> None:
-    await run.services.ledger.run(deliveries.expire_overdue, run.state.session_row, run.services.clock.now())
+    await run.services.ledger.run(
+        deliveries.expire_overdue, run.state.session_row, run.services.clock.now()
+    )
 
 
 async def _cancel_after_grace(run: DeliveryRun, workers: Sequence[asyncio.Task[None]]) -> None:
@@ -180,7 +190,13 @@ async def _claim_chunk(run: DeliveryRun) -> None:
             return
         row, now = run.state.session_row, run.services.clock.now()
         chunk = await run.services.ledger.run(
-            deliveries.claim, row, run.holder.name, now, CHUNK, rehearsal=run.rehearsal, only=run.only
+            deliveries.claim,
+            row,
+            run.holder.name,
+            now,
+            CHUNK,
+            rehearsal=run.rehearsal,
+            only=run.only,
         )
         run.claimed.extend(chunk)
         run.all_claimed = len(chunk) < CHUNK

@@ -106,7 +106,9 @@ def prepare_delivery(
     limited: bool = False,
 ) -> DeliveryRun:
     """Put together what the delivery of one session's queue needs."""
-    recipients = {item.invitee.key: DeliveryRecipient.of(item) for item in plan.items if item.invitee.email}
+    recipients = {
+        item.invitee.key: DeliveryRecipient.of(item) for item in plan.items if item.invitee.email
+    }
     listed = [recipient for recipient in recipients.values() if recipient.may_have_link]
     return DeliveryRun(
         services=services,

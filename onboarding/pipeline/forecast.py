@@ -1,7 +1,7 @@
 """How long sending will take at the pace that the settings allow, and whether that is before the panel joins.
 
-Pure. It knows the configured rate and daily cap, not how fast the mail server is, nor what others have sent today: the
-ledger keeps those when it comes to it (`ledger.rate_limits`).
+Pure. It knows the configured rate and daily cap, not how fast the mail server is, nor what others
+have sent today: the ledger keeps those when it comes to it (`ledger.rate_limits`).
 """
 
 from datetime import datetime, timedelta
@@ -31,19 +31,31 @@ def forecast(messages: int, smtp: SmtpSettings, session: Session, now: datetime)
     takes = sending_takes(messages, interval, smtp.per_day)
     limits = [f"{smtp.rate}"] if smtp.rate else []
     limits += [f"{smtp.per_day} a day"] if smtp.per_day else []
-    how = f"takes {in_words(takes)} at {' and '.join(limits)}" if limits else "goes as fast as the mail server takes it"
+    how = (
+        f"takes {in_words(takes)} at {' and '.join(limits)}"
+        if limits
+        else "goes as fast as the mail server takes it"
+    )
     left = session.arrive_by - now - takes
     when = "before the panel joins" if left > timedelta() else "NOT before the panel joins"
     return f"Sending {messages} {'mail' if messages == 1 else 'mails'} {how}: done {when}{_to_spare(left)}."
 
 
 def _to_spare(left: timedelta) -> str:
-    return f", {in_words(left)} to spare" if left > timedelta() else f", but {in_words(-left)} too late"
+    return (
+        f", {in_words(left)} to spare"
+        if left > timedelta()
+        else f", but {in_words(-left)} too late"
+    )
 
 
 def in_words(span: timedelta) -> str:
     """A length of time as people say it, in its two greatest units at most."""
     seconds = round(span.total_seconds())
-    units = (("day", seconds // 86400), ("hour", seconds // 3600 % 24), ("minute", seconds // 60 % 60))
+    units = (
+        ("day", seconds // 86400),
+        ("hour", seconds // 3600 % 24),
+        ("minute", seconds // 60 % 60),
+    )
     told = [f"{count} {unit}{'' if count == 1 else 's'}" for unit, count in units if count]
     return " ".join(told[:2]) if told else f"{seconds} second{'' if seconds == 1 else 's'}"

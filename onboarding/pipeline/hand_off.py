@@ -1,6 +1,7 @@
 """The hand-off for marketing operations: a webinar's status as the report that `reports.report` renders.
 
-Apart from `status`, because the report loads page templates and calendars, which a run does not need.
+Apart from `status`, because the report loads page templates and calendars, which a run does not
+need.
 """
 
 from datetime import datetime

@@ -21,4 +21,7 @@ def read_history(config: Config, email: str, progress: Progress) -> Sequence[His
     of_person = partial(events.list_events, key=address_key(email))
     found = read_ledger(ledger_path(config.ledger), of_person, progress) or []
     # A ledger of an older version holds texts as they came from outside.
-    return [replace(event, title=printable(event.title), detail=clean(event.detail, config.secrets)) for event in found]
+    return [
+        replace(event, title=printable(event.title), detail=clean(event.detail, config.secrets))
+        for event in found
+    ]

@@ -48,13 +48,16 @@ class HeldLease:
     def is_current(self) -> bool:
         """Tell, without a query, whether its term still runs: past it another machine may have taken it over.
 
-        A process that was stopped (SIGSTOP, a suspended machine) does not know how long, so both clocks are read.
+        A process that was stopped (SIGSTOP, a suspended machine) does not know how long, so both
+        clocks are read.
         """
         return self.clock.instant().since(self.renewed) < leases.TERM.total_seconds()
 
 
 @asynccontextmanager
-async def webinar_lease(services: Services, target: Target, *, hint: str = WAIT) -> AsyncIterator[HeldLease]:
+async def webinar_lease(
+    services: Services, target: Target, *, hint: str = WAIT
+) -> AsyncIterator[HeldLease]:
     """Hold a webinar's lease; a dead run's is taken at once. Raises AlreadyRunning, with this hint, if a run has it."""
     name = lease_name(services.config.ringcentral.server, target.webinar_id)
     lease = HeldLease(leases.new_holder(), services.clock, services.clock.instant())

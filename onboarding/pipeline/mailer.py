@@ -1,8 +1,9 @@
 """What a run needs to queue, write and send a webinar's messages, behind one door.
 
-`pipeline.run` opens this door late, and only when there is a message to send or a person to register. The modules
-behind it (template engine, calendar, date formats) take as much processor time to import and compile as all the rest
-of a run. A run with nothing to do, the usual case under cron, loads none of them.
+`pipeline.run` opens this door late, and only when there is a message to send or a person to
+register. The modules behind it (template engine, calendar, date formats) take as much processor
+time to import and compile as all the rest of a run. A run with nothing to do, the usual case under
+cron, loads none of them.
 """
 
 from dataclasses import dataclass
@@ -46,5 +47,7 @@ class Mailer:
         retry_window: timedelta,
     ) -> int:
         """Send what is queued and due; returns how many messages the server took. Raises what `deliver` raises."""
-        run = prepare_delivery(self.services, state, plan, self.templates, lease, rehearsal=rehearsal, limited=limited)
+        run = prepare_delivery(
+            self.services, state, plan, self.templates, lease, rehearsal=rehearsal, limited=limited
+        )
         return await deliver(run, retry_window)

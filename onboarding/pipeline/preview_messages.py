@@ -1,7 +1,8 @@
 """What a preview shows and a test mail is made from: the roster's people with made-up links, in the last known session.
 
-Asks neither RingCentral nor the mail server, and works without a ledger: what nobody knows yet is a sample, and a note
-says so. `send_test` is the one thing here that sends: to the address it is given, and nothing is recorded.
+Asks neither RingCentral nor the mail server, and works without a ledger: what nobody knows yet is a
+sample, and a note says so. `send_test` is the one thing here that sends: to the address it is
+given, and nothing is recorded.
 """
 
 import hashlib
@@ -23,7 +24,14 @@ from onboarding.model.deliveries import Outcome, Rejected, message_id
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Colleague, Invitee, Role, Roster
 from onboarding.model.ports import Progress
-from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus, link_digest
+from onboarding.model.sessions import (
+    Facts,
+    Registration,
+    Session,
+    SessionKey,
+    SessionStatus,
+    link_digest,
+)
 from onboarding.pipeline.refresh import WEBINAR
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.templates import load_templates, template_folders
@@ -74,14 +82,18 @@ def _facts(connection: sa.Connection, server: str, target: Target) -> Known:
     return Known(seen, dial_in, cache.load_colleagues(connection, server))
 
 
-def preview_of(config: Config, target: Target, roster: Roster, facts: Known, now: datetime) -> Preview:
+def preview_of(
+    config: Config, target: Target, roster: Roster, facts: Known, now: datetime
+) -> Preview:
     """Put a preview together: each person's letter of every kind."""
     people = _people(roster, facts.colleagues)
     session = _session(target, facts.seen, now)
     phone_code = "" if facts.dial_in is False else PHONE_CODE
     domain = config.brand.sender_address.rpartition("@")[2]
     letters = {
-        (one.row, kind): _letter(one, kind, session, people, phone_code, domain, now) for one in people for kind in Kind
+        (one.row, kind): _letter(one, kind, session, people, phone_code, domain, now)
+        for one in people
+        for kind in Kind
     }
     return Preview(
         name=target.name,
@@ -95,21 +107,32 @@ def preview_of(config: Config, target: Target, roster: Roster, facts: Known, now
 
 
 async def send_test(
-    config: Config, target: Target, letter: MessageRequest, guarded: ProtectedValues, to: str, now: datetime
+    config: Config,
+    target: Target,
+    letter: MessageRequest,
+    guarded: ProtectedValues,
+    to: str,
+    now: datetime,
 ) -> Outcome:
     """Send one letter of a preview to an address through the real mail server; nothing is recorded.
 
     Raises what a run raises where the templates can't be used, or the server refuses us or is away.
     """
     domain = config.brand.sender_address.rpartition("@")[2]
-    name = message_id(letter.session.key, letter.invitee.email, letter.kind, letter.number, domain, f"{now} {to}")
+    name = message_id(
+        letter.session.key, letter.invitee.email, letter.kind, letter.number, domain, f"{now} {to}"
+    )
     addressed = replace(letter, recipient=to, message_id=name, date=now)
     message = load_templates(config, target).compose(addressed, guarded)
     if isinstance(message, Rejected):
         return message
     async with Pool(config.smtp) as pool, pool.connection() as connection:
         offered = await connection.send_envelope(message)
-        return await connection.send_body(message) if isinstance(offered, EnvelopeAccepted) else offered
+        return (
+            await connection.send_body(message)
+            if isinstance(offered, EnvelopeAccepted)
+            else offered
+        )
 
 
 def _people(roster: Roster, colleagues: Sequence[Colleague]) -> tuple[Invitee, ...]:
@@ -119,7 +142,11 @@ def _people(roster: Roster, colleagues: Sequence[Colleague]) -> tuple[Invitee, .
 
 def _reachable(invitee: Invitee) -> Invitee:
     """Give a colleague whose address only RingCentral's directory knows a sample address."""
-    return invitee if invitee.email else replace(invitee, email=f"colleague-{invitee.row}@sample.example")
+    return (
+        invitee
+        if invitee.email
+        else replace(invitee, email=f"colleague-{invitee.row}@sample.example")
+    )
 
 
 def _session(target: Target, seen: StoredSession | None, now: datetime) -> Session:
@@ -150,8 +177,12 @@ def _letter(
     now: datetime,
 ) -> MessageRequest:
     number = 1 if RULES[kind].comes_first else 2
-    record = Registration(id="preview", role=person.role, join_uri=_link(person), phone_code=phone_code)
-    earlier = Facts(link_digest(_link(person)), person.role, session.start - timedelta(days=1), session.duration)
+    record = Registration(
+        id="preview", role=person.role, join_uri=_link(person), phone_code=phone_code
+    )
+    earlier = Facts(
+        link_digest(_link(person)), person.role, session.start - timedelta(days=1), session.duration
+    )
     return MessageRequest(
         kind=kind,
         invitee=person,

@@ -1,7 +1,8 @@
 """Waits until RingCentral allows a call: the `RateLimiter` of the model, on the limits that the ledger keeps.
 
-All processes that share the ledger share one limit. `ledger.rate_limits` counts the calls and says how long to wait;
-this waits, shows the wait, and gives up when it gets too long. The mail server's rate is `send.wait_for_rate`.
+All processes that share the ledger share one limit. `ledger.rate_limits` counts the calls and says
+how long to wait; this waits, shows the wait, and gives up when it gets too long. The mail server's
+rate is `send.wait_for_rate`.
 """
 
 import hashlib
@@ -27,7 +28,8 @@ LONGEST_CALL_WAIT = timedelta(minutes=10)
 class LedgerRateLimiter:
     """The rate limiter of one RingCentral user.
 
-    `account` names the user whose limits these are (`account_name`); `now` gives aware UTC time, `sleep` waits seconds.
+    `account` names the user whose limits these are (`account_name`); `now` gives aware UTC time,
+    `sleep` waits seconds.
     """
 
     ledger: Ledger
@@ -46,7 +48,9 @@ class LedgerRateLimiter:
             if waited > LONGEST_CALL_WAIT:
                 raise self._wait_error(group, wait)
             seconds = wait.total_seconds()
-            self.progress.waiting(f"RingCentral allows no more {_group_name(group)} just now", seconds)
+            self.progress.waiting(
+                f"RingCentral allows no more {_group_name(group)} just now", seconds
+            )
             await self.sleep(seconds)
 
     async def update(self, group: str, allowance: RateLimitStatus) -> None:

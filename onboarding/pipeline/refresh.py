@@ -1,8 +1,8 @@
 """Brings roster, RingCentral and ledger together into the `Snapshot` that a plan is made from.
 
-Changes nothing at RingCentral and sends nothing. Into the ledger it writes only what was seen (a session, a webinar,
-the directory), never a registration or a delivery. Makes the fewest calls: what the ledger still knows for certain is
-not asked again.
+Changes nothing at RingCentral and sends nothing. Into the ledger it writes only what was seen (a
+session, a webinar, the directory), never a registration or a delivery. Makes the fewest calls: what
+the ledger still knows for certain is not asked again.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ WEBINAR = TypeAdapter(Webinar)
 class RunState:
     """A snapshot, with what the pipeline needs beside it.
 
-    `session_row` is the ledger's number of the session. `webinar` is what RingCentral says of the webinar, or what the
-    ledger remembers of that (`remembered`).
+    `session_row` is the ledger's number of the session. `webinar` is what RingCentral says of the
+    webinar, or what the ledger remembers of that (`remembered`).
     """
 
     session_row: int
@@ -48,7 +48,8 @@ async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
     """
     if target.invitees is None:
         raise ConfigurationError(
-            f"no roster is given for {target.name}", hint="Name it with --invitees FILE, or - for standard input."
+            f"no roster is given for {target.name}",
+            hint="Name it with --invitees FILE, or - for standard input.",
         )
     content = await wait_unless_stopped(stop, rosters.fetch(target.invitees))
     return rosters.read(content, rosters.name_of(target.invitees), target.columns)
@@ -60,7 +61,9 @@ async def refresh(services: Services, target: Target, roster: Roster) -> RunStat
     return await _build_state(services, target, roster, webinar, remembered=remembered)
 
 
-async def plan_fresh(services: Services, target: Target, state: RunState, options: Options) -> tuple[RunState, Plan]:
+async def plan_fresh(
+    services: Services, target: Target, state: RunState, options: Options
+) -> tuple[RunState, Plan]:
     """Make the plan. If there is anything to do, make it from the webinar's own facts and not from remembered ones."""
     plan = make_plan(state.snapshot, options)
     if not (plan and state.remembered):
@@ -88,7 +91,9 @@ async def _fetch_webinar(services: Services, target: Target) -> Webinar:
         return webinar  # not remembered: the next run may understand more, or find it corrected
     facts = WEBINAR.dump_python(webinar, mode="json")
     server = services.config.ringcentral.server
-    await services.ledger.run(cache.store_webinar_facts, server, target.webinar_id, facts, services.clock.now())
+    await services.ledger.run(
+        cache.store_webinar_facts, server, target.webinar_id, facts, services.clock.now()
+    )
     return webinar
 
 
@@ -102,7 +107,9 @@ async def _find_session(services: Services, target: Target, webinar: Webinar) ->
         try:
             return await services.ringcentral.session(webinar, last.key.session_id)
         except NotThere:
-            services.progress.say("The webinar has another session than at the last run: looking for it.")
+            services.progress.say(
+                "The webinar has another session than at the last run: looking for it."
+            )
     return await services.ringcentral.session(webinar)
 
 

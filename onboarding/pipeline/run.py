@@ -1,8 +1,8 @@
 """One webinar, from roster to `sent`: refresh, plan, register, queue, deliver, and say how it ended.
 
-`prepare_run` changes nothing at RingCentral and sends nothing, so that a person can be asked in between;
-`execute_plan` does what they agreed to. What writes and sends messages is behind `mailer`, and is loaded only
-by a run that needs it.
+`prepare_run` changes nothing at RingCentral and sends nothing, so that a person can be asked in
+between; `execute_plan` does what they agreed to. What writes and sends messages is behind `mailer`,
+and is loaded only by a run that needs it.
 """
 
 from collections import Counter
@@ -34,8 +34,8 @@ RETRY_WINDOW = timedelta(minutes=10)
 class PreparedRun:
     """A run that has looked and not yet done anything.
 
-    `mailer` is None if there is nothing to send. `doubts` counts the messages that a dead run left in doubt just now.
-    `calls_before` are the scarce calls that this process had made before.
+    `mailer` is None if there is nothing to send. `doubts` counts the messages that a dead run left
+    in doubt just now. `calls_before` are the scarce calls that this process had made before.
     """
 
     target: Target
@@ -51,8 +51,8 @@ class PreparedRun:
 class Result:
     """How a run ended.
 
-    `problems` need a person; `attention` sums up. `has_changes`: it changed anything at RingCentral or in the queue.
-    `has_news`: its problems and notes differ from the last run's.
+    `problems` need a person; `attention` sums up. `has_changes`: it changed anything at RingCentral
+    or in the queue. `has_news`: its problems and notes differ from the last run's.
     """
 
     name: str
@@ -88,12 +88,14 @@ class _Tally:
     sent: int = 0
 
 
-async def prepare_run(services: Services, target: Target, options: Options, *, strict: bool = False) -> PreparedRun:
+async def prepare_run(
+    services: Services, target: Target, options: Options, *, strict: bool = False
+) -> PreparedRun:
     """Look at everything and plan; call while holding the webinar's lease.
 
-    If there is anything to do, the templates are compiled and the mail server's password is read: what is wrong with
-    them is found before a person is asked, and before anybody is registered. Raises ConfigurationError for that, and
-    if `strict` and the roster has a problem.
+    If there is anything to do, the templates are compiled and the mail server's password is read:
+    what is wrong with them is found before a person is asked, and before anybody is registered.
+    Raises ConfigurationError for that, and if `strict` and the roster has a problem.
     """
     calls_before = _heavy_calls(services)
     await _forget_old_sessions(services)
@@ -111,7 +113,8 @@ async def prepare_run(services: Services, target: Target, options: Options, *, s
 
 def load_mailer(services: Services, target: Target) -> "Mailer":
     """Load what writes and sends messages, and compile the templates. Raises ConfigurationError for a wrong one."""
-    # The only late import of a run: these modules and the templates take more processor time than all the rest.
+    # The only late import of a run: these modules and the templates take more processor time than
+    # all the rest.
     from onboarding.pipeline.mailer import Mailer  # noqa: PLC0415
 
     return Mailer.load(services, target)
@@ -157,11 +160,16 @@ async def execute_plan(
 
 async def _forget_old_sessions(services: Services) -> None:
     if keep := services.config.ledger.keep:
-        await services.ledger.run(sessions.remove_ended, services.clock.now() - timedelta(days=keep))
+        await services.ledger.run(
+            sessions.remove_ended, services.clock.now() - timedelta(days=keep)
+        )
 
 
 def _roster_error(roster: Roster) -> ConfigurationError:
-    problems = [f"row {problem.row}, {problem.column or 'whole row'}: {problem.message}" for problem in roster.problems]
+    problems = [
+        f"row {problem.row}, {problem.column or 'whole row'}: {problem.message}"
+        for problem in roster.problems
+    ]
     return ConfigurationError(
         "\n".join(problems), hint="Fix the roster, or leave --strict out to serve the other rows."
     )
@@ -181,7 +189,10 @@ async def _recover(services: Services, state: RunState) -> tuple[RunState, int]:
 async def _has_queue(services: Services, state: RunState) -> bool:
     """Whether earlier runs left messages to send, to people of the roster or to others, or of a rehearsal."""
     real = await services.ledger.run(deliveries.count_queued, state.session_row)
-    return bool(real or await services.ledger.run(deliveries.count_queued, state.session_row, rehearsal=True))
+    return bool(
+        real
+        or await services.ledger.run(deliveries.count_queued, state.session_row, rehearsal=True)
+    )
 
 
 async def _register(services: Services, prepared: PreparedRun, tally: _Tally) -> None:
@@ -220,7 +231,9 @@ async def _hold_back(services: Services, state: RunState, plan: Plan) -> None:
     """Keep back what an earlier run queued for people that RingCentral has mailed since."""
     emails = [item.invitee.email for item in plan.items if item.held]
     if emails:
-        await services.ledger.run(deliveries.hold_back, state.session_row, emails, services.clock.now())
+        await services.ledger.run(
+            deliveries.hold_back, state.session_row, emails, services.clock.now()
+        )
 
 
 async def _note_mailed(services: Services, state: RunState, plan: Plan) -> None:
@@ -230,7 +243,9 @@ async def _note_mailed(services: Services, state: RunState, plan: Plan) -> None:
     """
     newly_mailed = [item.invitee for item in plan.items if item.newly_mailed]
     if newly_mailed:
-        await services.ledger.run(registrations.record_mailed, state.session_row, newly_mailed, services.clock.now())
+        await services.ledger.run(
+            registrations.record_mailed, state.session_row, newly_mailed, services.clock.now()
+        )
 
 
 def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
@@ -241,7 +256,9 @@ def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
 
 async def _note_end(services: Services, prepared: PreparedRun, noted: Sequence[Problem]) -> None:
     calls = _heavy_calls(services) - prepared.calls_before
-    await services.ledger.run(sessions.finish_run, prepared.state.session_row, noted, calls, services.clock.now())
+    await services.ledger.run(
+        sessions.finish_run, prepared.state.session_row, noted, calls, services.clock.now()
+    )
 
 
 def _notes(plan: Plan, state: RunState) -> list[Problem]:

@@ -1,9 +1,10 @@
 """Delivers one message: compose, wait for the rate, envelope, `sending`, body, record.
 
-The order is the promise. Everything up to the server's 354 may be done again; `sending` is committed before the body
-leaves. The outcome is submitted to the ledger before the connection is free again; no later message becomes `sending`
-on that connection before the outcome is written. What a reply means is decided by `smtp.replies`; what follows from
-it for the message by `model.deliveries.settle`, and for the connection by `send_refusals`.
+The order is the promise. Everything up to the server's 354 may be done again; `sending` is
+committed before the body leaves. The outcome is submitted to the ledger before the connection is
+free again; no later message becomes `sending` on that connection before the outcome is written.
+What a reply means is decided by `smtp.replies`; what follows from it for the message by
+`model.deliveries.settle`, and for the connection by `send_refusals`.
 """
 
 import asyncio
@@ -46,8 +47,8 @@ STOPPED = "the run was stopped before the message left"
 async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
     """Compose the message while the connections are busy with others, then send it over the next that is free.
 
-    Returns once the outcome is written, or once the message is put back to come after all others. Raises what stops
-    the run.
+    Returns once the outcome is written, or once the message is put back to come after all others.
+    Raises what stops the run.
     """
     message = _compose_message(run, delivery)
     recording: Recording | None = None
@@ -110,7 +111,8 @@ async def _open_connection(run: DeliveryRun, delivery: Delivery, connection: Con
     Raises what keeps us out if no connection is left.
     """
     try:
-        # A message that was refused together with its connection gets a new one: a second refusal is the message's.
+        # A message that was refused together with its connection gets a new one: a second refusal
+        # is the message's.
         if delivery.id in run.met_refusal:
             await connection.close()
         await connection.open()
@@ -134,7 +136,8 @@ async def _handle_refusal(
 ) -> Deferred | None:
     """Put a message back that the server did not take, because it refuses us or this connection.
 
-    Returns an outcome if the refusal turns out to be due to the message itself. Raises what stops the run.
+    Returns an outcome if the refusal turns out to be due to the message itself. Raises what stops
+    the run.
     """
     run.refusals += 1
     action = _action_after(run, delivery, error)
@@ -143,7 +146,9 @@ async def _handle_refusal(
     if action is RefusalAction.GIVE_UP_CONNECTION and isinstance(error, ConnectionRefusal):
         run.services.pool.give_up(connection, error)
     now = run.services.clock.now()
-    is_ours = await _submit(run, transitions.requeue_last(delivery, run.holder.name, error.message, now))
+    is_ours = await _submit(
+        run, transitions.requeue_last(delivery, run.holder.name, error.message, now)
+    )
     if action is RefusalAction.STOP_RUN:
         raise error
     run.met_refusal.add(delivery.id)
@@ -165,15 +170,17 @@ async def _send_body(
 ) -> Outcome | OnboardingError | None:
     """Cross the point of no return. None: the body does not leave, because the delivery is not ours any more.
 
-    Past the lease's term the row is left as it is: another run may have taken it over, and a person may have had the
-    message sent again by now. Otherwise the next run finds it in doubt.
+    Past the lease's term the row is left as it is: another run may have taken it over, and a person
+    may have had the message sent again by now. Otherwise the next run finds it in doubt.
     """
-    # The order is what keeps a person from getting two messages. `sending` is committed before
-    # the first byte of the body leaves, and not before the outcome of the connection's last message is written, so
-    # that at most one message for each connection can be in doubt after a crash.
+    # The order is what keeps a person from getting two messages. `sending` is committed before the
+    # first byte of the body leaves, and not before the outcome of the connection's last message is
+    # written, so that at most one message for each connection can be in doubt after a crash.
     try:
         renamed = None if message.message_id == delivery.message_id else message.message_id
-        write = transitions.start_sending(delivery, run.holder.name, run.services.clock.now(), renamed)
+        write = transitions.start_sending(
+            delivery, run.holder.name, run.services.clock.now(), renamed
+        )
         is_ours = await _submit(run, write, depends_on=run.recordings.get(connection))
     except OnboardingError:
         await connection.abandon()
@@ -190,7 +197,11 @@ async def _send_body(
     except Withheld:
         return None
     except asyncio.CancelledError:
-        _detach(_settle_delivery(run, delivery, InDoubt("the run was stopped before the server had answered")))
+        _detach(
+            _settle_delivery(
+                run, delivery, InDoubt("the run was stopped before the server had answered")
+            )
+        )
         raise
 
 
@@ -200,7 +211,9 @@ def _detach(recording: Recording) -> None:
 
 
 def _record_not_accepted(run: DeliveryRun, delivery: Delivery, reason: str) -> Recording:
-    return _submit(run, transitions.requeue_unsent(delivery, run.holder.name, reason, run.services.clock.now()))
+    return _submit(
+        run, transitions.requeue_unsent(delivery, run.holder.name, reason, run.services.clock.now())
+    )
 
 
 def _settle_delivery(run: DeliveryRun, delivery: Delivery, outcome: Outcome) -> Recording:
@@ -227,10 +240,15 @@ def _count_rejection(run: DeliveryRun, transition: Transition) -> None:
 
 
 def _record_transition(run: DeliveryRun, delivery: Delivery, transition: Transition) -> Recording:
-    return _submit(run, transitions.record_outcome(delivery, run.holder.name, transition, run.services.clock.now()))
+    return _submit(
+        run,
+        transitions.record_outcome(delivery, run.holder.name, transition, run.services.clock.now()),
+    )
 
 
-def _submit(run: DeliveryRun, write: transitions.TransitionWrite, depends_on: Recording | None = None) -> Recording:
+def _submit(
+    run: DeliveryRun, write: transitions.TransitionWrite, depends_on: Recording | None = None
+) -> Recording:
     return run.services.ledger.submit(transitions.write_transitions, write, depends_on)
 
 
@@ -245,8 +263,8 @@ ANY_PACE = rate_limits.SendRate()
 async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
     """Wait for the pace that all runs share. False: the run ends, or the message has become too late meanwhile.
 
-    Asked last of all, so that what was counted does leave. Raises TryLater where the next message has to wait for long:
-    the day's messages are used up, or the rate is a slow one.
+    Asked last of all, so that what was counted does leave. Raises TryLater where the next message
+    has to wait for long: the day's messages are used up, or the rate is a slow one.
     """
     clock, smtp = run.services.clock, run.services.config.smtp
     allowed = _pace(smtp)
@@ -254,7 +272,9 @@ async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
         return run.is_going and clock.now() < delivery.expires_at
     async with run.waiting_for_rate:  # one worker waits at a time
         while run.is_going and clock.now() < delivery.expires_at:
-            wait = await run.services.ledger.run(rate_limits.reserve_send, _account(smtp), allowed, clock.now())
+            wait = await run.services.ledger.run(
+                rate_limits.reserve_send, _account(smtp), allowed, clock.now()
+            )
             if not wait:
                 return True
             if wait > LONGEST_WAIT:
@@ -265,7 +285,9 @@ async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
 
 def _pace(smtp: SmtpSettings) -> rate_limits.SendRate:
     """The pace that the settings allow."""
-    return rate_limits.SendRate(timedelta(seconds=smtp.rate.interval if smtp.rate else 0), smtp.per_day)
+    return rate_limits.SendRate(
+        timedelta(seconds=smtp.rate.interval if smtp.rate else 0), smtp.per_day
+    )
 
 
 def _account(smtp: SmtpSettings) -> str:
@@ -273,11 +295,15 @@ def _account(smtp: SmtpSettings) -> str:
     return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
 
 
-def _too_long(smtp: SmtpSettings, allowed: rate_limits.SendRate, wait: timedelta, now: datetime) -> TryLater:
+def _too_long(
+    smtp: SmtpSettings, allowed: rate_limits.SendRate, wait: timedelta, now: datetime
+) -> TryLater:
     """Say why nothing may leave for a while, and when it may again."""
     when = f"the next may leave at {(now + wait).astimezone():%Y-%m-%d %H:%M}, in {in_words(wait)}"
     if wait <= allowed.interval:
-        return TryLater(f"the rate ([smtp] rate = {smtp.rate}) is a slow one; {when}", hint=STAYS_QUEUED)
+        return TryLater(
+            f"the rate ([smtp] rate = {smtp.rate}) is a slow one; {when}", hint=STAYS_QUEUED
+        )
     return TryLater(
         f"the day's messages ([smtp] per_day = {smtp.per_day}) are used up; {when}",
         hint=f"{STAYS_QUEUED} Or raise per_day if your provider allows more.",

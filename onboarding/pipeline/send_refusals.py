@@ -1,7 +1,7 @@
 """Chooses what follows when the server refuses us, or one connection, in reply to a message that it has not taken.
 
-Pure: the refusal and what is known of message and connections go in, an action comes out; `send` carries it out. What
-the reply means was decided before, by `smtp.replies`.
+Pure: the refusal and what is known of message and connections go in, an action comes out; `send`
+carries it out. What the reply means was decided before, by `smtp.replies`.
 """
 
 from enum import Enum, auto
@@ -24,12 +24,14 @@ class RefusalAction(Enum):
     STOP_RUN = auto()
 
 
-def choose_action(refusal: ConnectionRefusal, *, again: bool, last: bool, in_a_row: int) -> RefusalAction:
+def choose_action(
+    refusal: ConnectionRefusal, *, again: bool, last: bool, in_a_row: int
+) -> RefusalAction:
     """Decide what follows from the refusal of a connection.
 
-    `again`: the message has met one in this run before; it then gets a new connection, so that only the message can
-    be to blame. `last`: no other connection is left. `in_a_row`: refusals since a message was last taken, deferred
-    or rejected, this one included.
+    `again`: the message has met one in this run before; it then gets a new connection, so that only
+    the message can be to blame. `last`: no other connection is left. `in_a_row`: refusals since a
+    message was last taken, deferred or rejected, this one included.
     """
     if again and refusal.deferred:
         return RefusalAction.RECORD_DEFERRED
@@ -41,7 +43,9 @@ def choose_action(refusal: ConnectionRefusal, *, again: bool, last: bool, in_a_r
 def _needs_proof(refusal: ConnectionRefusal, *, last: bool, in_a_row: int) -> bool:
     """Whether the connection should serve another message before it is given up.
 
-    It should if the messages before have worn it out (a new one replaces it), and if it is the last one and the
-    refusal may be due to this message alone.
+    It should if the messages before have worn it out (a new one replaces it), and if it is the last
+    one and the refusal may be due to this message alone.
     """
-    return not refusal.fresh or (last and refusal.phase in MAY_BE_THE_MESSAGE and in_a_row < ENOUGH_IN_A_ROW)
+    return not refusal.fresh or (
+        last and refusal.phase in MAY_BE_THE_MESSAGE and in_a_row < ENOUGH_IN_A_ROW
+    )

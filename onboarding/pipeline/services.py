@@ -40,7 +40,8 @@ def instant() -> Instant:
 class Clock:
     """Time and chance, as arguments: aware UTC now, a wait in seconds, a draw in [0, 1), a moment to measure from.
 
-    A signal may end `sleep` early, with Interrupted; it never ends `linger`, which waits for what the signal began.
+    A signal may end `sleep` early, with Interrupted; it never ends `linger`, which waits for what
+    the signal began.
     """
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -70,7 +71,10 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    config: Config, progress: Progress, clock: Clock | None = None, stop: asyncio.Event | None = None
+    config: Config,
+    progress: Progress,
+    clock: Clock | None = None,
+    stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Services]:
     """Open the rooms for one command."""
     clock = clock or Clock()
@@ -80,6 +84,8 @@ async def open_services(
     account = account_name(settings.server, settings.client_id, secret)
     async with Ledger(ledger_path(config.ledger)) as ledger:
         gate = LedgerRateLimiter(ledger, account, progress, clock.now, clock.sleep)
-        client = RingCentral(settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop)
+        client = RingCentral(
+            settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop
+        )
         async with client as ringcentral, Pool(config.smtp, stop=stop) as pool:
             yield Services(config, ledger, ringcentral, pool, progress, clock, stop)

@@ -74,7 +74,9 @@ async def status(config: Config, target: Target, now: datetime, progress: Progre
     return found or Status(target.name, target.webinar_id, None, (), ())
 
 
-def _known(connection: sa.Connection, config: Config, target: Target, now: datetime) -> Status | None:
+def _known(
+    connection: sa.Connection, config: Config, target: Target, now: datetime
+) -> Status | None:
     """None before the first run; a session that only `plan` has looked at had none."""
     server = config.ringcentral.server
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
@@ -106,7 +108,9 @@ def _cleaned(entry: DeliveryRecord, secrets: Secrets) -> DeliveryRecord:
 
 
 def _clean_problem(problem: Problem, secrets: Secrets) -> Problem:
-    return replace(problem, email=clean(problem.email, secrets), message=clean(problem.message, secrets))
+    return replace(
+        problem, email=clean(problem.email, secrets), message=clean(problem.message, secrets)
+    )
 
 
 def _as_if_taken_over(entry: DeliveryRecord) -> DeliveryRecord:

@@ -28,16 +28,23 @@ class Target:
 def find_target(config: Config, name: str, invitees: Path | None = None) -> Target:
     """Find what `NAME` means: a webinar of config.toml, `WEBINAR_ID` or `WEBINAR_ID/SESSION_ID`.
 
-    `invitees` is `--invitees`: a roster that counts instead of the configured one, `-` for standard input. Raises
-    ConfigurationError for a name that is not configured.
+    `invitees` is `--invitees`: a roster that counts instead of the configured one, `-` for standard
+    input. Raises ConfigurationError for a name that is not configured.
     """
-    roster: Path | Literal["-"] | None = "-" if invitees == Path("-") else invitees and invitees.absolute()
+    roster: Path | Literal["-"] | None = (
+        "-" if invitees == Path("-") else invitees and invitees.absolute()
+    )
     ids = IDS.fullmatch(name)
     if ids and name not in config.webinars:
         return Target(name, ids[1], ids[2] or "", roster)
     webinar = config.webinar(name)
     return Target(
-        name, webinar.webinar, webinar.session or "", roster or webinar.invitees, webinar.templates, webinar.columns
+        name,
+        webinar.webinar,
+        webinar.session or "",
+        roster or webinar.invitees,
+        webinar.templates,
+        webinar.columns,
     )
 
 

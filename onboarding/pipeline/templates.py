@@ -30,10 +30,17 @@ def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
 
 
 @lru_cache(maxsize=32)
-def _load_cached(folders: tuple[Path, ...], brand: BrandSettings, fixed: FixedFields, _stamp: Stamp) -> TemplateSet:
+def _load_cached(
+    folders: tuple[Path, ...], brand: BrandSettings, fixed: FixedFields, _stamp: Stamp
+) -> TemplateSet:
     return TemplateSet.load(folders, brand, fixed)
 
 
 def _stamp(places: list[Path]) -> Stamp:
-    files = [file for place in places for file in (place.rglob("*") if place.is_dir() else [place]) if file.is_file()]
+    files = [
+        file
+        for place in places
+        for file in (place.rglob("*") if place.is_dir() else [place])
+        if file.is_file()
+    ]
     return tuple((file, file.stat().st_mtime_ns) for file in sorted(files))

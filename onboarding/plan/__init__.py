@@ -1,8 +1,9 @@
 """The difference between what should be and what is, and what `run` does about it. Pure: no I/O, no clock.
 
-`snapshot` holds everything that a plan looks at. `identity` says who is who (directory, host). `invitee_changes` plans
-what happens to the roster's people at RingCentral, `removals` what happens to all others, `messages_due` what each
-mailbox is sent. `make` puts them together into a `Plan`, and `formatting` puts that into words.
+`snapshot` holds everything that a plan looks at. `identity` says who is who (directory, host).
+`invitee_changes` plans what happens to the roster's people at RingCentral, `removals` what happens
+to all others, `messages_due` what each mailbox is sent. `make` puts them together into a `Plan`,
+and `formatting` puts that into words.
 """
 
 from onboarding.plan.formatting import as_rows

@@ -23,7 +23,9 @@ def as_rows(plan: Plan) -> list[tuple[str, str, str, str, str]]:
 
 def attendee_lines(plan: Plan) -> list[tuple[str, str, str, str, str]]:
     """Format the attendees in RingCentral's list, in the columns of `as_rows`."""
-    return [(attendee_name(record), "Attendee", "-", "-", ATTENDEE_REASON) for record in plan.attendees]
+    return [
+        (attendee_name(record), "Attendee", "-", "-", ATTENDEE_REASON) for record in plan.attendees
+    ]
 
 
 def attendee_name(record: UntouchedRecord) -> str:

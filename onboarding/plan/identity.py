@@ -1,8 +1,9 @@
 """Who is who: the roster's people, the company directory and RingCentral's records as one set of persons.
 
-A record of a colleague may carry ids and no address; a roster may name a colleague by address and no ids. The
-directory joins the two. The webinar's host is recognised by address or ids and never by being the only host: a
-stranger would get the host's link. `make_plan` calls `identify` first. Decides nothing about a person.
+A record of a colleague may carry ids and no address; a roster may name a colleague by address and
+no ids. The directory joins the two. The webinar's host is recognised by address or ids and never by
+being the only host: a stranger would get the host's link. `make_plan` calls `identify` first.
+Decides nothing about a person.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,7 +40,8 @@ class Directory:
     def of(cls, colleagues: Iterable[Colleague], *others: Registration | Invitee) -> Self:
         """Make it from the company directory, and from others who show both the ids and the address of a person.
 
-        Of two people with one address the first has it: the company directory counts before all others.
+        Of two people with one address the first has it: the company directory counts before all
+        others.
         """
         shown = [
             Colleague(person.linked_user, person.email, person.first_name, person.last_name)
@@ -73,7 +75,8 @@ class Directory:
         named = invitee if invitee.first_name or invitee.last_name else found
         return replace(
             invitee,
-            linked_user=invitee.linked_user or (None if invitee.role is Role.PANELIST else found.linked_user),
+            linked_user=invitee.linked_user
+            or (None if invitee.role is Role.PANELIST else found.linked_user),
             email=invitee.email or found.email,
             first_name=named.first_name,
             last_name=named.last_name,
@@ -90,11 +93,13 @@ class Records:
     addresses: Mapping[LinkedUser, str]
 
     @classmethod
-    def of(cls, registrations: Iterable[Registration], colleagues: Iterable[Colleague] = ()) -> Self:
+    def of(
+        cls, registrations: Iterable[Registration], colleagues: Iterable[Colleague] = ()
+    ) -> Self:
         """Look through the records once, however many people will be looked for.
 
-        `colleagues` are the company directory's: a record may lack the ids that it was made with, and show the
-        address that the directory has for them.
+        `colleagues` are the company directory's: a record may lack the ids that it was made with,
+        and show the address that the directory has for them.
         """
         hosts, by_user, by_address = [], dict[LinkedUser, Registration](), dict[str, Registration]()
         for record in registrations:
@@ -105,7 +110,11 @@ class Records:
                 by_user.setdefault(record.linked_user, record)
             if record.email:
                 by_address.setdefault(address_key(record.email), record)
-        addresses = {colleague.linked_user: address_key(colleague.email) for colleague in colleagues if colleague.email}
+        addresses = {
+            colleague.linked_user: address_key(colleague.email)
+            for colleague in colleagues
+            if colleague.email
+        }
         return cls(tuple(hosts), by_user, by_address, addresses)
 
     def host(self, invitee: Invitee) -> Registration | None:
@@ -134,15 +143,19 @@ def needs_directory(
 ) -> bool:
     """Tell whether the company directory has to be asked (again) to know who each person is.
 
-    That is so for a record with ids and no address; for a linked user without address or name, a co-host or host
-    given by address alone, and, where the webinar locks outsiders out, every guest. It is so, too, where a linked
-    user of the roster or of this ledger (`managed`) has no record, while a record without ids has an address that
-    no row has: it may be theirs, under the address that the directory has for them.
+    That is so for a record with ids and no address; for a linked user without address or name, a
+    co-host or host given by address alone, and, where the webinar locks outsiders out, every guest.
+    It is so, too, where a linked user of the roster or of this ledger (`managed`) has no record,
+    while a record without ids has an address that no row has: it may be theirs, under the address
+    that the directory has for them.
     """
     shown = add_host(listed.registrations, session)
     colleagues, rows = tuple(known), tuple(invitees)
     directory, records = Directory.of(colleagues, *shown), Records.of(shown, colleagues)
-    people = (*rows, *(person.invitee for person in managed if person.standing is not Standing.REMOVED))
+    people = (
+        *rows,
+        *(person.invitee for person in managed if person.standing is not Standing.REMOVED),
+    )
     if _has_unmatched_user(people, records, directory) and _has_unmatched_address(people, shown):
         return True
     records_to_name: list[Registration | UntouchedRecord] = [*listed.registrations]
@@ -150,7 +163,11 @@ def needs_directory(
     if any(_is_unknown_colleague(record, directory) for record in records_to_name):
         return True
     guests_matter = session.panelist_authentication is not PanelistAuthentication.GUEST
-    unknown = [invitee for invitee in rows if directory.find(invitee) is None and records.host(invitee) is None]
+    unknown = [
+        invitee
+        for invitee in rows
+        if directory.find(invitee) is None and records.host(invitee) is None
+    ]
     return any(_is_incomplete(invitee, guests_matter=guests_matter) for invitee in unknown)
 
 
@@ -169,7 +186,9 @@ def _has_unmatched_address(people: Iterable[Invitee], records: Iterable[Registra
     """Whether a record without ids has an address that none of these people has."""
     addresses = {person.key for person in people if person.email}
     return any(
-        record.linked_user is None and bool(record.email) and address_key(record.email) not in addresses
+        record.linked_user is None
+        and bool(record.email)
+        and address_key(record.email) not in addresses
         for record in records
         if record.role is not Role.HOST
     )
@@ -177,7 +196,11 @@ def _has_unmatched_address(people: Iterable[Invitee], records: Iterable[Registra
 
 def _is_unknown_colleague(record: Registration | UntouchedRecord, directory: Directory) -> bool:
     """Whether a record has only ids, and the directory has no colleague with them."""
-    return record.linked_user is not None and not record.email and record.linked_user not in directory.by_user
+    return (
+        record.linked_user is not None
+        and not record.email
+        and record.linked_user not in directory.by_user
+    )
 
 
 def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
@@ -189,7 +212,10 @@ def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
 def identify(snapshot: Snapshot) -> Snapshot:
     """Complete all people with the ids and addresses that are known of them, and the Host; leave out second rows."""
     shown, untouched = _complete_records(snapshot)
-    directory, records = Directory.of(snapshot.colleagues, *shown), Records.of(shown, snapshot.colleagues)
+    directory, records = (
+        Directory.of(snapshot.colleagues, *shown),
+        Records.of(shown, snapshot.colleagues),
+    )
     rows: dict[PersonKey, int] = {}
     invitees, problems = [], list(snapshot.roster.problems)
     for row in snapshot.roster.invitees:
@@ -219,14 +245,17 @@ def _add_registered_ids(invitee: Invitee, records: Records, snapshot: Snapshot) 
     return invitee if is_another_rows else replace(invitee, linked_user=user)
 
 
-def _complete_records(snapshot: Snapshot) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
+def _complete_records(
+    snapshot: Snapshot,
+) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
     """Add to records the addresses known for their ids: the directory's, else those that we invited."""
     on_roster = {invitee.linked_user for invitee in snapshot.roster.invitees}
     # An address that the roster now gives to another linked user is only theirs.
     invited = [
         known.invitee
         for known in snapshot.managed.values()
-        if known.invitee.linked_user not in on_roster and not snapshot.is_address_taken(known.invitee)
+        if known.invitee.linked_user not in on_roster
+        and not snapshot.is_address_taken(known.invitee)
     ]
     colleagues = tuple(Directory.of(snapshot.colleagues, *invited).by_user.values())
     registrations = add_addresses(add_host(snapshot.registrations, snapshot.session), colleagues)
@@ -274,7 +303,10 @@ def add_host(registrations: Iterable[Registration], session: Session) -> tuple[R
     records = tuple(registrations)
     if session.host and not any(record.role is Role.HOST for record in records):
         records = (*records, Registration(id="", role=Role.HOST))
-    return tuple(_complete_host(record, session) if record.role is Role.HOST else record for record in records)
+    return tuple(
+        _complete_host(record, session) if record.role is Role.HOST else record
+        for record in records
+    )
 
 
 def _complete_host(record: Registration, session: Session) -> Registration:

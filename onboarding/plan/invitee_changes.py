@@ -1,7 +1,7 @@
 """What happens to a roster's person at RingCentral: add, update, replace, keep, or nothing, each with its reason.
 
-Decides about records only. `messages_due` plans their messages, and `removals` what happens to people who are not on
-the roster. `docs/ringcentral.md` has the rules cited here.
+Decides about records only. `messages_due` plans their messages, and `removals` what happens to
+people who are not on the roster. `docs/ringcentral.md` has the rules cited here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,12 +9,21 @@ from dataclasses import replace
 
 from onboarding.model.addresses import address_key
 from onboarding.model.people import Invitee, Problem, Role
-from onboarding.model.registrations import SEATS, differences, disagreements, not_changed, not_understood_of, requested
+from onboarding.model.registrations import (
+    SEATS,
+    differences,
+    disagreements,
+    not_changed,
+    not_understood_of,
+    requested,
+)
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
 from onboarding.plan.identity import Records
 from onboarding.plan.snapshot import Action, Options, PlanItem, Snapshot
 
-NO_ADDRESS = "has no address on the roster and none in the company directory: fill in the email column"
+NO_ADDRESS = (
+    "has no address on the roster and none in the company directory: fill in the email column"
+)
 NO_COLLEAGUE = (
     "a co-host has to be a colleague, and the company directory has no one with this address: "
     "correct the address, give account_id and user_id, or make them a Panelist"
@@ -25,11 +34,15 @@ NOT_THE_HOST = (
 )
 IS_THE_HOST = "is the webinar's host: write Host in the role column"
 RUNNING = "can't be removed while the session is running or over"
-VOIDS_FOREIGN_LINK = "has to be registered again, which voids a link that another ledger may have sent: use --adopt"
+VOIDS_FOREIGN_LINK = (
+    "has to be registered again, which voids a link that another ledger may have sent: use --adopt"
+)
 FULL = f"a webinar holds at most {SEATS} co-hosts and panelists: remove another person first"
 
 
-def plan_invitee(invitee: Invitee, records: Records, snapshot: Snapshot, options: Options) -> PlanItem:
+def plan_invitee(
+    invitee: Invitee, records: Records, snapshot: Snapshot, options: Options
+) -> PlanItem:
     """Plan for a person who is on the roster; `records` are the snapshot's registrations."""
     if unclear := not_understood_of(invitee, snapshot.untouched):
         return refuse(invitee, None, unclear.problem)
@@ -39,11 +52,17 @@ def plan_invitee(invitee: Invitee, records: Records, snapshot: Snapshot, options
         return refuse(invitee, "email", NO_ADDRESS, record)
     if invitee.role is Role.HOST:
         if host:
-            return PlanItem(invitee, Action.KEEP, "the webinar's host, whom RingCentral registers itself", host)
+            return PlanItem(
+                invitee, Action.KEEP, "the webinar's host, whom RingCentral registers itself", host
+            )
         return refuse(invitee, "role", NOT_THE_HOST, record)
     if host:
         return replace(refuse(invitee, "role", IS_THE_HOST, host), action=Action.NONE)
-    return _plan_changes(invitee, record, snapshot, options) if record else _plan_addition(invitee, snapshot)
+    return (
+        _plan_changes(invitee, record, snapshot, options)
+        if record
+        else _plan_addition(invitee, snapshot)
+    )
 
 
 def _plan_addition(invitee: Invitee, snapshot: Snapshot) -> PlanItem:
@@ -51,17 +70,29 @@ def _plan_addition(invitee: Invitee, snapshot: Snapshot) -> PlanItem:
         return PlanItem(invitee, Action.NONE, "not registered, and the session is over")
     if invitee.role is Role.COHOST and not invitee.linked_user:
         return refuse(invitee, "email", NO_COLLEAGUE)
-    attends = any(record.email and address_key(record.email) == invitee.key for record in snapshot.untouched)
-    reason = "on the roster, so far an attendee at RingCentral" if attends else "on the roster, not registered"
+    attends = any(
+        record.email and address_key(record.email) == invitee.key for record in snapshot.untouched
+    )
+    reason = (
+        "on the roster, so far an attendee at RingCentral"
+        if attends
+        else "on the roster, not registered"
+    )
     return PlanItem(invitee, Action.ADD, reason, problems=_find_lockout(invitee, snapshot))
 
 
-def _plan_changes(invitee: Invitee, record: Registration, snapshot: Snapshot, options: Options) -> PlanItem:
-    item = PlanItem(invitee, Action.KEEP, "registered", record, problems=_find_lockout(invitee, snapshot))
+def _plan_changes(
+    invitee: Invitee, record: Registration, snapshot: Snapshot, options: Options
+) -> PlanItem:
+    item = PlanItem(
+        invitee, Action.KEEP, "registered", record, problems=_find_lockout(invitee, snapshot)
+    )
     changes = diff(invitee, record)
-    fresh = {name: pair for name, pair in changes.items() if not _was_requested(invitee, name, snapshot)}
-    # What one call did not change is reported and not repeated: else every run would spend a scarce call on it. A field
-    # that the record only lacks is no fault.
+    fresh = {
+        name: pair for name, pair in changes.items() if not _was_requested(invitee, name, snapshot)
+    }
+    # What one call did not change is reported and not repeated: else every run would spend a scarce
+    # call on it. A field that the record only lacks is no fault.
     kept = disagreements({name: pair for name, pair in changes.items() if name not in fresh})
     if not (fresh or kept):
         return item
@@ -75,7 +106,11 @@ def _plan_changes(invitee: Invitee, record: Registration, snapshot: Snapshot, op
 
 
 def _reason_to_keep(
-    invitee: Invitee, record: Registration, changes: Iterable[str], snapshot: Snapshot, options: Options
+    invitee: Invitee,
+    record: Registration,
+    changes: Iterable[str],
+    snapshot: Snapshot,
+    options: Options,
 ) -> str:
     """Say why a record that differs stays as it is; empty if it is changed."""
     fields = " and ".join(changes)
@@ -103,7 +138,11 @@ def _plan_update(
 
 
 def _plan_replacement(
-    item: PlanItem, record: Registration, changes: Mapping[str, tuple[str, str]], snapshot: Snapshot, options: Options
+    item: PlanItem,
+    record: Registration,
+    changes: Mapping[str, tuple[str, str]],
+    snapshot: Snapshot,
+    options: Options,
 ) -> PlanItem:
     """Delete and add, where an update can't do it. The old link stops working, so the person needs the new one."""
     invitee = item.invitee
@@ -114,9 +153,7 @@ def _plan_replacement(
         return _add_refusal(item, "role", RUNNING)
     if foreign and not options.adopt:
         return _add_refusal(item, None, VOIDS_FOREIGN_LINK)
-    reason = (
-        f"{_format_changes(changes)} (removed and added: the link changes){invite_warning(invitee, record, snapshot)}"
-    )
+    reason = f"{_format_changes(changes)} (removed and added: the link changes){invite_warning(invitee, record, snapshot)}"
     return replace(item, action=Action.REPLACE, reason=reason, changes=changes, adopted=foreign)
 
 
@@ -132,7 +169,8 @@ def diff(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
 def _needs_relinking(invitee: Invitee, record: Registration) -> bool:
     """Whether the person has to be another linked user there, which no update can do.
 
-    A guest who is a co-host already was taken for a colleague by RingCentral: a new link would gain nothing.
+    A guest who is a co-host already was taken for a colleague by RingCentral: a new link would gain
+    nothing.
     """
     if record.linked_user:
         return invitee.linked_user not in {None, record.linked_user}
@@ -154,7 +192,9 @@ def refuse_beyond_seats(items: Sequence[PlanItem], snapshot: Snapshot) -> list[P
 
 
 def _refuse_seat(item: PlanItem) -> PlanItem:
-    return _add_refusal(PlanItem(item.invitee, Action.NONE, FULL, problems=item.problems), None, FULL)
+    return _add_refusal(
+        PlanItem(item.invitee, Action.NONE, FULL, problems=item.problems), None, FULL
+    )
 
 
 def invite_warning(invitee: Invitee, record: Registration, snapshot: Snapshot) -> str:
@@ -162,9 +202,13 @@ def invite_warning(invitee: Invitee, record: Registration, snapshot: Snapshot) -
     return "" if snapshot.is_silent(invitee, record) else "; RingCentral may mail them"
 
 
-def refuse(invitee: Invitee, column: str | None, message: str, record: Registration | None = None) -> PlanItem:
+def refuse(
+    invitee: Invitee, column: str | None, message: str, record: Registration | None = None
+) -> PlanItem:
     """Make what is asked for a problem, because it can't be done. A registered person stays, and is mailed as usual."""
-    return _add_refusal(PlanItem(invitee, Action.KEEP if record else Action.NONE, message, record), column, message)
+    return _add_refusal(
+        PlanItem(invitee, Action.KEEP if record else Action.NONE, message, record), column, message
+    )
 
 
 def _add_refusal(item: PlanItem, column: str | None, message: str) -> PlanItem:
@@ -175,9 +219,15 @@ def _add_refusal(item: PlanItem, column: str | None, message: str) -> PlanItem:
 
 def _find_lockout(invitee: Invitee, snapshot: Snapshot) -> tuple[Problem, ...]:
     needed = snapshot.session.panelist_authentication
-    if needed is PanelistAuthentication.GUEST or invitee.role is not Role.PANELIST or invitee.linked_user:
+    if (
+        needed is PanelistAuthentication.GUEST
+        or invitee.role is not Role.PANELIST
+        or invitee.linked_user
+    ):
         return ()
-    if snapshot.is_over or any(one.email and address_key(one.email) == invitee.key for one in snapshot.colleagues):
+    if snapshot.is_over or any(
+        one.email and address_key(one.email) == invitee.key for one in snapshot.colleagues
+    ):
         return ()
     coworkers = needed is PanelistAuthentication.AUTHENTICATED_COWORKER
     who = "colleagues" if coworkers else "people with a RingCentral log-in"

@@ -1,7 +1,7 @@
 """Puts the plan together: an item for each person, the change for RingCentral, the calls it costs.
 
-The other modules of this room plan for one person at a time. Here is what concerns all of them: the order, the seats,
-`--limit`, and the problems of the whole session.
+The other modules of this room plan for one person at a time. Here is what concerns all of them: the
+order, the seats, `--limit`, and the problems of the whole session.
 """
 
 from collections.abc import Iterable
@@ -23,13 +23,14 @@ LOOKING_CALLS = 2
 def make_plan(snapshot: Snapshot, options: Options, *, within: Plan | None = None) -> Plan:
     """Compare roster, registrations and mailboxes, and say what to do.
 
-    A look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is anything to do, and one
-    to each PATCH. `within` is the plan that a person has agreed to: with it, `Options.limit` means the people whom that
-    plan served.
+    A look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is
+    anything to do, and one to each PATCH. `within` is the plan that a person has agreed to: with
+    it, `Options.limit` means the people whom that plan served.
     """
     snapshot = identify(snapshot)
     unlimited, problems = _plan_items(snapshot, options)
-    # Seats twice: people without hope of a seat don't use up the limit, and a removal beyond it makes no room.
+    # Seats twice: people without hope of a seat don't use up the limit, and a removal beyond it
+    # makes no room.
     limited = _apply_limit(refuse_beyond_seats(unlimited, snapshot), options.limit, within)
     items = tuple(refuse_beyond_seats(limited, snapshot))
     change = _build_change(items)
@@ -40,7 +41,9 @@ def make_plan(snapshot: Snapshot, options: Options, *, within: Plan | None = Non
         items=items,
         problems=tuple(dict.fromkeys([*found, *problems])),
         change=change,
-        heavy_calls=LOOKING_CALLS + int(needs_anything) + len(batches(change, snapshot.seats_taken)),
+        heavy_calls=LOOKING_CALLS
+        + int(needs_anything)
+        + len(batches(change, snapshot.seats_taken)),
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
         notes=snapshot.session.notes,
     )
@@ -73,7 +76,9 @@ def _lateness_problems(snapshot: Snapshot) -> list[Problem]:
 def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], list[Problem]]:
     """Plan for the roster in its order, then for all others who are registered, then for people who are gone."""
     records = Records.of(snapshot.registrations, snapshot.colleagues)
-    rows = [plan_invitee(invitee, records, snapshot, options) for invitee in snapshot.roster.invitees]
+    rows = [
+        plan_invitee(invitee, records, snapshot, options) for invitee in snapshot.roster.invitees
+    ]
     others, problems = plan_unlisted(snapshot, rows, options)
     due = [add_due_message(item, snapshot, options) for item in (*rows, *others)]
     present = [add_ringcentral_notice(item, snapshot) for item in due]
@@ -84,17 +89,23 @@ def _apply_limit(items: list[PlanItem], limit: int | None, within: Plan | None) 
     """Keep to the first people who need anything; the others are left for a later run."""
     if limit is None:
         return items
-    needy = [_person_id(item) for item in (within.items if within else items) if item.needs_anything]
+    needy = [
+        _person_id(item) for item in (within.items if within else items) if item.needs_anything
+    ]
     served = set(needy[:limit])
     return [
-        _leave_for_later(item, limit) if item.needs_anything and _person_id(item) not in served else item
+        _leave_for_later(item, limit)
+        if item.needs_anything and _person_id(item) not in served
+        else item
         for item in items
     ]
 
 
 def _person_id(item: PlanItem) -> int | str:
     """What stays the same of a person from one plan of a run to the next: their row, else address, else record."""
-    return item.invitee.row or item.invitee.key or (item.registration.id if item.registration else "")
+    return (
+        item.invitee.row or item.invitee.key or (item.registration.id if item.registration else "")
+    )
 
 
 def _leave_for_later(item: PlanItem, limit: int) -> PlanItem:

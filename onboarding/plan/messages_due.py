@@ -1,7 +1,8 @@
 """Which message a mailbox is due: an invitation, an update, a cancellation, or none, each with its reason.
 
-Compares what the mailbox was told (the ledger) with what is true now (RingCentral). Holds back what may only be sent
-on request. Comes after `invitee_changes` and `removals`, and changes none of their decisions.
+Compares what the mailbox was told (the ledger) with what is true now (RingCentral). Holds back what
+may only be sent on request. Comes after `invitee_changes` and `removals`, and changes none of their
+decisions.
 """
 
 from dataclasses import replace
@@ -115,11 +116,14 @@ def _plan_after_ringcentral(
 ) -> PlanItem:
     """Decide between our message and RingCentral's own, which the person has got already.
 
-    A person who had a message from this ledger gets further ones from it; for all others RingCentral's is the only one.
-    Queued for a person whom we registered, after a run said that RingCentral has mailed them: a person asked for that.
+    A person who had a message from this ledger gets further ones from it; for all others
+    RingCentral's is the only one. Queued for a person whom we registered, after a run said that
+    RingCentral has mailed them: a person asked for that.
     """
     invitee = item.invitee
-    asked_for = options.include_already_mailed or (due.queued and snapshot.is_mailing_known(invitee, record))
+    asked_for = options.include_already_mailed or (
+        due.queued and snapshot.is_mailing_known(invitee, record)
+    )
     if snapshot.mailbox(invitee.key).told or asked_for:
         return due
     if snapshot.is_managed(invitee, record):
@@ -132,7 +136,9 @@ def add_ringcentral_notice(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     record = item.registration
     if record is None or record.role is Role.HOST or not record.send_invite:
         return item
-    if not snapshot.is_managed(item.invitee, record) or snapshot.is_mailing_known(item.invitee, record):
+    if not snapshot.is_managed(item.invitee, record) or snapshot.is_mailing_known(
+        item.invitee, record
+    ):
         return item
     problems = item.problems
     if snapshot.mailbox(item.invitee.key).told:
@@ -151,8 +157,9 @@ def _problem_of(item: PlanItem, message: str) -> Problem:
 def _plan_message(item: PlanItem, now_true: Facts | None, snapshot: Snapshot) -> PlanItem:
     """Plan a message if the mailbox does not hold what is true now (None: the link is not known yet).
 
-    The order decides what is never sent twice: a message that may have arrived stops everything, one that is queued is
-    left to leave, and one that a person has to look at is not replaced by its like.
+    The order decides what is never sent twice: a message that may have arrived stops everything,
+    one that is queued is left to leave, and one that a person has to look at is not replaced by its
+    like.
     """
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
@@ -162,7 +169,9 @@ def _plan_message(item: PlanItem, now_true: Facts | None, snapshot: Snapshot) ->
         return item
     if last and _holds_facts(last, now_true):
         if last.state is State.QUEUED:
-            return replace(item, mail=last.kind, mail_reason=_queue_reason(last, snapshot.now), queued=True)
+            return replace(
+                item, mail=last.kind, mail_reason=_queue_reason(last, snapshot.now), queued=True
+            )
         if last.state in _WHY_HELD:
             return replace(item, mail_reason=_WHY_HELD[last.state])
     if box.told is None:

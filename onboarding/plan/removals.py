@@ -1,7 +1,7 @@
 """People who are not on the roster: those who are registered all the same, and those who are gone from both.
 
-They are always shown. A person is removed only if that was asked for, and if no mistake on the roster can have caused
-it. `messages_due` plans their cancellations.
+They are always shown. A person is removed only if that was asked for, and if no mistake on the
+roster can have caused it. `messages_due` plans their cancellations.
 """
 
 import re
@@ -17,7 +17,9 @@ from onboarding.plan.invitee_changes import RUNNING, invite_warning, refuse
 from onboarding.plan.messages_due import plan_cancellation
 from onboarding.plan.snapshot import ADDED_HERE, Action, Options, PlanItem, Snapshot
 
-_WELL_FORMED = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@([^\W_]([\w-]*[^\W_])?\.)+[^\W\d_]{2,}")
+_WELL_FORMED = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@([^\W_]([\w-]*[^\W_])?\.)+[^\W\d_]{2,}"
+)
 
 _REMOVABLE = ADDED_HERE | {Standing.REMOVING}
 """Standings of people that `--remove` removes. A run that died while it removed a person leaves `removing`."""
@@ -30,14 +32,17 @@ def plan_unlisted(
 ) -> tuple[list[PlanItem], list[Problem]]:
     """Plan for the records that belong to no person on the roster.
 
-    A second record of the same person is a problem and no item, because we can't tell whose link it holds.
+    A second record of the same person is a problem and no item, because we can't tell whose link it
+    holds.
     """
     doubtful = [*snapshot.roster.problems, *_find_unmatched_rows(on_roster)]
     claimed = {item.registration for item in on_roster if item.registration}
     seen = {key for item in on_roster for key in person_keys(item.invitee)}
     unreadable = _unreadable_records(snapshot)
     items: list[PlanItem] = []
-    problems = [_unreadable_problem(record) for record in unreadable if not person_keys(record) & seen]
+    problems = [
+        _unreadable_problem(record) for record in unreadable if not person_keys(record) & seen
+    ]
     seen |= _unreadable_keys(snapshot)
     for record in snapshot.registrations:
         if record in claimed or _is_known_host(record, seen):
@@ -52,7 +57,9 @@ def plan_unlisted(
     return items, problems
 
 
-def plan_departed(snapshot: Snapshot, items: Iterable[PlanItem], options: Options) -> list[PlanItem]:
+def plan_departed(
+    snapshot: Snapshot, items: Iterable[PlanItem], options: Options
+) -> list[PlanItem]:
     """Plan for people whom this ledger registered, who hold a link, and who are now on neither list."""
     present: set[PersonKey] = {key for item in items for key in person_keys(item.invitee)}
     present |= {address_key(problem.email) for problem in snapshot.roster.problems}
@@ -60,7 +67,11 @@ def plan_departed(snapshot: Snapshot, items: Iterable[PlanItem], options: Option
     departed = []
     for address, known in snapshot.managed.items():
         keys = {address} | person_keys(known.invitee)
-        if snapshot.mailbox(address).told and not keys & present and not _attends(known, keys, snapshot):
+        if (
+            snapshot.mailbox(address).told
+            and not keys & present
+            and not _attends(known, keys, snapshot)
+        ):
             departed.append(_plan_departure(known, snapshot, options))
     return departed
 
@@ -68,7 +79,8 @@ def plan_departed(snapshot: Snapshot, items: Iterable[PlanItem], options: Option
 def _keys_of_both(person: Invitee, record: Registration) -> set[PersonKey]:
     """Collect the keys of a person and their record.
 
-    A person without an address goes by ids alone: the record's address may be another person's by now.
+    A person without an address goes by ids alone: the record's address may be another person's by
+    now.
     """
     return person_keys(person) | person_keys(record) if person.email else person_keys(person)
 
@@ -111,33 +123,57 @@ def _invitee_of(record: Registration, snapshot: Snapshot) -> Invitee:
     )
     known = next((managed.invitee for managed in snapshot.find_managed(person)), person)
     known = replace(known, role=record.role, linked_user=record.linked_user)
-    # Their address has gone over to another linked user, whose mail it gets; without it they are known by ids.
-    gone_over = snapshot.is_address_taken(known) and snapshot.has_standing(replace(person, email=""), _REMOVABLE)
+    # Their address has gone over to another linked user, whose mail it gets; without it they are
+    # known by ids.
+    gone_over = snapshot.is_address_taken(known) and snapshot.has_standing(
+        replace(person, email=""), _REMOVABLE
+    )
     return replace(known, email="") if gone_over else known
 
 
 def _plan_unlisted_record(
-    record: Registration, person: Invitee, snapshot: Snapshot, options: Options, doubtful: Iterable[Problem]
+    record: Registration,
+    person: Invitee,
+    snapshot: Snapshot,
+    options: Options,
+    doubtful: Iterable[Problem],
 ) -> PlanItem:
     """Plan for a person who is registered but not on the roster."""
     if record.role is Role.HOST:
-        return PlanItem(person, Action.NONE, "the webinar's host, not on the roster: gets no mail from here", record)
+        return PlanItem(
+            person,
+            Action.NONE,
+            "the webinar's host, not on the roster: gets no mail from here",
+            record,
+        )
     removable = snapshot.has_standing(person, _REMOVABLE)
     item = PlanItem(person, Action.NONE, "registered, but not on the roster", record)
     if not (options.remove_foreign or (options.remove and removable)):
-        how = "--remove removes them" if removable else "not added from here; --remove-foreign removes them"
+        how = (
+            "--remove removes them"
+            if removable
+            else "not added from here; --remove-foreign removes them"
+        )
         return replace(item, reason=f"{item.reason} ({how})")
     if row := next((problem.row for problem in doubtful if _may_mean(problem, person)), None):
-        return replace(item, reason=f"kept: row {row} of the roster has a problem and may mean them; fix it first")
+        return replace(
+            item,
+            reason=f"kept: row {row} of the roster has a problem and may mean them; fix it first",
+        )
     if snapshot.session.status is not SessionStatus.SCHEDULED:
         return replace(refuse(person, None, RUNNING, record), action=Action.NONE)
-    return replace(item, action=Action.REMOVE, reason=f"not on the roster{invite_warning(person, record, snapshot)}")
+    return replace(
+        item,
+        action=Action.REMOVE,
+        reason=f"not on the roster{invite_warning(person, record, snapshot)}",
+    )
 
 
 def _may_mean(problem: Problem, person: Invitee) -> bool:
     """Whether a bad row could be this person's: a typing error must remove no person.
 
-    A row with a well-formed address means the person with that address. A row without may mean any person.
+    A row with a well-formed address means the person with that address. A row without may mean any
+    person.
     """
     if problem.column == "email" or not _WELL_FORMED.fullmatch(problem.email):
         return True
@@ -155,10 +191,16 @@ def _plan_departure(known: ManagedRegistration, snapshot: Snapshot, options: Opt
     """Plan a cancellation: at once for a person whom we removed, else only if removing was asked for."""
     nameless = any(not person_keys(record) for record in _unreadable_records(snapshot))
     if nameless and known.standing is not Standing.REMOVED:
-        return PlanItem(known.invitee, Action.NONE, "off the roster; a record that is not understood may be theirs")
+        return PlanItem(
+            known.invitee,
+            Action.NONE,
+            "off the roster; a record that is not understood may be theirs",
+        )
     if known.standing in {Standing.REMOVING, Standing.REMOVED}:
         return plan_cancellation(PlanItem(known.invitee, Action.NONE, "removed"), snapshot)
-    item = PlanItem(known.invitee, Action.NONE, "off the roster, and removed at RingCentral by another person")
+    item = PlanItem(
+        known.invitee, Action.NONE, "off the roster, and removed at RingCentral by another person"
+    )
     if options.remove or options.remove_foreign:
         return plan_cancellation(item, snapshot)
     return replace(item, mail_reason="--remove tells them")

@@ -1,7 +1,7 @@
 """What a plan looks at and what it consists of: the values that go into `make_plan` and come out of it.
 
-`pipeline.refresh` builds a `Snapshot`; the other modules of this room read it and return `PlanItem` values. A snapshot
-answers questions about one person. It decides nothing.
+`pipeline.refresh` builds a `Snapshot`; the other modules of this room read it and return `PlanItem`
+values. A snapshot answers questions about one person. It decides nothing.
 """
 
 from collections.abc import Collection, Mapping
@@ -45,9 +45,10 @@ class Options:
 class Snapshot:
     """Everything that is known when a plan is made.
 
-    `registrations` is RingCentral's list, `untouched` the records in it that are left alone. `managed` (by address key)
-    has the people that this ledger had to do with, `mailboxes` (by address key) what each mailbox holds, `colleagues`
-    the company directory, as far as it was asked.
+    `registrations` is RingCentral's list, `untouched` the records in it that are left alone.
+    `managed` (by address key) has the people that this ledger had to do with, `mailboxes` (by
+    address key) what each mailbox holds, `colleagues` the company directory, as far as it was
+    asked.
     """
 
     session: Session
@@ -73,16 +74,22 @@ class Snapshot:
         """What one mailbox holds."""
         return self.mailboxes.get(key, Mailbox())
 
-    def find_managed(self, person: Invitee, record: Registration | None = None) -> list[ManagedRegistration]:
+    def find_managed(
+        self, person: Invitee, record: Registration | None = None
+    ) -> list[ManagedRegistration]:
         """What this ledger had to do with a person: under their address, then under another with the same ids.
 
-        With `record`, also what it had to do with the person that the record shows. Two linked users are two people,
-        though the ledger knew them under one address.
+        With `record`, also what it had to do with the person that the record shows. Two linked
+        users are two people, though the ledger knew them under one address.
         """
         found: list[ManagedRegistration] = []
         for side in (person, record) if record else (person,):
             by_address = self._find_managed_by_address(side)
-            by_user = [known for known in self.managed.values() if known.invitee.linked_user == side.linked_user]
+            by_user = [
+                known
+                for known in self.managed.values()
+                if known.invitee.linked_user == side.linked_user
+            ]
             found += [by_address] if by_address else self._find_managed_by_directory(side)
             found += by_user if side.linked_user else []
         # Entries can't be hashed, and are few.
@@ -127,7 +134,9 @@ class Snapshot:
     def find_unfulfilled(self, person: Invitee) -> Mapping[str, str]:
         """What RingCentral was asked for about a person and did not set, field -> value."""
         requests: dict[str, str] = {}
-        for known in reversed(self.find_managed(person)):  # what is known under their address counts most
+        for known in reversed(
+            self.find_managed(person)
+        ):  # what is known under their address counts most
             requests |= known.last_requested
         return requests
 
@@ -149,7 +158,10 @@ class Snapshot:
     @property
     def holds_silent_records(self) -> bool:
         """Whether people are registered whom RingCentral has not mailed."""
-        return any(record.send_invite is False and record.role is not Role.HOST for record in self.registrations)
+        return any(
+            record.send_invite is False and record.role is not Role.HOST
+            for record in self.registrations
+        )
 
     def is_silent(self, person: Invitee, record: Registration) -> bool:
         """Whether RingCentral has not mailed a person. A record that doesn't say counts as silent if we added it."""
@@ -173,12 +185,13 @@ class Action(StrEnum):
 class PlanItem:
     """One person's line of the plan: what is done at RingCentral, what is mailed, and why.
 
-    `registration` is the record as it stands now (None: not registered). `changes` maps a field to its old and new
-    value. `mail` is the kind of message that is due, `mail_reason` why it is or why it is not (empty: nothing to
-    say, the mailbox is up to date). `adopted`: this item needs `--adopt`, which has to be recorded. `queued`: the
-    message is in the queue already. `held`: no message may leave to them, because RingCentral has mailed them instead.
-    `newly_mailed`: RingCentral has mailed a person whom we registered, and no run has said so yet.
-    `problems`: what a person has to look at.
+    `registration` is the record as it stands now (None: not registered). `changes` maps a field to
+    its old and new value. `mail` is the kind of message that is due, `mail_reason` why it is or why
+    it is not (empty: nothing to say, the mailbox is up to date). `adopted`: this item needs
+    `--adopt`, which has to be recorded. `queued`: the message is in the queue already. `held`: no
+    message may leave to them, because RingCentral has mailed them instead. `newly_mailed`:
+    RingCentral has mailed a person whom we registered, and no run has said so yet. `problems`: what
+    a person has to look at.
     """
 
     invitee: Invitee
@@ -211,8 +224,9 @@ class PlanItem:
 class Plan:
     """What `run` will do: an item per person in the roster's order, then people who are not on it.
 
-    `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going well. `attendees` stand
-    in RingCentral's list and are left alone. `notes` are worth knowing, and need nothing done.
+    `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going
+    well. `attendees` stand in RingCentral's list and are left alone. `notes` are worth knowing, and
+    need nothing done.
     """
 
     items: tuple[PlanItem, ...]

@@ -1,8 +1,8 @@
 """The folder of `preview --out`: lists what was written, and removes what is no longer part of the preview.
 
-A file is removed only if the list names it and it still holds what was written. So the messages of a removed person
-are deleted, but nothing that a user added or changed. Names in the list count only if a preview could have written
-them, and no symbolic link is followed. It renders nothing.
+A file is removed only if the list names it and it still holds what was written. So the messages of
+a removed person are deleted, but nothing that a user added or changed. Names in the list count only
+if a preview could have written them, and no symbolic link is followed. It renders nothing.
 """
 
 import hashlib
@@ -22,13 +22,16 @@ from onboarding.model.kinds import Kind
 LIST = "preview-files.json"
 """The list: each file's name relative to the folder, and the SHA-256 of its content."""
 
-NAME = re.compile(rf"index\.html|\d+(-[a-z0-9]+)*/({'|'.join(Kind)})\.(page\.html|html|txt|eml|ics)")
+NAME = re.compile(
+    rf"index\.html|\d+(-[a-z0-9]+)*/({'|'.join(Kind)})\.(page\.html|html|txt|eml|ics)"
+)
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """Write files, given by name and content, and remove those of an earlier preview that are not among them.
 
-    Raises OSError if a file can't be written, ConfigurationError if a symbolic link is in its place.
+    Raises OSError if a file can't be written, ConfigurationError if a symbolic link is in its
+    place.
     """
     folder.mkdir(parents=True, exist_ok=True)
     before, written = _read_list(folder), dict[str, str]()
@@ -54,7 +57,11 @@ def _read_list(folder: Path) -> Mapping[str, str]:
         return {}
     if not isinstance(found, dict):
         return {}
-    return {name: digest for name, digest in found.items() if NAME.fullmatch(name) and isinstance(digest, str)}
+    return {
+        name: digest
+        for name, digest in found.items()
+        if NAME.fullmatch(name) and isinstance(digest, str)
+    }
 
 
 def _write_list(folder: Path, files: Mapping[str, str]) -> None:
@@ -67,7 +74,9 @@ def _refuse_links(folder: Path, name: str) -> None:
     inner = [file.parent] if file.parent != folder else []
     for path in (file, *inner):
         if path.is_symlink():
-            raise ConfigurationError(f"{path} is a link, so nothing is written there.", hint="Choose another --out.")
+            raise ConfigurationError(
+                f"{path} is a link, so nothing is written there.", hint="Choose another --out."
+            )
 
 
 def _remove_unchanged(folder: Path, name: str, digest: str) -> None:

@@ -1,8 +1,8 @@
 """How messages look before they are sent: a page for each person and kind, and the same as files.
 
-Takes a `Preview` that the pipeline has built, whose links are made up, so that no page can show a real one. Each
-message is composed and verified as for sending, then parsed as a mail program would. `serve` shows the pages to a
-browser; nothing here sends or stores a message.
+Takes a `Preview` that the pipeline has built, whose links are made up, so that no page can show a
+real one. Each message is composed and verified as for sending, then parsed as a mail program would.
+`serve` shows the pages to a browser; nothing here sends or stores a message.
 """
 
 import email
@@ -32,7 +32,8 @@ from onboarding.reports.page import PAGES
 class Preview:
     """What is previewed: a message of every kind for each person (by roster row), and where its templates are.
 
-    `notes` say which facts are samples, and which rows can't be shown. Every join link in the messages is made up.
+    `notes` say which facts are samples, and which rows can't be shown. Every join link in the
+    messages is made up.
     """
 
     name: str
@@ -76,7 +77,12 @@ ENDINGS = ("html", "txt", "eml", "ics")
 def template_version(folders: tuple[Path, ...], logo: str) -> str:
     """Identify the state of the templates and the logo: it changes with each save."""
     places = [*folders, Path(logo)] if logo else folders
-    files = {file for place in places for file in (place.rglob("*") if place.is_dir() else [place]) if file.is_file()}
+    files = {
+        file
+        for place in places
+        for file in (place.rglob("*") if place.is_dir() else [place])
+        if file.is_file()
+    }
     stamps = "\n".join(f"{file} {file.stat().st_mtime_ns}" for file in sorted(files))
     return hashlib.sha256(os.fsencode(stamps)).hexdigest()[:16]
 
@@ -89,7 +95,9 @@ def compose_kind(preview: Preview, kind: Kind) -> ComposedKind:
     except ConfigurationError as error:
         return ComposedKind(now, {}, error)
     letters = {person.row: preview.letters[person.row, kind] for person in preview.people}
-    return ComposedKind(now, {row: templates.compose(letter, preview.guarded) for row, letter in letters.items()})
+    return ComposedKind(
+        now, {row: templates.compose(letter, preview.guarded) for row, letter in letters.items()}
+    )
 
 
 @lru_cache(maxsize=2)
@@ -102,13 +110,19 @@ def parse_message(message: Message) -> ParsedMessage:
     parsed = email.message_from_bytes(message.body, policy=email.policy.default)
     parts = {part.get_content_type(): part for part in parsed.walk() if not part.is_multipart()}
     return ParsedMessage(
-        headers=tuple((name, str(value)) for name, value in parsed.items() if name.lower() not in _MIME_HEADERS),
+        headers=tuple(
+            (name, str(value))
+            for name, value in parsed.items()
+            if name.lower() not in _MIME_HEADERS
+        ),
         subject=str(parsed["Subject"]),
         text=parts["text/plain"].get_content(),
         html=parts["text/html"].get_content(),
         calendar=parts["text/calendar"].get_content().replace("\r\n", "\n"),
         pictures={
-            str(part["Content-ID"]).strip("<>"): f"data:{kind};base64,{b64encode(part.get_content()).decode()}"
+            str(part["Content-ID"]).strip(
+                "<>"
+            ): f"data:{kind};base64,{b64encode(part.get_content()).decode()}"
             for kind, part in parts.items()
             if kind.startswith("image/")
         },
@@ -127,21 +141,28 @@ ALWAYS, NEVER = "(min-width: 0)", "(max-width: 0)"
 def render_frame(letter: ParsedMessage, *, dark: bool) -> str:
     """Make the HTML of a frame: as a dark or a light mail program shows it, with links that open nothing.
 
-    A message that says nothing about dark mode stays as it is, as it does in mail programs that respect this.
+    A message that says nothing about dark mode stays as it is, as it does in mail programs that
+    respect this.
     """
     scheme = "dark" if dark else "light"
     html = _PREFERS.sub(lambda query: ALWAYS if query[1].lower() == scheme else NEVER, letter.html)
     for content_id, address in letter.pictures.items():
         html = html.replace(f"cid:{content_id}", address)
     palette = f"color-scheme: {scheme};" if "color-scheme" in letter.html else ""
-    # A scroll bar would make the phone's page narrower. The frame's sandbox opens no windows, so a click on a link
-    # does nothing: not even a made-up link is visited.
-    return f'{html}<style>:root {{ scrollbar-width: none; {palette} }}</style><base target="_blank">'
+    # A scroll bar would make the phone's page narrower. The frame's sandbox opens no windows, so a
+    # click on a link does nothing: not even a made-up link is visited.
+    return (
+        f'{html}<style>:root {{ scrollbar-width: none; {palette} }}</style><base target="_blank">'
+    )
 
 
 def person_folder(person: Invitee) -> str:
     """Name a person's folder: their roster row, and their name in plain ASCII letters."""
-    plain = unicodedata.normalize("NFKD", f"{person.first_name} {person.last_name}").encode("ascii", "ignore").decode()
+    plain = (
+        unicodedata.normalize("NFKD", f"{person.first_name} {person.last_name}")
+        .encode("ascii", "ignore")
+        .decode()
+    )
     return "-".join([f"{person.row:03}", *re.findall(r"[a-z0-9]+", plain.lower())])
 
 
@@ -171,12 +192,18 @@ POLICY = "; ".join(
 """What a page, and the messages in its frames, may load and run: pictures, and that one script."""
 
 
-def render_page(preview: Preview, person: Invitee, kind: Kind, letters: ComposedKind, *, root: str, live: bool) -> str:
+def render_page(
+    preview: Preview, person: Invitee, kind: Kind, letters: ComposedKind, *, root: str, live: bool
+) -> str:
     """Render one person's page. `root` leads from it to the preview's root; `live` pages reload themselves."""
     message = letters.messages.get(person.row)
     letter = parse_message(message) if isinstance(message, Message) else None
     people = [
-        (other, root + page_path(other, kind), isinstance(letters.messages.get(other.row), Rejected))
+        (
+            other,
+            root + page_path(other, kind),
+            isinstance(letters.messages.get(other.row), Rejected),
+        )
         for other in preview.people
     ]
     return PAGES.get_template("preview.html.j2").render(
@@ -215,8 +242,9 @@ def message_file(message: Message, ending: str) -> bytes:
 def write_preview(preview: Preview, folder: Path) -> list[str]:
     """Write every page, and every message's files, into a folder; `index.html` is the first page.
 
-    What an earlier preview wrote there, and this one does not, is removed (`output_folder`). Returns a line for each
-    message that can't be made. Raises ConfigurationError if the templates or the folder can't be used.
+    What an earlier preview wrote there, and this one does not, is removed (`output_folder`).
+    Returns a line for each message that can't be made. Raises ConfigurationError if the templates
+    or the folder can't be used.
     """
     letters = {kind: compose_kind(preview, kind) for kind in Kind}
     if broken := next((composed.error for composed in letters.values() if composed.error), None):
@@ -235,9 +263,14 @@ def write_preview(preview: Preview, folder: Path) -> list[str]:
     ]
 
 
-def _preview_files(preview: Preview, letters: Mapping[Kind, ComposedKind]) -> Iterator[tuple[str, bytes]]:
+def _preview_files(
+    preview: Preview, letters: Mapping[Kind, ComposedKind]
+) -> Iterator[tuple[str, bytes]]:
     first, kind = preview.people[0], Kind.INVITATION
-    yield "index.html", render_page(preview, first, kind, letters[kind], root="", live=False).encode()
+    yield (
+        "index.html",
+        render_page(preview, first, kind, letters[kind], root="", live=False).encode(),
+    )
     for kind, composed in letters.items():
         for person in preview.people:
             page = render_page(preview, person, kind, composed, root="../", live=False)

@@ -1,7 +1,7 @@
 """The hand-off to marketing operations: who has their link, who doesn't and why, as a CSV file or one HTML page.
 
-Pure: takes a `Report` that the pipeline has built and returns text or bytes. It knows no join link, only a
-fingerprint, so it can't leak one. Last page of the story: `onboarding report`.
+Pure: takes a `Report` that the pipeline has built and returns text or bytes. It knows no join link,
+only a fingerprint, so it can't leak one. Last page of the story: `onboarding report`.
 """
 
 import csv
@@ -26,8 +26,9 @@ from onboarding.reports.page import PAGES
 class ReportRow:
     """One person's latest message and what came of it.
 
-    `at` (aware) is when the delivery last changed, None while it has only been queued. `reply` and `reason` are for
-    people to read. `link_fingerprint` is (the beginning of) the link's digest, empty where the message held none.
+    `at` (aware) is when the delivery last changed, None while it has only been queued. `reply` and
+    `reason` are for people to read. `link_fingerprint` is (the beginning of) the link's digest,
+    empty where the message held none.
     """
 
     email: str
@@ -85,8 +86,8 @@ _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 def write_csv(report: Report, stream: BinaryIO) -> None:
     """Write one row per person as UTF-8 with a byte order mark, without which Excel takes it for another encoding.
 
-    Times are ISO 8601 in the session's time zone. Cells that a spreadsheet would run as a formula get an apostrophe in
-    front: names and server replies come from outside.
+    Times are ISO 8601 in the session's time zone. Cells that a spreadsheet would run as a formula
+    get an apostrophe in front: names and server replies come from outside.
     """
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", write_through=True)
     rows = csv.writer(text)

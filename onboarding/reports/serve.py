@@ -1,9 +1,10 @@
 """Serves a preview to a browser on this machine: pages that reload when a template is saved.
 
-It listens on loopback only, and answers only below a key that can't be guessed, because other users of this machine
-reach its ports, too. The key is in the path and not in a cookie: a browser sends a cookie to every port of a host.
-Requests must name this machine, since a page elsewhere could point a name of its own here. Only the page's own script
-runs. It reads templates and changes nothing. Story: `onboarding preview`.
+It listens on loopback only, and answers only below a key that can't be guessed, because other users
+of this machine reach its ports, too. The key is in the path and not in a cookie: a browser sends a
+cookie to every port of a host. Requests must name this machine, since a page elsewhere could point
+a name of its own here. Only the page's own script runs. It reads templates and changes nothing.
+Story: `onboarding preview`.
 """
 
 import asyncio
@@ -47,7 +48,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-SANDBOXED_HEADERS = {**HEADERS, "Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; sandbox"}
+SANDBOXED_HEADERS = {
+    **HEADERS,
+    "Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; sandbox",
+}
 """For a message's own HTML, opened by itself: no script, no form, no window."""
 
 
@@ -55,8 +59,8 @@ SANDBOXED_HEADERS = {**HEADERS, "Content-Security-Policy": f"{HEADERS['Content-S
 async def serve_preview(preview: Preview, port: int = 0, *, key: str) -> AsyncIterator[str]:
     """Serve a preview until the block is left; gives its URL, which holds the key.
 
-    Port 0 is any free one. `key` is a text for a URL's path that can't be guessed. Raises OSError if the port is
-    taken.
+    Port 0 is any free one. `key` is a text for a URL's path that can't be guessed. Raises OSError
+    if the port is taken.
     """
     async with serve_application(preview_app(preview, key), port) as url:
         yield f"{url}/{key}/"
@@ -110,25 +114,34 @@ class _Pages:
         message = compose_kind(self.preview, kind).messages.get(person.row)
         if not isinstance(message, Message):
             return _not_found()
-        return Response(message_file(message, ending), media_type=TYPES[ending], headers=SANDBOXED_HEADERS)
+        return Response(
+            message_file(message, ending), media_type=TYPES[ending], headers=SANDBOXED_HEADERS
+        )
 
     async def changes(self, _request: Request) -> Response:
         return StreamingResponse(self._versions(), media_type="text/event-stream", headers=HEADERS)
 
     def _page(self, person: Invitee, kind: Kind, *, root: str) -> Response:
-        html = render_page(self.preview, person, kind, compose_kind(self.preview, kind), root=root, live=True)
+        html = render_page(
+            self.preview, person, kind, compose_kind(self.preview, kind), root=root, live=True
+        )
         return Response(html, media_type="text/html", headers=HEADERS)
 
     def _find(self, request: Request) -> tuple[Invitee | None, Kind | None]:
         params = request.path_params
-        person = next((person for person in self.preview.people if person_folder(person) == params["person"]), None)
+        person = next(
+            (person for person in self.preview.people if person_folder(person) == params["person"]),
+            None,
+        )
         return person, next((kind for kind in Kind if kind == params["kind"]), None)
 
     async def _versions(self) -> AsyncIterator[str]:
         """Stream the version of the templates: at once, and again after each change."""
         last = ""
         while True:
-            now = await asyncio.to_thread(template_version, self.preview.folders, self.preview.brand.logo)
+            now = await asyncio.to_thread(
+                template_version, self.preview.folders, self.preview.brand.logo
+            )
             if now != last:
                 yield f"data: {now}\n\n"
                 last = now
@@ -137,5 +150,7 @@ class _Pages:
 
 def _not_found() -> Response:
     return PlainTextResponse(
-        "There is no such message. Start with the link that `onboarding preview` printed.\n", 404, headers=HEADERS
+        "There is no such message. Start with the link that `onboarding preview` printed.\n",
+        404,
+        headers=HEADERS,
     )

@@ -1,8 +1,8 @@
 """How far a change has come, as pure steps: what to send next, and what follows from what came back.
 
 `client` sends and lists; this module decides, and keeps to one rule: after every PATCH that did not
-clearly succeed, or clearly fail as a whole, the list of invitees is read before anything else is sent.
-So no person is added twice. `bisection` finds out which people a refusal means.
+clearly succeed, or clearly fail as a whole, the list of invitees is read before anything else is
+sent. So no person is added twice. `bisection` finds out which people a refusal means.
 """
 
 from collections.abc import Iterable
@@ -39,14 +39,15 @@ _NOT_DONE = "RingCentral accepted the change without a complaint, but did not ca
 class BatchState:
     """How far a change has come.
 
-    `records` is what is known of the session's invitees. `waiting` is still to be sent, and its first
-    `suspects` items are known to hold a person that RingCentral refuses. `limit` is how many people
-    RingCentral takes at a time. `unanswered` were sent and accepted, but the answer lacks their record
-    or link. `untouched` are the records that are left alone.
+    `records` is what is known of the session's invitees. `waiting` is still to be sent, and its
+    first `suspects` items are known to hold a person that RingCentral refuses. `limit` is how many
+    people RingCentral takes at a time. `unanswered` were sent and accepted, but the answer lacks
+    their record or link. `untouched` are the records that are left alone.
 
-    `answered` and `deleted` (ids) are what the answers said: a list that lags behind them does not undo
-    it. `uncertain` were sent in a call that may have been applied although nothing shows it. `undone`
-    were certainly not added, or not removed, by us: RingCentral refused them, or they were never sent.
+    `answered` and `deleted` (ids) are what the answers said: a list that lags behind them does not
+    undo it. `uncertain` were sent in a call that may have been applied although nothing shows it.
+    `undone` were certainly not added, or not removed, by us: RingCentral refused them, or they were
+    never sent.
     """
 
     records: tuple[Registration, ...]
@@ -79,7 +80,10 @@ def start_batch(state: BatchState, batch: Change) -> BatchState:
     new = tuple(part for part in batch.add if not find_registration(part, state.records))
     free = max(0, SEATS - state.seats_taken)
     sent = new[:free]
-    full = [build_problem(part, f"All {SEATS} seats for co-hosts and panelists are taken.") for part in new[free:]]
+    full = [
+        build_problem(part, f"All {SEATS} seats for co-hosts and panelists are taken.")
+        for part in new[free:]
+    ]
     not_sent = [part for part in batch.add if part not in sent]
     return replace(
         state,
@@ -118,7 +122,9 @@ def apply_lookup(state: BatchState, found: InviteeList) -> BatchState:
     lacking = [build_problem(part, _explain_absence(part, found)) for part in missing]
     present = tuple(part for part in state.unanswered if part not in missing)
     problems = (*state.problems, *lacking, *_find_linkless(present, records))
-    return replace(state, records=records, untouched=found.untouched, unanswered=(), problems=problems)
+    return replace(
+        state, records=records, untouched=found.untouched, unanswered=(), problems=problems
+    )
 
 
 def apply_list(state: BatchState, found: InviteeList) -> BatchState:
@@ -151,7 +157,8 @@ def apply_list(state: BatchState, found: InviteeList) -> BatchState:
 
 def _add_answers(state: BatchState, found: InviteeList) -> InviteeList:
     """Bring a list up to what the answers to this very change said: it may lag behind them."""
-    # If the list shows a record that is not understood, the list is newer than our answer: it counts.
+    # If the list shows a record that is not understood, the list is newer than our answer: it
+    # counts.
     unclear = {record.id for record in found.untouched}
     answered = [record for record in state.answered if record.id not in unclear]
     return InviteeList(
@@ -168,7 +175,9 @@ def _merge_records(
     return tuple(record for record in known.values() if record.id not in deleted)
 
 
-def _is_answered(part: BatchItem, records: tuple[Registration, ...], deleted: frozenset[str]) -> bool:
+def _is_answered(
+    part: BatchItem, records: tuple[Registration, ...], deleted: frozenset[str]
+) -> bool:
     if isinstance(part, Registration):
         return part.id in deleted
     record = find_record(part, records)
@@ -186,7 +195,9 @@ def _find_unclear(missing: Iterable[BatchItem], found: InviteeList) -> list[Invi
 def _find_linkless(items: Iterable[BatchItem], records: tuple[Registration, ...]) -> list[Problem]:
     """Find the people who are registered but have no join link, even in the list."""
     found = [(part, find_record(part, records)) for part in items]
-    return [build_problem(part, NO_LINK) for part, record in found if record and not record.join_uri]
+    return [
+        build_problem(part, NO_LINK) for part, record in found if record and not record.join_uri
+    ]
 
 
 def _find_vanished(items: Iterable[BatchItem], found: InviteeList) -> list[Problem]:
@@ -200,7 +211,9 @@ def _find_vanished(items: Iterable[BatchItem], found: InviteeList) -> list[Probl
 
 def _find_unchanged(group: Iterable[BatchItem], records: tuple[Registration, ...]) -> list[Problem]:
     """Find updates that were accepted and not carried out: repeating them would change nothing."""
-    updates = [(part, _find_disagreements(part, records)) for part in group if isinstance(part, Update)]
+    updates = [
+        (part, _find_disagreements(part, records)) for part in group if isinstance(part, Update)
+    ]
     return [build_problem(part, not_changed(fields)) for part, fields in updates if fields]
 
 

@@ -1,6 +1,7 @@
 """The parts of a change, person by person: lists of them, what is still missing, and what to say of one.
 
-Pure. `batch` keeps how far a change has come, and `bisection` finds out which people a refusal means.
+Pure. `batch` keeps how far a change has come, and `bisection` finds out which people a refusal
+means.
 """
 
 from collections.abc import Iterable
@@ -33,14 +34,16 @@ def select_missing(
 ) -> Change:
     """Select the part of a change that a session's records do not show yet.
 
-    A person to update who has no record any more can't be updated, so is not missing either. A person
-    to remove is there as long as their id is, even if their record has changed.
+    A person to update who has no record any more can't be updated, so is not missing either. A
+    person to remove is there as long as their id is, even if their record has changed.
     """
     known = {record.id: record for record in registrations}
     ids = {*known, *(record.id for record in untouched)}
     return Change(
         add=tuple(part for part in change.add if not find_registration(part, known.values())),
-        update=tuple(part for part in change.update if needs_update(part, known.get(part.registration.id))),
+        update=tuple(
+            part for part in change.update if needs_update(part, known.get(part.registration.id))
+        ),
         remove=tuple(part for part in change.remove if part.id in ids),
     )
 

@@ -1,7 +1,7 @@
 """Which people a refusal of a group means: by what it names, by what the list shows, or by halving the group.
 
-Pure. RingCentral may refuse a group because of one person and not say which. Then the group is halved
-until the person is alone (`docs/ringcentral.md`, "Refused invitees").
+Pure. RingCentral may refuse a group because of one person and not say which. Then the group is
+halved until the person is alone (`docs/ringcentral.md`, "Refused invitees").
 """
 
 import re
@@ -12,13 +12,20 @@ from onboarding.model.registrations import Change, Update
 from onboarding.model.sessions import Registration
 from onboarding.ringcentral.batch import BatchState
 from onboarding.ringcentral.batch_items import BatchItem, build_change, build_problem, list_items
-from onboarding.ringcentral.errors import CONFLICT, FORBIDDEN, PARAMETER_INVALID, ApiError, ErrorEntry
+from onboarding.ringcentral.errors import (
+    CONFLICT,
+    FORBIDDEN,
+    PARAMETER_INVALID,
+    ApiError,
+    ErrorEntry,
+)
 
 MAX_UNNAMED_REFUSALS = 20
 """Refusals in a row that name no person, with no person accepted in between, before the rest is held back.
 
-Halving 99 people down to one takes at most eight refusals. With a list after each, twenty cost forty
-calls: four minutes at the default limit, and no more even if RingCentral refuses every person.
+Halving 99 people down to one takes at most eight refusals. With a list after each, twenty cost
+forty calls: four minutes at the default limit, and no more even if RingCentral refuses every
+person.
 """
 
 _ECHO = "RingCentral says that this change is made already, but its list does not show it yet. Run again."
@@ -47,9 +54,10 @@ def is_forbidden_for_all(state: BatchState, refusal: ApiError) -> bool:
 
 def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchState:
     """Decide what a refusal of `before.group` means; `state` is what the list made of it since."""
-    # The order matters. A batch that is too large tells nothing about people. A person who is named is
-    # excluded even if the list shows others as done. Only if the list explains nothing is a person
-    # alone the one who is meant: moved up, that would exclude people that the server has accepted.
+    # The order matters. A batch that is too large tells nothing about people. A person who is named
+    # is excluded even if the list shows others as done. Only if the list explains nothing is a
+    # person alone the one who is meant: moved up, that would exclude people that the server has
+    # accepted.
     group = before.group
     if refusal.is_too_large and len(group) > 1:
         return replace(state, limit=len(group) // 2, suspects=0)
@@ -110,8 +118,8 @@ def _exclude(
 ) -> BatchState:
     """Report people as refused and go on without them; a person who is as wanted by now is not reported.
 
-    A conflict, or a record that is not found, may be the echo of our own earlier call (`uncertain`):
-    then nothing is known to be undone, even while the list shows nothing of it.
+    A conflict, or a record that is not found, may be the echo of our own earlier call
+    (`uncertain`): then nothing is known to be undone, even while the list shows nothing of it.
     """
     echoes = _find_echoes(people, refusal, uncertain)
     problems = [

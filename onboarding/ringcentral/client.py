@@ -58,10 +58,11 @@ E = TypeVar("E", schemas.SessionEntry, OddSession)
 class RingCentral:
     """One run's client; use it as an async context manager.
 
-    `clock` gives the time in UTC, `sleep` waits for so many seconds, `timeout` is in seconds and counts for each call
-    as a whole. `stop` ends a call at once, with `Interrupted`: a change may have arrived then, and the next run looks.
-    Every method may raise `TryLater` (the server is away), `Refused` (log-in, permission, an answer that is not what it
-    was) and `ConfigurationError` (a credential is missing, an id unknown).
+    `clock` gives the time in UTC, `sleep` waits for so many seconds, `timeout` is in seconds and
+    counts for each call as a whole. `stop` ends a call at once, with `Interrupted`: a change may
+    have arrived then, and the next run looks. Every method may raise `TryLater` (the server is
+    away), `Refused` (log-in, permission, an answer that is not what it was) and
+    `ConfigurationError` (a credential is missing, an id unknown).
     """
 
     def __init__(
@@ -85,7 +86,10 @@ class RingCentral:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         await self._http.aclose()
 
@@ -102,31 +106,40 @@ class RingCentral:
     async def webinar(self, webinar_id: str) -> Webinar:
         """Ask for a webinar's facts: one Heavy call. They hardly change, so that a ledger may keep them."""
         call = requests.get_webinar(webinar_id)
-        record, odd = parse_answer_with_odd(schemas.WebinarRecord, await self._get(call), call.description)
+        record, odd = parse_answer_with_odd(
+            schemas.WebinarRecord, await self._get(call), call.description
+        )
         return record.to_model(webinar_id, odd)
 
     async def session(self, webinar: Webinar, session_id: str | None = None) -> Session:
         """Ask for a session's facts: one Heavy call.
 
-        Without an id it is the webinar's only session, found in the lists, which hold the same facts: one call
-        where the session is one's own, two where it is a colleague's. Raises `ConfigurationError` where there is none,
-        or more than one that is not over.
+        Without an id it is the webinar's only session, found in the lists, which hold the same
+        facts: one call where the session is one's own, two where it is a colleague's. Raises
+        `ConfigurationError` where there is none, or more than one that is not over.
         """
         if session_id is None:
             return await self._find_only_session(webinar)
         call = requests.get_session(webinar.id, session_id)
-        record, odd = parse_answer_with_odd(schemas.SessionRecord, await self._get(call), call.description)
+        record, odd = parse_answer_with_odd(
+            schemas.SessionRecord, await self._get(call), call.description
+        )
         return record.to_model(self._server, webinar, session_id, odd)
 
     async def sessions(self, *, since: datetime, company: bool) -> SessionList:
         """List the sessions that end after `since`, by start; the company's needs a user permission of its own."""
         entries, odd = await self._list_entries(since, company=company)
-        listed = sorted((entry.to_listed() for entry in entries), key=lambda entry: (entry.start, entry.session_id))
+        listed = sorted(
+            (entry.to_listed() for entry in entries),
+            key=lambda entry: (entry.start, entry.session_id),
+        )
         return SessionList(tuple(listed), tuple(odd))
 
     async def invitees(self, key: SessionKey) -> InviteeList:
         """List who is registered, the Host among them: one Heavy call per thousand."""
-        return schemas.parse_invitees(await self._read_pages(lambda token: requests.list_invitees(key, token)))
+        return schemas.parse_invitees(
+            await self._read_pages(lambda token: requests.list_invitees(key, token))
+        )
 
     async def directory(self) -> tuple[Colleague, ...]:
         """List the company's enabled users: one Medium call per thousand entries."""
@@ -152,10 +165,11 @@ class RingCentral:
     ) -> Applied:
         """Carry out a change, given the session's records: one Heavy call, or two where removing comes first.
 
-        No person is ever added twice: after a lost answer the list is read, and only what is missing is sent again. Who
-        is refused becomes a `Problem`, and the others go on. Raises `TryLater` where the server answers five times in
-        a row with nothing of use; what was done by then, the next list shows. `untouched` are records that are left
-        alone; those that aren't understood take seats.
+        No person is ever added twice: after a lost answer the list is read, and only what is
+        missing is sent again. Who is refused becomes a `Problem`, and the others go on. Raises
+        `TryLater` where the server answers five times in a row with nothing of use; what was done
+        by then, the next list shows. `untouched` are records that are left alone; those that aren't
+        understood take seats.
         """
         state = batch.BatchState(registrations, untouched=untouched)
         for part in batches(change, state.seats_taken):
@@ -180,10 +194,14 @@ class RingCentral:
                 )
             else:
                 links = Secrets.of(links=[record.join_uri for record in state.records])
-                state = await self._bisect(key, call, state, parse_error(outcome, self._login.secrets | links))
+                state = await self._bisect(
+                    key, call, state, parse_error(outcome, self._login.secrets | links)
+                )
         return state
 
-    async def _look_up_unanswered(self, key: SessionKey, state: batch.BatchState) -> batch.BatchState:
+    async def _look_up_unanswered(
+        self, key: SessionKey, state: batch.BatchState
+    ) -> batch.BatchState:
         return batch.apply_lookup(state, await self.invitees(key)) if state.unanswered else state
 
     async def _bisect(
@@ -192,8 +210,14 @@ class RingCentral:
         """Find out which people a refusal means, after looking at what was applied all the same."""
         if said.is_about_us or bisection.is_forbidden_for_all(state, said):
             raise as_run_error(call, said)
-        self._progress.say(f"RingCentral refuses part of the change ({said.words}): finding out for which people.")
-        now = batch.apply_list(state, await self.invitees(key)) if bisection.needs_list(state, said) else state
+        self._progress.say(
+            f"RingCentral refuses part of the change ({said.words}): finding out for which people."
+        )
+        now = (
+            batch.apply_list(state, await self.invitees(key))
+            if bisection.needs_list(state, said)
+            else state
+        )
         return bisection.bisect(state, now, said)
 
     async def _find_only_session(self, webinar: Webinar) -> Session:
@@ -203,7 +227,10 @@ class RingCentral:
         # A session that is over counts only if no other is left: then the run says that it is over.
         ahead, odd_ahead = _select_ahead(found), _select_ahead(odd)
         if odd_ahead and not ahead:
-            raise Refused(str(odd_ahead[0]), hint="Look at the session in RingCentral, or give another one's id.")
+            raise Refused(
+                str(odd_ahead[0]),
+                hint="Look at the session in RingCentral, or give another one's id.",
+            )
         if len(ahead) + len(odd_ahead) > 1:
             raise _many_sessions_error(webinar, ahead, odd_ahead)
         if not found:
@@ -234,7 +261,9 @@ class RingCentral:
     async def _list_entries(
         self, since: datetime, *, company: bool
     ) -> tuple[list[schemas.SessionEntry], list[OddSession]]:
-        records = await self._read_pages(lambda token: requests.list_sessions(since, token, company=company))
+        records = await self._read_pages(
+            lambda token: requests.list_sessions(since, token, company=company)
+        )
         every = [schemas.parse_session_entry(record) for record in records]
         understood = [entry for entry in every if isinstance(entry, schemas.SessionEntry)]
         return understood, [entry for entry in every if isinstance(entry, OddSession)]
@@ -242,7 +271,8 @@ class RingCentral:
     async def _read_pages(self, call_for: Callable[[str], ApiRequest]) -> list[Any]:
         """Read a list page by page; a page that leads back to one already read ends it.
 
-        Raises `Refused` where it never ends: half a list would have people added who are there already.
+        Raises `Refused` where it never ends: half a list would have people added who are there
+        already.
         """
         token, seen, records = "", set[str](), list[Any]()
         for _ in range(MOST_PAGES):
@@ -262,11 +292,17 @@ class RingCentral:
             raise as_run_error(call, parse_error(answer, self._login.secrets))
         return answer.content
 
-    async def _send_with_token(self, call: ApiRequest, send: Callable[[httpx.Request, CallGroup], Awaitable[R]]) -> R:
+    async def _send_with_token(
+        self, call: ApiRequest, send: Callable[[httpx.Request, CallGroup], Awaitable[R]]
+    ) -> R:
         """Send a call with a token; a token that is no longer accepted is renewed once. A 401 had no effect."""
         token = await self._login.token()
         outcome = await send(self._build_request(call, token), call.group)
-        if isinstance(outcome, httpx.Response) and not outcome.is_success and parse_error(outcome).is_about_token:
+        if (
+            isinstance(outcome, httpx.Response)
+            and not outcome.is_success
+            and parse_error(outcome).is_about_token
+        ):
             token = await self._login.token(refused=token)
             outcome = await send(self._build_request(call, token), call.group)
         if isinstance(outcome, httpx.Response):
@@ -275,7 +311,9 @@ class RingCentral:
 
     def _build_request(self, call: ApiRequest, token: SecretStr) -> httpx.Request:
         bearer = {"Authorization": f"Bearer {token.get_secret_value()}"}
-        return self._http.build_request(call.method, call.path, params=call.query, json=call.body, headers=bearer)
+        return self._http.build_request(
+            call.method, call.path, params=call.query, json=call.body, headers=bearer
+        )
 
 
 def _endless_list_error(what: str, pages: int) -> Refused:

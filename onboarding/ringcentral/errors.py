@@ -1,7 +1,7 @@
 """What RingCentral says no to, and what that means for people: error bodies read and put into plain words.
 
-Decided on status and `errorCode`, never on the message, which may be localised (`docs/ringcentral.md`, "Errors").
-`bisection` decides which invitee a refusal means.
+Decided on status and `errorCode`, never on the message, which may be localised
+(`docs/ringcentral.md`, "Errors"). `bisection` decides which invitee a refusal means.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,10 @@ class ApiError:
     @property
     def words(self) -> str:
         """The refusal for people: codes and the vendor's own sentences."""
-        said = [": ".join(filter(None, (fault.code or NO_CODE, fault.message))) for fault in self.entries]
+        said = [
+            ": ".join(filter(None, (fault.code or NO_CODE, fault.message)))
+            for fault in self.entries
+        ]
         return clean("; ".join(said) or self.oauth or f"status {self.status}", limit=MAX_SHOWN)
 
     @property
@@ -133,7 +136,10 @@ def as_run_error(call: ApiRequest, said: ApiError) -> OnboardingError:
             f"RingCentral does not accept its own access token for {call.description} ({said.words}).",
             hint="Check that RC_SERVER_URL is the server for which the app was made.",
         )
-    return Refused(f"RingCentral refuses {call.description} ({said.words}).", hint="Nothing further was changed.")
+    return Refused(
+        f"RingCentral refuses {call.description} ({said.words}).",
+        hint="Nothing further was changed.",
+    )
 
 
 def login_error(said: ApiError) -> Refused:
@@ -141,7 +147,10 @@ def login_error(said: ApiError) -> Refused:
     reason = ", ".join(sorted(said.codes)) or said.oauth or (NO_CODE if said.entries else "")
     if reason in {"", NO_CODE}:
         reason = ", ".join(filter(None, (reason, f"status {said.status}")))
-    return Refused(f"RingCentral refuses the log-in ({reason}).", hint=_LOGIN_HINTS.get(said.oauth, _LOGIN_HINT))
+    return Refused(
+        f"RingCentral refuses the log-in ({reason}).",
+        hint=_LOGIN_HINTS.get(said.oauth, _LOGIN_HINT),
+    )
 
 
 _LOGIN_HINT = "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT, and that all belong to RC_SERVER_URL."
@@ -157,4 +166,6 @@ def _parse_entry(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
     code = error_code(str(entry.get("errorCode") or ""))
     message = clean(str(entry.get("message") or ""), secrets, MAX_SHOWN)
     parameter, value = entry.get("parameterName"), entry.get("parameterValue")
-    return ErrorEntry("" if code == NO_CODE else code, message, str(parameter or ""), str(value or ""))
+    return ErrorEntry(
+        "" if code == NO_CODE else code, message, str(parameter or ""), str(value or "")
+    )

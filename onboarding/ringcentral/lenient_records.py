@@ -1,8 +1,8 @@
 """How every answer is read: null is absent, unknown fields are ignored, an odd value is named.
 
-Used by all records in `schemas`. Decides nothing about people. An odd value is named by its field. Only
-a plain word where one of a few words is expected (a role, a status) is shown: anything else may be
-a secret.
+Used by all records in `schemas`. Decides nothing about people. An odd value is named by its field.
+Only a plain word where one of a few words is expected (a role, a status) is shown: anything else
+may be a secret.
 """
 
 import re
@@ -33,7 +33,9 @@ _ONE_OF_A_FEW = {"enum", "literal_error"}
 class ApiRecord(BaseModel):
     """What all answers share: camelCase names, more fields than we know, and null for what is absent."""
 
-    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, coerce_numbers_to_str=True, frozen=True)
+    model_config = ConfigDict(
+        extra="ignore", alias_generator=to_camel, coerce_numbers_to_str=True, frozen=True
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -46,7 +48,8 @@ class ApiRecord(BaseModel):
 def lenient(instead: Any) -> WrapValidator:
     """Make an optional field give `instead` of a value that isn't understood.
 
-    The field is named in the list that `parse_record` passes along, so that nothing odd is swallowed without a word.
+    The field is named in the list that `parse_record` passes along, so that nothing odd is
+    swallowed without a word.
     """
 
     def read(value: Any, handler: Any, info: ValidationInfo) -> Any:
@@ -54,7 +57,9 @@ def lenient(instead: Any) -> WrapValidator:
             return handler(value)
         except ValidationError as error:
             if info.context is not None:
-                info.context.append(_name_field(to_camel(info.field_name or ""), describe_drift(error)))
+                info.context.append(
+                    _name_field(to_camel(info.field_name or ""), describe_drift(error))
+                )
             return instead
 
     return WrapValidator(read)
@@ -102,7 +107,9 @@ def parse_answer_with_odd(shape: type[T], content: bytes, what: str) -> tuple[T,
 def describe_drift(error: ValidationError) -> str:
     """Say which field is wrong, and how; never its value, but for a plain word that is none of those expected."""
     first = error.errors(include_url=False, include_context=False)[0]
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    place = "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]
+    ).lstrip(".")
     if first["type"] == "missing":
         return f"`{place}` is missing"
     word = first["input"]

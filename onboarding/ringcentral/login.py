@@ -1,7 +1,8 @@
 """RingCentral's log-in: an access token for the user's JWT, used until shortly before it expires.
 
 No refresh tokens: the JWT serves as well, and a token that is only in memory can't be stolen from a
-file. Log-ins count in a rate-limit group of their own, five a minute (`docs/ringcentral.md`, "Log in").
+file. Log-ins count in a rate-limit group of their own, five a minute (`docs/ringcentral.md`, "Log
+in").
 """
 
 from base64 import b64encode

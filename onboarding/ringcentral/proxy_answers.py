@@ -1,8 +1,9 @@
 """An answer that is not RingCentral's: a proxy's page, a network's log-in page, a redirect. Recognised, and explained.
 
-RingCentral answers in JSON and never redirects (`docs/ringcentral.md`, "Errors"). What is in between is not known
-for certain, so the message names both places to look: the address that was asked, and the proxy. A 5xx is left to
-`transport`: a gateway's page passes, and the call is made again.
+RingCentral answers in JSON and never redirects (`docs/ringcentral.md`, "Errors"). What is in
+between is not known for certain, so the message names both places to look: the address that was
+asked, and the proxy. A 5xx is left to `transport`: a gateway's page passes, and the call is made
+again.
 """
 
 import os
@@ -20,7 +21,9 @@ PROXY_LOGIN, NETWORK_LOGIN = 407, 511
 """RFC 9110 15.5.8, RFC 6585 6."""
 
 
-def assert_from_ringcentral(answer: httpx.Response, environ: Mapping[str, str] = os.environ) -> None:
+def assert_from_ringcentral(
+    answer: httpx.Response, environ: Mapping[str, str] = os.environ
+) -> None:
     """Raise `Refused` for an answer that something else has given in RingCentral's place.
 
     `environ` names the proxy, where there is one.
@@ -28,7 +31,8 @@ def assert_from_ringcentral(answer: httpx.Response, environ: Mapping[str, str] =
     what = _describe_foreign_answer(answer)
     if what:
         raise Refused(
-            f"{answer.url.host} {what}: this is not RingCentral's own answer.", hint=_build_hint(answer.url, environ)
+            f"{answer.url.host} {what}: this is not RingCentral's own answer.",
+            hint=_build_hint(answer.url, environ),
         )
 
 
@@ -45,7 +49,10 @@ def _describe_foreign_answer(answer: httpx.Response) -> str:
 
 
 def _is_page(answer: httpx.Response) -> bool:
-    return "html" in answer.headers.get("Content-Type", "").lower() or answer.content.lstrip()[:1] == b"<"
+    return (
+        "html" in answer.headers.get("Content-Type", "").lower()
+        or answer.content.lstrip()[:1] == b"<"
+    )
 
 
 def _build_hint(url: httpx.URL, environ: Mapping[str, str]) -> str:

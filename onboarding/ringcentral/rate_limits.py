@@ -1,7 +1,7 @@
 """What an answer says about waiting, and how long to wait without one: pure functions of headers and counts.
 
-Nothing here waits. A rate limit is shared by all processes, so `model.ports.RateLimiter` keeps it; back-off after a
-server's fault concerns one call only, so `transport` waits itself.
+Nothing here waits. A rate limit is shared by all processes, so `model.ports.RateLimiter` keeps it;
+back-off after a server's fault concerns one call only, so `transport` waits itself.
 """
 
 import math
@@ -40,10 +40,13 @@ def back_off_seconds(attempt: int) -> float:
     return min(2.0**attempt, MAX_BACK_OFF)
 
 
-def parse_rate_limit(status: int, headers: Mapping[str, str], now: datetime) -> RateLimitStatus | None:
+def parse_rate_limit(
+    status: int, headers: Mapping[str, str], now: datetime
+) -> RateLimitStatus | None:
     """Read an answer's rate limit; None where it says nothing about one. An unreadable number counts as absent.
 
-    What is more than can be right counts as the most that is believed; `find_doubts` has the words for it.
+    What is more than can be right counts as the most that is believed; `find_doubts` has the words
+    for it.
     """
     limit, window = _parse_seconds(headers.get(LIMIT, "")), _parse_seconds(headers.get(WINDOW, ""))
     remaining = _parse_seconds(headers.get(REMAINING, ""))
@@ -77,7 +80,8 @@ def find_doubts(status: int, headers: Mapping[str, str], now: datetime) -> Itera
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds that `Retry-After` asks for, given as a number or as a date (RFC 9110 10.2.3); None where it does not.
 
-    A date is the server's, so it counts from the answer's own `Date` where there is one: our clock may be wrong.
+    A date is the server's, so it counts from the answer's own `Date` where there is one: our clock
+    may be wrong.
     """
     value = headers.get(RETRY_AFTER, "")
     seconds = _parse_seconds(value)

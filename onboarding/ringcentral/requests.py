@@ -1,8 +1,9 @@
 """Every request that this program can make of RingCentral's webinars and directory, as a value.
 
-Pure: a call names its path, query, body, rate-limit group, the app permission that it needs, and the words in which
-people are told about it. `transport` sends it. The only place where request bodies are made, so the
-only place where `sendInvite` is decided (`docs/ringcentral.md`, "Invitees").
+Pure: a call names its path, query, body, rate-limit group, the app permission that it needs, and
+the words in which people are told about it. `transport` sends it. The only place where request
+bodies are made, so the only place where `sendInvite` is decided (`docs/ringcentral.md`,
+"Invitees").
 """
 
 from collections.abc import Mapping
@@ -41,7 +42,9 @@ def get_webinar(webinar_id: str) -> ApiRequest:
     """Ask for a webinar's facts."""
     subject = f"webinar {webinar_id}"
     path = f"{WEBINAR_API}/webinars/{quote(webinar_id, safe='')}"
-    return ApiRequest("GET", path, CallGroup.HEAVY, f"the facts of {subject}", "ReadWebinars", subject)
+    return ApiRequest(
+        "GET", path, CallGroup.HEAVY, f"the facts of {subject}", "ReadWebinars", subject
+    )
 
 
 def get_session(webinar_id: str, session_id: str) -> ApiRequest:
@@ -61,8 +64,12 @@ def list_sessions(since: datetime, page: str = "", *, company: bool) -> ApiReque
     """Ask for the sessions that end after `since`: one's own, or the whole company's."""
     owner = "company/sessions" if company else "sessions"
     what = "the list of the company's sessions" if company else "the list of your sessions"
-    query = {"endTimeFrom": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")} | _build_page_query(page)
-    return ApiRequest("GET", f"{WEBINAR_API}/{owner}", CallGroup.HEAVY, what, "ReadWebinars", query=query)
+    query = {
+        "endTimeFrom": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    } | _build_page_query(page)
+    return ApiRequest(
+        "GET", f"{WEBINAR_API}/{owner}", CallGroup.HEAVY, what, "ReadWebinars", query=query
+    )
 
 
 def list_invitees(key: SessionKey, page: str = "") -> ApiRequest:
@@ -70,7 +77,9 @@ def list_invitees(key: SessionKey, page: str = "") -> ApiRequest:
     subject = f"session {key.session_id} of webinar {key.webinar_id}"
     path = f"{_build_session_path(key.webinar_id, key.session_id)}/invitees"
     what = f"the list of invitees of {subject}"
-    return ApiRequest("GET", path, CallGroup.HEAVY, what, "ReadWebinars", subject, _build_page_query(page))
+    return ApiRequest(
+        "GET", path, CallGroup.HEAVY, what, "ReadWebinars", subject, _build_page_query(page)
+    )
 
 
 def change_invitees(key: SessionKey, wanted: Change) -> ApiRequest:
@@ -90,15 +99,19 @@ def change_invitees(key: SessionKey, wanted: Change) -> ApiRequest:
 def list_directory(page: int) -> ApiRequest:
     """Ask for a page of the company directory, from 1.
 
-    `showFederated` stays true: without it the entries lack the account, and no colleague could be invited as
-    linked user (`docs/ringcentral.md`, "Linked users").
+    `showFederated` stays true: without it the entries lack the account, and no colleague could be
+    invited as linked user (`docs/ringcentral.md`, "Linked users").
     """
     query = {"showFederated": "true", "type": "User", "page": str(page), "perPage": str(PAGE_SIZE)}
-    return ApiRequest("GET", DIRECTORY_API, CallGroup.MEDIUM, "the company directory", "ReadAccounts", query=query)
+    return ApiRequest(
+        "GET", DIRECTORY_API, CallGroup.MEDIUM, "the company directory", "ReadAccounts", query=query
+    )
 
 
 def _build_session_path(webinar_id: str, session_id: str) -> str:
-    return f"{WEBINAR_API}/webinars/{quote(webinar_id, safe='')}/sessions/{quote(session_id, safe='')}"
+    return (
+        f"{WEBINAR_API}/webinars/{quote(webinar_id, safe='')}/sessions/{quote(session_id, safe='')}"
+    )
 
 
 def _build_page_query(token: str) -> dict[str, str]:
@@ -107,25 +120,35 @@ def _build_page_query(token: str) -> dict[str, str]:
 
 def _build_addition(invitee: Invitee) -> dict[str, Any]:
     """A new invitee, always silent: without `sendInvite: false` RingCentral would mail the person itself."""
-    who = _build_linked_user(invitee.linked_user) if invitee.linked_user else _build_contact(invitee)
+    who = (
+        _build_linked_user(invitee.linked_user) if invitee.linked_user else _build_contact(invitee)
+    )
     return {"role": invitee.role.value, "sendInvite": False, **who}
 
 
 def _build_update(update: Update) -> dict[str, Any]:
     """An invitee as it should be; what the roster leaves open is sent as it stands.
 
-    `sendInvite` is always sent, since it is not known what leaving it out means. A record at true can't be made
-    silent again, so true stays; a record that does not say gets false, because at worst that is refused, while true
-    would have RingCentral mail a person who was silent so far.
+    `sendInvite` is always sent, since it is not known what leaving it out means. A record at true
+    can't be made silent again, so true stays; a record that does not say gets false, because at
+    worst that is refused, while true would have RingCentral mail a person who was silent so far.
     """
     record = update.registration
-    body = {"id": record.id, "role": update.invitee.role.value, "sendInvite": record.send_invite is True}
+    body = {
+        "id": record.id,
+        "role": update.invitee.role.value,
+        "sendInvite": record.send_invite is True,
+    }
     is_colleague = record.linked_user or update.invitee.linked_user
     return body if is_colleague else body | _build_changed_contact(update)
 
 
 def _build_contact(invitee: Invitee) -> dict[str, str]:
-    contact = {"firstName": invitee.first_name, "lastName": invitee.last_name, "email": invitee.email}
+    contact = {
+        "firstName": invitee.first_name,
+        "lastName": invitee.last_name,
+        "email": invitee.email,
+    }
     return contact | ({"jobTitle": invitee.job_title} if invitee.job_title else {})
 
 
@@ -141,4 +164,6 @@ def _build_changed_contact(update: Update) -> dict[str, str]:
 
 
 def _build_linked_user(user: LinkedUser) -> dict[str, Any]:
-    return {"linkedUser": {"accountId": user.account_id, "userId": user.user_id, "domain": user.domain}}
+    return {
+        "linkedUser": {"accountId": user.account_id, "userId": user.user_id, "domain": user.domain}
+    }

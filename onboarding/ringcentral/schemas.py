@@ -1,8 +1,8 @@
 """RingCentral's answers as typed values, record by record, so that one odd record harms no other.
 
-`lenient_records` says how a field is read. Nothing is decided here: not whether a person should be there, not what a
-status means for a run. A record of the list of invitees that isn't one of the panel's, or that isn't understood, is
-handed on as an `UntouchedRecord`.
+`lenient_records` says how a field is read. Nothing is decided here: not whether a person should be
+there, not what a status means for a run. A record of the list of invitees that isn't one of the
+panel's, or that isn't understood, is handed on as an `UntouchedRecord`.
 """
 
 import re
@@ -11,7 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import (
@@ -25,7 +33,14 @@ from onboarding.model.sessions import (
 )
 from onboarding.model.time_zones import FALLBACK, canonical
 from onboarding.model.webinars import ListedSession, OddSession, Webinar
-from onboarding.ringcentral.lenient_records import ApiRecord, Id, LooseText, Word, describe_drift, lenient
+from onboarding.ringcentral.lenient_records import (
+    ApiRecord,
+    Id,
+    LooseText,
+    Word,
+    describe_drift,
+    lenient,
+)
 from onboarding.web.strict_json import UnsoundJson, decode_json
 
 ATTENDEE = "attendee"
@@ -83,7 +98,9 @@ def _check_token(token: SecretStr) -> SecretStr:
 
 Link = Annotated[SecretStr | None, BeforeValidator(_parse_link)]
 Start = Annotated[AwareDatetime, AfterValidator(_check_start)]
-YesNo = Annotated[bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)]
+YesNo = Annotated[
+    bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)
+]
 
 
 class TokenAnswer(ApiRecord, alias_generator=None):
@@ -117,15 +134,17 @@ class HostRecord(ApiRecord):
         """The host as linked user, None where the answer does not say who it is."""
         if self.linked_user:
             return self.linked_user.to_model()
-        return LinkedUser(self.account_id, self.user_id) if self.account_id and self.user_id else None
+        return (
+            LinkedUser(self.account_id, self.user_id) if self.account_id and self.user_id else None
+        )
 
 
 class WebinarOptions(ApiRecord):
     """The two settings of a webinar that matter to panelists."""
 
-    panelist_authentication: Annotated[PanelistAuthentication, lenient(PanelistAuthentication.GUEST)] = (
-        PanelistAuthentication.GUEST
-    )
+    panelist_authentication: Annotated[
+        PanelistAuthentication, lenient(PanelistAuthentication.GUEST)
+    ] = PanelistAuthentication.GUEST
     pstn_enabled: Annotated[bool, lenient(instead=False)] = False
 
 
@@ -164,7 +183,9 @@ class SessionRecord(ApiRecord):
     host_join_uri: Link = None
     has_unsent_invites: YesNo = None
 
-    def to_model(self, server: str, webinar: Webinar, asked: str = "", odd: tuple[str, ...] = ()) -> Session:
+    def to_model(
+        self, server: str, webinar: Webinar, asked: str = "", odd: tuple[str, ...] = ()
+    ) -> Session:
         """The session, with what its webinar adds: the host, and the title where the session has none.
 
         `asked` is the id that was asked with, which counts where the answer has none.
@@ -189,7 +210,11 @@ class SessionRecord(ApiRecord):
 
 
 def _explain_missing_zone(name: str) -> str:
-    said = f"names the time zone “{name[:64]}”, which this machine does not know" if name else "names no time zone"
+    said = (
+        f"names the time zone “{name[:64]}”, which this machine does not know"
+        if name
+        else "names no time zone"
+    )
     return f"RingCentral {said}: a person who has none on the roster gets all times in {FALLBACK}."
 
 
@@ -346,7 +371,9 @@ class ChangeAnswer(ApiRecord):
     def deleted_ids(self) -> frozenset[str]:
         """The ids of those who are gone."""
         return frozenset(
-            str(record["id"]) for record in self.deleted_invitees if isinstance(record, dict) and record.get("id")
+            str(record["id"])
+            for record in self.deleted_invitees
+            if isinstance(record, dict) and record.get("id")
         )
 
 

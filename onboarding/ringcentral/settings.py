@@ -1,7 +1,8 @@
 """Which RingCentral server, and which credentials.
 
-Light on purpose: the configuration is read by commands that never make a call. The three credentials come from the
-vendor's own variables or a secrets folder, never from `config.toml`; `config` sees to that.
+Light on purpose: the configuration is read by commands that never make a call. The three
+credentials come from the vendor's own variables or a secrets folder, never from `config.toml`;
+`config` sees to that.
 """
 
 import re

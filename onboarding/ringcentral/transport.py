@@ -55,7 +55,11 @@ def is_unknown(outcome: CallOutcome) -> bool:
 
 def describe_failure(outcome: CallOutcome) -> str:
     """Say in words what is wrong with an outcome."""
-    return outcome.reason if isinstance(outcome, NoResponse) else f"it answers with status {outcome.status_code}"
+    return (
+        outcome.reason
+        if isinstance(outcome, NoResponse)
+        else f"it answers with status {outcome.status_code}"
+    )
 
 
 class Transport:
@@ -101,10 +105,18 @@ class Transport:
 
     async def back_off(self, attempt: int, outcome: CallOutcome) -> None:
         """Wait after the given failed attempt (from 1), or raise `TryLater` where no further one is to be made."""
-        asked = parse_retry_after(outcome.headers, self.clock()) if isinstance(outcome, httpx.Response) else None
+        asked = (
+            parse_retry_after(outcome.headers, self.clock())
+            if isinstance(outcome, httpx.Response)
+            else None
+        )
         seconds = max(back_off_seconds(attempt), asked or 0.0)
         if attempt >= MAX_CALLS_TRIED or seconds > MAX_BACK_OFF:
-            until = f" It asks to be left alone until {_format_time_after(self.clock(), asked)}." if asked else ""
+            until = (
+                f" It asks to be left alone until {_format_time_after(self.clock(), asked)}."
+                if asked
+                else ""
+            )
             raise TryLater(
                 f"RingCentral ({httpx.URL(self.http.server).host}) is away: {describe_failure(outcome)}.{until}",
                 hint="Nothing is lost: run again later, and it goes on where it stopped.",

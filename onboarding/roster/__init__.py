@@ -1,9 +1,10 @@
 """The roster room: a file of people becomes invitees, and problems by row and column.
 
-First step of every run: `fetch` gets the bytes of a file or of standard input; `read` takes CSV, XLSX, ODS or JSON, and
-never stops at a bad row. It asks no server: not DNS, not RingCentral, not the directory. Whether a person may have the
-role, or is the webinar's host, is for `plan` to say. The way through: `reader` (bytes to a grid of text), `header`
-(which column is which), `row` (a row to an invitee, by the rules in `cells`).
+First step of every run: `fetch` gets the bytes of a file or of standard input; `read` takes CSV,
+XLSX, ODS or JSON, and never stops at a bad row. It asks no server: not DNS, not RingCentral, not
+the directory. Whether a person may have the role, or is the webinar's host, is for `plan` to say.
+The way through: `reader` (bytes to a grid of text), `header` (which column is which), `row` (a row
+to an invitee, by the rules in `cells`).
 """
 
 from onboarding.roster.reader import fetch, name_of, read

@@ -1,7 +1,7 @@
 """The zip around a workbook: what it is, whether it fits into memory, and a plain copy that python-calamine is given.
 
-The copy holds exactly what was measured, unpacked: a zip may say less about its parts than they hold. Knows no sheets
-(`workbook_reader` and `ods_reader` do).
+The copy holds exactly what was measured, unpacked: a zip may say less about its parts than they
+hold. Knows no sheets (`workbook_reader` and `ods_reader` do).
 """
 
 import io

@@ -1,7 +1,8 @@
 """What a single cell may say: one function per kind of cell, from its text to the value that the program uses.
 
-Each takes text from `clean_cell`, and raises ValueError in words that tell the producer what to do. None knows rows,
-headers or other cells (`row` does). Lengths are those of `docs/ringcentral.md`, "Invitees".
+Each takes text from `clean_cell`, and raises ValueError in words that tell the producer what to do.
+None knows rows, headers or other cells (`row` does). Lengths are those of `docs/ringcentral.md`,
+"Invitees".
 """
 
 import re
@@ -39,10 +40,11 @@ _ATTENDEE_SPELLINGS = {"attendee", "attendees", "teilnehmer", "teilnehmerin"}
 def clean_cell(text: str) -> str:
     """Make texts that look the same equal, and every text safe to print.
 
-    NFC; white space, line breaks too, folded into one space. Dropped are Unicode's format characters (zero-width
-    spaces, direction marks, byte order marks: they come along with copied addresses and make them undeliverable), but
-    not the joiners that Persian, Indic scripts and emoji need. Control characters and halves of characters become
-    U+FFFD, which `refuse_damaged` refuses.
+    NFC; white space, line breaks too, folded into one space. Dropped are Unicode's format
+    characters (zero-width spaces, direction marks, byte order marks: they come along with copied
+    addresses and make them undeliverable), but not the joiners that Persian, Indic scripts and
+    emoji need. Control characters and halves of characters become U+FFFD, which `refuse_damaged`
+    refuses.
     """
     visible = text if text.isprintable() else "".join(map(_clean_character, text))
     return " ".join(unicodedata.normalize("NFC", visible).split())
@@ -79,15 +81,17 @@ def fold(text: str) -> str:
 def parse_name(text: str) -> str:
     """Parse a first name, last name or job title: at most 64 characters."""
     if len(text) > NAME_LENGTH:
-        raise ValueError(f"This has {len(text)} characters, RingCentral takes {NAME_LENGTH}. Shorten it.")
+        raise ValueError(
+            f"This has {len(text)} characters, RingCentral takes {NAME_LENGTH}. Shorten it."
+        )
     return text
 
 
 def parse_address(text: str) -> str:
     """Parse an e-mail address, as written unless its domain has letters beyond ASCII; DNS is not asked.
 
-    Names for rehearsals (`.test`, `.example`) are taken. RFC 5321 4.5.3.1 bounds an address at 254 characters, under
-    RingCentral's 256.
+    Names for rehearsals (`.test`, `.example`) are taken. RFC 5321 4.5.3.1 bounds an address at 254
+    characters, under RingCentral's 256.
     """
     several = _ADDRESSES.findall(text)
     if len(several) > 1:
@@ -130,28 +134,41 @@ def parse_language(text: str) -> str:
 def parse_time_zone(text: str) -> str:
     """Parse a time zone by its IANA name, in its own spelling: `Europe/Berlin`, also for `europe/berlin`.
 
-    Windows names (`W. Europe Standard Time`) become their IANA names; an offset (`UTC+2`, `+05:30`) is taken as one.
+    Windows names (`W. Europe Standard Time`) become their IANA names; an offset (`UTC+2`, `+05:30`)
+    is taken as one.
     """
     if understood := canonical(text):
         return understood
-    nearest = get_close_matches(text.casefold().replace(" ", "_"), _suggestable_zones(), n=1, cutoff=0.8)
-    advice = f"Did you mean {_suggestable_zones()[nearest[0]]}?" if nearest else "Write one such as Europe/Berlin."
+    nearest = get_close_matches(
+        text.casefold().replace(" ", "_"), _suggestable_zones(), n=1, cutoff=0.8
+    )
+    advice = (
+        f"Did you mean {_suggestable_zones()[nearest[0]]}?"
+        if nearest
+        else "Write one such as Europe/Berlin."
+    )
     raise ValueError(f"{text!r} is no time zone. {advice}")
 
 
 def parse_id(text: str) -> str:
     """Parse an account id or user id of RingCentral's; refused where a spreadsheet has put it into powers of ten."""
     if _SHORTENED.fullmatch(text):
-        raise ValueError("The spreadsheet has shortened this number. Format the column as text and enter it again.")
+        raise ValueError(
+            "The spreadsheet has shortened this number. Format the column as text and enter it again."
+        )
     if len(text) > ID_LENGTH:
-        raise ValueError(f"This has {len(text)} characters, an id has at most {ID_LENGTH}. Correct it.")
+        raise ValueError(
+            f"This has {len(text)} characters, an id has at most {ID_LENGTH}. Correct it."
+        )
     return text
 
 
 def parse_domain(text: str) -> str:
     """Parse which of RingCentral's two directories a linked user is in."""
     if text.casefold() not in {"pbx", "ilm"}:
-        raise ValueError(f"{text!r} is no domain of a linked user. Write pbx or ilm, or leave it empty for pbx.")
+        raise ValueError(
+            f"{text!r} is no domain of a linked user. Write pbx or ilm, or leave it empty for pbx."
+        )
     return text.casefold()
 
 
@@ -186,5 +203,9 @@ def _clean_character(char: str) -> str:
 @cache
 def _suggestable_zones() -> dict[str, str]:
     """Map names and cities to zones worth suggesting. Not `Etc/GMT+2`: it lies west, which surprises people."""
-    zones = {word: zone for word, zone in iana_names().items() if "/" in zone and not zone.startswith("Etc/")}
+    zones = {
+        word: zone
+        for word, zone in iana_names().items()
+        if "/" in zone and not zone.startswith("Etc/")
+    }
     return {word.rpartition("/")[2]: zone for word, zone in zones.items()} | zones

@@ -1,7 +1,8 @@
 """CSV as spreadsheets really write it: which delimiter, and then Python's own reader.
 
-Makes a grid of text in which the header is row 1 and a row keeps the spreadsheet's number: a cell with line breaks
-is one row, a blank row counts. Knows no column by name, and no encoding (that is `encoding`). Called by `reader`.
+Makes a grid of text in which the header is row 1 and a row keeps the spreadsheet's number: a cell
+with line breaks is one row, a blank row counts. Knows no column by name, and no encoding (that is
+`encoding`). Called by `reader`.
 """
 
 import csv
@@ -17,8 +18,8 @@ _EXCEL_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?[,;\t]*\r?\n?', re.IGNORECASE)
 def read_grid(text: str, name: str) -> list[list[str]]:
     """Read the rows of a CSV file. A first line `sep=;` is Excel's own and counts as no row.
 
-    Quotation marks are read strictly: one that is left open would silently swallow the people below it. Raises
-    ConfigurationError with the row where that happens.
+    Quotation marks are read strictly: one that is left open would silently swallow the people below
+    it. Raises ConfigurationError with the row where that happens.
     """
     declared = _EXCEL_DELIMITER.match(text)
     body = text[declared.end() :] if declared else text

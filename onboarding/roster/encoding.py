@@ -1,8 +1,8 @@
 """From a roster's bytes to its text: which encoding, row by row.
 
-Most files have one encoding. In a file of UTF-8 a row may still be in Windows-1252, because another program has added
-it: such bytes travel through the CSV or JSON reader as they are, and `decode_row` reads them once a row is known.
-Knows no column and no delimiter. Called by `reader`.
+Most files have one encoding. In a file of UTF-8 a row may still be in Windows-1252, because another
+program has added it: such bytes travel through the CSV or JSON reader as they are, and `decode_row`
+reads them once a row is known. Knows no column and no delimiter. Called by `reader`.
 """
 
 import codecs
@@ -15,7 +15,9 @@ MIXED = (
     "This row is in two encodings, UTF-8 and Windows-1252, so its letters can't be read for certain."
     " Type it again, or save the file as CSV UTF-8."
 )
-SAVE_AS_UTF8 = "In Excel choose Save As, “CSV UTF-8 (comma delimited)”, or keep the roster as .xlsx."
+SAVE_AS_UTF8 = (
+    "In Excel choose Save As, “CSV UTF-8 (comma delimited)”, or keep the roster as .xlsx."
+)
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
@@ -25,9 +27,10 @@ _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 def decode_text(content: bytes, name: str) -> str:
     """Decode a file: by its byte order mark, else UTF-8 line by line, else Windows-1252.
 
-    A file with one line in UTF-8 is UTF-8, for other encodings hardly ever happen to be valid UTF-8, while nearly any
-    bytes are valid Windows-1252. Its bytes that are none are kept as lone surrogates (PEP 383), for `decode_row`.
-    Raises ConfigurationError if it is no text in any encoding.
+    A file with one line in UTF-8 is UTF-8, for other encodings hardly ever happen to be valid
+    UTF-8, while nearly any bytes are valid Windows-1252. Its bytes that are none are kept as lone
+    surrogates (PEP 383), for `decode_row`. Raises ConfigurationError if it is no text in any
+    encoding.
     """
     if content.startswith(_UTF_16):
         encoding, errors = "utf-16", "strict"
@@ -42,7 +45,9 @@ def decode_text(content: bytes, name: str) -> str:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise ConfigurationError(f"The roster {name} is no text in UTF-8, UTF-16 or Windows-1252.", hint=SAVE_AS_UTF8)
+        raise ConfigurationError(
+            f"The roster {name} is no text in UTF-8, UTF-16 or Windows-1252.", hint=SAVE_AS_UTF8
+        )
     return text
 
 

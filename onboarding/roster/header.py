@@ -1,7 +1,7 @@
 """Which column of the grid means what: forgiving about spelling, never about doubt.
 
-Knows headers, not the cells below them (`row` does). A header that is none of ours becomes an `extra`, under a
-name that templates can use. Called once per roster by `reader`.
+Knows headers, not the cells below them (`row` does). A header that is none of ours becomes an
+`extra`, under a name that templates can use. Called once per roster by `reader`.
 """
 
 import re
@@ -44,7 +44,9 @@ _OTHER_SPELLINGS = {
     Column.USER_ID: (),
     Column.DOMAIN: (),
 }
-_RESERVED = frozenset({*Column, *(name for name in dir(MappingProxyType) if not name.startswith("_"))})
+_RESERVED = frozenset(
+    {*Column, *(name for name in dir(MappingProxyType) if not name.startswith("_"))}
+)
 """Names that an extra never gets: in a template `extra.items` would be the mapping's method, not the column."""
 
 
@@ -68,7 +70,11 @@ class Header:
     def describe_missing(self, column: Column) -> str:
         """Say that a column is missing, and which header may have been meant."""
         others = {fold(self.cells[place]): self.cells[place] for place in self.extras.values()}
-        nearest = [match for word in _spellings(column) for match in get_close_matches(word, others, n=1, cutoff=0.75)]
+        nearest = [
+            match
+            for word in _spellings(column)
+            for match in get_close_matches(word, others, n=1, cutoff=0.75)
+        ]
         meant = f"; is it “{others[nearest[0]]}”, misspelt?" if nearest else "."
         return f"There is no column {column}{meant}"
 
@@ -76,11 +82,13 @@ class Header:
 def parse_header(cells: Sequence[str], columns: Mapping[str, str], name: str) -> Header:
     """Read the header. `columns` says which header means which of our columns, where the spelling doesn't.
 
-    Raises ConfigurationError if a needed column is missing, if two headers mean the same column, or if `columns` names
-    what doesn't exist.
+    Raises ConfigurationError if a needed column is missing, if two headers mean the same column, or
+    if `columns` names what doesn't exist.
     """
     places = _map_columns(cells, columns, name)
-    others = {place: cell for place, cell in enumerate(cells) if cell and place not in places.values()}
+    others = {
+        place: cell for place, cell in enumerate(cells) if cell and place not in places.values()
+    }
     for column in Column:
         if column not in places and (found := _find_column(column, others, name)) is not None:
             places[column] = found
@@ -102,7 +110,8 @@ def _map_columns(cells: Sequence[str], columns: Mapping[str, str], name: str) ->
         if fold(cell) not in headers:
             raise ConfigurationError(
                 f"[webinars.NAME.columns] says {column} = “{cell}”, but the roster {name} has no such header.",
-                hint=f"Its headers are {clean(', '.join(filter(None, cells)))}." + _suggest_word(cell, cells),
+                hint=f"Its headers are {clean(', '.join(filter(None, cells)))}."
+                + _suggest_word(cell, cells),
             )
         places[Column(column)] = headers[fold(cell)]
     return places
@@ -136,7 +145,13 @@ def _name_extras(headers: Mapping[int, str]) -> dict[str, int]:
     for place, cell in headers.items():
         word = template_name(cell)
         spellings = (word, *(f"{word}_{number}" for number in range(2, len(headers) + 2)))
-        named[next(spelling for spelling in spellings if spelling not in named and spelling not in _RESERVED)] = place
+        named[
+            next(
+                spelling
+                for spelling in spellings
+                if spelling not in named and spelling not in _RESERVED
+            )
+        ] = place
     return named
 
 

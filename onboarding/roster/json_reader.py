@@ -1,7 +1,8 @@
 """JSON rosters: a list of objects, or an object whose `invitees` is that list; keys are headers.
 
-Makes the same grid as a sheet: the keys, in the order in which they first appear, are row 1, so the first person is
-row 2 wherever a problem names a row. Knows no key by name but `invitees`. Called by `reader`.
+Makes the same grid as a sheet: the keys, in the order in which they first appear, are row 1, so the
+first person is row 2 wherever a problem names a row. Knows no key by name but `invitees`. Called by
+`reader`.
 """
 
 import json
@@ -22,7 +23,8 @@ def read_grid(text: str, name: str) -> list[list[str]]:
         ) from error
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"The roster {name} is JSON that nests too deeply, or has a number of thousands of digits.", hint=_SHAPE
+            f"The roster {name} is JSON that nests too deeply, or has a number of thousands of digits.",
+            hint=_SHAPE,
         ) from error
     people = value.get("invitees") if isinstance(value, dict) else value
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):

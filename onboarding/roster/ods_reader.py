@@ -1,7 +1,7 @@
 """ODS rosters (LibreOffice, Google Sheets): the first visible sheet as a grid of text, as from an XLSX file.
 
-A cell or a row may say that it is repeated a million times, so python-calamine, which writes them all out, is given the
-file only after that was counted. Called by `reader`.
+A cell or a row may say that it is repeated a million times, so python-calamine, which writes them
+all out, is given the file only after that was counted. Called by `reader`.
 """
 
 import io
@@ -48,7 +48,9 @@ def read_grid(content: bytes, name: str) -> list[list[str]]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_size(archive, name)
             if b"encryption-data" in archive.read("META-INF/manifest.xml"):
-                raise ConfigurationError(f"The roster {name} has a password.", hint="Save it without one.")
+                raise ConfigurationError(
+                    f"The roster {name} has a password.", hint="Save it without one."
+                )
             spent = 0  # calamine reads all sheets
             for extent in _measure_sheets(archive):
                 check_extent(extent.rows, extent.columns, extent.sheet, name, spent)
@@ -57,7 +59,9 @@ def read_grid(content: bytes, name: str) -> list[list[str]]:
         with CalamineWorkbook.from_filelike(copy) as book:
             rows = book.get_sheet_by_name(_find_ods_sheet(book)).to_python(skip_empty_area=False)
     except BROKEN as error:
-        raise ConfigurationError(f"The roster {name} is no spreadsheet that can be read.", hint=_HINT) from error
+        raise ConfigurationError(
+            f"The roster {name} is no spreadsheet that can be read.", hint=_HINT
+        ) from error
     return [[format_cell(cell) for cell in row] for row in rows]
 
 
@@ -69,8 +73,8 @@ def _find_ods_sheet(book: CalamineWorkbook) -> str:
 def _prepare_content(content: bytes) -> bytes:
     """Let a failed formula show its text (`#N/A`), and no space be repeated.
 
-    LibreOffice gives a failed formula an empty value, which would count as blank. Spaces may be repeated thousands of
-    millions of times; several count as one here anyway.
+    LibreOffice gives a failed formula an empty value, which would count as blank. Spaces may be
+    repeated thousands of millions of times; several count as one here anyway.
     """
     return _SPACES.sub(b"", _ERROR_CELL.sub(lambda cell: _EMPTY_STRING.sub(b"", cell[0]), content))
 

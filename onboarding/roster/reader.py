@@ -1,7 +1,8 @@
 """Where a roster comes from: a file or standard input, recognised by its content; then from grid to `Roster`.
 
-The first bytes decide what a file is, not its name: a workbook saved as `.csv` is still read, and standard input has
-no name. `FORMATS` is the table of formats. What a good row is, `row` decides. The pipeline calls this first of all.
+The first bytes decide what a file is, not its name: a workbook saved as `.csv` is still read, and
+standard input has no name. `FORMATS` is the table of formats. What a good row is, `row` decides.
+The pipeline calls this first of all.
 """
 
 import io
@@ -19,7 +20,13 @@ from onboarding.model.people import Invitee, LinkedUser, Problem, Roster
 from onboarding.roster import csv_reader, json_reader, ods_reader, workbook_reader
 from onboarding.roster.archive import BROKEN
 from onboarding.roster.cells import clean_cell
-from onboarding.roster.encoding import MIXED, SAVE_AS_UTF8, decode_row, decode_text, has_one_encoding
+from onboarding.roster.encoding import (
+    MIXED,
+    SAVE_AS_UTF8,
+    decode_row,
+    decode_text,
+    has_one_encoding,
+)
 from onboarding.roster.header import Column, Header, parse_header
 from onboarding.roster.row import LONGEST_ADDRESS, parse_row
 
@@ -37,7 +44,8 @@ _SAVE_AS_XLSX = "Open it in Excel and save it as .xlsx without a password, or as
 async def fetch(source: Path | Literal["-"]) -> bytes:
     """Get a roster's bytes: from a file, a FIFO (`<(command)` is one), or with `-` from standard input.
 
-    Raises ConfigurationError where it can't be opened, is a device, sends nothing for a minute, or is too large.
+    Raises ConfigurationError where it can't be opened, is a device, sends nothing for a minute, or
+    is too large.
     """
     try:
         return await read_stream(STANDARD_INPUT if source == "-" else source, MOST_ROSTER_BYTES)
@@ -54,18 +62,25 @@ def name_of(source: Path | Literal["-"]) -> str:
     return "standard input" if source == "-" else str(source)
 
 
-def read(content: bytes, name: str = "standard input", columns: Mapping[str, str] = MappingProxyType({})) -> Roster:
+def read(
+    content: bytes, name: str = "standard input", columns: Mapping[str, str] = MappingProxyType({})
+) -> Roster:
     """Read a roster that is CSV, XLSX, ODS or JSON; `name` is what messages call it.
 
-    `columns` maps our column names to the file's headers, where they differ. Everything wrong with a row is a
-    `Problem`; raises ConfigurationError where no row can be read at all, or there is none.
+    `columns` maps our column names to the file's headers, where they differ. Everything wrong with
+    a row is a `Problem`; raises ConfigurationError where no row can be read at all, or there is
+    none.
     """
     rows = [row for row in _read_rows(content, name) if any(row.cells)]
     if not rows:
-        raise ConfigurationError(f"The roster {name} is empty.", hint="Write a header and one row for each person.")
+        raise ConfigurationError(
+            f"The roster {name} is empty.", hint="Write a header and one row for each person."
+        )
     first = rows[0]
     if first.fault:
-        raise ConfigurationError(f"The header of the roster {name} can't be read. {first.fault}", hint=SAVE_AS_UTF8)
+        raise ConfigurationError(
+            f"The header of the roster {name} can't be read. {first.fault}", hint=SAVE_AS_UTF8
+        )
     header = parse_header(first.cells, columns, name)
     people = [row for row in rows[1:] if not header.is_blank(row.cells)]
     if not people:
@@ -87,7 +102,10 @@ class Row:
 def _read_rows(content: bytes, name: str) -> list[Row]:
     for form in FORMATS:
         if form.recognises(content):
-            return [_clean_row(number, cells) for number, cells in enumerate(form.read(content, name), 1)]
+            return [
+                _clean_row(number, cells)
+                for number, cells in enumerate(form.read(content, name), 1)
+            ]
     return _read_text_rows(decode_text(content, name), name)
 
 
@@ -100,7 +118,9 @@ def _read_text_rows(text: str, name: str) -> list[Row]:
     rows = []
     for number, cells in enumerate(grid, 1):
         decoded = decode_row(cells)
-        rows.append(_clean_row(number, cells, MIXED) if decoded is None else _clean_row(number, decoded))
+        rows.append(
+            _clean_row(number, cells, MIXED) if decoded is None else _clean_row(number, decoded)
+        )
     return rows
 
 
@@ -120,7 +140,8 @@ def _parse_person(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
 class Format:
     """A format that isn't text: its name, what recognises its first bytes, and what reads its cells.
 
-    `read` takes the bytes and the roster's name. It raises ConfigurationError for a format that this program refuses.
+    `read` takes the bytes and the roster's name. It raises ConfigurationError for a format that
+    this program refuses.
     """
 
     name: str
@@ -162,7 +183,10 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "Numbers",
         _is_numbers,
-        _refuse_format("a Numbers file", "In Numbers choose File, Export To, Excel, or CSV with the encoding UTF-8."),
+        _refuse_format(
+            "a Numbers file",
+            "In Numbers choose File, Export To, Excel, or CSV with the encoding UTF-8.",
+        ),
     ),
     Format(
         "XLSB",
@@ -205,5 +229,7 @@ def _build_roster(rows: Iterable[Invitee | tuple[Problem, ...]]) -> Roster:
 
 
 def _duplicate(invitee: Invitee, first: int) -> Problem:
-    message = f"This person already stands in row {first}, which counts. Delete one of the two rows."
+    message = (
+        f"This person already stands in row {first}, which counts. Delete one of the two rows."
+    )
     return Problem(invitee.row, None, invitee.email, message)

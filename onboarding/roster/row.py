@@ -1,7 +1,8 @@
 """One row of the grid: an invitee, or everything that is wrong with the row at once.
 
-Applies the rules in `cells` to each cell, then those that need several cells. Doesn't compare rows (`reader` finds
-duplicates) and doesn't judge whether RingCentral would take the person (`plan` does).
+Applies the rules in `cells` to each cell, then those that need several cells. Doesn't compare rows
+(`reader` finds duplicates) and doesn't judge whether RingCentral would take the person (`plan`
+does).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,8 +38,8 @@ _COLLEAGUES = {Role.HOST, Role.COHOST}
 def parse_row(row: int, texts: Sequence[str], header: Header) -> Invitee | tuple[Problem, ...]:
     """Read a row: an invitee where nothing is wrong with it, else all that is.
 
-    Guests need both names (RingCentral asks for them). Colleagues don't: hosts, co-hosts and linked users have theirs
-    at RingCentral.
+    Guests need both names (RingCentral asks for them). Colleagues don't: hosts, co-hosts and linked
+    users have theirs at RingCentral.
     """
     padded = [*texts, *[""] * len(header.cells)]
     written = _column_texts(padded, header)
@@ -51,18 +52,25 @@ def parse_row(row: int, texts: Sequence[str], header: Header) -> Invitee | tuple
     ]
     if found:
         email = clean(written[Column.EMAIL], limit=LONGEST_ADDRESS)
-        return tuple(Problem(row, column, email, clean(message, limit=LONGEST_MESSAGE)) for column, message in found)
+        return tuple(
+            Problem(row, column, email, clean(message, limit=LONGEST_MESSAGE))
+            for column, message in found
+        )
     return _build_invitee(row, values, extra)
 
 
 def _column_texts(texts: Sequence[str], header: Header) -> dict[Column, str]:
     """Pick each column's text. A domain without ids beside it is a company's, no linked user's: it is left out."""
-    written = {column: texts[header.places[column]] if column in header.places else "" for column in Column}
+    written = {
+        column: texts[header.places[column]] if column in header.places else "" for column in Column
+    }
     linked = written[Column.ACCOUNT_ID] or written[Column.USER_ID]
     return written if linked else written | {Column.DOMAIN: ""}
 
 
-def _apply_rules(written: Mapping[Column, str], header: Header) -> tuple[dict[Column, str], list[CellFault]]:
+def _apply_rules(
+    written: Mapping[Column, str], header: Header
+) -> tuple[dict[Column, str], list[CellFault]]:
     values: dict[Column, str] = {}
     faults: list[CellFault] = []
     for column, rule in _RULES.items():
@@ -76,16 +84,27 @@ def _apply_rules(written: Mapping[Column, str], header: Header) -> tuple[dict[Co
 def _find_surplus(texts: Sequence[str], header: Header) -> Iterator[CellFault]:
     """Find cells beyond the header: then cells have slipped to the right, and none means what its header says."""
     if any(texts[len(header.cells) :]):
-        yield None, "This row has more cells than the header. Put quotation marks around a cell that holds a separator."
+        yield (
+            None,
+            "This row has more cells than the header. Put quotation marks around a cell that holds a separator.",
+        )
 
 
-def _find_missing(written: Mapping[Column, str], values: Mapping[Column, str], header: Header) -> Iterator[CellFault]:
+def _find_missing(
+    written: Mapping[Column, str], values: Mapping[Column, str], header: Header
+) -> Iterator[CellFault]:
     account, user = written[Column.ACCOUNT_ID], written[Column.USER_ID]
     if bool(account) != bool(user):
         lacking = Column.USER_ID if account else Column.ACCOUNT_ID
-        yield header.label(lacking), "A linked user has both account_id and user_id. Fill in both, or neither."
+        yield (
+            header.label(lacking),
+            "A linked user has both account_id and user_id. Fill in both, or neither.",
+        )
     if not written[Column.EMAIL] and not (account or user):
-        yield header.label(Column.EMAIL), "The address is missing. Fill it in, or the ids of a linked user."
+        yield (
+            header.label(Column.EMAIL),
+            "The address is missing. Fill it in, or the ids of a linked user.",
+        )
     if not written[Column.ROLE]:
         yield header.label(Column.ROLE), "The role is missing. Write Host, CoHost or Panelist."
     if not (account or user or values.get(Column.ROLE) in _COLLEAGUES):
@@ -97,7 +116,10 @@ def _find_missing_names(written: Mapping[Column, str], header: Header) -> Iterat
     for column in (Column.FIRST_NAME, Column.LAST_NAME):
         if not written[column]:
             absent = "" if column in header.places else f" {header.describe_missing(column)}"
-            yield header.label(column), f"The {column.replace('_', ' ')} is missing: a guest needs it.{absent}"
+            yield (
+                header.label(column),
+                f"The {column.replace('_', ' ')} is missing: a guest needs it.{absent}",
+            )
 
 
 def _find_damaged(extra: Mapping[str, str], header: Header) -> Iterator[CellFault]:

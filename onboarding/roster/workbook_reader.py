@@ -1,7 +1,8 @@
 """XLSX rosters: the first visible sheet as a grid of text, whole numbers whole and dates in ISO form.
 
-python-calamine reads the cells; what it can't know is how far the sheet reaches before it fills the memory with the
-rectangle around them, so that is found out first. No formulas, styles or other sheets. Called by `reader`.
+python-calamine reads the cells; what it can't know is how far the sheet reaches before it fills the
+memory with the rectangle around them, so that is found out first. No formulas, styles or other
+sheets. Called by `reader`.
 """
 
 import io
@@ -40,14 +41,16 @@ def read_grid(content: bytes, name: str) -> list[list[str]]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_size(archive, name)
             sheet = _find_xlsx_sheet(archive)
-            # The cells themselves are asked, not the sheet's `dimension`: that is optional, may be wrong, and counts
-            # cells that only have a colour, which cost nothing.
+            # The cells themselves are asked, not the sheet's `dimension`: that is optional, may be
+            # wrong, and counts cells that only have a colour, which cost nothing.
             check_extent(*_measure_sheet(archive, sheet.part), sheet.title, name)
             copy = copy_parts(archive, {sheet.part: _with_error_texts})
         with CalamineWorkbook.from_filelike(copy) as workbook:
             rows = workbook.get_sheet_by_name(sheet.title).to_python(skip_empty_area=False)
     except BROKEN as error:
-        raise ConfigurationError(f"The roster {name} is no Excel workbook that can be read.", hint=_HINT) from error
+        raise ConfigurationError(
+            f"The roster {name} is no Excel workbook that can be read.", hint=_HINT
+        ) from error
     return [[format_cell(cell) for cell in row] for row in rows]
 
 
@@ -122,8 +125,8 @@ def _local_name(element: ET.Element) -> str:
 def format_cell(value: Cell) -> str:
     """Format a cell as Excel would write it into a CSV file, but for dates and times, which become ISO 8601.
 
-    Fifteen digits are all that a spreadsheet keeps of a number; an id that needed more arrives as `1.2E+16` and is
-    refused as such.
+    Fifteen digits are all that a spreadsheet keeps of a number; an id that needed more arrives as
+    `1.2E+16` and is refused as such.
     """
     match value:
         case bool():

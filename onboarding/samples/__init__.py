@@ -1,7 +1,7 @@
 """What `onboarding init` puts into a folder: config.toml, a roster, the templates; and the demo's roster.
 
-In a checkout these lie at the repository's top level, where people look for them; in an installed package beside
-this module. No other place is searched.
+In a checkout these lie at the repository's top level, where people look for them; in an installed
+package beside this module. No other place is searched.
 """
 
 from pathlib import Path

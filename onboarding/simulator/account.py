@@ -1,7 +1,8 @@
 """The simulated account: webinars, sessions, invitees, directory, permissions, tokens.
 
-Answers questions and applies changes by the rules of `invitees`; knows nothing of HTTP, paging or rate limits
-(`endpoints`, `server`, `limits`). Everything that depends on time gets it as an argument.
+Answers questions and applies changes by the rules of `invitees`; knows nothing of HTTP, paging or
+rate limits (`endpoints`, `server`, `limits`). Everything that depends on time gets it as an
+argument.
 """
 
 import itertools
@@ -35,8 +36,8 @@ FIRST_INVITEE_ID = 700_000_001
 class SimulatedAccount:
     """One account. Tests may look into it and change it between calls.
 
-    `mailed` lists, in order, who would have got mail from RingCentral itself: an address, or the id of an invitee
-    without one. People that the program adds must not appear in it.
+    `mailed` lists, in order, who would have got mail from RingCentral itself: an address, or the id
+    of an invitee without one. People that the program adds must not appear in it.
     """
 
     def __init__(self, state: AccountState, now: datetime) -> None:
@@ -46,7 +47,8 @@ class SimulatedAccount:
         self.user_permissions = set(state.user_permissions)
         self.account_id = state.account_id
         self.directory = CompanyDirectory(
-            DirectoryEntry(**entry.model_dump(exclude={"odd"}), odd=entry.odd) for entry in state.directory
+            DirectoryEntry(**entry.model_dump(exclude={"odd"}), odd=entry.odd)
+            for entry in state.directory
         )
         self.webinars: dict[str, SimulatedWebinar] = {}
         self.sessions: dict[Key, SimulatedSession] = {}
@@ -71,7 +73,9 @@ class SimulatedAccount:
             raise not_found("Session")
         return self.sessions[webinar_id, session_id]
 
-    def list_records(self, webinar_id: str, session_id: str, *, lag: int = 0) -> tuple[SimulatedInvitee, ...]:
+    def list_records(
+        self, webinar_id: str, session_id: str, *, lag: int = 0
+    ) -> tuple[SimulatedInvitee, ...]:
         """List a session's invitees as they were `lag` changes ago; the Host's implicit record comes first."""
         self.find_session(webinar_id, session_id)
         key = webinar_id, session_id
@@ -85,7 +89,9 @@ class SimulatedAccount:
                 return record
         raise not_found("Invitee")
 
-    def change_invitees(self, webinar_id: str, session_id: str, request: ChangeRequest, now: datetime) -> ChangeResult:
+    def change_invitees(
+        self, webinar_id: str, session_id: str, request: ChangeRequest, now: datetime
+    ) -> ChangeResult:
         """Add, update and delete invitees in one call. What happens when one is bad is a switch of the rules.
 
         Raises RequestRefused if an invitee can't be changed.
@@ -107,7 +113,9 @@ class SimulatedAccount:
         self._save_draft(webinar_id, session_id, draft)
         return record
 
-    def delete_invitee(self, webinar_id: str, session_id: str, invitee_id: str, now: datetime) -> None:
+    def delete_invitee(
+        self, webinar_id: str, session_id: str, invitee_id: str, now: datetime
+    ) -> None:
         """Delete one invitee."""
         self.find_record(webinar_id, session_id, invitee_id)
         draft = self._start_draft(webinar_id, session_id, now)
@@ -177,7 +185,9 @@ class SimulatedAccount:
             ]
             self.invitees[webinar.id, session.id] = {record.id: record for record in people}
 
-    def _build_host(self, state: SessionState, now: datetime, webinar: SimulatedWebinar) -> SimulatedInvitee:
+    def _build_host(
+        self, state: SessionState, now: datetime, webinar: SimulatedWebinar
+    ) -> SimulatedInvitee:
         return SimulatedInvitee(
             id=next(self._ids),
             role=Role.HOST,
@@ -190,7 +200,9 @@ class SimulatedAccount:
             odd=state.odd_host,
         )
 
-    def _build_invitee(self, state: InviteeState, now: datetime, webinar: SimulatedWebinar) -> SimulatedInvitee:
+    def _build_invitee(
+        self, state: InviteeState, now: datetime, webinar: SimulatedWebinar
+    ) -> SimulatedInvitee:
         return SimulatedInvitee(
             id=next(self._ids),
             role=state.role,

@@ -1,7 +1,7 @@
 """How the account's values look on the wire: the vendor's field names, times and pages.
 
-Pure. What an answer holds is decided in `account` and `endpoints`; here is only its form, checked against the vendor's
-description by `tests/simulator/test_contract.py`.
+Pure. What an answer holds is decided in `account` and `endpoints`; here is only its form, checked
+against the vendor's description by `tests/simulator/test_contract.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from onboarding.model.people import LinkedUser
-from onboarding.simulator.records import DirectoryEntry, SimulatedInvitee, SimulatedSession, SimulatedWebinar
+from onboarding.simulator.records import (
+    DirectoryEntry,
+    SimulatedInvitee,
+    SimulatedSession,
+    SimulatedWebinar,
+)
 from onboarding.simulator.rules import Rules
 
 Json = dict[str, Any]
@@ -104,11 +109,17 @@ def format_invitee(record: SimulatedInvitee, entry: DirectoryEntry | None, rules
     return record.odd.distort(answer)
 
 
-def _select_directory_texts(entry: DirectoryEntry | None, texts: Mapping[str, str], rules: Rules) -> Mapping[str, str]:
+def _select_directory_texts(
+    entry: DirectoryEntry | None, texts: Mapping[str, str], rules: Rules
+) -> Mapping[str, str]:
     """What the directory adds to a record: only where the record itself has none."""
     if not entry:
         return {}
-    names = {"firstName": entry.first_name, "lastName": entry.last_name} if rules.linked_users_show_names else {}
+    names = (
+        {"firstName": entry.first_name, "lastName": entry.last_name}
+        if rules.linked_users_show_names
+        else {}
+    )
     email = {"email": entry.email} if rules.linked_users_show_email else {}
     return {name: value for name, value in {**names, **email}.items() if not texts[name]}
 
@@ -141,7 +152,12 @@ def format_extension(entry: DirectoryEntry, base_url: str) -> Json:
         "uri": f"{account}/extension/{entry.user_id}",
         "account": {"id": entry.account_id, "uri": account},
         "name": name,
-        "contact": {"firstName": entry.first_name, "lastName": entry.last_name, "name": name, "email": entry.email},
+        "contact": {
+            "firstName": entry.first_name,
+            "lastName": entry.last_name,
+            "name": name,
+            "email": entry.email,
+        },
         "type": entry.type,
         "status": entry.status,
     }
@@ -157,7 +173,9 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def select_page_by_token(items: Sequence[PageItem], first: int, per_page: int) -> tuple[Sequence[PageItem], Json]:
+def select_page_by_token(
+    items: Sequence[PageItem], first: int, per_page: int
+) -> tuple[Sequence[PageItem], Json]:
     """Cut a page out of a list, and describe it by page tokens (webinar calls). `first` counts from 0."""
     paging: Json = {"pageToken": str(first), "perPage": per_page}
     if first + per_page < len(items):
@@ -167,11 +185,17 @@ def select_page_by_token(items: Sequence[PageItem], first: int, per_page: int) -
     return items[first : first + per_page], paging
 
 
-def select_page_by_number(items: Sequence[PageItem], page: int, per_page: int) -> tuple[Sequence[PageItem], Json]:
+def select_page_by_number(
+    items: Sequence[PageItem], page: int, per_page: int
+) -> tuple[Sequence[PageItem], Json]:
     """Cut a page out of a list, and describe it by its number (directory). `page` counts from 1."""
     first = (page - 1) * per_page
     shown = items[first : first + per_page]
-    totals = {"perPage": per_page, "totalPages": -(-len(items) // per_page), "totalElements": len(items)}
+    totals = {
+        "perPage": per_page,
+        "totalPages": -(-len(items) // per_page),
+        "totalElements": len(items),
+    }
     if not shown:
         return shown, totals
     return shown, {**totals, "page": page, "pageStart": first, "pageEnd": first + len(shown) - 1}

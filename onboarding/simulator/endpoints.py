@@ -1,7 +1,7 @@
 """The calls of the API: path, query and body in; status and JSON out. One function each, and the table of all.
 
-Straight from the request's parts to `account` and back through `answers`. `server` does limits, tokens, permissions
-and faults before and after.
+Straight from the request's parts to `account` and back through `answers`. `server` does limits,
+tokens, permissions and faults before and after.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,8 +24,19 @@ from onboarding.simulator.errors import (
     not_found,
 )
 from onboarding.simulator.limits import LimitGroup
-from onboarding.simulator.parse import AddRequest, ChangeRequest, SearchRequest, parse_body, parse_value
-from onboarding.simulator.records import SEARCH_FIELDS, DirectoryEntry, SimulatedInvitee, SimulatedSession
+from onboarding.simulator.parse import (
+    AddRequest,
+    ChangeRequest,
+    SearchRequest,
+    parse_body,
+    parse_value,
+)
+from onboarding.simulator.records import (
+    SEARCH_FIELDS,
+    DirectoryEntry,
+    SimulatedInvitee,
+    SimulatedSession,
+)
 
 LARGEST_PAGE = 1000
 FORM = "application/x-www-form-urlencoded"
@@ -60,9 +71,19 @@ class Answer:
 
 def answer_login(call: Call) -> Answer:
     """`POST /restapi/oauth/token`."""
-    token = call.account.tokens.log_in(call.headers.get("authorization", ""), _parse_form(call), call.now)
+    token = call.account.tokens.log_in(
+        call.headers.get("authorization", ""), _parse_form(call), call.now
+    )
     scope = " ".join(sorted(call.account.app_permissions))
-    return Answer(200, {**token, "scope": scope, "owner_id": call.account.owner.user_id, "endpoint_id": "simulator"})
+    return Answer(
+        200,
+        {
+            **token,
+            "scope": scope,
+            "owner_id": call.account.owner.user_id,
+            "endpoint_id": "simulator",
+        },
+    )
 
 
 def answer_revoke(call: Call) -> Answer:
@@ -81,7 +102,9 @@ def answer_session(call: Call) -> Answer:
     session = call.account.find_session(*call.session_key)
     records = call.account.list_records(*call.session_key)
     unsent = any(not record.send_invite for record in records)
-    return Answer(200, answers.format_session(session, records[0].join_uri.get_secret_value(), unsent=unsent))
+    return Answer(
+        200, answers.format_session(session, records[0].join_uri.get_secret_value(), unsent=unsent)
+    )
 
 
 def answer_own_sessions(call: Call) -> Answer:
@@ -107,9 +130,14 @@ def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> An
             return False
         return fragment.casefold() in _find_title(call.account, session).casefold()
 
-    sessions = sorted(filter(is_wanted, call.account.sessions.values()), key=lambda session: session.start)
+    sessions = sorted(
+        filter(is_wanted, call.account.sessions.values()), key=lambda session: session.start
+    )
     page, paging = answers.select_page_by_token(sessions, *_parse_page(call.query))
-    entries = [answers.format_session_entry(session, call.account.webinars[session.webinar_id]) for session in page]
+    entries = [
+        answers.format_session_entry(session, call.account.webinars[session.webinar_id])
+        for session in page
+    ]
     return Answer(200, {"records": entries, "paging": paging})
 
 
@@ -117,7 +145,9 @@ def answer_invitees(call: Call) -> Answer:
     """`GET .../invitees`."""
     records = call.account.list_records(*call.session_key, lag=call.lag)
     page, paging = answers.select_page_by_token(records, *_parse_page(call.query))
-    return Answer(200, {"records": [_format_invitee(call, record) for record in page], "paging": paging})
+    return Answer(
+        200, {"records": [_format_invitee(call, record) for record in page], "paging": paging}
+    )
 
 
 def answer_change(call: Call) -> Answer:
@@ -134,7 +164,10 @@ def answer_change(call: Call) -> Answer:
 
 def answer_invitee(call: Call) -> Answer:
     """`GET .../invitees/{id}`."""
-    return Answer(200, _format_invitee(call, call.account.find_record(*call.session_key, call.path["invitee"])))
+    return Answer(
+        200,
+        _format_invitee(call, call.account.find_record(*call.session_key, call.path["invitee"])),
+    )
 
 
 def answer_update(call: Call) -> Answer:
@@ -158,11 +191,16 @@ def answer_directory(call: Call) -> Answer:
     group = call.query.get("typeGroup")
     entries = [
         entry
-        for entry in _select_entries(call.account, call.account.directory.entries, federated=federated)
-        if kind in {None, entry.type} and group in {None, "User" if entry.type == "User" else "NonUser"}
+        for entry in _select_entries(
+            call.account, call.account.directory.entries, federated=federated
+        )
+        if kind in {None, entry.type}
+        and group in {None, "User" if entry.type == "User" else "NonUser"}
     ]
     per_page = call.query.get("perPage", "max")
-    limit = LARGEST_PAGE if per_page in {"max", "all"} else _parse_directory_number("perPage", per_page)
+    limit = (
+        LARGEST_PAGE if per_page in {"max", "all"} else _parse_directory_number("perPage", per_page)
+    )
     page = _parse_directory_number("page", call.query.get("page", "1"))
     return _answer_contacts(entries, page, limit, federated=federated)
 
@@ -173,15 +211,21 @@ def answer_search(call: Call) -> Answer:
         request = parse_value(SearchRequest, parse_body(call.body))
     except RequestRefused as error:
         message = "Request body is invalid"
-        raise RequestRefused(400, DIRECTORY_BODY_INVALID, message, parameter=error.parameter) from error
-    found = call.account.directory.search(request.search_string, request.search_fields or SEARCH_FIELDS)
+        raise RequestRefused(
+            400, DIRECTORY_BODY_INVALID, message, parameter=error.parameter
+        ) from error
+    found = call.account.directory.search(
+        request.search_string, request.search_fields or SEARCH_FIELDS
+    )
     entries = [
         entry
         for entry in _select_entries(call.account, found, federated=request.show_federated)
         if entry.status in (request.extension_statuses or [entry.status])
         and entry.type in (request.extension_types or [entry.type])
     ]
-    return _answer_contacts(entries, request.page, request.per_page, federated=request.show_federated)
+    return _answer_contacts(
+        entries, request.page, request.per_page, federated=request.show_federated
+    )
 
 
 def answer_extension(call: Call) -> Answer:
@@ -217,8 +261,16 @@ DIRECTORY_PATH = f"{ACCOUNT_PATH}/directory/entries"
 ENDPOINTS = (
     Endpoint("POST", "/restapi/oauth/token", LimitGroup.AUTH, answer_login, needs_token=False),
     Endpoint("POST", "/restapi/oauth/revoke", LimitGroup.AUTH, answer_revoke, needs_token=False),
-    Endpoint("GET", f"{WEBINARS_PATH}/webinars/{{webinar}}", LimitGroup.HEAVY, answer_webinar, "ReadWebinars"),
-    Endpoint("GET", f"{WEBINARS_PATH}/sessions", LimitGroup.HEAVY, answer_own_sessions, "ReadWebinars"),
+    Endpoint(
+        "GET",
+        f"{WEBINARS_PATH}/webinars/{{webinar}}",
+        LimitGroup.HEAVY,
+        answer_webinar,
+        "ReadWebinars",
+    ),
+    Endpoint(
+        "GET", f"{WEBINARS_PATH}/sessions", LimitGroup.HEAVY, answer_own_sessions, "ReadWebinars"
+    ),
     Endpoint(
         "GET",
         f"{WEBINARS_PATH}/company/sessions",
@@ -234,7 +286,14 @@ ENDPOINTS = (
     Endpoint("PUT", INVITEE_PATH, LimitGroup.HEAVY, answer_update, "EditWebinars"),
     Endpoint("DELETE", INVITEE_PATH, LimitGroup.HEAVY, answer_delete, "EditWebinars"),
     Endpoint("GET", DIRECTORY_PATH, LimitGroup.MEDIUM, answer_directory, "ReadAccounts"),
-    Endpoint("POST", f"{DIRECTORY_PATH}/search", LimitGroup.HEAVY, answer_search, "ReadAccounts", "ReadExtensions"),
+    Endpoint(
+        "POST",
+        f"{DIRECTORY_PATH}/search",
+        LimitGroup.HEAVY,
+        answer_search,
+        "ReadAccounts",
+        "ReadExtensions",
+    ),
     Endpoint(
         "GET",
         f"{ACCOUNT_PATH}/extension/{{extension}}",
@@ -253,7 +312,9 @@ def _format_invitee(call: Call, record: SimulatedInvitee) -> answers.Json:
 def _parse_form(call: Call) -> dict[str, str]:
     """Parse a form (the token calls take nothing else)."""
     if not call.headers.get("content-type", "").startswith(FORM):
-        raise RequestRefused(415, INVALID_PARAMETER, f"The body must be {FORM}", parameter="Content-Type")
+        raise RequestRefused(
+            415, INVALID_PARAMETER, f"The body must be {FORM}", parameter="Content-Type"
+        )
     return dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
 
 
@@ -310,10 +371,16 @@ def _select_entries(
     return [entry for entry in entries if federated or entry.account_id == account.account_id]
 
 
-def _answer_contacts(entries: Sequence[DirectoryEntry], page: int, per_page: int, *, federated: bool) -> Answer:
+def _answer_contacts(
+    entries: Sequence[DirectoryEntry], page: int, per_page: int, *, federated: bool
+) -> Answer:
     shown, paging = answers.select_page_by_number(entries, page, min(per_page, LARGEST_PAGE))
     return Answer(
-        200, {"records": [answers.format_contact(entry, with_account=federated) for entry in shown], "paging": paging}
+        200,
+        {
+            "records": [answers.format_contact(entry, with_account=federated) for entry in shown],
+            "paging": paging,
+        },
     )
 
 

@@ -29,7 +29,9 @@ DIRECTORY_PARAMETER_INVALID = "ADG-121"
 class RequestRefused(Exception):
     """The request is understood and refused. `parameter` and `value` name what is to blame, where one thing is."""
 
-    def __init__(self, status: int, code: str, message: str, *, parameter: str = "", value: str = "") -> None:
+    def __init__(
+        self, status: int, code: str, message: str, *, parameter: str = "", value: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -40,7 +42,9 @@ class RequestRefused(Exception):
     def within(self, location: str) -> "RequestRefused":
         """Return the same refusal, its parameter named as a part of `location` (`addedInvitees[2]`)."""
         parameter = f"{location}.{self.parameter}" if self.parameter else location
-        return RequestRefused(self.status, self.code, self.message, parameter=parameter, value=self.value)
+        return RequestRefused(
+            self.status, self.code, self.message, parameter=parameter, value=self.value
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Render the vendor's error body."""
@@ -55,7 +59,9 @@ class RequestRefused(Exception):
 class LoginRefused(RequestRefused):
     """A log-in is refused: the body carries `error` and `error_description` as well (RFC 6749 5.2)."""
 
-    def __init__(self, status: int, error: str, code: str, message: str, *, parameter: str = "") -> None:
+    def __init__(
+        self, status: int, error: str, code: str, message: str, *, parameter: str = ""
+    ) -> None:
         super().__init__(status, code, message, parameter=parameter)
         self.error = error
 

@@ -1,8 +1,9 @@
 """Fault injection: what goes wrong, with which call, how often, and what a fault does to an answer.
 
-Parses the short form (`PATCH:timeout-after`, `GET /sessions/*:moved=90*2`) and hands out the fault that is due. Faults
-are used up in the order in which they were added, at most one by a call. `corrupt` changes an answer that is ready;
-what happens before an answer exists (timeouts, 5xx, 429, tokens) is done by `server`. Pure, but for the queue.
+Parses the short form (`PATCH:timeout-after`, `GET /sessions/*:moved=90*2`) and hands out the fault
+that is due. Faults are used up in the order in which they were added, at most one by a call.
+`corrupt` changes an answer that is ready; what happens before an answer exists (timeouts, 5xx, 429,
+tokens) is done by `server`. Pure, but for the queue.
 """
 
 import re
@@ -105,8 +106,8 @@ SHORT_FORM = re.compile(
 class InjectedFault:
     """One fault for up to `times` calls (None: for every one) that fit.
 
-    `path` is compared with the end of a call's path, part by part, where `*` stands for any one part: `/invitees`,
-    `/sessions/*`. Blank `method` or `path` fit every call.
+    `path` is compared with the end of a call's path, part by part, where `*` stands for any one
+    part: `/invitees`, `/sessions/*`. Blank `method` or `path` fit every call.
     """
 
     kind: FaultKind
@@ -148,7 +149,9 @@ def parse_fault(text: str) -> InjectedFault:
     parts = SHORT_FORM.fullmatch(text.strip())
     if not parts or parts["kind"] not in list(FaultKind):
         possible = ", ".join(FaultKind)
-        raise BadFault(f"'{text}' is no fault. Write PATCH:timeout-after or 'GET /invitees:500*2'; known: {possible}.")
+        raise BadFault(
+            f"'{text}' is no fault. Write PATCH:timeout-after or 'GET /invitees:500*2'; known: {possible}."
+        )
     times = parts["times"] or "1"
     fault = InjectedFault(
         kind=FaultKind(parts["kind"]),
@@ -164,7 +167,11 @@ def parse_fault(text: str) -> InjectedFault:
 def _check_value(fault: InjectedFault, text: str) -> None:
     if fault.kind in NEEDS_A_VALUE and not fault.value:
         raise BadFault(f"'{text}' needs the name of a field, for example {fault.kind}=joinUri.")
-    if fault.value and fault.kind in TAKES_A_NUMBER and not re.fullmatch(r"-?\d+(\.\d+)?", fault.value):
+    if (
+        fault.value
+        and fault.kind in TAKES_A_NUMBER
+        and not re.fullmatch(r"-?\d+(\.\d+)?", fault.value)
+    ):
         raise BadFault(f"'{text}' needs a number after '=', for example {fault.kind}=5.")
 
 
@@ -177,7 +184,9 @@ class FaultQueue:
 
     def add(self, *faults: InjectedFault | str) -> None:
         """Add faults, in either form."""
-        self.waiting += [parse_fault(fault) if isinstance(fault, str) else fault for fault in faults]
+        self.waiting += [
+            parse_fault(fault) if isinstance(fault, str) else fault for fault in faults
+        ]
 
     def clear(self) -> None:
         """Remove all faults."""
@@ -196,11 +205,17 @@ def corrupt(answer: Json, fault: InjectedFault) -> Json:
     """Return the answer with the fault in it; unchanged where the fault is of another kind."""
     match fault.kind:
         case FaultKind.MISSING_JOIN_URI:
-            return _replace_person(answer, fault.value, lambda person: [_drop_field(person, "joinUri")])
+            return _replace_person(
+                answer, fault.value, lambda person: [_drop_field(person, "joinUri")]
+            )
         case FaultKind.BROKEN_JOIN_URI:
-            return _replace_person(answer, fault.value, lambda person: [{**person, "joinUri": BROKEN_LINK}])
+            return _replace_person(
+                answer, fault.value, lambda person: [{**person, "joinUri": BROKEN_LINK}]
+            )
         case FaultKind.UNKNOWN_ROLE:
-            return _replace_person(answer, fault.value, lambda person: [{**person, "role": UNKNOWN_ROLE}])
+            return _replace_person(
+                answer, fault.value, lambda person: [{**person, "role": UNKNOWN_ROLE}]
+            )
         case FaultKind.MISSING_PERSON:
             return _replace_person(answer, fault.value, lambda _: [])
         case FaultKind.SHUFFLED:

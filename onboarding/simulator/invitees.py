@@ -1,7 +1,8 @@
 """The rules of a session's invitees: who may be added, updated and deleted.
 
-Pure but for fresh ids and links: a `Draft` is a copy, which `account` keeps or throws away. No HTTP, no paging. Each
-rule is one of `docs/ringcentral.md`, "Invitees"; what that page leaves open is a switch in `rules`.
+Pure but for fresh ids and links: a `Draft` is a copy, which `account` keeps or throws away. No
+HTTP, no paging. Each rule is one of `docs/ringcentral.md`, "Invitees"; what that page leaves open
+is a switch in `rules`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,9 +13,27 @@ from typing import Any
 from onboarding.model.addresses import address_key
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import SessionStatus
-from onboarding.simulator.errors import BATCH_TOO_LARGE, UNKNOWN_ID, RequestRefused, forbidden, invalid
-from onboarding.simulator.parse import AddRequest, ChangeRequest, DeleteRequest, UpdateRequest, parse_value
-from onboarding.simulator.records import ATTENDEE_ROLE, CompanyDirectory, SimulatedInvitee, make_link, make_phone_code
+from onboarding.simulator.errors import (
+    BATCH_TOO_LARGE,
+    UNKNOWN_ID,
+    RequestRefused,
+    forbidden,
+    invalid,
+)
+from onboarding.simulator.parse import (
+    AddRequest,
+    ChangeRequest,
+    DeleteRequest,
+    UpdateRequest,
+    parse_value,
+)
+from onboarding.simulator.records import (
+    ATTENDEE_ROLE,
+    CompanyDirectory,
+    SimulatedInvitee,
+    make_link,
+    make_phone_code,
+)
 from onboarding.simulator.rules import BadInvitee, Rules
 
 
@@ -56,7 +75,8 @@ class Draft:
         record = SimulatedInvitee(
             id=next(self._context.ids),
             role=_check_role(asked),
-            send_invite=asked.send_invite is not False or not self._context.rules.silent_additions_stay_silent,
+            send_invite=asked.send_invite is not False
+            or not self._context.rules.silent_additions_stay_silent,
             join_uri=make_link(),
             created=self._context.now,
             modified=self._context.now,
@@ -95,7 +115,9 @@ class Draft:
         """Delete one invitee: refused for the Host, and for all once the session has begun."""
         record = self._find_changeable(invitee_id)
         if self._context.status is not SessionStatus.SCHEDULED:
-            raise forbidden(f"An invitee of a session in status '{self._context.status}' can't be deleted")
+            raise forbidden(
+                f"An invitee of a session in status '{self._context.status}' can't be deleted"
+            )
         del self.records[invitee_id]
         self._mail(record)
 
@@ -107,8 +129,12 @@ class Draft:
 
     def list_addresses(self, record: SimulatedInvitee) -> frozenset[str]:
         """Every address by which a person is known: their own, and the directory's for a linked user."""
-        entry = self._context.directory.find_user(record.linked_user) if record.linked_user else None
-        return frozenset(address_key(email) for email in (record.email, entry.email if entry else "") if email)
+        entry = (
+            self._context.directory.find_user(record.linked_user) if record.linked_user else None
+        )
+        return frozenset(
+            address_key(email) for email in (record.email, entry.email if entry else "") if email
+        )
 
     def _put(self, record: SimulatedInvitee) -> SimulatedInvitee:
         self.records[record.id] = record
@@ -124,7 +150,9 @@ class Draft:
         """Find an invitee who may be changed: all but the Host, because that record is implicit."""
         record = self.records.get(invitee_id)
         if not record:
-            raise RequestRefused(400, UNKNOWN_ID, "Invitee is not found", parameter="id", value=invitee_id)
+            raise RequestRefused(
+                400, UNKNOWN_ID, "Invitee is not found", parameter="id", value=invitee_id
+            )
         if record.role is Role.HOST:
             raise forbidden("The implicit record of the host can't be changed", "id", invitee_id)
         return record
@@ -132,14 +160,18 @@ class Draft:
     def _check_colleague(self, asked: AddRequest) -> LinkedUser:
         """Check the ids of a linked user against the directory. Users of the `ilm` domain stand in another one."""
         if asked.email or asked.first_name or asked.last_name:
-            raise invalid("linkedUser", "Either 'linkedUser' or 'firstName'/'lastName'/'email', but not both")
+            raise invalid(
+                "linkedUser", "Either 'linkedUser' or 'firstName'/'lastName'/'email', but not both"
+            )
         if not asked.linked_user:
             raise invalid("linkedUser", "'linkedUser' is missing")
         linked_user = asked.linked_user.as_linked_user()
         entry = self._context.directory.find_user(linked_user)
         if linked_user.domain == "pbx" and not (entry and entry.can_be_invited):
             message = "User is not found in the directory"
-            raise RequestRefused(400, UNKNOWN_ID, message, parameter="linkedUser.userId", value=linked_user.user_id)
+            raise RequestRefused(
+                400, UNKNOWN_ID, message, parameter="linkedUser.userId", value=linked_user.user_id
+            )
         return linked_user
 
     def _check_cohost(self, record: SimulatedInvitee) -> None:
@@ -161,12 +193,18 @@ class Draft:
 
     def _make_conflict(self, parameter: str, value: str) -> RequestRefused:
         message = "This person is already invited"
-        return RequestRefused(409, self._context.rules.conflict_code, message, parameter=parameter, value=value)
+        return RequestRefused(
+            409, self._context.rules.conflict_code, message, parameter=parameter, value=value
+        )
 
     def _check_seats(self) -> None:
-        taken = sum(record.role not in {Role.HOST, ATTENDEE_ROLE} for record in self.records.values())
+        taken = sum(
+            record.role not in {Role.HOST, ATTENDEE_ROLE} for record in self.records.values()
+        )
         if taken >= self._context.rules.seats:
-            raise forbidden(f"A webinar holds at most {self._context.rules.seats} co-hosts and panelists")
+            raise forbidden(
+                f"A webinar holds at most {self._context.rules.seats} co-hosts and panelists"
+            )
 
     def _decide_send_invite(self, old: SimulatedInvitee, asked: AddRequest) -> bool:
         """`sendInvite` after an update: once true it stays true."""
@@ -180,10 +218,15 @@ class Draft:
 def apply_change(draft: Draft, asked: ChangeRequest, rules: Rules) -> ChangeResult:
     """Apply a PATCH to a draft, invitee by invitee.
 
-    Raises RequestRefused if the batch is too large, or if an invitee is refused and the rules then refuse all.
+    Raises RequestRefused if the batch is too large, or if an invitee is refused and the rules then
+    refuse all.
     """
     if asked.size > rules.largest_batch:
-        raise RequestRefused(400, BATCH_TOO_LARGE, f"At most {rules.largest_batch} invitees can be changed in one call")
+        raise RequestRefused(
+            400,
+            BATCH_TOO_LARGE,
+            f"At most {rules.largest_batch} invitees can be changed in one call",
+        )
     applied = ChangeResult()
     for location, verb, value in _order_changes(asked, deletes_first=rules.deletes_first):
         try:
@@ -229,12 +272,16 @@ def _check_guest(asked: AddRequest) -> None:
     given = {"email": asked.email, "firstName": asked.first_name, "lastName": asked.last_name}
     for parameter, value in given.items():
         if value is None:
-            raise invalid(parameter, "Either 'linkedUser' or 'firstName'/'lastName'/'email' must be given")
+            raise invalid(
+                parameter, "Either 'linkedUser' or 'firstName'/'lastName'/'email' must be given"
+            )
 
 
 def _check_linked_user(old: SimulatedInvitee, asked: AddRequest) -> None:
     """An update can't link, unlink or relink a person, nor rename a linked user."""
     if asked.linked_user and asked.linked_user.as_linked_user() != old.linked_user:
-        raise invalid("linkedUser", "'linkedUser' can't be changed: delete the invitee and add another")
+        raise invalid(
+            "linkedUser", "'linkedUser' can't be changed: delete the invitee and add another"
+        )
     if old.linked_user and (asked.email or asked.first_name or asked.last_name):
         raise invalid("linkedUser", "Names and address of a linked user can't be changed")

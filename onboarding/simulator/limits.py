@@ -1,7 +1,7 @@
 """RingCentral's rate limits: a number of calls of a group in a window, and a penalty for a call over it.
 
-Pure but for its own counts: time is passed in, so that a test can wait a minute in no time. A window begins with its
-first call. Rules: `docs/ringcentral.md`, "Rate limits".
+Pure but for its own counts: time is passed in, so that a test can wait a minute in no time. A
+window begins with its first call. Rules: `docs/ringcentral.md`, "Rate limits".
 """
 
 import math
@@ -83,7 +83,9 @@ class CallCounter:
         count.used += 1
         return self._make_admission(group, self.limits.find_limit(group) - count.used)
 
-    def start_penalty(self, group: LimitGroup, now: datetime, penalty: float | None = None) -> Admission:
+    def start_penalty(
+        self, group: LimitGroup, now: datetime, penalty: float | None = None
+    ) -> Admission:
         """Refuse every call of a group for `penalty` seconds from now."""
         seconds = self.limits.penalty if penalty is None else penalty
         count = self._find_count(group, now)
@@ -93,10 +95,16 @@ class CallCounter:
     def _find_count(self, group: LimitGroup, now: datetime) -> _Count:
         """The group's count; a new one once the window, or the penalty, is over."""
         count = self._counts.get(group)
-        if count and now < (count.blocked_until or count.began + timedelta(seconds=self.limits.window)):
+        if count and now < (
+            count.blocked_until or count.began + timedelta(seconds=self.limits.window)
+        ):
             return count
         self._counts[group] = _Count(began=now)
         return self._counts[group]
 
-    def _make_admission(self, group: LimitGroup, remaining: int, retry_after: int | None = None) -> Admission:
-        return Admission(group, self.limits.find_limit(group), remaining, self.limits.window, retry_after)
+    def _make_admission(
+        self, group: LimitGroup, remaining: int, retry_after: int | None = None
+    ) -> Admission:
+        return Admission(
+            group, self.limits.find_limit(group), remaining, self.limits.window, retry_after
+        )

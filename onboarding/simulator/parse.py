@@ -1,7 +1,7 @@
 """What a client asks of the invitees' calls, as typed values: the wire's shapes, lengths and enumerations.
 
-Says only whether a request is well formed; whether it may be done is for `invitees`. Shapes are those of the vendor's
-description; a field that it doesn't know is ignored, as the vendor does.
+Says only whether a request is well formed; whether it may be done is for `invitees`. Shapes are
+those of the vendor's description; a field that it doesn't know is ignored, as the vendor does.
 """
 
 import json
@@ -33,7 +33,9 @@ UserId = Annotated[str, Field(min_length=1, max_length=256)]
 class ApiBody(BaseModel):
     """A part of a request's body: camel case on the wire, no silent conversions."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", strict=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", strict=True, frozen=True
+    )
 
 
 class LinkedUserBody(ApiBody):
@@ -107,22 +109,29 @@ def parse_body(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError as error:
-        raise RequestRefused(400, UNREADABLE_JSON, "The request body can't be parsed as JSON") from error
+        raise RequestRefused(
+            400, UNREADABLE_JSON, "The request body can't be parsed as JSON"
+        ) from error
 
 
 def parse_value(shape: type[Body], value: Any) -> Body:
     """Parse a value as a model of this module.
 
-    Raises RequestRefused if it is not well formed; the error names the first parameter that is wrong.
+    Raises RequestRefused if it is not well formed; the error names the first parameter that is
+    wrong.
     """
     try:
         return shape.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         offender = first["input"] if isinstance(first["input"], str) else ""
-        raise invalid(format_location(first["loc"]), f"Parameter is invalid: {first['msg']}", offender) from error
+        raise invalid(
+            format_location(first["loc"]), f"Parameter is invalid: {first['msg']}", offender
+        ) from error
 
 
 def format_location(location: tuple[int | str, ...]) -> str:
     """Format a location in a body as the vendor does: `addedInvitees[2].email`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in location
+    ).lstrip(".")

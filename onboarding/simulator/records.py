@@ -1,7 +1,7 @@
 """What an account holds, as frozen values: the company directory, webinars, sessions, and one record per invitee.
 
-No rules (`invitees`) and no wire format (`answers`). A change makes a new value, so a change that fails half-way has
-changed nothing.
+No rules (`invitees`) and no wire format (`answers`). A change makes a new value, so a change that
+fails half-way has changed nothing.
 """
 
 import secrets
@@ -61,13 +61,16 @@ class DirectoryEntry:
 class CompanyDirectory:
     """The entries, in the order in which they are listed.
 
-    All are listed, but only `Enabled` entries of type `User` can be invited (`docs/ringcentral.md`, "Linked users").
+    All are listed, but only `Enabled` entries of type `User` can be invited (`docs/ringcentral.md`,
+    "Linked users").
     """
 
     def __init__(self, entries: Iterable[DirectoryEntry] = ()) -> None:
         self.entries = tuple(entries)
         self._by_user = {entry.linked_user: entry for entry in self.entries}
-        self._by_address = {address_key(entry.email): entry for entry in self.entries if entry.can_be_invited}
+        self._by_address = {
+            address_key(entry.email): entry for entry in self.entries if entry.can_be_invited
+        }
 
     def find_user(self, linked_user: LinkedUser) -> DirectoryEntry | None:
         """Find the entry of a linked user, of any type and status."""

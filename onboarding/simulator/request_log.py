@@ -1,6 +1,7 @@
 """The requests that the simulator got, in order, without tokens or secrets, for the assertions of tests.
 
-Only remembers. A request that gets no answer (a fault aborted the connection) is here, too, with no status.
+Only remembers. A request that gets no answer (a fault aborted the connection) is here, too, with no
+status.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ SECRETS = frozenset({"assertion", "token", "refresh_token", "client_secret", "cl
 class LoggedRequest:
     """One request. `body` is the JSON or the form, None where there is none or it can't be read.
 
-    `status` and `fault` are set when it is answered; `status` stays None where the connection is aborted.
+    `status` and `fault` are set when it is answered; `status` stays None where the connection is
+    aborted.
     """
 
     method: str
@@ -58,7 +60,11 @@ class RequestLog(list[LoggedRequest]):
 
     def select(self, method: str, ending: str = "") -> list[LoggedRequest]:
         """Select the requests with this method and this ending of the path."""
-        return [request for request in self if request.method == method and request.path.endswith(ending)]
+        return [
+            request
+            for request in self
+            if request.method == method and request.path.endswith(ending)
+        ]
 
 
 def decode_body(body: bytes, content_type: str) -> Any:

@@ -1,7 +1,7 @@
 """What the vendor leaves open, as switches: a client has to be right with each setting.
 
-No behaviour: `invitees` and `answers` read these. The defaults are the harsher reading of `docs/ringcentral.md`,
-"Not documented", wherever one reading is harsher.
+No behaviour: `invitees` and `answers` read these. The defaults are the harsher reading of
+`docs/ringcentral.md`, "Not documented", wherever one reading is harsher.
 """
 
 from enum import StrEnum
@@ -16,7 +16,9 @@ class BadInvitee(StrEnum):
     """What happens to a PATCH in which an invitee is bad."""
 
     REFUSE_ALL = "refuse-all"  # nothing is applied; the error is answered
-    APPLY_OTHERS_AND_REFUSE = "apply-others-and-refuse"  # the others are applied; the error is answered all the same
+    APPLY_OTHERS_AND_REFUSE = (
+        "apply-others-and-refuse"  # the others are applied; the error is answered all the same
+    )
     APPLY_OTHERS = "apply-others"  # the others are applied and answered; the bad one is missing from the answer
 
 

@@ -1,7 +1,7 @@
 """Seeds an account for a rehearsal: the webinars of a configuration, and the colleagues of their rosters.
 
-Rosters and the time come in, a `SimulatedAccount` comes out. What a real account would know already is made up: the
-host, colleagues, ids, a start two weeks ahead.
+Rosters and the time come in, a `SimulatedAccount` comes out. What a real account would know already
+is made up: the host, colleagues, ids, a start two weeks ahead.
 """
 
 import hashlib
@@ -12,14 +12,22 @@ from datetime import UTC, datetime, time, timedelta
 from onboarding.model.addresses import address_key
 from onboarding.model.people import Invitee, LinkedUser, Role
 from onboarding.simulator.account import SimulatedAccount
-from onboarding.simulator.state import HOME_ACCOUNT, AccountState, ColleagueState, SessionState, WebinarState
+from onboarding.simulator.state import (
+    HOME_ACCOUNT,
+    AccountState,
+    ColleagueState,
+    SessionState,
+    WebinarState,
+)
 
 NOTICE = timedelta(days=14)
 THURSDAY = 3
 START_TIME = time(14, 0, tzinfo=UTC)
 """Afternoon in Europe, morning in America, late evening in Japan."""
 
-DEFAULT_HOST = Invitee(row=0, email="host@example.com", role=Role.HOST, first_name="Harper", last_name="Host")
+DEFAULT_HOST = Invitee(
+    row=0, email="host@example.com", role=Role.HOST, first_name="Harper", last_name="Host"
+)
 """The host of a webinar if its roster has none."""
 
 
@@ -36,8 +44,9 @@ class WebinarSeed:
 def seed_account(seeds: Iterable[WebinarSeed], now: datetime) -> SimulatedAccount:
     """Build an account that takes any credentials and holds these webinars, without invitees.
 
-    The host is the roster's, if it has one. Linked users, and co-hosts with nothing but an address, are colleagues in
-    the directory. The same roster gives the same ids, so a rehearsal can be continued tomorrow.
+    The host is the roster's, if it has one. Linked users, and co-hosts with nothing but an address,
+    are colleagues in the directory. The same roster gives the same ids, so a rehearsal can be
+    continued tomorrow.
     """
     seeds = tuple(seeds)
     hosts = [_find_host(seed) for seed in seeds]
@@ -48,7 +57,8 @@ def seed_account(seeds: Iterable[WebinarSeed], now: datetime) -> SimulatedAccoun
         owner=_find_entry(owner, directory).user_id,
         directory=tuple(directory),
         webinars=tuple(
-            _build_webinar(seed, _find_entry(host, directory), now) for seed, host in zip(seeds, hosts, strict=True)
+            _build_webinar(seed, _find_entry(host, directory), now)
+            for seed, host in zip(seeds, hosts, strict=True)
         ),
     )
     return SimulatedAccount(state, now)
@@ -74,7 +84,9 @@ def _find_entry(person: Invitee, directory: Iterable[ColleagueState]) -> Colleag
 
 def _matches(entry: ColleagueState, person: Invitee) -> bool:
     ids = _choose_ids(person)
-    return (entry.account_id, entry.user_id) == (ids.account_id, ids.user_id) or address_key(entry.email) == person.key
+    return (entry.account_id, entry.user_id) == (ids.account_id, ids.user_id) or address_key(
+        entry.email
+    ) == person.key
 
 
 def _build_entry(person: Invitee) -> ColleagueState:
@@ -98,7 +110,9 @@ def _choose_ids(person: Invitee) -> LinkedUser:
 
 
 def _build_webinar(seed: WebinarSeed, host: ColleagueState, now: datetime) -> WebinarState:
-    session = SessionState(id=seed.session_id or f"{seed.webinar_id[:18]}01", start=_choose_start(now))
+    session = SessionState(
+        id=seed.session_id or f"{seed.webinar_id[:18]}01", start=_choose_start(now)
+    )
     title = seed.title or f"Webinar {seed.webinar_id}"
     return WebinarState(id=seed.webinar_id, host=host.user_id, title=title, sessions=(session,))
 
@@ -106,4 +120,6 @@ def _build_webinar(seed: WebinarSeed, host: ColleagueState, now: datetime) -> We
 def _choose_start(now: datetime) -> datetime:
     """A Thursday two to three weeks ahead: it changes once a week, so that a rehearsal can last some days."""
     earliest = (now.astimezone(UTC) + NOTICE).date()
-    return datetime.combine(earliest + timedelta(days=(THURSDAY - earliest.weekday()) % 7), START_TIME)
+    return datetime.combine(
+        earliest + timedelta(days=(THURSDAY - earliest.weekday()) % 7), START_TIME
+    )

@@ -1,11 +1,12 @@
 """The HTTP side of the simulated RingCentral: a Starlette application around one `SimulatedAccount`.
 
-A request goes straight down: logged, counted against its rate limit, hit by a fault if one is due, checked for token
-and permissions, answered by its function in `endpoints`.
+A request goes straight down: logged, counted against its rate limit, hit by a fault if one is due,
+checked for token and permissions, answered by its function in `endpoints`.
 
-`serve_ringcentral` and `serve_mail` start and stop this and the mail catcher, as async context managers on 127.0.0.1.
-Both run inside the caller's event loop: no thread, no process, no signal handler, no access log. On leaving, every
-socket is closed, also those of clients that are still connected.
+`serve_ringcentral` and `serve_mail` start and stop this and the mail catcher, as async context
+managers on 127.0.0.1. Both run inside the caller's event loop: no thread, no process, no signal
+handler, no access log. On leaving, every socket is closed, also those of clients that are still
+connected.
 """
 
 import asyncio
@@ -105,14 +106,21 @@ async def _wait_for_disconnect(receive: Receive, seconds: float | None = None) -
 def build_application(simulator: Simulator) -> Starlette:
     """Make the application. It needs the server of `serve_ringcentral`, which lets a fault abort a connection."""
     routes = [
-        Route(endpoint.path, _make_view(simulator, endpoint), methods=[endpoint.method]) for endpoint in ENDPOINTS
+        Route(endpoint.path, _make_view(simulator, endpoint), methods=[endpoint.method])
+        for endpoint in ENDPOINTS
     ]
     return Starlette(
-        routes=routes, exception_handlers={HTTPException: _answer_unknown_call, ClientDisconnect: _answer_disconnected}
+        routes=routes,
+        exception_handlers={
+            HTTPException: _answer_unknown_call,
+            ClientDisconnect: _answer_disconnected,
+        },
     )
 
 
-def _make_view(simulator: Simulator, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+def _make_view(
+    simulator: Simulator, endpoint: Endpoint
+) -> Callable[[Request], Awaitable[Response]]:
     async def view(request: Request) -> Response:
         return await _serve_request(simulator, endpoint, request)
 
@@ -126,9 +134,15 @@ async def _serve_request(simulator: Simulator, endpoint: Endpoint, request: Requ
     entry = _build_log_entry(endpoint, request, body, now)
     simulator.requests.append(entry)
     verdict = simulator.limiter.count_call(endpoint.group, now)
-    fault = None if verdict.retry_after is not None else simulator.faults.take_due(request.method, request.url.path)
+    fault = (
+        None
+        if verdict.retry_after is not None
+        else simulator.faults.take_due(request.method, request.url.path)
+    )
     if fault and fault.kind in {FaultKind.ERROR_429, FaultKind.ERROR_429_BARE}:
-        verdict = simulator.limiter.start_penalty(endpoint.group, now, float(fault.value) if fault.value else None)
+        verdict = simulator.limiter.start_penalty(
+            endpoint.group, now, float(fault.value) if fault.value else None
+        )
     if fault and fault.kind is FaultKind.SLOW:
         await _wait_for_disconnect(request.receive, fault.parse_number(1))
     response = _answer_call(endpoint, _build_call(simulator, request, body, now), verdict, fault)
@@ -138,10 +152,14 @@ async def _serve_request(simulator: Simulator, endpoint: Endpoint, request: Requ
     return response
 
 
-def _answer_call(endpoint: Endpoint, call: Call, verdict: Admission, fault: InjectedFault | None) -> Response:
+def _answer_call(
+    endpoint: Endpoint, call: Call, verdict: Admission, fault: InjectedFault | None
+) -> Response:
     """Answer a call within its limits, with the fault that is due."""
     if verdict.retry_after is not None:
-        return _answer_rate_exceeded(verdict, with_wait=not fault or fault.kind is FaultKind.ERROR_429)
+        return _answer_rate_exceeded(
+            verdict, with_wait=not fault or fault.kind is FaultKind.ERROR_429
+        )
     if fault is None:
         return _build_response(_execute_call(endpoint, call))
     if instead := _answer_without_call(fault, endpoint.path):
@@ -234,7 +252,9 @@ def _build_call(simulator: Simulator, request: Request, body: bytes, now: dateti
     )
 
 
-def _build_log_entry(endpoint: Endpoint, request: Request, body: bytes, now: datetime) -> LoggedRequest:
+def _build_log_entry(
+    endpoint: Endpoint, request: Request, body: bytes, now: datetime
+) -> LoggedRequest:
     query = {name: request.query_params.getlist(name) for name in request.query_params}
     legible_body = decode_body(body, request.headers.get("content-type", ""))
     return LoggedRequest(request.method, request.url.path, query, endpoint.group, legible_body, now)
@@ -243,7 +263,9 @@ def _build_log_entry(endpoint: Endpoint, request: Request, body: bytes, now: dat
 def _build_response(answer: Answer) -> Response:
     if answer.json is None:
         return Response(status_code=answer.status)
-    headers = {"WWW-Authenticate": "Basic, Bearer"} if answer.status == HTTPStatus.UNAUTHORIZED else {}
+    headers = (
+        {"WWW-Authenticate": "Basic, Bearer"} if answer.status == HTTPStatus.UNAUTHORIZED else {}
+    )
     return JSONResponse(answer.json, answer.status, headers)
 
 
@@ -254,13 +276,17 @@ def _format_refusal(refusal: RequestRefused) -> Answer:
 def _answer_rate_exceeded(verdict: Admission, *, with_wait: bool) -> Response:
     """Refuse a call over the limit, or during the penalty."""
     headers = {"Retry-After": str(verdict.retry_after)} if with_wait else {}
-    return JSONResponse(RequestRefused(429, RATE_EXCEEDED, "Request rate exceeded").as_json(), 429, headers)
+    return JSONResponse(
+        RequestRefused(429, RATE_EXCEEDED, "Request rate exceeded").as_json(), 429, headers
+    )
 
 
 def _answer_unknown_call(_request: Request, error: Exception) -> Response:
     """Refuse a path or method that the simulator doesn't know, in the vendor's format, not the framework's."""
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-    return JSONResponse(RequestRefused(status, UNKNOWN_ID, "The simulator doesn't know this call").as_json(), status)
+    return JSONResponse(
+        RequestRefused(status, UNKNOWN_ID, "The simulator doesn't know this call").as_json(), status
+    )
 
 
 def _answer_disconnected(_request: Request, _error: Exception) -> Response:
@@ -303,7 +329,9 @@ async def serve_ringcentral(
     """
     simulator = Simulator(account, CallCounter(limits or Limits()), FaultQueue(faults), clock)
     application = build_application(simulator)
-    serving = serve_application(application, port, protocol=AbortableProtocol, keep_alive=KEEP_ALIVE)
+    serving = serve_application(
+        application, port, protocol=AbortableProtocol, keep_alive=KEEP_ALIVE
+    )
     async with serving as url:
         yield RunningRingCentral(url, account, simulator.faults, simulator.requests)
 
@@ -334,12 +362,16 @@ async def serve_mail(
     rules = rules or MailRules()
     connections: WeakSet[SMTP] = WeakSet()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(smtp_factory(store, rules, connections), LOOPBACK, port, ssl=rules.tls)
+    server = await loop.create_server(
+        smtp_factory(store, rules, connections), LOOPBACK, port, ssl=rules.tls
+    )
     try:
         yield RunningMail(_find_port(server), store)
     finally:
         server.close()
-        while any(connection.transport for connection in connections):  # aiosmtpd has no such event either
+        while any(
+            connection.transport for connection in connections
+        ):  # aiosmtpd has no such event either
             for connection in tuple(connections):
                 abort_connection(connection)
             await asyncio.sleep(0)

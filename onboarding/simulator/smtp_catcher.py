@@ -1,7 +1,8 @@
 """A mail catcher: an SMTP server on loopback that keeps what it gets as `.eml` files and delivers nothing.
 
-Built on aiosmtpd. The bytes are kept exactly as they came; the envelopes are beside them in `envelopes.jsonl`, so
-memory stays flat with any amount of mail. `MailRules` say what it refuses, for tests.
+Built on aiosmtpd. The bytes are kept exactly as they came; the envelopes are beside them in
+`envelopes.jsonl`, so memory stays flat with any amount of mail. `MailRules` say what it refuses,
+for tests.
 """
 
 import asyncio
@@ -38,9 +39,9 @@ LATER = "451 4.7.1 Try again later"
 class MailRules:
     """What the mail catcher demands and refuses. By default it takes everything, and any log-in.
 
-    `refuse` and `defer_once` go by recipient: the reply to the former is the mapping's value, each time; the latter are
-    deferred, once. `refuse_sender` is the reply to every MAIL (blank: none). `lose_reply`: mail to these
-    recipients is taken, but the connection is aborted before the reply.
+    `refuse` and `defer_once` go by recipient: the reply to the former is the mapping's value, each
+    time; the latter are deferred, once. `refuse_sender` is the reply to every MAIL (blank: none).
+    `lose_reply`: mail to these recipients is taken, but the connection is aborted before the reply.
     """
 
     username: str = ""
@@ -111,9 +112,16 @@ class FolderStore:
         self._number += 1
         file = self._path / f"{self._number:04d}-{_clean_recipient(recipients[0])}.eml"
         _write_file(file, content, os.O_EXCL)
-        line = {"number": self._number, "file": file.name, "sender": sender, "recipients": recipients}
+        line = {
+            "number": self._number,
+            "file": file.name,
+            "sender": sender,
+            "recipients": recipients,
+        }
         _write_file(
-            self._path / ENVELOPES, f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors=AS_SENT), os.O_APPEND
+            self._path / ENVELOPES,
+            f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors=AS_SENT),
+            os.O_APPEND,
         )
         return CaughtMail(self._number, sender, recipients, content, file)
 
@@ -123,11 +131,17 @@ class FolderStore:
 
     def _read_mail(self, line: Mapping[str, Any]) -> CaughtMail:
         file = self._path / line["file"]
-        return CaughtMail(line["number"], line["sender"], tuple(line["recipients"]), file.read_bytes(), file)
+        return CaughtMail(
+            line["number"], line["sender"], tuple(line["recipients"]), file.read_bytes(), file
+        )
 
     def _read_envelopes(self) -> list[str]:
         envelopes = self._path / ENVELOPES
-        return envelopes.read_text(encoding="utf-8", errors=AS_SENT).split("\n")[:-1] if envelopes.exists() else []
+        return (
+            envelopes.read_text(encoding="utf-8", errors=AS_SENT).split("\n")[:-1]
+            if envelopes.exists()
+            else []
+        )
 
 
 class SmtpHandler:
@@ -141,7 +155,12 @@ class SmtpHandler:
         self._lose = {address_key(address) for address in rules.lose_reply}
 
     def authenticate(
-        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: LoginPassword
+        self,
+        _server: SMTP,
+        _session: Session,
+        _envelope: Envelope,
+        _mechanism: str,
+        login: LoginPassword,
     ) -> AuthResult:
         """Take the log-in that the rules name, or any."""
         if self._rules.password is None:
@@ -181,16 +200,22 @@ class SmtpHandler:
         """Keep the message, then answer the final dot."""
         recipients = tuple(envelope.rcpt_tos)
         try:
-            caught = self._store.keep(envelope.mail_from or "", recipients, envelope.original_content or b"")
+            caught = self._store.keep(
+                envelope.mail_from or "", recipients, envelope.original_content or b""
+            )
         except OSError as error:
             return f"{NO_ROOM} {error.strerror}"
         if self._lose.intersection(map(address_key, recipients)):
             abort_connection(server)
-            await asyncio.Event().wait()  # aiosmtpd cancels this task as soon as the connection is gone
+            await (
+                asyncio.Event().wait()
+            )  # aiosmtpd cancels this task as soon as the connection is gone
         return f"{OK} {caught.number:04d}"
 
 
-def smtp_factory(store: MailStore, rules: MailRules, connections: WeakSet[SMTP]) -> Callable[[], SMTP]:
+def smtp_factory(
+    store: MailStore, rules: MailRules, connections: WeakSet[SMTP]
+) -> Callable[[], SMTP]:
     """Return a function that makes the protocol of each new connection, and adds it to `connections`."""
     catcher = SmtpHandler(store, rules)
     loop = asyncio.get_running_loop()

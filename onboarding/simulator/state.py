@@ -1,13 +1,21 @@
 """What an account looks like at the start, as a JSON file or as values, with clear messages where it is wrong.
 
-Only reads and checks; `account` is built from it. These classes document the file: its keys are their fields' names,
-and what has a default may be left out.
+Only reads and checks; `account` is built from it. These classes document the file: its keys are
+their fields' names, and what has a default may be left out.
 """
 
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from onboarding.files.read import MEGABYTE, read_text
@@ -48,7 +56,9 @@ class ColleagueState(StatePart):
     last_name: str = ""
     job_title: str = ""
     extension: str = ""
-    type: Literal["User", "Department", "Announcement", "Voicemail", "IvrMenu", "Limited", "Bot", "Room"] = "User"
+    type: Literal[
+        "User", "Department", "Announcement", "Voicemail", "IvrMenu", "Limited", "Bot", "Room"
+    ] = "User"
     status: Literal["Enabled", "Disabled", "NotActivated"] = "Enabled"
     odd: Odd = Odd()
 
@@ -95,7 +105,9 @@ class SessionState(StatePart):
     join_offset: int = Field(default=900, ge=0)
     locale: str = Field(default="en-US", min_length=2, max_length=8)
     title: str = Field(default="", max_length=512)
-    status: Literal[SessionStatus.SCHEDULED, SessionStatus.ACTIVE, SessionStatus.FINISHED] = SessionStatus.SCHEDULED
+    status: Literal[SessionStatus.SCHEDULED, SessionStatus.ACTIVE, SessionStatus.FINISHED] = (
+        SessionStatus.SCHEDULED
+    )
     invitees: tuple[InviteeState, ...] = ()
     odd: Odd = Odd()
     odd_host: Odd = Odd()
@@ -117,8 +129,8 @@ class WebinarState(StatePart):
 class AccountState(StatePart):
     """A whole account. `owner` is the `user_id` of the user who logs in (by default the first webinar's host).
 
-    Without `credentials` any will do. `app_permissions` and `user_permissions` are what the application and its owner
-    may do.
+    Without `credentials` any will do. `app_permissions` and `user_permissions` are what the
+    application and its owner may do.
     """
 
     account_id: str = HOME_ACCOUNT
@@ -151,7 +163,8 @@ class AccountState(StatePart):
 def read_state(path: Path) -> AccountState:
     """Read a state file.
 
-    Raises BadState if it is missing, no JSON, or wrong somewhere; the message names every wrong place.
+    Raises BadState if it is missing, no JSON, or wrong somewhere; the message names every wrong
+    place.
     """
     try:
         return AccountState.model_validate_json(read_text(path, LARGEST_STATE_FILE))

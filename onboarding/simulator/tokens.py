@@ -1,7 +1,8 @@
 """Log-in: which credentials get a token, and what becomes of it (`docs/ringcentral.md`, "Log in").
 
-Serves the JWT bearer grant (RFC 7523) and the refresh token grant. Tokens live in memory and time is passed in. Without
-credentials to hold a client to, any that are not blank will do: a rehearsal needs none of the real ones.
+Serves the JWT bearer grant (RFC 7523) and the refresh token grant. Tokens live in memory and time
+is passed in. Without credentials to hold a client to, any that are not blank will do: a rehearsal
+needs none of the real ones.
 """
 
 import base64
@@ -70,13 +71,20 @@ class IssuedTokens:
                 self._use_refresh_token(form.get("refresh_token", ""), now)
             case _:
                 message = "Unsupported grant type"
-                raise LoginRefused(400, "unsupported_grant_type", INVALID_PARAMETER, message, parameter="grant_type")
+                raise LoginRefused(
+                    400,
+                    "unsupported_grant_type",
+                    INVALID_PARAMETER,
+                    message,
+                    parameter="grant_type",
+                )
         return self._issue(_decide_lifetime(form), now)
 
     def check(self, authorization: str, now: datetime) -> None:
         """Check the token of a call.
 
-        Raises LoginRefused if it has expired (`OAU-128`), was never issued, or was revoked (`OAU-129`).
+        Raises LoginRefused if it has expired (`OAU-128`), was never issued, or was revoked
+        (`OAU-129`).
         """
         scheme, _, token = authorization.partition(" ")
         expires = self._access.get(token.strip()) if scheme.lower() == "bearer" else None
@@ -107,7 +115,10 @@ class IssuedTokens:
         wanted = self.credentials
         right = bool(client_id and client_secret)
         if wanted:
-            right = (client_id, client_secret) == (wanted.client_id, wanted.client_secret.get_secret_value())
+            right = (client_id, client_secret) == (
+                wanted.client_id,
+                wanted.client_secret.get_secret_value(),
+            )
         if not right:
             raise LoginRefused(401, "invalid_client", CLIENT_WRONG, "Client credentials are wrong")
 
@@ -115,12 +126,16 @@ class IssuedTokens:
         wanted = self.credentials
         right = assertion == wanted.jwt.get_secret_value() if wanted else bool(assertion)
         if not right:
-            raise LoginRefused(400, "invalid_grant", CREDENTIALS_WRONG, "Invalid resource owner credentials")
+            raise LoginRefused(
+                400, "invalid_grant", CREDENTIALS_WRONG, "Invalid resource owner credentials"
+            )
 
     def _use_refresh_token(self, refresh_token: str, now: datetime) -> None:
         expires = self._refresh.pop(refresh_token, now)
         if expires <= now:
-            raise LoginRefused(400, "invalid_grant", CREDENTIALS_WRONG, "Refresh token is wrong or has expired")
+            raise LoginRefused(
+                400, "invalid_grant", CREDENTIALS_WRONG, "Refresh token is wrong or has expired"
+            )
 
     def _issue(self, life: timedelta, now: datetime) -> dict[str, Any]:
         access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)

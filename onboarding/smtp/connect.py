@@ -1,10 +1,10 @@
 """Open a connection to the mail server: connect, encrypt with a verified certificate, log in.
 
-aiosmtplib does the three steps, each a method of its own, so that `connection_check` can tell how far
-it gets; then `WireProtocol` takes over the transport. A refused encryption never leads to plain text.
-What fails becomes `Refused` if a person has to change something (password, certificate, port),
-`TryLater` if the server or the way to it is away, `ConnectionRefusal` if the server turned away only
-this connection. No message holds more of our side than host, port and user name.
+aiosmtplib does the three steps, each a method of its own, so that `connection_check` can tell how
+far it gets; then `WireProtocol` takes over the transport. A refused encryption never leads to plain
+text. What fails becomes `Refused` if a person has to change something (password, certificate,
+port), `TryLater` if the server or the way to it is away, `ConnectionRefusal` if the server turned
+away only this connection. No message holds more of our side than host, port and user name.
 """
 
 import asyncio
@@ -42,7 +42,9 @@ CERTIFICATE_HINT = (
     "give its certificate as [smtp] ca_file."
 )
 LOG_IN_HINT = "Check [smtp] username, and that the token is for this server and may send mail for this mailbox."
-AWAY_HINT = "Nothing is lost: run again when it is back. If it never answers, check [smtp] host and port."
+AWAY_HINT = (
+    "Nothing is lost: run again when it is back. If it never answers, check [smtp] host and port."
+)
 
 Failure = aiosmtplib.SMTPException | OSError
 """What connecting, encrypting and logging in can raise (`ssl.SSLError` and time-outs are OSErrors)."""
@@ -51,8 +53,8 @@ Failure = aiosmtplib.SMTPException | OSError
 class Connector:
     """The mail server of the settings: one TLS context, one token and the way in, for all connections of a run.
 
-    `secrets` are what it is given at the log-in; a server that refuses may quote them. `stop` ends the wait for a
-    token.
+    `secrets` are what it is given at the log-in; a server that refuses may quote them. `stop` ends
+    the wait for a token.
 
     Raises `ConfigurationError` where the password is missing or the certificate file can't be read.
     """
@@ -67,8 +69,14 @@ class Connector:
         self._machine = machine
         self._context = build_tls_context(settings)
         self._password = load_password(settings)
-        self.secrets = Secrets.of(self._password, *encode_password_arguments(settings.username, self._password))
-        self._tokens = TokenCache(select_token_source(settings), stop=stop) if settings.auth == "xoauth2" else None
+        self.secrets = Secrets.of(
+            self._password, *encode_password_arguments(settings.username, self._password)
+        )
+        self._tokens = (
+            TokenCache(select_token_source(settings), stop=stop)
+            if settings.auth == "xoauth2"
+            else None
+        )
         self._ehlo_name = settings.ehlo_name
         self._opening = asyncio.Lock()
         self._refusal: Refused | None = None
@@ -78,13 +86,13 @@ class Connector:
     async def open(self) -> WireProtocol:
         """Open a line, encrypted and logged in.
 
-        Raises `ConnectionRefusal` if others of our connections may still serve: the server turned away
-        this one (a limit on connections, say), or it accepted others and not this one. Otherwise raises
-        `Refused`, `TryLater` or `ConfigurationError`.
+        Raises `ConnectionRefusal` if others of our connections may still serve: the server turned
+        away this one (a limit on connections, say), or it accepted others and not this one.
+        Otherwise raises `Refused`, `TryLater` or `ConfigurationError`.
 
-        One connection is opened at a time, and none after a refusal: a wrong password costs one failed
-        log-in, not one for each connection, which is how accounts get locked. A task that waited while
-        the server stayed away gets the same error at once.
+        One connection is opened at a time, and none after a refusal: a wrong password costs one
+        failed log-in, not one for each connection, which is how accounts get locked. A task that
+        waited while the server stayed away gets the same error at once.
         """
         failed_before = len(self._failures)
         async with self._opening:
@@ -121,7 +129,9 @@ class Connector:
         if isinstance(error, Refused):
             self._refusal = error
         if isinstance(error, ConnectionRefusal) and error.phase is Phase.LOGIN:
-            error = TryLater(error.message, hint=error.hint)  # a log-in that fails is not tried again
+            error = TryLater(
+                error.message, hint=error.hint
+            )  # a log-in that fails is not tried again
         if not isinstance(error, ConnectionRefusal):
             self._failures.append(error)
         return error
@@ -156,7 +166,10 @@ class Connector:
         if self.settings.security != "starttls":
             return
         if not smtp.supports_extension("starttls"):
-            raise Refused(f"The mail server {self.settings.place} offers no encryption (STARTTLS).", hint=SECURITY_HINT)
+            raise Refused(
+                f"The mail server {self.settings.place} offers no encryption (STARTTLS).",
+                hint=SECURITY_HINT,
+            )
         with self._translate_errors(Phase.STARTTLS):
             await smtp.starttls()
         with self._translate_errors(Phase.EHLO):
@@ -178,7 +191,11 @@ class Connector:
 
     async def _log_in_by_password(self, smtp: aiosmtplib.SMTP) -> None:
         """Log in by the first method that both sides know: one try, because failed ones are counted."""
-        methods = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}
+        methods = {
+            "plain": smtp.auth_plain,
+            "login": smtp.auth_login,
+            "cram-md5": smtp.auth_crammd5,
+        }
         offered = [method for name, method in methods.items() if name in smtp.server_auth_methods]
         if not offered:
             raise self._no_method_error("by password", smtp)
@@ -209,7 +226,9 @@ class Connector:
                 await smtp.auth_xoauth2(self.settings.username, another.get_secret_value())
 
     def _no_method_error(self, wanted: str, smtp: aiosmtplib.SMTP) -> Refused:
-        offered = clean(", ".join(name.upper() for name in smtp.server_auth_methods)) or "none at all"
+        offered = (
+            clean(", ".join(name.upper() for name in smtp.server_auth_methods)) or "none at all"
+        )
         return Refused(
             f"The mail server {self.settings.place} offers no log-in {wanted}, but {offered}.",
             hint="Check [smtp] auth and security.",
@@ -256,14 +275,20 @@ def load_password(settings: SmtpSettings) -> str:
 def encode_password_arguments(username: str, password: str) -> list[str]:
     """Give the arguments of AUTH as they are sent (RFC 4616, RFC 4954 4).
 
-    Those of CRAM-MD5 and XOAUTH2 are longer than the 40 characters of base64 that are removed always.
+    Those of CRAM-MD5 and XOAUTH2 are longer than the 40 characters of base64 that are removed
+    always.
     """
     if not password:
         return []
-    return [b64encode(text.encode()).decode() for text in (f"\0{username}\0{password}", username, password)]
+    return [
+        b64encode(text.encode()).decode()
+        for text in (f"\0{username}\0{password}", username, password)
+    ]
 
 
-def adopt_transport(transport: asyncio.BaseTransport, smtp: aiosmtplib.SMTP, secrets: Secrets = NONE) -> WireProtocol:
+def adopt_transport(
+    transport: asyncio.BaseTransport, smtp: aiosmtplib.SMTP, secrets: Secrets = NONE
+) -> WireProtocol:
     """Put our protocol on aiosmtplib's transport: aiosmtplib hears and says nothing on it from now on."""
     return WireProtocol(transport, Capabilities.parse(smtp.esmtp_extensions), secrets)
 
@@ -289,27 +314,44 @@ def connection_error(
     place = settings.place
     if isinstance(failure, aiosmtplib.SMTPResponseException):
         return _as_reply_error(phase, failure, settings, secrets)
-    cause = failure.__cause__ if isinstance(failure, aiosmtplib.SMTPConnectError) and failure.__cause__ else failure
+    cause = (
+        failure.__cause__
+        if isinstance(failure, aiosmtplib.SMTPConnectError) and failure.__cause__
+        else failure
+    )
     match cause:
         case ssl.SSLCertVerificationError():
             why = clean(cause.verify_message).rstrip(".")
-            return Refused(f"The certificate of {place} can't be trusted: {why}.", hint=CERTIFICATE_HINT)
+            return Refused(
+                f"The certificate of {place} can't be trusted: {why}.", hint=CERTIFICATE_HINT
+            )
         case ssl.SSLError():
             return Refused(f"{place} does not begin an encrypted connection.", hint=SECURITY_HINT)
         case socket.gaierror():
-            return TryLater(f"The mail server's name {settings.host} is not known here.", hint=AWAY_HINT)
+            return TryLater(
+                f"The mail server's name {settings.host} is not known here.", hint=AWAY_HINT
+            )
         case TimeoutError():
-            return TryLater(f"The mail server {place} did not answer in time.", hint=f"{AWAY_HINT} {SECURITY_HINT}")
+            return TryLater(
+                f"The mail server {place} did not answer in time.",
+                hint=f"{AWAY_HINT} {SECURITY_HINT}",
+            )
         case _:
             message = f"The mail server {place} can't be reached, or closed the connection."
             return ConnectionRefusal(message, hint=AWAY_HINT, phase=phase)
 
 
 def _as_reply_error(
-    phase: Phase, failure: aiosmtplib.SMTPResponseException, settings: SmtpSettings, secrets: Secrets
+    phase: Phase,
+    failure: aiosmtplib.SMTPResponseException,
+    settings: SmtpSettings,
+    secrets: Secrets,
 ) -> OnboardingError:
     if failure.code < LOWEST_REFUSAL:
-        return Refused(f"{settings.place} does not answer as a mail server.", hint="Check [smtp] host and port.")
+        return Refused(
+            f"{settings.place} does not answer as a mail server.",
+            hint="Check [smtp] host and port.",
+        )
     reply = clean_reply(parse_reply(failure.code, failure.message.split("\n")), secrets)
     verdict = classify(phase, reply, settings.provider)
     if phase is Phase.LOGIN and settings.auth == "xoauth2" and not verdict.hint:

@@ -1,7 +1,7 @@
 """Check whether mail could be sent, without sending any: for `onboarding check`.
 
-Goes the way of a real message up to the sender (connect, encrypt, log in, MAIL FROM), then RSET and QUIT. The first
-step that fails ends the way; each step gives one `CheckResult`.
+Goes the way of a real message up to the sender (connect, encrypt, log in, MAIL FROM), then RSET and
+QUIT. The first step that fails ends the way; each step gives one `CheckResult`.
 """
 
 import asyncio
@@ -44,7 +44,9 @@ async def check_connection(
     return tuple([finding async for finding in _check_steps(patient, sender, stop)])
 
 
-async def _check_steps(settings: SmtpSettings, sender: str, stop: asyncio.Event | None) -> AsyncIterator[CheckResult]:
+async def _check_steps(
+    settings: SmtpSettings, sender: str, stop: asyncio.Event | None
+) -> AsyncIterator[CheckResult]:
     steps = iter(STEPS)
     try:
         async for detail in _take_steps(settings, sender, stop):
@@ -55,7 +57,9 @@ async def _check_steps(settings: SmtpSettings, sender: str, stop: asyncio.Event 
         yield CheckResult(next(steps), ok=False, detail=error.message, hint=error.hint)
 
 
-async def _take_steps(settings: SmtpSettings, sender: str, stop: asyncio.Event | None) -> AsyncIterator[str]:
+async def _take_steps(
+    settings: SmtpSettings, sender: str, stop: asyncio.Event | None
+) -> AsyncIterator[str]:
     """Go the steps, yielding one detail for each. Raises what the failing step raises."""
     server = Connector(settings, stop=stop)
     yield f"{settings.place}, security {settings.security}, auth {settings.auth}"
@@ -90,6 +94,10 @@ async def _announce_sender(line: WireProtocol, sender: str, settings: SmtpSettin
         reply = await line.send_command(f"MAIL FROM:<{encode_sender(sender)}>\r\n".encode(), wait)
         await line.send_command(b"RSET\r\n", wait)
     except ConnectionLost as error:
-        raise TryLater(f"The mail server {settings.place} broke off at the sender: {error}.", hint=AGAIN) from error
+        raise TryLater(
+            f"The mail server {settings.place} broke off at the sender: {error}.", hint=AGAIN
+        ) from error
     if reply.code >= LOWEST_REFUSAL:
-        raise reply_error(Phase.MAIL, reply, settings.place, classify(Phase.MAIL, reply, settings.provider))
+        raise reply_error(
+            Phase.MAIL, reply, settings.place, classify(Phase.MAIL, reply, settings.provider)
+        )

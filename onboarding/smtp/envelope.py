@@ -1,8 +1,9 @@
 """A message as it goes over the wire: the three commands before it, and its body with dots stuffed.
 
-Pure. Here it is decided which extensions a message needs (RFC 1870 SIZE, 6152 8BITMIME, 6531 SMTPUTF8); one that
-the server can't carry is refused here, with words, before anything is said to the server. Where the server offers
-delivery status notifications (RFC 3461), a bounce is to hold the header alone: the letter has a join link.
+Pure. Here it is decided which extensions a message needs (RFC 1870 SIZE, 6152 8BITMIME, 6531
+SMTPUTF8); one that the server can't carry is refused here, with words, before anything is said to
+the server. Where the server offers delivery status notifications (RFC 3461), a bounce is to hold
+the header alone: the letter has a join link.
 """
 
 import hashlib
@@ -40,23 +41,32 @@ def encode_message(
 
     Raises `ConfigurationError` if the sender can't be written: that would be so for every message.
     """
-    sender, recipient = encode_sender(envelope_sender or message.sender), encode_address(message.recipient)
+    sender, recipient = (
+        encode_sender(envelope_sender or message.sender),
+        encode_address(message.recipient),
+    )
     if recipient is None:
-        return Rejected("the address can't be written on a mail's envelope: correct it in the roster")
+        return Rejected(
+            "the address can't be written on a mail's envelope: correct it in the roster"
+        )
     needs_utf8 = message.needs_smtputf8 or not (sender + recipient).isascii()
     body = message.body if message.canonical else normalize_line_ends(message.body)
     obstacle = _find_obstacle(body, capabilities, needs_utf8=needs_utf8)
     if obstacle:
         return Rejected(obstacle)
     envelope_id = find_envelope_id(message.message_id) if capabilities.dsn else ""
-    mail = _build_mail_command(sender, body, envelope_id, needs_utf8=needs_utf8, with_size=capabilities.declares_size)
+    mail = _build_mail_command(
+        sender, body, envelope_id, needs_utf8=needs_utf8, with_size=capabilities.declares_size
+    )
     notify = " NOTIFY=FAILURE,DELAY" if capabilities.dsn else ""
     commands = (mail.encode(), f"RCPT TO:<{recipient}>{notify}\r\n".encode(), b"DATA\r\n")
     stuffed = body if message.canonical else dot_stuff(body)
     return EncodedMessage(message, commands, stuffed, asks_for_dsn=capabilities.dsn)
 
 
-def _build_mail_command(sender: str, body: bytes, envelope_id: str, *, needs_utf8: bool, with_size: bool) -> str:
+def _build_mail_command(
+    sender: str, body: bytes, envelope_id: str, *, needs_utf8: bool, with_size: bool
+) -> str:
     # RFC 1870, 6152, 6531 and 3461: each parameter only where the server offers its extension.
     size = f" SIZE={len(body)}" if with_size else ""
     eight_bit = "" if body.isascii() else " BODY=8BITMIME"
@@ -87,7 +97,9 @@ def encode_sender(sender: str) -> str:
     """Write the sender for MAIL. Raises `ConfigurationError` where it is no address."""
     address = encode_address(sender)
     if address is None:
-        raise ConfigurationError(f"The sender {sender!r} is no address.", hint="Correct [brand] sender.")
+        raise ConfigurationError(
+            f"The sender {sender!r} is no address.", hint="Correct [brand] sender."
+        )
     return address
 
 
@@ -104,7 +116,9 @@ def encode_address(address: str) -> str | None:
 
 def normalize_line_ends(body: bytes) -> bytes:
     """Make every line, the last too, end in CRLF (RFC 5321 2.3.8): a bare CR or LF can smuggle a second mail."""
-    within_lines = body.replace(b"\r\n", b"")  # a third of the time that counting all line ends takes
+    within_lines = body.replace(
+        b"\r\n", b""
+    )  # a third of the time that counting all line ends takes
     if b"\n" in within_lines or b"\r" in within_lines:
         body = LINE_END.sub(b"\r\n", body)
     return body if not body or body.endswith(b"\r\n") else body + b"\r\n"

@@ -1,7 +1,7 @@
 """The name by which we greet the mail server (EHLO): this machine's, or the address of our end of the connection.
 
-Pure but for `find_machine_name`. RFC 5321 4.1.1.1 wants a domain name, or an address literal (4.1.3)
-where there is none.
+Pure but for `find_machine_name`. RFC 5321 4.1.1.1 wants a domain name, or an address literal
+(4.1.3) where there is none.
 """
 
 import re

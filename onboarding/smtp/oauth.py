@@ -1,9 +1,10 @@
 """Where the access token for XOAUTH2 comes from: the user's own program, Microsoft 365 or Google.
 
 A program may be anything that prints a token; its other output is not read, so nothing of it can
-reach a log. For Microsoft 365 and Google the application has its own credentials, so no person logs in;
-the providers' libraries do it (the extras `m365` and `google`), and `token_calls` makes their calls.
-What they say of a refusal is shown, cleaned: it may quote what was sent. `TokenCache` keeps the token.
+reach a log. For Microsoft 365 and Google the application has its own credentials, so no person logs
+in; the providers' libraries do it (the extras `m365` and `google`), and `token_calls` makes their
+calls. What they say of a refusal is shown, cleaned: it may quote what was sent. `TokenCache` keeps
+the token.
 """
 
 import asyncio
@@ -78,14 +79,20 @@ def select_token_source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]
                 hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
             )
         _assert_installed("msal", "Microsoft 365", "m365")
-        return partial(run_in_thread, partial(client_credentials_token, settings.m365, settings.m365.client_secret))
+        return partial(
+            run_in_thread,
+            partial(client_credentials_token, settings.m365, settings.m365.client_secret),
+        )
     if settings.google.key_file:
         try:
             check_file(settings.google.key_file)
         except OSError as error:
             raise _key_error(settings.google.key_file, str(error.strerror)) from None
         _assert_installed("google.auth", "Google", "google")
-        return partial(run_in_thread, partial(service_account_token, settings.google.key_file, settings.username))
+        return partial(
+            run_in_thread,
+            partial(service_account_token, settings.google.key_file, settings.username),
+        )
     if settings.token_command and not shutil.which(settings.token_command[0]):
         raise ConfigurationError(
             f"There is no token program {settings.token_command[0]} that can be started.",
@@ -106,7 +113,9 @@ def _assert_installed(library: str, provider: str, extra: str) -> None:
         )
 
 
-async def command_token(command: Sequence[str], lifetime: float, seconds: float = COMMAND_TIMEOUT) -> Token:
+async def command_token(
+    command: Sequence[str], lifetime: float, seconds: float = COMMAND_TIMEOUT
+) -> Token:
     """Run a program (and its arguments, without a shell) that prints a token, good for `lifetime` seconds.
 
     Raises `ConfigurationError` where it can't be run or prints no token, `TryLater` where it hangs.
@@ -118,7 +127,8 @@ async def command_token(command: Sequence[str], lifetime: float, seconds: float 
         )
     except OSError as error:
         raise ConfigurationError(
-            f"The token program {program} can't be started: {error.strerror}.", hint="Check [smtp] token_command."
+            f"The token program {program} can't be started: {error.strerror}.",
+            hint="Check [smtp] token_command.",
         ) from error
     try:
         async with asyncio.timeout(seconds):
@@ -159,7 +169,8 @@ async def _read_output(process: asyncio.subprocess.Process, program: str) -> byt
         printed += piece
         if len(printed) > MAX_OUTPUT:
             raise ConfigurationError(
-                f"The token program {program} prints more than a token.", hint="Check [smtp] token_command."
+                f"The token program {program} prints more than a token.",
+                hint="Check [smtp] token_command.",
             )
     return printed
 
@@ -174,11 +185,13 @@ async def _kill_program(process: asyncio.subprocess.Process) -> None:
                 await process.wait()
 
 
-def client_credentials_token(settings: MicrosoftSettings, secret: SecretStr, caller: Caller) -> Token:
+def client_credentials_token(
+    settings: MicrosoftSettings, secret: SecretStr, caller: Caller
+) -> Token:
     """Ask Microsoft's identity platform by client credentials (RFC 6749 4.4).
 
-    Raises `ConfigurationError` where there is no such tenant, `Refused` where Microsoft refuses the application,
-    `TryLater` where it can't be reached.
+    Raises `ConfigurationError` where there is no such tenant, `Refused` where Microsoft refuses the
+    application, `TryLater` where it can't be reached.
     """
     import msal  # noqa: PLC0415 -- an extra, and slow to import
 
@@ -199,7 +212,11 @@ def client_credentials_token(settings: MicrosoftSettings, secret: SecretStr, cal
             f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
         ) from None
     if "access_token" not in answer:
-        said = str(answer.get("error_description") or answer.get("error") or "without a reason").strip().split("\n")[0]
+        said = (
+            str(answer.get("error_description") or answer.get("error") or "without a reason")
+            .strip()
+            .split("\n")[0]
+        )
         why = clean(said, Secrets.of(secret))
         raise Refused(
             f"Microsoft gives no token for the application {settings.client_id}: {why}",
@@ -214,10 +231,14 @@ class _MicrosoftCalls:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
-    def get(self, url: str, params: Any = None, headers: Any = None, **_options: Any) -> httpx.Response:
+    def get(
+        self, url: str, params: Any = None, headers: Any = None, **_options: Any
+    ) -> httpx.Response:
         return self._caller.send("GET", url, headers, params=params)
 
-    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any) -> httpx.Response:
+    def post(
+        self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any
+    ) -> httpx.Response:
         return self._caller.send("POST", url, headers, params=params, data=data)
 
     def close(self) -> None:
@@ -227,8 +248,8 @@ class _MicrosoftCalls:
 def service_account_token(key_file: Path, username: str, caller: Caller) -> Token:
     """Ask Google as a service account that speaks for `username` (domain-wide delegation, RFC 7523).
 
-    Raises `ConfigurationError` where the key is wrong, `Refused` where Google refuses the account, `TryLater` where
-    it can't be reached.
+    Raises `ConfigurationError` where the key is wrong, `Refused` where Google refuses the account,
+    `TryLater` where it can't be reached.
     """
     from google.auth.exceptions import GoogleAuthError, RefreshError  # noqa: PLC0415 -- an extra, and slow to import
     from google.oauth2.service_account import Credentials  # noqa: PLC0415
@@ -252,7 +273,9 @@ def service_account_token(key_file: Path, username: str, caller: Caller) -> Toke
             hint=f"The domain's administrator has to delegate {GMAIL_SCOPE} to the service account.",
         ) from None
     except ODD_ANSWERS:
-        raise Refused("Google's log-in gives an answer that is no token.", hint="Check token_uri in the key.") from None
+        raise Refused(
+            "Google's log-in gives an answer that is no token.", hint="Check token_uri in the key."
+        ) from None
     return Token(SecretStr(account.token), _limit_lifetime(left))
 
 
@@ -266,7 +289,12 @@ class _GoogleAnswer:
 
 
 def _send_google_call(
-    caller: Caller, url: str, method: str = "GET", body: Any = None, headers: Any = None, **_options: Any
+    caller: Caller,
+    url: str,
+    method: str = "GET",
+    body: Any = None,
+    headers: Any = None,
+    **_options: Any,
 ) -> _GoogleAnswer:
     answer = caller.send(method, url, headers, content=body)
     return _GoogleAnswer(answer.status_code, answer.headers, answer.content)
@@ -275,7 +303,10 @@ def _send_google_call(
 def _unreachable_error(server: str, error: NoAnswer) -> OnboardingError:
     why = f"its certificate is not trusted ({error.untrusted})" if error.untrusted else error.reason
     if error.final:
-        return Refused(f"{server} can't be asked: {why}.", hint="Check the settings of the log-in and the proxy.")
+        return Refused(
+            f"{server} can't be asked: {why}.",
+            hint="Check the settings of the log-in and the proxy.",
+        )
     return TryLater(f"{server} can't be reached: {why}.", hint=TRY_LATER_HINT)
 
 

@@ -1,7 +1,7 @@
 """The steps of an SMTP session, what a refusal at one of them is about, and how long to wait for each.
 
-Types and data; `replies` decides what a reply means. Timeouts are those of RFC 5321 4.5.3.2. The ten
-minutes after the final dot are long on purpose: a server may scan and store a message before it
+Types and data; `replies` decides what a reply means. Timeouts are those of RFC 5321 4.5.3.2. The
+ten minutes after the final dot are long on purpose: a server may scan and store a message before it
 answers, and a client that gives up earlier can't know whether the message was accepted.
 """
 
@@ -63,9 +63,8 @@ CLEANUP_TIMEOUT = 5.0
 class Classification:
     """What a refusal means. `retry_after` is in seconds, where the answer is known to mean a certain wait.
 
-    `permanent` is False if waiting helps, even if the code says otherwise: a daily limit is refused with
-    550 and passes.
-    `crowded`: we use more connections at once than the server allows.
+    `permanent` is False if waiting helps, even if the code says otherwise: a daily limit is refused
+    with 550 and passes. `crowded`: we use more connections at once than the server allows.
     """
 
     scope: RefusalScope
@@ -92,9 +91,9 @@ class ConnectionRefusal(TryLater):
     """The server does not serve one connection for now. It took nothing, and it may serve our other connections.
 
     A run stops with this error only when no connection is left. `crowded`: too many connections at
-    once are the likely cause. `fresh`: the connection had carried no message before, so a new one in its
-    place would fare no better. `phase` says when it came. `deferred` is set where the message itself may be the
-    cause: what to record if it is refused like this a second time.
+    once are the likely cause. `fresh`: the connection had carried no message before, so a new one
+    in its place would fare no better. `phase` says when it came. `deferred` is set where the
+    message itself may be the cause: what to record if it is refused like this a second time.
     """
 
     def __init__(

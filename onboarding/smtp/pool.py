@@ -1,9 +1,10 @@
 """The connections of one run: at most `max_connections`, lent one at a time, used again, closed with QUIT.
 
-A connection opens its line when a message is sent, and replaces a broken or worn one by itself. If the
-`with` block is left in the middle of a transaction (an error, a signal), the line is cut, so that no
-reply and no body ever reaches the wrong message. A connection that the server does not serve is given
-up, and there is one less from then on. The pool does not limit the rate: the pipeline waits before.
+A connection opens its line when a message is sent, and replaces a broken or worn one by itself. If
+the `with` block is left in the middle of a transaction (an error, a signal), the line is cut, so
+that no reply and no body ever reaches the wrong message. A connection that the server does not
+serve is given up, and there is one less from then on. The pool does not limit the rate: the
+pipeline waits before.
 """
 
 import asyncio
@@ -24,8 +25,9 @@ from onboarding.smtp.transaction import Connection
 class Pool:
     """Connections to the server of the settings.
 
-    It costs nothing until the first message: a command that sends none needs no password, and opens nothing. `clock`
-    gives seconds, for the question how long a line has idled; `sleep` waits so many.
+    It costs nothing until the first message: a command that sends none needs no password, and opens
+    nothing. `clock` gives seconds, for the question how long a line has idled; `sleep` waits so
+    many.
     """
 
     def __init__(
@@ -39,7 +41,9 @@ class Pool:
         self._clock = clock
         self._sleep = sleep
         self._stop = stop
-        self._serving: list[Connection] = []  # never empty again once prepared: the last one can't be given up
+        self._serving: list[
+            Connection
+        ] = []  # never empty again once prepared: the last one can't be given up
         self._free: list[Connection] = []
         self._seats = asyncio.Semaphore(settings.max_connections)
         self._loss: ConnectionRefusal | None = None
@@ -60,7 +64,10 @@ class Pool:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         with anyio.CancelScope(shield=True):
             await asyncio.gather(*(connection.close() for connection in self._serving))

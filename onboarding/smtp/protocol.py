@@ -1,9 +1,9 @@
 """The SMTP wire: commands out, whole replies in, in order, several commands under way at once.
 
-`WireProtocol` takes over the transport after aiosmtplib has connected, encrypted and logged in, because
-that library loses replies when several commands are written at once. It knows nothing of messages:
-`transaction` does. Every end of a line (closed, timed out, malformed reply) is one exception,
-`ConnectionLost`: what it means depends on when it came.
+`WireProtocol` takes over the transport after aiosmtplib has connected, encrypted and logged in,
+because that library loses replies when several commands are written at once. It knows nothing of
+messages: `transaction` does. Every end of a line (closed, timed out, malformed reply) is one
+exception, `ConnectionLost`: what it means depends on when it came.
 """
 
 import asyncio
@@ -114,13 +114,15 @@ class Capabilities:
 class WireProtocol(asyncio.Protocol):
     """A secured, logged-in line to the server.
 
-    `transactions` counts the messages offered on it. `in_transaction` is True from the first byte of a
-    command or a transaction to its last reply. A line that is left in between must be cut, or the next
-    message would read the replies to this one. `secrets` are what the server was given, by the log-in
-    and with the current message: no reply and no error that leaves the line holds them.
+    `transactions` counts the messages offered on it. `in_transaction` is True from the first byte
+    of a command or a transaction to its last reply. A line that is left in between must be cut, or
+    the next message would read the replies to this one. `secrets` are what the server was given, by
+    the log-in and with the current message: no reply and no error that leaves the line holds them.
     """
 
-    def __init__(self, transport: asyncio.BaseTransport, capabilities: Capabilities, secrets: Secrets = NONE) -> None:
+    def __init__(
+        self, transport: asyncio.BaseTransport, capabilities: Capabilities, secrets: Secrets = NONE
+    ) -> None:
         self.capabilities = capabilities
         self.secrets = secrets
         self.transactions = 0
@@ -154,7 +156,8 @@ class WireProtocol(asyncio.Protocol):
     def write(self, commands: bytes) -> None:
         """Give bytes to the transport. Raises `ConnectionLost` where the line is known to be gone.
 
-        So it is too where the server has spoken unasked: the next answer would be taken for another command's.
+        So it is too where the server has spoken unasked: the next answer would be taken for another
+        command's.
         """
         if self._replies:
             self.abort(f"the server said unasked: {self._take_reply()}")
@@ -233,7 +236,9 @@ class WireProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the socket is closed."""
         why = clean(str(exc), self.secrets) if exc else ""
-        self._record_loss(f"the connection was lost ({why})" if exc else "the server closed the connection")
+        self._record_loss(
+            f"the connection was lost ({why})" if exc else "the server closed the connection"
+        )
         self._wake(self._closed)
 
     def pause_writing(self) -> None:

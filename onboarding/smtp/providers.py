@@ -1,7 +1,7 @@
 """What the big providers publish: their servers, their limits, and what their typical replies mean.
 
-Data only: `settings` takes the limits as defaults, `replies` looks up the replies, before it looks at
-codes and phases. To say what a provider's 452 at RCPT means, add one `KnownReply` to its preset.
+Data only: `settings` takes the limits as defaults, `replies` looks up the replies, before it looks
+at codes and phases. To say what a provider's 452 at RCPT means, add one `KnownReply` to its preset.
 Replies that servers of every kind give, and that codes alone don't explain, are in `EVERYWHERE`.
 Limits change; each can be overruled in `[smtp]`.
 """
@@ -37,9 +37,9 @@ class KnownReply:
     """One row: a reply that is recognised, and what it means.
 
     It is recognised by its code, its enhanced code, a part of its text in lower case, and the phase
-    in which it came, each only where given. `scope` is what it refuses. With `retry_after` (seconds)
-    the refusal passes, even if its code says otherwise: a daily limit comes as 550. Without it the code
-    decides. `crowded`: we use more connections at once than the server allows.
+    in which it came, each only where given. `scope` is what it refuses. With `retry_after`
+    (seconds) the refusal passes, even if its code says otherwise: a daily limit comes as 550.
+    Without it the code decides. `crowded`: we use more connections at once than the server allows.
     """
 
     code: int = 0
@@ -77,10 +77,10 @@ HeaderFields = tuple[tuple[str, str], ...]
 class Preset:
     """A provider's defaults for `[smtp]`, its replies, and what it documents about tracking and copies.
 
-    `tracking_off` and `copies` are header fields sent with every message: the first has links left as they are, the
-    second lets the provider drop a copy (`{message_id}` stands for the message's name), `keeps_id` has our Message-ID
-    kept. Empty where the provider documents none. `source` is the vendor's page, `read` when a copy of it was
-    last looked at.
+    `tracking_off` and `copies` are header fields sent with every message: the first has links left
+    as they are, the second lets the provider drop a copy (`{message_id}` stands for the message's
+    name), `keeps_id` has our Message-ID kept. Empty where the provider documents none. `source` is
+    the vendor's page, `read` when a copy of it was last looked at.
     """
 
     defaults: Mapping[str, str | int]
@@ -127,7 +127,9 @@ UNVERIFIED = KnownReply(
     scope=RefusalScope.SENDER,
     hint="Verify the sender at Amazon SES in this region, and have the account moved out of the sandbox.",
 )
-NO_RIGHT = KnownReply(scope=RefusalScope.SENDER, hint="The SMTP credentials lack the right ses:SendRawEmail.")
+NO_RIGHT = KnownReply(
+    scope=RefusalScope.SENDER, hint="The SMTP credentials lack the right ses:SendRawEmail."
+)
 BLOCKED = KnownReply(
     scope=RefusalScope.SENDER,
     hint="The provider has blocked this account or tenant. Ask an administrator to have the block lifted.",
@@ -147,7 +149,9 @@ CROWDED = KnownReply(
     crowded=True,
 )
 TOO_MANY_LOGINS = KnownReply(retry_after=HOUR, hint="Too many log-ins: run again in an hour.")
-BUSY = KnownReply(retry_after=15 * MINUTE, hint="The server asks to come back later: run again in a while.")
+BUSY = KnownReply(
+    retry_after=15 * MINUTE, hint="The server asks to come back later: run again in a while."
+)
 
 CROWDED_WORDS = (
     "too many connections",
@@ -186,7 +190,13 @@ EVERYWHERE = (
 
 MICROSOFT365 = Preset(
     defaults=MappingProxyType(
-        {"host": "smtp.office365.com", "port": 587, "security": "starttls", "rate": "30/minute", "per_day": 10_000}
+        {
+            "host": "smtp.office365.com",
+            "port": 587,
+            "security": "starttls",
+            "rate": "30/minute",
+            "per_day": 10_000,
+        }
     ),
     replies=(
         replace(DAILY, enhanced=("5.2.0",), text="quota"),
@@ -200,7 +210,9 @@ MICROSOFT365 = Preset(
 )
 
 GMAIL = Preset(
-    defaults=MappingProxyType({"host": "smtp.gmail.com", "port": 587, "security": "starttls", "per_day": 2_000}),
+    defaults=MappingProxyType(
+        {"host": "smtp.gmail.com", "port": 587, "security": "starttls", "per_day": 2_000}
+    ),
     replies=(
         replace(BUSY, code=421, enhanced=("4.7.0",)),
         replace(TOO_MANY_LOGINS, code=454, enhanced=("4.7.0",)),
@@ -213,7 +225,9 @@ GMAIL = Preset(
 )
 
 WORKSPACE_RELAY = Preset(
-    defaults=MappingProxyType({"host": "smtp-relay.gmail.com", "port": 587, "security": "starttls", "per_day": 10_000}),
+    defaults=MappingProxyType(
+        {"host": "smtp-relay.gmail.com", "port": 587, "security": "starttls", "per_day": 10_000}
+    ),
     replies=(
         *GMAIL.replies,
         replace(DAILY, text="relay limit exceeded"),
@@ -239,7 +253,9 @@ SES = Preset(
 )
 
 AZURE = Preset(
-    defaults=MappingProxyType({"host": "smtp.azurecomm.net", "port": 587, "security": "starttls", "rate": "30/minute"}),
+    defaults=MappingProxyType(
+        {"host": "smtp.azurecomm.net", "port": 587, "security": "starttls", "rate": "30/minute"}
+    ),
     replies=(),
     source="Service limits for Azure Communication Services",
     read="2026-11",
@@ -250,7 +266,12 @@ SENDGRID = Preset(
     replies=(),
     source="SMTP filters (X-SMTPAPI)",
     read="2026-11",
-    tracking_off=(("X-SMTPAPI", '{"filters": {"clicktrack": {"settings": {"enable": 0, "enable_text": false}}}}'),),
+    tracking_off=(
+        (
+            "X-SMTPAPI",
+            '{"filters": {"clicktrack": {"settings": {"enable": 0, "enable_text": false}}}}',
+        ),
+    ),
 )
 
 MAILGUN = Preset(
@@ -262,7 +283,9 @@ MAILGUN = Preset(
 )
 
 POSTMARK = Preset(
-    defaults=MappingProxyType({"host": "smtp.postmarkapp.com", "port": 587, "security": "starttls"}),
+    defaults=MappingProxyType(
+        {"host": "smtp.postmarkapp.com", "port": 587, "security": "starttls"}
+    ),
     replies=(),
     source="Sending email with SMTP",
     read="2026-11",
@@ -272,7 +295,9 @@ POSTMARK = Preset(
 )
 
 BREVO = Preset(
-    defaults=MappingProxyType({"host": "smtp-relay.brevo.com", "port": 587, "security": "starttls"}),
+    defaults=MappingProxyType(
+        {"host": "smtp-relay.brevo.com", "port": 587, "security": "starttls"}
+    ),
     replies=(),
     source="SMTP relay integration",
     read="2026-11",

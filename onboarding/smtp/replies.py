@@ -48,11 +48,18 @@ STATUSES: Mapping[str, RefusalScope] = MappingProxyType(
         **{
             f"7.{detail}": RefusalScope.SENDER for detail in (8, 9, 10, 11, 12, 13, 14)
         },  # log-in and encryption (RFC 4954 6)
-        **{f"7.{detail}": RefusalScope.SENDER for detail in range(20, 29)},  # DKIM, SPF, DNS, flood (RFC 7372, 7505)
+        **{
+            f"7.{detail}": RefusalScope.SENDER for detail in range(20, 29)
+        },  # DKIM, SPF, DNS, flood (RFC 7372, 7505)
     }
 )
 SUBJECTS: Mapping[str, RefusalScope] = MappingProxyType(
-    {"1": RefusalScope.RECIPIENT, "2": RefusalScope.RECIPIENT, "4": RefusalScope.RECIPIENT, "6": RefusalScope.MESSAGE}
+    {
+        "1": RefusalScope.RECIPIENT,
+        "2": RefusalScope.RECIPIENT,
+        "4": RefusalScope.RECIPIENT,
+        "6": RefusalScope.MESSAGE,
+    }
 )
 PHASES: Mapping[Phase, RefusalScope] = MappingProxyType(
     {
@@ -78,7 +85,9 @@ HINTS: Mapping[Phase, str] = MappingProxyType(
     }
 )
 LATER_HINT = "Nothing is lost: run again in a while."
-OUR_HINT = "Check [smtp] and [brand] sender, or ask the server's administrator what this answer means."
+OUR_HINT = (
+    "Check [smtp] and [brand] sender, or ask the server's administrator what this answer means."
+)
 
 QUEUE_IDS = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -102,14 +111,20 @@ def parse_reply(code: int, lines: Sequence[str]) -> Reply:
     found = ENHANCED.match(lines[0])
     text = " ".join(ENHANCED.sub("", line, count=1) for line in lines) if found else " ".join(lines)
     text = text.strip()
-    return Reply(code, text, found[1] if found else "", find_queue_id(text) if code in POSITIVE else "")
+    return Reply(
+        code, text, found[1] if found else "", find_queue_id(text) if code in POSITIVE else ""
+    )
 
 
 def clean_reply(reply: Reply, secrets: Secrets = NONE) -> Reply:
     """Take links and secrets out of a reply: servers quote the message, or the log-in, that they refuse."""
     text = clean(reply.text, secrets)
     name = reply.queue_id if reply.queue_id == clean(reply.queue_id, secrets) else ""
-    return reply if (text, name) == (reply.text, reply.queue_id) else replace(reply, text=text, queue_id=name)
+    return (
+        reply
+        if (text, name) == (reply.text, reply.queue_id)
+        else replace(reply, text=text, queue_id=name)
+    )
 
 
 def find_queue_id(text: str) -> str:
@@ -129,7 +144,9 @@ def classify_by(known_replies: Iterable[KnownReply], phase: Phase, reply: Reply)
     for known in known_replies:
         if known.matches(phase, reply):
             passes = known.retry_after is not None
-            return Classification(known.scope, permanent and not passes, known.retry_after, known.hint, known.crowded)
+            return Classification(
+                known.scope, permanent and not passes, known.retry_after, known.hint, known.crowded
+            )
     return Classification(_find_scope(phase, reply), permanent)
 
 
@@ -158,8 +175,8 @@ def _find_scope_at_mail(code: int, subject: str) -> RefusalScope:
 def may_be_worn(phase: Phase, reply: Reply, provider: Provider | None = None) -> bool:
     """Tell whether a refusal on a connection that has carried messages may be due to that alone.
 
-    Many servers take only so many messages over one connection and say so in their own ways; a new connection
-    is worth one try. A known wait is not: we would only be refused again.
+    Many servers take only so many messages over one connection and say so in their own ways; a new
+    connection is worth one try. A known wait is not: we would only be refused again.
     """
     if reply.code == CLOSING or "too many" in reply.text.lower():
         return True
@@ -180,9 +197,12 @@ def as_outcome(
         raise reply_error(phase, reply, server, meaning, fresh=fresh)
     if meaning.permanent:
         return Rejected(f"the mail server refuses {meaning.scope}", reply)
-    deferred = Deferred(f"the mail server does not take {meaning.scope} now", reply, meaning.retry_after)
+    deferred = Deferred(
+        f"the mail server does not take {meaning.scope} now", reply, meaning.retry_after
+    )
     if reply.code == CLOSING:
-        # RFC 5321 3.8: it speaks of the connection. But a server may say it for the sake of one message.
+        # RFC 5321 3.8: it speaks of the connection. But a server may say it for the sake of one
+        # message.
         raise ConnectionRefusal(
             f"The mail server {server} closes the connection: {reply}",
             hint=LATER_HINT,

@@ -1,7 +1,8 @@
 """The `[smtp]` settings: where the mail server is, how we get in, and how fast it may be used.
 
-Light on purpose (pydantic only): `config` imports it for every command. It checks what can be checked without the
-network; whether a secret is there is checked when a connection is wanted, because `status` needs none.
+Light on purpose (pydantic only): `config` imports it for every command. It checks what can be
+checked without the network; whether a secret is there is checked when a connection is wanted,
+because `status` needs none.
 """
 
 import re
@@ -35,9 +36,20 @@ LONGEST_NAME, LONGEST_VALUE = 76, 900
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 FIELD_VALUE = re.compile(r"[\x21-\x7e]|[\x21-\x7e][\x20-\x7e]{0,898}[\x21-\x7e]")
 OUR_FIELDS = frozenset(
-    {"from", "to", "reply-to", "subject", "date", "message-id", "auto-submitted", "x-auto-response-suppress"}
+    {
+        "from",
+        "to",
+        "reply-to",
+        "subject",
+        "date",
+        "message-id",
+        "auto-submitted",
+        "x-auto-response-suppress",
+    }
 )
-NOT_FOR_USERS = frozenset({"bcc", "cc", "received", "return-path", "dkim-signature", "mime-version"})
+NOT_FOR_USERS = frozenset(
+    {"bcc", "cc", "received", "return-path", "dkim-signature", "mime-version"}
+)
 
 BARE_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
@@ -94,11 +106,19 @@ def validate_headers(fields: dict[str, str]) -> dict[str, str]:
     for name, value in fields.items():
         lower = name.lower()
         if not FIELD_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no header's name: use letters, digits and hyphens, at most {LONGEST_NAME}")
-        if lower in OUR_FIELDS or lower in NOT_FOR_USERS or lower.startswith(("resent-", "content-")):
+            raise ValueError(
+                f"{name!r} is no header's name: use letters, digits and hyphens, at most {LONGEST_NAME}"
+            )
+        if (
+            lower in OUR_FIELDS
+            or lower in NOT_FOR_USERS
+            or lower.startswith(("resent-", "content-"))
+        ):
             raise ValueError(f"{name} is not yours to set: the program or the mail server does")
         if not FIELD_VALUE.fullmatch(value):
-            raise ValueError(f"the value of {name} has to be 1 to {LONGEST_VALUE} plain characters in one line")
+            raise ValueError(
+                f"the value of {name} has to be 1 to {LONGEST_VALUE} plain characters in one line"
+            )
     if len({name.lower() for name in fields}) < len(fields):
         raise ValueError("one header is there twice (capitals make no difference)")
     return fields
@@ -108,7 +128,9 @@ def _check_one_source(sources: list[str]) -> None:
     """Raise ValueError unless exactly one source of tokens is set."""
     if len(sources) != 1:
         found = f"it has {' and '.join(sources)}: leave one" if sources else "it has none"
-        raise ValueError(f'auth = "xoauth2" needs token_command, [smtp.m365] or [smtp.google]; {found}')
+        raise ValueError(
+            f'auth = "xoauth2" needs token_command, [smtp.m365] or [smtp.google]; {found}'
+        )
 
 
 class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
@@ -125,7 +147,9 @@ class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
     @model_validator(mode="after")
     def _check_complete(self) -> Self:
         if bool(self.tenant) != bool(self.client_id):
-            raise ValueError("needs tenant and client_id, as the application's page at Microsoft Entra shows them")
+            raise ValueError(
+                "needs tenant and client_id, as the application's page at Microsoft Entra shows them"
+            )
         return self
 
 
@@ -139,10 +163,10 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     """The mail server. `provider` fills in what is not given: host, port, security, rate, per_day.
 
     `timeout` (seconds) replaces every wait of RFC 5321 4.5.3.2; a short one only makes doubt.
-    `allow_plaintext` lets mail go unencrypted to another machine, without a log-in. `envelope_sender` gets the
-    bounces, in place of the letters' sender. `max_messages` is how many messages one connection carries before it is
-    replaced. `headers` are fields that every message bears. `brake` is read as
-    `max_consecutive_rejections`.
+    `allow_plaintext` lets mail go unencrypted to another machine, without a log-in.
+    `envelope_sender` gets the bounces, in place of the letters' sender. `max_messages` is how many
+    messages one connection carries before it is replaced. `headers` are fields that every message
+    bears. `brake` is read as `max_consecutive_rejections`.
     """
 
     provider: Provider | None = None
@@ -163,7 +187,9 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     headers: Annotated[dict[str, str], AfterValidator(validate_headers)] = {}
     max_connections: PositiveInt = 2
     max_messages: PositiveInt = 100
-    rate: Annotated[Rate | None, BeforeValidator(parse_rate), PlainSerializer(lambda rate: rate and str(rate))] = None
+    rate: Annotated[
+        Rate | None, BeforeValidator(parse_rate), PlainSerializer(lambda rate: rate and str(rate))
+    ] = None
     per_day: PositiveInt | None = None
     brake: PositiveInt = 10
     timeout: float | None = Field(default=None, gt=0)
@@ -221,9 +247,13 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _check_credentials(self) -> Self:
-        sources = [name for name, given in zip(TOKEN_SOURCES, self._token_sources(), strict=True) if given]
+        sources = [
+            name for name, given in zip(TOKEN_SOURCES, self._token_sources(), strict=True) if given
+        ]
         if self.auth == "none" and (self.username or sources):
-            raise ValueError('auth = "none" means no log-in: leave username and the source of tokens out, or change it')
+            raise ValueError(
+                'auth = "none" means no log-in: leave username and the source of tokens out, or change it'
+            )
         if self.auth != "none" and not self.username:
             raise ValueError(f'auth = "{self.auth}" needs a username')
         if self.auth == "xoauth2":

@@ -1,7 +1,7 @@
 """The network of the providers' libraries: they wait in a thread, `web` makes their calls in the event loop.
 
-So a call ends even if its answer drips, an answer has a size limit, and a task that stops waiting for a
-token ends the call.
+So a call ends even if its answer drips, an answer has a size limit, and a task that stops waiting
+for a token ends the call.
 """
 
 import asyncio
@@ -30,7 +30,9 @@ class Caller:
         self._loop = loop
         self._ended = ended
 
-    def send(self, method: str, url: str, headers: Mapping[str, str] | None = None, **content: Any) -> httpx.Response:
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, **content: Any
+    ) -> httpx.Response:
         """Make a call. Raises `NoAnswer`, `Refused` (an answer that is no JSON), ConfigurationError, `Interrupted`."""
         answer = self._send_in_loop(method, url, headers or {}, content)
         return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
@@ -38,7 +40,9 @@ class Caller:
     async def _send_in_loop(
         self, method: str, url: str, headers: Mapping[str, str], content: Mapping[str, Any]
     ) -> httpx.Response:
-        async with WebClient(validate_web_address(url), timeout=CALL_TIMEOUT, stop=self._ended) as client:
+        async with WebClient(
+            validate_web_address(url), timeout=CALL_TIMEOUT, stop=self._ended
+        ) as client:
             answer = await client.send(client.build_request(method, "", headers=headers, **content))
         if not answer.is_success and answer.status_code not in CLIENT_FAULTS:
             raise NoAnswer(f"it answers with status {answer.status_code}", may_have_arrived=True)

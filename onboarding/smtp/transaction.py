@@ -1,9 +1,10 @@
 """One SMTP transaction in two halves: `send_envelope` may be repeated, `send_body` never.
 
-`send_envelope` gets MAIL, RCPT and DATA answered; then the pipeline commits `sending`; `send_body` sends
-the body and the final dot. Once the chunk that ends in the final dot is given to the transport, a
-missing reply is `InDoubt`; before that, the server certainly accepted nothing. A refusal of the sender
-or of the connection raises in both halves: the message was not accepted then either.
+`send_envelope` gets MAIL, RCPT and DATA answered; then the pipeline commits `sending`; `send_body`
+sends the body and the final dot. Once the chunk that ends in the final dot is given to the
+transport, a missing reply is `InDoubt`; before that, the server certainly accepted nothing. A
+refusal of the sender or of the connection raises in both halves: the message was not accepted then
+either.
 """
 
 from collections.abc import Awaitable, Callable
@@ -58,7 +59,10 @@ class Connection:
     """A connection of the pool: a line at most at any time, replaced when it is worn out or broken."""
 
     def __init__(
-        self, server: Connector, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+        self,
+        server: Connector,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._server = server
         self._settings = server.settings
@@ -76,10 +80,11 @@ class Connection:
     async def send_envelope(self, message: Message) -> EnvelopeAccepted | Deferred | Rejected:
         """Get MAIL, RCPT and DATA answered: nothing that the server could deliver leaves yet.
 
-        A line that has served before may have been closed meanwhile, or be worn out at the server's end: then the
-        offer is repeated once on a new one; and once without what we ask for bounces, where the server may refuse that.
-        Raises `ConnectionRefusal` where the server does not serve this
-        connection now, `Refused`, `TryLater` or `ConfigurationError` where it refuses us or can't be reached.
+        A line that has served before may have been closed meanwhile, or be worn out at the server's
+        end: then the offer is repeated once on a new one; and once without what we ask for bounces,
+        where the server may refuse that. Raises `ConnectionRefusal` where the server does not serve
+        this connection now, `Refused`, `TryLater` or `ConfigurationError` where it refuses us or
+        can't be reached.
         """
         dsn = True
         while True:
@@ -112,10 +117,11 @@ class Connection:
     ) -> Sent | Deferred | Rejected | InDoubt:
         """Give the body and the final dot of the message that was offered, and wait for the answer.
 
-        `may_leave` is asked directly before the first byte, and directly before the piece with the final dot, without
-        which no server delivers anything. Where it says no, the connection is cut there; raises `Withheld`.
-        Must never be repeated by itself after `Sent` or `InDoubt`. Raises `ConnectionRefusal`, `Refused` or `TryLater`
-        where the server does not serve this connection, or refuses us: the message was not taken.
+        `may_leave` is asked directly before the first byte, and directly before the piece with the
+        final dot, without which no server delivers anything. Where it says no, the connection is
+        cut there; raises `Withheld`. Must never be repeated by itself after `Sent` or `InDoubt`.
+        Raises `ConnectionRefusal`, `Refused` or `TryLater` where the server does not serve this
+        connection, or refuses us: the message was not taken.
         """
         line, offered, self._offered = self._line, self._offered, None
         if line is None or offered is None or offered.message != message:
@@ -134,7 +140,8 @@ class Connection:
         try:
             reply = await line.read_reply(self._timeout_for(Phase.DOT))
         except ConnectionLost as error:
-            # The server may have the whole message. Never make this a `Deferred`: a person could get it twice.
+            # The server may have the whole message. Never make this a `Deferred`: a person could
+            # get it twice.
             return InDoubt(f"the message had left when the line broke: {error}")
         return self._classify_final_reply(line, reply)
 
@@ -178,13 +185,19 @@ class Connection:
 
     async def _is_usable(self, line: WireProtocol) -> bool:
         """Tell whether a line may carry another message, asking the server (NOOP) where it has been idle."""
-        if line.in_transaction or not line.usable or line.transactions >= self._settings.max_messages:
+        if (
+            line.in_transaction
+            or not line.usable
+            or line.transactions >= self._settings.max_messages
+        ):
             return False
         if self._clock() - self._idle_since < IDLE_LIMIT:
             return True
         return await self._is_accepted(line, b"NOOP\r\n")
 
-    async def _send_commands(self, line: WireProtocol, prepared: EncodedMessage) -> RefusedCommand | None:
+    async def _send_commands(
+        self, line: WireProtocol, prepared: EncodedMessage
+    ) -> RefusedCommand | None:
         """Get the three commands answered, written at once where the server offers PIPELINING; return the refusal."""
         line.transactions += 1
         line.in_transaction = True
@@ -201,8 +214,8 @@ class Connection:
     async def _read_pipelined_answers(self, line: WireProtocol) -> RefusedCommand | None:
         """Read the answers to three commands written at once, and return the first refusal.
 
-        DATA may be answered with 354 although the recipient was refused. RFC 2920 3.1 then ends an empty body with a
-        dot; the line is cut instead: no server can take that for a message.
+        DATA may be answered with 354 although the recipient was refused. RFC 2920 3.1 then ends an
+        empty body with a dot; the line is cut instead: no server can take that for a message.
         """
         refused: RefusedCommand | None = None
         for phase in ENVELOPE:
@@ -228,7 +241,9 @@ class Connection:
         line.abort()
         raise ConnectionLost(f"the server answered {phase} with {reply}")
 
-    def _classify_final_reply(self, line: WireProtocol, reply: Reply) -> Sent | Deferred | Rejected | InDoubt:
+    def _classify_final_reply(
+        self, line: WireProtocol, reply: Reply
+    ) -> Sent | Deferred | Rejected | InDoubt:
         """Say what the answer after the final dot means."""
         first = reply.code // 100
         if first not in (POSITIVE, *REFUSALS):
@@ -240,8 +255,11 @@ class Connection:
         self._has_served = True
         if first == POSITIVE:
             return Sent(reply)
-        # RFC 5321 4.2.5: after a 4xx or 5xx, a 421 too, the server must not deliver what it was given.
-        return self._as_delivery_outcome(RefusedCommand(Phase.DOT, reply), fresh=line.transactions == 1)
+        # RFC 5321 4.2.5: after a 4xx or 5xx, a 421 too, the server must not deliver what it was
+        # given.
+        return self._as_delivery_outcome(
+            RefusedCommand(Phase.DOT, reply), fresh=line.transactions == 1
+        )
 
     def _as_delivery_outcome(self, refused: RefusedCommand, *, fresh: bool) -> Deferred | Rejected:
         place, provider = self._settings.place, self._settings.provider
@@ -271,7 +289,9 @@ class Connection:
 def is_dsn_refusal(prepared: EncodedMessage, refused: RefusedCommand) -> bool:
     """Tell whether a server may have refused what we ask for bounces, which it had offered."""
     return (
-        prepared.asks_for_dsn and refused.phase in (Phase.MAIL, Phase.RCPT) and refused.reply.code in NO_SUCH_PARAMETER
+        prepared.asks_for_dsn
+        and refused.phase in (Phase.MAIL, Phase.RCPT)
+        and refused.reply.code in NO_SUCH_PARAMETER
     )
 
 

@@ -1,7 +1,8 @@
 """One call to a web server at a time, with a limit on all of it: the wait, the bytes, and what they unpack to.
 
-Follows no redirect and repeats nothing. An answer is an `httpx.Response` with its content read; that none came, or
-none that can be used, is `NoAnswer`, which says whether the request may have arrived.
+Follows no redirect and repeats nothing. An answer is an `httpx.Response` with its content read;
+that none came, or none that can be used, is `NoAnswer`, which says whether the request may have
+arrived.
 """
 
 import asyncio
@@ -30,7 +31,11 @@ MAX_UNPACKED = 64 * MEGABYTE
 GZIP = 31
 """zlib's word for a gzip header and trailer around the largest window."""
 
-REQUEST_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "webinar-onboarding"}
+REQUEST_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "webinar-onboarding",
+}
 
 AUTHENTICATION_REQUIRED, FORBIDDEN = 407, 403
 
@@ -38,11 +43,14 @@ AUTHENTICATION_REQUIRED, FORBIDDEN = 407, 403
 class NoAnswer(Exception):
     """No answer that can be used.
 
-    `reason` says why, in words that complete a sentence. `may_have_arrived`: the server may have done what it was
-    asked. `final`: another try would bring the same. `untrusted` is what is wrong with the server's certificate.
+    `reason` says why, in words that complete a sentence. `may_have_arrived`: the server may have
+    done what it was asked. `final`: another try would bring the same. `untrusted` is what is wrong
+    with the server's certificate.
     """
 
-    def __init__(self, reason: str, *, may_have_arrived: bool, final: bool = False, untrusted: str = "") -> None:
+    def __init__(
+        self, reason: str, *, may_have_arrived: bool, final: bool = False, untrusted: str = ""
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.may_have_arrived = may_have_arrived
@@ -53,12 +61,17 @@ class NoAnswer(Exception):
 class WebClient:
     """Calls to one server; use it as an async context manager. Nothing is opened or read before the first call.
 
-    `timeout` is in seconds, for a whole call from the connection to the last byte. Once `stop` is set, a call ends at
-    once with `Interrupted`. Proxy and certificates are as `environ` says.
+    `timeout` is in seconds, for a whole call from the connection to the last byte. Once `stop` is
+    set, a call ends at once with `Interrupted`. Proxy and certificates are as `environ` says.
     """
 
     def __init__(
-        self, server: str, *, timeout: float, stop: asyncio.Event | None = None, environ: Mapping[str, str] = os.environ
+        self,
+        server: str,
+        *,
+        timeout: float,
+        stop: asyncio.Event | None = None,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.server = server
         self._timeout = timeout
@@ -71,7 +84,10 @@ class WebClient:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
 
@@ -80,9 +96,13 @@ class WebClient:
         if self._http:
             await self._http.aclose()
 
-    def build_request(self, method: str, path: str, *, headers: Mapping[str, str], **content: Any) -> httpx.Request:
+    def build_request(
+        self, method: str, path: str, *, headers: Mapping[str, str], **content: Any
+    ) -> httpx.Request:
         """Make a request; `content` is httpx's: `params`, `json`, `data`, `content`."""
-        return httpx.Request(method, self.server + path, headers={**REQUEST_HEADERS, **headers}, **content)
+        return httpx.Request(
+            method, self.server + path, headers={**REQUEST_HEADERS, **headers}, **content
+        )
 
     async def send(self, request: httpx.Request) -> httpx.Response:
         """Make one call. Raises `NoAnswer`, `Interrupted`, or ConfigurationError for a variable that is wrong."""
@@ -98,7 +118,9 @@ class WebClient:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             through = f" through the proxy {self._proxy}" if self._proxy else ""
             raise NoAnswer(
-                f"no connection can be made{through}", may_have_arrived=False, untrusted=_find_certificate_fault(error)
+                f"no connection can be made{through}",
+                may_have_arrived=False,
+                untrusted=_find_certificate_fault(error),
             ) from None
         except httpx.TimeoutException:
             raise NoAnswer("it does not answer in time", may_have_arrived=progress.sent) from None
@@ -149,7 +171,9 @@ class _Progress:
             await self._stream.aclose()
 
 
-async def _exchange(http: httpx.AsyncClient, request: httpx.Request, progress: _Progress) -> httpx.Response:
+async def _exchange(
+    http: httpx.AsyncClient, request: httpx.Request, progress: _Progress
+) -> httpx.Response:
     """Send a request and read the answer's content, both as they come."""
     try:
         answer = await http.send(request, stream=True)
@@ -160,19 +184,27 @@ async def _exchange(http: httpx.AsyncClient, request: httpx.Request, progress: _
         content = await _read_content(answer)
     finally:
         await answer.aclose()
-    kept = [pair for pair in answer.headers.multi_items() if pair[0] not in {"content-encoding", "transfer-encoding"}]
+    kept = [
+        pair
+        for pair in answer.headers.multi_items()
+        if pair[0] not in {"content-encoding", "transfer-encoding"}
+    ]
     return httpx.Response(answer.status_code, headers=kept, content=content, request=request)
 
 
 async def _read_content(answer: httpx.Response) -> bytes:
     packed = answer.headers.get("Content-Encoding", "").strip().lower()
     if packed not in {"", "identity", "gzip", "x-gzip"}:
-        raise NoAnswer("its answer is packed in a way that was not asked for", may_have_arrived=True)
+        raise NoAnswer(
+            "its answer is packed in a way that was not asked for", may_have_arrived=True
+        )
     unpacker = zlib.decompressobj(GZIP) if "gzip" in packed else None
     received, content = 0, bytearray()
     async for piece in answer.aiter_raw():
         received += len(piece)
-        content += _decompress(unpacker, piece, MAX_UNPACKED + 1 - len(content)) if unpacker else piece
+        content += (
+            _decompress(unpacker, piece, MAX_UNPACKED + 1 - len(content)) if unpacker else piece
+        )
         if received > MAX_RECEIVED or len(content) > MAX_UNPACKED:
             raise _too_large_error(received)
     if unpacker and received and not unpacker.eof:
@@ -211,5 +243,7 @@ def validate_web_address(url: str) -> str:
     except httpx.InvalidURL:
         parsed = httpx.URL("")
     if parsed.scheme != "https" or not parsed.host:
-        raise ConfigurationError(f"{url} is no address that can be asked.", hint="Write it as https://HOST.")
+        raise ConfigurationError(
+            f"{url} is no address that can be asked.", hint="Write it as https://HOST."
+        )
     return url

@@ -1,7 +1,8 @@
 """Which proxy leads to a server, by the usual environment variables. Pure: the environment is handed in.
 
-`HTTPS_PROXY` and `ALL_PROXY` name one, `NO_PROXY` makes exceptions; in lower case they win, as in curl. Plain HTTP is
-spoken to this machine only, where no proxy leads. A proxy's address may hold a password, so no message repeats it.
+`HTTPS_PROXY` and `ALL_PROXY` name one, `NO_PROXY` makes exceptions; in lower case they win, as in
+curl. Plain HTTP is spoken to this machine only, where no proxy leads. A proxy's address may hold a
+password, so no message repeats it.
 """
 
 import ipaddress
@@ -13,7 +14,13 @@ from urllib.parse import urlsplit
 from onboarding.errors import ConfigurationError
 from onboarding.model.addresses import is_loopback
 
-PROXY_SCHEMES = {"http": "http", "https": "https", "socks": "socks5h", "socks5": "socks5h", "socks5h": "socks5h"}
+PROXY_SCHEMES = {
+    "http": "http",
+    "https": "https",
+    "socks": "socks5h",
+    "socks5": "socks5h",
+    "socks5h": "socks5h",
+}
 """What may be written, and what is meant: names are always looked up by a SOCKS proxy, not here."""
 
 HTTPS_PORT = 443
@@ -59,11 +66,18 @@ def _parse_proxy(variable: str, value: str) -> Proxy:
         scheme, host, port = PROXY_SCHEMES[parts.scheme.lower()], parts.hostname or "", parts.port
     except (ValueError, KeyError):
         raise _proxy_variable_error(variable) from None
-    if not re.fullmatch(r"[\w.:%-]+", host) or parts.path.strip("/") or parts.query or parts.fragment:
+    if (
+        not re.fullmatch(r"[\w.:%-]+", host)
+        or parts.path.strip("/")
+        or parts.query
+        or parts.fragment
+    ):
         raise _proxy_variable_error(variable)
     place = _format_place(host, port)
     credentials = parts.netloc.rpartition("@")[0]
-    return Proxy(f"{scheme}://{credentials}@{place}" if credentials else f"{scheme}://{place}", place)
+    return Proxy(
+        f"{scheme}://{credentials}@{place}" if credentials else f"{scheme}://{place}", place
+    )
 
 
 def _format_place(host: str, port: int | None) -> str:

@@ -1,6 +1,7 @@
 """Starts and stops an HTTP server on loopback inside the caller's event loop: for the preview and the simulator.
 
-No thread, no signal handler and no access log. It knows no path and no page: that is the application's.
+No thread, no signal handler and no access log. It knows no path and no page: that is the
+application's.
 """
 
 import asyncio
@@ -31,8 +32,8 @@ async def serve_application(
 ) -> AsyncIterator[str]:
     """Serve an application until the block is left; gives its URL, such as `http://127.0.0.1:8031`.
 
-    Port 0 is any free one. On leaving, every connection is aborted, also those of clients that still wait.
-    Raises OSError if the port is taken.
+    Port 0 is any free one. On leaving, every connection is aborted, also those of clients that
+    still wait. Raises OSError if the port is taken.
     """
     config = uvicorn.Config(
         application,

@@ -1,7 +1,8 @@
 """JSON of others, taken only where it is sound: RFC 8259, with limits to what a hostile answer can cost.
 
-Gives plain values and knows no shape. Python's own reader takes more than it should (infinite numbers, one name
-twice), and ends in a traceback where values are nested deeply. Half a character becomes U+FFFD.
+Gives plain values and knows no shape. Python's own reader takes more than it should (infinite
+numbers, one name twice), and ends in a traceback where values are nested deeply. Half a character
+becomes U+FFFD.
 """
 
 import json
@@ -57,7 +58,10 @@ def _replace_half_characters(value: Any) -> Any:
         case list():
             return [_replace_half_characters(element) for element in value]
         case dict():
-            return {_replace_half_characters(name): _replace_half_characters(member) for name, member in value.items()}
+            return {
+                _replace_half_characters(name): _replace_half_characters(member)
+                for name, member in value.items()
+            }
         case _:
             return value
 

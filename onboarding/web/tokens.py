@@ -1,7 +1,7 @@
 """One access token in memory: fetched when it is first needed, shared, and replaced when it is old or refused.
 
-How a token is fetched is up to the caller: RingCentral's log-in and the mail server's OAuth log-in both
-use this cache. A token is never written to disk.
+How a token is fetched is up to the caller: RingCentral's log-in and the mail server's OAuth log-in
+both use this cache. A token is never written to disk.
 """
 
 import asyncio
@@ -52,7 +52,8 @@ class TokenCache:
         async with self._lock:
             token = self._token
             if token is None or self._is_old(token) or token.value == refused:
-                # The lifetime counts from the request: an answer that takes long makes the token older.
+                # The lifetime counts from the request: an answer that takes long makes the token
+                # older.
                 requested_at = self._clock()
                 token = await wait_unless_stopped(self._stop, self._fetch())
                 self._token, self._requested_at = token, requested_at

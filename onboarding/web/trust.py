@@ -1,7 +1,8 @@
 """Which certificates prove that a server is who it says: and the variables that may replace the usual ones.
 
-`SSL_CERT_FILE` and `SSL_CERT_DIR` count for every encrypted line, to RingCentral, to a provider's log-in and to the
-mail server. OpenSSL says nothing where they lead nowhere, and then trusts no server at all; so they are looked at here.
+`SSL_CERT_FILE` and `SSL_CERT_DIR` count for every encrypted line, to RingCentral, to a provider's
+log-in and to the mail server. OpenSSL says nothing where they lead nowhere, and then trusts no
+server at all; so they are looked at here.
 """
 
 import ssl

@@ -9,7 +9,11 @@ from pathlib import Path
 
 from tests.stage import Stage
 
-OWN = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR") if name in os.environ}
+OWN = {
+    name: os.environ[name]
+    for name in ("PATH", "HOME", "LANG", "PYTHONPATH", "TMPDIR")
+    if name in os.environ
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,10 @@ async def command(
 
 
 async def started(
-    folder: Path, *words: str, variables: Mapping[str, str] | None = None, through: Sequence[str] = ()
+    folder: Path,
+    *words: str,
+    variables: Mapping[str, str] | None = None,
+    through: Sequence[str] = (),
 ) -> asyncio.subprocess.Process:
     """Start `onboarding WORDS` and return while it runs."""
     return await asyncio.create_subprocess_exec(
@@ -59,5 +66,7 @@ async def started(
 
 async def on(scene: Stage, *words: str, stdin: bytes = b"", **changed: str | None) -> Seen:
     """Run a command on a stage; `changed` variables replace the stage's own, None takes one away."""
-    variables = {name: value for name, value in {**scene.variables, **changed}.items() if value is not None}
+    variables = {
+        name: value for name, value in {**scene.variables, **changed}.items() if value is not None
+    }
     return await command(scene.folder, *words, variables=variables, stdin=stdin)

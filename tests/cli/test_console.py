@@ -26,7 +26,11 @@ def test_json_holds_no_control_characters_even_once_it_is_read(capsys):
     echo_json({"title": EVIL, "rows": [{"name": EVIL}, 1, None, True], "of": ("x\u2028y",)})
 
     printed = capsys.readouterr().out
-    assert json.loads(printed) == {"title": HARMLESS, "rows": [{"name": HARMLESS}, 1, None, True], "of": ["x y"]}
+    assert json.loads(printed) == {
+        "title": HARMLESS,
+        "rows": [{"name": HARMLESS}, 1, None, True],
+        "of": ["x y"],
+    }
 
 
 def test_tables_show_outside_text_as_it_is_and_never_as_markup(capsys):
@@ -54,12 +58,16 @@ def test_an_error_of_the_program_itself_is_named_without_its_text():
     except TypeError as error:
         words = describe_crash(error)
 
-    assert words.startswith("onboarding: an error in this program itself, TypeError at cli/console.py:")
+    assert words.startswith(
+        "onboarding: an error in this program itself, TypeError at cli/console.py:"
+    )
     assert "object" not in words
 
 
 def test_what_a_library_logs_is_one_clean_line(capsys):
-    record = logging.LogRecord("lib", logging.ERROR, "", 0, "see https://v.example/j/x\n%s", ("\x1b[31m",), None)
+    record = logging.LogRecord(
+        "lib", logging.ERROR, "", 0, "see https://v.example/j/x\n%s", ("\x1b[31m",), None
+    )
 
     LibraryLog().emit(record)
 
@@ -69,11 +77,17 @@ def test_what_a_library_logs_is_one_clean_line(capsys):
 MODULES = sorted(Path(onboarding.cli.__file__).parent.glob("*.py"))
 
 
-@pytest.mark.parametrize("module", [one for one in MODULES if one.name != "console.py"], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "module", [one for one in MODULES if one.name != "console.py"], ids=lambda path: path.name
+)
 def test_no_command_prints_past_the_one_place(module):
-    calls = [node.func for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)]
+    calls = [
+        node.func for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)
+    ]
 
     printing = [ast.unparse(call) for call in calls]
     assert "print" not in printing
     assert "json.dumps" not in printing
-    assert printing.count("typer.echo") == (1 if module.name == "show.py" else 0)  # a report is bytes
+    assert printing.count("typer.echo") == (
+        1 if module.name == "show.py" else 0
+    )  # a report is bytes

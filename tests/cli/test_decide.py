@@ -25,7 +25,11 @@ async def test_resolve_lists_doubts_with_message_id_and_how_to_look_them_up(tmp_
         (doubtful,) = [one for one in scene.messages() if JOERG in one["To"]]
         listed = await on(scene, "resolve", NAME)
         assert listed.code == 1
-        assert [word for word in (JOERG, doubtful["Message-ID"], "/var/log/mail.log") if word not in listed.out] == []
+        assert [
+            word
+            for word in (JOERG, doubtful["Message-ID"], "/var/log/mail.log")
+            if word not in listed.out
+        ] == []
 
         found = await on(scene, "resolve", NAME, JOERG, "--sent")
         nothing_left = await on(scene, "resolve", NAME)
@@ -53,8 +57,16 @@ async def test_resolve_resend_sends_the_same_message_id_at_the_next_run(tmp_path
         (("resolve", NAME, HANNA, "--sent"), 1, "No message in doubt for this address."),
         (("resolve", "lunch"), 2, "Did you mean launch?"),
         (("retry", NAME), 1, "No rejected or failed message."),
-        (("retry", NAME, "nobody@example.com"), 1, "No rejected, failed or cancelled message for this address."),
-        (("retry", NAME, "no address"), 1, "No rejected, failed or cancelled message for this address."),
+        (
+            ("retry", NAME, "nobody@example.com"),
+            1,
+            "No rejected, failed or cancelled message for this address.",
+        ),
+        (
+            ("retry", NAME, "no address"),
+            1,
+            "No rejected, failed or cancelled message for this address.",
+        ),
         (("cancel", NAME), 2, "--all"),
         (("cancel", NAME, "--all"), 1, "No queued message."),
         (("history", "nobody@example.com"), 0, "has nothing about"),
@@ -96,15 +108,25 @@ async def test_history_shows_every_attempt_with_the_servers_reply(tmp_path):
         await on(scene, "retry", NAME, JOERG)
         await on(scene, "run", NAME, "--yes")
         told = json.loads((await on(scene, "history", JOERG, "--json")).out)
-        deliveries = [(one["what"], "550 5.1.1" in one["detail"]) for one in told if one["delivery"]]
-        assert deliveries == [("queued", False), ("rejected", True), ("queued", False), ("rejected", True)]
+        deliveries = [
+            (one["what"], "550 5.1.1" in one["detail"]) for one in told if one["delivery"]
+        ]
+        assert deliveries == [
+            ("queued", False),
+            ("rejected", True),
+            ("queued", False),
+            ("rejected", True),
+        ]
 
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_finishes_what_is_in_flight_and_says_how_to_go_on(tmp_path, kind):
     """The server says nothing after the body, so that message is in doubt once its time is up; no other is begun."""
     people = [panelist(number) for number in range(1, 6)]
-    async with stage(tmp_path, people, limits=ROOMY) as scene, scripted({"dot": [Stall()]}) as server:
+    async with (
+        stage(tmp_path, people, limits=ROOMY) as scene,
+        scripted({"dot": [Stall()]}) as server,
+    ):
         process = await started(
             scene.folder,
             *("run", NAME, "--yes"),
@@ -145,7 +167,10 @@ async def test_a_second_signal_stops_at_once(tmp_path):
 
 
 async def test_a_line_lost_after_the_354_and_before_the_body_is_offered_again(tmp_path):
-    async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene, scripted({"data": [HangUp(), HangUp()]}) as server:
+    async with (
+        stage(tmp_path, [PANELIST], limits=ROOMY) as scene,
+        scripted({"data": [HangUp(), HangUp()]}) as server,
+    ):
         port = {"ONBOARDING_SMTP__PORT": str(server.port)}
         first = await on(scene, "run", NAME, "--yes", "--wait", "0", **port)
         assert (first.code, server.taken) == (75, [])

@@ -56,8 +56,12 @@ async def test_all_that_config_toml_names_is_found_in_a_folder_of_any_name(tmp_p
         assert (home / f"{name}.pages" / "index.html").is_file()
 
 
-@pytest.mark.parametrize("words", [("run", NAME, "--yes"), ("status", NAME), ("history", HOST["email"])])
-async def test_ledger_where_older_versions_put_it_stops_every_command_that_opens_one(tmp_path, words):
+@pytest.mark.parametrize(
+    "words", [("run", NAME, "--yes"), ("status", NAME), ("history", HOST["email"])]
+)
+async def test_ledger_where_older_versions_put_it_stops_every_command_that_opens_one(
+    tmp_path, words
+):
     home, former = tmp_path / "My%20Webinars", tmp_path / "My Webinars"
     home.mkdir()
     former.mkdir()

@@ -36,7 +36,9 @@ async def test_webinar_that_another_run_holds(tmp_path, capsys, after, code, lin
         assert (out, len(err.splitlines())) == ("", lines)
         if lines:
             who = f"(process {os.getpid()} on {socket.gethostname()})"
-            assert err.startswith(f"Another run is at work on {NAME} since {since:%Y-%m-%d %H:%M} {who}.\n")
+            assert err.startswith(
+                f"Another run is at work on {NAME} since {since:%Y-%m-%d %H:%M} {who}.\n"
+            )
 
 
 async def test_webinar_that_is_held_for_too_long_keeps_no_other_from_being_served(tmp_path, capsys):

@@ -32,24 +32,40 @@ def fifo(path: Path) -> Path:
 
 FILES = [
     pytest.param("config.toml", ["status", NAME], {}, id="configuration"),
-    pytest.param("secrets/RC_USER_JWT", ["status", NAME], {"ONBOARDING_SECRETS_DIR": "secrets"}, id="secret"),
+    pytest.param(
+        "secrets/RC_USER_JWT", ["status", NAME], {"ONBOARDING_SECRETS_DIR": "secrets"}, id="secret"
+    ),
     pytest.param("templates/invitation.mjml.j2", ["lint"], {}, id="template"),
-    pytest.param("templates/invitation.mjml.j2", ["preview", NAME, "--out", "pages"], {}, id="template of a preview"),
+    pytest.param(
+        "templates/invitation.mjml.j2",
+        ["preview", NAME, "--out", "pages"],
+        {},
+        id="template of a preview",
+    ),
     pytest.param("templates/invitation.de.txt.j2", ["lint"], {}, id="text template"),
     pytest.param("templates/parts/top.mjml.j2", ["lint"], {}, id="shared part"),
-    pytest.param("logo.png", ["preview", NAME, "--out", "pages"], {"ONBOARDING_BRAND__LOGO": "logo.png"}, id="logo"),
+    pytest.param(
+        "logo.png",
+        ["preview", NAME, "--out", "pages"],
+        {"ONBOARDING_BRAND__LOGO": "logo.png"},
+        id="logo",
+    ),
     pytest.param(
         "ca.pem",
         ["send-test", NAME, "--to", "me@example.com"],
         {"ONBOARDING_SMTP__CA_FILE": "ca.pem", "ONBOARDING_SMTP__SECURITY": "starttls"},
         id="certificates",
     ),
-    pytest.param("state.json", ["simulator", "--state", "state.json"], {}, id="state of the simulator"),
+    pytest.param(
+        "state.json", ["simulator", "--state", "state.json"], {}, id="state of the simulator"
+    ),
 ]
 
 
 @pytest.mark.parametrize(("name", "words", "variables"), FILES)
-async def test_fifo_in_place_of_a_file_is_named_and_waited_for_by_nobody(tmp_path, name, words, variables):
+async def test_fifo_in_place_of_a_file_is_named_and_waited_for_by_nobody(
+    tmp_path, name, words, variables
+):
     (tmp_path / "config.toml").write_text(CONFIG)
     write_roster(tmp_path / "invitees.csv", [HOST])
     file = fifo(tmp_path / name)
@@ -57,7 +73,9 @@ async def test_fifo_in_place_of_a_file_is_named_and_waited_for_by_nobody(tmp_pat
     seen = await command(tmp_path, *words, variables={**RC, **SMTP, **variables})
 
     assert "Traceback" not in seen.all
-    assert f"{file.name} can't be read: it is a FIFO, and not a regular file" in seen.all.replace("\n", " ")
+    assert f"{file.name} can't be read: it is a FIFO, and not a regular file" in seen.all.replace(
+        "\n", " "
+    )
     # `lint` lists all that is wrong with the templates, and exits 1 where there is anything.
     assert seen.code == (1 if words == ["lint"] else 2)
 
@@ -109,8 +127,12 @@ async def test_device_is_no_roster(tmp_path, source):
 async def test_signal_ends_the_wait_for_a_roster(tmp_path, sent):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         file = fifo(tmp_path / "fifo")
-        process = await started(scene.folder, "plan", NAME, "--invitees", "fifo", variables=scene.variables)
-        writing = await asyncio.to_thread(os.open, file, os.O_WRONLY)  # returns once the program has opened it
+        process = await started(
+            scene.folder, "plan", NAME, "--invitees", "fifo", variables=scene.variables
+        )
+        writing = await asyncio.to_thread(
+            os.open, file, os.O_WRONLY
+        )  # returns once the program has opened it
         process.send_signal(sent)
 
         _, err = await process.communicate()

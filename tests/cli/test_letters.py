@@ -33,12 +33,16 @@ def folder(tmp_path: Path) -> Path:
 
 def invoked(folder: Path, *words: str, **variables: str) -> Seen:
     """Run a command in this process: most of what a process of its own takes is its start."""
-    result = CliRunner().invoke(app, [*words, "--config", str(folder / "config.toml")], env=variables)
+    result = CliRunner().invoke(
+        app, [*words, "--config", str(folder / "config.toml")], env=variables
+    )
     return Seen(result.exit_code, result.stdout, result.stderr)
 
 
 async def send_test(scene: Stage, *words: str) -> Seen:
-    return await asyncio.to_thread(invoked, scene.folder, "send-test", NAME, "--to", ME, *words, **scene.variables)
+    return await asyncio.to_thread(
+        invoked, scene.folder, "send-test", NAME, "--to", ME, *words, **scene.variables
+    )
 
 
 def with_template(folder: Path, text: str, words: str = "{{ join_link }}") -> Path:
@@ -58,7 +62,9 @@ def test_lint_tells_errors_from_advice_and_exits_1(folder):
     with_template(folder, NO_ALT)
     seen = invoked(folder, "lint", NAME, ONBOARDING_BRAND__COLOURS__PRIMARY="#9fd3e0")
     assert seen.code == 1
-    assert "advice  invitation: The picture https://www.example.com/a.png has no alt text" in seen.out
+    assert (
+        "advice  invitation: The picture https://www.example.com/a.png has no alt text" in seen.out
+    )
     assert "advice  [brand] colours: button_text #ffffff on primary #9fd3e0" in seen.out
     assert seen.out.splitlines()[-1] == "0 to fix before a message can be sent, 3 to consider."
 
@@ -82,7 +88,10 @@ def test_lint_looks_at_every_webinars_own_templates(folder):
 
 def test_preview_writes_files_without_any_server_or_ledger(folder):
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
-    assert (seen.code, seen.out) == (0, f"3 people, 12 messages: open {folder / 'pages' / 'index.html'}\n")
+    assert (seen.code, seen.out) == (
+        0,
+        f"3 people, 12 messages: open {folder / 'pages' / 'index.html'}\n",
+    )
     index = (folder / "pages" / "index.html").read_text(encoding="utf-8")
     assert "No run has looked at this webinar yet" in index
     assert list(folder.glob("*.db")) == []
@@ -93,9 +102,13 @@ async def test_preview_shows_what_the_last_run_saw_and_no_real_link(tmp_path):
         await scene.run()
         asked, mailed = len(scene.ringcentral.requests), len(scene.messages())
         out = str(tmp_path / "pages")
-        seen = await asyncio.to_thread(invoked, tmp_path, "preview", NAME, "--out", out, **scene.variables)
+        seen = await asyncio.to_thread(
+            invoked, tmp_path, "preview", NAME, "--out", out, **scene.variables
+        )
         written = "".join(
-            one.read_text(encoding="utf-8") for one in (tmp_path / "pages").rglob("*.*") if one.suffix != ".eml"
+            one.read_text(encoding="utf-8")
+            for one in (tmp_path / "pages").rglob("*.*")
+            if one.suffix != ".eml"
         )
         assert seen.code == 0
         assert "The Launch" in written
@@ -114,13 +127,20 @@ def test_preview_names_bad_rows_and_serves_the_others(folder):
 def test_preview_of_a_roster_without_good_rows_shows_sample_people(folder):
     write_roster(folder / "invitees.csv", [{**PANELIST, "role": "Speaker"}])
     invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
-    assert "these are sample people" in (folder / "pages" / "index.html").read_text(encoding="utf-8")
+    assert "these are sample people" in (folder / "pages" / "index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_preview_of_a_colleague_without_address_needs_no_directory(folder):
-    write_roster(folder / "invitees.csv", [{**COHOST, "email": "", "first_name": "", "last_name": ""}])
+    write_roster(
+        folder / "invitees.csv", [{**COHOST, "email": "", "first_name": "", "last_name": ""}]
+    )
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
-    assert (seen.code, "colleague-2@sample.example" in (folder / "pages" / "index.html").read_text()) == (0, True)
+    assert (
+        seen.code,
+        "colleague-2@sample.example" in (folder / "pages" / "index.html").read_text(),
+    ) == (0, True)
 
 
 def test_preview_tells_whose_letter_fails_and_exits_1(folder):
@@ -159,7 +179,9 @@ async def test_preview_at_a_taken_port_exits_2_in_words(folder):
     assert (seen.code, f"port {port}" in seen.err, "Traceback" in seen.err) == (2, True, False)
 
 
-async def test_send_test_mails_one_persons_letter_with_a_made_up_link_to_the_address_alone(tmp_path):
+async def test_send_test_mails_one_persons_letter_with_a_made_up_link_to_the_address_alone(
+    tmp_path,
+):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         seen = await send_test(scene, "--person", PANELIST["email"].upper(), "--kind", "reminder")
         (message,) = scene.messages()
@@ -176,7 +198,11 @@ async def test_send_test_asks_nobody_and_records_nothing(tmp_path):
         await scene.run()
         before, asked = await scene.status(), len(scene.ringcentral.requests)
         seen = await send_test(scene)
-        assert (seen.code, await scene.status(), len(scene.ringcentral.requests)) == (0, before, asked)
+        assert (seen.code, await scene.status(), len(scene.ringcentral.requests)) == (
+            0,
+            before,
+            asked,
+        )
 
 
 async def test_send_test_has_a_name_and_a_calendar_entry_of_its_own(tmp_path):

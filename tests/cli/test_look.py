@@ -13,7 +13,12 @@ from tests.stage import COHOST, HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, p
 
 pytestmark = pytest.mark.anyio
 
-ATTENDEE = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Attendee"}
+ATTENDEE = {
+    "first_name": "Tom",
+    "last_name": "Baker",
+    "email": "tom@example.com",
+    "role": "Attendee",
+}
 
 
 async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
@@ -71,12 +76,16 @@ async def test_plan_and_run_tell_attendees_and_odd_records_apart(tmp_path):
         assert attendee in text
         assert f"! row 3, {PANELIST['email']}: {odd}" in text
     assert PANELIST["email"] in status.out
-    assert "guest1@example.com" in status.out  # their invitation was sent before they became an attendee
+    assert (
+        "guest1@example.com" in status.out
+    )  # their invitation was sent before they became an attendee
 
 
 async def test_webinars_shows_the_others_where_a_session_is_odd(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY, more=1) as scene:
-        scene.ringcentral.account.update_session(WEBINAR, SESSION, odd=Odd(fields={"scheduledDuration": "long"}))
+        scene.ringcentral.account.update_session(
+            WEBINAR, SESSION, odd=Odd(fields={"scheduledDuration": "long"})
+        )
 
         seen = await on(scene, "webinars", "--json")
 
@@ -122,9 +131,19 @@ async def test_check_says_ok_line_by_line_and_changes_nothing(tmp_path):
         seen = await on(scene, "check", NAME)
         assert seen.code == 0, seen.all
         assert [line for line in seen.out.splitlines() if not line.startswith("ok ")] == []
-        for subject in ("configuration", "log-in", "app permissions", "roster", "templates", "session", "sender"):
+        for subject in (
+            "configuration",
+            "log-in",
+            "app permissions",
+            "roster",
+            "templates",
+            "session",
+            "sender",
+        ):
             assert subject in seen.out
-        assert {one.method for one in scene.ringcentral.requests if "oauth" not in one.path} == {"GET"}
+        assert {one.method for one in scene.ringcentral.requests if "oauth" not in one.path} == {
+            "GET"
+        }
         assert scene.recipients() == []
 
 

@@ -39,7 +39,9 @@ def test_real_command_has_the_name_of_its_row(row):
 
 
 def test_help_imports_no_command():
-    ended = subprocess.run([sys.executable, "-c", HELP], capture_output=True, check=False, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", HELP], capture_output=True, check=False, text=True
+    )
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert [row.name for row in COMMANDS if f" {row.name} " not in ended.stdout] == []

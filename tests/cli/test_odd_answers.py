@@ -30,7 +30,9 @@ async def webinars(folder, *replies: Reply, url: str = "") -> Seen:
 
 @pytest.mark.parametrize("asked", ["1e18", FOR_EVER, "Fri, 31 Dec 9999 23:59:59 GMT"])
 @pytest.mark.parametrize("status", [429, 503])
-async def test_server_that_asks_to_be_left_alone_for_ever_is_left_until_later(tmp_path, status, asked):
+async def test_server_that_asks_to_be_left_alone_for_ever_is_left_until_later(
+    tmp_path, status, asked
+):
     seen = await webinars(tmp_path, Reply(status=status, headers={"Retry-After": asked}))
 
     assert (seen.code, " until 2" in seen.err, "Traceback" in seen.all) == (75, True, False)
@@ -47,9 +49,15 @@ async def test_server_that_asks_to_be_left_alone_for_ever_is_left_until_later(tm
     ],
 )
 async def test_limit_that_can_not_be_right_stops_nothing_and_is_said(tmp_path, header, value):
-    seen = await webinars(tmp_path, Reply(LIST, headers={header: value, "X-Rate-Limit-Remaining": "5"}))
+    seen = await webinars(
+        tmp_path, Reply(LIST, headers={header: value, "X-Rate-Limit-Remaining": "5"})
+    )
 
-    assert (seen.code, f"RingCentral's header {header} is" in seen.err, "Traceback" in seen.all) == (0, True, False)
+    assert (
+        seen.code,
+        f"RingCentral's header {header} is" in seen.err,
+        "Traceback" in seen.all,
+    ) == (0, True, False)
 
 
 @pytest.mark.parametrize(
@@ -66,10 +74,16 @@ async def test_limit_that_can_not_be_right_stops_nothing_and_is_said(tmp_path, h
 async def test_answer_that_is_not_sound_is_one_message(tmp_path, body, why):
     seen = await webinars(tmp_path, Reply(body=body, headers={"Content-Type": "text/html"}))
 
-    assert (seen.code, why in seen.err or "RC_SERVER_URL" in seen.err, "Traceback" in seen.all) == (2, True, False)
+    assert (seen.code, why in seen.err or "RC_SERVER_URL" in seen.err, "Traceback" in seen.all) == (
+        2,
+        True,
+        False,
+    )
 
 
-@pytest.mark.parametrize("url", ["https://host.example:abc", "https://", "https://plat form.example"])
+@pytest.mark.parametrize(
+    "url", ["https://host.example:abc", "https://", "https://plat form.example"]
+)
 async def test_server_that_is_no_address_is_named_by_its_variable(tmp_path, url):
     seen = await webinars(tmp_path, url=url)
 

@@ -14,7 +14,9 @@ ELSEWHERE = {"ONBOARDING_SMTP__HOST": "127.1", "ONBOARDING_SMTP__ALLOW_PLAINTEXT
 
 async def test_commands_that_send_say_that_mail_goes_unencrypted(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene, scripted() as server:
-        warning = f"Warning: mail goes unencrypted to 127.1:{server.port} ([smtp] allow_plaintext).\n"
+        warning = (
+            f"Warning: mail goes unencrypted to 127.1:{server.port} ([smtp] allow_plaintext).\n"
+        )
         changed = {**ELSEWHERE, "ONBOARDING_SMTP__PORT": str(server.port)}
         test = await on(scene, "send-test", NAME, "--to", "me@example.com", **changed)
         first = await on(scene, "run", "--all", **changed)
@@ -23,7 +25,13 @@ async def test_commands_that_send_say_that_mail_goes_unencrypted(tmp_path):
         status = await on(scene, "status", NAME, **changed)
         check = await on(scene, "check", **changed)
 
-    assert [seen.err.count(warning) for seen in (test, first, again, one, status)] == [1, 1, 0, 1, 0]
+    assert [seen.err.count(warning) for seen in (test, first, again, one, status)] == [
+        1,
+        1,
+        0,
+        1,
+        0,
+    ]
     assert (test.code, first.code, one.code) == (0, 0, 0)
     assert "NONE: mail goes unencrypted to 127.1" in check.out
     assert len(server.taken) == 3

@@ -16,11 +16,15 @@ from tests.web.connect_proxy import ConnectProxy, connect_proxy
 pytestmark = pytest.mark.anyio
 
 PLATFORM = "https://platform.example"
-AUTHENTICATE = b"HTTP/1.1 407 Say who you are\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
+AUTHENTICATE = (
+    b"HTTP/1.1 407 Say who you are\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
+)
 
 
 @asynccontextmanager
-async def company(folder: Path, refusal: bytes = b"") -> AsyncIterator[tuple[Scripted, ConnectProxy]]:
+async def company(
+    folder: Path, refusal: bytes = b""
+) -> AsyncIterator[tuple[Scripted, ConnectProxy]]:
     """RingCentral with a certificate of the company's own, and the proxy that leads there."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")
@@ -50,7 +54,8 @@ async def webinars(folder: Path, **variables: str) -> Seen:
 async def test_ringcentral_is_reached_through_the_proxy(tmp_path, variable, scheme):
     async with company(tmp_path) as (server, proxy):
         seen = await webinars(
-            tmp_path, **{variable: f"{scheme}://127.0.0.1:{proxy.port}", "NO_PROXY": "::1,[fd00::]/8"}
+            tmp_path,
+            **{variable: f"{scheme}://127.0.0.1:{proxy.port}", "NO_PROXY": "::1,[fd00::]/8"},
         )
 
         assert (seen.code, seen.err) == (0, "")
@@ -93,6 +98,12 @@ async def test_variable_of_a_proxy_that_is_wrong_is_named(tmp_path):
 
 async def test_certificates_that_are_missing_are_named(tmp_path):
     async with company(tmp_path) as (_server, proxy):
-        seen = await webinars(tmp_path, HTTPS_PROXY=f"http://127.0.0.1:{proxy.port}", SSL_CERT_FILE="gone.pem")
+        seen = await webinars(
+            tmp_path, HTTPS_PROXY=f"http://127.0.0.1:{proxy.port}", SSL_CERT_FILE="gone.pem"
+        )
 
-    assert (seen.code, "SSL_CERT_FILE names gone.pem" in seen.err, "Traceback" in seen.all) == (2, True, False)
+    assert (seen.code, "SSL_CERT_FILE names gone.pem" in seen.err, "Traceback" in seen.all) == (
+        2,
+        True,
+        False,
+    )

@@ -40,7 +40,10 @@ def folder():
 
 def trace(folder: Path) -> dict[str, tuple[int, ...]]:
     seen = {one.name: one.stat() for one in folder.iterdir()}
-    return {name: (one.st_ino, one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns) for name, one in seen.items()}
+    return {
+        name: (one.st_ino, one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns)
+        for name, one in seen.items()
+    }
 
 
 async def as_reader(scene: Stage, *words: str) -> Seen:
@@ -58,7 +61,9 @@ async def test_user_who_may_write_nothing_sees_all_and_changes_nothing(folder):
         assert (told.code, table.code, past.code, doubts.code) == (0, 0, 0, 0), told.err
         assert json.loads(told.out)["counts"] == {"sent": 1}
         assert [HOST["email"] in table.out, len(json.loads(past.out)) > 0] == [True, True]
-        assert ["can't be written here" in one.err for one in (told, table, past, doubts, shown)] == [True] * 5
+        assert [
+            "can't be written here" in one.err for one in (told, table, past, doubts, shown)
+        ] == [True] * 5
         assert trace(folder) == before
 
 
@@ -111,7 +116,9 @@ async def test_a_mere_plan_is_no_run(tmp_path):
         again = await on(scene, "retry", NAME)
 
     assert (planned.code, told["session"], "no run yet" in shown.out) == (0, None, True)
-    assert [(one.code, one.out, "no run yet" in one.err) for one in (table, doubts, again)] == [(2, "", True)] * 3
+    assert [(one.code, one.out, "no run yet" in one.err) for one in (table, doubts, again)] == [
+        (2, "", True)
+    ] * 3
 
 
 async def test_report_of_a_run_that_did_nothing_is_none(tmp_path):

@@ -10,7 +10,12 @@ from tests.stage import COHOST, HOST, NAME, PANELIST, ROOMY, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
-BAD_ROW = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Attendee"}
+BAD_ROW = {
+    "first_name": "Tom",
+    "last_name": "Baker",
+    "email": "tom@example.com",
+    "role": "Attendee",
+}
 
 
 async def test_run_mails_everybody_once_and_exits_0(tmp_path):
@@ -93,7 +98,12 @@ async def test_run_as_json_prints_json_alone(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         seen = await on(scene, "run", NAME, "--yes", "--json")
         told = json.loads(seen.out)
-        assert (told["webinar"], told["sent"], told["registered"], told["counts"]) == (NAME, 2, 1, {"sent": 2})
+        assert (told["webinar"], told["sent"], told["registered"], told["counts"]) == (
+            NAME,
+            2,
+            1,
+            {"sent": 2},
+        )
         assert (told["problems"], told["heavy_calls"], told["exit_code"]) == ([], 4, 0)
 
 

@@ -19,7 +19,12 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_status_as_json_has_the_shape_that_stays(tmp_path):
-    bad = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Attendee"}
+    bad = {
+        "first_name": "Tom",
+        "last_name": "Baker",
+        "email": "tom@example.com",
+        "role": "Attendee",
+    }
     async with stage(tmp_path, [HOST, PANELIST, bad], limits=ROOMY) as scene:
         await scene.run()
         told = json.loads((await on(scene, "status", NAME, "--json")).out)
@@ -35,10 +40,23 @@ async def test_status_as_json_has_the_shape_that_stays(tmp_path):
     assert (told["webinar"], told["counts"], told["heavy_calls"]) == (NAME, {"sent": 2}, 4)
     assert (told["session"]["webinar_id"], told["session"]["session_id"]) == (WEBINAR, SESSION)
     assert [list(one) for one in told["deliveries"]] == [
-        ["email", "name", "role", "kind", "state", "at", "attempts", "message_id", "reply", "reason"]
+        [
+            "email",
+            "name",
+            "role",
+            "kind",
+            "state",
+            "at",
+            "attempts",
+            "message_id",
+            "reply",
+            "reason",
+        ]
     ] * 2
     assert told["deliveries"][0]["reply"].startswith("250")
-    assert [(one["row"], one["column"], one["email"]) for one in told["problems"]] == [(4, "role", "tom@example.com")]
+    assert [(one["row"], one["column"], one["email"]) for one in told["problems"]] == [
+        (4, "role", "tom@example.com")
+    ]
 
 
 async def test_status_before_any_run_says_so(tmp_path):
@@ -59,7 +77,9 @@ async def test_a_run_started_from_elsewhere_finds_the_same_ledger(tmp_path):
         elsewhere = tmp_path / "elsewhere"
         elsewhere.mkdir()
         await on(scene, "run", NAME, "--yes")
-        cron = await command(elsewhere, "run", "--all", "--config", "../config.toml", variables=scene.variables)
+        cron = await command(
+            elsewhere, "run", "--all", "--config", "../config.toml", variables=scene.variables
+        )
         assert (cron.code, cron.all) == (0, "")
         assert (scene.recipients(), list(elsewhere.iterdir())) == ([HOST["email"]], [])
 
@@ -111,7 +131,9 @@ async def test_init_writes_a_folder_that_works_and_overwrites_nothing(tmp_path):
     seen = await command(tmp_path, "init", "mine")
     assert seen.code == 0
     assert (tmp_path / "mine" / "invitees.csv").read_text() == "mine"
-    written = {path.relative_to(tmp_path / "mine").as_posix() for path in (tmp_path / "mine").rglob("*")}
+    written = {
+        path.relative_to(tmp_path / "mine").as_posix() for path in (tmp_path / "mine").rglob("*")
+    }
     assert {"config.toml", "templates/invitation.mjml.j2", "templates/invitation.txt.j2"} <= written
     again = await command(tmp_path, "init", "mine")
     assert "wrote" not in again.out
@@ -126,7 +148,11 @@ async def simulator(folder: Path, *words: str) -> AsyncIterator[dict[str, str]]:
     printed = ""
     while "Stop with Ctrl-C" not in printed:
         printed += (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
-    yield dict(line.removeprefix("export ").split("=", 1) for line in printed.splitlines() if "export " in line)
+    yield dict(
+        line.removeprefix("export ").split("=", 1)
+        for line in printed.splitlines()
+        if "export " in line
+    )
     process.terminate()
     _, errors = await process.communicate()
     assert (process.returncode, b"Traceback" in errors) == (0, False)
@@ -144,19 +170,33 @@ async def test_a_new_user_rehearses_against_the_simulator_at_once(tmp_path):
 
 async def test_what_only_a_person_can_decide_is_rehearsed(tmp_path):
     await command(tmp_path, "init", ".")
-    first, second, third, *_ = [one.email for one in roster.read((tmp_path / "invitees.csv").read_bytes()).invitees]
+    first, second, third, *_ = [
+        one.email for one in roster.read((tmp_path / "invitees.csv").read_bytes()).invitees
+    ]
     weather = ("--refuse-mail", first, "--defer-mail", second, "--lose-reply", third)
     async with simulator(tmp_path, *weather) as variables:
-        ran = await command(tmp_path, "run", "town-hall", "--yes", "--wait", "0", variables=variables)
-        seen = json.loads((await command(tmp_path, "status", "town-hall", "--json", variables=variables)).out)
+        ran = await command(
+            tmp_path, "run", "town-hall", "--yes", "--wait", "0", variables=variables
+        )
+        seen = json.loads(
+            (await command(tmp_path, "status", "town-hall", "--json", variables=variables)).out
+        )
 
     assert ran.code == 75
-    assert [one["state"] for one in seen["deliveries"]] == ["rejected", "queued", "in_doubt", "sent", "sent"]
+    assert [one["state"] for one in seen["deliveries"]] == [
+        "rejected",
+        "queued",
+        "in_doubt",
+        "sent",
+        "sent",
+    ]
 
 
 async def test_the_simulator_names_what_it_can_not_do(tmp_path):
     await command(tmp_path, "init", ".")
-    seen = await command(tmp_path, "simulator", "--port", "0", "--mail-port", "0", "--fault", "PATCH:nonsense")
+    seen = await command(
+        tmp_path, "simulator", "--port", "0", "--mail-port", "0", "--fault", "PATCH:nonsense"
+    )
     assert seen.code == 2
     assert "timeout-after" in seen.err
 
@@ -173,7 +213,10 @@ async def test_an_unknown_option_exits_2(tmp_path):
     ("words", "told"),
     [
         (("demo", "--dir", "taken"), "taken can't be written"),
-        (("simulator", "--port", "0", "--mail-port", "0", "--mail-dir", "taken"), "taken is not a folder"),
+        (
+            ("simulator", "--port", "0", "--mail-port", "0", "--mail-dir", "taken"),
+            "taken is not a folder",
+        ),
     ],
 )
 async def test_a_file_in_the_place_of_a_folder_is_told(tmp_path, words, told):

@@ -23,9 +23,12 @@ async def until_asked(scene: Stage, method: str) -> None:
 
 @pytest.mark.parametrize("fault", ["timeout-before", "timeout-after"])
 @pytest.mark.parametrize(
-    ("method", "sent"), [("PATCH", signal.SIGTERM), ("PATCH", signal.SIGINT), ("GET", signal.SIGTERM)]
+    ("method", "sent"),
+    [("PATCH", signal.SIGTERM), ("PATCH", signal.SIGINT), ("GET", signal.SIGTERM)],
 )
-async def test_one_signal_ends_the_wait_and_the_next_run_mails_each_person_once(tmp_path, fault, method, sent):
+async def test_one_signal_ends_the_wait_and_the_next_run_mails_each_person_once(
+    tmp_path, fault, method, sent
+):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         scene.ringcentral.faults.add(f"{method}:{fault}={HELD}")
         process = await started(scene.folder, "run", NAME, "--yes", variables=scene.variables)
@@ -33,7 +36,11 @@ async def test_one_signal_ends_the_wait_and_the_next_run_mails_each_person_once(
         process.send_signal(sent)
         _, err = await process.communicate()
 
-        assert (process.returncode, b"stopped by a signal" in err, b"Traceback" in err) == (75, True, False)
+        assert (process.returncode, b"stopped by a signal" in err, b"Traceback" in err) == (
+            75,
+            True,
+            False,
+        )
         assert len(scene.ringcentral.requests.select("PATCH")) == (method == "PATCH")
         assert scene.recipients() == []
 
@@ -72,6 +79,8 @@ __main__.main()
 
 
 def test_name_that_is_still_looked_up_does_not_hold_a_stopped_command():
-    ended = subprocess.run([sys.executable, "-c", LOOKED_UP], capture_output=True, check=False, text=True, timeout=120)
+    ended = subprocess.run(
+        [sys.executable, "-c", LOOKED_UP], capture_output=True, check=False, text=True, timeout=120
+    )
 
     assert (ended.returncode, "stopped by a signal" in ended.stderr, ended.stdout) == (75, True, "")

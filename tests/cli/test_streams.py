@@ -41,7 +41,10 @@ RUN = f"{ONBOARDING} run {NAME} --yes"
         pytest.param(f"{RUN} <&- >&- 2>&-", 0, "", id="all three are closed"),
         pytest.param(f"{RUN} >&-", 0, "Sending", id="standard output is closed"),
         pytest.param(
-            f"{RUN} > /dev/full", 1, "the output could not be written: No space left on device", id="disk full"
+            f"{RUN} > /dev/full",
+            1,
+            "the output could not be written: No space left on device",
+            id="disk full",
         ),
         pytest.param(f"set -o pipefail; {RUN} | true", 0, "Sending", id="the reader has left"),
         pytest.param(f"{RUN} 2> /dev/full >&2", 1, "", id="both on a full disk"),
@@ -63,7 +66,9 @@ async def test_run_does_all_its_work_whatever_becomes_of_its_output(tmp_path, li
 async def test_name_that_an_encoding_lacks_is_written_as_json_writes_it(tmp_path, encoding):
     person = {**PANELIST, "last_name": "Łoś 😀"}
     async with stage(tmp_path, [HOST, person], limits=ROOMY) as scene:
-        seen = await shell(scene, f"{RUN} && {ONBOARDING} status {NAME} --json", PYTHONIOENCODING=encoding)
+        seen = await shell(
+            scene, f"{RUN} && {ONBOARDING} status {NAME} --json", PYTHONIOENCODING=encoding
+        )
 
         assert (seen.code, "Traceback" in seen.all) == (0, False)
         known = json.loads(seen.out[seen.out.index("\n{") :])
@@ -73,7 +78,9 @@ async def test_name_that_an_encoding_lacks_is_written_as_json_writes_it(tmp_path
 def test_entry_point_imports_nothing_that_takes_time_before_it_is_ready():
     code = "import os, signal, sys; old = set(sys.modules); import onboarding.__main__; print(*set(sys.modules) - old)"
 
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    ).stdout
 
     assert set(printed.split()) == {"onboarding", "onboarding.__main__"}
 
@@ -92,6 +99,8 @@ main()
 
 
 def test_ctrl_c_while_the_program_starts_is_one_line_and_75():
-    ended = subprocess.run([sys.executable, "-c", CTRL_C], capture_output=True, check=False, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", CTRL_C], capture_output=True, check=False, text=True
+    )
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (75, "", "\nStopped.\n")

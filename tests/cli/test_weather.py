@@ -21,7 +21,9 @@ async def without_jwt(scene: Stage) -> Seen:
 
 
 async def wrong_jwt(scene: Stage) -> Seen:
-    scene.ringcentral.account.tokens = IssuedTokens(Credentials(client_id="other", client_secret="other", jwt="other"))
+    scene.ringcentral.account.tokens = IssuedTokens(
+        Credentials(client_id="other", client_secret="other", jwt="other")
+    )
     return await on(scene, "run", NAME, "--yes")
 
 
@@ -118,7 +120,9 @@ async def test_bad_weather_gets_one_clear_message_and_the_next_run_goes_on(
         scene.ringcentral.account.app_permissions.add("EditWebinars")
         (scene.folder / "templates" / "invitation.html.j2").unlink(missing_ok=True)
         better = await on(scene, "run", NAME, "--yes")
-        assert (better.code, scene.recipients()) == (0, [HOST["email"], PANELIST["email"]]), better.all
+        assert (better.code, scene.recipients()) == (0, [HOST["email"], PANELIST["email"]]), (
+            better.all
+        )
 
 
 async def test_a_wrong_smtp_password_costs_nobody_anything(tmp_path):
@@ -129,7 +133,9 @@ async def test_a_wrong_smtp_password_costs_nobody_anything(tmp_path):
         assert refused.code == 2
         assert "ONBOARDING_SMTP__PASSWORD" in refused.err
         assert "wrong-password" not in refused.all
-        right = await on(scene, "run", NAME, "--yes", **{**login, "ONBOARDING_SMTP__PASSWORD": "right-password"})
+        right = await on(
+            scene, "run", NAME, "--yes", **{**login, "ONBOARDING_SMTP__PASSWORD": "right-password"}
+        )
         assert (right.code, scene.recipients()) == (0, [HOST["email"], PANELIST["email"]])
         entries = (await scene.status()).entries
         assert {entry.delivery.attempt for entry in entries} == {1}

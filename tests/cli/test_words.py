@@ -24,7 +24,9 @@ pytestmark = pytest.mark.anyio
 
 async def run(scene, capsys) -> tuple[int, str]:
     """One `onboarding run NAME --yes --wait 0`, and what it printed."""
-    code = await run_one(scene.config, NAME, None, Options(), RunOptions(patience=timedelta()), asyncio.Event())
+    code = await run_one(
+        scene.config, NAME, None, Options(), RunOptions(patience=timedelta()), asyncio.Event()
+    )
     return code, capsys.readouterr().out
 
 
@@ -39,13 +41,21 @@ async def test_a_run_does_not_call_up_to_date_whom_it_leaves_alone(tmp_path, cap
     assert code == 0
     assert "Guest1 Example" in printed
     assert "All people are up to date" not in printed
-    assert "Nothing to do. The table says why these people are left alone; all others are up to date." in printed
+    assert (
+        "Nothing to do. The table says why these people are left alone; all others are up to date."
+        in printed
+    )
     assert "All people are up to date: nothing to do." in of_all
 
 
 async def test_a_run_with_something_queued_says_who_is_rejected_too(tmp_path, capsys):
-    rules = MailRules(refuse={PANELIST["email"]: "550 5.1.1 unknown"}, defer_once=frozenset({"guest1@example.com"}))
-    async with stage(tmp_path, [HOST, PANELIST, panelist(1)], limits=ROOMY, mail_rules=rules) as scene:
+    rules = MailRules(
+        refuse={PANELIST["email"]: "550 5.1.1 unknown"},
+        defer_once=frozenset({"guest1@example.com"}),
+    )
+    async with stage(
+        tmp_path, [HOST, PANELIST, panelist(1)], limits=ROOMY, mail_rules=rules
+    ) as scene:
         code, printed = await run(scene, capsys)
 
     assert code == EXIT_TRY_LATER
@@ -57,7 +67,11 @@ async def test_a_run_that_is_stopped_says_who_is_in_doubt_too(tmp_path, capsys):
     rules = MailRules(lose_reply=frozenset({HOST["email"]}))
     async with stage(tmp_path, [HOST], limits=ROOMY, mail_rules=rules) as scene:
         code, printed = await run(scene, capsys)
-        assert (code, "1 in doubt" in printed, f"`onboarding resolve {NAME}`" in printed) == (1, True, True)
+        assert (code, "1 in doubt" in printed, f"`onboarding resolve {NAME}`" in printed) == (
+            1,
+            True,
+            True,
+        )
         scene.write_roster([HOST, PANELIST])
         scene.variables["ONBOARDING_SMTP__PORT"] = "1"
         with pytest.raises(TryLater):
@@ -114,14 +128,23 @@ async def test_missing_credentials_are_the_only_thing_that_is_told(tmp_path):
 STATE = {
     "credentials": {"client_id": "the app", "client_secret": "its $ecret", "jwt": "the-jwt"},
     "directory": [{"user_id": "1"}],
-    "webinars": [{"id": "9", "host": "1", "title": "T", "sessions": [{"id": "7", "start": "2030-01-01T00:00:00Z"}]}],
+    "webinars": [
+        {
+            "id": "9",
+            "host": "1",
+            "title": "T",
+            "sessions": [{"id": "7", "start": "2030-01-01T00:00:00Z"}],
+        }
+    ],
 }
 
 
 async def test_a_simulator_with_credentials_prints_variables_that_it_takes(tmp_path):
     await command(tmp_path, "init")
     (tmp_path / "state.json").write_text(json.dumps(STATE))
-    simulator = await started(tmp_path, "simulator", "--state", "state.json", "--port", "0", "--mail-port", "0")
+    simulator = await started(
+        tmp_path, "simulator", "--state", "state.json", "--port", "0", "--mail-port", "0"
+    )
     assert simulator.stdout is not None
     try:
         printed = ""

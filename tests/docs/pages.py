@@ -39,13 +39,20 @@ def sections(text: str, level: int) -> dict[str, str]:
     """The parts below each heading of a level: heading -> text up to the next heading of this level or above."""
     parts = re.split(rf"^(#{{1,{level}}}) (.+)$", prose(text), flags=re.MULTILINE)
     marks, names, bodies = parts[1::3], parts[2::3], parts[3::3]
-    return {name: body for mark, name, body in zip(marks, names, bodies, strict=True) if len(mark) == level}
+    return {
+        name: body
+        for mark, name, body in zip(marks, names, bodies, strict=True)
+        if len(mark) == level
+    }
 
 
 def tables(text: str) -> list[list[list[str]]]:
     """Every table: its rows, header first, as lists of cells."""
     found = re.findall(r"(?:^\|.*\|\n)+", text + "\n", re.MULTILINE)
-    return [[_cells(line) for number, line in enumerate(one.splitlines()) if number != 1] for one in found]
+    return [
+        [_cells(line) for number, line in enumerate(one.splitlines()) if number != 1]
+        for one in found
+    ]
 
 
 def table(text: str, *header: str) -> list[list[str]]:

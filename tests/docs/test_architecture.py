@@ -27,7 +27,11 @@ def resolved(name: str) -> object:
 
 
 def test_code_that_the_page_names_is_there():
-    names = [one for one in words(prose(PAGE)) if re.fullmatch(r"[a-z_]+(\.\w+)+", one) and one.split(".")[0] in ROOMS]
+    names = [
+        one
+        for one in words(prose(PAGE))
+        if re.fullmatch(r"[a-z_]+(\.\w+)+", one) and one.split(".")[0] in ROOMS
+    ]
     assert len(names) > 30
     for name in names:
         resolved(name)
@@ -43,7 +47,8 @@ def test_layers_are_those_that_import_linter_keeps():
     layers = [set(re.findall(r"\w+", layer)) for layer in contracts[0]["layers"]]
     drawing = PAGE.split("```text\n")[1].split("```")[0]
     drawn = [
-        set(re.findall(r"\w+", re.split(r" {6,}(?=\S+ \S+ \S+)", line.strip())[0])) for line in drawing.splitlines()
+        set(re.findall(r"\w+", re.split(r" {6,}(?=\S+ \S+ \S+)", line.strip())[0]))
+        for line in drawing.splitlines()
     ]
     assert [one for one in drawn if one] == layers[1:]
 

@@ -1,7 +1,8 @@
 """Backticked names in docstrings exist: a name that was renamed or removed is found here, not by a reader.
 
-A name counts as existing if its own module uses it (as a name, an attribute, a parameter or a text), if its room or a
-module that it imports defines it, or if it is a module, a file, a command, a setting or a column of the program.
+A name counts as existing if its own module uses it (as a name, an attribute, a parameter or a
+text), if its room or a module that it imports defines it, or if it is a module, a file, a command,
+a setting or a column of the program.
 """
 
 import ast
@@ -31,9 +32,23 @@ IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))?")
 FILE = re.compile(r"(?:docs|templates|onboarding|tests|examples)/[\w./-]+\.\w+")
 
 FOREIGN_WORDS = {
-    "HTML, SMTP, MIME and Microsoft's permission": {"SMTPUTF8", "png", "jpeg", "gif", "src", "SMTP.SendAsApp"},
+    "HTML, SMTP, MIME and Microsoft's permission": {
+        "SMTPUTF8",
+        "png",
+        "jpeg",
+        "gif",
+        "src",
+        "SMTP.SendAsApp",
+    },
     "RingCentral's domain of room systems": {"ilm"},
-    "the operating system": {"EX_TEMPFAIL", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "starttime", "strerror"},
+    "the operating system": {
+        "EX_TEMPFAIL",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "starttime",
+        "strerror",
+    },
     "files of other programs": {"mimetype"},
     "libraries that a module does without": {"icalendar", "params", "data"},
     "examples: a column, a cell, a language": {
@@ -137,8 +152,16 @@ def field_names() -> frozenset[str]:
 @cache
 def settings_and_columns() -> frozenset[str]:
     """What users and the database call things: keys of the configuration, fields of the model, columns, commands."""
-    sources = [name for name in MODULES if name.endswith((".settings", ".schema")) or name.split(".")[1:2] == ["model"]]
-    names = {name for source in ["onboarding.config", *sources] for name in defined(source) | used(source)}
+    sources = [
+        name
+        for name in MODULES
+        if name.endswith((".settings", ".schema")) or name.split(".")[1:2] == ["model"]
+    ]
+    names = {
+        name
+        for source in ["onboarding.config", *sources]
+        for name in defined(source) | used(source)
+    }
     return frozenset(names | used("onboarding.cli.main"))
 
 
@@ -168,7 +191,9 @@ def is_path(module: str, first: str, rest: list[str]) -> bool:
         return True
     if any(leads_to_definition(parts, length) for length in range(1, len(parts) + 1)):
         return True
-    if first in sys.stdlib_module_names or first in {source.split(".")[0] for source in libraries(module)}:
+    if first in sys.stdlib_module_names or first in {
+        source.split(".")[0] for source in libraries(module)
+    }:
         return is_in_library(first, rest)
     return first not in words_of_the_package() and all(exists(module, part) for part in parts)
 
@@ -187,8 +212,15 @@ def used_texts(module: str) -> frozenset[str]:
 
 @cache
 def libraries(module: str) -> tuple[str, ...]:
-    sources = [node.module or "" for node in ast.walk(tree(module)) if isinstance(node, ast.ImportFrom)]
-    plain = [alias.name for node in ast.walk(tree(module)) if isinstance(node, ast.Import) for alias in node.names]
+    sources = [
+        node.module or "" for node in ast.walk(tree(module)) if isinstance(node, ast.ImportFrom)
+    ]
+    plain = [
+        alias.name
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
     return tuple(sources + plain)
 
 
@@ -218,11 +250,15 @@ def test_every_backticked_name_exists(module):
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["places_of_links", "registrations.Standig", "onboarding.ledger.move", "intend()"])
+@pytest.mark.parametrize(
+    "name", ["places_of_links", "registrations.Standig", "onboarding.ledger.move", "intend()"]
+)
 def test_a_name_that_is_nowhere_is_found(name):
     assert not exists("onboarding.ledger.schema", name)
 
 
-@pytest.mark.parametrize("name", ["sqlalchemy.Table", "model.deliveries.State", "ledger.sql", "registrations", "len"])
+@pytest.mark.parametrize(
+    "name", ["sqlalchemy.Table", "model.deliveries.State", "ledger.sql", "registrations", "len"]
+)
 def test_a_name_of_the_program_or_of_a_library_exists(name):
     assert exists("onboarding.ledger.schema", name)

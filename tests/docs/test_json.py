@@ -16,7 +16,11 @@ from tests.stage import COHOST, HOST, NAME, ROOMY, SESSION, WEBINAR, Stage, pane
 
 pytestmark = pytest.mark.anyio
 
-DOCUMENTED = {block.mark: json.loads(block.text) for block in blocks(read("docs/reference.md"), "json") if block.mark}
+DOCUMENTED = {
+    block.mark: json.loads(block.text)
+    for block in blocks(read("docs/reference.md"), "json")
+    if block.mark
+}
 
 BAD_ROW = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Speaker"}
 FREE_KEYS = {"counts", "changes"}
@@ -41,7 +45,8 @@ def mail_by_ringcentral(scene: Stage) -> None:
     """RingCentral mails the co-host itself."""
     people = scene.ringcentral.account.invitees[WEBINAR, SESSION]
     scene.ringcentral.account.invitees[WEBINAR, SESSION] = {
-        key: replace(one, send_invite=one.send_invite or one.role is Role.COHOST) for key, one in people.items()
+        key: replace(one, send_invite=one.send_invite or one.role is Role.COHOST)
+        for key, one in people.items()
     }
 
 
@@ -57,26 +62,42 @@ DOING = {"run": ["run", NAME, "--yes"], "history": ["history", "guest3@example.c
 
 async def test_json_is_printed_as_documented(tmp_path):
     first = [HOST, COHOST, panelist(1, job_title="Analyst"), panelist(2), BAD_ROW]
-    pale = {"ONBOARDING_BRAND__COLOURS__BUTTON_TEXT": "#1f5fbe"}  # so that lint has something to say
+    pale = {
+        "ONBOARDING_BRAND__COLOURS__BUTTON_TEXT": "#1f5fbe"
+    }  # so that lint has something to say
     async with stage(tmp_path, first, limits=ROOMY) as scene:
         await on(scene, "run", NAME, "--yes")
         mail_by_ringcentral(scene)
         await on(scene, "run", NAME, "--yes")
-        scene.ringcentral.account.update_session(WEBINAR, SESSION, time_zone="")  # so that the plan has a note
-        # Since then somebody came, somebody left, somebody has another title, and the host is gone from the list.
-        scene.write_roster([COHOST, panelist(1, job_title="Head of Analysis"), panelist(3), BAD_ROW])
-        looked = await asyncio.gather(*(on(scene, *command, "--json", **pale) for command in LOOKING.values()))
+        scene.ringcentral.account.update_session(
+            WEBINAR, SESSION, time_zone=""
+        )  # so that the plan has a note
+        # Since then somebody came, somebody left, somebody has another title, and the host is gone
+        # from the list.
+        scene.write_roster(
+            [COHOST, panelist(1, job_title="Head of Analysis"), panelist(3), BAD_ROW]
+        )
+        looked = await asyncio.gather(
+            *(on(scene, *command, "--json", **pale) for command in LOOKING.values())
+        )
         did = [await on(scene, *command, "--json") for command in DOING.values()]
-    printed = {mark: json.loads(seen.out) for mark, seen in zip([*LOOKING, *DOING], [*looked, *did], strict=True)}
+    printed = {
+        mark: json.loads(seen.out)
+        for mark, seen in zip([*LOOKING, *DOING], [*looked, *did], strict=True)
+    }
 
     # The events of a registration, which come first, have no message.
     printed["history"] = [one for one in printed["history"] if one["delivery"]]
-    assert {mark: shape(printed[mark]) for mark in DOCUMENTED} == {mark: shape(DOCUMENTED[mark]) for mark in DOCUMENTED}
+    assert {mark: shape(printed[mark]) for mark in DOCUMENTED} == {
+        mark: shape(DOCUMENTED[mark]) for mark in DOCUMENTED
+    }
 
 
 def test_every_command_that_prints_json_has_its_shape_documented():
     group: Any = typer.main.get_command(app)
     real = {
-        name for name, one in group.commands.items() if any("--json" in option.opts for option in one.load().params)
+        name
+        for name, one in group.commands.items()
+        if any("--json" in option.opts for option in one.load().params)
     }
     assert set(DOCUMENTED) == real

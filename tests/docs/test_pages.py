@@ -40,7 +40,10 @@ def test_every_page_can_be_reached_from_the_readme():
     while waiting:
         page = waiting.pop()
         reached.add(page)
-        files = {(page.parent / one.partition("#")[0]).resolve() for one in links(page.read_text(encoding="utf-8"))}
+        files = {
+            (page.parent / one.partition("#")[0]).resolve()
+            for one in links(page.read_text(encoding="utf-8"))
+        }
         waiting |= {file for file in files if file.suffix == ".md"} - reached
     assert set(PAGES) - reached == {ROOT / "CONTRIBUTING.md"}
 
@@ -63,7 +66,9 @@ def test_commands_are_the_programs_own(name: str):
         if called in PLACEHOLDERS or called.startswith("-"):
             continue
         assert called in GROUP.commands, called
-        known = {spelled for option in GROUP.commands[called].load().params for spelled in option.opts} | {
+        known = {
+            spelled for option in GROUP.commands[called].load().params for spelled in option.opts
+        } | {
             "--help",
             "-h",
         }
@@ -73,10 +78,15 @@ def test_commands_are_the_programs_own(name: str):
 @BY_PAGE
 def test_options_in_the_text_are_the_programs_own(name: str):
     known = {
-        spelled for command in GROUP.commands.values() for option in command.load().params for spelled in option.opts
+        spelled
+        for command in GROUP.commands.values()
+        for option in command.load().params
+        for spelled in option.opts
     }
     known |= {spelled for option in GROUP.params for spelled in option.opts} | {"--help"}
-    assert set(re.findall(r"`(--[a-z-]+)[^`]*`", prose(read(name)))) <= known | FOREIGN.get(name, set())
+    assert set(re.findall(r"`(--[a-z-]+)[^`]*`", prose(read(name)))) <= known | FOREIGN.get(
+        name, set()
+    )
 
 
 FOREIGN: Mapping[str, set[str]] = {}
@@ -87,7 +97,9 @@ FOREIGN: Mapping[str, set[str]] = {}
 def test_make_targets_exist(name: str):
     makefile = read("Makefile")
     text = read(name)
-    for target in re.findall(r"`make ([a-z-]+)`", text) + re.findall(r"^make ([a-z-]+)", text, re.MULTILINE):
+    for target in re.findall(r"`make ([a-z-]+)`", text) + re.findall(
+        r"^make ([a-z-]+)", text, re.MULTILINE
+    ):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
@@ -99,9 +111,15 @@ BASE: Mapping[str, Any] = {
 
 def filled(written: Mapping[str, Any]) -> dict[str, Any]:
     """A part of a config.toml made whole by the least that is needed beside it."""
-    whole = {**written, **{section: {**BASE[section], **written.get(section, {})} for section in BASE}}
+    whole = {
+        **written,
+        **{section: {**BASE[section], **written.get(section, {})} for section in BASE},
+    }
     webinars = written.get("webinars", {}).items()
-    return {**whole, "webinars": {name: {"webinar": "1", "invitees": "i.csv", **one} for name, one in webinars}}
+    return {
+        **whole,
+        "webinars": {name: {"webinar": "1", "invitees": "i.csv", **one} for name, one in webinars},
+    }
 
 
 def as_toml(value: Any, place: str = "") -> str:

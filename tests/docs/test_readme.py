@@ -1,7 +1,8 @@
 """The README's way from an empty folder to the first webinar, walked command by command as a reader would.
 
-The blocks marked `rehearsal` are run by a shell on a terminal of its own, with a person's "y" typed ahead. RingCentral
-and the mail server are the simulator's, first as the reader starts it, then once more in the place of the real ones.
+The blocks marked `rehearsal` are run by a shell on a terminal of its own, with a person's "y" typed
+ahead. RingCentral and the mail server are the simulator's, first as the reader starts it, then once
+more in the place of the real ones.
 """
 
 import asyncio
@@ -34,7 +35,9 @@ ENVIRONMENT = {
     "COLUMNS": "200",
 }
 
-STEPS = {part[:2]: part for part in re.split(r"^#{2,3} ", README, flags=re.MULTILINE) if part[1] == "."}
+STEPS = {
+    part[:2]: part for part in re.split(r"^#{2,3} ", README, flags=re.MULTILINE) if part[1] == "."
+}
 """The numbered steps: `1.` -> its text."""
 
 
@@ -43,7 +46,9 @@ def script(*steps: str) -> str:
     return "".join(block.text for step in steps for block in blocks(STEPS[step], "sh", "rehearsal"))
 
 
-async def typed(folder: Path, script: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+async def typed(
+    folder: Path, script: str, environment: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     """Run a script on a terminal; returns its exit code and what the terminal showed."""
     ours, its = pty.openpty()
     os.write(ours, b"y\n" * 10)
@@ -78,7 +83,9 @@ async def walk(folder: Path, script: str, stack: AsyncExitStack, **more: str) ->
     world = await simulate_configured_webinars(config, datetime.now(UTC), asyncio.Event())
     ringcentral = await stack.enter_async_context(serve_ringcentral(world, limits=ROOMY))
     mail = await stack.enter_async_context(serve_mail(None))
-    code, shown = await typed(folder, script, {**rehearsal_variables(ringcentral.url, mail.port), **more})
+    code, shown = await typed(
+        folder, script, {**rehearsal_variables(ringcentral.url, mail.port), **more}
+    )
     assert code == 0, shown
     return mail
 
@@ -110,7 +117,9 @@ async def test_readme_leads_from_an_empty_folder_to_the_first_webinar(tmp_path: 
 
 def hand_over() -> str:
     """The commands below `Hand it over`."""
-    return "".join(block.text for block in blocks(README.partition("\n## Hand it over")[2], "sh", "rehearsal"))
+    return "".join(
+        block.text for block in blocks(README.partition("\n## Hand it over")[2], "sh", "rehearsal")
+    )
 
 
 def test_every_step_that_can_be_run_is_run():
@@ -118,17 +127,21 @@ def test_every_step_that_can_be_run_is_run():
     assert run == "".join(block.text for block in blocks(README, "sh", "rehearsal"))
 
 
-async def test_simulator_started_as_in_the_readme_prints_the_variables_of_the_readme(tmp_path: Path):
+async def test_simulator_started_as_in_the_readme_prints_the_variables_of_the_readme(
+    tmp_path: Path,
+):
     (server,) = blocks(README, "sh", "rehearsal-server")
     (shown,) = blocks(README, "sh", "rehearsal-variables")
     assert shown.text.splitlines() == [
-        f"export {name}={value}" for name, value in rehearsal_variables("http://127.0.0.1:8031", 8025).items()
+        f"export {name}={value}"
+        for name, value in rehearsal_variables("http://127.0.0.1:8031", 8025).items()
     ]
     await typed(tmp_path, script("1."))
     # Any free ports, so that no test meets another.
     simulator = await asyncio.create_subprocess_exec(
         *SHELL,
-        server.text.rstrip().replace("\nonboarding", "\nexec onboarding") + " --port 0 --mail-port 0",
+        server.text.rstrip().replace("\nonboarding", "\nexec onboarding")
+        + " --port 0 --mail-port 0",
         cwd=tmp_path,
         env=ENVIRONMENT,
         stdout=asyncio.subprocess.PIPE,

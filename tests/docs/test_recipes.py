@@ -72,7 +72,9 @@ def test_a_providers_reply_is_one_row(copy):
     providers = copy / "onboarding/smtp/providers.py"
     content = providers.read_text(encoding="utf-8")
     row = 'KnownReply(code=452, enhanced=("4.5.3",), phase=Phase.RCPT, scope=RefusalScope.MESSAGE, hint="Too many.")'
-    changed = re.sub(r"(GMAIL = Preset\(.*?replies=\(\n)", rf"\1        {row},\n", content, flags=re.DOTALL)
+    changed = re.sub(
+        r"(GMAIL = Preset\(.*?replies=\(\n)", rf"\1        {row},\n", content, flags=re.DOTALL
+    )
     assert changed != content
     providers.write_text(changed, encoding="utf-8")
     script = """
@@ -98,7 +100,11 @@ def read_grid(content: bytes, name: str) -> list[list[str]]:
 '''
     (copy / "onboarding/roster/pipes_reader.py").write_text(reader, encoding="utf-8")
     formats = copy / "onboarding/roster/reader.py"
-    insert(formats, "from onboarding.roster.archive import", "from onboarding.roster import pipes_reader\n")
+    insert(
+        formats,
+        "from onboarding.roster.archive import",
+        "from onboarding.roster import pipes_reader\n",
+    )
     row = '    Format("pipes", lambda content: content.startswith(b"#pipes"), pipes_reader.read_grid),\n'
     insert(formats, '    Format("ODS", ', row)
     script = """

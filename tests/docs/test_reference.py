@@ -67,7 +67,11 @@ def documented_options(text: str) -> list[tuple[list[str], str, str]]:
 def real_options(command: Any) -> list[tuple[list[str], str, str]]:
     """The same of the program."""
     return [
-        (one.opts, one.metavar or "", "" if one.default is None or one.default is False else str(one.default))
+        (
+            one.opts,
+            one.metavar or "",
+            "" if one.default is None or one.default is False else str(one.default),
+        )
         for one in command.params
         if one.param_type_name == "option" and one.opts != ["--help"]
     ]
@@ -119,11 +123,18 @@ def shown_default(value: Any) -> Any:
 @pytest.mark.parametrize("heading", SECTIONS)
 def test_every_key_is_documented_with_type_and_default(heading: str):
     model = SECTIONS[heading]
-    rows = {word(key): (kind, default) for key, kind, default, _ in table(sections(REFERENCE, 3)[heading], "key")}
-    fields = {name: field for name, field in type(model).model_fields.items() if not is_section(field)}
+    rows = {
+        word(key): (kind, default)
+        for key, kind, default, _ in table(sections(REFERENCE, 3)[heading], "key")
+    }
+    fields = {
+        name: field for name, field in type(model).model_fields.items() if not is_section(field)
+    }
     assert list(rows) == list(fields)
     for name, (kind, default) in rows.items():
-        assert kind == ("secret" if (heading, name) == RC_CLIENT_ID else kind_of(name, fields[name])), name
+        assert kind == (
+            "secret" if (heading, name) == RC_CLIENT_ID else kind_of(name, fields[name])
+        ), name
         if name in NEEDED:
             assert (default, fields[name].is_required()) == ("needed", True), name
         elif kind == "secret":
@@ -178,7 +189,8 @@ def test_presets_of_the_providers_are_documented():
     }
     keys = ("host", "port", "security", "rate", "per_day")
     assert documented == {
-        provider.value: tuple(str(preset.defaults.get(key, "")) for key in keys) for provider, preset in PRESETS.items()
+        provider.value: tuple(str(preset.defaults.get(key, "")) for key in keys)
+        for provider, preset in PRESETS.items()
     }
 
 
@@ -189,14 +201,19 @@ def test_what_presets_do_beyond_that_is_in_the_guide():
         for one, added, _ in table(guide, "`provider`", "header fields that the preset adds")
     }
     names = {
-        word(one).strip('"'): (kept, words(copies)) for one, kept, copies in table(guide, "`provider`", "Message-ID")
+        word(one).strip('"'): (kept, words(copies))
+        for one, kept, copies in table(guide, "`provider`", "Message-ID")
     }
     sources = {
-        word(one).strip('"'): (page, seen) for one, page, seen in table(guide, "`provider`", "the vendor's page")
+        word(one).strip('"'): (page, seen)
+        for one, page, seen in table(guide, "`provider`", "the vendor's page")
     }
-    assert fields == {one.value: [name for name, _value in preset.fields] for one, preset in PRESETS.items()}
+    assert fields == {
+        one.value: [name for name, _value in preset.fields] for one, preset in PRESETS.items()
+    }
     assert names == {
-        one.value: (preset.message_ids, [name for name, _value in preset.copies]) for one, preset in PRESETS.items()
+        one.value: (preset.message_ids, [name for name, _value in preset.copies])
+        for one, preset in PRESETS.items()
     }
     assert sources == {one.value: (preset.source, preset.read) for one, preset in PRESETS.items()}
 
@@ -216,11 +233,15 @@ def exit_code_of(state: State) -> int:
 
 
 def test_every_state_is_documented_with_its_exit_code():
-    documented = {word(state): int(code) for state, _, _, code in table(REFERENCE, "state", "meaning")}
+    documented = {
+        word(state): int(code) for state, _, _, code in table(REFERENCE, "state", "meaning")
+    }
     assert documented == {state.value: exit_code_of(state) for state in State}
 
 
-@pytest.mark.parametrize(("header", "values"), [("kind", Kind), ("role", Role), ("standing", Standing)])
+@pytest.mark.parametrize(
+    ("header", "values"), [("kind", Kind), ("role", Role), ("standing", Standing)]
+)
 def test_every_word_of_the_model_is_documented(header: str, values: type[StrEnum]):
     assert [word(row[0]) for row in table(REFERENCE, header)] == [one.value for one in values]
 

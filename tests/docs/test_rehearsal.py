@@ -40,13 +40,21 @@ def shown(field: FieldInfo) -> list[str] | str:
         return sorted(value)
     if isinstance(value, BaseModel) or value in (None, "", ()):
         return []
-    return [value.value if isinstance(value, Enum) else value if isinstance(value, str) else json.dumps(value)]
+    return [
+        value.value
+        if isinstance(value, Enum)
+        else value
+        if isinstance(value, str)
+        else json.dumps(value)
+    ]
 
 
 def test_every_key_of_a_state_file_is_documented_with_its_default():
     documented: dict[str, dict[str, list[str] | str]] = {}
     for part, key, default, _ in table(GUIDE, "part", "key"):
-        documented.setdefault(part or [*documented][-1], {})[word(key)] = words(default) or default or []
+        documented.setdefault(part or [*documented][-1], {})[word(key)] = (
+            words(default) or default or []
+        )
     parts = {
         "the account": AccountState,
         "a colleague": ColleagueState,
@@ -54,14 +62,19 @@ def test_every_key_of_a_state_file_is_documented_with_its_default():
         "a session": SessionState,
         "an invitee": InviteeState,
     }
-    real = {part: {key: shown(field) for key, field in model.model_fields.items()} for part, model in parts.items()}
+    real = {
+        part: {key: shown(field) for key, field in model.model_fields.items()}
+        for part, model in parts.items()
+    }
     assert {part: dict(sorted(keys.items())) for part, keys in documented.items()} == {
         part: dict(sorted(keys.items())) for part, keys in real.items()
     }
 
 
 def test_every_rule_is_documented_with_its_default():
-    documented = {word(rule): words(default) for rule, default, _ in table(GUIDE, "rule", "default")}
+    documented = {
+        word(rule): words(default) for rule, default, _ in table(GUIDE, "rule", "default")
+    }
     assert documented == {rule: shown(field) for rule, field in Rules.model_fields.items()}
 
 
@@ -71,7 +84,9 @@ def test_every_kind_of_bad_invitee_is_documented():
 
 
 def test_every_fault_is_documented_in_the_simulators_words():
-    assert {word(trouble): meaning for trouble, meaning in table(GUIDE, "trouble")} == dict(FAULT_MEANINGS)
+    assert {word(trouble): meaning for trouble, meaning in table(GUIDE, "trouble")} == dict(
+        FAULT_MEANINGS
+    )
 
 
 def test_faults_of_the_example_are_understood():

@@ -15,7 +15,12 @@ def imports(script: Path) -> list[tuple[str, str]]:
     """Each name of ours that a script imports, with its module."""
     tree = ast.parse(script.read_text(encoding="utf-8"))
     # An import inside a try is for another version of the program: `--baseline` times one.
-    optional = {id(node) for outer in ast.walk(tree) if isinstance(outer, ast.Try) for node in ast.walk(outer)}
+    optional = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.Try)
+        for node in ast.walk(outer)
+    }
     return [
         (node.module, alias.name)
         for node in ast.walk(tree)

@@ -45,8 +45,13 @@ def test_template_that_somebody_gets_is_found_in_the_order_shown():
 
 
 def test_every_file_that_ships_is_in_the_table():
-    documented = [name.replace("…", "") for first, _ in table(GUIDE, "file") for name in words(first)]
-    shipped = [str(file.relative_to(samples.find_templates())) for file in samples.find_templates().rglob("*.j2")]
+    documented = [
+        name.replace("…", "") for first, _ in table(GUIDE, "file") for name in words(first)
+    ]
+    shipped = [
+        str(file.relative_to(samples.find_templates()))
+        for file in samples.find_templates().rglob("*.j2")
+    ]
     assert [name for name in shipped if not any(one in name for one in documented)] == []
     assert [one for one in documented if not any(one in name for name in shipped)] == []
 

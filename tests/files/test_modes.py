@@ -60,7 +60,9 @@ def test_folder_and_files_are_both_looked_at(tmp_path, secrets, mode, folder_mod
     (secrets / "RC_USER_JWT").chmod(mode)
     secrets.chmod(folder_mode)
 
-    found = find_exposed(load(write(tmp_path), {"ONBOARDING_SECRETS_DIR": str(secrets)}).private_paths)
+    found = find_exposed(
+        load(write(tmp_path), {"ONBOARDING_SECRETS_DIR": str(secrets)}).private_paths
+    )
 
     assert [one.path.name for one in found] == open_
 
@@ -83,7 +85,9 @@ def test_key_of_a_service_account_is_looked_at_wherever_it_lies(tmp_path):
     key.chmod(0o644)
     os.chown(key, NOBODY, NOBODY)
     google = '[smtp.google]\nkey_file = "key.json"\n'
-    config = load(write(tmp_path, GOOD + google), {"ONBOARDING_SMTP__USERNAME": "events@brightwater.example"})
+    config = load(
+        write(tmp_path, GOOD + google), {"ONBOARDING_SMTP__USERNAME": "events@brightwater.example"}
+    )
 
     assert [one.path for one in find_exposed(config.private_paths)] == [key]
 
@@ -109,12 +113,16 @@ def test_what_systemd_hands_over_is_left_to_it(tmp_path, secrets):
         ("tmpfs tmpfs rw", True),
     ],
 )
-def test_file_system_without_modes_says_nothing_of_who_may_read(tmp_path, secrets, filesystem, is_told):
+def test_file_system_without_modes_says_nothing_of_who_may_read(
+    tmp_path, secrets, filesystem, is_told
+):
     secrets.chmod(0o777)
     device = secrets.stat().st_dev
     mounts = tmp_path / "mountinfo"
     other = "99 1 9999:1 / /other rw - vfat /dev/sdz rw"
-    mounts.write_text(f"{other}\n36 35 {os.major(device)}:{os.minor(device)} / / rw,noatime shared:1 - {filesystem}\n")
+    mounts.write_text(
+        f"{other}\n36 35 {os.major(device)}:{os.minor(device)} / / rw,noatime shared:1 - {filesystem}\n"
+    )
 
     assert [one.path for one in find_exposed([secrets], mounts)] == ([secrets] if is_told else [])
 
@@ -134,6 +142,14 @@ async def test_check_says_no_and_run_warns_once(tmp_path, secrets):
 
     assert (good.code, "ok  secrets: closed to other users" in good.out) == (0, True), good.all
     assert bad.code == 1
-    assert f"NO  secrets: Other users of this machine can read or change: {secrets}/RC_USER_JWT" in bad.out
+    assert (
+        f"NO  secrets: Other users of this machine can read or change: {secrets}/RC_USER_JWT"
+        in bad.out
+    )
     assert f"chmod go= '{secrets}/RC_USER_JWT'" in bad.out
-    assert (ran.code, ran.out, ran.err.count("Warning: Other users"), "chmod go=" in ran.err) == (0, "", 1, True)
+    assert (ran.code, ran.out, ran.err.count("Warning: Other users"), "chmod go=" in ran.err) == (
+        0,
+        "",
+        1,
+        True,
+    )

@@ -63,7 +63,9 @@ def test_file_that_is_larger_than_it_may_be_is_not_read(tmp_path, read):
         read(path, 2 * 1024**2)
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux has files that hide their size")
+@pytest.mark.skipif(
+    not Path("/proc/self/maps").exists(), reason="only Linux has files that hide their size"
+)
 def test_file_that_claims_to_be_empty_is_bounded_too():
     assert Path("/proc/self/maps").stat().st_size == 0
     with pytest.raises(UnsuitableFile):
@@ -143,7 +145,9 @@ async def test_stream_that_drips_for_ever_is_given_up():
 
 @pytest.mark.anyio
 async def test_stream_that_never_ends_is_cut_at_its_limit(folder):
-    process = await asyncio.create_subprocess_exec("sh", "-c", "exec yes >fifo", cwd=folder, stderr=-3)
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", "exec yes >fifo", cwd=folder, stderr=-3
+    )
 
     with pytest.raises(UnsuitableFile, match="it is larger than"):
         await read_stream(folder / "fifo", MOST)

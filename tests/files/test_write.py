@@ -29,7 +29,10 @@ def mode(path: Path) -> int:
 @pytest.mark.usefixtures("open_umask")
 def test_new_file_is_private(tmp_path):
     write_file(tmp_path / "report.html", MORE)
-    assert (mode(tmp_path / "report.html"), (tmp_path / "report.html").read_bytes()) == (0o600, MORE)
+    assert (mode(tmp_path / "report.html"), (tmp_path / "report.html").read_bytes()) == (
+        0o600,
+        MORE,
+    )
 
 
 @pytest.mark.usefixtures("open_umask")
@@ -89,7 +92,12 @@ def test_file_of_another_user_is_written_in_place_and_stays_theirs():
         before = path.stat().st_ino
         _as_another_user("write_file(Path(sys.argv[1]), b'new')", path)
         after = path.stat()
-        assert (path.read_bytes(), after.st_uid, after.st_mode & 0o777, after.st_ino) == (b"new", 0, 0o666, before)
+        assert (path.read_bytes(), after.st_uid, after.st_mode & 0o777, after.st_ino) == (
+            b"new",
+            0,
+            0o666,
+            before,
+        )
         assert [*folder.iterdir()] == [path]
 
 
@@ -110,7 +118,9 @@ def test_file_that_was_closed_on_purpose_is_not_replaced():
         os.chown(path, NOBODY, NOBODY)
         os.chown(folder, NOBODY, NOBODY)
         path.chmod(0o444)
-        script = "try: write_file(Path(sys.argv[1]), b'new')\nexcept PermissionError: print('refused')"
+        script = (
+            "try: write_file(Path(sys.argv[1]), b'new')\nexcept PermissionError: print('refused')"
+        )
         assert (_as_another_user(script, path), path.read_bytes()) == ("refused\n", b"old")
 
 
@@ -126,7 +136,11 @@ def test_full_disk_leaves_what_was_there(tmp_path, is_there):
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (1000, {resource.RLIM_INFINITY}))\n"
         "try: write_file(Path(sys.argv[1]), b'x' * 100_000)\nexcept OSError: print('failed')"
     )
-    ended = subprocess.run([sys.executable, "-c", script, path], capture_output=True, check=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", script, path], capture_output=True, check=True, text=True
+    )
 
     assert ended.stdout == "failed\n"
-    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == ({"report.html": b"old"} if is_there else {})
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == (
+        {"report.html": b"old"} if is_there else {}
+    )

@@ -25,7 +25,11 @@ TAKEN = Reply(250, "2.0.0 queued as 4ABC", "2.0.0", "4ABC")
 
 
 def session(number: int = 1, start: datetime = START) -> Session:
-    return replace(samples.SPRING_LAUNCH, key=SessionKey(samples.SERVER, "webinar-1", f"session-{number}"), start=start)
+    return replace(
+        samples.SPRING_LAUNCH,
+        key=SessionKey(samples.SERVER, "webinar-1", f"session-{number}"),
+        start=start,
+    )
 
 
 def seen(connection: sa.Connection, number: int = 1, start: datetime = START) -> int:
@@ -58,29 +62,44 @@ def queue(connection: sa.Connection, place: int, *orders: NewDelivery, now: date
     deliveries.enqueue(connection, place, orders, now)
 
 
-def claimed(connection: sa.Connection, place: int, holder: str = RUN, now: datetime = NOW) -> Delivery:
+def claimed(
+    connection: sa.Connection, place: int, holder: str = RUN, now: datetime = NOW
+) -> Delivery:
     (one,) = deliveries.claim(connection, place, holder, now, 1)
     return one
 
 
 def sending(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
     """Cross the point of no return with one message."""
-    return transitions.write_transitions(connection, [transitions.start_sending(delivery, holder, now)])[0]
+    return transitions.write_transitions(
+        connection, [transitions.start_sending(delivery, holder, now)]
+    )[0]
 
 
-def record(connection: sa.Connection, delivery: Delivery, holder: str, transition: Transition, now: datetime) -> bool:
+def record(
+    connection: sa.Connection,
+    delivery: Delivery,
+    holder: str,
+    transition: Transition,
+    now: datetime,
+) -> bool:
     """Write down what became of one message."""
-    return transitions.write_transitions(connection, [transitions.record_outcome(delivery, holder, transition, now)])[0]
+    return transitions.write_transitions(
+        connection, [transitions.record_outcome(delivery, holder, transition, now)]
+    )[0]
 
 
 def requeue_last(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
     """The server refused us in reply to one message."""
     return transitions.write_transitions(
-        connection, [transitions.requeue_last(delivery, holder, "not now, says the server to us", now)]
+        connection,
+        [transitions.requeue_last(delivery, holder, "not now, says the server to us", now)],
     )[0]
 
 
-def offered(connection: sa.Connection, place: int, transition: Transition, email: str = ADA, number: int = 1) -> None:
+def offered(
+    connection: sa.Connection, place: int, transition: Transition, email: str = ADA, number: int = 1
+) -> None:
     """Queue a message, bring it to `sending` and record what became of it."""
     queue(connection, place, order(email, number))
     delivery = claimed(connection, place)
@@ -118,21 +137,34 @@ def _settled(connection: sa.Connection, place: int, state: State) -> None:
 
 
 def the_one(connection: sa.Connection, number: int = 1) -> Delivery:
-    row = connection.execute(deliveries.select_deliveries(table.c.number == number)).mappings().one()
+    row = (
+        connection.execute(deliveries.select_deliveries(table.c.number == number)).mappings().one()
+    )
     return deliveries.build_delivery(row)
 
 
 def state_of(connection: sa.Connection, number: int = 1, email: str = ADA) -> State:
-    where = (table.c.number == number, table.c.key == address_key(email), table.c.rehearsal_to == "")
+    where = (
+        table.c.number == number,
+        table.c.key == address_key(email),
+        table.c.rehearsal_to == "",
+    )
     return State(connection.execute(sa.select(table.c.state).where(*where)).scalar_one())
 
 
 def in_doubt(connection: sa.Connection, place: int) -> list[deliveries.DeliveryRecord]:
-    return [one for one in deliveries.list_deliveries(connection, place) if one.delivery.state is State.IN_DOUBT]
+    return [
+        one
+        for one in deliveries.list_deliveries(connection, place)
+        if one.delivery.state is State.IN_DOUBT
+    ]
 
 
 def happened(connection: sa.Connection) -> list[tuple[str, str]]:
-    return [tuple(row) for row in connection.execute(sa.select(history.c.what, history.c.detail).order_by("id"))]
+    return [
+        tuple(row)
+        for row in connection.execute(sa.select(history.c.what, history.c.detail).order_by("id"))
+    ]
 
 
 def mailbox(connection: sa.Connection, place: int, email: str = ADA) -> Mailbox:

@@ -139,7 +139,10 @@ def test_answer_that_leaves_nothing_to_wait_for_blocks_nothing(connection):
     calls(connection, 0)
     update_limit(connection, "Heavy", RateLimitStatus(limit=10, remaining=9, window=60.0), at(1))
 
-    assert connection.execute(sa.select(limits.c.blocked_at, limits.c.blocked_until)).one() == (None, None)
+    assert connection.execute(sa.select(limits.c.blocked_at, limits.c.blocked_until)).one() == (
+        None,
+        None,
+    )
 
 
 def test_figures_that_an_older_version_wrote_down_are_bounded(connection):
@@ -186,7 +189,12 @@ def test_no_window_ever_holds_more_than_allowed_and_no_penalty_a_call(connection
                     assert now >= quiet_until
                     made.append(now)
             elif what == "left":
-                update_limit(connection, "Heavy", RateLimitStatus(limit=most, remaining=min(value, most)), now)
+                update_limit(
+                    connection,
+                    "Heavy",
+                    RateLimitStatus(limit=most, remaining=min(value, most)),
+                    now,
+                )
             elif made:
                 update_limit(connection, "Heavy", RateLimitStatus(penalty=value), now)
                 quiet_until = max(quiet_until, now + timedelta(seconds=value))

@@ -148,18 +148,30 @@ def test_record_keeps_reply_reason_and_next_time(connection, place):
     record(connection, delivery, RUN, Transition(State.QUEUED, "later", reply, NOW + MINUTE), NOW)
 
     (standing,) = deliveries.list_deliveries(connection, place)
-    assert (standing.reply, standing.queue_id, standing.reason) == ("451 4.7.1 greylisted", "9XYZ", "later")
-    assert (standing.delivery.due_at, standing.delivery.attempt, standing.at) == (NOW + MINUTE, 1, NOW)
+    assert (standing.reply, standing.queue_id, standing.reason) == (
+        "451 4.7.1 greylisted",
+        "9XYZ",
+        "later",
+    )
+    assert (standing.delivery.due_at, standing.delivery.attempt, standing.at) == (
+        NOW + MINUTE,
+        1,
+        NOW,
+    )
     assert happened(connection)[-1] == ("queued", "later | 451 4.7.1 greylisted")
 
 
-def test_message_that_is_put_last_comes_after_the_others_and_keeps_its_attempts_and_its_age(connection, place):
+def test_message_that_is_put_last_comes_after_the_others_and_keeps_its_attempts_and_its_age(
+    connection, place
+):
     queue(connection, place, order(), order(GRACE))
     delivery = claimed(connection, place)
     sending(connection, delivery, RUN, NOW)
 
     assert requeue_last(connection, delivery, RUN, NOW + MINUTE)
-    assert [one.email for one in deliveries.claim(connection, place, "run-2", NOW + 2 * MINUTE, 9)] == [GRACE]
+    assert [
+        one.email for one in deliveries.claim(connection, place, "run-2", NOW + 2 * MINUTE, 9)
+    ] == [GRACE]
     deliveries.release_claims(connection, RUN)
     deliveries.release_claims(connection, "run-2")
 
@@ -234,7 +246,9 @@ def test_late_answer_after_a_take_over_leaves_the_doubt(connection, place):
     assert state_of(connection) is State.IN_DOUBT
 
 
-def test_late_write_of_an_earlier_attempt_never_fits_the_next_one_of_the_same_run(connection, place):
+def test_late_write_of_an_earlier_attempt_never_fits_the_next_one_of_the_same_run(
+    connection, place
+):
     delivery = replace(reach(connection, place, State.SENDING), attempt=0)
     deliveries.recover_stalled(connection, place, NOW)
     operator_actions.resolve_resend(connection, place, None, NOW)
@@ -368,7 +382,9 @@ def test_messages_to_others_and_in_other_sessions_are_not_superseded(connection,
     assert states == ["queued"] * 3
 
 
-@pytest.mark.parametrize(("expires_at", "state"), [(NOW, State.EXPIRED), (NOW + MINUTE, State.QUEUED)])
+@pytest.mark.parametrize(
+    ("expires_at", "state"), [(NOW, State.EXPIRED), (NOW + MINUTE, State.QUEUED)]
+)
 def test_expire_takes_what_is_of_no_use_any_more(connection, place, expires_at, state):
     queue(connection, place, order(expires_at=expires_at))
 
@@ -412,7 +428,10 @@ def test_withdraw_takes_back_only_the_named_people(connection, place):
 
     deliveries.cancel_for_removed(connection, place, ["ADA@example.com"], NOW)
 
-    assert (state_of(connection), state_of(connection, email=GRACE)) == (State.CANCELLED, State.QUEUED)
+    assert (state_of(connection), state_of(connection, email=GRACE)) == (
+        State.CANCELLED,
+        State.QUEUED,
+    )
 
 
 @pytest.mark.parametrize(

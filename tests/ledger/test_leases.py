@@ -98,7 +98,9 @@ def test_leases_of_two_webinars_are_apart(connection):
 
 
 @pytest.mark.parametrize(
-    ("after", "believed"), [(TERM - INSTANT, True), (TERM, False)], ids=["within its term", "after its term"]
+    ("after", "believed"),
+    [(TERM - INSTANT, True), (TERM, False)],
+    ids=["within its term", "after its term"],
 )
 def test_run_on_another_machine_is_believed(connection, after, believed):
     leases.acquire(connection, "webinar", ELSEWHERE, NOW)
@@ -130,7 +132,10 @@ def test_dead_run_of_a_machine_whose_clock_was_ahead_is_believed_for_one_term(co
     leases.acquire(connection, "webinar", ELSEWHERE, ahead)
 
     assert leases.acquire(connection, "webinar", new_holder(), NOW).holder == ELSEWHERE
-    assert leases.acquire(connection, "webinar", new_holder(), NOW + TERM - INSTANT).holder == ELSEWHERE
+    assert (
+        leases.acquire(connection, "webinar", new_holder(), NOW + TERM - INSTANT).holder
+        == ELSEWHERE
+    )
     assert leases.acquire(connection, "webinar", new_holder(), NOW + TERM) is None
 
 

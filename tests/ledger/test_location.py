@@ -12,7 +12,18 @@ from tests.ledger.writing import note, noted
 
 pytestmark = pytest.mark.anyio
 
-NAMES = ("My%20Webinars", "wo?man", "50 %", "#1", "a?mode=memory&b=c", "Jörg & Søn", "~", "file:x", ":memory:", "a@b:c")
+NAMES = (
+    "My%20Webinars",
+    "wo?man",
+    "50 %",
+    "#1",
+    "a?mode=memory&b=c",
+    "Jörg & Søn",
+    "~",
+    "file:x",
+    ":memory:",
+    "a@b:c",
+)
 
 
 def settings(path: Path) -> LedgerSettings:
@@ -51,10 +62,13 @@ def test_older_versions_read_the_path_as_a_url(path, former):
 
 
 @pytest.mark.parametrize(
-    ("written", "former"), [("My%20Webinars/o.db", "My Webinars/o.db"), ("wo?man/o.db", "wo"), ("o.db?a=b", "o.db")]
+    ("written", "former"),
+    [("My%20Webinars/o.db", "My Webinars/o.db"), ("wo?man/o.db", "wo"), ("o.db?a=b", "o.db")],
 )
 @pytest.mark.parametrize("is_new_there", [False, True])
-async def test_ledger_at_the_place_of_older_versions_stops_the_command(tmp_path, written, former, is_new_there):
+async def test_ledger_at_the_place_of_older_versions_stops_the_command(
+    tmp_path, written, former, is_new_there
+):
     for path in (tmp_path / former, *([tmp_path / written] if is_new_there else [])):
         async with Ledger(path):
             pass

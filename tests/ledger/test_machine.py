@@ -1,7 +1,8 @@
 """Whatever is tried, in whatever order, by runs that live, die and come back: promise 3 holds.
 
-Hypothesis plays several runs (each may be taken over and go on without knowing it), time, and a person. After every
-step each delivery's history must be a path along the arrows, and a body may have left only where one was allowed to.
+Hypothesis plays several runs (each may be taken over and go on without knowing it), time, and a
+person. After every step each delivery's history must be a path along the arrows, and a body may
+have left only where one was allowed to.
 """
 
 from collections import Counter
@@ -11,7 +12,13 @@ from functools import partial
 import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from onboarding.ledger import deliveries, mailboxes, operator_actions
 from onboarding.ledger.schema import deliveries as table
@@ -27,7 +34,18 @@ from onboarding.model.deliveries import (
     State,
     settle,
 )
-from tests.ledger.making import ADA, GRACE, NOW, TAKEN, in_doubt, order, record, requeue_last, seen, sending
+from tests.ledger.making import (
+    ADA,
+    GRACE,
+    NOW,
+    TAKEN,
+    in_doubt,
+    order,
+    record,
+    requeue_last,
+    seen,
+    sending,
+)
 
 ARROWS = {
     None: {State.QUEUED},
@@ -50,7 +68,13 @@ BY_A_PERSON = {
     State.CANCELLED: {State.QUEUED},
 }
 OUTCOMES = st.sampled_from(
-    [Sent(TAKEN), Deferred("not now"), Deferred("not now", retry_after=1e6), Rejected("no such user"), InDoubt("lost")]
+    [
+        Sent(TAKEN),
+        Deferred("not now"),
+        Deferred("not now", retry_after=1e6),
+        Rejected("no such user"),
+        InDoubt("lost"),
+    ]
 )
 PEOPLE = st.sampled_from([ADA, GRACE])
 
@@ -79,8 +103,13 @@ class Runs(RuleBasedStateMachine):
     @rule(email=PEOPLE, although_queued=st.booleans())
     def newer_facts(self, email, although_queued):
         box = mailboxes.load_mailboxes(self.ledger, self.place).get(address_key(email))
-        # Not the latest alone: a person may have had an older one sent again, after calling off what followed it.
-        states = self.ledger.execute(sa.select(table.c.state).where(table.c.key == address_key(email))).scalars().all()
+        # Not the latest alone: a person may have had an older one sent again, after calling off
+        # what followed it.
+        states = (
+            self.ledger.execute(sa.select(table.c.state).where(table.c.key == address_key(email)))
+            .scalars()
+            .all()
+        )
         if State.SENDING in states or (State.QUEUED in states and not although_queued):
             return
         number = box.messages + 1 if box else 1
@@ -123,7 +152,9 @@ class Runs(RuleBasedStateMachine):
         before = self._state(delivery.id)
         if record(self.ledger, delivery, holder, transition, self.now):
             assert holder == f"run-{self.run}"
-            self.allowed[delivery.id] += before is State.SENDING and isinstance(outcome, Deferred | Rejected)
+            self.allowed[delivery.id] += before is State.SENDING and isinstance(
+                outcome, Deferred | Rejected
+            )
 
     @precondition(lambda self: self.offers)
     @rule()
@@ -156,7 +187,12 @@ class Runs(RuleBasedStateMachine):
     @rule(
         emails=st.none() | st.sets(PEOPLE),
         decide=st.sampled_from(
-            [operator_actions.resolve_sent, operator_actions.retry, operator_actions.retry, operator_actions.cancel]
+            [
+                operator_actions.resolve_sent,
+                operator_actions.retry,
+                operator_actions.retry,
+                operator_actions.cancel,
+            ]
         ),
     )
     def person(self, emails, decide):
@@ -168,7 +204,9 @@ class Runs(RuleBasedStateMachine):
             for (before, _), (after, detail) in zip([(None, ""), *path], path, strict=False):
                 arrows = BY_A_PERSON if "person" in detail else ARROWS
                 assert after in arrows.get(before, set()), (before, after, detail)
-                refused = (before, after) != (State.SENDING, State.QUEUED) or detail.startswith("not now")
+                refused = (before, after) != (State.SENDING, State.QUEUED) or detail.startswith(
+                    "not now"
+                )
                 assert refused, "only the server's own answer brings a message back into the queue"
 
     @invariant()
@@ -189,13 +227,19 @@ class Runs(RuleBasedStateMachine):
     def _histories(self) -> list[list[tuple[State, str]]]:
         paths: dict[int, list[tuple[State, str]]] = {}
         columns = (history.c.delivery, history.c.what, history.c.detail)
-        for delivery, what, detail in self.ledger.execute(sa.select(*columns).order_by(history.c.id)):
+        for delivery, what, detail in self.ledger.execute(
+            sa.select(*columns).order_by(history.c.id)
+        ):
             paths.setdefault(delivery, []).append((State(what), detail))
         return [paths[delivery] for delivery in sorted(paths)]
 
     def _state(self, delivery: int) -> State:
-        return State(self.ledger.execute(sa.select(table.c.state).where(table.c.id == delivery)).scalar_one())
+        return State(
+            self.ledger.execute(sa.select(table.c.state).where(table.c.id == delivery)).scalar_one()
+        )
 
 
 def test_no_sequence_of_steps_sends_twice_or_leaves_a_final_state_without_a_person(memory):
-    run_state_machine_as_test(partial(Runs, memory), settings=settings(max_examples=100, stateful_step_count=30))
+    run_state_machine_as_test(
+        partial(Runs, memory), settings=settings(max_examples=100, stateful_step_count=30)
+    )

@@ -103,4 +103,7 @@ def test_mailboxes_are_of_one_session_and_by_address_key(connection, place):
 def test_standings_come_in_the_order_in_which_they_were_queued(connection, place):
     queue(connection, place, order(GRACE), order(ADA))
 
-    assert [one.delivery.email for one in deliveries.list_deliveries(connection, place)] == [GRACE, ADA]
+    assert [one.delivery.email for one in deliveries.list_deliveries(connection, place)] == [
+        GRACE,
+        ADA,
+    ]

@@ -33,10 +33,14 @@ def migrated():
 
 def _shape(connection: sa.Connection) -> dict[str, list[object]]:
     """Every table and index as SQLite has it, apart from the order of columns and Alembic's own table."""
-    names = connection.exec_driver_sql("SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+    names = connection.exec_driver_sql(
+        "SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL"
+    ).all()
     written = (one for one in names if one.type in {"index", "trigger"})
     shape: dict[str, list[object]] = {name: [sql.replace('"', "")] for name, _type, sql in written}
-    for name in (name for name, type_, _ in names if type_ == "table" and name != "alembic_version"):
+    for name in (
+        name for name, type_, _ in names if type_ == "table" and name != "alembic_version"
+    ):
         columns = connection.exec_driver_sql(f"PRAGMA table_info({name})").all()
         keys = connection.exec_driver_sql(f"PRAGMA foreign_key_list({name})").all()
         shape[name] = sorted(tuple(column[1:]) for column in columns) + [tuple(key) for key in keys]
@@ -88,7 +92,9 @@ def test_ledger_of_the_first_revision_keeps_its_rows_and_tells_history_by_itself
 
 def test_lease_that_an_older_version_holds_is_kept_and_says_no_since(connection):
     with ledger_of("0002") as old:
-        old.exec_driver_sql("INSERT INTO leases VALUES ('webinar', 'run-1', 'elsewhere', 4711, '100', '2027-03-01')")
+        old.exec_driver_sql(
+            "INSERT INTO leases VALUES ('webinar', 'run-1', 'elsewhere', 4711, '100', '2027-03-01')"
+        )
 
         migrations.upgrade(old)
 
@@ -103,9 +109,17 @@ def test_lease_that_an_older_version_holds_is_kept_and_says_no_since(connection)
         ("", {}),
         (
             "CoHost\nAda\nLovelace\nCountess",
-            {"role": "CoHost", "first name": "Ada", "last name": "Lovelace", "job title": "Countess"},
+            {
+                "role": "CoHost",
+                "first name": "Ada",
+                "last name": "Lovelace",
+                "job title": "Countess",
+            },
         ),
-        ("Panelist\n\n\n", {"role": "Panelist", "first name": "", "last name": "", "job title": ""}),
+        (
+            "Panelist\n\n\n",
+            {"role": "Panelist", "first name": "", "last name": "", "job title": ""},
+        ),
     ],
 )
 def test_what_an_older_version_asked_for_in_vain_is_still_known(before, after):
@@ -150,6 +164,9 @@ async def test_newer_ledger_is_refused_and_left_as_it_is(database, tmp_path):
         async with Ledger(database):
             pass
 
-    assert caught.value.message == "The ledger was made by a newer version: its revision 9999 is not known here."
+    assert (
+        caught.value.message
+        == "The ledger was made by a newer version: its revision 9999 is not known here."
+    )
     assert other.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
     other.close()

@@ -41,7 +41,12 @@ def test_in_doubt_lists_message_id_time_and_reason(connection, place):
 
     (one,) = in_doubt(connection, place)
 
-    assert (one.delivery.email, one.delivery.message_id, one.at, one.reason) == (ADA, f"<1.{ADA}>", NOW, DOUBT.reason)
+    assert (one.delivery.email, one.delivery.message_id, one.at, one.reason) == (
+        ADA,
+        f"<1.{ADA}>",
+        NOW,
+        DOUBT.reason,
+    )
 
 
 def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, place):
@@ -57,7 +62,9 @@ def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, place):
 def test_resolved_as_sent_means_that_the_mailbox_holds_its_facts(connection, place):
     offered(connection, place, DOUBT)
 
-    assert operator_actions.resolve_sent(connection, place, None, NOW + MINUTE) == ["ada@example.com"]
+    assert operator_actions.resolve_sent(connection, place, None, NOW + MINUTE) == [
+        "ada@example.com"
+    ]
 
     assert mailbox(connection, place).told == facts()
     assert happened(connection)[-1] == ("sent", "a person found that it was sent")
@@ -67,10 +74,16 @@ def test_resend_keeps_the_message_id_and_is_due_at_once(connection, place):
     offered(connection, place, DOUBT)
     before = the_one(connection)
 
-    assert operator_actions.resolve_resend(connection, place, None, NOW + MINUTE) == ["ada@example.com"]
+    assert operator_actions.resolve_resend(connection, place, None, NOW + MINUTE) == [
+        "ada@example.com"
+    ]
 
     again = claimed(connection, place, now=NOW + MINUTE)
-    assert (again.message_id, again.number, again.due_at) == (before.message_id, before.number, NOW + MINUTE)
+    assert (again.message_id, again.number, again.due_at) == (
+        before.message_id,
+        before.number,
+        NOW + MINUTE,
+    )
     assert happened(connection)[-1] == ("queued", "a person asked to send it again")
 
 
@@ -143,7 +156,9 @@ def test_decision_concerns_only_the_people_named(connection, place, decide, stat
     offered(connection, place, Transition(state), ADA)
     offered(connection, place, Transition(state), GRACE)
 
-    assert decide(connection, place, ["ADA@Example.com", "nobody@example.com"], NOW) == ["ada@example.com"]
+    assert decide(connection, place, ["ADA@Example.com", "nobody@example.com"], NOW) == [
+        "ada@example.com"
+    ]
 
     assert state_of(connection, email=GRACE) is state
 
@@ -155,13 +170,21 @@ def test_cancelled_message_is_not_sent_even_if_leased(connection, place):
     assert operator_actions.cancel(connection, place, [ADA], NOW) == ["ada@example.com"]
 
     assert not sending(connection, delivery, RUN, NOW)
-    assert (state_of(connection), state_of(connection, email=GRACE)) == (State.CANCELLED, State.QUEUED)
+    assert (state_of(connection), state_of(connection, email=GRACE)) == (
+        State.CANCELLED,
+        State.QUEUED,
+    )
     assert happened(connection)[-1] == ("cancelled", "cancelled by a person")
 
 
 @pytest.mark.parametrize(
     "decide",
-    [operator_actions.resolve_sent, operator_actions.resolve_resend, operator_actions.retry, operator_actions.cancel],
+    [
+        operator_actions.resolve_sent,
+        operator_actions.resolve_resend,
+        operator_actions.retry,
+        operator_actions.cancel,
+    ],
 )
 def test_decision_leaves_other_sessions_and_rehearsals_alone(connection, place, decide):
     other = seen(connection, 2)

@@ -6,7 +6,19 @@ import sqlalchemy as sa
 from onboarding.ledger import deliveries, events, mailboxes, operator_actions, sessions
 from onboarding.ledger.schema import HELD, REAL
 from onboarding.model.deliveries import State, Transition
-from tests.ledger.making import ADA, GRACE, LATE, NOW, RUN, claimed, order, queue, record, seen, sending
+from tests.ledger.making import (
+    ADA,
+    GRACE,
+    LATE,
+    NOW,
+    RUN,
+    claimed,
+    order,
+    queue,
+    record,
+    seen,
+    sending,
+)
 
 
 @pytest.fixture
@@ -29,7 +41,9 @@ def _plans(connection: sa.Connection, statement, *args) -> list[str]:
     sa.event.remove(connection, "before_cursor_execute", note)
     steps: list[str] = []
     for sql, parameters in asked:
-        steps += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+        steps += [
+            row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        ]
     return steps
 
 
@@ -55,7 +69,9 @@ CASES = {
     "history": lambda c, _: events.list_events(c, "person1@example.com"),
     "problems": sessions.list_problems,
     "end of a run": lambda c, place: sessions.finish_run(c, place, [], 4, NOW),
-    "forgetting": lambda c, place: c.exec_driver_sql("DELETE FROM events WHERE session = ?", (place,)),
+    "forgetting": lambda c, place: c.exec_driver_sql(
+        "DELETE FROM events WHERE session = ?", (place,)
+    ),
 }
 
 
@@ -63,14 +79,19 @@ CASES = {
 def test_no_table_is_read_through_by(filled, name):
     steps = _plans(filled[0], CASES[name], filled[1])
 
-    assert [step for step in steps if step.startswith("SCAN") and not step.startswith("SCAN rows ")] == []
+    assert [
+        step for step in steps if step.startswith("SCAN") and not step.startswith("SCAN rows ")
+    ] == []
     assert [step for step in steps if step.startswith("SEARCH")] != []
 
 
 def test_claim_reads_the_due_messages_in_their_order(filled):
     steps = _plans(filled[0], CASES["claim"], filled[1])
 
-    assert steps[0] == "SEARCH deliveries USING INDEX ix_deliveries_due (session=? AND state=? AND due_at<?)"
+    assert (
+        steps[0]
+        == "SEARCH deliveries USING INDEX ix_deliveries_due (session=? AND state=? AND due_at<?)"
+    )
     assert not steps[1].startswith("USE TEMP B-TREE")
 
 

@@ -38,7 +38,10 @@ class Recorded(Quiet):
 def trace(folder: Path) -> State:
     """Everything that a reader could have changed in a folder."""
     seen = {file.name: file.stat() for file in folder.iterdir()}
-    return {name: (one.st_ino, one.st_uid, one.st_mode, one.st_size, one.st_mtime_ns) for name, one in seen.items()}
+    return {
+        name: (one.st_ino, one.st_uid, one.st_mode, one.st_size, one.st_mtime_ns)
+        for name, one in seen.items()
+    }
 
 
 @pytest.fixture
@@ -172,7 +175,9 @@ async def read_by_another(tmp_path):
 
     def ended(path: Path) -> list[object]:
         command = [sys.executable, "-c", READ, tmp_path / "first.db", path]
-        found: list[object] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        found: list[object] = json.loads(
+            subprocess.run(command, capture_output=True, check=True).stdout
+        )
         return found
 
     return ended
@@ -182,7 +187,9 @@ UNREADABLE = "The newest part of the ledger, ledger.db-wal, can't be read by thi
 
 
 @needs_root
-async def test_user_who_may_write_nothing_reads_a_ledger_at_rest_and_is_told(folder, read_by_another):
+async def test_user_who_may_write_nothing_reads_a_ledger_at_rest_and_is_told(
+    folder, read_by_another
+):
     path = folder / "ledger.db"
     await write(path, 1)
     path.chmod(0o444)
@@ -196,7 +203,9 @@ async def test_user_who_may_write_nothing_reads_a_ledger_at_rest_and_is_told(fol
 
 
 @needs_root
-async def test_user_who_may_write_the_folder_only_leaves_nothing_that_would_stop_the_next_run(folder, read_by_another):
+async def test_user_who_may_write_the_folder_only_leaves_nothing_that_would_stop_the_next_run(
+    folder, read_by_another
+):
     path = folder / "ledger.db"
     await write(path, 1)
     path.chmod(0o444)
@@ -219,7 +228,9 @@ async def test_user_who_may_read_everything_reads_beside_a_run(folder, read_by_a
 
 @needs_root
 @pytest.mark.parametrize("closed", ["-wal", "-shm"])
-async def test_newest_part_that_this_user_can_not_read_is_tried_later(folder, read_by_another, closed):
+async def test_newest_part_that_this_user_can_not_read_is_tried_later(
+    folder, read_by_another, closed
+):
     path = folder / "ledger.db"
     async with Ledger(path) as ledger:
         await ledger.run(note, 1)
@@ -318,7 +329,9 @@ def _pipe(path: Path) -> None:
         (_pipe, "is not a file"),
     ],
 )
-async def test_what_is_no_ledger_of_this_version_is_refused_and_left_as_it_is(database, told, become, words):
+async def test_what_is_no_ledger_of_this_version_is_refused_and_left_as_it_is(
+    database, told, become, words
+):
     await write(database, 1)
     become(database)
     before = trace(database.parent)
@@ -326,7 +339,9 @@ async def test_what_is_no_ledger_of_this_version_is_refused_and_left_as_it_is(da
     with pytest.raises(OnboardingError) as caught:
         read_ledger(database, noted, told)
 
-    assert (caught.value.exit_code, words in caught.value.message) == (2, True), caught.value.message
+    assert (caught.value.exit_code, words in caught.value.message) == (2, True), (
+        caught.value.message
+    )
     assert trace(database.parent) == before
 
 

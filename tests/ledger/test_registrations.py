@@ -21,7 +21,9 @@ def test_nobody_is_known_at_first(connection, place):
 def test_person_is_remembered_with_what_a_cancellation_needs(connection, place):
     registrations.set_standing(connection, place, [invitee()], Standing.ADDING, NOW)
 
-    assert _known(connection, place) == {"ada@example.com": ManagedRegistration(KEPT, Standing.ADDING)}
+    assert _known(connection, place) == {
+        "ada@example.com": ManagedRegistration(KEPT, Standing.ADDING)
+    }
 
 
 def test_standing_follows_what_was_done_and_history_keeps_it_all(connection, place):
@@ -33,7 +35,9 @@ def test_standing_follows_what_was_done_and_history_keeps_it_all(connection, pla
 
 
 def test_two_spellings_of_an_address_are_one_person(connection, place):
-    registrations.set_standing(connection, place, [invitee("ADA@example.com")], Standing.ADDING, NOW)
+    registrations.set_standing(
+        connection, place, [invitee("ADA@example.com")], Standing.ADDING, NOW
+    )
     registrations.set_standing(connection, place, [invitee("ada@EXAMPLE.COM")], Standing.ADDED, NOW)
 
     assert list(_known(connection, place)) == ["ada@example.com"]
@@ -82,7 +86,13 @@ def test_intention_that_ringcentral_refused_is_taken_back(connection, place):
     registrations.revert(connection, place, [invitee(ADA), invitee(GRACE)], before, NOW + MINUTE)
 
     assert _known(connection, place) == before
-    assert [what for what, _ in happened(connection)] == ["added", "removing", "adding", "not removed", "not added"]
+    assert [what for what, _ in happened(connection)] == [
+        "added",
+        "removing",
+        "adding",
+        "not removed",
+        "not added",
+    ]
 
 
 def test_person_without_an_address_is_known_by_ids(connection, place):
@@ -122,7 +132,9 @@ def test_refused_change_of_ids_leaves_all_as_it_was(connection, place):
     registrations.set_standing(connection, place, [first], Standing.ADDED, NOW)
     before = _known(connection, place)
     registrations.set_standing(connection, place, [second], Standing.ADDING, NOW)
-    registrations.set_standing(connection, place, [invitee("", row=0, linked_user=IDS)], Standing.REMOVING, NOW)
+    registrations.set_standing(
+        connection, place, [invitee("", row=0, linked_user=IDS)], Standing.REMOVING, NOW
+    )
 
     registrations.revert(connection, place, [second, invitee("", linked_user=IDS)], before, NOW)
 

@@ -15,7 +15,10 @@ TWO_SECONDS = SendRate(timedelta(seconds=2))
 
 
 def _waits(connection, pace: SendRate, *times: float) -> list[float]:
-    return [reserve_send(connection, "smtp", pace, NOW + timedelta(seconds=one)).total_seconds() for one in times]
+    return [
+        reserve_send(connection, "smtp", pace, NOW + timedelta(seconds=one)).total_seconds()
+        for one in times
+    ]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,10 @@ def test_paces_of_two_servers_are_apart(connection):
 
 
 def test_even_pace_reaches_the_rate(connection):
-    sent = sum(reserve_send(connection, "smtp", TWO_SECONDS, NOW + timedelta(seconds=one)) == FREE for one in range(60))
+    sent = sum(
+        reserve_send(connection, "smtp", TWO_SECONDS, NOW + timedelta(seconds=one)) == FREE
+        for one in range(60)
+    )
 
     assert sent == 30
 
@@ -93,7 +99,9 @@ def test_even_pace_reaches_the_rate(connection):
     interval=st.timedeltas(timedelta(), 3 * ONE_HOUR),
     per_day=st.integers(1, 4),
 )
-def test_no_two_messages_are_too_close_and_no_day_holds_too_many(connection, gaps, interval, per_day):
+def test_no_two_messages_are_too_close_and_no_day_holds_too_many(
+    connection, gaps, interval, per_day
+):
     pace, now, sent = SendRate(interval, per_day), NOW, []
     with connection.begin_nested() as fresh:
         for gap in gaps:
@@ -103,7 +111,9 @@ def test_no_two_messages_are_too_close_and_no_day_holds_too_many(connection, gap
         fresh.rollback()
 
     assert all(later - earlier >= interval for earlier, later in pairwise(sent))
-    assert all(later - earlier >= ONE_DAY for earlier, later in zip(sent, sent[per_day:], strict=False))
+    assert all(
+        later - earlier >= ONE_DAY for earlier, later in zip(sent, sent[per_day:], strict=False)
+    )
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,7 +16,10 @@ from tests.ledger.making import MINUTE, NOW, START, invitee, order, seen, sessio
 
 SERVER = "https://ringcentral.example"
 END = START + timedelta(hours=1)
-PROBLEMS = [Problem(3, "email", "grace@", "no address"), Problem(None, None, "lin@example.com", "refused")]
+PROBLEMS = [
+    Problem(3, "email", "grace@", "no address"),
+    Problem(None, None, "lin@example.com", "refused"),
+]
 ADA = Colleague(LinkedUser("account", "user-1"), "ada@example.com", "Ada", "Lovelace", "Countess")
 NAMELESS = Colleague(LinkedUser("account", "user-2", "ilm"))
 
@@ -24,11 +27,18 @@ NAMELESS = Colleague(LinkedUser("account", "user-2", "ilm"))
 def test_session_keeps_its_number_when_its_facts_change(connection):
     first = sessions.upsert(connection, session())
 
-    second = sessions.upsert(connection, replace(session(), title="Moved", start=END, status=SessionStatus.ACTIVE))
+    second = sessions.upsert(
+        connection, replace(session(), title="Moved", start=END, status=SessionStatus.ACTIVE)
+    )
 
     found = sessions.find(connection, SERVER, "webinar-1", "session-1")
     assert (second, found.id) == (first, first)
-    assert (found.title, found.start, found.status, found.run_at) == ("Moved", END, SessionStatus.ACTIVE, None)
+    assert (found.title, found.start, found.status, found.run_at) == (
+        "Moved",
+        END,
+        SessionStatus.ACTIVE,
+        None,
+    )
 
 
 def test_session_is_found_as_it_was_seen(connection):
@@ -56,7 +66,13 @@ def test_session_is_found_as_it_was_seen(connection):
         (SERVER, "webinar-2", None, None),
         ("https://other.example", "webinar-1", None, None),
     ],
-    ids=["by its id", "the one that starts last", "no such session", "no such webinar", "on another server"],
+    ids=[
+        "by its id",
+        "the one that starts last",
+        "no such session",
+        "no such webinar",
+        "on another server",
+    ],
 )
 def test_find_looks_for(connection, server, webinar, wanted, found):
     seen(connection, 2, START + MINUTE)
@@ -76,7 +92,9 @@ def test_problems_of_a_run_replace_those_of_the_run_before(connection, place):
     assert (found.heavy_calls, found.run_at) == (2, NOW + MINUTE)
 
 
-def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_before_stay(connection, place):
+def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_before_stay(
+    connection, place
+):
     sessions.finish_run(connection, place, PROBLEMS, 4, NOW)
 
     sessions.begin_run(connection, place, 3, NOW + MINUTE)
@@ -93,7 +111,10 @@ def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, 
 
     sessions.finish_run(connection, place, [], 2, NOW)
 
-    assert (list(sessions.list_problems(connection, place)), sessions.list_problems(connection, other)) == (
+    assert (
+        list(sessions.list_problems(connection, place)),
+        sessions.list_problems(connection, other),
+    ) == (
         [],
         PROBLEMS,
     )
@@ -106,7 +127,10 @@ def test_webinar_facts_are_the_last_ones_kept(connection):
     cache.store_webinar_facts(connection, SERVER, "webinar-1", {"title": "new", "host": None}, NOW)
     cache.store_webinar_facts(connection, SERVER, "webinar-2", {"title": "other"}, NOW)
 
-    assert cache.find_webinar_facts(connection, SERVER, "webinar-1") == {"title": "new", "host": None}
+    assert cache.find_webinar_facts(connection, SERVER, "webinar-1") == {
+        "title": "new",
+        "host": None,
+    }
 
 
 def test_directory_is_replaced_as_a_whole_for_its_server(connection):
@@ -140,7 +164,9 @@ def _fill(connection: sa.Connection) -> int:
     place = seen(connection)
     registrations.set_standing(connection, place, [invitee()], Standing.ADDED, NOW)
     deliveries.enqueue(connection, place, [order()], NOW)
-    sessions.finish_run(connection, place, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW)
+    sessions.finish_run(
+        connection, place, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW
+    )
     cache.store_colleagues(connection, SERVER, [ADA], NOW)
     return place
 
@@ -148,7 +174,8 @@ def _fill(connection: sa.Connection) -> int:
 def _rows(connection: sa.Connection) -> dict[str, int]:
     count = sa.func.count()
     tables = {
-        table.name: connection.execute(sa.select(count).select_from(table)).scalar() for table in metadata.sorted_tables
+        table.name: connection.execute(sa.select(count).select_from(table)).scalar()
+        for table in metadata.sorted_tables
     }
     return {name: rows for name, rows in tables.items() if rows}
 
@@ -199,7 +226,9 @@ async def test_forgotten_people_leave_no_bytes_in_the_file(database, tmp_path):
         await ledger.run(sessions.remove_ended, END + MINUTE)
 
     left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
-    assert [word for word in (b"Lovelace", b"ada@example.com", b"Ada@example.com") if word in left] == []
+    assert [
+        word for word in (b"Lovelace", b"ada@example.com", b"Ada@example.com") if word in left
+    ] == []
 
 
 # --- history ----------------------------------------------------------------------------------------------------------
@@ -209,7 +238,9 @@ def test_history_of_a_person_is_in_order_over_all_sessions(connection):
     one, two = seen(connection, 1), seen(connection, 2)
     events.record_event(connection, two, "ada@example.com", "added", NOW)
     events.record_event(connection, one, "grace@example.com", "added", NOW)
-    events.record_event(connection, one, "ada@example.com", "sent", NOW + MINUTE, delivery=7, detail="250 ok")
+    events.record_event(
+        connection, one, "ada@example.com", "sent", NOW + MINUTE, delivery=7, detail="250 ok"
+    )
 
     assert events.list_events(connection, "ada@example.com") == [
         events.Event(NOW, "webinar-1", "session-2", "Spring launch", None, "added", ""),

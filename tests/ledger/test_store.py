@@ -25,7 +25,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1)]
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1)],
 )
 async def test_ledger_is_opened_with(database, pragma, value):
     async with Ledger(database) as ledger:
@@ -60,7 +61,10 @@ async def test_files_are_private_while_the_ledger_is_open(database, tmp_path):
 async def test_file_is_private_before_sqlite_sees_it(tmp_path):
     _create_private(tmp_path / "new.db")
 
-    assert ((tmp_path / "new.db").stat().st_mode & 0o777, (tmp_path / "new.db").read_bytes()) == (0o600, b"")
+    assert ((tmp_path / "new.db").stat().st_mode & 0o777, (tmp_path / "new.db").read_bytes()) == (
+        0o600,
+        b"",
+    )
 
 
 @pytest.mark.usefixtures("open_umask")
@@ -98,9 +102,7 @@ async def test_folder_of_the_ledger_is_made(tmp_path):
 
 
 def test_several_processes_may_open_a_new_ledger_at_once(database):
-    script = (
-        "import asyncio, sys\nfrom pathlib import Path\nfrom onboarding.ledger.store import Ledger\nasync def main():\n"
-    )
+    script = "import asyncio, sys\nfrom pathlib import Path\nfrom onboarding.ledger.store import Ledger\nasync def main():\n"
     script += "    async with Ledger(Path(sys.argv[1])):\n        pass\nasyncio.run(main())"
     running = [subprocess.Popen([sys.executable, "-c", script, database]) for _ in range(3)]
 
@@ -108,7 +110,9 @@ def test_several_processes_may_open_a_new_ledger_at_once(database):
 
 
 async def test_file_that_another_process_is_just_making_is_waited_for(database, tmp_path):
-    with sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False) as other:
+    with sqlite3.connect(
+        tmp_path / "ledger.db", isolation_level=None, check_same_thread=False
+    ) as other:
         other.execute("BEGIN IMMEDIATE")
         threading.Timer(0.2, other.commit).start()
 
@@ -162,7 +166,12 @@ async def test_what_comes_after_a_failed_one_is_not_written(database, together):
             if not together:
                 await asyncio.wait([first])
             second = ledger.submit(noting, 2, depends_on=first)
-            chain = [first, second, ledger.submit(noting, 3, depends_on=second), ledger.submit(noting, 4)]
+            chain = [
+                first,
+                second,
+                ledger.submit(noting, 3, depends_on=second),
+                ledger.submit(noting, 4),
+            ]
         results = await asyncio.gather(*chain, return_exceptions=True)
 
         assert [type(one) for one in results] == [KeyError, KeyError, KeyError, int]

@@ -21,7 +21,11 @@ from tests.ledger.writing import Held, noted
 PEOPLE = 5
 OUTCOMES = (
     Transition(State.SENT, reply=TAKEN),
-    Transition(State.REJECTED, "the mail server refuses this address", replace(TAKEN, code=550, queue_id="")),
+    Transition(
+        State.REJECTED,
+        "the mail server refuses this address",
+        replace(TAKEN, code=550, queue_id=""),
+    ),
     Transition(State.QUEUED, "greylisted", due_at=NOW + MINUTE),
     Transition(State.IN_DOUBT, "no answer"),
     Transition(State.FAILED, "tried 9 times"),
@@ -30,13 +34,20 @@ OUTCOMES = (
 
 def _queued(connection: sa.Connection, rehearsal_to: str = "") -> list[Delivery]:
     place = seen(connection)
-    queue(connection, place, *(order(f"p{one}@example.com", rehearsal_to=rehearsal_to) for one in range(PEOPLE)))
+    queue(
+        connection,
+        place,
+        *(order(f"p{one}@example.com", rehearsal_to=rehearsal_to) for one in range(PEOPLE)),
+    )
     return list(deliveries.claim(connection, place, RUN, NOW, PEOPLE, rehearsal=bool(rehearsal_to)))
 
 
 def _recordings(leased: list[Delivery]) -> list[TransitionWrite]:
     later = NOW + timedelta(seconds=1.5)
-    return [transitions.record_outcome(one, RUN, outcome, later) for one, outcome in zip(leased, OUTCOMES, strict=True)]
+    return [
+        transitions.record_outcome(one, RUN, outcome, later)
+        for one, outcome in zip(leased, OUTCOMES, strict=True)
+    ]
 
 
 def _rows(connection: sa.Connection) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
@@ -54,9 +65,14 @@ def test_group_leaves_the_same_rows_as_one_by_one(memory, rehearsal_to):
     for together in (True, False):
         with memory.connect() as connection, connection.begin() as transaction:
             leased = _queued(connection, rehearsal_to)
-            for step in ([transitions.start_sending(one, RUN, NOW) for one in leased], _recordings(leased)):
+            for step in (
+                [transitions.start_sending(one, RUN, NOW) for one in leased],
+                _recordings(leased),
+            ):
                 groups = [step] if together else [[move] for move in step]
-                assert [made for group in groups for made in write_transitions(connection, group)] == [True] * PEOPLE
+                assert [
+                    made for group in groups for made in write_transitions(connection, group)
+                ] == [True] * PEOPLE
             left.append(_rows(connection))
             transaction.rollback()
 
@@ -72,7 +88,11 @@ def test_several_of_whom_one_may_not_move_are_refused_together(connection):
 
     with pytest.raises(GuardFailed):
         write_transitions(
-            connection, [transitions.start_sending(second, RUN, NOW), transitions.start_sending(first, RUN, NOW)]
+            connection,
+            [
+                transitions.start_sending(second, RUN, NOW),
+                transitions.start_sending(first, RUN, NOW),
+            ],
         )
 
     assert _rows(connection) == before
@@ -85,7 +105,10 @@ def test_two_moves_of_one_delivery_are_never_one_statement(connection):
     with pytest.raises(GuardFailed):
         write_transitions(
             connection,
-            [transitions.start_sending(first, RUN, NOW), transitions.requeue_unsent(first, RUN, "stopped", NOW)],
+            [
+                transitions.start_sending(first, RUN, NOW),
+                transitions.requeue_unsent(first, RUN, "stopped", NOW),
+            ],
         )
 
     assert _rows(connection) == before
@@ -95,7 +118,9 @@ def test_delivery_that_is_forgotten_takes_no_other_along(connection):
     first, second, *_ = _queued(connection)
     connection.execute(table.delete().where(table.c.id == first.id))
 
-    assert write_transitions(connection, [transitions.start_sending(one, RUN, NOW) for one in (first, second)]) == [
+    assert write_transitions(
+        connection, [transitions.start_sending(one, RUN, NOW) for one in (first, second)]
+    ) == [
         False,
         True,
     ]
@@ -107,11 +132,19 @@ async def test_two_moves_of_one_delivery_that_share_a_group_are_made_in_order(da
         first, *_ = await ledger.run(_queued)
 
         made = await _moved(
-            ledger, [transitions.start_sending(first, RUN, NOW), transitions.requeue_unsent(first, RUN, "stopped", NOW)]
+            ledger,
+            [
+                transitions.start_sending(first, RUN, NOW),
+                transitions.requeue_unsent(first, RUN, "stopped", NOW),
+            ],
         )
 
         assert made == [True, True]
-        assert [what for _one, _at, what, _told in (await ledger.run(_rows))[1]][:3] == ["queued", "sending", "queued"]
+        assert [what for _one, _at, what, _told in (await ledger.run(_rows))[1]][:3] == [
+            "queued",
+            "sending",
+            "queued",
+        ]
 
 
 def test_naive_time_is_refused(connection):
@@ -135,10 +168,20 @@ async def test_group_shares_one_commit_and_one_statement(database):
         leased = await ledger.run(_queued)
         traced: list[str] = []
         await ledger.run(lambda c: c.connection.driver_connection.set_trace_callback(traced.append))
-        assert await _moved(ledger, [transitions.start_sending(one, RUN, NOW) for one in leased]) == [True] * PEOPLE
+        assert (
+            await _moved(ledger, [transitions.start_sending(one, RUN, NOW) for one in leased])
+            == [True] * PEOPLE
+        )
 
-    statements = [name for name, _again in groupby(one.split()[0] for one in traced)]  # again for what a trigger does
-    assert statements == ["COMMIT", "BEGIN", "COMMIT", "UPDATE"]  # all but the last are `run`'s and `AlreadyRunning`'s
+    statements = [
+        name for name, _again in groupby(one.split()[0] for one in traced)
+    ]  # again for what a trigger does
+    assert statements == [
+        "COMMIT",
+        "BEGIN",
+        "COMMIT",
+        "UPDATE",
+    ]  # all but the last are `run`'s and `AlreadyRunning`'s
 
 
 @pytest.mark.anyio
@@ -146,12 +189,16 @@ async def test_lost_right_is_told_to_its_owner_and_the_others_move(database):
     async with Ledger(database) as ledger:
         leased = await ledger.run(_queued)
         lost = leased[2]
-        await ledger.run(write_transitions, [transitions.record_outcome(lost, RUN, OUTCOMES[2], NOW)])
+        await ledger.run(
+            write_transitions, [transitions.record_outcome(lost, RUN, OUTCOMES[2], NOW)]
+        )
 
         made = await _moved(ledger, [transitions.start_sending(one, RUN, NOW) for one in leased])
 
         assert made == [one is not lost for one in leased]
-        states = await ledger.run(lambda c: c.execute(sa.select(table.c.state).order_by(table.c.id)).scalars().all())
+        states = await ledger.run(
+            lambda c: c.execute(sa.select(table.c.state).order_by(table.c.id)).scalars().all()
+        )
         assert states == [State.QUEUED if one is lost else State.SENDING for one in leased]
 
 
@@ -159,7 +206,10 @@ async def test_lost_right_is_told_to_its_owner_and_the_others_move(database):
 async def test_what_is_handed_in_is_written_in_order_though_nobody_waits(database):
     async with Ledger(database) as ledger:
         leased = await ledger.run(_queued)
-        crossing = [ledger.submit(write_transitions, transitions.start_sending(one, RUN, NOW)) for one in leased]
+        crossing = [
+            ledger.submit(write_transitions, transitions.start_sending(one, RUN, NOW))
+            for one in leased
+        ]
         for one in crossing:
             one.cancel()
         assert await ledger.run(noted) == []

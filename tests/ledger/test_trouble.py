@@ -40,7 +40,10 @@ async def _refused(database: Path, kind=ConfigurationError) -> str:
 async def test_file_that_is_no_database_is_refused(database, tmp_path):
     (tmp_path / "ledger.db").write_text("first_name,last_name\n" * 100)
 
-    assert await _refused(database) == f"The ledger {tmp_path / 'ledger.db'} can't be used: file is not a database."
+    assert (
+        await _refused(database)
+        == f"The ledger {tmp_path / 'ledger.db'} can't be used: file is not a database."
+    )
     assert (tmp_path / "ledger.db").read_text() == "first_name,last_name\n" * 100
 
 
@@ -110,7 +113,10 @@ async def test_read_only_file_can_be_read_and_refuses_to_be_written(strict_folde
             await ledger.run(note, 2)
         assert await ledger.run(noted) == [1]
 
-    assert caught.value.message == f"The ledger {file} can't be used: attempt to write a readonly database."
+    assert (
+        caught.value.message
+        == f"The ledger {file} can't be used: attempt to write a readonly database."
+    )
 
 
 # --- try later --------------------------------------------------------------------------------------------------------
@@ -124,7 +130,10 @@ def locked_by_another_process(path: Path):
         "c.execute('BEGIN IMMEDIATE')\nprint('held', flush=True)\nsys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout.readline() == "held\n"
         yield
@@ -138,7 +147,10 @@ async def test_locked_ledger_is_tried_later_and_works_again_afterwards(database,
         assert await ledger.run(note, 2) == 2
         assert await ledger.run(noted) == [2]
 
-    assert caught.value.message == f"The ledger {tmp_path / 'ledger.db'} can't be written: database is locked."
+    assert (
+        caught.value.message
+        == f"The ledger {tmp_path / 'ledger.db'} can't be written: database is locked."
+    )
 
 
 async def test_locked_ledger_is_waited_for_once_by_a_whole_group(database, tmp_path):
@@ -150,7 +162,9 @@ async def test_locked_ledger_is_waited_for_once_by_a_whole_group(database, tmp_p
             results = await asyncio.gather(*tasks, return_exceptions=True)
 
     assert [type(one) for one in results] == [TryLater] * 20
-    assert 1 <= traced.count("BEGIN IMMEDIATE") <= 2  # the first statement's, and that of all who came while it waited
+    assert (
+        1 <= traced.count("BEGIN IMMEDIATE") <= 2
+    )  # the first statement's, and that of all who came while it waited
 
 
 async def test_ledger_locked_from_the_start_is_tried_later(database, tmp_path):
@@ -190,14 +204,21 @@ async def test_full_disk_keeps_what_still_fits_of_a_group(database):
         results = await grouped(ledger, (sessions.finish_run, place, many, 1, NOW), (note, 1))
 
         assert (type(results[0]), results[1]) == (TryLater, 1)
-        assert await ledger.run(lambda c: c.execute(sa.select(sa.func.count()).select_from(problems)).scalar()) == 0
+        assert (
+            await ledger.run(
+                lambda c: c.execute(sa.select(sa.func.count()).select_from(problems)).scalar()
+            )
+            == 0
+        )
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", ["a FIFO", "a device", "a directory"])
 async def test_ledger_that_is_no_file_is_named_and_not_waited_for(tmp_path, kind):
     os.mkfifo(tmp_path / "fifo")
-    path = {"a FIFO": tmp_path / "fifo", "a device": Path("/dev/null"), "a directory": tmp_path}[kind]
+    path = {"a FIFO": tmp_path / "fifo", "a device": Path("/dev/null"), "a directory": tmp_path}[
+        kind
+    ]
 
     with pytest.raises(ConfigurationError, match="is not a file"):
         async with Ledger(path):

@@ -14,7 +14,14 @@ from tests.ledger.making import NOW
 
 def note(connection: sa.Connection, number: int) -> int:
     """A statement: writes one row."""
-    values = {"name": str(number), "holder": "x", "machine": "x", "pid": number, "started": "x", "until": NOW}
+    values = {
+        "name": str(number),
+        "holder": "x",
+        "machine": "x",
+        "pid": number,
+        "started": "x",
+        "until": NOW,
+    }
     connection.execute(leases.insert().values(values))
     return number
 

@@ -27,7 +27,9 @@ BRAND = BrandSettings(
 )
 OWN = "https://v.example/w/join/own0aa11bb22cc33dd44"
 OTHERS = "https://v.example/w/join/other9zz88yy77xx66ww"
-OTHER = Invitee(row=3, email="boris@example.com", role=Role.COHOST, first_name="Boris", last_name="Beispiel")
+OTHER = Invitee(
+    row=3, email="boris@example.com", role=Role.COHOST, first_name="Boris", last_name="Beispiel"
+)
 SESSION = Session(
     key=SessionKey("https://platform.example", "101", "201"),
     title="Robots in the warehouse",
@@ -57,7 +59,9 @@ def letter(
 ) -> MessageRequest:
     """A letter to Anna, or to `person`; any field of `MessageRequest` may be given."""
     person = person or invitee()
-    registration = Registration(id="7", role=person.role, join_uri=SecretStr(link), phone_code="482 917")
+    registration = Registration(
+        id="7", role=person.role, join_uri=SecretStr(link), phone_code="482 917"
+    )
     given = {
         "kind": kind,
         "invitee": person,
@@ -75,7 +79,8 @@ def letter(
 def guarded(*people: Invitee) -> ProtectedValues:
     """Guard Anna's and Boris' links, their addresses, and those of further people."""
     return ProtectedValues.of(
-        map(SecretStr, (OWN, OTHERS)), ["anna@example.com", OTHER.email, *(one.email for one in people)]
+        map(SecretStr, (OWN, OTHERS)),
+        ["anna@example.com", OTHER.email, *(one.email for one in people)],
     )
 
 
@@ -101,10 +106,14 @@ HTML = """<!doctype html>
 FAREWELL = "<html><head><title>Cancelled</title></head><body>Goodbye</body></html>"
 
 
-def write_templates(folder: Path, words: str = "Hello", title: str = "Welcome", **files: str) -> Path:
+def write_templates(
+    folder: Path, words: str = "Hello", title: str = "Welcome", **files: str
+) -> Path:
     """Write a small set of templates that a run could use; `files` replace or add (`__` in a name is a dot)."""
     folder.mkdir(parents=True, exist_ok=True)
-    kinds = {kind.value: HTML.format(title=title, words=words) for kind in Kind} | {"cancellation": FAREWELL}
+    kinds = {kind.value: HTML.format(title=title, words=words) for kind in Kind} | {
+        "cancellation": FAREWELL
+    }
     written = {f"{kind}.html.j2": text for kind, text in kinds.items()}
     written |= {name.replace("__", "."): text for name, text in files.items()}
     for name, text in written.items():

@@ -1,6 +1,7 @@
 """Templates made to hold up or end the program while they are read: each is named as a mistake, in a moment.
 
-Without the limits each of these takes minutes or ends the process, so that a test of one is known by its not ending.
+Without the limits each of these takes minutes or ends the process, so that a test of one is known
+by its not ending.
 """
 
 import pytest
@@ -33,7 +34,10 @@ def including(ending: str, tag: str) -> dict[str, str]:
 
 BOMBS = {
     "parts that include each other twice": (
-        {"invitation.html.j2": html('{% include "p0.html.j2" %}'), **including(".html.j2", '{{% include "{}" %}}')},
+        {
+            "invitation.html.j2": html('{% include "p0.html.j2" %}'),
+            **including(".html.j2", '{{% include "{}" %}}'),
+        },
         TOO_MANY,
     ),
     "parts of a text": (
@@ -61,7 +65,10 @@ BOMBS = {
         },
         TOO_MANY,
     ),
-    "brackets": ({"invitation.html.j2": html("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}")}, "can't compile this"),
+    "brackets": (
+        {"invitation.html.j2": html("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}")},
+        "can't compile this",
+    ),
     "loops in loops": (
         {"invitation.html.j2": html("{% for i in [1] %}" * 25 + "{% endfor %}" * 25)},
         "can't compile this",
@@ -74,28 +81,50 @@ BOMBS = {
         {"invitation.html.j2": html("{{ kind" + " + kind" * 120 + " }}")},
         "too many, or nested too deeply",
     ),
-    "many sums": ({"invitation.html.j2": html(("{{ kind" + " + kind" * 90 + " }}") * 1000)}, "too many, or nested too"),
+    "many sums": (
+        {"invitation.html.j2": html(("{{ kind" + " + kind" * 90 + " }}") * 1000)},
+        "too many, or nested too",
+    ),
     "a list of many": (
         {"invitation.html.j2": html("{% set x = [" + "kind," * 30000 + "] %}")},
         "too many, or nested too",
     ),
-    "a long number": ({"invitation.html.j2": html("{{ " + "9" * 50000 + " }}")}, "can't compile this"),
-    "a long number in hexadecimal": ({"invitation.html.j2": html("{{ 0x" + "f" * 50000 + " }}")}, "can't be compiled"),
+    "a long number": (
+        {"invitation.html.j2": html("{{ " + "9" * 50000 + " }}")},
+        "can't compile this",
+    ),
+    "a long number in hexadecimal": (
+        {"invitation.html.j2": html("{{ 0x" + "f" * 50000 + " }}")},
+        "can't be compiled",
+    ),
     "a parameter of Jinja's own": (
         {"invitation.html.j2": html("{% for i in [1] %}{{ range(_loop_vars=1) }}{% endfor %}")},
         "can't be compiled",
     ),
     "many tags": ({"invitation.html.j2": html("{{ kind }}" * 5001)}, "up to 5,000 tags"),
-    "a long name": ({"invitation.html.j2": html("{{ " + "a" * 500000 + " }}")}, f"there is no {'a' * 60}."),
-    "elements in elements": ({"invitation.html.j2": html("<div>" * 100000)}, "too many elements within each other"),
+    "a long name": (
+        {"invitation.html.j2": html("{{ " + "a" * 500000 + " }}")},
+        f"there is no {'a' * 60}.",
+    ),
+    "elements in elements": (
+        {"invitation.html.j2": html("<div>" * 100000)},
+        "too many elements within each other",
+    ),
     "elements of MJML in each other": (
         {
-            "invitation.cohost.mjml.j2": "<mjml>" + "<mj-wrapper>" * 5000 + "</mj-wrapper>" * 5000 + "</mjml>",
+            "invitation.cohost.mjml.j2": "<mjml>"
+            + "<mj-wrapper>" * 5000
+            + "</mj-wrapper>" * 5000
+            + "</mjml>",
         },
         "too many elements within each other",
     ),
     "many rules for many elements": (
-        {"invitation.html.j2": html("<b>x</b>" * 50000).replace("</style>", "b{color:#ff0000}" * 20000 + "</style>")},
+        {
+            "invitation.html.j2": html("<b>x</b>" * 50000).replace(
+                "</style>", "b{color:#ff0000}" * 20000 + "</style>"
+            )
+        },
         "too many elements for so many rules of style",
     ),
     "a part that includes itself": (
@@ -127,9 +156,9 @@ def test_template_that_would_hold_up_the_program_is_named(tmp_path, bomb):
     ids=["attribute", "brackets", "entities", "tags in an attribute", "block in itself"],
 )
 def test_odd_template_makes_a_letter_all_the_same(tmp_path, words):
-    composed = TemplateSet.load([write_templates(tmp_path, **{"invitation.html.j2": html(words)})], BRAND).compose(
-        letter(), guarded()
-    )
+    composed = TemplateSet.load(
+        [write_templates(tmp_path, **{"invitation.html.j2": html(words)})], BRAND
+    ).compose(letter(), guarded())
 
     assert isinstance(composed, Message)
 
@@ -175,6 +204,8 @@ def test_row_of_places_is_not_looked_at_one_by_one():
 
 
 def test_style_sheet_that_never_ends_is_looked_for_once():
-    given = MessageParts("", "", "", "", sample_people.START, "", ("<style>{{</style>x" + "<style" * MANY,), "")
+    given = MessageParts(
+        "", "", "", "", sample_people.START, "", ("<style>{{</style>x" + "<style" * MANY,), ""
+    )
 
     assert sample_people.leftover_tag(given) == ""

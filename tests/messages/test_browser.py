@@ -56,9 +56,13 @@ def link_of(kind: Kind, role: Role, language: str) -> str:
 
 def message(stationery: TemplateSet, kind: Kind, role: Role, language: str) -> EmailMessage:
     """A letter with everything in it, long names too."""
-    person = invitee(role=role, language=language, time_zone="America/Argentina/ComodRivadavia", **LONG)
+    person = invitee(
+        role=role, language=language, time_zone="America/Argentina/ComodRivadavia", **LONG
+    )
     link = link_of(kind, role, language)
-    made = letter(kind, person, link, previous=BEFORE, panel=(person, replace(OTHER, job_title="x" * 64)))
+    made = letter(
+        kind, person, link, previous=BEFORE, panel=(person, replace(OTHER, job_title="x" * 64))
+    )
     guarded = ProtectedValues.of([SecretStr(link)], [person.email, OTHER.email])
     return parsed(stationery.compose(made, guarded))
 
@@ -129,4 +133,6 @@ def test_every_text_can_be_read_in_dark_mode(stationery, dark_page, kind, role, 
     show(dark_page, message(stationery, kind, role, language), DESKTOP)
     contrast, text = dark_page.evaluate(WORST)
     assert contrast >= CONTRAST, text
-    assert dark_page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 27)"
+    assert (
+        dark_page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 27)"
+    )

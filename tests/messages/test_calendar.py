@@ -15,7 +15,9 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from tests.messages.making import BRAND, OWN, SESSION, invitee, letter
 
-REQUESTING = BrandSettings(name="N", sender="Desk <desk@northwind.example>", calendar=CalendarMethod.REQUEST)
+REQUESTING = BrandSettings(
+    name="N", sender="Desk <desk@northwind.example>", calendar=CalendarMethod.REQUEST
+)
 SHOWN = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=300)
 
 
@@ -89,12 +91,20 @@ def test_another_person_session_or_server_is_another_entry():
     anna = event(letter())[1]["UID"]
     others = [
         event(letter(person=invitee(email="boris@example.com")))[1]["UID"],
-        event(letter(session=replace(SESSION, key=replace(SESSION.key, session_id="202"))))[1]["UID"],
-        event(letter(session=replace(SESSION, key=replace(SESSION.key, server="https://other.example"))))[1]["UID"],
+        event(letter(session=replace(SESSION, key=replace(SESSION.key, session_id="202"))))[1][
+            "UID"
+        ],
+        event(
+            letter(
+                session=replace(SESSION, key=replace(SESSION.key, server="https://other.example"))
+            )
+        )[1]["UID"],
     ]
 
     assert len({str(one) for one in (anna, *others)}) == 4
-    assert event(letter(person=invitee(email="ANNA@example.com", role=Role.COHOST)))[1]["UID"] == anna
+    assert (
+        event(letter(person=invitee(email="ANNA@example.com", role=Role.COHOST)))[1]["UID"] == anna
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,7 +117,9 @@ def test_another_person_session_or_server_is_another_entry():
         (REQUESTING, Kind.CANCELLATION, "CANCEL", "CANCELLED", True),
     ],
 )
-def test_method_status_and_people_are_as_rfc_5546_wants_them(brand, kind, method, status, has_attendee):
+def test_method_status_and_people_are_as_rfc_5546_wants_them(
+    brand, kind, method, status, has_attendee
+):
     whole, found = event(letter(kind), brand)
 
     assert (str(whole["METHOD"]), calendar.method_of(kind, brand)) == (method, method)
@@ -140,4 +152,9 @@ def test_a_cancellation_holds_no_link():
 
 
 def test_an_entry_reads_like_this(snapshot):
-    assert calendar.calendar_entry(letter(), REQUESTING, "Robots, live; now", 'Anna "A" Author', "One\nTwo") == snapshot
+    assert (
+        calendar.calendar_entry(
+            letter(), REQUESTING, "Robots, live; now", 'Anna "A" Author', "One\nTwo"
+        )
+        == snapshot
+    )

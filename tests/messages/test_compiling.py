@@ -59,13 +59,18 @@ EVERYWHERE = """
 
 def compile_file(folder: Path, name: str, text: str, **others: str) -> tuple[str, str]:
     folder.mkdir(exist_ok=True)
-    for each, content in {name: text, **{key.replace("__", "."): value for key, value in others.items()}}.items():
+    for each, content in {
+        name: text,
+        **{key.replace("__", "."): value for key, value in others.items()},
+    }.items():
         (folder / each).write_text(content, encoding="utf-8")
     folders = Folders.of([folder])
     return compile_source(folder / name, folders, Environments.over(folders).html)
 
 
-def rendered(folder: Path, name: str, text: str, values: dict[str, object] | None = None, **others: str) -> str:
+def rendered(
+    folder: Path, name: str, text: str, values: dict[str, object] | None = None, **others: str
+) -> str:
     html, _text = compile_file(folder, name, text, **others)
     return Environments.over(Folders.of([folder])).html.from_string(html).render(values or {})
 
@@ -73,12 +78,21 @@ def rendered(folder: Path, name: str, text: str, values: dict[str, object] | Non
 def test_placeholders_come_back_from_everywhere_in_mjml(tmp_path):
     values: dict[str, object] = {f"v{number:02}": f"value{number:02}" for number in range(1, 20)}
     values |= {f"c{number:02}": f"#0000{number:02}" for number in range(1, 13)}
-    values |= {"u01": "https://example.com/logo.png", "u02": "https://example.com/join", "v03": 2, "rows": [1, 2]}
+    values |= {
+        "u01": "https://example.com/logo.png",
+        "u02": "https://example.com/join",
+        "v03": 2,
+        "rows": [1, 2],
+    }
 
     html = rendered(tmp_path, "a.mjml.j2", EVERYWHERE, values)
 
     never = {"v03", "v06", "c02", "rows"}  # a condition, its other branch, an unused class, a list
-    missing = [name for name, value in values.items() if name not in never and str(value).upper() not in html.upper()]
+    missing = [
+        name
+        for name, value in values.items()
+        if name not in never and str(value).upper() not in html.upper()
+    ]
     assert missing == []
     assert html.count('class="second"') == 2
     assert html.count("<td") > 4
@@ -88,7 +102,9 @@ def test_placeholders_come_back_from_everywhere_in_mjml(tmp_path):
 
 
 def test_a_loop_around_rows_stays_around_its_rows(tmp_path):
-    text = COLUMN.format("<mj-table>{% for n in [1, 2] %}<tr><td>row {{ n }}</td></tr>{% endfor %}</mj-table>")
+    text = COLUMN.format(
+        "<mj-table>{% for n in [1, 2] %}<tr><td>row {{ n }}</td></tr>{% endfor %}</mj-table>"
+    )
 
     html = rendered(tmp_path, "a.mjml.j2", text)
 
@@ -98,7 +114,11 @@ def test_a_loop_around_rows_stays_around_its_rows(tmp_path):
 @pytest.mark.parametrize("name", ["a.mjml.j2", "a.html.j2"])
 def test_comparisons_in_expressions_are_left_alone(tmp_path, name):
     words = "{% if 1 < 2 and 3 > 2 %}{{ 'yes' if 5 >= 4 else '' }}{% endif %}"
-    text = COLUMN.format(f"<mj-text>{words}</mj-text>") if "mjml" in name else PAGE.format("red", words)
+    text = (
+        COLUMN.format(f"<mj-text>{words}</mj-text>")
+        if "mjml" in name
+        else PAGE.format("red", words)
+    )
 
     assert "yes" in rendered(tmp_path, name, text)
 
@@ -106,10 +126,22 @@ def test_comparisons_in_expressions_are_left_alone(tmp_path, name):
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (COLUMN.format("<mj-text\n{% if a %}color='red'{% endif %}>x</mj-text>"), "line 2: {% if a %} can't stand in"),
-        (COLUMN.format("<mj-text>\n<p {{ x }}>x</p></mj-text>"), "line 2: {{ x }} can't stand in <p>, outside quotes"),
-        (COLUMN.format('<mj-text>\n<p onclick="{{ x }}">x</p></mj-text>'), "line 2: {{ x }} can't stand in the attri"),
-        (COLUMN.format("<mj-raw>\n<script>{{ x }}</script></mj-raw>"), "line 2: {{ x }} can't stand in a script"),
+        (
+            COLUMN.format("<mj-text\n{% if a %}color='red'{% endif %}>x</mj-text>"),
+            "line 2: {% if a %} can't stand in",
+        ),
+        (
+            COLUMN.format("<mj-text>\n<p {{ x }}>x</p></mj-text>"),
+            "line 2: {{ x }} can't stand in <p>, outside quotes",
+        ),
+        (
+            COLUMN.format('<mj-text>\n<p onclick="{{ x }}">x</p></mj-text>'),
+            "line 2: {{ x }} can't stand in the attri",
+        ),
+        (
+            COLUMN.format("<mj-raw>\n<script>{{ x }}</script></mj-raw>"),
+            "line 2: {{ x }} can't stand in a script",
+        ),
         (COLUMN.format('\n<mj-text unknown="{{ x }}">x</mj-text>'), "line 2: {{ x }} was lost"),
         (
             "<mjml><mj-body><mj-wrapper>\n{% if a %}<mj-section></mj-section>{% endif %}</mj-wrapper></mj-body></mjml>",
@@ -128,9 +160,15 @@ def test_comparisons_in_expressions_are_left_alone(tmp_path, name):
             COLUMN.format('<mj-text>\n<p class="{% if a %}a" id="b{% endif %}">x</p></mj-text>'),
             "line 2: {% if a %} can't",
         ),
-        (COLUMN.format('\n<mj-include path="no.mjml.j2" />'), "line 2: there is no file 'no.mjml.j2'"),
+        (
+            COLUMN.format('\n<mj-include path="no.mjml.j2" />'),
+            "line 2: there is no file 'no.mjml.j2'",
+        ),
         (COLUMN.format('\n<mj-include path="a.mjml.j2" />'), "go 20 files deep"),
-        (COLUMN.format('\n<mj-include path="../secret.mjml.j2" />'), "there is no file '../secret.mjml.j2'"),
+        (
+            COLUMN.format('\n<mj-include path="../secret.mjml.j2" />'),
+            "there is no file '../secret.mjml.j2'",
+        ),
         (COLUMN.format('\n<mj-include path="a.css" type="css" />'), "can't be followed"),
     ],
 )
@@ -143,7 +181,11 @@ def test_a_tag_that_cannot_come_back_is_refused_by_file_and_line(tmp_path, sourc
 
 
 def test_what_is_set_before_the_document_holds_in_it(tmp_path):
-    html = rendered(tmp_path, "a.mjml.j2", "{% set who = 'Anna' %}\n" + COLUMN.format("<mj-text>{{ who }}</mj-text>"))
+    html = rendered(
+        tmp_path,
+        "a.mjml.j2",
+        "{% set who = 'Anna' %}\n" + COLUMN.format("<mj-text>{{ who }}</mj-text>"),
+    )
 
     assert html.startswith("<!doctype html>")
     assert "Anna" in html
@@ -221,7 +263,11 @@ def test_html_inherits_from_its_parent_with_its_style(tmp_path):
 def test_html_keeps_its_media_queries(tmp_path):
     style = "p{color:red}@media (prefers-color-scheme: dark){p{color:blue}}"
 
-    html = rendered(tmp_path, "a.html.j2", f"<html><head><style>{style}</style></head><body><p>x</p></body></html>")
+    html = rendered(
+        tmp_path,
+        "a.html.j2",
+        f"<html><head><style>{style}</style></head><body><p>x</p></body></html>",
+    )
 
     assert '<p style="color: red;">' in html
     assert "@media (prefers-color-scheme: dark)" in html
@@ -233,7 +279,10 @@ def test_html_keeps_loops_around_rows_and_conditions_inside_tags(tmp_path):
 
     html = rendered(tmp_path, "a.html.j2", PAGE.format("red", words))
 
-    assert "<tr id=\"r1\"  class='first'><td>1</td></tr><tr id=\"r2\"  class='last'><td>2</td></tr>" in html
+    assert (
+        "<tr id=\"r1\"  class='first'><td>1</td></tr><tr id=\"r2\"  class='last'><td>2</td></tr>"
+        in html
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,7 +297,9 @@ def test_html_that_inlining_would_break_is_refused(tmp_path, words, said):
         compile_file(tmp_path, "a.html.j2", PAGE.format("red", words))
 
 
-@pytest.mark.parametrize("value", ["javascript:alert(1)", "data:text/html,x", "//example.com", "example.com", ""])
+@pytest.mark.parametrize(
+    "value", ["javascript:alert(1)", "data:text/html,x", "//example.com", "example.com", ""]
+)
 def test_a_link_that_is_none_is_not_rendered(tmp_path, value):
     text = COLUMN.format('<mj-button href="{{ x }}">go</mj-button>')
 
@@ -256,7 +307,9 @@ def test_a_link_that_is_none_is_not_rendered(tmp_path, value):
         rendered(tmp_path, "a.mjml.j2", text, {"x": value})
 
 
-@pytest.mark.parametrize("value", ["red", "#12345", "expression(alert(1))", "#123456;background:url(x)"])
+@pytest.mark.parametrize(
+    "value", ["red", "#12345", "expression(alert(1))", "#123456;background:url(x)"]
+)
 @pytest.mark.parametrize(
     "text",
     [

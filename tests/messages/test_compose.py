@@ -32,7 +32,9 @@ from tests.messages.making import (
     write_templates,
 )
 
-TOLD = Facts("another link", Role.COHOST, SESSION.start - timedelta(days=1, hours=2), timedelta(hours=1))
+TOLD = Facts(
+    "another link", Role.COHOST, SESSION.start - timedelta(days=1, hours=2), timedelta(hours=1)
+)
 HOSTILE = {
     "markup": '"><img src=x onerror=1>',
     "template": "{{7*7}}{% raw %}",
@@ -70,7 +72,9 @@ def test_every_letter_reads_like_this(stationery, snapshot, kind, role, language
 
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
 def test_the_button_leads_to_the_own_link_and_the_text_shows_it(stationery, kind, role, language):
-    message = parsed(stationery.compose(letter(kind, invitee(role=role, language=language)), guarded()))
+    message = parsed(
+        stationery.compose(letter(kind, invitee(role=role, language=language)), guarded())
+    )
 
     links = [one.attributes["href"] for one in html_of(message).css("a")]
     expected = 0 if kind is Kind.CANCELLATION else 2
@@ -86,7 +90,9 @@ def test_the_producers_sheet_tells_names_and_roles_but_no_address_or_link(statio
     message = parsed(stationery.compose(letter(person=host, panel=panel), guarded(host)))
 
     rows = [
-        [cell.text(strip=True) for cell in row.css("td")] for row in html_of(message).css("tr") if row.css("td.cell")
+        [cell.text(strip=True) for cell in row.css("td")]
+        for row in html_of(message).css("tr")
+        if row.css("td.cell")
     ]
     people = [row for row in rows if row[-1] in {"Host", "Co-host", "Panelist"}]
     assert people[-3:] == [
@@ -110,7 +116,9 @@ def test_a_letter_tells_the_own_zone(stationery):
 def test_a_letter_without_dial_in_code_says_nothing_of_it(stationery):
     registration = Registration(id="7", role=Role.PANELIST, join_uri=letter().join_link)
 
-    text = part(parsed(stationery.compose(letter(registration=registration), guarded())), "text/plain")
+    text = part(
+        parsed(stationery.compose(letter(registration=registration), guarded())), "text/plain"
+    )
 
     assert "phone" not in text
 
@@ -131,9 +139,16 @@ def test_dial_in_code_stands_beside_the_number_and_not_without_it(language, dial
 def test_an_update_tells_only_what_has_changed(stationery):
     same = letter()
     assert same.join_link
-    told = Facts(link_digest(same.join_link), Role.PANELIST, SESSION.start - timedelta(days=1), SESSION.duration)
+    told = Facts(
+        link_digest(same.join_link),
+        Role.PANELIST,
+        SESSION.start - timedelta(days=1),
+        SESSION.duration,
+    )
 
-    text = part(parsed(stationery.compose(letter(Kind.UPDATE, previous=told), guarded())), "text/plain")
+    text = part(
+        parsed(stationery.compose(letter(Kind.UPDATE, previous=told), guarded())), "text/plain"
+    )
 
     assert "THE TIME HAS CHANGED. Before: Monday, May 11, 2026" in text
     assert "LINK IS NEW" not in text
@@ -222,7 +237,9 @@ def assert_harmless(message):
 
 
 def test_a_name_that_looks_like_a_template_is_shown_as_it_is(stationery):
-    message = parsed(stationery.compose(letter(person=invitee(first_name="{{7*7}}", last_name="")), guarded()))
+    message = parsed(
+        stationery.compose(letter(person=invitee(first_name="{{7*7}}", last_name="")), guarded())
+    )
 
     assert part(message, "text/plain").startswith("Hello {{7*7}},\n")
     assert [one.display_name for one in message["To"].addresses] == ["{{7*7}}"]
@@ -252,9 +269,14 @@ def test_a_rehearsal_goes_to_its_own_address_with_the_persons_own_link(stationer
 
 @pytest.mark.parametrize(
     ("address", "travels", "needs_smtputf8"),
-    [("änna@example.com", "änna@example.com", True), ("anna@bücher.example", "anna@xn--bcher-kva.example", False)],
+    [
+        ("änna@example.com", "änna@example.com", True),
+        ("anna@bücher.example", "anna@xn--bcher-kva.example", False),
+    ],
 )
-def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(stationery, address, travels, needs_smtputf8):
+def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(
+    stationery, address, travels, needs_smtputf8
+):
     composed = stationery.compose(letter(person=invitee(email=address)), guarded())
 
     assert isinstance(composed, Message)
@@ -269,7 +291,10 @@ def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(stationery, add
             letter(registration=Registration(id="7", role=Role.PANELIST)),
             "RingCentral has given no join link for this person.",
         ),
-        (letter(link="not a link"), "The letter can't be written: a link has to begin with https://."),
+        (
+            letter(link="not a link"),
+            "The letter can't be written: a link has to begin with https://.",
+        ),
         (letter(recipient="nobody"), "The letter can't be written: this is not an e-mail address."),
         (
             letter(recipient="a@b.example\r\nBcc: c@d.example"),
@@ -286,12 +311,17 @@ def test_what_concerns_one_person_is_told_and_does_not_stop_the_run(stationery, 
 
 
 def test_a_missing_column_is_one_persons_trouble(tmp_path):
-    stationery = TemplateSet.load([write_templates(tmp_path, words="{{ invitee.extra.company }}")], BRAND)
+    stationery = TemplateSet.load(
+        [write_templates(tmp_path, words="{{ invitee.extra.company }}")], BRAND
+    )
 
     assert stationery.compose(letter(), guarded()) == Rejected(
         "The template asks for 'company', which this person's row doesn't have."
     )
-    assert isinstance(stationery.compose(letter(person=with_extra(invitee(), company="Lindenhof")), guarded()), Message)
+    assert isinstance(
+        stationery.compose(letter(person=with_extra(invitee(), company="Lindenhof")), guarded()),
+        Message,
+    )
 
 
 def test_an_expression_that_fails_for_one_persons_values_does_not_tell_them(tmp_path):
@@ -303,7 +333,9 @@ def test_an_expression_that_fails_for_one_persons_values_does_not_tell_them(tmp_
     )
     stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
 
-    said = [stationery.compose(letter(person=with_extra(invitee(), n=n)), guarded()) for n in "0123"]
+    said = [
+        stationery.compose(letter(person=with_extra(invitee(), n=n)), guarded()) for n in "0123"
+    ]
 
     assert said == [
         Rejected("The template can't work with this person's values (ZeroDivisionError)."),
@@ -327,7 +359,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
 @pytest.mark.parametrize(
-    ("content", "content_type"), [(PNG, "image/png"), (b"\xff\xd8\xff\xe0abc", "image/jpeg"), (b"GIF89a", "image/gif")]
+    ("content", "content_type"),
+    [(PNG, "image/png"), (b"\xff\xd8\xff\xe0abc", "image/jpeg"), (b"GIF89a", "image/gif")],
 )
 def test_a_logo_from_a_file_travels_inside_the_message(tmp_path, content, content_type):
     (tmp_path / "logo").write_bytes(content)
@@ -338,13 +371,20 @@ def test_a_logo_from_a_file_travels_inside_the_message(tmp_path, content, conten
     [picture] = [one for one in message.walk() if one.get_content_maintype() == "image"]
     assert (picture.get_content_type(), picture.get_content()) == (content_type, content)
     [shown] = html_of(message).css("img")
-    assert (shown.attributes["src"], shown.attributes["alt"]) == (f"cid:{picture['Content-ID'][1:-1]}", "Northwind")
+    assert (shown.attributes["src"], shown.attributes["alt"]) == (
+        f"cid:{picture['Content-ID'][1:-1]}",
+        "Northwind",
+    )
 
 
 def test_a_logo_on_the_web_stays_there(tmp_path):
-    message = parsed(with_brand(tmp_path, logo="https://northwind.example/logo.png").compose(letter(), guarded()))
+    message = parsed(
+        with_brand(tmp_path, logo="https://northwind.example/logo.png").compose(letter(), guarded())
+    )
 
-    assert [one.attributes["src"] for one in html_of(message).css("img")] == ["https://northwind.example/logo.png"]
+    assert [one.attributes["src"] for one in html_of(message).css("img")] == [
+        "https://northwind.example/logo.png"
+    ]
 
 
 @pytest.mark.parametrize("logo", ["none.png", "logo.svg"])
@@ -356,7 +396,9 @@ def test_a_logo_that_mail_programs_would_not_show_is_told(tmp_path, logo):
 
 
 def test_an_invitation_to_be_answered_names_the_invitee(tmp_path):
-    message = parsed(with_brand(tmp_path, calendar=CalendarMethod.REQUEST).compose(letter(), guarded()))
+    message = parsed(
+        with_brand(tmp_path, calendar=CalendarMethod.REQUEST).compose(letter(), guarded())
+    )
 
     [entry] = message.iter_attachments()
     assert entry.get_param("method") == "REQUEST"
@@ -367,16 +409,23 @@ def test_an_invitation_to_be_answered_names_the_invitee(tmp_path):
 
 def with_brand(folder, **changes) -> TemplateSet:
     """A brand like Northwind's, on templates that show its logo."""
-    write_templates(folder, words='{% if brand.logo %}<img src="{{ brand.logo }}" alt="{{ brand.name }}">{% endif %}')
+    write_templates(
+        folder,
+        words='{% if brand.logo %}<img src="{{ brand.logo }}" alt="{{ brand.name }}">{% endif %}',
+    )
     return TemplateSet.load([folder], BrandSettings(**(BRAND.model_dump() | changes)))
 
 
 def test_what_one_letter_sets_in_an_imported_part_is_not_in_the_next(tmp_path):
-    words = "{% from 'parts/c.html.j2' import kept %}{{ kept.note }}.{% set kept.note = invitee.name %}"
+    words = (
+        "{% from 'parts/c.html.j2' import kept %}{{ kept.note }}.{% set kept.note = invitee.name %}"
+    )
     part_c = {"parts/c__html__j2": "{% set kept = namespace(note='') %}"}
     stationery = TemplateSet.load([write_templates(tmp_path, words=words, **part_c)], BRAND)
 
-    texts = [part(parsed(stationery.compose(letter(), guarded())), "text/plain") for _letter in range(2)]
+    texts = [
+        part(parsed(stationery.compose(letter(), guarded())), "text/plain") for _letter in range(2)
+    ]
 
     assert texts[0] == texts[1]
     assert "Anna" not in texts[1]

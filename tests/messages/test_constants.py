@@ -23,17 +23,22 @@ def pieces(source: str, brand, **names) -> list[str]:
 
 
 def test_brand_becomes_part_of_the_templates_own_text(brand):
-    assert pieces('<b style="color: {{ (brand.colours.text)|style }}">{{ brand.name }}</b>', brand) == [
-        '<b style="color: #1c2430">Northwind</b>'
-    ]
+    assert pieces(
+        '<b style="color: {{ (brand.colours.text)|style }}">{{ brand.name }}</b>', brand
+    ) == ['<b style="color: #1c2430">Northwind</b>']
 
 
 def test_brand_in_a_condition_decides_it_at_once(brand):
-    assert pieces("{% if brand.logo %}logo{% else %}{{ brand.name }}{% endif %}", brand) == ["Northwind"]
+    assert pieces("{% if brand.logo %}logo{% else %}{{ brand.name }}{% endif %}", brand) == [
+        "Northwind"
+    ]
 
 
 def test_value_of_a_person_stays_one(brand):
-    assert pieces("{{ brand.name }}, {{ join_link }}", brand, join_link="<x>") == ["Northwind, ", "&lt;x&gt;"]
+    assert pieces("{{ brand.name }}, {{ join_link }}", brand, join_link="<x>") == [
+        "Northwind, ",
+        "&lt;x&gt;",
+    ]
 
 
 def test_brands_text_is_escaped_like_any_other(brand):
@@ -69,14 +74,21 @@ def test_asking_for_a_field_gives_no_other_meaning(tag):
 
 
 def test_shipped_templates_may_be_folded():
-    assert is_constant("brand", (file.read_text(encoding="utf-8") for file in SHIPPED.rglob("*.j2")))
+    assert is_constant(
+        "brand", (file.read_text(encoding="utf-8") for file in SHIPPED.rglob("*.j2"))
+    )
 
 
 def test_every_shipped_letter_reads_as_it_would_without(stationery, brand):
-    plain, folders = Environments.over(Folders.of([SHIPPED])), Environments.over(Folders.of([SHIPPED]), brand)
+    plain, folders = (
+        Environments.over(Folders.of([SHIPPED])),
+        Environments.over(Folders.of([SHIPPED]), brand),
+    )
     for letter in sample_people.sample_messages(["en", "de"]):
         template = stationery.template(letter.kind, letter)
         names = stationery._context(letter, template, SessionWords()).names()
         for text in (SHIPPED / f"{template.name}.txt.j2", SHIPPED / f"{template.name}.mjml.j2"):
             source = text.read_text(encoding="utf-8")
-            assert folders.text.from_string(source).render(names) == plain.text.from_string(source).render(names)
+            assert folders.text.from_string(source).render(names) == plain.text.from_string(
+                source
+            ).render(names)

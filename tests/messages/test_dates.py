@@ -9,14 +9,21 @@ from babel import Locale
 from onboarding.messages.dates import LocalDate, format_duration, locale_of, localize
 from onboarding.model.time_zones import zone_named
 
-SPRING = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before Central Europe's clocks change
+SPRING = datetime(
+    2026, 3, 29, 0, 30, tzinfo=UTC
+)  # half an hour before Central Europe's clocks change
 HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
     ("at", "zone", "language", "said"),
     [
-        (SPRING, "Europe/Berlin", "de", LocalDate("Sonntag, 29. März 2026", "01:30", "Mitteleuropäische Normalzeit")),
+        (
+            SPRING,
+            "Europe/Berlin",
+            "de",
+            LocalDate("Sonntag, 29. März 2026", "01:30", "Mitteleuropäische Normalzeit"),
+        ),
         (
             SPRING + HOUR,
             "Europe/Berlin",
@@ -36,11 +43,31 @@ HOUR = timedelta(hours=1)
             "fr",
             LocalDate("dimanche 29 mars 2026", "01:30", "heure normale d\u2019Europe centrale"),
         ),
-        (SPRING, "Europe/Kyiv", "en_GB", LocalDate("Sunday, 29 March 2026", "02:30", "Eastern European Standard Time")),
-        (SPRING, "Europe/Istanbul", "en_GB", LocalDate("Sunday, 29 March 2026", "03:30", "Türkiye Time")),
+        (
+            SPRING,
+            "Europe/Kyiv",
+            "en_GB",
+            LocalDate("Sunday, 29 March 2026", "02:30", "Eastern European Standard Time"),
+        ),
+        (
+            SPRING,
+            "Europe/Istanbul",
+            "en_GB",
+            LocalDate("Sunday, 29 March 2026", "03:30", "Türkiye Time"),
+        ),
         (SPRING, "Etc/GMT-3", "en_GB", LocalDate("Sunday, 29 March 2026", "03:30", "GMT+03:00")),
-        (SPRING, "Asia/Calcutta", "en_GB", LocalDate("Sunday, 29 March 2026", "06:00", "India Standard Time")),
-        (SPRING, "Asia/Kolkata", "en_GB", LocalDate("Sunday, 29 March 2026", "06:00", "India Standard Time")),
+        (
+            SPRING,
+            "Asia/Calcutta",
+            "en_GB",
+            LocalDate("Sunday, 29 March 2026", "06:00", "India Standard Time"),
+        ),
+        (
+            SPRING,
+            "Asia/Kolkata",
+            "en_GB",
+            LocalDate("Sunday, 29 March 2026", "06:00", "India Standard Time"),
+        ),
     ],
 )
 def test_a_moment_is_told_in_zone_and_language(at, zone, language, said):
@@ -66,7 +93,15 @@ def test_a_duration_is_told_in_hours_and_minutes(minutes, language, said):
 
 @pytest.mark.parametrize(
     ("tag", "locale"),
-    [("de", "de"), ("de-AT", "de_AT"), ("de_at", "de_AT"), ("EN-us", "en_US"), ("xx", None), ("", None), ("a b", None)],
+    [
+        ("de", "de"),
+        ("de-AT", "de_AT"),
+        ("de_at", "de_AT"),
+        ("EN-us", "en_US"),
+        ("xx", None),
+        ("", None),
+        ("a b", None),
+    ],
 )
 def test_a_language_tag_is_understood_however_it_is_written(tag, locale):
     found = locale_of(tag)
@@ -84,4 +119,7 @@ def test_a_language_tag_is_understood_however_it_is_written(tag, locale):
     ],
 )
 def test_an_offset_is_written_as_the_language_does(zone, language, said):
-    assert localize(datetime(2026, 7, 1, 12, tzinfo=UTC), zone_named(zone), Locale(language)).zone == said
+    assert (
+        localize(datetime(2026, 7, 1, 12, tzinfo=UTC), zone_named(zone), Locale(language)).zone
+        == said
+    )

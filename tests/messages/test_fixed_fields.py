@@ -9,7 +9,11 @@ from onboarding.model.deliveries import Message
 from tests.messages.making import BRAND, SHIPPED, guarded, letter, parsed
 
 LONG = "x" * 450 + " " + "y" * 449
-FIXED = (("X-SES-CONFIGURATION-SET", "panel"), ("X-Long", LONG), ("Resend-Idempotency-Key", "{message_id}"))
+FIXED = (
+    ("X-SES-CONFIGURATION-SET", "panel"),
+    ("X-Long", LONG),
+    ("Resend-Idempotency-Key", "{message_id}"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,9 @@ def test_message_that_lost_or_changed_one_does_not_leave(stationery):
     assert isinstance(composed, Message)
 
     def fault(body: bytes) -> str:
-        return verify.find_violation(body, letter(), composed.recipient, guarded(), stationery.configured, FIXED)
+        return verify.find_violation(
+            body, letter(), composed.recipient, guarded(), stationery.configured, FIXED
+        )
 
     assert fault(composed.body) == ""
     assert fault(composed.body.replace(b"panel", b"other", 1)) == (

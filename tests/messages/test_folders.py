@@ -26,7 +26,14 @@ def own(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["../secrets/RC_USER_JWT", "/etc/passwd", "parts/../../secrets/RC_USER_JWT", "a\0b", "a" * 5000]
+    "name",
+    [
+        "../secrets/RC_USER_JWT",
+        "/etc/passwd",
+        "parts/../../secrets/RC_USER_JWT",
+        "a\0b",
+        "a" * 5000,
+    ],
 )
 def test_name_that_leads_out_of_the_folders_finds_nothing(own, name):
     folders = Folders.of([own])
@@ -46,14 +53,18 @@ def test_name_that_leads_out_of_the_folders_finds_nothing(own, name):
         ("parts/deep/jwt.html.j2", "/etc/hostname"),
     ],
 )
-def test_link_that_leads_out_of_the_folders_is_refused_whether_a_template_names_it_or_not(own, link, target):
+def test_link_that_leads_out_of_the_folders_is_refused_whether_a_template_names_it_or_not(
+    own, link, target
+):
     (own / link).parent.mkdir(parents=True, exist_ok=True)
     (own / link).symlink_to(target)
 
     with pytest.raises(ConfigurationError) as refusal:
         TemplateSet.load([own], BRAND)
 
-    assert refusal.value.message.startswith(f"{own / link} is a link that leads out of the template folders, to /")
+    assert refusal.value.message.startswith(
+        f"{own / link} is a link that leads out of the template folders, to /"
+    )
     [found] = lint_templates([own], BRAND)
     assert found.is_error
     assert str(own / link) in found.message
@@ -75,7 +86,11 @@ def test_link_into_one_of_the_webinars_own_folders_is_followed(own, tmp_path):
     (own / "parts").mkdir()
     (own / "parts" / "linked.html.j2").symlink_to(shared / "parts" / "words.html.j2")
     (own / "beside.html.j2").symlink_to("update.html.j2")
-    html = (own / "invitation.html.j2").read_text().replace("Hello", '{% include "parts/linked.html.j2" %}')
+    html = (
+        (own / "invitation.html.j2")
+        .read_text()
+        .replace("Hello", '{% include "parts/linked.html.j2" %}')
+    )
     (own / "invitation.html.j2").write_text(html)
 
     composed = TemplateSet.load([own, shared], BRAND).compose(letter(), guarded())
@@ -102,6 +117,8 @@ def test_link_to_nothing_stops_nobody(own):
 def test_template_that_is_too_long_is_told(own):
     (own / "update.html.j2").write_text("x" * 1_000_001)
 
-    with pytest.raises(ConfigurationError, match=r"update\.html\.j2 has more than 1,000,000 characters"):
+    with pytest.raises(
+        ConfigurationError, match=r"update\.html\.j2 has more than 1,000,000 characters"
+    ):
         read_template(own / "update.html.j2")
     assert [found.is_error for found in lint_templates([own], BRAND)] == [True]

@@ -30,7 +30,8 @@ def read(field: bytes):
 def words(field: bytes) -> str:
     """Let the package decode a field's encoded words.
 
-    Not by its newer parser: that shows a space between two encoded words of a name, which RFC 2047 6.2 forbids.
+    Not by its newer parser: that shows a space between two encoded words of a name, which RFC 2047
+    6.2 forbids.
     """
     [text] = message_from_bytes(field + b"\r\n\r\n", policy=policy.compat32).values()
     return str(make_header(decode_header(text.replace("\r\n", ""))))
@@ -63,7 +64,10 @@ def test_a_recipients_name_comes_back_as_it_was(name):
 @given(st.text(max_size=100), st.text(max_size=100))
 def test_no_text_can_begin_a_header_of_its_own(name, subject):
     written = (
-        b"To: " + headers.format_mailbox(name, "anna@example.com") + b"\r\nSubject: " + headers.encode_subject(subject)
+        b"To: "
+        + headers.format_mailbox(name, "anna@example.com")
+        + b"\r\nSubject: "
+        + headers.encode_subject(subject)
     )
 
     assert read(written).keys() == ["To", "Subject"]
@@ -95,7 +99,16 @@ def test_an_address_travels_with_its_domain_as_a_label(written, travels):
 
 
 @pytest.mark.parametrize(
-    "written", ["", "anna", "@example.com", "anna@", "a b@example.com", "a\r\nBcc: b@example.com", "<a>@example.com"]
+    "written",
+    [
+        "",
+        "anna",
+        "@example.com",
+        "anna@",
+        "a b@example.com",
+        "a\r\nBcc: b@example.com",
+        "<a>@example.com",
+    ],
 )
 def test_what_is_no_address_does_not_travel(written):
     with pytest.raises(ValueError, match="address"):
@@ -103,4 +116,7 @@ def test_what_is_no_address_does_not_travel(written):
 
 
 def test_the_date_is_written_as_rfc_5322_wants_it():
-    assert headers.format_date(datetime(2026, 5, 1, 9, 30, tzinfo=UTC)) == b"Fri, 01 May 2026 09:30:00 +0000"
+    assert (
+        headers.format_date(datetime(2026, 5, 1, 9, 30, tzinfo=UTC))
+        == b"Fri, 01 May 2026 09:30:00 +0000"
+    )

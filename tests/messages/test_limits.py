@@ -11,7 +11,14 @@ from onboarding.messages.sandbox import limits, size_estimates
 from onboarding.messages.sandbox.environment import MessageEnvironment
 from onboarding.messages.sandbox.filters import FILTER_NAMES, FILTERS, TEST_NAMES
 from onboarding.messages.sandbox.guards import GUARD_FILTERS as GUARDS
-from onboarding.messages.sandbox.limits import Budget, LimitExceeded, collect, join_text, one_letter, size_of
+from onboarding.messages.sandbox.limits import (
+    Budget,
+    LimitExceeded,
+    collect,
+    join_text,
+    one_letter,
+    size_of,
+)
 from onboarding.model.deliveries import Message, Rejected
 from tests.messages.making import BRAND, guarded, invitee, letter, with_extra, write_templates
 
@@ -89,12 +96,17 @@ def test_template_that_asks_for_too_much_is_named_before_anybody_gets_a_letter(t
     assert GREATER[words] in refusal.value.message
 
 
-@pytest.mark.parametrize("words", ["{{ 'a'|center(10 ** 9) }}", "{% for i in range(400) %}{{ i }}{% endfor %}"])
+@pytest.mark.parametrize(
+    "words", ["{{ 'a'|center(10 ** 9) }}", "{% for i in range(400) %}{{ i }}{% endfor %}"]
+)
 def test_letter_that_asks_for_too_much_is_rejected_and_the_next_one_is_not(tmp_path, words):
     asked = "{% if invitee.extra.n == 'much' %}" + words.replace("400", "100001") + "{% endif %}"
     stationery = TemplateSet.load([write_templates(tmp_path, words=asked)], BRAND)
 
-    composed = [stationery.compose(letter(person=with_extra(invitee(), n=n)), guarded()) for n in ("much", "little")]
+    composed = [
+        stationery.compose(letter(person=with_extra(invitee(), n=n)), guarded())
+        for n in ("much", "little")
+    ]
 
     assert isinstance(composed[0], Rejected)
     assert composed[0].reason.startswith("The letter can't be written: ")
@@ -244,11 +256,17 @@ ARGUMENTS = {
     "join": st.tuples(ITEMS, SMALL),
     "replace": st.tuples(SMALL, SMALL, SMALL, st.one_of(st.none(), COUNT)),
     "slice": st.tuples(ITEMS, st.integers(1, 40), st.one_of(st.none(), SMALL)),
-    "tojson": st.tuples(st.recursive(ITEMS, lambda inner: st.lists(inner, max_size=3), max_leaves=6), COUNT),
+    "tojson": st.tuples(
+        st.recursive(ITEMS, lambda inner: st.lists(inner, max_size=3), max_leaves=6), COUNT
+    ),
     "trim": st.tuples(SMALL, SMALL),
-    "urlize": st.tuples(SMALL.map(lambda text: f"{text} www.example.com a@example.com"), COUNT, st.booleans(), SMALL),
+    "urlize": st.tuples(
+        SMALL.map(lambda text: f"{text} www.example.com a@example.com"), COUNT, st.booleans(), SMALL
+    ),
     "wordwrap": st.tuples(SMALL, st.integers(1, 9), st.booleans(), SMALL),
-    "format": st.tuples(st.sampled_from(["%s", "%5s-%s", "%-30s|%s", "%%%s%s", "%r %a", "a%.3s"]), SMALL, SMALL),
+    "format": st.tuples(
+        st.sampled_from(["%s", "%5s-%s", "%-30s|%s", "%%%s%s", "%r %a", "a%.3s"]), SMALL, SMALL
+    ),
 }
 FACTOR = 12
 """How much longer than said a result may be: escapes write a character as up to twelve."""
@@ -291,7 +309,8 @@ def test_every_filter_and_test_looks_at_the_limits_first():
 
 
 @pytest.mark.parametrize(
-    "words", ["{{ 'a' * 10 ** 10 }}", "{{ 'a'|center(10 ** 10) }}", "{{ 'a' ~ 'b'|center(10**10) }}"]
+    "words",
+    ["{{ 'a' * 10 ** 10 }}", "{{ 'a'|center(10 ** 10) }}", "{{ 'a' ~ 'b'|center(10**10) }}"],
 )
 def test_nothing_large_is_made_while_a_template_is_compiled(words):
     template = MessageEnvironment(autoescape=True).from_string(words)

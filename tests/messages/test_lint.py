@@ -34,9 +34,13 @@ def test_every_shipped_template_has_its_text():
 
 
 def test_a_missing_text_part_is_told(tmp_path):
-    findings = lint_templates([write_templates(tmp_path, invitation__txt__j2="{{ join_link }}")], BRAND)
+    findings = lint_templates(
+        [write_templates(tmp_path, invitation__txt__j2="{{ join_link }}")], BRAND
+    )
 
-    assert [(one.where, one.is_error) for one in findings if "text part is made" in one.message] == [
+    assert [
+        (one.where, one.is_error) for one in findings if "text part is made" in one.message
+    ] == [
         ("cancellation", False),
         ("reminder", False),
         ("update", False),
@@ -94,13 +98,19 @@ def test_a_template_without_join_link_is_told(tmp_path):
 
 
 def test_a_pasted_join_link_is_told(tmp_path):
-    folder = write_templates(tmp_path, parts__x__j2="https://v.ringcentral.com/w/join/de7yd8ew7yfsdfjh899")
+    folder = write_templates(
+        tmp_path, parts__x__j2="https://v.ringcentral.com/w/join/de7yd8ew7yfsdfjh899"
+    )
 
-    assert told(folder) == {f"templates: {folder}/parts.x.j2, line 1: a join link was pasted into the template.": True}
+    assert told(folder) == {
+        f"templates: {folder}/parts.x.j2, line 1: a join link was pasted into the template.": True
+    }
 
 
 def test_a_template_that_nobody_gets_is_told(tmp_path):
-    folder = write_templates(tmp_path, invitaton__cohost__html__j2=page("x"), base__html__j2="a shared part")
+    folder = write_templates(
+        tmp_path, invitaton__cohost__html__j2=page("x"), base__html__j2="a shared part"
+    )
 
     assert told(folder) == {
         f"{folder}/invitaton.cohost.html.j2: No letter is called invitaton; did you mean invitation?": False
@@ -109,7 +119,9 @@ def test_a_template_that_nobody_gets_is_told(tmp_path):
 
 def test_mistakes_in_several_templates_are_all_told(tmp_path):
     findings = told(
-        write_templates(tmp_path, update__html__j2=page("{{ nobody }}"), reminder__html__j2=page("{{ nil }}"))
+        write_templates(
+            tmp_path, update__html__j2=page("{{ nobody }}"), reminder__html__j2=page("{{ nil }}")
+        )
     )
 
     assert [one.split(": ")[0] for one in findings] == ["reminder", "update"]
@@ -137,7 +149,9 @@ def test_mistakes_in_several_templates_are_all_told(tmp_path):
 def test_colours_that_cannot_be_read_on_each_other_are_told(tmp_path, colours, findings):
     brand = BRAND.model_copy(update={"colours": colours})
 
-    found = [one for one in lint_templates([write_templates(tmp_path)], brand) if "colours" in one.where]
+    found = [
+        one for one in lint_templates([write_templates(tmp_path)], brand) if "colours" in one.where
+    ]
     assert found == [LintWarning("[brand] colours", words, is_error=False) for words in findings]
 
 

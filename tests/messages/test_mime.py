@@ -17,7 +17,19 @@ from tests.messages.making import BRAND
 LOGO = Picture(b"\x89PNG\r\n\x1a\n" + bytes(300), "png")
 SKELETONS = {logo: make_frame(BRAND, "PUBLISH", logo) for logo in (None, LOGO)}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=400)
-PIECES = ("<title>", '</title><a href="', '">', "<p>\n", "\r\n", " ", "=", ".\n", "x" * 75, "x" * 76, "ü" * 60 + " ")
+PIECES = (
+    "<title>",
+    '</title><a href="',
+    '">',
+    "<p>\n",
+    "\r\n",
+    " ",
+    "=",
+    ".\n",
+    "x" * 75,
+    "x" * 76,
+    "ü" * 60 + " ",
+)
 FILLINGS = st.builds(
     MessageParts,
     name=st.text(st.characters(codec="utf-8"), max_size=64).map(plain_text),
@@ -44,13 +56,19 @@ FILLING = MessageParts(
 def described(sent: bytes):
     """Everything that the package reads from a message: fields with their values, and the parts' contents.
 
-    Without the white space of To and Subject, with which CPython's package is at odds with itself: its parser shows
-    spaces between the encoded words of a name, its generator loses one in a long subject. That ours come back
-    exactly is `test_headers`' subject.
+    Without the white space of To and Subject, with which CPython's package is at odds with itself:
+    its parser shows spaces between the encoded words of a name, its generator loses one in a long
+    subject. That ours come back exactly is `test_headers`' subject.
     """
     message = message_from_bytes(sent, policy=policy.default)
-    whole = [(part.items(), part.is_multipart() or part.get_payload(decode=True)) for part in message.walk()]
-    squeezed = [(name, "".join(text.split()) if name in {"To", "Subject"} else text) for name, text in whole[0][0]]
+    whole = [
+        (part.items(), part.is_multipart() or part.get_payload(decode=True))
+        for part in message.walk()
+    ]
+    squeezed = [
+        (name, "".join(text.split()) if name in {"To", "Subject"} else text)
+        for name, text in whole[0][0]
+    ]
     return [(squeezed, True), *whole[1:]]
 
 
@@ -73,7 +91,9 @@ def test_lines_stay_within_the_limits_of_smtp(filling):
 
 
 def test_the_parts_stand_as_every_mail_program_expects_them():
-    message = message_from_bytes(make_frame(BRAND, "PUBLISH", LOGO).fill(FILLING), policy=policy.default)
+    message = message_from_bytes(
+        make_frame(BRAND, "PUBLISH", LOGO).fill(FILLING), policy=policy.default
+    )
 
     assert [part.get_content_type() for part in message.walk()] == [
         "multipart/mixed",
@@ -87,7 +107,9 @@ def test_the_parts_stand_as_every_mail_program_expects_them():
 
 
 def test_the_header_fields_are_those_of_an_automatic_message():
-    message = message_from_bytes(make_frame(BRAND, "PUBLISH", None).fill(FILLING), policy=policy.default)
+    message = message_from_bytes(
+        make_frame(BRAND, "PUBLISH", None).fill(FILLING), policy=policy.default
+    )
 
     assert message.items()[:-1] == [
         ("From", "Northwind Webinars <webinars@northwind.example>"),
@@ -104,11 +126,13 @@ def test_the_header_fields_are_those_of_an_automatic_message():
 
 @pytest.mark.parametrize("method", ["PUBLISH", "REQUEST", "CANCEL"])
 def test_the_calendar_part_tells_its_method(method):
-    message = message_from_bytes(make_frame(BRAND, method, None).fill(FILLING), policy=policy.default)
+    message = message_from_bytes(
+        make_frame(BRAND, method, None).fill(FILLING), policy=policy.default
+    )
 
-    assert [(part.get_param("method"), part.get_filename()) for part in message.iter_attachments()] == [
-        (method, "invite.ics")
-    ]
+    assert [
+        (part.get_param("method"), part.get_filename()) for part in message.iter_attachments()
+    ] == [(method, "invite.ics")]
 
 
 def test_an_address_beyond_ascii_stays_as_it_is_for_smtputf8():

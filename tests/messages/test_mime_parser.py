@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from onboarding.messages import mime_parser
 
-LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=120), max_size=6)
+LINES = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=120), max_size=6
+)
 TEXTS = LINES.map("\n".join)
 ENCODINGS = st.sampled_from(["base64", "quoted-printable"])
-HEADERS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=120)
+HEADERS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=120
+)
 
 
 @st.composite
@@ -52,11 +56,13 @@ def test_header_fields_equal_those_of_the_email_package(message):
     fields, _leaves = mime_parser.parse_message(sent)
 
     whole = message_from_bytes(sent, policy=policy.compat32)
-    expected = [(name.lower(), str(make_header(decode_header(text)))) for name, text in whole.items()]
+    expected = [
+        (name.lower(), str(make_header(decode_header(text)))) for name, text in whole.items()
+    ]
     assert [name for name, _text in fields] == [name for name, _text in expected]
-    assert _squeezed(mime_parser.decode_words(mime_parser.field_value(fields, "subject"))) == _squeezed(
-        dict(expected)["subject"]
-    )
+    assert _squeezed(
+        mime_parser.decode_words(mime_parser.field_value(fields, "subject"))
+    ) == _squeezed(dict(expected)["subject"])
 
 
 def _squeezed(text: str) -> str:

@@ -9,7 +9,10 @@ from onboarding.messages.templates import Environments
 
 
 def names_in(folder, text, **parts):
-    for name, content in {"a.txt.j2": text, **{key.replace("__", "."): value for key, value in parts.items()}}.items():
+    for name, content in {
+        "a.txt.j2": text,
+        **{key.replace("__", "."): value for key, value in parts.items()},
+    }.items():
         (folder / name).write_text(content, encoding="utf-8")
     folders = Folders.of([folder])
     check_names(folder / "a.txt.j2", folders, Environments.over(folders).text)
@@ -19,13 +22,33 @@ def names_in(folder, text, **parts):
     ("text", "unknown", "nearest"),
     [
         ("\n\n{{ joinlink }}", "line 3: there is no joinlink.", "Did you mean join_link?"),
-        ("{{ session.strat }}", "line 1: there is no session.strat.", "Did you mean session.start?"),
-        ("\n{{ brand.colours.primry }}", "line 2: there is no brand.colours.primry.", "brand.colours.primary?"),
-        ("{% if previous.time_chnged %}{% endif %}", "there is no previous.time_chnged.", "previous.time_changed?"),
-        ("{% for one in panel %}\n{{ one.email }}{% endfor %}", "line 2: there is no one.email.", "one.job_title?"),
+        (
+            "{{ session.strat }}",
+            "line 1: there is no session.strat.",
+            "Did you mean session.start?",
+        ),
+        (
+            "\n{{ brand.colours.primry }}",
+            "line 2: there is no brand.colours.primry.",
+            "brand.colours.primary?",
+        ),
+        (
+            "{% if previous.time_chnged %}{% endif %}",
+            "there is no previous.time_chnged.",
+            "previous.time_changed?",
+        ),
+        (
+            "{% for one in panel %}\n{{ one.email }}{% endfor %}",
+            "line 2: there is no one.email.",
+            "one.job_title?",
+        ),
         ("{{ join_link|uper }}", "line 1: there is no filter uper.", "Did you mean filter upper?"),
         ("{{ invitee.name|safe }}", "line 1: there is no filter safe.", "Did you mean filter"),
-        ("\n{% autoescape false %}x{% endautoescape %}", "line 2: {% autoescape %} is not allowed.", "always escaped"),
+        (
+            "\n{% autoescape false %}x{% endautoescape %}",
+            "line 2: {% autoescape %} is not allowed.",
+            "always escaped",
+        ),
         ("\n{% if %}", "line 2: Expected an expression", "needs its {% endif %}"),
         ("x\n{% if join_link %}", "a.txt.j2, line 2: ", "needs its {% endif %}"),
         ('\n{% include "none.txt.j2" %}', "there is no file 'none.txt.j2'", "parts/top.mjml.j2"),

@@ -7,10 +7,16 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from onboarding.messages.mime import is_canonical
-from onboarding.messages.quoted_printable import LONGEST_ENCODED_LINE, encode_fragment, quoted_printable
+from onboarding.messages.quoted_printable import (
+    LONGEST_ENCODED_LINE,
+    encode_fragment,
+    quoted_printable,
+)
 
 LONG = ["x" * size for size in (74, 75, 76, 77)]
-EDGES = st.sampled_from(["", " ", "=", ".", "\n", ".\n", "=\n", "a \n", "\t", "\0", "ü" * 13, *LONG])
+EDGES = st.sampled_from(
+    ["", " ", "=", ".", "\n", ".\n", "=\n", "a \n", "\t", "\0", "ü" * 13, *LONG]
+)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=200)
 PIECES = st.lists(EDGES | EDGES.map(Markup) | TEXTS.map(Markup), max_size=12)
 

@@ -17,7 +17,13 @@ from onboarding.messages.compiler.folders import FolderLoader, Folders
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.context import SHOWN, SessionWords, make_context
 from onboarding.messages.dates import locale_of
-from onboarding.messages.sandbox.environment import FIELDS, GLOBALS, METHODS_OF, MessageEnvironment, Method
+from onboarding.messages.sandbox.environment import (
+    FIELDS,
+    GLOBALS,
+    METHODS_OF,
+    MessageEnvironment,
+    Method,
+)
 from onboarding.messages.sandbox.filters import FILTERS
 from onboarding.messages.sandbox.limits import Group
 from onboarding.model.deliveries import Message, Rejected
@@ -38,7 +44,15 @@ from tests.messages.making import (
 )
 
 PLAIN = (str, Markup, int, float, bool, type(None), tuple, list, dict, MappingProxyType)
-MADE_BY_TEMPLATES = (Group, Method, Macro, BlockReference, LoopContext, TemplateReference, TemplateModule)
+MADE_BY_TEMPLATES = (
+    Group,
+    Method,
+    Macro,
+    BlockReference,
+    LoopContext,
+    TemplateReference,
+    TemplateModule,
+)
 MADE_BY_FUNCTIONS = (Cycler, Joiner, Namespace, range)
 ADMITTED = {*PLAIN, *SHOWN, *MADE_BY_TEMPLATES, *MADE_BY_FUNCTIONS}
 
@@ -56,7 +70,9 @@ EVERYTHING = """
 
 @pytest.fixture
 def environment(tmp_path) -> MessageEnvironment:
-    (tmp_path / "macros.html.j2").write_text("{% macro shown() %}x{% endmacro %}{% set words = 'abc' %}body")
+    (tmp_path / "macros.html.j2").write_text(
+        "{% macro shown() %}x{% endmacro %}{% set words = 'abc' %}body"
+    )
     return MessageEnvironment(autoescape=True, loader=FolderLoader(Folders.of([tmp_path])))
 
 
@@ -65,12 +81,22 @@ def given(tmp_path) -> dict[str, object]:
     told = Facts("another link", Role.COHOST, SESSION.start, SESSION.duration)
     person = with_extra(invitee(), company="Lindenhof")
     brand = TemplateSet.load([write_templates(tmp_path / "own")], BRAND).shown_brand
-    return make_context(letter(Kind.UPDATE, person, previous=told), brand, locale_of("en"), SessionWords()).names()
+    return make_context(
+        letter(Kind.UPDATE, person, previous=told), brand, locale_of("en"), SessionWords()
+    ).names()
 
 
 def reached(environment: MessageEnvironment, value: object) -> Iterator[tuple[str, object]]:
     """All that a template can ask of a value: attributes by every name that Python knows for it, and items."""
-    asked = {*dir(value), *dir(type(value)), "_environment", "_context", "_func", "_body_stream", "__dict__"}
+    asked = {
+        *dir(value),
+        *dir(type(value)),
+        "_environment",
+        "_context",
+        "_func",
+        "_body_stream",
+        "__dict__",
+    }
     for name in sorted(asked):
         for ask in (environment.getattr, environment.getitem):
             try:
@@ -85,7 +111,9 @@ def reached(environment: MessageEnvironment, value: object) -> Iterator[tuple[st
         yield from (("", each) for each in value)
 
 
-def walk(environment: MessageEnvironment, starts: list[object]) -> tuple[set[type], set[tuple[type, str]]]:
+def walk(
+    environment: MessageEnvironment, starts: list[object]
+) -> tuple[set[type], set[tuple[type, str]]]:
     """Go on from what a template has to all that it can reach: the types, and by which names of which types."""
     types, used, left, seen = set(), set(), [*starts], list[object]()
     while left:
@@ -104,7 +132,9 @@ def walk(environment: MessageEnvironment, starts: list[object]) -> tuple[set[typ
     return types, used
 
 
-def test_walk_through_all_that_a_template_can_reach_finds_plain_values_and_admitted_names_only(environment, given):
+def test_walk_through_all_that_a_template_can_reach_finds_plain_values_and_admitted_names_only(
+    environment, given
+):
     starts = [*given.values()]
     environment.filters["seen"] = lambda value: starts.append(value) or ""
     environment.from_string(EVERYTHING).render(given)
@@ -113,8 +143,17 @@ def test_walk_through_all_that_a_template_can_reach_finds_plain_values_and_admit
 
     assert types <= ADMITTED
     assert {LoopContext, Macro, Group, TemplateModule, Cycler, Markup, *SHOWN} <= types
-    listed = {(kind, name) for table in (FIELDS, METHODS_OF) for kind, found in table.items() for name in found}
-    chosen_by_the_template = {(TemplateModule, "shown"), (TemplateModule, "words"), (TemplateReference, "body")}
+    listed = {
+        (kind, name)
+        for table in (FIELDS, METHODS_OF)
+        for kind, found in table.items()
+        for name in found
+    }
+    chosen_by_the_template = {
+        (TemplateModule, "shown"),
+        (TemplateModule, "words"),
+        (TemplateReference, "body"),
+    }
     assert used - listed <= chosen_by_the_template
     assert {(kind, name) for kind, name in listed if kind in SHOWN} <= used
 
@@ -230,7 +269,10 @@ def said(tmp_path, words: str, **columns: str) -> str:
     ("words", "expected"),
     [
         ("{{ panel|map(attribute='name')|join(', ') }}", "Boris Beispiel, Anna Author"),
-        ("{{ panel|selectattr('role', 'eq', 'CoHost')|map(attribute='name')|join }}", "Boris Beispiel"),
+        (
+            "{{ panel|selectattr('role', 'eq', 'CoHost')|map(attribute='name')|join }}",
+            "Boris Beispiel",
+        ),
         (
             "{% for role, people in panel|groupby('role') %}{{ role }}:{{ people|length }} {% endfor %}",
             "CoHost:1 Panelist:1 ",
@@ -250,21 +292,48 @@ def said(tmp_path, words: str, **columns: str) -> str:
             "TrueCats in the warehouse",
         ),
         ("{{ session.title|upper|truncate(9)|replace('R', 'r') }}", "rOBOTS..."),
-        ("{% set ns = namespace(n=0) %}{% for x in [1, 2] %}{% set ns.n = ns.n + x %}{% endfor %}{{ ns.n }}", "3"),
-        ("{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.current }}{{ c.next() }}{{ c.next() }}", "abba"),
+        (
+            "{% set ns = namespace(n=0) %}{% for x in [1, 2] %}{% set ns.n = ns.n + x %}{% endfor %}{{ ns.n }}",
+            "3",
+        ),
+        (
+            "{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.current }}{{ c.next() }}{{ c.next() }}",
+            "abba",
+        ),
         ("{% set j = joiner('-') %}{{ j() }}a{{ j() }}b", "a-b"),
         (
             "{% macro box(t, s='!') %}<b>{{ t }}{{ s }}{{ varargs }}</b>{% endmacro %}{{ box(invitee.extra.company) }}",
             "<b>&lt;i&gt;!()</b>",
         ),
-        ("{% macro box() %}({{ caller(1) }}){% endmacro %}{% call(n) box() %}{{ n }}{% endcall %}", "(1)"),
-        ("{% for x in [[1, [2]], 3] recursive %}{{ loop(x) if x is sequence else x }}{% endfor %}", "123"),
-        ("{{ 'yes' if invitee.extra.none is defined else 'no' }}{{ invitee.extra.none|default('none') }}", "nonone"),
-        ("{{ {'a': 1}.a }}{{ {'a': 1}['a'] }}{% for k, v in {'b': 2}.items() %}{{ k }}{{ v }}{% endfor %}", "11b2"),
+        (
+            "{% macro box() %}({{ caller(1) }}){% endmacro %}{% call(n) box() %}{{ n }}{% endcall %}",
+            "(1)",
+        ),
+        (
+            "{% for x in [[1, [2]], 3] recursive %}{{ loop(x) if x is sequence else x }}{% endfor %}",
+            "123",
+        ),
+        (
+            "{{ 'yes' if invitee.extra.none is defined else 'no' }}{{ invitee.extra.none|default('none') }}",
+            "nonone",
+        ),
+        (
+            "{{ {'a': 1}.a }}{{ {'a': 1}['a'] }}{% for k, v in {'b': 2}.items() %}{{ k }}{{ v }}{% endfor %}",
+            "11b2",
+        ),
         ("{{ '%s has %05.1f%%' % ('a', 2.5) }}{{ '%(x)s'|format(x='y') }}", "a has 002.5%y"),
-        ("{{ 3 + 4 * 2 - 1 // 2 % 3 ** 2 / 1 }}{{ 'a' ~ 1 ~ invitee.extra.company }}", "11.0a1&lt;i&gt;"),
-        ("{{ 1 < 2 < 3 }}{{ 'a' in 'abc' }}{{ 3 in [1, 2] }}{{ [1, 2] == [1, 2] }}", "TrueTrueFalseTrue"),
-        ("{{ [1, 2]|sum }}{{ [{'n': 2}]|sum(attribute='n', start=1) }}{{ [3, 1]|min }}{{ 42.55|round(1) }}", "33142.5"),
+        (
+            "{{ 3 + 4 * 2 - 1 // 2 % 3 ** 2 / 1 }}{{ 'a' ~ 1 ~ invitee.extra.company }}",
+            "11.0a1&lt;i&gt;",
+        ),
+        (
+            "{{ 1 < 2 < 3 }}{{ 'a' in 'abc' }}{{ 3 in [1, 2] }}{{ [1, 2] == [1, 2] }}",
+            "TrueTrueFalseTrue",
+        ),
+        (
+            "{{ [1, 2]|sum }}{{ [{'n': 2}]|sum(attribute='n', start=1) }}{{ [3, 1]|min }}{{ 42.55|round(1) }}",
+            "33142.5",
+        ),
     ],
 )
 def test_what_templates_sensibly_do_works(tmp_path, words, expected):
@@ -289,7 +358,9 @@ def test_what_templates_sensibly_do_works(tmp_path, words, expected):
         ("{{ invitee.extra.get('keys') }}{{ invitee.extra.get('none', '-') }}", "a key-"),
     ],
 )
-def test_rosters_column_counts_first_and_the_functions_of_its_name_work_beside_it(tmp_path, words, expected):
+def test_rosters_column_counts_first_and_the_functions_of_its_name_work_beside_it(
+    tmp_path, words, expected
+):
     assert said(tmp_path, words, items="an item", keys="a key", get="got") == expected
 
 
@@ -328,7 +399,9 @@ def test_expression_for_one_person_only_is_that_letters_error(tmp_path):
     assert stationery.compose(letter(person=with_extra(invitee(), n="try")), guarded()) == Rejected(
         "The template asks for '__class__', which no template may use."
     )
-    assert isinstance(stationery.compose(letter(person=with_extra(invitee(), n="")), guarded()), Message)
+    assert isinstance(
+        stationery.compose(letter(person=with_extra(invitee(), n="")), guarded()), Message
+    )
 
 
 def test_letter_holds_name_role_and_title_of_others_and_no_way_to_more(tmp_path):
@@ -336,7 +409,9 @@ def test_letter_holds_name_role_and_title_of_others_and_no_way_to_more(tmp_path)
     words = "{{ panel }}{{ panel|string }}{{ '%s' % (panel,) }}{{ panel|list ~ '' }}"
     stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
 
-    html = part(parsed(stationery.compose(letter(panel=(invitee(), secret)), guarded())), "text/html")
+    html = part(
+        parsed(stationery.compose(letter(panel=(invitee(), secret)), guarded())), "text/html"
+    )
 
     assert "Boris Beispiel" in html
     assert "Director" in html

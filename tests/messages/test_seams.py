@@ -1,7 +1,7 @@
 """The check on a message without the middles of its long pieces lets nothing pass that the whole check refuses.
 
-A differential fuzz: thousands of messages of pieces that are cut where it hurts, through both. It is as good as the
-careless rules that it finds out.
+A differential fuzz: thousands of messages of pieces that are cut where it hurts, through both. It
+is as good as the careless rules that it finds out.
 """
 
 import random
@@ -22,27 +22,81 @@ CONFIGURED = frozenset({"help@northwind.example", "webinars@northwind.example"})
 FRAME = make_frame(BRAND, "PUBLISH", None)
 LETTER = letter()
 CALENDAR = f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n".encode()
-FILLING = MessageParts("Anna", "anna@example.com", "Welcome", "<1@northwind.example>", LETTER.date, "", (), "")
+FILLING = MessageParts(
+    "Anna", "anna@example.com", "Welcome", "<1@northwind.example>", LETTER.date, "", (), ""
+)
 OTHER_PARTS = own_fields(FILLING) | {"text": quoted_printable([OWN]), "calendar": CALENDAR}
 INERT = ("<td>", "<p>", "word ", "x=y ", "5 > 4 ", "é ", "\n", "<b>", "&#39;", "&amp;")
-TAGS = ("</td>", '<td style="color:#1c2430;">', "<p class='x'>", "<br />", "<!--[if mso]>", "<![endif]-->")
+TAGS = (
+    "</td>",
+    '<td style="color:#1c2430;">',
+    "<p class='x'>",
+    "<br />",
+    "<!--[if mso]>",
+    "<![endif]-->",
+)
 RICH = (
     *(*INERT, *TAGS, f'<a href="{OWN}">', "https://example.com/ ", "help@northwind.example "),
     *("a:b ", "? ", "it's ", '"', "'", "='", "=# "),
 )
-OPENERS = ('<a href="', "<a href='", '<a href = "', '<img src="', "<a href=", '<b title="', '="', ' = "', "href", '"')
-SCHEMES = ("javascript:", "data&colon;", "java&#115;cript&#58;", "x y:", "&#39;:", "ftp:", ":", "a?b:", "https:", "#:")
+OPENERS = (
+    '<a href="',
+    "<a href='",
+    '<a href = "',
+    '<img src="',
+    "<a href=",
+    '<b title="',
+    '="',
+    ' = "',
+    "href",
+    '"',
+)
+SCHEMES = (
+    "javascript:",
+    "data&colon;",
+    "java&#115;cript&#58;",
+    "x y:",
+    "&#39;:",
+    "ftp:",
+    ":",
+    "a?b:",
+    "https:",
+    "#:",
+)
 WORDS = (
-    *(OTHERS, OTHERS.upper(), OWN, f"{OWN}x", f"{OWN}.x", "https%3A%2F%2Fv.example%2Fw%2Fjoin%2Fx", OTHERS[8:]),
-    *("boris@example.com", "BORIS%40example.com", "http://example.com/", "HTTP&#58;//www.example.com", "x>y@z>"),
+    *(
+        OTHERS,
+        OTHERS.upper(),
+        OWN,
+        f"{OWN}x",
+        f"{OWN}.x",
+        "https%3A%2F%2Fv.example%2Fw%2Fjoin%2Fx",
+        OTHERS[8:],
+    ),
+    *(
+        "boris@example.com",
+        "BORIS%40example.com",
+        "http://example.com/",
+        "HTTP&#58;//www.example.com",
+        "x>y@z>",
+    ),
     *(
         "https://v.example:443/w/join/x",
         "v.example.//w/./join/x",
         "v.example/x>y/../w/join/x",
         "v.ex\u00adample/w/join/x",
     ),
-    *(f">{OTHERS[-20:]}", f"{OTHERS[-20:-9]}\u200b{OTHERS[-9:]}", ">\u0338/../w/join/x", "xn--v-.example/w/join/x"),
-    *('="https://v.exa\nmple/w/join/x"', "='https://v.example/w/j&#10;oin/x'", f'="{OTHERS[-20:-9]}\t{OTHERS[-9:]}"'),
+    *(
+        f">{OTHERS[-20:]}",
+        f"{OTHERS[-20:-9]}\u200b{OTHERS[-9:]}",
+        ">\u0338/../w/join/x",
+        "xn--v-.example/w/join/x",
+    ),
+    *(
+        '="https://v.exa\nmple/w/join/x"',
+        "='https://v.example/w/j&#10;oin/x'",
+        f'="{OTHERS[-20:-9]}\t{OTHERS[-9:]}"',
+    ),
 )
 
 
@@ -73,7 +127,11 @@ def wrongly_passed(part: Part, seed: int, messages: int = MESSAGES) -> Iterator[
         html = fragments.html(made)
         short, whole = (
             verify.find_violation(
-                FRAME.join(OTHER_PARTS | {"html": shown}), LETTER, "anna@example.com", known, CONFIGURED
+                FRAME.join(OTHER_PARTS | {"html": shown}),
+                LETTER,
+                "anna@example.com",
+                known,
+                CONFIGURED,
             )
             for shown in (html.checked, html.encoded)
         )
@@ -88,15 +146,25 @@ def test_nothing_passes_in_short_that_the_whole_check_refuses(seed):
 
 def forgetful(html: str) -> tuple[int, int]:
     """A rule that takes each quote for the end of an attribute's value."""
-    ends = [at + 1 for at, character in enumerate(html) if character == ">" and {*html[:at]} & {*"\"':/?"}]
+    ends = [
+        at + 1
+        for at, character in enumerate(html)
+        if character == ">" and {*html[:at]} & {*"\"':/?"}
+    ]
     return (ends[0], ends[-1]) if ends else (0, 0)
 
 
 CARELESS = {
     "an attribute's value may be open": lambda html: (html.find(">") + 1, html.rfind(">") + 1),
     "a quote may begin one": forgetful,
-    "one that a piece before has begun is forgotten": lambda html: (html.find(">") + 1, seams(html)[1]),
-    "one that goes on behind the piece is forgotten": lambda html: (seams(html)[0], html.rfind(">") + 1),
+    "one that a piece before has begun is forgotten": lambda html: (
+        html.find(">") + 1,
+        seams(html)[1],
+    ),
+    "one that goes on behind the piece is forgotten": lambda html: (
+        seams(html)[0],
+        html.rfind(">") + 1,
+    ),
     "a word may go on": lambda html: (seams(html)[0] - 1, len(html)),
     "no edges": lambda html: (0, len(html)),
 }
@@ -127,7 +195,8 @@ def test_piece_is_parted_where_no_word_and_no_value_is_open(html, first, rest):
 
 
 @pytest.mark.parametrize(
-    ("link", "one"), [(b"https://v.example/a", True), (b"v.example/a>b", False), (b"v.example/a%253Eb", False)]
+    ("link", "one"),
+    [(b"https://v.example/a", True), (b"v.example/a>b", False), (b"v.example/a%253Eb", False)],
 )
 def test_link_that_a_seam_could_part_is_known(link, one):
     assert is_in_one_piece(link) is one

@@ -46,7 +46,11 @@ def test_a_colour_is_six_hex_digits(colour):
         ("webinars@northwind.example", "Northwind", "webinars@northwind.example"),
         ("Webinars <a@b.example>", "Webinars", "a@b.example"),
         ('"Events: Müller, Maier @ Co" <a@b.example>', "Events Müller Maier Co", "a@b.example"),
-        ("Events: Müller, Maier & Co <a@bücher.example>", "Events Müller Maier & Co", "a@xn--bcher-kva.example"),
+        (
+            "Events: Müller, Maier & Co <a@bücher.example>",
+            "Events Müller Maier & Co",
+            "a@xn--bcher-kva.example",
+        ),
     ],
 )
 def test_the_senders_name_has_nothing_that_microsoft_takes_for_forged(sender, name, address):
@@ -61,7 +65,9 @@ def test_people_ask_whom_they_reply_to_else_the_sender():
 
 
 def test_addresses_of_the_configuration_may_stand_in_any_letter():
-    given = brand(reply_to="help@northwind.example", imprint="Northwind Ltd, office@northwind.example.")
+    given = brand(
+        reply_to="help@northwind.example", imprint="Northwind Ltd, office@northwind.example."
+    )
 
     assert set(given.addresses) == {
         "webinars@northwind.example",

@@ -65,7 +65,9 @@ LATE = "w/join/late"
 def test_another_spelling_of_a_link_is_found_in_every_part(part, spelling):
     line = calendar.escape(f"DESCRIPTION:{spelling}") if part == "calendar" else f" {spelling} "
 
-    assert fault(changed(**{part: getattr(GOOD, part) + line})).endswith("a join link that isn't this person's")
+    assert fault(changed(**{part: getattr(GOOD, part) + line})).endswith(
+        "a join link that isn't this person's"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,13 +102,18 @@ def test_what_leads_elsewhere_on_the_same_host_may_stand(written):
 )
 @pytest.mark.parametrize("host", ["bücher.example", "xn--bcher-kva.example"])
 def test_another_spelling_of_a_host_beyond_ascii_is_found(host, spelling):
-    known = ProtectedValues.of(map(SecretStr, (OWN, f"https://{host}/j/a1", f"https://{host}/j/b2")), [])
+    known = ProtectedValues.of(
+        map(SecretStr, (OWN, f"https://{host}/j/a1", f"https://{host}/j/b2")), []
+    )
 
-    assert fault(changed(text=f"{GOOD.text} {spelling} "), known=known).endswith("a join link that isn't this person's")
+    assert fault(changed(text=f"{GOOD.text} {spelling} "), known=known).endswith(
+        "a join link that isn't this person's"
+    )
 
 
 @pytest.mark.parametrize(
-    "given", ["https://v.example:443/w/join/", "https://v.example//w/./join/", "HTTPS://V.EXAMPLE./w/join/"]
+    "given",
+    ["https://v.example:443/w/join/", "https://v.example//w/./join/", "HTTPS://V.EXAMPLE./w/join/"],
 )
 def test_link_that_ringcentral_spells_unusually_is_guarded_in_all_spellings(given):
     own, others = given + "own0aa11bb22cc33dd44", given + "late"
@@ -158,7 +165,10 @@ def test_word_that_only_anothers_link_has_is_found_by_itself(part, written):
     ],
 )
 def test_link_and_word_are_found_behind_entities_in_attributes_and_comments(hidden):
-    assert fault(changed(html=GOOD.html + hidden)) == "its HTML part holds a join link that isn't this person's"
+    assert (
+        fault(changed(html=GOOD.html + hidden))
+        == "its HTML part holds a join link that isn't this person's"
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,14 +184,19 @@ def test_word_that_only_anothers_link_has_is_found_in_every_header_field(old, ne
     body = SKELETON.fill(GOOD)
     assert old in body
 
-    assert fault(body=body.replace(old, new)) == "its header holds a join link that isn't this person's"
+    assert (
+        fault(body=body.replace(old, new))
+        == "its header holds a join link that isn't this person's"
+    )
 
 
 @pytest.mark.parametrize(
     "written", ["own0aa11bb22cc33dd44", "OWN0AA11BB22CC33DD44", "other9zz8", "v.example", "w/join"]
 )
 def test_ones_own_word_and_parts_that_are_no_ones_may_stand(written):
-    assert fault(changed(text=f"{GOOD.text} {written} ", html=f"{GOOD.html}<!-- {written} -->")) == ""
+    assert (
+        fault(changed(text=f"{GOOD.text} {written} ", html=f"{GOOD.html}<!-- {written} -->")) == ""
+    )
 
 
 def test_words_that_are_in_the_place_of_links_or_in_several_are_no_ones():
@@ -190,7 +205,8 @@ def test_words_that_are_in_the_place_of_links_or_in_several_are_no_ones():
         "https://webinarhost.example/registration/",
     ]
     known = ProtectedValues.of(
-        map(SecretStr, [*links, "https://webinarhost.example/registration/moderation/z9y8x7w6v5"]), []
+        map(SecretStr, [*links, "https://webinarhost.example/registration/moderation/z9y8x7w6v5"]),
+        [],
     )
 
     assert known.tokens.words == {b"a1b2c3d4e5", b"z9y8x7w6v5"}
@@ -215,13 +231,19 @@ def test_word_that_is_part_of_ones_own_may_stand():
     ],
 )
 def test_another_spelling_of_an_address_is_found(written):
-    assert fault(changed(text=f"{GOOD.text} {written} ")) == "its text part holds somebody else's address"
+    assert (
+        fault(changed(text=f"{GOOD.text} {written} "))
+        == "its text part holds somebody else's address"
+    )
 
 
 @pytest.mark.parametrize(
-    "address", [f"{wide('boris')}@example.com", "\ufb01ona@b\u00fccher.example", "a%2bb@example.com"]
+    "address",
+    [f"{wide('boris')}@example.com", "\ufb01ona@b\u00fccher.example", "a%2bb@example.com"],
 )
-def test_address_that_the_roster_spells_unusually_is_guarded_and_may_stand_in_its_own_letter(address):
+def test_address_that_the_roster_spells_unusually_is_guarded_and_may_stand_in_its_own_letter(
+    address,
+):
     known = ProtectedValues.of([], [address])
     text = changed(text=f"{GOOD.text} {address} ")
 
@@ -248,12 +270,18 @@ def test_normal_form(text, expected):
     assert normalize(text.encode()).decode() == expected
 
 
-@given(st.text(st.characters(codec="utf-8") | st.sampled_from("%25aAxn-.>\u0338\u00ad"), max_size=30))
+@given(
+    st.text(st.characters(codec="utf-8") | st.sampled_from("%25aAxn-.>\u0338\u00ad"), max_size=30)
+)
 def test_what_ends_a_word_stays_in_normal_form(text):
     assert normalize(text.encode()).count(b">") >= text.count(">")
 
 
-@given(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="%-"), max_size=30))
+@given(
+    st.text(
+        st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="%-"), max_size=30
+    )
+)
 def test_plain_text_is_in_normal_form(text):
     assert normalize(text.encode()) == text.encode()
     assert normal_key(f"x{text}@example.com") == normal_key(f"X{text}@EXAMPLE.com")
@@ -270,7 +298,8 @@ def test_link_at_the_very_beginning_is_found():
 
 @given(
     st.text(
-        st.characters(codec="utf-8") | st.sampled_from("aé\u0301\u0338 \u00a0\u200b\uff21\uac00\u1161\u11a8…ß¨"),
+        st.characters(codec="utf-8")
+        | st.sampled_from("aé\u0301\u0338 \u00a0\u200b\uff21\uac00\u1161\u11a8…ß¨"),
         max_size=20,
     )
 )

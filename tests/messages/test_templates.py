@@ -7,7 +7,17 @@ from onboarding.messages.composer import TemplateSet
 from onboarding.messages.templates import candidates
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
-from tests.messages.making import BRAND, HTML, OWN, guarded, invitee, letter, parsed, part, write_templates
+from tests.messages.making import (
+    BRAND,
+    HTML,
+    OWN,
+    guarded,
+    invitee,
+    letter,
+    parsed,
+    part,
+    write_templates,
+)
 
 
 def subject(stationery: TemplateSet, kind: Kind = Kind.INVITATION, **person):
@@ -59,7 +69,9 @@ def test_an_invitee_without_language_gets_the_sessions(tmp_path):
 
 
 def test_a_webinars_own_folder_comes_first(tmp_path):
-    shared = write_templates(tmp_path / "shared", title="shared", invitation__txt__j2="shared text {{ join_link }}")
+    shared = write_templates(
+        tmp_path / "shared", title="shared", invitation__txt__j2="shared text {{ join_link }}"
+    )
     own = tmp_path / "own"
     own.mkdir()
     (own / "invitation.html.j2").write_text(named("own"))
@@ -68,14 +80,18 @@ def test_a_webinars_own_folder_comes_first(tmp_path):
 
     message = parsed(stationery.compose(letter(), guarded()))
     assert message["Subject"] == "own"
-    assert part(message, "text/plain") == f"{OWN}\n"  # derived: the text of another folder tells other things
+    assert (
+        part(message, "text/plain") == f"{OWN}\n"
+    )  # derived: the text of another folder tells other things
     assert subject(stationery, Kind.REMINDER) == "shared"
 
 
 def test_shared_parts_are_looked_for_in_the_own_folder_first(tmp_path):
     invitation = named('{% include "parts/title.html.j2" %}')
     shared = write_templates(
-        tmp_path / "shared", invitation__html__j2=invitation, **{"parts/title__html__j2": "shared part"}
+        tmp_path / "shared",
+        invitation__html__j2=invitation,
+        **{"parts/title__html__j2": "shared part"},
     )
     (tmp_path / "own" / "parts").mkdir(parents=True)
     (tmp_path / "own" / "parts" / "title.html.j2").write_text("own part")
@@ -85,12 +101,17 @@ def test_shared_parts_are_looked_for_in_the_own_folder_first(tmp_path):
 
 def test_a_templates_language_sets_dates_and_zones(tmp_path):
     words = "{{ session.date }}, {{ session.start }}, {{ session.duration }}, {{ session.zone }} {{ join_link }}"
-    folder = write_templates(tmp_path, invitation__txt__j2=words, invitation__de__html__j2=named("de"))
+    folder = write_templates(
+        tmp_path, invitation__txt__j2=words, invitation__de__html__j2=named("de")
+    )
     (folder / "invitation.de.txt.j2").write_text(words)
     stationery = TemplateSet.load([folder], BRAND)
 
     told = {
-        language: part(parsed(stationery.compose(letter(person=invitee(language=language)), guarded())), "text/plain")
+        language: part(
+            parsed(stationery.compose(letter(person=invitee(language=language)), guarded())),
+            "text/plain",
+        )
         for language in ("de", "en-GB", "fr")
     }
 
@@ -104,8 +125,14 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({"invitation__html__j2": named("x{{ nobody }}")}, "invitation.html.j2, line 2: there is no nobody"),
-        ({"update__xx__html__j2": named("x")}, "The template update.xx is in a language that is not known: 'xx'"),
+        (
+            {"invitation__html__j2": named("x{{ nobody }}")},
+            "invitation.html.j2, line 2: there is no nobody",
+        ),
+        (
+            {"update__xx__html__j2": named("x")},
+            "The template update.xx is in a language that is not known: 'xx'",
+        ),
         ({"update__de__txt__j2": "x"}, "update.de.txt.j2 has no HTML beside it"),
         ({"update__mjml__j2": "<mjml/>"}, "are both sources of one template"),
         (
@@ -116,19 +143,33 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
             {"cancellation__html__j2": named("x")},
             "The template cancellation fails for a sample Host: The letter can't be written: a link has to begin",
         ),
-        ({"invitation__html__j2": named("{{ '{{' }} name }}")}, "a tag is left over: ><html><head><title>{{ name }}"),
+        (
+            {"invitation__html__j2": named("{{ '{{' }} name }}")},
+            "a tag is left over: ><html><head><title>{{ name }}",
+        ),
         ({"invitation__html__j2": named("")}, "its subject is empty"),
         (
-            {"invitation__html__j2": named("x").replace("<p", '<img src="http://example.com/x"><p')},
+            {
+                "invitation__html__j2": named("x").replace(
+                    "<p", '<img src="http://example.com/x"><p'
+                )
+            },
             "without encryption",
         ),
-        ({"invitation__html__j2": named("x").replace("<p", '<a href="javascript:x()"></a><p')}, "mail may not hold"),
         (
-            {"parts/foot__html__j2": "\n<a href='https://v.ringcentral.com/w/join/de7yd8ew7yfsdfjh899'>here</a>"},
+            {"invitation__html__j2": named("x").replace("<p", '<a href="javascript:x()"></a><p')},
+            "mail may not hold",
+        ),
+        (
+            {
+                "parts/foot__html__j2": "\n<a href='https://v.ringcentral.com/w/join/de7yd8ew7yfsdfjh899'>here</a>"
+            },
             "foot.html.j2, line 2: a join link was pasted into the template.",
         ),
         (
-            {"update__txt__j2": "https://abc.webinar.ringcentral.com/register?jlt=iuyef77fsj473wn10a {{ join_link }}"},
+            {
+                "update__txt__j2": "https://abc.webinar.ringcentral.com/register?jlt=iuyef77fsj473wn10a {{ join_link }}"
+            },
             "update.txt.j2, line 1: a join link was pasted into the template.",
         ),
     ],
@@ -146,7 +187,9 @@ def test_a_mistake_in_a_template_stops_the_run_before_anybody_is_registered(tmp_
 def test_a_missing_kind_is_told(tmp_path):
     (write_templates(tmp_path) / "reminder.html.j2").unlink()
 
-    with pytest.raises(ConfigurationError, match=r"There is no template reminder\.mjml\.j2 or reminder\.html\.j2"):
+    with pytest.raises(
+        ConfigurationError, match=r"There is no template reminder\.mjml\.j2 or reminder\.html\.j2"
+    ):
         TemplateSet.load([tmp_path], BRAND)
 
 

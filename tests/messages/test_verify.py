@@ -55,7 +55,9 @@ def changed(**parts):
 
 def fault(filling=GOOD, given=None, known=None, body=None):
     whole = SKELETON.fill(filling) if body is None else body
-    return verify.find_violation(whole, given or letter(), "anna@example.com", known or guarded(), CONFIGURED)
+    return verify.find_violation(
+        whole, given or letter(), "anna@example.com", known or guarded(), CONFIGURED
+    )
 
 
 def test_a_good_message_passes():
@@ -110,7 +112,10 @@ def test_another_link_is_found_behind_entities(hidden):
 def test_another_link_is_found_across_folded_calendar_lines():
     folded = GOOD.calendar + f"DESCRIPTION:{OTHERS[:20]}\r\n {OTHERS[20:30]}\r\n\t{OTHERS[30:]}\r\n"
 
-    assert fault(changed(calendar=folded)) == "its calendar part holds a join link that isn't this person's"
+    assert (
+        fault(changed(calendar=folded))
+        == "its calendar part holds a join link that isn't this person's"
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,10 @@ def test_another_link_is_found_across_folded_calendar_lines():
 def test_another_address_is_found_however_its_domain_is_written(written):
     known = ProtectedValues.of([], ["jörg@bücher.example"])
 
-    assert fault(changed(text=f"{GOOD.text} {written} "), known=known) == "its text part holds somebody else's address"
+    assert (
+        fault(changed(text=f"{GOOD.text} {written} "), known=known)
+        == "its text part holds somebody else's address"
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +195,9 @@ def test_an_internationalised_address_is_found_in_both_spellings():
 def test_a_part_without_the_own_link_is_found(part):
     name = {"html": "HTML"}.get(part, part)
 
-    assert fault(changed(**{part: "nothing here"})) == f"its {name} part lacks this person's join link"
+    assert (
+        fault(changed(**{part: "nothing here"})) == f"its {name} part lacks this person's join link"
+    )
 
 
 def test_a_cancellation_may_hold_no_join_link_at_all():
@@ -195,19 +205,40 @@ def test_a_cancellation_may_hold_no_join_link_at_all():
     cancelled = letter(Kind.CANCELLATION)
 
     assert fault(bare, cancelled) == ""
-    assert fault(replace(bare, text=OWN), cancelled) == "its text part holds a join link that isn't this person's"
+    assert (
+        fault(replace(bare, text=OWN), cancelled)
+        == "its text part holds a join link that isn't this person's"
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"subject": " "}, "its subject is empty"),
-        ({"text": f"{OWN} http://example.com/"}, "its text part holds a link without encryption (http:)"),
-        ({"html": f'{GOOD.html}<a href="HTTP&colon;//example.com/">'}, "its HTML part holds a link without encry"),
-        ({"html": f'{GOOD.html}<a href="javascript:alert(1)">'}, "its HTML part holds a link that mail may not hold"),
-        ({"html": f"{GOOD.html}<img SRC='data:image/png;base64,AA'>"}, "its HTML part holds a link that mail may not"),
-        ({"html": f'{GOOD.html}<a href="java&#115;cript:alert(1)">'}, "its HTML part holds a link that mail may not"),
-        ({"html": f'{GOOD.html}<a href="java\tscript&colon;alert(1)">'}, "its HTML part holds a link that mail may no"),
+        (
+            {"text": f"{OWN} http://example.com/"},
+            "its text part holds a link without encryption (http:)",
+        ),
+        (
+            {"html": f'{GOOD.html}<a href="HTTP&colon;//example.com/">'},
+            "its HTML part holds a link without encry",
+        ),
+        (
+            {"html": f'{GOOD.html}<a href="javascript:alert(1)">'},
+            "its HTML part holds a link that mail may not hold",
+        ),
+        (
+            {"html": f"{GOOD.html}<img SRC='data:image/png;base64,AA'>"},
+            "its HTML part holds a link that mail may not",
+        ),
+        (
+            {"html": f'{GOOD.html}<a href="java&#115;cript:alert(1)">'},
+            "its HTML part holds a link that mail may not",
+        ),
+        (
+            {"html": f'{GOOD.html}<a href="java\tscript&colon;alert(1)">'},
+            "its HTML part holds a link that mail may no",
+        ),
         ({"recipient": "someone@example.com"}, "its To: field isn't the recipient's"),
     ],
 )
@@ -225,9 +256,17 @@ def test_the_vocabulary_of_xhtml_is_no_link():
         (b"Reply-To:", b"Cc: x@example.com\r\nReply-To:", "it goes to somebody in copy"),
         (b"Reply-To:", b"BCC: x@example.com\r\nReply-To:", "it goes to somebody in copy"),
         (b"Reply-To: help@northwind.example\r\n", b"", "it has no reply-to field"),
-        (b"text/calendar", b"text/x-other", "it doesn't have one text, one HTML and one calendar part"),
+        (
+            b"text/calendar",
+            b"text/x-other",
+            "it doesn't have one text, one HTML and one calendar part",
+        ),
         (b"text/plain", b"text/html", "it doesn't have one text, one HTML and one calendar part"),
-        (b"\r\nTo: ", b"\r\nTo: b@example.com\r\nTo: ", "it can't be read back (the field to is there 2 times)"),
+        (
+            b"\r\nTo: ",
+            b"\r\nTo: b@example.com\r\nTo: ",
+            "it can't be read back (the field to is there 2 times)",
+        ),
         (b"--=_mixed_=--", b"", "it can't be read back (a multipart isn't cut as it says)"),
     ],
 )
@@ -239,7 +278,11 @@ def test_damaged_messages_are_found(old, new, said):
 
 
 def test_links_of_several_hosts_and_folders_are_guarded_by_where_they_begin():
-    links = ["https://v.example/w/join/abc", "https://v.example/w/a/join/def", "https://other.example/j/ghi?tk=1"]
+    links = [
+        "https://v.example/w/join/abc",
+        "https://v.example/w/a/join/def",
+        "https://other.example/j/ghi?tk=1",
+    ]
 
     assert link_places(links) == {"v.example/w/", "other.example/j/"}
 
@@ -265,7 +308,9 @@ SWAPPED = {
     "further column": letter(person=with_extra(ANNA, note=f"see {OTHERS}")),
     "session's title": letter(session=replace(SESSION, title=OTHERS)),
     "phone code": letter(
-        registration=Registration(id="7", role=ANNA.role, join_uri=SecretStr(OWN), phone_code=quote(OTHERS, safe=""))
+        registration=Registration(
+            id="7", role=ANNA.role, join_uri=SecretStr(OWN), phone_code=quote(OTHERS, safe="")
+        )
     ),
     "somebody on the panel": letter(panel=(ANNA, replace(OTHER, last_name=OTHERS))),
 }
@@ -278,7 +323,9 @@ WORDS = (
 @pytest.fixture(scope="module")
 def telling_all(tmp_path_factory) -> TemplateSet:
     """Stationery that says everything it is given."""
-    return TemplateSet.load([write_templates(tmp_path_factory.mktemp("templates"), words=WORDS)], BRAND)
+    return TemplateSet.load(
+        [write_templates(tmp_path_factory.mktemp("templates"), words=WORDS)], BRAND
+    )
 
 
 def complete(given):
@@ -314,8 +361,12 @@ def test_anothers_link_in_a_template_never_leaves(tmp_path):
 @pytest.mark.parametrize(
     "record",
     [
-        Registration(id="8", role=Role.COHOST, email="Boris@example.com", join_uri=SecretStr(OTHERS)),
-        Registration(id="8", role=Role.COHOST, linked_user=LinkedUser("1", "8"), join_uri=SecretStr(OTHERS)),
+        Registration(
+            id="8", role=Role.COHOST, email="Boris@example.com", join_uri=SecretStr(OTHERS)
+        ),
+        Registration(
+            id="8", role=Role.COHOST, linked_user=LinkedUser("1", "8"), join_uri=SecretStr(OTHERS)
+        ),
     ],
     ids=["by address", "by linked user"],
 )
@@ -324,11 +375,17 @@ def test_anothers_record_never_becomes_a_letter(telling_all, record):
 
     composed = telling_all.compose(complete(letter(person=person, registration=record)), guarded())
 
-    assert composed == Rejected("The message was stopped before it left: its join link is from somebody else's record.")
+    assert composed == Rejected(
+        "The message was stopped before it left: its join link is from somebody else's record."
+    )
 
 
-@pytest.mark.parametrize(("role", "passes"), [(Role.PANELIST, False), (Role.COHOST, False), (Role.HOST, True)])
-def test_a_link_that_two_people_have_is_sent_to_neither_but_the_host_has_two(telling_all, role, passes):
+@pytest.mark.parametrize(
+    ("role", "passes"), [(Role.PANELIST, False), (Role.COHOST, False), (Role.HOST, True)]
+)
+def test_a_link_that_two_people_have_is_sent_to_neither_but_the_host_has_two(
+    telling_all, role, passes
+):
     known = ProtectedValues.of([SecretStr(OWN), SecretStr(OTHERS), SecretStr(OWN)], [])
 
     composed = telling_all.compose(complete(letter(person=invitee(role=role))), known)
@@ -342,7 +399,10 @@ def test_a_link_that_two_people_have_is_sent_to_neither_but_the_host_has_two(tel
     [
         ({"email": "ANNA@example.com"}, {}),
         ({"email": "", "linked_user": LinkedUser("1", "7")}, {}),
-        ({"email": "old@example.com", "linked_user": LinkedUser("1", "7")}, {"linked_user": LinkedUser("1", "7")}),
+        (
+            {"email": "old@example.com", "linked_user": LinkedUser("1", "7")},
+            {"linked_user": LinkedUser("1", "7")},
+        ),
     ],
 )
 def test_ones_own_record_passes_however_it_names_one(record, person):

@@ -7,7 +7,16 @@ import pytest
 
 from onboarding.messages.composer import TemplateSet
 from onboarding.model.deliveries import Message, Rejected
-from tests.messages.making import BRAND, OTHERS, OWN, guarded, invitee, letter, with_extra, write_templates
+from tests.messages.making import (
+    BRAND,
+    OTHERS,
+    OWN,
+    guarded,
+    invitee,
+    letter,
+    with_extra,
+    write_templates,
+)
 
 DORA = invitee(email="dora@example.com", first_name="Zoë", last_name="Müller")
 KNOWN = guarded(DORA)
@@ -33,14 +42,20 @@ def telling_all(tmp_path_factory) -> TemplateSet:
     )
     text = ".{{ invitee.last_name }}\n{{ invitee.extra.note }}\n.{{ join_link }}\n{{ invitee.job_title }}\n"
     folder = tmp_path_factory.mktemp("templates")
-    return TemplateSet.load([write_templates(folder, words, "For {{ invitee.name }}", invitation__txt__j2=text)], BRAND)
+    return TemplateSet.load(
+        [write_templates(folder, words, "For {{ invitee.name }}", invitation__txt__j2=text)], BRAND
+    )
 
 
 @pytest.mark.parametrize("injected", INJECTED)
 @pytest.mark.parametrize("field", ["first_name", "last_name", "job_title", "note"])
 def test_what_is_not_this_persons_never_leaves(telling_all, injected, field):
     harmless = with_extra(invitee(), note="note")
-    wrong = with_extra(harmless, note=injected) if field == "note" else replace(harmless, **{field: injected})
+    wrong = (
+        with_extra(harmless, note=injected)
+        if field == "note"
+        else replace(harmless, **{field: injected})
+    )
 
     composed = telling_all.compose(letter(person=wrong), KNOWN)
 
@@ -67,7 +82,10 @@ def test_what_a_template_and_a_value_make_together_is_found(tmp_path, before, va
     joined = "{{ invitee.extra.note }}" + static if turned else static + "{{ invitee.extra.note }}"
     stationery = TemplateSet.load([write_templates(tmp_path, words=f"{FAR}{joined}")], BRAND)
 
-    composed = [stationery.compose(letter(person=with_extra(invitee(), note=note)), KNOWN) for note in ("-", own)]
+    composed = [
+        stationery.compose(letter(person=with_extra(invitee(), note=note)), KNOWN)
+        for note in ("-", own)
+    ]
 
     assert [type(one) for one in composed] == [Message, Rejected]
 
@@ -77,12 +95,18 @@ def test_a_link_of_an_odd_kind_is_found(tmp_path, note):
     words = f"{FAR}<a href='{{{{ invitee.extra.note }}}}'>x</a>"
     stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
 
-    assert isinstance(stationery.compose(letter(person=with_extra(invitee(), note=note)), KNOWN), Rejected)
+    assert isinstance(
+        stationery.compose(letter(person=with_extra(invitee(), note=note)), KNOWN), Rejected
+    )
 
 
 def test_an_address_in_a_template_is_its_owners_only(tmp_path):
-    stationery = TemplateSet.load([write_templates(tmp_path, words=f"{FAR}<p>dora@example.com</p>{FAR}")], BRAND)
+    stationery = TemplateSet.load(
+        [write_templates(tmp_path, words=f"{FAR}<p>dora@example.com</p>{FAR}")], BRAND
+    )
 
-    composed = [stationery.compose(letter(person=person), KNOWN) for person in (DORA, DORA, invitee())]
+    composed = [
+        stationery.compose(letter(person=person), KNOWN) for person in (DORA, DORA, invitee())
+    ]
 
     assert [type(one) for one in composed] == [Message, Message, Rejected]

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.model import addresses
-from onboarding.model.addresses import address_key, encode_address_domain, encode_domain, is_loopback
+from onboarding.model.addresses import (
+    address_key,
+    encode_address_domain,
+    encode_domain,
+    is_loopback,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,11 @@ def test_without_mapping_capitals_are_an_error():
 
 def test_no_other_module_encodes_domains():
     package = Path(addresses.__file__).parents[1]
-    users = [file.name for file in package.rglob("*.py") if "import idna" in file.read_text(encoding="utf-8")]
+    users = [
+        file.name
+        for file in package.rglob("*.py")
+        if "import idna" in file.read_text(encoding="utf-8")
+    ]
     assert users == ["addresses.py"]
 
 

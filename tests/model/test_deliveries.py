@@ -107,13 +107,17 @@ def test_given_up_message_says_how_often_it_was_tried():
     draw=st.floats(0, 1, exclude_max=True),
     retry_after=st.none() | st.floats(0, 10**7),
 )
-def test_every_deferred_message_comes_back_while_of_use_or_is_given_up(attempt, waited, use, draw, retry_after):
+def test_every_deferred_message_comes_back_while_of_use_or_is_given_up(
+    attempt, waited, use, draw, retry_after
+):
     delivery = replace(DELIVERY, attempt=attempt, queued_at=NOW - waited, expires_at=NOW + use)
 
     after = settle(delivery, Deferred("not now", None, retry_after), POLICY, NOW, draw)
 
     if after.state is State.QUEUED:
-        assert NOW < after.due_at < min(delivery.expires_at, delivery.queued_at + POLICY.give_up_after)
+        assert (
+            NOW < after.due_at < min(delivery.expires_at, delivery.queued_at + POLICY.give_up_after)
+        )
     else:
         assert (after.state, after.due_at) == (State.FAILED, None)
 
@@ -147,7 +151,11 @@ def test_retry_waits(attempt, draw, retry_after, wait):
     assert retry_delay(attempt, POLICY, draw, retry_after) == wait
 
 
-@given(attempt=st.integers(1, 10**6), draw=st.floats(0, 1, exclude_max=True), asked=st.none() | st.floats(0, 10**6))
+@given(
+    attempt=st.integers(1, 10**6),
+    draw=st.floats(0, 1, exclude_max=True),
+    asked=st.none() | st.floats(0, 10**6),
+)
 def test_every_wait_is_within_its_bounds_and_never_less_than_asked(attempt, draw, asked):
     wait = retry_delay(attempt, POLICY, draw, asked)
 
@@ -170,7 +178,13 @@ def test_every_wait_is_within_its_bounds_and_never_less_than_asked(attempt, draw
     ids=lambda changed: next(iter(changed)),
 )
 def test_message_id_differs_by(changed):
-    what = {"session": KEY, "email": "ada@example.com", "kind": Kind.INVITATION, "number": 1, "domain": "example.com"}
+    what = {
+        "session": KEY,
+        "email": "ada@example.com",
+        "kind": Kind.INVITATION,
+        "number": 1,
+        "domain": "example.com",
+    }
 
     assert message_id(**what) != message_id(**what | changed)
 
@@ -181,20 +195,36 @@ def test_message_id_is_the_same_for_every_spelling_of_the_address():
     assert message_id(KEY, " ADA@Example.com", Kind.INVITATION, 1, "example.com") == first
 
 
-@given(email=st.emails(), kind=st.sampled_from(Kind), number=st.integers(1, 10**6), rehearsal=st.text(max_size=20))
+@given(
+    email=st.emails(),
+    kind=st.sampled_from(Kind),
+    number=st.integers(1, 10**6),
+    rehearsal=st.text(max_size=20),
+)
 def test_every_message_id_is_well_formed_and_names_nobody(email, kind, number, rehearsal):
     """RFC 5322 3.6.4; its readers are many, so nothing of the address stands in it."""
-    assert re.fullmatch(r"<[0-9a-f]{40}@example\.com>", message_id(KEY, email, kind, number, "example.com", rehearsal))
+    assert re.fullmatch(
+        r"<[0-9a-f]{40}@example\.com>",
+        message_id(KEY, email, kind, number, "example.com", rehearsal),
+    )
 
 
 @given(
-    one=st.tuples(st.sampled_from(["ada@example.com", "grace@example.com"]), st.sampled_from(Kind), st.integers(1, 9)),
+    one=st.tuples(
+        st.sampled_from(["ada@example.com", "grace@example.com"]),
+        st.sampled_from(Kind),
+        st.integers(1, 9),
+    ),
     other=st.tuples(
-        st.sampled_from(["ada@example.com", "grace@example.com"]), st.sampled_from(Kind), st.integers(1, 9)
+        st.sampled_from(["ada@example.com", "grace@example.com"]),
+        st.sampled_from(Kind),
+        st.integers(1, 9),
     ),
 )
 def test_two_messages_have_one_message_id_only_if_they_are_one(one, other):
-    assert (message_id(KEY, *one, "example.com") == message_id(KEY, *other, "example.com")) is (one == other)
+    assert (message_id(KEY, *one, "example.com") == message_id(KEY, *other, "example.com")) is (
+        one == other
+    )
 
 
 @pytest.mark.parametrize(

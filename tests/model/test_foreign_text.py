@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from onboarding.model.foreign_text import LONGEST, MARKS, clean, error_code, oauth_error, printable, visible
+from onboarding.model.foreign_text import (
+    LONGEST,
+    MARKS,
+    clean,
+    error_code,
+    oauth_error,
+    printable,
+    visible,
+)
 from onboarding.model.known_secrets import LINK_PART, Secrets, link_parts, squeeze
 
 TOKEN = "8f3a9c0d1e2b4a5f6a7b8c9d0e1f2a3b"
@@ -86,8 +94,14 @@ def base64_of(text: str) -> str:
         (f"key {'Ab1-_' * 8}.", "key (removed)."),
         ("eyJhbGciOi.eyJzdWI", "(removed)"),
         # What is none.
-        ("5.1.1 The account does not exist, see mail.log", "5.1.1 The account does not exist, see mail.log"),
-        ("[192.0.2.0/24] is listed by TCP/IP and/or us", "[192.0.2.0/24] is listed by TCP/IP and/or us"),
+        (
+            "5.1.1 The account does not exist, see mail.log",
+            "5.1.1 The account does not exist, see mail.log",
+        ),
+        (
+            "[192.0.2.0/24] is listed by TCP/IP and/or us",
+            "[192.0.2.0/24] is listed by TCP/IP and/or us",
+        ),
         ("<a@example.com>: Sender address rejected", "<a@example.com>: Sender address rejected"),
         ("the mail server is busy; the password too", "the mail server is busy; the password too"),
         ("Ok: queued as 4XyZ1Bq2cFz9", "Ok: queued as 4XyZ1Bq2cFz9"),
@@ -103,7 +117,10 @@ def test_link_or_secret_is_taken_out_and_nothing_else(said, shown):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("one\r\ntwo\tthree\u2028four\u2029five\x85six\x0bseven", "one two three four five six seven"),
+        (
+            "one\r\ntwo\tthree\u2028four\u2029five\x85six\x0bseven",
+            "one two three four five six seven",
+        ),
         ("red \x1b[31malert\x07\x1b[0m", "red alert"),
         ("\x1b]8;;https://evil.example/\x1b\\click\x1b]8;;\x07", "click"),
         ("\x9b31mred\x9d0;title\x9c", "red"),
@@ -120,7 +137,10 @@ def test_link_or_secret_is_taken_out_and_nothing_else(said, shown):
         ("T\u0335" + "\u0301" * 50 + "a", "T\u0335" + "\u0301" * (MARKS - 1) + "a"),
         ("Jo\u0308rg", "Jörg"),
         (PERSIAN, PERSIAN),
-        ("\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f468\u200d\U0001f469\u200d\U0001f467"),
+        (
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        ),
         ("O'Brien & Søn <x>", "O'Brien & Søn <x>"),
     ],
 )
@@ -133,13 +153,17 @@ def test_columns_of_a_line_stay_where_they_are():
     assert visible("a   b\x1b[2J  ü\tc") == "a   b  ü c"
 
 
-@pytest.mark.parametrize("text", ["a" * 5000, "ä" * 5000, "a b " * 10_000_000, "\x1b]" * 100_000, "\x9d" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["a" * 5000, "ä" * 5000, "a b " * 10_000_000, "\x1b]" * 100_000, "\x9d" * 100_000]
+)
 def test_length_is_bounded_however_long_the_text(text):
     assert len(clean(text)) <= LONGEST
     assert len(printable(text, 10)) <= 10
 
 
-@pytest.mark.parametrize("text", ["a." * 4000, "1" * 8000, "a-" * 4000, "=3D" * 2700, "%25" * 2700, "https:" * 1300])
+@pytest.mark.parametrize(
+    "text", ["a." * 4000, "1" * 8000, "a-" * 4000, "=3D" * 2700, "%25" * 2700, "https:" * 1300]
+)
 def test_no_text_takes_long(text):
     """A pattern that tries again from every character would not come to an end here."""
     assert len(clean(text, SECRETS)) <= LONGEST
@@ -149,7 +173,9 @@ def test_a_link_at_the_end_of_what_is_kept_is_no_half_link():
     assert LINK[:20] not in clean("x " * 495 + LINK, SECRETS)
 
 
-WORDS = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=LINK_PART, max_size=60)
+WORDS = st.text(
+    st.characters(codec="ascii", categories=["L", "N"]), min_size=LINK_PART, max_size=60
+)
 ENCODINGS = {
     "as it is": str,
     "percent signs": lambda text: "".join(f"%{ord(char):02x}" for char in text),
@@ -192,7 +218,9 @@ def test_every_text_comes_out_harmless_and_stays_as_it_is(text, values):
 
 
 @given(
-    st.lists(st.sampled_from(["https://v.example/", TOKEN, PASSWORD, "%2F", "=3D", " ", "a", ".", "eyJ"])).map("".join)
+    st.lists(
+        st.sampled_from(["https://v.example/", TOKEN, PASSWORD, "%2F", "=3D", " ", "a", ".", "eyJ"])
+    ).map("".join)
 )
 def test_every_clean_text_is_clean(text):
     shown = clean(text, SECRETS)
@@ -241,7 +269,10 @@ def test_printing_secrets_shows_none():
 def test_parts_that_tell_a_link_lie_behind_its_host():
     assert link_parts(LINK) == [TOKEN, "abcdefghijkl"]
     assert link_parts("https://a-very-long-host.example/j/short") == []
-    assert link_parts("https://v.example/j/ab-cd_ef.gh~ij?x=%41bcdefghij") == ["abcdefghij", "abcdefghij"]
+    assert link_parts("https://v.example/j/ab-cd_ef.gh~ij?x=%41bcdefghij") == [
+        "abcdefghij",
+        "abcdefghij",
+    ]
 
 
 def test_two_runs_secrets_are_put_together():

@@ -25,7 +25,12 @@ SESSION = Session(
     status=SessionStatus.SCHEDULED,
 )
 FINISHED = replace(SESSION, status=SessionStatus.FINISHED)
-THANKS = KindRules(holds_join_link=False, due_after_end=True, useful_for=3 * DAY, facts_effect=FactsEffect.UNCHANGED)
+THANKS = KindRules(
+    holds_join_link=False,
+    due_after_end=True,
+    useful_for=3 * DAY,
+    facts_effect=FactsEffect.UNCHANGED,
+)
 """What the rules of a message after the session would be."""
 
 PACKAGE = Path(kinds.__file__).parents[1]
@@ -85,9 +90,13 @@ def test_no_other_module_asks_for_a_kind_by_name():
     for module in MODULES:
         source = module.read_text(encoding="utf-8")
         compared = ", ".join(compared_kinds(source))
-        assert not compared, f"{module} compares with {compared}. Give KindRules a field for it, and read RULES."
+        assert not compared, (
+            f"{module} compares with {compared}. Give KindRules a field for it, and read RULES."
+        )
         lines = unclosed_matches(source)
-        assert not lines, f"{module}, line {lines}: end the match with `case _: assert_never(kind)`."
+        assert not lines, (
+            f"{module}, line {lines}: end the match with `case _: assert_never(kind)`."
+        )
 
 
 def test_both_rules_find_what_they_forbid():
@@ -105,7 +114,9 @@ def kinds_named_in(node: ast.AST) -> list[str]:
     return [
         ast.unparse(inner)
         for inner in ast.walk(node)
-        if isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name) and inner.value.id == "Kind"
+        if isinstance(inner, ast.Attribute)
+        and isinstance(inner.value, ast.Name)
+        and inner.value.id == "Kind"
     ]
 
 

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.model.people import Invitee, LinkedUser, Role
-from onboarding.model.registrations import SEATS, Change, Update, batches, find_registration, matches
+from onboarding.model.registrations import (
+    SEATS,
+    Change,
+    Update,
+    batches,
+    find_registration,
+    matches,
+)
 from onboarding.model.sessions import Registration
 
 USER = LinkedUser("account", "user-1")
@@ -77,10 +84,22 @@ UPDATE = Update(RECORD, invitee("lin@example.com"))
     [
         (Change(), 50, ()),
         (Change(add=(ADA,)), 50, (Change(add=(ADA,)),)),
-        (Change(add=(GRACE,), update=(UPDATE,), remove=(GONE,)), 50, (Change((GRACE,), (UPDATE,), (GONE,)),)),
-        (Change(add=(ADA,), update=(UPDATE,), remove=(GONE,)), 50, (Change((), (UPDATE,), (GONE,)), Change((ADA,)))),
+        (
+            Change(add=(GRACE,), update=(UPDATE,), remove=(GONE,)),
+            50,
+            (Change((GRACE,), (UPDATE,), (GONE,)),),
+        ),
+        (
+            Change(add=(ADA,), update=(UPDATE,), remove=(GONE,)),
+            50,
+            (Change((), (UPDATE,), (GONE,)), Change((ADA,))),
+        ),
         (Change(add=(GRACE,), remove=(GONE,)), SEATS - 1, (Change((GRACE,), (), (GONE,)),)),
-        (Change(add=(GRACE,), remove=(GONE,)), SEATS, (Change(remove=(GONE,)), Change(add=(GRACE,)))),
+        (
+            Change(add=(GRACE,), remove=(GONE,)),
+            SEATS,
+            (Change(remove=(GONE,)), Change(add=(GRACE,))),
+        ),
         (Change(add=(GRACE,)), SEATS, (Change(add=(GRACE,)),)),
         (Change(remove=(GONE,)), SEATS, (Change(remove=(GONE,)),)),
     ],
@@ -99,7 +118,9 @@ def test_change_takes(change, occupied, calls):
     assert batches(change, occupied) == calls
 
 
-@pytest.mark.parametrize(("change", "expected"), [(Change(), False), (Change(update=(UPDATE,)), True)])
+@pytest.mark.parametrize(
+    ("change", "expected"), [(Change(), False), (Change(update=(UPDATE,)), True)]
+)
 def test_change_is_true_where_something_is_asked(change, expected):
     assert bool(change) is expected
 
@@ -112,7 +133,9 @@ PEOPLE = [f"person{number}@example.com" for number in range(6)]
     removed=st.lists(st.sampled_from(PEOPLE), unique=True),
     occupied=st.integers(0, SEATS),
 )
-def test_every_change_is_made_once_and_removing_comes_before_adding_the_same_person(added, removed, occupied):
+def test_every_change_is_made_once_and_removing_comes_before_adding_the_same_person(
+    added, removed, occupied
+):
     change = Change(add=tuple(map(invitee, added)), remove=tuple(map(record, removed)))
 
     calls = batches(change, occupied)

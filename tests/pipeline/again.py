@@ -2,9 +2,10 @@
 
     python -m tests.pipeline.again WORDS...
 
-For each line on standard input it forks a child that runs `onboarding WORDS` to its end, tells the child's process
-id, waits for its death, and tells its exit code (negative: the signal that killed it). A child is a process like
-any other: it opens the ledger, takes the lease and logs in by itself, and shares nothing but code in memory.
+For each line on standard input it forks a child that runs `onboarding WORDS` to its end, tells the
+child's process id, waits for its death, and tells its exit code (negative: the signal that killed
+it). A child is a process like any other: it opens the ledger, takes the lease and logs in by
+itself, and shares nothing but code in memory.
 """
 
 import os

@@ -1,7 +1,8 @@
 """An SMTP server that records every message it takes, and kills whoever sends, at a moment that it has been told.
 
-A moment is something that the server sees or does: a greeting, a command, a piece of a body, the final dot, and the
-time just after it has answered one of them. So tests kill at chosen places, and wait for nothing.
+A moment is something that the server sees or does: a greeting, a command, a piece of a body, the
+final dot, and the time just after it has answered one of them. So tests kill at chosen places, and
+wait for nothing.
 """
 
 import asyncio
@@ -38,7 +39,9 @@ class Recorder:
             self.victim = 0
 
 
-async def converse(server: Recorder, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def converse(
+    server: Recorder, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """Serve one connection. Once its sender is dead, what had come from it is still read, as a real server's is."""
     writer.write(b"220 mail.example\r\n")
     server.moment()

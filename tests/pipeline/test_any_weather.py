@@ -19,9 +19,9 @@ from onboarding.simulator.rules import Rules
 from tests.stage import COHOST, HOST, NAME, SESSION, WEBINAR, Stage, panelist, stage
 
 GUESTS = [panelist(number) for number in range(1, 6)]
-rosters = st.lists(st.sampled_from([COHOST, *GUESTS]), unique_by=lambda one: one["email"], max_size=6).map(
-    lambda people: [HOST, *people]
-)
+rosters = st.lists(
+    st.sampled_from([COHOST, *GUESTS]), unique_by=lambda one: one["email"], max_size=6
+).map(lambda people: [HOST, *people])
 TROUBLES = [
     "timeout-before",
     "timeout-after",
@@ -42,7 +42,9 @@ LATE = ["GET /invitees:lagging", "GET /invitees:lagging=2", "GET /invitees:laggi
 faults = st.lists(
     st.tuples(st.sampled_from(["PATCH", "GET"]), st.sampled_from(TROUBLES))
     .map(":".join)
-    .filter(lambda fault: fault not in {"GET:missing-join-uri", "GET:missing-person", "GET:not-json"})
+    .filter(
+        lambda fault: fault not in {"GET:missing-join-uri", "GET:missing-person", "GET:not-json"}
+    )
     | st.sampled_from(LATE),
     max_size=3,
 )
@@ -90,15 +92,18 @@ async def heavy_calls_planned(scene: Stage) -> int:
 async def run_through(scene: Stage, weather: list[str]) -> None:
     """A run that may have to stop.
 
-    A token that expired again right after the new log-in is nothing to try later, nor is a web page in the place of an
-    answer, which a person has to look at.
+    A token that expired again right after the new log-in is nothing to try later, nor is a web page
+    in the place of an answer, which a person has to look at.
     """
     try:
         await scene.run(REMOVE)
     except TryLater:
         assert scene.ringcentral.faults.waiting == []
     except Refused:
-        assert sum(fault.endswith("expired-token") for fault in weather) > 1 or "PATCH:not-json" in weather
+        assert (
+            sum(fault.endswith("expired-token") for fault in weather) > 1
+            or "PATCH:not-json" in weather
+        )
 
 
 async def until_nothing_changes(scene: Stage) -> None:
@@ -122,30 +127,49 @@ def registered(scene: Stage) -> list[str]:
 
 OLD = {**COHOST, "role": "Panelist"}
 NEW = {**OLD, "user_id": "800100203"}
-rows = st.lists(st.sampled_from([[OLD], [NEW], [], [OLD, GUESTS[0]], [NEW, GUESTS[0]]]), min_size=2, max_size=3)
-# A record that shows no ids, and the directory's address instead of the roster's, is not certain enough to follow
-# changes of ids: `test_record_without_ids_is_found_by_the_directory` has what is promised then.
+rows = st.lists(
+    st.sampled_from([[OLD], [NEW], [], [OLD, GUESTS[0]], [NEW, GUESTS[0]]]), min_size=2, max_size=3
+)
+# A record that shows no ids, and the directory's address instead of the roster's, is not certain
+# enough to follow changes of ids: `test_record_without_ids_is_found_by_the_directory` has what is
+# promised then.
 shown = st.sampled_from([Rules(), Rules(linked_users_show_email=False)])
-trouble = st.lists(st.sampled_from(["PATCH:500*9", "PATCH:timeout-after", "PATCH:missing-person", *LATE]), max_size=2)
+trouble = st.lists(
+    st.sampled_from(["PATCH:500*9", "PATCH:timeout-after", "PATCH:missing-person", *LATE]),
+    max_size=2,
+)
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
-@given(rosters=rows, rules=shown, known_as=st.sampled_from([COHOST["email"], "old@example.com"]), weather=trouble)
+@given(
+    rosters=rows,
+    rules=shown,
+    known_as=st.sampled_from([COHOST["email"], "old@example.com"]),
+    weather=trouble,
+)
 def test_nobody_added_from_here_stays_behind_however_ids_change(rosters, rules, known_as, weather):
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(changes_of_ids(Path(folder), rosters, rules, known_as, weather))
 
 
-async def changes_of_ids(folder: Path, rosters: list, rules: Rules, known_as: str, weather: list[str]) -> None:
+async def changes_of_ids(
+    folder: Path, rosters: list, rules: Rules, known_as: str, weather: list[str]
+) -> None:
     async with stage(folder, [HOST, OLD, GUESTS[0]]) as scene:
         world = scene.ringcentral.account
         world.rules = rules
-        company = [one for one in world.directory.entries if one.user_id not in {OLD["user_id"], NEW["user_id"]}]
+        company = [
+            one
+            for one in world.directory.entries
+            if one.user_id not in {OLD["user_id"], NEW["user_id"]}
+        ]
         world.directory = CompanyDirectory(
             [
                 *company,
                 DirectoryEntry(OLD["user_id"], OLD["account_id"], known_as, "Carlos", "Ortega"),
-                DirectoryEntry(NEW["user_id"], NEW["account_id"], "new@example.com", "Carla", "Ortega"),
+                DirectoryEntry(
+                    NEW["user_id"], NEW["account_id"], "new@example.com", "Carla", "Ortega"
+                ),
             ]
         )
         for roster in rosters:
@@ -159,11 +183,17 @@ async def changes_of_ids(folder: Path, rosters: list, rules: Rules, known_as: st
 
         there = [one for one in world.list_records(WEBINAR, SESSION) if one.role is not Role.HOST]
         wanted = [one.get("user_id") or one["email"] for one in rosters[-1]]
-        assert sorted(one.linked_user.user_id if one.linked_user else one.email for one in there) == sorted(wanted)
+        assert sorted(
+            one.linked_user.user_id if one.linked_user else one.email for one in there
+        ) == sorted(wanted)
         assert world.mailed == []
         links = {one.join_uri.get_secret_value() for one in world.list_records(WEBINAR, SESSION)}
         for person in rosters[-1]:
-            (last,) = [one for one in scene.messages() if one["To"].addresses[0].addr_spec == person["email"]][-1:]
+            (last,) = [
+                one
+                for one in scene.messages()
+                if one["To"].addresses[0].addr_spec == person["email"]
+            ][-1:]
             assert any(link in str(last.get_body(("plain",)).get_content()) for link in links)
 
 
@@ -174,7 +204,9 @@ async def test_record_without_ids_is_found_by_the_directory(tmp_path):
         world = scene.ringcentral.account
         world.rules = Rules(linked_users_show_ids=False)
         company = [entry for entry in world.directory.entries if entry.user_id != OLD["user_id"]]
-        renamed = DirectoryEntry(OLD["user_id"], OLD["account_id"], "old@example.com", "Carlos", "Ortega")
+        renamed = DirectoryEntry(
+            OLD["user_id"], OLD["account_id"], "old@example.com", "Carlos", "Ortega"
+        )
         world.directory = CompanyDirectory([*company, renamed])
         await scene.run()
         await scene.run()

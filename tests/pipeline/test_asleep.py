@@ -43,14 +43,18 @@ async def run_with(scene: Stage, moment: Callable[[], Instant]) -> run.Result:
     ("woken", "leaves"),
     [
         pytest.param(Instant(LONG - 1, LONG - 1), True, id="within the term"),
-        pytest.param(Instant(LONG, 0), False, id="the machine slept, and its monotonic clock with it"),
+        pytest.param(
+            Instant(LONG, 0), False, id="the machine slept, and its monotonic clock with it"
+        ),
         pytest.param(Instant(0, LONG), False, id="the clock was set back meanwhile"),
         pytest.param(Instant(-3600, LONG + 1), False, id="by an hour"),
         pytest.param(Instant(-3600, 1), True, id="only the clock was set back"),
     ],
 )
 @pytest.mark.parametrize("size", ["small", "of several pieces"])
-async def test_time_since_the_lease_was_renewed_decides_whether_a_body_may_leave(tmp_path, woken, leaves, size):
+async def test_time_since_the_lease_was_renewed_decides_whether_a_body_may_leave(
+    tmp_path, woken, leaves, size
+):
     async with stage(tmp_path, [panelist(1)]) as scene:
         if size != "small":
             scene.variables["ONBOARDING_BRAND__IMPRINT"] = "long " * 20_000
@@ -86,7 +90,9 @@ async def test_stopped_process_sends_no_second_copy_when_it_wakes_up(tmp_path):
         assert os.WIFSTOPPED(status)
         with sqlite3.connect(tmp_path / "onboarding.db") as ledger:
             assert ledger.execute("SELECT state FROM deliveries").fetchall() == [("sending",)]
-            ledger.execute("UPDATE leases SET machine = 'another', until = '2026-01-01 00:00:00.000000'")
+            ledger.execute(
+                "UPDATE leases SET machine = 'another', until = '2026-01-01 00:00:00.000000'"
+            )
         ledger.close()
         assert await scene.decide(LockedWebinar.resolve_resend) == [GUEST]
         await scene.run()
@@ -115,7 +121,9 @@ class StopsItself:
 
 
 async def sleeper() -> None:
-    async with services.open_services(load(None, os.environ), Quiet(), Clock(instant=StopsItself())) as opened:
+    async with services.open_services(
+        load(None, os.environ), Quiet(), Clock(instant=StopsItself())
+    ) as opened:
         goal = find_target(opened.config, NAME)
         async with webinar_lease(opened, goal) as lease:
             ready = await run.prepare_run(opened, goal, Options())

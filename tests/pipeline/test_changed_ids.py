@@ -21,12 +21,18 @@ ADDRESS = COHOST["email"]
 def company(scene: Stage, address_of_old: str) -> None:
     """Both are colleagues; RingCentral knows the old one by this address, and the new one by another than the row."""
     world = scene.ringcentral.account
-    others = [one for one in world.directory.entries if one.user_id not in {OLD["user_id"], NEW["user_id"]}]
+    others = [
+        one
+        for one in world.directory.entries
+        if one.user_id not in {OLD["user_id"], NEW["user_id"]}
+    ]
     world.directory = CompanyDirectory(
         [
             *others,
             DirectoryEntry(OLD["user_id"], OLD["account_id"], address_of_old, "Carlos", "Ortega"),
-            DirectoryEntry(NEW["user_id"], NEW["account_id"], "new@brightwater.example", "Carla", "Ortega"),
+            DirectoryEntry(
+                NEW["user_id"], NEW["account_id"], "new@brightwater.example", "Carla", "Ortega"
+            ),
         ]
     )
 
@@ -49,9 +55,13 @@ async def test_record_that_shows_the_address_is_replaced_without_remove(tmp_path
         assert (await scene.run(REMOVE)).has_changes is False
 
 
-@pytest.mark.parametrize("old_address", ["", "old@brightwater.example"], ids=["nobody's", "another"])
+@pytest.mark.parametrize(
+    "old_address", ["", "old@brightwater.example"], ids=["nobody's", "another"]
+)
 @pytest.mark.parametrize("show_email", [False, True])
-async def test_record_that_does_not_show_it_stays_until_remove_and_goes_then(tmp_path, old_address, show_email):
+async def test_record_that_does_not_show_it_stays_until_remove_and_goes_then(
+    tmp_path, old_address, show_email
+):
     async with stage(tmp_path, [HOST, OLD]) as scene:
         company(scene, old_address)
         scene.ringcentral.account.rules = Rules(linked_users_show_email=show_email)
@@ -102,9 +112,16 @@ async def test_new_person_whom_another_has_registered_is_not_ours(tmp_path):
         company(scene, "old@brightwater.example")
         await scene.run()
         people = dict(scene.ringcentral.account.invitees[WEBINAR, SESSION])
-        (theirs,) = [one for one in people.values() if one.linked_user and one.linked_user.user_id == OLD["user_id"]]
+        (theirs,) = [
+            one
+            for one in people.values()
+            if one.linked_user and one.linked_user.user_id == OLD["user_id"]
+        ]
         other = replace(
-            theirs, id="1", join_uri=make_link(), linked_user=replace(theirs.linked_user, user_id=NEW["user_id"])
+            theirs,
+            id="1",
+            join_uri=make_link(),
+            linked_user=replace(theirs.linked_user, user_id=NEW["user_id"]),
         )
         scene.ringcentral.account.invitees[WEBINAR, SESSION] = {**people, "1": other}
         scene.write_roster([HOST, NEW])

@@ -75,7 +75,9 @@ async def run_with_six(scene: Stage, server: Scripted) -> tuple[Result, str]:
 
 
 @pytest.mark.parametrize(("phase", "act"), [*TOO_MANY, *OTHERWISE_REFUSED])
-async def test_connection_that_is_not_served_is_given_up_and_the_others_deliver_everything(tmp_path, phase, act):
+async def test_connection_that_is_not_served_is_given_up_and_the_others_deliver_everything(
+    tmp_path, phase, act
+):
     limit = Crowded(2, phase, act)
     async with (
         stage(tmp_path, GUESTS) as scene,
@@ -120,7 +122,10 @@ async def test_run_stops_once_no_connection_is_left(tmp_path, phase, act, error)
 
 
 async def test_server_that_stays_silent_is_waited_for_once(tmp_path):
-    async with stage(tmp_path, GUESTS) as scene, scripted(crowded=Crowded(0, "greeting", Stall())) as server:
+    async with (
+        stage(tmp_path, GUESTS) as scene,
+        scripted(crowded=Crowded(0, "greeting", Stall())) as server,
+    ):
         lead_to(scene, server, 6, TIMEOUT="0.05")
         with pytest.raises(TryLater, match="did not answer in time"):
             await scene.run()
@@ -166,7 +171,9 @@ async def test_first_connection_that_is_turned_away_does_not_stop_the_second(tmp
         ("dot", Say("421 too many messages", hang_up=True)),
     ],
 )
-async def test_server_that_takes_two_messages_over_a_connection_gets_everything(tmp_path, phase, act, connections):
+async def test_server_that_takes_two_messages_over_a_connection_gets_everything(
+    tmp_path, phase, act, connections
+):
     async with stage(tmp_path, GUESTS) as scene, scripted(worn=(2, phase, act)) as server:
         lead_to(scene, server, connections)
         result = await scene.run()
@@ -195,7 +202,9 @@ async def test_connection_is_replaced_though_the_server_counts_the_closed_one_fo
         ("dot", Say("452 4.3.1 Insufficient system storage")),
     ],
 )
-async def test_one_message_that_is_refused_every_time_keeps_nobody_waiting(tmp_path, phase, act, connections):
+async def test_one_message_that_is_refused_every_time_keeps_nobody_waiting(
+    tmp_path, phase, act, connections
+):
     async with stage(tmp_path, GUESTS) as scene, scripted(always={(phase, FIRST): act}) as server:
         lead_to(scene, server, connections)
         queued_at = scene.clock.now()
@@ -252,7 +261,9 @@ async def test_message_for_whose_sake_a_run_stopped_comes_last_in_the_next(tmp_p
 
 @pytest.mark.parametrize("connections", [1, 2])
 @pytest.mark.parametrize("phase", ["rcpt", "data", "dot"])
-async def test_server_that_hangs_up_over_one_message_puts_off_that_message_alone(tmp_path, phase, connections):
+async def test_server_that_hangs_up_over_one_message_puts_off_that_message_alone(
+    tmp_path, phase, connections
+):
     act = Say("421 closing", hang_up=True)
     async with stage(tmp_path, GUESTS) as scene, scripted(always={(phase, FIRST): act}) as server:
         lead_to(scene, server, connections)

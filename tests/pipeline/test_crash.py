@@ -1,7 +1,7 @@
 """The promise about crashes, shown: killed at 50 random moments, and every message is there once, or in doubt.
 
-The command is the real one, killed by the kernel (`again` only saves Python's start). The moments come from a seeded
-generator and are counted by the mail server, which knows what it has truly got.
+The command is the real one, killed by the kernel (`again` only saves Python's start). The moments
+come from a seeded generator and are counted by the mail server, which knows what it has truly got.
 """
 
 import asyncio
@@ -78,7 +78,10 @@ async def runs(scene: Stage) -> AsyncIterator[Runs]:
 async def crowd(folder: Path) -> AsyncIterator[tuple[Stage, Recorder, Runs]]:
     """Three webinars of the same guests, a recording mail server, and runs of all three."""
     everybody = [panelist(number) for number in range(1, PEOPLE + 1)]
-    async with stage(folder, everybody, more=len(WEBINARS) - 1, limits=ROOMY) as scene, recording() as server:
+    async with (
+        stage(folder, everybody, more=len(WEBINARS) - 1, limits=ROOMY) as scene,
+        recording() as server,
+    ):
         scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)
         scene.variables["ONBOARDING_SMTP__MAX_CONNECTIONS"] = str(CONNECTIONS)
         async with runs(scene) as started:
@@ -88,7 +91,10 @@ async def crowd(folder: Path) -> AsyncIterator[tuple[Stage, Recorder, Runs]]:
 async def states(scene: Stage) -> dict[str, str]:
     """Every message of every webinar: its Message-ID, and where it stands; what a dead run was sending is in doubt."""
     now = datetime.now(UTC)
-    known = [await status(scene.config, find_target(scene.config, name), now, Quiet()) for name in WEBINARS]
+    known = [
+        await status(scene.config, find_target(scene.config, name), now, Quiet())
+        for name in WEBINARS
+    ]
     return {one.delivery.message_id: one.delivery.state for each in known for one in each.current}
 
 
@@ -114,4 +120,6 @@ async def test_killed_at_50_random_moments_every_message_is_there_once_or_in_dou
         assert {name for name, state in after.items() if state != "sent"} == doubtful
         assert set(server.taken.values()) == {1}
         assert set(after) - set(server.taken) <= doubtful
-        assert doubtful & set(server.taken), "no kill came between a body's end and its record: the moments are poor"
+        assert doubtful & set(server.taken), (
+            "no kill came between a body's end and its record: the moments are poor"
+        )

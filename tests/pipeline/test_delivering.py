@@ -32,7 +32,9 @@ async def test_a_refused_address_is_rejected_and_the_others_get_theirs(tmp_path)
         again = await scene.run()
         assert (first.exit_code, again.exit_code, again.sent) == (1, 1, 0)
         assert await scene.states() == {PANELIST["email"]: "rejected", HOST["email"]: "sent"}
-        (rejected,) = [one for one in (await scene.status()).entries if one.delivery.email == PANELIST["email"]]
+        (rejected,) = [
+            one for one in (await scene.status()).entries if one.delivery.email == PANELIST["email"]
+        ]
         assert rejected.reply == NO_SUCH_USER
 
 
@@ -53,7 +55,9 @@ async def test_greylisting_is_waited_out_within_the_run(tmp_path):
         result = await scene.run(patience=timedelta(minutes=10))
         assert (result.exit_code, result.sent) == (0, 2)
         assert sum(scene.clock.slept) == 60
-        (late,) = [one for one in (await scene.status()).entries if one.delivery.email == PANELIST["email"]]
+        (late,) = [
+            one for one in (await scene.status()).entries if one.delivery.email == PANELIST["email"]
+        ]
         assert late.delivery.attempt == 2
 
 
@@ -94,7 +98,10 @@ async def test_a_refused_sender_stops_the_run_and_costs_nobody_an_attempt(tmp_pa
         with pytest.raises(Refused, match=r"5\.7\.1"):
             await scene.run()
         entries = (await scene.status()).entries
-        assert [(one.delivery.state, one.delivery.attempt) for one in entries] == [("queued", 0), ("queued", 0)]
+        assert [(one.delivery.state, one.delivery.attempt) for one in entries] == [
+            ("queued", 0),
+            ("queued", 0),
+        ]
 
 
 async def test_a_refusal_of_us_after_the_dot_is_no_doubt_and_costs_no_attempt(tmp_path):
@@ -151,7 +158,8 @@ async def test_the_days_messages_used_up_leave_the_rest_for_tomorrow(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rate", "mailed"), [pytest.param("6/hour", 6, id="ten minutes"), pytest.param("5/hour", 1, id="twelve minutes")]
+    ("rate", "mailed"),
+    [pytest.param("6/hour", 6, id="ten minutes"), pytest.param("5/hour", 1, id="twelve minutes")],
 )
 async def test_a_slow_rate_is_not_waited_for_longer_than_ten_minutes(tmp_path, rate, mailed):
     async with stage(tmp_path, GUESTS[:6]) as scene:
@@ -180,7 +188,10 @@ async def test_what_comes_too_late_is_not_sent(tmp_path):
         await scene.run()
         scene.clock.pass_time(days=30)
         result = await scene.run()
-        assert (result.sent, await scene.states()) == (0, {HOST["email"]: "sent", PANELIST["email"]: "expired"})
+        assert (result.sent, await scene.states()) == (
+            0,
+            {HOST["email"]: "sent", PANELIST["email"]: "expired"},
+        )
 
 
 async def test_two_runs_of_one_webinar_never_overlap(tmp_path):
@@ -232,11 +243,15 @@ async def test_sender_at_a_domain_beyond_ascii_names_its_messages_by_the_a_label
     assert (result.exit_code, result.sent) == (0, 2)
     assert {one["Message-ID"] for one in scene.messages()} == stored
     assert {one.partition("@")[2] for one in stored} == {"xn--brckenwasser-elb.example>"}
-    assert [one["From"].addresses[0].domain for one in scene.messages()] == ["xn--brckenwasser-elb.example"] * 2
+    assert [one["From"].addresses[0].domain for one in scene.messages()] == [
+        "xn--brckenwasser-elb.example"
+    ] * 2
 
 
 @pytest.mark.parametrize("state", ["queued", "rejected", "failed"])
-async def test_stored_message_id_beyond_ascii_gets_its_a_label_when_the_message_leaves(tmp_path, state):
+async def test_stored_message_id_beyond_ascii_gets_its_a_label_when_the_message_leaves(
+    tmp_path, state
+):
     rules = MailRules(defer_once=frozenset({PANELIST["email"]}))
     async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene:
         scene.variables["ONBOARDING_BRAND__SENDER"] = IDN
@@ -263,12 +278,17 @@ def as_older_versions_stored_it(scene: Stage, state: str) -> None:
         assert rows.rowcount == 1
 
 
-async def test_header_fields_of_provider_and_user_are_in_every_message_and_a_resend_keeps_its_key(tmp_path):
+async def test_header_fields_of_provider_and_user_are_in_every_message_and_a_resend_keeps_its_key(
+    tmp_path,
+):
     rules = MailRules(lose_reply=frozenset({PANELIST["email"]}))
     async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene:
         config = scene.folder / "config.toml"
         fields = 'provider = "resend"\nheaders = { X-Stream = "panel" }\n'
-        config.write_text(config.read_text(encoding="utf-8").replace("[smtp]\n", f"[smtp]\n{fields}"), encoding="utf-8")
+        config.write_text(
+            config.read_text(encoding="utf-8").replace("[smtp]\n", f"[smtp]\n{fields}"),
+            encoding="utf-8",
+        )
         scene.variables["ONBOARDING_SMTP__AUTH"] = "none"
         await scene.run()
         await scene.decide(LockedWebinar.resolve_resend)
@@ -276,4 +296,6 @@ async def test_header_fields_of_provider_and_user_are_in_every_message_and_a_res
         first, second = scene.messages()
 
     assert [one["X-Stream"] for one in (first, second)] == ["panel"] * 2
-    assert first["Resend-Idempotency-Key"] == second["Resend-Idempotency-Key"] == first["Message-ID"]
+    assert (
+        first["Resend-Idempotency-Key"] == second["Resend-Idempotency-Key"] == first["Message-ID"]
+    )

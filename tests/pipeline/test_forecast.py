@@ -40,7 +40,9 @@ def smtp(**fields: object) -> SmtpSettings:
         (1, NONE, 1, timedelta()),
     ],
 )
-def test_sending_takes_its_pace_and_no_more_than_the_cap_in_a_day(messages, interval, per_day, takes):
+def test_sending_takes_its_pace_and_no_more_than_the_cap_in_a_day(
+    messages, interval, per_day, takes
+):
     assert sending_takes(messages, interval, per_day) == takes
 
 
@@ -92,7 +94,9 @@ def test_sending_takes_its_pace_and_no_more_than_the_cap_in_a_day(messages, inte
         ),
     ],
 )
-def test_forecast_says_how_long_and_whether_that_is_before_the_panel_joins(messages, settings, before, told):
+def test_forecast_says_how_long_and_whether_that_is_before_the_panel_joins(
+    messages, settings, before, told
+):
     assert forecast(messages, smtp(**settings), SESSION, START - before) == told
 
 

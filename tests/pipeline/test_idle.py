@@ -62,7 +62,9 @@ async def test_run_with_nothing_to_do_loads_nothing_for_messages(tmp_path, words
 
 def break_a_template(scene: Stage) -> None:
     (scene.folder / "templates").mkdir()
-    (scene.folder / "templates" / "update.html.j2").write_text("{{ no_such_name }}", encoding="utf-8")
+    (scene.folder / "templates" / "update.html.j2").write_text(
+        "{{ no_such_name }}", encoding="utf-8"
+    )
 
 
 async def test_broken_template_is_found_before_anybody_is_registered(tmp_path):

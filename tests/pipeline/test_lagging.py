@@ -21,7 +21,9 @@ def registered(scene: Stage) -> int:
 
 async def standings(scene: Stage) -> dict[str, Standing]:
     async with scene.rooms() as opened:
-        seen = await opened.ledger.run(sessions.find, opened.config.ringcentral.server, WEBINAR, SESSION)
+        seen = await opened.ledger.run(
+            sessions.find, opened.config.ringcentral.server, WEBINAR, SESSION
+        )
         assert seen is not None
         known = await opened.ledger.run(registrations.load_managed, seen.id)
     return {key: one.standing for key, one in known.items()}
@@ -48,7 +50,10 @@ async def test_who_is_in_the_answer_is_mailed_at_once_though_the_list_lags(tmp_p
     faults = ["PATCH:missing-person=guest1@example.com", "GET /invitees:lagging*2"]
     async with stage(tmp_path, PEOPLE, faults=faults) as scene:
         first = await scene.run()
-        assert (first.exit_code, sorted(scene.told())) == (1, sorted([HOST["email"], PANELIST["email"]]))
+        assert (first.exit_code, sorted(scene.told())) == (
+            1,
+            sorted([HOST["email"], PANELIST["email"]]),
+        )
 
         second = await scene.run()
 
@@ -59,7 +64,9 @@ async def test_who_was_removed_by_a_lost_call_gets_a_cancellation_once_the_list_
     async with stage(tmp_path, PEOPLE) as scene:
         await scene.run()
         scene.write_roster([HOST, PANELIST])
-        scene.ringcentral.faults.add("PATCH:timeout-after", "GET /invitees:shuffled", "GET /invitees:lagging*2")
+        scene.ringcentral.faults.add(
+            "PATCH:timeout-after", "GET /invitees:shuffled", "GET /invitees:lagging*2"
+        )
         first = await scene.run(REMOVE)
         assert (first.exit_code, first.sent, registered(scene)) == (1, 0, 2)
 
@@ -69,7 +76,9 @@ async def test_who_was_removed_by_a_lost_call_gets_a_cancellation_once_the_list_
         assert (second.exit_code, second.sent, scene.told()[-1]) == (0, 1, "guest1@example.com")
 
 
-async def test_list_that_shows_somebody_late_leads_to_no_second_registration_and_no_second_mail(tmp_path):
+async def test_list_that_shows_somebody_late_leads_to_no_second_registration_and_no_second_mail(
+    tmp_path,
+):
     async with stage(tmp_path, PEOPLE) as scene:
         await scene.run()
         scene.ringcentral.faults.add("GET /invitees:lagging*2")
@@ -83,7 +92,12 @@ async def test_list_that_shows_somebody_late_leads_to_no_second_registration_and
 
 async def test_who_was_registered_by_another_while_the_list_lagged_is_not_ours(tmp_path):
     async with stage(tmp_path, [HOST, panelist(1)], faults=["GET /invitees:lagging"]) as scene:
-        added = {"firstName": "Guest1", "lastName": "Example", "email": "guest1@example.com", "role": "Panelist"}
+        added = {
+            "firstName": "Guest1",
+            "lastName": "Example",
+            "email": "guest1@example.com",
+            "role": "Panelist",
+        }
         theirs = parse_value(ChangeRequest, {"addedInvitees": [{**added, "sendInvite": False}]})
         scene.ringcentral.account.change_invitees(WEBINAR, SESSION, theirs, scene.clock.now())
 

@@ -25,21 +25,32 @@ STRANGE = {"unheardOf": [1, {"deep": True}]}
 ODD_FIELDS = [
     ({"role": "Moderator"}, (), "`role` is “Moderator”"),
     ({"type": "Robot"}, ("role",), "`role` is missing"),
-    ({"linkedUser": {"accountId": "800100200", "userId": STRANGE}}, (), "`linkedUser.userId` has another form"),
+    (
+        {"linkedUser": {"accountId": "800100200", "userId": STRANGE}},
+        (),
+        "`linkedUser.userId` has another form",
+    ),
 ]
 
 
-def make_odd(scene: Stage, email: str, fields: dict[str, Any] | None = None, without: tuple[str, ...] = ()) -> None:
+def make_odd(
+    scene: Stage, email: str, fields: dict[str, Any] | None = None, without: tuple[str, ...] = ()
+) -> None:
     """Let RingCentral answer somebody's record like this from now on."""
     odd = Odd(fields=fields or {}, without=without)
     records = scene.ringcentral.account.invitees[WEBINAR, SESSION]
-    changed = {id_: replace(one, odd=odd) if one.email == email else one for id_, one in records.items()}
+    changed = {
+        id_: replace(one, odd=odd) if one.email == email else one for id_, one in records.items()
+    }
     scene.ringcentral.account.invitees[WEBINAR, SESSION] = changed
 
 
 def make_attendee(scene: Stage, email: str) -> None:
     records = scene.ringcentral.account.invitees[WEBINAR, SESSION]
-    changed = {id_: replace(one, role=ATTENDEE_ROLE) if one.email == email else one for id_, one in records.items()}
+    changed = {
+        id_: replace(one, role=ATTENDEE_ROLE) if one.email == email else one
+        for id_, one in records.items()
+    }
     scene.ringcentral.account.invitees[WEBINAR, SESSION] = changed
 
 
@@ -51,7 +62,9 @@ def message(fault: str) -> str:
 
 
 @pytest.mark.parametrize(("fields", "without", "fault"), ODD_FIELDS)
-async def test_who_has_an_odd_record_is_left_alone_and_all_others_are_served(tmp_path, fields, without, fault):
+async def test_who_has_an_odd_record_is_left_alone_and_all_others_are_served(
+    tmp_path, fields, without, fault
+):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         make_odd(scene, PANELIST["email"], fields, without)
@@ -70,8 +83,12 @@ async def test_who_has_an_odd_record_is_left_alone_and_all_others_are_served(tmp
         assert (again.has_changes, again.heavy_calls, again.exit_code) == (False, 2, 1)
 
 
-@pytest.mark.parametrize("options", [Options(), Options(remove=True, remove_foreign=True, adopt=True)])
-async def test_an_odd_record_of_nobody_on_the_roster_is_neither_removed_nor_mailed(tmp_path, options):
+@pytest.mark.parametrize(
+    "options", [Options(), Options(remove=True, remove_foreign=True, adopt=True)]
+)
+async def test_an_odd_record_of_nobody_on_the_roster_is_neither_removed_nor_mailed(
+    tmp_path, options
+):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         make_odd(scene, PANELIST["email"], {"role": "Moderator"})
@@ -88,7 +105,12 @@ async def test_an_odd_record_of_nobody_on_the_roster_is_neither_removed_nor_mail
 async def test_nobody_is_told_that_they_are_removed_while_a_nameless_record_may_be_theirs(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
-        make_odd(scene, PANELIST["email"], {"role": "Moderator"}, ("email", "joinUri", "firstName", "lastName", "id"))
+        make_odd(
+            scene,
+            PANELIST["email"],
+            {"role": "Moderator"},
+            ("email", "joinUri", "firstName", "lastName", "id"),
+        )
         scene.write_roster([HOST])
 
         result = await scene.run(Options(remove=True))
@@ -107,19 +129,27 @@ async def test_a_record_that_becomes_clear_again_is_served_as_ever(tmp_path):
         result = await scene.run()
 
         assert (result.exit_code, result.sent, result.problems) == (0, 0, ())
-        assert [one.last_name for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)][1:] == ["Meyer"]
+        assert [one.last_name for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)][
+            1:
+        ] == ["Meyer"]
 
 
-@pytest.mark.parametrize("fault", ["PATCH:timeout-after", "PATCH:missing-person", "PATCH:500-after"])
+@pytest.mark.parametrize(
+    "fault", ["PATCH:timeout-after", "PATCH:missing-person", "PATCH:500-after"]
+)
 async def test_who_is_added_with_an_odd_record_is_added_once_and_reported(tmp_path, fault):
     """The list that is read after a lost answer, or one that lacks them, shows a role that nobody knows."""
     email = "guest1@example.com"
     async with stage(tmp_path, [HOST, PANELIST, panelist(1)]) as scene:
-        scene.ringcentral.faults.add(f"{fault}", "PATCH:unknown-role*all", f"GET /invitees:unknown-role={email}*all")
+        scene.ringcentral.faults.add(
+            f"{fault}", "PATCH:unknown-role*all", f"GET /invitees:unknown-role={email}*all"
+        )
 
         result = await scene.run()
 
-        assert [(one.email, one.message) for one in result.problems] == [(email, message("`role` is “Moderator”"))]
+        assert [(one.email, one.message) for one in result.problems] == [
+            (email, message("`role` is “Moderator”"))
+        ]
         assert sorted(scene.told()) == sorted([HOST["email"], PANELIST["email"]])
         records = scene.ringcentral.account.list_records(WEBINAR, SESSION)
         assert [one.email for one in records if one.email] == [PANELIST["email"], email]
@@ -133,7 +163,12 @@ async def test_null_in_an_optional_field_is_absent(tmp_path, null):
     optional = ("jobTitle", "linkedUser", "type", "phoneParticipantCode")
     async with stage(tmp_path, [HOST, COHOST, PANELIST]) as scene:
         await scene.run()
-        make_odd(scene, PANELIST["email"], dict.fromkeys(optional) if null else {}, () if null else optional)
+        make_odd(
+            scene,
+            PANELIST["email"],
+            dict.fromkeys(optional) if null else {},
+            () if null else optional,
+        )
 
         result = await scene.run()
 
@@ -172,13 +207,20 @@ async def test_addresses_of_records_that_are_left_alone_stand_in_no_letter_to_ot
         make_odd(scene, PANELIST["email"], {"role": "Moderator"})
         make_attendee(scene, "guest1@example.com")
         scene.write_roster(
-            [HOST, panelist(2, first_name=PANELIST["email"]), panelist(3, first_name="guest1@example.com")]
+            [
+                HOST,
+                panelist(2, first_name=PANELIST["email"]),
+                panelist(3, first_name="guest1@example.com"),
+            ]
         )
 
         await scene.run()
 
         states = await scene.states()
-        assert (states["guest2@example.com"], states["guest3@example.com"]) == ("rejected", "rejected")
+        assert (states["guest2@example.com"], states["guest3@example.com"]) == (
+            "rejected",
+            "rejected",
+        )
 
 
 SESSION_FIELDS = [
@@ -189,7 +231,9 @@ SESSION_FIELDS = [
 
 
 @pytest.mark.parametrize(("fields", "fault"), SESSION_FIELDS)
-async def test_an_odd_field_of_the_session_is_a_problem_and_everybody_is_served(tmp_path, fields, fault):
+async def test_an_odd_field_of_the_session_is_a_problem_and_everybody_is_served(
+    tmp_path, fields, fault
+):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         scene.ringcentral.account.update_session(WEBINAR, SESSION, odd=Odd(fields=fields))
 
@@ -202,7 +246,9 @@ async def test_an_odd_field_of_the_session_is_a_problem_and_everybody_is_served(
 async def test_nobody_is_removed_from_a_session_of_a_status_that_nobody_knows(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
-        scene.ringcentral.account.update_session(WEBINAR, SESSION, odd=Odd(fields={"status": "Postponed"}))
+        scene.ringcentral.account.update_session(
+            WEBINAR, SESSION, odd=Odd(fields={"status": "Postponed"})
+        )
         scene.write_roster([HOST])
 
         result = await scene.run(Options(remove=True))
@@ -212,7 +258,9 @@ async def test_nobody_is_removed_from_a_session_of_a_status_that_nobody_knows(tm
         assert (await scene.status()).seen.status is SessionStatus.UNKNOWN
 
 
-@pytest.mark.parametrize("odd", [Odd(without=("id",)), Odd(fields={"id": None}), Odd(fields={"id": STRANGE})])
+@pytest.mark.parametrize(
+    "odd", [Odd(without=("id",)), Odd(fields={"id": None}), Odd(fields={"id": STRANGE})]
+)
 async def test_ids_that_we_asked_with_are_filled_in(tmp_path, odd):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         world = scene.ringcentral.account
@@ -245,13 +293,18 @@ async def test_nulls_in_a_webinars_facts_are_absent(tmp_path, fields):
     ("fields", "fault"),
     [
         ({"settings": "none"}, "`settings` has another form"),
-        ({"settings": {"panelistAuthentication": "Anybody"}}, "`panelistAuthentication` is “Anybody”"),
+        (
+            {"settings": {"panelistAuthentication": "Anybody"}},
+            "`panelistAuthentication` is “Anybody”",
+        ),
         ({"settings": {"pstnEnabled": STRANGE}}, "`pstnEnabled` has another form"),
         ({"host": "Hanna"}, "`host` has another form"),
         ({"host": {"linkedUser": {"userId": {}}}}, "`linkedUser.accountId` is missing"),
     ],
 )
-async def test_odd_facts_of_a_webinar_are_a_problem_until_they_are_understood(tmp_path, fields, fault):
+async def test_odd_facts_of_a_webinar_are_a_problem_until_they_are_understood(
+    tmp_path, fields, fault
+):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         world = scene.ringcentral.account
         world.webinars[WEBINAR] = replace(world.webinars[WEBINAR], odd=Odd(fields=fields))
@@ -267,7 +320,10 @@ async def test_odd_facts_of_a_webinar_are_a_problem_until_they_are_understood(tm
 def without_session(scene: Stage) -> None:
     """Leave the session's id out of config.toml, so that it has to be found in the lists."""
     file = scene.folder / "config.toml"
-    file.write_text(file.read_text(encoding="utf-8").replace(f'session = "{SESSION}"\n', "", 1), encoding="utf-8")
+    file.write_text(
+        file.read_text(encoding="utf-8").replace(f'session = "{SESSION}"\n', "", 1),
+        encoding="utf-8",
+    )
 
 
 OTHER = str(int(WEBINAR) + 2)
@@ -293,7 +349,9 @@ async def test_an_odd_session_of_another_webinar_harms_nothing(tmp_path, odd):
 async def test_an_odd_session_of_the_webinar_itself_is_named(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         without_session(scene)
-        scene.ringcentral.account.update_session(WEBINAR, SESSION, odd=Odd(fields={"scheduledStartTime": "soon"}))
+        scene.ringcentral.account.update_session(
+            WEBINAR, SESSION, odd=Odd(fields={"scheduledStartTime": "soon"})
+        )
 
         with pytest.raises(Refused) as told:
             await scene.run()
@@ -310,7 +368,9 @@ async def test_which_of_two_sessions_is_meant_is_asked_though_one_is_odd(tmp_pat
         without_session(scene)
         world = scene.ringcentral.account
         session = world.find_session(WEBINAR, SESSION)
-        world.sessions[WEBINAR, "77"] = replace(session, id="77", odd=Odd(fields={"scheduledDuration": None}))
+        world.sessions[WEBINAR, "77"] = replace(
+            session, id="77", odd=Odd(fields={"scheduledDuration": None})
+        )
 
         with pytest.raises(ConfigurationError, match=f"has 2 sessions: {SESSION}, 77"):
             await scene.run()
@@ -325,7 +385,11 @@ async def test_which_of_two_sessions_is_meant_is_asked_though_one_is_odd(tmp_pat
         Odd(without=("id",)),
         Odd(fields={"id": STRANGE, "type": None, "status": 7}),
         Odd(fields={"account": {"id": None}, "email": STRANGE}),
-        Odd(fields=dict.fromkeys(("email", "firstName", "lastName", "jobTitle", "type", "status", "account"))),
+        Odd(
+            fields=dict.fromkeys(
+                ("email", "firstName", "lastName", "jobTitle", "type", "status", "account")
+            )
+        ),
     ],
 )
 async def test_an_odd_entry_of_the_directory_is_nobodys_and_harms_nobody(tmp_path, odd):
@@ -358,7 +422,9 @@ async def test_a_join_link_that_can_not_be_parsed_is_one_persons_problem(tmp_pat
 async def test_a_link_that_is_broken_from_the_start_is_told_after_registering(tmp_path):
     email = "guest1@example.com"
     async with stage(tmp_path, [HOST, PANELIST, panelist(1)]) as scene:
-        scene.ringcentral.faults.add(f"PATCH:broken-join-uri={email}", f"GET /invitees:broken-join-uri={email}*all")
+        scene.ringcentral.faults.add(
+            f"PATCH:broken-join-uri={email}", f"GET /invitees:broken-join-uri={email}*all"
+        )
 
         result = await scene.run()
 
@@ -372,7 +438,12 @@ async def test_a_link_that_is_broken_from_the_start_is_told_after_registering(tm
 @given(st.text("[]:/@%?#\\.ab1-\u2100\uff0e\u200d5Bx ", max_size=20), st.text(max_size=20))
 def test_every_link_that_counts_as_one_can_be_guarded(host, rest):
     """Letters to everybody are checked for each link of the session; none may stop them."""
-    record = InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": f"https://{host}/{rest}"})
+    record = InviteeRecord.model_validate(
+        {"id": "1", "role": "Panelist", "joinUri": f"https://{host}/{rest}"}
+    )
 
-    links = [SecretStr("https://v.example.com/w/join/abcdefghijkl"), *filter(None, [record.join_uri])]
+    links = [
+        SecretStr("https://v.example.com/w/join/abcdefghijkl"),
+        *filter(None, [record.join_uri]),
+    ]
     assert ProtectedValues.of(links, ["ada@example.com"]).addresses == {"ada@example.com"}

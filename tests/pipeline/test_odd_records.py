@@ -45,7 +45,8 @@ async def test_linked_user_whose_domain_comes_back_otherwise_is_left_alone(tmp_p
         scene.ringcentral.account.invitees[WEBINAR, SESSION] = {
             key: replace(
                 one,
-                linked_user=one.linked_user and LinkedUser(one.linked_user.account_id, one.linked_user.user_id, "ilm"),
+                linked_user=one.linked_user
+                and LinkedUser(one.linked_user.account_id, one.linked_user.user_id, "ilm"),
             )
             for key, one in people.items()
         }
@@ -60,13 +61,17 @@ async def test_title_that_never_shows_is_sent_once_and_is_no_problem(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         scene.write_roster([HOST, titled])
-        scene.ringcentral.faults.add("PATCH:missing-field=jobTitle*all", "GET /invitees:missing-field=jobTitle*all")
+        scene.ringcentral.faults.add(
+            "PATCH:missing-field=jobTitle*all", "GET /invitees:missing-field=jobTitle*all"
+        )
         before = patches(scene)
 
         codes = [(await scene.run()).exit_code for _ in range(3)]
 
         assert (codes, patches(scene) - before) == ([0, 0, 0], 1)
-        (guest,) = [one for one in scene.ringcentral.account.list_records(WEBINAR, SESSION) if one.email]
+        (guest,) = [
+            one for one in scene.ringcentral.account.list_records(WEBINAR, SESSION) if one.email
+        ]
         assert guest.job_title == "Poet"
         scene.ringcentral.faults.clear()
         scene.write_roster([HOST, PANELIST])
@@ -89,7 +94,10 @@ async def test_record_that_became_as_wanted_by_other_hands_may_be_changed_again(
         people = scene.ringcentral.account.invitees[WEBINAR, SESSION]
         for key, one in people.items():
             if one.email:
-                scene.ringcentral.account.invitees[WEBINAR, SESSION] = {**people, key: replace(one, job_title="Bard")}
+                scene.ringcentral.account.invitees[WEBINAR, SESSION] = {
+                    **people,
+                    key: replace(one, job_title="Bard"),
+                }
 
         changed = await scene.run()
 

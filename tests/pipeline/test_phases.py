@@ -1,7 +1,8 @@
 """Whatever the mail server does at any phase, the ledger tells the truth afterwards, and nobody is mailed twice.
 
-The whole pipeline against a scripted server: it drops the line, refuses for now or for good, talks nonsense, or says
-nothing, twice at each phase, and is polite from then on. (`tests/smtp/test_faults.py` has more faults, line by line.)
+The whole pipeline against a scripted server: it drops the line, refuses for now or for good, talks
+nonsense, or says nothing, twice at each phase, and is polite from then on.
+(`tests/smtp/test_faults.py` has more faults, line by line.)
 """
 
 import contextlib
@@ -31,17 +32,29 @@ IN_BODY = {"drops": HangUp(5_000), "nothing": Stall()}
 
 
 def cases() -> list[tuple[str, str, Act]]:
-    return [(phase, name, act) for phase in PHASES for name, act in (IN_BODY if phase == "body" else FAULTS).items()]
+    return [
+        (phase, name, act)
+        for phase in PHASES
+        for name, act in (IN_BODY if phase == "body" else FAULTS).items()
+    ]
 
 
 @pytest.mark.parametrize(
-    ("phase", "act"), [pytest.param(phase, act, id=f"{phase} {name}") for phase, name, act in cases()]
+    ("phase", "act"),
+    [pytest.param(phase, act, id=f"{phase} {name}") for phase, name, act in cases()],
 )
 async def test_ledger_is_true_after_a_fault_and_a_good_server_gets_the_rest(tmp_path, phase, act):
-    script = {"rcpt": [Say("550 5.1.1 unknown")], "rset": [act] * 2} if phase == "rset" else {phase: [act] * 2}
+    script = (
+        {"rcpt": [Say("550 5.1.1 unknown")], "rset": [act] * 2}
+        if phase == "rset"
+        else {phase: [act] * 2}
+    )
     async with stage(tmp_path, PEOPLE) as scene, scripted(script) as server:
         timeout = "0.1" if isinstance(act, Stall) else "10"
-        scene.variables |= {"ONBOARDING_SMTP__PORT": str(server.port), "ONBOARDING_SMTP__TIMEOUT": timeout}
+        scene.variables |= {
+            "ONBOARDING_SMTP__PORT": str(server.port),
+            "ONBOARDING_SMTP__TIMEOUT": timeout,
+        }
         for _later in range(3):
             await assert_true_after_a_run(scene, server)
             scene.clock.pass_time(hours=2)

@@ -38,17 +38,26 @@ def config(tmp_path: Path) -> Config:
     return load(tmp_path / "config.toml", {})
 
 
-def made(config: Config, facts: Known, *people: Invitee, problems: tuple[Problem, ...] = ()) -> Preview:
+def made(
+    config: Config, facts: Known, *people: Invitee, problems: tuple[Problem, ...] = ()
+) -> Preview:
     return preview_of(config, find_target(config, NAME), Roster(people, problems), facts, NOW)
 
 
 def test_every_person_has_a_letter_of_every_kind_with_a_made_up_link_of_their_own(config):
     preview = made(config, Known(), GUEST, COLLEAGUE)
     assert list(preview.letters) == [(row, kind) for row in (2, 3) for kind in Kind]
-    links = {key: one.join_link.get_secret_value() for key, one in preview.letters.items() if one.join_link}
+    links = {
+        key: one.join_link.get_secret_value()
+        for key, one in preview.letters.items()
+        if one.join_link
+    }
     assert {kind for _row, kind in links} == set(Kind) - {Kind.CANCELLATION}
     assert [one.startswith(LINKS) for one in links.values()] == [True] * 6
-    assert [len({link for (of, _kind), link in links.items() if of == row}) for row in (2, 3)] == [1, 1]
+    assert [len({link for (of, _kind), link in links.items() if of == row}) for row in (2, 3)] == [
+        1,
+        1,
+    ]
     assert len(set(links.values())) == 2
 
 
@@ -91,7 +100,9 @@ def test_a_colleague_whom_no_directory_has_shown_yet_has_a_sample_address(config
 def test_a_roster_of_nobody_shows_sample_people_and_says_so(config):
     preview = made(config, Known(SEEN, dial_in=False))
     assert preview.people == SAMPLE_PEOPLE
-    assert preview.notes[-1] == "The roster names nobody who can be mailed: these are sample people."
+    assert (
+        preview.notes[-1] == "The roster names nobody who can be mailed: these are sample people."
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,4 +123,7 @@ def test_notes_say_what_is_a_sample(config, facts, samples):
 
 def test_notes_name_the_rows_that_are_not_shown(config):
     problem = Problem(7, "email", "anna@", "this is no address")
-    assert made(config, Known(), GUEST, problems=(problem,)).notes[-1] == "Roster row 7, email: this is no address"
+    assert (
+        made(config, Known(), GUEST, problems=(problem,)).notes[-1]
+        == "Roster row 7, email: this is no address"
+    )

@@ -53,7 +53,9 @@ async def test_limiter_waits_visibly_until_there_is_room(database):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("penalty", "waited"), [(600.0, [600.0]), (601.0, None), (3600.0, None)])
-async def test_limiter_waits_ten_minutes_at_most_and_says_when_it_may_go_on(database, penalty, waited):
+async def test_limiter_waits_ten_minutes_at_most_and_says_when_it_may_go_on(
+    database, penalty, waited
+):
     clock = Clock()
     async with Ledger(database) as ledger:
         limiter = LedgerRateLimiter(ledger, "account", clock, clock.read, clock.sleep)
@@ -108,17 +110,25 @@ async def test_limiter_keeps_groups_and_accounts_apart(database):
     async with Ledger(database) as ledger:
         for account, group in [("one", "Auth"), ("one", "Heavy"), ("two", "Auth")]:
             for _ in range(5):
-                await LedgerRateLimiter(ledger, account, clock, clock.read, clock.sleep).wait_turn(group)
+                await LedgerRateLimiter(ledger, account, clock, clock.read, clock.sleep).wait_turn(
+                    group
+                )
 
     assert clock.waits == []
 
 
 def test_account_name_tells_users_apart_and_no_secret():
-    names = {account_name("https://a.example", client, token) for client in ("x", "y") for token in ("jwt-1", "jwt-2")}
+    names = {
+        account_name("https://a.example", client, token)
+        for client in ("x", "y")
+        for token in ("jwt-1", "jwt-2")
+    }
 
     assert len(names) == 4
     assert not any("jwt" in name for name in names)
 
 
 def test_account_name_is_the_same_for_every_process():
-    assert all(one == other for one, other in pairwise(account_name("a", "b", "c") for _ in range(3)))
+    assert all(
+        one == other for one, other in pairwise(account_name("a", "b", "c") for _ in range(3))
+    )

@@ -33,7 +33,10 @@ async def test_a_session_that_moved_gets_everybody_an_update(tmp_path):
         assert moved.sent == 2
         assert sorted(scene.told()[2:]) == [HOST["email"], PANELIST["email"]]
         entries = (await scene.status()).entries
-        assert [(one.delivery.kind, one.delivery.number) for one in entries[2:]] == [("update", 2), ("update", 2)]
+        assert [(one.delivery.kind, one.delivery.number) for one in entries[2:]] == [
+            ("update", 2),
+            ("update", 2),
+        ]
         await settled(scene)
 
 
@@ -79,7 +82,11 @@ async def test_somebody_off_the_roster_stays_until_removal_is_asked_for_and_is_t
         assert (removed.sent, len(roles(scene))) == (1, 2)
         farewell = scene.messages()[-1]
         assert farewell["To"].addresses[0].addr_spec == "guest1@example.com"
-        text = "".join(str(part.get_content()) for part in farewell.walk() if part.get_content_maintype() == "text")
+        text = "".join(
+            str(part.get_content())
+            for part in farewell.walk()
+            if part.get_content_maintype() == "text"
+        )
         assert [link for link in links if link in text] == []
         await settled(scene)
 
@@ -106,7 +113,9 @@ class Begins(Quiet):
 
     def say(self, line: str) -> None:
         if line.startswith("Telling RingCentral"):
-            self.scene.ringcentral.account.update_session(WEBINAR, SESSION, status=SessionStatus.ACTIVE)
+            self.scene.ringcentral.account.update_session(
+                WEBINAR, SESSION, status=SessionStatus.ACTIVE
+            )
 
 
 async def test_who_could_not_be_removed_after_all_is_told_nothing(tmp_path):

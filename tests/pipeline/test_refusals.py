@@ -31,7 +31,15 @@ MESSAGES_OWN = Deferred("the mail server does not take this message now")
         (Phase.RCPT, True, None, AGAIN, LAST, 1, RefusalAction.STOP_RUN),
         # It follows the message from one connection to the next: it is the message's.
         (Phase.RCPT, True, MESSAGES_OWN, AGAIN, LEFT, 1, RefusalAction.RECORD_DEFERRED),
-        (Phase.DOT, True, MESSAGES_OWN, AGAIN, LAST, ENOUGH_IN_A_ROW, RefusalAction.RECORD_DEFERRED),
+        (
+            Phase.DOT,
+            True,
+            MESSAGES_OWN,
+            AGAIN,
+            LAST,
+            ENOUGH_IN_A_ROW,
+            RefusalAction.RECORD_DEFERRED,
+        ),
     ],
 )
 def test_step_after_a_refusal(phase, fresh, deferred, again, last, in_a_row, step):

@@ -30,7 +30,11 @@ async def test_the_run_that_first_sees_it_names_them_and_updates_go_on(tmp_path)
 
         first, second = await scene.run(), await scene.run()
 
-        assert (first.exit_code, first.sent, sorted(one.email for one in first.problems)) == (1, 0, OURS)
+        assert (first.exit_code, first.sent, sorted(one.email for one in first.problems)) == (
+            1,
+            0,
+            OURS,
+        )
         assert (second.exit_code, second.has_changes) == (0, False)
         assert status_json(await scene.status())["mailed_by_ringcentral"] == OURS
 
@@ -51,7 +55,11 @@ async def test_changing_their_records_stays_on_request(tmp_path):
         scene.write_roster([HOST, {**PANELIST, "last_name": "Other"}])
 
         result = await scene.run()
-        assert (result.exit_code, result.has_changes, scene.ringcentral.account.mailed) == (0, False, mailed)
+        assert (result.exit_code, result.has_changes, scene.ringcentral.account.mailed) == (
+            0,
+            False,
+            mailed,
+        )
 
         await scene.run(INCLUDE)
         assert scene.ringcentral.account.mailed == [*mailed, PANELIST["email"]]

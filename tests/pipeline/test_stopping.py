@@ -1,6 +1,7 @@
 """A run that has to stop in the middle: the ledger can't be written any more, or the grace after a signal is over.
 
-Nothing is sent that can't be recorded, and at most one message for each connection is left in doubt.
+Nothing is sent that can't be recorded, and at most one message for each connection is left in
+doubt.
 """
 
 import asyncio
@@ -141,7 +142,9 @@ async def test_ledger_that_cannot_be_written_stops_the_run_and_nothing_leaves_un
         assert len(doubtful) <= CONNECTIONS
 
         await scene.run()
-        assert {email for email, state in (await scene.states()).items() if state != "sent"} == doubtful
+        assert {
+            email for email, state in (await scene.states()).items() if state != "sent"
+        } == doubtful
         assert set(taken(server).values()) == {1}
         assert set(taken(server)) | doubtful == {one["email"] for one in GUESTS}
 
@@ -162,7 +165,11 @@ async def stalled_and_interrupted(scene: Stage, server: Scripted) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "act", "state", "attempt"),
-    [("dot", Stall(), "in_doubt", 1), ("data", Stall(), "queued", 0), ("rcpt", Stall(), "queued", 0)],
+    [
+        ("dot", Stall(), "in_doubt", 1),
+        ("data", Stall(), "queued", 0),
+        ("rcpt", Stall(), "queued", 0),
+    ],
 )
 async def test_message_in_flight_when_the_grace_is_over(tmp_path, phase, act, state, attempt):
     people = GUESTS[:4]
@@ -173,13 +180,18 @@ async def test_message_in_flight_when_the_grace_is_over(tmp_path, phase, act, st
         await stalled_and_interrupted(scene, server)
 
         assert scene.clock.lingered == [GRACE]
-        entries = [(one.delivery.state.value, one.delivery.attempt) for one in (await scene.status()).entries]
+        entries = [
+            (one.delivery.state.value, one.delivery.attempt)
+            for one in (await scene.status()).entries
+        ]
         assert entries == [("sent", 1), (state, attempt), ("queued", 0), ("queued", 0)]
 
         await scene.run()
         expected = Counter({one["email"]: 1 for one in people})
         assert taken(server) == expected
-        assert (await scene.status()).counts == ({"sent": 3, "in_doubt": 1} if state == "in_doubt" else {"sent": 4})
+        assert (await scene.status()).counts == (
+            {"sent": 3, "in_doubt": 1} if state == "in_doubt" else {"sent": 4}
+        )
 
 
 async def test_doubt_of_a_run_out_of_grace_is_written_down_by_that_run(tmp_path):

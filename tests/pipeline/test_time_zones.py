@@ -23,7 +23,9 @@ def text_of(scene: Stage, email: str) -> str:
 
 
 async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc(tmp_path):
-    async with stage(tmp_path, [HOST, PANELIST, panelist(1, time_zone="America/New_York")]) as scene:
+    async with stage(
+        tmp_path, [HOST, PANELIST, panelist(1, time_zone="America/New_York")]
+    ) as scene:
         scene.ringcentral.account.update_session(WEBINAR, SESSION, time_zone="Mars/Olympus")
         async with scene.rooms() as opened:
             goal = find_target(opened.config, NAME)
@@ -50,7 +52,9 @@ async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc
         ("UTC", "Tokyo Standard Time", "Japan Standard Time"),
     ],
 )
-async def test_names_of_windows_and_offsets_are_told_in_the_letter(tmp_path, of_session, of_row, said):
+async def test_names_of_windows_and_offsets_are_told_in_the_letter(
+    tmp_path, of_session, of_row, said
+):
     async with stage(tmp_path, [HOST, panelist(1, time_zone=of_row)]) as scene:
         scene.ringcentral.account.update_session(WEBINAR, SESSION, time_zone=of_session)
 

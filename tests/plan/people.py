@@ -1,6 +1,7 @@
 """Fictional people as the plan sees them: on the roster, at RingCentral, in the ledger, in the directory.
 
-Each goes by a first name: Ada is `ada@example.com`, her link ends in `ada`, her user id as a colleague is `ada`.
+Each goes by a first name: Ada is `ada@example.com`, her link ends in `ada`, her user id as a
+colleague is `ada`.
 """
 
 from collections.abc import Mapping
@@ -49,12 +50,21 @@ def link(name: str) -> SecretStr:
 
 
 def session(**fields: Any) -> Session:
-    return replace(SPRING_LAUNCH, **{"host": user("henry"), "host_join_uri": link("host-of-the-session")} | fields)
+    return replace(
+        SPRING_LAUNCH,
+        **{"host": user("henry"), "host_join_uri": link("host-of-the-session")} | fields,
+    )
 
 
 def row(name: str, role: Role = PANELIST, **fields: Any) -> Invitee:
     """A row of the roster; `snapshot` numbers it."""
-    given = {"row": 0, "email": address(name), "role": role, "first_name": name.title(), "last_name": last_name(name)}
+    given = {
+        "row": 0,
+        "email": address(name),
+        "role": role,
+        "first_name": name.title(),
+        "last_name": last_name(name),
+    }
     return Invitee(**(given | fields))
 
 
@@ -74,7 +84,11 @@ def guest(name: str, role: Role = PANELIST, **fields: Any) -> Registration:
 
 def linked(name: str, role: Role = COHOST, **fields: Any) -> Registration:
     """The silent and complete record of a colleague: ids, and neither address nor name."""
-    return guest(name, role, **({"email": "", "first_name": "", "last_name": "", "linked_user": user(name)} | fields))
+    return guest(
+        name,
+        role,
+        **({"email": "", "first_name": "", "last_name": "", "linked_user": user(name)} | fields),
+    )
 
 
 def host(name: str = "henry", **fields: Any) -> Registration:
@@ -114,7 +128,9 @@ MOVED = {"start": START - timedelta(days=1)}
 """Facts of before the session moved by a day."""
 
 
-def delivery(name: str, state: State, kind: Kind = Kind.INVITATION, told: Facts | None = None) -> Delivery:
+def delivery(
+    name: str, state: State, kind: Kind = Kind.INVITATION, told: Facts | None = None
+) -> Delivery:
     return Delivery(
         id=1,
         session=KEY,

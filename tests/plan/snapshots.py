@@ -1,7 +1,8 @@
 """Any snapshot that a plan may have to look at (for Hypothesis), and what is true after its plan was carried out.
 
-Five people and a host, each on the roster or not, registered or not, known to the ledger and the directory or not, and
-all of that in every form that occurs. The forms are listed beforehand: that is what makes drawing them quick.
+Five people and a host, each on the roster or not, registered or not, known to the ledger and the
+directory or not, and all of that in every form that occurs. The forms are listed beforehand: that
+is what makes drawing them quick.
 """
 
 from collections.abc import Iterable
@@ -87,13 +88,22 @@ def records(name: str) -> list[Registration]:
 
 def mailboxes(name: str) -> list[Mailbox]:
     """All that somebody may have been told, with everything that may have become of the latest message to them."""
-    known = [facts(one, role, **moved) for one in (name, "old") for role in (PANELIST, COHOST) for moved in ({}, MOVED)]
+    known = [
+        facts(one, role, **moved)
+        for one in (name, "old")
+        for role in (PANELIST, COHOST)
+        for moved in ({}, MOVED)
+    ]
     sent = [Mailbox(one, delivery(name, State.SENT, told=one), 1) for one in known]
-    cancelled = [Mailbox(None, delivery(name, State.SENT, Kind.CANCELLATION, one), 2) for one in known]
+    cancelled = [
+        Mailbox(None, delivery(name, State.SENT, Kind.CANCELLATION, one), 2) for one in known
+    ]
     unsent = [
         Mailbox(told, delivery(name, state, kind, latest), 2)
         for state in sorted(set(State) - {State.SUPERSEDED, State.SENT})
-        for told, latest, kind in product((None, known[0], known[1]), known[:4], (Kind.UPDATE, Kind.CANCELLATION))
+        for told, latest, kind in product(
+            (None, known[0], known[1]), known[:4], (Kind.UPDATE, Kind.CANCELLATION)
+        )
     ]
     return [*sent * 10, *cancelled * 2, *unsent]
 
@@ -101,7 +111,10 @@ def mailboxes(name: str) -> list[Mailbox]:
 def acquaintances(name: str) -> list[ManagedRegistration]:
     """All that the ledger may know of somebody; most often that it added them."""
     standings = (*Standing, *[Standing.ADDED] * 6)
-    return [ManagedRegistration(row(name, linked_user=ids), one) for ids, one in product((None, user(name)), standings)]
+    return [
+        ManagedRegistration(row(name, linked_user=ids), one)
+        for ids, one in product((None, user(name)), standings)
+    ]
 
 
 def absent(some: list[T], share: float) -> list[T | None]:
@@ -160,14 +173,20 @@ def _build_snapshot(
     of_session: dict[str, Any],
 ) -> Snapshot:
     rows, records, known, boxes, colleagues = zip(*people, strict=True)
-    # A guest who is on the roster by ids and under an alias: RingCentral knows them for one person, and tells us so.
+    # A guest who is on the roster by ids and under an alias: RingCentral knows them for one person,
+    # and tells us so.
     mistaken = {
-        one.linked_user for one in rows if one and one.linked_user and one.email != address(one.linked_user.user_id)
+        one.linked_user
+        for one in rows
+        if one and one.linked_user and one.email != address(one.linked_user.user_id)
     }
     guests = {address(one.user_id) for one in mistaken}
     return make_snapshot(
         *filter(None, (*rows[:2], henry, *rows[2:])),
-        there=(*there, *(one for one in records if one and (one.linked_user or one.email not in guests))),
+        there=(
+            *there,
+            *(one for one in records if one and (one.linked_user or one.email not in guests)),
+        ),
         known={name: one for name, one in zip(NAMES, known, strict=True) if one},
         boxes={name: one for name, one in zip(NAMES, boxes, strict=True) if one},
         colleagues=tuple(filter(None, (*colleagues, known_host))),
@@ -177,14 +196,22 @@ def _build_snapshot(
 
 
 def options(**fixed: Any) -> st.SearchStrategy[Options]:
-    choices = {word: st.booleans() for word in ("adopt", "include_already_mailed", "remove", "remove_foreign")}
-    return st.builds(Options, **(choices | {"limit": st.none()} | {word: st.just(one) for word, one in fixed.items()}))
+    choices = {
+        word: st.booleans()
+        for word in ("adopt", "include_already_mailed", "remove", "remove_foreign")
+    }
+    return st.builds(
+        Options,
+        **(choices | {"limit": st.none()} | {word: st.just(one) for word, one in fixed.items()}),
+    )
 
 
 def registered(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """What is true once RingCentral has done everything that the plan asks for."""
     gone = {one.id for one in plan.change.remove}
-    updated = {one.registration.id: _updated(one.registration, one.invitee) for one in plan.change.update}
+    updated = {
+        one.registration.id: _updated(one.registration, one.invitee) for one in plan.change.update
+    }
     new = [_new(one, snapshot.colleagues, number) for number, one in enumerate(plan.change.add)]
     left = [updated.get(one.id, one) for one in snapshot.registrations if one.id not in gone]
     return replace(snapshot, registrations=(*left, *new), managed=_acquainted(snapshot, plan))
@@ -193,7 +220,10 @@ def registered(snapshot: Snapshot, plan: Plan) -> Snapshot:
 def _updated(record: Registration, invitee: Invitee) -> Registration:
     if record.linked_user:
         return replace(record, role=invitee.role)
-    words = {word: getattr(invitee, word) or getattr(record, word) for word in ("first_name", "last_name", "job_title")}
+    words = {
+        word: getattr(invitee, word) or getattr(record, word)
+        for word in ("first_name", "last_name", "job_title")
+    }
     return replace(record, role=invitee.role, **words)
 
 
@@ -201,10 +231,15 @@ def _new(invitee: Invitee, colleagues: Iterable[Colleague], number: int) -> Regi
     """A fresh record with a fresh link; a colleague's address is the directory's, if anybody's."""
     fresh = {"id": f"new-{number}-{invitee.row}", "join_uri": link(f"new-{number}-{invitee.row}")}
     if not invitee.linked_user:
-        words = {word: getattr(invitee, word) for word in ("email", "first_name", "last_name", "job_title")}
+        words = {
+            word: getattr(invitee, word)
+            for word in ("email", "first_name", "last_name", "job_title")
+        }
         return guest("new", invitee.role, **(words | fresh))
     email = next((one.email for one in colleagues if one.linked_user == invitee.linked_user), "")
-    return linked("new", invitee.role, **({"email": email, "linked_user": invitee.linked_user} | fresh))
+    return linked(
+        "new", invitee.role, **({"email": email, "linked_user": invitee.linked_user} | fresh)
+    )
 
 
 def _acquainted(snapshot: Snapshot, plan: Plan) -> dict[str, ManagedRegistration]:
@@ -219,7 +254,9 @@ def _acquainted(snapshot: Snapshot, plan: Plan) -> dict[str, ManagedRegistration
     ]
     for one, standing in stands:
         before = known[one.key].invitee.linked_user if one.key in known else None
-        known[one.key] = ManagedRegistration(replace(one, linked_user=one.linked_user or before), standing)
+        known[one.key] = ManagedRegistration(
+            replace(one, linked_user=one.linked_user or before), standing
+        )
     known.pop("", None)
     return known
 
@@ -230,7 +267,9 @@ def left_undone(snapshot: Snapshot, plan: Plan) -> Snapshot:
     kept = {one.registration.id: one.registration for one in plan.change.update}
     new = {f"new-{number}-{one.row}": one.email for number, one in enumerate(plan.change.add)}
     records = tuple(
-        replace(one, linked_user=None, job_title="", email=new[one.id]) if one.id in new else kept.get(one.id, one)
+        replace(one, linked_user=None, job_title="", email=new[one.id])
+        if one.id in new
+        else kept.get(one.id, one)
         for one in after.registrations
     )
     known = dict(after.managed)
@@ -251,15 +290,17 @@ def mailed(snapshot: Snapshot, plan: Plan) -> Snapshot:
         told = box.told if item.mail is Kind.CANCELLATION else now_true
         assert told, "a message that is owed has something to tell"
         sent = delivery("somebody", State.SENT, item.mail, told)
-        boxes[item.invitee.key] = Mailbox(None if item.mail is Kind.CANCELLATION else told, sent, box.messages + 1)
+        boxes[item.invitee.key] = Mailbox(
+            None if item.mail is Kind.CANCELLATION else told, sent, box.messages + 1
+        )
     return replace(snapshot, mailboxes=boxes)
 
 
 def has_crossed_ids(snapshot: Snapshot) -> bool:
     """Whether a row has the ids under which ledger, directory or records know the address of another row.
 
-    Which of the two people is meant can't be told. Such a roster is planned row by row, and no promise is made about
-    the second run.
+    Which of the two people is meant can't be told. Such a roster is planned row by row, and no
+    promise is made about the second run.
     """
     users: dict[str, set[object]] = {}
     for key, known in snapshot.managed.items():
@@ -267,7 +308,9 @@ def has_crossed_ids(snapshot: Snapshot) -> bool:
     for person in (*snapshot.colleagues, *snapshot.registrations):
         users.setdefault(address_key(person.email), set()).add(person.linked_user)
     return any(
-        row.linked_user is not None and row.linked_user in users.get(other.key, ()) and row.key != other.key
+        row.linked_user is not None
+        and row.linked_user in users.get(other.key, ())
+        and row.key != other.key
         for row in snapshot.roster.invitees
         for other in snapshot.roster.invitees
     )

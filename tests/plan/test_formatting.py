@@ -37,7 +37,12 @@ SEEN = make_snapshot(
         linked("hal"),
     ),
     known=dict.fromkeys(("bob", "cleo", "dora", "gus"), Standing.ADDED),
-    boxes={"bob": holds("bob"), "cleo": holds("cleo", **MOVED), "dora": holds("dora"), "gus": holds("gus")},
+    boxes={
+        "bob": holds("bob"),
+        "cleo": holds("cleo", **MOVED),
+        "dora": holds("dora"),
+        "gus": holds("gus"),
+    },
     colleagues=(colleague("bob"),),
     problems=(Problem(8, "role", "tom@example.com", "no attendees"),),
 )
@@ -57,14 +62,23 @@ def test_the_json_shape_that_programs_read():
                     "changes": {"job_title": ["Engineer", "Poet"]},
                 }
             ],
-            "remove": [_person("bob", "Panelist", _BOB), _person("gus", "Panelist", "not on the roster")],
-            "keep": [_person("dora", "Panelist", "registered"), _person("eve", "Panelist", "registered")],
+            "remove": [
+                _person("bob", "Panelist", _BOB),
+                _person("gus", "Panelist", "not on the roster"),
+            ],
+            "keep": [
+                _person("dora", "Panelist", "registered"),
+                _person("eve", "Panelist", "registered"),
+            ],
         },
         "mail": [
             {**_person("ada", "Panelist", "has no invitation yet"), "kind": "invitation"},
             {**_person("bob", "CoHost", "gets a new link"), "kind": "update"},
             {**_person("cleo", "Panelist", "new start"), "kind": "update"},
-            {**_person("gus", "Panelist", "holds a link that no longer works"), "kind": "cancellation"},
+            {
+                **_person("gus", "Panelist", "holds a link that no longer works"),
+                "kind": "cancellation",
+            },
         ],
         "skip": [
             _person("eve", "Panelist", f"registered; {_MAILED}"),
@@ -93,19 +107,35 @@ def test_an_empty_plan_has_the_same_shape():
 
 def test_a_line_for_everybody():
     assert as_rows(PLAN) == [
-        ("Ada Lovelace", "Panelist", "add", "invitation", "on the roster, not registered; has no invitation yet"),
+        (
+            "Ada Lovelace",
+            "Panelist",
+            "add",
+            "invitation",
+            "on the roster, not registered; has no invitation yet",
+        ),
         ("Bob Bauer", "CoHost", "replace", "update", f"{_BOB}; gets a new link"),
         ("Cleo Example", "Panelist", "update", "update", "job title: Engineer -> Poet; new start"),
         ("Dora Example", "Panelist", "keep", "-", "registered"),
         ("Eve Ek", "Panelist", "keep", "-", f"registered; {_MAILED}"),
         ("Finn Example", "Host", "-", "-", NOT_THE_HOST),
-        ("Gus Example", "Panelist", "remove", "cancellation", "not on the roster; holds a link that no longer works"),
+        (
+            "Gus Example",
+            "Panelist",
+            "remove",
+            "cancellation",
+            "not on the roster; holds a link that no longer works",
+        ),
         ("user hal", "CoHost", "-", "-", _STRANGER),
     ]
 
 
 def test_a_reason_is_told_once():
-    plan = plan_of(make_snapshot(row("ada"), there=(guest("ada", join_uri=None),), known={"ada": Standing.ADDED}))
+    plan = plan_of(
+        make_snapshot(
+            row("ada"), there=(guest("ada", join_uri=None),), known={"ada": Standing.ADDED}
+        )
+    )
     held = plan_of(make_snapshot(row("ada"), there=(guest("ada"),)))
 
     assert as_rows(plan)[0][-1].count("no join link") == 1
@@ -118,7 +148,12 @@ def test_no_line_holds_a_join_link():
 
 
 def _person(name: str, role: str, reason: str) -> dict[str, str]:
-    return {"email": f"{name}@example.com", "name": f"{name.title()} {last_name(name)}", "role": role, "reason": reason}
+    return {
+        "email": f"{name}@example.com",
+        "name": f"{name.title()} {last_name(name)}",
+        "role": role,
+        "reason": reason,
+    }
 
 
 _BOB = "linked user: guest -> bob, role: Panelist -> CoHost (removed and added: the link changes)"

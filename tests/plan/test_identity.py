@@ -33,17 +33,30 @@ NAMELESS = host(linked_user=None)
 @pytest.mark.parametrize(
     "snapshot",
     [
-        pytest.param(make_snapshot(HENRY, there=(host(email="henry@example.com"),)), id="by the record's address"),
-        pytest.param(make_snapshot(HENRY, there=(host(),), colleagues=IN_DIRECTORY), id="through the directory"),
         pytest.param(
-            make_snapshot(row("boss", HOST, linked_user=user("henry")), there=(host(),)), id="by ids on the roster"
+            make_snapshot(HENRY, there=(host(email="henry@example.com"),)),
+            id="by the record's address",
         ),
         pytest.param(
-            make_snapshot(HENRY, there=(NAMELESS,), colleagues=IN_DIRECTORY), id="by the webinar's ids, nameless"
+            make_snapshot(HENRY, there=(host(),), colleagues=IN_DIRECTORY),
+            id="through the directory",
         ),
-        pytest.param(make_snapshot(HENRY, colleagues=IN_DIRECTORY), id="by the webinar's ids, without a record"),
         pytest.param(
-            make_snapshot(row("", HOST, linked_user=user("henry")), there=(host(email="henry@example.com"),)),
+            make_snapshot(row("boss", HOST, linked_user=user("henry")), there=(host(),)),
+            id="by ids on the roster",
+        ),
+        pytest.param(
+            make_snapshot(HENRY, there=(NAMELESS,), colleagues=IN_DIRECTORY),
+            id="by the webinar's ids, nameless",
+        ),
+        pytest.param(
+            make_snapshot(HENRY, colleagues=IN_DIRECTORY),
+            id="by the webinar's ids, without a record",
+        ),
+        pytest.param(
+            make_snapshot(
+                row("", HOST, linked_user=user("henry")), there=(host(email="henry@example.com"),)
+            ),
             id="by ids, with the record's address",
         ),
     ],
@@ -59,14 +72,24 @@ def test_the_host_is_recognised(snapshot):
     "snapshot",
     [
         pytest.param(make_snapshot(HENRY, there=(host(),)), id="the directory unknown"),
-        pytest.param(make_snapshot(row("ada", HOST), there=(host(),), colleagues=IN_DIRECTORY), id="somebody else"),
-        pytest.param(make_snapshot(row("ada", HOST), there=(NAMELESS,), host=None), id="the only host there is"),
         pytest.param(
-            make_snapshot(row("ada", HOST), there=(NAMELESS,), host=None, colleagues=IN_DIRECTORY), id="a colleague"
+            make_snapshot(row("ada", HOST), there=(host(),), colleagues=IN_DIRECTORY),
+            id="somebody else",
+        ),
+        pytest.param(
+            make_snapshot(row("ada", HOST), there=(NAMELESS,), host=None),
+            id="the only host there is",
+        ),
+        pytest.param(
+            make_snapshot(row("ada", HOST), there=(NAMELESS,), host=None, colleagues=IN_DIRECTORY),
+            id="a colleague",
         ),
         pytest.param(
             make_snapshot(
-                row("ada", HOST), there=(host(email="henry@example.com"),), host=user("ada"), colleagues=IN_DIRECTORY
+                row("ada", HOST),
+                there=(host(email="henry@example.com"),),
+                host=user("ada"),
+                colleagues=IN_DIRECTORY,
             ),
             id="whom the webinar names, against the list's own record",
         ),
@@ -75,13 +98,18 @@ def test_the_host_is_recognised(snapshot):
 def test_a_stranger_never_gets_the_hosts_link(snapshot):
     items = [item for item in plan_of(snapshot).items if item.invitee.row]
 
-    assert [(one.action, one.mail, one.problems[0].message) for one in items] == [(Action.NONE, None, NOT_THE_HOST)]
+    assert [(one.action, one.mail, one.problems[0].message) for one in items] == [
+        (Action.NONE, None, NOT_THE_HOST)
+    ]
 
 
 def test_the_hosts_link_comes_from_the_list():
     item = only_item(make_snapshot(HENRY, there=(host(),), colleagues=IN_DIRECTORY))
 
-    assert current_facts(session(), HOST, item.registration).link == current_facts(session(), HOST, host()).link
+    assert (
+        current_facts(session(), HOST, item.registration).link
+        == current_facts(session(), HOST, host()).link
+    )
 
 
 def test_the_hosts_link_comes_from_the_session_where_the_list_has_none():
@@ -93,10 +121,22 @@ def test_the_hosts_link_comes_from_the_session_where_the_list_has_none():
 @pytest.mark.parametrize(
     "rows",
     [
-        pytest.param((row("ada", COHOST), row("", COHOST, linked_user=user("ada"))), id="by address, then by ids"),
-        pytest.param((row("", COHOST, linked_user=user("ada")), row("ada", COHOST)), id="by ids, then by address"),
-        pytest.param((row("alias", COHOST, linked_user=user("ada")), row("ada")), id="by ids with another address"),
-        pytest.param((row("ada"), row("alias", COHOST, linked_user=user("ada"))), id="a panelist by address first"),
+        pytest.param(
+            (row("ada", COHOST), row("", COHOST, linked_user=user("ada"))),
+            id="by address, then by ids",
+        ),
+        pytest.param(
+            (row("", COHOST, linked_user=user("ada")), row("ada", COHOST)),
+            id="by ids, then by address",
+        ),
+        pytest.param(
+            (row("alias", COHOST, linked_user=user("ada")), row("ada")),
+            id="by ids with another address",
+        ),
+        pytest.param(
+            (row("ada"), row("alias", COHOST, linked_user=user("ada"))),
+            id="a panelist by address first",
+        ),
     ],
 )
 def test_two_rows_that_are_one_person_through_the_directory_count_once(rows):
@@ -152,21 +192,35 @@ def test_a_row_that_lost_its_ids_to_another_row_is_a_guest():
     known = {"ada": ManagedRegistration(row("ada", linked_user=user("ada")), Standing.ADDED)}
     rows = (row("ada"), row("maiden", linked_user=user("ada")))
 
-    plan = plan_of(make_snapshot(*rows, there=(linked("ada", PANELIST, email="maiden@example.com"),), known=known))
+    plan = plan_of(
+        make_snapshot(
+            *rows, there=(linked("ada", PANELIST, email="maiden@example.com"),), known=known
+        )
+    )
 
-    assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.ADD), (3, Action.KEEP)]
+    assert [(one.invitee.row, one.action) for one in plan.items] == [
+        (2, Action.ADD),
+        (3, Action.KEEP),
+    ]
 
 
 def test_a_row_is_completed_from_the_directory():
     item = only_item(
-        make_snapshot(row("", COHOST, linked_user=user("ada"), first_name="", last_name=""), colleagues=IN_DIRECTORY)
+        make_snapshot(
+            row("", COHOST, linked_user=user("ada"), first_name="", last_name=""),
+            colleagues=IN_DIRECTORY,
+        )
     )
 
     assert (item.invitee.email, item.invitee.name) == ("ada@example.com", "Ada Lovelace")
 
 
 def test_a_co_host_by_address_is_invited_as_linked_user_and_a_panelist_as_guest():
-    plan = plan_of(make_snapshot(row("ada", COHOST), row("henry", PANELIST), host=None, colleagues=IN_DIRECTORY))
+    plan = plan_of(
+        make_snapshot(
+            row("ada", COHOST), row("henry", PANELIST), host=None, colleagues=IN_DIRECTORY
+        )
+    )
 
     assert [one.linked_user for one in plan.change.add] == [user("ada"), None]
 
@@ -185,7 +239,9 @@ COWORKERS = session(panelist_authentication=PanelistAuthentication.AUTHENTICATED
     [
         pytest.param([row("ada")], [guest("bob")], [], session(), False, id="guests need none"),
         pytest.param([row("ada", COHOST)], [], [], session(), True, id="a co-host by address"),
-        pytest.param([row("ada", COHOST)], [], IN_DIRECTORY, session(), False, id="who is known already"),
+        pytest.param(
+            [row("ada", COHOST)], [], IN_DIRECTORY, session(), False, id="who is known already"
+        ),
         pytest.param(
             [row("ada", COHOST)],
             [linked("ada", email="ada@example.com")],
@@ -194,8 +250,22 @@ COWORKERS = session(panelist_authentication=PanelistAuthentication.AUTHENTICATED
             False,
             id="or shown by a record",
         ),
-        pytest.param([row("ada", COHOST, linked_user=user("ada"))], [], [], session(), False, id="a co-host by ids"),
-        pytest.param([row("", COHOST, linked_user=user("ada"))], [], [], session(), True, id="without an address"),
+        pytest.param(
+            [row("ada", COHOST, linked_user=user("ada"))],
+            [],
+            [],
+            session(),
+            False,
+            id="a co-host by ids",
+        ),
+        pytest.param(
+            [row("", COHOST, linked_user=user("ada"))],
+            [],
+            [],
+            session(),
+            True,
+            id="without an address",
+        ),
         pytest.param(
             [row("ada", COHOST, linked_user=user("ada"), first_name="", last_name="")],
             [],
@@ -205,14 +275,32 @@ COWORKERS = session(panelist_authentication=PanelistAuthentication.AUTHENTICATED
             id="without a name",
         ),
         pytest.param([], [linked("ada")], [], session(), True, id="a record with ids alone"),
-        pytest.param([], [linked("ada")], IN_DIRECTORY, session(), False, id="of somebody who is known"),
-        pytest.param([HENRY], [host()], [], session(), True, id="a host whose record has ids alone"),
-        pytest.param([HENRY], [NAMELESS], [], session(), True, id="or not even those"),
-        pytest.param([HENRY], [host(email="henry@example.com")], [], session(), False, id="or an address"),
         pytest.param(
-            [row("ada")], [host(email="henry@example.com")], [], COWORKERS, True, id="guests may be locked out"
+            [], [linked("ada")], IN_DIRECTORY, session(), False, id="of somebody who is known"
         ),
-        pytest.param([row("ada")], [host()], IN_DIRECTORY, COWORKERS, False, id="and are known for colleagues"),
+        pytest.param(
+            [HENRY], [host()], [], session(), True, id="a host whose record has ids alone"
+        ),
+        pytest.param([HENRY], [NAMELESS], [], session(), True, id="or not even those"),
+        pytest.param(
+            [HENRY], [host(email="henry@example.com")], [], session(), False, id="or an address"
+        ),
+        pytest.param(
+            [row("ada")],
+            [host(email="henry@example.com")],
+            [],
+            COWORKERS,
+            True,
+            id="guests may be locked out",
+        ),
+        pytest.param(
+            [row("ada")],
+            [host()],
+            IN_DIRECTORY,
+            COWORKERS,
+            False,
+            id="and are known for colleagues",
+        ),
     ],
 )
 def test_the_directory_is_asked_only_where_it_can_tell_something(rows, there, known, of, asked):
@@ -223,9 +311,15 @@ def test_the_directory_is_asked_only_where_it_can_tell_something(rows, there, kn
     ("there", "known", "standing", "asked"),
     [
         pytest.param([guest("old")], [], Standing.ADDED, True, id="a record that may be theirs"),
-        pytest.param([guest("old")], IN_DIRECTORY, Standing.ADDED, False, id="the directory has been asked"),
-        pytest.param([linked("ada")], IN_DIRECTORY, Standing.ADDED, False, id="their record shows their ids"),
-        pytest.param([guest("ada")], [], Standing.ADDED, False, id="their record shows their address"),
+        pytest.param(
+            [guest("old")], IN_DIRECTORY, Standing.ADDED, False, id="the directory has been asked"
+        ),
+        pytest.param(
+            [linked("ada")], IN_DIRECTORY, Standing.ADDED, False, id="their record shows their ids"
+        ),
+        pytest.param(
+            [guest("ada")], [], Standing.ADDED, False, id="their record shows their address"
+        ),
         pytest.param([guest("old")], [], Standing.REMOVED, False, id="they were removed"),
         pytest.param([], [], Standing.ADDED, False, id="no record may be theirs"),
     ],

@@ -38,7 +38,13 @@ from tests.plan.people import (
     user,
 )
 
-ADD, UPDATE, REPLACE, KEEP, NONE = Action.ADD, Action.UPDATE, Action.REPLACE, Action.KEEP, Action.NONE
+ADD, UPDATE, REPLACE, KEEP, NONE = (
+    Action.ADD,
+    Action.UPDATE,
+    Action.REPLACE,
+    Action.KEEP,
+    Action.NONE,
+)
 OURS = {"ada": Standing.ADDED}
 ADA_IS_A_COLLEAGUE = (colleague("ada"),)
 BY_IDS = row("ada", linked_user=user("ada"))
@@ -48,21 +54,33 @@ BY_IDS = row("ada", linked_user=user("ada"))
     ("snapshot", "action"),
     [
         pytest.param(make_snapshot(row("ada")), ADD, id="who is not registered is added"),
-        pytest.param(make_snapshot(row("ada"), there=(guest("ada"),)), KEEP, id="who is registered is kept"),
         pytest.param(
-            make_snapshot(row("ada"), there=(guest("ada", email="ADA@Example.COM"),)), KEEP, id="in any spelling"
+            make_snapshot(row("ada"), there=(guest("ada"),)), KEEP, id="who is registered is kept"
         ),
         pytest.param(
-            make_snapshot(row("ada", COHOST), colleagues=ADA_IS_A_COLLEAGUE), ADD, id="a co-host who is a colleague"
+            make_snapshot(row("ada"), there=(guest("ada", email="ADA@Example.COM"),)),
+            KEEP,
+            id="in any spelling",
         ),
-        pytest.param(make_snapshot(row("ada", COHOST)), NONE, id="a co-host who is no colleague is not added"),
         pytest.param(
-            make_snapshot(row("ada", COHOST), there=(linked("ada"),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(row("ada", COHOST), colleagues=ADA_IS_A_COLLEAGUE),
+            ADD,
+            id="a co-host who is a colleague",
+        ),
+        pytest.param(
+            make_snapshot(row("ada", COHOST)), NONE, id="a co-host who is no colleague is not added"
+        ),
+        pytest.param(
+            make_snapshot(
+                row("ada", COHOST), there=(linked("ada"),), colleagues=ADA_IS_A_COLLEAGUE
+            ),
             KEEP,
             id="a co-host whose record has only ids, the directory knowing them",
         ),
         pytest.param(
-            make_snapshot(row("ada"), there=(linked("ada", PANELIST),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(
+                row("ada"), there=(linked("ada", PANELIST),), colleagues=ADA_IS_A_COLLEAGUE
+            ),
             KEEP,
             id="a panelist by address who is registered as the colleague they are",
         ),
@@ -72,27 +90,40 @@ BY_IDS = row("ada", linked_user=user("ada"))
             id="a co-host whose record shows address and ids needs no directory",
         ),
         pytest.param(
-            make_snapshot(row("ada", COHOST), there=(guest("ada", COHOST),), known=OURS, colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(
+                row("ada", COHOST),
+                there=(guest("ada", COHOST),),
+                known=OURS,
+                colleagues=ADA_IS_A_COLLEAGUE,
+            ),
             KEEP,
             id="a co-host whom RingCentral has without ids is one already",
         ),
         pytest.param(
-            make_snapshot(row("ada", COHOST), there=(linked("ada", PANELIST),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(
+                row("ada", COHOST), there=(linked("ada", PANELIST),), colleagues=ADA_IS_A_COLLEAGUE
+            ),
             UPDATE,
             id="a colleague's role is swapped by an update",
         ),
         pytest.param(
-            make_snapshot(row("ada"), there=(linked("ada", COHOST),), colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(
+                row("ada"), there=(linked("ada", COHOST),), colleagues=ADA_IS_A_COLLEAGUE
+            ),
             UPDATE,
             id="and back",
         ),
         pytest.param(
-            make_snapshot(row("ada", COHOST), there=(guest("ada"),), known=OURS, colleagues=ADA_IS_A_COLLEAGUE),
+            make_snapshot(
+                row("ada", COHOST), there=(guest("ada"),), known=OURS, colleagues=ADA_IS_A_COLLEAGUE
+            ),
             REPLACE,
             id="a guest who becomes co-host is deleted and added",
         ),
         pytest.param(
-            make_snapshot(BY_IDS, there=(linked("bob", PANELIST, email="ada@example.com"),), known=OURS),
+            make_snapshot(
+                BY_IDS, there=(linked("bob", PANELIST, email="ada@example.com"),), known=OURS
+            ),
             REPLACE,
             id="a changed linked user is deleted and added",
         ),
@@ -102,12 +133,16 @@ BY_IDS = row("ada", linked_user=user("ada"))
             id="a guest who gets ids is deleted and added",
         ),
         pytest.param(
-            make_snapshot(row("ada", job_title="Engineer"), there=(guest("ada", job_title="Mathematician"),)),
+            make_snapshot(
+                row("ada", job_title="Engineer"), there=(guest("ada", job_title="Mathematician"),)
+            ),
             UPDATE,
             id="a guest's job title differs",
         ),
         pytest.param(
-            make_snapshot(row("ada"), there=(guest("ada", last_name="Byron"),)), UPDATE, id="a guest's name differs"
+            make_snapshot(row("ada"), there=(guest("ada", last_name="Byron"),)),
+            UPDATE,
+            id="a guest's name differs",
         ),
         pytest.param(
             make_snapshot(row("ada"), there=(guest("ada", job_title="Engineer"),)),
@@ -120,7 +155,9 @@ BY_IDS = row("ada", linked_user=user("ada"))
             id="a field that the record lacks",
         ),
         pytest.param(
-            make_snapshot(BY_IDS, there=(linked("ada", PANELIST, first_name="A.", last_name="L."),)),
+            make_snapshot(
+                BY_IDS, there=(linked("ada", PANELIST, first_name="A.", last_name="L."),)
+            ),
             KEEP,
             id="a colleague's name is RingCentral's own",
         ),
@@ -135,7 +172,9 @@ BY_IDS = row("ada", linked_user=user("ada"))
             id="nor whom it may have mailed",
         ),
         pytest.param(
-            make_snapshot(row("ada"), there=(guest("ada", last_name="L.", send_invite=None),), known=OURS),
+            make_snapshot(
+                row("ada"), there=(guest("ada", last_name="L.", send_invite=None),), known=OURS
+            ),
             UPDATE,
             id="a record that doesn't say is silent if we added it",
         ),
@@ -149,12 +188,22 @@ BY_IDS = row("ada", linked_user=user("ada"))
             id="and not if we only adopted it",
         ),
         pytest.param(
-            make_snapshot(row("ada"), status=SessionStatus.ACTIVE), ADD, id="a running session takes people in"
+            make_snapshot(row("ada"), status=SessionStatus.ACTIVE),
+            ADD,
+            id="a running session takes people in",
         ),
-        pytest.param(make_snapshot(row("ada"), status=SessionStatus.FINISHED), NONE, id="a finished one does not"),
-        pytest.param(make_snapshot(row("ada"), now=START + HOUR), NONE, id="nor one whose end has passed"),
         pytest.param(
-            make_snapshot(row("ada"), there=(guest("ada", last_name="L."),), status=SessionStatus.FINISHED),
+            make_snapshot(row("ada"), status=SessionStatus.FINISHED),
+            NONE,
+            id="a finished one does not",
+        ),
+        pytest.param(
+            make_snapshot(row("ada"), now=START + HOUR), NONE, id="nor one whose end has passed"
+        ),
+        pytest.param(
+            make_snapshot(
+                row("ada"), there=(guest("ada", last_name="L."),), status=SessionStatus.FINISHED
+            ),
             KEEP,
             id="after the end nobody is updated",
         ),
@@ -168,7 +217,11 @@ def test_a_plain_run(snapshot, action):
     ("snapshot", "column", "message", "action"),
     [
         pytest.param(
-            make_snapshot(row("ada", COHOST)), "email", NO_COLLEAGUE, NONE, id="a co-host who is no colleague"
+            make_snapshot(row("ada", COHOST)),
+            "email",
+            NO_COLLEAGUE,
+            NONE,
+            id="a co-host who is no colleague",
         ),
         pytest.param(
             make_snapshot(row("ada", COHOST), there=(guest("ada"),), known=OURS),
@@ -191,7 +244,13 @@ def test_a_plain_run(snapshot, action):
             KEEP,
             id="not even RingCentral's record",
         ),
-        pytest.param(make_snapshot(row("ada", HOST)), "role", NOT_THE_HOST, NONE, id="a Host who isn't the webinar's"),
+        pytest.param(
+            make_snapshot(row("ada", HOST)),
+            "role",
+            NOT_THE_HOST,
+            NONE,
+            id="a Host who isn't the webinar's",
+        ),
         pytest.param(
             make_snapshot(row("ada", HOST), there=(guest("ada"),)),
             "role",
@@ -227,19 +286,27 @@ def test_a_row_that_can_not_be_served_is_a_problem(snapshot, column, message, ac
     (item,) = [one for one in plan.items if one.invitee.row]
     problem = plan.problems[0]
     assert (item.action, plan.change) == (action, Change())
-    assert (problem.row, problem.column, problem.email, problem.message) == (2, column, item.invitee.email, message)
+    assert (problem.row, problem.column, problem.email, problem.message) == (
+        2,
+        column,
+        item.invitee.email,
+        message,
+    )
 
 
 def test_an_update_says_what_differs_from_what_to_what():
     snapshot = make_snapshot(
-        row("ada", COHOST, job_title="Engineer"), there=(guest("ada", COHOST, job_title="Poet", last_name="L."),)
+        row("ada", COHOST, job_title="Engineer"),
+        there=(guest("ada", COHOST, job_title="Poet", last_name="L."),),
     )
 
     item = only_item(snapshot)
 
     assert item.reason == "last name: L. -> Lovelace, job title: Poet -> Engineer"
     assert item.changes == {"last name": ("L.", "Lovelace"), "job title": ("Poet", "Engineer")}
-    assert plan_of(snapshot).change == Change(update=(Update(snapshot.registrations[0], item.invitee),))
+    assert plan_of(snapshot).change == Change(
+        update=(Update(snapshot.registrations[0], item.invitee),)
+    )
 
 
 def test_an_update_on_request_says_that_ringcentral_may_mail():
@@ -247,14 +314,20 @@ def test_an_update_on_request_says_that_ringcentral_may_mail():
 
     item = only_item(snapshot, Options(include_already_mailed=True))
 
-    assert (item.action, item.reason) == (UPDATE, "last name: L. -> Lovelace; RingCentral may mail them")
+    assert (item.action, item.reason) == (
+        UPDATE,
+        "last name: L. -> Lovelace; RingCentral may mail them",
+    )
 
 
 @pytest.mark.parametrize(
-    "options", [Options(include_already_mailed=True), Options(adopt=True, include_already_mailed=True)]
+    "options",
+    [Options(include_already_mailed=True), Options(adopt=True, include_already_mailed=True)],
 )
 def test_a_replacement_of_somebody_whom_ringcentral_has_mailed_needs_that_request_alone(options):
-    snapshot = make_snapshot(row("ada", COHOST), there=(guest("ada", send_invite=True),), colleagues=ADA_IS_A_COLLEAGUE)
+    snapshot = make_snapshot(
+        row("ada", COHOST), there=(guest("ada", send_invite=True),), colleagues=ADA_IS_A_COLLEAGUE
+    )
 
     item = only_item(snapshot, options)
 
@@ -266,18 +339,26 @@ def test_a_replacement_of_somebody_whom_ringcentral_has_mailed_needs_that_reques
 
 
 def test_a_replacement_of_another_ledgers_person_rests_on_adopt():
-    snapshot = make_snapshot(row("ada", COHOST), there=(guest("ada"),), colleagues=ADA_IS_A_COLLEAGUE)
+    snapshot = make_snapshot(
+        row("ada", COHOST), there=(guest("ada"),), colleagues=ADA_IS_A_COLLEAGUE
+    )
 
     item = only_item(snapshot, Options(adopt=True))
 
     assert (item.action, item.adopted) == (REPLACE, True)
-    assert plan_of(snapshot, Options(adopt=True)).change == Change(add=(item.invitee,), remove=(guest("ada"),))
+    assert plan_of(snapshot, Options(adopt=True)).change == Change(
+        add=(item.invitee,), remove=(guest("ada"),)
+    )
 
 
 def test_what_one_update_did_not_change_is_reported_and_not_repeated():
     ada = row("ada")
-    known = {"ada": ManagedRegistration(ada, Standing.ADDED, last_requested={"last name": "Lovelace"})}
-    snapshot = make_snapshot(ada, there=(guest("ada", last_name="L."),), known=known, boxes={"ada": holds("ada")})
+    known = {
+        "ada": ManagedRegistration(ada, Standing.ADDED, last_requested={"last name": "Lovelace"})
+    }
+    snapshot = make_snapshot(
+        ada, there=(guest("ada", last_name="L."),), known=known, boxes={"ada": holds("ada")}
+    )
 
     plan = plan_of(snapshot)
 
@@ -288,9 +369,16 @@ def test_what_one_update_did_not_change_is_reported_and_not_repeated():
 
 
 def test_another_wish_is_asked_for_again():
-    known = {"ada": ManagedRegistration(row("ada"), Standing.ADDED, last_requested={"last name": "King"})}
+    known = {
+        "ada": ManagedRegistration(row("ada"), Standing.ADDED, last_requested={"last name": "King"})
+    }
 
-    assert only_item(make_snapshot(row("ada"), there=(guest("ada", last_name="L."),), known=known)).action is UPDATE
+    assert (
+        only_item(
+            make_snapshot(row("ada"), there=(guest("ada", last_name="L."),), known=known)
+        ).action
+        is UPDATE
+    )
 
 
 @pytest.mark.parametrize(
@@ -298,11 +386,29 @@ def test_another_wish_is_asked_for_again():
     [
         pytest.param({}, {"job_title": ""}, UPDATE, 0, id="a title that the record lacks is sent"),
         pytest.param(
-            {"job title": "Poet"}, {"job_title": ""}, KEEP, 0, id="once, and that it is still lacking is no fault"
+            {"job title": "Poet"},
+            {"job_title": ""},
+            KEEP,
+            0,
+            id="once, and that it is still lacking is no fault",
         ),
-        pytest.param({"job title": "Bard"}, {"job_title": ""}, UPDATE, 0, id="another title is sent again"),
-        pytest.param({"job title": "Poet"}, {"job_title": "Bard"}, KEEP, 1, id="another title there is reported"),
-        pytest.param({}, {"first_name": "", "last_name": ""}, UPDATE, 0, id="names that the record lacks are sent"),
+        pytest.param(
+            {"job title": "Bard"}, {"job_title": ""}, UPDATE, 0, id="another title is sent again"
+        ),
+        pytest.param(
+            {"job title": "Poet"},
+            {"job_title": "Bard"},
+            KEEP,
+            1,
+            id="another title there is reported",
+        ),
+        pytest.param(
+            {},
+            {"first_name": "", "last_name": ""},
+            UPDATE,
+            0,
+            id="names that the record lacks are sent",
+        ),
         pytest.param({"last name": "Lovelace"}, {"last_name": ""}, KEEP, 0, id="once"),
         pytest.param(
             {"job title": "Poet"},
@@ -324,7 +430,10 @@ def test_a_field_is_asked_for_once(asked, shown, action, problems):
     ada = row("ada", job_title="Poet")
     known = {"ada": ManagedRegistration(ada, Standing.ADDED, asked)}
     snapshot = make_snapshot(
-        ada, there=(guest("ada", **({"job_title": "Poet"} | shown)),), known=known, boxes={"ada": holds("ada")}
+        ada,
+        there=(guest("ada", **({"job_title": "Poet"} | shown)),),
+        known=known,
+        boxes={"ada": holds("ada")},
     )
 
     plan = plan_of(snapshot)
@@ -333,15 +442,24 @@ def test_a_field_is_asked_for_once(asked, shown, action, problems):
 
 
 def test_an_empty_cell_changes_nothing():
-    assert only_item(make_snapshot(row("ada"), there=(guest("ada", job_title="Poet"),))).action is KEEP
+    assert (
+        only_item(make_snapshot(row("ada"), there=(guest("ada", job_title="Poet"),))).action is KEEP
+    )
 
 
 @pytest.mark.parametrize(
     ("record", "asked", "action"),
     [
         pytest.param(guest("ada"), {}, REPLACE, id="a guest who gets ids is replaced"),
-        pytest.param(guest("ada"), {"linked user": "company/ada"}, KEEP, id="once, though the record has no ids since"),
-        pytest.param(guest("ada"), {"linked user": "company/bob"}, REPLACE, id="other ids are tried again"),
+        pytest.param(
+            guest("ada"),
+            {"linked user": "company/ada"},
+            KEEP,
+            id="once, though the record has no ids since",
+        ),
+        pytest.param(
+            guest("ada"), {"linked user": "company/bob"}, REPLACE, id="other ids are tried again"
+        ),
         pytest.param(
             linked("bob", PANELIST, email="ada@example.com", join_uri=link("ada")),
             {"linked user": "company/ada"},
@@ -368,14 +486,19 @@ def test_a_role_is_still_changed_where_ids_did_not_come_back():
 
     plan = plan_of(make_snapshot(ada, there=(guest("ada"),), known=known))
 
-    assert (plan.items[0].action, dict(plan.items[0].changes)) == (UPDATE, {"role": ("Panelist", "CoHost")})
+    assert (plan.items[0].action, dict(plan.items[0].changes)) == (
+        UPDATE,
+        {"role": ("Panelist", "CoHost")},
+    )
     assert len(plan.problems) == 1
 
 
 def test_a_domain_that_came_back_otherwise_is_no_difference():
     ada = row("ada", linked_user=LinkedUser("company", "ada", "ilm"))
 
-    assert only_item(make_snapshot(ada, there=(linked("ada", PANELIST),), known=OURS)).action is KEEP
+    assert (
+        only_item(make_snapshot(ada, there=(linked("ada", PANELIST),), known=OURS)).action is KEEP
+    )
 
 
 def test_every_problem_of_a_row_is_said_once():
@@ -396,18 +519,30 @@ LOGGED_IN = {"panelist_authentication": PanelistAuthentication.AUTHENTICATED_USE
     [
         pytest.param(make_snapshot(row("ada")), False, id="guests are let in"),
         pytest.param(make_snapshot(row("ada"), **COWORKERS), True, id="only colleagues are let in"),
-        pytest.param(make_snapshot(row("ada"), **LOGGED_IN), True, id="only people with a log-in are let in"),
         pytest.param(
-            make_snapshot(row("ada"), there=(guest("ada"),), **COWORKERS), True, id="who is registered is told too"
+            make_snapshot(row("ada"), **LOGGED_IN), True, id="only people with a log-in are let in"
         ),
-        pytest.param(make_snapshot(row("ada"), colleagues=ADA_IS_A_COLLEAGUE, **COWORKERS), False, id="a colleague"),
+        pytest.param(
+            make_snapshot(row("ada"), there=(guest("ada"),), **COWORKERS),
+            True,
+            id="who is registered is told too",
+        ),
+        pytest.param(
+            make_snapshot(row("ada"), colleagues=ADA_IS_A_COLLEAGUE, **COWORKERS),
+            False,
+            id="a colleague",
+        ),
         pytest.param(make_snapshot(BY_IDS, **COWORKERS), False, id="a linked user"),
         pytest.param(
             make_snapshot(row("ada", COHOST), colleagues=ADA_IS_A_COLLEAGUE, **COWORKERS),
             False,
             id="a co-host is no panelist",
         ),
-        pytest.param(make_snapshot(row("ada"), now=START + timedelta(days=1), **COWORKERS), False, id="after the end"),
+        pytest.param(
+            make_snapshot(row("ada"), now=START + timedelta(days=1), **COWORKERS),
+            False,
+            id="after the end",
+        ),
     ],
 )
 def test_panelist_authentication_that_locks_an_outsider_out_is_told(snapshot, warned):
@@ -418,7 +553,9 @@ def test_panelist_authentication_that_locks_an_outsider_out_is_told(snapshot, wa
 
 
 def test_a_host_on_the_roster_with_another_role_is_a_problem_and_is_not_mailed():
-    snapshot = make_snapshot(row("henry", PANELIST), there=(host(),), colleagues=(colleague("henry"),))
+    snapshot = make_snapshot(
+        row("henry", PANELIST), there=(host(),), colleagues=(colleague("henry"),)
+    )
 
     item = only_item(snapshot)
 
@@ -427,6 +564,8 @@ def test_a_host_on_the_roster_with_another_role_is_a_problem_and_is_not_mailed()
 
 def test_nobody_is_changed_at_ringcentral_by_what_the_directory_says_of_names():
     ada = replace(row("ada", COHOST), first_name="", last_name="")
-    snapshot = make_snapshot(ada, there=(guest("ada", COHOST),), colleagues=(colleague("ada", first_name="Ada"),))
+    snapshot = make_snapshot(
+        ada, there=(guest("ada", COHOST),), colleagues=(colleague("ada", first_name="Ada"),)
+    )
 
     assert only_item(snapshot, CRON).action is KEEP

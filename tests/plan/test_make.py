@@ -58,7 +58,12 @@ def test_the_steps_are_in_the_rosters_order_and_then_who_is_not_on_it():
         boxes={"dora": holds("dora")},
     )
 
-    assert [item.invitee.email.partition("@")[0] for item in plan_of(snapshot).items] == ["cleo", "ada", "bob", "dora"]
+    assert [item.invitee.email.partition("@")[0] for item in plan_of(snapshot).items] == [
+        "cleo",
+        "ada",
+        "bob",
+        "dora",
+    ]
 
 
 def test_the_rosters_problems_come_with_the_plans():
@@ -77,7 +82,9 @@ def test_a_seat_for_the_last_one_who_fits():
 
 
 def test_a_seat_in_the_place_of_somebody_who_is_removed():
-    snapshot = full(row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED})
+    snapshot = full(
+        row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED}
+    )
 
     assert actions(plan_of(snapshot, CRON))[-2:] == [NONE, NONE]
     assert actions(plan_of(snapshot, Options(remove=True)))[-2:] == [ADD, REMOVE]
@@ -96,7 +103,9 @@ def test_who_is_registered_anew_keeps_their_seat():
 
 
 def test_a_removal_beyond_the_limit_makes_no_room():
-    snapshot = full(row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED})
+    snapshot = full(
+        row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED}
+    )
 
     assert actions(plan_of(snapshot, Options(remove=True, limit=2)))[-2:] == [ADD, REMOVE]
     assert actions(plan_of(snapshot, Options(remove=True, limit=1)))[-2:] == [NONE, NONE]
@@ -111,7 +120,9 @@ def test_who_has_no_seat_does_not_use_up_the_limit():
         mailboxes={},
     )
 
-    assert [item.invitee.first_name for item in plan_of(snapshot, Options(limit=1)).mail] == ["Guest0"]
+    assert [item.invitee.first_name for item in plan_of(snapshot, Options(limit=1)).mail] == [
+        "Guest0"
+    ]
 
 
 def test_the_limit_serves_the_first_who_need_anything():
@@ -129,7 +140,10 @@ def test_the_limit_serves_the_first_who_need_anything():
 
     assert actions(plan) == [KEEP, ADD, UPDATE, NONE]
     assert [item.invitee.first_name for item in plan.mail] == ["Bob"]
-    assert plan.items[-1].mail_reason == "left for a later run: not among the first 2 who need anything"
+    assert (
+        plan.items[-1].mail_reason
+        == "left for a later run: not among the first 2 who need anything"
+    )
 
 
 def test_what_is_put_off_is_neither_adopted_nor_changed():
@@ -137,7 +151,12 @@ def test_what_is_put_off_is_neither_adopted_nor_changed():
 
     put_off = plan_of(snapshot, Options(adopt=True, limit=1)).items[-1]
 
-    assert (put_off.action, put_off.adopted, dict(put_off.changes), put_off.mail) == (KEEP, False, {}, None)
+    assert (put_off.action, put_off.adopted, dict(put_off.changes), put_off.mail) == (
+        KEEP,
+        False,
+        {},
+        None,
+    )
 
 
 def test_who_is_not_on_the_roster_is_put_off_without_being_kept():
@@ -154,10 +173,14 @@ def test_the_limit_tells_people_without_an_address_apart():
 
 def test_after_registering_the_limit_means_the_same_people():
     options = Options(limit=1)
-    before = make_snapshot(row("ada"), row("bob"), row("cleo"), there=(guest("bob"),), known={"bob": Standing.ADDED})
+    before = make_snapshot(
+        row("ada"), row("bob"), row("cleo"), there=(guest("bob"),), known={"bob": Standing.ADDED}
+    )
     agreed = make_plan(before, options)
     added = replace(before, registrations=(guest("bob"), guest("ada")), managed={})
-    after = replace(added, managed=make_snapshot(known={"ada": Standing.ADDED, "bob": Standing.ADDED}).managed)
+    after = replace(
+        added, managed=make_snapshot(known={"ada": Standing.ADDED, "bob": Standing.ADDED}).managed
+    )
 
     plan = make_plan(after, options, within=agreed)
 
@@ -174,8 +197,12 @@ ADA_BY_BOBS_IDS = linked("bob", email="ada@example.com")
         pytest.param(make_snapshot(), CRON, 2, id="nothing to do: session and list"),
         pytest.param(make_snapshot(row("ada", HOST)), CRON, 2, id="a problem is nothing to do"),
         pytest.param(make_snapshot(row("ada")), CRON, 4, id="the webinar, and one PATCH"),
-        pytest.param(make_snapshot(*(row(one) for one in crowd(99))), CRON, 4, id="for 99 people too"),
-        pytest.param(make_snapshot(row("henry", HOST), there=(HENRY,)), CRON, 3, id="mails alone: no PATCH"),
+        pytest.param(
+            make_snapshot(*(row(one) for one in crowd(99))), CRON, 4, id="for 99 people too"
+        ),
+        pytest.param(
+            make_snapshot(row("henry", HOST), there=(HENRY,)), CRON, 3, id="mails alone: no PATCH"
+        ),
         pytest.param(
             make_snapshot(row("ada"), there=(BOB,), known={"bob": Standing.ADDED}),
             Options(remove=True),
@@ -184,7 +211,10 @@ ADA_BY_BOBS_IDS = linked("bob", email="ada@example.com")
         ),
         pytest.param(
             make_snapshot(
-                row("ada", COHOST), there=(ADA,), known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),)
+                row("ada", COHOST),
+                there=(ADA,),
+                known={"ada": Standing.ADDED},
+                colleagues=(colleague("ada"),),
             ),
             CRON,
             5,
@@ -205,7 +235,8 @@ def test_the_heavy_calls_that_a_run_makes(snapshot, options, calls):
 def test_planning_takes_a_moment_even_in_a_big_company():
     names = crowd(SEATS)
     snapshot = make_snapshot(
-        *(row(name, COHOST) for name in names), colleagues=tuple(colleague(name) for name in crowd(2_000))
+        *(row(name, COHOST) for name in names),
+        colleagues=tuple(colleague(name) for name in crowd(2_000)),
     )
 
     begun = time.process_time()

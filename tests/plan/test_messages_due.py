@@ -42,7 +42,9 @@ ADA_IS_A_COLLEAGUE = (colleague("ada"),)
 def registered(box: Mailbox | None = None, standing: Standing | None = Standing.ADDED, **changed):
     """Ada, on the roster and registered, with this in her mailbox."""
     known = {"ada": standing} if standing else {}
-    return make_snapshot(row("ada"), there=(guest("ada", **changed),), known=known, boxes={"ada": box} if box else {})
+    return make_snapshot(
+        row("ada"), there=(guest("ada", **changed),), known=known, boxes={"ada": box} if box else {}
+    )
 
 
 def latest(state: State, kind: Kind = UPDATE, *, told=None, saying=None):
@@ -56,18 +58,34 @@ OLD = facts("ada", **MOVED)
 @pytest.mark.parametrize(
     ("snapshot", "kind", "reason"),
     [
-        pytest.param(make_snapshot(row("ada")), INVITATION, "has no invitation yet", id="who is about to be added"),
-        pytest.param(registered(), INVITATION, "has no invitation yet", id="whom we added and never mailed"),
+        pytest.param(
+            make_snapshot(row("ada")),
+            INVITATION,
+            "has no invitation yet",
+            id="who is about to be added",
+        ),
+        pytest.param(
+            registered(), INVITATION, "has no invitation yet", id="whom we added and never mailed"
+        ),
         pytest.param(registered(holds("ada")), None, "", id="who is up to date"),
-        pytest.param(registered(holds("ada", **MOVED)), UPDATE, "new start", id="the session moved"),
+        pytest.param(
+            registered(holds("ada", **MOVED)), UPDATE, "new start", id="the session moved"
+        ),
         pytest.param(
             registered(holds("ada", duration=2 * HOUR, start=START - HOUR)),
             UPDATE,
             "new start, new duration",
             id="twice",
         ),
-        pytest.param(registered(holds("ada"), join_uri=link("new")), UPDATE, "new link", id="the link changed"),
-        pytest.param(registered(holds("ada", COHOST)), UPDATE, "new role", id="the role was changed there"),
+        pytest.param(
+            registered(holds("ada"), join_uri=link("new")),
+            UPDATE,
+            "new link",
+            id="the link changed",
+        ),
+        pytest.param(
+            registered(holds("ada", COHOST)), UPDATE, "new role", id="the role was changed there"
+        ),
         pytest.param(
             make_snapshot(row("ada"), known=OURS, boxes={"ada": holds("ada")}),
             UPDATE,
@@ -99,15 +117,28 @@ OLD = facts("ada", **MOVED)
             id="a colleague who becomes co-host",
         ),
         pytest.param(
-            make_snapshot(row("ada", COHOST), there=(guest("ada"),), known=OURS, boxes={"ada": holds("ada", **MOVED)}),
+            make_snapshot(
+                row("ada", COHOST),
+                there=(guest("ada"),),
+                known=OURS,
+                boxes={"ada": holds("ada", **MOVED)},
+            ),
             UPDATE,
             "new start",
             id="whose new role is refused is told the new start all the same",
         ),
-        pytest.param(registered(holds("ada", **MOVED), last_name="L."), UPDATE, "new start", id="whose name changes"),
+        pytest.param(
+            registered(holds("ada", **MOVED), last_name="L."),
+            UPDATE,
+            "new start",
+            id="whose name changes",
+        ),
         pytest.param(registered(holds("ada"), last_name="L."), None, "", id="a name is no fact"),
         pytest.param(
-            registered(send_invite=None), INVITATION, "has no invitation yet", id="a record that doesn't say, ours"
+            registered(send_invite=None),
+            INVITATION,
+            "has no invitation yet",
+            id="a record that doesn't say, ours",
         ),
     ],
 )
@@ -120,15 +151,37 @@ def test_cron_mails_whom_it_may(snapshot, kind, reason):
 @pytest.mark.parametrize(
     ("snapshot", "asked_for"),
     [
-        pytest.param(registered(standing=None, send_invite=True), INCLUDE, id="RingCentral has mailed them"),
-        pytest.param(registered(standing=None, send_invite=None), INCLUDE, id="RingCentral may have mailed them"),
-        pytest.param(registered(standing=Standing.ADOPTED, send_invite=None), INCLUDE, id="adopted, it may have"),
-        pytest.param(registered(standing=None), ADOPT, id="registered by another ledger"),
-        pytest.param(registered(standing=Standing.UPDATED), ADOPT, id="by another ledger, changed by us"),
-        pytest.param(registered(standing=Standing.REMOVED), ADOPT, id="removed by us, registered anew by another"),
-        pytest.param(registered(standing=Standing.REMOVING), ADOPT, id="perhaps removed by us, and registered anew"),
         pytest.param(
-            registered(holding("ada", None, State.SENT, CANCELLATION, OLD), standing=Standing.REMOVED),
+            registered(standing=None, send_invite=True), INCLUDE, id="RingCentral has mailed them"
+        ),
+        pytest.param(
+            registered(standing=None, send_invite=None),
+            INCLUDE,
+            id="RingCentral may have mailed them",
+        ),
+        pytest.param(
+            registered(standing=Standing.ADOPTED, send_invite=None),
+            INCLUDE,
+            id="adopted, it may have",
+        ),
+        pytest.param(registered(standing=None), ADOPT, id="registered by another ledger"),
+        pytest.param(
+            registered(standing=Standing.UPDATED), ADOPT, id="by another ledger, changed by us"
+        ),
+        pytest.param(
+            registered(standing=Standing.REMOVED),
+            ADOPT,
+            id="removed by us, registered anew by another",
+        ),
+        pytest.param(
+            registered(standing=Standing.REMOVING),
+            ADOPT,
+            id="perhaps removed by us, and registered anew",
+        ),
+        pytest.param(
+            registered(
+                holding("ada", None, State.SENT, CANCELLATION, OLD), standing=Standing.REMOVED
+            ),
             ADOPT,
             id="cancelled by us, registered anew by another",
         ),
@@ -164,12 +217,18 @@ def test_that_ringcentral_has_mailed_who_was_told_is_said_once(mailed, problems)
 
     plan = plan_of(snapshot)
 
-    assert (len(plan.problems), plan.items[0].newly_mailed, plan.items[0].held) == (problems, not mailed, False)
+    assert (len(plan.problems), plan.items[0].newly_mailed, plan.items[0].held) == (
+        problems,
+        not mailed,
+        False,
+    )
 
 
 @pytest.mark.parametrize("mailed", [False, True])
 def test_who_was_added_silently_and_mailed_all_the_same_is_a_problem_until_a_person_decides(mailed):
-    snapshot = make_snapshot(row("ada"), there=(guest("ada", send_invite=True),), known={"ada": known(mailed=mailed)})
+    snapshot = make_snapshot(
+        row("ada"), there=(guest("ada", send_invite=True),), known={"ada": known(mailed=mailed)}
+    )
 
     plan = plan_of(snapshot)
     asked = plan_of(snapshot, INCLUDE)
@@ -179,13 +238,17 @@ def test_who_was_added_silently_and_mailed_all_the_same_is_a_problem_until_a_per
 
 
 def test_who_is_off_the_roster_and_was_told_nothing_is_no_problem():
-    snapshot = make_snapshot(there=(guest("ada", send_invite=True),), known={"ada": known(mailed=False)})
+    snapshot = make_snapshot(
+        there=(guest("ada", send_invite=True),), known={"ada": known(mailed=False)}
+    )
 
     assert plan_of(snapshot).problems == ()
 
 
 @pytest.mark.parametrize(("mailed", "mail"), [(False, None), (True, INVITATION)])
-def test_message_queued_before_ringcentral_mailed_is_held_and_one_asked_for_since_is_not(mailed, mail):
+def test_message_queued_before_ringcentral_mailed_is_held_and_one_asked_for_since_is_not(
+    mailed, mail
+):
     queued = holding("ada", None, State.QUEUED, INVITATION, facts("ada"))
     snapshot = make_snapshot(
         row("ada"),
@@ -220,13 +283,16 @@ def test_adopting_is_recorded_where_a_mail_rests_on_it():
     assert only_item(registered(standing=None), ADOPT).adopted
     assert not only_item(registered(), ADOPT).adopted
     assert not only_item(
-        registered(standing=None, send_invite=True), Options(adopt=True, include_already_mailed=True)
+        registered(standing=None, send_invite=True),
+        Options(adopt=True, include_already_mailed=True),
     ).adopted
 
 
 @pytest.mark.parametrize("send_invite", [True, None, False])
 def test_the_host_is_mailed_whatever_their_record_says(send_invite):
-    snapshot = make_snapshot(row("henry", HOST), there=(host(email="henry@example.com", send_invite=send_invite),))
+    snapshot = make_snapshot(
+        row("henry", HOST), there=(host(email="henry@example.com", send_invite=send_invite),)
+    )
 
     assert only_item(snapshot, CRON).mail is INVITATION
 
@@ -250,31 +316,73 @@ def test_a_record_without_a_link_is_one_persons_problem():
     ("snapshot", "kind"),
     [
         pytest.param(latest(State.QUEUED, INVITATION), INVITATION, id="queued: this run sends it"),
-        pytest.param(latest(State.QUEUED, INVITATION, saying=OLD), INVITATION, id="queued, and the session moved"),
-        pytest.param(latest(State.QUEUED, told=OLD), UPDATE, id="an update is queued"),
-        pytest.param(latest(State.QUEUED, told=facts("ada"), saying=OLD), UPDATE, id="moved and moved back meanwhile"),
-        pytest.param(latest(State.QUEUED, CANCELLATION, told=facts("ada")), UPDATE, id="a cancellation that is void"),
-        pytest.param(latest(State.FAILED, INVITATION), None, id="failed: a person retries"),
-        pytest.param(latest(State.FAILED, INVITATION, saying=OLD), INVITATION, id="failed, and the session moved"),
-        pytest.param(latest(State.REJECTED, told=OLD), None, id="an update was rejected"),
-        pytest.param(latest(State.REJECTED, told=OLD, saying=facts("ada", COHOST)), UPDATE, id="and is old by now"),
         pytest.param(
-            latest(State.REJECTED, told=facts("ada"), saying=OLD), None, id="rejected, moved back: up to date"
+            latest(State.QUEUED, INVITATION, saying=OLD),
+            INVITATION,
+            id="queued, and the session moved",
+        ),
+        pytest.param(latest(State.QUEUED, told=OLD), UPDATE, id="an update is queued"),
+        pytest.param(
+            latest(State.QUEUED, told=facts("ada"), saying=OLD),
+            UPDATE,
+            id="moved and moved back meanwhile",
+        ),
+        pytest.param(
+            latest(State.QUEUED, CANCELLATION, told=facts("ada")),
+            UPDATE,
+            id="a cancellation that is void",
+        ),
+        pytest.param(latest(State.FAILED, INVITATION), None, id="failed: a person retries"),
+        pytest.param(
+            latest(State.FAILED, INVITATION, saying=OLD),
+            INVITATION,
+            id="failed, and the session moved",
+        ),
+        pytest.param(latest(State.REJECTED, told=OLD), None, id="an update was rejected"),
+        pytest.param(
+            latest(State.REJECTED, told=OLD, saying=facts("ada", COHOST)),
+            UPDATE,
+            id="and is old by now",
+        ),
+        pytest.param(
+            latest(State.REJECTED, told=facts("ada"), saying=OLD),
+            None,
+            id="rejected, moved back: up to date",
         ),
         pytest.param(latest(State.EXPIRED, INVITATION), None, id="expired"),
-        pytest.param(latest(State.EXPIRED, INVITATION, saying=OLD), INVITATION, id="expired, and the session moved"),
+        pytest.param(
+            latest(State.EXPIRED, INVITATION, saying=OLD),
+            INVITATION,
+            id="expired, and the session moved",
+        ),
         pytest.param(latest(State.BOUNCED, INVITATION), None, id="bounced"),
         pytest.param(latest(State.CANCELLED, INVITATION), None, id="cancelled by a person"),
-        pytest.param(latest(State.CANCELLED, INVITATION, saying=OLD), INVITATION, id="called off, then news"),
-        pytest.param(latest(State.IN_DOUBT, INVITATION), None, id="in doubt"),
-        pytest.param(latest(State.IN_DOUBT, INVITATION, saying=OLD), None, id="in doubt, whatever has changed"),
-        pytest.param(latest(State.SENDING, INVITATION, saying=OLD), None, id="being sent, whatever has changed"),
-        pytest.param(latest(State.SENT, CANCELLATION), INVITATION, id="cancelled, and registered again"),
         pytest.param(
-            latest(State.FAILED, CANCELLATION, told=facts("ada")), None, id="a cancellation failed, link alive"
+            latest(State.CANCELLED, INVITATION, saying=OLD), INVITATION, id="called off, then news"
+        ),
+        pytest.param(latest(State.IN_DOUBT, INVITATION), None, id="in doubt"),
+        pytest.param(
+            latest(State.IN_DOUBT, INVITATION, saying=OLD),
+            None,
+            id="in doubt, whatever has changed",
         ),
         pytest.param(
-            latest(State.EXPIRED, Kind.REMINDER, told=facts("ada")), None, id="a late reminder changes nothing"
+            latest(State.SENDING, INVITATION, saying=OLD),
+            None,
+            id="being sent, whatever has changed",
+        ),
+        pytest.param(
+            latest(State.SENT, CANCELLATION), INVITATION, id="cancelled, and registered again"
+        ),
+        pytest.param(
+            latest(State.FAILED, CANCELLATION, told=facts("ada")),
+            None,
+            id="a cancellation failed, link alive",
+        ),
+        pytest.param(
+            latest(State.EXPIRED, Kind.REMINDER, told=facts("ada")),
+            None,
+            id="a late reminder changes nothing",
         ),
     ],
 )
@@ -298,7 +406,9 @@ def test_why_nothing_further_is_sent_is_told(state, reason):
     assert only_item(latest(state, INVITATION)).mail_reason == reason
 
 
-@pytest.mark.parametrize("state", [State.QUEUED, State.REJECTED, State.FAILED, State.CANCELLED, State.BOUNCED])
+@pytest.mark.parametrize(
+    "state", [State.QUEUED, State.REJECTED, State.FAILED, State.CANCELLED, State.BOUNCED]
+)
 def test_who_was_removed_and_is_back_gets_the_new_link(state):
     snapshot = make_snapshot(
         row("ada"),
@@ -312,12 +422,23 @@ def test_who_was_removed_and_is_back_gets_the_new_link(state):
 def test_who_was_removed_with_a_cancellation_and_is_back_is_invited_anew():
     box = holding("ada", None, State.SENT, CANCELLATION, facts("ada"))
 
-    assert only_item(make_snapshot(row("ada"), known={"ada": Standing.REMOVED}, boxes={"ada": box})).mail is INVITATION
+    assert (
+        only_item(
+            make_snapshot(row("ada"), known={"ada": Standing.REMOVED}, boxes={"ada": box})
+        ).mail
+        is INVITATION
+    )
 
 
 def test_a_colleague_whose_address_has_changed_is_still_ours_and_is_invited_there():
-    known = {"maiden": ManagedRegistration(row("maiden", COHOST, linked_user=user("ada")), Standing.ADDED)}
-    married = make_snapshot(row("ada", COHOST), there=(linked("ada"),), known=known, colleagues=ADA_IS_A_COLLEAGUE)
+    known = {
+        "maiden": ManagedRegistration(
+            row("maiden", COHOST, linked_user=user("ada")), Standing.ADDED
+        )
+    }
+    married = make_snapshot(
+        row("ada", COHOST), there=(linked("ada"),), known=known, colleagues=ADA_IS_A_COLLEAGUE
+    )
 
     assert only_item(married).mail is INVITATION
 
@@ -327,12 +448,19 @@ def test_a_colleague_whose_address_has_changed_is_still_ours_and_is_invited_ther
     [
         pytest.param({"status": SessionStatus.FINISHED}, id="finished"),
         pytest.param({"now": START + HOUR}, id="its end has passed"),
-        pytest.param({"now": START + timedelta(hours=2), "status": SessionStatus.ACTIVE}, id="it overruns"),
+        pytest.param(
+            {"now": START + timedelta(hours=2), "status": SessionStatus.ACTIVE}, id="it overruns"
+        ),
     ],
 )
 def test_nobody_is_mailed_about_a_session_that_is_over(when):
     snapshot = make_snapshot(
-        row("ada"), row("bob"), there=(guest("ada"),), known=OURS, boxes={"bob": holds("bob")}, **when
+        row("ada"),
+        row("bob"),
+        there=(guest("ada"),),
+        known=OURS,
+        boxes={"bob": holds("bob")},
+        **when,
     )
 
     plan = plan_of(snapshot)

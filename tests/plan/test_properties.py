@@ -39,8 +39,14 @@ def test_what_ringcentral_leaves_undone_is_asked_for_once(snapshot: Snapshot, as
 
     again = make_plan(left_undone(snapshot, agreed), asked_for)
 
-    asked = {item.invitee.row for item in agreed.with_action(Action.ADD, Action.UPDATE, Action.REPLACE)}
-    assert [item for item in again.with_action(Action.UPDATE, Action.REPLACE) if item.invitee.row in asked] == []
+    asked = {
+        item.invitee.row for item in agreed.with_action(Action.ADD, Action.UPDATE, Action.REPLACE)
+    }
+    assert [
+        item
+        for item in again.with_action(Action.UPDATE, Action.REPLACE)
+        if item.invitee.row in asked
+    ] == []
 
 
 @given(any_snapshot(), options(), st.integers(1, 3))
@@ -64,19 +70,24 @@ def test_nobody_is_served_twice(snapshot: Snapshot, asked_for: Options):
     plan = make_plan(snapshot, asked_for)
 
     added = [name for one in plan.change.add for name in {one.key, one.linked_user} - {None}]
-    touched = [one.registration.id for one in plan.change.update] + [one.id for one in plan.change.remove]
+    touched = [one.registration.id for one in plan.change.update] + [
+        one.id for one in plan.change.remove
+    ]
     for several in (added, touched, [item.invitee.key for item in plan.mail]):
         assert max(Counter(several).values(), default=0) <= 1
 
 
 @given(any_snapshot(), options())
-def test_every_row_of_the_roster_ends_in_one_step_or_one_problem(snapshot: Snapshot, asked_for: Options):
+def test_every_row_of_the_roster_ends_in_one_step_or_one_problem(
+    snapshot: Snapshot, asked_for: Options
+):
     plan = make_plan(snapshot, asked_for)
 
     items = [item.invitee.row for item in plan.items if item.invitee.row]
     problems = [one.row for one in plan.problems if one.row and one.row not in items]
     assert sorted(items + problems) == sorted(
-        [one.row for one in snapshot.roster.invitees] + [one.row for one in snapshot.roster.problems]
+        [one.row for one in snapshot.roster.invitees]
+        + [one.row for one in snapshot.roster.problems]
     )
 
 
@@ -95,11 +106,15 @@ def test_cron_removes_nobody(snapshot: Snapshot):
     plan = make_plan(snapshot, CRON)
 
     assert plan.with_action(Action.REMOVE) == ()
-    assert plan.change.remove == tuple(item.registration for item in plan.with_action(Action.REPLACE))
+    assert plan.change.remove == tuple(
+        item.registration for item in plan.with_action(Action.REPLACE)
+    )
 
 
 @given(any_snapshot())
-def test_cron_mails_nobody_whom_ringcentral_has_mailed_and_this_ledger_told_nothing(snapshot: Snapshot):
+def test_cron_mails_nobody_whom_ringcentral_has_mailed_and_this_ledger_told_nothing(
+    snapshot: Snapshot,
+):
     for item in _registered(make_plan(snapshot, CRON).mail):
         if not snapshot.mailbox(item.invitee.key).told:
             assert item.registration.send_invite is not True or item.queued
@@ -120,8 +135,11 @@ def test_who_has_been_told_something_is_never_left_out_of_date_without_a_word(sn
 @given(any_snapshot())
 def test_cron_mails_nobody_whom_another_ledger_has_registered(snapshot: Snapshot):
     for item in _registered(make_plan(snapshot, CRON).mail):
-        # Whom RingCentral has mailed is no other ledger's; told from here they go on hearing from here.
-        goes_on = snapshot.mailbox(item.invitee.key).told and item.registration.send_invite is not False
+        # Whom RingCentral has mailed is no other ledger's; told from here they go on hearing from
+        # here.
+        goes_on = (
+            snapshot.mailbox(item.invitee.key).told and item.registration.send_invite is not False
+        )
         assert _standings(item, snapshot) & MANAGED or goes_on
 
 
@@ -134,7 +152,9 @@ def test_cron_replaces_nobody_but_its_own(snapshot: Snapshot):
 
 @given(any_snapshot())
 def test_what_is_adopted_is_adopted_on_request(snapshot: Snapshot):
-    assert not any(item.adopted for item in make_plan(snapshot, replace(EVERYTHING, adopt=False)).items)
+    assert not any(
+        item.adopted for item in make_plan(snapshot, replace(EVERYTHING, adopt=False)).items
+    )
 
 
 @given(any_snapshot(), options())
@@ -142,8 +162,16 @@ def test_the_host_is_never_added_updated_or_removed(snapshot: Snapshot, asked_fo
     change = make_plan(snapshot, asked_for).change
     hosts = [one for one in identify(snapshot).registrations if one.role is HOST]
 
-    assert not [one for one in (*change.remove, *(update.registration for update in change.update)) if one.role is HOST]
-    assert not [one for one in (*change.add, *(update.invitee for update in change.update)) if one.role is HOST]
+    assert not [
+        one
+        for one in (*change.remove, *(update.registration for update in change.update))
+        if one.role is HOST
+    ]
+    assert not [
+        one
+        for one in (*change.add, *(update.invitee for update in change.update))
+        if one.role is HOST
+    ]
     assert not [one for one in change.add for record in hosts if matches(record, one)]
 
 
@@ -159,7 +187,13 @@ def test_only_the_host_gets_the_hosts_link(snapshot: Snapshot, asked_for: Option
             assert item.invitee.role is HOST
 
 
-@given(any_snapshot(), options(), st.integers(0, 20), st.integers(0, 20), st.none() | st.integers(1, 10))
+@given(
+    any_snapshot(),
+    options(),
+    st.integers(0, 20),
+    st.integers(0, 20),
+    st.none() | st.integers(1, 10),
+)
 def test_there_are_never_more_people_than_seats(
     snapshot: Snapshot, asked_for: Options, free: int, wanting: int, limit: int | None
 ):
@@ -174,10 +208,15 @@ def test_there_are_never_more_people_than_seats(
 
     after = registered(crowded, make_plan(crowded, replace(asked_for, limit=limit)))
 
-    assert sum(one.role is not HOST for one in after.registrations) <= max(SEATS, taken + len(crowd))
+    assert sum(one.role is not HOST for one in after.registrations) <= max(
+        SEATS, taken + len(crowd)
+    )
 
 
-@given(any_snapshot(status=SessionStatus.FINISHED) | any_snapshot(status=SessionStatus.ACTIVE), options())
+@given(
+    any_snapshot(status=SessionStatus.FINISHED) | any_snapshot(status=SessionStatus.ACTIVE),
+    options(),
+)
 def test_nobody_is_removed_once_the_session_has_begun(snapshot: Snapshot, asked_for: Options):
     assert make_plan(snapshot, asked_for).change.remove == ()
 
@@ -191,14 +230,18 @@ def test_a_finished_session_asks_for_nothing(snapshot: Snapshot, asked_for: Opti
 
 
 @given(any_snapshot(), options(), st.sampled_from(("", "ada", "ada@", "ada@example,com")))
-def test_a_row_without_a_sound_address_keeps_everybody_registered(snapshot: Snapshot, asked_for: Options, email: str):
+def test_a_row_without_a_sound_address_keeps_everybody_registered(
+    snapshot: Snapshot, asked_for: Options, email: str
+):
     bad = replace(snapshot.roster, problems=(Problem(99, "Kontakt", email, "..."),))
 
     assert make_plan(replace(snapshot, roster=bad), asked_for).with_action(Action.REMOVE) == ()
 
 
 @given(any_snapshot(), options())
-def test_nobody_is_mailed_while_their_last_message_is_in_doubt(snapshot: Snapshot, asked_for: Options):
+def test_nobody_is_mailed_while_their_last_message_is_in_doubt(
+    snapshot: Snapshot, asked_for: Options
+):
     for item in make_plan(snapshot, asked_for).mail:
         last = snapshot.mailbox(item.invitee.key).last
         assert last is None or last.state not in {State.IN_DOUBT, State.SENDING}

@@ -37,7 +37,9 @@ NONE = Action.NONE
 
 def left(standing: Standing | None = Standing.ADDED, **also):
     """Ada, registered and not on the roster."""
-    return make_snapshot(**({"there": (guest("ada"),), "known": {"ada": standing} if standing else {}} | also))
+    return make_snapshot(
+        **({"there": (guest("ada"),), "known": {"ada": standing} if standing else {}} | also)
+    )
 
 
 @pytest.mark.parametrize(
@@ -45,25 +47,50 @@ def left(standing: Standing | None = Standing.ADDED, **also):
     [
         pytest.param(left(), CRON, NONE, id="cron removes nobody"),
         pytest.param(left(), REMOVE, Action.REMOVE, id="--remove removes whom we added"),
-        pytest.param(left(Standing.ADDING), REMOVE, Action.REMOVE, id="or were about to add when the run died"),
-        pytest.param(left(Standing.REMOVING), REMOVE, Action.REMOVE, id="or were about to remove when the run died"),
+        pytest.param(
+            left(Standing.ADDING),
+            REMOVE,
+            Action.REMOVE,
+            id="or were about to add when the run died",
+        ),
+        pytest.param(
+            left(Standing.REMOVING),
+            REMOVE,
+            Action.REMOVE,
+            id="or were about to remove when the run died",
+        ),
         pytest.param(left(Standing.REMOVING), CRON, NONE, id="which cron does not go on with"),
         pytest.param(left(Standing.ADOPTED), REMOVE, NONE, id="not whom we adopted"),
         pytest.param(left(Standing.UPDATED), REMOVE, NONE, id="nor whom we changed"),
-        pytest.param(left(Standing.REMOVED), REMOVE, NONE, id="nor who was registered anew by another"),
+        pytest.param(
+            left(Standing.REMOVED), REMOVE, NONE, id="nor who was registered anew by another"
+        ),
         pytest.param(left(None), REMOVE, NONE, id="nor a stranger"),
-        pytest.param(left(None), REMOVE_FOREIGN, Action.REMOVE, id="--remove-foreign removes strangers"),
+        pytest.param(
+            left(None), REMOVE_FOREIGN, Action.REMOVE, id="--remove-foreign removes strangers"
+        ),
         pytest.param(left(), REMOVE_FOREIGN, Action.REMOVE, id="and our own"),
         pytest.param(
-            left(None, there=(linked("ada", email=""),)), REMOVE_FOREIGN, Action.REMOVE, id="and the nameless"
+            left(None, there=(linked("ada", email=""),)),
+            REMOVE_FOREIGN,
+            Action.REMOVE,
+            id="and the nameless",
         ),
-        pytest.param(left(status=SessionStatus.ACTIVE), REMOVE, NONE, id="not from a running session"),
-        pytest.param(left(status=SessionStatus.FINISHED), REMOVE, NONE, id="nor from a finished one"),
+        pytest.param(
+            left(status=SessionStatus.ACTIVE), REMOVE, NONE, id="not from a running session"
+        ),
+        pytest.param(
+            left(status=SessionStatus.FINISHED), REMOVE, NONE, id="nor from a finished one"
+        ),
         pytest.param(make_snapshot(there=(host(),)), EVERYTHING, NONE, id="never the Host"),
         pytest.param(
             left(
                 there=(linked("ada", email="maiden@example.com"),),
-                known={"ada": ManagedRegistration(row("ada", COHOST, linked_user=user("ada")), Standing.ADDED)},
+                known={
+                    "ada": ManagedRegistration(
+                        row("ada", COHOST, linked_user=user("ada")), Standing.ADDED
+                    )
+                },
             ),
             REMOVE,
             Action.REMOVE,
@@ -79,8 +106,14 @@ def test_removing_happens_only_on_request(snapshot, options, action):
     ("snapshot", "reason"),
     [
         (left(), "registered, but not on the roster (--remove removes them)"),
-        (left(None), "registered, but not on the roster (not added from here; --remove-foreign removes them)"),
-        (make_snapshot(there=(host(),)), "the webinar's host, not on the roster: gets no mail from here"),
+        (
+            left(None),
+            "registered, but not on the roster (not added from here; --remove-foreign removes them)",
+        ),
+        (
+            make_snapshot(there=(host(),)),
+            "the webinar's host, not on the roster: gets no mail from here",
+        ),
     ],
 )
 def test_who_is_registered_and_not_on_the_roster_is_shown(snapshot, reason):
@@ -104,19 +137,31 @@ def test_nobody_can_be_removed_while_the_session_runs_and_that_is_a_problem():
 @pytest.mark.parametrize(
     ("problem", "kept"),
     [
-        pytest.param(Problem(7, "role", "ada@example.com", "..."), True, id="her own row has a wrong role"),
+        pytest.param(
+            Problem(7, "role", "ada@example.com", "..."), True, id="her own row has a wrong role"
+        ),
         pytest.param(Problem(7, "Rolle", "Ada@EXAMPLE.com", "..."), True, id="in another spelling"),
-        pytest.param(Problem(7, "email", "ada@exampel", "..."), True, id="a row has a broken address"),
+        pytest.param(
+            Problem(7, "email", "ada@exampel", "..."), True, id="a row has a broken address"
+        ),
         pytest.param(Problem(7, "Kontakt", "ada.example.com", "..."), True, id="under any header"),
         pytest.param(Problem(7, "Kontakt", "ada@example..com", "..."), True, id="with two dots"),
-        pytest.param(Problem(7, "Kontakt", "Ada <ada@example.com>", "..."), True, id="with a name around it"),
-        pytest.param(Problem(7, "Kontakt", "ada@example.com, bob@example.com", "..."), True, id="two in one"),
+        pytest.param(
+            Problem(7, "Kontakt", "Ada <ada@example.com>", "..."), True, id="with a name around it"
+        ),
+        pytest.param(
+            Problem(7, "Kontakt", "ada@example.com, bob@example.com", "..."), True, id="two in one"
+        ),
         pytest.param(Problem(7, "email", "", "..."), True, id="a row has no address"),
         pytest.param(Problem(7, None, "", "..."), True, id="a row has slipped to the right"),
         pytest.param(
-            Problem(7, "role", "tom@example.com", "..."), False, id="an attendee's row is sound but for the role"
+            Problem(7, "role", "tom@example.com", "..."),
+            False,
+            id="an attendee's row is sound but for the role",
         ),
-        pytest.param(Problem(7, None, "tom@example.com", "..."), False, id="a row stands there twice"),
+        pytest.param(
+            Problem(7, None, "tom@example.com", "..."), False, id="a row stands there twice"
+        ),
     ],
 )
 def test_a_typing_error_on_the_roster_removes_nobody(problem, kept):
@@ -124,7 +169,9 @@ def test_a_typing_error_on_the_roster_removes_nobody(problem, kept):
 
     assert item.action is (NONE if kept else Action.REMOVE)
     assert item.reason == (
-        "kept: row 7 of the roster has a problem and may mean them; fix it first" if kept else "not on the roster"
+        "kept: row 7 of the roster has a problem and may mean them; fix it first"
+        if kept
+        else "not on the roster"
     )
 
 
@@ -132,12 +179,17 @@ def test_a_typing_error_on_the_roster_removes_nobody(problem, kept):
     "mistyped",
     [
         pytest.param(row("adda", COHOST), id="a co-host whom the directory doesn't know"),
-        pytest.param(row("", COHOST, linked_user=user("adda")), id="ids that the directory doesn't know"),
+        pytest.param(
+            row("", COHOST, linked_user=user("adda")), id="ids that the directory doesn't know"
+        ),
     ],
 )
 def test_a_typing_error_that_only_the_directory_shows_removes_nobody(mistyped):
     snapshot = make_snapshot(
-        mistyped, there=(linked("ada"),), known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),)
+        mistyped,
+        there=(linked("ada"),),
+        known={"ada": Standing.ADDED},
+        colleagues=(colleague("ada"),),
     )
 
     assert [item.action for item in plan_of(snapshot, REMOVE_FOREIGN).items] == [NONE, NONE]
@@ -150,7 +202,10 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
     ("snapshot", "options", "kind"),
     [
         pytest.param(
-            left(boxes={"ada": holds("ada")}), REMOVE, Kind.CANCELLATION, id="who is removed and holds a link"
+            left(boxes={"ada": holds("ada")}),
+            REMOVE,
+            Kind.CANCELLATION,
+            id="who is removed and holds a link",
         ),
         pytest.param(left(), REMOVE, None, id="not who was never mailed"),
         pytest.param(
@@ -160,20 +215,34 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
             id="nor whose invitation is still queued",
         ),
         pytest.param(
-            left(boxes={"ada": holding("ada", facts("ada"), State.QUEUED, Kind.UPDATE, facts("ada"))}),
+            left(
+                boxes={"ada": holding("ada", facts("ada"), State.QUEUED, Kind.UPDATE, facts("ada"))}
+            ),
             REMOVE,
             Kind.CANCELLATION,
             id="instead of the update that is queued",
         ),
         pytest.param(
-            left(boxes={"ada": holding("ada", facts("ada"), State.IN_DOUBT, Kind.UPDATE, facts("ada"))}),
+            left(
+                boxes={
+                    "ada": holding("ada", facts("ada"), State.IN_DOUBT, Kind.UPDATE, facts("ada"))
+                }
+            ),
             REMOVE,
             None,
             id="not while their last message is in doubt",
         ),
-        pytest.param(left(boxes={"ada": holds("ada")}, now=START + HOUR), REMOVE, None, id="nor after the end"),
         pytest.param(
-            make_snapshot(boxes={"ada": holds("ada")}, **OFFBOARD), CRON, Kind.CANCELLATION, id="owed by a dead run"
+            left(boxes={"ada": holds("ada")}, now=START + HOUR),
+            REMOVE,
+            None,
+            id="nor after the end",
+        ),
+        pytest.param(
+            make_snapshot(boxes={"ada": holds("ada")}, **OFFBOARD),
+            CRON,
+            Kind.CANCELLATION,
+            id="owed by a dead run",
         ),
         pytest.param(
             make_snapshot(boxes={"ada": holds("ada")}, known={"ada": Standing.REMOVING}),
@@ -183,7 +252,12 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
         ),
         pytest.param(
             make_snapshot(
-                boxes={"ada": holding("ada", facts("ada"), State.FAILED, Kind.CANCELLATION, facts("ada"))}, **OFFBOARD
+                boxes={
+                    "ada": holding(
+                        "ada", facts("ada"), State.FAILED, Kind.CANCELLATION, facts("ada")
+                    )
+                },
+                **OFFBOARD,
             ),
             CRON,
             None,
@@ -191,7 +265,12 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
         ),
         pytest.param(
             make_snapshot(
-                boxes={"ada": holding("ada", facts("ada"), State.QUEUED, Kind.CANCELLATION, facts("ada"))}, **OFFBOARD
+                boxes={
+                    "ada": holding(
+                        "ada", facts("ada"), State.QUEUED, Kind.CANCELLATION, facts("ada")
+                    )
+                },
+                **OFFBOARD,
             ),
             CRON,
             Kind.CANCELLATION,
@@ -199,7 +278,10 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
         ),
         pytest.param(
             make_snapshot(
-                boxes={"ada": holding("ada", facts("ada"), State.FAILED, Kind.UPDATE, facts("ada"))}, **OFFBOARD
+                boxes={
+                    "ada": holding("ada", facts("ada"), State.FAILED, Kind.UPDATE, facts("ada"))
+                },
+                **OFFBOARD,
             ),
             CRON,
             Kind.CANCELLATION,
@@ -263,7 +345,9 @@ def test_who_still_goes_by_the_same_ids_has_not_departed():
 
 def test_a_second_record_of_one_person_is_shown_and_never_touched():
     there = (guest("ada"), linked("ada", PANELIST, id="id-2"))
-    snapshot = make_snapshot(row("ada"), there=there, known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),))
+    snapshot = make_snapshot(
+        row("ada"), there=there, known={"ada": Standing.ADDED}, colleagues=(colleague("ada"),)
+    )
 
     plan = plan_of(snapshot, EVERYTHING)
 

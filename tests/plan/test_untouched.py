@@ -41,20 +41,36 @@ MESSAGE = (
     [
         pytest.param(make_snapshot(row("ada"), untouched=(ODD_ADA,)), id="by address"),
         pytest.param(
-            make_snapshot(row("ada", email="ADA@Example.com"), untouched=(ODD_ADA,)), id="in another spelling"
+            make_snapshot(row("ada", email="ADA@Example.com"), untouched=(ODD_ADA,)),
+            id="in another spelling",
         ),
-        pytest.param(make_snapshot(row("ada", linked_user=user("ada")), untouched=(odd(linked("ada")),)), id="by ids"),
         pytest.param(
-            make_snapshot(row("ada"), untouched=(odd(linked("ada")),), colleagues=(colleague("ada"),)),
+            make_snapshot(row("ada", linked_user=user("ada")), untouched=(odd(linked("ada")),)),
+            id="by ids",
+        ),
+        pytest.param(
+            make_snapshot(
+                row("ada"), untouched=(odd(linked("ada")),), colleagues=(colleague("ada"),)
+            ),
             id="by the address that the directory has for the ids",
         ),
         pytest.param(
-            make_snapshot(row("ada"), untouched=(odd(guest("ada", email="")),), boxes={"ada": holds("ada")}),
+            make_snapshot(
+                row("ada"), untouched=(odd(guest("ada", email="")),), boxes={"ada": holds("ada")}
+            ),
             id="by the link that was sent to them",
         ),
-        pytest.param(make_snapshot(row("ada"), there=(guest("ada"),), untouched=(ODD_ADA,)), id="beside a good record"),
         pytest.param(
-            make_snapshot(row("ada"), untouched=(ODD_ADA,), known={"ada": Standing.ADDED}, boxes={"ada": holds("bob")}),
+            make_snapshot(row("ada"), there=(guest("ada"),), untouched=(ODD_ADA,)),
+            id="beside a good record",
+        ),
+        pytest.param(
+            make_snapshot(
+                row("ada"),
+                untouched=(ODD_ADA,),
+                known={"ada": Standing.ADDED},
+                boxes={"ada": holds("bob")},
+            ),
             id="though news is due",
         ),
     ],
@@ -90,22 +106,34 @@ def test_a_record_of_nobody_on_the_roster_is_a_problem_and_stops_nobody(record, 
 @pytest.mark.parametrize(
     ("record", "mail"),
     [
-        pytest.param(ODD_ADA, [], id="who may be registered still is not told that they were removed"),
-        pytest.param(odd(guest("", join_uri=None)), [], id="nor anybody whom a nameless record may mean"),
-        pytest.param(odd(guest("bob")), ["cancellation"], id="a record of somebody else is no hindrance"),
+        pytest.param(
+            ODD_ADA, [], id="who may be registered still is not told that they were removed"
+        ),
+        pytest.param(
+            odd(guest("", join_uri=None)), [], id="nor anybody whom a nameless record may mean"
+        ),
+        pytest.param(
+            odd(guest("bob")), ["cancellation"], id="a record of somebody else is no hindrance"
+        ),
         pytest.param(odd(guest("ada"), ""), [], id="an attendee is left alone"),
-        pytest.param(UntouchedRecord(id="7"), ["cancellation"], id="a nameless one is no hindrance"),
+        pytest.param(
+            UntouchedRecord(id="7"), ["cancellation"], id="a nameless one is no hindrance"
+        ),
     ],
 )
 def test_nobody_is_told_that_they_were_removed_while_a_record_may_be_theirs(record, mail):
-    snapshot = make_snapshot(untouched=(record,), known={"ada": Standing.ADDED}, boxes={"ada": holds("ada")})
+    snapshot = make_snapshot(
+        untouched=(record,), known={"ada": Standing.ADDED}, boxes={"ada": holds("ada")}
+    )
 
     assert [item.mail for item in make_plan(snapshot, Options(remove=True)).mail] == mail
 
 
 def test_who_was_removed_is_told_so_though_they_attend_by_now():
     attendee = odd(guest("ada"), "")
-    snapshot = make_snapshot(untouched=(attendee,), known={"ada": Standing.REMOVED}, boxes={"ada": holds("ada")})
+    snapshot = make_snapshot(
+        untouched=(attendee,), known={"ada": Standing.REMOVED}, boxes={"ada": holds("ada")}
+    )
 
     assert [item.mail for item in plan_of(snapshot).mail] == ["cancellation"]
 
@@ -138,12 +166,17 @@ def test_an_attendee_is_told_as_skipped_and_is_no_problem():
 def test_an_attendee_who_is_on_the_roster_is_added_as_what_the_roster_says():
     item = only_item(make_snapshot(row("ada"), untouched=(odd(guest("ada"), ""),)))
 
-    assert (item.action, item.reason) == (Action.ADD, "on the roster, so far an attendee at RingCentral")
+    assert (item.action, item.reason) == (
+        Action.ADD,
+        "on the roster, so far an attendee at RingCentral",
+    )
 
 
 def test_a_session_that_is_not_fully_understood_is_a_problem_and_stops_nobody():
     plan = plan_of(
-        make_snapshot(row("ada"), not_understood=("`status` is “Postponed”", "`localeCode` has another form"))
+        make_snapshot(
+            row("ada"), not_understood=("`status` is “Postponed”", "`localeCode` has another form")
+        )
     )
 
     assert len(plan.change.add) == 1
@@ -165,14 +198,22 @@ def test_nobody_with_a_record_that_is_not_understood_is_touched(
 ):
     """Whatever a plan looks at, and whichever records of it are odd."""
     records = [one for one in snapshot.registrations if one.email]
-    chosen = data.draw(st.lists(st.sampled_from(records), unique_by=lambda one: one.id)) if records else []
+    chosen = (
+        data.draw(st.lists(st.sampled_from(records), unique_by=lambda one: one.id))
+        if records
+        else []
+    )
     left = tuple(one for one in snapshot.registrations if one not in chosen)
     unclear = replace(snapshot, registrations=left, untouched=tuple(map(odd, chosen)))
 
     plan = make_plan(unclear, asked_for)
 
     names = {name for one in identify(unclear).untouched for name in person_keys(one)}
-    changed = [*plan.change.add, *plan.change.remove, *(update.invitee for update in plan.change.update)]
+    changed = [
+        *plan.change.add,
+        *plan.change.remove,
+        *(update.invitee for update in plan.change.update),
+    ]
     assert not [one for one in changed if person_keys(one) & names]
     assert not [item for item in plan.mail if person_keys(item.invitee) & names]
     assert len(plan.problems) >= len(chosen)

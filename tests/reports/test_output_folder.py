@@ -39,7 +39,10 @@ def test_letters_of_a_person_who_is_gone_are_removed_with_their_folder(tmp_path)
 def test_new_files_are_private_and_the_others_keep_their_mode(folder):
     (folder / ANNAS).chmod(0o644)
     write_files(folder, [*BOTH.items(), ("004-new/update.txt", b"")])
-    modes = {name: (folder / name).stat().st_mode & 0o777 for name in (ANNAS, EVES, LIST, "004-new/update.txt")}
+    modes = {
+        name: (folder / name).stat().st_mode & 0o777
+        for name in (ANNAS, EVES, LIST, "004-new/update.txt")
+    }
     assert modes == {ANNAS: 0o644, EVES: 0o600, LIST: 0o600, "004-new/update.txt": 0o600}
 
 
@@ -51,7 +54,13 @@ def test_what_a_person_changed_or_added_stays(folder):
 
     write_files(folder, ANNA_ALONE.items())
 
-    assert names(folder) == {*ANNA_ALONE, LIST, EVES, "003-eve/invitation.txt", "005-mine/update.eml"}
+    assert names(folder) == {
+        *ANNA_ALONE,
+        LIST,
+        EVES,
+        "003-eve/invitation.txt",
+        "005-mine/update.eml",
+    }
 
 
 def test_file_that_a_person_changed_is_theirs_from_then_on(folder):
@@ -92,7 +101,12 @@ def test_link_in_the_place_of_what_is_written_is_refused(tmp_path, folder, place
     "listed",
     [
         {"../kept.txt": "DIGEST"},
-        {"/etc/passwd": "DIGEST", "002-anna-author/../../kept.txt": "DIGEST", "": "DIGEST", ".": "DIGEST"},
+        {
+            "/etc/passwd": "DIGEST",
+            "002-anna-author/../../kept.txt": "DIGEST",
+            "": "DIGEST",
+            ".": "DIGEST",
+        },
         {"kept.txt": "DIGEST", "003-eve/kept.txt": "DIGEST"},
         {"index.html": 1},
         ["index.html"],

@@ -38,9 +38,17 @@ from tests.messages.making import BRAND, SHIPPED, invitee, letter, parsed, part,
 pytestmark = pytest.mark.anyio
 
 ANNA = invitee()
-HOSTILE = invitee(row=3, email="eve@example.com", role=Role.COHOST, first_name='"><img src=x onerror=1>', last_name="")
+HOSTILE = invitee(
+    row=3,
+    email="eve@example.com",
+    role=Role.COHOST,
+    first_name='"><img src=x onerror=1>',
+    last_name="",
+)
 HANA = invitee(row=4, email="hana@example.com", role=Role.HOST, first_name="花", last_name="山田")
-LINKS = {one.row: f"https://join.example/made-up/{one.row}aa11bb22cc33" for one in (ANNA, HOSTILE, HANA)}
+LINKS = {
+    one.row: f"https://join.example/made-up/{one.row}aa11bb22cc33" for one in (ANNA, HOSTILE, HANA)
+}
 NEAR = httpx.Timeout(20)
 KEY = "the-key-of-this-preview"
 PIXEL = bytes.fromhex(
@@ -50,12 +58,18 @@ PIXEL = bytes.fromhex(
 
 
 def preview(
-    folder: Path = SHIPPED, people: tuple[Invitee, ...] = (ANNA, HOSTILE), brand: BrandSettings = BRAND
+    folder: Path = SHIPPED,
+    people: tuple[Invitee, ...] = (ANNA, HOSTILE),
+    brand: BrandSettings = BRAND,
 ) -> Preview:
     return Preview(
         name="launch",
         people=people,
-        letters={(one.row, kind): letter(kind, one, LINKS[one.row], panel=people) for one in people for kind in Kind},
+        letters={
+            (one.row, kind): letter(kind, one, LINKS[one.row], panel=people)
+            for one in people
+            for kind in Kind
+        },
         guarded=ProtectedValues.of(map(SecretStr, LINKS.values()), [one.email for one in people]),
         folders=(folder,),
         brand=brand,
@@ -65,7 +79,10 @@ def preview(
 
 @pytest.fixture
 async def site() -> AsyncIterator[httpx.AsyncClient]:
-    async with serve_preview(preview(), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as client:
+    async with (
+        serve_preview(preview(), key=KEY) as url,
+        httpx.AsyncClient(base_url=url, timeout=NEAR) as client,
+    ):
         yield client
 
 
@@ -128,7 +145,12 @@ async def test_another_host_name_is_refused(site):
 
 
 @pytest.mark.parametrize(
-    "path", ["/nobody/invitation.page.html", "/002-anna-author/greeting.page.html", "/002-anna-author/invitation.exe"]
+    "path",
+    [
+        "/nobody/invitation.page.html",
+        "/002-anna-author/greeting.page.html",
+        "/002-anna-author/invitation.exe",
+    ],
 )
 async def test_what_is_not_there_is_said_so(site, path):
     answer = await site.get(path)
@@ -141,13 +163,23 @@ async def test_page_listens_on_loopback_only_and_its_address_holds_the_key():
 
 
 @pytest.mark.parametrize(
-    "key", ["", "/", "the-key", "the-key-of-this-preview2", "THE-KEY-OF-THIS-PREVIEW", "k%C3%A9y", "%00"]
+    "key",
+    ["", "/", "the-key", "the-key-of-this-preview2", "THE-KEY-OF-THIS-PREVIEW", "k%C3%A9y", "%00"],
 )
 async def test_without_the_key_there_is_nothing(key):
     """Other users of this machine reach the port, too."""
-    async with serve_preview(preview(), key=KEY) as url, httpx.AsyncClient(timeout=NEAR) as stranger:
+    async with (
+        serve_preview(preview(), key=KEY) as url,
+        httpx.AsyncClient(timeout=NEAR) as stranger,
+    ):
         origin = url.removesuffix(f"{KEY}/") + key
-        paths = ("", "/", "/changes", "/002-anna-author/invitation.page.html", "/002-anna-author/invitation.eml")
+        paths = (
+            "",
+            "/",
+            "/changes",
+            "/002-anna-author/invitation.page.html",
+            "/002-anna-author/invitation.eml",
+        )
         answers = [await stranger.get(origin + path, follow_redirects=True) for path in paths]
     assert [one.status_code for one in answers] == [404] * len(paths)
     assert [one.text for one in answers if "Anna" in one.text or KEY in one.text] == []
@@ -162,7 +194,10 @@ async def test_no_page_says_its_key_to_another_place(site):
 
 async def test_a_template_error_is_said_in_words_and_goes_away_when_it_is_mended(tmp_path):
     folder = write_templates(tmp_path, words="{{ invitee.naem }}")
-    async with serve_preview(preview(folder), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
+    async with (
+        serve_preview(preview(folder), key=KEY) as url,
+        httpx.AsyncClient(base_url=url, timeout=NEAR) as site,
+    ):
         broken = await site.get("/")
         file = await site.get("/002-anna-author/invitation.html")
         write_templates(tmp_path, words="{{ invitee.name }}")
@@ -197,7 +232,10 @@ async def events(client: httpx.AsyncClient) -> AsyncIterator[str]:
 
 async def test_a_saved_template_is_told_and_pages_know_their_version(tmp_path):
     folder = write_templates(tmp_path)
-    async with serve_preview(preview(folder), key=KEY) as url, httpx.AsyncClient(base_url=url, timeout=NEAR) as site:
+    async with (
+        serve_preview(preview(folder), key=KEY) as url,
+        httpx.AsyncClient(base_url=url, timeout=NEAR) as site,
+    ):
         told = events(site)
         with anyio.fail_after(20):
             first = await anext(told)
@@ -221,7 +259,9 @@ async def test_leaving_ends_streams_that_are_still_open():
 
 
 def letter_in(html: str, **pictures: str) -> ParsedMessage:
-    return ParsedMessage((), "", "", html, "", {name.replace("_", "@"): data for name, data in pictures.items()}, 0)
+    return ParsedMessage(
+        (), "", "", html, "", {name.replace("_", "@"): data for name, data in pictures.items()}, 0
+    )
 
 
 DARK = "<style>@media only screen and (Prefers-Color-Scheme:dark) { p { color: #fff } }</style>"
@@ -233,7 +273,9 @@ def test_frame_shows_what_the_letter_has_for_dark_mode(dark, query):
 
 
 def test_frame_leaves_a_letter_without_dark_mode_as_it_is():
-    assert render_frame(letter_in("<p>Hi</p>"), dark=True) == render_frame(letter_in("<p>Hi</p>"), dark=False)
+    assert render_frame(letter_in("<p>Hi</p>"), dark=True) == render_frame(
+        letter_in("<p>Hi</p>"), dark=False
+    )
 
 
 def test_frame_shows_pictures_that_travel_inside_the_letter(tmp_path):
@@ -247,7 +289,11 @@ def test_frame_shows_pictures_that_travel_inside_the_letter(tmp_path):
 
 @pytest.mark.parametrize(
     ("person", "folder"),
-    [(ANNA, "002-anna-author"), (HANA, "004"), (invitee(row=1200, first_name="../Ö"), "1200-o-author")],
+    [
+        (ANNA, "002-anna-author"),
+        (HANA, "004"),
+        (invitee(row=1200, first_name="../Ö"), "1200-o-author"),
+    ],
 )
 def test_a_persons_folder_is_a_plain_name(person, folder):
     assert person_folder(person) == folder
@@ -258,29 +304,47 @@ def test_files_are_the_parts_of_the_message():
     assert isinstance(message, Message)
     whole = parsed(message)
     assert message_file(message, "eml") == message.body
-    for ending, content_type in {"html": "text/html", "txt": "text/plain", "ics": "text/calendar"}.items():
-        assert message_file(message, ending).decode().replace("\r\n", "\n") == part(whole, content_type)
+    for ending, content_type in {
+        "html": "text/html",
+        "txt": "text/plain",
+        "ics": "text/calendar",
+    }.items():
+        assert message_file(message, ending).decode().replace("\r\n", "\n") == part(
+            whole, content_type
+        )
 
 
 def test_written_pages_link_to_files_that_are_there_and_run_nothing(tmp_path):
     assert write_preview(preview(), tmp_path) == []
     pages = sorted(tmp_path.rglob("*.html"))
-    for page in (one for one in pages if one.name == "index.html" or one.name.endswith(".page.html")):
+    for page in (
+        one for one in pages if one.name == "index.html" or one.name.endswith(".page.html")
+    ):
         html = page.read_text()
         assert "<script" not in html
-        assert [one for one in re.findall(r'<a href="([^"]+)"', html) if not (page.parent / one).is_file()] == []
-    assert len(list(tmp_path.rglob("*.*"))) == 1 + 2 * 4 * 5 + 1  # index, people x kinds x files, the list
+        assert [
+            one
+            for one in re.findall(r'<a href="([^"]+)"', html)
+            if not (page.parent / one).is_file()
+        ] == []
+    assert (
+        len(list(tmp_path.rglob("*.*"))) == 1 + 2 * 4 * 5 + 1
+    )  # index, people x kinds x files, the list
 
 
 def test_templates_may_lie_in_a_folder_whose_name_is_no_utf8(tmp_path):
     folder = tmp_path / os.fsdecode(b"caf\xe9 100%")
-    assert write_preview(preview(write_templates(folder, words="Good morning")), folder / "out") == []
+    assert (
+        write_preview(preview(write_templates(folder, words="Good morning")), folder / "out") == []
+    )
     assert "Good morning" in (folder / "out" / "index.html").read_text()
 
 
 def test_writing_says_whose_letters_fail_and_writes_the_others(tmp_path):
     folder = write_templates(tmp_path / "templates", words="{{ invitee.extra['company'] }}")
-    faults = write_preview(preview(folder, (replace(ANNA, extra={"company": "Northwind"}), HOSTILE)), tmp_path / "out")
+    faults = write_preview(
+        preview(folder, (replace(ANNA, extra={"company": "Northwind"}), HOSTILE)), tmp_path / "out"
+    )
     assert [one.partition(": ")[0] for one in faults] == [
         f"{HOSTILE.name}, {kind}" for kind in Kind if kind is not Kind.CANCELLATION
     ]
@@ -296,7 +360,9 @@ def test_writing_into_a_file_is_refused_in_words(tmp_path):
 
 def test_writing_with_broken_templates_says_what_is_wrong(tmp_path):
     with pytest.raises(ConfigurationError, match="naem"):
-        write_preview(preview(write_templates(tmp_path, words="{{ invitee.naem }}")), tmp_path / "out")
+        write_preview(
+            preview(write_templates(tmp_path, words="{{ invitee.naem }}")), tmp_path / "out"
+        )
 
 
 def background(frame: Frame) -> str:
@@ -313,9 +379,14 @@ def test_frames_are_light_and_dark_whatever_the_reader_prefers(tmp_path, reader)
         desktop, phone, dark_desktop, dark_phone = page.frames[1:]
         assert {background(one) for one in (desktop, phone)} == {"rgb(238, 241, 245)"}
         assert {background(one) for one in (dark_desktop, dark_phone)} == {"rgb(17, 21, 27)"}
-        schemes = [one.evaluate("getComputedStyle(document.documentElement).colorScheme") for one in page.frames[1:]]
+        schemes = [
+            one.evaluate("getComputedStyle(document.documentElement).colorScheme")
+            for one in page.frames[1:]
+        ]
         assert schemes == ["light", "light", "dark", "dark"]
-        widths = [one.evaluate("document.documentElement.clientWidth") for one in (phone, dark_phone)]
+        widths = [
+            one.evaluate("document.documentElement.clientWidth") for one in (phone, dark_phone)
+        ]
         assert widths == [390, 390]
 
 

@@ -14,7 +14,15 @@ from onboarding.model.deliveries import State
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import SessionKey
-from onboarding.reports.report import CSV_COLUMNS, MEANINGS, Report, ReportRow, mask_link, render_html, write_csv
+from onboarding.reports.report import (
+    CSV_COLUMNS,
+    MEANINGS,
+    Report,
+    ReportRow,
+    mask_link,
+    render_html,
+    write_csv,
+)
 
 FINGERPRINT = "3f2a" + "c0ffee" * 10
 ADA = ReportRow(
@@ -42,7 +50,9 @@ BOB = replace(
     reply="",
     reason="The line was lost; no answer came.",
 )
-SPEAKER = Problem(7, "Rolle", "eve@example.com", "'Speaker' is no role. Write Host, CoHost or Panelist.")
+SPEAKER = Problem(
+    7, "Rolle", "eve@example.com", "'Speaker' is no role. Write Host, CoHost or Panelist."
+)
 REPORT = Report(
     webinar_name="launch",
     title="Autumn launch",
@@ -51,7 +61,10 @@ REPORT = Report(
     time_zone="Europe/Berlin",
     made_at=datetime(2026, 9, 1, 14, 15, tzinfo=UTC),
     rows=(ADA, BOB),
-    problems=(SPEAKER, Problem(None, None, "tim@example.com", "RingCentral gave no join link. Run again.")),
+    problems=(
+        SPEAKER,
+        Problem(None, None, "tim@example.com", "RingCentral gave no join link. Run again."),
+    ),
 )
 
 
@@ -104,8 +117,32 @@ def test_csv_has_one_row_per_person_and_per_problem():
             "The line was lost; no answer came.",
             "https://…/•••• 3f2a",
         ],
-        ["eve@example.com", "", "", "", "not_used", "", "", "", "", f"row 7, Rolle: {SPEAKER.message}", ""],
-        ["tim@example.com", "", "", "", "not_used", "", "", "", "", "RingCentral gave no join link. Run again.", ""],
+        [
+            "eve@example.com",
+            "",
+            "",
+            "",
+            "not_used",
+            "",
+            "",
+            "",
+            "",
+            f"row 7, Rolle: {SPEAKER.message}",
+            "",
+        ],
+        [
+            "tim@example.com",
+            "",
+            "",
+            "",
+            "not_used",
+            "",
+            "",
+            "",
+            "",
+            "RingCentral gave no join link. Run again.",
+            "",
+        ],
     ]
 
 
@@ -119,7 +156,9 @@ def test_csv_begins_with_the_mark_by_which_excel_knows_utf_8_and_leaves_the_stre
 
 
 def test_csv_of_a_row_without_time_or_link_leaves_them_empty():
-    cells = csv_of(replace(REPORT, rows=(replace(ADA, at=None, link_fingerprint=""),), problems=()))[1]
+    cells = csv_of(
+        replace(REPORT, rows=(replace(ADA, at=None, link_fingerprint=""),), problems=())
+    )[1]
 
     assert (cells[CSV_COLUMNS.index("at")], cells[CSV_COLUMNS.index("link")]) == ("", "")
 
@@ -179,7 +218,10 @@ def test_page_counts_people_by_state_what_is_done_first():
     ],
 )
 def test_page_says_whether_somebody_is_needed(rows, problems, verdict: str):
-    assert words(page_of(replace(REPORT, rows=rows, problems=problems)).css_first(".verdict")) == verdict
+    assert (
+        words(page_of(replace(REPORT, rows=rows, problems=problems)).css_first(".verdict"))
+        == verdict
+    )
 
 
 def test_page_has_one_row_per_person_and_those_who_need_somebody_first():
@@ -248,11 +290,21 @@ def test_every_state_is_explained(state: State):
     assert [words(term) for term in page.css("dd")] == [MEANINGS[state]]
 
 
-@pytest.mark.parametrize("hostile", ['"><img src=x onerror=1>', "{{ 7*7 }}", "<script>x</script>", "</style><b>"])
+@pytest.mark.parametrize(
+    "hostile", ['"><img src=x onerror=1>', "{{ 7*7 }}", "<script>x</script>", "</style><b>"]
+)
 def test_page_shows_hostile_text_as_text(hostile: str):
-    everywhere = replace(ADA, name=hostile, email=hostile, reply=hostile, reason=hostile, state=State.REJECTED)
+    everywhere = replace(
+        ADA, name=hostile, email=hostile, reply=hostile, reason=hostile, state=State.REJECTED
+    )
     page = page_of(
-        replace(REPORT, title=hostile, webinar_name=hostile, rows=(everywhere,), problems=(Problem(1, *[hostile] * 3),))
+        replace(
+            REPORT,
+            title=hostile,
+            webinar_name=hostile,
+            rows=(everywhere,),
+            problems=(Problem(1, *[hostile] * 3),),
+        )
     )
 
     assert page.css("img, script, b:not(.counts b), [onerror]") == []
@@ -279,7 +331,9 @@ def test_page_can_be_read_aloud():
     assert page.css_first("html").attributes["lang"] == "en"
     assert {header.attributes["scope"] for header in page.css("thead th")} == {"col"}
     assert {header.attributes["scope"] for header in page.css("tbody th")} == {"row"}
-    labels = [section.attributes["aria-labelledby"] for section in page.css("section[aria-labelledby]")]
+    labels = [
+        section.attributes["aria-labelledby"] for section in page.css("section[aria-labelledby]")
+    ]
     assert labels == [heading.attributes["id"] for heading in page.css("h2")]
 
 

@@ -25,7 +25,11 @@ def world(
     state = {
         "account_id": ACCOUNT,
         "directory": [
-            {"user_id": f"9{number:03}", "account_id": ACCOUNT, "email": f"colleague{number}@example.com"}
+            {
+                "user_id": f"9{number:03}",
+                "account_id": ACCOUNT,
+                "email": f"colleague{number}@example.com",
+            }
             for number in range(100)
         ],
         "webinars": [{"id": "101", "host": "9000", "title": "All hands", "sessions": [session]}],

@@ -16,8 +16,14 @@ def key(server: str = "http://127.0.0.1:1") -> SessionKey:
 
 def guest(number: int, **fields: Any) -> Invitee:
     """A panelist from outside, in the row after the header that the number says."""
-    given = {"first_name": f"First{number}", "last_name": f"Last{number}", "job_title": "Speaker"} | fields
-    return Invitee(row=number + 1, email=f"guest{number}@example.com", **({"role": Role.PANELIST} | given))
+    given = {
+        "first_name": f"First{number}",
+        "last_name": f"Last{number}",
+        "job_title": "Speaker",
+    } | fields
+    return Invitee(
+        row=number + 1, email=f"guest{number}@example.com", **({"role": Role.PANELIST} | given)
+    )
 
 
 def colleague(number: int, **fields: Any) -> Invitee:
@@ -69,5 +75,9 @@ def on_wire(registration: Registration, **fields: Any) -> dict[str, Any]:
     if registration.email:
         written["email"] = registration.email
     if user := registration.linked_user:
-        written["linkedUser"] = {"accountId": user.account_id, "userId": user.user_id, "domain": user.domain}
+        written["linkedUser"] = {
+            "accountId": user.account_id,
+            "userId": user.user_id,
+            "domain": user.domain,
+        }
     return written | fields

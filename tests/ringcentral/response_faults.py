@@ -90,7 +90,9 @@ class Surroundings:
     gate: Gate | PatientGate = field(default_factory=Gate)
     progress: Progress = field(default_factory=Progress)
 
-    def client(self, url: str, *, timeout: float = 5.0, stop: asyncio.Event | None = None) -> RingCentral:
+    def client(
+        self, url: str, *, timeout: float = 5.0, stop: asyncio.Event | None = None
+    ) -> RingCentral:
         return RingCentral(
             settings(url),
             self.gate,
@@ -104,5 +106,8 @@ class Surroundings:
 
 def settings(url: str) -> RingCentralSettings:
     return RingCentralSettings(
-        server=url, client_id="app", client_secret=SecretStr("app-secret"), jwt=SecretStr("user-jwt")
+        server=url,
+        client_id="app",
+        client_secret=SecretStr("app-secret"),
+        jwt=SecretStr("user-jwt"),
     )

@@ -1,7 +1,7 @@
 """A server on loopback that answers what a test's script says, in order, and remembers what it was asked.
 
-For wire faults that no well-behaved server shows, odd headers and shapes that the contract does not promise. It knows
-no rule of RingCentral: tests of rules run against the simulator.
+For wire faults that no well-behaved server shows, odd headers and shapes that the contract does not
+promise. It knows no rule of RingCentral: tests of rules run against the simulator.
 """
 
 import asyncio
@@ -15,7 +15,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
 
-TOKEN = {"access_token": "token-1", "expires_in": 7200, "token_type": "bearer", "scope": "", "session_id": "1"}
+TOKEN = {
+    "access_token": "token-1",
+    "expires_in": 7200,
+    "token_type": "bearer",
+    "scope": "",
+    "session_id": "1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,9 @@ class Scripted:
         self.asked.append(asked)
         if asked.path.startswith("/restapi/oauth"):
             return self.logins.pop(0) if self.logins else Reply(TOKEN)
-        return self.script.pop(0) if self.script else Reply({"errors": [{"errorCode": "TEST-1"}]}, 418)
+        return (
+            self.script.pop(0) if self.script else Reply({"errors": [{"errorCode": "TEST-1"}]}, 418)
+        )
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -133,9 +141,16 @@ def _asked(head: h11.Request, body: bytes) -> Asked:
 
 async def _answer(line: h11.Connection, writer: asyncio.StreamWriter, reply: Reply) -> None:
     content = reply.content()
-    headers: Sequence[tuple[str, str]] = [*reply.headers.items(), ("Content-Length", str(len(content)))]
+    headers: Sequence[tuple[str, str]] = [
+        *reply.headers.items(),
+        ("Content-Length", str(len(content))),
+    ]
     response = line.send(h11.Response(status_code=reply.status, headers=headers, reason=b""))
-    writer.write((response or b"") + (line.send(h11.Data(content)) or b"") + (line.send(h11.EndOfMessage()) or b""))
+    writer.write(
+        (response or b"")
+        + (line.send(h11.Data(content)) or b"")
+        + (line.send(h11.EndOfMessage()) or b"")
+    )
     await writer.drain()
 
 

@@ -54,7 +54,10 @@ def situations(draw):
     numbers = draw(st.lists(st.integers(1, 30), unique=True, max_size=8))
     standing, add, touch, refused = [], [], {}, set()
     for number in numbers:
-        linked, fate = draw(st.booleans()), draw(st.sampled_from(["add", "refuse", "update", "remove", "keep"]))
+        linked, fate = (
+            draw(st.booleans()),
+            draw(st.sampled_from(["add", "refuse", "update", "remove", "keep"])),
+        )
         if fate == "refuse":
             refused.add(f"guest{number}@example.com")
             add.append(guest(number, role=Role.COHOST))
@@ -62,9 +65,13 @@ def situations(draw):
             add.append(colleague(number) if linked else guest(number))
         else:
             standing.append(
-                invited_colleague(number) if linked else invited_guest(number, send_invite=draw(st.booleans()))
+                invited_colleague(number)
+                if linked
+                else invited_guest(number, send_invite=draw(st.booleans()))
             )
-            person = colleague(number, role=Role.PANELIST) if linked else guest(number, first_name="New")
+            person = (
+                colleague(number, role=Role.PANELIST) if linked else guest(number, first_name="New")
+            )
             touch[who(person)] = (fate, person)
     return standing, add, touch, refused
 
@@ -84,7 +91,9 @@ def wanted(add, touch, registrations):
     of = {who(one): one for one in registrations}
     return Change(
         add=tuple(add),
-        update=tuple(Update(of[name], person) for name, (fate, person) in touch.items() if fate == "update"),
+        update=tuple(
+            Update(of[name], person) for name, (fate, person) in touch.items() if fate == "update"
+        ),
         remove=tuple(of[name] for name, (fate, _) in touch.items() if fate == "remove"),
     )
 
@@ -123,14 +132,18 @@ async def test_in_any_weather_the_planned_people_are_registered_once_and_calls_a
         applied, runs = await applied_until_done(visit, change, before, refused)
 
     struck = [one.fault for one in visit.server.requests if one.fault]
-    end = {name for name, (fate, _) in touch.items() if fate != "remove"} | {who(one) for one in add} - refused
+    end = {name for name, (fate, _) in touch.items() if fate != "remove"} | {
+        who(one) for one in add
+    } - refused
     assert set(visit.standing) == end
     assert len(visit.server.account.list_records("101", "201")) == 1 + len(end)
     assert {problem.email for problem in applied.problems} == refused
-    assert {name: visit.standing[name].role for name, (fate, _) in touch.items() if fate == "update"} == {
-        name: person.role for name, (fate, person) in touch.items() if fate == "update"
-    }
-    assert all(visit.standing[name] == kept[name] for name, (fate, _) in touch.items() if fate == "keep")
+    assert {
+        name: visit.standing[name].role for name, (fate, _) in touch.items() if fate == "update"
+    } == {name: person.role for name, (fate, person) in touch.items() if fate == "update"}
+    assert all(
+        visit.standing[name] == kept[name] for name, (fate, _) in touch.items() if fate == "keep"
+    )
     assert {one.id: one.join_uri for one in applied.registrations if one.role is not Role.HOST} == {
         one.id: one.join_uri for one in visit.standing.values()
     }

@@ -20,7 +20,12 @@ def listing(*records):
 
 
 def error(status, code, parameter="", value=""):
-    body = {"errorCode": code, "message": "No.", "parameterName": parameter, "parameterValue": value}
+    body = {
+        "errorCode": code,
+        "message": "No.",
+        "parameterName": parameter,
+        "parameterValue": value,
+    }
     return Reply({"errors": [body]}, status)
 
 
@@ -52,7 +57,9 @@ async def test_an_answer_in_another_order_is_matched_by_person(client, server):
 
 
 @pytest.mark.parametrize("fault", [Cut(), Reply(status=500), Reply(status=502, body=b"<html>")])
-async def test_a_lost_answer_to_a_change_that_was_applied_is_found_in_the_list(client, server, around, fault):
+async def test_a_lost_answer_to_a_change_that_was_applied_is_found_in_the_list(
+    client, server, around, fault
+):
     server.script = [fault, listing(record(1))]
 
     applied = await client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
@@ -97,7 +104,9 @@ async def test_a_batch_is_carried_out_before_the_next_is_begun(client, server):
     new = record(2, email="", linked_user=colleague(1).linked_user, role=Role.COHOST)
     server.script = [Reply({"deletedInvitees": [{"id": old.id}]}), added(new)]
 
-    applied = await client.apply(key(server.url), Change(add=(colleague(1),), remove=(old,)), (host(), old))
+    applied = await client.apply(
+        key(server.url), Change(add=(colleague(1),), remove=(old,)), (host(), old)
+    )
 
     assert [list(one.json) for one in server.calls] == [["deletedInvitees"], ["addedInvitees"]]
     assert (applied.registrations, applied.problems) == ((host(), new), ())
@@ -122,13 +131,21 @@ async def test_an_update_that_was_not_carried_out_is_reported_once(client, serve
 
 @pytest.mark.parametrize(
     ("parameter", "value"),
-    [("addedInvitees[1].email", ""), ("email", "guest2@example.com"), ("addedInvitees[1]", "guest2@example.com")],
+    [
+        ("addedInvitees[1].email", ""),
+        ("email", "guest2@example.com"),
+        ("addedInvitees[1]", "guest2@example.com"),
+    ],
 )
 @pytest.mark.parametrize(("status", "code"), [(400, "CMN-101"), (409, "CMN-200"), (404, "CMN-102")])
-async def test_who_is_named_by_a_refusal_is_set_apart(client, server, status, code, parameter, value):
+async def test_who_is_named_by_a_refusal_is_set_apart(
+    client, server, status, code, parameter, value
+):
     server.script = [error(status, code, parameter, value), listing(), added(record(1), record(3))]
 
-    applied = await client.apply(key(server.url), Change(add=(guest(1), guest(2), guest(3))), (host(),))
+    applied = await client.apply(
+        key(server.url), Change(add=(guest(1), guest(2), guest(3))), (host(),)
+    )
 
     words = f"RingCentral refuses this person ({code}: No.)."
     assert applied.problems == (Problem(3, None, "guest2@example.com", words),)
@@ -141,7 +158,9 @@ async def test_who_is_named_by_a_refusal_is_set_apart(client, server, status, co
 async def test_what_a_refused_change_applied_all_the_same_is_not_sent_again(client, server):
     server.script = [error(400, "CMN-101", "addedInvitees[0].email"), listing(record(2), record(3))]
 
-    applied = await client.apply(key(server.url), Change(add=(guest(1), guest(2), guest(3))), (host(),))
+    applied = await client.apply(
+        key(server.url), Change(add=(guest(1), guest(2), guest(3))), (host(),)
+    )
 
     assert applied.registrations == (host(), record(2), record(3))
     assert [one.email for one in applied.problems] == ["guest1@example.com"]
@@ -175,7 +194,9 @@ async def test_a_person_who_is_gone_already_counts_as_removed(client, server):
         (405, "CMN-1", r"\(CMN-1: No\.\)"),
     ],
 )
-async def test_a_refusal_that_means_nobody_in_particular_ends_the_run_at_once(client, server, status, code, words):
+async def test_a_refusal_that_means_nobody_in_particular_ends_the_run_at_once(
+    client, server, status, code, words
+):
     server.script = [error(status, code)]
 
     with pytest.raises(Refused, match=words):
@@ -185,7 +206,14 @@ async def test_a_refusal_that_means_nobody_in_particular_ends_the_run_at_once(cl
 
 
 async def test_recovery_is_told_without_a_secret(client, server, around):
-    server.script = [Cut(), listing(), error(400, "CMN-101"), listing(), added(record(1)), error(400, "CMN-101")]
+    server.script = [
+        Cut(),
+        listing(),
+        error(400, "CMN-101"),
+        listing(),
+        added(record(1)),
+        error(400, "CMN-101"),
+    ]
 
     await client.apply(key(server.url), Change(add=(guest(1), guest(2))), (host(),))
 
@@ -206,7 +234,13 @@ async def test_a_list_that_can_not_be_read_after_a_lost_change_is_told(client, s
 
 async def test_failures_are_counted_from_the_last_answer(client, server):
     storm = [Cut(), listing()] * 4
-    server.script = [*storm, error(400, "CMN-101", "addedInvitees[0]"), listing(), *storm, added(record(2))]
+    server.script = [
+        *storm,
+        error(400, "CMN-101", "addedInvitees[0]"),
+        listing(),
+        *storm,
+        added(record(2)),
+    ]
 
     applied = await client.apply(key(server.url), Change(add=(guest(1), guest(2))), (host(),))
 

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from onboarding.model.people import Invitee, Problem, Role
 from onboarding.model.registrations import NO_LINK, SEATS, Change, Update
 from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
-from onboarding.ringcentral.batch import BatchState, apply_answer, apply_list, apply_lookup, start_batch
+from onboarding.ringcentral.batch import (
+    BatchState,
+    apply_answer,
+    apply_list,
+    apply_lookup,
+    start_batch,
+)
 from onboarding.ringcentral.batch_items import build_change, list_items, select_missing
 from onboarding.ringcentral.bisection import MAX_UNNAMED_REFUSALS, bisect, needs_list
 from onboarding.ringcentral.errors import ApiError, ErrorEntry
@@ -19,7 +25,9 @@ from tests.ringcentral.people import colleague, guest, host, on_wire, record
 
 RENAMED = Update(record(1), guest(1, first_name="New"))
 PROMOTED = Update(record(1), guest(1, role=Role.COHOST))
-LINKED = record(5, email="", linked_user=colleague(5).linked_user, role=Role.COHOST, first_name="", last_name="")
+LINKED = record(
+    5, email="", linked_user=colleague(5).linked_user, role=Role.COHOST, first_name="", last_name=""
+)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +69,18 @@ def states(draw):
     change = Change(
         add=tuple(guest(number) for number, kind, _ in parts if kind == "a"),
         update=tuple(
-            Update(record(number), guest(number, first_name="New")) for number, kind, _ in parts if kind == "u"
+            Update(record(number), guest(number, first_name="New"))
+            for number, kind, _ in parts
+            if kind == "u"
         ),
         remove=tuple(record(number) for number, kind, _ in parts if kind == "r"),
     )
     standing = [record(number) for number, kind, done in parts if kind == "a" and done]
-    standing += [record(number, first_name="New" if done else "Old") for number, kind, done in parts if kind == "u"]
+    standing += [
+        record(number, first_name="New" if done else "Old")
+        for number, kind, done in parts
+        if kind == "u"
+    ]
     standing += [record(number) for number, kind, done in parts if kind == "r" and not done]
     undone = {number for number, _, done in parts if not done}
     return change, tuple(draw(st.permutations(standing))), undone
@@ -78,7 +92,9 @@ def test_exactly_the_undone_part_of_any_change_is_still_missing(state):
 
     missing = select_missing(change, standing)
 
-    emails = {(one.invitee if isinstance(one, Update) else one).email for one in list_items(missing)}
+    emails = {
+        (one.invitee if isinstance(one, Update) else one).email for one in list_items(missing)
+    }
     assert emails == {guest(number).email for number in undone}
     assert select_missing(missing, standing) == missing
 
@@ -91,7 +107,10 @@ def test_a_change_taken_apart_into_people_and_put_together_is_the_same(state):
 
 
 def answer(added=(), updated=()):
-    people = {"addedInvitees": [on_wire(one) for one in added], "updatedInvitees": [on_wire(one) for one in updated]}
+    people = {
+        "addedInvitees": [on_wire(one) for one in added],
+        "updatedInvitees": [on_wire(one) for one in updated],
+    }
     return ChangeAnswer.model_validate(people)
 
 
@@ -117,7 +136,9 @@ class Strict:
             self.records = (*self.records, *new)
         if not wrong:
             return answer(added=new)
-        return ApiError(400, (ErrorEntry("CMN-101", "No.", "email", wrong[0] if self.names else ""),))
+        return ApiError(
+            400, (ErrorEntry("CMN-101", "No.", "email", wrong[0] if self.names else ""),)
+        )
 
     def carry_out(self, change):
         work = start_batch(BatchState(self.records), change)
@@ -154,7 +175,9 @@ def test_whoever_is_refused_is_found_and_the_others_go_through(sizes, names, in_
     assert sorted(one.email for one in server.records) == sorted(
         guest(one).email for one in {*range(1, size + 1)} - bad
     )
-    assert {(one.row, one.email) for one in work.problems} == {(one + 1, guest(one).email) for one in bad}
+    assert {(one.row, one.email) for one in work.problems} == {
+        (one + 1, guest(one).email) for one in bad
+    }
     assert set(work.records) == set(server.records)
     halvings = ceil(log2(size)) if size > 1 else 0
     assert server.patches <= 1 + len(bad) * (1 if names else halvings + 2)
@@ -170,7 +193,9 @@ def test_a_server_that_refuses_everybody_and_names_nobody_is_not_asked_for_ever(
     assert [one.email for one in work.problems] == [one.email for one in everybody]
     assert server.patches + server.lists <= 2 * MAX_UNNAMED_REFUSALS + 3
     assert work.problems[0].message == "RingCentral refuses this person (CMN-101: No.)."
-    assert work.problems[-1].message.startswith("Held back: RingCentral refuses every group with this person")
+    assert work.problems[-1].message.startswith(
+        "Held back: RingCentral refuses every group with this person"
+    )
 
 
 def test_patience_is_counted_from_the_last_person_who_was_accepted():
@@ -193,7 +218,9 @@ def test_a_batch_that_is_too_large_is_halved_until_it_fits(size, largest):
 
     assert len(server.records) == size
     assert (work.problems, server.lists) == ((), 0)
-    assert server.patches <= ceil(log2(size / largest) if size > largest else 0) + ceil(2 * size / largest)
+    assert server.patches <= ceil(log2(size / largest) if size > largest else 0) + ceil(
+        2 * size / largest
+    )
 
 
 def test_one_person_who_is_too_large_alone_is_reported():
@@ -201,13 +228,17 @@ def test_one_person_who_is_too_large_alone_is_reported():
 
     work = server.carry_out(Change(add=(guest(1),)))
 
-    assert work.problems == (Problem(2, None, "guest1@example.com", "RingCentral refuses this person (CMN-106)."),)
+    assert work.problems == (
+        Problem(2, None, "guest1@example.com", "RingCentral refuses this person (CMN-106)."),
+    )
 
 
 ADD = (guest(1), guest(2), colleague(3))
 UPDATE = (Update(record(4), guest(4, first_name="New")),)
 REMOVE = (record(5), record(6))
-MIXED = BatchState((record(4), record(5), record(6)), waiting=list_items(Change(ADD, UPDATE, REMOVE)))
+MIXED = BatchState(
+    (record(4), record(5), record(6)), waiting=list_items(Change(ADD, UPDATE, REMOVE))
+)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +258,9 @@ MIXED = BatchState((record(4), record(5), record(6)), waiting=list_items(Change(
         ("id", "70005", "guest5@example.com"),
     ],
 )
-def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(parameter, value, blamed):
+def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(
+    parameter, value, blamed
+):
     work = bisect(MIXED, MIXED, ApiError(400, (ErrorEntry("CMN-101", "No.", parameter, value),)))
 
     assert [one.email for one in work.problems] == [blamed]
@@ -251,7 +284,10 @@ def test_a_refusal_that_names_nobody_of_the_group_halves_it(fault):
 
 
 def test_a_refusal_that_names_several_people_sets_them_all_apart():
-    faults = (ErrorEntry("CMN-101", "", "addedInvitees[0]"), ErrorEntry("CMN-101", "", "updatedInvitees[0]"))
+    faults = (
+        ErrorEntry("CMN-101", "", "addedInvitees[0]"),
+        ErrorEntry("CMN-101", "", "updatedInvitees[0]"),
+    )
 
     work = bisect(MIXED, MIXED, ApiError(400, faults))
 
@@ -259,18 +295,23 @@ def test_a_refusal_that_names_several_people_sets_them_all_apart():
 
 
 @pytest.mark.parametrize(
-    "fault", [ErrorEntry("CMN-101", "Active."), ErrorEntry("CMN-101", "Active.", "deletedInvitees[0].id")]
+    "fault",
+    [ErrorEntry("CMN-101", "Active."), ErrorEntry("CMN-101", "Active.", "deletedInvitees[0].id")],
 )
 def test_a_forbidden_removal_means_every_removal_and_nobody_else(fault):
     work = bisect(MIXED, MIXED, ApiError(403, (fault,)))
 
     words = "RingCentral removes no one once a session is under way or over (CMN-101: Active.)."
-    assert work.problems == tuple(Problem(None, None, f"guest{one}@example.com", words) for one in (5, 6))
+    assert work.problems == tuple(
+        Problem(None, None, f"guest{one}@example.com", words) for one in (5, 6)
+    )
     assert work.waiting == (*ADD, *UPDATE)
 
 
 def test_a_forbidden_addition_leaves_the_removals_alone():
-    work = bisect(MIXED, MIXED, ApiError(403, (ErrorEntry("CMN-101", "", "addedInvitees[0].role", "CoHost"),)))
+    work = bisect(
+        MIXED, MIXED, ApiError(403, (ErrorEntry("CMN-101", "", "addedInvitees[0].role", "CoHost"),))
+    )
 
     assert [one.email for one in work.problems] == ["guest1@example.com"]
 
@@ -301,13 +342,17 @@ def test_an_update_of_a_person_who_was_deleted_meanwhile_is_reported():
 
 
 def test_an_update_that_was_accepted_and_not_carried_out_is_reported_and_not_repeated():
-    work = BatchState((record(1),), waiting=(Update(record(1), guest(1, first_name="New", role=Role.COHOST)),))
+    work = BatchState(
+        (record(1),), waiting=(Update(record(1), guest(1, first_name="New", role=Role.COHOST)),)
+    )
 
     after = apply_answer(work, answer(updated=[record(1)]))
 
     words = "RingCentral was asked to change the role and the first name and did not; change it there by hand"
     assert after == BatchState(
-        (record(1),), problems=(Problem(2, None, "guest1@example.com", words),), answered=(record(1),)
+        (record(1),),
+        problems=(Problem(2, None, "guest1@example.com", words),),
+        answered=(record(1),),
     )
 
 
@@ -316,22 +361,29 @@ def test_who_has_no_link_in_the_answer_nor_in_the_list_is_reported(step):
     linkless = record(1, join_uri=None, job_title="New")
 
     after = apply_lookup(
-        apply_answer(BatchState((record(1),), waiting=(step,)), answer(added=[linkless])), InviteeList((linkless,))
+        apply_answer(BatchState((record(1),), waiting=(step,)), answer(added=[linkless])),
+        InviteeList((linkless,)),
     )
 
     words = NO_LINK
-    assert after == BatchState((linkless,), problems=(Problem(2, None, "guest1@example.com", words),))
+    assert after == BatchState(
+        (linkless,), problems=(Problem(2, None, "guest1@example.com", words),)
+    )
 
 
 @pytest.mark.parametrize("step", [guest(1), RENAMED, record(1)])
 def test_who_is_neither_answered_nor_listed_as_asked_is_reported(step):
     standing = () if isinstance(step, Invitee) else (record(1),)
 
-    after = apply_lookup(apply_answer(BatchState(standing, waiting=(step,)), ChangeAnswer()), InviteeList(standing))
+    after = apply_lookup(
+        apply_answer(BatchState(standing, waiting=(step,)), ChangeAnswer()), InviteeList(standing)
+    )
 
     row = None if isinstance(step, Registration) else 2
     words = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
-    assert after == BatchState(standing, problems=(Problem(row, None, "guest1@example.com", words),))
+    assert after == BatchState(
+        standing, problems=(Problem(row, None, "guest1@example.com", words),)
+    )
 
 
 def test_nobody_is_added_beyond_the_seats_of_a_webinar():
@@ -341,7 +393,9 @@ def test_nobody_is_added_beyond_the_seats_of_a_webinar():
 
     assert work.waiting == (guest(200),)
     assert work.problems == (
-        Problem(202, None, "guest201@example.com", "All 99 seats for co-hosts and panelists are taken."),
+        Problem(
+            202, None, "guest201@example.com", "All 99 seats for co-hosts and panelists are taken."
+        ),
     )
 
 
@@ -350,7 +404,9 @@ def test_records_that_are_not_understood_take_seats_and_attendees_and_hosts_do_n
     odd = UntouchedRecord(id="9", fault="`role` is “Moderator”")
     others = (UntouchedRecord(id="8", email="a@example.com"), replace(odd, id="7", role=Role.HOST))
 
-    work = start_batch(BatchState((host(), *taken), untouched=(odd, *others)), Change(add=(guest(200), guest(201))))
+    work = start_batch(
+        BatchState((host(), *taken), untouched=(odd, *others)), Change(add=(guest(200), guest(201)))
+    )
 
     assert (work.seats_taken, work.waiting) == (SEATS - 1, (guest(200),))
 
@@ -381,7 +437,10 @@ def test_who_was_added_with_a_record_that_is_not_understood_is_reported_and_not_
 def test_an_update_of_whose_record_is_no_longer_understood_is_not_repeated():
     work = apply_list(BatchState((record(1),), waiting=(RENAMED,)), InviteeList((), (ODD,)))
 
-    assert (work.waiting, work.problems) == ((), (Problem(2, None, "guest1@example.com", LEFT_ALONE),))
+    assert (work.waiting, work.problems) == (
+        (),
+        (Problem(2, None, "guest1@example.com", LEFT_ALONE),),
+    )
 
 
 def test_a_removal_goes_by_its_id_whatever_the_record_says_by_now():
@@ -395,7 +454,9 @@ def test_a_removal_goes_by_its_id_whatever_the_record_says_by_now():
 def test_an_attendee_of_the_same_address_is_nobodys_record():
     attendee = UntouchedRecord(id="70001", email="guest1@example.com")
 
-    assert apply_list(BatchState((), waiting=(guest(1),)), InviteeList((), (attendee,))).waiting == (guest(1),)
+    assert apply_list(
+        BatchState((), waiting=(guest(1),)), InviteeList((), (attendee,))
+    ).waiting == (guest(1),)
 
 
 @pytest.mark.parametrize(
@@ -411,4 +472,6 @@ def test_a_problem_of_a_removal_names_the_person_as_well_as_can_be(registration,
 
     problems = bisect(work, work, ApiError(400)).problems
 
-    assert problems == (Problem(None, None, named, "RingCentral refuses to remove this person (status 400)."),)
+    assert problems == (
+        Problem(None, None, named, "RingCentral refuses to remove this person (status 400)."),
+    )

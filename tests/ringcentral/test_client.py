@@ -36,7 +36,10 @@ def entry(session_id, webinar_id="101", status="Scheduled", start="2026-09-02T14
 
 def page(*records, following=None):
     return Reply(
-        {"records": list(records), "paging": {"perPage": 1000} | ({"nextPageToken": following} if following else {})}
+        {
+            "records": list(records),
+            "paging": {"perPage": 1000} | ({"nextPageToken": following} if following else {}),
+        }
     )
 
 
@@ -45,9 +48,18 @@ async def test_a_session_that_is_named_is_one_call(client, server):
 
     session = await client.session(WEBINAR, "201")
 
-    assert (str(session.key), session.key.server, session.title) == ("101/201", server.url, "All hands")
-    assert (session.host, session.host_join_uri) == (WEBINAR.host, SecretStr("https://v.example.com/host"))
-    assert [one.path for one in server.calls] == ["/webinar/configuration/v1/webinars/101/sessions/201"]
+    assert (str(session.key), session.key.server, session.title) == (
+        "101/201",
+        server.url,
+        "All hands",
+    )
+    assert (session.host, session.host_join_uri) == (
+        WEBINAR.host,
+        SecretStr("https://v.example.com/host"),
+    )
+    assert [one.path for one in server.calls] == [
+        "/webinar/configuration/v1/webinars/101/sessions/201"
+    ]
 
 
 async def test_a_session_that_is_not_named_is_the_webinars_only_one(client, server):
@@ -55,9 +67,14 @@ async def test_a_session_that_is_not_named_is_the_webinars_only_one(client, serv
 
     session = await client.session(WEBINAR)
 
-    assert (session.key.session_id, session.host_join_uri) == ("201", SecretStr("https://v.example.com/host"))
+    assert (session.key.session_id, session.host_join_uri) == (
+        "201",
+        SecretStr("https://v.example.com/host"),
+    )
     assert [one.path for one in server.calls] == ["/webinar/configuration/v1/sessions"]
-    assert server.calls[0].query["endTimeFrom"] == (START - LOOK_BACK).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert server.calls[0].query["endTimeFrom"] == (START - LOOK_BACK).strftime(
+        "%Y-%m-%dT%H:%M:%SZ"
+    )
 
 
 async def test_a_colleagues_webinar_is_found_in_the_companys_list(client, server):
@@ -76,15 +93,24 @@ async def test_a_colleagues_webinar_is_found_in_the_companys_list(client, server
     ("entries", "chosen", "status"),
     [
         ([entry("201", status="Finished"), entry("202")], "202", SessionStatus.SCHEDULED),
-        ([entry("201", status="Finished"), entry("202", status="Active")], "202", SessionStatus.ACTIVE),
         (
-            [entry("202", status="Finished", start="2026-08-02T14:00:00Z"), entry("201", status="Finished")],
+            [entry("201", status="Finished"), entry("202", status="Active")],
+            "202",
+            SessionStatus.ACTIVE,
+        ),
+        (
+            [
+                entry("202", status="Finished", start="2026-08-02T14:00:00Z"),
+                entry("201", status="Finished"),
+            ],
             "201",
             SessionStatus.FINISHED,
         ),
     ],
 )
-async def test_a_session_that_is_over_gives_way_to_one_that_is_not(client, server, entries, chosen, status):
+async def test_a_session_that_is_over_gives_way_to_one_that_is_not(
+    client, server, entries, chosen, status
+):
     server.script = [page(*entries)]
 
     session = await client.session(WEBINAR)
@@ -109,13 +135,17 @@ async def test_a_webinar_without_a_session_is_told(client, server):
         await client.session(WEBINAR)
 
 
-async def test_a_user_who_may_not_list_the_companys_sessions_is_told_what_to_do_instead(client, server):
+async def test_a_user_who_may_not_list_the_companys_sessions_is_told_what_to_do_instead(
+    client, server
+):
     server.script = [page(), Reply({"errors": [{"errorCode": "CMN-408"}]}, 403)]
 
     with pytest.raises(ConfigurationError) as told:
         await client.session(WEBINAR)
 
-    assert told.value.message.startswith("Webinar 101 has no session among your own. RingCentral refuses")
+    assert told.value.message.startswith(
+        "Webinar 101 has no session among your own. RingCentral refuses"
+    )
     assert told.value.hint.startswith("Give the session's id")
 
 
@@ -143,7 +173,10 @@ async def test_sessions_are_listed_by_start_over_all_pages(client, server, compa
 
 
 async def test_invitees_are_listed_over_all_pages(client, server):
-    server.script = [page(on_wire(host()), on_wire(record(1)), following="two"), page(on_wire(record(2)))]
+    server.script = [
+        page(on_wire(host()), on_wire(record(1)), following="two"),
+        page(on_wire(record(2))),
+    ]
 
     registrations = (await client.invitees(key(server.url))).registrations
 
@@ -162,7 +195,9 @@ async def test_a_list_that_never_ends_is_given_up(client, server):
 
 async def test_a_directory_that_never_ends_is_given_up(client, server):
     paging = {"perPage": 1000, "totalPages": 10**30}
-    server.script = [Reply({"records": [{"id": number}], "paging": paging}) for number in range(600)]
+    server.script = [
+        Reply({"records": [{"id": number}], "paging": paging}) for number in range(600)
+    ]
 
     with pytest.raises(Refused, match="goes on for more than 500 pages"):
         await client.directory()
@@ -171,17 +206,31 @@ async def test_a_directory_that_never_ends_is_given_up(client, server):
 
 
 async def test_a_list_that_leads_back_to_a_page_already_read_ends(client, server):
-    server.script = [page(on_wire(host()), following="two"), page(on_wire(record(1)), following="two")]
+    server.script = [
+        page(on_wire(host()), following="two"),
+        page(on_wire(record(1)), following="two"),
+    ]
 
     registrations = (await client.invitees(key(server.url))).registrations
 
     assert registrations == (host(), record(1))
 
 
-@pytest.mark.parametrize("paging", [None, {}, {"perPage": None, "totalPages": None}, {"totalPages": {}}, "odd"])
+@pytest.mark.parametrize(
+    "paging", [None, {}, {"perPage": None, "totalPages": None}, {"totalPages": {}}, "odd"]
+)
 async def test_the_directory_ends_with_a_page_that_brings_nothing_new(client, server, paging):
-    entry = {"id": "1", "type": "User", "status": "Enabled", "account": {"id": "1"}, "email": "c1@example.com"}
-    again, empty = Reply({"records": [entry], "paging": paging}), Reply({"records": [], "paging": paging})
+    entry = {
+        "id": "1",
+        "type": "User",
+        "status": "Enabled",
+        "account": {"id": "1"},
+        "email": "c1@example.com",
+    }
+    again, empty = (
+        Reply({"records": [entry], "paging": paging}),
+        Reply({"records": [], "paging": paging}),
+    )
 
     server.script = [again, again]
     assert [one.email for one in await client.directory()] == ["c1@example.com"]
@@ -206,7 +255,12 @@ async def test_the_directory_is_read_to_its_end(client, server):
         } | fields
 
     server.script = [
-        Reply({"records": [contact(1), contact(2, type="Room")], "paging": {"perPage": 2, "totalPages": 2}}),
+        Reply(
+            {
+                "records": [contact(1), contact(2, type="Room")],
+                "paging": {"perPage": 2, "totalPages": 2},
+            }
+        ),
         Reply({"records": [contact(3)], "paging": {"perPage": 2, "totalPages": 2}}),
     ]
 
@@ -222,17 +276,24 @@ async def test_the_directory_is_read_to_its_end(client, server):
 
 
 async def test_an_unknown_webinar_is_told_by_its_id(client, server):
-    server.script = [Reply({"errors": [{"errorCode": "CMN-102", "message": "Nicht gefunden"}]}, 404)]
+    server.script = [
+        Reply({"errors": [{"errorCode": "CMN-102", "message": "Nicht gefunden"}]}, 404)
+    ]
 
     with pytest.raises(ConfigurationError, match="RingCentral knows no webinar 101"):
         await client.webinar("101")
 
 
-PAGE = Reply(body=b"<html>Sign in to the hotel's network</html>", headers={"Content-Type": "text/html"})
+PAGE = Reply(
+    body=b"<html>Sign in to the hotel's network</html>", headers={"Content-Type": "text/html"}
+)
 ELSEWHERE = [
     (PAGE, "answers with a web page (status 200)"),
     (Reply(body=b"\n <!DOCTYPE html>blocked", status=403), "answers with a web page (status 403)"),
-    (Reply(status=302, headers={"Location": "https://login.proxy.example/?u=x"}), "(link to login.proxy.example)"),
+    (
+        Reply(status=302, headers={"Location": "https://login.proxy.example/?u=x"}),
+        "(link to login.proxy.example)",
+    ),
     (Reply(status=307, body=b""), "sends us on to nowhere (status 307)"),
     (Reply(status=407, body=b"{}"), "wants a log-in of its own (status 407)"),
 ]
@@ -240,7 +301,9 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize(("answer", "told"), ELSEWHERE)
 @pytest.mark.parametrize("at", ["script", "logins"])
-async def test_what_answers_in_ringcentrals_place_is_told_with_the_two_places_to_look(client, server, at, answer, told):
+async def test_what_answers_in_ringcentrals_place_is_told_with_the_two_places_to_look(
+    client, server, at, answer, told
+):
     setattr(server, at, [answer])
 
     with pytest.raises(Refused) as raised:
@@ -254,7 +317,9 @@ async def test_what_answers_in_ringcentrals_place_is_told_with_the_two_places_to
 
 def test_the_proxy_is_named_without_its_password():
     request = httpx.Request("GET", "https://platform.example/restapi")
-    page = httpx.Response(200, headers={"Content-Type": "text/html"}, content=b"Sign in", request=request)
+    page = httpx.Response(
+        200, headers={"Content-Type": "text/html"}, content=b"Sign in", request=request
+    )
 
     with pytest.raises(Refused) as raised:
         assert_from_ringcentral(page, {"HTTPS_PROXY": "http://me:geheim@proxy.example:3128"})
@@ -268,7 +333,10 @@ def test_the_proxy_is_named_without_its_password():
     [
         ({}, "RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET, RC_USER_JWT"),
         ({"client_id": "app", "jwt": SecretStr("jwt")}, "RC_APP_CLIENT_SECRET"),
-        ({"client_id": "app", "client_secret": SecretStr(""), "jwt": SecretStr("jwt")}, "RC_APP_CLIENT_SECRET"),
+        (
+            {"client_id": "app", "client_secret": SecretStr(""), "jwt": SecretStr("jwt")},
+            "RC_APP_CLIENT_SECRET",
+        ),
     ],
 )
 async def test_missing_credentials_are_named_before_any_call(server, around, given, missing):

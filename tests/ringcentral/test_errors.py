@@ -9,7 +9,14 @@ from pydantic import SecretStr
 from onboarding.errors import Refused
 from onboarding.model.known_secrets import Secrets
 from onboarding.ringcentral import requests
-from onboarding.ringcentral.errors import ApiError, ErrorEntry, NotThere, as_run_error, login_error, parse_error
+from onboarding.ringcentral.errors import (
+    ApiError,
+    ErrorEntry,
+    NotThere,
+    as_run_error,
+    login_error,
+    parse_error,
+)
 from tests.ringcentral.people import key
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI2MjI3In0.c2lnbmF0dXJl"
@@ -19,14 +26,26 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI2MjI3In0.c2lnbmF0dXJl"
     ("body", "read"),
     [
         (
-            {"errors": [{"errorCode": "CMN-101", "message": "No.", "parameterName": "email", "parameterValue": "x"}]},
+            {
+                "errors": [
+                    {
+                        "errorCode": "CMN-101",
+                        "message": "No.",
+                        "parameterName": "email",
+                        "parameterValue": "x",
+                    }
+                ]
+            },
             ApiError(400, (ErrorEntry("CMN-101", "No.", "email", "x"),)),
         ),
         (
             {"errors": [{"errorCode": "CMN-1"}, {"errorCode": "CMN-2"}, 7]},
             ApiError(400, (ErrorEntry("CMN-1"), ErrorEntry("CMN-2"))),
         ),
-        ({"errorCode": "CMN-102", "message": "No."}, ApiError(400, (ErrorEntry("CMN-102", "No."),))),
+        (
+            {"errorCode": "CMN-102", "message": "No."},
+            ApiError(400, (ErrorEntry("CMN-102", "No."),)),
+        ),
         (
             {"errors": [{"errorCode": "ErrorCode{code='ADG-100', httpStatus=403}"}]},
             ApiError(400, (ErrorEntry("ADG-100"),)),
@@ -36,7 +55,10 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI2MjI3In0.c2lnbmF0dXJl"
             {"errors": [{"errorCode": JWT, "message": f"{JWT} is wrong"}]},
             ApiError(400, (ErrorEntry("", "(removed) is wrong"),)),
         ),
-        ({"error": "invalid_grant", "error_description": "No."}, ApiError(400, (), "invalid_grant")),
+        (
+            {"error": "invalid_grant", "error_description": "No."},
+            ApiError(400, (), "invalid_grant"),
+        ),
         ({"error": f"invalid {JWT}"}, ApiError(400, (), "no code")),
         ({"errors": "none"}, ApiError(400)),
         ([], ApiError(400)),
@@ -54,7 +76,10 @@ def test_an_error_without_a_readable_body_speaks_by_its_status(content):
 
 
 def test_a_servers_words_reach_a_terminal_as_one_short_line_without_links():
-    said = ApiError(400, (ErrorEntry("CMN-101", "See https://v.example.com/join/1 \x1b[31m\nnow " + "x " * 500),))
+    said = ApiError(
+        400,
+        (ErrorEntry("CMN-101", "See https://v.example.com/join/1 \x1b[31m\nnow " + "x " * 500),),
+    )
 
     assert said.words.startswith("CMN-101: See (link to v.example.com) now x x")
     assert len(said.words) == 300
@@ -63,8 +88,12 @@ def test_a_servers_words_reach_a_terminal_as_one_short_line_without_links():
 @pytest.mark.parametrize("message", ["wrong {}", "wrong {:.20}...", "Basic {}"])
 def test_a_servers_words_hold_no_secret_of_the_run(message):
     secret = "s3cret-of-the-app-0001"
-    sent = b64encode(f"client:{secret}".encode()).decode() if message.startswith("Basic") else secret
-    answer = httpx.Response(400, json={"errors": [{"errorCode": "CMN-101", "message": message.format(sent)}]})
+    sent = (
+        b64encode(f"client:{secret}".encode()).decode() if message.startswith("Basic") else secret
+    )
+    answer = httpx.Response(
+        400, json={"errors": [{"errorCode": "CMN-101", "message": message.format(sent)}]}
+    )
 
     words = parse_error(answer, Secrets.of(SecretStr(secret))).words
 
@@ -157,9 +186,21 @@ def test_a_refused_call_is_told_with_what_to_do_next(call, said, kind, message, 
 @pytest.mark.parametrize(
     ("said", "reason", "hint"),
     [
-        (ApiError(400, (ErrorEntry("OAU-140", "hush"),), "invalid_grant"), "(OAU-140)", "RC_USER_JWT"),
-        (ApiError(401, (ErrorEntry("OAU-146", "hush"),), "invalid_client"), "(OAU-146)", "RC_APP_CLIENT_SECRET"),
-        (ApiError(400, (), "unauthorized_client"), "(unauthorized_client)", "Allow the JWT auth flow"),
+        (
+            ApiError(400, (ErrorEntry("OAU-140", "hush"),), "invalid_grant"),
+            "(OAU-140)",
+            "RC_USER_JWT",
+        ),
+        (
+            ApiError(401, (ErrorEntry("OAU-146", "hush"),), "invalid_client"),
+            "(OAU-146)",
+            "RC_APP_CLIENT_SECRET",
+        ),
+        (
+            ApiError(400, (), "unauthorized_client"),
+            "(unauthorized_client)",
+            "Allow the JWT auth flow",
+        ),
         (
             ApiError(400, (ErrorEntry("OAU-999", "hush"),)),
             "(OAU-999)",

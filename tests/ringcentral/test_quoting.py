@@ -37,7 +37,9 @@ async def client(server, around):
         server=server.url, client_id="app", client_secret=SecretStr(SECRET), jwt=SecretStr(JWT)
     )
     clock = around.clock
-    async with RingCentral(settings, around.gate, around.progress, clock=clock, sleep=clock.sleep) as opened:
+    async with RingCentral(
+        settings, around.gate, around.progress, clock=clock, sleep=clock.sleep
+    ) as opened:
         yield opened
 
 
@@ -51,10 +53,16 @@ def assert_tells_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("quoted", QUOTED)
 @pytest.mark.parametrize("secret", [JWT, SECRET])
-@pytest.mark.parametrize("place", ["error", "error_description", "errorCode", "message", "parameterValue"])
+@pytest.mark.parametrize(
+    "place", ["error", "error_description", "errorCode", "message", "parameterValue"]
+)
 async def test_a_refused_log_in_tells_no_secret(client, server, place, secret, quoted):
     said = QUOTED[quoted](secret)
-    body = {place: said} if place.startswith("error_") or place == "error" else {"errors": [{place: said}]}
+    body = (
+        {place: said}
+        if place.startswith("error_") or place == "error"
+        else {"errors": [{place: said}]}
+    )
     server.logins = [Reply(body, 400)]
 
     with pytest.raises(OnboardingError) as raised:
@@ -68,7 +76,9 @@ async def test_a_refused_log_in_tells_no_secret(client, server, place, secret, q
 @pytest.mark.parametrize("place", ["errorCode", "message"])
 async def test_a_refused_call_tells_no_secret(client, server, place, secret, quoted):
     server.logins = [Reply({**TOKEN, "access_token": ACCESS})]
-    server.script = [Reply({"errors": [{"errorCode": "CMN-401", place: QUOTED[quoted](secret)}]}, 403)]
+    server.script = [
+        Reply({"errors": [{"errorCode": "CMN-401", place: QUOTED[quoted](secret)}]}, 403)
+    ]
 
     with pytest.raises(OnboardingError) as raised:
         await client.webinar("101")
@@ -78,7 +88,9 @@ async def test_a_refused_call_tells_no_secret(client, server, place, secret, quo
 
 @pytest.mark.parametrize("quoted", QUOTED)
 @pytest.mark.parametrize("secret", [LINK, LINK.rpartition("/")[2], SECRET])
-async def test_a_refused_person_gets_a_problem_without_a_secret(client, server, around, secret, quoted):
+async def test_a_refused_person_gets_a_problem_without_a_secret(
+    client, server, around, secret, quoted
+):
     known = record(2, join_uri=SecretStr(LINK))
     refused = {"errorCode": "CMN-101", "message": QUOTED[quoted](secret)}
     server.script = [Reply({"errors": [refused]}, 400)] * 4

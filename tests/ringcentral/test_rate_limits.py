@@ -6,7 +6,12 @@ import httpx
 import pytest
 
 from onboarding.model.ports import RateLimitStatus
-from onboarding.ringcentral.rate_limits import back_off_seconds, find_doubts, parse_rate_limit, parse_retry_after
+from onboarding.ringcentral.rate_limits import (
+    back_off_seconds,
+    find_doubts,
+    parse_rate_limit,
+    parse_retry_after,
+)
 
 NOW = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 FULL = {
@@ -27,14 +32,26 @@ FULL = {
             RateLimitStatus(limit=10, remaining=3, window=60.0),
         ),
         (200, {}, None),
-        (200, {"X-Rate-Limit-Remaining": "many", "X-Rate-Limit-Window": "nan", "X-Rate-Limit-Limit": "-1"}, None),
+        (
+            200,
+            {
+                "X-Rate-Limit-Remaining": "many",
+                "X-Rate-Limit-Window": "nan",
+                "X-Rate-Limit-Limit": "-1",
+            },
+            None,
+        ),
         (200, {"X-Rate-Limit-Remaining": "0"}, RateLimitStatus(remaining=0)),
         (503, {"Retry-After": "7"}, None),
         (429, {}, RateLimitStatus(penalty=30.0)),
         (429, {"Retry-After": "7"}, RateLimitStatus(penalty=7.0)),
         (429, {"Retry-After": "0"}, RateLimitStatus(penalty=0.0)),
         (429, {"Retry-After": "soon"}, RateLimitStatus(penalty=30.0)),
-        (429, FULL | {"Retry-After": "60"}, RateLimitStatus(limit=10, remaining=3, window=60.0, penalty=60.0)),
+        (
+            429,
+            FULL | {"Retry-After": "60"},
+            RateLimitStatus(limit=10, remaining=3, window=60.0, penalty=60.0),
+        ),
     ],
 )
 def test_an_answer_tells_its_rate_limit(status, headers, told):
@@ -69,7 +86,10 @@ def test_retry_after_is_read_as_number_or_date(value, seconds):
 
 def test_retry_after_by_date_counts_from_the_answers_own_date():
     """Our clock may be an hour slow, and the wait would be an hour longer."""
-    headers = {"Retry-After": "Tue, 01 Sep 2026 09:00:45 GMT", "Date": "Tue, 01 Sep 2026 09:00:00 GMT"}
+    headers = {
+        "Retry-After": "Tue, 01 Sep 2026 09:00:45 GMT",
+        "Date": "Tue, 01 Sep 2026 09:00:00 GMT",
+    }
 
     assert parse_retry_after(headers, NOW) == 45.0
 
@@ -91,7 +111,9 @@ def test_retry_after_by_date_counts_from_the_answers_own_date():
 def test_figure_that_can_not_be_right_is_not_believed_and_that_is_said(status, headers, told):
     assert parse_rate_limit(status, headers, NOW) == told
     assert all(
-        any(name in doubt for doubt in find_doubts(status, headers, NOW)) for name in headers if "Remain" not in name
+        any(name in doubt for doubt in find_doubts(status, headers, NOW))
+        for name in headers
+        if "Remain" not in name
     )
 
 
@@ -103,6 +125,8 @@ def test_an_answer_without_retry_after_asks_for_no_wait():
     assert parse_retry_after({}, NOW) is None
 
 
-@pytest.mark.parametrize(("attempt", "seconds"), [(1, 2), (2, 4), (3, 8), (4, 16), (5, 32), (6, 60), (100, 60)])
+@pytest.mark.parametrize(
+    ("attempt", "seconds"), [(1, 2), (2, 4), (3, 8), (4, 16), (5, 32), (6, 60), (100, 60)]
+)
 def test_waits_double_up_to_a_minute(attempt, seconds):
     assert back_off_seconds(attempt) == seconds

@@ -13,7 +13,9 @@ from onboarding.ringcentral import requests
 from onboarding.ringcentral.rate_limits import CallGroup
 from tests.ringcentral.people import colleague, guest, key, record
 
-LINKED = record(5, email="", linked_user=colleague(5).linked_user, role=Role.COHOST, first_name="", last_name="")
+LINKED = record(
+    5, email="", linked_user=colleague(5).linked_user, role=Role.COHOST, first_name="", last_name=""
+)
 
 
 def body(**people):
@@ -55,7 +57,9 @@ def test_a_colleague_is_added_by_linked_user_alone():
 
 @pytest.mark.parametrize(("stands", "sent"), [(False, False), (True, True), (None, False)])
 def test_an_update_leaves_send_invite_as_it_stands_and_never_makes_it_true(stands, sent):
-    updated = body(update=(Update(record(1, send_invite=stands), guest(1, role=Role.COHOST)),))["updatedInvitees"]
+    updated = body(update=(Update(record(1, send_invite=stands), guest(1, role=Role.COHOST)),))[
+        "updatedInvitees"
+    ]
 
     assert updated == [
         {
@@ -73,7 +77,9 @@ def test_an_update_leaves_send_invite_as_it_stands_and_never_makes_it_true(stand
 def test_an_update_of_a_guest_sends_what_the_roster_leaves_open_as_it_stands():
     bare = guest(1, first_name="New", last_name="", job_title="")
 
-    updated = body(update=(Update(record(1, email="Guest1@Example.com"), bare),))["updatedInvitees"][0]
+    updated = body(update=(Update(record(1, email="Guest1@Example.com"), bare),))[
+        "updatedInvitees"
+    ][0]
 
     assert (updated["firstName"], updated["lastName"], updated["email"], updated["jobTitle"]) == (
         "New",
@@ -84,13 +90,17 @@ def test_an_update_of_a_guest_sends_what_the_roster_leaves_open_as_it_stands():
 
 
 def test_an_update_of_a_colleague_is_a_role_and_nothing_else():
-    updated = body(update=(Update(LINKED, colleague(5, role=Role.PANELIST, first_name="Ann")),))["updatedInvitees"]
+    updated = body(update=(Update(LINKED, colleague(5, role=Role.PANELIST, first_name="Ann")),))[
+        "updatedInvitees"
+    ]
 
     assert updated == [{"id": "70005", "role": "Panelist", "sendInvite": False}]
 
 
 def test_adding_updating_and_deleting_is_one_body():
-    everything = body(add=(guest(1),), update=(Update(record(2), guest(2)),), remove=(record(3), LINKED))
+    everything = body(
+        add=(guest(1),), update=(Update(record(2), guest(2)),), remove=(record(3), LINKED)
+    )
 
     assert set(everything) == {"addedInvitees", "updatedInvitees", "deletedInvitees"}
     assert everything["deletedInvitees"] == [{"id": "70003"}, {"id": "70005"}]
@@ -219,7 +229,9 @@ SINCE = datetime(2026, 9, 1, 10, 30, tzinfo=timezone(timedelta(hours=2)))
         ),
     ],
 )
-def test_a_call_says_where_it_goes_how_it_is_counted_and_what_it_needs(call, method, path, query, group, permission):
+def test_a_call_says_where_it_goes_how_it_is_counted_and_what_it_needs(
+    call, method, path, query, group, permission
+):
     assert (call.method, call.path, dict(call.query), call.group, call.permission) == (
         method,
         path,

@@ -70,14 +70,23 @@ def test_a_session_is_read_with_what_its_webinar_adds():
 
 
 def test_a_session_with_the_required_fields_only_is_read():
-    fields = {name: SESSION[name] for name in ("id", "scheduledStartTime", "scheduledDuration", "timeZone")}
+    fields = {
+        name: SESSION[name]
+        for name in ("id", "scheduledStartTime", "scheduledDuration", "timeZone")
+    }
 
     session = SessionRecord.model_validate(fields).to_model("https://rc.example.com", WEBINAR)
 
-    assert (session.status, session.join_offset, session.host_join_uri) == (SessionStatus.SCHEDULED, timedelta(), None)
+    assert (session.status, session.join_offset, session.host_join_uri) == (
+        SessionStatus.SCHEDULED,
+        timedelta(),
+        None,
+    )
 
 
-@pytest.mark.parametrize(("title", "shown"), [("Part two", "Part two"), ("", "All hands"), (None, "All hands")])
+@pytest.mark.parametrize(
+    ("title", "shown"), [("Part two", "Part two"), ("", "All hands"), (None, "All hands")]
+)
 def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
     entry = SESSION | {"title": title, "webinar": {"id": 101, "title": "All hands"}}
 
@@ -98,7 +107,11 @@ def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
         ({"userId": "9000", "accountId": "800100200", "entitled": True}, HOST),
         ({"linkedUser": {"userId": "9000", "accountId": "800100200", "domain": "pbx"}}, HOST),
         (
-            {"userId": "1", "accountId": "2", "linkedUser": {"userId": "3", "accountId": "4", "domain": "ilm"}},
+            {
+                "userId": "1",
+                "accountId": "2",
+                "linkedUser": {"userId": "3", "accountId": "4", "domain": "ilm"},
+            },
             LinkedUser("4", "3", "ilm"),
         ),
         ({"userId": "9000"}, None),
@@ -107,16 +120,27 @@ def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
 )
 def test_a_webinars_host_is_read_from_either_place(host, read_as):
     assert (
-        WebinarRecord.model_validate({"id": "101", "title": "All hands", "host": host}).to_model("101").host == read_as
+        WebinarRecord.model_validate({"id": "101", "title": "All hands", "host": host})
+        .to_model("101")
+        .host
+        == read_as
     )
 
 
 def test_a_webinars_settings_that_matter_to_panelists_are_read():
-    settings = {"panelistAuthentication": "AuthenticatedCoworker", "pstnEnabled": True, "password": "secret"}
+    settings = {
+        "panelistAuthentication": "AuthenticatedCoworker",
+        "pstnEnabled": True,
+        "password": "secret",
+    }
 
-    webinar = WebinarRecord.model_validate({"id": "101", "title": "All hands", "settings": settings}).to_model("101")
+    webinar = WebinarRecord.model_validate(
+        {"id": "101", "title": "All hands", "settings": settings}
+    ).to_model("101")
 
-    assert webinar == Webinar("101", "All hands", None, PanelistAuthentication.AUTHENTICATED_COWORKER, dial_in=True)
+    assert webinar == Webinar(
+        "101", "All hands", None, PanelistAuthentication.AUTHENTICATED_COWORKER, dial_in=True
+    )
 
 
 def test_a_webinar_is_read_without_settings():
@@ -159,18 +183,36 @@ def test_a_role_is_read_in_the_guides_spelling_too(spelling):
 @pytest.mark.parametrize(
     "link",
     [
-        *(None, "", "soon", {"href": "https://v.example.com/1"}, 7, "javascript:alert(1)", "https://"),
+        *(
+            None,
+            "",
+            "soon",
+            {"href": "https://v.example.com/1"},
+            7,
+            "javascript:alert(1)",
+            "https://",
+        ),
         *(
             f"https://v.example.com/1{odd}"
             for odd in (" ", " x", "\n", "\r\nTo: x", "\u00a0", "\u2028", "\x00", "\ud800")
         ),
         # None of these can be parsed: in every letter, each would be looked for.
         *("https://[::1/", "https://%5B::1/", "https://[oops]/", "https://v.example.com:port/1"),
-        *("https://v.example.com:99999/1", "https://:443/1", "https://?x", "https://v\u2100example.com/1"),
+        *(
+            "https://v.example.com:99999/1",
+            "https://:443/1",
+            "https://?x",
+            "https://v\u2100example.com/1",
+        ),
     ],
 )
 def test_a_join_link_that_is_none_is_missing_and_breaks_nothing(link):
-    assert InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": link}).to_model().join_uri is None
+    assert (
+        InviteeRecord.model_validate({"id": "1", "role": "Panelist", "joinUri": link})
+        .to_model()
+        .join_uri
+        is None
+    )
 
 
 def test_a_record_that_says_little_is_read_as_saying_nothing():
@@ -190,11 +232,19 @@ def test_a_record_that_says_little_is_read_as_saying_nothing():
         (b"\xff\xfe", "it is not in UTF-8"),
         (b'{"records": ' + b"[" * 200 + b"]" * 200 + b"}", "it is nested too deeply"),
         (b'{"records": [], "records": []}', "it gives one name twice in an object"),
-        (b'{"records": [{"id": 1e400, "role": "Panelist"}]}', "it holds a number that is too large"),
-        (b'{"records": [{"id": ' + b"9" * 10_000 + b', "role": "Panelist"}]}', "it holds a number that is too large"),
+        (
+            b'{"records": [{"id": 1e400, "role": "Panelist"}]}',
+            "it holds a number that is too large",
+        ),
+        (
+            b'{"records": [{"id": ' + b"9" * 10_000 + b', "role": "Panelist"}]}',
+            "it holds a number that is too large",
+        ),
     ],
 )
-def test_an_answer_of_another_shape_is_told_by_call_and_field_and_without_its_content(content, complaint):
+def test_an_answer_of_another_shape_is_told_by_call_and_field_and_without_its_content(
+    content, complaint
+):
     with pytest.raises(Refused) as told:
         parse_answer(Page, content, "the list of invitees")
 
@@ -223,15 +273,28 @@ def test_a_session_of_another_shape_is_told_by_field(field, value, complaint):
 
 
 def test_text_that_people_see_is_one_printable_line():
-    session = {**SESSION, "title": "Launch\x1b]0;gotcha\x07\r\nday \u202eevil", "timeZone": "Europe/\x9bBerlin"}
-    person = {"id": "1\x00", "role": "Panelist", "email": "ada\u200b@example.com", "firstName": "A\u2028da"}
+    session = {
+        **SESSION,
+        "title": "Launch\x1b]0;gotcha\x07\r\nday \u202eevil",
+        "timeZone": "Europe/\x9bBerlin",
+    }
+    person = {
+        "id": "1\x00",
+        "role": "Panelist",
+        "email": "ada\u200b@example.com",
+        "firstName": "A\u2028da",
+    }
 
     read_session = SessionRecord.model_validate(session).to_model("https://rc.example.com", WEBINAR)
     registration = InviteeRecord.model_validate(person).to_model()
 
     assert read_session.title == "Launch day evil"
     assert read_session.notes[0].startswith("RingCentral names the time zone “Europe/erlin”, which")
-    assert (registration.id, registration.email, registration.first_name) == ("1", "ada@example.com", "A da")
+    assert (registration.id, registration.email, registration.first_name) == (
+        "1",
+        "ada@example.com",
+        "A da",
+    )
 
 
 def test_the_answer_to_a_change_gives_records_and_deleted_ids():
@@ -240,7 +303,10 @@ def test_the_answer_to_a_change_gives_records_and_deleted_ids():
         b' "deletedInvitees": [{"id": "3"}, {"id": 4}]}'
     )
 
-    assert answer.registrations() == (Registration("1", Role.PANELIST), Registration("2", Role.COHOST))
+    assert answer.registrations() == (
+        Registration("1", Role.PANELIST),
+        Registration("2", Role.COHOST),
+    )
     assert answer.deleted_ids() == {"3", "4"}
 
 
@@ -252,20 +318,29 @@ def test_the_answer_to_a_change_that_can_not_be_read_names_nobody(content):
 
 
 def test_a_record_that_can_not_be_read_does_not_hide_the_others():
-    content = (
-        b'{"addedInvitees": [{"id": "1"}, 7, {"id": "2", "role": "Panelist"}], "deletedInvitees": [null, {"no": 1}]}'
-    )
+    content = b'{"addedInvitees": [{"id": "1"}, 7, {"id": "2", "role": "Panelist"}], "deletedInvitees": [null, {"no": 1}]}'
 
     answer = parse_change_answer(content)
 
-    assert (answer.registrations(), answer.deleted_ids()) == ((Registration("2", Role.PANELIST),), frozenset())
+    assert (answer.registrations(), answer.deleted_ids()) == (
+        (Registration("2", Role.PANELIST),),
+        frozenset(),
+    )
 
 
-ENTRY = {"id": "9001", "type": "User", "status": "Enabled", "account": {"id": "800100200"}, "email": "ann@example.com"}
+ENTRY = {
+    "id": "9001",
+    "type": "User",
+    "status": "Enabled",
+    "account": {"id": "800100200"},
+    "email": "ann@example.com",
+}
 
 
 def test_an_enabled_user_of_the_directory_is_a_colleague():
-    contact = Contact.model_validate(ENTRY | {"firstName": "Ann", "lastName": "Lee", "jobTitle": "Chair"})
+    contact = Contact.model_validate(
+        ENTRY | {"firstName": "Ann", "lastName": "Lee", "jobTitle": "Chair"}
+    )
 
     assert contact.to_colleague() == Colleague(
         LinkedUser("800100200", "9001"), "ann@example.com", "Ann", "Lee", "Chair"
@@ -273,7 +348,8 @@ def test_an_enabled_user_of_the_directory_is_a_colleague():
 
 
 @pytest.mark.parametrize(
-    "difference", [{"type": "Room"}, {"status": "Disabled"}, {"status": None}, {"type": None}, {"account": None}]
+    "difference",
+    [{"type": "Room"}, {"status": "Disabled"}, {"status": None}, {"type": None}, {"account": None}],
 )
 def test_nobody_else_of_the_directory_is_a_colleague(difference):
     assert Contact.model_validate(ENTRY | difference).to_colleague() is None
@@ -296,7 +372,12 @@ def test_the_directorys_last_page_is_known_with_and_without_a_total(records, pag
     assert answer.is_last(page) is last
 
 
-GOOD = {"id": "1", "role": "Panelist", "email": "ann@example.com", "joinUri": "https://v.example.com/hush"}
+GOOD = {
+    "id": "1",
+    "role": "Panelist",
+    "email": "ann@example.com",
+    "joinUri": "https://v.example.com/hush",
+}
 STRANGE = {"unheardOf": [1, {"deep": True}]}
 
 
@@ -377,24 +458,41 @@ def test_half_a_character_spoils_no_list():
     assert ann.first_name == "Ann \ufffd"
 
 
-@pytest.mark.parametrize("paging", [{}, {"paging": None}, {"paging": {}}, {"paging": {"nextPageToken": None}}])
+@pytest.mark.parametrize(
+    "paging", [{}, {"paging": None}, {"paging": {}}, {"paging": {"nextPageToken": None}}]
+)
 def test_a_page_without_a_next_one_is_the_last(paging):
-    assert parse_answer(Page, json.dumps({"records": []} | paging).encode(), "the list").paging.next_page_token is None
+    assert (
+        parse_answer(
+            Page, json.dumps({"records": []} | paging).encode(), "the list"
+        ).paging.next_page_token
+        is None
+    )
 
 
 @pytest.mark.parametrize(
     ("difference", "odd"),
     [
         ({"status": "Postponed"}, ("`status` is “Postponed”",)),
-        ({"status": STRANGE, "title": []}, ("`title` has another form", "`status` has another form")),
+        (
+            {"status": STRANGE, "title": []},
+            ("`title` has another form", "`status` has another form"),
+        ),
         ({"panelJoinTimeOffset": 10**18}, ("`panelJoinTimeOffset` has another form",)),
         ({"panelJoinTimeOffset": -5}, ("`panelJoinTimeOffset` has another form",)),
         ({"timeZone": STRANGE}, ("`timeZone` has another form",)),
-        (dict.fromkeys(("status", "title", "timeZone", "localeCode", "panelJoinTimeOffset", "id")), ()),
+        (
+            dict.fromkeys(
+                ("status", "title", "timeZone", "localeCode", "panelJoinTimeOffset", "id")
+            ),
+            (),
+        ),
     ],
 )
 def test_an_odd_optional_field_of_a_session_is_named_and_counts_as_absent(difference, odd):
-    record, named = parse_answer_with_odd(SessionRecord, json.dumps(SESSION | difference).encode(), "the session")
+    record, named = parse_answer_with_odd(
+        SessionRecord, json.dumps(SESSION | difference).encode(), "the session"
+    )
 
     session = record.to_model("https://rc.example.com", WEBINAR, "201", named)
     assert (session.not_understood, session.key.session_id) == (odd, "201")
@@ -405,7 +503,10 @@ def test_an_odd_optional_field_of_a_session_is_named_and_counts_as_absent(differ
     [
         ({"id": None}, OddSession("101", "", SessionStatus.ACTIVE, "`id` is missing")),
         ({"webinar": None}, OddSession("", "201", SessionStatus.ACTIVE, "`webinar` is missing")),
-        ({"webinar": {"title": "x"}}, OddSession("", "201", SessionStatus.ACTIVE, "`webinar.id` is missing")),
+        (
+            {"webinar": {"title": "x"}},
+            OddSession("", "201", SessionStatus.ACTIVE, "`webinar.id` is missing"),
+        ),
         (
             {"scheduledDuration": None, "status": "Postponed"},
             OddSession("101", "201", SessionStatus.UNKNOWN, "`scheduledDuration` is missing"),
@@ -425,14 +526,19 @@ def test_a_listed_session_that_is_none_is_named_without_ids(record):
 
 
 def test_an_odd_entry_of_the_directory_hides_no_other():
-    found = parse_colleagues([{"type": "User"}, None, 7, ENTRY | {"id": STRANGE}, ENTRY | {"jobTitle": STRANGE}])
+    found = parse_colleagues(
+        [{"type": "User"}, None, 7, ENTRY | {"id": STRANGE}, ENTRY | {"jobTitle": STRANGE}]
+    )
 
     assert found == [Colleague(LinkedUser("800100200", "9001"), "ann@example.com")]
 
 
 @pytest.mark.parametrize("content", [b'{"addedInvitees": null, "deletedInvitees": [{"id": "3"}]}'])
 def test_a_null_in_the_answer_to_a_change_is_nobody(content):
-    assert (parse_change_answer(content).registrations(), parse_change_answer(content).deleted_ids()) == ((), {"3"})
+    assert (
+        parse_change_answer(content).registrations(),
+        parse_change_answer(content).deleted_ids(),
+    ) == ((), {"3"})
 
 
 def test_no_answer_nests_so_deeply_that_it_stops_the_program():
@@ -455,4 +561,7 @@ def test_links_do_not_show_in_records():
         {"addedInvitees": [{"id": "1", "role": "Host", "joinUri": "https://v.example.com/hush"}]}
     )
 
-    assert "hush" not in f"{registration!r} {registration.to_model()!r} {answer.registrations()!r} {answer!r}"
+    assert (
+        "hush"
+        not in f"{registration!r} {registration.to_model()!r} {answer.registrations()!r} {answer!r}"
+    )

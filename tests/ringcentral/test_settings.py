@@ -67,7 +67,10 @@ def test_a_server_that_is_none_or_not_safe_is_refused_in_words(written, complain
         RingCentralSettings(server=written)
 
 
-@given(host=st.text(max_size=20) | st.text("a.-[]:1%_üß@/ \\", max_size=20), port=st.text("0123456789:x", max_size=6))
+@given(
+    host=st.text(max_size=20) | st.text("a.-[]:1%_üß@/ \\", max_size=20),
+    port=st.text("0123456789:x", max_size=6),
+)
 def test_every_server_that_is_taken_can_be_asked(host, port):
     with contextlib.suppress(ValidationError):
         server = RingCentralSettings(server=f"https://{host}:{port}").server
@@ -80,6 +83,8 @@ def test_an_unknown_key_is_refused():
 
 
 def test_credentials_do_not_show():
-    written = repr(RingCentralSettings(client_id="app", client_secret=SecretStr("hush"), jwt=SecretStr("hush")))
+    written = repr(
+        RingCentralSettings(client_id="app", client_secret=SecretStr("hush"), jwt=SecretStr("hush"))
+    )
 
     assert "hush" not in written

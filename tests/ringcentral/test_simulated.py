@@ -39,7 +39,9 @@ async def test_a_first_run_is_four_heavy_calls_for_one_person_or_a_full_house(si
         session = await visit.client.session(await visit.client.webinar("101"), "201")
         registrations = (await visit.client.invitees(session.key)).registrations
         people = tuple(guest(number) for number in range(1, size + 1))
-        applied = await visit.client.apply(session.key, Change(add=(*people, colleague(5))), registrations)
+        applied = await visit.client.apply(
+            session.key, Change(add=(*people, colleague(5))), registrations
+        )
 
     assert visit.heavy() == ["GET", "GET", "GET", "PATCH"]
     assert (len(applied.registrations), applied.problems) == (size + 2, ())
@@ -81,7 +83,9 @@ async def test_a_guest_who_becomes_co_host_is_removed_before_being_added(deletes
         world([invited_guest(1, email="colleague1@example.com")], {"deletes_first": deletes_first})
     ) as visit:
         _, old = before = await listed(visit)
-        applied = await visit.client.apply(visit.key, Change(add=(colleague(1),), remove=(old,)), before)
+        applied = await visit.client.apply(
+            visit.key, Change(add=(colleague(1),), remove=(old,)), before
+        )
 
     assert visit.heavy() == ["GET", "PATCH", "PATCH"]
     assert {name: one.role for name, one in visit.standing.items()} == {"9001": Role.COHOST}
@@ -89,9 +93,13 @@ async def test_a_guest_who_becomes_co_host_is_removed_before_being_added(deletes
 
 
 async def test_a_full_house_makes_room_before_it_takes_others_in():
-    async with visiting(world([invited_guest(number) for number in range(99)], {"deletes_first": False})) as visit:
+    async with visiting(
+        world([invited_guest(number) for number in range(99)], {"deletes_first": False})
+    ) as visit:
         before = await listed(visit)
-        applied = await visit.client.apply(visit.key, Change(add=(guest(200),), remove=(before[1],)), before)
+        applied = await visit.client.apply(
+            visit.key, Change(add=(guest(200),), remove=(before[1],)), before
+        )
 
     assert visit.heavy() == ["GET", "PATCH", "PATCH"]
     assert (len(applied.registrations), applied.problems) == (100, ())
@@ -110,7 +118,10 @@ async def test_nobody_is_removed_from_a_session_under_way_and_the_others_go_on(s
         (None, "guest1@example.com"),
         (None, "guest2@example.com"),
     ]
-    assert all(problem.message.startswith("RingCentral removes no one once") for problem in applied.problems)
+    assert all(
+        problem.message.startswith("RingCentral removes no one once")
+        for problem in applied.problems
+    )
     assert {name: one.first_name for name, one in visit.standing.items()} == {
         "guest1@example.com": "First1",
         "guest2@example.com": "First2",
@@ -125,7 +136,9 @@ async def test_who_could_not_be_removed_is_not_added_beside_the_old_record():
     async with visiting(held) as visit:
         _, old = before = await listed(visit)
         held.update_session("101", "201", status=SessionStatus.ACTIVE)
-        applied = await visit.client.apply(visit.key, Change(add=(colleague(1),), remove=(old,)), before)
+        applied = await visit.client.apply(
+            visit.key, Change(add=(colleague(1),), remove=(old,)), before
+        )
 
     assert list(visit.standing) == ["colleague1@example.com"]
     assert [problem.email for problem in applied.problems] == ["colleague1@example.com"]
@@ -135,10 +148,14 @@ async def test_who_could_not_be_removed_is_not_added_beside_the_old_record():
 async def test_a_refused_invitee_is_reported_and_the_others_go_through(bad_invitee):
     outsider = guest(2, role=Role.COHOST)
     async with visiting(world(rules={"bad_invitee": bad_invitee})) as visit:
-        applied = await visit.client.apply(visit.key, Change(add=(guest(1), outsider, guest(3))), await listed(visit))
+        applied = await visit.client.apply(
+            visit.key, Change(add=(guest(1), outsider, guest(3))), await listed(visit)
+        )
 
     assert sorted(visit.standing) == ["guest1@example.com", "guest3@example.com"]
-    assert [(problem.row, problem.email) for problem in applied.problems] == [(3, "guest2@example.com")]
+    assert [(problem.row, problem.email) for problem in applied.problems] == [
+        (3, "guest2@example.com")
+    ]
     assert visit.heavy()[1:] in (["PATCH", "GET", "PATCH"], ["PATCH", "GET"])
 
 
@@ -206,7 +223,9 @@ async def test_who_has_no_join_link_at_all_is_reported():
         visit.server.faults.add("missing-join-uri=guest1@example.com*all")
         applied = await visit.client.apply(visit.key, Change(add=(guest(1), guest(2))), before)
 
-    assert [(problem.email, problem.message) for problem in applied.problems] == [("guest1@example.com", NO_LINK)]
+    assert [(problem.email, problem.message) for problem in applied.problems] == [
+        ("guest1@example.com", NO_LINK)
+    ]
     assert visit.heavy() == ["GET", "PATCH", "GET"]
 
 
@@ -226,15 +245,23 @@ async def test_a_server_that_fails_for_good_is_left_for_later_and_nothing_is_los
 
 async def test_the_list_of_a_session_that_is_gone_ends_the_run_in_words():
     async with visiting(world()) as visit:
-        with pytest.raises(ConfigurationError, match="RingCentral knows no session 299 of webinar 101"):
-            await visit.client.apply(replace(visit.key, session_id="299"), Change(add=(guest(1),)), ())
+        with pytest.raises(
+            ConfigurationError, match="RingCentral knows no session 299 of webinar 101"
+        ):
+            await visit.client.apply(
+                replace(visit.key, session_id="299"), Change(add=(guest(1),)), ()
+            )
 
 
 @pytest.mark.parametrize(
     ("missing", "ask", "permission"),
     [
         ("ReadWebinars", lambda visit: visit.client.webinar("101"), "ReadWebinars"),
-        ("EditWebinars", lambda visit: visit.client.apply(visit.key, Change(add=(guest(1),)), ()), "EditWebinars"),
+        (
+            "EditWebinars",
+            lambda visit: visit.client.apply(visit.key, Change(add=(guest(1),)), ()),
+            "EditWebinars",
+        ),
         ("ReadAccounts", lambda visit: visit.client.directory(), "ReadAccounts"),
     ],
 )
@@ -256,7 +283,12 @@ async def test_the_directory_holds_enabled_users_with_their_ids():
             "first_name": "Ann",
             "job_title": "Chair",
         },
-        {"user_id": "9002", "account_id": ACCOUNT, "email": "gone@example.com", "status": "Disabled"},
+        {
+            "user_id": "9002",
+            "account_id": ACCOUNT,
+            "email": "gone@example.com",
+            "status": "Disabled",
+        },
         {"user_id": "9003", "account_id": ACCOUNT, "email": "room@example.com", "type": "Room"},
     ]
     async with visiting(world(directory=people)) as visit:
@@ -287,8 +319,13 @@ async def test_every_request_keeps_to_the_vendors_description():
         await visit.client.session(webinar, "201")
         await visit.client.directory()
         _, one, two, three = before = await listed(visit)
-        updates = (Update(two, guest(2, first_name="New")), Update(three, colleague(3, role=Role.PANELIST)))
-        await visit.client.apply(visit.key, Change((guest(4), colleague(5)), updates, (one,)), before)
+        updates = (
+            Update(two, guest(2, first_name="New")),
+            Update(three, colleague(3, role=Role.PANELIST)),
+        )
+        await visit.client.apply(
+            visit.key, Change((guest(4), colleague(5)), updates, (one,)), before
+        )
     asked = [one for one in visit.server.requests if one.group != "Auth"]
 
     assert len(asked) == 7

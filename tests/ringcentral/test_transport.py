@@ -56,7 +56,9 @@ async def test_what_an_answer_says_of_its_limit_is_passed_on(client, server, aro
         ({"Retry-After": "later"}, 30.0),
     ],
 )
-async def test_a_429_is_told_to_the_gate_and_the_call_made_again(client, server, around, headers, penalty):
+async def test_a_429_is_told_to_the_gate_and_the_call_made_again(
+    client, server, around, headers, penalty
+):
     server.script = [Reply({"errors": [{"errorCode": "CMN-301"}]}, 429, headers), FOUND]
 
     webinar = await client.webinar("101")
@@ -74,7 +76,9 @@ async def test_a_figure_that_is_not_believed_is_said_once(client, server, around
         await client.webinar("101")
 
     assert around.gate.told == [("Heavy", RateLimitStatus(limit=1000))] * 3
-    assert around.progress.lines == ["RingCentral's header X-Rate-Limit-Limit is more than can be right: 1000 counts."]
+    assert around.progress.lines == [
+        "RingCentral's header X-Rate-Limit-Limit is more than can be right: 1000 counts."
+    ]
 
 
 async def test_a_429_to_a_change_is_no_reason_to_list(client, server):
@@ -95,7 +99,9 @@ async def test_a_limit_that_never_ends_is_left_for_later(client, server):
     assert len(server.calls) == 5
 
 
-@pytest.mark.parametrize("fault", [Cut(), Reply(status=500), Reply(status=502, body=b"<html>"), Reply(status=408)])
+@pytest.mark.parametrize(
+    "fault", [Cut(), Reply(status=500), Reply(status=502, body=b"<html>"), Reply(status=408)]
+)
 async def test_a_question_is_asked_again_after_a_fault(client, server, around, fault):
     server.script = [fault, fault, fault, fault, FOUND]
 
@@ -111,7 +117,10 @@ async def test_a_question_is_asked_again_after_a_fault(client, server, around, f
     [
         (Cut(), "the connection was lost"),
         (Reply(status=503), "it answers with status 503"),
-        (Reply(headers={"Content-Encoding": "gzip"}, body=b"no gzip"), "its answer can't be unpacked"),
+        (
+            Reply(headers={"Content-Encoding": "gzip"}, body=b"no gzip"),
+            "its answer can't be unpacked",
+        ),
     ],
 )
 async def test_a_question_that_is_never_answered_is_left_for_later(client, server, fault, reason):
@@ -140,7 +149,9 @@ LARGE = Reply(headers={"Content-Encoding": "gzip"}, body=gzip.compress(b" " * (M
 async def test_a_question_whose_answer_is_too_large_is_not_asked_again(client, server):
     server.script = [LARGE, FOUND]
 
-    with pytest.raises(Refused, match=r"can't be asked: its answer is larger than 64 MB, once unpacked"):
+    with pytest.raises(
+        Refused, match=r"can't be asked: its answer is larger than 64 MB, once unpacked"
+    ):
         await client.webinar("101")
 
     assert len(server.calls) == 1
@@ -155,7 +166,9 @@ async def test_a_change_whose_answer_is_too_large_is_looked_up(client, server):
     assert [one.method for one in server.calls] == ["PATCH", "GET"]
 
 
-@pytest.mark.parametrize("content", [b"[" * 200_000, b'{"errors": 1, "errors": 2}', b'{"errorCode": 1e400}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"[" * 200_000, b'{"errors": 1, "errors": 2}', b'{"errorCode": 1e400}', b"\xff"]
+)
 async def test_a_refusal_that_can_not_be_read_speaks_by_its_status(client, server, content):
     server.script = [Reply(status=418, body=content)]
 
@@ -163,11 +176,15 @@ async def test_a_refusal_that_can_not_be_read_speaks_by_its_status(client, serve
         await client.webinar("101")
 
 
-async def test_a_change_that_a_signal_cuts_off_may_have_arrived_and_is_left_to_the_next_run(server, around):
+async def test_a_change_that_a_signal_cuts_off_may_have_arrived_and_is_left_to_the_next_run(
+    server, around
+):
     server.script = [Mute()]
     stop = asyncio.Event()
     async with around.client(server.url, timeout=600, stop=stop) as client:
-        changing = asyncio.create_task(client.apply(key(server.url), Change(add=(guest(1),)), (host(),)))
+        changing = asyncio.create_task(
+            client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
+        )
         await server.muted.wait()
         stop.set()
         with pytest.raises(Interrupted):
@@ -181,7 +198,9 @@ async def test_a_change_that_a_signal_cuts_off_may_have_arrived_and_is_left_to_t
 async def test_a_log_in_whose_lifetime_is_no_number_is_told(client, server, lifetime):
     server.logins = [Reply(body=f'{{"access_token": "hush", "expires_in": {lifetime}}}'.encode())]
 
-    with pytest.raises(Refused, match="answer to the call for a log-in is not what it used to be") as told:
+    with pytest.raises(
+        Refused, match="answer to the call for a log-in is not what it used to be"
+    ) as told:
         await client.webinar("101")
 
     assert "hush" not in str(told.value)
@@ -229,7 +248,9 @@ async def test_a_server_that_is_not_there_is_left_for_later(around):
         url = gone.url
 
     async with around.client(url) as client:
-        with pytest.raises(TryLater, match=r"RingCentral \(127.0.0.1\) is away: no connection can be made\."):
+        with pytest.raises(
+            TryLater, match=r"RingCentral \(127.0.0.1\) is away: no connection can be made\."
+        ):
             await client.webinar("101")
 
     assert around.clock.slept == [2.0, 4.0, 8.0, 16.0]
@@ -261,7 +282,9 @@ async def test_a_server_that_can_not_prove_who_it_is_gets_no_credentials(around)
     assert around.clock.slept == []
 
 
-async def test_a_simulator_on_this_machine_is_not_looked_for_behind_a_proxy(server, around, monkeypatch):
+async def test_a_simulator_on_this_machine_is_not_looked_for_behind_a_proxy(
+    server, around, monkeypatch
+):
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -282,7 +305,10 @@ async def test_a_token_is_asked_for_with_the_jwt(client, server):
     assert (login.method, login.path) == ("POST", "/restapi/oauth/token")
     assert login.headers["content-type"] == "application/x-www-form-urlencoded"
     assert login.headers["authorization"] == "Basic YXBwOmFwcC1zZWNyZXQ="
-    assert login.form == {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": "user-jwt"}
+    assert login.form == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": "user-jwt",
+    }
     assert call.headers["authorization"] == "Bearer token-1"
 
 
@@ -342,7 +368,10 @@ async def test_a_revoked_token_is_renewed_once(client, server, said):
 
 async def test_a_change_with_a_revoked_token_is_sent_again_without_listing(client, server):
     server.logins = [token("first"), token("second")]
-    server.script = [Reply({"errors": [{"errorCode": "OAU-128"}]}, 401), Reply({"addedInvitees": [on_wire(record(1))]})]
+    server.script = [
+        Reply({"errors": [{"errorCode": "OAU-128"}]}, 401),
+        Reply({"addedInvitees": [on_wire(record(1))]}),
+    ]
 
     applied = await client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
 
@@ -382,7 +411,9 @@ async def test_a_401_that_is_not_about_the_token_renews_nothing(client, server):
 
 @pytest.mark.parametrize("status", [400, 401])
 async def test_wrong_credentials_are_final(client, server, status):
-    server.logins = [Reply({"error": "invalid_grant", "errors": [{"errorCode": "OAU-140"}]}, status)]
+    server.logins = [
+        Reply({"error": "invalid_grant", "errors": [{"errorCode": "OAU-140"}]}, status)
+    ]
 
     with pytest.raises(Refused) as told:
         await client.webinar("101")
@@ -424,7 +455,9 @@ async def test_a_log_in_that_fails_for_now_is_made_again(client, server, around,
 async def test_a_log_in_that_gives_no_token_is_told_by_field(client, server, answer):
     server.logins = [Reply(answer)]
 
-    with pytest.raises(Refused, match="answer to the call for a log-in is not what it used to be") as told:
+    with pytest.raises(
+        Refused, match="answer to the call for a log-in is not what it used to be"
+    ) as told:
         await client.webinar("101")
 
     assert "hush" not in str(told.value)
@@ -439,7 +472,11 @@ async def test_a_token_of_odd_or_no_life_is_used_for_an_hour(client, server, aro
         around.clock.now += timedelta(minutes=minutes)
         await client.webinar("101")
 
-    assert [one.headers["authorization"] for one in server.calls] == ["Bearer first", "Bearer first", "Bearer second"]
+    assert [one.headers["authorization"] for one in server.calls] == [
+        "Bearer first",
+        "Bearer first",
+        "Bearer second",
+    ]
 
 
 async def test_a_log_in_that_names_no_permissions_is_a_log_in(client, server):
@@ -450,7 +487,10 @@ async def test_a_log_in_that_names_no_permissions_is_a_log_in(client, server):
 
 async def test_a_dated_retry_after_counts_from_the_clock_that_was_passed_in(client, server, around):
     around.clock.now = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
-    server.script = [Reply(status=503, headers={"Retry-After": "Tue, 01 Sep 2026 08:00:33 GMT"}), FOUND]
+    server.script = [
+        Reply(status=503, headers={"Retry-After": "Tue, 01 Sep 2026 08:00:33 GMT"}),
+        FOUND,
+    ]
 
     await client.webinar("101")
 

@@ -43,7 +43,14 @@ def test_clean_text_is_printable_and_stays_as_it_is(text: str):
         *((word, Role.HOST) for word in ("Host", "HOST", "Gastgeber", "Gastgeberin")),
         *(
             (word, Role.COHOST)
-            for word in ("CoHost", "cohost", "Co-Host", "co host", "Co-Gastgeber", "\uff23\uff4f host")
+            for word in (
+                "CoHost",
+                "cohost",
+                "Co-Host",
+                "co host",
+                "Co-Gastgeber",
+                "\uff23\uff4f host",
+            )
         ),
         *((word, Role.PANELIST) for word in ("Panelist", "panellist", "PANELISTIN")),
     ],
@@ -54,7 +61,9 @@ def test_role_is_understood_in_many_spellings(written: str, role: Role):
 
 @pytest.mark.parametrize("written", ["Moderator", "Speaker", "Co", "Hosts", "-"])
 def test_role_that_could_mean_several_is_asked_about(written: str):
-    with pytest.raises(ValueError, match=f"^'{written}' is no role. Write Host, CoHost or Panelist.$"):
+    with pytest.raises(
+        ValueError, match=f"^'{written}' is no role. Write Host, CoHost or Panelist.$"
+    ):
         cells.parse_role(written)
 
 
@@ -162,7 +171,9 @@ def test_id_that_a_spreadsheet_has_shortened_is_refused(written: str):
     )
 
 
-@pytest.mark.parametrize(("rule", "longest"), [(cells.parse_name, 64), (cells.parse_id, 256)], ids=["name", "id"])
+@pytest.mark.parametrize(
+    ("rule", "longest"), [(cells.parse_name, 64), (cells.parse_id, 256)], ids=["name", "id"]
+)
 def test_text_is_taken_up_to_ringcentrals_length(rule: Callable[[str], str], longest: int):
     assert rule("é" * longest) == "é" * longest
     assert refusal(rule, "é" * (longest + 1)).startswith(f"This has {longest + 1} characters")
@@ -171,7 +182,9 @@ def test_text_is_taken_up_to_ringcentrals_length(rule: Callable[[str], str], lon
 @pytest.mark.parametrize(("written", "domain"), [("pbx", "pbx"), ("ILM", "ilm")])
 def test_domain_is_one_of_two(written: str, domain: str):
     assert cells.parse_domain(written) == domain
-    assert refusal(cells.parse_domain, "example.com").endswith("Write pbx or ilm, or leave it empty for pbx.")
+    assert refusal(cells.parse_domain, "example.com").endswith(
+        "Write pbx or ilm, or leave it empty for pbx."
+    )
 
 
 def refusal(rule: Callable[[str], str], text: str) -> str:
@@ -181,7 +194,8 @@ def refusal(rule: Callable[[str], str], text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "between", ["; ", ";", ", ", ",", " / ", "/", " and ", " und ", " & ", " ", "|", "\n", "> <", "\u3000"]
+    "between",
+    ["; ", ";", ", ", ",", " / ", "/", " and ", " und ", " & ", " ", "|", "\n", "> <", "\u3000"],
 )
 def test_two_addresses_in_a_cell_are_told(between: str):
     assert refusal(cells.parse_address, f"ada@example.com{between}bob@example.com") == (
@@ -195,7 +209,9 @@ def test_three_addresses_with_names_are_counted():
     assert refusal(cells.parse_address, text).startswith("This cell holds 3 addresses.")
 
 
-@pytest.mark.parametrize("text", ["a/b@example.com", "a&b@example.com", "o'neil@example.com", "a|b@example.com"])
+@pytest.mark.parametrize(
+    "text", ["a/b@example.com", "a&b@example.com", "o'neil@example.com", "a|b@example.com"]
+)
 def test_separator_in_one_address_makes_no_two_of_it(text: str):
     assert cells.parse_address(text) == text
 
@@ -203,10 +219,53 @@ def test_separator_in_one_address_makes_no_two_of_it(text: str):
 @pytest.mark.parametrize(
     "text",
     [
-        *("#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#n/a"),
-        *("#NV", "#BEZUG!", "#WERT!", "#ZAHL!", "#ÜBERLAUF!", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!"),
-        *("#¡VALOR!", "#¡REF!", "#¿NOMBRE?", "#N/D", "#VALORE!", "#RIF!", "#NÚM!", "#WAARDE!", "#VERW!", "#NAAM?"),
-        *("#N/B", "#ARG!", "#ADR!", "#NAZWA?", "#N/D!", "#VÄRDEFEL!", "#REFERENS!", "#SAKNAS!", "#VÆRDI!", "#I/T"),
+        *(
+            "#N/A",
+            "#REF!",
+            "#VALUE!",
+            "#DIV/0!",
+            "#NAME?",
+            "#NUM!",
+            "#NULL!",
+            "#SPILL!",
+            "#CALC!",
+            "#n/a",
+        ),
+        *(
+            "#NV",
+            "#BEZUG!",
+            "#WERT!",
+            "#ZAHL!",
+            "#ÜBERLAUF!",
+            "#VALEUR!",
+            "#NOM?",
+            "#NOMBRE!",
+            "#NUL!",
+        ),
+        *(
+            "#¡VALOR!",
+            "#¡REF!",
+            "#¿NOMBRE?",
+            "#N/D",
+            "#VALORE!",
+            "#RIF!",
+            "#NÚM!",
+            "#WAARDE!",
+            "#VERW!",
+            "#NAAM?",
+        ),
+        *(
+            "#N/B",
+            "#ARG!",
+            "#ADR!",
+            "#NAZWA?",
+            "#N/D!",
+            "#VÄRDEFEL!",
+            "#REFERENS!",
+            "#SAKNAS!",
+            "#VÆRDI!",
+            "#I/T",
+        ),
         *(
             "#PUUTTUU!",
             "#\u041d/\u0414",
@@ -220,10 +279,14 @@ def test_separator_in_one_address_makes_no_two_of_it(text: str):
     ],
 )
 def test_error_of_a_spreadsheet_is_no_text(text: str):
-    assert refusal(cells.refuse_unusable, text).startswith(f"{text!r} is what a spreadsheet shows instead of a value.")
+    assert refusal(cells.refuse_unusable, text).startswith(
+        f"{text!r} is what a spreadsheet shows instead of a value."
+    )
 
 
-@pytest.mark.parametrize("text", ["#1 Sales", "#TEAM!", "C#", "#", "##", "Err", "N/A", "#N/A or so", "Wert!"])
+@pytest.mark.parametrize(
+    "text", ["#1 Sales", "#TEAM!", "C#", "#", "##", "Err", "N/A", "#N/A or so", "Wert!"]
+)
 def test_text_that_only_looks_like_an_error_is_text(text: str):
     assert cells.refuse_unusable(text) == text
 

@@ -18,7 +18,10 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "cp1252")
 
 
 def written(
-    rows: list[tuple[str, ...]], delimiter: str, line_end: str = "\r\n", quoting: int = csv.QUOTE_MINIMAL
+    rows: list[tuple[str, ...]],
+    delimiter: str,
+    line_end: str = "\r\n",
+    quoting: int = csv.QUOTE_MINIMAL,
 ) -> str:
     sheet = io.StringIO(newline="")
     csv.writer(sheet, delimiter=delimiter, lineterminator=line_end, quoting=quoting).writerows(rows)
@@ -31,12 +34,18 @@ def read(content: bytes) -> Roster:
 
 @pytest.mark.parametrize("delimiter", DELIMITERS.values(), ids=DELIMITERS)
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_spreadsheet_is_read_in_every_encoding_and_with_every_delimiter(encoding: str, delimiter: str):
-    text = written([HEADER, ("Zoë", "Müller-Weiß; Sen., Dr.\tjur.", "zoe@example.com", "Panelist")], delimiter)
+def test_spreadsheet_is_read_in_every_encoding_and_with_every_delimiter(
+    encoding: str, delimiter: str
+):
+    text = written(
+        [HEADER, ("Zoë", "Müller-Weiß; Sen., Dr.\tjur.", "zoe@example.com", "Panelist")], delimiter
+    )
 
     people = read(text.encode(encoding))
 
-    assert [(one.first_name, one.last_name) for one in people.invitees] == [("Zoë", "Müller-Weiß; Sen., Dr. jur.")]
+    assert [(one.first_name, one.last_name) for one in people.invitees] == [
+        ("Zoë", "Müller-Weiß; Sen., Dr. jur.")
+    ]
     assert people.problems == ()
 
 
@@ -49,11 +58,18 @@ def test_utf_16_is_read_in_either_byte_order(order: str):
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_cell_with_line_breaks_is_one_spreadsheet_row(line_end: str):
-    rows = [HEADER, ("Ada", "Love\nlace", "ada@example.com", "Panelist"), ("Bob", "Bauer", "bob@example.com", "Host")]
+    rows = [
+        HEADER,
+        ("Ada", "Love\nlace", "ada@example.com", "Panelist"),
+        ("Bob", "Bauer", "bob@example.com", "Host"),
+    ]
 
     people = read(written(rows, ",", line_end, csv.QUOTE_ALL).encode())
 
-    assert [(one.row, one.name) for one in people.invitees] == [(2, "Ada Love lace"), (3, "Bob Bauer")]
+    assert [(one.row, one.name) for one in people.invitees] == [
+        (2, "Ada Love lace"),
+        (3, "Bob Bauer"),
+    ]
 
 
 def test_header_with_quoted_delimiters_and_line_breaks_does_not_mislead_about_the_delimiter():
@@ -61,7 +77,9 @@ def test_header_with_quoted_delimiters_and_line_breaks_does_not_mislead_about_th
 
     people = read(f"{header}\nAda;Lovelace;ada@example.com;Host;London\n".encode())
 
-    assert [dict(one.extra) for one in people.invitees] == [{"street_door_floor_stair_zip_city": "London"}]
+    assert [dict(one.extra) for one in people.invitees] == [
+        {"street_door_floor_stair_zip_city": "London"}
+    ]
 
 
 def test_blank_lines_above_the_header_do_not_mislead_about_the_delimiter():
@@ -72,7 +90,9 @@ def test_blank_lines_above_the_header_do_not_mislead_about_the_delimiter():
 
 @pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\r\n', "SEP=;\n", "\ufeffsep=;\r\n"])
 def test_first_line_that_excel_writes_for_itself_is_no_row(line: str):
-    text = line + "first_name;last_name;email;role;a,b,c,d,e,f\nAda;Lovelace;ada@example.com;Host;\n"
+    text = (
+        line + "first_name;last_name;email;role;a,b,c,d,e,f\nAda;Lovelace;ada@example.com;Host;\n"
+    )
 
     assert [one.row for one in read(text.encode()).invitees] == [2]
 
@@ -115,9 +135,9 @@ def test_file_that_is_no_text_stops_the_run(content: bytes):
 def test_row_with_more_cells_than_the_header_is_one_problem():
     people = read((",".join(HEADER) + "\nAda,Lovelace,VP, Sales,ada@example.com,Host\n").encode())
 
-    assert [(problem.row, problem.column, problem.message.split(".")[0]) for problem in people.problems] == [
-        (2, None, "This row has more cells than the header")
-    ]
+    assert [
+        (problem.row, problem.column, problem.message.split(".")[0]) for problem in people.problems
+    ] == [(2, None, "This row has more cells than the header")]
 
 
 def test_row_with_fewer_cells_than_the_header_is_taken_as_if_the_others_were_empty():
@@ -146,7 +166,9 @@ def encoded_people(draw):
     encoding = draw(st.sampled_from(ENCODINGS))
     letters = names(LATIN_LETTERS if encoding == "cp1252" else LETTERS)
     local_parts = draw(st.lists(LOCAL_PARTS, min_size=1, max_size=5, unique=True))
-    return encoding, [(draw(letters), draw(letters), f"{local}@example.com", "Panelist") for local in local_parts]
+    return encoding, [
+        (draw(letters), draw(letters), f"{local}@example.com", "Panelist") for local in local_parts
+    ]
 
 
 @given(
@@ -175,7 +197,13 @@ def valid_utf_8(content: bytes) -> bool:
 @pytest.mark.parametrize("column", ["last_name", "note"])
 def test_cell_longer_than_pythons_reader_takes_is_one_rows_problem(column: str):
     """200,000 characters: the csv module's own limit is 131,072."""
-    cells = {"first_name": "Eve", "last_name": "Ek", "email": "eve@example.com", "role": "Host", "note": "x"}
+    cells = {
+        "first_name": "Eve",
+        "last_name": "Ek",
+        "email": "eve@example.com",
+        "role": "Host",
+        "note": "x",
+    }
     header, good = ",".join(cells), "Ada,Lovelace,ada@example.com,Host,x"
     bad = ",".join((cells | {column: "y" * 200_000}).values())
 
@@ -190,4 +218,7 @@ def test_cell_longer_than_pythons_reader_takes_is_one_rows_problem(column: str):
 def test_error_of_a_spreadsheet_is_told_by_row_and_column():
     text = "first_name,last_name,email,role,room\n#N/A,Ek,eve@example.com,Host,x\nAda,L,ada@example.com,Host,#BEZUG!\n"
 
-    assert [(one.row, one.column) for one in read(text.encode()).problems] == [(2, "first_name"), (3, "room")]
+    assert [(one.row, one.column) for one in read(text.encode()).problems] == [
+        (2, "first_name"),
+        (3, "room"),
+    ]

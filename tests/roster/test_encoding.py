@@ -38,7 +38,8 @@ def test_file_without_a_line_of_utf8_is_windows_1252_whatever_its_bytes_look_lik
     [
         pytest.param(BOTH, id="in one line"),
         pytest.param(
-            '"Jürgen\n'.encode() + 'Weiß",Ek,juergen@example.com,Panelist\n'.encode("cp1252"), id="in two lines"
+            '"Jürgen\n'.encode() + 'Weiß",Ek,juergen@example.com,Panelist\n'.encode("cp1252"),
+            id="in two lines",
         ),
     ],
 )
@@ -54,7 +55,9 @@ def test_row_of_both_encodings_is_a_problem_that_names_it(row: bytes):
 def test_header_of_both_encodings_stops_the_run():
     header = "first_name,last_name,email,role,Straße,".encode() + "Größe\n".encode("cp1252")
 
-    with pytest.raises(ConfigurationError, match="The header of the roster standard input can't be read"):
+    with pytest.raises(
+        ConfigurationError, match="The header of the roster standard input can't be read"
+    ):
         roster.read(header + UTF8)
 
 
@@ -77,4 +80,6 @@ def test_json_with_two_encodings_is_read_person_by_person():
 def test_half_a_character_in_json_is_no_byte_of_windows():
     one = {"first_name": "\udcfc", "last_name": "Ek", "email": "u@example.com", "role": "Panelist"}
 
-    assert [problem.column for problem in roster.read(json.dumps([one]).encode()).problems] == ["first_name"]
+    assert [problem.column for problem in roster.read(json.dumps([one]).encode()).problems] == [
+        "first_name"
+    ]

@@ -56,14 +56,18 @@ def test_standard_input_is_fetched(tmp_path, way):
     (tmp_path / "piped").write_bytes(ROWS)
     with (tmp_path / "piped").open("rb") as file:
         given = {"input": ROWS} if way == "a pipe" else {"stdin": file}
-        printed = subprocess.run([sys.executable, "-c", FETCH], capture_output=True, check=True, **given)
+        printed = subprocess.run(
+            [sys.executable, "-c", FETCH], capture_output=True, check=True, **given
+        )
 
     assert int(printed.stdout) == len(ROWS)
 
 
 def test_roster_of_a_fifo_is_fetched(tmp_path):
     os.mkfifo(tmp_path / "fifo")
-    with subprocess.Popen(["sh", "-c", "cat >fifo"], stdin=subprocess.PIPE, cwd=tmp_path) as process:
+    with subprocess.Popen(
+        ["sh", "-c", "cat >fifo"], stdin=subprocess.PIPE, cwd=tmp_path
+    ) as process:
         process.stdin.write(ROWS)
         process.stdin.close()
 

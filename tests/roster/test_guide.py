@@ -52,7 +52,9 @@ def test_problems_in_the_guide_are_those_of_the_program():
 
     problems = roster.read("\n".join(rows).encode()).problems
 
-    shown = [f"row {problem.row}   {problem.column or '':<8}   {problem.message}" for problem in problems]
+    shown = [
+        f"row {problem.row}   {problem.column or '':<8}   {problem.message}" for problem in problems
+    ]
     assert "\n".join(shown) in GUIDE
 
 
@@ -68,4 +70,6 @@ def test_json_in_the_guide_is_read():
 def test_guide_names_every_format():
     for form in FORMATS:
         ending = f"`.{form.name.lower().rpartition(' ')[2]}`"
-        assert ending in GUIDE, f"The format {form.name} is not in docs/guides/roster.md: name its ending {ending}."
+        assert ending in GUIDE, (
+            f"The format {form.name} is not in docs/guides/roster.md: name its ending {ending}."
+        )

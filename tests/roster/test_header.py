@@ -37,7 +37,9 @@ def test_header_is_understood_in_many_spellings(header: str):
 
 
 def test_columns_may_stand_in_any_order_with_nameless_ones_between():
-    assert read("role,,email,last_name,first_name,", "Panelist,?,ada@example.com,Lovelace,Ada,!") == Roster((ADA,), ())
+    assert read(
+        "role,,email,last_name,first_name,", "Panelist,?,ada@example.com,Lovelace,Ada,!"
+    ) == Roster((ADA,), ())
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,9 @@ def test_columns_may_stand_in_any_order_with_nameless_ones_between():
     ],
 )
 def test_optional_column_is_understood(spelling: str, value: str, field: str):
-    read_roster = read(f"first_name,last_name,email,role,{spelling}", f"Ada,Lovelace,ada@example.com,Host,{value}")
+    read_roster = read(
+        f"first_name,last_name,email,role,{spelling}", f"Ada,Lovelace,ada@example.com,Host,{value}"
+    )
 
     assert [getattr(invitee, field) for invitee in read_roster.invitees] == [value]
 
@@ -92,9 +96,14 @@ def test_two_headers_for_one_column_stop_the_run():
 
 
 def test_our_own_name_for_a_column_wins_over_another_spelling():
-    people = read("first_name,last_name,email,role,Job title,Position", "Ada,Lovelace,ada@example.com,Host,Analyst,7")
+    people = read(
+        "first_name,last_name,email,role,Job title,Position",
+        "Ada,Lovelace,ada@example.com,Host,Analyst,7",
+    )
 
-    assert [(one.job_title, dict(one.extra)) for one in people.invitees] == [("Analyst", {"position": "7"})]
+    assert [(one.job_title, dict(one.extra)) for one in people.invitees] == [
+        ("Analyst", {"position": "7"})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +111,10 @@ def test_our_own_name_for_a_column_wins_over_another_spelling():
     [
         ("first_name,last_name,role", "There is no column email."),
         ("first_name,last_name,emial,role", "There is no column email; is it “emial”, misspelt?"),
-        ("first_name,last_name,E-Mial Adress,role", "There is no column email; is it “E-Mial Adress”, misspelt?"),
+        (
+            "first_name,last_name,E-Mial Adress,role",
+            "There is no column email; is it “E-Mial Adress”, misspelt?",
+        ),
         ("first_name,last_name,email,rolle des Gastes", "There is no column role."),
         (
             "first_name,last_name,emial,roel",
@@ -112,7 +124,9 @@ def test_our_own_name_for_a_column_wins_over_another_spelling():
         ("account_id,role", "There is no column email."),
     ],
 )
-def test_column_that_nobody_can_do_without_stops_the_run_and_names_the_nearest_header(header: str, message: str):
+def test_column_that_nobody_can_do_without_stops_the_run_and_names_the_nearest_header(
+    header: str, message: str
+):
     said, hint = stopped_by(header, "1,2,3,4")
 
     assert said == f"The header of the roster standard input can't be understood. {message}"

@@ -18,7 +18,9 @@ def read(text: str, encoding: str = "utf-8") -> Roster:
 TOO_MUCH = "is JSON that nests too deeply, or has a number of thousands of digits."
 
 
-@pytest.mark.parametrize("wrapped", [[ADA], {"invitees": [ADA]}, {"webinar": "launch", "invitees": [ADA]}])
+@pytest.mark.parametrize(
+    "wrapped", [[ADA], {"invitees": [ADA]}, {"webinar": "launch", "invitees": [ADA]}]
+)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_list_of_people_is_read_with_or_without_its_wrapping(wrapped: object, encoding: str):
     people = read("\n " + json.dumps(wrapped), encoding)
@@ -35,7 +37,12 @@ def test_first_person_is_row_two_and_keys_are_columns():
 
 def test_keys_may_differ_from_person_to_person():
     people = read(
-        json.dumps([{"role": "CoHost", "userId": 62270351004, "accountId": 62270350004}, ADA | {"tier": "gold"}])
+        json.dumps(
+            [
+                {"role": "CoHost", "userId": 62270351004, "accountId": 62270350004},
+                ADA | {"tier": "gold"},
+            ]
+        )
     )
 
     assert [(one.linked_user, dict(one.extra)) for one in people.invitees] == [

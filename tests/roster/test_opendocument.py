@@ -11,16 +11,17 @@ from onboarding.roster.ods_reader import MIMETYPE
 
 NAMESPACES = " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
-    for prefix, name in (("office", "office"), ("table", "table"), ("text", "text"), ("style", "style"))
+    for prefix, name in (
+        ("office", "office"),
+        ("table", "table"),
+        ("text", "text"),
+        ("style", "style"),
+    )
 )
 CALCEXT = 'xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"'
-MANIFEST = (
-    '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">{}</manifest:manifest>'
-)
+MANIFEST = '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">{}</manifest:manifest>'
 HEADER = ("first_name", "last_name", "email", "role")
-HIDDEN = (
-    '<style:style style:name="h" style:family="table"><style:table-properties table:display="false"/></style:style>'
-)
+HIDDEN = '<style:style style:name="h" style:family="table"><style:table-properties table:display="false"/></style:style>'
 
 
 def cell(text: str, more: str = "") -> str:
@@ -61,14 +62,18 @@ HUGE = 'table:number-rows-repeated="1048576"'
 @pytest.mark.parametrize("mimetype", [MIMETYPE, f"{MIMETYPE}-template"])
 def test_sheet_is_read_with_its_row_numbers(mimetype: str):
     blank = '<table:table-row table:number-rows-repeated="3"><table:table-cell/></table:table-row>'
-    people = roster.read(ods(table(row(*HEADER), blank, ADA, row("Bob", "Ek", "b@x", "Host")), mimetype=mimetype))
+    people = roster.read(
+        ods(table(row(*HEADER), blank, ADA, row("Bob", "Ek", "b@x", "Host")), mimetype=mimetype)
+    )
 
     assert [(one.row, one.name) for one in people.invitees] == [(5, "Ada Lovelace")]
     assert [(one.row, one.column) for one in people.problems] == [(6, "email")]
 
 
 def test_first_sheet_that_is_not_hidden_is_read():
-    hidden = table(row(*HEADER), row("Eve", "Ek", "eve@example.com", "Panelist"), more='table:style-name="h"')
+    hidden = table(
+        row(*HEADER), row("Eve", "Ek", "eve@example.com", "Panelist"), more='table:style-name="h"'
+    )
 
     people = roster.read(ods(hidden.replace("People", "Old") + table(row(*HEADER), ADA)))
 
@@ -82,12 +87,18 @@ def test_numbers_dates_and_failed_formulas_are_as_in_other_spreadsheets():
     failed = _valued("string", 'office:string-value="" calcext:value-type="error"', "#NV")
     good = ADA.replace("</table:table-row>", number + day + "</table:table-row>")
     values = number + day + failed
-    bad = row("Bob", "Ek", "bob@example.com", "Panelist").replace("</table:table-row>", values + "</table:table-row>")
+    bad = row("Bob", "Ek", "bob@example.com", "Panelist").replace(
+        "</table:table-row>", values + "</table:table-row>"
+    )
 
     people = roster.read(ods(table(header, good, bad)))
 
-    assert [dict(one.extra) for one in people.invitees] == [{"number": "62270350004", "day": "2026-09-01"}]
-    assert [(one.row, one.column, "#NV" in one.message) for one in people.problems] == [(3, "job_title", True)]
+    assert [dict(one.extra) for one in people.invitees] == [
+        {"number": "62270350004", "day": "2026-09-01"}
+    ]
+    assert [(one.row, one.column, "#NV" in one.message) for one in people.problems] == [
+        (3, "job_title", True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -107,12 +118,20 @@ def test_blank_cells_without_end_cost_nothing(trailing: str):
         pytest.param(row("Ada", "L", "ada@example.com", "Host", more=HUGE), id="repeated people"),
         pytest.param(
             row("Ada", "L").replace(
-                "<table:table-cell ", f'<table:table-cell table:number-columns-repeated="{10**9}" ', 1
+                "<table:table-cell ",
+                f'<table:table-cell table:number-columns-repeated="{10**9}" ',
+                1,
             ),
             id="cells",
         ),
-        pytest.param(f"<table:table-row {HUGE}><table:table-cell/></table:table-row>{ADA}", id="a value far below"),
-        pytest.param(row("Ada", more='table:number-rows-repeated="9223372036854775807"') + ADA, id="beyond 64 bits"),
+        pytest.param(
+            f"<table:table-row {HUGE}><table:table-cell/></table:table-row>{ADA}",
+            id="a value far below",
+        ),
+        pytest.param(
+            row("Ada", more='table:number-rows-repeated="9223372036854775807"') + ADA,
+            id="beyond 64 bits",
+        ),
     ],
 )
 @pytest.mark.parametrize("hidden", ["", 'table:style-name="h"'])
@@ -168,7 +187,9 @@ def test_many_sheets_count_together():
 def test_spaces_repeated_without_end_are_one():
     spaced = ADA.replace("Ada", 'Ada<text:s text:c="4000000000"/>Maria')
 
-    assert [one.first_name for one in roster.read(ods(table(row(*HEADER), spaced))).invitees] == ["Ada Maria"]
+    assert [one.first_name for one in roster.read(ods(table(row(*HEADER), spaced))).invitees] == [
+        "Ada Maria"
+    ]
 
 
 def test_repetition_hidden_behind_another_namespace_counts():

@@ -17,7 +17,9 @@ def read_text(text: str, **columns: str) -> Roster:
 
 def test_csv_file_becomes_invitees(tmp_path: Path):
     path = tmp_path / "invitees.csv"
-    path.write_text(HEADER + "Ada,Lovelace,ada@example.com,Panelist\nGrace,Hopper,grace@example.com,CoHost\n")
+    path.write_text(
+        HEADER + "Ada,Lovelace,ada@example.com,Panelist\nGrace,Hopper,grace@example.com,CoHost\n"
+    )
 
     assert roster.read(path.read_bytes()) == Roster(
         invitees=(
@@ -30,15 +32,21 @@ def test_csv_file_becomes_invitees(tmp_path: Path):
 
 def test_bad_row_never_stops_the_good_ones():
     read = read_text(
-        HEADER + "Ada,Lovelace,ada@example.com,Panelist\nBob,Bauer,bob,Speaker\nGrace,Hopper,grace@example.com,Host\n"
+        HEADER
+        + "Ada,Lovelace,ada@example.com,Panelist\nBob,Bauer,bob,Speaker\nGrace,Hopper,grace@example.com,Host\n"
     )
 
     assert [invitee.row for invitee in read.invitees] == [2, 4]
-    assert [(problem.row, problem.column) for problem in read.problems] == [(3, "email"), (3, "role")]
+    assert [(problem.row, problem.column) for problem in read.problems] == [
+        (3, "email"),
+        (3, "role"),
+    ]
 
 
 def test_blank_rows_count_but_are_no_problem():
-    read = read_text("\n" + HEADER + "\n,,,\n  ,,\u200b,\nAda,Lovelace,ada@example.com,Panelist\n\n")
+    read = read_text(
+        "\n" + HEADER + "\n,,,\n  ,,\u200b,\nAda,Lovelace,ada@example.com,Panelist\n\n"
+    )
 
     assert read == Roster((Invitee(6, "ada@example.com", Role.PANELIST, "Ada", "Lovelace"),), ())
 
@@ -56,7 +64,14 @@ def test_second_row_for_one_address_is_a_problem_naming_the_first(first: str, se
 
     assert read == Roster(
         (Invitee(2, first, Role.PANELIST, "Ada", "Lovelace"),),
-        (Problem(3, None, second, "This person already stands in row 2, which counts. Delete one of the two rows."),),
+        (
+            Problem(
+                3,
+                None,
+                second,
+                "This person already stands in row 2, which counts. Delete one of the two rows.",
+            ),
+        ),
     )
 
 
@@ -76,7 +91,9 @@ def test_second_row_for_one_linked_user_is_a_problem_naming_the_first():
 
 
 def test_row_that_cannot_be_used_does_not_make_the_next_one_a_duplicate():
-    read = read_text(HEADER + "Ada,Lovelace,ada@example.com,Speaker\nAda,Lovelace,ada@example.com,Panelist\n")
+    read = read_text(
+        HEADER + "Ada,Lovelace,ada@example.com,Speaker\nAda,Lovelace,ada@example.com,Panelist\n"
+    )
 
     assert [invitee.row for invitee in read.invitees] == [3]
 
@@ -94,7 +111,10 @@ def test_file_is_known_by_its_content_not_by_its_name(tmp_path: Path):
         (b"", "The roster standard input is empty."),
         (b"\xef\xbb\xbf\r\n,,\r\n", "The roster standard input is empty."),
         (HEADER.encode(), "The roster standard input has a header, but no people below it."),
-        (HEADER.encode() + b",,,\n", "The roster standard input has a header, but no people below it."),
+        (
+            HEADER.encode() + b",,,\n",
+            "The roster standard input has a header, but no people below it.",
+        ),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
             "The roster standard input is an Excel file of the old kind, or has a password.",

@@ -9,7 +9,10 @@ ATTENDEE = (
     "Attendees are not invited from a roster: they register themselves on the webinar's page."
     " Delete the row, or make it Host, CoHost or Panelist."
 )
-EVERY_COLUMN = ("first_name,last_name,email,role,job_title,language,time_zone,account_id,user_id,domain", "T-Shirt")
+EVERY_COLUMN = (
+    "first_name,last_name,email,role,job_title,language,time_zone,account_id,user_id,domain",
+    "T-Shirt",
+)
 
 
 def read(header: str, *rows: str) -> Roster:
@@ -64,17 +67,39 @@ def test_row_with_everything_wrong_names_it_all_at_once():
 
 @pytest.mark.parametrize("spelling", ["Attendee", "attendees", "Teilnehmerin"])
 def test_attendee_is_a_problem_by_name(spelling: str):
-    assert faults("first_name,last_name,email,role", f"Ada,Lovelace,ada@example.com,{spelling}") == [("role", ATTENDEE)]
+    assert faults(
+        "first_name,last_name,email,role", f"Ada,Lovelace,ada@example.com,{spelling}"
+    ) == [("role", ATTENDEE)]
 
 
 @pytest.mark.parametrize(
     ("row", "column", "message"),
     [
-        (",Lovelace,ada@example.com,Panelist", "Vorname", "The first name is missing: a guest needs it."),
-        ("Ada,,ada@example.com,Panelist", "Nachname", "The last name is missing: a guest needs it."),
-        ("Ada,Lovelace,,Panelist", "E-Mail", "The address is missing. Fill it in, or the ids of a linked user."),
-        ("Ada,Lovelace,ada@example.com,", "Rolle", "The role is missing. Write Host, CoHost or Panelist."),
-        ("Ada,Lovelace", "E-Mail", "The address is missing. Fill it in, or the ids of a linked user."),
+        (
+            ",Lovelace,ada@example.com,Panelist",
+            "Vorname",
+            "The first name is missing: a guest needs it.",
+        ),
+        (
+            "Ada,,ada@example.com,Panelist",
+            "Nachname",
+            "The last name is missing: a guest needs it.",
+        ),
+        (
+            "Ada,Lovelace,,Panelist",
+            "E-Mail",
+            "The address is missing. Fill it in, or the ids of a linked user.",
+        ),
+        (
+            "Ada,Lovelace,ada@example.com,",
+            "Rolle",
+            "The role is missing. Write Host, CoHost or Panelist.",
+        ),
+        (
+            "Ada,Lovelace",
+            "E-Mail",
+            "The address is missing. Fill it in, or the ids of a linked user.",
+        ),
     ],
 )
 def test_guest_lacks_what_ringcentral_asks_for(row: str, column: str, message: str):
@@ -84,12 +109,16 @@ def test_guest_lacks_what_ringcentral_asks_for(row: str, column: str, message: s
 def test_linked_user_needs_neither_names_nor_address():
     people = read("role,account_id,user_id", "Panelist,1,2")
 
-    assert people == Roster((Invitee(2, "", Role.PANELIST, linked_user=LinkedUser("1", "2", "pbx")),), ())
+    assert people == Roster(
+        (Invitee(2, "", Role.PANELIST, linked_user=LinkedUser("1", "2", "pbx")),), ()
+    )
 
 
 @pytest.mark.parametrize("role", ["Host", "CoHost"])
 def test_colleague_is_taken_by_address_alone(role: str):
-    assert read("email,role", f"ada@example.com,{role}") == Roster((Invitee(2, "ada@example.com", Role(role)),), ())
+    assert read("email,role", f"ada@example.com,{role}") == Roster(
+        (Invitee(2, "ada@example.com", Role(role)),), ()
+    )
 
 
 @pytest.mark.parametrize(("ids", "column"), [("1,", "User ID"), (",2", "Account ID")])
@@ -107,13 +136,19 @@ def test_domain_without_ids_beside_it_is_some_companys():
 
 def test_domain_of_a_linked_user_is_one_of_two():
     assert faults("role,account_id,user_id,domain", "Host,1,2,example.com") == [
-        ("domain", "'example.com' is no domain of a linked user. Write pbx or ilm, or leave it empty for pbx.")
+        (
+            "domain",
+            "'example.com' is no domain of a linked user. Write pbx or ilm, or leave it empty for pbx.",
+        )
     ]
 
 
 def test_damaged_text_in_a_further_column_is_that_columns_problem():
     assert faults("email,role,Notes", "ada@example.com,Host,\x07") == [
-        ("Notes", "This cell holds a damaged or unprintable character (shown as \ufffd). Type its text again.")
+        (
+            "Notes",
+            "This cell holds a damaged or unprintable character (shown as \ufffd). Type its text again.",
+        )
     ]
 
 
@@ -132,6 +167,9 @@ def test_cells_are_quoted_in_problems_without_links_and_never_at_length():
     )
 
     assert [problem.email for problem in people.problems[:2]] == ["(link to v.example)"] * 2
-    assert people.problems[1].message == "'(link to v.example)' is no role. Write Host, CoHost or Panelist."
+    assert (
+        people.problems[1].message
+        == "'(link to v.example)' is no role. Write Host, CoHost or Panelist."
+    )
     assert token not in str(people)
     assert max(len(problem.email) + len(problem.message) for problem in people.problems) <= 754

@@ -49,14 +49,23 @@ def test_workbook_is_read_with_the_row_numbers_that_excel_shows():
 
 def test_whole_numbers_stay_whole():
     people = read(
-        saved(workbook(("email", "role", "account_id", "user_id"), (None, "CoHost", 62270350004, "62270351004")))
+        saved(
+            workbook(
+                ("email", "role", "account_id", "user_id"),
+                (None, "CoHost", 62270350004, "62270351004"),
+            )
+        )
     )
 
-    assert [one.linked_user for one in people.invitees] == [LinkedUser("62270350004", "62270351004")]
+    assert [one.linked_user for one in people.invitees] == [
+        LinkedUser("62270350004", "62270351004")
+    ]
 
 
 def test_number_longer_than_a_spreadsheet_keeps_is_refused_as_id():
-    people = read(saved(workbook(("role", "account_id", "user_id"), ("CoHost", 6227035000412345678, 1))))
+    people = read(
+        saved(workbook(("role", "account_id", "user_id"), ("CoHost", 6227035000412345678, 1)))
+    )
 
     assert [(problem.column, problem.message.split(".")[0]) for problem in people.problems] == [
         ("account_id", "The spreadsheet has shortened this number")
@@ -141,7 +150,10 @@ def test_far_row_whose_cells_have_no_reference_is_refused():
 
 def test_workbook_that_unpacks_to_more_than_memory_is_refused():
     bomb = io.BytesIO(saved(workbook(HEADER, ADA)))
-    with zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/media/big.xml", "w") as part:
+    with (
+        zipfile.ZipFile(bomb, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/media/big.xml", "w") as part,
+    ):
         for _ in range(129):
             part.write(bytes(1024 * 1024))
 
@@ -177,12 +189,15 @@ def edited(content: bytes, part: str, old: str, new: str) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(result, "w") as target:
         for name in source.namelist():
             text = source.read(name)
-            target.writestr(name, text.replace(old.encode(), new.encode()) if name == part else text)
+            target.writestr(
+                name, text.replace(old.encode(), new.encode()) if name == part else text
+            )
     return result.getvalue()
 
 
 @pytest.mark.parametrize(
-    "error", ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"]
+    "error",
+    ["#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"],
 )
 def test_error_in_a_cell_is_that_cells_problem(error: str):
     """Of some errors python-calamine would refuse the whole workbook."""
@@ -193,7 +208,9 @@ def test_error_in_a_cell_is_that_cells_problem(error: str):
     people = read(saved(book))
 
     assert [one.name for one in people.invitees] == ["Ada Lovelace"]
-    assert [(one.row, one.column, error in one.message) for one in people.problems] == [(2, "first_name", True)]
+    assert [(one.row, one.column, error in one.message) for one in people.problems] == [
+        (2, "first_name", True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -215,4 +232,6 @@ def test_other_kinds_of_zip_are_named(part: str, said: str):
 
 def test_flat_opendocument_is_named():
     with pytest.raises(ConfigurationError, match="is a flat OpenDocument file"):
-        read(b'<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>')
+        read(
+            b'<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>'
+        )

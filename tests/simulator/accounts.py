@@ -18,9 +18,19 @@ HOME = "900"
 
 HANNA = samples.HANNA.as_entry(HOME, "11")
 CARLOS = samples.CARLOS.as_entry(HOME, "12")
-DORA = {"user_id": "13", "account_id": HOME, "email": "dora@brightwater.example", "status": "Disabled"}
+DORA = {
+    "user_id": "13",
+    "account_id": HOME,
+    "email": "dora@brightwater.example",
+    "status": "Disabled",
+}
 ROOM = {"user_id": "14", "account_id": HOME, "email": "room@brightwater.example", "type": "Room"}
-FEDERATED = {"user_id": "15", "account_id": "901", "email": "ann@sister.example", "first_name": "Ann"}
+FEDERATED = {
+    "user_id": "15",
+    "account_id": "901",
+    "email": "ann@sister.example",
+    "first_name": "Ann",
+}
 
 ADA = samples.ADA.as_request()
 BOB = samples.BOB.as_request()

@@ -17,14 +17,19 @@ HOST_ID = "700000001"
 EVE_ID = "700000002"
 LINKED_ID = "700000003"
 EVE = {"email": "eve@example.com", "first_name": "Eve", "last_name": "Ek", "send_invite": False}
-LINKED = {"role": "CoHost", "linked_user": {"account_id": "900", "user_id": "12"}, "send_invite": False}
+LINKED = {
+    "role": "CoHost",
+    "linked_user": {"account_id": "900", "user_id": "12"},
+    "send_invite": False,
+}
 
 
 def staged(*invitees: dict, **changes) -> SimulatedAccount:
     status = changes.pop("status", "Scheduled")
     pstn = changes.pop("pstn_enabled", False)
     return world(
-        webinars=[webinar(pstn_enabled=pstn, sessions=[session(invitees=invitees, status=status)])], rules=changes
+        webinars=[webinar(pstn_enabled=pstn, sessions=[session(invitees=invitees, status=status)])],
+        rules=changes,
     )
 
 
@@ -33,7 +38,9 @@ def patch(held: SimulatedAccount, **body) -> ChangeResult:
 
 
 def people(held: SimulatedAccount) -> list[SimulatedInvitee]:
-    return [record for record in held.list_records(WEBINAR, SESSION) if record.role is not Role.HOST]
+    return [
+        record for record in held.list_records(WEBINAR, SESSION) if record.role is not Role.HOST
+    ]
 
 
 def refusal(held: SimulatedAccount, **body) -> tuple[int, str, str, str]:

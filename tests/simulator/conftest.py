@@ -43,7 +43,9 @@ class Visit:
 
     async def log_in(self) -> httpx.Response:
         answer = await self.client.post(
-            "/restapi/oauth/token", data={"grant_type": JWT_BEARER, "assertion": "a.b.c"}, auth=("app", "secret")
+            "/restapi/oauth/token",
+            data={"grant_type": JWT_BEARER, "assertion": "a.b.c"},
+            auth=("app", "secret"),
         )
         if answer.is_success:
             self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -12,7 +12,9 @@ from tests.simulator.changes import EVE, EVE_ID, patch, people, refusal, staged
 def test_person_can_be_deleted_and_added_in_one_call_where_deletes_come_first():
     held = staged(EVE, deletes_first=True)
 
-    patch(held, deletedInvitees=[{"id": EVE_ID}], addedInvitees=[{**ADA, "email": "eve@example.com"}])
+    patch(
+        held, deletedInvitees=[{"id": EVE_ID}], addedInvitees=[{**ADA, "email": "eve@example.com"}]
+    )
 
     assert [record.first_name for record in people(held)] == ["Ada"]
 
@@ -20,7 +22,9 @@ def test_person_can_be_deleted_and_added_in_one_call_where_deletes_come_first():
 def test_person_who_is_deleted_and_added_in_one_call_is_a_conflict_where_deletes_come_last():
     held = staged(EVE, deletes_first=False)
 
-    told = refusal(held, deletedInvitees=[{"id": EVE_ID}], addedInvitees=[{**ADA, "email": "eve@example.com"}])
+    told = refusal(
+        held, deletedInvitees=[{"id": EVE_ID}], addedInvitees=[{**ADA, "email": "eve@example.com"}]
+    )
 
     assert told[0] == 409
 
@@ -31,7 +35,10 @@ def test_person_who_is_deleted_and_added_in_one_call_is_a_conflict_where_deletes
 )
 def test_one_bad_invitee_costs_the_others_what_the_rules_say(switch, raises):
     held = staged(EVE, bad_invitee=switch)
-    body = {"addedInvitees": [ADA, {**BOB, "role": "Attendee"}], "deletedInvitees": [{"id": EVE_ID}]}
+    body = {
+        "addedInvitees": [ADA, {**BOB, "role": "Attendee"}],
+        "deletedInvitees": [{"id": EVE_ID}],
+    }
 
     told = None
     try:
@@ -40,10 +47,14 @@ def test_one_bad_invitee_costs_the_others_what_the_rules_say(switch, raises):
         told = refused.parameter
 
     assert told == ("addedInvitees[1].role" if raises else None)
-    assert [one.email for one in people(held)] == (["eve@example.com"] if switch == "refuse-all" else [ADA["email"]])
+    assert [one.email for one in people(held)] == (
+        ["eve@example.com"] if switch == "refuse-all" else [ADA["email"]]
+    )
 
 
-@given(adds=st.lists(st.sampled_from([ADA, BOB, CARLOS_COHOST]), unique_by=id), bad=st.integers(0, 3))
+@given(
+    adds=st.lists(st.sampled_from([ADA, BOB, CARLOS_COHOST]), unique_by=id), bad=st.integers(0, 3)
+)
 def test_every_refused_change_changes_nothing(adds, bad):
     adds.insert(min(bad, len(adds)), {**BOB, "email": "nowhere"})
 
@@ -69,7 +80,9 @@ def test_every_link_is_distinct_long_and_of_the_reserved_domain():
     links = [record.join_uri.get_secret_value() for record in held.list_records(WEBINAR, SESSION)]
 
     assert len(set(links)) == 100
-    assert all(link.startswith("https://webinar.example/join/") and 60 < len(link) <= 256 for link in links)
+    assert all(
+        link.startswith("https://webinar.example/join/") and 60 < len(link) <= 256 for link in links
+    )
 
 
 @pytest.mark.parametrize(("pstn_enabled", "length"), [(True, 10), (False, 0)])
@@ -78,7 +91,10 @@ def test_phone_code_is_given_where_the_webinar_can_be_dialled(pstn_enabled, leng
 
     patch(held, addedInvitees=[ADA])
 
-    assert [len(record.phone_code) for record in held.list_records(WEBINAR, SESSION)] == [length, length]
+    assert [len(record.phone_code) for record in held.list_records(WEBINAR, SESSION)] == [
+        length,
+        length,
+    ]
 
 
 def test_batch_that_is_too_large_is_refused_whole():

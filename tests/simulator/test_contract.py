@@ -31,18 +31,30 @@ EVE = {"email": "eve@example.com", "first_name": "Eve", "send_invite": False}
 def full_world(**changes: object) -> SimulatedAccount:
     """A webinar with dial-in, a guest and a linked co-host, and a second webinar whose session has begun."""
     invitees = [EVE, {"role": "CoHost", "linked_user": {"account_id": "900", "user_id": "12"}}]
-    first = webinar(pstn_enabled=True, description="About tides", sessions=[session(invitees=invitees)])
-    second = webinar(id="1002", host="12", sessions=[session(id="2002", status="Active", invitees=[EVE])])
+    first = webinar(
+        pstn_enabled=True, description="About tides", sessions=[session(invitees=invitees)]
+    )
+    second = webinar(
+        id="1002", host="12", sessions=[session(id="2002", status="Active", invitees=[EVE])]
+    )
     return world(webinars=[first, second], **changes)
 
 
 async def ask(there: Visit, method: str, path: str, body: object = None) -> int:
     """Ask, and hold the answer against the description; the request, too, where it is granted."""
-    answer = await there.request(method, path, json=body) if body is not None else await there.request(method, path)
+    answer = (
+        await there.request(method, path, json=body)
+        if body is not None
+        else await there.request(method, path)
+    )
     url = answer.request.url
-    openapi.check_answer(method, url.path, answer.status_code, answer.json() if answer.content else None)
+    openapi.check_answer(
+        method, url.path, answer.status_code, answer.json() if answer.content else None
+    )
     if answer.is_success:
-        openapi.check_request(method, url.path, {name: url.params.get_list(name) for name in url.params}, body)
+        openapi.check_request(
+            method, url.path, {name: url.params.get_list(name) for name in url.params}, body
+        )
     return answer.status_code
 
 
@@ -59,15 +71,35 @@ GRANTED = [
     ("GET", GUEST_RECORD, None, 200),
     ("PATCH", INVITEES_PATH, {}, 200),
     ("PATCH", INVITEES_PATH, {"addedInvitees": [ADA, {**BOB, "jobTitle": "Pilot"}]}, 200),
-    ("PATCH", INVITEES_PATH, {"updatedInvitees": [{"id": "700000002", "role": "Panelist", "sendInvite": False}]}, 200),
-    ("PATCH", INVITEES_PATH, {"deletedInvitees": [{"id": "700000002"}], "addedInvitees": [ADA]}, 200),
+    (
+        "PATCH",
+        INVITEES_PATH,
+        {"updatedInvitees": [{"id": "700000002", "role": "Panelist", "sendInvite": False}]},
+        200,
+    ),
+    (
+        "PATCH",
+        INVITEES_PATH,
+        {"deletedInvitees": [{"id": "700000002"}], "addedInvitees": [ADA]},
+        200,
+    ),
     ("PUT", GUEST_RECORD, {"role": "Panelist", "firstName": "Eva", "sendInvite": True}, 200),
     ("DELETE", GUEST_RECORD, None, 204),
     ("GET", DIRECTORY, None, 200),
-    ("GET", f"{DIRECTORY}?showFederated=false&page=2&perPage=2&type=User&typeGroup=User", None, 200),
+    (
+        "GET",
+        f"{DIRECTORY}?showFederated=false&page=2&perPage=2&type=User&typeGroup=User",
+        None,
+        200,
+    ),
     ("GET", f"{DIRECTORY}?perPage=all", None, 200),
     ("GET", f"{DIRECTORY}?page=9", None, 200),
-    ("POST", f"{DIRECTORY}/search", {"searchString": "ann", "searchFields": ["email"], "showFederated": True}, 200),
+    (
+        "POST",
+        f"{DIRECTORY}/search",
+        {"searchString": "ann", "searchFields": ["email"], "showFederated": True},
+        200,
+    ),
     ("GET", "/restapi/v1.0/account/~/extension/~", None, 200),
 ]
 

@@ -32,7 +32,11 @@ async def test_webinar_tells_title_host_and_settings(visit: Served):
         WEBINAR,
         "Tides",
         {"accountId": HOME, "userId": "11", "domain": "pbx"},
-        {"panelistAuthentication": "AuthenticatedUser", "pstnEnabled": True, "registrationEnabled": False},
+        {
+            "panelistAuthentication": "AuthenticatedUser",
+            "pstnEnabled": True,
+            "registrationEnabled": False,
+        },
     )
 
 
@@ -41,7 +45,10 @@ async def test_session_tells_when_and_the_hosts_own_link(visit: Served):
         told = (await there.get(SESSION_PATH)).json()
         host = (await there.get(INVITEES_PATH)).json()["records"][0]
 
-    assert {name: told[name] for name in ("scheduledStartTime", "scheduledDuration", "panelJoinTimeOffset")} == {
+    assert {
+        name: told[name]
+        for name in ("scheduledStartTime", "scheduledDuration", "panelJoinTimeOffset")
+    } == {
         "scheduledStartTime": "2026-09-15T14:00:00.000Z",
         "scheduledDuration": 3600,
         "panelJoinTimeOffset": 900,
@@ -76,7 +83,9 @@ async def test_page_that_is_too_long_is_cut(visit: Served, per_page, used):
     assert answer.json()["paging"]["perPage"] == used
 
 
-@pytest.mark.parametrize("query", [{"perPage": "0"}, {"perPage": "-1"}, {"perPage": "x"}, {"pageToken": "x"}])
+@pytest.mark.parametrize(
+    "query", [{"perPage": "0"}, {"perPage": "-1"}, {"perPage": "x"}, {"pageToken": "x"}]
+)
 async def test_page_that_can_not_be_is_refused(visit: Served, query):
     async with visit() as there:
         answer = await there.get(INVITEES_PATH, params=query)
@@ -112,11 +121,15 @@ async def test_linked_user_may_come_without_ids(visit: Served):
 
 async def test_one_patch_adds_updates_and_deletes(visit: Served):
     async with visit() as there:
-        added = (await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA, BOB]})).json()["addedInvitees"]
+        added = (await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA, BOB]})).json()[
+            "addedInvitees"
+        ]
         ada, bob = (person["id"] for person in added)
         body = {
             "addedInvitees": [CARLOS_COHOST],
-            "updatedInvitees": [{"id": ada, "role": "Panelist", "jobTitle": "Countess", "sendInvite": False}],
+            "updatedInvitees": [
+                {"id": ada, "role": "Panelist", "jobTitle": "Countess", "sendInvite": False}
+            ],
             "deletedInvitees": [{"id": bob}],
         }
         answer = (await there.patch(INVITEES_PATH, json=body)).json()
@@ -129,10 +142,14 @@ async def test_one_patch_adds_updates_and_deletes(visit: Served):
 
 async def test_single_invitee_can_be_read_changed_and_deleted(visit: Served):
     async with visit() as there:
-        (ada,) = (await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})).json()["addedInvitees"]
+        (ada,) = (await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})).json()[
+            "addedInvitees"
+        ]
         place = f"{INVITEES_PATH}/{ada['id']}"
         read = (await there.get(place)).json()
-        changed = (await there.request("PUT", place, json={"role": "Panelist", "lastName": "King"})).json()
+        changed = (
+            await there.request("PUT", place, json={"role": "Panelist", "lastName": "King"})
+        ).json()
         gone = await there.request("DELETE", place)
         after = await there.get(place)
 
@@ -172,7 +189,12 @@ async def test_method_that_is_not_there_is_refused_in_json(visit: Served):
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [(b"{", (400, "CMN-103")), (b"\xff", (400, "CMN-103")), (b"", (400, "CMN-103")), (b"[]", (400, "CMN-101"))],
+    [
+        (b"{", (400, "CMN-103")),
+        (b"\xff", (400, "CMN-103")),
+        (b"", (400, "CMN-103")),
+        (b"[]", (400, "CMN-101")),
+    ],
 )
 async def test_body_that_is_no_json_object_is_refused(visit: Served, content, told):
     async with visit() as there:
@@ -184,7 +206,9 @@ async def test_body_that_is_no_json_object_is_refused(visit: Served, content, to
 THREE = [
     webinar(sessions=[session(start="2026-09-20T14:00:00Z")]),
     webinar(
-        id="1002", title="Shells", sessions=[session(id="2002", start="2026-09-10T14:00:00Z", title="Live shells")]
+        id="1002",
+        title="Shells",
+        sessions=[session(id="2002", start="2026-09-10T14:00:00Z", title="Live shells")],
     ),
     webinar(id="1003", title="Sand", host="12", sessions=[session(id="2003", status="Active")]),
 ]
@@ -220,7 +244,9 @@ async def test_listed_session_names_its_webinar(visit: Served):
     assert (entry["webinar"]["id"], entry["webinar"]["title"]) == (WEBINAR, "Tides")
 
 
-@pytest.mark.parametrize("query", [{}, {"endTimeFrom": "soon"}, {"endTimeFrom": "2026-09-10T15:00:00"}])
+@pytest.mark.parametrize(
+    "query", [{}, {"endTimeFrom": "soon"}, {"endTimeFrom": "2026-09-10T15:00:00"}]
+)
 async def test_list_of_sessions_needs_a_time_with_offset(visit: Served, query):
     async with visit() as there:
         answer = await there.get(f"{API}/sessions", params=query)
@@ -246,7 +272,9 @@ async def test_directory_is_listed_in_numbered_pages(visit: Served, query, ids):
         answer = (await there.get(DIRECTORY, params=query)).json()
 
     assert [entry["id"] for entry in answer["records"]] == ids
-    assert ["account" in entry for entry in answer["records"]] == [query.get("showFederated") is None] * len(ids)
+    assert ["account" in entry for entry in answer["records"]] == [
+        query.get("showFederated") is None
+    ] * len(ids)
 
 
 async def test_directory_says_how_many_pages_there_are(visit: Served):

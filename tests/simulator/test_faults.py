@@ -20,12 +20,21 @@ LIST = "/webinar/configuration/v1/webinars/1/sessions/2/invitees"
     [
         ("500", InjectedFault(FaultKind.ERROR_500)),
         ("PATCH:500", InjectedFault(FaultKind.ERROR_500, method="PATCH")),
-        ("PATCH:timeout-after=1.5*3", InjectedFault(FaultKind.TIMEOUT_AFTER, "1.5", "PATCH", times=3)),
-        ("GET /invitees:shuffled*all", InjectedFault(FaultKind.SHUFFLED, method="GET", path="/invitees", times=None)),
+        (
+            "PATCH:timeout-after=1.5*3",
+            InjectedFault(FaultKind.TIMEOUT_AFTER, "1.5", "PATCH", times=3),
+        ),
+        (
+            "GET /invitees:shuffled*all",
+            InjectedFault(FaultKind.SHUFFLED, method="GET", path="/invitees", times=None),
+        ),
         ("/sessions/*:moved=-90", InjectedFault(FaultKind.MOVED, "-90", path="/sessions/*")),
         (":slow", InjectedFault(FaultKind.SLOW)),
         ("missing-field=joinUri", InjectedFault(FaultKind.MISSING_FIELD, "joinUri")),
-        ("missing-join-uri=ada@example.com", InjectedFault(FaultKind.MISSING_JOIN_URI, "ada@example.com")),
+        (
+            "missing-join-uri=ada@example.com",
+            InjectedFault(FaultKind.MISSING_JOIN_URI, "ada@example.com"),
+        ),
     ],
 )
 def test_short_form_is_read(text, fault):
@@ -107,12 +116,24 @@ STRANGE = {"unheardOf": [1, {"deep": True}]}
     ("fault", "answer", "after"),
     [
         ("missing-join-uri", {"records": [ADA, BOB]}, {"records": [ADA, BOB_WITHOUT]}),
-        ("missing-join-uri=ada@example.com", {"records": [ADA, BOB]}, {"records": [ADA_WITHOUT, BOB]}),
+        (
+            "missing-join-uri=ada@example.com",
+            {"records": [ADA, BOB]},
+            {"records": [ADA_WITHOUT, BOB]},
+        ),
         ("missing-join-uri=1", {"records": [ADA, BOB]}, {"records": [ADA_WITHOUT, BOB]}),
         ("missing-join-uri=eve@example.com", {"records": [ADA]}, {"records": [ADA]}),
         ("missing-join-uri", {"records": []}, {"records": []}),
-        ("broken-join-uri", {"records": [ADA]}, {"records": [{**ADA, "joinUri": "https://[::1/join"}]}),
-        ("unknown-role=1", {"records": [ADA, BOB]}, {"records": [{**ADA, "role": "Moderator"}, BOB]}),
+        (
+            "broken-join-uri",
+            {"records": [ADA]},
+            {"records": [{**ADA, "joinUri": "https://[::1/join"}]},
+        ),
+        (
+            "unknown-role=1",
+            {"records": [ADA, BOB]},
+            {"records": [{**ADA, "role": "Moderator"}, BOB]},
+        ),
         ("missing-person=2", {"records": [ADA, {}]}, {"records": [ADA, {}]}),
         ("missing-person", {"records": [ADA, BOB]}, {"records": [ADA]}),
         ("missing-person=1", {"addedInvitees": [ADA, BOB]}, {"addedInvitees": [BOB]}),
@@ -121,7 +142,11 @@ STRANGE = {"unheardOf": [1, {"deep": True}]}
             {"addedInvitees": [ADA], "updatedInvitees": [BOB]},
             {"addedInvitees": [ADA], "updatedInvitees": []},
         ),
-        ("shuffled", {"records": [ADA, BOB], "paging": [1, 2]}, {"records": [BOB, ADA], "paging": [1, 2]}),
+        (
+            "shuffled",
+            {"records": [ADA, BOB], "paging": [1, 2]},
+            {"records": [BOB, ADA], "paging": [1, 2]},
+        ),
         (
             "extra-fields",
             {"records": [{"id": "1"}]},
@@ -132,7 +157,11 @@ STRANGE = {"unheardOf": [1, {"deep": True}]}
             {"records": [ADA], "email": "x"},
             {"records": [{"id": "1", "joinUri": ADA["joinUri"]}]},
         ),
-        ("changed-field=id", {"records": [ADA_WITHOUT]}, {"records": [{**ADA_WITHOUT, "id": STRANGE}]}),
+        (
+            "changed-field=id",
+            {"records": [ADA_WITHOUT]},
+            {"records": [{**ADA_WITHOUT, "id": STRANGE}]},
+        ),
         ("timeout-after", {"records": [ADA]}, {"records": [ADA]}),
     ],
 )

@@ -5,13 +5,28 @@ import pytest
 from onboarding.model.people import LinkedUser, Role
 from onboarding.simulator.parse import AddRequest, parse_value
 from tests.simulator.accounts import ADA, BOB, CARLOS_COHOST, CARLOS_LINKED, NOW, SESSION, WEBINAR
-from tests.simulator.changes import EVE, EVE_ID, HOST_ID, LATER, LINKED, LINKED_ID, patch, people, refusal, staged
+from tests.simulator.changes import (
+    EVE,
+    EVE_ID,
+    HOST_ID,
+    LATER,
+    LINKED,
+    LINKED_ID,
+    patch,
+    people,
+    refusal,
+    staged,
+)
 
 
 def test_session_has_a_host_from_the_start():
     (host,) = staged().list_records(WEBINAR, SESSION)
 
-    assert (host.role, host.linked_user, host.send_invite) == (Role.HOST, LinkedUser("900", "11"), True)
+    assert (host.role, host.linked_user, host.send_invite) == (
+        Role.HOST,
+        LinkedUser("900", "11"),
+        True,
+    )
 
 
 def test_added_guest_is_recorded_as_asked():
@@ -43,7 +58,9 @@ def test_added_colleague_is_recorded_by_ids_alone():
     )
 
 
-@pytest.mark.parametrize(("asked", "mailed"), [({}, ["ada@example.com"]), ({"sendInvite": True}, ["ada@example.com"])])
+@pytest.mark.parametrize(
+    ("asked", "mailed"), [({}, ["ada@example.com"]), ({"sendInvite": True}, ["ada@example.com"])]
+)
 def test_send_invite_is_true_unless_it_is_false(asked, mailed):
     held = staged()
     silent = {name: value for name, value in ADA.items() if name != "sendInvite"}
@@ -73,7 +90,13 @@ REFUSED_ADDS = [
     ({**ADA, "role": "Host"}, 400, "CMN-101", "role", "Host"),
     ({**ADA, "role": "Cohost"}, 400, "CMN-101", "role", "Cohost"),
     ({**ADA, "role": "CoHost"}, 400, "CMN-101", "role", "CoHost"),
-    ({**ADA, "role": "CoHost", "email": "dora@brightwater.example"}, 400, "CMN-101", "role", "CoHost"),
+    (
+        {**ADA, "role": "CoHost", "email": "dora@brightwater.example"},
+        400,
+        "CMN-101",
+        "role",
+        "CoHost",
+    ),
     ({**ADA, "linkedUser": CARLOS_LINKED}, 400, "CMN-101", "linkedUser", ""),
     ({"role": "Panelist"}, 400, "CMN-101", "email", ""),
     (without(ADA, "email"), 400, "CMN-101", "email", ""),
@@ -81,13 +104,25 @@ REFUSED_ADDS = [
     (without(ADA, "firstName"), 400, "CMN-101", "firstName", ""),
     ({**ADA, "email": ""}, 400, "CMN-101", "email", ""),
     ({**ADA, "email": "ada(at)example.com"}, 400, "CMN-101", "email", "ada(at)example.com"),
-    ({**ADA, "email": f"{'a' * 245}@example.com"}, 400, "CMN-101", "email", f"{'a' * 245}@example.com"),
+    (
+        {**ADA, "email": f"{'a' * 245}@example.com"},
+        400,
+        "CMN-101",
+        "email",
+        f"{'a' * 245}@example.com",
+    ),
     ({**ADA, "firstName": "a" * 65}, 400, "CMN-101", "firstName", "a" * 65),
     ({**ADA, "lastName": "a" * 65}, 400, "CMN-101", "lastName", "a" * 65),
     ({**ADA, "jobTitle": "a" * 65}, 400, "CMN-101", "jobTitle", "a" * 65),
     ({**ADA, "sendInvite": "false"}, 400, "CMN-101", "sendInvite", "false"),
     ({**ADA, "type": "Robot"}, 400, "CMN-101", "type", "Robot"),
-    ({**CARLOS_COHOST, "linkedUser": without(CARLOS_LINKED, "domain")}, 400, "CMN-101", "linkedUser.domain", ""),
+    (
+        {**CARLOS_COHOST, "linkedUser": without(CARLOS_LINKED, "domain")},
+        400,
+        "CMN-101",
+        "linkedUser.domain",
+        "",
+    ),
     (
         {**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "domain": "home"}},
         400,
@@ -95,10 +130,34 @@ REFUSED_ADDS = [
         "linkedUser.domain",
         "home",
     ),
-    ({**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "userId": "99"}}, 400, "CMN-102", "linkedUser.userId", "99"),
-    ({**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "userId": "13"}}, 400, "CMN-102", "linkedUser.userId", "13"),
-    ({**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "userId": "14"}}, 400, "CMN-102", "linkedUser.userId", "14"),
-    ({**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "accountId": "9"}}, 400, "CMN-102", "linkedUser.userId", "12"),
+    (
+        {**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "userId": "99"}},
+        400,
+        "CMN-102",
+        "linkedUser.userId",
+        "99",
+    ),
+    (
+        {**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "userId": "13"}},
+        400,
+        "CMN-102",
+        "linkedUser.userId",
+        "13",
+    ),
+    (
+        {**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "userId": "14"}},
+        400,
+        "CMN-102",
+        "linkedUser.userId",
+        "14",
+    ),
+    (
+        {**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "accountId": "9"}},
+        400,
+        "CMN-102",
+        "linkedUser.userId",
+        "12",
+    ),
     (5, 400, "CMN-101", "", ""),
 ]
 
@@ -121,7 +180,15 @@ def test_add_against_the_rules_is_refused(asked, status, code, parameter, value)
         {"role": "CoHost", "linkedUser": {"accountId": "1", "userId": "2", "domain": "ilm"}},
         {**CARLOS_COHOST, "jobTitle": "Pilot"},
     ],
-    ids=["longest", "longest-email", "cohost-by-address", "unknown-field", "federated", "ilm", "colleague-job"],
+    ids=[
+        "longest",
+        "longest-email",
+        "cohost-by-address",
+        "unknown-field",
+        "federated",
+        "ilm",
+        "colleague-job",
+    ],
 )
 def test_add_within_the_rules_is_granted(asked):
     held = staged()
@@ -136,7 +203,12 @@ CONFLICTS = [
     ([{**ADA, "email": "hanna@brightwater.example"}], 0, "email", "hanna@brightwater.example"),
     ([{**ADA, "email": "carlos@brightwater.example"}], 0, "email", "carlos@brightwater.example"),
     ([CARLOS_COHOST], 0, "linkedUser.userId", "12"),
-    ([{**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "userId": "11"}}], 0, "linkedUser.userId", "11"),
+    (
+        [{**CARLOS_COHOST, "linkedUser": {**CARLOS_LINKED, "userId": "11"}}],
+        0,
+        "linkedUser.userId",
+        "11",
+    ),
     ([ADA, {**ADA, "firstName": "Augusta"}], 1, "email", "ada@example.com"),
 ]
 
@@ -149,7 +221,9 @@ def test_person_who_is_invited_already_is_a_conflict(asked, index, parameter, va
 
 
 def test_conflict_has_the_code_that_the_rules_name():
-    told = refusal(staged(EVE, conflict_code="XYZ-001"), addedInvitees=[{**ADA, "email": "eve@example.com"}])
+    told = refusal(
+        staged(EVE, conflict_code="XYZ-001"), addedInvitees=[{**ADA, "email": "eve@example.com"}]
+    )
 
     assert told[:2] == (409, "XYZ-001")
 
@@ -157,7 +231,9 @@ def test_conflict_has_the_code_that_the_rules_name():
 def test_update_changes_what_is_given_and_leaves_the_rest():
     held = staged(EVE)
 
-    (eve,) = patch(held, updatedInvitees=[{"id": EVE_ID, "role": "Panelist", "firstName": "Eva"}]).updated
+    (eve,) = patch(
+        held, updatedInvitees=[{"id": EVE_ID, "role": "Panelist", "firstName": "Eva"}]
+    ).updated
 
     assert people(held) == [eve]
     assert (eve.first_name, eve.last_name, eve.email) == ("Eva", "Ek", "eve@example.com")
@@ -167,7 +243,9 @@ def test_update_keeps_link_and_id():
     held = staged(EVE)
     before = people(held)[0]
 
-    (after,) = patch(held, updatedInvitees=[{"id": EVE_ID, "role": "Panelist", "email": "e@example.com"}]).updated
+    (after,) = patch(
+        held, updatedInvitees=[{"id": EVE_ID, "role": "Panelist", "email": "e@example.com"}]
+    ).updated
 
     assert (after.id, after.join_uri) == (before.id, before.join_uri)
     assert (after.created, after.modified) == (NOW, LATER)
@@ -178,7 +256,9 @@ def test_cohost_and_panelist_can_be_swapped():
     linked = "700000002"
 
     roles = [
-        patch(held, updatedInvitees=[{"id": linked, "role": role, "sendInvite": False}]).updated[0].role
+        patch(held, updatedInvitees=[{"id": linked, "role": role, "sendInvite": False}])
+        .updated[0]
+        .role
         for role in ("Panelist", "CoHost")
     ]
 
@@ -195,8 +275,20 @@ REFUSED_UPDATES = [
     ({"id": EVE_ID, "role": "Host"}, 400, "CMN-101", "role", "Host"),
     ({"id": EVE_ID, "role": "Attendee"}, 400, "CMN-101", "role", "Attendee"),
     ({"id": EVE_ID, "role": "CoHost"}, 400, "CMN-101", "role", "CoHost"),
-    ({"id": EVE_ID, "role": "Panelist", "linkedUser": CARLOS_LINKED}, 400, "CMN-101", "linkedUser", ""),
-    ({"id": LINKED_ID, "role": "CoHost", "email": "c@example.com"}, 400, "CMN-101", "linkedUser", ""),
+    (
+        {"id": EVE_ID, "role": "Panelist", "linkedUser": CARLOS_LINKED},
+        400,
+        "CMN-101",
+        "linkedUser",
+        "",
+    ),
+    (
+        {"id": LINKED_ID, "role": "CoHost", "email": "c@example.com"},
+        400,
+        "CMN-101",
+        "linkedUser",
+        "",
+    ),
     (
         {"id": EVE_ID, "role": "Panelist", "email": "carlos@brightwater.example"},
         409,
@@ -224,7 +316,12 @@ def test_send_invite_never_becomes_false_again():
 
 @pytest.mark.parametrize(
     ("means_true", "asked", "becomes"),
-    [(True, {}, True), (False, {}, False), (True, {"sendInvite": False}, False), (False, {"sendInvite": True}, True)],
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"sendInvite": False}, False),
+        (False, {"sendInvite": True}, True),
+    ],
 )
 def test_update_without_send_invite_means_what_the_rules_say(means_true, asked, becomes):
     held = staged(EVE, update_without_send_invite_means_true=means_true)
@@ -272,14 +369,22 @@ def test_record_shows_neither_link_nor_code():
     held = staged(pstn_enabled=True)
     (ada,) = patch(held, addedInvitees=[ADA]).added
 
-    assert [secret for secret in (ada.join_uri.get_secret_value(), ada.phone_code) if secret in repr(ada)] == []
+    assert [
+        secret
+        for secret in (ada.join_uri.get_secret_value(), ada.phone_code)
+        if secret in repr(ada)
+    ] == []
 
 
 def test_single_update_and_delete_follow_the_same_rules():
     held = staged(EVE)
 
     updated = held.update_invitee(
-        WEBINAR, SESSION, EVE_ID, parse_value(AddRequest, {"role": "Panelist", "jobTitle": "Pilot"}), NOW
+        WEBINAR,
+        SESSION,
+        EVE_ID,
+        parse_value(AddRequest, {"role": "Panelist", "jobTitle": "Pilot"}),
+        NOW,
     )
     held.delete_invitee(WEBINAR, SESSION, EVE_ID, NOW)
 

@@ -19,7 +19,8 @@ def retry_after(limiter: CallCounter, *moments: float) -> list[int | None]:
 
 
 @pytest.mark.parametrize(
-    ("group", "limit"), [(LimitGroup.HEAVY, 10), (LimitGroup.LIGHT, 50), (LimitGroup.MEDIUM, 40), (LimitGroup.AUTH, 5)]
+    ("group", "limit"),
+    [(LimitGroup.HEAVY, 10), (LimitGroup.LIGHT, 50), (LimitGroup.MEDIUM, 40), (LimitGroup.AUTH, 5)],
 )
 def test_group_has_the_vendors_limit(group, limit):
     limiter = CallCounter(Limits())
@@ -33,7 +34,12 @@ def test_group_has_the_vendors_limit(group, limit):
 def test_groups_are_counted_apart():
     limiter = CallCounter(Limits(heavy=1))
 
-    assert [limiter.count_call(group, NOW).retry_after for group in LimitGroup] == [None, None, None, None]
+    assert [limiter.count_call(group, NOW).retry_after for group in LimitGroup] == [
+        None,
+        None,
+        None,
+        None,
+    ]
 
 
 def test_headers_are_the_vendors():
@@ -85,7 +91,9 @@ def test_every_client_that_waits_when_nothing_remains_is_never_refused(pauses, l
         remaining = verdict.remaining
 
 
-@given(pauses=st.lists(st.sampled_from([0, 0.5, 20, 59.5, 61]), max_size=60), limit=st.integers(1, 5))
+@given(
+    pauses=st.lists(st.sampled_from([0, 0.5, 20, 59.5, 61]), max_size=60), limit=st.integers(1, 5)
+)
 def test_every_two_windows_admit_no_more_than_twice_the_limit(pauses, limit):
     limiter = CallCounter(Limits(heavy=limit))
     now, admitted = NOW, []

@@ -15,7 +15,17 @@ from tests.simulator.accounts import NOW
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = [ROOT / "onboarding" / "samples" / "demo.csv", ROOT / "invitees.csv"]
-COLUMNS = ["first_name", "last_name", "email", "role", "job_title", "language", "time_zone", "account_id", "user_id"]
+COLUMNS = [
+    "first_name",
+    "last_name",
+    "email",
+    "role",
+    "job_title",
+    "language",
+    "time_zone",
+    "account_id",
+    "user_id",
+]
 
 HOST = Invitee(2, "hanna@brightwater.example", Role.HOST, "Hanna", "Holm")
 LINKED = Invitee(3, "carlos@brightwater.example", Role.COHOST, linked_user=LinkedUser("800", "12"))
@@ -48,10 +58,15 @@ def invitees(sample: Path) -> tuple[Invitee, ...]:
 def test_hosts_of_the_rosters_host_their_webinars():
     other = Invitee(2, "olga@brightwater.example", Role.HOST, "Olga")
 
-    held = seed_account([WebinarSeed("1", invitees=(HOST, LINKED)), WebinarSeed("2", invitees=(other,))], NOW)
+    held = seed_account(
+        [WebinarSeed("1", invitees=(HOST, LINKED)), WebinarSeed("2", invitees=(other,))], NOW
+    )
 
     hosts = [held.directory.find_user(held.webinars[one].host) for one in ("1", "2")]
-    assert [host and host.email for host in hosts] == ["hanna@brightwater.example", "olga@brightwater.example"]
+    assert [host and host.email for host in hosts] == [
+        "hanna@brightwater.example",
+        "olga@brightwater.example",
+    ]
     assert held.owner == hosts[0]
 
 
@@ -80,7 +95,9 @@ def test_colleagues_of_the_rosters_stand_in_the_directory():
 def test_colleague_of_several_rosters_stands_there_once_with_the_ids_that_are_given():
     by_address = Invitee(2, "Carlos@Brightwater.example", Role.HOST)
 
-    held = seed_account([WebinarSeed("1", invitees=(by_address,)), WebinarSeed("2", invitees=(HOST, LINKED))], NOW)
+    held = seed_account(
+        [WebinarSeed("1", invitees=(by_address,)), WebinarSeed("2", invitees=(HOST, LINKED))], NOW
+    )
 
     carlos = held.directory.find_colleague("carlos@brightwater.example")
     assert carlos is not None
@@ -89,7 +106,10 @@ def test_colleague_of_several_rosters_stands_there_once_with_the_ids_that_are_gi
 
 
 def test_same_roster_makes_the_same_ids_on_another_day():
-    worlds = [seed_account([WebinarSeed("1", invitees=(HOST, COHOST))], NOW + timedelta(days=day)) for day in (0, 1)]
+    worlds = [
+        seed_account([WebinarSeed("1", invitees=(HOST, COHOST))], NOW + timedelta(days=day))
+        for day in (0, 1)
+    ]
 
     assert worlds[0].directory.entries == worlds[1].directory.entries
     assert list(worlds[0].sessions) == list(worlds[1].sessions)
@@ -130,8 +150,13 @@ def test_demo_roster_holds_every_kind_of_row():
 
     assert {row["role"] for row in people} == {"Host", "CoHost", "Panelist", "Attendee"}
     assert [row["role"] for row in people if row["user_id"]] == ["CoHost"]
-    assert [name for name in ("Jörg", "美咲") if name in [row["first_name"] for row in people]] == ["Jörg", "美咲"]
-    assert [address for address in addresses if "@" not in address] == ["lena.fischer(at)example.com"]
+    assert [name for name in ("Jörg", "美咲") if name in [row["first_name"] for row in people]] == [
+        "Jörg",
+        "美咲",
+    ]
+    assert [address for address in addresses if "@" not in address] == [
+        "lena.fischer(at)example.com"
+    ]
     assert len(addresses) - len(set(addresses)) == 1
 
 
@@ -153,7 +178,11 @@ def test_sample_roster_can_be_invited_to_the_world_made_for_it(sample):
 
 def _asked(invitee: Invitee) -> dict:
     if invitee.linked_user:
-        ids = {"accountId": invitee.linked_user.account_id, "userId": invitee.linked_user.user_id, "domain": "pbx"}
+        ids = {
+            "accountId": invitee.linked_user.account_id,
+            "userId": invitee.linked_user.user_id,
+            "domain": "pbx",
+        }
         return {"role": invitee.role.value, "linkedUser": ids, "sendInvite": False}
     return {
         "role": invitee.role.value,

@@ -4,7 +4,16 @@ import anyio
 import httpx
 import pytest
 
-from tests.simulator.accounts import ADA, BOB, CARLOS_COHOST, DIRECTORY, INVITEES_PATH, SESSION, SESSION_PATH, WEBINAR
+from tests.simulator.accounts import (
+    ADA,
+    BOB,
+    CARLOS_COHOST,
+    DIRECTORY,
+    INVITEES_PATH,
+    SESSION,
+    SESSION_PATH,
+    WEBINAR,
+)
 from tests.simulator.conftest import Served, code
 
 pytestmark = pytest.mark.anyio
@@ -31,22 +40,31 @@ async def test_fault_that_is_an_error_is_answered(visit: Served, fault, told, he
         people = there.account.list_records(WEBINAR, SESSION)
 
     assert code(answer) == told
-    assert {name: value for name, value in answer.headers.items() if name == "retry-after"} == headers
+    assert {
+        name: value for name, value in answer.headers.items() if name == "retry-after"
+    } == headers
     assert (len(people) == 2) is applied
     assert "parameterName" not in answer.json()["errors"][0]
 
 
-@pytest.mark.parametrize(("fault", "status", "applied"), [("502", 502, False), ("not-json", 200, True)])
+@pytest.mark.parametrize(
+    ("fault", "status", "applied"), [("502", 502, False), ("not-json", 200, True)]
+)
 async def test_fault_can_be_a_web_page(visit: Served, fault, status, applied):
     async with visit(faults=[fault]) as there:
         answer = await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})
         people = there.account.list_records(WEBINAR, SESSION)
 
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert (answer.status_code, answer.headers["content-type"]) == (
+        status,
+        "text/html; charset=utf-8",
+    )
     assert (len(people) == 2) is applied
 
 
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": uvloop}) for uvloop in (False, True)])
+@pytest.mark.parametrize(
+    "anyio_backend", [("asyncio", {"use_uvloop": uvloop}) for uvloop in (False, True)]
+)
 @pytest.mark.parametrize(("fault", "applied"), [("timeout-before", False), ("timeout-after", True)])
 async def test_line_that_is_cut_leaves_the_client_without_an_answer(visit: Served, fault, applied):
     async with visit(faults=[fault]) as there:
@@ -74,7 +92,9 @@ async def test_client_that_loses_patience_is_let_go(visit: Served, fault):
 async def test_client_that_dies_while_it_asks_is_nothing_to_complain_about(visit: Served, caplog):
     async with visit() as there:
         line = await anyio.connect_tcp("127.0.0.1", int(there.server.url.rpartition(":")[2]))
-        await line.send(f"PATCH {INVITEES_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode())
+        await line.send(
+            f"PATCH {INVITEES_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode()
+        )
         await line.aclose()
         after = await there.get(SESSION_PATH)
 
@@ -92,7 +112,9 @@ async def test_slow_answer_comes_in_the_end(visit: Served):
 
 async def test_ordered_penalty_holds_for_its_group(visit: Served):
     async with visit(faults=["429=7"]) as there:
-        statuses = [(await there.get(path)).status_code for path in (SESSION_PATH, SESSION_PATH, DIRECTORY)]
+        statuses = [
+            (await there.get(path)).status_code for path in (SESSION_PATH, SESSION_PATH, DIRECTORY)
+        ]
         there.clock.advance(7)
         statuses.append((await there.get(SESSION_PATH)).status_code)
 
@@ -113,7 +135,12 @@ async def test_click_on_send_now_mails_all_who_were_added_silently(visit: Served
         listed = (await there.get(INVITEES_PATH)).json()["records"]
         unsent.append((await there.get(SESSION_PATH)).json()["hasUnsentInvites"])
         refused = await there.patch(
-            INVITEES_PATH, json={"updatedInvitees": [{"id": listed[1]["id"], "role": "Panelist", "sendInvite": False}]}
+            INVITEES_PATH,
+            json={
+                "updatedInvitees": [
+                    {"id": listed[1]["id"], "role": "Panelist", "sendInvite": False}
+                ]
+            },
         )
 
     assert [one["sendInvite"] for one in listed] == [True, True, True]
@@ -149,7 +176,11 @@ async def test_answer_is_spoiled_only_as_often_as_ordered(visit: Served):
         ["Host", "Panelist"],
         ["Host", "Panelist"],
     ]
-    assert [["joinUri" in one for one in records] for records in answers] == [[True, True], [True, False], [True, True]]
+    assert [["joinUri" in one for one in records] for records in answers] == [
+        [True, True],
+        [True, False],
+        [True, True],
+    ]
 
 
 async def test_renewed_token_works_after_a_revoked_one(visit: Served):

@@ -5,7 +5,16 @@ import pytest
 
 from onboarding.simulator.limits import LimitGroup, Limits
 from onboarding.simulator.tokens import JWT_BEARER
-from tests.simulator.accounts import ADA, API, DIRECTORY, INVITEES_PATH, SESSION_PATH, SINCE, WEBINAR, world
+from tests.simulator.accounts import (
+    ADA,
+    API,
+    DIRECTORY,
+    INVITEES_PATH,
+    SESSION_PATH,
+    SINCE,
+    WEBINAR,
+    world,
+)
 from tests.simulator.conftest import Served, code
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +52,11 @@ async def test_one_call_too_many_is_punished_until_the_penalty_is_over(visit: Se
         statuses.append((await there.get(SESSION_PATH)).status_code)
 
     assert statuses == [200, 429, 429, 200]
-    assert (code(refused), refused.headers["Retry-After"], refused.headers["X-Rate-Limit-Remaining"]) == (
+    assert (
+        code(refused),
+        refused.headers["Retry-After"],
+        refused.headers["X-Rate-Limit-Remaining"],
+    ) == (
         (429, "CMN-301"),
         "30",
         "0",
@@ -100,7 +113,9 @@ async def test_signing_out_ends_the_token(visit: Served):
 
 async def test_log_in_that_is_no_form_is_refused(visit: Served):
     async with visit(log_in=False) as there:
-        answer = await there.request("POST", "/restapi/oauth/token", json={"grant_type": JWT_BEARER})
+        answer = await there.request(
+            "POST", "/restapi/oauth/token", json={"grant_type": JWT_BEARER}
+        )
 
     assert code(answer) == (415, "CMN-101")
 

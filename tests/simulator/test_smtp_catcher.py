@@ -70,7 +70,8 @@ async def test_mail_is_for_its_owner_only(tmp_path):
         await send(mail, "ada@example.com")
 
     modes = {
-        path.name: stat.S_IMODE(path.stat().st_mode) for path in [tmp_path / "mail", *(tmp_path / "mail").iterdir()]
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in [tmp_path / "mail", *(tmp_path / "mail").iterdir()]
     }
     assert modes == {"mail": 0o700, "0001-ada@example.com.eml": 0o600, "envelopes.jsonl": 0o600}
 
@@ -135,7 +136,10 @@ def test_file_name_is_one_that_every_file_system_takes(tmp_path, recipient, name
     assert caught.file == tmp_path / name
 
 
-@given(recipient=st.binary(min_size=1).map(lambda raw: raw.decode(errors="surrogateescape")), content=st.binary())
+@given(
+    recipient=st.binary(min_size=1).map(lambda raw: raw.decode(errors="surrogateescape")),
+    content=st.binary(),
+)
 def test_every_message_is_found_again_in_the_folder(tmp_path_factory, recipient, content):
     folder = FolderStore(tmp_path_factory.mktemp("mail"))
 
@@ -195,7 +199,10 @@ async def test_lost_reply_leaves_the_sender_in_doubt_though_the_mail_is_taken():
             await send(mail, "ada@example.com")
         await send(mail, "bob@example.com")
 
-    assert [one.recipients for one in mail.messages()] == [("ada@example.com",), ("bob@example.com",)]
+    assert [one.recipients for one in mail.messages()] == [
+        ("ada@example.com",),
+        ("bob@example.com",),
+    ]
 
 
 async def test_message_that_is_too_large_is_refused():

@@ -35,8 +35,15 @@ WHOLE = {
                     title="Live",
                     status="Active",
                     invitees=[
-                        {"role": "CoHost", "linked_user": {"account_id": "900", "user_id": "12"}, "send_invite": False},
-                        {"email": "eve@example.com", "join_uri": "https://webinar.example/join/eve"},
+                        {
+                            "role": "CoHost",
+                            "linked_user": {"account_id": "900", "user_id": "12"},
+                            "send_invite": False,
+                        },
+                        {
+                            "email": "eve@example.com",
+                            "join_uri": "https://webinar.example/join/eve",
+                        },
                     ],
                 )
             ],
@@ -56,7 +63,14 @@ def test_state_file_comes_to_life(tmp_path):
 
     told = held.find_session("1001", "2001")
     host, cohost, eve = held.list_records("1001", "2001")
-    assert (told.start, told.duration.seconds, told.time_zone, told.join_offset.seconds, told.locale, told.title) == (
+    assert (
+        told.start,
+        told.duration.seconds,
+        told.time_zone,
+        told.join_offset.seconds,
+        told.locale,
+        told.title,
+    ) == (
         datetime(2026, 9, 15, 14, tzinfo=UTC),
         1800,
         "Asia/Tokyo",
@@ -66,7 +80,11 @@ def test_state_file_comes_to_life(tmp_path):
     )
     assert told.status is SessionStatus.ACTIVE
     assert (host.role, cohost.role, eve.role) == (Role.HOST, Role.COHOST, Role.PANELIST)
-    assert (cohost.linked_user, cohost.send_invite, eve.send_invite) == (LinkedUser("900", "12"), False, True)
+    assert (cohost.linked_user, cohost.send_invite, eve.send_invite) == (
+        LinkedUser("900", "12"),
+        False,
+        True,
+    )
     assert eve.join_uri.get_secret_value() == "https://webinar.example/join/eve"
     assert len(eve.phone_code) == 10
     assert held.owner.user_id == "12"
@@ -78,7 +96,9 @@ def test_state_with_credentials_holds_a_client_to_them(tmp_path):
     held = SimulatedAccount(read_state(written(tmp_path, WHOLE)), NOW)
 
     with pytest.raises(LoginRefused):
-        held.tokens.log_in("Basic YXBwOndyb25n", {"grant_type": JWT_BEARER, "assertion": "a.b.c"}, NOW)
+        held.tokens.log_in(
+            "Basic YXBwOndyb25n", {"grant_type": JWT_BEARER, "assertion": "a.b.c"}, NOW
+        )
 
 
 def test_state_needs_little(tmp_path):
@@ -113,7 +133,10 @@ def test_state_does_not_print_its_secrets(tmp_path):
         ({**WHOLE, "owner": "404"}, "no directory entry has the user_id '404' of the owner"),
         ({**WHOLE, "webinars": [webinar(), webinar()]}, "two webinars have the same id"),
         ({"directory": [HANNA], "webinars": []}, "an account without webinars needs an 'owner'"),
-        ({**WHOLE, "rules": {"deletes_frist": True}}, "rules.deletes_frist: Extra inputs are not permitted"),
+        (
+            {**WHOLE, "rules": {"deletes_frist": True}},
+            "rules.deletes_frist: Extra inputs are not permitted",
+        ),
     ],
 )
 def test_state_that_is_wrong_says_where(tmp_path, content, said):
@@ -125,7 +148,9 @@ def test_state_that_is_wrong_says_where(tmp_path, content, said):
 
 def test_bad_state_does_not_print_its_secrets(tmp_path):
     with pytest.raises(BadState) as bad:
-        read_state(written(tmp_path, {**WHOLE, "credentials": {"client_id": "app", "jwt": "a.b.c"}}))
+        read_state(
+            written(tmp_path, {**WHOLE, "credentials": {"client_id": "app", "jwt": "a.b.c"}})
+        )
 
     assert str(bad.value).splitlines()[1:] == ["credentials.client_secret: Field required"]
 
@@ -146,27 +171,53 @@ def test_byte_order_mark_before_a_state_is_skipped_and_another_encoding_is_told(
 
 def test_odd_records_are_answered_as_the_state_says(tmp_path):
     odd = {"fields": {"role": "Moderator", "joinUri": None}, "without": ["id"]}
-    people = [{"email": "eve@example.com", "odd": odd}, {"email": "tom@example.com", "role": "Attendee"}]
-    sessions = [session(invitees=people, odd={"without": ["timeZone"]}, odd_host={"without": ["id"]})]
+    people = [
+        {"email": "eve@example.com", "odd": odd},
+        {"email": "tom@example.com", "role": "Attendee"},
+    ]
+    sessions = [
+        session(invitees=people, odd={"without": ["timeZone"]}, odd_host={"without": ["id"]})
+    ]
     directory = [HANNA | {"odd": {"fields": {"status": "Gone"}}}, CARLOS]
     webinars = [webinar(sessions=sessions, odd={"fields": {"title": 7}})]
-    held = SimulatedAccount(read_state(written(tmp_path, WHOLE | {"directory": directory, "webinars": webinars})), NOW)
+    held = SimulatedAccount(
+        read_state(written(tmp_path, WHOLE | {"directory": directory, "webinars": webinars})), NOW
+    )
 
-    shown = [answers.format_invitee(one, None, held.rules) for one in held.list_records("1001", "2001")]
+    shown = [
+        answers.format_invitee(one, None, held.rules) for one in held.list_records("1001", "2001")
+    ]
 
-    assert [("id" in one, one["role"]) for one in shown] == [(False, "Host"), (False, "Moderator"), (True, "Attendee")]
+    assert [("id" in one, one["role"]) for one in shown] == [
+        (False, "Host"),
+        (False, "Moderator"),
+        (True, "Attendee"),
+    ]
     assert shown[1]["joinUri"] is None
-    assert "timeZone" not in answers.format_session(held.find_session("1001", "2001"), "", unsent=False)
+    assert "timeZone" not in answers.format_session(
+        held.find_session("1001", "2001"), "", unsent=False
+    )
     assert answers.format_webinar(held.find_webinar("1001"))["title"] == 7
     assert answers.format_contact(held.directory.entries[0], with_account=True)["status"] == "Gone"
 
 
 def test_an_attendee_takes_no_seat_at_the_simulator(tmp_path):
     people = [{"email": "tom@example.com", "role": "Attendee"}]
-    state = WHOLE | {"webinars": [webinar(sessions=[session(invitees=people)])], "rules": {"seats": 1}}
+    state = WHOLE | {
+        "webinars": [webinar(sessions=[session(invitees=people)])],
+        "rules": {"seats": 1},
+    }
     held = SimulatedAccount(read_state(written(tmp_path, state)), NOW)
-    bob = {"role": "Panelist", "firstName": "Bob", "lastName": "Frost", "email": "bob@example.com", "sendInvite": False}
+    bob = {
+        "role": "Panelist",
+        "firstName": "Bob",
+        "lastName": "Frost",
+        "email": "bob@example.com",
+        "sendInvite": False,
+    }
 
-    applied = held.change_invitees("1001", "2001", ChangeRequest.model_validate({"addedInvitees": [bob]}), NOW)
+    applied = held.change_invitees(
+        "1001", "2001", ChangeRequest.model_validate({"addedInvitees": [bob]}), NOW
+    )
 
     assert [one.email for one in applied.added] == ["bob@example.com"]

@@ -37,7 +37,11 @@ def code(tokens: IssuedTokens, token: str, later: timedelta = timedelta()) -> st
 def test_answer_to_a_log_in_says_what_the_client_must_know():
     answer = log_in(IssuedTokens(HELD_TO))
 
-    assert (answer["token_type"], answer["expires_in"], answer["refresh_token_expires_in"]) == ("bearer", 7199, 604799)
+    assert (answer["token_type"], answer["expires_in"], answer["refresh_token_expires_in"]) == (
+        "bearer",
+        7199,
+        604799,
+    )
 
 
 def test_every_log_in_gives_another_token():
@@ -65,11 +69,20 @@ REFUSED = [
     (None, APP, {"grant_type": JWT_BEARER}, 400, "invalid_grant", "OAU-140"),
     (None, APP, {"grant_type": "password"}, 400, "unsupported_grant_type", "CMN-101"),
     (None, APP, {}, 400, "unsupported_grant_type", "CMN-101"),
-    (None, APP, {"grant_type": "refresh_token", "refresh_token": "x"}, 400, "invalid_grant", "OAU-140"),
+    (
+        None,
+        APP,
+        {"grant_type": "refresh_token", "refresh_token": "x"},
+        400,
+        "invalid_grant",
+        "OAU-140",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("credentials", "authorization", "form", "status", "error", "code"), REFUSED)
+@pytest.mark.parametrize(
+    ("credentials", "authorization", "form", "status", "error", "code"), REFUSED
+)
 def test_wrong_log_in_is_refused(credentials, authorization, form, status, error, code):
     with pytest.raises(LoginRefused) as refused:
         IssuedTokens(credentials).log_in(authorization, form, NOW)
@@ -78,7 +91,9 @@ def test_wrong_log_in_is_refused(credentials, authorization, form, status, error
 
 
 def test_credentials_are_read_form_encoded():
-    tokens = IssuedTokens(Credentials(client_id="a:p", client_secret=SecretStr("s ä"), jwt=SecretStr("a.b.c")))
+    tokens = IssuedTokens(
+        Credentials(client_id="a:p", client_secret=SecretStr("s ä"), jwt=SecretStr("a.b.c"))
+    )
 
     assert tokens.log_in(basic("a%3Ap", "s+%C3%A4"), JWT, NOW)["token_type"] == "bearer"
 

@@ -36,7 +36,9 @@ def key_pair() -> tuple[str, str]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     return private.decode(), public.decode()
 
 
@@ -74,11 +76,17 @@ class Provider:
             return JSONResponse({"error": "invalid_tenant"}, 400)
         here = f"{self.address}/{TENANT}"
         return JSONResponse(
-            {"issuer": here, "authorization_endpoint": f"{here}/authorize", "token_endpoint": f"{here}/token"}
+            {
+                "issuer": here,
+                "authorization_endpoint": f"{here}/authorize",
+                "token_endpoint": f"{here}/token",
+            }
         )
 
     async def microsoft(self, request: Request) -> JSONResponse:
-        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        form = {
+            name: values[0] for name, values in parse_qs((await request.body()).decode()).items()
+        }
         self.asked.append(form)
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
             told = f"AADSTS7000215: Invalid client secret {form['client_secret']} provided.\r\nTrace ID: 1"
@@ -87,7 +95,9 @@ class Provider:
 
     async def google(self, request: Request) -> JSONResponse:
         form = parse_qs((await request.body()).decode())
-        claims = jwt.decode(form["assertion"][0], self.public, algorithms=["RS256"], audience=AUDIENCE)
+        claims = jwt.decode(
+            form["assertion"][0], self.public, algorithms=["RS256"], audience=AUDIENCE
+        )
         self.asked.append(claims)
         if claims["iss"] != "sender@project.example":
             told = f"Client is unauthorized to retrieve access tokens with {form['assertion'][0]}"
@@ -107,7 +117,9 @@ async def provider(certificate: Path, keys: tuple[str, str]) -> AsyncIterator[Pr
             Route("/google", running.google, methods=["POST"]),
         ]
     )
-    settings = uvicorn.Config(application, log_level="critical", lifespan="off", ssl_certfile=certificate)
+    settings = uvicorn.Config(
+        application, log_level="critical", lifespan="off", ssl_certfile=certificate
+    )
     server = uvicorn.Server(settings)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:

@@ -1,7 +1,8 @@
 """A real Postfix of our own: its configuration, queue and data lie in a folder that is gone afterwards.
 
-Runs on loopback beside any other Postfix of the machine, on free ports. Nobody else's is ever touched: it is started
-as a child of ours and ended by that child's process id, and its greeting bears a word that only we know.
+Runs on loopback beside any other Postfix of the machine, on free ports. Nobody else's is ever
+touched: it is started as a child of ours and ended by that child's process id, and its greeting
+bears a word that only we know.
 """
 
 import os
@@ -101,8 +102,8 @@ mech_list: PLAIN LOGIN CRAM-MD5
 class Postfix:
     """A running Postfix. Its services differ: `full` has no room, `small` and `secretive` take 4,000 bytes.
 
-    `undsn` offers no notifications, `crowded` takes two connections at once. What goes to `gone@example.com` is
-    accepted and comes back to the sender, whose mailbox is `events`.
+    `undsn` offers no notifications, `crowded` takes two connections at once. What goes to
+    `gone@example.com` is accepted and comes back to the sender, whose mailbox is `events`.
     """
 
     folder: Path
@@ -123,7 +124,10 @@ class Postfix:
     def mailbox(self, name: str, messages: int) -> list[bytes]:
         """Wait until a maildir holds so many messages, and read them."""
         new = self.folder / "mail" / name / "new"
-        until(lambda: new.is_dir() and len(list(new.iterdir())) >= messages, f"{messages} messages for {name}")
+        until(
+            lambda: new.is_dir() and len(list(new.iterdir())) >= messages,
+            f"{messages} messages for {name}",
+        )
         return [path.read_bytes() for path in sorted(new.iterdir())]
 
 
@@ -163,7 +167,9 @@ def configure(folder: Path, authority: trustme.CA, word: str, ports: dict[str, i
     shutil.chown(folder / "data", "postfix")
     shutil.chown(folder / "mail", "postfix", "postfix")
     owner = (folder / "mail").stat()
-    (config / "main.cf").write_text(MAIN.format(folder=folder, word=word, uid=owner.st_uid, gid=owner.st_gid))
+    (config / "main.cf").write_text(
+        MAIN.format(folder=folder, word=word, uid=owner.st_uid, gid=owner.st_gid)
+    )
     (config / "master.cf").write_text(MASTER.format(**ports))
     (config / "sasl" / "smtpd.conf").write_text(SASL.format(folder=folder))
     people = [*(f"person{n}" for n in range(1, 100)), "events", "gone"]
@@ -171,7 +177,9 @@ def configure(folder: Path, authority: trustme.CA, word: str, ports: dict[str, i
     # Sent on to ourselves, it is refused: by a server that meets itself, or that wants encryption.
     (config / "transport").write_text(f"gone@example.com smtp:[127.0.0.1]:{ports['plain']}\n")
     (config / "senders").write_text(f"{USER} {USER}\n")
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(config / "server.pem")
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+        config / "server.pem"
+    )
     authority.cert_pem.write_to_path(config / "ca.pem")
     user, _, realm = USER.partition("@")
     subprocess.run(
@@ -187,12 +195,20 @@ def configure(folder: Path, authority: trustme.CA, word: str, ports: dict[str, i
 @contextmanager
 def running(folder: Path) -> Iterator[None]:
     daemons = subprocess.run(
-        [shutil.which("postconf", path="/usr/sbin:/sbin"), "-c", folder / "config", "-hx", "daemon_directory"],
+        [
+            shutil.which("postconf", path="/usr/sbin:/sbin"),
+            "-c",
+            folder / "config",
+            "-hx",
+            "daemon_directory",
+        ],
         check=True,
         capture_output=True,
         text=True,
     ).stdout.strip()
-    process = subprocess.Popen([f"{daemons}/master", "-c", folder / "config", "-d"], start_new_session=True)
+    process = subprocess.Popen(
+        [f"{daemons}/master", "-c", folder / "config", "-d"], start_new_session=True
+    )
     try:
         yield
     finally:

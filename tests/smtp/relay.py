@@ -41,7 +41,9 @@ class Relay:
         self.logins.append(f"{mechanism} {'accepted' if good else 'refused'}")
         return AuthResult(success=good, handled=False)
 
-    def check(self, _server, _session, _envelope, mechanism: str, login: LoginPassword) -> AuthResult:
+    def check(
+        self, _server, _session, _envelope, mechanism: str, login: LoginPassword
+    ) -> AuthResult:
         return self.note(mechanism, good=login == LoginPassword(USER.encode(), PASSWORD.encode()))
 
     @auth_mechanism("CRAM-MD5")
@@ -80,7 +82,9 @@ async def relay(
         lines.add(protocol)
         return protocol
 
-    server = await asyncio.get_running_loop().create_server(line, "127.0.0.1", 0, ssl=tls if implicit else None)
+    server = await asyncio.get_running_loop().create_server(
+        line, "127.0.0.1", 0, ssl=tls if implicit else None
+    )
     running.port = server.sockets[0].getsockname()[1]
     try:
         yield running

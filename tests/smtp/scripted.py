@@ -1,8 +1,9 @@
 """An SMTP server that keeps to a script: at each phase it answers, garbles, stalls or hangs up as it is told.
 
-Raw asyncio, because what is tested here no decent server does. It records exactly what it received, and which bodies
-it received whole, so that a test can compare what the client believes with what is true. Without a script it is a
-polite server. It knows no TLS and checks no password: aiosmtpd and Postfix do, in the tests beside this.
+Raw asyncio, because what is tested here no decent server does. It records exactly what it received,
+and which bodies it received whole, so that a test can compare what the client believes with what is
+true. Without a script it is a polite server. It knows no TLS and checks no password: aiosmtpd and
+Postfix do, in the tests beside this.
 """
 
 import asyncio
@@ -113,7 +114,15 @@ class Scripted:
 
     def settings(self, **changes: Any) -> SmtpSettings:
         """Make the settings that lead here."""
-        return SmtpSettings(**{"host": "127.0.0.1", "port": self.port, "security": "none", "timeout": 5.0, **changes})
+        return SmtpSettings(
+            **{
+                "host": "127.0.0.1",
+                "port": self.port,
+                "security": "none",
+                "timeout": 5.0,
+                **changes,
+            }
+        )
 
     def next_act(self, phase: str) -> Act:
         acts = self.script.get(phase)
@@ -231,7 +240,9 @@ async def scripted(
     **more: Any,
 ) -> AsyncIterator[Scripted]:
     """Run a scripted server on a free loopback port. `more` are further fields of `Scripted`."""
-    server = Scripted(extensions, {phase: list(acts) for phase, acts in (script or {}).items()}, **more)
+    server = Scripted(
+        extensions, {phase: list(acts) for phase, acts in (script or {}).items()}, **more
+    )
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -31,7 +31,9 @@ async def send(settings: SmtpSettings, *messages: Message) -> list[Outcome]:
     return outcomes
 
 
-async def offer(settings: SmtpSettings, what: Message | None = None) -> EnvelopeAccepted | Deferred | Rejected:
+async def offer(
+    settings: SmtpSettings, what: Message | None = None
+) -> EnvelopeAccepted | Deferred | Rejected:
     """Offer one message and leave it at that."""
     async with Pool(settings) as pool, pool.connection() as connection:
         return await connection.send_envelope(what or message())

@@ -57,16 +57,24 @@ async def test_wrong_password_costs_one_try_and_stops_the_run(authority, offers)
     context = authority.server_context("127.0.0.1")
     async with relay(context, offers=offers) as server:
         with pytest.raises(Refused) as raised:
-            await offer(server.settings(ca_file=authority.ca_file, username=USER, password="geheim"))
+            await offer(
+                server.settings(ca_file=authority.ca_file, username=USER, password="geheim")
+            )
 
-    assert raised.value.message.startswith(f"The mail server 127.0.0.1:{server.port} refuses the log-in: 535 5.7.8")
-    assert raised.value.hint == "Check [smtp] username and the password (ONBOARDING_SMTP__PASSWORD)."
+    assert raised.value.message.startswith(
+        f"The mail server 127.0.0.1:{server.port} refuses the log-in: 535 5.7.8"
+    )
+    assert (
+        raised.value.hint == "Check [smtp] username and the password (ONBOARDING_SMTP__PASSWORD)."
+    )
     assert "geheim" not in str(raised.value)
     assert len(server.logins) == 1
 
 
 async def test_method_that_the_server_does_not_have_after_all_is_passed_over():
-    script = {"auth": [Say("504 5.5.4 no PLAIN here"), Say("334 UGFzc3dvcmQ6"), Say("235 2.7.0 welcome")]}
+    script = {
+        "auth": [Say("504 5.5.4 no PLAIN here"), Say("334 UGFzc3dvcmQ6"), Say("235 2.7.0 welcome")]
+    }
     async with scripted(script, ["AUTH PLAIN LOGIN"]) as server:
         outcome = await offer(server.settings(username="u", password="p"))
 
@@ -78,7 +86,9 @@ async def test_token_logs_in(authority):
     context = authority.server_context("127.0.0.1")
     program = token_program(f"print({TOKEN!r})")
     async with relay(context, offers="XOAUTH2 PLAIN", auth_required=True) as server:
-        outcome = await offer(server.settings(ca_file=authority.ca_file, username=USER, token_command=program))
+        outcome = await offer(
+            server.settings(ca_file=authority.ca_file, username=USER, token_command=program)
+        )
 
     assert outcome == EnvelopeAccepted()
     assert server.logins == ["XOAUTH2 accepted"]
@@ -89,7 +99,9 @@ async def test_token_that_was_revoked_is_fetched_anew_once(authority, tmp_path):
     code = f"import pathlib; p = pathlib.Path({str(seen)!r}); print({TOKEN!r} if p.exists() else 'old'); p.touch()"
     context = authority.server_context("127.0.0.1")
     async with relay(context, offers="XOAUTH2") as server:
-        settings = server.settings(ca_file=authority.ca_file, username=USER, token_command=token_program(code))
+        settings = server.settings(
+            ca_file=authority.ca_file, username=USER, token_command=token_program(code)
+        )
         outcome = await offer(settings)
 
     assert outcome == EnvelopeAccepted()
@@ -136,17 +148,28 @@ async def test_server_without_the_wanted_log_in_stops_the_run(authority, offers,
     ("names", "trusted", "words"),
     [
         (["127.0.0.1"], False, "unable to get local issuer certificate"),
-        (["mail.example.com"], True, "IP address mismatch, certificate is not valid for '127.0.0.1'"),
+        (
+            ["mail.example.com"],
+            True,
+            "IP address mismatch, certificate is not valid for '127.0.0.1'",
+        ),
     ],
     ids=["unknown authority", "another name"],
 )
-async def test_certificate_that_cannot_be_trusted_stops_the_run(authority, security, implicit, names, trusted, words):
+async def test_certificate_that_cannot_be_trusted_stops_the_run(
+    authority, security, implicit, names, trusted, words
+):
     async with relay(authority.server_context(*names), implicit=implicit, offers="PLAIN") as server:
-        settings = server.settings(security=security, ca_file=authority.ca_file if trusted else None, **LOGIN)
+        settings = server.settings(
+            security=security, ca_file=authority.ca_file if trusted else None, **LOGIN
+        )
         with pytest.raises(Refused) as raised:
             await offer(settings)
 
-    assert raised.value.message == f"The certificate of 127.0.0.1:{server.port} can't be trusted: {words}."
+    assert (
+        raised.value.message
+        == f"The certificate of 127.0.0.1:{server.port} can't be trusted: {words}."
+    )
     assert "ca_file" in raised.value.hint
     assert server.logins == []
 
@@ -156,7 +179,10 @@ async def test_server_that_offers_no_encryption_gets_no_password():
         with pytest.raises(Refused) as raised:
             await offer(server.settings(security="starttls", **LOGIN))
 
-    assert raised.value.message == f"The mail server 127.0.0.1:{server.port} offers no encryption (STARTTLS)."
+    assert (
+        raised.value.message
+        == f"The mail server 127.0.0.1:{server.port} offers no encryption (STARTTLS)."
+    )
     assert 'security = "tls"' in raised.value.hint
     assert server.connections[0][1:] == ["QUIT"]
 
@@ -164,7 +190,11 @@ async def test_server_that_offers_no_encryption_gets_no_password():
 @pytest.mark.parametrize(
     ("act", "error", "words"),
     [
-        (Say("454 4.7.0 not now"), TryLater, "refuses the wish for encryption (STARTTLS): 454 4.7.0 not now"),
+        (
+            Say("454 4.7.0 not now"),
+            TryLater,
+            "refuses the wish for encryption (STARTTLS): 454 4.7.0 not now",
+        ),
         (Say("501 5.5.4 no"), Refused, "refuses the wish for encryption (STARTTLS): 501 5.5.4 no"),
         (HangUp(), TryLater, "can't be reached, or closed the connection."),
     ],
@@ -181,16 +211,36 @@ async def test_encryption_that_fails_never_falls_back_to_plain_text(act, error, 
 @pytest.mark.parametrize(
     ("script", "error", "words"),
     [
-        ({"greeting": [Say("554 5.7.1 not you")]}, Refused, "refuses the connection: 554 5.7.1 not you"),
-        ({"greeting": [Say("421 4.3.2 busy", hang_up=True)]}, TryLater, "refuses the connection: 421 4.3.2 busy"),
-        ({"greeting": [Say("HTTP/1.1 400 Bad Request")]}, Refused, "does not answer as a mail server."),
+        (
+            {"greeting": [Say("554 5.7.1 not you")]},
+            Refused,
+            "refuses the connection: 554 5.7.1 not you",
+        ),
+        (
+            {"greeting": [Say("421 4.3.2 busy", hang_up=True)]},
+            TryLater,
+            "refuses the connection: 421 4.3.2 busy",
+        ),
+        (
+            {"greeting": [Say("HTTP/1.1 400 Bad Request")]},
+            Refused,
+            "does not answer as a mail server.",
+        ),
         ({"greeting": [HangUp()]}, TryLater, "can't be reached, or closed the connection."),
         ({"greeting": [Stall()]}, TryLater, "did not answer in time."),
-        ({"ehlo": [Say("550 who are you")]}, Refused, "refuses our greeting (EHLO): 550 who are you"),
+        (
+            {"ehlo": [Say("550 who are you")]},
+            Refused,
+            "refuses our greeting (EHLO): 550 who are you",
+        ),
         ({"ehlo": [Stall()]}, TryLater, "did not answer in time."),
         ({"auth": [Say("535 5.7.8 wrong")]}, Refused, "refuses the log-in: 535 5.7.8 wrong"),
         ({"auth": [Say("454 4.7.0 later")]}, TryLater, "refuses the log-in: 454 4.7.0 later"),
-        ({"auth": [Say("421 4.3.2 busy", hang_up=True)]}, TryLater, "refuses the log-in: 421 4.3.2 busy"),
+        (
+            {"auth": [Say("421 4.3.2 busy", hang_up=True)]},
+            TryLater,
+            "refuses the log-in: 421 4.3.2 busy",
+        ),
         ({"auth": [HangUp()]}, TryLater, "can't be reached, or closed the connection."),
         ({"auth": [Stall()]}, TryLater, "did not answer in time."),
     ],
@@ -223,7 +273,10 @@ async def test_tls_at_a_starttls_port_is_told_with_the_usual_ports(authority):
         with pytest.raises(Refused, match="does not begin an encrypted connection") as raised:
             await offer(server.settings(security="tls", ca_file=authority.ca_file))
 
-    assert raised.value.hint == 'Usual are security = "starttls" with port 587 and security = "tls" with port 465.'
+    assert (
+        raised.value.hint
+        == 'Usual are security = "starttls" with port 587 and security = "tls" with port 465.'
+    )
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

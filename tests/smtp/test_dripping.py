@@ -15,7 +15,9 @@ GREETING = (b"220 mail.example.com ESMTP\r\n",)
 EHLO = (*GREETING, b"250-mail.example.com\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n")
 
 
-def then(*replies: bytes, piece: bytes, tick: float = TICK, handshake: bool = False) -> Conversation:
+def then(
+    *replies: bytes, piece: bytes, tick: float = TICK, handshake: bool = False
+) -> Conversation:
     """Give these replies, one for each command, and then one piece again and again."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,12 +41,24 @@ PHASES = [
     pytest.param("none", then(piece=b"2"), id="greeting, byte by byte"),
     pytest.param("none", then(piece=b"220-more to come\r\n"), id="greeting, line by line"),
     pytest.param("none", then(piece=b"2" * 65536, tick=0.0), id="greeting without an end of line"),
-    pytest.param("none", then(piece=b"220-" + b"x" * 400 + b"\r\n", tick=0.0), id="greeting, a flood of lines"),
+    pytest.param(
+        "none",
+        then(piece=b"220-" + b"x" * 400 + b"\r\n", tick=0.0),
+        id="greeting, a flood of lines",
+    ),
     pytest.param("none", then(*GREETING, piece=b"250-more to come\r\n"), id="EHLO, line by line"),
-    pytest.param("none", then(*GREETING, piece=b"250-" + b"x" * 400 + b"\r\n", tick=0.0), id="EHLO, a flood of lines"),
+    pytest.param(
+        "none",
+        then(*GREETING, piece=b"250-" + b"x" * 400 + b"\r\n", tick=0.0),
+        id="EHLO, a flood of lines",
+    ),
     pytest.param("none", then(*EHLO, piece=b"2"), id="log-in, byte by byte"),
     pytest.param("starttls", then(*EHLO, piece=b"2"), id="STARTTLS, byte by byte"),
-    pytest.param("starttls", then(*EHLO, b"220 go\r\n" + RECORD, piece=b"\0", handshake=True), id="handshake after it"),
+    pytest.param(
+        "starttls",
+        then(*EHLO, b"220 go\r\n" + RECORD, piece=b"\0", handshake=True),
+        id="handshake after it",
+    ),
     pytest.param("tls", then(piece=b""), id="no handshake"),
     pytest.param("tls", then(RECORD, piece=b"\0", handshake=True), id="handshake"),
 ]

@@ -19,7 +19,9 @@ from onboarding.smtp.envelope import (
 from onboarding.smtp.protocol import Capabilities
 from tests.smtp.steps import BODY, message
 
-EVERYTHING = Capabilities(pipelining=True, eight_bit=True, smtputf8=True, declares_size=True, size=1000)
+EVERYTHING = Capabilities(
+    pipelining=True, eight_bit=True, smtputf8=True, declares_size=True, size=1000
+)
 NOTHING = Capabilities()
 JAPANESE = {"recipient": "花子@example.com", "needs_smtputf8": True}
 
@@ -27,8 +29,18 @@ JAPANESE = {"recipient": "花子@example.com", "needs_smtputf8": True}
 @pytest.mark.parametrize(
     ("what", "capabilities", "mail", "rcpt"),
     [
-        (message(), NOTHING, b"MAIL FROM:<events@example.com>\r\n", b"RCPT TO:<person1@example.com>\r\n"),
-        (message(), EVERYTHING, b"MAIL FROM:<events@example.com> SIZE=29\r\n", b"RCPT TO:<person1@example.com>\r\n"),
+        (
+            message(),
+            NOTHING,
+            b"MAIL FROM:<events@example.com>\r\n",
+            b"RCPT TO:<person1@example.com>\r\n",
+        ),
+        (
+            message(),
+            EVERYTHING,
+            b"MAIL FROM:<events@example.com> SIZE=29\r\n",
+            b"RCPT TO:<person1@example.com>\r\n",
+        ),
         (
             message(body="Grüße\r\n".encode()),
             EVERYTHING,
@@ -51,7 +63,9 @@ JAPANESE = {"recipient": "花子@example.com", "needs_smtputf8": True}
     ids=["plain server", "size", "8 bit", "letters beyond ASCII", "domain beyond ASCII"],
 )
 def test_extensions_are_asked_for_where_offered_and_needed(what, capabilities, mail, rcpt):
-    assert encode_message(what, capabilities) == EncodedMessage(what, (mail, rcpt, b"DATA\r\n"), what.body)
+    assert encode_message(what, capabilities) == EncodedMessage(
+        what, (mail, rcpt, b"DATA\r\n"), what.body
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,9 +79,15 @@ def test_extensions_are_asked_for_where_offered_and_needed(what, capabilities, m
             message(recipient="花子@example.com"),
             "the mail server can't carry letters beyond ASCII in an address: ask for another address",
         ),
-        (message(body=b"\xff\r\n"), "the mail server can't carry a message with bytes beyond ASCII (8BITMIME)"),
+        (
+            message(body=b"\xff\r\n"),
+            "the mail server can't carry a message with bytes beyond ASCII (8BITMIME)",
+        ),
         (message(body=b"x" * 1001), "the message has 1,003 bytes, the mail server takes 1,000"),
-        (message(recipient="nobody"), "the address can't be written on a mail's envelope: correct it in the roster"),
+        (
+            message(recipient="nobody"),
+            "the address can't be written on a mail's envelope: correct it in the roster",
+        ),
     ],
 )
 def test_what_the_server_cannot_carry_is_that_persons_alone(what, reason):
@@ -139,7 +159,9 @@ def test_every_line_ends_in_crlf(body, expected):
     assert normalize_line_ends(body) == expected
 
 
-BYTES = st.lists(st.sampled_from([b".", b"\r", b"\n", b"\r\n", b"a", b"\r\n.\r\n"]), max_size=30).map(b"".join)
+BYTES = st.lists(
+    st.sampled_from([b".", b"\r", b"\n", b"\r\n", b"a", b"\r\n.\r\n"]), max_size=30
+).map(b"".join)
 
 
 @settings(deadline=None)

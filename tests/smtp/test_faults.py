@@ -1,7 +1,7 @@
 """For every fault at every phase, what the client says is true of what the server did.
 
-The promise behind it: nothing that a server took is ever sent again, nothing that it did not take is ever counted as
-sent, and doubt is admitted only where nobody can know.
+The promise behind it: nothing that a server took is ever sent again, nothing that it did not take
+is ever counted as sent, and doubt is admitted only where nobody can know.
 """
 
 import asyncio
@@ -80,18 +80,24 @@ def check(server: Scripted, outcomes: list[Outcome | OnboardingError]) -> None:
 async def trial(phase: str, act: Act, times: int, extensions: list[str], *, used: bool) -> None:
     timeout = 0.05 if isinstance(act, Stall) else 5.0
     async with scripted(script_of(phase, [act] * times, used=used), extensions) as server:
-        outcomes = await outcomes_of(server.settings(timeout=timeout), [FIRST, SECOND] if used else [SECOND])
+        outcomes = await outcomes_of(
+            server.settings(timeout=timeout), [FIRST, SECOND] if used else [SECOND]
+        )
 
     check(server, outcomes)
 
 
-@pytest.mark.parametrize("extensions", [["PIPELINING"], ["8BITMIME"]], ids=["together", "one by one"])
+@pytest.mark.parametrize(
+    "extensions", [["PIPELINING"], ["8BITMIME"]], ids=["together", "one by one"]
+)
 @pytest.mark.parametrize("used", [False, True], ids=["new line", "used line"])
 @pytest.mark.parametrize("phase", PHASES)
 async def test_outcome_is_true_for_every_fault_at_every_phase(phase, used, extensions):
     faults = itertools.product(FAULTS, (1, 2))
 
-    await asyncio.gather(*(trial(phase, act, times, extensions, used=used) for act, times in faults))
+    await asyncio.gather(
+        *(trial(phase, act, times, extensions, used=used) for act, times in faults)
+    )
 
 
 @pytest.mark.parametrize("after", [0, 1, 5, 17])
@@ -103,7 +109,9 @@ async def test_line_lost_within_a_body_is_never_a_refusal(after):
     assert server.taken == []
 
 
-async def outcomes_of(settings: SmtpSettings, messages: list[Message]) -> list[Outcome | OnboardingError]:
+async def outcomes_of(
+    settings: SmtpSettings, messages: list[Message]
+) -> list[Outcome | OnboardingError]:
     """Send messages through one connection, whatever becomes of each."""
     outcomes: list[Outcome | OnboardingError] = []
     async with Pool(settings) as pool, pool.connection() as connection:

@@ -10,7 +10,16 @@ HERE = "192.0.2.7"
 
 
 @pytest.mark.parametrize(
-    "name", ["desk-7.example.com", "localhost", "a", "7up", "0.desk.example", "DESK", "xn--bcher-kva.example"]
+    "name",
+    [
+        "desk-7.example.com",
+        "localhost",
+        "a",
+        "7up",
+        "0.desk.example",
+        "DESK",
+        "xn--bcher-kva.example",
+    ],
 )
 def test_machine_whose_name_is_a_domain_greets_by_it(name):
     assert choose_ehlo_name(name, HERE) == name
@@ -68,7 +77,9 @@ def test_address_is_written_as_a_literal(address, literal):
         ("", "Jörgs-MacBook", "[127.0.0.1]"),
     ],
 )
-async def test_server_is_greeted_by_the_setting_by_the_machine_or_by_the_address(ehlo_name, machine, said):
+async def test_server_is_greeted_by_the_setting_by_the_machine_or_by_the_address(
+    ehlo_name, machine, said
+):
     async with scripted() as server:
         line = await Connector(server.settings(ehlo_name=ehlo_name), lambda: machine).open()
         await line.close(1)

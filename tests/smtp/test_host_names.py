@@ -28,7 +28,10 @@ def test_name_or_address_stays_as_it_is(host):
     ("host", "advice"),
     [
         ("ssl://smtp.example.com", 'host = "smtp.example.com" and security = "tls"'),
-        ("smtps://smtp.example.com:465/", 'host = "smtp.example.com", security = "tls" and port = 465'),
+        (
+            "smtps://smtp.example.com:465/",
+            'host = "smtp.example.com", security = "tls" and port = 465',
+        ),
         ("TLS://smtp.example.com", 'host = "smtp.example.com" and security = "tls"'),
         ("smtp://smtp.example.com:587", 'host = "smtp.example.com" and port = 587'),
         ("https://smtp.example.com", 'host = "smtp.example.com"'),

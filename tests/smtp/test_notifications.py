@@ -8,13 +8,17 @@ from tests.smtp.steps import message, send
 
 pytestmark = pytest.mark.anyio
 
-BOTH_WAYS = pytest.mark.parametrize("extensions", [("PIPELINING", "DSN"), ("DSN",)], ids=["together", "one by one"])
+BOTH_WAYS = pytest.mark.parametrize(
+    "extensions", [("PIPELINING", "DSN"), ("DSN",)], ids=["together", "one by one"]
+)
 PLAIN_MAIL, PLAIN_RCPT = "MAIL FROM:<events@example.com>", "RCPT TO:<person{}@example.com>"
 
 
 def asked(commands: list[str]) -> list[bool]:
     """Whether each MAIL and RCPT said something about bounces."""
-    return ["RET=" in one or "NOTIFY=" in one for one in commands if one.startswith(("MAIL", "RCPT"))]
+    return [
+        "RET=" in one or "NOTIFY=" in one for one in commands if one.startswith(("MAIL", "RCPT"))
+    ]
 
 
 async def test_bounces_are_to_hold_the_header_alone():
@@ -37,7 +41,9 @@ async def test_nothing_is_asked_of_a_server_that_offers_nothing():
 @pytest.mark.parametrize("code", ["501 5.5.4", "504 5.5.4", "555 5.5.4"])
 @pytest.mark.parametrize("phase", ["mail", "rcpt"])
 @pytest.mark.parametrize("hang_up", [False, True])
-async def test_server_that_takes_its_offer_back_gets_the_message_without(extensions, code, phase, hang_up):
+async def test_server_that_takes_its_offer_back_gets_the_message_without(
+    extensions, code, phase, hang_up
+):
     refusal = Say(f"{code} unsupported option", hang_up=hang_up)
     after = {"data": [Say("503 5.5.1 no")]} if "PIPELINING" in extensions and not hang_up else {}
     async with scripted({phase: [refusal], **after}, extensions) as server:

@@ -53,7 +53,10 @@ async def test_refused_token_is_fetched_anew_by_one_of_those_whom_it_failed(coun
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (("/no/such/program",), "The token program /no/such/program can't be started: No such file or directory."),
+        (
+            ("/no/such/program",),
+            "The token program /no/such/program can't be started: No such file or directory.",
+        ),
         (printing("raise SystemExit(3)"), "failed with exit code 3."),
         (printing(""), "must print one access token and nothing else; it printed 0 words."),
         (printing("print('geheim and', 'more')"), "it printed 3 words."),
@@ -70,7 +73,9 @@ async def test_program_that_prints_no_token_is_a_wrong_setting(command, words):
 
 async def test_program_that_hangs_is_ended(tmp_path):
     noted = tmp_path / "pid"
-    code = f"import os, pathlib, threading; pathlib.Path({str(noted)!r}).write_text(str(os.getpid()))"
+    code = (
+        f"import os, pathlib, threading; pathlib.Path({str(noted)!r}).write_text(str(os.getpid()))"
+    )
     waiting = printing(f"{code}; threading.Event().wait(60)")
 
     with pytest.raises(TryLater, match=r"was not done after 0\.5 seconds"):
@@ -94,7 +99,9 @@ async def test_program_that_never_ends_to_print_is_ended():
 async def test_stop_signal_ends_the_wait_for_a_program(tmp_path):
     os.mkfifo(tmp_path / "begun")
     stop = asyncio.Event()
-    tokens = TokenCache(partial(command_token, ("sh", "-c", f"echo >{tmp_path}/begun; sleep 600"), 1), stop=stop)
+    tokens = TokenCache(
+        partial(command_token, ("sh", "-c", f"echo >{tmp_path}/begun; sleep 600"), 1), stop=stop
+    )
 
     waiting = asyncio.create_task(tokens.current())
     await asyncio.to_thread((tmp_path / "begun").read_bytes)
@@ -105,7 +112,10 @@ async def test_stop_signal_ends_the_wait_for_a_program(tmp_path):
 
 
 async def test_program_runs_without_a_shell_and_without_its_words_on_our_terminal(capfd):
-    command = (*printing("import sys; print('geheim', file=sys.stderr); print(sys.argv[1])"), "$HOME;x")
+    command = (
+        *printing("import sys; print('geheim', file=sys.stderr); print(sys.argv[1])"),
+        "$HOME;x",
+    )
 
     token = await command_token(command, 1)
 

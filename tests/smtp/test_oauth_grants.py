@@ -41,12 +41,20 @@ def certificate(authority, tmp_path, monkeypatch) -> Path:
 
 
 def microsoft(address: str, **changes: str) -> SmtpSettings:
-    m365 = {"tenant": TENANT, "client_id": CLIENT, "client_secret": SECRET, "authority": address, **changes}
+    m365 = {
+        "tenant": TENANT,
+        "client_id": CLIENT,
+        "client_secret": SECRET,
+        "authority": address,
+        **changes,
+    }
     return SmtpSettings.model_validate({"host": "mail.example.com", "username": USER, "m365": m365})
 
 
 def google(key_file: Path) -> SmtpSettings:
-    return SmtpSettings.model_validate({"host": "m.example.com", "username": USER, "google": {"key_file": key_file}})
+    return SmtpSettings.model_validate(
+        {"host": "m.example.com", "username": USER, "google": {"key_file": key_file}}
+    )
 
 
 async def token(settings: SmtpSettings) -> Token:
@@ -73,7 +81,9 @@ async def test_microsoft_gives_a_token_for_the_application(certificate, keys):
     assert (asked["grant_type"], asked["scope"]) == ("client_credentials", EXCHANGE_SCOPE)
 
 
-async def test_google_gives_a_token_to_the_service_account_that_speaks_for_the_mailbox(certificate, keys, tmp_path):
+async def test_google_gives_a_token_to_the_service_account_that_speaks_for_the_mailbox(
+    certificate, keys, tmp_path
+):
     async with provider(certificate, keys) as login:
         token = await select_token_source(google(login.key_file(tmp_path)))()
 
@@ -92,7 +102,9 @@ async def test_each_fetch_asks_anew_so_that_a_revoked_token_is_replaced(certific
     assert len(login.asked) == 2
 
 
-async def test_refusal_is_told_in_the_providers_words_and_without_the_secret(certificate, keys, tmp_path):
+async def test_refusal_is_told_in_the_providers_words_and_without_the_secret(
+    certificate, keys, tmp_path
+):
     async with provider(certificate, keys) as login:
         wrong_secret = await refusal(microsoft(login.address, client_secret="0ther~one"), Refused)
         stranger = google(login.key_file(tmp_path, client_email="stranger@project.example"))
@@ -130,7 +142,9 @@ async def test_log_in_that_is_away_is_tried_later(certificate, keys, tmp_path):
     assert "can't be reached" in await refusal(google(key_file), TryLater)
 
 
-async def test_log_in_whose_certificate_is_not_trusted_gets_no_secret(certificate, keys, monkeypatch):
+async def test_log_in_whose_certificate_is_not_trusted_gets_no_secret(
+    certificate, keys, monkeypatch
+):
     monkeypatch.delenv("SSL_CERT_FILE")
     async with provider(certificate, keys) as login:
         assert "can't be reached" in await refusal(microsoft(login.address), TryLater)
@@ -140,7 +154,10 @@ async def test_log_in_whose_certificate_is_not_trusted_gets_no_secret(certificat
 
 @pytest.mark.parametrize(
     ("settings", "missing", "extra"),
-    [(microsoft("https://localhost"), "msal", "m365"), (google(Path(__file__)), "google.auth", "google")],
+    [
+        (microsoft("https://localhost"), "msal", "m365"),
+        (google(Path(__file__)), "google.auth", "google"),
+    ],
     ids=["m365", "google"],
 )
 async def test_library_that_is_not_installed_is_named(settings, missing, extra, monkeypatch):
@@ -152,10 +169,20 @@ async def test_library_that_is_not_installed_is_named(settings, missing, extra, 
     assert raised.value.hint == f"pip install 'webinar-onboarding[{extra}]'"
 
 
-async def test_mail_server_is_logged_into_with_one_token_for_all_connections(authority, certificate, keys):
+async def test_mail_server_is_logged_into_with_one_token_for_all_connections(
+    authority, certificate, keys
+):
     context = authority.server_context("127.0.0.1")
-    async with provider(certificate, keys) as login, relay(context, offers="XOAUTH2", auth_required=True) as server:
-        m365 = {"tenant": TENANT, "client_id": CLIENT, "client_secret": SECRET, "authority": login.address}
+    async with (
+        provider(certificate, keys) as login,
+        relay(context, offers="XOAUTH2", auth_required=True) as server,
+    ):
+        m365 = {
+            "tenant": TENANT,
+            "client_id": CLIENT,
+            "client_secret": SECRET,
+            "authority": login.address,
+        }
         settings = server.settings(ca_file=authority.ca_file, username=USER, m365=m365)
         assert await offer(settings) == EnvelopeAccepted()
 
@@ -189,7 +216,9 @@ async def test_stop_signal_ends_the_wait_for_a_log_in(tls, keys, tmp_path, name)
     stop = asyncio.Event()
     drips = repeating(OK + b"Content-Length: 100000\r\n\r\n", b" ", TICK)
     async with hostile(drips, tls) as server:
-        tokens = TokenCache(select_token_source(settings_of(name, server.port, keys, tmp_path)), stop=stop)
+        tokens = TokenCache(
+            select_token_source(settings_of(name, server.port, keys, tmp_path)), stop=stop
+        )
         waiting = asyncio.create_task(tokens.current())
         await server.reached.wait()
         stop.set()
@@ -204,13 +233,19 @@ async def test_stop_signal_ends_the_wait_for_a_log_in(tls, keys, tmp_path, name)
         (repeating(CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n"), Refused, "larger than 16 MB"),
         (sending(packed(b"[" * 100_000)), Refused, "is nested too deeply"),
         (sending(OK, b"Content-Length: 6\r\n\r\n<html>"), Refused, "is no JSON"),
-        (sending(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"), TryLater, "status 302"),
+        (
+            sending(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"),
+            TryLater,
+            "status 302",
+        ),
         (sending(b"HTTP/1.1 503 Away\r\nContent-Length: 0\r\n\r\n"), TryLater, "status 503"),
         (sending(packed(b"[]")), OnboardingError, "log-in"),
         (sending(packed(b"{}")), OnboardingError, ""),
     ],
 )
-async def test_odd_answer_of_a_log_in_is_one_message(tls, keys, tmp_path, name, answer, kind, words):
+async def test_odd_answer_of_a_log_in_is_one_message(
+    tls, keys, tmp_path, name, answer, kind, words
+):
     async with hostile(answer, tls) as server:
         with pytest.raises(kind) as raised:
             await token(settings_of(name, server.port, keys, tmp_path))

@@ -72,7 +72,17 @@ def test_server_that_stalls_is_given_the_time_of_rfc_5321(phase, outcome, second
 
 
 def test_waits_are_those_of_rfc_5321():
-    assert [timeout_for(phase, None) for phase in Phase] == [300, 300, 300, 300, 300, 300, 120, 180, 600]
+    assert [timeout_for(phase, None) for phase in Phase] == [
+        300,
+        300,
+        300,
+        300,
+        300,
+        300,
+        120,
+        180,
+        600,
+    ]
     assert set(TIMEOUTS) == set(Phase)
 
 

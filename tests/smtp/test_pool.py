@@ -36,7 +36,9 @@ async def test_one_line_carries_many_messages_and_ends_with_quit():
     async with scripted() as server:
         await send(server.settings(max_connections=4), message(1), message(2), message(3))
 
-    assert [verbs(commands) for commands in server.connections] == [["EHLO", *TURN, *TURN, *TURN, "QUIT"]]
+    assert [verbs(commands) for commands in server.connections] == [
+        ["EHLO", *TURN, *TURN, *TURN, "QUIT"]
+    ]
 
 
 async def test_line_is_replaced_after_so_many_messages():
@@ -78,11 +80,18 @@ async def test_never_more_connections_than_allowed_at_once():
 
 @pytest.mark.parametrize(
     ("idle", "expected"),
-    [(IDLE_LIMIT - 1, [["EHLO", *TURN, *TURN, "QUIT"]]), (IDLE_LIMIT, [["EHLO", *TURN, "NOOP", *TURN, "QUIT"]])],
+    [
+        (IDLE_LIMIT - 1, [["EHLO", *TURN, *TURN, "QUIT"]]),
+        (IDLE_LIMIT, [["EHLO", *TURN, "NOOP", *TURN, "QUIT"]]),
+    ],
 )
 async def test_line_that_has_idled_is_asked_whether_it_stands(idle, expected):
     clock = Clock()
-    async with scripted() as server, Pool(server.settings(), clock) as pool, pool.connection() as connection:
+    async with (
+        scripted() as server,
+        Pool(server.settings(), clock) as pool,
+        pool.connection() as connection,
+    ):
         await deliver(connection, message(1))
         clock.now += idle
         await deliver(connection, message(2))
@@ -91,7 +100,8 @@ async def test_line_that_has_idled_is_asked_whether_it_stands(idle, expected):
 
 
 @pytest.mark.parametrize(
-    "act", [HangUp(), Stall(), Say("421 4.4.2 idle too long", hang_up=True), Say("502 what"), Say("???")]
+    "act",
+    [HangUp(), Stall(), Say("421 4.4.2 idle too long", hang_up=True), Say("502 what"), Say("???")],
 )
 async def test_line_that_does_not_stand_any_more_is_replaced(act):
     clock = Clock()
@@ -106,7 +116,9 @@ async def test_line_that_does_not_stand_any_more_is_replaced(act):
     assert [verbs(commands)[:6] for commands in server.connections][1:] == [["EHLO", *TURN, "QUIT"]]
 
 
-@pytest.mark.parametrize("act", [HangUp(), Stall(), Say("421 closing", hang_up=True), Say("502 what"), Say("???")])
+@pytest.mark.parametrize(
+    "act", [HangUp(), Stall(), Say("421 closing", hang_up=True), Say("502 what"), Say("???")]
+)
 async def test_line_whose_rset_fails_is_replaced(act):
     script = {"rcpt": [Say("550 5.1.1 unknown")], "data": [Say("503 5.5.1 no")], "rset": [act]}
     async with scripted(script) as server:
@@ -149,7 +161,9 @@ async def test_cancelling_at_any_phase_leaves_no_line_behind(phase):
 
         task = asyncio.create_task(work())
         await server.stalling.wait()
-        for _ in range(20):  # Python 3.11's wait_for loses a cancellation that meets the end of connecting
+        for _ in range(
+            20
+        ):  # Python 3.11's wait_for loses a cancellation that meets the end of connecting
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -225,7 +239,9 @@ async def test_missing_password_is_told_before_anything_is_opened():
         with pytest.raises(ConfigurationError) as raised:
             await offer(server.settings(username="events"))
 
-    assert raised.value.message == "The password of events for the mail server 127.0.0.1 is missing."
+    assert (
+        raised.value.message == "The password of events for the mail server 127.0.0.1 is missing."
+    )
     assert "ONBOARDING_SMTP__PASSWORD" in raised.value.hint
     assert server.connections == []
 

@@ -38,7 +38,9 @@ async def test_message_reaches_its_mailbox_as_it_was_written(server):
 async def test_encrypted_line_serves_on_uvloop_too(server):
     uvloop = pytest.importorskip("uvloop", reason="there is no uvloop on this platform")
 
-    outcomes = await asyncio.to_thread(uvloop.run, send(server.settings(), message(4), message(5, TEXT * 20_000)))
+    outcomes = await asyncio.to_thread(
+        uvloop.run, send(server.settings(), message(4), message(5, TEXT * 20_000))
+    )
 
     assert [type(outcome) for outcome in outcomes] == [Sent, Sent]
 
@@ -48,7 +50,9 @@ async def test_every_message_reaches_its_own_mailbox_over_several_connections(se
 
     async def one(pool: Pool, number: int):
         async with pool.connection() as connection:
-            return await deliver(connection, message(number, b"Subject: %d\r\n\r\nfor %d\r\n" % (number, number)))
+            return await deliver(
+                connection, message(number, b"Subject: %d\r\n\r\nfor %d\r\n" % (number, number))
+            )
 
     async with Pool(server.settings(max_connections=4, max_messages=7)) as pool:
         outcomes = await asyncio.gather(*(one(pool, number) for number in people))
@@ -60,7 +64,9 @@ async def test_every_message_reaches_its_own_mailbox_over_several_connections(se
 
 
 async def test_unknown_recipient_is_rejected_and_the_next_is_served(server):
-    refused, taken = await send(server.settings(), message(2, recipient="nobody@example.com"), message(2))
+    refused, taken = await send(
+        server.settings(), message(2, recipient="nobody@example.com"), message(2)
+    )
 
     assert isinstance(refused, Rejected)
     assert (refused.reply.code, refused.reply.enhanced) == (550, "5.1.1")
@@ -69,7 +75,9 @@ async def test_unknown_recipient_is_rejected_and_the_next_is_served(server):
 
 
 async def test_full_queue_stops_the_run_for_now(server):
-    with pytest.raises(TryLater, match=r"refuses the sender: 452 4\.3\.1 Insufficient system storage"):
+    with pytest.raises(
+        TryLater, match=r"refuses the sender: 452 4\.3\.1 Insufficient system storage"
+    ):
         await offer(server.settings("full"))
 
 
@@ -80,7 +88,9 @@ async def test_message_over_the_announced_size_is_rejected_unsent(server):
 
 
 async def test_message_over_a_size_that_was_not_announced_is_rejected_after_the_dot(server):
-    refused, taken = await send(server.settings("secretive"), message(3, (b"x" * 78 + b"\r\n") * 100), message(3))
+    refused, taken = await send(
+        server.settings("secretive"), message(3, (b"x" * 78 + b"\r\n") * 100), message(3)
+    )
 
     assert isinstance(refused, Rejected)
     assert (refused.reason, refused.reply.code, refused.reply.enhanced) == (
@@ -95,7 +105,9 @@ async def test_bounce_holds_no_join_link(server):
     """The second is what servers without notifications do, and shows that the first could fail."""
     link = b"https://join.example/0123456789abcdef"
     letter = HEAD + b"\r\nYour link: " + link + b"\r\n"
-    to_nobody = message(recipient="gone@example.com", body=letter, message_id="<" + "1a" * 20 + "@example.com>")
+    to_nobody = message(
+        recipient="gone@example.com", body=letter, message_id="<" + "1a" * 20 + "@example.com>"
+    )
 
     [taken] = await send(server.settings(), to_nobody)
     [bounce] = server.mailbox("events", messages=1)
@@ -129,7 +141,9 @@ async def test_server_that_takes_two_connections_gets_everything_over_two(server
 
 
 async def test_foreign_sender_stops_the_run(server):
-    with pytest.raises(Refused, match=r"553 5\.7\.1 .*Sender address rejected: not owned by user") as raised:
+    with pytest.raises(
+        Refused, match=r"553 5\.7\.1 .*Sender address rejected: not owned by user"
+    ) as raised:
         await offer(server.settings(), message(sender="chief@example.com"))
 
     assert "check [brand] sender" in raised.value.hint

@@ -24,7 +24,9 @@ REPLIES = [
 @given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=20).map(sorted))
 def test_replies_are_the_same_however_the_stream_is_cut(cuts):
     reader = ReplyReader()
-    pieces = [STREAM[start:end] for start, end in zip([0, *cuts], [*cuts, len(STREAM)], strict=True)]
+    pieces = [
+        STREAM[start:end] for start, end in zip([0, *cuts], [*cuts, len(STREAM)], strict=True)
+    ]
 
     assert [reply for piece in pieces for reply in reader.feed(piece)] == REPLIES
 

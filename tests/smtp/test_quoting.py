@@ -70,7 +70,9 @@ async def test_no_outcome_holds_the_messages_link(quotation, phase, code, kind):
 
 
 @pytest.mark.parametrize("quotation", QUOTATIONS)
-@pytest.mark.parametrize(("phase", "code"), [("mail", "550"), ("rcpt", "530"), ("dot", "535"), ("dot", "454")])
+@pytest.mark.parametrize(
+    ("phase", "code"), [("mail", "550"), ("rcpt", "530"), ("dot", "535"), ("dot", "454")]
+)
 async def test_no_error_that_stops_the_run_holds_the_messages_link(quotation, phase, code):
     async with scripted({phase: [Say(QUOTATIONS[quotation](code))]}) as server:
         with pytest.raises((Refused, TryLater)) as raised:
@@ -122,12 +124,18 @@ ECHOES: dict[str, Callable[[str], str]] = {
 async def test_no_refused_log_in_holds_what_was_sent(method, echo):
     program = {"token_command": [sys.executable, "-c", f"print('{ACCESS}')"]}
     credentials = program if method == "XOAUTH2" else {"password": PASSWORD}
-    challenge = [Say("334 PDE4OTYuNjk3MTcwOTUyQG1haWwuZXhhbXBsZS5jb20+")] if method in ("LOGIN", "CRAM-MD5") else []
+    challenge = (
+        [Say("334 PDE4OTYuNjk3MTcwOTUyQG1haWwuZXhhbXBsZS5jb20+")]
+        if method in ("LOGIN", "CRAM-MD5")
+        else []
+    )
     heard: list[str] = []
 
     def refusal(received: bytes) -> str:
         heard.append(received.decode().split()[-1])
-        return f"535 5.7.8 can't log in with {ECHOES[echo](heard[-1])}".replace("\0", " ").replace("\x01", " ")
+        return f"535 5.7.8 can't log in with {ECHOES[echo](heard[-1])}".replace("\0", " ").replace(
+            "\x01", " "
+        )
 
     script = {"auth": [*challenge, Quote(refusal), Quote(refusal)]}
     async with scripted(script, [f"AUTH {method}"]) as server:
@@ -148,7 +156,9 @@ async def test_no_refused_log_in_holds_what_was_sent(method, echo):
 async def test_a_short_password_is_taken_out_as_a_word():
     script = {"auth": [Say("535 5.7.8 the password pw1 of spw12 is wrong: AHUAcHcx")]}
     async with scripted(script, ["AUTH PLAIN"]) as server:
-        with pytest.raises(Refused, match=r"the password \(removed\) of spw12 is wrong: \(removed\)"):
+        with pytest.raises(
+            Refused, match=r"the password \(removed\) of spw12 is wrong: \(removed\)"
+        ):
             await offer(server.settings(username="u", password="pw1"))
 
 
@@ -165,5 +175,10 @@ def assert_tells_nothing(text: str) -> None:
     """No run of ten characters of the token, in any case or alphabet that the tests quote it in."""
     assert all(map(str.isprintable, text.splitlines()))
     squeezed = re.sub(r"[^a-z0-9]", "", text.lower())
-    for secret in (TOKEN, *(base64.b64encode(b"x" * n + LINK.encode()).decode().lower() for n in range(3))):
-        assert not [start for start in range(len(secret) - 9) if secret[start : start + 10] in squeezed]
+    for secret in (
+        TOKEN,
+        *(base64.b64encode(b"x" * n + LINK.encode()).decode().lower() for n in range(3)),
+    ):
+        assert not [
+            start for start in range(len(secret) - 9) if secret[start : start + 10] in squeezed
+        ]

@@ -17,7 +17,12 @@ from onboarding.smtp.replies import (
     parse_reply,
 )
 
-OUTLOOK, GOOGLE, RELAY, AMAZON = Provider.MICROSOFT365, Provider.GMAIL, Provider.WORKSPACE_RELAY, Provider.SES
+OUTLOOK, GOOGLE, RELAY, AMAZON = (
+    Provider.MICROSOFT365,
+    Provider.GMAIL,
+    Provider.WORKSPACE_RELAY,
+    Provider.SES,
+)
 US, SENDER = RefusalScope.CONNECTION, RefusalScope.SENDER
 PERSON, MESSAGE = RefusalScope.RECIPIENT, RefusalScope.MESSAGE
 FOR_GOOD, FOR_NOW = True, False
@@ -79,15 +84,57 @@ def reply(line: str) -> Reply:
         # The sender is us in any phase.
         (Phase.RCPT, "550 5.1.8 domain not found", None, SENDER, FOR_GOOD),
         (Phase.RCPT, "550 5.1.7 bad sender", None, SENDER, FOR_GOOD),
-        (Phase.RCPT, "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", None, SENDER, FOR_GOOD),
-        (Phase.RCPT, "450 4.1.8 <a@example.com>: Sender address rejected: Domain not found", None, SENDER, FOR_NOW),
+        (
+            Phase.RCPT,
+            "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b",
+            None,
+            SENDER,
+            FOR_GOOD,
+        ),
+        (
+            Phase.RCPT,
+            "450 4.1.8 <a@example.com>: Sender address rejected: Domain not found",
+            None,
+            SENDER,
+            FOR_NOW,
+        ),
         (Phase.RCPT, "550 Sender verify failed", None, SENDER, FOR_GOOD),
         (Phase.DOT, "550 5.7.26 unauthenticated", None, SENDER, FOR_GOOD),
-        (Phase.DOT, "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExc", None, SENDER, FOR_GOOD),
-        (Phase.DOT, "554 5.2.252 SendAsDenied; events@example.com not allowed to send as", OUTLOOK, SENDER, FOR_GOOD),
-        (Phase.DOT, "550 5.7.60 SMTP; Client does not have permissions to send as this sender", None, SENDER, FOR_GOOD),
-        (Phase.DOT, "554 Message rejected: Email address is not verified.", AMAZON, SENDER, FOR_GOOD),
-        (Phase.RCPT, "550 5.7.1 Invalid credentials for relay [192.0.2.1].", RELAY, SENDER, FOR_GOOD),
+        (
+            Phase.DOT,
+            "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExc",
+            None,
+            SENDER,
+            FOR_GOOD,
+        ),
+        (
+            Phase.DOT,
+            "554 5.2.252 SendAsDenied; events@example.com not allowed to send as",
+            OUTLOOK,
+            SENDER,
+            FOR_GOOD,
+        ),
+        (
+            Phase.DOT,
+            "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+            None,
+            SENDER,
+            FOR_GOOD,
+        ),
+        (
+            Phase.DOT,
+            "554 Message rejected: Email address is not verified.",
+            AMAZON,
+            SENDER,
+            FOR_GOOD,
+        ),
+        (
+            Phase.RCPT,
+            "550 5.7.1 Invalid credentials for relay [192.0.2.1].",
+            RELAY,
+            SENDER,
+            FOR_GOOD,
+        ),
         # A full or closing server is ours to wait for, no person's fault.
         (Phase.MAIL, "452 4.3.1 Insufficient system storage", None, US, FOR_NOW),
         (Phase.RCPT, "452 4.3.1 Insufficient system storage", None, US, FOR_NOW),
@@ -96,7 +143,13 @@ def reply(line: str) -> Reply:
         (Phase.RCPT, "451 4.3.0 temporary lookup failure", None, PERSON, FOR_NOW),
         (Phase.DOT, "451 4.3.0 queue file write error", None, MESSAGE, FOR_NOW),
         # Quotas and speed are us in any phase, and they pass, whatever the code.
-        (Phase.DOT, "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded", OUTLOOK, US, FOR_NOW),
+        (
+            Phase.DOT,
+            "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",
+            OUTLOOK,
+            US,
+            FOR_NOW,
+        ),
         (
             Phase.DOT,
             "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException",
@@ -107,23 +160,53 @@ def reply(line: str) -> Reply:
         (Phase.RCPT, "550 5.7.233 tenant exceeded its daily limit", OUTLOOK, SENDER, FOR_NOW),
         (Phase.RCPT, "550 5.4.5 Daily user sending limit exceeded", GOOGLE, SENDER, FOR_NOW),
         (Phase.DOT, "550 5.4.5 Daily SMTP relay limit exceeded", None, SENDER, FOR_NOW),
-        (Phase.DOT, "550 5.7.1 Daily SMTP relay limit exceeded for customer", RELAY, SENDER, FOR_NOW),
+        (
+            Phase.DOT,
+            "550 5.7.1 Daily SMTP relay limit exceeded for customer",
+            RELAY,
+            SENDER,
+            FOR_NOW,
+        ),
         (Phase.RCPT, "421 4.7.0 Try again later, closing connection", GOOGLE, US, FOR_NOW),
         (Phase.RCPT, "421 4.7.0 too many errors", None, US, FOR_NOW),
         (Phase.RCPT, "421 4.7.28 unusual rate", GOOGLE, US, FOR_NOW),
         (Phase.DOT, "454 Throttling failure: Maximum sending rate exceeded.", AMAZON, US, FOR_NOW),
-        (Phase.DOT, "454 Throttling failure: Daily message quota exceeded.", AMAZON, SENDER, FOR_NOW),
+        (
+            Phase.DOT,
+            "454 Throttling failure: Daily message quota exceeded.",
+            AMAZON,
+            SENDER,
+            FOR_NOW,
+        ),
         (Phase.MAIL, "451 4.7.500 Server busy", OUTLOOK, US, FOR_NOW),
         (Phase.RCPT, "451 4.4.5 congestion", None, US, FOR_NOW),
         (Phase.GREETING, "554 5.7.0 too many connections", None, US, FOR_NOW),
-        (Phase.RCPT, "451 4.7.650 temporarily rate limited due to IP reputation", None, US, FOR_NOW),
+        (
+            Phase.RCPT,
+            "451 4.7.650 temporarily rate limited due to IP reputation",
+            None,
+            US,
+            FOR_NOW,
+        ),
         # Log-ins.
         (Phase.LOGIN, "454 4.7.0 Too many login attempts", GOOGLE, US, FOR_NOW),
         (Phase.LOGIN, "432 4.7.12 a password transition is needed", None, US, FOR_NOW),
         (Phase.LOGIN, "534 5.7.9 Application-specific password required", GOOGLE, SENDER, FOR_GOOD),
         (Phase.LOGIN, "535 5.7.139 Authentication unsuccessful", OUTLOOK, SENDER, FOR_GOOD),
-        (Phase.MAIL, "550 5.7.30 Basic authentication is not supported for Client Submission", None, SENDER, FOR_GOOD),
-        (Phase.RCPT, "550 5.7.30 Basic authentication is not supported for Client Submission", None, SENDER, FOR_GOOD),
+        (
+            Phase.MAIL,
+            "550 5.7.30 Basic authentication is not supported for Client Submission",
+            None,
+            SENDER,
+            FOR_GOOD,
+        ),
+        (
+            Phase.RCPT,
+            "550 5.7.30 Basic authentication is not supported for Client Submission",
+            None,
+            SENDER,
+            FOR_GOOD,
+        ),
         (Phase.RCPT, "538 5.7.11 encryption needed", None, SENDER, FOR_GOOD),
     ],
 )
@@ -136,8 +219,20 @@ def test_refusal_is_about_the_right_thing(phase, line, provider, scope, permanen
 @pytest.mark.parametrize(
     ("phase", "line", "provider", "wait", "hint"),
     [
-        (Phase.DOT, "432 4.3.2 sender thread limit exceeded", OUTLOOK, MINUTE, "lower [smtp] max_connections"),
-        (Phase.RCPT, "550 5.4.5 Daily user sending limit exceeded", GOOGLE, DAY, "run again tomorrow"),
+        (
+            Phase.DOT,
+            "432 4.3.2 sender thread limit exceeded",
+            OUTLOOK,
+            MINUTE,
+            "lower [smtp] max_connections",
+        ),
+        (
+            Phase.RCPT,
+            "550 5.4.5 Daily user sending limit exceeded",
+            GOOGLE,
+            DAY,
+            "run again tomorrow",
+        ),
         (Phase.LOGIN, "454 4.7.0 Too many login attempts", GOOGLE, 3600.0, "in an hour"),
         (Phase.LOGIN, "535 5.7.139 Authentication unsuccessful", OUTLOOK, None, "use [smtp.m365]"),
         (Phase.MAIL, "530 5.7.0 Authentication required", None, None, "wants a log-in"),
@@ -156,13 +251,17 @@ def test_known_answer_tells_how_long_to_wait_and_what_to_do(phase, line, provide
 def test_one_row_says_what_a_providers_452_at_rcpt_means(scope, provider):
     """Added to any provider's replies it decides before codes and phases, in its own phase only."""
     line = reply("452 4.3.1 Mailbox store is busy")
-    row = KnownReply(452, ("4.3.1",), "store is busy", Phase.RCPT, scope, retry_after=HOUR, hint="Wait.")
+    row = KnownReply(
+        452, ("4.3.1",), "store is busy", Phase.RCPT, scope, retry_after=HOUR, hint="Wait."
+    )
     rows = (row, *(PRESETS[provider].replies if provider else ()), *EVERYWHERE)
 
     assert classify_by(rows, Phase.RCPT, line) == Classification(scope, False, HOUR, "Wait.")  # noqa: FBT003
     for phase in set(Phase) - {Phase.RCPT}:
         assert classify_by(rows, phase, line) == classify(phase, line, provider)
-    assert classify(Phase.RCPT, line, provider) == Classification(RefusalScope.CONNECTION, permanent=False)
+    assert classify(Phase.RCPT, line, provider) == Classification(
+        RefusalScope.CONNECTION, permanent=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,10 +338,25 @@ def test_recipient_put_off_is_deferred_with_the_reply():
 @pytest.mark.parametrize(
     ("phase", "line", "error", "hint"),
     [
-        (Phase.MAIL, "550 5.7.1 no", Refused, "Check [brand] sender: the account must be allowed to send as it."),
-        (Phase.MAIL, "451 4.3.2 later", ConnectionRefusal, "Nothing is lost: run again in a while."),
+        (
+            Phase.MAIL,
+            "550 5.7.1 no",
+            Refused,
+            "Check [brand] sender: the account must be allowed to send as it.",
+        ),
+        (
+            Phase.MAIL,
+            "451 4.3.2 later",
+            ConnectionRefusal,
+            "Nothing is lost: run again in a while.",
+        ),
         (Phase.RCPT, "550 5.4.5 daily limit", TryLater, "A daily limit is reached"),
-        (Phase.DOT, "535 log in", Refused, "Check [smtp] and [brand] sender, or ask the server's administrator"),
+        (
+            Phase.DOT,
+            "535 log in",
+            Refused,
+            "Check [smtp] and [brand] sender, or ask the server's administrator",
+        ),
     ],
 )
 def test_refusal_of_us_stops_the_run_with_the_servers_words_and_a_hint(phase, line, error, hint):
@@ -258,7 +372,10 @@ def test_refusal_of_us_stops_the_run_with_the_servers_words_and_a_hint(phase, li
     ("lines", "expected"),
     [
         (["5.1.1 unknown"], Reply(550, "unknown", "5.1.1")),
-        (["5.1.1 The account", "5.1.1 does not exist."], Reply(550, "The account does not exist.", "5.1.1")),
+        (
+            ["5.1.1 The account", "5.1.1 does not exist."],
+            Reply(550, "The account does not exist.", "5.1.1"),
+        ),
         (["5.1.1"], Reply(550, "", "5.1.1")),
         (["unknown"], Reply(550, "unknown")),
         ([""], Reply(550, "")),
@@ -286,7 +403,9 @@ def test_queue_id_is_read_before_the_reply_is_cleaned():
 
 
 def test_queue_id_that_holds_a_secret_is_none():
-    said = clean_reply(parse_reply(250, ["Ok: queued as 8f3a9c0d1e2b4a5f6a7b"]), Secrets.of("8f3a9c0d1e2b4a5f6a7b"))
+    said = clean_reply(
+        parse_reply(250, ["Ok: queued as 8f3a9c0d1e2b4a5f6a7b"]), Secrets.of("8f3a9c0d1e2b4a5f6a7b")
+    )
 
     assert said == Reply(250, "Ok: queued as (removed)")
 
@@ -296,7 +415,10 @@ def test_queue_id_that_holds_a_secret_is_none():
     [
         ("Ok: queued as 4XyZ1Bq2cFz9", "4XyZ1Bq2cFz9"),
         ("OK id=1sABCd-000000001Xy-2zQ9", "1sABCd-000000001Xy-2zQ9"),
-        ("<1@example.com> [InternalId=81234567890, Hostname=A.example.com] 9 bytes Queued mail", "81234567890"),
+        (
+            "<1@example.com> [InternalId=81234567890, Hostname=A.example.com] 9 bytes Queued mail",
+            "81234567890",
+        ),
         ("48AB12cd012345 Message accepted for delivery", "48AB12cd012345"),
         ("OK 1754000000 a1b2c3d4-5e6f7a8b9c0.12 - gsmtp", "a1b2c3d4-5e6f7a8b9c0.12"),
         ("ok 1754000000 qp 12345", "12345"),

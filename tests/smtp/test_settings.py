@@ -17,14 +17,29 @@ from onboarding.smtp.settings import Rate, SmtpSettings
         ({"host": "mail.example.com", "security": "tls"}, ("mail.example.com", 465, "tls", "none")),
         ({"host": "localhost", "security": "none"}, ("localhost", 25, "none", "none")),
         ({"host": "::1", "security": "none", "port": 2525}, ("::1", 2525, "none", "none")),
-        ({"host": "mail.example.com", "username": "u"}, ("mail.example.com", 587, "starttls", "password")),
+        (
+            {"host": "mail.example.com", "username": "u"},
+            ("mail.example.com", 587, "starttls", "password"),
+        ),
         ({"host": "m", "username": "u", "token_command": "t"}, ("m", 587, "starttls", "xoauth2")),
-        ({"host": "m", "username": "u", "m365": {"tenant": "t", "client_id": "c"}}, ("m", 587, "starttls", "xoauth2")),
-        ({"host": "m", "username": "u", "google": {"key_file": "k.json"}}, ("m", 587, "starttls", "xoauth2")),
+        (
+            {"host": "m", "username": "u", "m365": {"tenant": "t", "client_id": "c"}},
+            ("m", 587, "starttls", "xoauth2"),
+        ),
+        (
+            {"host": "m", "username": "u", "google": {"key_file": "k.json"}},
+            ("m", 587, "starttls", "xoauth2"),
+        ),
         ({"provider": "microsoft365"}, ("smtp.office365.com", 587, "starttls", "none")),
         ({"provider": "gmail", "username": "u"}, ("smtp.gmail.com", 587, "starttls", "password")),
-        ({"provider": "ses", "host": "email-smtp.example.com"}, ("email-smtp.example.com", 587, "starttls", "none")),
-        ({"provider": "workspace-relay", "security": "tls", "port": 465}, ("smtp-relay.gmail.com", 465, "tls", "none")),
+        (
+            {"provider": "ses", "host": "email-smtp.example.com"},
+            ("email-smtp.example.com", 587, "starttls", "none"),
+        ),
+        (
+            {"provider": "workspace-relay", "security": "tls", "port": 465},
+            ("smtp-relay.gmail.com", 465, "tls", "none"),
+        ),
     ],
 )
 def test_what_is_not_given_is_filled_in(given, expected):
@@ -61,7 +76,9 @@ def test_rate_is_read(text, expected, interval):
     assert SmtpSettings(**settings.model_dump()) == settings
 
 
-@pytest.mark.parametrize("text", ["30", "30/fortnight", "0/minute", "-1/minute", "fast", "1.5/second"])
+@pytest.mark.parametrize(
+    "text", ["30", "30/fortnight", "0/minute", "-1/minute", "fast", "1.5/second"]
+)
 def test_rate_that_cannot_be_read_says_how_to_write_it(text):
     with pytest.raises(ValidationError, match=r'write a rate as "30/minute"'):
         SmtpSettings(host="mail.example.com", rate=text)
@@ -72,24 +89,46 @@ def test_rate_that_cannot_be_read_says_how_to_write_it(text):
     [
         ({"host": "mail.example.com", "security": "none"}, 'set security = "starttls" or "tls"'),
         ({"host": "192.0.2.1", "security": "none"}, 'set security = "starttls" or "tls"'),
-        ({"host": "localhost.example.com", "security": "none"}, 'set security = "starttls" or "tls"'),
-        ({"host": "m", "security": "none"}, "allow_plaintext = true"),
-        ({"host": "m", "allow_plaintext": True}, 'goes with security = "none" and auth = "none" only'),
         (
-            {"host": "m", "security": "none", "allow_plaintext": True, "username": "u", "password": "geheim-7"},
+            {"host": "localhost.example.com", "security": "none"},
+            'set security = "starttls" or "tls"',
+        ),
+        ({"host": "m", "security": "none"}, "allow_plaintext = true"),
+        (
+            {"host": "m", "allow_plaintext": True},
+            'goes with security = "none" and auth = "none" only',
+        ),
+        (
+            {
+                "host": "m",
+                "security": "none",
+                "allow_plaintext": True,
+                "username": "u",
+                "password": "geheim-7",
+            },
             "no password may travel unencrypted",
         ),
         ({"host": "m", "envelope_sender": "bounces"}, "write a bare address"),
         ({"host": "m", "envelope_sender": "Bounces <bounces@example.com>"}, "write a bare address"),
-        ({"host": "m", "envelope_sender": "b@example.com>\r\nRCPT TO:<eve@example.com"}, "write a bare address"),
+        (
+            {"host": "m", "envelope_sender": "b@example.com>\r\nRCPT TO:<eve@example.com"},
+            "write a bare address",
+        ),
         ({"host": "m", "envelope_sender": "böunces@example.com"}, "write a bare address"),
-        ({"host": "m", "envelope_sender": "bounces@bü--cher-.example"}, "the domain of this address can't exist"),
+        (
+            {"host": "m", "envelope_sender": "bounces@bü--cher-.example"},
+            "the domain of this address can't exist",
+        ),
         ({"host": "m", "auth": "password"}, 'auth = "password" needs a username'),
         ({"host": "m", "auth": "xoauth2", "username": "u"}, 'auth = "xoauth2" needs token_command'),
         ({"host": "m", "auth": "none", "username": "u"}, 'auth = "none" means no log-in'),
         ({"host": "m", "username": "u", "m365": {"tenant": "t"}}, "needs tenant and client_id"),
         (
-            {"host": "m", "username": "u", "m365": {"tenant": "t", "client_id": "c", "authority": "http://x"}},
+            {
+                "host": "m",
+                "username": "u",
+                "m365": {"tenant": "t", "client_id": "c", "authority": "http://x"},
+            },
             "authority",
         ),
         (
@@ -155,7 +194,10 @@ def test_envelope_sender_may_be_at_a_domain_beyond_ascii():
                 "MIME-Version",
             )
         ),
-        *(({name: "x"}, "is no header's name") for name in ("", "X Y", "X:Y", "X-Ü", "X\r\nBcc", "-X", "X" * 77)),
+        *(
+            ({name: "x"}, "is no header's name")
+            for name in ("", "X Y", "X:Y", "X-Ü", "X\r\nBcc", "-X", "X" * 77)
+        ),
         *(
             ({"X-Y": value}, "plain characters in one line")
             for value in (
@@ -206,7 +248,10 @@ def test_token_command_is_split_as_a_shell_would():
 def test_password_is_not_shown():
     settings = SmtpSettings(host="m", username="u", password="geheim-7")
 
-    assert "geheim-7" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert (
+        "geheim-7"
+        not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    )
 
 
 def test_settings_are_light():
@@ -214,6 +259,8 @@ def test_settings_are_light():
     heavy = "{'aiosmtplib', 'asyncio', 'anyio', 'ssl'}"
     code = f"import sys, onboarding.smtp.settings; print(sorted({heavy} & set(sys.modules)))"
 
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
 
     assert loaded == "[]\n"

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.anyio
 
 TOGETHER = ("PIPELINING", "8BITMIME", "SIZE 1000000")
 ONE_BY_ONE = ("8BITMIME",)
-BOTH_WAYS = pytest.mark.parametrize("extensions", [TOGETHER, ONE_BY_ONE], ids=["together", "one by one"])
+BOTH_WAYS = pytest.mark.parametrize(
+    "extensions", [TOGETHER, ONE_BY_ONE], ids=["together", "one by one"]
+)
 BIG = b"x" * 78 + b"\r\n"
 
 
@@ -59,7 +61,9 @@ async def test_answers_in_several_lines_are_read_whole(extensions, end, bytewise
     [(TOGETHER, b"RCPT TO:<person1@example.com>\r\nDATA\r\n"), (ONE_BY_ONE, b"")],
     ids=["together", "one by one"],
 )
-async def test_commands_leave_in_one_write_where_the_server_offers_pipelining(extensions, unanswered):
+async def test_commands_leave_in_one_write_where_the_server_offers_pipelining(
+    extensions, unanswered
+):
     async with scripted({"mail": [Stall()]}, extensions) as server:
         await offer(server.settings(timeout=0.05))
 
@@ -69,10 +73,14 @@ async def test_commands_leave_in_one_write_where_the_server_offers_pipelining(ex
 @BOTH_WAYS
 async def test_refused_recipient_is_rejected_and_the_next_is_served_on_the_same_line(extensions):
     script = {"rcpt": [Say("550 5.1.1 unknown")], "data": [Say("503 5.5.1 no recipient")]}
-    async with scripted(script if extensions == TOGETHER else {"rcpt": script["rcpt"]}, extensions) as server:
+    async with scripted(
+        script if extensions == TOGETHER else {"rcpt": script["rcpt"]}, extensions
+    ) as server:
         refused, taken = await send(server.settings(), message(1), message(2))
 
-    assert refused == Rejected("the mail server refuses this address", Reply(550, "unknown", "5.1.1"))
+    assert refused == Rejected(
+        "the mail server refuses this address", Reply(550, "unknown", "5.1.1")
+    )
     assert isinstance(taken, Sent)
     assert server.bodies == [BODY + b".\r\n"]
     assert len(server.connections) == 1
@@ -106,11 +114,14 @@ async def test_refusal_counts_where_the_line_breaks_after_it():
     async with scripted({"rcpt": [Say("550 5.1.1 unknown", hang_up=True)]}, TOGETHER) as server:
         outcome = await offer(server.settings())
 
-    assert outcome == Rejected("the mail server refuses this address", Reply(550, "unknown", "5.1.1"))
+    assert outcome == Rejected(
+        "the mail server refuses this address", Reply(550, "unknown", "5.1.1")
+    )
 
 
 @pytest.mark.parametrize(
-    "act", [Say("452 4.3.2 too many transactions"), Say("550 5.7.1 Too many messages in this session")]
+    "act",
+    [Say("452 4.3.2 too many transactions"), Say("550 5.7.1 Too many messages in this session")],
 )
 async def test_worn_line_is_replaced_and_the_message_is_offered_again(act):
     async with scripted({"mail": [Say("250 fine"), act]}, ["8BITMIME"]) as server:
@@ -122,10 +133,14 @@ async def test_worn_line_is_replaced_and_the_message_is_offered_again(act):
 
 @BOTH_WAYS
 async def test_message_too_big_for_mail_from_is_that_message_alone(extensions):
-    async with scripted({"mail": [Say("552 5.3.4 too big")], "data": [Say("503 no")]}, extensions) as server:
+    async with scripted(
+        {"mail": [Say("552 5.3.4 too big")], "data": [Say("503 no")]}, extensions
+    ) as server:
         outcome = await offer(server.settings())
 
-    assert outcome == Rejected("the mail server refuses this message", Reply(552, "too big", "5.3.4"))
+    assert outcome == Rejected(
+        "the mail server refuses this message", Reply(552, "too big", "5.3.4")
+    )
 
 
 async def test_message_over_the_announced_size_never_leaves():
@@ -160,15 +175,34 @@ async def test_refusal_of_us_stops_the_run_in_any_phase(phase, line, error):
     [
         (
             Say("451 4.3.0 not now"),
-            Deferred("the mail server does not take this message now", Reply(451, "not now", "4.3.0")),
+            Deferred(
+                "the mail server does not take this message now", Reply(451, "not now", "4.3.0")
+            ),
         ),
-        (Say("554 5.7.1 spam"), Rejected("the mail server refuses this message", Reply(554, "spam", "5.7.1"))),
+        (
+            Say("554 5.7.1 spam"),
+            Rejected("the mail server refuses this message", Reply(554, "spam", "5.7.1")),
+        ),
         (Say("250 fine", hang_up=True), Sent(Reply(250, "fine"))),
         (Say("251 fine"), Sent(Reply(251, "fine"))),
-        (HangUp(), InDoubt("the message had left when the line broke: the server closed the connection")),
-        (Stall(), InDoubt("the message had left when the line broke: no answer within 0.05 seconds")),
-        (Drip(), InDoubt("the message had left when the line broke: no answer within 0.05 seconds")),
-        (Say("two hundred"), InDoubt("the message had left when the line broke: the server sent an unreadable answer")),
+        (
+            HangUp(),
+            InDoubt("the message had left when the line broke: the server closed the connection"),
+        ),
+        (
+            Stall(),
+            InDoubt("the message had left when the line broke: no answer within 0.05 seconds"),
+        ),
+        (
+            Drip(),
+            InDoubt("the message had left when the line broke: no answer within 0.05 seconds"),
+        ),
+        (
+            Say("two hundred"),
+            InDoubt(
+                "the message had left when the line broke: the server sent an unreadable answer"
+            ),
+        ),
         (Say("354 go on"), InDoubt("the message had left, and the server answered 354 go on")),
         (
             Say("250-fine", hang_up=True),
@@ -217,7 +251,11 @@ async def test_line_that_the_server_closes_took_nothing_and_the_next_message_get
     assert taken_before == []
     assert isinstance(outcome, Sent)
     assert len(server.connections) == 2
-    assert (raised.value.fresh, raised.value.crowded, raised.value.deferred is None) == (True, True, phase == "mail")
+    assert (raised.value.fresh, raised.value.crowded, raised.value.deferred is None) == (
+        True,
+        True,
+        phase == "mail",
+    )
 
 
 async def test_line_lost_between_offer_and_body_leaves_no_doubt():
@@ -230,7 +268,9 @@ async def test_line_lost_between_offer_and_body_leaves_no_doubt():
         await connection._line._closed
         outcome = await connection.send_body(message())
 
-    assert outcome == Deferred("the line broke before the message had left: the server closed the connection")
+    assert outcome == Deferred(
+        "the line broke before the message had left: the server closed the connection"
+    )
 
 
 async def test_server_that_speaks_unasked_after_the_354_gets_no_body():
@@ -242,7 +282,9 @@ async def test_server_that_speaks_unasked_after_the_354_gets_no_body():
         await connection.send_envelope(message())
         outcome = await connection.send_body(message())
 
-    assert outcome == Deferred("the line broke before the message had left: the server said unasked: 421 4.3.2 closing")
+    assert outcome == Deferred(
+        "the line broke before the message had left: the server said unasked: 421 4.3.2 closing"
+    )
     assert server.bodies == []
 
 
@@ -260,7 +302,9 @@ async def test_server_that_reads_no_further_within_a_big_body_is_left():
     async with scripted({"body": [Stall()]}) as server:
         outcomes = await send(server.settings(timeout=0.2), big)
 
-    assert outcomes == [Deferred("the line broke before the message had left: no answer within 0.2 seconds")]
+    assert outcomes == [
+        Deferred("the line broke before the message had left: no answer within 0.2 seconds")
+    ]
 
 
 async def test_big_body_arrives_whole():
@@ -276,10 +320,14 @@ async def test_offer_that_fails_on_a_new_line_is_put_off():
     async with scripted({"rcpt": [HangUp()]}) as server:
         outcome = await offer(server.settings())
 
-    assert outcome == Deferred("the mail server did not take this message now: the server closed the connection")
+    assert outcome == Deferred(
+        "the mail server did not take this message now: the server closed the connection"
+    )
 
 
-@pytest.mark.parametrize("act", [HangUp(), Say("421 4.4.2 idle too long", hang_up=True), Say("???"), Say("120 wait")])
+@pytest.mark.parametrize(
+    "act", [HangUp(), Say("421 4.4.2 idle too long", hang_up=True), Say("???"), Say("120 wait")]
+)
 @pytest.mark.parametrize("phase", ["mail", "rcpt", "data"])
 async def test_offer_is_repeated_once_where_a_used_line_breaks(phase, act):
     fine = Say("354 go" if phase == "data" else "250 fine")
@@ -292,7 +340,11 @@ async def test_offer_is_repeated_once_where_a_used_line_breaks(phase, act):
 
 
 async def test_only_the_message_that_was_offered_can_be_handed_over():
-    async with scripted() as server, Pool(server.settings()) as pool, pool.connection() as connection:
+    async with (
+        scripted() as server,
+        Pool(server.settings()) as pool,
+        pool.connection() as connection,
+    ):
         await connection.send_envelope(message(1))
         with pytest.raises(RuntimeError, match=r"<2@example\.com> was not offered"):
             await connection.send_body(message(2))
@@ -301,7 +353,11 @@ async def test_only_the_message_that_was_offered_can_be_handed_over():
 
 
 async def test_body_is_never_handed_over_twice():
-    async with scripted() as server, Pool(server.settings()) as pool, pool.connection() as connection:
+    async with (
+        scripted() as server,
+        Pool(server.settings()) as pool,
+        pool.connection() as connection,
+    ):
         await deliver(connection, message())
         with pytest.raises(RuntimeError, match="was not offered"):
             await connection.send_body(message())
@@ -310,7 +366,11 @@ async def test_body_is_never_handed_over_twice():
 
 
 async def test_abandoned_offer_ends_without_a_body_and_the_connection_serves_on():
-    async with scripted() as server, Pool(server.settings()) as pool, pool.connection() as connection:
+    async with (
+        scripted() as server,
+        Pool(server.settings()) as pool,
+        pool.connection() as connection,
+    ):
         await connection.send_envelope(message(1))
         await connection.abandon()
         outcome = await deliver(connection, message(2))
@@ -321,7 +381,11 @@ async def test_abandoned_offer_ends_without_a_body_and_the_connection_serves_on(
 
 
 async def test_offer_after_an_offer_never_reaches_the_server_as_a_body():
-    async with scripted() as server, Pool(server.settings()) as pool, pool.connection() as connection:
+    async with (
+        scripted() as server,
+        Pool(server.settings()) as pool,
+        pool.connection() as connection,
+    ):
         await connection.send_envelope(message(1))
         outcome = await deliver(connection, message(2))
 

@@ -22,7 +22,9 @@ class ConnectProxy:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             first = await reader.readexactly(1)
-            target = await (self._socks(reader, writer) if first == b"\x05" else self._connect(reader, writer))
+            target = await (
+                self._socks(reader, writer) if first == b"\x05" else self._connect(reader, writer)
+            )
             if target:
                 await self._lead_on(reader, writer, self.ports[target])
         writer.close()
@@ -49,9 +51,13 @@ class ConnectProxy:
         await writer.drain()
         return target
 
-    async def _lead_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
+    async def _lead_on(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int
+    ) -> None:
         behind, before = await asyncio.open_connection("127.0.0.1", port)
-        copies = [asyncio.create_task(_copy(*pair)) for pair in ((reader, before), (behind, writer))]
+        copies = [
+            asyncio.create_task(_copy(*pair)) for pair in ((reader, before), (behind, writer))
+        ]
         await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
         for copy in copies:
             copy.cancel()
@@ -66,7 +72,9 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def connect_proxy(ports: Mapping[str, int], refusal: bytes = b"") -> AsyncIterator[ConnectProxy]:
+async def connect_proxy(
+    ports: Mapping[str, int], refusal: bytes = b""
+) -> AsyncIterator[ConnectProxy]:
     """Run it until the block is left. `ports` are by `name:port`."""
     running = ConnectProxy(ports, refusal)
     server = await asyncio.start_server(running.serve, "127.0.0.1", 0)

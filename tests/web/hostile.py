@@ -25,7 +25,9 @@ class Hostile:
 
 
 @asynccontextmanager
-async def hostile(conversation: Conversation, context: SSLContext | None = None) -> AsyncIterator[Hostile]:
+async def hostile(
+    conversation: Conversation, context: SSLContext | None = None
+) -> AsyncIterator[Hostile]:
     """Run a server that leads every connection this way, until the block is left."""
     running = Hostile()
     held: set[asyncio.Task[None]] = set()

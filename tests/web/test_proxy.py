@@ -28,15 +28,31 @@ FOUND = Proxy(PROXY, "proxy.example:3128")
         (RINGCENTRAL, {"HTTP_PROXY": PROXY}, None),
         (RINGCENTRAL, {"HTTPS_PROXY": "proxy.example:3128"}, FOUND),
         (RINGCENTRAL, {"HTTPS_PROXY": f" {PROXY}/ "}, FOUND),
-        (RINGCENTRAL, {"HTTPS_PROXY": "https://proxy.example"}, Proxy("https://proxy.example", "proxy.example")),
-        (RINGCENTRAL, {"HTTPS_PROXY": "http://[::1]:3128"}, Proxy("http://[::1]:3128", "[::1]:3128")),
+        (
+            RINGCENTRAL,
+            {"HTTPS_PROXY": "https://proxy.example"},
+            Proxy("https://proxy.example", "proxy.example"),
+        ),
+        (
+            RINGCENTRAL,
+            {"HTTPS_PROXY": "http://[::1]:3128"},
+            Proxy("http://[::1]:3128", "[::1]:3128"),
+        ),
         (
             RINGCENTRAL,
             {"ALL_PROXY": "socks://proxy.example:1080"},
             Proxy("socks5h://proxy.example:1080", "proxy.example:1080"),
         ),
-        (RINGCENTRAL, {"ALL_PROXY": "socks5://proxy.example"}, Proxy("socks5h://proxy.example", "proxy.example")),
-        (RINGCENTRAL, {"ALL_PROXY": "SOCKS5H://proxy.example"}, Proxy("socks5h://proxy.example", "proxy.example")),
+        (
+            RINGCENTRAL,
+            {"ALL_PROXY": "socks5://proxy.example"},
+            Proxy("socks5h://proxy.example", "proxy.example"),
+        ),
+        (
+            RINGCENTRAL,
+            {"ALL_PROXY": "SOCKS5H://proxy.example"},
+            Proxy("socks5h://proxy.example", "proxy.example"),
+        ),
         (
             RINGCENTRAL,
             {"HTTPS_PROXY": "http://user:p%40ss@proxy.example:3128"},
@@ -85,7 +101,9 @@ def test_variables_name_the_proxy(url, environ, found):
 )
 def test_no_proxy_makes_exceptions(url, exceptions, excepted):
     for name in ("NO_PROXY", "no_proxy"):
-        assert find_proxy(url, {"HTTPS_PROXY": PROXY, name: exceptions}) == (None if excepted else FOUND)
+        assert find_proxy(url, {"HTTPS_PROXY": PROXY, name: exceptions}) == (
+            None if excepted else FOUND
+        )
 
 
 @pytest.mark.parametrize(

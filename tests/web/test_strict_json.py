@@ -28,11 +28,15 @@ def test_what_was_written_is_read(value, ascii_only):
     assert decode_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
-@given(content=st.binary(max_size=60) | st.text('[]{}",:\\u0d8eE+-.1 ntf', max_size=60).map(str.encode))
+@given(
+    content=st.binary(max_size=60) | st.text('[]{}",:\\u0d8eE+-.1 ntf', max_size=60).map(str.encode)
+)
 def test_whatever_comes_is_read_or_refused_in_words(content):
     with contextlib.suppress(UnsoundJson):
         value = decode_json(content)
-        whole = HALF.sub("\ufffd", json.dumps(json.loads(content.decode("utf-8-sig")), ensure_ascii=False))
+        whole = HALF.sub(
+            "\ufffd", json.dumps(json.loads(content.decode("utf-8-sig")), ensure_ascii=False)
+        )
         assert value == json.loads(whole)
 
 

@@ -48,4 +48,7 @@ def test_variable_that_leads_nowhere_is_named(tmp_path, variable, name, why):
     with pytest.raises(ConfigurationError) as raised:
         build_web_context({variable: str(path)})
 
-    assert raised.value.message == f"The environment variable {variable} names {path}, which can't be used: {why}."
+    assert (
+        raised.value.message
+        == f"The environment variable {variable} names {path}, which can't be used: {why}."
+    )

@@ -1,7 +1,8 @@
 """Migrates a ledger's file to the tables that this version knows, with Alembic, in the transaction it is given.
 
-A file that is up to date costs one query and no import of Alembic. A file from a newer version is refused: an older
-program could overlook a state that it does not know. So is another program's database.
+A file that is up to date costs one query and no import of Alembic. A file from a newer version is
+refused: an older program could overlook a state that it does not know. So is another program's
+database.
 """
 
 from pathlib import Path

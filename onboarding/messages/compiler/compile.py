@@ -25,12 +25,20 @@ from onboarding.messages.compiler.sources import PieceKind, pieces_of
 def compile_source(file: Path, folders: Folders, environment: Environment) -> tuple[str, str]:
     """Compile a template; returns Jinja sources of its HTML and of the text derived from that."""
     pieces = pieces_of(file, folders, environment)
-    first = list(takewhile(lambda piece: piece.what is PieceKind.BLOCK or piece.text.isspace(), pieces))
+    first = list(
+        takewhile(lambda piece: piece.what is PieceKind.BLOCK or piece.text.isspace(), pieces)
+    )
     hidden = mask(pieces[len(first) :])
     assert_shallow(hidden.text, file)
-    html = _compile_mjml(file, hidden) if file.name.endswith(".mjml.j2") else _inline_styles(file, hidden)
+    html = (
+        _compile_mjml(file, hidden)
+        if file.name.endswith(".mjml.j2")
+        else _inline_styles(file, hidden)
+    )
     assert_nested(html, hidden)
-    set_first = "".join(piece.text.strip() for piece in first)  # what stands before the document: set, import
+    set_first = "".join(
+        piece.text.strip() for piece in first
+    )  # what stands before the document: set, import
     try:
         return set_first + unmask(html, hidden), set_first + _derive_text(html, hidden)
     except RecursionError as error:
@@ -90,7 +98,22 @@ def _inline_styles(file: Path, hidden: MaskedSource) -> str:
 
 
 _BREAKS = frozenset(
-    {"p", "div", "tr", "table", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "section", "blockquote"}
+    {
+        "p",
+        "div",
+        "tr",
+        "table",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "ul",
+        "ol",
+        "section",
+        "blockquote",
+    }
 )
 _SILENT = frozenset({"head", "style", "script", "title", "template"})
 
@@ -102,7 +125,9 @@ def _derive_text(html: str, hidden: MaskedSource) -> str:
     said = "".join(_text_of_nodes(body)) if body else ""
     written = {one.name: one.piece.text for one in hidden.words}
     text = "\n".join(" ".join(line.split()) for line in said.splitlines())
-    said_once = _WORDS_AND_ADDRESS.sub(lambda pair: pair[2] if written[pair[1]] == written[pair[2]] else pair[0], text)
+    said_once = _WORDS_AND_ADDRESS.sub(
+        lambda pair: pair[2] if written[pair[1]] == written[pair[2]] else pair[0], text
+    )
     return re.sub(r"jw\d+wj", lambda word: sources[word[0]], said_once)
 
 
@@ -150,5 +175,8 @@ def _is_hidden(node: LexborNode) -> bool:
 
 def _link_text(node: LexborNode) -> Iterator[str]:
     """Say a link's words and its address, once where they are the same."""
-    words, address = "".join(_text_of_nodes(node)).strip(), (node.attributes.get("href") or "").removeprefix("mailto:")
+    words, address = (
+        "".join(_text_of_nodes(node)).strip(),
+        (node.attributes.get("href") or "").removeprefix("mailto:"),
+    )
     yield words if address in {"", words} else f"{words}: {address}" if words else address

@@ -1,7 +1,8 @@
 """What a template says of the brand, put in place when it is compiled: it is the same in every letter of a run.
 
-A shipped template asks for a colour twenty times. Put in place, these become part of the text around them, which is
-rendered, and encoded (`quoted_printable`), once. Works on Jinja's tree; Jinja's own optimizer does the rest.
+A shipped template asks for a colour twenty times. Put in place, these become part of the text
+around them, which is rendered, and encoded (`quoted_printable`), once. Works on Jinja's tree;
+Jinja's own optimizer does the rest.
 """
 
 import re
@@ -15,13 +16,16 @@ from jinja2.visitor import NodeTransformer
 def is_constant(name: str, sources: Iterable[str]) -> bool:
     """Tell whether a name certainly means the same in all these templates, which may include each other.
 
-    A tag that names it by itself, and not a field of it, may give it another meaning (set, for, with, macro, import).
+    A tag that names it by itself, and not a field of it, may give it another meaning (set, for,
+    with, macro, import).
     """
     by_itself = re.compile(rf"\{{%[^%]*(?<![.\w]){name}\b(?!\s*\.)")
     return not any(by_itself.search(source) for source in sources)
 
 
-def fold_constants(tree: nodes.Template, known: Mapping[str, Any], environment: Environment) -> nodes.Template:
+def fold_constants(
+    tree: nodes.Template, known: Mapping[str, Any], environment: Environment
+) -> nodes.Template:
     """Replace each text that hangs on a known name."""
     folding: nodes.Template = _Folding(known, environment).visit(tree)
     return folding

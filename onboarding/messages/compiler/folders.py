@@ -1,7 +1,8 @@
 """The folders that a webinar's templates lie in: which file a name means, and that none of them leads elsewhere.
 
-A template names its shared parts, and whoever writes one decides that name. So a name finds files below the template
-folders only, and a link below them has to lead to one of them. Reads files; knows nothing of what is in them.
+A template names its shared parts, and whoever writes one decides that name. So a name finds files
+below the template folders only, and a link below them has to lead to one of them. Reads files;
+knows nothing of what is in them.
 """
 
 import os
@@ -29,14 +30,16 @@ class Folders:
         for path in paths:
             if not path.is_dir():
                 raise ConfigurationError(
-                    f"There is no template folder {path}.", hint="`onboarding init` writes one with our templates."
+                    f"There is no template folder {path}.",
+                    hint="`onboarding init` writes one with our templates.",
                 )
         return cls(tuple(paths))
 
     def find(self, name: str) -> Path | None:
         """Find a file by its name relative to a template folder; a name that leads out of the folders finds none.
 
-        Raises `ConfigurationError` where the file is a link, or lies behind one, that leads out of them.
+        Raises `ConfigurationError` where the file is a link, or lies behind one, that leads out of
+        them.
         """
         if ".." in Path(name).parts or Path(name).is_absolute():
             return None
@@ -64,15 +67,23 @@ class Folders:
 
     def files(self) -> Iterator[Path]:
         """Name every template and shared part that is in force, in order of their names."""
-        names = {str(file.relative_to(folder)) for folder in self.paths for file in folder.rglob("*.j2")}
+        names = {
+            str(file.relative_to(folder)) for folder in self.paths for file in folder.rglob("*.j2")
+        }
         yield from (file for name in sorted(names) if (file := self.find(name)))
 
     def strays(self) -> Iterator[ConfigurationError]:
         """Say which links below the folders lead out of them, whether a template names them or not."""
         for folder in self.paths:
             for place, folders, files in os.walk(folder):
-                links = (path for name in sorted((*folders, *files)) if (path := Path(place, name)).is_symlink())
-                yield from (self._stray(link) for link in links if link.exists() and not self._holds(link))
+                links = (
+                    path
+                    for name in sorted((*folders, *files))
+                    if (path := Path(place, name)).is_symlink()
+                )
+                yield from (
+                    self._stray(link) for link in links if link.exists() and not self._holds(link)
+                )
 
     def _holds(self, path: Path) -> bool:
         """Tell whether a file lies below one of the folders, all links followed. A folder may itself be a link."""
@@ -92,13 +103,17 @@ def read_template(file: Path) -> str:
         text = read_text(file)
     except OSError as error:
         raise ConfigurationError(
-            f"The template {file} can't be read: {error.strerror}.", hint="It has to be a text file that you may read."
+            f"The template {file} can't be read: {error.strerror}.",
+            hint="It has to be a text file that you may read.",
         ) from error
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"The template {file} can't be read: {error}", hint="Save it as UTF-8.") from error
+        raise ConfigurationError(
+            f"The template {file} can't be read: {error}", hint="Save it as UTF-8."
+        ) from error
     if len(text) > LARGEST_VALUE:
         raise ConfigurationError(
-            f"The template {file} has more than {LARGEST_VALUE:,} characters.", hint="No mail program shows that much."
+            f"The template {file} has more than {LARGEST_VALUE:,} characters.",
+            hint="No mail program shows that much.",
         )
     return text
 

@@ -1,7 +1,7 @@
 """Where in HTML or MJML a template's tag stands: between elements, in a tag, an attribute, a title, a comment.
 
-A narrow scanner that is fed stretches of text and keeps its state from one to the next. It judges nothing and
-builds no tree: `masking` asks it before and after compiling.
+A narrow scanner that is fed stretches of text and keeps its state from one to the next. It judges
+nothing and builds no tree: `masking` asks it before and after compiling.
 """
 
 import re
@@ -49,7 +49,9 @@ TEXT_ONLY = {
 }
 
 _OPENING = re.compile(r"<!--|<(/?[A-Za-z][\w:-]*)")
-_IN_TAG = re.compile(r"""(?P<closed>/?>)|(?:(?<![\w:@.-])(?P<attribute>[\w:@.-]++)\s*+=\s*+)?(?P<quote>["'])""")
+_IN_TAG = re.compile(
+    r"""(?P<closed>/?>)|(?:(?<![\w:@.-])(?P<attribute>[\w:@.-]++)\s*+=\s*+)?(?P<quote>["'])"""
+)
 """An attribute begins where no name goes on: else each letter of a long one would be looked at as a beginning."""
 
 
@@ -84,7 +86,11 @@ def _scan_tag(position: ScannerState, text: str, at: int) -> tuple[ScannerState,
     if found["quote"]:
         attribute = (found["attribute"] or "").lower()
         return replace(
-            position, place=HtmlContext.ATTRIBUTE, attribute=attribute, quote=found["quote"], value=""
+            position,
+            place=HtmlContext.ATTRIBUTE,
+            attribute=attribute,
+            quote=found["quote"],
+            value="",
         ), found.end()
     inside = TEXT_ONLY.get(position.tag) if found["closed"] == ">" else None
     return (replace(position, place=inside) if inside else ScannerState()), found.end()
@@ -99,7 +105,11 @@ def _scan_attribute(position: ScannerState, text: str, at: int) -> tuple[Scanner
 
 def _scan_text_only(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
     end = re.compile(f"</{position.tag}", re.IGNORECASE).search(text, at)
-    return (ScannerState(HtmlContext.TAG, f"/{position.tag}"), end.end()) if end else (position, len(text))
+    return (
+        (ScannerState(HtmlContext.TAG, f"/{position.tag}"), end.end())
+        if end
+        else (position, len(text))
+    )
 
 
 def _scan_comment(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:

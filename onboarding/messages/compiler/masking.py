@@ -1,9 +1,10 @@
 """Jinja's tags made opaque for a compiler of MJML or CSS, and put back where they may stand.
 
-A compiler breaks what it doesn't know: it refuses `<` in an expression, escapes `>`, and moves a `{% for %}` out of a
-table. So each tag becomes a word, or a comment where a block stands between elements. A run of tags within one
-attribute value or title is one word, so that a value copied to several places stays whole. `unmask` asserts that
-every word came back, and exactly where it may. Compiles nothing itself.
+A compiler breaks what it doesn't know: it refuses `<` in an expression, escapes `>`, and moves a
+`{% for %}` out of a table. So each tag becomes a word, or a comment where a block stands between
+elements. A run of tags within one attribute value or title is one word, so that a value copied to
+several places stays whole. `unmask` asserts that every word came back, and exactly where it may.
+Compiles nothing itself.
 """
 
 import re
@@ -16,7 +17,9 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.html_context import HtmlContext, ScannerState, scan
 from onboarding.messages.compiler.sources import PieceKind, SourcePiece
 
-URL_ATTRIBUTES = frozenset({"href", "src", "action", "background", "background-url", "poster", "formaction"})
+URL_ATTRIBUTES = frozenset(
+    {"href", "src", "action", "background", "background-url", "poster", "formaction"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,11 @@ class _PiecePosition:
 
     @property
     def source(self) -> str:
-        return self.piece.text if self.piece.what is PieceKind.TEXT else _guard(self.piece, self.before)
+        return (
+            self.piece.text
+            if self.piece.what is PieceKind.TEXT
+            else _guard(self.piece, self.before)
+        )
 
 
 def _locate(pieces: Iterable[SourcePiece]) -> Iterator[_PiecePosition]:
@@ -118,10 +125,16 @@ def _end_of_run(located: Sequence[_PiecePosition], start: int) -> int:
     first = located[start]
     match first.before.place:
         case HtmlContext.ATTRIBUTE | HtmlContext.TITLE if first.piece.what is not PieceKind.TEXT:
-            inside = list(takewhile(lambda one: one.after.entered == first.before.entered, located[start:]))
-            end = start + max(at for at, one in enumerate(inside, 1) if one.piece.what is not PieceKind.TEXT)
+            inside = list(
+                takewhile(lambda one: one.after.entered == first.before.entered, located[start:])
+            )
+            end = start + max(
+                at for at, one in enumerate(inside, 1) if one.piece.what is not PieceKind.TEXT
+            )
             if sum(deepens(one.piece) for one in located[start:end]):
-                raise _refusal(first.piece, "one value and its end in another", "Close it within the quotes.")
+                raise _refusal(
+                    first.piece, "one value and its end in another", "Close it within the quotes."
+                )
             return end
         case HtmlContext.TAG if first.piece.what is PieceKind.BLOCK:
             return _end_of_condition(located, start)
@@ -175,8 +188,14 @@ def _guard(piece: SourcePiece, position: ScannerState) -> str:
             hint = "Put the condition around the element, or inside a quoted value."
             raise _refusal(piece, f"the tag <{position.tag}>", hint)
         case HtmlContext.ATTRIBUTE if position.attribute.startswith("on"):
-            raise _refusal(piece, f"the attribute {position.attribute}", "Mail programs run no scripts: leave it out.")
-        case HtmlContext.ATTRIBUTE if position.attribute in URL_ATTRIBUTES and not position.value.strip():
+            raise _refusal(
+                piece,
+                f"the attribute {position.attribute}",
+                "Mail programs run no scripts: leave it out.",
+            )
+        case HtmlContext.ATTRIBUTE if (
+            position.attribute in URL_ATTRIBUTES and not position.value.strip()
+        ):
             return _add_filter(piece, "link")
         case HtmlContext.ATTRIBUTE if _is_style(position):
             return _add_filter(piece, "style")
@@ -185,14 +204,19 @@ def _guard(piece: SourcePiece, position: ScannerState) -> str:
     return piece.text
 
 
-WORDY_ATTRIBUTES = frozenset({"alt", "title", "rel", "name", "target", "css-class", "mj-class", "class", "id", "role"})
+WORDY_ATTRIBUTES = frozenset(
+    {"alt", "title", "rel", "name", "target", "css-class", "mj-class", "class", "id", "role"}
+)
 """The attributes of MJML that don't end up in a style sheet."""
 
 
 def _is_style(position: ScannerState) -> bool:
     if position.attribute == "style" or "color" in position.attribute:
         return True
-    return position.tag.startswith("mj-") and position.attribute not in WORDY_ATTRIBUTES | URL_ATTRIBUTES
+    return (
+        position.tag.startswith("mj-")
+        and position.attribute not in WORDY_ATTRIBUTES | URL_ATTRIBUTES
+    )
 
 
 def _refusal(piece: SourcePiece, where: str, hint: str) -> ConfigurationError:
@@ -225,7 +249,9 @@ MAY_RETURN = {
 }
 """Where a tag may stand in the compiled HTML, by where it stood in the source."""
 
-_TOKEN = re.compile(r'<!--(?P<block>jw\d+wj)-->|/\*(?P<css>jw\d+wj)\*/| ?\b(?P<tag>jw\d+wj)=""|(?P<word>jw\d+wj)')
+_TOKEN = re.compile(
+    r'<!--(?P<block>jw\d+wj)-->|/\*(?P<css>jw\d+wj)\*/| ?\b(?P<tag>jw\d+wj)=""|(?P<word>jw\d+wj)'
+)
 
 
 def unmask(compiled: str, hidden: MaskedSource) -> str:
@@ -236,7 +262,9 @@ def unmask(compiled: str, hidden: MaskedSource) -> str:
         word = words[found[found.lastgroup or "word"]]
         literal = compiled[at : found.start()]
         position = scan(position, literal)
-        if position.place not in MAY_RETURN[word.place] or (word.is_block and not _as_hidden(found, word)):
+        if position.place not in MAY_RETURN[word.place] or (
+            word.is_block and not _as_hidden(found, word)
+        ):
             raise _lost_error(word, "ended up in another place")
         done += [literal, f" {word.source}" if found["tag"] else word.source]
         seen.append(word)
@@ -246,7 +274,9 @@ def unmask(compiled: str, hidden: MaskedSource) -> str:
 
 
 def _as_hidden(found: re.Match[str], word: MaskToken) -> bool:
-    return {"block": HtmlContext.CONTENT, "css": HtmlContext.STYLE}.get(found.lastgroup or "", word.place) is word.place
+    return {"block": HtmlContext.CONTENT, "css": HtmlContext.STYLE}.get(
+        found.lastgroup or "", word.place
+    ) is word.place
 
 
 def _assert_all_back(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -> None:

@@ -1,6 +1,7 @@
 """The names in a template, checked against those that `view` knows before anybody's letter is rendered.
 
-Reads each template file as Jinja parses it, so that an error tells the line a person wrote. Renders nothing.
+Reads each template file as Jinja parses it, so that an error tells the line a person wrote. Renders
+nothing.
 """
 
 import re
@@ -37,7 +38,9 @@ def check_names(file: Path, folders: Folders, environment: Environment) -> None:
     """
     trees = _trees(file, folders, environment)
     types = dict(KNOWN) | {name: Any for tree in trees.values() for name in _names_set(tree)}
-    types |= {name: each for tree in trees.values() for name, each in _names_looped_over(tree, types)}
+    types |= {
+        name: each for tree in trees.values() for name, each in _names_looped_over(tree, types)
+    }
     for each, tree in trees.items():
         _check_known(each, tree, types, frozenset(GLOBALS) | IN_MACROS)
         _check_filters(each, tree)
@@ -51,7 +54,9 @@ def _trees(file: Path, folders: Folders, environment: Environment) -> dict[Path,
         each = left.pop()
         if each not in trees:
             trees[each] = _parse_part(read_template(each), each, environment)
-            left += [folders.get(name, f"{each}, line 1") for name in _find_parts(each, trees[each])]
+            left += [
+                folders.get(name, f"{each}, line 1") for name in _find_parts(each, trees[each])
+            ]
     return trees
 
 
@@ -88,14 +93,18 @@ def _names_looped_over(tree: nodes.Template, types: Mapping[str, Any]) -> Iterat
             yield loop.target.name, items[0]
 
 
-def _check_known(file: Path, tree: nodes.Template, types: Mapping[str, Any], others: frozenset[str]) -> None:
+def _check_known(
+    file: Path, tree: nodes.Template, types: Mapping[str, Any], others: frozenset[str]
+) -> None:
     for name in tree.find_all(nodes.Name):
         if name.ctx == "load" and name.name not in types and name.name not in others:
             raise _unknown_name(file, name.lineno, name.name, "", set(types) | {"range"})
     for attribute in tree.find_all(nodes.Getattr):
         known = _fields_of(_type_of(attribute.node, types))
         if known and attribute.attr not in known:
-            raise _unknown_name(file, attribute.lineno, attribute.attr, _suggest_spelling(attribute.node), known)
+            raise _unknown_name(
+                file, attribute.lineno, attribute.attr, _suggest_spelling(attribute.node), known
+            )
         if attribute.attr.startswith("__"):
             raise ConfigurationError(
                 f"{file}, line {attribute.lineno}: a template can't use {attribute.attr[:LONGEST_NAME]}.",
@@ -108,7 +117,13 @@ def _check_filters(file: Path, tree: nodes.Template) -> None:
         word = kind.__name__.lower()
         for used in tree.find_all(kind):
             if used.name not in known:
-                raise _unknown_name(file, used.lineno, f"{word} {used.name}", "", [f"{word} {name}" for name in known])
+                raise _unknown_name(
+                    file,
+                    used.lineno,
+                    f"{word} {used.name}",
+                    "",
+                    [f"{word} {name}" for name in known],
+                )
     for escape in tree.find_all(nodes.ScopedEvalContextModifier):
         raise ConfigurationError(
             f"{file}, line {escape.lineno}: {{% autoescape %}} is not allowed.",
@@ -120,12 +135,15 @@ LONGEST_NAME = 60
 """Characters of an unknown name that a message shows, and for which the nearest known one is looked for."""
 
 
-def _unknown_name(file: Path, line: int, name: str, owner: str, known: Iterable[str]) -> ConfigurationError:
+def _unknown_name(
+    file: Path, line: int, name: str, owner: str, known: Iterable[str]
+) -> ConfigurationError:
     """Name the unknown, the nearest known, and where."""
     prefix, name = f"{owner}." if owner else "", name[:LONGEST_NAME]
     near = get_close_matches(name, known, n=1, cutoff=0)
     return ConfigurationError(
-        f"{file}, line {line}: there is no {prefix}{name}.", hint=f"Did you mean {prefix}{near[0]}?" if near else ""
+        f"{file}, line {line}: there is no {prefix}{name}.",
+        hint=f"Did you mean {prefix}{near[0]}?" if near else "",
     )
 
 

@@ -1,8 +1,8 @@
 """Blocks around whole elements: what opens and closes a condition or a loop stands at one depth of the compiled HTML.
 
-A parser that adds what HTML leaves out (`<tbody>`) may put an opening tag before it and the closing one inside. Then
-each round of a loop would open one element more. Also: elements are not within each other beyond what compilers bear.
-Checks only.
+A parser that adds what HTML leaves out (`<tbody>`) may put an opening tag before it and the closing
+one inside. Then each round of a loop would open one element more. Also: elements are not within
+each other beyond what compilers bear. Checks only.
 """
 
 import re
@@ -13,17 +13,35 @@ from onboarding.errors import ConfigurationError
 from onboarding.messages.compiler.masking import MaskedSource, MaskToken, deepens
 
 _VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+    {
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "source",
+        "track",
+        "wbr",
+    }
 )
 _MIDDLE = re.compile(r"\{%[-+]?\s*(?:else|elif)\b")
-_STEP = re.compile(r"<!--(?P<word>jw\d+wj)-->|<(?P<closes>/?)(?P<tag>[A-Za-z][\w:-]*)[^>]*?(?P<empty>/?)>")
+_STEP = re.compile(
+    r"<!--(?P<word>jw\d+wj)-->|<(?P<closes>/?)(?P<tag>[A-Za-z][\w:-]*)[^>]*?(?P<empty>/?)>"
+)
 
 
 def assert_nested(compiled: str, hidden: MaskedSource) -> None:
     """Raise `ConfigurationError`, naming file and line, for a block that was torn apart."""
     words: Mapping[str, MaskToken] = {one.name: one for one in hidden.words}
     depth, opened = 0, list[tuple[MaskToken, int]]()
-    for step in _STEP.finditer(compiled, 0, compiled.rfind(">") + 1):  # so that each search finds its end
+    for step in _STEP.finditer(
+        compiled, 0, compiled.rfind(">") + 1
+    ):  # so that each search finds its end
         if not step["word"]:
             depth += _deeper(step)
             continue
@@ -42,18 +60,26 @@ DEEPEST_HTML = 1_000
 """Elements within each other. At ten times as many the compilers overflow their stack, which ends the program."""
 
 
-CLOSED_BY_OTHERS = frozenset({"p", "li", "dt", "dd", "td", "th", "tr", "thead", "tbody", "tfoot", "option"})
+CLOSED_BY_OTHERS = frozenset(
+    {"p", "li", "dt", "dd", "td", "th", "tr", "thead", "tbody", "tfoot", "option"}
+)
 """Elements whose end HTML may leave out: they are within each other only where others are, too."""
 
 
 def assert_shallow(text: str, file: Path) -> None:
     """Raise `ConfigurationError` for a template whose elements are nested too deeply."""
     is_mjml = file.name.endswith(".mjml.j2")
-    if not is_shallow(text, DEEPEST_MJML if is_mjml else DEEPEST_HTML, frozenset() if is_mjml else CLOSED_BY_OTHERS):
+    if not is_shallow(
+        text,
+        DEEPEST_MJML if is_mjml else DEEPEST_HTML,
+        frozenset() if is_mjml else CLOSED_BY_OTHERS,
+    ):
         raise too_deep(file)
 
 
-def is_shallow(text: str, deepest: int = DEEPEST_HTML, uncounted: frozenset[str] = CLOSED_BY_OTHERS) -> bool:
+def is_shallow(
+    text: str, deepest: int = DEEPEST_HTML, uncounted: frozenset[str] = CLOSED_BY_OTHERS
+) -> bool:
     """Tell whether so many elements at most are within each other. One that is never closed counts as well."""
     depth = 0
     for step in _STEP.finditer(text, 0, text.rfind(">") + 1):

@@ -1,7 +1,8 @@
 """Template files: where they are, and one file with its shared parts as a flat run of pieces.
 
-Knows Jinja's tags from text (by Jinja's own lexer), puts `mj-include`, `include` and `extends` in place, and remembers
-for each piece where it was written, so that later errors name file and line. Compiles nothing.
+Knows Jinja's tags from text (by Jinja's own lexer), puts `mj-include`, `include` and `extends` in
+place, and remembers for each piece where it was written, so that later errors name file and line.
+Compiles nothing.
 """
 
 import re
@@ -43,7 +44,8 @@ class SourcePiece:
 
 _ADDRESS = re.compile(r"""https?://[^\s"'<>{}]+""", re.IGNORECASE)
 _JOIN_LINK = re.compile(
-    r"(?:/join/(?=[\w-]{12})|\.ringcentral\.\w+/(?:join|j|register)[/?]|[?&](?:jlt|tk|pwd)=).{6}", re.IGNORECASE
+    r"(?:/join/(?=[\w-]{12})|\.ringcentral\.\w+/(?:join|j|register)[/?]|[?&](?:jlt|tk|pwd)=).{6}",
+    re.IGNORECASE,
 )
 """How RingCentral's join links look (`docs/ringcentral.md`, "Invitees"); an expression inside one is not pasted."""
 
@@ -78,17 +80,28 @@ def pieces_of(file: Path, folders: Folders, environment: Environment) -> list[So
 
 
 def _resolve_extends(
-    file: Path, blocks: Mapping[str, list[SourcePiece]], folders: Folders, environment: Environment, depth: int = 0
+    file: Path,
+    blocks: Mapping[str, list[SourcePiece]],
+    folders: Folders,
+    environment: Environment,
+    depth: int = 0,
 ) -> list[SourcePiece]:
     """Read `file` with its blocks filled by those of the templates that extend it, and go up to its own parent."""
-    pieces = _within_limits(_read_include(_split_source(file, environment), folders, environment, depth), file)
-    parent = next(((_EXTENDS.fullmatch(one.text), one) for one in pieces if _EXTENDS.fullmatch(one.text)), None)
+    pieces = _within_limits(
+        _read_include(_split_source(file, environment), folders, environment, depth), file
+    )
+    parent = next(
+        ((_EXTENDS.fullmatch(one.text), one) for one in pieces if _EXTENDS.fullmatch(one.text)),
+        None,
+    )
     if parent is None or parent[0] is None:
         return _fill_blocks(pieces, blocks)
     own = {name: _with_super(blocks.get(name), body) for name, body in _find_blocks(pieces)}
     above = folders.get(parent[0]["path"], parent[1].place)
     _stop_circles(parent[1], depth)
-    return _settings(pieces) + _resolve_extends(above, {**blocks, **own}, folders, environment, depth + 1)
+    return _settings(pieces) + _resolve_extends(
+        above, {**blocks, **own}, folders, environment, depth + 1
+    )
 
 
 def _settings(pieces: Iterable[SourcePiece]) -> list[SourcePiece]:
@@ -114,7 +127,12 @@ def _split_source(file: Path, environment: Environment) -> Iterator[SourcePiece]
                 tag += value
             if kind == ends:
                 if ends != "comment_end":
-                    yield SourcePiece(PieceKind.BLOCK if ends == "block_end" else PieceKind.VALUE, tag, file, started)
+                    yield SourcePiece(
+                        PieceKind.BLOCK if ends == "block_end" else PieceKind.VALUE,
+                        tag,
+                        file,
+                        started,
+                    )
                 ends = ""
     except TemplateSyntaxError as problem:
         raise syntax_error(file, problem) from problem
@@ -123,7 +141,9 @@ def _split_source(file: Path, environment: Environment) -> Iterator[SourcePiece]
 def syntax_error(file: Path, problem: TemplateSyntaxError) -> ConfigurationError:
     """Say what Jinja can't read, with file and line."""
     if isinstance(problem, TooComplex):
-        return ConfigurationError(f"{file}, line {problem.lineno}: {problem.message}.", hint="Make it simpler.")
+        return ConfigurationError(
+            f"{file}, line {problem.lineno}: {problem.message}.", hint="Make it simpler."
+        )
     return ConfigurationError(
         f"{file}, line {problem.lineno}: {problem.message}",
         hint="Each {% if %} or {% for %} needs its {% endif %} or {% endfor %}, each {{ its }}.",
@@ -135,14 +155,16 @@ def _read_include(
 ) -> Iterator[SourcePiece]:
     """Put shared parts where they are asked for.
 
-    Done here and not by the MJML compiler, whose own `mj-include` (mrml 0.2.4) forgets how wide the surroundings
-    are and puts several texts into one table cell.
+    Done here and not by the MJML compiler, whose own `mj-include` (mrml 0.2.4) forgets how wide the
+    surroundings are and puts several texts into one table cell.
     """
     for piece in pieces:
         if piece.what is PieceKind.TEXT:
             yield from _read_mj_include(piece, folders, environment, depth)
         elif found := _INCLUDE.fullmatch(piece.text):
-            yield from _part(folders.get(found["path"], piece.place), piece, folders, environment, depth)
+            yield from _part(
+                folders.get(found["path"], piece.place), piece, folders, environment, depth
+            )
         else:
             yield piece
 
@@ -166,7 +188,9 @@ def _read_mj_include(
 
 
 def _cut_blocks(piece: SourcePiece, start: int, end: int) -> SourcePiece:
-    return SourcePiece(piece.what, piece.text[start:end], piece.file, piece.line + piece.text.count("\n", 0, start))
+    return SourcePiece(
+        piece.what, piece.text[start:end], piece.file, piece.line + piece.text.count("\n", 0, start)
+    )
 
 
 def _part(
@@ -195,7 +219,9 @@ def _find_blocks(pieces: Sequence[SourcePiece]) -> Iterator[tuple[str, list[Sour
             yield name, list(pieces[start:at])
 
 
-def _fill_blocks(pieces: Sequence[SourcePiece], blocks: Mapping[str, list[SourcePiece]]) -> list[SourcePiece]:
+def _fill_blocks(
+    pieces: Sequence[SourcePiece], blocks: Mapping[str, list[SourcePiece]]
+) -> list[SourcePiece]:
     """Replace each block by its filling, or by its own body where nobody fills it; the tags themselves go."""
     done: list[SourcePiece] = []
     at = 0
@@ -203,7 +229,9 @@ def _fill_blocks(pieces: Sequence[SourcePiece], blocks: Mapping[str, list[Source
         if name := _opens(pieces[at]):
             end = _end_of_block(pieces, at)
             body = list(pieces[at + 1 : end])
-            others = {other: filling for other, filling in blocks.items() if other != name}  # none is within itself
+            others = {
+                other: filling for other, filling in blocks.items() if other != name
+            }  # none is within itself
             done += _fill_blocks(_with_super(blocks.get(name), body), others)
             at = end
         else:
@@ -218,14 +246,20 @@ def _end_of_block(pieces: Sequence[SourcePiece], start: int) -> int:
         depth += bool(_opens(pieces[at])) - _closes(pieces[at])
         if depth == 0:
             return at
-    raise ConfigurationError(f"{pieces[start].place}: this block is never closed.", hint="Write {% endblock %}.")
+    raise ConfigurationError(
+        f"{pieces[start].place}: this block is never closed.", hint="Write {% endblock %}."
+    )
 
 
-def _with_super(filling: Sequence[SourcePiece] | None, above: Sequence[SourcePiece]) -> list[SourcePiece]:
+def _with_super(
+    filling: Sequence[SourcePiece] | None, above: Sequence[SourcePiece]
+) -> list[SourcePiece]:
     """Put what the parent says where the child writes `{{ super() }}`; all of it where no child fills the block."""
     if filling is None:
         return [*above]
-    done = (each for piece in filling for each in (above if _SUPER.fullmatch(piece.text) else [piece]))
+    done = (
+        each for piece in filling for each in (above if _SUPER.fullmatch(piece.text) else [piece])
+    )
     return _within_limits(done, filling[0].file) if filling else []
 
 

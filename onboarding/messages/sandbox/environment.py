@@ -1,8 +1,9 @@
 """Jinja for letters: what a template may reach is a white list, and what it does has limits.
 
-A template is no program: whoever writes it decides what a letter says, and nothing else. It sees values of the types
-that `view` makes and of Python's plainest types. Of those it may use the attributes listed here, the `filters`, and
-four functions. `docs/guides/templates.md` lists the same names; a test walks everything that a template can reach.
+A template is no program: whoever writes it decides what a letter says, and nothing else. It sees
+values of the types that `view` makes and of Python's plainest types. Of those it may use the
+attributes listed here, the `filters`, and four functions. `docs/guides/templates.md` lists the same
+names; a test walks everything that a template can reach.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -24,7 +25,16 @@ from onboarding.messages.compiler.constants import fold_constants
 from onboarding.messages.context import FIELDS_OF as VIEW_FIELDS
 from onboarding.messages.request import UnrenderableValue
 from onboarding.messages.sandbox import filters, guards, limits, size_estimates
-from onboarding.messages.sandbox.limits import MAPPINGS, SEQUENCES, TEXTS, Group, Steps, current, fitting, size_of
+from onboarding.messages.sandbox.limits import (
+    MAPPINGS,
+    SEQUENCES,
+    TEXTS,
+    Group,
+    Steps,
+    current,
+    fitting,
+    size_of,
+)
 
 FIELDS: Mapping[type, frozenset[str]] = {
     **VIEW_FIELDS,
@@ -50,7 +60,19 @@ FIELDS: Mapping[type, frozenset[str]] = {
 """Values that a template may ask for, by the type that has them."""
 
 TEXT_METHODS = frozenset(
-    {"lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip", "split", "startswith", "endswith", "replace"}
+    {
+        "lower",
+        "upper",
+        "title",
+        "capitalize",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "split",
+        "startswith",
+        "endswith",
+        "replace",
+    }
 )
 METHODS_OF: Mapping[type, frozenset[str]] = {
     str: TEXT_METHODS,
@@ -118,11 +140,19 @@ class TooComplex(jinja2.TemplateSyntaxError):
 def _compile_within_limits() -> Iterator[None]:
     """Let what Python itself can't compile count as a mistake in the template.
 
-    Brackets, blocks or numbers beyond Python's limits, a parameter that Jinja gives too, a name that it loses.
+    Brackets, blocks or numbers beyond Python's limits, a parameter that Jinja gives too, a name
+    that it loses.
     """
     try:
         yield
-    except (AssertionError, MemoryError, OverflowError, RecursionError, SyntaxError, ValueError) as error:
+    except (
+        AssertionError,
+        MemoryError,
+        OverflowError,
+        RecursionError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         raise TooComplex(f"Python can't compile this ({type(error).__name__})", 1) from error
 
 
@@ -141,14 +171,17 @@ def assert_simple(tree: nodes.Template) -> None:
     while level:
         size, depth = size + len(level), depth + 1
         if size > MOST_NODES or depth > DEEPEST_TREE:
-            raise TooComplex("expressions and blocks are too many, or nested too deeply", level[0].lineno)
+            raise TooComplex(
+                "expressions and blocks are too many, or nested too deeply", level[0].lineno
+            )
         level = [inner for node in level for inner in node.iter_child_nodes()]
 
 
 class MessageTemplate(jinja2.Template):
     """A template that is imported anew in each letter.
 
-    Jinja keeps an imported template's names; what one letter set in a namespace there would stand in the next one.
+    Jinja keeps an imported template's names; what one letter set in a namespace there would stand
+    in the next one.
     """
 
     def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
@@ -218,7 +251,8 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
     def called(self, obj: Any, attribute: str) -> Any:
         """Give a template what it calls: of a mapping its methods, of all else an attribute.
 
-        So a roster's column counts first wherever its name is not called, and the methods work beside it.
+        So a roster's column counts first wherever its name is not called, and the methods work
+        beside it.
         """
         return Method(obj, attribute) if type(obj) in MAPPINGS else self.getattr(obj, attribute)
 

@@ -1,8 +1,9 @@
 """The filters and tests that a template may use: Jinja's own, each with a look at the limits before and after it.
 
-A white list: what a later Jinja adds is not admitted by itself. `safe`, `attr` and `pprint` are missing on purpose:
-with the first a name from the roster could become markup, the others reach what a template has no business with.
-`docs/guides/templates.md` lists the same names, and a test compares.
+A white list: what a later Jinja adds is not admitted by itself. `safe`, `attr` and `pprint` are
+missing on purpose: with the first a name from the roster could become markup, the others reach what
+a template has no business with. `docs/guides/templates.md` lists the same names, and a test
+compares.
 """
 
 import re
@@ -20,20 +21,103 @@ from markupsafe import Markup, escape
 
 from onboarding.messages.request import UnrenderableValue
 from onboarding.messages.sandbox import size_estimates
-from onboarding.messages.sandbox.limits import LONGEST_SLOW, Group, LimitExceeded, Steps, current, fitting, size_of
+from onboarding.messages.sandbox.limits import (
+    LONGEST_SLOW,
+    Group,
+    LimitExceeded,
+    Steps,
+    current,
+    fitting,
+    size_of,
+)
 
 Function = Callable[..., Any]
 
 FILTER_NAMES = (
-    *("abs", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "filesizeformat"),
-    *("first", "float", "forceescape", "format", "groupby", "indent", "int", "items", "join", "last", "length", "list"),
-    *("lower", "map", "max", "min", "random", "reject", "rejectattr", "replace", "reverse", "round", "select"),
-    *("selectattr", "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim", "truncate", "unique"),
+    *(
+        "abs",
+        "batch",
+        "capitalize",
+        "center",
+        "count",
+        "d",
+        "default",
+        "dictsort",
+        "e",
+        "escape",
+        "filesizeformat",
+    ),
+    *(
+        "first",
+        "float",
+        "forceescape",
+        "format",
+        "groupby",
+        "indent",
+        "int",
+        "items",
+        "join",
+        "last",
+        "length",
+        "list",
+    ),
+    *(
+        "lower",
+        "map",
+        "max",
+        "min",
+        "random",
+        "reject",
+        "rejectattr",
+        "replace",
+        "reverse",
+        "round",
+        "select",
+    ),
+    *(
+        "selectattr",
+        "slice",
+        "sort",
+        "string",
+        "striptags",
+        "sum",
+        "title",
+        "tojson",
+        "trim",
+        "truncate",
+        "unique",
+    ),
     *("upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr"),
 )
 TEST_NAMES = (
-    *("boolean", "callable", "defined", "divisibleby", "eq", "equalto", "escaped", "even", "false", "filter", "float"),
-    *("ge", "greaterthan", "gt", "in", "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none"),
+    *(
+        "boolean",
+        "callable",
+        "defined",
+        "divisibleby",
+        "eq",
+        "equalto",
+        "escaped",
+        "even",
+        "false",
+        "filter",
+        "float",
+    ),
+    *(
+        "ge",
+        "greaterthan",
+        "gt",
+        "in",
+        "integer",
+        "iterable",
+        "le",
+        "lessthan",
+        "lower",
+        "lt",
+        "mapping",
+        "ne",
+        "none",
+    ),
     *("number", "odd", "sameas", "sequence", "string", "test", "true", "undefined", "upper"),
     *("==", "!=", ">", ">=", "<", "<="),
 )
@@ -59,9 +143,15 @@ def style(value: object) -> str:
 
 
 @pass_environment
-def add_up(environment: Environment, values: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
+def add_up(
+    environment: Environment, values: Iterable[Any], attribute: Any = None, start: Any = 0
+) -> Any:
     """`sum`, of numbers only. Jinja's also adds lists, each time into a new one: many of them take minutes."""
-    numbers = [*map(jinjas.make_attrgetter(environment, attribute), values)] if attribute is not None else [*values]
+    numbers = (
+        [*map(jinjas.make_attrgetter(environment, attribute), values)]
+        if attribute is not None
+        else [*values]
+    )
     if not all(isinstance(each, (int, float)) for each in (start, *numbers)):
         raise UnrenderableValue("the filter sum adds numbers only")
     return sum(numbers, start)
@@ -85,7 +175,12 @@ def json_filter(context: EvalContext, value: Any, step: int | None = None) -> st
     return str(jinjas.do_tojson(context, value, step))
 
 
-OURS: Mapping[str, Function] = {"sum": add_up, "groupby": group, "indent": indent, "tojson": json_filter}
+OURS: Mapping[str, Function] = {
+    "sum": add_up,
+    "groupby": group,
+    "indent": indent,
+    "tojson": json_filter,
+}
 
 
 def _limit_filter(name: str, function: Function) -> Function:
@@ -100,7 +195,9 @@ def _limit_filter(name: str, function: Function) -> Function:
             size_of(given, anything=not is_for_values)
         fitting(estimate(value, *args, **kwargs))
         if name in SLOW and len(value) > LONGEST_SLOW:
-            raise LimitExceeded(f"the filter {name} is for texts of up to {LONGEST_SLOW:,} characters")
+            raise LimitExceeded(
+                f"the filter {name} is for texts of up to {LONGEST_SLOW:,} characters"
+            )
         result = function(*_check_arguments(function, context), value, *args, **kwargs)
         if isinstance(result, Iterator):
             result = [*Steps(result)]
@@ -145,5 +242,7 @@ FILTERS: Mapping[str, Function] = MappingProxyType(
 )
 """What may stand behind a `|`."""
 
-TESTS: Mapping[str, Function] = MappingProxyType({name: _limit_test(JINJAS_TESTS[name]) for name in TEST_NAMES})
+TESTS: Mapping[str, Function] = MappingProxyType(
+    {name: _limit_test(JINJAS_TESTS[name]) for name in TEST_NAMES}
+)
 """What may stand behind `is`."""

@@ -1,8 +1,9 @@
 """Guards put into a template's tree before it becomes Python: looks at the limits where Jinja itself has no hook.
 
-Jinja lets a sandbox decide about attributes, calls and arithmetic. Loops, `~`, comparisons and slices it writes as
-plain Python, and what `{% filter %}` and `{% set %}...{% endset %}` make of a text it writes without escaping. Each of
-them is led through a filter here, whose name no template can write behind a `|`.
+Jinja lets a sandbox decide about attributes, calls and arithmetic. Loops, `~`, comparisons and
+slices it writes as plain Python, and what `{% filter %}` and `{% set %}...{% endset %}` make of a
+text it writes without escaping. Each of them is led through a filter here, whose name no template
+can write behind a `|`.
 """
 
 from collections.abc import Callable, Mapping
@@ -63,7 +64,11 @@ class _Guards(NodeTransformer):
         """Measure what is compared, unless one side is a text or number of the template: then it costs nothing."""
         self.generic_visit(node)
         sides: list[Any] = [node, *node.ops]
-        is_cheap = len(node.ops) == 1 and node.ops[0].op not in {"in", "notin"} and any(map(_is_short, sides))
+        is_cheap = (
+            len(node.ops) == 1
+            and node.ops[0].op not in {"in", "notin"}
+            and any(map(_is_short, sides))
+        )
         for side in [] if is_cheap else sides:
             side.expr = self._filter(COMPARED, side.expr)
         return node
@@ -103,7 +108,9 @@ class _Guards(NodeTransformer):
 
 
 def _is_short(side: nodes.Compare | nodes.Operand) -> bool:
-    return isinstance(side.expr, nodes.Const) and isinstance(side.expr.value, (str, int, float, type(None)))
+    return isinstance(side.expr, nodes.Const) and isinstance(
+        side.expr.value, (str, int, float, type(None))
+    )
 
 
 class Writer(CodeGenerator):
@@ -112,14 +119,18 @@ class Writer(CodeGenerator):
     A text that is written at once needs no call: `limits.collect` counts it.
     """
 
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+    def _output_child_pre(
+        self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
+    ) -> None:
         if frame.buffer is not None:
             super()._output_child_pre(node, frame, finalize)
         else:
             self.write("escape(" if frame.eval_ctx.autoescape else "str(")
             self.write("value if (value := ")  # a name that Jinja's own Python does not use
 
-    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo) -> None:
+    def _output_child_post(
+        self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
+    ) -> None:
         if frame.buffer is not None:
             super()._output_child_post(node, frame, finalize)
         else:

@@ -1,7 +1,7 @@
 """How much a template may do: how large a value, how many steps, how long. The sandbox asks before each operation.
 
-Reaching a limit is that letter's error (`LimitExceeded`), not the run's end. What an operation would make is estimated
-in `size_estimates`; this module measures what is there, and counts.
+Reaching a limit is that letter's error (`LimitExceeded`), not the run's end. What an operation
+would make is estimated in `size_estimates`; this module measures what is there, and counts.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -83,12 +83,15 @@ class Budget:
     def look(self) -> None:
         """Raise `LimitExceeded` where the letter has had its time.
 
-        The processor's clock takes a system call, so it is asked only when that much time has passed at all.
+        The processor's clock takes a system call, so it is asked only when that much time has
+        passed at all.
         """
         if self.now() >= self._look_again:
             used = self.processor() - self._started
             if used >= self.seconds:
-                raise LimitExceeded(f"the template takes more than {self.seconds:.0f} seconds of processor time")
+                raise LimitExceeded(
+                    f"the template takes more than {self.seconds:.0f} seconds of processor time"
+                )
             self._look_again = self.now() + self.seconds - used
 
     def step(self) -> None:
@@ -102,7 +105,9 @@ class Budget:
         """Count a value that is written. Each costs one more than its characters, so that empty ones end too."""
         self.written += size + 1
         if self.written > MOST_WRITTEN:
-            raise LimitExceeded(f"the template writes values of more than {MOST_WRITTEN:,} characters")
+            raise LimitExceeded(
+                f"the template writes values of more than {MOST_WRITTEN:,} characters"
+            )
 
 
 CURRENT: ContextVar[Budget] = ContextVar("budget")
@@ -149,8 +154,8 @@ MAPPINGS = (dict, MappingProxyType)
 def size_of(value: Any, *, anything: bool = False) -> int:
     """Count a value's characters and items, those inside it included.
 
-    Raises `LimitExceeded` beyond the limit, and `UnrenderableValue` for what is no value (a macro, an imported
-    template) unless it may be `anything`.
+    Raises `LimitExceeded` beyond the limit, and `UnrenderableValue` for what is no value (a macro,
+    an imported template) unless it may be `anything`.
     """
     if type(value) in TEXTS:
         return fitting(len(value))
@@ -168,7 +173,9 @@ def size_of(value: Any, *, anything: bool = False) -> int:
 def fitting(size: int) -> int:
     """Give back a size, or raise `LimitExceeded`."""
     if size > LARGEST_VALUE:
-        raise LimitExceeded(f"the template makes a value of more than {LARGEST_VALUE:,} characters or items")
+        raise LimitExceeded(
+            f"the template makes a value of more than {LARGEST_VALUE:,} characters or items"
+        )
     return size
 
 
@@ -179,7 +186,12 @@ def _own_size(value: Any, *, anything: bool) -> int:
         return len(value)
     if kind is int:
         return digits(value.bit_length())
-    if anything or kind in FIELDS_OF or kind in {float, bool, type(None)} or isinstance(value, Undefined):
+    if (
+        anything
+        or kind in FIELDS_OF
+        or kind in {float, bool, type(None)}
+        or isinstance(value, Undefined)
+    ):
         return 0
     raise UnrenderableValue(f"the template uses {_type_name(kind)} as if it were text")
 
@@ -201,7 +213,9 @@ def _size_at_once(values: Collection[Any]) -> int | None:
         return sum(map(len, values))
     if kinds == {int}:
         digits(max(map(int.bit_length, values)))
-        return sum(int(bits * log10(2)) for bits in map(int.bit_length, values) if bits > _ONE_DIGIT)
+        return sum(
+            int(bits * log10(2)) for bits in map(int.bit_length, values) if bits > _ONE_DIGIT
+        )
     return 0 if kinds <= {bool, float, type(None)} else None
 
 
@@ -213,7 +227,11 @@ def digits(bits: int) -> int:
     return written
 
 
-_TYPE_NAMES = {"Macro": "a macro", "TemplateModule": "an imported template", "Namespace": "a namespace"}
+_TYPE_NAMES = {
+    "Macro": "a macro",
+    "TemplateModule": "an imported template",
+    "Namespace": "a namespace",
+}
 
 
 def _type_name(kind: type) -> str:
@@ -233,5 +251,7 @@ def collect(pieces: Iterable[str]) -> tuple[str, ...]:
         kept += more
         size += sum(map(len, more))
         if size > LARGEST_PART or len(kept) > LARGEST_PART:
-            raise LimitExceeded(f"the template writes a part of more than {LARGEST_PART:,} characters")
+            raise LimitExceeded(
+                f"the template writes a part of more than {LARGEST_PART:,} characters"
+            )
     return tuple(kept)

@@ -1,8 +1,9 @@
 """How large the result of an operation can be, said before it is carried out.
 
-One pure function for each operator and filter whose result can be larger than what it is made from by more than a
-fixed factor. Each takes what the operation takes, and says an upper bound of the result's size (`limits.size_of`), but
-for such a factor (upper case, escapes). Raises `limits.LimitExceeded` where a parameter alone is too large.
+One pure function for each operator and filter whose result can be larger than what it is made from
+by more than a fixed factor. Each takes what the operation takes, and says an upper bound of the
+result's size (`limits.size_of`), but for such a factor (upper case, escapes). Raises
+`limits.LimitExceeded` where a parameter alone is too large.
 """
 
 import re
@@ -10,7 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from math import log2
 from typing import Any
 
-from onboarding.messages.sandbox.limits import LARGEST_VALUE, MAPPINGS, SEQUENCES, digits, fitting, size_of
+from onboarding.messages.sandbox.limits import (
+    LARGEST_VALUE,
+    MAPPINGS,
+    SEQUENCES,
+    digits,
+    fitting,
+    size_of,
+)
 
 
 def times(left: Any, right: Any) -> int:
@@ -53,7 +61,13 @@ def percent_format(text: str, values: Any) -> int:
     """`text % values`: each conversion as wide as it asks for, with the largest of the values."""
     if re.search(r"%\([^()]*\(", text):  # a key with parentheses: Python counts them, this does not
         fitting(LARGEST_VALUE + 1)
-    given = values if type(values) in SEQUENCES else values.values() if type(values) in MAPPINGS else (values,)
+    given = (
+        values
+        if type(values) in SEQUENCES
+        else values.values()
+        if type(values) in MAPPINGS
+        else (values,)
+    )
     largest = max((size_of(value) for value in given), default=0)
     widest: int = max((abs(value) for value in given if isinstance(value, int)), default=0)
     return len(text) + sum(
@@ -136,7 +150,9 @@ def json_size(value: Any, indent: int | str | None = None) -> int:
 
 def _depth(value: Any) -> int:
     depth, level = 0, [value]
-    while level := [inner for each in level if type(each) in SEQUENCES + MAPPINGS for inner in _items(each)]:
+    while level := [
+        inner for each in level if type(each) in SEQUENCES + MAPPINGS for inner in _items(each)
+    ]:
         depth += 1
     return depth + 1
 

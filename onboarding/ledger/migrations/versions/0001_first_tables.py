@@ -59,7 +59,10 @@ def _people() -> None:
         "registrations",
         _number("session"),
         _must("key"),
-        *(_text(name) for name in ("email", "first_name", "last_name", "language", "time_zone", "role")),
+        *(
+            _text(name)
+            for name in ("email", "first_name", "last_name", "language", "time_zone", "role")
+        ),
         *(_text(name) for name in ("account_id", "user_id", "domain", "asked")),
         _must("standing"),
         _time("at"),
@@ -119,9 +122,17 @@ def _deliveries() -> None:
     op.create_index("ix_deliveries_due", "deliveries", ["session", "state", "due_at"])
     op.create_index("ix_deliveries_holder", "deliveries", ["holder"], **_where("holder != ''"))
     real = "rehearsal_to = ''"
-    op.create_index("uq_deliveries_number", "deliveries", ["session", "key", "number"], unique=True, **_where(real))
+    op.create_index(
+        "uq_deliveries_number",
+        "deliveries",
+        ["session", "key", "number"],
+        unique=True,
+        **_where(real),
+    )
     under_way = f"{real} AND state IN ('queued', 'sending')"
-    op.create_index("uq_deliveries_open", "deliveries", ["session", "key"], unique=True, **_where(under_way))
+    op.create_index(
+        "uq_deliveries_open", "deliveries", ["session", "key"], unique=True, **_where(under_way)
+    )
 
 
 def _work() -> None:
