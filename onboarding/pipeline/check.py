@@ -5,10 +5,10 @@ one that fails keeps no other from being made, unless it rests on it.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 
 from onboarding.errors import Interrupted, OnboardingError
 from onboarding.files.modes import chmod_command, describe_exposed, find_exposed
+from onboarding.model.checks import CheckResult
 from onboarding.model.people import Roster
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
@@ -23,16 +23,6 @@ NEEDED = {
     "ReadAccounts": "colleagues can't be looked up in the directory without it",
 }
 """The app permissions that the program uses (`docs/ringcentral.md`, "Log in")."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One thing looked at: `detail` says what was found, `hint` what to do where it is not `ok`."""
-
-    what: str
-    ok: bool
-    detail: str
-    hint: str = ""
 
 
 async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIterator[CheckResult]:

@@ -1,17 +1,17 @@
 """Check whether mail could be sent, without sending any: for `onboarding check`.
 
 Goes the way of a real message up to the sender (connect, encrypt, log in, MAIL FROM), then RSET and
-QUIT. The first step that fails ends the way; each step gives one `CheckResult`.
+QUIT. The first step that fails ends it; each of `STEPS` gives one `CheckResult`.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 import aiosmtplib
 
 from onboarding.errors import Interrupted, OnboardingError, TryLater
+from onboarding.model.checks import CheckResult
 from onboarding.smtp.connect import Connector, send_quit
 from onboarding.smtp.envelope import encode_sender
 from onboarding.smtp.phases import Phase, cleanup_timeout, timeout_for
@@ -24,16 +24,6 @@ STEP_TIMEOUT = 30.0
 """Seconds for each step, where the settings give none: a person is waiting for the result."""
 
 AGAIN = "Try again; where it happens each time, ask the server's administrator."
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One step (of `STEPS`) and what came of it; `hint` says what to do where it failed."""
-
-    what: str
-    ok: bool
-    detail: str
-    hint: str = ""
 
 
 async def check_connection(

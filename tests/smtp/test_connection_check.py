@@ -2,7 +2,8 @@
 
 import pytest
 
-from onboarding.smtp.connection_check import STEPS, CheckResult, check_connection
+from onboarding.model.checks import CheckResult
+from onboarding.smtp.connection_check import STEPS, check_connection
 from tests.smtp.relay import PASSWORD, USER, relay
 from tests.smtp.scripted import HangUp, Say, Stall, scripted
 
