@@ -14,7 +14,7 @@ import httpx
 from onboarding.errors import Refused
 from onboarding.model.foreign_text import clean
 from onboarding.ringcentral.transport import SERVER_FAULT
-from onboarding.web.proxy import find_proxy
+from onboarding.web.variables import find_proxy
 
 REDIRECTS = range(300, 400)
 PROXY_LOGIN, NETWORK_LOGIN = 407, 511

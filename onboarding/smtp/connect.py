@@ -23,14 +23,14 @@ from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, 
 from onboarding.files.read import check_file
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
-from onboarding.smtp.greeting import choose_ehlo_name, find_machine_name
+from onboarding.smtp.host_names import choose_ehlo_name, find_machine_name
 from onboarding.smtp.oauth import select_token_source
 from onboarding.smtp.phases import ConnectionRefusal, Phase, timeout_for
 from onboarding.smtp.protocol import Capabilities, ConnectionLost, WireProtocol
 from onboarding.smtp.replies import LOWEST_REFUSAL, classify, clean_reply, parse_reply, reply_error
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.web.tokens import TokenCache
-from onboarding.web.trust import check_variables
+from onboarding.web.variables import check_certificate_variables
 
 UNKNOWN_METHOD = 504
 """The server names an AUTH method that it does not have after all (RFC 4954 4): the next one may do."""
@@ -250,7 +250,7 @@ def build_tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
         if settings.ca_file:
             check_file(settings.ca_file)
         else:
-            check_variables(os.environ)
+            check_certificate_variables(os.environ)
         return ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
         why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror

@@ -1,6 +1,6 @@
-"""HTTPS to others, with an end to everything: how long a call takes, how much an answer holds, how deep its JSON goes.
+"""HTTPS to other servers, with limits on the time of a call and on the size and depth of an answer.
 
-Used by `ringcentral` and by the log-ins in `mail`. Knows neither: no path, no token, no meaning of
-a status. `client` makes one call, `proxy` and `trust` read the environment variables that lead it,
-`strict_json` reads what came.
+Used by `ringcentral` and by the OAuth log-ins in `smtp`. Knows neither: no path, no token, no
+meaning of a status. `client` makes the call, `variables` reads the environment variables that lead
+it, `strict_json` reads the answer's content.
 """

@@ -19,8 +19,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.files.read import MEGABYTE
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.model.foreign_text import clean
-from onboarding.web.proxy import find_proxy
-from onboarding.web.trust import build_web_context
+from onboarding.web.variables import build_web_context, find_proxy
 
 MAX_RECEIVED = 16 * MEGABYTE
 """Bytes of an answer as they come."""
@@ -131,11 +130,12 @@ class WebClient:
         if self._http is None:
             proxy = find_proxy(self.server, self._environ)
             self._proxy = proxy.place if proxy else ""
+            # httpx does not read the environment (`trust_env`): it would not name a wrong variable.
             self._http = httpx.AsyncClient(
                 verify=build_web_context(self._environ),
                 proxy=proxy.url if proxy else None,
                 timeout=self._timeout,
-                trust_env=False,  # `proxy` and `trust` read the variables, and name one that is wrong
+                trust_env=False,
             )
         return self._http
 

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 LOOPBACK = "127.0.0.1"
 
-KEEP_ALIVE = 5
+DEFAULT_KEEP_ALIVE = 5
 """Seconds for which an idle connection is kept: uvicorn's own default."""
 
 CLOSE_CHECK = 0.01
@@ -28,7 +28,7 @@ async def serve_application(
     port: int = 0,
     *,
     protocol: type[H11Protocol] = H11Protocol,
-    keep_alive: int = KEEP_ALIVE,
+    keep_alive: int = DEFAULT_KEEP_ALIVE,
 ) -> AsyncIterator[str]:
     """Serve an application until the block is left; gives its URL, such as `http://127.0.0.1:8031`.
 
