@@ -22,8 +22,7 @@ from onboarding.model.deliveries import Message
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role, Roster
 from onboarding.model.registrations import Standing
-from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
-from onboarding.model.webinars import Webinar
+from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus, Webinar
 from onboarding.pipeline.deliver import deliver, queue_messages
 from onboarding.pipeline.delivery_run import prepare_delivery
 from onboarding.pipeline.lease import webinar_lease

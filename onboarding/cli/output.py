@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onboarding.model.people import Colleague, Problem
-from onboarding.model.sessions import UntouchedRecord
-from onboarding.model.webinars import ListedSession
+from onboarding.model.sessions import ListedSession, UntouchedRecord
 from onboarding.pipeline.history import HistoryEvent
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Status

@@ -1,7 +1,7 @@
-"""The settings of all rooms, put together from `config.toml`, a secrets folder and environment variables.
+"""The settings of all rooms: from `config.toml`, a secrets folder and environment variables.
 
-`settings` says what can be set, `load` reads it, `environment` knows variables and the secrets
-folder, and `problems` puts what is wrong into words. Reads no roster and no template.
+`settings` says what can be set, `load` reads it and says what is wrong, and `environment` knows
+variables and the secrets folder. Reads no roster and no template.
 """
 
 from onboarding.config.load import load

@@ -1,21 +1,33 @@
-"""Reads the whole configuration. Later sources win: config.toml, then the secrets folder, then variables."""
+"""Reads the whole configuration, and says in plain sentences what is wrong with it.
+
+Later sources win: config.toml, then the secrets folder, then variables. Each problem names the file
+and the key, or the variable, and the nearest right key. None holds a secret's value.
+"""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from onboarding.config.environment import (
+    VENDOR_VARIABLES,
     are_from_systemd,
     find_misspelt,
     list_secret_files,
     parse_variables,
     read_environment,
+    vendor_names,
 )
-from onboarding.config.problems import ADVICE, describe_error, find_secrets
-from onboarding.config.settings import Config, resolve_paths
+from onboarding.config.settings import (
+    PREFIX,
+    SECTIONS,
+    Config,
+    WebinarSettings,
+    resolve_paths,
+    suggest,
+)
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_text
 
@@ -88,3 +100,123 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
         merged[key] = _merge(merged[key], value) if both else value
     return merged
+
+
+ADVICE = "The config.toml that `onboarding init` writes explains every key."
+
+PLAIN = {
+    "int_parsing": "has to be a whole number",
+    "int_type": "has to be a whole number",
+    "float_parsing": "has to be a number",
+    "bool_parsing": "has to be true or false",
+    "string_type": "has to be a text in quotes",
+    "string_too_short": "must not be empty",
+    "greater_than_equal": "has to be at least {ge}",
+    "less_than_equal": "has to be at most {le}",
+    "greater_than": "has to be more than {gt}",
+    "literal_error": "has to be {expected}",
+    "enum": "has to be {expected}",
+    "model_type": "has to be a section with keys of its own",
+    "dict_type": "has to be a section with keys of its own",
+}
+"""The most common mistakes in plain words, by pydantic's names for them."""
+
+
+def find_secrets(
+    content: Any, model: type[BaseModel], file: Path, path: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Name every secret that is written in config.toml, never its value."""
+    for key, field in model.model_fields.items():
+        if not isinstance(content, Mapping) or key not in content:
+            continue
+        here = (*path, key)
+        if SecretStr in (field.annotation, *get_args(field.annotation)) or here == (
+            "ringcentral",
+            "client_id",
+        ):
+            yield f"{file}: {_format_key(here)} is a secret and must not stand in the file: {_advice_for_secret(here)}"
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from find_secrets(content[key], field.annotation, file, here)
+            yield from _find_variables(content[key], file, here)
+
+
+def _find_variables(section: Any, file: Path, path: tuple[str, ...]) -> Iterator[str]:
+    """Name a secret's variable that was written into the file as if it were a key."""
+    for key in section if isinstance(section, Mapping) else ():
+        if key.upper() in VENDOR_VARIABLES or key.upper().startswith(PREFIX):
+            what = "is a variable's name and no key: delete it there, and set the variable instead"
+            yield f"{file}: {_format_key((*path, key))} {what}"
+
+
+def _advice_for_secret(path: tuple[str, ...]) -> str:
+    variable = PREFIX + "__".join(path).upper()
+    name = next(iter(vendor_names(variable)), variable)
+    return f"delete it there, and set the variable {name} or put it into a file of that name in the secrets folder"
+
+
+def describe_error(
+    detail: Any, content: Mapping[str, Any], variables: Mapping[str, str], file: Path
+) -> str:
+    """Make a sentence of one of pydantic's errors: where it is, what is wrong, the nearest right key."""
+    path = tuple(str(part) for part in detail["loc"] if part != "[key]")
+    where = _name_source(path, content, variables, file)
+    match detail["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key. {suggest(path[-1], _sibling_keys(path))}".strip()
+        case "missing":
+            return f"{file}: {_format_key(path)} is missing"
+        case "string_pattern_mismatch":
+            return f"{where}: {_expected_form(path)}"
+        case kind:
+            if plain := PLAIN.get(kind):
+                return f"{where}: {plain.format(**detail.get('ctx', {}))}"
+            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _expected_form(path: tuple[str, ...]) -> str:
+    """Say what a text has to look like that does not match its pattern."""
+    match path:
+        case (*_, "webinar" | "session"):
+            return "has to be RingCentral's id, digits only (`onboarding webinars` lists them)"
+        case ("webinars", *_):
+            return "a webinar's name has to be lower-case letters, digits, - and _ (it is typed in commands)"
+        case (_, "colours", *_):
+            return "a colour is written as #rrggbb"
+        case ("ledger", "database"):
+            return "is written as sqlite:///FILE.db"
+    return "is not written as it has to be"
+
+
+def _name_source(
+    path: tuple[str, ...], content: Mapping[str, Any], variables: Mapping[str, str], file: Path
+) -> str:
+    """Name where a wrong value came from: the variable, because variables win, otherwise the key in the file."""
+    variable = PREFIX + "__".join(path).upper()
+    if variable in variables:
+        return " or ".join([variable, *vendor_names(variable)])
+    return f"{file}: {_format_key(path)}" if _is_in_file(content, path) else _format_key(path)
+
+
+def _format_key(path: tuple[str, ...]) -> str:
+    """Write a key as in the file, `[smtp] port`, or a section's name alone."""
+    return f"[{'.'.join(path[:-1])}] {path[-1]}" if len(path) > 1 else f"[{path[0]}]"
+
+
+def _is_in_file(content: Any, path: tuple[str, ...]) -> bool:
+    for part in path:
+        if not isinstance(content, Mapping) or part not in content:
+            return False
+        content = content[part]
+    return True
+
+
+def _sibling_keys(path: tuple[str, ...]) -> list[str]:
+    """List the keys of the section in which a wrong one was written."""
+    model: type[BaseModel] = Config
+    for part in path[:-1]:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else WebinarSettings
+        model = (
+            inner if isinstance(inner, type) and issubclass(inner, BaseModel) else WebinarSettings
+        )
+    return SECTIONS if model is Config else [*model.model_fields]

@@ -7,8 +7,8 @@ from functools import partial
 from onboarding.config import Config
 from onboarding.ledger import events
 from onboarding.ledger.events import Event as HistoryEvent
-from onboarding.ledger.location import ledger_path
 from onboarding.ledger.read_only import read_ledger
+from onboarding.ledger.settings import ledger_path
 from onboarding.model.addresses import address_key
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.ports import Progress

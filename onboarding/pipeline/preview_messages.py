@@ -16,9 +16,9 @@ from pydantic import SecretStr
 
 from onboarding.config import Config
 from onboarding.ledger import cache, sessions
-from onboarding.ledger.location import ledger_path
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
+from onboarding.ledger.settings import ledger_path
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import Outcome, Rejected, message_id
 from onboarding.model.kinds import RULES, Kind

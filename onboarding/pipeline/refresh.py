@@ -15,8 +15,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import cache, mailboxes, registrations, sessions
 from onboarding.model.people import Roster
-from onboarding.model.sessions import END_GRACE, Session, has_ended
-from onboarding.model.webinars import Webinar
+from onboarding.model.sessions import END_GRACE, Session, Webinar, has_ended
 from onboarding.pipeline.directory import fetch_colleagues
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from onboarding.config import Config
 from onboarding.interrupt import stop_error
-from onboarding.ledger.location import ledger_path
+from onboarding.ledger.settings import ledger_path
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_name

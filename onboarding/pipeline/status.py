@@ -17,9 +17,9 @@ from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import deliveries, leases, registrations, sessions
 from onboarding.ledger.deliveries import DeliveryRecord
-from onboarding.ledger.location import ledger_path
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
+from onboarding.ledger.settings import ledger_path
 from onboarding.model.deliveries import State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.known_secrets import Secrets

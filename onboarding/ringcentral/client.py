@@ -22,13 +22,15 @@ from onboarding.model.ports import Progress, RateLimiter
 from onboarding.model.registrations import Applied, Change, batches
 from onboarding.model.sessions import (
     InviteeList,
+    OddSession,
     Registration,
     Session,
     SessionKey,
+    SessionList,
     SessionStatus,
     UntouchedRecord,
+    Webinar,
 )
-from onboarding.model.webinars import OddSession, SessionList, Webinar
 from onboarding.ringcentral import batch, bisection, requests, schemas
 from onboarding.ringcentral.batch_items import build_change
 from onboarding.ringcentral.directory import DirectoryPage, parse_colleagues

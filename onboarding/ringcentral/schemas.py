@@ -24,15 +24,17 @@ from pydantic import (
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import (
     InviteeList,
+    ListedSession,
+    OddSession,
     PanelistAuthentication,
     Registration,
     Session,
     SessionKey,
     SessionStatus,
     UntouchedRecord,
+    Webinar,
 )
 from onboarding.model.time_zones import FALLBACK, canonical
-from onboarding.model.webinars import ListedSession, OddSession, Webinar
 from onboarding.ringcentral.lenient_records import (
     ApiRecord,
     Id,

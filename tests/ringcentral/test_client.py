@@ -8,8 +8,7 @@ from pydantic import SecretStr
 
 from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.people import Colleague, LinkedUser
-from onboarding.model.sessions import SessionStatus
-from onboarding.model.webinars import Webinar
+from onboarding.model.sessions import SessionStatus, Webinar
 from onboarding.ringcentral.client import LOOK_BACK, RingCentral
 from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
 from onboarding.ringcentral.settings import RingCentralSettings

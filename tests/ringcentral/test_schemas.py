@@ -9,14 +9,16 @@ from pydantic import SecretStr
 from onboarding.errors import Refused
 from onboarding.model.people import Colleague, LinkedUser, Role
 from onboarding.model.sessions import (
+    ListedSession,
+    OddSession,
     PanelistAuthentication,
     Registration,
     Session,
     SessionKey,
     SessionStatus,
     UntouchedRecord,
+    Webinar,
 )
-from onboarding.model.webinars import ListedSession, OddSession, Webinar
 from onboarding.ringcentral.directory import Contact, DirectoryPage, parse_colleagues
 from onboarding.ringcentral.lenient_records import parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.schemas import (

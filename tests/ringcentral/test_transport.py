@@ -12,7 +12,7 @@ import trustme
 from onboarding.errors import Interrupted, Refused, TryLater
 from onboarding.model.ports import RateLimitStatus
 from onboarding.model.registrations import Change
-from onboarding.model.webinars import Webinar
+from onboarding.model.sessions import Webinar
 from onboarding.web.client import MAX_UNPACKED
 from tests.ringcentral.people import guest, host, key, on_wire, record
 from tests.ringcentral.scripted import Cut, Mute, Reply, scripted

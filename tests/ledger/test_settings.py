@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from onboarding.errors import ConfigurationError
-from onboarding.ledger.location import former_paths, ledger_path
-from onboarding.ledger.settings import SCHEME, LedgerSettings
+from onboarding.ledger.settings import SCHEME, LedgerSettings, former_paths, ledger_path
 from onboarding.ledger.store import Ledger
 from tests.ledger.writing import note, noted
 
