@@ -116,7 +116,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
 
             # The mailbox holds what is true now.
             boxes = await ledger.run(mailboxes.load_mailboxes, view.session_row)
-            assert boxes[joerg.key].told == told
+            assert boxes[joerg.key].facts == told
         assert scene.recipients() == [joerg.email]
         text = scene.messages()[0].get_body(("plain",))
         assert text is not None

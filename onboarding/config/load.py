@@ -166,14 +166,14 @@ def describe_error(
         case "missing":
             return f"{file}: {_format_key(path)} is missing"
         case "string_pattern_mismatch":
-            return f"{where}: {_expected_form(path)}"
+            return f"{where}: {_describe_form(path)}"
         case kind:
             if plain := PLAIN.get(kind):
                 return f"{where}: {plain.format(**detail.get('ctx', {}))}"
             return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
 
 
-def _expected_form(path: tuple[str, ...]) -> str:
+def _describe_form(path: tuple[str, ...]) -> str:
     """Say what a text has to look like that does not match its pattern."""
     match path:
         case (*_, "webinar" | "session"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from onboarding.ledger.schema import directory, webinars
+from onboarding.ledger.schema import cached_colleagues, cached_webinars
 from onboarding.model.people import Colleague, LinkedUser
 
 
@@ -18,7 +18,7 @@ def store_colleagues(
     connection: sa.Connection, server: str, colleagues: Collection[Colleague], now: datetime
 ) -> None:
     """Replace what is known of a server's directory."""
-    connection.execute(directory.delete().where(directory.c.server == server))
+    connection.execute(cached_colleagues.delete().where(cached_colleagues.c.server == server))
     # By ids: if a page shifts while the directory is read, the same colleague comes twice.
     rows = {
         colleague.linked_user: {
@@ -29,12 +29,14 @@ def store_colleagues(
         for colleague in colleagues
     }
     if rows:
-        connection.execute(directory.insert(), list(rows.values()))
+        connection.execute(cached_colleagues.insert(), list(rows.values()))
 
 
 def load_colleagues(connection: sa.Connection, server: str) -> Sequence[Colleague]:
     """Load a server's directory as it was last listed; empty if it never was."""
-    rows = connection.execute(sa.select(directory).where(directory.c.server == server)).mappings()
+    rows = connection.execute(
+        sa.select(cached_colleagues).where(cached_colleagues.c.server == server)
+    ).mappings()
     return [
         Colleague(
             LinkedUser(row["account_id"], row["user_id"], row["domain"]),
@@ -52,8 +54,8 @@ def find_webinar_facts(
 ) -> Mapping[str, Any] | None:
     """Find what was last known of a webinar; None if RingCentral was never asked about it."""
     facts: Mapping[str, Any] | None = connection.execute(
-        sa.select(webinars.c.facts).where(
-            webinars.c.server == server, webinars.c.webinar_id == webinar_id
+        sa.select(cached_webinars.c.facts).where(
+            cached_webinars.c.server == server, cached_webinars.c.webinar_id == webinar_id
         )
     ).scalar()
     return facts
@@ -64,10 +66,12 @@ def store_webinar_facts(
 ) -> None:
     """Replace what is known of a webinar."""
     connection.execute(
-        webinars.delete().where(webinars.c.server == server, webinars.c.webinar_id == webinar_id)
+        cached_webinars.delete().where(
+            cached_webinars.c.server == server, cached_webinars.c.webinar_id == webinar_id
+        )
     )
     connection.execute(
-        webinars.insert().values(
+        cached_webinars.insert().values(
             server=server, webinar_id=webinar_id, facts=dict(facts), fetched_at=now
         )
     )
@@ -75,7 +79,7 @@ def store_webinar_facts(
 
 def remove_outdated(connection: sa.Connection, before: datetime) -> None:
     """Remove colleagues last listed before a time: they are people too, and are kept no longer than others."""
-    connection.execute(directory.delete().where(directory.c.fetched_at < before))
+    connection.execute(cached_colleagues.delete().where(cached_colleagues.c.fetched_at < before))
 
 
 def _colleague_columns(colleague: Colleague) -> dict[str, str]:

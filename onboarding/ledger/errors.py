@@ -24,7 +24,7 @@ def result_code(error: BaseException) -> int | None:
     return None if extended is None else extended & 0xFF
 
 
-def as_run_error(path: Path, error: BaseException) -> BaseException:
+def as_write_error(path: Path, error: BaseException) -> BaseException:
     """Turn an error while writing into the error of the run; an error that is not SQLite's stays as it is."""
     code = result_code(error)
     if code in AWAY:
@@ -45,7 +45,7 @@ def as_run_error(path: Path, error: BaseException) -> BaseException:
     return error
 
 
-def as_reading_error(path: Path, error: BaseException) -> BaseException:
+def as_read_error(path: Path, error: BaseException) -> BaseException:
     """Turn an error while only reading into the error of the run."""
     code = result_code(error)
     if code in AWAY:

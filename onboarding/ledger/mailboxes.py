@@ -27,7 +27,7 @@ def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mail
 
 
 def _add_delivery(mailbox: Mailbox, delivery: Delivery) -> Mailbox:
-    facts = mailbox.told
+    facts = mailbox.facts
     if delivery.state is State.SENT:
         facts = facts_after(delivery.kind, delivery.facts, facts)
     return Mailbox(facts, delivery, max(mailbox.messages, delivery.number))

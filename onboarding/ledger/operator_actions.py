@@ -40,7 +40,7 @@ def resolve_resend(
     )
 
 
-def retry(
+def retry_unsent(
     connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
 ) -> Sequence[str]:
     """Queue failed and rejected messages again, due at once: a person fixed what was wrong.
@@ -66,7 +66,7 @@ def retry(
     )
 
 
-def cancel(
+def cancel_queued(
     connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
 ) -> Sequence[str]:
     """Cancel queued messages. A claimed message does not leave either: its move to `sending` then finds no row."""

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, OnboardingError, TryLater
-from onboarding.ledger.errors import DENIED, as_reading_error, result_code
+from onboarding.ledger.errors import DENIED, as_read_error, result_code
 from onboarding.ledger.migrations import is_ledger
 from onboarding.ledger.store import BUSY_SECONDS
 from onboarding.model.ports import Progress
@@ -180,7 +180,7 @@ def _query(path: Path, file: Path, mode: str, statement: Callable[[sa.Connection
     except (DBAPIError, sqlite3.Error) as error:
         if mode == WITH_LOG and result_code(error) in DENIED:
             raise _Denied from error
-        raise as_reading_error(path, error) from None
+        raise as_read_error(path, error) from None
 
 
 def _with_suffix(file: Path, suffix: str) -> Path:

@@ -78,16 +78,20 @@ def _separate_keys(connection: sa.Connection, session: int, invitee: Invitee) ->
         )
         return
     row = (
-        connection.execute(sa.select(registrations).where(*_matches(session, invitee)))
+        connection.execute(sa.select(registrations).where(*_is_person(session, invitee)))
         .mappings()
         .one_or_none()
     )
-    before = _build_invitee(row).linked_user if row else None
+    before = _build_stored_invitee(row).linked_user if row else None
     if row and before not in {None, invitee.linked_user} and row["standing"] != Standing.REMOVED:
         # The address now belongs to another user; the former one stays known by ids.
-        former = {**row, **_person_columns(replace(_build_invitee(row), email="")), "asked": ""}
+        former = {
+            **row,
+            **_person_columns(replace(_build_stored_invitee(row), email="")),
+            "asked": "",
+        }
         connection.execute(insert(registrations).values(former).on_conflict_do_nothing())
-    connection.execute(registrations.delete().where(*_matches(session, by_ids)))
+    connection.execute(registrations.delete().where(*_is_person(session, by_ids)))
 
 
 def record_unfulfilled(
@@ -100,10 +104,12 @@ def record_unfulfilled(
     """Record what RingCentral was asked to change about a person and did not change: field -> value."""
     asked = {"asked": json.dumps(dict(fields))}
     if not connection.execute(
-        registrations.update().where(*_matches(session, invitee)).values(asked)
+        registrations.update().where(*_is_person(session, invitee)).values(asked)
     ).rowcount:
         set_standing(connection, session, [invitee], Standing.UPDATED, now)
-        connection.execute(registrations.update().where(*_matches(session, invitee)).values(asked))
+        connection.execute(
+            registrations.update().where(*_is_person(session, invitee)).values(asked)
+        )
     events.record_event(
         connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields)
     )
@@ -130,7 +136,7 @@ def revert(
 ) -> None:
     """Take back an intention that RingCentral refused: these people are again as they were `before`."""
     for invitee in invitees:
-        row = _matches(session, invitee)
+        row = _is_person(session, invitee)
         intended = connection.execute(sa.select(registrations.c.standing).where(*row)).scalar()
         known = before.get(registration_key(invitee))
         if known:
@@ -152,7 +158,7 @@ def _forget_former(
     """Remove the row by ids of a user who has their address back."""
     by_ids = replace(invitee, email="")
     if invitee.email and invitee.linked_user and registration_key(by_ids) not in before:
-        connection.execute(registrations.delete().where(*_matches(session, by_ids)))
+        connection.execute(registrations.delete().where(*_is_person(session, by_ids)))
 
 
 def record_mailed(
@@ -189,7 +195,7 @@ def list_mailed_by_ringcentral(connection: sa.Connection, session: int) -> Seque
     return sorted(row.email or row.key for row in rows)
 
 
-def _matches(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_person(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:
     return registrations.c.session == session, registrations.c.key == registration_key(invitee)
 
 
@@ -239,14 +245,14 @@ _STAND = _INSERT.on_conflict_do_update(
 
 def _build_registration(row: sa.RowMapping) -> ManagedRegistration:
     return ManagedRegistration(
-        invitee=_build_invitee(row),
+        invitee=_build_stored_invitee(row),
         standing=Standing(row["standing"]),
         last_requested=MappingProxyType(json.loads(row["asked"] or "{}")),
         mailed_by_ringcentral=row["mailed_by_ringcentral"] is not None,
     )
 
 
-def _build_invitee(row: sa.RowMapping) -> Invitee:
+def _build_stored_invitee(row: sa.RowMapping) -> Invitee:
     known = row["user_id"] != ""
     return Invitee(
         row=0,

@@ -68,7 +68,7 @@ sessions = sa.Table(
 )
 """One row per session and server, as the last run saw it. `duration` in seconds; `heavy_calls` of the last run."""
 
-webinars = sa.Table(
+cached_webinars = sa.Table(
     "webinars",
     metadata,
     sa.Column("server", sa.Text, primary_key=True),
@@ -267,7 +267,7 @@ paces = sa.Table(
 )
 """How fast one mail server is being used: when the next message may leave, and how many left in each hour of late."""
 
-directory = sa.Table(
+cached_colleagues = sa.Table(
     "directory",
     metadata,
     sa.Column("server", sa.Text, primary_key=True),

@@ -45,11 +45,11 @@ def upsert(connection: sa.Connection, session: Session) -> int:
         "time_zone": session.time_zone,
         "status": session.status,
     }
-    changed = sessions.update().where(*_matches(session.key)).values(facts)
+    changed = sessions.update().where(*_is_session(session.key)).values(facts)
     if not connection.execute(changed).rowcount:
         connection.execute(sessions.insert().values(**_key_columns(session.key), **facts))
     return int(
-        connection.execute(sa.select(sessions.c.id).where(*_matches(session.key))).scalar_one()
+        connection.execute(sa.select(sessions.c.id).where(*_is_session(session.key))).scalar_one()
     )
 
 
@@ -65,7 +65,7 @@ def find(
     if session_id:
         query = query.where(sessions.c.session_id == session_id)
     row = connection.execute(query.limit(1)).mappings().one_or_none()
-    return _build_session(row) if row else None
+    return _build_stored_session(row) if row else None
 
 
 def begin_run(connection: sa.Connection, session: int, heavy_calls: int, now: datetime) -> None:
@@ -133,11 +133,11 @@ def _key_columns(key: SessionKey) -> dict[str, str]:
     return {"server": key.server, "webinar_id": key.webinar_id, "session_id": key.session_id}
 
 
-def _matches(key: SessionKey) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_session(key: SessionKey) -> tuple[sa.ColumnElement[bool], ...]:
     return tuple(sessions.c[column] == value for column, value in _key_columns(key).items())
 
 
-def _build_session(row: sa.RowMapping) -> StoredSession:
+def _build_stored_session(row: sa.RowMapping) -> StoredSession:
     return StoredSession(
         id=row["id"],
         key=SessionKey(row["server"], row["webinar_id"], row["session_id"]),

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, OnboardingError
-from onboarding.ledger.errors import LOCKED, as_run_error, result_code
+from onboarding.ledger.errors import LOCKED, as_write_error, result_code
 from onboarding.ledger.migrations import upgrade
 from onboarding.ledger.sql import driver, is_autocommit
 
@@ -150,7 +150,7 @@ class Ledger:
             except (DBAPIError, sqlite3.Error, OnboardingError) as error:
                 self._engine.dispose()
                 if result_code(error) not in LOCKED or time.monotonic() > until:
-                    raise as_run_error(self.path, error) from None
+                    raise as_write_error(self.path, error) from None
             time.sleep(REOPEN_AFTER)
 
     def _work(self) -> None:
@@ -203,7 +203,7 @@ class Ledger:
             if job.result.cancelled():
                 continue
             if isinstance(result, _Failed):
-                job.result.set_exception(as_run_error(self.path, result.error))
+                job.result.set_exception(as_write_error(self.path, result.error))
             else:
                 job.result.set_result(result)
 

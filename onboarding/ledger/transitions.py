@@ -29,7 +29,7 @@ class GuardFailed(Exception):
 
 
 class TransitionWrite(NamedTuple):
-    """One delivery's guarded move to another state; `told` is what history says of it.
+    """One delivery's guarded move to another state; `detail` is what history says of it.
 
     `queued` and `sending` are the attempts at which it may start from that state (None: not from
     there). `holder` is the run that has claimed it, `keeper` the run that holds it afterwards.
@@ -43,7 +43,7 @@ class TransitionWrite(NamedTuple):
     state: State
     attempt: int
     at: str
-    told: str
+    detail: str
     keeper: str = ""
     due_at: str | None = None
     reply: str | None = None
@@ -70,7 +70,7 @@ def start_sending(
         state=State.SENDING,
         attempt=delivery.attempt + 1,
         at=sql.encode_time(now),
-        told="",
+        detail="",
         keeper=holder,
         message_id=message_id,
     )
@@ -93,7 +93,7 @@ def record_outcome(
         state=transition.state,
         attempt=delivery.attempt + 1,
         at=sql.encode_time(now),
-        told=_join_words(transition.reason, reply),
+        detail=_join_words(transition.reason, reply),
         due_at=sql.encode_time(transition.due_at) if transition.due_at else None,
         reply=reply,
         queue_id=transition.reply.queue_id if transition.reply else "",
@@ -116,7 +116,7 @@ def requeue_last(delivery: Delivery, holder: str, reason: str, now: datetime) ->
         state=State.QUEUED,
         attempt=delivery.attempt,
         at=sql.encode_time(now),
-        told=reason,
+        detail=reason,
         keeper=holder,
         due_at=sql.encode_time(now),
         reason=reason,
@@ -133,7 +133,7 @@ def requeue_unsent(delivery: Delivery, holder: str, reason: str, now: datetime) 
         state=State.QUEUED,
         attempt=delivery.attempt,
         at=sql.encode_time(now),
-        told=reason,
+        detail=reason,
         reason=reason,
     )
 
@@ -192,7 +192,7 @@ _VALUES = {
     "attempt": _WRITES.c.attempt,
     "at": _WRITES.c.at,
     "holder": _WRITES.c.keeper,
-    "told": _WRITES.c.told,
+    "told": _WRITES.c.detail,
     **{
         name: _keep_if_null(name)
         for name in ("due_at", "reply", "queue_id", "reason", "message_id")

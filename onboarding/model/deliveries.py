@@ -151,13 +151,13 @@ class Delivery:
 class Mailbox:
     """What the ledger knows of one invitee's mailbox, rehearsals aside.
 
-    `told` are the facts that the mailbox holds now: those of the last message sent, None before the
+    `facts` are what the mailbox holds now: those of the last message sent, None before the
     first and after a cancellation. `last` is the latest delivery that no later one replaced,
     whatever its state. `messages` counts the deliveries so far, so the next one's number is one
     more.
     """
 
-    told: Facts | None = None
+    facts: Facts | None = None
     last: Delivery | None = None
     messages: int = 0
 

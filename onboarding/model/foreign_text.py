@@ -21,7 +21,7 @@ LONGEST = 1000
 LOOKED_AT = 8
 """How much of a text is read, as a multiple of what is kept: an answer may have megabytes."""
 
-MARKS = 4
+MAX_MARKS = 4
 """Combining marks that a letter keeps; no language needs more, and a flood of them covers the lines around it."""
 
 REMOVED = "(removed)"
@@ -36,7 +36,7 @@ _SEQUENCES = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"  # command strings, OSC 8 links
     r"|\x1b[ -/]*[0-~]"
 )
-_JOINERS = "\u200c\u200d"
+_ZERO_WIDTH_JOINERS = "\u200c\u200d"
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Characters that show nothing although Unicode counts them as letters, marks or symbols."""
 
@@ -58,7 +58,7 @@ _LINKS = re.compile(
 _AUTHORITY = re.compile(
     r"^(?:[a-z][a-z0-9+.-]*:[/\\]+)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/\\?#:]*)", re.IGNORECASE
 )
-_HOST = re.compile(r"(?=.{1,253}$)(?:[\w-]{1,39}\.)*[\w-]{1,39}|\[[0-9a-f:.]{2,45}\]")
+_HOST_NAME = re.compile(r"(?=.{1,253}$)(?:[\w-]{1,39}\.)*[\w-]{1,39}|\[[0-9a-f:.]{2,45}\]")
 _CODED = re.compile(
     r"[A-Za-z0-9+/]{40,}={0,2}(?:\s+[A-Za-z0-9+/]+={1,2})?"  # the last line of a part may be short
     r"|(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{40,}={0,2}"  # with - and _, no mere words
@@ -69,7 +69,7 @@ _ENCODED = re.compile(
     r"=\s+|[=%]([0-9a-f]{2})|&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8});|\\(?:u00|x)([0-9a-f]{2})|\\(?=[/:.])",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(r"[\w+=~-]*", re.ASCII)
+_TOKEN_CHARACTERS = re.compile(r"[\w+=~-]*", re.ASCII)
 _CLOSING = ".,;:!?)]}'\u201d\u2019\u00bb"
 _SEPARATORS = re.compile(r"[/?&#=;]*")
 TIMES_ENCODED = 3
@@ -142,7 +142,7 @@ def _show_character(text: str, at: int) -> str:
         return ""
     match unicodedata.category(char):
         case "Cf":
-            return char if char in _JOINERS and _joins_letters(text, at) else ""
+            return char if char in _ZERO_WIDTH_JOINERS and _joins_letters(text, at) else ""
         case "Cc":
             return " " if char.isspace() else ""
         case "Zs" | "Zl" | "Zp":
@@ -163,7 +163,7 @@ def _limit_marks(text: str) -> str:
     run, kept = 0, []
     for char in text:
         run = run + 1 if unicodedata.category(char).startswith("M") else 0
-        if run <= MARKS:
+        if run <= MAX_MARKS:
             kept.append(char)
     return "".join(kept)
 
@@ -248,15 +248,15 @@ def _find_links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]
         is_secret = any(begin < at + len(host) and at < end for begin, end in known)
         yield (
             (start, start + len(link)),
-            f"(link to {host})" if _HOST.fullmatch(host) and not is_secret else "(link)",
+            f"(link to {host})" if _HOST_NAME.fullmatch(host) and not is_secret else "(link)",
         )
 
 
 def _extend_to_token(text: str, place: Place) -> Place:
     """Extend a part of a secret by the characters directly beside it: they are most likely the rest of it."""
     begin, end = place
-    after = _TOKEN.match(text, end)
-    while begin and _TOKEN.fullmatch(text[begin - 1]):
+    after = _TOKEN_CHARACTERS.match(text, end)
+    while begin and _TOKEN_CHARACTERS.fullmatch(text[begin - 1]):
         begin -= 1
     return begin, after.end() if after else end
 

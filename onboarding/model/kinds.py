@@ -71,12 +71,12 @@ RULES: Mapping[Kind, KindRules] = MappingProxyType(
 """Each kind's rules. A test says so where a kind has none."""
 
 
-def counts_as_told(kind: Kind) -> bool:
+def sets_facts(kind: Kind) -> bool:
     """Whether a mailbox holds the facts of a message of this kind once it is sent."""
     return RULES[kind].facts_effect is FactsEffect.HOLDS_THEM
 
 
-def takes_back(kind: Kind) -> bool:
+def clears_facts(kind: Kind) -> bool:
     """Whether a message of this kind takes back what the mailbox holds, as a cancellation does."""
     return RULES[kind].facts_effect is FactsEffect.HOLDS_NONE
 

@@ -37,8 +37,8 @@ BLOCK = 4
 Place = tuple[int, int]
 """Where something begins in a text, and where it ends."""
 
-_HOST = re.compile(r"^\w+:/*[^/?#]*")
-_DELIMITERS = re.compile(r"[^\w.~-]+")
+_SCHEME_AND_HOST = re.compile(r"^\w+:/*[^/?#]*")
+_LINK_DELIMITERS = re.compile(r"[^\w.~-]+")
 _NO_LETTERS = re.compile(r"[\W_]+")
 
 
@@ -55,8 +55,8 @@ class Secrets:
     ) -> "Secrets":
         """Take passwords, tokens, keys and the arguments of log-ins as they were sent, and join links."""
         return cls(
-            tuple(dict.fromkeys(text for value in values if (text := _read_secret(value)))),
-            tuple(dict.fromkeys(text for link in links if (text := _read_secret(link)))),
+            tuple(dict.fromkeys(text for value in values if (text := _plain_value(value)))),
+            tuple(dict.fromkeys(text for link in links if (text := _plain_value(link)))),
         )
 
     def __or__(self, other: "Secrets") -> "Secrets":
@@ -113,7 +113,9 @@ def link_parts(link: str) -> list[str]:
 
     They come squeezed, percent signs undone.
     """
-    parts = [squeeze(part)[0] for part in _DELIMITERS.split(unquote(_HOST.sub("", link)))]
+    parts = [
+        squeeze(part)[0] for part in _LINK_DELIMITERS.split(unquote(_SCHEME_AND_HOST.sub("", link)))
+    ]
     return [part for part in parts if len(part) >= LINK_PART]
 
 
@@ -128,7 +130,7 @@ def as_base64(value: str) -> list[str]:
     return codes
 
 
-def _read_secret(value: "SecretStr | str | None") -> str:
+def _plain_value(value: "SecretStr | str | None") -> str:
     return value if isinstance(value, str) else value.get_secret_value() if value else ""
 
 
@@ -160,7 +162,7 @@ def _encode_values(values: tuple[str, ...]) -> Iterator[str]:
 @lru_cache(maxsize=64)
 def _link_tail(link: str) -> str:
     """Squeeze what follows a link's host. Cached, because a message gets four replies."""
-    return _squeeze_text(unquote(_HOST.sub("", link)))
+    return _squeeze_text(unquote(_SCHEME_AND_HOST.sub("", link)))
 
 
 def _squeeze_text(text: str) -> str:

@@ -53,7 +53,7 @@ def registration_key(person: Invitee) -> str:
     return person.key or (_ids(user) if user else "")
 
 
-def requested(invitee: Invitee) -> dict[str, str]:
+def record_fields(invitee: Invitee) -> dict[str, str]:
     """Give what an invitee's record should hold, field by field, in comparable text."""
     return {
         "role": str(invitee.role),

@@ -44,12 +44,12 @@ class LockedWebinar:
     async def retry(self, emails: Collection[str] | None) -> Sequence[str]:
         """Queue rejected and failed messages again; of people named by address, cancelled ones too."""
         ledger, now = self.services.ledger, self.services.clock.now()
-        return await ledger.run(operator_actions.retry, self.session_row, emails, now)
+        return await ledger.run(operator_actions.retry_unsent, self.session_row, emails, now)
 
     async def cancel(self, emails: Collection[str] | None) -> Sequence[str]:
         """Cancel queued messages."""
         ledger, now = self.services.ledger, self.services.clock.now()
-        return await ledger.run(operator_actions.cancel, self.session_row, emails, now)
+        return await ledger.run(operator_actions.cancel_queued, self.session_row, emails, now)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from onboarding.errors import OnboardingError
 from onboarding.ledger import deliveries
 from onboarding.model.deliveries import Delivery, message_id
-from onboarding.model.kinds import due_at, expires_at, takes_back
+from onboarding.model.kinds import clears_facts, due_at, expires_at
 from onboarding.model.sessions import Facts
 from onboarding.pipeline.delivery_run import DeliveryRun
 from onboarding.pipeline.refresh import RunState
@@ -82,8 +82,8 @@ def _new_delivery(
 
 def _facts_to_send(item: PlanItem, state: RunState) -> Facts | None:
     """What the message tells: a cancellation repeats what the person was sent last, all others what is true now."""
-    if item.mail and takes_back(item.mail):
-        return state.snapshot.mailbox(item.invitee.key).told
+    if item.mail and clears_facts(item.mail):
+        return state.snapshot.mailbox(item.invitee.key).facts
     record = item.registration
     return current_facts(state.snapshot.session, record.role, record) if record else None
 

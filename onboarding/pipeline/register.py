@@ -16,8 +16,8 @@ from onboarding.model.registrations import (
     ManagedRegistration,
     Standing,
     not_understood_of,
+    record_fields,
     registration_key,
-    requested,
 )
 from onboarding.model.sessions import Registration
 from onboarding.pipeline.refresh import RunState
@@ -182,7 +182,7 @@ async def _note_unfulfilled(
         record = records.find(invitee)
         left = diff(invitee, record) if record else {}
         if left:
-            asked = {name: value for name, value in requested(invitee).items() if name in left}
+            asked = {name: value for name, value in record_fields(invitee).items() if name in left}
             now = services.clock.now()
             await services.ledger.run(
                 registrations.record_unfulfilled, state.session_row, invitee, asked, now

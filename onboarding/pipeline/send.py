@@ -80,7 +80,7 @@ def _compose_message(run: DeliveryRun, delivery: Delivery) -> Message | Rejected
         date=run.services.clock.now(),
         recipient=delivery.rehearsal_to or recipient.invitee.email,
         panel=run.panel,
-        previous=run.state.snapshot.mailbox(recipient.invitee.key).told,
+        previous=run.state.snapshot.mailbox(recipient.invitee.key).facts,
     )
     return run.composer.compose(request)
 

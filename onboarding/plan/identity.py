@@ -268,7 +268,9 @@ def _add_address_by_link(record: UntouchedRecord, snapshot: Snapshot) -> Untouch
     if record.email or record.join_uri is None:
         return record
     digest = link_digest(record.join_uri)
-    keys = (key for key, box in snapshot.mailboxes.items() if box.told and box.told.link == digest)
+    keys = (
+        key for key, box in snapshot.mailboxes.items() if box.facts and box.facts.link == digest
+    )
     return replace(record, email=next(keys, ""))
 
 

@@ -15,7 +15,7 @@ from onboarding.model.registrations import (
     disagreements,
     not_changed,
     not_understood_of,
-    requested,
+    record_fields,
 )
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
 from onboarding.plan.identity import Records
@@ -127,7 +127,7 @@ def _reason_to_keep(
 
 def _was_requested(invitee: Invitee, field: str, snapshot: Snapshot) -> bool:
     """Whether RingCentral was asked for this very value of a field before, and did not set it."""
-    return snapshot.find_unfulfilled(invitee).get(field) == requested(invitee)[field]
+    return snapshot.find_unfulfilled(invitee).get(field) == record_fields(invitee)[field]
 
 
 def _plan_update(

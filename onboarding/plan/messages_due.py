@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from onboarding.model.deliveries import Delivery, Mailbox, State
-from onboarding.model.kinds import Kind, counts_as_told, is_over, takes_back
+from onboarding.model.kinds import Kind, clears_facts, is_over, sets_facts
 from onboarding.model.people import Problem, Role
 from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
@@ -72,12 +72,12 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     last = box.last
     if last and last.state in _UNKNOWABLE:
         return replace(item, mail_reason=_IN_DOUBT)
-    if box.told is None:
+    if box.facts is None:
         cancelled = _note_cancelled(item, snapshot)
         return cancelled if cancelled.mail_reason else replace(item, mail_reason=_NEVER_MAILED)
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
         return replace(item, mail_reason=_OVER)
-    if last and takes_back(last.kind) and last.state is not State.SENT:
+    if last and clears_facts(last.kind) and last.state is not State.SENT:
         return _keep_cancellation(item, last, snapshot.now)
     return replace(item, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
 
@@ -92,7 +92,7 @@ def _keep_cancellation(item: PlanItem, last: Delivery, now: datetime) -> PlanIte
 def _note_cancelled(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     """Say that a queued message will not leave: `pipeline.send` cancels it for people who are not on board."""
     last = snapshot.mailbox(item.invitee.key).last
-    queued = last is not None and last.state is State.QUEUED and not takes_back(last.kind)
+    queued = last is not None and last.state is State.QUEUED and not clears_facts(last.kind)
     return replace(item, mail_reason="the message queued for them is cancelled") if queued else item
 
 
@@ -124,7 +124,7 @@ def _plan_after_ringcentral(
     asked_for = options.include_already_mailed or (
         due.queued and snapshot.is_mailing_known(invitee, record)
     )
-    if snapshot.mailbox(invitee.key).told or asked_for:
+    if snapshot.mailbox(invitee.key).facts or asked_for:
         return due
     if snapshot.is_managed(invitee, record):
         return replace(_hold_back(item, _MAILED_INSTEAD), held=True)
@@ -141,7 +141,7 @@ def add_ringcentral_notice(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     ):
         return item
     problems = item.problems
-    if snapshot.mailbox(item.invitee.key).told:
+    if snapshot.mailbox(item.invitee.key).facts:
         problems = (*problems, _problem_of(item, _MAILED_TOO))
     return replace(item, newly_mailed=True, problems=problems)
 
@@ -174,9 +174,9 @@ def _plan_message(item: PlanItem, now_true: Facts | None, snapshot: Snapshot) ->
             )
         if last.state in _WHY_HELD:
             return replace(item, mail_reason=_WHY_HELD[last.state])
-    if box.told is None:
+    if box.facts is None:
         return replace(item, mail=Kind.INVITATION, mail_reason="has no invitation yet")
-    return replace(item, mail=Kind.UPDATE, mail_reason=_change_reason(box.told, now_true))
+    return replace(item, mail=Kind.UPDATE, mail_reason=_change_reason(box.facts, now_true))
 
 
 def _queue_reason(last: Delivery, now: datetime) -> str:
@@ -188,17 +188,17 @@ def _queue_reason(last: Delivery, now: datetime) -> str:
 
 def _is_up_to_date(box: Mailbox, now_true: Facts | None) -> bool:
     """Whether the mailbox holds what is true now, and no message is queued that would tell it otherwise."""
-    if box.told is None or box.told != now_true:
+    if box.facts is None or box.facts != now_true:
         return False
     last = box.last
     if last is None or last.state is not State.QUEUED or _holds_facts(last, now_true):
         return True
-    return not (counts_as_told(last.kind) or takes_back(last.kind))
+    return not (sets_facts(last.kind) or clears_facts(last.kind))
 
 
 def _holds_facts(last: Delivery, now_true: Facts | None) -> bool:
     """Whether the latest delivery tells what is true now."""
-    return counts_as_told(last.kind) and last.facts == now_true
+    return sets_facts(last.kind) and last.facts == now_true
 
 
 def _change_reason(told: Facts, now_true: Facts | None) -> str:

@@ -68,7 +68,7 @@ def plan_departed(
     for address, known in snapshot.managed.items():
         keys = {address} | person_keys(known.invitee)
         if (
-            snapshot.mailbox(address).told
+            snapshot.mailbox(address).facts
             and not keys & present
             and not _attends(known, keys, snapshot)
         ):

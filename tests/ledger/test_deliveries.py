@@ -56,8 +56,8 @@ ACTS: dict[str, Act] = {
     "give back": lambda c, _, __: deliveries.release_claims(c, RUN),
     "resolve sent": lambda c, place, _: operator_actions.resolve_sent(c, place, None, NOW),
     "resolve resend": lambda c, place, _: operator_actions.resolve_resend(c, place, None, NOW),
-    "retry": lambda c, place, _: operator_actions.retry(c, place, None, NOW),
-    "cancel": lambda c, place, _: operator_actions.cancel(c, place, None, NOW),
+    "retry": lambda c, place, _: operator_actions.retry_unsent(c, place, None, NOW),
+    "cancel": lambda c, place, _: operator_actions.cancel_queued(c, place, None, NOW),
 }
 
 ARROWS = {

@@ -189,9 +189,9 @@ class Runs(RuleBasedStateMachine):
         decide=st.sampled_from(
             [
                 operator_actions.resolve_sent,
-                operator_actions.retry,
-                operator_actions.retry,
-                operator_actions.cancel,
+                operator_actions.retry_unsent,
+                operator_actions.retry_unsent,
+                operator_actions.cancel_queued,
             ]
         ),
     )

@@ -50,21 +50,21 @@ def test_superseded_message_is_counted_and_never_the_last(connection, place):
 
     box = mailbox(connection, place)
 
-    assert (box.told, box.last.number, box.messages) == (facts("f1"), 3, 3)
+    assert (box.facts, box.last.number, box.messages) == (facts("f1"), 3, 3)
 
 
 def test_mailbox_holds_the_facts_of_the_last_message_sent(connection, place):
     _send(connection, place, 1)
     _send(connection, place, 2, kind=Kind.UPDATE, facts=facts("f2"))
 
-    assert mailbox(connection, place).told == facts("f2")
+    assert mailbox(connection, place).facts == facts("f2")
 
 
 def test_cancelled_person_holds_nothing(connection, place):
     _send(connection, place, 1)
     _send(connection, place, 2, kind=Kind.CANCELLATION)
 
-    assert mailbox(connection, place).told is None
+    assert mailbox(connection, place).facts is None
 
 
 def test_failed_update_leaves_the_facts_told_before(connection, place):
@@ -73,7 +73,7 @@ def test_failed_update_leaves_the_facts_told_before(connection, place):
     deliveries.expire_overdue(connection, place, LATE)
 
     box = mailbox(connection, place)
-    assert (box.told, box.last.state) == (facts("f1"), State.EXPIRED)
+    assert (box.facts, box.last.state) == (facts("f1"), State.EXPIRED)
 
 
 def test_rehearsals_never_count(connection, place):

@@ -30,8 +30,8 @@ from tests.ledger.making import (
 DOUBT = Transition(State.IN_DOUBT, "the line was lost after the final dot")
 REQUEUING = {
     State.IN_DOUBT: operator_actions.resolve_resend,
-    State.FAILED: operator_actions.retry,
-    State.REJECTED: operator_actions.retry,
+    State.FAILED: operator_actions.retry_unsent,
+    State.REJECTED: operator_actions.retry_unsent,
 }
 
 
@@ -66,7 +66,7 @@ def test_resolved_as_sent_means_that_the_mailbox_holds_its_facts(connection, pla
         "ada@example.com"
     ]
 
-    assert mailbox(connection, place).told == facts()
+    assert mailbox(connection, place).facts == facts()
     assert happened(connection)[-1] == ("sent", "a person found that it was sent")
 
 
@@ -92,7 +92,7 @@ def test_retry_starts_the_time_after_which_we_give_up_anew(connection, place, st
     reach(connection, place, state)
     later = NOW + RetryPolicy().give_up_after
 
-    operator_actions.retry(connection, place, None, later)
+    operator_actions.retry_unsent(connection, place, None, later)
 
     again = claimed(connection, place, now=later)
     after = settle(again, Deferred("not now"), RetryPolicy(), later, 0.5)
@@ -103,7 +103,7 @@ def test_retry_starts_the_time_after_which_we_give_up_anew(connection, place, st
 def test_retry_goes_on_counting_attempts(connection, place):
     reach(connection, place, State.FAILED)
 
-    operator_actions.retry(connection, place, None, NOW)
+    operator_actions.retry_unsent(connection, place, None, NOW)
 
     assert the_one(connection).attempt == 1
 
@@ -138,7 +138,7 @@ def test_message_is_not_queued_again_after_a_newer_one(connection, place, state,
 def test_message_is_queued_again_where_the_newer_one_was_called_off(connection, place, state):
     reach(connection, place, state)
     queue(connection, place, order(number=2))
-    operator_actions.cancel(connection, place, None, NOW)
+    operator_actions.cancel_queued(connection, place, None, NOW)
 
     assert REQUEUING[state](connection, place, None, NOW) == ["ada@example.com"]
 
@@ -148,8 +148,8 @@ def test_message_is_queued_again_where_the_newer_one_was_called_off(connection, 
     [
         (operator_actions.resolve_sent, State.IN_DOUBT),
         (operator_actions.resolve_resend, State.IN_DOUBT),
-        (operator_actions.retry, State.FAILED),
-        (operator_actions.retry, State.REJECTED),
+        (operator_actions.retry_unsent, State.FAILED),
+        (operator_actions.retry_unsent, State.REJECTED),
     ],
 )
 def test_decision_concerns_only_the_people_named(connection, place, decide, state):
@@ -167,7 +167,7 @@ def test_cancelled_message_is_not_sent_even_if_leased(connection, place):
     queue(connection, place, order(ADA), order(GRACE))
     delivery = claimed(connection, place)
 
-    assert operator_actions.cancel(connection, place, [ADA], NOW) == ["ada@example.com"]
+    assert operator_actions.cancel_queued(connection, place, [ADA], NOW) == ["ada@example.com"]
 
     assert not sending(connection, delivery, RUN, NOW)
     assert (state_of(connection), state_of(connection, email=GRACE)) == (
@@ -182,8 +182,8 @@ def test_cancelled_message_is_not_sent_even_if_leased(connection, place):
     [
         operator_actions.resolve_sent,
         operator_actions.resolve_resend,
-        operator_actions.retry,
-        operator_actions.cancel,
+        operator_actions.retry_unsent,
+        operator_actions.cancel_queued,
     ],
 )
 def test_decision_leaves_other_sessions_and_rehearsals_alone(connection, place, decide):

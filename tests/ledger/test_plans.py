@@ -65,7 +65,7 @@ CASES = {
     "standings": deliveries.list_deliveries,
     "enqueue": lambda c, place: queue(c, place, order()),
     "resend": lambda c, place: operator_actions.resolve_resend(c, place, [ADA], NOW),
-    "retry": lambda c, place: operator_actions.retry(c, place, None, NOW),
+    "retry": lambda c, place: operator_actions.retry_unsent(c, place, None, NOW),
     "history": lambda c, _: events.list_events(c, "person1@example.com"),
     "problems": sessions.list_problems,
     "end of a run": lambda c, place: sessions.finish_run(c, place, [], 4, NOW),

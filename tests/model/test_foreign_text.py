@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from onboarding.model.foreign_text import (
     LONGEST,
-    MARKS,
+    MAX_MARKS,
     clean,
     error_code,
     oauth_error,
@@ -134,7 +134,7 @@ def test_link_or_secret_is_taken_out_and_nothing_else(said, shown):
         ("half \ud83d", "half \ufffd"),
         ("private \ue000", "private \ufffd"),
         ("no\u00a0break\u3000space", "no break space"),
-        ("T\u0335" + "\u0301" * 50 + "a", "T\u0335" + "\u0301" * (MARKS - 1) + "a"),
+        ("T\u0335" + "\u0301" * 50 + "a", "T\u0335" + "\u0301" * (MAX_MARKS - 1) + "a"),
         ("Jo\u0308rg", "Jörg"),
         (PERSIAN, PERSIAN),
         (

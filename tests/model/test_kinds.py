@@ -76,14 +76,14 @@ def test_a_message_for_after_the_session_waits_for_its_end_and_outlives_it(thank
 )
 def test_what_a_mailbox_holds_once_a_message_is_sent(kind: Kind, held: Facts | None):
     assert kinds.facts_after(kind, facts("new"), facts("old")) == held
-    assert kinds.counts_as_told(kind) is (held is not None)
-    assert kinds.takes_back(kind) is (held is None)
+    assert kinds.sets_facts(kind) is (held is not None)
+    assert kinds.clears_facts(kind) is (held is None)
 
 
 def test_a_message_may_leave_what_a_mailbox_holds_as_it_is(thanks: Kind):
     assert kinds.facts_after(thanks, facts("new"), facts("old")) == facts("old")
-    assert not kinds.counts_as_told(thanks)
-    assert not kinds.takes_back(thanks)
+    assert not kinds.sets_facts(thanks)
+    assert not kinds.clears_facts(thanks)
 
 
 def test_no_other_module_asks_for_a_kind_by_name():

@@ -17,7 +17,7 @@ from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Mailbox, State
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Colleague, Invitee, Problem, Role
-from onboarding.model.registrations import ManagedRegistration, Standing, requested
+from onboarding.model.registrations import ManagedRegistration, Standing, record_fields
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
 from onboarding.plan import Action, Options, Plan, Snapshot
 from onboarding.plan.identity import Records
@@ -276,7 +276,7 @@ def left_undone(snapshot: Snapshot, plan: Plan) -> Snapshot:
     for item in plan.with_action(Action.ADD, Action.UPDATE, Action.REPLACE):
         record = Records.of(records, snapshot.colleagues).find(item.invitee)
         left = diff(item.invitee, record) if record else {}
-        asked = {name: value for name, value in requested(item.invitee).items() if name in left}
+        asked = {name: value for name, value in record_fields(item.invitee).items() if name in left}
         known[item.invitee.key] = replace(known[item.invitee.key], last_requested=asked)
     return replace(after, registrations=records, managed=known)
 
@@ -287,7 +287,7 @@ def mailed(snapshot: Snapshot, plan: Plan) -> Snapshot:
     for item in plan.mail:
         box = snapshot.mailbox(item.invitee.key)
         now_true = item.registration and true_facts(snapshot.session, item.role, item.registration)
-        told = box.told if item.mail is Kind.CANCELLATION else now_true
+        told = box.facts if item.mail is Kind.CANCELLATION else now_true
         assert told, "a message that is owed has something to tell"
         sent = delivery("somebody", State.SENT, item.mail, told)
         boxes[item.invitee.key] = Mailbox(

@@ -190,7 +190,7 @@ def test_cron_mails_whom_it_may(snapshot, kind, reason):
 def test_some_are_mailed_only_on_request(snapshot, asked_for):
     assert not plan_of(snapshot).mail
     assert [item.mail for item in plan_of(snapshot, asked_for).items] == [
-        UPDATE if snapshot.mailbox("ada@example.com").told else INVITATION
+        UPDATE if snapshot.mailbox("ada@example.com").facts else INVITATION
     ]
 
 

@@ -116,7 +116,7 @@ def test_cron_mails_nobody_whom_ringcentral_has_mailed_and_this_ledger_told_noth
     snapshot: Snapshot,
 ):
     for item in _registered(make_plan(snapshot, CRON).mail):
-        if not snapshot.mailbox(item.invitee.key).told:
+        if not snapshot.mailbox(item.invitee.key).facts:
             assert item.registration.send_invite is not True or item.queued
             silent = item.registration.send_invite is False or item.queued
             assert silent or _standings(item, snapshot) & {Standing.ADDING, Standing.ADDED}
@@ -127,9 +127,9 @@ def test_who_has_been_told_something_is_never_left_out_of_date_without_a_word(sn
     """Whatever RingCentral has mailed: what is not true any more is corrected, or a reason is given."""
     for item in make_plan(snapshot, CRON).items:
         box, record = snapshot.mailbox(item.invitee.key), item.registration
-        if item.invitee.row and record and record.join_uri and box.told and not snapshot.is_over:
+        if item.invitee.row and record and record.join_uri and box.facts and not snapshot.is_over:
             true = true_facts(snapshot.session, item.role, record)
-            assert item.mail or item.mail_reason or box.told == true or item.action is Action.NONE
+            assert item.mail or item.mail_reason or box.facts == true or item.action is Action.NONE
 
 
 @given(any_snapshot())
@@ -138,7 +138,7 @@ def test_cron_mails_nobody_whom_another_ledger_has_registered(snapshot: Snapshot
         # Whom RingCentral has mailed is no other ledger's; told from here they go on hearing from
         # here.
         goes_on = (
-            snapshot.mailbox(item.invitee.key).told and item.registration.send_invite is not False
+            snapshot.mailbox(item.invitee.key).facts and item.registration.send_invite is not False
         )
         assert _standings(item, snapshot) & MANAGED or goes_on
 
