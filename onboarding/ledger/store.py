@@ -1,10 +1,10 @@
 """Opens the ledger's file and runs every statement on it, in one writer thread, many to a commit.
 
 A statement is a plain function of a connection (`registrations`, `deliveries`, ...). Statements
-that tasks submit during a commit share the next commit: one disk flush per group and not per
-message. Once `run` returns, its result is on the disk (WAL, synchronous=FULL). A statement that
-runs for every message takes many items at once (`transitions`), so that a group costs hardly more
-than a single item. The store decides nothing and knows no subject.
+that tasks submit during a commit share the next commit (group commit): one disk flush per group,
+not per message. Once `run` returns, its result is on the disk (WAL, synchronous=FULL). A statement
+that runs for every message takes many items at once (`transitions`), so that a group costs hardly
+more than a single item. The store decides nothing and knows no subject.
 """
 
 import asyncio
@@ -32,16 +32,19 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 GROUP = 500
-"""Statements that share one commit at the most, so that none waits long for the others."""
+"""The most statements that share a commit, so that none waits long for the others."""
 
 BUSY_SECONDS = 30.0
 """How long to wait for another process's commit before giving up."""
 
 REOPEN_AFTER = 0.05
-"""Seconds until we try again to open a file that another process is just creating."""
+"""Seconds before we try again to open a file that another process is just creating."""
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
-"""`secure_delete`: a person who is removed leaves no bytes in the file's free pages."""
+"""FULL: a commit is on the disk when it returns, even if the machine loses power right after it.
+
+`secure_delete`: a person who is removed leaves no bytes in the file's free pages.
+"""
 
 Batch = Callable[[sa.Connection, Sequence[Item]], Sequence[T]]
 """A statement that takes many items at once and returns a result for each, in their order."""
@@ -63,7 +66,7 @@ _Result = tuple[_Job, Any]
 
 
 class Ledger:
-    """The open ledger: `await ledger.run(statement, ...)` executes a statement and returns once it is durable.
+    """The open ledger: `await ledger.run(statement, ...)` returns once the statement is durable.
 
     Use as `async with Ledger(path) as ledger`. Raises ConfigurationError if the file can't be used
     (damaged, no ledger, read-only), and TryLater if it can't be written just now (disk full, or
@@ -95,8 +98,8 @@ class Ledger:
     ) -> None:
         self._open = False
         self._jobs.put(None)
-        # Not awaited: in a cancelled task an await would return at once, and what was submitted
-        # would be lost.
+        # Not awaited: in a cancelled task an await would return at once, and the statements that
+        # were submitted would be lost.
         self._thread.join()
         self._engine.dispose()
 
@@ -124,7 +127,7 @@ class Ledger:
         /,
         depends_on: asyncio.Future[Any] | None = None,
     ) -> asyncio.Future[T]:
-        """Submit one item of a statement that takes many; await the result to know that it is committed.
+        """Submit one item of a statement that takes many. Its result is set once it is committed.
 
         Items submitted first are written first or together, never later. `depends_on` is the result
         of an earlier item: if that can't be written, this is not written either. If a group fails,
@@ -160,7 +163,7 @@ class Ledger:
                 self._loop.call_soon_threadsafe(self._set_results, results)
 
     def _next_group(self) -> list[_Job]:
-        """Wait for a job, then take all that have come meanwhile. Empty: the ledger is being closed."""
+        """Wait for a job, then take all that have come meanwhile. Empty: the ledger is closing."""
         group = []
         job = self._jobs.get()
         while job is not None:
@@ -169,28 +172,33 @@ class Ledger:
                 return group
             job = self._jobs.get()
         if group:
-            self._jobs.put(None)  # execute what came before, then close
+            # Execute what came before; the next call finds the mark again, and closes.
+            self._jobs.put(None)
         return group
 
     def _execute_group(self, connection: sa.Connection, group: Sequence[_Job]) -> Sequence[_Result]:
-        """Execute a group in one transaction; if it fails, each job alone, so that each gets only its own error."""
-        failed = [
-            self._fail(job, self._failed[job.depends_on])
-            for job in group
-            if job.depends_on in self._failed
-        ]
+        """Execute a group in one transaction; if that fails, each job alone.
+
+        So each job gets only its own error.
+        """
+        results = self._fail_dependants(group)
         jobs = [job for job in group if job.result not in self._failed]
-        if not jobs:
-            return failed
         try:
-            return [*failed, *_execute_jobs(connection, jobs)]
-        except BaseException as error:  # noqa: BLE001 -- it belongs to its caller; here it would end the writer for all
+            return [*results, *_execute_jobs(connection, jobs)]
+        except BaseException as error:  # noqa: BLE001 -- the job's caller gets it
+            # Raised here, it would end the thread, and every later job would wait for ever.
+            # A lock is in the way of all jobs: alone, each would wait for it once more.
             if len(jobs) == 1 or result_code(error) in LOCKED:
-                return [*failed, *(self._fail(job, _Failed(error)) for job in jobs)]
+                return [*results, *(self._fail(job, _Failed(error)) for job in jobs)]
         # In their order: a job may depend on an earlier one of the same group.
+        for job in jobs:
+            results += self._execute_group(connection, [job])
+        return results
+
+    def _fail_dependants(self, group: Sequence[_Job]) -> list[_Result]:
+        """Fail the jobs whose earlier job failed, and in turn those that depend on them."""
         return [
-            *failed,
-            *(result for job in jobs for result in self._execute_group(connection, [job])),
+            self._fail(job, failed) for job in group if (failed := self._failed.get(job.depends_on))
         ]
 
     def _fail(self, job: _Job, failed: _Failed) -> _Result:
@@ -211,6 +219,8 @@ class Ledger:
 def _execute_jobs(connection: sa.Connection, jobs: Sequence[_Job]) -> list[_Result]:
     """Execute jobs in one transaction; nothing is written if any of them raises."""
     results: list[_Result] = []
+    if not jobs:
+        return results
     with _transaction(connection, jobs):
         for batch in _batches(jobs):
             items = [job.item for job in batch]
@@ -240,7 +250,7 @@ def _batches(group: Sequence[_Job]) -> Collection[Sequence[_Job]]:
 
 
 def open_engine(path: Path, patience: float) -> sa.Engine:
-    """Open an engine on a file; `patience` is how many seconds it waits for another process's lock."""
+    """Open an engine on a file. It waits `patience` seconds for the lock of another process."""
 
     def connect() -> sqlite3.Connection:
         # By the path itself: a URL would give a meaning to some of its characters.
@@ -276,20 +286,26 @@ def _create_private(path: Path) -> None:
     holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
     """
     try:
-        file = path.resolve()  # follow a dangling link, as SQLite would
+        # A link that leads nowhere yet is followed, as SQLite would.
+        file = path.resolve()
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
-            if not path.is_file():
-                raise ConfigurationError(
-                    f"The ledger {path} is not a file.",
-                    hint="Check [ledger] database in config.toml.",
-                ) from None
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
+            _make_private(path)
     except OSError as error:
         raise ConfigurationError(
             f"The ledger {path} can't be opened: {error.strerror}.",
-            hint="Check [ledger] database in config.toml, and that this user may write to its folder.",
+            hint="Check [ledger] database in config.toml, "
+            "and that this user may write to its folder.",
         ) from None
+
+
+def _make_private(path: Path) -> None:
+    """Take away what others may do with a ledger that was there before."""
+    if not path.is_file():
+        raise ConfigurationError(
+            f"The ledger {path} is not a file.", hint="Check [ledger] database in config.toml."
+        ) from None
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""The guarded writes that every single message goes through: to `sending`, and on to what became of it.
+"""The guarded writes of every single message: to `sending`, and on to what became of it.
 
 A `TransitionWrite` is a value with its guard: the run that holds the delivery, and the states and
 attempts that it may start from. If another run has taken the lease over, the write finds no row,
@@ -25,7 +25,10 @@ BODY_LEFT = frozenset({State.SENT, State.IN_DOUBT})
 
 
 class GuardFailed(Exception):
-    """A write of a group may not be made any more. None was; written one by one, each says for itself."""
+    """One of several writes may not be made any more, so none was made.
+
+    Written alone, each says for itself.
+    """
 
 
 class TransitionWrite(NamedTuple):
@@ -102,7 +105,7 @@ def record_outcome(
 
 
 def requeue_last(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
-    """Move to the end of the queue: the server refused us, or the connection, in reply to this message.
+    """Move to the end of the queue a message at which the server refused us or the connection.
 
     It took nothing, and it is not the message's fault: no attempt is counted, and the time after
     which we give up still counts from `queued_at`. To the end, because it may be refused every time
@@ -124,7 +127,7 @@ def requeue_last(delivery: Delivery, holder: str, reason: str, now: datetime) ->
 
 
 def requeue_unsent(delivery: Delivery, holder: str, reason: str, now: datetime) -> TransitionWrite:
-    """Queue again as before, with no attempt counted: the run stopped before the body's first byte."""
+    """Queue again, with no attempt counted: the run stopped before the body's first byte."""
     return TransitionWrite(
         id=delivery.id,
         holder=holder,
@@ -155,14 +158,19 @@ def write_transitions(
         # UPDATE ... FROM takes any of two rows for one delivery, and would lose the other without
         # an error.
         raise GuardFailed
-    try:
-        if driver.execute(group, batch).rowcount == len(writes):
-            return [True] * len(writes)
-    except sqlite3.IntegrityError as error:
-        raise GuardFailed from error
+    if _count_guarded(driver, group, batch) == len(writes):
+        return [True] * len(writes)
     # No guard failed, but some rows are gone (their session was removed): those were not written.
     written = {row[0] for row in driver.execute(existing, batch)}
     return [write.id in written for write in writes]
+
+
+def _count_guarded(driver: sqlite3.Connection, group: str, batch: tuple[str]) -> int:
+    """Write a group and count the rows that were there. Raises GuardFailed if a guard failed."""
+    try:
+        return driver.execute(group, batch).rowcount
+    except sqlite3.IntegrityError as error:
+        raise GuardFailed from error
 
 
 def _join_words(*words: str) -> str:
@@ -204,7 +212,7 @@ _GROUP = (
     .where(deliveries.c.id == _WRITES.c.id)
     .values(_VALUES | {"state": sa.case((_GUARD, _WRITES.c.state))})
 )
-"""If one guard does not hold, that state becomes NULL, which the table refuses: the statement fails as a whole."""
+"""If a guard does not hold, that state becomes NULL. The table refuses that, and so all of it."""
 
 _EXISTING = sa.select(deliveries.c.id).join_from(
     _WRITES, deliveries, deliveries.c.id == _WRITES.c.id
@@ -213,7 +221,7 @@ _EXISTING = sa.select(deliveries.c.id).join_from(
 
 @cache
 def _compile_statements(dialect: sa.Dialect) -> tuple[str, ...]:
-    """Compile the statements once: SQLAlchemy would take longer to look them up than SQLite to execute them."""
+    """Compile the statements once: SQLAlchemy looks them up in more time than SQLite needs."""
     return tuple(
         str(statement.compile(dialect=dialect)) for statement in (_SINGLE, _GROUP, _EXISTING)
     )
