@@ -281,3 +281,123 @@ cached_colleagues = sa.Table(
     sa.Column("fetched_at", UtcDateTime, nullable=False),
 )
 """The company's colleagues as last listed, so that a run with no new colleague need not list them."""
+
+roster_rows = sa.Table(
+    "roster_rows",
+    metadata,
+    _session_column(),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("row", sa.Integer, nullable=False),
+    _text_column("email"),
+    _text_column("first_name"),
+    _text_column("last_name"),
+    _text_column("role"),
+    _text_column("job_title"),
+    sa.Column("extra", sa.JSON, nullable=False),
+    sa.PrimaryKeyConstraint("session", "key"),
+)
+"""The roster as the last run read it, for the report. `key` is `model.registrations.registration_key`.
+
+`extra` are the roster's further columns: header -> value.
+"""
+
+pauses = sa.Table(
+    "pauses",
+    metadata,
+    sa.Column("server", sa.Text, primary_key=True),
+    sa.Column("webinar_id", sa.Text, primary_key=True),
+    sa.Column("session_id", sa.Text, primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("until", UtcDateTime),
+    sa.Column("reported_at", UtcDateTime),
+)
+"""Webinars that `run --all` leaves alone. `session_id` is empty where config.toml names none.
+
+`until` is NULL for a pause without an end; `reported_at` is when `run --all` last said so.
+"""
+
+called_off = sa.Table(
+    "called_off",
+    metadata,
+    sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    _text_column("by"),
+)
+"""Sessions that a person has called off: from then on only cancellations are queued."""
+
+reviews = sa.Table(
+    "reviews",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _session_column(),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("made_at", UtcDateTime, nullable=False),
+    sa.Column("changes", sa.JSON, nullable=False),
+    sa.UniqueConstraint("session", "digest"),
+)
+"""What a plan page showed. `digest` is the page's, 64 hex digits.
+
+`changes` are the changes at RingCentral that it showed: a list of [action, address key].
+"""
+
+reviewed_messages = sa.Table(
+    "reviewed_messages",
+    metadata,
+    sa.Column("review", sa.ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    _text_column("entry"),
+    sa.Column("digest", sa.Text, nullable=False),
+    _text_column("panel"),
+    _text_column("role"),
+    sa.Column("start", UtcDateTime, nullable=False),
+    sa.Column("duration", sa.Integer, nullable=False),
+    _text_column("text"),
+    sa.PrimaryKeyConstraint("review", "key", "kind", "entry"),
+)
+"""One message that a plan page showed. `digest` is its content digest, 64 hex digits.
+
+`panel` is the digest of the list of the panel, which is compared apart. `role`, `start` and
+`duration` are the facts that the message told; `text` is its text part with a stand-in for the
+link, so that a later change can be shown.
+"""
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("review", sa.ForeignKey("reviews.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    _text_column("note"),
+)
+"""Who approved which page, and when. Approvals add up."""
+
+sa.Index("ix_approvals_review", approvals.c.review)
+
+kept_messages = sa.Table(
+    "kept_messages",
+    metadata,
+    sa.Column("delivery", sa.ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("headers", sa.Text, nullable=False),
+    sa.Column("text", sa.JSON, nullable=False),
+    sa.Column("html", sa.JSON, nullable=False),
+    sa.Column("calendar", sa.JSON, nullable=False),
+)
+"""A message as it left, with fingerprints where link, token and phone code stood.
+
+`sha256` is the digest of its exact bytes. `text`, `html` and `calendar` are lists: a string is the
+message's own, [digest] is a part in `kept_parts`.
+"""
+
+kept_parts = sa.Table(
+    "kept_parts",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+)
+"""Parts that several kept messages share, each once."""

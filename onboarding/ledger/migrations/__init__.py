@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from onboarding.errors import ConfigurationError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in `versions/`; a test compares them."""
 
 

@@ -1,0 +1,118 @@
+"""Roster rows, pauses, sessions called off, what plan pages showed and who approved it, kept messages."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def _time(name: str, *, nullable: bool = False) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def _required_text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
+
+
+def _owner(name: str, column: str) -> sa.Column[int]:
+    """A reference to the row with which this one is removed."""
+    return sa.Column(name, sa.Integer, sa.ForeignKey(column, ondelete="CASCADE"), nullable=False)
+
+
+def upgrade() -> None:
+    """Add the tables; what is there stays as it is."""
+    _add_roster_and_decisions()
+    _add_reviews()
+    _add_kept_messages()
+
+
+def _add_roster_and_decisions() -> None:
+    op.create_table(
+        "roster_rows",
+        _owner("session", "sessions.id"),
+        _required_text("key"),
+        sa.Column("row", sa.Integer, nullable=False),
+        _text("email"),
+        _text("first_name"),
+        _text("last_name"),
+        _text("role"),
+        _text("job_title"),
+        sa.Column("extra", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("session", "key", name="pk_roster_rows"),
+    )
+    op.create_table(
+        "pauses",
+        sa.Column("server", sa.Text, nullable=False),
+        sa.Column("webinar_id", sa.Text, nullable=False),
+        sa.Column("session_id", sa.Text, nullable=False),
+        _time("at"),
+        _time("until", nullable=True),
+        _time("reported_at", nullable=True),
+        sa.PrimaryKeyConstraint("server", "webinar_id", "session_id", name="pk_pauses"),
+    )
+    op.create_table(
+        "called_off",
+        _owner("session", "sessions.id"),
+        _time("at"),
+        _text("by"),
+        sa.PrimaryKeyConstraint("session", name="pk_called_off"),
+    )
+
+
+def _add_reviews() -> None:
+    op.create_table(
+        "reviews",
+        sa.Column("id", sa.Integer, nullable=False),
+        _owner("session", "sessions.id"),
+        _required_text("digest"),
+        _time("made_at"),
+        sa.Column("changes", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_reviews"),
+        sa.UniqueConstraint("session", "digest", name="uq_reviews_session"),
+    )
+    op.create_table(
+        "reviewed_messages",
+        _owner("review", "reviews.id"),
+        _required_text("key"),
+        _required_text("kind"),
+        _text("entry"),
+        _required_text("digest"),
+        _text("panel"),
+        _text("role"),
+        _time("start"),
+        sa.Column("duration", sa.Integer, nullable=False),
+        _text("text"),
+        sa.PrimaryKeyConstraint("review", "key", "kind", "entry", name="pk_reviewed_messages"),
+    )
+    op.create_table(
+        "approvals",
+        sa.Column("id", sa.Integer, nullable=False),
+        _owner("review", "reviews.id"),
+        _time("at"),
+        _required_text("by"),
+        _text("note"),
+        sa.PrimaryKeyConstraint("id", name="pk_approvals"),
+    )
+    op.create_index("ix_approvals_review", "approvals", ["review"])
+
+
+def _add_kept_messages() -> None:
+    op.create_table(
+        "kept_messages",
+        _owner("delivery", "deliveries.id"),
+        _time("at"),
+        *map(_required_text, ("sha256", "sender", "recipient", "headers")),
+        *(sa.Column(part, sa.JSON, nullable=False) for part in ("text", "html", "calendar")),
+        sa.PrimaryKeyConstraint("delivery", name="pk_kept_messages"),
+    )
+    op.create_table(
+        "kept_parts",
+        _required_text("digest"),
+        _required_text("content"),
+        sa.PrimaryKeyConstraint("digest", name="pk_kept_parts"),
+    )
