@@ -1,0 +1,109 @@
+"""What a plan page shows and an approval covers: planned messages, and changes at RingCentral.
+
+Pure. A message's content is what its reader would see, composed with stand-ins for the join link,
+the phone code and the list of the panel, so that it is known before anybody is registered. What
+differs from one attempt to the next (Date, DTSTAMP, Message-ID, boundaries, SEQUENCE) is no
+content.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+from datetime import datetime
+
+from onboarding.model.kinds import Kind
+from onboarding.model.people import Invitee, Problem
+from onboarding.model.sessions import Facts, Session
+
+SHOWN_DIGITS = 12
+"""Hex digits of a page digest that are shown, and that are enough to approve it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageContent:
+    """A message as its reader sees it. `calendar` is without DTSTAMP and SEQUENCE.
+
+    `headers` are the fixed header fields of `[smtp.headers]`, name and value; `attachments` the
+    SHA-256 of each attached file, in hex digits.
+    """
+
+    kind: Kind
+    entry: str
+    recipient: str
+    subject: str
+    sender: str
+    reply_to: str
+    headers: tuple[tuple[str, str], ...]
+    text: str
+    html: str
+    calendar: str
+    attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMessage:
+    """One message of a plan. `digest` is its content digest, composed with the stand-in panel.
+
+    `shown` is the content with the real panel, None where it can't be composed; then `fault` says
+    why. `panel` is the digest of the real panel, which is compared apart. `facts` are what the
+    message tells. `due_at` is None for what is sent as soon as a run is started. `reason` says why
+    it is due.
+    """
+
+    invitee: Invitee
+    kind: Kind
+    entry: str
+    digest: str
+    panel: str
+    facts: Facts
+    reason: str
+    shown: MessageContent | None
+    fault: str = ""
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One change at RingCentral: `action` is `add`, `update`, `replace` or `remove`."""
+
+    invitee: Invitee
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything that a plan page shows of one webinar. `digest` is the page digest, 64 hex digits.
+
+    `forecast` is the sentence about how long sending takes. `problems` need a person; `notes` are
+    worth knowing.
+    """
+
+    name: str
+    session: Session
+    made_at: datetime
+    messages: tuple[PlannedMessage, ...]
+    changes: tuple[PlannedChange, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    forecast: str
+    digest: str
+
+
+def content_digest(content: MessageContent) -> str:
+    """Compute the digest of a message's content, 64 hex digits: equal content has one digest."""
+    return _sha256(astuple(content))
+
+
+def page_digest(
+    webinar_id: str, session_id: str, digests: Iterable[str], changes: Iterable[tuple[str, str]]
+) -> str:
+    """Compute a page's digest, 64 hex digits, from content digests and changes (action, key)."""
+    return _sha256([webinar_id, session_id, sorted(digests), sorted(changes)])
+
+
+def _sha256(value: object) -> str:
+    # JSON keeps apart what a plain join would run together: ["ab", "c"] is not ["a", "bc"].
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()
