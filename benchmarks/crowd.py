@@ -26,10 +26,10 @@ from onboarding.model.sessions import Registration, Session, SessionKey, Session
 from onboarding.pipeline.deliver import deliver, queue_messages
 from onboarding.pipeline.delivery_run import prepare_delivery
 from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.target import Target
-from onboarding.pipeline.templates import load_templates
 from onboarding.plan import Options, Snapshot, make_plan
 
 SEATS = 99

@@ -18,7 +18,7 @@ from onboarding.model.deliveries import Message, RetryPolicy, Sent, State, messa
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
-from onboarding.pipeline import refresh, services, templates
+from onboarding.pipeline import mailer, refresh, services
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Action, Options
 from onboarding.plan.messages_due import current_facts
@@ -85,7 +85,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             (delivery,) = await ledger.run(
                 deliveries.claim, view.session_row, holder.name, clock.now(), 10
             )
-            letters = templates.load_templates(config, goal)
+            letters = mailer.load_templates(config, goal)
             links = [one.join_uri for one in applied.registrations if one.join_uri]
             guarded = ProtectedValues.of(links, [one.email for one in people.invitees])
             letter = MessageRequest(

@@ -15,7 +15,7 @@ from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
 from onboarding.pipeline.check import run_checks
-from onboarding.pipeline.directory import fetch_colleagues
+from onboarding.pipeline.refresh import fetch_colleagues
 from onboarding.pipeline.target import Target, all_targets, find_target
 
 SESSION_COLUMNS = ("title", "start (local time)", "status", "WEBINAR_ID/SESSION_ID", "configured")

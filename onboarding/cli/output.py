@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from onboarding.model.people import Colleague, Problem
 from onboarding.model.sessions import ListedSession, UntouchedRecord
-from onboarding.pipeline.history import HistoryEvent
 from onboarding.pipeline.run import Result
-from onboarding.pipeline.status import Status
+from onboarding.pipeline.status import HistoryEvent, Status
 from onboarding.plan import Action, Plan, PlanItem
 from onboarding.plan.formatting import (
     ATTENDEE_REASON,

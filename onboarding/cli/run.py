@@ -40,11 +40,17 @@ from onboarding.errors import (
     OnboardingError,
     TryLater,
 )
-from onboarding.pipeline.attention import read_attention
-from onboarding.pipeline.finished import is_finished
 from onboarding.pipeline.lease import AlreadyRunning, HeldLease, webinar_lease
-from onboarding.pipeline.run import RETRY_WINDOW, PreparedRun, Result, execute_plan, prepare_run
+from onboarding.pipeline.run import (
+    RETRY_WINDOW,
+    PreparedRun,
+    Result,
+    execute_plan,
+    is_finished,
+    prepare_run,
+)
 from onboarding.pipeline.services import Clock, Services, open_services
+from onboarding.pipeline.status import read_attention
 from onboarding.pipeline.target import Target, all_targets, find_target
 from onboarding.plan import Options, Plan
 

@@ -21,9 +21,8 @@ from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.files.write import write_file
 from onboarding.pipeline.hand_off import make_report
-from onboarding.pipeline.history import read_history
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
-from onboarding.pipeline.status import Status
+from onboarding.pipeline.status import Status, read_history
 from onboarding.pipeline.status import status as read_status
 from onboarding.pipeline.target import Target, find_target
 from onboarding.plan import Options

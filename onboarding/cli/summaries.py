@@ -12,10 +12,9 @@ from onboarding.config import Config
 from onboarding.errors import EXIT_TRY_LATER
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
-from onboarding.pipeline.attention import Attention
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
-from onboarding.pipeline.status import Status
+from onboarding.pipeline.status import Attention, Status
 from onboarding.plan import Action, Plan, PlanItem, Snapshot
 from onboarding.plan.formatting import as_rows, attendee_lines
 

@@ -10,10 +10,10 @@ from onboarding.errors import Interrupted, OnboardingError
 from onboarding.files.modes import chmod_command, describe_exposed, find_exposed
 from onboarding.model.checks import CheckResult
 from onboarding.model.people import Roster
+from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
-from onboarding.pipeline.templates import load_templates
 from onboarding.plan import Options, Snapshot, make_plan
 from onboarding.smtp.connection_check import check_connection
 

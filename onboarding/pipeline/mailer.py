@@ -1,4 +1,4 @@
-"""What a run needs to queue, write and send a webinar's messages, behind one door.
+"""What a run needs to queue, write and send a webinar's messages, templates included, behind one door.
 
 `pipeline.run` opens this door late, and only when there is a message to send or a person to
 register. The modules behind it (template engine, calendar, date formats) take as much processor
@@ -8,16 +8,24 @@ cron, loads none of them.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
 
+from onboarding import samples
+from onboarding.config import Config
 from onboarding.messages.composer import TemplateSet
+from onboarding.messages.mime import FixedFields
+from onboarding.messages.settings import BrandSettings
 from onboarding.pipeline.deliver import deliver, queue_messages
 from onboarding.pipeline.delivery_run import prepare_delivery
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
-from onboarding.pipeline.templates import load_templates
 from onboarding.plan import Plan
+
+Stamp = tuple[tuple[Path, int], ...]
+"""Files with the times of their last change: a template that was changed is compiled again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +59,35 @@ class Mailer:
             self.services, state, plan, self.templates, lease, rehearsal=rehearsal, limited=limited
         )
         return await deliver(run, retry_window)
+
+
+def load_templates(config: Config, target: Target) -> TemplateSet:
+    """Compile a webinar's templates. Raises ConfigurationError naming file, line and what is wrong."""
+    folders = template_folders(config.folder, target)
+    # An empty name would mean the current folder, with everything in it.
+    logo = [Path(config.brand.logo)] if config.brand.logo else []
+    return _load_cached(folders, config.brand, config.smtp.fixed_fields, _stamp([*folders, *logo]))
+
+
+def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
+    """Where templates are looked for: the webinar's own folder, the one beside config.toml, then the shipped ones."""
+    own = (target.templates,) if target.templates else ()
+    beside = folder / "templates"
+    return (*own, *((beside,) if beside.is_dir() else ()), samples.find_templates())
+
+
+@lru_cache(maxsize=32)
+def _load_cached(
+    folders: tuple[Path, ...], brand: BrandSettings, fixed: FixedFields, _stamp: Stamp
+) -> TemplateSet:
+    return TemplateSet.load(folders, brand, fixed)
+
+
+def _stamp(places: list[Path]) -> Stamp:
+    files = [
+        file
+        for place in places
+        for file in (place.rglob("*") if place.is_dir() else [place])
+        if file.is_file()
+    ]
+    return tuple((file, file.stat().st_mtime_ns) for file in sorted(files))

@@ -1,11 +1,12 @@
 """Brings roster, RingCentral and ledger together into the `Snapshot` that a plan is made from.
 
 Changes nothing at RingCentral and sends nothing. Into the ledger it writes only what was seen (a
-session, a webinar, the directory), never a registration or a delivery. Makes the fewest calls: what
-the ledger still knows for certain is not asked again.
+session, a webinar, the company directory), never a registration or a delivery. Makes the fewest
+calls: RingCentral is not asked for what the ledger still knows for certain.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -14,9 +15,8 @@ from onboarding import roster as rosters
 from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import cache, mailboxes, registrations, sessions
-from onboarding.model.people import Roster
+from onboarding.model.people import Colleague, Roster
 from onboarding.model.sessions import END_GRACE, Session, Webinar, has_ended
-from onboarding.pipeline.directory import fetch_colleagues
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Plan, Snapshot, make_plan
@@ -135,3 +135,11 @@ async def _build_state(
         colleagues=tuple(colleagues),
     )
     return RunState(row, identify(snapshot), webinar, remembered)
+
+
+async def fetch_colleagues(services: Services) -> Sequence[Colleague]:
+    """Ask RingCentral for the company directory, and store it in the ledger. Raises what the client raises."""
+    server = services.config.ringcentral.server
+    colleagues = await services.ringcentral.directory()
+    await services.ledger.run(cache.store_colleagues, server, colleagues, services.clock.now())
+    return colleagues

@@ -2,24 +2,27 @@
 
 `prepare_run` changes nothing at RingCentral and sends nothing, so that a person can be asked in
 between; `execute_plan` does what they agreed to. What writes and sends messages is behind `mailer`,
-and is loaded only by a run that needs it.
+and is loaded only by a run that needs it. `is_finished` says which webinars `run --all` leaves
+alone, because their session was over at the last run.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
 from onboarding.ledger import deliveries, mailboxes, registrations, sessions
+from onboarding.ledger.sessions import StoredSession
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem, Roster
-from onboarding.pipeline.attention import Attention, find_attention
+from onboarding.model.sessions import END_GRACE, has_ended
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState, plan_fresh, read_roster, refresh
 from onboarding.pipeline.register import register
 from onboarding.pipeline.services import Services
+from onboarding.pipeline.status import Attention, find_attention
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, make_plan
 
@@ -28,6 +31,12 @@ if TYPE_CHECKING:
 
 RETRY_WINDOW = timedelta(minutes=10)
 """How long a run waits for deferred messages before it leaves them to the next one."""
+
+RECHECK_EVERY = timedelta(days=1)
+"""How often a session that is over is checked all the same, in case it was moved or followed by another."""
+
+RECHECKED_FOR = timedelta(days=60)
+"""How long after its end it is still checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,3 +293,19 @@ def _is_left_unmailed(item: PlanItem, state: RunState) -> bool:
 
 def _heavy_calls(services: Services) -> int:
     return services.ringcentral.calls.get("Heavy", 0)
+
+
+async def is_finished(services: Services, target: Target) -> bool:
+    """Whether a webinar needs no run: its session is over, and was checked lately."""
+    server = services.config.ringcentral.server
+    session_id = target.session_id or None
+    seen = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+    return seen is not None and _needs_no_run(seen, services.clock.now())
+
+
+def _needs_no_run(seen: StoredSession, now: datetime) -> bool:
+    if not has_ended(seen.status, seen.end, now, grace=END_GRACE):
+        return False
+    # A run in the future was recorded before the clock was set back. It says nothing about today.
+    checked = seen.run_at is not None and seen.run_at <= now < seen.run_at + RECHECK_EVERY
+    return checked or now > seen.end + RECHECKED_FOR

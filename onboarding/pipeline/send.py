@@ -4,12 +4,13 @@ The order is the promise. Everything up to the server's 354 may be done again; `
 committed before the body leaves. The outcome is submitted to the ledger before the connection is
 free again; no later message becomes `sending` on that connection before the outcome is written.
 What a reply means is decided by `smtp.replies`; what follows from it for the message by
-`model.deliveries.settle`, and for the connection by `send_refusals`.
+`model.deliveries.settle`, and for the connection by `choose_action`.
 """
 
 import asyncio
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import TypeVar
 
 from onboarding.errors import OnboardingError, TooManyRejections, TryLater
@@ -32,8 +33,7 @@ from onboarding.model.deliveries import (
 from onboarding.model.kinds import RULES
 from onboarding.pipeline.delivery_run import DeliveryRun, Recording
 from onboarding.pipeline.forecast import in_words
-from onboarding.pipeline.send_refusals import RefusalAction, choose_action
-from onboarding.smtp.phases import ConnectionRefusal
+from onboarding.smtp.phases import ConnectionRefusal, Phase
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection, EnvelopeAccepted, Withheld
 
@@ -42,6 +42,28 @@ T = TypeVar("T")
 RETRY = RetryPolicy()
 NOT_REGISTERED = "not on board any more"
 STOPPED = "the run was stopped before the message left"
+
+LONGEST_WAIT = timedelta(minutes=10)
+"""A longer wait for the rate is left to a later run."""
+
+STAYS_QUEUED = "What is left stays queued: run again then."
+ANY_PACE = rate_limits.SendRate()
+
+
+MAY_BE_THE_MESSAGE = frozenset({Phase.RCPT, Phase.DATA, Phase.BODY, Phase.DOT})
+"""Phases in which the server knows the recipient, so that a refusal of us may be due to this message alone."""
+
+ENOUGH_IN_A_ROW = 3
+"""So many refusals of different messages in a row show that they are not due to one message."""
+
+
+class RefusalAction(Enum):
+    """What to do. Unless it is recorded, the message comes again after all others, and no attempt is counted."""
+
+    RECORD_DEFERRED = auto()  # the refusal came again on a new connection: it is due to the message
+    KEEP_CONNECTION = auto()  # it may be due to the message: the next one will show
+    GIVE_UP_CONNECTION = auto()  # the others go on
+    STOP_RUN = auto()
 
 
 async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
@@ -165,6 +187,33 @@ def _action_after(run: DeliveryRun, delivery: Delivery, error: OnboardingError) 
     return choose_action(error, again=again, last=run.services.pool.last, in_a_row=run.refusals)
 
 
+def choose_action(
+    refusal: ConnectionRefusal, *, again: bool, last: bool, in_a_row: int
+) -> RefusalAction:
+    """Decide what follows from the refusal of a connection.
+
+    `again`: the message has met one in this run before; it then gets a new connection, so that only
+    the message can be to blame. `last`: no other connection is left. `in_a_row`: refusals since a
+    message was last taken, deferred or rejected, this one included.
+    """
+    if again and refusal.deferred:
+        return RefusalAction.RECORD_DEFERRED
+    if not again and _needs_proof(refusal, last=last, in_a_row=in_a_row):
+        return RefusalAction.KEEP_CONNECTION
+    return RefusalAction.STOP_RUN if last else RefusalAction.GIVE_UP_CONNECTION
+
+
+def _needs_proof(refusal: ConnectionRefusal, *, last: bool, in_a_row: int) -> bool:
+    """Whether the connection should serve another message before it is given up.
+
+    It should if the messages before have worn it out (a new one replaces it), and if it is the last
+    one and the refusal may be due to this message alone.
+    """
+    return not refusal.fresh or (
+        last and refusal.phase in MAY_BE_THE_MESSAGE and in_a_row < ENOUGH_IN_A_ROW
+    )
+
+
 async def _send_body(
     run: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
 ) -> Outcome | OnboardingError | None:
@@ -250,14 +299,6 @@ def _submit(
     run: DeliveryRun, write: transitions.TransitionWrite, depends_on: Recording | None = None
 ) -> Recording:
     return run.services.ledger.submit(transitions.write_transitions, write, depends_on)
-
-
-LONGEST_WAIT = timedelta(minutes=10)
-"""What takes longer is left to a later run."""
-
-STAYS_QUEUED = "What is left stays queued: run again then."
-
-ANY_PACE = rate_limits.SendRate()
 
 
 async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:

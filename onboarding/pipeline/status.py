@@ -1,11 +1,11 @@
-"""Who has their link and who has not: what the ledger says of one webinar, for tables, reports and programs.
+"""What the ledger says: who has their link and who has not, what needs a person, what happened to an address.
 
-Asks nobody but the ledger, and changes nothing in it.
+Asks only the ledger, and changes nothing in it. For tables, reports and programs.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,18 +15,23 @@ import sqlalchemy as sa
 
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
-from onboarding.ledger import deliveries, leases, registrations, sessions
+from onboarding.ledger import deliveries, events, leases, registrations, sessions
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
-from onboarding.model.deliveries import State
+from onboarding.model.addresses import address_key
+from onboarding.model.deliveries import NEEDS_A_PERSON, State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.pipeline.lease import lease_name
+from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
+
+HistoryEvent = events.Event
+"""One thing that happened to a person or a message (`onboarding history`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +134,43 @@ def no_run_yet(name: str) -> ConfigurationError:
 def ledger_file(config: Config) -> Path:
     """Where the configured ledger is."""
     return ledger_path(config.ledger)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What needs a person: how many people it is about, and their messages by state."""
+
+    people: int
+    states: Mapping[State, int]
+    problems: int
+
+    def __bool__(self) -> bool:
+        return bool(self.states or self.problems)
+
+
+def find_attention(records: Sequence[DeliveryRecord], problems: Sequence[Problem]) -> Attention:
+    """Collect what needs a person. A person with a message and a problem, or two of them, counts once."""
+    waiting = [record for record in records if record.delivery.state in NEEDS_A_PERSON]
+    keys = {address_key(record.delivery.email) for record in waiting}
+    for problem in problems:
+        # A row without an address is a person, too; a problem with neither concerns the whole
+        # webinar.
+        if who := address_key(problem.email) or (f"row {problem.row}" if problem.row else ""):
+            keys.add(who)
+    return Attention(len(keys), Counter(record.delivery.state for record in waiting), len(problems))
+
+
+async def read_attention(services: Services, session_row: int) -> Attention:
+    """Read what needs a person from the ledger that a run holds open; its problems are not known yet."""
+    return find_attention(await services.ledger.run(deliveries.list_deliveries, session_row), ())
+
+
+def read_history(config: Config, email: str, progress: Progress) -> Sequence[HistoryEvent]:
+    """Read everything that happened to an address, in order, in all sessions. Raises what `read_ledger` raises."""
+    of_person = partial(events.list_events, key=address_key(email))
+    found = read_ledger(ledger_path(config.ledger), of_person, progress) or []
+    # A ledger of an older version holds texts as they came from outside.
+    return [
+        replace(event, title=printable(event.title), detail=clean(event.detail, config.secrets))
+        for event in found
+    ]

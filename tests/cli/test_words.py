@@ -13,7 +13,7 @@ from onboarding.cli.summaries import attention_needed
 from onboarding.errors import EXIT_TRY_LATER, TryLater
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
-from onboarding.pipeline.attention import Attention, find_attention
+from onboarding.pipeline.status import Attention, find_attention
 from onboarding.plan import Options
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import command, on, started

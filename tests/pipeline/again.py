@@ -14,8 +14,8 @@ import sys
 from onboarding.cli import run  # noqa: F401 -- and with it everything that the command imports
 from onboarding.cli.main import main
 from onboarding.config import load
+from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.target import all_targets
-from onboarding.pipeline.templates import load_templates
 
 
 def child(words: list[str]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from onboarding.model.deliveries import Deferred
-from onboarding.pipeline.send_refusals import ENOUGH_IN_A_ROW, RefusalAction, choose_action
+from onboarding.pipeline.send import ENOUGH_IN_A_ROW, RefusalAction, choose_action
 from onboarding.smtp.phases import ConnectionRefusal, Phase
 
 LEFT, LAST = False, True
