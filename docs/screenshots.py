@@ -22,9 +22,9 @@ from onboarding.config import load
 from onboarding.model.deliveries import Message
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role, Roster
-from onboarding.pipeline.preview_messages import Known, preview_of
+from onboarding.pipeline.preview_messages import KnownFacts, build_preview
 from onboarding.pipeline.target import find_target
-from onboarding.reports.preview import Preview, compose_kind, parse_message
+from onboarding.reports.preview import Preview, compose_kind, parse_for_page
 
 PICTURES = Path(__file__).parents[1] / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
@@ -51,15 +51,15 @@ def sample() -> Preview:
         _person(row, role, language)
         for row, (language, role) in enumerate(product(LANGUAGES, Role), 2)
     ]
-    made = preview_of(
-        config, find_target(config, "town-hall"), Roster(tuple(people), ()), Known(), NOW
+    made = build_preview(
+        config, find_target(config, "town-hall"), Roster(tuple(people), ()), KnownFacts(), NOW
     )
     # A panel of everybody in both languages would show each person twice.
     panels = {
         language: tuple(one for one in people if one.language == language) for language in LANGUAGES
     }
     letters = {
-        key: replace(one, panel=panels[one.invitee.language]) for key, one in made.letters.items()
+        key: replace(one, panel=panels[one.invitee.language]) for key, one in made.requests.items()
     }
     return replace(made, letters=letters, folders=(samples.find_templates(),))
 
@@ -78,7 +78,7 @@ def letters(preview: Preview) -> Iterator[tuple[str, str]]:
             message = messages[one.row]
             if not isinstance(message, Message):
                 sys.exit(f"{kind}, {one.role}, {one.language}: {message.reason}")
-            yield f"{kind}-{one.role}-{one.language}".lower(), parse_message(message).html
+            yield f"{kind}-{one.role}-{one.language}".lower(), parse_for_page(message).html
 
 
 def photograph(browser: Browser, name: str, html: str, width: str, scheme: Scheme) -> str:

@@ -23,7 +23,7 @@ from onboarding.model.ports import Progress
 from onboarding.pipeline import run, services
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.lease import webinar_lease
-from onboarding.pipeline.status import Status, status
+from onboarding.pipeline.status import Status, read_status
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.simulator.limits import LimitGroup, Limits
@@ -141,7 +141,9 @@ class Stage:
         }
 
     async def status(self) -> Status:
-        return await status(self.config, find_target(self.config, NAME), self.clock.now(), Quiet())
+        return await read_status(
+            self.config, find_target(self.config, NAME), self.clock.now(), Quiet()
+        )
 
     def messages(self) -> list[EmailMessage]:
         """What the mail server took, parsed by the standard library."""

@@ -24,7 +24,7 @@ from onboarding.cli.terminal import Lines, run_until_stopped
 from onboarding.config import Config, load
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.model.deliveries import State as DeliveryState
-from onboarding.pipeline.status import Status, ledger_file, status
+from onboarding.pipeline.status import Status, ledger_file, read_status
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.simulator.server import serve_mail, serve_ringcentral
@@ -84,7 +84,7 @@ async def show_demo(folder: Path | None, stop: asyncio.Event) -> int:
 
 def _is_as_promised(first: int, second: int, repeated: int, found: Status) -> bool:
     """Whether each person has one message, and both runs reported the wrong rows."""
-    states = {record.delivery.state for record in found.entries}
+    states = {record.delivery.state for record in found.records}
     runs = (first, second) == (EXIT_NEEDS_A_PERSON, EXIT_NEEDS_A_PERSON)
     return runs and repeated == 0 and states == {DeliveryState.SENT}
 
@@ -94,7 +94,7 @@ async def _run_demo(config: Config, stop: asyncio.Event) -> int:
 
 
 async def _read_demo_status(config: Config) -> Status:
-    return await status(config, find_target(config, DEMO), datetime.now(UTC), Lines())
+    return await read_status(config, find_target(config, DEMO), datetime.now(UTC), Lines())
 
 
 def _html_part(content: bytes) -> str:

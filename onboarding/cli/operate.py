@@ -20,7 +20,7 @@ from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
-from onboarding.pipeline.status import no_run_yet, status
+from onboarding.pipeline.status import no_run_yet, read_status
 from onboarding.pipeline.target import find_target
 
 Decision = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
@@ -95,7 +95,7 @@ def cancel(
 def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> int:
     """Print the messages in doubt (to these addresses; None: all) and how to look them up. Changes nothing."""
     keys = None if emails is None else {address_key(email) for email in emails}
-    found = asyncio.run(status(config, find_target(config, name), datetime.now(UTC), Lines()))
+    found = asyncio.run(read_status(config, find_target(config, name), datetime.now(UTC), Lines()))
     if found.seen is None:
         raise no_run_yet(name)
     rows = [

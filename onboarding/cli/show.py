@@ -22,8 +22,7 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.files.write import write_file
 from onboarding.pipeline.hand_off import make_report
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
-from onboarding.pipeline.status import Status, read_history
-from onboarding.pipeline.status import status as read_status
+from onboarding.pipeline.status import Status, read_history, read_status
 from onboarding.pipeline.target import Target, find_target
 from onboarding.plan import Options
 from onboarding.reports.report import render_html, write_csv

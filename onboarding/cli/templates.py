@@ -128,7 +128,7 @@ def send_test(
     request = _find_message(made, person, message_kind)
     now = datetime.now(UTC)
     outcome = asyncio.run(
-        preview_messages.send_test(config, target, request, made.guarded, recipient, now)
+        preview_messages.send_test_message(config, target, request, made.protected, recipient, now)
     )
     raise typer.Exit(_print_outcome(outcome, request, recipient))
 
@@ -152,7 +152,7 @@ def write_pages(config: Config, target: Target, folder: Path) -> int:
     for fault in faults:
         echo(f"  ! {fault}", err=True)
     people = "1 person" if len(made.people) == 1 else f"{len(made.people)} people"
-    echo(f"{people}, {len(made.letters)} messages: open {folder / 'index.html'}")
+    echo(f"{people}, {len(made.requests)} messages: open {folder / 'index.html'}")
     return EXIT_NEEDS_A_PERSON if faults else EXIT_DONE
 
 
@@ -191,8 +191,8 @@ async def _serve_preview(config: Config, target: Target, port: int) -> None:
 
 async def _make_preview(config: Config, target: Target) -> Preview:
     roster = await read_roster(target, asyncio.Event())
-    facts = preview_messages.known(config, target, Lines())
-    return preview_messages.preview_of(config, target, roster, facts, datetime.now(UTC))
+    facts = preview_messages.read_known_facts(config, target, Lines())
+    return preview_messages.build_preview(config, target, roster, facts, datetime.now(UTC))
 
 
 def _parse_kind(text: str) -> Kind:
@@ -212,7 +212,7 @@ def _find_message(made: Preview, email: str, kind: Kind) -> MessageRequest:
             f"Did you mean {people[close[0]].email}?" if close else "Use an address of the roster."
         )
         raise ConfigurationError(f"{email} is not on the roster of {made.name}.", hint=hint)
-    return made.letters[person.row, kind]
+    return made.requests[person.row, kind]
 
 
 def _print_outcome(outcome: Outcome, request: MessageRequest, recipient: str) -> int:

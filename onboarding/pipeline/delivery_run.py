@@ -113,7 +113,7 @@ def prepare_delivery(
     return DeliveryRun(
         services=services,
         state=state,
-        composer=Composer(templates, _protected_values(state.snapshot)),
+        composer=Composer(templates, _find_protected_values(state.snapshot)),
         lease=lease,
         recipients=recipients,
         panel=tuple(recipient.invitee for recipient in listed),
@@ -122,7 +122,7 @@ def prepare_delivery(
     )
 
 
-def _protected_values(snapshot: Snapshot) -> ProtectedValues:
+def _find_protected_values(snapshot: Snapshot) -> ProtectedValues:
     """Collect the links and addresses of all people concerned: a message may hold none but its recipient's own."""
     records: list[Registration | UntouchedRecord] = [*snapshot.registrations, *snapshot.untouched]
     links = [record.join_uri for record in records if record.join_uri]

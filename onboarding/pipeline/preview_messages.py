@@ -1,7 +1,7 @@
 """What a preview shows and a test mail is made from: the roster's people with made-up links, in the last known session.
 
 Asks neither RingCentral nor the mail server, and works without a ledger: what nobody knows yet is a
-sample, and a note says so. `send_test` is the one thing here that sends: to the address it is
+sample, and a note says so. `send_test_message` is the one thing here that sends: to the address it is
 given, and nothing is recorded.
 """
 
@@ -58,7 +58,7 @@ SAMPLE_PEOPLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFacts:
     """What the ledger knows of a webinar. `dial_in` is None where nobody has asked RingCentral yet."""
 
     seen: StoredSession | None = None
@@ -66,47 +66,49 @@ class Known:
     colleagues: Sequence[Colleague] = ()
 
 
-def known(config: Config, target: Target, progress: Progress) -> Known:
+def read_known_facts(config: Config, target: Target, progress: Progress) -> KnownFacts:
     """Read what the last run saw; all unknown where there is no ledger yet (none is made).
 
     Raises what `ledger.read_only.read_ledger` raises.
     """
-    facts = partial(_facts, server=config.ringcentral.server, target=target)
-    return read_ledger(ledger_path(config.ledger), facts, progress) or Known()
+    facts = partial(_load_facts, server=config.ringcentral.server, target=target)
+    return read_ledger(ledger_path(config.ledger), facts, progress) or KnownFacts()
 
 
-def _facts(connection: sa.Connection, server: str, target: Target) -> Known:
+def _load_facts(connection: sa.Connection, server: str, target: Target) -> KnownFacts:
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
     facts = cache.find_webinar_facts(connection, server, target.webinar_id)
     dial_in = None if facts is None else WEBINAR.validate_python(facts).dial_in
-    return Known(seen, dial_in, cache.load_colleagues(connection, server))
+    return KnownFacts(seen, dial_in, cache.load_colleagues(connection, server))
 
 
-def preview_of(
-    config: Config, target: Target, roster: Roster, facts: Known, now: datetime
+def build_preview(
+    config: Config, target: Target, roster: Roster, facts: KnownFacts, now: datetime
 ) -> Preview:
     """Put a preview together: each person's letter of every kind."""
-    people = _people(roster, facts.colleagues)
-    session = _session(target, facts.seen, now)
+    people = _preview_people(roster, facts.colleagues)
+    session = _preview_session(target, facts.seen, now)
     phone_code = "" if facts.dial_in is False else PHONE_CODE
     domain = config.brand.sender_address.rpartition("@")[2]
     letters = {
-        (one.row, kind): _letter(one, kind, session, people, phone_code, domain, now)
+        (one.row, kind): _build_request(one, kind, session, people, phone_code, domain, now)
         for one in people
         for kind in Kind
     }
     return Preview(
         name=target.name,
         people=people,
-        letters=letters,
-        guarded=ProtectedValues.of([_link(one) for one in people], [one.email for one in people]),
+        requests=letters,
+        protected=ProtectedValues.of(
+            [_made_up_link(one) for one in people], [one.email for one in people]
+        ),
         folders=template_folders(config.folder, target),
         brand=config.brand,
-        notes=tuple(_notes(roster, facts)),
+        notes=tuple(_preview_notes(roster, facts)),
     )
 
 
-async def send_test(
+async def send_test_message(
     config: Config,
     target: Target,
     letter: MessageRequest,
@@ -135,12 +137,14 @@ async def send_test(
         )
 
 
-def _people(roster: Roster, colleagues: Sequence[Colleague]) -> tuple[Invitee, ...]:
+def _preview_people(roster: Roster, colleagues: Sequence[Colleague]) -> tuple[Invitee, ...]:
     listed = Directory.of(colleagues)
-    return tuple(_reachable(listed.complete(one)) for one in roster.invitees) or SAMPLE_PEOPLE
+    return (
+        tuple(_add_sample_address(listed.complete(one)) for one in roster.invitees) or SAMPLE_PEOPLE
+    )
 
 
-def _reachable(invitee: Invitee) -> Invitee:
+def _add_sample_address(invitee: Invitee) -> Invitee:
     """Give a colleague whose address only RingCentral's directory knows a sample address."""
     return (
         invitee
@@ -149,7 +153,7 @@ def _reachable(invitee: Invitee) -> Invitee:
     )
 
 
-def _session(target: Target, seen: StoredSession | None, now: datetime) -> Session:
+def _preview_session(target: Target, seen: StoredSession | None, now: datetime) -> Session:
     """The session as last seen, else a sample one. Its key is the preview's own.
 
     So a test mail's calendar entry never is taken for an earlier version of the real one.
@@ -167,7 +171,7 @@ def _session(target: Target, seen: StoredSession | None, now: datetime) -> Sessi
     )
 
 
-def _letter(
+def _build_request(
     person: Invitee,
     kind: Kind,
     session: Session,
@@ -178,10 +182,13 @@ def _letter(
 ) -> MessageRequest:
     number = 1 if RULES[kind].comes_first else 2
     record = Registration(
-        id="preview", role=person.role, join_uri=_link(person), phone_code=phone_code
+        id="preview", role=person.role, join_uri=_made_up_link(person), phone_code=phone_code
     )
     earlier = Facts(
-        link_digest(_link(person)), person.role, session.start - timedelta(days=1), session.duration
+        link_digest(_made_up_link(person)),
+        person.role,
+        session.start - timedelta(days=1),
+        session.duration,
     )
     return MessageRequest(
         kind=kind,
@@ -197,12 +204,12 @@ def _letter(
     )
 
 
-def _link(person: Invitee) -> SecretStr:
+def _made_up_link(person: Invitee) -> SecretStr:
     """Make a join link up: as long as a real one, each person's own, always the same, and leading nowhere."""
     return SecretStr(LINKS + hashlib.sha256(person.key.encode()).hexdigest()[:40])
 
 
-def _notes(roster: Roster, facts: Known) -> Iterator[str]:
+def _preview_notes(roster: Roster, facts: KnownFacts) -> Iterator[str]:
     """Say what of a preview is not the real thing."""
     yield "Join links are made up. They open nothing."
     if facts.seen is None:

@@ -31,13 +31,13 @@ async def register(
     services: Services, state: RunState, plan: Plan
 ) -> tuple[RunState, tuple[Problem, ...]]:
     """Do what the plan says at RingCentral; returns the state afterwards, and the problems of people not served."""
-    await _adopt(services, state, plan)
-    await _forget_fulfilled(services, state, plan)
+    await _record_adopted(services, state, plan)
+    await _clear_fulfilled(services, state, plan)
     problems: tuple[Problem, ...] = ()
     records, untouched = state.snapshot.registrations, state.snapshot.untouched
     if plan.change:
         before = await services.ledger.run(registrations.load_managed, state.session_row)
-        await _intend(services, state, plan)
+        await _record_intentions(services, state, plan)
         services.progress.say(_describe_change(plan.change))
         applied = await services.ringcentral.apply(
             state.snapshot.session.key, plan.change, records, untouched
@@ -63,12 +63,12 @@ async def register(
     return replace(state, snapshot=snapshot), problems
 
 
-async def _adopt(services: Services, state: RunState, plan: Plan) -> None:
+async def _record_adopted(services: Services, state: RunState, plan: Plan) -> None:
     adopted = [item.invitee for item in plan.items if item.adopted]
     await _set_standing(services, state, adopted, Standing.ADOPTED)
 
 
-async def _forget_fulfilled(services: Services, state: RunState, plan: Plan) -> None:
+async def _clear_fulfilled(services: Services, state: RunState, plan: Plan) -> None:
     """Forget what RingCentral left undone and others have done since: if it changes back, it is asked for again."""
     asked = [
         known.invitee
@@ -81,7 +81,7 @@ async def _forget_fulfilled(services: Services, state: RunState, plan: Plan) -> 
         await services.ledger.run(registrations.clear_unfulfilled, state.session_row, asked)
 
 
-async def _intend(services: Services, state: RunState, plan: Plan) -> None:
+async def _record_intentions(services: Services, state: RunState, plan: Plan) -> None:
     """Write who will be added or removed.
 
     Committed before the PATCH leaves: behind it, a crash would make us forget the people that we
@@ -126,14 +126,14 @@ async def _record_result(
         if invitee not in applied.undone and records.find(invitee)
     ]
     await _set_standing(services, state, added, Standing.ADDED)
-    await _record_removed(services, state, _removed_people(plan, applied))
+    await _record_removed(services, state, _find_removed(plan, applied))
     now = services.clock.now()
     await services.ledger.run(
-        registrations.revert, state.session_row, _refused_people(plan, applied), before, now
+        registrations.revert, state.session_row, _find_refused(plan, applied), before, now
     )
     changed = [item.invitee for item in plan.with_action(Action.UPDATE, Action.REPLACE)]
     changed += [invitee for invitee in added if invitee not in changed]
-    await _note_unfulfilled(services, state, changed, records)
+    await _update_unfulfilled(services, state, changed, records)
 
 
 async def _record_removed(services: Services, state: RunState, removed: Sequence[Invitee]) -> None:
@@ -145,31 +145,31 @@ async def _record_removed(services: Services, state: RunState, removed: Sequence
     )
 
 
-def _listed_ids(applied: Applied) -> set[str]:
+def _find_listed_ids(applied: Applied) -> set[str]:
     return {record.id for record in applied.registrations} | {
         record.id for record in applied.untouched
     }
 
 
-def _removed_people(plan: Plan, applied: Applied) -> list[Invitee]:
+def _find_removed(plan: Plan, applied: Applied) -> list[Invitee]:
     """List who is gone from RingCentral's list, unless a record that is not understood may be theirs."""
-    listed = _listed_ids(applied)
+    listed = _find_listed_ids(applied)
     missing = [invitee for record_id, invitee in _removals(plan).items() if record_id not in listed]
     return [invitee for invitee in missing if not not_understood_of(invitee, applied.untouched)]
 
 
-def _refused_people(plan: Plan, applied: Applied) -> list[Invitee]:
+def _find_refused(plan: Plan, applied: Applied) -> list[Invitee]:
     """List the people that RingCentral refused to add or to remove."""
     not_added = [invitee for invitee in plan.change.add if invitee in applied.undone]
     undone_ids = {record.id for record in applied.undone if isinstance(record, Registration)}
-    kept_ids = undone_ids & _listed_ids(applied)
+    kept_ids = undone_ids & _find_listed_ids(applied)
     not_removed = [
         invitee for record_id, invitee in _removals(plan).items() if record_id in kept_ids
     ]
     return [*not_added, *not_removed]
 
 
-async def _note_unfulfilled(
+async def _update_unfulfilled(
     services: Services, state: RunState, changed: Iterable[Invitee], records: Records
 ) -> None:
     """Remember what RingCentral left undone.

@@ -107,7 +107,7 @@ async def prepare_run(
     Raises ConfigurationError for that, and if `strict` and the roster has a problem.
     """
     calls_before = _heavy_calls(services)
-    await _forget_old_sessions(services)
+    await _remove_old_sessions(services)
     roster = await read_roster(target, services.stop)
     if strict and roster.problems:
         raise _roster_error(roster)
@@ -146,11 +146,11 @@ async def execute_plan(
         services.raise_if_stopped()
         await _register(services, prepared, tally)
         await _queue_and_deliver(services, prepared, tally, lease, rehearsal_to, retry_window)
-        await _note_mailed(services, tally.state, tally.plan)
+        await _record_mailed(services, tally.state, tally.plan)
     finally:
         noted_before = await services.ledger.run(sessions.list_problems, row)
-        noted = [*tally.problems, *_notes(tally.plan, prepared.state)]
-        await _note_end(services, prepared, noted)
+        noted = [*tally.problems, *_run_notes(tally.plan, prepared.state)]
+        await _record_end(services, prepared, noted)
     entries = await services.ledger.run(deliveries.list_deliveries, row)
     return Result(
         name=prepared.target.name,
@@ -167,7 +167,7 @@ async def execute_plan(
     )
 
 
-async def _forget_old_sessions(services: Services) -> None:
+async def _remove_old_sessions(services: Services) -> None:
     if keep := services.config.ledger.keep:
         await services.ledger.run(
             sessions.remove_ended, services.clock.now() - timedelta(days=keep)
@@ -209,7 +209,7 @@ async def _register(services: Services, prepared: PreparedRun, tally: _Tally) ->
     tally.state, refused = await register(services, prepared.state, prepared.plan)
     tally.plan = make_plan(tally.state.snapshot, prepared.options, within=prepared.plan)
     tally.problems = tuple(dict.fromkeys((*refused, *tally.plan.problems)))
-    await _hold_back(services, tally.state, tally.plan)
+    await _hold_queued_messages(services, tally.state, tally.plan)
 
 
 async def _queue_and_deliver(
@@ -236,7 +236,7 @@ async def _queue_and_deliver(
     )
 
 
-async def _hold_back(services: Services, state: RunState, plan: Plan) -> None:
+async def _hold_queued_messages(services: Services, state: RunState, plan: Plan) -> None:
     """Keep back what an earlier run queued for people that RingCentral has mailed since."""
     emails = [item.invitee.email for item in plan.items if item.held]
     if emails:
@@ -245,7 +245,7 @@ async def _hold_back(services: Services, state: RunState, plan: Plan) -> None:
         )
 
 
-async def _note_mailed(services: Services, state: RunState, plan: Plan) -> None:
+async def _record_mailed(services: Services, state: RunState, plan: Plan) -> None:
     """Remember the people that this run reports as mailed by RingCentral, so that later runs don't.
 
     Last of all: a run that is stopped has reported nothing.
@@ -263,14 +263,14 @@ def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
     return added or state.snapshot.has_unsent_invites
 
 
-async def _note_end(services: Services, prepared: PreparedRun, noted: Sequence[Problem]) -> None:
+async def _record_end(services: Services, prepared: PreparedRun, noted: Sequence[Problem]) -> None:
     calls = _heavy_calls(services) - prepared.calls_before
     await services.ledger.run(
         sessions.finish_run, prepared.state.session_row, noted, calls, services.clock.now()
     )
 
 
-def _notes(plan: Plan, state: RunState) -> list[Problem]:
+def _run_notes(plan: Plan, state: RunState) -> list[Problem]:
     """Say what needs nothing done: the plan's notes, and why people on the roster get no message.
 
     With the latter `status` has an answer for every row of the roster.

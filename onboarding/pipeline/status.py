@@ -44,7 +44,7 @@ class Status:
     name: str
     webinar_id: str
     seen: StoredSession | None
-    entries: Sequence[DeliveryRecord]
+    records: Sequence[DeliveryRecord]
     problems: Sequence[Problem]
     mailed_by_ringcentral: Sequence[str] = ()
 
@@ -56,30 +56,30 @@ class Status:
     @property
     def current(self) -> list[DeliveryRecord]:
         """The deliveries that count: not those that a later one replaced."""
-        return [entry for entry in self.entries if entry.delivery.state is not State.SUPERSEDED]
+        return [entry for entry in self.records if entry.delivery.state is not State.SUPERSEDED]
 
     @property
     def in_doubt(self) -> list[DeliveryRecord]:
         """The messages that may or may not have arrived, those of a run that died included."""
-        return [entry for entry in self.entries if entry.delivery.state is State.IN_DOUBT]
+        return [entry for entry in self.records if entry.delivery.state is State.IN_DOUBT]
 
     @property
     def is_empty(self) -> bool:
         """Whether no run has done anything yet, or found anything wrong."""
-        return not self.entries and not self.problems
+        return not self.records and not self.problems
 
 
-async def status(config: Config, target: Target, now: datetime, progress: Progress) -> Status:
+async def read_status(config: Config, target: Target, now: datetime, progress: Progress) -> Status:
     """Read what the ledger knows of a webinar on the configured server.
 
     Raises what `ledger.read_only.read_ledger` raises.
     """
-    known = partial(_known, config=config, target=target, now=now)
+    known = partial(_load_status, config=config, target=target, now=now)
     found = await asyncio.to_thread(read_ledger, ledger_path(config.ledger), known, progress)
     return found or Status(target.name, target.webinar_id, None, (), ())
 
 
-def _known(
+def _load_status(
     connection: sa.Connection, config: Config, target: Target, now: datetime
 ) -> Status | None:
     """None before the first run; a session that only `plan` has looked at had none."""
@@ -96,13 +96,13 @@ def _known(
         target.name,
         target.webinar_id,
         replace(seen, title=printable(seen.title), time_zone=printable(seen.time_zone)),
-        [_cleaned(entry, config.secrets) for entry in shown],
+        [_clean_record(entry, config.secrets) for entry in shown],
         [_clean_problem(problem, config.secrets) for problem in problems],
         [printable(email) for email in mailed],
     )
 
 
-def _cleaned(entry: DeliveryRecord, secrets: Secrets) -> DeliveryRecord:
+def _clean_record(entry: DeliveryRecord, secrets: Secrets) -> DeliveryRecord:
     """Clean what was stored: a ledger of an older version holds replies as the server gave them."""
     return replace(
         entry,

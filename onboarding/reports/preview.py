@@ -38,8 +38,8 @@ class Preview:
 
     name: str
     people: tuple[Invitee, ...]
-    letters: Mapping[tuple[int, Kind], MessageRequest]
-    guarded: ProtectedValues
+    requests: Mapping[tuple[int, Kind], MessageRequest]
+    protected: ProtectedValues
     folders: tuple[Path, ...]
     brand: BrandSettings
     notes: tuple[str, ...] = ()
@@ -94,9 +94,9 @@ def compose_kind(preview: Preview, kind: Kind) -> ComposedKind:
         templates = _load_templates(preview.folders, preview.brand, now)
     except ConfigurationError as error:
         return ComposedKind(now, {}, error)
-    letters = {person.row: preview.letters[person.row, kind] for person in preview.people}
+    letters = {person.row: preview.requests[person.row, kind] for person in preview.people}
     return ComposedKind(
-        now, {row: templates.compose(letter, preview.guarded) for row, letter in letters.items()}
+        now, {row: templates.compose(letter, preview.protected) for row, letter in letters.items()}
     )
 
 
@@ -105,7 +105,7 @@ def _load_templates(folders: tuple[Path, ...], brand: BrandSettings, _version: s
     return TemplateSet.load(folders, brand)
 
 
-def parse_message(message: Message) -> ParsedMessage:
+def parse_for_page(message: Message) -> ParsedMessage:
     """Parse a finished message."""
     parsed = email.message_from_bytes(message.body, policy=email.policy.default)
     parts = {part.get_content_type(): part for part in parsed.walk() if not part.is_multipart()}
@@ -197,7 +197,7 @@ def render_page(
 ) -> str:
     """Render one person's page. `root` leads from it to the preview's root; `live` pages reload themselves."""
     message = letters.messages.get(person.row)
-    letter = parse_message(message) if isinstance(message, Message) else None
+    letter = parse_for_page(message) if isinstance(message, Message) else None
     people = [
         (
             other,
@@ -227,7 +227,7 @@ def render_page(
 
 def message_file(message: Message, ending: str) -> bytes:
     """The content of one of a message's files: its HTML, text or calendar part, or the whole message."""
-    letter = parse_message(message)
+    letter = parse_for_page(message)
     match ending:
         case "html":
             return letter.html.encode()

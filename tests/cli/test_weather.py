@@ -137,7 +137,7 @@ async def test_a_wrong_smtp_password_costs_nobody_anything(tmp_path):
             scene, "run", NAME, "--yes", **{**login, "ONBOARDING_SMTP__PASSWORD": "right-password"}
         )
         assert (right.code, scene.recipients()) == (0, [HOST["email"], PANELIST["email"]])
-        entries = (await scene.status()).entries
+        entries = (await scene.status()).records
         assert {entry.delivery.attempt for entry in entries} == {1}
 
 

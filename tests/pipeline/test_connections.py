@@ -84,7 +84,7 @@ async def test_connection_that_is_not_served_is_given_up_and_the_others_deliver_
         scripted(extensions=["PIPELINING", "AUTH PLAIN"], crowded=limit) as server,
     ):
         result, said = await run_with_six(scene, server)
-        entries = (await scene.status()).entries
+        entries = (await scene.status()).records
 
     assert (result.exit_code, result.sent) == (0, len(GUESTS))
     assert taken(server) == EVERYBODY
@@ -114,7 +114,7 @@ async def test_run_stops_once_no_connection_is_left(tmp_path, phase, act, error)
     ):
         with pytest.raises(error):
             await run_with_six(scene, server)
-        entries = (await scene.status()).entries
+        entries = (await scene.status()).records
 
     assert {(one.delivery.state, one.delivery.attempt) for one in entries} == {("queued", 0)}
     assert server.taken == []
@@ -177,7 +177,7 @@ async def test_server_that_takes_two_messages_over_a_connection_gets_everything(
     async with stage(tmp_path, GUESTS) as scene, scripted(worn=(2, phase, act)) as server:
         lead_to(scene, server, connections)
         result = await scene.run()
-        entries = (await scene.status()).entries
+        entries = (await scene.status()).records
 
     assert (result.exit_code, taken(server)) == (0, EVERYBODY)
     assert {one.delivery.attempt for one in entries} == {1}
@@ -210,7 +210,7 @@ async def test_one_message_that_is_refused_every_time_keeps_nobody_waiting(
         queued_at = scene.clock.now()
         with pytest.raises(TryLater, match=act.text[4:]):
             await scene.run()
-        (waiting,) = [one for one in (await scene.status()).entries if one.delivery.email == FIRST]
+        (waiting,) = [one for one in (await scene.status()).records if one.delivery.email == FIRST]
 
         assert taken(server) == EVERYBODY - Counter([FIRST])
         assert (waiting.delivery.state, waiting.delivery.attempt) == ("queued", 0)
@@ -231,7 +231,7 @@ async def test_messages_that_are_refused_every_time_come_last_in_the_next_run(tm
             with pytest.raises(TryLater):
                 await scene.run()
             scene.clock.pass_time(seconds=1)
-        entries = (await scene.status()).entries
+        entries = (await scene.status()).records
 
     assert taken(server) == EVERYBODY - Counter(bad)
     assert {one.delivery.attempt for one in entries if one.delivery.email in bad} == {0}
@@ -253,7 +253,7 @@ async def test_message_for_whose_sake_a_run_stopped_comes_last_in_the_next(tmp_p
         assert taken(server) == Counter()
         with pytest.raises(Refused):
             await scene.run()
-        (waiting,) = [one for one in (await scene.status()).entries if one.delivery.email == FIRST]
+        (waiting,) = [one for one in (await scene.status()).records if one.delivery.email == FIRST]
 
     assert taken(server) == EVERYBODY - Counter([FIRST])
     assert (waiting.delivery.attempt, waiting.delivery.queued_at) == (0, queued_at)
@@ -268,7 +268,7 @@ async def test_server_that_hangs_up_over_one_message_puts_off_that_message_alone
     async with stage(tmp_path, GUESTS) as scene, scripted(always={(phase, FIRST): act}) as server:
         lead_to(scene, server, connections)
         result = await scene.run()
-        (waiting,) = [one for one in (await scene.status()).entries if one.delivery.email == FIRST]
+        (waiting,) = [one for one in (await scene.status()).records if one.delivery.email == FIRST]
 
     assert (result.exit_code, taken(server)) == (75, EVERYBODY - Counter([FIRST]))
     assert (waiting.delivery.state, waiting.delivery.attempt) == ("queued", 1)

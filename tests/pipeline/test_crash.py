@@ -17,7 +17,7 @@ import pytest
 
 from onboarding.cli.terminal import Quiet
 from onboarding.errors import EXIT_NEEDS_A_PERSON
-from onboarding.pipeline.status import status
+from onboarding.pipeline.status import read_status
 from onboarding.pipeline.target import find_target
 from tests.cli.command import OWN
 from tests.pipeline.recording import Recorder, recording
@@ -92,7 +92,7 @@ async def states(scene: Stage) -> dict[str, str]:
     """Every message of every webinar: its Message-ID, and where it stands; what a dead run was sending is in doubt."""
     now = datetime.now(UTC)
     known = [
-        await status(scene.config, find_target(scene.config, name), now, Quiet())
+        await read_status(scene.config, find_target(scene.config, name), now, Quiet())
         for name in WEBINARS
     ]
     return {one.delivery.message_id: one.delivery.state for each in known for one in each.current}

@@ -33,7 +33,7 @@ async def test_a_refused_address_is_rejected_and_the_others_get_theirs(tmp_path)
         assert (first.exit_code, again.exit_code, again.sent) == (1, 1, 0)
         assert await scene.states() == {PANELIST["email"]: "rejected", HOST["email"]: "sent"}
         (rejected,) = [
-            one for one in (await scene.status()).entries if one.delivery.email == PANELIST["email"]
+            one for one in (await scene.status()).records if one.delivery.email == PANELIST["email"]
         ]
         assert rejected.reply == NO_SUCH_USER
 
@@ -56,7 +56,7 @@ async def test_greylisting_is_waited_out_within_the_run(tmp_path):
         assert (result.exit_code, result.sent) == (0, 2)
         assert sum(scene.clock.slept) == 60
         (late,) = [
-            one for one in (await scene.status()).entries if one.delivery.email == PANELIST["email"]
+            one for one in (await scene.status()).records if one.delivery.email == PANELIST["email"]
         ]
         assert late.delivery.attempt == 2
 
@@ -97,7 +97,7 @@ async def test_a_refused_sender_stops_the_run_and_costs_nobody_an_attempt(tmp_pa
     async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
         with pytest.raises(Refused, match=r"5\.7\.1"):
             await scene.run()
-        entries = (await scene.status()).entries
+        entries = (await scene.status()).records
         assert [(one.delivery.state, one.delivery.attempt) for one in entries] == [
             ("queued", 0),
             ("queued", 0),
@@ -110,7 +110,7 @@ async def test_a_refusal_of_us_after_the_dot_is_no_doubt_and_costs_no_attempt(tm
         scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)
         with pytest.raises(Refused, match="SendAsDenied"):
             await scene.run()
-        (entry,) = (await scene.status()).entries
+        (entry,) = (await scene.status()).records
         assert (entry.delivery.state, entry.delivery.attempt) == ("queued", 0)
         scene.variables["ONBOARDING_SMTP__PORT"] = mail_port
         assert (await scene.run()).sent == 1
@@ -238,7 +238,7 @@ async def test_sender_at_a_domain_beyond_ascii_names_its_messages_by_the_a_label
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         scene.variables["ONBOARDING_BRAND__SENDER"] = IDN
         result = await scene.run()
-        stored = {one.delivery.message_id for one in (await scene.status()).entries}
+        stored = {one.delivery.message_id for one in (await scene.status()).records}
 
     assert (result.exit_code, result.sent) == (0, 2)
     assert {one["Message-ID"] for one in scene.messages()} == stored
@@ -261,7 +261,7 @@ async def test_stored_message_id_beyond_ascii_gets_its_a_label_when_the_message_
             await scene.decide(LockedWebinar.retry)
         scene.clock.pass_time(minutes=5)
         result = await scene.run()
-        (entry,) = (await scene.status()).entries
+        (entry,) = (await scene.status()).records
 
     assert result.sent == 1
     (message,) = scene.messages()

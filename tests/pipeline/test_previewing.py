@@ -10,7 +10,13 @@ from onboarding.ledger.sessions import StoredSession
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.sessions import SessionKey, SessionStatus
-from onboarding.pipeline.preview_messages import LINKS, PHONE_CODE, SAMPLE_PEOPLE, Known, preview_of
+from onboarding.pipeline.preview_messages import (
+    LINKS,
+    PHONE_CODE,
+    SAMPLE_PEOPLE,
+    KnownFacts,
+    build_preview,
+)
 from onboarding.pipeline.target import find_target
 from onboarding.reports.preview import Preview
 from tests.stage import CONFIG, NAME
@@ -39,17 +45,17 @@ def config(tmp_path: Path) -> Config:
 
 
 def made(
-    config: Config, facts: Known, *people: Invitee, problems: tuple[Problem, ...] = ()
+    config: Config, facts: KnownFacts, *people: Invitee, problems: tuple[Problem, ...] = ()
 ) -> Preview:
-    return preview_of(config, find_target(config, NAME), Roster(people, problems), facts, NOW)
+    return build_preview(config, find_target(config, NAME), Roster(people, problems), facts, NOW)
 
 
 def test_every_person_has_a_letter_of_every_kind_with_a_made_up_link_of_their_own(config):
-    preview = made(config, Known(), GUEST, COLLEAGUE)
-    assert list(preview.letters) == [(row, kind) for row in (2, 3) for kind in Kind]
+    preview = made(config, KnownFacts(), GUEST, COLLEAGUE)
+    assert list(preview.requests) == [(row, kind) for row in (2, 3) for kind in Kind]
     links = {
         key: one.join_link.get_secret_value()
-        for key, one in preview.letters.items()
+        for key, one in preview.requests.items()
         if one.join_link
     }
     assert {kind for _row, kind in links} == set(Kind) - {Kind.CANCELLATION}
@@ -62,43 +68,47 @@ def test_every_person_has_a_letter_of_every_kind_with_a_made_up_link_of_their_ow
 
 
 def test_session_is_the_one_that_the_last_run_saw(config):
-    session = made(config, Known(SEEN, dial_in=False), GUEST).letters[2, Kind.INVITATION].session
+    session = (
+        made(config, KnownFacts(SEEN, dial_in=False), GUEST).requests[2, Kind.INVITATION].session
+    )
     assert (session.title, session.start, session.duration, session.time_zone) == (
         *("The Launch", SEEN.start, SEEN.duration, "Asia/Tokyo"),
     )
 
 
 def test_session_that_nobody_has_seen_is_a_sample_on_a_working_day(config):
-    session = made(config, Known(), GUEST).letters[2, Kind.INVITATION].session
+    session = made(config, KnownFacts(), GUEST).requests[2, Kind.INVITATION].session
     assert (session.title, session.start) == ("Launch", datetime(2027, 3, 16, 13, 0, tzinfo=UTC))
     assert session.start.strftime("%A") == "Tuesday"
 
 
 def test_an_update_replaces_another_time(config):
-    letters = made(config, Known(SEEN), GUEST).letters
+    letters = made(config, KnownFacts(SEEN), GUEST).requests
     assert letters[2, Kind.UPDATE].previous.start == SEEN.start - timedelta(days=1)
     assert [letters[2, kind].previous for kind in Kind if kind is not Kind.UPDATE] == [None] * 3
 
 
 @pytest.mark.parametrize(("dial_in", "code"), [(None, PHONE_CODE), (True, PHONE_CODE), (False, "")])
 def test_dial_in_code_is_shown_unless_the_webinar_has_none(config, dial_in, code):
-    letter = made(config, Known(SEEN, dial_in), GUEST).letters[2, Kind.INVITATION]
+    letter = made(config, KnownFacts(SEEN, dial_in), GUEST).requests[2, Kind.INVITATION]
     assert letter.registration.phone_code == code
 
 
 def test_a_colleague_is_shown_as_the_directory_last_had_them(config):
-    known = Known(colleagues=[Colleague(USER, "carlos@brightwater.example", "Carlos", "Ortega")])
+    known = KnownFacts(
+        colleagues=[Colleague(USER, "carlos@brightwater.example", "Carlos", "Ortega")]
+    )
     (person,) = made(config, known, COLLEAGUE).people
     assert (person.name, person.email) == ("Carlos Ortega", "carlos@brightwater.example")
 
 
 def test_a_colleague_whom_no_directory_has_shown_yet_has_a_sample_address(config):
-    (person,) = made(config, Known(), COLLEAGUE).people
+    (person,) = made(config, KnownFacts(), COLLEAGUE).people
     assert person.email == "colleague-3@sample.example"
 
 
 def test_a_roster_of_nobody_shows_sample_people_and_says_so(config):
-    preview = made(config, Known(SEEN, dial_in=False))
+    preview = made(config, KnownFacts(SEEN, dial_in=False))
     assert preview.people == SAMPLE_PEOPLE
     assert (
         preview.notes[-1] == "The roster names nobody who can be mailed: these are sample people."
@@ -108,9 +118,9 @@ def test_a_roster_of_nobody_shows_sample_people_and_says_so(config):
 @pytest.mark.parametrize(
     ("facts", "samples"),
     [
-        (Known(), ["No run has looked", "Whether the webinar has dial-in"]),
-        (Known(SEEN, dial_in=True), ["The dial-in code"]),
-        (Known(SEEN, dial_in=False), []),
+        (KnownFacts(), ["No run has looked", "Whether the webinar has dial-in"]),
+        (KnownFacts(SEEN, dial_in=True), ["The dial-in code"]),
+        (KnownFacts(SEEN, dial_in=False), []),
     ],
 )
 def test_notes_say_what_is_a_sample(config, facts, samples):
@@ -124,6 +134,6 @@ def test_notes_say_what_is_a_sample(config, facts, samples):
 def test_notes_name_the_rows_that_are_not_shown(config):
     problem = Problem(7, "email", "anna@", "this is no address")
     assert (
-        made(config, Known(), GUEST, problems=(problem,)).notes[-1]
+        made(config, KnownFacts(), GUEST, problems=(problem,)).notes[-1]
         == "Roster row 7, email: this is no address"
     )

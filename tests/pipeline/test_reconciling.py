@@ -32,7 +32,7 @@ async def test_a_session_that_moved_gets_everybody_an_update(tmp_path):
         moved = await scene.run()
         assert moved.sent == 2
         assert sorted(scene.told()[2:]) == [HOST["email"], PANELIST["email"]]
-        entries = (await scene.status()).entries
+        entries = (await scene.status()).records
         assert [(one.delivery.kind, one.delivery.number) for one in entries[2:]] == [
             ("update", 2),
             ("update", 2),

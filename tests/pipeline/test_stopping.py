@@ -182,7 +182,7 @@ async def test_message_in_flight_when_the_grace_is_over(tmp_path, phase, act, st
         assert scene.clock.lingered == [GRACE]
         entries = [
             (one.delivery.state.value, one.delivery.attempt)
-            for one in (await scene.status()).entries
+            for one in (await scene.status()).records
         ]
         assert entries == [("sent", 1), (state, attempt), ("queued", 0), ("queued", 0)]
 
@@ -199,6 +199,6 @@ async def test_doubt_of_a_run_out_of_grace_is_written_down_by_that_run(tmp_path)
         scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)
         await stalled_and_interrupted(scene, server)
 
-        (entry,) = (await scene.status()).entries
+        (entry,) = (await scene.status()).records
         assert entry.delivery.state == "in_doubt"
         assert entry.reason == "the run was stopped before the server had answered"

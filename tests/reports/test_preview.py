@@ -26,7 +26,7 @@ from onboarding.reports.preview import (
     Preview,
     compose_kind,
     message_file,
-    parse_message,
+    parse_for_page,
     person_folder,
     render_frame,
     write_preview,
@@ -65,12 +65,12 @@ def preview(
     return Preview(
         name="launch",
         people=people,
-        letters={
+        requests={
             (one.row, kind): letter(kind, one, LINKS[one.row], panel=people)
             for one in people
             for kind in Kind
         },
-        guarded=ProtectedValues.of(map(SecretStr, LINKS.values()), [one.email for one in people]),
+        protected=ProtectedValues.of(map(SecretStr, LINKS.values()), [one.email for one in people]),
         folders=(folder,),
         brand=brand,
         notes=("Join links are made up.",),
@@ -282,7 +282,7 @@ def test_frame_shows_pictures_that_travel_inside_the_letter(tmp_path):
     (tmp_path / "logo.png").write_bytes(PIXEL)
     folder = write_templates(tmp_path, words='<img src="{{ brand.logo }}" alt="x">')
     made = preview(folder, brand=BRAND.model_copy(update={"logo": str(tmp_path / "logo.png")}))
-    html = render_frame(parse_message(compose_kind(made, Kind.INVITATION).messages[2]), dark=False)
+    html = render_frame(parse_for_page(compose_kind(made, Kind.INVITATION).messages[2]), dark=False)
     assert 'src="data:image/png;base64,iVBORw0KGgo' in html
     assert "cid:" not in html
 
