@@ -96,7 +96,7 @@ def start_batch(state: BatchState, batch: Change) -> BatchState:
 def apply_answer(state: BatchState, answer: ChangeAnswer) -> BatchState:
     """Take in the answer to the group that was sent."""
     group = state.group
-    records, deleted = answer.registrations(), answer.deleted_ids()
+    records, deleted = answer.registrations(), answer.gone_ids()
     unanswered = tuple(part for part in group if not _is_answered(part, records, deleted))
     lacking = [find_record(part, records) for part in unanswered]
     return replace(

@@ -69,7 +69,7 @@ def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchSta
     if len(group) == 1:
         return _exclude(state, group, refusal, before.uncertain)
     if state.refusals + 1 >= MAX_UNNAMED_REFUSALS:
-        return _hold_back(state, refusal)
+        return _hold_back_rest(state, refusal)
     return replace(state, suspects=len(group), refusals=state.refusals + 1)
 
 
@@ -153,7 +153,7 @@ def _explain_refusal(part: BatchItem, refusal: ApiError) -> str:
     return f"RingCentral refuses to remove this person ({refusal.words})."
 
 
-def _hold_back(state: BatchState, refusal: ApiError) -> BatchState:
+def _hold_back_rest(state: BatchState, refusal: ApiError) -> BatchState:
     """Hold back all who could not be sent without a refusal that names no person."""
     words = f"Held back: RingCentral refuses every group with this person and names no person ({refusal.words})."
     held = tuple(build_problem(part, words) for part in state.waiting)

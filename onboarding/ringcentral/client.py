@@ -34,7 +34,7 @@ from onboarding.model.sessions import (
 from onboarding.ringcentral import batch, bisection, requests, schemas
 from onboarding.ringcentral.batch_items import build_change
 from onboarding.ringcentral.directory import DirectoryPage, parse_colleagues
-from onboarding.ringcentral.errors import ApiError, as_run_error, parse_error
+from onboarding.ringcentral.errors import ApiError, request_error, parse_error
 from onboarding.ringcentral.lenient_records import parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.login import Login
 from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
@@ -211,7 +211,7 @@ class RingCentral:
     ) -> batch.BatchState:
         """Find out which people a refusal means, after looking at what was applied all the same."""
         if said.is_about_us or bisection.is_forbidden_for_all(state, said):
-            raise as_run_error(call, said)
+            raise request_error(call, said)
         self._progress.say(
             f"RingCentral refuses part of the change ({said.words}): finding out for which people."
         )
@@ -291,7 +291,7 @@ class RingCentral:
         """Make a call that changes nothing, and give its answer's body."""
         answer = await self._send_with_token(call, self._transport.send_idempotent)
         if not answer.is_success:
-            raise as_run_error(call, parse_error(answer, self._login.secrets))
+            raise request_error(call, parse_error(answer, self._login.secrets))
         return answer.content
 
     async def _send_with_token(

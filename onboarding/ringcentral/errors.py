@@ -114,7 +114,7 @@ class NotThere(ConfigurationError):
     """RingCentral knows nothing under an id, or its user may not see it."""
 
 
-def as_run_error(call: ApiRequest, said: ApiError) -> OnboardingError:
+def request_error(call: ApiRequest, said: ApiError) -> OnboardingError:
     """Put a refusal of a whole call into the error that ends the run."""
     if said.codes & APP_PERMISSION:
         return Refused(

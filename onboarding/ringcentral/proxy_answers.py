@@ -32,7 +32,7 @@ def assert_from_ringcentral(
     if what:
         raise Refused(
             f"{answer.url.host} {what}: this is not RingCentral's own answer.",
-            hint=_build_hint(answer.url, environ),
+            hint=_build_proxy_hint(answer.url, environ),
         )
 
 
@@ -55,7 +55,7 @@ def _is_page(answer: httpx.Response) -> bool:
     )
 
 
-def _build_hint(url: httpx.URL, environ: Mapping[str, str]) -> str:
+def _build_proxy_hint(url: httpx.URL, environ: Mapping[str, str]) -> str:
     proxy = find_proxy(str(url), environ)
     between = f"the proxy {proxy.place}" if proxy else "a proxy or a network's log-in page"
     return f"Check RC_SERVER_URL, and {between}: open the address in a browser on this machine to see who answers."

@@ -370,7 +370,7 @@ class ChangeAnswer(ApiRecord):
         """The added and updated records that are understood; of the others the list of invitees will tell."""
         return parse_invitees((*self.added_invitees, *self.updated_invitees)).registrations
 
-    def deleted_ids(self) -> frozenset[str]:
+    def gone_ids(self) -> frozenset[str]:
         """The ids of those who are gone."""
         return frozenset(
             str(record["id"])

@@ -15,13 +15,13 @@ from python_calamine import CalamineError
 
 from onboarding.errors import ConfigurationError
 
-MOST_XML = 128 * 1024 * 1024
+MOST_WORKBOOK_BYTES = 128 * 1024 * 1024
 """Bytes that the workbook's parts may have once unpacked: a zip of a few kilobytes can hold far more than memory."""
 
 MOST_CELLS = 2_000_000
 """One value in a sheet's last corner spans 17 thousand million cells, each of which calamine would allocate."""
 
-BROKEN = (
+BROKEN_WORKBOOK = (
     CalamineError,
     ET.ParseError,
     zipfile.BadZipFile,
@@ -43,9 +43,9 @@ PartChange = Callable[[bytes], bytes]
 
 def check_size(archive: zipfile.ZipFile, name: str) -> None:
     """Refuse an archive whose parts would not fit into memory."""
-    if sum(part.file_size for part in archive.infolist()) > MOST_XML:
+    if sum(part.file_size for part in archive.infolist()) > MOST_WORKBOOK_BYTES:
         raise ConfigurationError(
-            f"The roster {name} unpacks to more than {MOST_XML // 1024**2} MB.",
+            f"The roster {name} unpacks to more than {MOST_WORKBOOK_BYTES // 1024**2} MB.",
             hint="Copy the people into a new workbook.",
         )
 

@@ -26,7 +26,7 @@ _DAMAGED = "\ufffd"
 _BETWEEN = r"\s<>()\[\]\"',;:/|&"
 _ADDRESSES = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}@]+@[^{_BETWEEN}@]+")
 """Begins at a word's start only, so that a long cell takes no longer than its length."""
-_JOINERS = "\u200c\u200d"
+_KEPT_JOINERS = "\u200c\u200d"
 _SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 _ROLES = {
     Role.HOST: ("host", "gastgeber", "gastgeberin"),
@@ -87,7 +87,7 @@ def parse_name(text: str) -> str:
     return text
 
 
-def parse_address(text: str) -> str:
+def parse_email(text: str) -> str:
     """Parse an e-mail address, as written unless its domain has letters beyond ASCII; DNS is not asked.
 
     Names for rehearsals (`.test`, `.example`) are taken. RFC 5321 4.5.3.1 bounds an address at 254
@@ -193,7 +193,7 @@ def _find_language_tag(text: str) -> str | None:
 def _clean_character(char: str) -> str:
     match unicodedata.category(char):
         case "Cf":
-            return char if char in _JOINERS else ""
+            return char if char in _KEPT_JOINERS else ""
         case "Cc" | "Cs":
             return char if char.isspace() else _DAMAGED
         case _:

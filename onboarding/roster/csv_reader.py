@@ -11,11 +11,11 @@ import re
 
 from onboarding.errors import ConfigurationError
 
-_DELIMITERS = ",;\t"
+_CSV_DELIMITERS = ",;\t"
 _EXCEL_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?[,;\t]*\r?\n?', re.IGNORECASE)
 
 
-def read_grid(text: str, name: str) -> list[list[str]]:
+def read_csv(text: str, name: str) -> list[list[str]]:
     """Read the rows of a CSV file. A first line `sep=;` is Excel's own and counts as no row.
 
     Quotation marks are read strictly: one that is left open would silently swallow the people below
@@ -40,4 +40,4 @@ def read_grid(text: str, name: str) -> list[list[str]]:
 def _find_delimiter(text: str) -> str:
     """Find which of comma, semicolon and tab the header has most of, outside quotation marks; else a comma."""
     header = re.sub(r'"[^"]*"', "", text).lstrip("\r\n").splitlines()[:1]
-    return max(_DELIMITERS, key="".join(header).count)
+    return max(_CSV_DELIMITERS, key="".join(header).count)

@@ -18,7 +18,7 @@ from onboarding.files.read import MEGABYTE, read_stream
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import Invitee, LinkedUser, Problem, Roster
 from onboarding.roster import csv_reader, json_reader, ods_reader, workbook_reader
-from onboarding.roster.archive import BROKEN
+from onboarding.roster.archive import BROKEN_WORKBOOK
 from onboarding.roster.cells import clean_cell
 from onboarding.roster.encoding import (
     MIXED,
@@ -112,7 +112,7 @@ def _read_rows(content: bytes, name: str) -> list[Row]:
 def _read_text_rows(text: str, name: str) -> list[Row]:
     """Read JSON or CSV, and decide each row's encoding if the file has more than one."""
     is_json = text.lstrip()[:1] in {"[", "{"}
-    grid = json_reader.read_grid(text, name) if is_json else csv_reader.read_grid(text, name)
+    grid = json_reader.read_json(text, name) if is_json else csv_reader.read_csv(text, name)
     if has_one_encoding(text):
         return [_clean_row(number, cells) for number, cells in enumerate(grid, 1)]
     rows = []
@@ -156,7 +156,7 @@ def _zip_names(content: bytes) -> frozenset[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return frozenset(archive.namelist())
-    except BROKEN:
+    except BROKEN_WORKBOOK:
         return frozenset()
 
 
@@ -164,7 +164,7 @@ def _is_ods(content: bytes) -> bool:
     if "mimetype" not in _zip_names(content):
         return False
     with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("mimetype") as entry:
-        return entry.read(len(ods_reader.MIMETYPE)).decode(errors="replace") == ods_reader.MIMETYPE
+        return entry.read(len(ods_reader.ODS_MIMETYPE)).decode(errors="replace") == ods_reader.ODS_MIMETYPE
 
 
 def _is_numbers(content: bytes) -> bool:
@@ -179,7 +179,7 @@ def _refuse_format(what: str, hint: str) -> Callable[[bytes, str], list[list[str
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("ODS", _is_ods, ods_reader.read_grid),
+    Format("ODS", _is_ods, ods_reader.read_ods),
     Format(
         "Numbers",
         _is_numbers,
@@ -193,7 +193,7 @@ FORMATS: tuple[Format, ...] = (
         lambda content: "xl/workbook.bin" in _zip_names(content),
         _refuse_format("an Excel file of the binary kind (.xlsb)", _SAVE_AS_XLSX),
     ),
-    Format("XLSX", lambda content: content.startswith(_ZIP), workbook_reader.read_grid),
+    Format("XLSX", lambda content: content.startswith(_ZIP), workbook_reader.read_xlsx),
     Format(
         "XLS",
         lambda content: content.startswith(_COMPOUND_FILE),

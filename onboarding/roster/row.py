@@ -16,7 +16,7 @@ from onboarding.roster.header import Column, Header
 _RULES: Mapping[Column, Callable[[str], str]] = {
     Column.FIRST_NAME: cell.parse_name,
     Column.LAST_NAME: cell.parse_name,
-    Column.EMAIL: cell.parse_address,
+    Column.EMAIL: cell.parse_email,
     Column.ROLE: cell.parse_role,
     Column.JOB_TITLE: cell.parse_name,
     Column.LANGUAGE: cell.parse_language,
@@ -56,7 +56,7 @@ def parse_row(row: int, texts: Sequence[str], header: Header) -> Invitee | tuple
             Problem(row, column, email, clean(message, limit=LONGEST_MESSAGE))
             for column, message in found
         )
-    return _build_invitee(row, values, extra)
+    return _build_row_invitee(row, values, extra)
 
 
 def _column_texts(texts: Sequence[str], header: Header) -> dict[Column, str]:
@@ -130,7 +130,7 @@ def _find_damaged(extra: Mapping[str, str], header: Header) -> Iterator[CellFaul
             yield header.cells[header.extras[word]], str(error)
 
 
-def _build_invitee(row: int, values: Mapping[Column, str], extra: Mapping[str, str]) -> Invitee:
+def _build_row_invitee(row: int, values: Mapping[Column, str], extra: Mapping[str, str]) -> Invitee:
     account, user = values[Column.ACCOUNT_ID], values[Column.USER_ID]
     return Invitee(
         row=row,

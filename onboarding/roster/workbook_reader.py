@@ -17,22 +17,22 @@ from xml.etree import ElementTree as ET
 from python_calamine import CalamineWorkbook
 
 from onboarding.errors import ConfigurationError
-from onboarding.roster.archive import BROKEN, check_extent, check_size, copy_parts
+from onboarding.roster.archive import BROKEN_WORKBOOK, check_extent, check_size, copy_parts
 
-_HINT = "Open it in Excel and save it as .xlsx, without a password, or as CSV UTF-8."
+_XLSX_HINT = "Open it in Excel and save it as .xlsx, without a password, or as CSV UTF-8."
 
 Cell = float | str | bool | time | date | datetime | timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class XlsxSheet:
     """A worksheet's name and where in the zip its XML lies."""
 
     title: str
     part: str
 
 
-def read_grid(content: bytes, name: str) -> list[list[str]]:
+def read_xlsx(content: bytes, name: str) -> list[list[str]]:
     """Read the cells of the first visible sheet as text, from its row 1 on.
 
     Raises ConfigurationError if it is no workbook, or would not fit into memory.
@@ -43,18 +43,18 @@ def read_grid(content: bytes, name: str) -> list[list[str]]:
             sheet = _find_xlsx_sheet(archive)
             # The cells themselves are asked, not the sheet's `dimension`: that is optional, may be
             # wrong, and counts cells that only have a colour, which cost nothing.
-            check_extent(*_measure_sheet(archive, sheet.part), sheet.title, name)
-            copy = copy_parts(archive, {sheet.part: _with_error_texts})
+            check_extent(*_measure_xlsx_sheet(archive, sheet.part), sheet.title, name)
+            copy = copy_parts(archive, {sheet.part: _prepare_xlsx_sheet})
         with CalamineWorkbook.from_filelike(copy) as workbook:
             rows = workbook.get_sheet_by_name(sheet.title).to_python(skip_empty_area=False)
-    except BROKEN as error:
+    except BROKEN_WORKBOOK as error:
         raise ConfigurationError(
-            f"The roster {name} is no Excel workbook that can be read.", hint=_HINT
+            f"The roster {name} is no Excel workbook that can be read.", hint=_XLSX_HINT
         ) from error
     return [[format_cell(cell) for cell in row] for row in rows]
 
 
-def _find_xlsx_sheet(archive: zipfile.ZipFile) -> Sheet:
+def _find_xlsx_sheet(archive: zipfile.ZipFile) -> XlsxSheet:
     """The first sheet of cells that is not hidden (ECMA-376 part 1, 18.2.19 and 9.2)."""
     targets = {
         element.get("Id"): element.get("Target", "")
@@ -65,19 +65,19 @@ def _find_xlsx_sheet(archive: zipfile.ZipFile) -> Sheet:
         relation = next(value for key, value in element.items() if key.endswith("}id"))
         if relation in targets and element.get("state", "visible") == "visible":
             part = posixpath.join("/xl", targets[relation])
-            return Sheet(element.get("name", ""), posixpath.normpath(part).lstrip("/"))
+            return XlsxSheet(element.get("name", ""), posixpath.normpath(part).lstrip("/"))
     raise ValueError("no visible worksheet")
 
 
-_ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^>]*\st=["'])e(?=["'])""")
+_XLSX_ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^>]*\st=["'])e(?=["'])""")
 
 
-def _with_error_texts(content: bytes) -> bytes:
+def _prepare_xlsx_sheet(content: bytes) -> bytes:
     """Make texts of error cells: calamine refuses the whole workbook for an error that it doesn't know (#SPILL!)."""
-    return _ERROR_CELL.sub(rb"\1str", content)
+    return _XLSX_ERROR_CELL.sub(rb"\1str", content)
 
 
-def _measure_sheet(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
+def _measure_xlsx_sheet(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
     """The last row and the last column in which a cell holds something."""
     rows = columns = row = column = 0
     for event, element in _iterate_events(archive, part):

@@ -343,24 +343,24 @@ def _parse_statuses(query: QueryParams) -> frozenset[str]:
 
 def _parse_page(query: QueryParams) -> tuple[int, int]:
     """Parse the first item (from 0) and the length of the page; too long a page is cut, not refused."""
-    first = _parse_number(query.get("pageToken", "0"))
+    first = _parse_whole_number(query.get("pageToken", "0"))
     if first is None:
         raise invalid("pageToken", "There is no such page", query["pageToken"])
-    length = _parse_number(query.get("perPage", "100"))
+    length = _parse_whole_number(query.get("perPage", "100"))
     if not length:
         raise invalid("perPage", "'perPage' must be a number from 1", query["perPage"])
     return first, min(length, LARGEST_PAGE)
 
 
 def _parse_directory_number(name: str, text: str) -> int:
-    number = _parse_number(text)
+    number = _parse_whole_number(text)
     if not number:
         message = f"Parameter [{name}] is invalid"
         raise RequestRefused(400, DIRECTORY_PARAMETER_INVALID, message, parameter=name)
     return number
 
 
-def _parse_number(text: str) -> int | None:
+def _parse_whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() else None
 
 

@@ -73,16 +73,16 @@ def _build_directory(people: Iterable[Invitee]) -> list[ColleagueState]:
     entries: list[ColleagueState] = []
     for person in sorted(people, key=lambda person: person.linked_user is None):
         is_colleague = person.linked_user or person.role is not Role.PANELIST
-        if is_colleague and not any(_matches(entry, person) for entry in entries):
+        if is_colleague and not any(_is_entry_of(entry, person) for entry in entries):
             entries.append(_build_entry(person))
     return entries
 
 
 def _find_entry(person: Invitee, directory: Iterable[ColleagueState]) -> ColleagueState:
-    return next(entry for entry in directory if _matches(entry, person))
+    return next(entry for entry in directory if _is_entry_of(entry, person))
 
 
-def _matches(entry: ColleagueState, person: Invitee) -> bool:
+def _is_entry_of(entry: ColleagueState, person: Invitee) -> bool:
     ids = _choose_ids(person)
     return (entry.account_id, entry.user_id) == (ids.account_id, ids.user_id) or address_key(
         entry.email

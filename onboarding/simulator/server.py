@@ -52,7 +52,7 @@ from onboarding.simulator.smtp_catcher import (
 )
 from onboarding.web.server import LOOPBACK, serve_application
 
-KEEP_ALIVE = 600
+IDLE_SECONDS = 600
 """Seconds for which an idle connection is kept: longer than any client pauses, so that no test meets a race."""
 
 TimeSource = Callable[[], datetime]
@@ -330,7 +330,7 @@ async def serve_ringcentral(
     simulator = Simulator(account, CallCounter(limits or Limits()), FaultQueue(faults), clock)
     application = build_application(simulator)
     serving = serve_application(
-        application, port, protocol=AbortableProtocol, keep_alive=KEEP_ALIVE
+        application, port, protocol=AbortableProtocol, keep_alive=IDLE_SECONDS
     )
     async with serving as url:
         yield RunningRingCentral(url, account, simulator.faults, simulator.requests)

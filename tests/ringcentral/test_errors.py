@@ -13,7 +13,7 @@ from onboarding.ringcentral.errors import (
     ApiError,
     ErrorEntry,
     NotThere,
-    as_run_error,
+    request_error,
     login_error,
     parse_error,
 )
@@ -176,7 +176,7 @@ LIST = requests.list_invitees(key())
     ],
 )
 def test_a_refused_call_is_told_with_what_to_do_next(call, said, kind, message, hint):
-    error = as_run_error(call, said)
+    error = request_error(call, said)
 
     assert type(error) is kind
     assert message in error.message

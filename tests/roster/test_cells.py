@@ -80,7 +80,7 @@ def test_role_that_could_mean_several_is_asked_about(written: str):
     ],
 )
 def test_address_is_kept_as_written(written: str, address: str | None):
-    assert cells.parse_address(written) == (address or written)
+    assert cells.parse_email(written) == (address or written)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_address_is_kept_as_written(written: str, address: str | None):
 )
 def test_address_that_no_server_takes_is_refused(written: str):
     with pytest.raises(ValueError, match=r"Correct the address\.$"):
-        cells.parse_address(written)
+        cells.parse_email(written)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def refusal(rule: Callable[[str], str], text: str) -> str:
     ["; ", ";", ", ", ",", " / ", "/", " and ", " und ", " & ", " ", "|", "\n", "> <", "\u3000"],
 )
 def test_two_addresses_in_a_cell_are_told(between: str):
-    assert refusal(cells.parse_address, f"ada@example.com{between}bob@example.com") == (
+    assert refusal(cells.parse_email, f"ada@example.com{between}bob@example.com") == (
         "This cell holds 2 addresses. A row is one person: give each of them a row of their own."
     )
 
@@ -206,14 +206,14 @@ def test_two_addresses_in_a_cell_are_told(between: str):
 def test_three_addresses_with_names_are_counted():
     text = "Ada <ada@example.com>, Bob <bob@example.com>; eve@example.com"
 
-    assert refusal(cells.parse_address, text).startswith("This cell holds 3 addresses.")
+    assert refusal(cells.parse_email, text).startswith("This cell holds 3 addresses.")
 
 
 @pytest.mark.parametrize(
     "text", ["a/b@example.com", "a&b@example.com", "o'neil@example.com", "a|b@example.com"]
 )
 def test_separator_in_one_address_makes_no_two_of_it(text: str):
-    assert cells.parse_address(text) == text
+    assert cells.parse_email(text) == text
 
 
 @pytest.mark.parametrize(
@@ -298,4 +298,4 @@ def test_cell_beyond_what_a_spreadsheet_holds_is_told():
 
 @pytest.mark.parametrize("text", ["x" * 32_767, "x" * 30_000 + "@@", "a@" * 16_000, "@" * 32_767])
 def test_long_address_is_refused_by_its_own_length(text: str):
-    assert refusal(cells.parse_address, text).endswith("Correct the address.")
+    assert refusal(cells.parse_email, text).endswith("Correct the address.")

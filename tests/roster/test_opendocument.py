@@ -7,7 +7,7 @@ import pytest
 
 from onboarding import roster
 from onboarding.errors import ConfigurationError
-from onboarding.roster.ods_reader import MIMETYPE
+from onboarding.roster.ods_reader import ODS_MIMETYPE
 
 NAMESPACES = " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
@@ -40,7 +40,7 @@ def table(*rows: str, more: str = "") -> str:
     return f'<table:table table:name="People" {more}>{"".join(rows)}</table:table>'
 
 
-def ods(tables: str, *, manifest: str = "", mimetype: str = MIMETYPE, **parts: bytes) -> bytes:
+def ods(tables: str, *, manifest: str = "", mimetype: str = ODS_MIMETYPE, **parts: bytes) -> bytes:
     content = (
         f"<office:document-content {NAMESPACES} {CALCEXT}><office:automatic-styles>{HIDDEN}</office:automatic-styles>"
         f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"
@@ -59,7 +59,7 @@ ADA = row("Ada", "Lovelace", "ada@example.com", "Panelist")
 HUGE = 'table:number-rows-repeated="1048576"'
 
 
-@pytest.mark.parametrize("mimetype", [MIMETYPE, f"{MIMETYPE}-template"])
+@pytest.mark.parametrize("mimetype", [ODS_MIMETYPE, f"{ODS_MIMETYPE}-template"])
 def test_sheet_is_read_with_its_row_numbers(mimetype: str):
     blank = '<table:table-row table:number-rows-repeated="3"><table:table-cell/></table:table-row>'
     people = roster.read(
