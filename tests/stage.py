@@ -28,13 +28,8 @@ from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.simulator.limits import LimitGroup, Limits
 from onboarding.simulator.seed import WebinarSeed, seed_account
-from onboarding.simulator.server import (
-    RunningMail,
-    RunningRingCentral,
-    serve_mail,
-    serve_ringcentral,
-)
-from onboarding.simulator.smtp_catcher import MailRules
+from onboarding.simulator.server import RunningRingCentral, serve_ringcentral
+from onboarding.simulator.smtp_catcher import MailRules, RunningMail, serve_mail
 from tests.clock import Clock
 from tests.samples import CARLOS, HANNA, JOERG
 

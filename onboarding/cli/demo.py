@@ -27,7 +27,8 @@ from onboarding.model.deliveries import State as DeliveryState
 from onboarding.pipeline.status import Status, ledger_file, read_status
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from onboarding.simulator.server import serve_mail, serve_ringcentral
+from onboarding.simulator.server import serve_ringcentral
+from onboarding.simulator.smtp_catcher import serve_mail
 
 DEMO = "town-hall"
 """The webinar that the sample config.toml names."""

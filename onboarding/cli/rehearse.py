@@ -27,8 +27,8 @@ from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.faults import BadFault, FaultKind
 from onboarding.simulator.limits import Limits
 from onboarding.simulator.seed import WebinarSeed, seed_account
-from onboarding.simulator.server import serve_mail, serve_ringcentral
-from onboarding.simulator.smtp_catcher import MailRules
+from onboarding.simulator.server import serve_ringcentral
+from onboarding.simulator.smtp_catcher import MailRules, serve_mail
 from onboarding.simulator.state import BadState, read_state
 from onboarding.simulator.tokens import Credentials
 

@@ -1,4 +1,4 @@
-"""How far a change has come, as pure steps: what to send next, and what follows from what came back.
+"""How far a change has come, as pure steps: what to send next, and what follows from an answer.
 
 `client` sends and lists; this module decides, and keeps to one rule: after every PATCH that did not
 clearly succeed, or clearly fail as a whole, the list of invitees is read before anything else is
@@ -21,15 +21,71 @@ from onboarding.model.registrations import (
     not_understood_of,
 )
 from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
-from onboarding.ringcentral.batch_items import (
-    BatchItem,
-    build_change,
-    build_problem,
-    find_record,
-    list_items,
-    select_missing,
-)
 from onboarding.ringcentral.schemas import ChangeAnswer
+
+BatchItem = Invitee | Update | Registration
+"""One person's part of a change: a person to add, to update, or to remove."""
+
+
+def list_items(change: Change) -> tuple[BatchItem, ...]:
+    """List a change person by person. The order within each kind is that of the request's body."""
+    return (*change.add, *change.update, *change.remove)
+
+
+def build_change(items: Iterable[BatchItem]) -> Change:
+    """Build the change that does these people's parts."""
+    every_part = tuple(items)
+    return Change(
+        add=tuple(part for part in every_part if isinstance(part, Invitee)),
+        update=tuple(part for part in every_part if isinstance(part, Update)),
+        remove=tuple(part for part in every_part if isinstance(part, Registration)),
+    )
+
+
+def select_missing(
+    change: Change, registrations: Iterable[Registration], untouched: Iterable[UntouchedRecord] = ()
+) -> Change:
+    """Select the part of a change that a session's records do not show yet.
+
+    A person to update who has no record any more can't be updated, so is not missing either. A
+    person to remove is there as long as their id is, even if their record has changed.
+    """
+    known = {record.id: record for record in registrations}
+    ids = {*known, *(record.id for record in untouched)}
+    return Change(
+        add=tuple(part for part in change.add if not find_registration(part, known.values())),
+        update=tuple(
+            part for part in change.update if needs_update(part, known.get(part.registration.id))
+        ),
+        remove=tuple(part for part in change.remove if part.id in ids),
+    )
+
+
+def needs_update(update: Update, record: Registration | None) -> bool:
+    """Tell whether a record is there and differs from what the update asks for."""
+    return record is not None and bool(differences(update.invitee, record))
+
+
+def find_record(part: BatchItem, records: Iterable[Registration]) -> Registration | None:
+    """Find a person's record: a new one by who they are, any other by its id."""
+    match part:
+        case Invitee():
+            return find_registration(part, records)
+        case Update(registration=old) | (Registration() as old):
+            return next((record for record in records if record.id == old.id), None)
+
+
+def build_problem(part: BatchItem, message: str) -> Problem:
+    """Say something about a person in the form that the roster's own problems have."""
+    match part:
+        case Invitee():
+            return Problem(part.row, None, part.email or part.name, message)
+        case Update(invitee=invitee):
+            return Problem(invitee.row, None, invitee.email or invitee.name, message)
+        case Registration():
+            name = f"{part.first_name} {part.last_name}".strip()
+            return Problem(None, None, part.email or name or f"invitee {part.id}", message)
+
 
 _VANISHED = "This person was removed at RingCentral during the run. Run again."
 _NOT_DONE = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."

@@ -10,8 +10,13 @@ from dataclasses import replace
 from onboarding.model.addresses import address_key
 from onboarding.model.registrations import Change, Update
 from onboarding.model.sessions import Registration
-from onboarding.ringcentral.batch import BatchState
-from onboarding.ringcentral.batch_items import BatchItem, build_change, build_problem, list_items
+from onboarding.ringcentral.batch import (
+    BatchItem,
+    BatchState,
+    build_change,
+    build_problem,
+    list_items,
+)
 from onboarding.ringcentral.errors import (
     CONFLICT,
     FORBIDDEN,

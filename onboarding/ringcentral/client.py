@@ -32,14 +32,18 @@ from onboarding.model.sessions import (
     Webinar,
 )
 from onboarding.ringcentral import batch, bisection, requests, schemas
-from onboarding.ringcentral.batch_items import build_change
-from onboarding.ringcentral.directory import DirectoryPage, parse_colleagues
-from onboarding.ringcentral.errors import ApiError, request_error, parse_error
-from onboarding.ringcentral.lenient_records import parse_answer, parse_answer_with_odd
+from onboarding.ringcentral.batch import build_change
+from onboarding.ringcentral.errors import (
+    ApiError,
+    assert_from_ringcentral,
+    parse_error,
+    request_error,
+)
+from onboarding.ringcentral.fields import parse_answer, parse_answer_with_odd
 from onboarding.ringcentral.login import Login
-from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
 from onboarding.ringcentral.rate_limits import CallGroup
 from onboarding.ringcentral.requests import ApiRequest
+from onboarding.ringcentral.schemas import DirectoryPage, parse_colleagues
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.transport import CallOutcome, NoResponse, Transport, is_unknown
 from onboarding.web.client import WebClient

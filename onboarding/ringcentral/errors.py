@@ -1,9 +1,13 @@
-"""What RingCentral says no to, and what that means for people: error bodies read and put into plain words.
+"""Answers that say no, or that RingCentral never gave: what they mean, in plain words.
 
 Decided on status and `errorCode`, never on the message, which may be localised
-(`docs/ringcentral.md`, "Errors"). `bisection` decides which invitee a refusal means.
+(`docs/ringcentral.md`, "Errors"). `bisection` decides which invitee a refusal means. RingCentral
+answers in JSON and never redirects: a proxy's page, a network's log-in page or a redirect is
+another's answer. A 5xx is left to `transport`, which makes the call again.
 """
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +17,9 @@ from onboarding.errors import ConfigurationError, OnboardingError, Refused
 from onboarding.model.foreign_text import NO_CODE, clean, error_code, oauth_error
 from onboarding.model.known_secrets import NONE, Secrets
 from onboarding.ringcentral.requests import ApiRequest
+from onboarding.ringcentral.transport import SERVER_FAULT
 from onboarding.web.strict_json import UnsoundJson, decode_json
+from onboarding.web.variables import find_proxy
 
 APP_PERMISSION = frozenset({"CMN-401", "ADG-100", "ADG-101"})
 USER_PERMISSION = frozenset({"CMN-408"})
@@ -169,3 +175,48 @@ def _parse_entry(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
     return ErrorEntry(
         "" if code == NO_CODE else code, message, str(parameter or ""), str(value or "")
     )
+
+
+REDIRECTS = range(300, 400)
+PROXY_LOGIN, NETWORK_LOGIN = 407, 511
+"""RFC 9110 15.5.8, RFC 6585 6."""
+
+
+def assert_from_ringcentral(
+    answer: httpx.Response, environ: Mapping[str, str] = os.environ
+) -> None:
+    """Raise `Refused` for an answer that something else has given in RingCentral's place.
+
+    `environ` names the proxy, where there is one.
+    """
+    what = _describe_foreign_answer(answer)
+    if what:
+        raise Refused(
+            f"{answer.url.host} {what}: this is not RingCentral's own answer.",
+            hint=_build_proxy_hint(answer.url, environ),
+        )
+
+
+def _describe_foreign_answer(answer: httpx.Response) -> str:
+    status = answer.status_code
+    if status in REDIRECTS:
+        where = clean(answer.headers.get("Location", "")) or "nowhere"
+        return f"sends us on to {where} (status {status})"
+    if status in {PROXY_LOGIN, NETWORK_LOGIN}:
+        return f"wants a log-in of its own (status {status})"
+    if status < SERVER_FAULT and _is_page(answer):
+        return f"answers with a web page (status {status})"
+    return ""
+
+
+def _is_page(answer: httpx.Response) -> bool:
+    return (
+        "html" in answer.headers.get("Content-Type", "").lower()
+        or answer.content.lstrip()[:1] == b"<"
+    )
+
+
+def _build_proxy_hint(url: httpx.URL, environ: Mapping[str, str]) -> str:
+    proxy = find_proxy(str(url), environ)
+    between = f"the proxy {proxy.place}" if proxy else "a proxy or a network's log-in page"
+    return f"Check RC_SERVER_URL, and {between}: open the address in a browser on this machine to see who answers."

@@ -6,17 +6,16 @@ in").
 """
 
 from base64 import b64encode
+from typing import Annotated
 
 import httpx
-from pydantic import SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from onboarding.errors import ConfigurationError
 from onboarding.model.known_secrets import Secrets
-from onboarding.ringcentral.errors import login_error, parse_error
-from onboarding.ringcentral.lenient_records import parse_answer
-from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
+from onboarding.ringcentral.errors import assert_from_ringcentral, login_error, parse_error
+from onboarding.ringcentral.fields import ApiRecord, LooseText, lenient, parse_answer
 from onboarding.ringcentral.rate_limits import CallGroup
-from onboarding.ringcentral.schemas import TokenAnswer
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.transport import Transport
 from onboarding.web.tokens import Token, TokenCache
@@ -27,8 +26,26 @@ GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 MARGIN = 60.0
 """Seconds before its end at which a token is no longer used: a call under way must not outlive it."""
 
-MAX_TOKEN_LIFETIME = 86400.0
-"""Seconds for which a token is believed to be good at the most; RingCentral's are for two hours."""
+USUAL_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME = 3600.0, 86400.0
+"""Seconds for which a token is believed to be good where the answer does not say, and at most."""
+
+
+def _check_token(token: SecretStr) -> SecretStr:
+    """Refuse a token that no header can hold (RFC 6750 2.1)."""
+    word = token.get_secret_value()
+    if not (word.isascii() and word.isprintable() and " " not in word):
+        raise ValueError("no token")
+    return token
+
+
+class TokenAnswer(ApiRecord, alias_generator=None):
+    """The answer to a log-in (RFC 6749 5.1); `expires_in` is in seconds, `scope` lists app permissions."""
+
+    access_token: Annotated[SecretStr, Field(min_length=1), AfterValidator(_check_token)]
+    expires_in: Annotated[
+        float, Field(gt=0, le=MAX_TOKEN_LIFETIME), lenient(USUAL_TOKEN_LIFETIME)
+    ] = USUAL_TOKEN_LIFETIME
+    scope: LooseText = ""
 
 
 class Login:

@@ -1,27 +1,23 @@
 """RingCentral's answers as typed values, record by record, so that one odd record harms no other.
 
-`lenient_records` says how a field is read. Nothing is decided here: not whether a person should be
-there, not what a status means for a run. A record of the list of invitees that isn't one of the
-panel's, or that isn't understood, is handed on as an `UntouchedRecord`.
+`fields` says how a field is read. Nothing is decided here: not whether a person should be there,
+not what a status means for a run. A record of the list of invitees that isn't one of the panel's,
+or that isn't understood, becomes an `UntouchedRecord`. An entry of the company directory that can't
+be read is left out.
 """
 
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
 
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BeforeValidator,
     Field,
-    SecretStr,
     ValidationError,
     model_validator,
 )
 
-from onboarding.model.people import LinkedUser, Role
+from onboarding.model.people import Colleague, LinkedUser, Role
 from onboarding.model.sessions import (
     InviteeList,
     ListedSession,
@@ -35,13 +31,18 @@ from onboarding.model.sessions import (
     Webinar,
 )
 from onboarding.model.time_zones import FALLBACK, canonical
-from onboarding.ringcentral.lenient_records import (
+from onboarding.ringcentral.fields import (
     ApiRecord,
     Id,
+    Link,
     LooseText,
+    Start,
     Word,
+    YesNo,
     describe_drift,
     lenient,
+    normalize_role,
+    parse_role,
 )
 from onboarding.web.strict_json import UnsoundJson, decode_json
 
@@ -49,68 +50,8 @@ ATTENDEE = "attendee"
 HOST_WITHOUT_ID = "host"
 """The id that the implicit Host gets where the record has none (it need not): nothing is ever asked about it."""
 
-USUAL_LIFE, LONGEST_LIFE = 3600.0, 24 * 3600.0
 LONGEST_SESSION, LONGEST_OFFSET = 31 * 24 * 3600, 24 * 3600
 """Seconds: beyond the longest a number is a mistake, and may not even fit into a date."""
-
-FIRST_YEAR, LAST_YEAR = 1970, 9000
-
-
-def _normalize_role(role: Any) -> str:
-    return str(role).replace("-", "").casefold()
-
-
-def _parse_role(value: Any) -> Any:
-    """Read a role in any spelling: the vendor's guide and its description disagree about `CoHost`."""
-    return next((role for role in Role if role.casefold() == _normalize_role(value)), value)
-
-
-def _parse_link(value: Any) -> Any:
-    """Read a join link, one word that can be parsed; anything else counts as missing: that is one person's matter."""
-    is_word = isinstance(value, str) and _WEB_LINK.fullmatch(value) and value.isprintable()
-    return value if is_word and _has_host(value) and _has_host(unquote(value)) else None
-
-
-_WEB_LINK = re.compile(r"https?://[^\s\ufffd]+")
-
-
-def _has_host(link: str) -> bool:
-    """Tell whether host and port can be read; they can't in `https://[::1/` or `https://host:abc/`."""
-    try:
-        parts = urlsplit(link)
-        _ = parts.port  # raises ValueError where it is none
-    except ValueError:
-        return False
-    return bool(parts.hostname)
-
-
-def _check_start(start: datetime) -> datetime:
-    if not FIRST_YEAR <= start.year <= LAST_YEAR:
-        raise ValueError("no plausible year")
-    return start
-
-
-def _check_token(token: SecretStr) -> SecretStr:
-    """Refuse a token that no header can hold (RFC 6750 2.1)."""
-    word = token.get_secret_value()
-    if not (word.isascii() and word.isprintable() and " " not in word):
-        raise ValueError("no token")
-    return token
-
-
-Link = Annotated[SecretStr | None, BeforeValidator(_parse_link)]
-Start = Annotated[AwareDatetime, AfterValidator(_check_start)]
-YesNo = Annotated[
-    bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)
-]
-
-
-class TokenAnswer(ApiRecord, alias_generator=None):
-    """The answer to a log-in (RFC 6749 5.1); `expires_in` is in seconds, `scope` lists app permissions."""
-
-    access_token: Annotated[SecretStr, Field(min_length=1), AfterValidator(_check_token)]
-    expires_in: Annotated[float, Field(gt=0, le=LONGEST_LIFE), lenient(USUAL_LIFE)] = USUAL_LIFE
-    scope: LooseText = ""
 
 
 class UserIds(ApiRecord):
@@ -250,7 +191,7 @@ class InviteeRecord(ApiRecord):
     """An invitee's record, in the list and in the answer to a change. Only the implicit Host may have no id."""
 
     id: Id
-    role: Annotated[Role, BeforeValidator(_parse_role)]
+    role: Annotated[Role, BeforeValidator(parse_role)]
     type: Literal["User", "Room"] = "User"
     email: Word = ""
     linked_user: UserIds | None = None
@@ -264,7 +205,7 @@ class InviteeRecord(ApiRecord):
     @model_validator(mode="before")
     @classmethod
     def _with_id(cls, fields: Any) -> Any:
-        is_host = isinstance(fields, dict) and _parse_role(fields.get("role")) is Role.HOST
+        is_host = isinstance(fields, dict) and parse_role(fields.get("role")) is Role.HOST
         return {**fields, "id": fields.get("id") or HOST_WITHOUT_ID} if is_host else fields
 
     def to_model(self) -> Registration:
@@ -287,7 +228,7 @@ class InviteeTraces(ApiRecord):
     """What can be read of an invitee's record that is left alone."""
 
     id: LooseText = ""
-    role: Annotated[Role | None, BeforeValidator(_parse_role), lenient(None)] = None
+    role: Annotated[Role | None, BeforeValidator(parse_role), lenient(None)] = None
     email: LooseText = ""
     linked_user: Annotated[UserIds | None, lenient(None)] = None
     first_name: LooseText = ""
@@ -311,7 +252,7 @@ class InviteeTraces(ApiRecord):
 def parse_invitee(record: Any) -> Registration | UntouchedRecord:
     """Read one record of the list of invitees, or of the answer to a change."""
     fields = record if isinstance(record, dict) else {}
-    if _normalize_role(fields.get("role")) == ATTENDEE:
+    if normalize_role(fields.get("role")) == ATTENDEE:
         return InviteeTraces.model_validate(fields).to_model("")
     try:
         return InviteeRecord.model_validate(record).to_model()
@@ -385,3 +326,64 @@ def parse_change_answer(content: bytes) -> ChangeAnswer:
         return ChangeAnswer.model_validate(decode_json(content))
     except (UnsoundJson, ValidationError):
         return ChangeAnswer()
+
+
+class Account(ApiRecord):
+    """A directory entry's account."""
+
+    id: Id
+
+
+class Contact(ApiRecord):
+    """An entry of the company directory; rooms and queues are entries too, so nothing but the id is certain."""
+
+    id: Id
+    type: LooseText = ""
+    status: LooseText = ""
+    account: Annotated[Account | None, lenient(None)] = None
+    email: LooseText = ""
+    first_name: LooseText = ""
+    last_name: LooseText = ""
+    job_title: LooseText = ""
+
+    def to_colleague(self) -> Colleague | None:
+        """The entry as colleague; None unless it is an enabled user's (`docs/ringcentral.md`, "Linked users")."""
+        if self.type != "User" or self.status != "Enabled" or self.account is None:
+            return None
+        user = LinkedUser(self.account.id, self.id)
+        return Colleague(user, self.email, self.first_name, self.last_name, self.job_title)
+
+
+def parse_colleagues(records: Iterable[Any]) -> list[Colleague]:
+    """Parse the enabled users among a directory's entries; an entry that can't be read is left out."""
+    found = []
+    for record in records:
+        try:
+            contact = Contact.model_validate(record)
+        except ValidationError:
+            continue
+        if colleague := contact.to_colleague():
+            found.append(colleague)
+    return found
+
+
+class DirectoryPaging(ApiRecord):
+    """Numbered pages; the total may be left out."""
+
+    per_page: Annotated[int | None, lenient(None)] = None
+    total_pages: Annotated[int | None, lenient(None)] = None
+
+
+class DirectoryPage(ApiRecord):
+    """A page of the company directory; each entry is read by itself."""
+
+    records: tuple[Any, ...]
+    paging: Annotated[DirectoryPaging, lenient(DirectoryPaging())] = DirectoryPaging()
+
+    def is_last(self, page: int) -> bool:
+        """Tell whether no page follows the given one (from 1)."""
+        if not self.records:
+            return True
+        if self.paging.total_pages is not None:
+            return page >= self.paging.total_pages
+        return self.paging.per_page is not None and len(self.records) < self.paging.per_page

@@ -1,4 +1,4 @@
-"""What a single cell may say: one function per kind of cell, from its text to the value that the program uses.
+"""What a single cell may say: one function per kind of cell, from its text to the program's value.
 
 Each takes text from `clean_cell`, and raises ValueError in words that tell the producer what to do.
 None knows rows, headers or other cells (`row` does). Lengths are those of `docs/ringcentral.md`,
@@ -15,7 +15,6 @@ from email_validator import EmailNotValidError, validate_email
 
 from onboarding.model.people import Role
 from onboarding.model.time_zones import canonical, iana_names
-from onboarding.roster.spreadsheet_errors import is_spreadsheet_error
 
 NAME_LENGTH = 64
 ID_LENGTH = 256
@@ -209,3 +208,43 @@ def _suggestable_zones() -> dict[str, str]:
         if "/" in zone and not zone.startswith("Etc/")
     }
     return {word.rpartition("/")[2]: zone for word, zone in zones.items()} | zones
+
+
+_EXCEL_ERRORS = """
+#NULL! #DIV/0! #VALUE! #REF! #NAME? #NUM! #N/A #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #UNKNOWN!
+#BUSY! #GETTING_DATA #PYTHON! #EXTERNAL! #TIMEOUT! #ERROR! #NA #WERT! #BEZUG! #ZAHL! #NV #ÜBERLAUF!
+#KALK! #FELD! #BLOCKIERT! #VERBINDEN! #UNBEKANNT! #BESCHÄFTIGT! #DATEN_ABRUFEN #NUL! #VALEUR! #NOM?
+#NOMBRE! #PROPAGATION! #EPARS! #DÉVERSER! #CHAMP! #BLOQUE! #BLOQUÉ! #CONNEXION! #INCONNU! #OCCUPÉ!
+#¡NULO! #¡DIV/0! #¡VALOR! #¡REF! #¿NOMBRE? #¡NUM! #N/D #¡DESBORDAMIENTO! #¡CALC! #¡CAMPO!
+#¡BLOQUEADO! #¡CONECTAR! #¡DESCONOCIDO! #¡OCUPADO! #NULLO! #VALORE! #RIF! #NOME? #N.D. #ESPANSIONE!
+#CAMPO! #BLOCCATO! #CONNETTI! #SCONOSCIUTO! #NULO! #VALOR! #NÚM! #DESPEJAR! #DESPEJO! #EXCEDIDO!
+#BLOQUEADO! #CONECTAR! #DESCONHECIDO! #LEEG! #DEEL/0! #WAARDE! #VERW! #NAAM? #GETAL! #N/B #OVERLOOP!
+#BEREKENEN! #VELD! #GEBLOKKEERD! #ONBEKEND! #VERBINDEN! #ZERO! #DZIEL/0! #ARG! #ADR! #NAZWA?
+#LICZBA! #N/D! #ROZLANIE! #OBL! #POLE! #ZABLOKOWANE! #NIEZNANY! #SKÄRNING! #DIVISION/0! #VÄRDEFEL!
+#REFERENS! #NAMN? #OGILTIGT! #SAKNAS! #SAKNAS #SPILL! #BERÄKNA! #FÄLT! #VÆRDI! #REFERENCE! #NAVN?
+#I/T #OVERLØB! #BEREGN! #FELT! #VERDI! #OVERFLYT! #BEREGNING! #TYHJÄ! #JAKO/0! #ARVO! #VIITTAUS!
+#NIMI? #LUKU! #PUUTTUU! #PUUTTUU #LEVITÄ! #LASKENTA! #DĚLENÍ_NULOU! #HODNOTA! #ODKAZ! #NÁZEV?
+#ČÍSLO! #NENÍ_K_DISPOZICI #PŘESAH! #VÝPOČET! #NULLA! #ZÉRÓOSZTÓ! #ÉRTÉK! #HIV! #NÉV? #SZÁM!
+#HIÁNYZIK #KIBONTÁS! #ПУСТО! #ДЕЛ/0! #ЗНАЧ! #ССЫЛКА! #ИМЯ? #ЧИСЛО! #Н/Д #ПЕРЕНОС! #ВЫЧИСЛ! #BOŞ!
+#SAYI/0! #DEĞER! #BAŞV! #AD? #SAYI! #YOK
+"""  # noqa: RUF001 - Russian Excel writes Cyrillic letters
+"""In any case. By language: English, German, French, Spanish, Italian, Portuguese, Dutch, Polish,
+Swedish, Danish and Norwegian, Finnish, Czech, Hungarian, Russian, Turkish."""
+
+_KNOWN_ERRORS = frozenset(text.casefold() for text in _EXCEL_ERRORS.split())
+_LIBREOFFICE_ERROR = re.compile(
+    r"(?:Err|Error|Fehler|Erreur|Errore|Erro|Fout|Fel|Feil|Fejl|Błąd|Virhe):\s?5\d\d", re.IGNORECASE
+)
+_TOO_NARROW = re.compile(r"#{3,}")
+
+
+def is_spreadsheet_error(text: str) -> bool:
+    """Tell whether a cell's whole text is what a spreadsheet shows instead of a value.
+
+    Saved as CSV such a cell is text like any other, and would become a person's name. Excel,
+    LibreOffice and Google Sheets show a failed formula in the user's language, and `###` where a
+    column is too narrow.
+    """
+    if text.casefold() in _KNOWN_ERRORS:
+        return True
+    return bool(_LIBREOFFICE_ERROR.fullmatch(text) or _TOO_NARROW.fullmatch(text))

@@ -17,18 +17,18 @@ from onboarding.errors import ConfigurationError
 from onboarding.files.read import MEGABYTE, read_stream
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import Invitee, LinkedUser, Problem, Roster
-from onboarding.roster import csv_reader, json_reader, ods_reader, workbook_reader
-from onboarding.roster.archive import BROKEN_WORKBOOK
+from onboarding.roster import text_reader, workbook_reader
 from onboarding.roster.cells import clean_cell
-from onboarding.roster.encoding import (
+from onboarding.roster.header import Column, Header, parse_header
+from onboarding.roster.row import LONGEST_ADDRESS, parse_row
+from onboarding.roster.text_reader import (
     MIXED,
     SAVE_AS_UTF8,
     decode_row,
     decode_text,
     has_one_encoding,
 )
-from onboarding.roster.header import Column, Header, parse_header
-from onboarding.roster.row import LONGEST_ADDRESS, parse_row
+from onboarding.roster.workbook_reader import BROKEN_WORKBOOK
 
 MOST_ROSTER_BYTES = 32 * MEGABYTE
 """Far beyond any panel's roster: a larger file is a mistake, and would only fill the memory."""
@@ -112,7 +112,7 @@ def _read_rows(content: bytes, name: str) -> list[Row]:
 def _read_text_rows(text: str, name: str) -> list[Row]:
     """Read JSON or CSV, and decide each row's encoding if the file has more than one."""
     is_json = text.lstrip()[:1] in {"[", "{"}
-    grid = json_reader.read_json(text, name) if is_json else csv_reader.read_csv(text, name)
+    grid = text_reader.read_json(text, name) if is_json else text_reader.read_csv(text, name)
     if has_one_encoding(text):
         return [_clean_row(number, cells) for number, cells in enumerate(grid, 1)]
     rows = []
@@ -164,7 +164,10 @@ def _is_ods(content: bytes) -> bool:
     if "mimetype" not in _zip_names(content):
         return False
     with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("mimetype") as entry:
-        return entry.read(len(ods_reader.ODS_MIMETYPE)).decode(errors="replace") == ods_reader.ODS_MIMETYPE
+        return (
+            entry.read(len(workbook_reader.ODS_MIMETYPE)).decode(errors="replace")
+            == workbook_reader.ODS_MIMETYPE
+        )
 
 
 def _is_numbers(content: bytes) -> bool:
@@ -179,7 +182,7 @@ def _refuse_format(what: str, hint: str) -> Callable[[bytes, str], list[list[str
 
 
 FORMATS: tuple[Format, ...] = (
-    Format("ODS", _is_ods, ods_reader.read_ods),
+    Format("ODS", _is_ods, workbook_reader.read_ods),
     Format(
         "Numbers",
         _is_numbers,

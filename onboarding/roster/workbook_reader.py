@@ -1,23 +1,80 @@
-"""XLSX rosters: the first visible sheet as a grid of text, whole numbers whole and dates in ISO form.
+"""XLSX and ODS rosters: the first visible sheet as a grid of text.
 
-python-calamine reads the cells; what it can't know is how far the sheet reaches before it fills the
-memory with the rectangle around them, so that is found out first. No formulas, styles or other
-sheets. Called by `reader`.
+python-calamine reads the cells. It fills the memory with the rectangle around them, so first comes
+how far each sheet reaches: a far cell, or a cell repeated a million times, is refused. calamine is
+given an unpacked copy of exactly what was measured, because a zip may say less about its parts than
+they hold. No formulas, styles or other sheets. Called by `reader`.
 """
 
 import io
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from xml.etree import ElementTree as ET
 
-from python_calamine import CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from onboarding.errors import ConfigurationError
-from onboarding.roster.archive import BROKEN_WORKBOOK, check_extent, check_size, copy_parts
+
+MOST_WORKBOOK_BYTES = 128 * 1024 * 1024
+"""Bytes that the workbook's parts may have once unpacked: a zip of a few kilobytes can hold far more than memory."""
+
+MOST_CELLS = 2_000_000
+"""One value in a sheet's last corner spans 17 thousand million cells, each of which calamine would allocate."""
+
+BROKEN_WORKBOOK = (
+    CalamineError,
+    ET.ParseError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    StopIteration,
+    ValueError,
+)
+"""All that a zip, its XML and calamine raise for content that is broken."""
+
+_NEEDED = re.compile(r".*\.(xml|rels)|mimetype")
+
+PartChange = Callable[[bytes], bytes]
+
+
+def check_size(archive: zipfile.ZipFile, name: str) -> None:
+    """Refuse an archive whose parts would not fit into memory."""
+    if sum(part.file_size for part in archive.infolist()) > MOST_WORKBOOK_BYTES:
+        raise ConfigurationError(
+            f"The roster {name} unpacks to more than {MOST_WORKBOOK_BYTES // 1024**2} MB.",
+            hint="Copy the people into a new workbook.",
+        )
+
+
+def copy_parts(archive: zipfile.ZipFile, changes: Mapping[str, PartChange]) -> io.BytesIO:
+    """Copy the parts that hold cells, without compression; `changes` rewrites the parts of these names."""
+    copy = io.BytesIO()
+    with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as plain:
+        for part in dict.fromkeys(archive.namelist()):
+            if _NEEDED.fullmatch(part):
+                content = archive.read(part)
+                plain.writestr(part, changes[part](content) if part in changes else content)
+    copy.seek(0)
+    return copy
+
+
+def check_extent(rows: int, columns: int, sheet: str, name: str, spent: int = 0) -> None:
+    """Refuse a sheet whose cells lie too far apart; `spent` are the cells of sheets before it that are read, too."""
+    if spent + rows * columns > MOST_CELLS:
+        raise ConfigurationError(
+            f"In the roster {name}, the sheet “{sheet}” reaches to row {rows} and column {columns}.",
+            hint="Something stands far off the list. Delete the rows below and the columns beside it, and save again.",
+        )
+
 
 _XLSX_HINT = "Open it in Excel and save it as .xlsx, without a password, or as CSV UTF-8."
 
@@ -137,3 +194,107 @@ def format_cell(value: Cell) -> str:
             return value.isoformat()
         case _:
             return str(value)
+
+
+ODS_MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
+"""How its `mimetype` entry begins (OpenDocument 1.3 part 2, 3.3); a template's goes on."""
+
+_ODS_CONTENT = "content.xml"
+_ODS_HINT = "Open it in LibreOffice and save it again as .ods or .xlsx, or as CSV in UTF-8."
+_ODS_ERROR_CELL = re.compile(rb'<table:table-cell\b[^>]*\bcalcext:value-type="error"[^>]*>')
+_SPACES = re.compile(rb"""\btext:c\s*=\s*(?:"[^"]*"|'[^']*')""")
+_EMPTY_STRING = re.compile(rb'\soffice:string-value=""')
+
+
+@dataclass(slots=True)
+class OdsExtent:
+    """How far one sheet reaches, counting repeated rows and cells: its last row and column with something in it."""
+
+    sheet: str = ""
+    rows: int = 0
+    columns: int = 0
+    row: int = 0
+    column: int = 0
+    filled: int = 0
+
+
+def read_ods(content: bytes, name: str) -> list[list[str]]:
+    """Read the cells of the first visible sheet as text, from its row 1 on.
+
+    Raises ConfigurationError if it is no spreadsheet, has a password, or would not fit into memory.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_size(archive, name)
+            if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+                raise ConfigurationError(
+                    f"The roster {name} has a password.", hint="Save it without one."
+                )
+            spent = 0  # calamine reads all sheets
+            for extent in _measure_ods_sheets(archive):
+                check_extent(extent.rows, extent.columns, extent.sheet, name, spent)
+                spent += extent.rows * extent.columns
+            copy = copy_parts(archive, {_ODS_CONTENT: _prepare_ods_content})
+        with CalamineWorkbook.from_filelike(copy) as book:
+            rows = book.get_sheet_by_name(_find_ods_sheet(book)).to_python(skip_empty_area=False)
+    except BROKEN_WORKBOOK as error:
+        raise ConfigurationError(
+            f"The roster {name} is no spreadsheet that can be read.", hint=_ODS_HINT
+        ) from error
+    return [[format_cell(cell) for cell in row] for row in rows]
+
+
+def _find_ods_sheet(book: CalamineWorkbook) -> str:
+    sheets = (sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet)
+    return next(sheet.name for sheet in sheets if sheet.visible is SheetVisibleEnum.Visible)
+
+
+def _prepare_ods_content(content: bytes) -> bytes:
+    """Let a failed formula show its text (`#N/A`), and no space be repeated.
+
+    LibreOffice gives a failed formula an empty value, which would count as blank. Spaces may be
+    repeated thousands of millions of times; several count as one here anyway.
+    """
+    return _SPACES.sub(
+        b"", _ODS_ERROR_CELL.sub(lambda cell: _EMPTY_STRING.sub(b"", cell[0]), content)
+    )
+
+
+def _measure_ods_sheets(archive: zipfile.ZipFile) -> Iterator[OdsExtent]:
+    """How far each sheet reaches; calamine reads them all."""
+    extent = OdsExtent()
+    with archive.open(_ODS_CONTENT) as xml:
+        # Python's expat bounds what entities may grow to, and resolves none from outside.
+        for event, element in ET.iterparse(xml, ("start", "end")):  # noqa: S314
+            match event, element.tag.rpartition("}")[2]:
+                case "start", "table":
+                    extent = OdsExtent("".join(_list_values(element, "name")[:1]))
+                case "start", "table-row":
+                    extent.column = extent.filled = 0
+                case "end", "table-cell" | "covered-table-cell":
+                    _count_ods_cell(extent, element)
+                    element.clear()
+                case "end", "table-row":
+                    extent.row += _count_repeats(element, "number-rows-repeated")
+                    if extent.filled:
+                        extent.rows, extent.columns = extent.row, max(extent.columns, extent.filled)
+                    element.clear()
+                case "end", "table":
+                    yield extent
+                    element.clear()
+
+
+def _count_ods_cell(extent: OdsExtent, cell: ET.Element) -> None:
+    extent.column += _count_repeats(cell, "number-columns-repeated")
+    holds = len(cell) or any(key.endswith(("value-type", "}formula")) for key in cell.keys())  # noqa: SIM118 - no dict
+    if holds:
+        extent.filled = extent.column
+
+
+def _count_repeats(element: ET.Element, attribute: str) -> int:
+    """How often it is repeated; of several such attributes, whichever their namespace, the greatest counts."""
+    return max([1, *map(int, _list_values(element, attribute))])
+
+
+def _list_values(element: ET.Element, name: str) -> list[str]:
+    return [value for key, value in element.items() if key.rpartition("}")[2] == name]

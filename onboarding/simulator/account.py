@@ -178,7 +178,9 @@ class SimulatedAccount:
         )
         self.webinars[webinar.id] = webinar
         for session in state.sessions:
-            self.sessions[webinar.id, session.id] = _build_simulated_session(webinar.id, session, now)
+            self.sessions[webinar.id, session.id] = _build_simulated_session(
+                webinar.id, session, now
+            )
             people = [
                 self._build_host(session, now, webinar),
                 *(self._build_invitee(invitee, now, webinar) for invitee in session.invitees),
@@ -220,7 +222,9 @@ class SimulatedAccount:
         )
 
 
-def _build_simulated_session(webinar_id: str, state: SessionState, now: datetime) -> SimulatedSession:
+def _build_simulated_session(
+    webinar_id: str, state: SessionState, now: datetime
+) -> SimulatedSession:
     return SimulatedSession(
         id=state.id,
         webinar_id=webinar_id,

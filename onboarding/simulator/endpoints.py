@@ -12,23 +12,25 @@ from urllib.parse import parse_qsl
 
 from starlette.datastructures import QueryParams
 
-from onboarding.model.sessions import SessionStatus
 from onboarding.simulator import answers
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.errors import (
     DIRECTORY_BODY_INVALID,
-    DIRECTORY_PARAMETER_INVALID,
     INVALID_PARAMETER,
     RequestRefused,
-    invalid,
     not_found,
 )
 from onboarding.simulator.limits import LimitGroup
 from onboarding.simulator.parse import (
+    LARGEST_PAGE,
     AddRequest,
     ChangeRequest,
     SearchRequest,
     parse_body,
+    parse_directory_number,
+    parse_page,
+    parse_statuses,
+    parse_time,
     parse_value,
 )
 from onboarding.simulator.records import (
@@ -38,7 +40,6 @@ from onboarding.simulator.records import (
     SimulatedSession,
 )
 
-LARGEST_PAGE = 1000
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -120,8 +121,8 @@ def answer_company_sessions(call: Call) -> Answer:
 
 def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> Answer:
     """Sessions that end at `endTimeFrom` or later, the earliest first."""
-    since = _parse_time(call.query, "endTimeFrom")
-    statuses = _parse_statuses(call.query)
+    since = parse_time(call.query, "endTimeFrom")
+    statuses = parse_statuses(call.query)
 
     def is_wanted(session: SimulatedSession) -> bool:
         if session.end < since or session.status not in statuses:
@@ -133,7 +134,7 @@ def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> An
     sessions = sorted(
         filter(is_wanted, call.account.sessions.values()), key=lambda session: session.start
     )
-    page, paging = answers.select_page_by_token(sessions, *_parse_page(call.query))
+    page, paging = answers.select_page_by_token(sessions, *parse_page(call.query))
     entries = [
         answers.format_session_entry(session, call.account.webinars[session.webinar_id])
         for session in page
@@ -144,7 +145,7 @@ def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> An
 def answer_invitees(call: Call) -> Answer:
     """`GET .../invitees`."""
     records = call.account.list_records(*call.session_key, lag=call.lag)
-    page, paging = answers.select_page_by_token(records, *_parse_page(call.query))
+    page, paging = answers.select_page_by_token(records, *parse_page(call.query))
     return Answer(
         200, {"records": [_format_invitee(call, record) for record in page], "paging": paging}
     )
@@ -199,9 +200,9 @@ def answer_directory(call: Call) -> Answer:
     ]
     per_page = call.query.get("perPage", "max")
     limit = (
-        LARGEST_PAGE if per_page in {"max", "all"} else _parse_directory_number("perPage", per_page)
+        LARGEST_PAGE if per_page in {"max", "all"} else parse_directory_number("perPage", per_page)
     )
-    page = _parse_directory_number("page", call.query.get("page", "1"))
+    page = parse_directory_number("page", call.query.get("page", "1"))
     return _answer_contacts(entries, page, limit, federated=federated)
 
 
@@ -320,48 +321,6 @@ def _parse_form(call: Call) -> dict[str, str]:
 
 def _find_title(account: SimulatedAccount, session: SimulatedSession) -> str:
     return session.title or account.webinars[session.webinar_id].title
-
-
-def _parse_time(query: QueryParams, name: str) -> datetime:
-    """Parse a required time of the query; it must have an offset (RFC 3339)."""
-    try:
-        moment = datetime.fromisoformat(query.get(name, ""))
-    except ValueError as error:
-        raise invalid(name, f"'{name}' is missing or no time", query.get(name, "")) from error
-    if moment.tzinfo is None:
-        raise invalid(name, f"'{name}' has no offset", query[name])
-    return moment
-
-
-def _parse_statuses(query: QueryParams) -> frozenset[str]:
-    """Parse the statuses of the query; all where it has none."""
-    asked = frozenset(query.getlist("status")) or frozenset(SessionStatus)
-    for status in asked - frozenset(SessionStatus):
-        raise invalid("status", "There is no such status", status)
-    return asked
-
-
-def _parse_page(query: QueryParams) -> tuple[int, int]:
-    """Parse the first item (from 0) and the length of the page; too long a page is cut, not refused."""
-    first = _parse_whole_number(query.get("pageToken", "0"))
-    if first is None:
-        raise invalid("pageToken", "There is no such page", query["pageToken"])
-    length = _parse_whole_number(query.get("perPage", "100"))
-    if not length:
-        raise invalid("perPage", "'perPage' must be a number from 1", query["perPage"])
-    return first, min(length, LARGEST_PAGE)
-
-
-def _parse_directory_number(name: str, text: str) -> int:
-    number = _parse_whole_number(text)
-    if not number:
-        message = f"Parameter [{name}] is invalid"
-        raise RequestRefused(400, DIRECTORY_PARAMETER_INVALID, message, parameter=name)
-    return number
-
-
-def _parse_whole_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _select_entries(

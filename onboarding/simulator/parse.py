@@ -1,4 +1,4 @@
-"""What a client asks of the invitees' calls, as typed values: the wire's shapes, lengths and enumerations.
+"""What a client asks for, as typed values: the shapes, lengths and words of bodies and queries.
 
 Says only whether a request is well formed; whether it may be done is for `invitees`. Shapes are
 those of the vendor's description; a field that it doesn't know is ignored, as the vendor does.
@@ -6,13 +6,23 @@ those of the vendor's description; a field that it doesn't know is ignored, as t
 
 import json
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from starlette.datastructures import QueryParams
 
 from onboarding.model.people import LinkedUser
-from onboarding.simulator.errors import UNREADABLE_JSON, RequestRefused, invalid
+from onboarding.model.sessions import SessionStatus
+from onboarding.simulator.errors import (
+    DIRECTORY_PARAMETER_INVALID,
+    UNREADABLE_JSON,
+    RequestRefused,
+    invalid,
+)
+
+LARGEST_PAGE = 1000
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 """What is clearly an address. What else RingCentral refuses is not documented."""
@@ -135,3 +145,46 @@ def format_location(location: tuple[int | str, ...]) -> str:
     return "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in location
     ).lstrip(".")
+
+
+def parse_time(query: QueryParams, name: str) -> datetime:
+    """Parse a required time of the query; it must have an offset (RFC 3339)."""
+    try:
+        moment = datetime.fromisoformat(query.get(name, ""))
+    except ValueError as error:
+        raise invalid(name, f"'{name}' is missing or no time", query.get(name, "")) from error
+    if moment.tzinfo is None:
+        raise invalid(name, f"'{name}' has no offset", query[name])
+    return moment
+
+
+def parse_statuses(query: QueryParams) -> frozenset[str]:
+    """Parse the statuses of the query; all where it has none."""
+    asked = frozenset(query.getlist("status")) or frozenset(SessionStatus)
+    for status in asked - frozenset(SessionStatus):
+        raise invalid("status", "There is no such status", status)
+    return asked
+
+
+def parse_page(query: QueryParams) -> tuple[int, int]:
+    """Parse the first item (from 0) and the length of the page; too long a page is cut, not refused."""
+    first = _parse_whole_number(query.get("pageToken", "0"))
+    if first is None:
+        raise invalid("pageToken", "There is no such page", query["pageToken"])
+    length = _parse_whole_number(query.get("perPage", "100"))
+    if not length:
+        raise invalid("perPage", "'perPage' must be a number from 1", query["perPage"])
+    return first, min(length, LARGEST_PAGE)
+
+
+def parse_directory_number(name: str, text: str) -> int:
+    """Parse a number from 1 of the directory's query, which has an error code of its own."""
+    number = _parse_whole_number(text)
+    if not number:
+        message = f"Parameter [{name}] is invalid"
+        raise RequestRefused(400, DIRECTORY_PARAMETER_INVALID, message, parameter=name)
+    return number
+
+
+def _parse_whole_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None

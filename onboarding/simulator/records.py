@@ -1,21 +1,38 @@
-"""What an account holds, as frozen values: the company directory, webinars, sessions, and one record per invitee.
+"""What an account holds, as frozen values: company directory, webinars, sessions, invitees.
 
 No rules (`invitees`) and no wire format (`answers`). A change makes a new value, so a change that
 fails half-way has changed nothing.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, JsonValue, SecretStr
 
 from onboarding.model.addresses import address_key
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
-from onboarding.simulator.odd import NOT_ODD, Odd
+
+
+class Odd(BaseModel):
+    """Fields that are answered with these values instead of their own, and fields that are left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fields: Mapping[str, JsonValue] = {}
+    without: tuple[str, ...] = ()
+
+    def distort(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return a record as it is answered with these oddities."""
+        changed = {**answer, **self.fields}
+        return {name: value for name, value in changed.items() if name not in self.without}
+
+
+NOT_ODD = Odd()
+
 
 ATTENDEE_ROLE: Literal["Attendee"] = "Attendee"
 """A role that lists of invitees show, and that a request can't give. It takes no seat."""

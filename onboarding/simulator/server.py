@@ -3,10 +3,9 @@
 A request goes straight down: logged, counted against its rate limit, hit by a fault if one is due,
 checked for token and permissions, answered by its function in `endpoints`.
 
-`serve_ringcentral` and `serve_mail` start and stop this and the mail catcher, as async context
-managers on 127.0.0.1. Both run inside the caller's event loop: no thread, no process, no signal
-handler, no access log. On leaving, every socket is closed, also those of clients that are still
-connected.
+`serve_ringcentral` starts and stops it, as an async context manager on 127.0.0.1, inside the
+caller's event loop: no thread, no process, no signal handler, no access log. On leaving, every
+socket is closed, also those of clients that are still connected.
 """
 
 import asyncio
@@ -15,10 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from pathlib import Path
-from weakref import WeakSet
 
-from aiosmtpd.smtp import SMTP
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -41,16 +37,7 @@ from onboarding.simulator.errors import (
 from onboarding.simulator.faults import WEB_PAGE, FaultKind, FaultQueue, InjectedFault, corrupt
 from onboarding.simulator.limits import Admission, CallCounter, Limits
 from onboarding.simulator.request_log import LoggedRequest, RequestLog, decode_body
-from onboarding.simulator.smtp_catcher import (
-    CaughtMail,
-    FolderStore,
-    MailRules,
-    MailStore,
-    MemoryStore,
-    abort_connection,
-    smtp_factory,
-)
-from onboarding.web.server import LOOPBACK, serve_application
+from onboarding.web.server import serve_application
 
 IDLE_SECONDS = 600
 """Seconds for which an idle connection is kept: longer than any client pauses, so that no test meets a race."""
@@ -334,50 +321,3 @@ async def serve_ringcentral(
     )
     async with serving as url:
         yield RunningRingCentral(url, account, simulator.faults, simulator.requests)
-
-
-@dataclass(frozen=True, slots=True)
-class RunningMail:
-    """The mail catcher while it runs."""
-
-    port: int
-    store: MailStore
-
-    def messages(self) -> tuple[CaughtMail, ...]:
-        """Return what was caught so far, in order."""
-        return self.store.messages()
-
-
-@asynccontextmanager
-async def serve_mail(
-    folder: Path | None, *, port: int = 0, rules: MailRules | None = None
-) -> AsyncIterator[RunningMail]:
-    """Catch mail at `127.0.0.1:port` (0: a free port) until the block is left.
-
-    `folder` gets the messages; None keeps them in memory, for tests.
-
-    Raises OSError if the port is taken, or the folder can't be written.
-    """
-    store = FolderStore(folder) if folder else MemoryStore()
-    rules = rules or MailRules()
-    connections: WeakSet[SMTP] = WeakSet()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        smtp_factory(store, rules, connections), LOOPBACK, port, ssl=rules.tls
-    )
-    try:
-        yield RunningMail(_find_port(server), store)
-    finally:
-        server.close()
-        while any(
-            connection.transport for connection in connections
-        ):  # aiosmtpd has no such event either
-            for connection in tuple(connections):
-                abort_connection(connection)
-            await asyncio.sleep(0)
-        await server.wait_closed()
-
-
-def _find_port(server: asyncio.Server) -> int:
-    port: int = server.sockets[0].getsockname()[1]
-    return port

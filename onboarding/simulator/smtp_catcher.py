@@ -2,14 +2,15 @@
 
 Built on aiosmtpd. The bytes are kept exactly as they came; the envelopes are beside them in
 `envelopes.jsonl`, so memory stays flat with any amount of mail. `MailRules` say what it refuses,
-for tests.
+for tests. `serve_mail` starts and stops it, inside the caller's event loop.
 """
 
 import asyncio
 import json
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 
 from onboarding.model.addresses import address_key
+from onboarding.web.server import LOOPBACK
 
 HOSTNAME = "catcher.example"
 ENVELOPES = "envelopes.jsonl"
@@ -253,3 +255,50 @@ def _clean_recipient(recipient: str) -> str:
 def _write_file(file: Path, content: bytes, flag: int) -> None:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb") as opened:
         opened.write(content)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningMail:
+    """The mail catcher while it runs."""
+
+    port: int
+    store: MailStore
+
+    def messages(self) -> tuple[CaughtMail, ...]:
+        """Return what was caught so far, in order."""
+        return self.store.messages()
+
+
+@asynccontextmanager
+async def serve_mail(
+    folder: Path | None, *, port: int = 0, rules: MailRules | None = None
+) -> AsyncIterator[RunningMail]:
+    """Catch mail at `127.0.0.1:port` (0: a free port) until the block is left.
+
+    `folder` gets the messages; None keeps them in memory, for tests.
+
+    Raises OSError if the port is taken, or the folder can't be written.
+    """
+    store = FolderStore(folder) if folder else MemoryStore()
+    rules = rules or MailRules()
+    connections: WeakSet[SMTP] = WeakSet()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        smtp_factory(store, rules, connections), LOOPBACK, port, ssl=rules.tls
+    )
+    try:
+        yield RunningMail(_find_port(server), store)
+    finally:
+        server.close()
+        while any(
+            connection.transport for connection in connections
+        ):  # aiosmtpd has no such event either
+            for connection in tuple(connections):
+                abort_connection(connection)
+            await asyncio.sleep(0)
+        await server.wait_closed()
+
+
+def _find_port(server: asyncio.Server) -> int:
+    port: int = server.sockets[0].getsockname()[1]
+    return port

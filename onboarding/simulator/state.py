@@ -21,8 +21,8 @@ from pydantic_core import ErrorDetails
 from onboarding.files.read import MEGABYTE, read_text
 from onboarding.model.people import LinkedUser, Role
 from onboarding.model.sessions import PanelistAuthentication, SessionStatus
-from onboarding.simulator.odd import Odd
 from onboarding.simulator.parse import format_location
+from onboarding.simulator.records import Odd
 from onboarding.simulator.rules import Rules
 from onboarding.simulator.tokens import Credentials
 

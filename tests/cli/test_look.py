@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from onboarding.simulator.limits import LimitGroup
-from onboarding.simulator.odd import Odd
+from onboarding.simulator.records import Odd
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
 from tests.stage import COHOST, HOST, NAME, PANELIST, ROOMY, SESSION, WEBINAR, panelist, stage

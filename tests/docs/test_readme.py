@@ -19,7 +19,8 @@ import pytest
 
 from onboarding.cli.rehearse import rehearsal_variables, simulate_configured_webinars
 from onboarding.config import load
-from onboarding.simulator.server import RunningMail, serve_mail, serve_ringcentral
+from onboarding.simulator.server import serve_ringcentral
+from onboarding.simulator.smtp_catcher import RunningMail, serve_mail
 from tests.cli.command import OWN
 from tests.docs.pages import blocks, read
 from tests.stage import ROOMY

@@ -94,7 +94,7 @@ def test_a_roster_format_is_one_row_and_a_module(copy):
     reader = '''"""Read a roster of lines with bars, below a first line that names the format."""
 
 
-def read_grid(content: bytes, name: str) -> list[list[str]]:
+def read_pipes(content: bytes, name: str) -> list[list[str]]:
     """Return the cells, row by row."""
     return [line.split("|") for line in content.decode().splitlines()[1:]]
 '''
@@ -102,10 +102,10 @@ def read_grid(content: bytes, name: str) -> list[list[str]]:
     formats = copy / "onboarding/roster/reader.py"
     insert(
         formats,
-        "from onboarding.roster.archive import",
+        "from onboarding.roster.cells import",
         "from onboarding.roster import pipes_reader\n",
     )
-    row = '    Format("pipes", lambda content: content.startswith(b"#pipes"), pipes_reader.read_grid),\n'
+    row = '    Format("pipes", lambda content: content.startswith(b"#pipes"), pipes_reader.read_pipes),\n'
     insert(formats, '    Format("ODS", ', row)
     script = """
 from onboarding import roster

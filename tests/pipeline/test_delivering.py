@@ -13,8 +13,7 @@ from onboarding.model.addresses import address_key
 from onboarding.pipeline.by_hand import LockedWebinar
 from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
 from onboarding.pipeline.target import find_target
-from onboarding.simulator.server import serve_mail
-from onboarding.simulator.smtp_catcher import MailRules
+from onboarding.simulator.smtp_catcher import MailRules, serve_mail
 from tests.smtp.scripted import Say, scripted
 from tests.stage import HOST, NAME, PANELIST, Stage, panelist, stage
 

@@ -15,8 +15,7 @@ from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import SessionStatus
 from onboarding.plan import Options
 from onboarding.ringcentral.schemas import InviteeRecord
-from onboarding.simulator.odd import Odd
-from onboarding.simulator.records import ATTENDEE_ROLE
+from onboarding.simulator.records import ATTENDEE_ROLE, Odd
 from tests.stage import COHOST, HOST, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio

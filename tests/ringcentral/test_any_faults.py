@@ -10,7 +10,7 @@ from onboarding.errors import Refused, TryLater
 from onboarding.model.people import Role
 from onboarding.model.registrations import Change, Update, batches
 from onboarding.model.sessions import InviteeList
-from onboarding.ringcentral.batch_items import list_items, select_missing
+from onboarding.ringcentral.batch import list_items, select_missing
 from tests.ringcentral.company import invited_colleague, invited_guest, listed, visiting, who, world
 from tests.ringcentral.people import colleague, guest
 

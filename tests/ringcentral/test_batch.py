@@ -15,9 +15,11 @@ from onboarding.ringcentral.batch import (
     apply_answer,
     apply_list,
     apply_lookup,
+    build_change,
+    list_items,
+    select_missing,
     start_batch,
 )
-from onboarding.ringcentral.batch_items import build_change, list_items, select_missing
 from onboarding.ringcentral.bisection import MAX_UNNAMED_REFUSALS, bisect, needs_list
 from onboarding.ringcentral.errors import ApiError, ErrorEntry
 from onboarding.ringcentral.schemas import ChangeAnswer

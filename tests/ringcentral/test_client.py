@@ -10,7 +10,7 @@ from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.people import Colleague, LinkedUser
 from onboarding.model.sessions import SessionStatus, Webinar
 from onboarding.ringcentral.client import LOOK_BACK, RingCentral
-from onboarding.ringcentral.proxy_answers import assert_from_ringcentral
+from onboarding.ringcentral.errors import assert_from_ringcentral
 from onboarding.ringcentral.settings import RingCentralSettings
 from tests.ringcentral.people import host, key, on_wire, record
 from tests.ringcentral.response_faults import START

@@ -13,9 +13,9 @@ from onboarding.ringcentral.errors import (
     ApiError,
     ErrorEntry,
     NotThere,
-    request_error,
     login_error,
     parse_error,
+    request_error,
 )
 from tests.ringcentral.people import key
 

@@ -19,17 +19,19 @@ from onboarding.model.sessions import (
     UntouchedRecord,
     Webinar,
 )
-from onboarding.ringcentral.directory import Contact, DirectoryPage, parse_colleagues
-from onboarding.ringcentral.lenient_records import parse_answer, parse_answer_with_odd
+from onboarding.ringcentral.fields import parse_answer, parse_answer_with_odd
+from onboarding.ringcentral.login import TokenAnswer
 from onboarding.ringcentral.schemas import (
     ChangeAnswer,
+    Contact,
+    DirectoryPage,
     InviteeRecord,
     Page,
     SessionEntry,
     SessionRecord,
-    TokenAnswer,
     WebinarRecord,
     parse_change_answer,
+    parse_colleagues,
     parse_invitee,
     parse_invitees,
     parse_session_entry,

@@ -6,7 +6,7 @@ import pytest
 
 from onboarding import roster
 from onboarding.errors import ConfigurationError
-from onboarding.roster.encoding import MIXED
+from onboarding.roster.text_reader import MIXED
 
 HEADER = b"first_name,last_name,email,role\n"
 UTF8 = "Jörg,Müller,joerg@example.com,Panelist\n".encode()

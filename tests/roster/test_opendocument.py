@@ -7,7 +7,7 @@ import pytest
 
 from onboarding import roster
 from onboarding.errors import ConfigurationError
-from onboarding.roster.ods_reader import ODS_MIMETYPE
+from onboarding.roster.workbook_reader import ODS_MIMETYPE
 
 NAMESPACES = " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from onboarding.simulator.server import RunningMail, serve_mail
-from onboarding.simulator.smtp_catcher import FolderStore, MailRules
+from onboarding.simulator.smtp_catcher import FolderStore, MailRules, RunningMail, serve_mail
 
 pytestmark = pytest.mark.anyio
 

@@ -1,18 +1,23 @@
 """How every answer is read: null is absent, unknown fields are ignored, an odd value is named.
 
-Used by all records in `schemas`. Decides nothing about people. An odd value is named by its field.
-Only a plain word where one of a few words is expected (a role, a status) is shown: anything else
-may be a secret.
+Used by all records in `schemas` and `login`. Decides nothing about people. An odd value is named by
+its field. Only a plain word where one of a few words is expected (a role, a status) is shown:
+anything else may be a secret.
 """
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from pydantic import (
+    AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     WrapValidator,
@@ -22,6 +27,7 @@ from pydantic.alias_generators import to_camel
 
 from onboarding.errors import Refused
 from onboarding.model.foreign_text import printable
+from onboarding.model.people import Role
 from onboarding.web.strict_json import UnsoundJson, decode_json
 
 T = TypeVar("T", bound=BaseModel)
@@ -122,3 +128,52 @@ def _name_field(field: str, fault: str) -> str:
     """Name the field before what pydantic says of it: to a wrapped field its own place is the beginning."""
     what = fault.removeprefix("`it`")
     return f"`{field}`{what}" if what != fault else f"`{field}.{fault[1:]}"
+
+
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+
+
+def normalize_role(role: Any) -> str:
+    """Fold a role to lower case, without hyphens."""
+    return str(role).replace("-", "").casefold()
+
+
+def parse_role(value: Any) -> Any:
+    """Read a role in any spelling: the vendor's guide and its description disagree about `CoHost`."""
+    return next((role for role in Role if role.casefold() == normalize_role(value)), value)
+
+
+_WEB_LINK = re.compile(r"https?://[^\s\ufffd]+")
+
+
+def _parse_link(value: Any) -> Any:
+    """Read a join link, one word that can be parsed; anything else counts as missing: that is one person's matter."""
+    is_word = isinstance(value, str) and _WEB_LINK.fullmatch(value) and value.isprintable()
+    return value if is_word and _has_host(value) and _has_host(unquote(value)) else None
+
+
+def _has_host(link: str) -> bool:
+    """Tell whether host and port can be read; they can't in `https://[::1/` or `https://host:abc/`."""
+    try:
+        parts = urlsplit(link)
+        _ = parts.port  # raises ValueError where it is none
+    except ValueError:
+        return False
+    return bool(parts.hostname)
+
+
+def _check_start(start: datetime) -> datetime:
+    if not FIRST_YEAR <= start.year <= LAST_YEAR:
+        raise ValueError("no plausible year")
+    return start
+
+
+Link = Annotated[SecretStr | None, BeforeValidator(_parse_link)]
+
+
+Start = Annotated[AwareDatetime, AfterValidator(_check_start)]
+
+
+YesNo = Annotated[
+    bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)
+]

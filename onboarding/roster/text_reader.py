@@ -1,0 +1,165 @@
+"""CSV and JSON rosters: from bytes to text, and from text to a grid.
+
+Most files have one encoding. In a file of UTF-8 a row may still be in Windows-1252, because another
+program has added it: such bytes pass through the CSV or JSON reader as they are, and `decode_row`
+decodes them once a row is known.
+
+The header is row 1 of the grid. A row of CSV keeps the spreadsheet's number: a cell with line
+breaks is one row, and a blank row counts. Knows no column by name. Called by `reader`.
+"""
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+
+from onboarding.errors import ConfigurationError
+
+MIXED = (
+    "This row is in two encodings, UTF-8 and Windows-1252, so its letters can't be read for certain."
+    " Type it again, or save the file as CSV UTF-8."
+)
+SAVE_AS_UTF8 = (
+    "In Excel choose Save As, “CSV UTF-8 (comma delimited)”, or keep the roster as .xlsx."
+)
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
+
+
+def decode_text(content: bytes, name: str) -> str:
+    """Decode a file: by its byte order mark, else UTF-8 line by line, else Windows-1252.
+
+    A file with one line in UTF-8 is UTF-8, for other encodings hardly ever happen to be valid
+    UTF-8, while nearly any bytes are valid Windows-1252. Its bytes that are none are kept as lone
+    surrogates (PEP 383), for `decode_row`. Raises ConfigurationError if it is no text in any
+    encoding.
+    """
+    if content.startswith(_UTF_16):
+        encoding, errors = "utf-16", "strict"
+    elif content.startswith(codecs.BOM_UTF8):
+        encoding, errors = "utf-8-sig", "strict"
+    elif _is_utf8(content):
+        encoding, errors = "utf-8", "surrogateescape"
+    else:
+        encoding, errors = "cp1252", "strict"
+    try:
+        text = content.decode(encoding, errors)
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise ConfigurationError(
+            f"The roster {name} is no text in UTF-8, UTF-16 or Windows-1252.", hint=SAVE_AS_UTF8
+        )
+    return text
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Tell whether the whole file is UTF-8, or at least one line is that is not plain ASCII."""
+    if content.isascii() or _decodes(content):
+        return True
+    return any(not line.isascii() and _decodes(line) for line in content.splitlines())
+
+
+def _decodes(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def has_one_encoding(text: str) -> bool:
+    """Tell whether all of a decoded text is in one encoding."""
+    return not _NOT_UTF8.search(text)
+
+
+def decode_row(cells: Sequence[str]) -> list[str] | None:
+    """Decode a row's bytes that are no UTF-8 as Windows-1252; None if the row is in both."""
+    row = "".join(cells)
+    if has_one_encoding(row):
+        return list(cells)
+    if _BEYOND_ASCII.search(row):
+        return None
+    return [cell.encode("ascii", "surrogateescape").decode("cp1252", "replace") for cell in cells]
+
+
+_CSV_DELIMITERS = ",;\t"
+_EXCEL_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?[,;\t]*\r?\n?', re.IGNORECASE)
+
+
+def read_csv(text: str, name: str) -> list[list[str]]:
+    """Read the rows of a CSV file. A first line `sep=;` is Excel's own and counts as no row.
+
+    Quotation marks are read strictly: one that is left open would silently swallow the people below
+    it. Raises ConfigurationError with the row where that happens.
+    """
+    declared = _EXCEL_DELIMITER.match(text)
+    body = text[declared.end() :] if declared else text
+    delimiter = declared[1] if declared else _find_delimiter(body)
+    rows: list[list[str]] = []
+    # The reader's own limit would refuse the whole file for one long cell; `cells` names it.
+    csv.field_size_limit(max(len(body), csv.field_size_limit()))
+    try:
+        rows.extend(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise ConfigurationError(
+            f"The roster {name} can't be read from row {len(rows) + 1} on: its quotation marks don't pair up.",
+            hint='Close the quotation mark there; inside a quoted cell write it twice: "the ""big"" one".',
+        ) from error
+    return rows
+
+
+def _find_delimiter(text: str) -> str:
+    """Find which of comma, semicolon and tab the header has most of, outside quotation marks; else a comma."""
+    header = re.sub(r'"[^"]*"', "", text).lstrip("\r\n").splitlines()[:1]
+    return max(_CSV_DELIMITERS, key="".join(header).count)
+
+
+_JSON_HINT = 'Write a list of objects, [{"first_name": "Ada", ...}, ...], or {"invitees": [...]}.'
+
+
+def read_json(text: str, name: str) -> list[list[str]]:
+    """Read the rows of a JSON roster. Raises ConfigurationError if it is no JSON, or JSON of another shape."""
+    try:
+        value = json.loads(text, parse_float=_parse_json_number)
+    except json.JSONDecodeError as error:
+        raise ConfigurationError(
+            f"The roster {name} is no valid JSON: {error.msg} in line {error.lineno}, column {error.colno}.",
+            hint=_JSON_HINT,
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"The roster {name} is JSON that nests too deeply, or has a number of thousands of digits.",
+            hint=_JSON_HINT,
+        ) from error
+    people = value.get("invitees") if isinstance(value, dict) else value
+    if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
+        raise ConfigurationError(
+            f"The roster {name} is JSON, but no list of people.", hint=_JSON_HINT
+        )
+    return _build_json_grid(people)
+
+
+def _build_json_grid(people: list[dict[str, object]]) -> list[list[str]]:
+    keys = list(dict.fromkeys(key for person in people for key in person))
+    return [keys, *([_format_json_value(person.get(key)) for key in keys] for person in people)]
+
+
+def _parse_json_number(text: str) -> float | int:
+    """Whole numbers stay whole: exports write ids as `62270350004.0`."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+def _format_json_value(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case _:
+            return json.dumps(value, ensure_ascii=False)
