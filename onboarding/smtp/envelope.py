@@ -23,9 +23,9 @@ LINE_END = re.compile(rb"\r\n|\r|\n")
 
 @dataclass(frozen=True, slots=True)
 class EncodedMessage:
-    """A message ready for one line: MAIL, RCPT and DATA, and its body with stuffed dots, without the final one.
+    """A message as bytes: MAIL, RCPT and DATA, and its dot-stuffed body without the final dot.
 
-    `asks_for_dsn`: the commands say what a notification is to hold.
+    `asks_for_dsn`: the commands say what a delivery status notification is to hold.
     """
 
     message: Message
@@ -37,18 +37,15 @@ class EncodedMessage:
 def encode_message(
     message: Message, capabilities: Capabilities, envelope_sender: str = ""
 ) -> EncodedMessage | Rejected:
-    """Encode a message for a server of these capabilities; bounces go to `envelope_sender`, else to its sender.
+    """Encode a message for a server of these capabilities. Bounces go to `envelope_sender`, if set.
 
     Raises `ConfigurationError` if the sender can't be written: that would be so for every message.
     """
-    sender, recipient = (
-        encode_sender(envelope_sender or message.sender),
-        encode_address(message.recipient),
-    )
+    sender = encode_sender(envelope_sender or message.sender)
+    recipient = encode_address(message.recipient)
     if recipient is None:
-        return Rejected(
-            "the address can't be written on a mail's envelope: correct it in the roster"
-        )
+        reason = "the address can't be written on a mail's envelope: correct it in the roster"
+        return Rejected(reason)
     needs_utf8 = message.needs_smtputf8 or not (sender + recipient).isascii()
     body = message.body if message.canonical else normalize_line_ends(message.body)
     obstacle = _find_obstacle(body, capabilities, needs_utf8=needs_utf8)
@@ -78,7 +75,10 @@ def _build_mail_command(
 def _find_obstacle(body: bytes, capabilities: Capabilities, *, needs_utf8: bool) -> str:
     """Say why a server of these capabilities can't carry the message; empty if it can."""
     if needs_utf8 and not capabilities.smtputf8:
-        return "the mail server can't carry letters beyond ASCII in an address: ask for another address"
+        return (
+            "the mail server can't carry letters beyond ASCII in an address: "
+            "ask for another address"
+        )
     if capabilities.size and len(body) > capabilities.size:
         return f"the message has {len(body):,} bytes, the mail server takes {capabilities.size:,}"
     if not body.isascii() and not capabilities.eight_bit:
@@ -87,7 +87,8 @@ def _find_obstacle(body: bytes, capabilities: Capabilities, *, needs_utf8: bool)
 
 
 def find_envelope_id(message_id: str) -> str:
-    """Name a message for its bounce (RFC 3461 4.4): by the digest in its Message-ID, so that one shows the other."""
+    """Find the name by which a bounce names its message (RFC 3461 4.4)."""
+    # The digest in the Message-ID, so that a person who sees the bounce finds the message.
     if found := DIGEST.match(message_id):
         return found[1]
     return hashlib.sha256(message_id.encode()).hexdigest()[:40]
@@ -104,8 +105,9 @@ def encode_sender(sender: str) -> str:
 
 
 def encode_address(address: str) -> str | None:
-    """Write an address for MAIL or RCPT, its domain as A-label; None where it can't be, or could smuggle commands."""
+    """Write an address for MAIL or RCPT, its domain as A-label; None where it can't be written."""
     local, _, domain = address.rpartition("@")
+    # A space, a line end or a bracket would end the address, and smuggle a parameter or a command.
     if not local or not domain or UNSAFE.search(address):
         return None
     try:
@@ -115,10 +117,9 @@ def encode_address(address: str) -> str | None:
 
 
 def normalize_line_ends(body: bytes) -> bytes:
-    """Make every line, the last too, end in CRLF (RFC 5321 2.3.8): a bare CR or LF can smuggle a second mail."""
-    within_lines = body.replace(
-        b"\r\n", b""
-    )  # a third of the time that counting all line ends takes
+    """Make every line end in CRLF (RFC 5321 2.3.8): a bare CR or LF can smuggle a second mail."""
+    # This takes a third of the time that counting all line ends takes.
+    within_lines = body.replace(b"\r\n", b"")
     if b"\n" in within_lines or b"\r" in within_lines:
         body = LINE_END.sub(b"\r\n", body)
     return body if not body or body.endswith(b"\r\n") else body + b"\r\n"
@@ -126,6 +127,7 @@ def normalize_line_ends(body: bytes) -> bytes:
 
 def dot_stuff(body: bytes) -> bytes:
     """Double each dot that begins a line (RFC 5321 4.5.2)."""
-    if b"\r\n." in body:  # most bodies have none, and to look costs a tenth of to replace
+    # Most bodies have no such dot, and to look costs a tenth of what to replace costs.
+    if b"\r\n." in body:
         body = body.replace(b"\r\n.", b"\r\n..")
     return b"." + body if body.startswith(b".") else body

@@ -39,7 +39,7 @@ class MalformedReply(Exception):
 
 
 class ReplyReader:
-    """Cuts what the server sends into replies. Lines may end in CRLF or LF; a reply's lines all bear its code."""
+    """Splits what the server sends into replies. Lines end in CRLF or LF; all bear the code."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -48,7 +48,7 @@ class ReplyReader:
         self._size = 0
 
     def feed(self, received: bytes) -> Iterator[Reply]:
-        """Yield each reply that is complete now. Raises `MalformedReply` after the last that could be read."""
+        """Yield each reply that is complete. Raises `MalformedReply` after the last good one."""
         *lines, self._rest = (self._rest + received).split(b"\n")
         for line in lines:
             if reply := self._parse_line(line.removesuffix(b"\r")):
@@ -59,6 +59,7 @@ class ReplyReader:
     def _parse_line(self, line: bytes) -> Reply | None:
         if not self._lines and len(line) < USUAL_LINE and (reply := _parse_single_line(line)):
             return reply
+        # The limit counts a whole reply: a server could send lines that go on for ever.
         found = REPLY_LINE.fullmatch(line)
         self._size += len(line)
         if not found or self._size > LONGEST_REPLY or (self._lines and int(found[1]) != self._code):
@@ -73,7 +74,7 @@ class ReplyReader:
 
 @lru_cache(maxsize=64)
 def _parse_single_line(line: bytes) -> Reply | None:
-    """Read a reply of one line, which a server gives again and again; None where it is more, or none."""
+    """Read a reply of one line (a server repeats these); None where it is another kind of line."""
     found = REPLY_LINE.fullmatch(line)
     return _build_reply(found, [_decode_line_text(found)]) if found and found[2] != b"-" else None
 
@@ -88,7 +89,7 @@ def _decode_line_text(found: re.Match[bytes]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What the server's EHLO answer offers. `size` is the biggest message in bytes, None where it sets no limit."""
+    """What the server's EHLO answer offers. `size` is the biggest message in bytes, if limited."""
 
     pipelining: bool = False
     eight_bit: bool = False
@@ -99,7 +100,10 @@ class Capabilities:
 
     @classmethod
     def parse(cls, extensions: dict[str, str]) -> "Capabilities":
-        """Read them from EHLO keywords in lower case and their parameters (RFC 1870, 2920, 3461, 6152, 6531)."""
+        """Read them from EHLO keywords in lower case and their parameters.
+
+        RFC 1870 (SIZE), 2920 (PIPELINING), 3461 (DSN), 6152 (8BITMIME), 6531 (SMTPUTF8).
+        """
         size = extensions.get("size", "").strip()
         return cls(
             pipelining="pipelining" in extensions,
@@ -145,7 +149,7 @@ class WireProtocol(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """True while the line stands and the server has said nothing unasked (421 before it closes, say)."""
+        """True while the line is open and no reply came unasked (such as 421 before it closes)."""
         return self.is_open and not self._replies
 
     def disable_dsn(self) -> None:
@@ -165,15 +169,18 @@ class WireProtocol(asyncio.Protocol):
             raise ConnectionLost(self._broken or "the connection is closed")
         self._transport.write(commands)
 
-    async def send_chunk(self, piece: bytes, seconds: float) -> None:
-        """Write a piece of a body and wait until the transport wants more. A line that breaks fails the next write."""
-        self.write(piece)
+    async def send_chunk(self, chunk: bytes, seconds: float) -> None:
+        """Write a chunk of a body and wait until the transport wants more.
+
+        A line that breaks meanwhile fails the next write.
+        """
+        self.write(chunk)
         if self._writable is not None:
             with self._time_limit(seconds):
                 await self._writable
 
     async def read_reply(self, seconds: float) -> Reply:
-        """Wait for the next reply, in the order of the commands, at most so many seconds. Raises `ConnectionLost`."""
+        """Wait for the next reply, in the order of the commands. Raises `ConnectionLost`."""
         if not self._replies:
             with self._time_limit(seconds):
                 await self._wait_for_reply()
@@ -252,7 +259,8 @@ class WireProtocol(asyncio.Protocol):
 
     @contextlib.contextmanager
     def _time_limit(self, seconds: float) -> Iterator[None]:
-        """Cut the line after so many seconds, however much of an answer has come; that wakes the waiting task."""
+        """Cut the line after so many seconds, however much of an answer has come."""
+        # The end of the line wakes the waiting task: it fails, or it has its reply already.
         timer = asyncio.get_running_loop().call_later(seconds, self._time_out, seconds)
         try:
             yield

@@ -1,4 +1,4 @@
-"""What a server's reply means: what a refusal is about, whether it may pass, and the server's name for a message.
+"""What a server's reply means: what a refusal is about, and whether it may pass.
 
 Pure: a phase, a reply and the provider go in, a classification or an outcome comes out. `protocol`
 reads replies off the wire. The provider's known replies decide first, then code and enhanced code
@@ -26,13 +26,16 @@ CLOSING = 421
 ENHANCED = re.compile(r"^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 CODES: Mapping[int, RefusalScope] = MappingProxyType(
     {
-        432: RefusalScope.CONNECTION,  # too many at once (Exchange), or a password that needs a transition (RFC 4954 6)
-        454: RefusalScope.CONNECTION,  # log-in or sending not possible just now (RFC 4954 6; Amazon's throttling)
+        # Too many connections (Exchange), or a password that needs a transition (RFC 4954 6).
+        432: RefusalScope.CONNECTION,
+        # No log-in or no sending just now (RFC 4954 6; Amazon's throttling).
+        454: RefusalScope.CONNECTION,
         530: RefusalScope.SENDER,  # log-in or encryption required
         534: RefusalScope.SENDER,
         535: RefusalScope.SENDER,
         538: RefusalScope.SENDER,
-        555: RefusalScope.MESSAGE,  # parameters that this message alone needs, SMTPUTF8 say (RFC 5321 4.1.1.11)
+        # Parameters that this message alone needs, such as SMTPUTF8 (RFC 5321 4.1.1.11).
+        555: RefusalScope.MESSAGE,
     }
 )
 STATUSES: Mapping[str, RefusalScope] = MappingProxyType(
@@ -45,12 +48,8 @@ STATUSES: Mapping[str, RefusalScope] = MappingProxyType(
         "3.4": RefusalScope.MESSAGE,  # too big
         "4.5": RefusalScope.CONNECTION,  # congestion; Google's daily limit
         "6.7": RefusalScope.RECIPIENT,  # an address beyond ASCII (RFC 6531 3.5)
-        **{
-            f"7.{detail}": RefusalScope.SENDER for detail in (8, 9, 10, 11, 12, 13, 14)
-        },  # log-in and encryption (RFC 4954 6)
-        **{
-            f"7.{detail}": RefusalScope.SENDER for detail in range(20, 29)
-        },  # DKIM, SPF, DNS, flood (RFC 7372, 7505)
+        # Log-in and encryption (RFC 4954 6); then DKIM, SPF, DNS, flood (RFC 7372, 7505).
+        **{f"7.{detail}": RefusalScope.SENDER for detail in (*range(8, 15), *range(20, 29))},
     }
 )
 SUBJECTS: Mapping[str, RefusalScope] = MappingProxyType(
@@ -104,27 +103,26 @@ QUEUE_IDS = tuple(
 
 
 def parse_reply(code: int, lines: Sequence[str]) -> Reply:
-    """Make a reply of its code and its lines' texts: one line, without the enhanced code that each line repeats.
+    """Make a reply of its code and its lines' texts, without the enhanced code that each repeats.
 
-    It is as the server said it: `clean_reply` makes it fit to be stored and shown.
+    It is as the server sent it: `clean_reply` makes it fit to be stored and shown.
     """
     found = ENHANCED.match(lines[0])
-    text = " ".join(ENHANCED.sub("", line, count=1) for line in lines) if found else " ".join(lines)
-    text = text.strip()
-    return Reply(
-        code, text, found[1] if found else "", find_queue_id(text) if code in POSITIVE else ""
-    )
+    if found:
+        lines = [ENHANCED.sub("", line, count=1) for line in lines]
+    text = " ".join(lines).strip()
+    queue_id = find_queue_id(text) if code in POSITIVE else ""
+    return Reply(code, text, found[1] if found else "", queue_id)
 
 
 def clean_reply(reply: Reply, secrets: Secrets = NONE) -> Reply:
-    """Take links and secrets out of a reply: servers quote the message, or the log-in, that they refuse."""
+    """Remove links and secrets: servers quote the message, or the log-in, that they refuse."""
     text = clean(reply.text, secrets)
-    name = reply.queue_id if reply.queue_id == clean(reply.queue_id, secrets) else ""
-    return (
-        reply
-        if (text, name) == (reply.text, reply.queue_id)
-        else replace(reply, text=text, queue_id=name)
-    )
+    # Half a queue id would lead to no message in the server's log.
+    queue_id = reply.queue_id if reply.queue_id == clean(reply.queue_id, secrets) else ""
+    if (text, queue_id) == (reply.text, reply.queue_id):
+        return reply
+    return replace(reply, text=text, queue_id=queue_id)
 
 
 def find_queue_id(text: str) -> str:
@@ -133,7 +131,7 @@ def find_queue_id(text: str) -> str:
 
 
 def classify(phase: Phase, reply: Reply, provider: Provider | None = None) -> Classification:
-    """Decide what a refusal (4xx or 5xx) means: first by the known replies, the provider's before those of all."""
+    """Decide what a refusal (4xx or 5xx) means. The provider's known replies come first."""
     of_provider = PRESETS[provider].replies if provider else ()
     return classify_by((*of_provider, *EVERYWHERE), phase, reply)
 
@@ -187,7 +185,7 @@ def may_be_worn(phase: Phase, reply: Reply, provider: Provider | None = None) ->
 def as_outcome(
     phase: Phase, reply: Reply, server: str, provider: Provider | None = None, *, fresh: bool = True
 ) -> Deferred | Rejected:
-    """Say what a refusal means for the delivery; `fresh`: the connection had carried no message before.
+    """Decide what a refusal means for the delivery; `fresh`: the line had carried no message.
 
     Raises `ConnectionRefusal` if the server does not serve this connection now, `Refused` or
     `TryLater` if it would refuse every message: it took nothing, and no delivery is to blame.
@@ -201,8 +199,7 @@ def as_outcome(
         f"the mail server does not take {meaning.scope} now", reply, meaning.retry_after
     )
     if reply.code == CLOSING:
-        # RFC 5321 3.8: it speaks of the connection. But a server may say it for the sake of one
-        # message.
+        # RFC 5321 3.8: the code is about the connection. Some servers send it for a message.
         raise ConnectionRefusal(
             f"The mail server {server} closes the connection: {reply}",
             hint=LATER_HINT,

@@ -19,13 +19,13 @@ from onboarding.smtp.protocol import ConnectionLost, WireProtocol
 from onboarding.smtp.replies import CLOSING, as_outcome, may_be_worn
 
 CHUNK_SIZE = 65_536
-"""Bytes given to the transport at once. Up to the last piece a lost line leaves no doubt."""
+"""Bytes given to the transport at once. Up to the last chunk a lost line leaves no doubt."""
 
 IDLE_LIMIT = 30.0
 """Seconds after which an idle line is asked whether it still stands (NOOP) before it is used."""
 
 REOPENING = (0.1, 0.5, 2.0)
-"""Seconds between tries to open a line in place of one: the server may count the closed one for a while."""
+"""Seconds between tries to replace a line: the server may count the closed one for a while."""
 
 ENVELOPE = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 POSITIVE, INTERMEDIATE, REFUSALS = 2, 3, (4, 5)
@@ -35,7 +35,7 @@ NO_SUCH_PARAMETER = frozenset({501, 504, 555})
 """Answers to parameters that the server does not know or take (RFC 5321 4.2.2, RFC 3461 4)."""
 
 BAD_SEQUENCE = 503
-"""Answered to MAIL: the server has not forgotten the message before. That is the line's trouble, not the sender's."""
+"""Answered to MAIL: the server still has the message before. That is the line's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Withheld(Exception):
 
 
 class Connection:
-    """A connection of the pool: a line at most at any time, replaced when it is worn out or broken."""
+    """A connection of the pool. It has one line at most, and replaces it when worn or broken."""
 
     def __init__(
         self,
@@ -74,17 +74,21 @@ class Connection:
         self._offered: EncodedMessage | None = None
 
     async def open(self) -> None:
-        """Have a line that can carry a message. Raises what `Connector.open` raises; no message is to blame for it."""
+        """Open a line that can carry a message, if there is none.
+
+        Raises what `Connector.open` raises: no message is to blame for it.
+        """
         await self._ready_line()
 
     async def send_envelope(self, message: Message) -> EnvelopeAccepted | Deferred | Rejected:
         """Get MAIL, RCPT and DATA answered: nothing that the server could deliver leaves yet.
 
         A line that has served before may have been closed meanwhile, or be worn out at the server's
-        end: then the offer is repeated once on a new one; and once without what we ask for bounces,
-        where the server may refuse that. Raises `ConnectionRefusal` where the server does not serve
-        this connection now, `Refused`, `TryLater` or `ConfigurationError` where it refuses us or
-        can't be reached.
+        end: then the commands are repeated once on a new one; and once without what we ask for
+        bounces, where the server may refuse that.
+
+        Raises `ConnectionRefusal` where the server does not serve this connection now, `Refused`,
+        `TryLater` or `ConfigurationError` where it refuses us or can't be reached.
         """
         dsn = True
         while True:
@@ -115,13 +119,14 @@ class Connection:
     async def send_body(
         self, message: Message, may_leave: Callable[[], bool] = lambda: True
     ) -> Sent | Deferred | Rejected | InDoubt:
-        """Give the body and the final dot of the message that was offered, and wait for the answer.
+        """Send the body and the final dot of the message that was offered, and wait for the answer.
 
-        `may_leave` is asked directly before the first byte, and directly before the piece with the
-        final dot, without which no server delivers anything. Where it says no, the connection is
-        cut there; raises `Withheld`. Must never be repeated by itself after `Sent` or `InDoubt`.
-        Raises `ConnectionRefusal`, `Refused` or `TryLater` where the server does not serve this
-        connection, or refuses us: the message was not taken.
+        `may_leave` is called directly before the first byte, and directly before the chunk with the
+        final dot, without which no server delivers anything. Where it returns False, the connection
+        is cut there. This call may never be repeated after `Sent` or `InDoubt`.
+
+        Raises `Withheld` where `may_leave` forbids it; `ConnectionRefusal`, `Refused` or `TryLater`
+        where the server does not serve this connection, or refuses us: it took no message then.
         """
         line, offered, self._offered = self._line, self._offered, None
         if line is None or offered is None or offered.message != message:
@@ -130,8 +135,8 @@ class Connection:
         *early, last = split_chunks(offered.body)
         try:
             await self._check_may_leave(may_leave)
-            for piece in early:
-                await line.send_chunk(piece, self._timeout_for(Phase.BODY))
+            for chunk in early:
+                await line.send_chunk(chunk, self._timeout_for(Phase.BODY))
             if early:
                 await self._check_may_leave(may_leave)
             line.write(last + FINAL_DOT)
@@ -140,8 +145,8 @@ class Connection:
         try:
             reply = await line.read_reply(self._timeout_for(Phase.DOT))
         except ConnectionLost as error:
-            # The server may have the whole message. Never make this a `Deferred`: a person could
-            # get it twice.
+            # The server may have the whole message. As a `Deferred` it would be sent again, and a
+            # person could get it twice.
             return InDoubt(f"the message had left when the line broke: {error}")
         return self._classify_final_reply(line, reply)
 
@@ -151,7 +156,7 @@ class Connection:
             raise Withheld
 
     async def abandon(self) -> None:
-        """Cut the line where it is: after a 354 the server gets neither body nor dot, so it has nothing to deliver."""
+        """Cut the line where it is: the server gets no final dot, so it has nothing to deliver."""
         if self._line is not None:
             self._line.abort()
         await self.close()
@@ -164,7 +169,7 @@ class Connection:
 
     @property
     def in_transaction(self) -> bool:
-        """True between an envelope and the message's end: such a connection can't carry another message."""
+        """True from an envelope to the message's end: no other message can go meanwhile."""
         return self._line is not None and self._line.in_transaction
 
     async def _ready_line(self) -> WireProtocol:
@@ -184,12 +189,9 @@ class Connection:
         return await self._server.open()
 
     async def _is_usable(self, line: WireProtocol) -> bool:
-        """Tell whether a line may carry another message, asking the server (NOOP) where it has been idle."""
-        if (
-            line.in_transaction
-            or not line.usable
-            or line.transactions >= self._settings.max_messages
-        ):
+        """Tell whether a line may carry another message. After a pause, NOOP asks the server."""
+        is_worn = line.transactions >= self._settings.max_messages
+        if is_worn or line.in_transaction or not line.usable:
             return False
         if self._clock() - self._idle_since < IDLE_LIMIT:
             return True
@@ -198,7 +200,7 @@ class Connection:
     async def _send_commands(
         self, line: WireProtocol, prepared: EncodedMessage
     ) -> RefusedCommand | None:
-        """Get the three commands answered, written at once where the server offers PIPELINING; return the refusal."""
+        """Get the three commands answered, and return the refusal. PIPELINING sends all at once."""
         line.transactions += 1
         line.in_transaction = True
         line.secrets = self._server.secrets | Secrets.of(links=[prepared.message.join_link])
@@ -231,7 +233,7 @@ class Connection:
         return refused
 
     async def _read_answer(self, line: WireProtocol, phase: Phase) -> RefusedCommand | None:
-        """Read one answer: None where the server agrees. Raises `ConnectionLost` where it is neither yes nor no."""
+        """Read an answer; None is yes. Raises `ConnectionLost` where it is neither yes nor no."""
         reply = await line.read_reply(self._timeout_for(phase))
         first = reply.code // 100
         if first == (INTERMEDIATE if phase is Phase.DATA else POSITIVE):
@@ -255,18 +257,16 @@ class Connection:
         self._has_served = True
         if first == POSITIVE:
             return Sent(reply)
-        # RFC 5321 4.2.5: after a 4xx or 5xx, a 421 too, the server must not deliver what it was
-        # given.
-        return self._as_delivery_outcome(
-            RefusedCommand(Phase.DOT, reply), fresh=line.transactions == 1
-        )
+        # RFC 5321 4.2.5: after a 4xx or 5xx, a 421 too, the server must not deliver what it got.
+        refused = RefusedCommand(Phase.DOT, reply)
+        return self._as_delivery_outcome(refused, fresh=line.transactions == 1)
 
     def _as_delivery_outcome(self, refused: RefusedCommand, *, fresh: bool) -> Deferred | Rejected:
         place, provider = self._settings.place, self._settings.provider
         return as_outcome(refused.phase, refused.reply, place, provider, fresh=fresh)
 
     async def _reset(self, line: WireProtocol, reply: Reply) -> None:
-        """Have the server forget a refused transaction (RSET), so that the line may carry the next one."""
+        """Have the server forget a refused transaction (RSET): the line may carry the next."""
         if reply.code == CLOSING or not await self._is_accepted(line, b"RSET\r\n"):
             line.abort()
 
@@ -296,5 +296,5 @@ def is_dsn_refusal(prepared: EncodedMessage, refused: RefusedCommand) -> bool:
 
 
 def split_chunks(body: bytes) -> list[bytes]:
-    """Cut a body into pieces to be written one after the other; an empty body is one empty piece."""
+    """Split a body into chunks to be written in order; an empty body is one empty chunk."""
     return [body[start : start + CHUNK_SIZE] for start in range(0, len(body), CHUNK_SIZE)] or [b""]
