@@ -13,7 +13,7 @@ import pytest
 
 from onboarding.model.known_secrets import LINK_PART, squeeze
 from tests.cli.command import Seen, command, on
-from tests.messages.making import write_templates
+from tests.messages.samples import write_templates
 from tests.ringcentral import scripted as http
 from tests.ringcentral.scripted import Reply
 from tests.smtp import scripted as smtp

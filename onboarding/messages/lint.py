@@ -14,8 +14,8 @@ from pathlib import Path
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from onboarding.errors import ConfigurationError
+from onboarding.messages.compiler.compile import is_shallow
 from onboarding.messages.compiler.folders import Folders, read_template
-from onboarding.messages.compiler.nesting import is_shallow
 from onboarding.messages.compiler.sources import find_pasted_links
 from onboarding.messages.composer import (
     KINDS,

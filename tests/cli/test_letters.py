@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from onboarding.cli.main import app
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import Seen, command, on, started
-from tests.messages.making import HTML, part
+from tests.messages.samples import HTML, part
 from tests.stage import COHOST, CONFIG, HOST, NAME, PANELIST, Stage, panelist, stage, write_roster
 
 pytestmark = pytest.mark.anyio

@@ -3,7 +3,7 @@
 import pytest
 
 from onboarding.messages.composer import TemplateSet
-from tests.messages.making import BRAND, SHIPPED
+from tests.messages.samples import BRAND, SHIPPED
 
 
 @pytest.fixture(scope="session")

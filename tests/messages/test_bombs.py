@@ -8,14 +8,14 @@ import pytest
 
 from onboarding.errors import ConfigurationError
 from onboarding.messages import sample_people
+from onboarding.messages.compiler.compile import is_shallow
 from onboarding.messages.compiler.html_context import ScannerState, scan
-from onboarding.messages.compiler.nesting import is_shallow
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.mime import MessageParts
 from onboarding.messages.seams import seams
 from onboarding.messages.verify import _odd_scheme
 from onboarding.model.deliveries import Message
-from tests.messages.making import BRAND, HTML, guarded, letter, write_templates
+from tests.messages.samples import BRAND, HTML, guarded, letter, write_templates
 
 MANY = 300_000
 SUPERS = "{{ super() }}" * 9

@@ -16,7 +16,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts
 from tests.browser import browser, needs_chromium
-from tests.messages.making import OTHER, SESSION, invitee, letter, parsed, part
+from tests.messages.samples import OTHER, SESSION, invitee, letter, parsed, part
 
 pytestmark = needs_chromium
 

@@ -13,7 +13,7 @@ from onboarding.messages import calendar
 from onboarding.messages.settings import BrandSettings, CalendarMethod
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
-from tests.messages.making import BRAND, OWN, SESSION, invitee, letter
+from tests.messages.samples import BRAND, OWN, SESSION, invitee, letter
 
 REQUESTING = BrandSettings(
     name="N", sender="Desk <desk@northwind.example>", calendar=CalendarMethod.REQUEST

@@ -17,7 +17,7 @@ from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts, Registration, link_digest
-from tests.messages.making import (
+from tests.messages.samples import (
     BRAND,
     OTHER,
     OWN,

@@ -1,4 +1,7 @@
-"""The letters of one session: what is remembered changes no byte of them and no verdict, and has a bound."""
+"""The messages of one session: what is remembered changes no byte and no verdict, and has a bound.
+
+Also the header fields of the user's own, and of a provider: every message has them as configured.
+"""
 
 from dataclasses import replace
 from itertools import product
@@ -6,7 +9,9 @@ from itertools import product
 import pytest
 from pydantic import SecretStr
 
+from onboarding.errors import ConfigurationError
 from onboarding.messages import fragments as room
+from onboarding.messages import verify
 from onboarding.messages.composer import Composer, TemplateSet
 from onboarding.messages.fragments import OVERHEAD, ROOM, Fragments
 from onboarding.messages.mime import is_canonical
@@ -16,7 +21,7 @@ from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts
-from tests.messages.making import (
+from tests.messages.samples import (
     BRAND,
     OTHERS,
     OWN,
@@ -25,6 +30,7 @@ from tests.messages.making import (
     guarded,
     invitee,
     letter,
+    parsed,
     write_templates,
 )
 
@@ -148,3 +154,57 @@ def test_only_a_templates_own_text_outlives_a_session(stationery):
         kept.append(room._of_a_template.cache_info().currsize)
 
     assert kept[0] == kept[-1] > 0
+
+
+LONG = "x" * 450 + " " + "y" * 449
+FIXED = (
+    ("X-SES-CONFIGURATION-SET", "panel"),
+    ("X-Long", LONG),
+    ("Resend-Idempotency-Key", "{message_id}"),
+)
+
+
+@pytest.fixture(scope="module")
+def with_fixed_fields() -> TemplateSet:
+    return TemplateSet.load([SHIPPED], BRAND, FIXED)
+
+
+def test_every_message_bears_them_as_they_were_configured(with_fixed_fields):
+    message = with_fixed_fields.compose(letter(), guarded())
+
+    read = parsed(message)
+    assert [read[name] for name, _value in FIXED] == ["panel", LONG, letter().message_id]
+    assert read["Message-ID"] == letter().message_id
+    assert f"X-Long: {LONG}\r\n".encode() in message.body
+    assert max(map(len, message.body.split(b"\r\n\r\n")[0].split(b"\r\n"))) <= 998
+
+
+def test_message_that_lost_or_changed_one_does_not_leave(with_fixed_fields):
+    composed = with_fixed_fields.compose(letter(), guarded())
+    assert isinstance(composed, Message)
+
+    def fault(body: bytes) -> str:
+        return verify.find_violation(
+            body, letter(), composed.recipient, guarded(), with_fixed_fields.configured, FIXED
+        )
+
+    assert fault(composed.body) == ""
+    assert fault(composed.body.replace(b"panel", b"other", 1)) == (
+        "its X-SES-CONFIGURATION-SET field isn't as it was configured"
+    )
+    assert fault(composed.body.replace(b"X-SES-CONFIGURATION-SET: panel\r\n", b"", 1)) != ""
+    assert "2 times" in fault(b"X-SES-CONFIGURATION-SET: panel\r\n" + composed.body)
+    assert fault(b"Resent-To: eve@example.com\r\n" + composed.body) == "it goes to somebody in copy"
+
+
+def test_field_that_holds_a_guarded_address_stops_the_message():
+    leaking = TemplateSet.load([SHIPPED], BRAND, (("X-Contact", "boris@example.com"),))
+
+    composed = leaking.compose(letter(), guarded())
+
+    assert "its header holds somebody else's address" in composed.reason
+
+
+def test_field_that_no_letter_may_hold_is_found_before_anybody_is_registered():
+    with pytest.raises(ConfigurationError, match="without encryption"):
+        TemplateSet.load([SHIPPED], BRAND, (("X-Page", "http://example.com/"),))

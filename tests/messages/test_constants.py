@@ -8,7 +8,7 @@ from onboarding.messages.compiler.folders import Folders
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.context import SessionWords
 from onboarding.messages.templates import Environments
-from tests.messages.making import BRAND, SHIPPED
+from tests.messages.samples import BRAND, SHIPPED
 
 
 @pytest.fixture(scope="module")

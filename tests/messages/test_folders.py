@@ -11,7 +11,7 @@ from onboarding.messages.composer import TemplateSet
 from onboarding.messages.lint import lint_templates
 from onboarding.messages.request import UnrenderableValue
 from onboarding.model.deliveries import Message
-from tests.messages.making import BRAND, guarded, letter, write_templates
+from tests.messages.samples import BRAND, guarded, letter, write_templates
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9.made-up"
 

@@ -20,7 +20,7 @@ from onboarding.messages.sandbox.limits import (
     size_of,
 )
 from onboarding.model.deliveries import Message, Rejected
-from tests.messages.making import BRAND, guarded, invitee, letter, with_extra, write_templates
+from tests.messages.samples import BRAND, guarded, invitee, letter, with_extra, write_templates
 
 VALUE = "makes a value of more than 1,000,000 characters or items"
 NUMBER = "makes a number of more than 4,000 digits"

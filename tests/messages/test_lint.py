@@ -4,7 +4,7 @@ import pytest
 
 from onboarding.messages.lint import LintWarning, contrast, lint_templates
 from onboarding.messages.settings import Colours
-from tests.messages.making import BRAND, HTML, SHIPPED, write_templates
+from tests.messages.samples import BRAND, HTML, SHIPPED, write_templates
 
 
 def page(words: str) -> str:

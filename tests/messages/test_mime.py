@@ -12,7 +12,7 @@ from markupsafe import Markup
 from onboarding.messages.context import plain_text
 from onboarding.messages.headers import transport_address
 from onboarding.messages.mime import MessageParts, Picture, build_message, make_frame
-from tests.messages.making import BRAND
+from tests.messages.samples import BRAND
 
 LOGO = Picture(b"\x89PNG\r\n\x1a\n" + bytes(300), "png")
 SKELETONS = {logo: make_frame(BRAND, "PUBLISH", logo) for logo in (None, LOGO)}

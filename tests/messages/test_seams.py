@@ -15,7 +15,7 @@ from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.mime import MessageParts, make_frame, own_fields
 from onboarding.messages.quoted_printable import quoted_printable
 from onboarding.messages.seams import is_in_one_piece, seams
-from tests.messages.making import BRAND, OTHERS, OWN, guarded, letter
+from tests.messages.samples import BRAND, OTHERS, OWN, guarded, letter
 
 MESSAGES = 3000
 CONFIGURED = frozenset({"help@northwind.example", "webinars@northwind.example"})

@@ -1,4 +1,10 @@
-"""`[brand]` takes what a letter can safely carry, and says what it doesn't take."""
+"""`[brand]` takes what a letter can safely carry, and says what it doesn't take.
+
+Every command reads `[brand]`; most need no template engine, so they must not wait for one.
+"""
+
+import subprocess
+import sys
 
 import pytest
 from pydantic import ValidationError
@@ -74,3 +80,19 @@ def test_addresses_of_the_configuration_may_stand_in_any_letter():
         "help@northwind.example",
         "office@northwind.example",
     }
+
+
+HEAVY = {"jinja2", "mrml", "css_inline", "icalendar", "babel", "selectolax"}
+
+
+def test_reading_the_settings_imports_nothing_heavy():
+    program = (
+        "import sys, onboarding.messages.settings;"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert HEAVY & set(loaded.split()) == set()

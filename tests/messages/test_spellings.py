@@ -11,7 +11,7 @@ from onboarding.messages import calendar, normal_form
 from onboarding.messages.join_links import leads_below
 from onboarding.messages.normal_form import normal_key, normalize
 from onboarding.messages.request import ProtectedValues
-from tests.messages.making import OWN, letter
+from tests.messages.samples import OWN, letter
 from tests.messages.test_verify import GOOD, SKELETON, TOKEN, changed, fault
 
 

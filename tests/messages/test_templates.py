@@ -7,7 +7,7 @@ from onboarding.messages.composer import TemplateSet
 from onboarding.messages.templates import candidates
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
-from tests.messages.making import (
+from tests.messages.samples import (
     BRAND,
     HTML,
     OWN,

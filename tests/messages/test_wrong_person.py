@@ -7,7 +7,7 @@ import pytest
 
 from onboarding.messages.composer import TemplateSet
 from onboarding.model.deliveries import Message, Rejected
-from tests.messages.making import (
+from tests.messages.samples import (
     BRAND,
     OTHERS,
     OWN,

@@ -33,7 +33,7 @@ from onboarding.reports.preview import (
 )
 from onboarding.reports.serve import HEADERS, serve_preview
 from tests.browser import browser, needs_chromium
-from tests.messages.making import BRAND, SHIPPED, invitee, letter, parsed, part, write_templates
+from tests.messages.samples import BRAND, SHIPPED, invitee, letter, parsed, part, write_templates
 
 pytestmark = pytest.mark.anyio
 
