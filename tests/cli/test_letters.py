@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from onboarding.cli.main import app
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import Seen, command, on, started
-from tests.messages.samples import HTML, part
+from tests.messages.samples import HTML, find_part
 from tests.stage import COHOST, CONFIG, HOST, NAME, PANELIST, Stage, panelist, stage, write_roster
 
 pytestmark = pytest.mark.anyio
@@ -188,8 +188,8 @@ async def test_send_test_mails_one_persons_letter_with_a_made_up_link_to_the_add
         assert seen.code == 0
         assert "made up" in seen.out
         assert scene.recipients() == [ME]
-        assert "Jörg" in part(message, "text/plain")
-        assert "https://join.example/made-up-link/" in part(message, "text/plain")
+        assert "Jörg" in find_part(message, "text/plain")
+        assert "https://join.example/made-up-link/" in find_part(message, "text/plain")
         assert str(message["Subject"]).startswith("Reminder: Launch")
 
 
@@ -211,7 +211,9 @@ async def test_send_test_has_a_name_and_a_calendar_entry_of_its_own(tmp_path):
         await send_test(scene)
         await send_test(scene)
         names = [one["Message-ID"] for one in scene.messages()]
-        entries = [re.search(r"UID:\S+", part(one, "text/calendar"))[0] for one in scene.messages()]
+        entries = [
+            re.search(r"UID:\S+", find_part(one, "text/calendar"))[0] for one in scene.messages()
+        ]
     assert (len(set(names)), len(set(entries))) == (3, 2)
 
 

@@ -42,7 +42,7 @@ SESSION = Session(
 )
 
 
-def invitee(**fields: Any) -> Invitee:
+def make_invitee(**fields: Any) -> Invitee:
     given = {
         "row": 2,
         "email": "anna@example.com",
@@ -54,11 +54,11 @@ def invitee(**fields: Any) -> Invitee:
     return Invitee(**(given | fields))
 
 
-def letter(
+def make_request(
     kind: Kind = Kind.INVITATION, person: Invitee | None = None, link: str = OWN, **fields: Any
 ) -> MessageRequest:
     """A letter to Anna, or to `person`; any field of `MessageRequest` may be given."""
-    person = person or invitee()
+    person = person or make_invitee()
     registration = Registration(
         id="7", role=person.role, join_uri=SecretStr(link), phone_code="482 917"
     )
@@ -76,7 +76,7 @@ def letter(
     return MessageRequest(**(given | fields))
 
 
-def guarded(*people: Invitee) -> ProtectedValues:
+def protect(*people: Invitee) -> ProtectedValues:
     """Guard Anna's and Boris' links, their addresses, and those of further people."""
     return ProtectedValues.of(
         map(SecretStr, (OWN, OTHERS)),
@@ -84,7 +84,7 @@ def guarded(*people: Invitee) -> ProtectedValues:
     )
 
 
-def parsed(composed: Message | Rejected) -> EmailMessage:
+def as_email(composed: Message | Rejected) -> EmailMessage:
     """Read a finished message by the `email` package."""
     assert isinstance(composed, Message), composed
     message = email.message_from_bytes(composed.body, policy=email.policy.default)
@@ -92,7 +92,7 @@ def parsed(composed: Message | Rejected) -> EmailMessage:
     return message
 
 
-def part(message: EmailMessage, content_type: str) -> str:
+def find_part(message: EmailMessage, content_type: str) -> str:
     """The content of the message's one part of that type."""
     found = [one for one in message.walk() if one.get_content_type() == content_type]
     assert len(found) == 1

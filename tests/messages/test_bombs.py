@@ -15,7 +15,7 @@ from onboarding.messages.mime import MessageParts
 from onboarding.messages.seams import seams
 from onboarding.messages.verify import _odd_scheme
 from onboarding.model.deliveries import Message
-from tests.messages.samples import BRAND, HTML, guarded, letter, write_templates
+from tests.messages.samples import BRAND, HTML, make_request, protect, write_templates
 
 MANY = 300_000
 SUPERS = "{{ super() }}" * 9
@@ -158,7 +158,7 @@ def test_template_that_would_hold_up_the_program_is_named(tmp_path, bomb):
 def test_odd_template_makes_a_letter_all_the_same(tmp_path, words):
     composed = TemplateSet.load(
         [write_templates(tmp_path, **{"invitation.html.j2": html(words)})], BRAND
-    ).compose(letter(), guarded())
+    ).compose(make_request(), protect())
 
     assert isinstance(composed, Message)
 

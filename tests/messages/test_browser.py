@@ -16,7 +16,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts
 from tests.browser import browser, needs_chromium
-from tests.messages.samples import OTHER, SESSION, invitee, letter, parsed, part
+from tests.messages.samples import OTHER, SESSION, as_email, find_part, make_invitee, make_request
 
 pytestmark = needs_chromium
 
@@ -56,20 +56,20 @@ def link_of(kind: Kind, role: Role, language: str) -> str:
 
 def message(stationery: TemplateSet, kind: Kind, role: Role, language: str) -> EmailMessage:
     """A letter with everything in it, long names too."""
-    person = invitee(
+    person = make_invitee(
         role=role, language=language, time_zone="America/Argentina/ComodRivadavia", **LONG
     )
     link = link_of(kind, role, language)
-    made = letter(
+    made = make_request(
         kind, person, link, previous=BEFORE, panel=(person, replace(OTHER, job_title="x" * 64))
     )
     guarded = ProtectedValues.of([SecretStr(link)], [person.email, OTHER.email])
-    return parsed(stationery.compose(made, guarded))
+    return as_email(stationery.compose(made, guarded))
 
 
 def show(page: Page, composed: EmailMessage, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
-    page.set_content(part(composed, "text/html"))
+    page.set_content(find_part(composed, "text/html"))
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])

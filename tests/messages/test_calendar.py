@@ -13,7 +13,7 @@ from onboarding.messages import calendar
 from onboarding.messages.settings import BrandSettings, CalendarMethod
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
-from tests.messages.samples import BRAND, OWN, SESSION, invitee, letter
+from tests.messages.samples import BRAND, OWN, SESSION, make_invitee, make_request
 
 REQUESTING = BrandSettings(
     name="N", sender="Desk <desk@northwind.example>", calendar=CalendarMethod.REQUEST
@@ -29,7 +29,7 @@ def event(given, brand=BRAND, title="Robots", name="Anna", description="Be there
 
 @given(title=SHOWN, name=SHOWN, description=st.lists(SHOWN, max_size=4).map("\n".join))
 def test_texts_come_back_as_they_were(title, name, description):
-    _whole, found = event(letter(), REQUESTING, title, name, description)
+    _whole, found = event(make_request(), REQUESTING, title, name, description)
 
     assert str(found["SUMMARY"]) == title
     assert str(found.get("DESCRIPTION", "")) == description
@@ -40,7 +40,7 @@ def test_texts_come_back_as_they_were(title, name, description):
 
 @pytest.mark.parametrize("name", ["^'", "^n", "^^", '^"', "a^"])
 def test_caret_in_a_name_begins_no_escape(name):
-    _whole, found = event(letter(), REQUESTING, name=name)
+    _whole, found = event(make_request(), REQUESTING, name=name)
 
     assert found["ATTENDEE"].params["CN"] == name.replace('"', "'")
 
@@ -67,7 +67,7 @@ def test_lines_are_folded_at_75_octets(value):
 def test_times_are_the_same_moment_in_every_zone_and_clock_change(start, zone):
     session = replace(SESSION, start=start.astimezone(UTC))
 
-    _whole, found = event(letter(session=session, person=invitee(time_zone=zone)))
+    _whole, found = event(make_request(session=session, person=make_invitee(time_zone=zone)))
 
     begins, ends = found.decoded("DTSTART"), found.decoded("DTEND")
     assert begins.astimezone(ZoneInfo(zone)).astimezone(UTC) == start.astimezone(UTC)
@@ -78,9 +78,9 @@ def test_times_are_the_same_moment_in_every_zone_and_clock_change(start, zone):
 def test_the_entry_stays_itself_and_its_version_grows():
     moved = replace(SESSION, start=SESSION.start + timedelta(days=1), title="Moved")
     entries = [
-        event(letter(number=1))[1],
-        event(letter(Kind.UPDATE, number=2, session=moved))[1],
-        event(letter(Kind.CANCELLATION, number=3))[1],
+        event(make_request(number=1))[1],
+        event(make_request(Kind.UPDATE, number=2, session=moved))[1],
+        event(make_request(Kind.CANCELLATION, number=3))[1],
     ]
 
     assert len({str(one["UID"]) for one in entries}) == 1
@@ -88,14 +88,14 @@ def test_the_entry_stays_itself_and_its_version_grows():
 
 
 def test_another_person_session_or_server_is_another_entry():
-    anna = event(letter())[1]["UID"]
+    anna = event(make_request())[1]["UID"]
     others = [
-        event(letter(person=invitee(email="boris@example.com")))[1]["UID"],
-        event(letter(session=replace(SESSION, key=replace(SESSION.key, session_id="202"))))[1][
-            "UID"
-        ],
+        event(make_request(person=make_invitee(email="boris@example.com")))[1]["UID"],
+        event(make_request(session=replace(SESSION, key=replace(SESSION.key, session_id="202"))))[
+            1
+        ]["UID"],
         event(
-            letter(
+            make_request(
                 session=replace(SESSION, key=replace(SESSION.key, server="https://other.example"))
             )
         )[1]["UID"],
@@ -103,7 +103,10 @@ def test_another_person_session_or_server_is_another_entry():
 
     assert len({str(one) for one in (anna, *others)}) == 4
     assert (
-        event(letter(person=invitee(email="ANNA@example.com", role=Role.COHOST)))[1]["UID"] == anna
+        event(make_request(person=make_invitee(email="ANNA@example.com", role=Role.COHOST)))[1][
+            "UID"
+        ]
+        == anna
     )
 
 
@@ -120,7 +123,7 @@ def test_another_person_session_or_server_is_another_entry():
 def test_method_status_and_people_are_as_rfc_5546_wants_them(
     brand, kind, method, status, has_attendee
 ):
-    whole, found = event(letter(kind), brand)
+    whole, found = event(make_request(kind), brand)
 
     assert (str(whole["METHOD"]), calendar.method_of(kind, brand)) == (method, method)
     assert str(found["STATUS"]) == status
@@ -139,14 +142,14 @@ def test_method_status_and_people_are_as_rfc_5546_wants_them(
 def test_attendee_and_organizer_have_their_domain_as_a_label(recipient, written):
     brand = REQUESTING.model_copy(update={"sender": "Events <events@brückenwasser.example>"})
 
-    _whole, found = event(letter(recipient=recipient), brand)
+    _whole, found = event(make_request(recipient=recipient), brand)
 
     assert str(found["ATTENDEE"]) == f"mailto:{written}"
     assert str(found["ORGANIZER"]) == "mailto:events@xn--brckenwasser-elb.example"
 
 
 def test_a_cancellation_holds_no_link():
-    written = calendar.calendar_entry(letter(Kind.CANCELLATION), BRAND, "Robots", "Anna", "")
+    written = calendar.calendar_entry(make_request(Kind.CANCELLATION), BRAND, "Robots", "Anna", "")
 
     assert "https://" not in written
 
@@ -154,7 +157,7 @@ def test_a_cancellation_holds_no_link():
 def test_an_entry_reads_like_this(snapshot):
     assert (
         calendar.calendar_entry(
-            letter(), REQUESTING, "Robots, live; now", 'Anna "A" Author', "One\nTwo"
+            make_request(), REQUESTING, "Robots, live; now", 'Anna "A" Author', "One\nTwo"
         )
         == snapshot
     )

@@ -23,11 +23,11 @@ from tests.messages.samples import (
     OWN,
     SESSION,
     SHIPPED,
-    guarded,
-    invitee,
-    letter,
-    parsed,
-    part,
+    as_email,
+    find_part,
+    make_invitee,
+    make_request,
+    protect,
     with_extra,
     write_templates,
 )
@@ -55,39 +55,43 @@ HOSTILE = {
 
 
 def html_of(message) -> LexborHTMLParser:
-    return LexborHTMLParser(part(message, "text/html"))
+    return LexborHTMLParser(find_part(message, "text/html"))
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
 def test_every_letter_reads_like_this(stationery, snapshot, kind, role, language):
-    person = invitee(role=role, language=language)
+    person = make_invitee(role=role, language=language)
     told = TOLD if kind is Kind.UPDATE else None
 
-    message = parsed(stationery.compose(letter(kind, person, previous=told), guarded()))
+    message = as_email(stationery.compose(make_request(kind, person, previous=told), protect()))
 
     assert message["Subject"] == snapshot(name="subject")
-    assert part(message, "text/plain") == snapshot(name="text")
-    assert part(message, "text/calendar") == snapshot(name="calendar")
+    assert find_part(message, "text/plain") == snapshot(name="text")
+    assert find_part(message, "text/calendar") == snapshot(name="calendar")
 
 
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
 def test_the_button_leads_to_the_own_link_and_the_text_shows_it(stationery, kind, role, language):
-    message = parsed(
-        stationery.compose(letter(kind, invitee(role=role, language=language)), guarded())
+    message = as_email(
+        stationery.compose(
+            make_request(kind, make_invitee(role=role, language=language)), protect()
+        )
     )
 
     links = [one.attributes["href"] for one in html_of(message).css("a")]
     expected = 0 if kind is Kind.CANCELLATION else 2
     assert links.count(OWN) == expected
-    assert part(message, "text/plain").count(OWN) == expected // 2
+    assert find_part(message, "text/plain").count(OWN) == expected // 2
     assert "mailto:help@northwind.example" in links
 
 
 def test_the_producers_sheet_tells_names_and_roles_but_no_address_or_link(stationery):
-    host = invitee(role=Role.HOST, email="host@example.com", first_name="Hanna", last_name="Holm")
-    panel = (OTHER, invitee(), host)
+    host = make_invitee(
+        role=Role.HOST, email="host@example.com", first_name="Hanna", last_name="Holm"
+    )
+    panel = (OTHER, make_invitee(), host)
 
-    message = parsed(stationery.compose(letter(person=host, panel=panel), guarded(host)))
+    message = as_email(stationery.compose(make_request(person=host, panel=panel), protect(host)))
 
     rows = [
         [cell.text(strip=True) for cell in row.css("td")]
@@ -101,23 +105,26 @@ def test_the_producers_sheet_tells_names_and_roles_but_no_address_or_link(statio
         ["Anna AuthorEngineer", "Panelist"],
     ]
     assert "boris@example.com" not in message.as_string()
-    assert "- Boris Beispiel (co-host)" in part(message, "text/plain")
+    assert "- Boris Beispiel (co-host)" in find_part(message, "text/plain")
 
 
 def test_a_letter_tells_the_own_zone(stationery):
-    person = invitee(time_zone="America/Chicago")
+    person = make_invitee(time_zone="America/Chicago")
 
-    text = part(parsed(stationery.compose(letter(person=person), guarded())), "text/plain")
+    text = find_part(
+        as_email(stationery.compose(make_request(person=person), protect())), "text/plain"
+    )
 
     assert "8:00\u00a0AM to 9:30\u00a0AM (1 hour 30 minutes)\nCentral Daylight Time" in text
     assert "PLEASE BE THERE BY: 7:45\u00a0AM\n" in text
 
 
 def test_a_letter_without_dial_in_code_says_nothing_of_it(stationery):
-    registration = Registration(id="7", role=Role.PANELIST, join_uri=letter().join_link)
+    registration = Registration(id="7", role=Role.PANELIST, join_uri=make_request().join_link)
 
-    text = part(
-        parsed(stationery.compose(letter(registration=registration), guarded())), "text/plain"
+    text = find_part(
+        as_email(stationery.compose(make_request(registration=registration), protect())),
+        "text/plain",
     )
 
     assert "phone" not in text
@@ -129,15 +136,17 @@ def test_dial_in_code_stands_beside_the_number_and_not_without_it(language, dial
     brand = BrandSettings(**(BRAND.model_dump() | {"dial_in": dial_in}))
     stationery = TemplateSet.load([SHIPPED], brand)
 
-    message = parsed(stationery.compose(letter(person=invitee(language=language)), guarded()))
+    message = as_email(
+        stationery.compose(make_request(person=make_invitee(language=language)), protect())
+    )
 
     for kind in ("text/html", "text/plain", "text/calendar"):
-        content = part(message, kind).replace("\n ", "")
+        content = find_part(message, kind).replace("\n ", "")
         assert ("482 917" in content, "+44 117 496 0123" in content) == (is_told, is_told)
 
 
 def test_an_update_tells_only_what_has_changed(stationery):
-    same = letter()
+    same = make_request()
     assert same.join_link
     told = Facts(
         link_digest(same.join_link),
@@ -146,8 +155,9 @@ def test_an_update_tells_only_what_has_changed(stationery):
         SESSION.duration,
     )
 
-    text = part(
-        parsed(stationery.compose(letter(Kind.UPDATE, previous=told), guarded())), "text/plain"
+    text = find_part(
+        as_email(stationery.compose(make_request(Kind.UPDATE, previous=told), protect())),
+        "text/plain",
     )
 
     assert "THE TIME HAS CHANGED. Before: Monday, May 11, 2026" in text
@@ -156,7 +166,7 @@ def test_an_update_tells_only_what_has_changed(stationery):
 
 
 def test_calendars_on_the_web_get_title_and_times_and_no_join_link(stationery):
-    message = parsed(stationery.compose(letter(), guarded()))
+    message = as_email(stationery.compose(make_request(), protect()))
 
     links = [one.attributes["href"] or "" for one in html_of(message).css("a")]
     google, outlook = (next(one for one in links if site in one) for site in ("google", "outlook"))
@@ -174,22 +184,22 @@ def test_calendars_on_the_web_get_title_and_times_and_no_join_link(stationery):
 @pytest.mark.parametrize("field", ["first_name", "last_name", "job_title"])
 @pytest.mark.parametrize("role", [Role.HOST, Role.PANELIST])
 def test_a_hostile_name_is_harmless_everywhere(stationery, name, field, role):
-    person = invitee(role=role, **{field: name})
+    person = make_invitee(role=role, **{field: name})
 
-    message = parsed(stationery.compose(letter(person=person), guarded()))
+    message = as_email(stationery.compose(make_request(person=person), protect()))
 
     assert_harmless(message)
 
 
 @given(name=st.text(max_size=64), title=st.text(max_size=128))
 def test_any_name_and_title_are_harmless(stationery, name, title):
-    person = invitee(first_name=name, last_name=name)
+    person = make_invitee(first_name=name, last_name=name)
     session = replace(SESSION, title=f"A {title}")
 
-    composed = stationery.compose(letter(person=person, session=session), guarded())
+    composed = stationery.compose(make_request(person=person, session=session), protect())
 
     if isinstance(composed, Message):
-        assert_harmless(parsed(composed))
+        assert_harmless(as_email(composed))
     else:
         assert "holds a link without encryption" in composed.reason
 
@@ -214,7 +224,7 @@ def assert_harmless(message):
     assert not any(name.startswith("on") for node in html.css("*") for name in node.attributes)
     links = [one.attributes["href"] or "" for one in html.css("a")]
     assert all(link.startswith(("https://", "mailto:help@northwind.example")) for link in links)
-    calendar = part(message, "text/calendar")
+    calendar = find_part(message, "text/calendar")
     assert set(re.findall(r"^([A-Z-]+)[:;]", calendar, re.MULTILINE)) == {
         "BEGIN",
         "VERSION",
@@ -233,20 +243,24 @@ def assert_harmless(message):
         "URL",
         "END",
     }
-    assert not re.search("[\u202a-\u202e\u2066-\u2069]", part(message, "text/plain") + html.html)
+    assert not re.search(
+        "[\u202a-\u202e\u2066-\u2069]", find_part(message, "text/plain") + html.html
+    )
 
 
 def test_a_name_that_looks_like_a_template_is_shown_as_it_is(stationery):
-    message = parsed(
-        stationery.compose(letter(person=invitee(first_name="{{7*7}}", last_name="")), guarded())
+    message = as_email(
+        stationery.compose(
+            make_request(person=make_invitee(first_name="{{7*7}}", last_name="")), protect()
+        )
     )
 
-    assert part(message, "text/plain").startswith("Hello {{7*7}},\n")
+    assert find_part(message, "text/plain").startswith("Hello {{7*7}},\n")
     assert [one.display_name for one in message["To"].addresses] == ["{{7*7}}"]
 
 
 def test_the_finished_message_bears_envelope_and_identity(stationery):
-    composed = stationery.compose(letter(), guarded())
+    composed = stationery.compose(make_request(), protect())
 
     assert isinstance(composed, Message)
     assert (composed.sender, composed.recipient, composed.message_id, composed.needs_smtputf8) == (
@@ -258,13 +272,13 @@ def test_the_finished_message_bears_envelope_and_identity(stationery):
 
 
 def test_a_rehearsal_goes_to_its_own_address_with_the_persons_own_link(stationery):
-    rehearsed = letter(recipient=OTHER.email)
+    rehearsed = make_request(recipient=OTHER.email)
 
-    composed = stationery.compose(rehearsed, guarded())
+    composed = stationery.compose(rehearsed, protect())
 
     assert isinstance(composed, Message)
     assert composed.recipient == OTHER.email
-    assert OWN in part(parsed(composed), "text/plain")
+    assert OWN in find_part(as_email(composed), "text/plain")
 
 
 @pytest.mark.parametrize(
@@ -277,7 +291,7 @@ def test_a_rehearsal_goes_to_its_own_address_with_the_persons_own_link(stationer
 def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(
     stationery, address, travels, needs_smtputf8
 ):
-    composed = stationery.compose(letter(person=invitee(email=address)), guarded())
+    composed = stationery.compose(make_request(person=make_invitee(email=address)), protect())
 
     assert isinstance(composed, Message)
     assert (composed.recipient, composed.needs_smtputf8) == (travels, needs_smtputf8)
@@ -286,28 +300,31 @@ def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(
 @pytest.mark.parametrize(
     ("given_letter", "said"),
     [
-        (letter(registration=None), "RingCentral has given no join link for this person."),
+        (make_request(registration=None), "RingCentral has given no join link for this person."),
         (
-            letter(registration=Registration(id="7", role=Role.PANELIST)),
+            make_request(registration=Registration(id="7", role=Role.PANELIST)),
             "RingCentral has given no join link for this person.",
         ),
         (
-            letter(link="not a link"),
+            make_request(link="not a link"),
             "The letter can't be written: a link has to begin with https://.",
         ),
-        (letter(recipient="nobody"), "The letter can't be written: this is not an e-mail address."),
         (
-            letter(recipient="a@b.example\r\nBcc: c@d.example"),
+            make_request(recipient="nobody"),
             "The letter can't be written: this is not an e-mail address.",
         ),
         (
-            letter(link="http://v.example/w/join/own0aa11bb22cc33dd44"),
+            make_request(recipient="a@b.example\r\nBcc: c@d.example"),
+            "The letter can't be written: this is not an e-mail address.",
+        ),
+        (
+            make_request(link="http://v.example/w/join/own0aa11bb22cc33dd44"),
             "The message was stopped before it left: its text part holds a link without encryption (http:).",
         ),
     ],
 )
 def test_what_concerns_one_person_is_told_and_does_not_stop_the_run(stationery, given_letter, said):
-    assert stationery.compose(given_letter, guarded()) == Rejected(said)
+    assert stationery.compose(given_letter, protect()) == Rejected(said)
 
 
 def test_a_missing_column_is_one_persons_trouble(tmp_path):
@@ -315,11 +332,13 @@ def test_a_missing_column_is_one_persons_trouble(tmp_path):
         [write_templates(tmp_path, words="{{ invitee.extra.company }}")], BRAND
     )
 
-    assert stationery.compose(letter(), guarded()) == Rejected(
+    assert stationery.compose(make_request(), protect()) == Rejected(
         "The template asks for 'company', which this person's row doesn't have."
     )
     assert isinstance(
-        stationery.compose(letter(person=with_extra(invitee(), company="Lindenhof")), guarded()),
+        stationery.compose(
+            make_request(person=with_extra(make_invitee(), company="Lindenhof")), protect()
+        ),
         Message,
     )
 
@@ -334,7 +353,8 @@ def test_an_expression_that_fails_for_one_persons_values_does_not_tell_them(tmp_
     stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
 
     said = [
-        stationery.compose(letter(person=with_extra(invitee(), n=n)), guarded()) for n in "0123"
+        stationery.compose(make_request(person=with_extra(make_invitee(), n=n)), protect())
+        for n in "0123"
     ]
 
     assert said == [
@@ -350,7 +370,9 @@ def test_a_template_reaches_nothing_but_its_values(tmp_path):
     write_templates(tmp_path, words=words)
     stationery = TemplateSet.load([tmp_path], BRAND)
 
-    composed = stationery.compose(letter(person=with_extra(invitee(), n="try")), guarded())
+    composed = stationery.compose(
+        make_request(person=with_extra(make_invitee(), n="try")), protect()
+    )
 
     assert isinstance(composed, Rejected)
 
@@ -366,7 +388,7 @@ def test_a_logo_from_a_file_travels_inside_the_message(tmp_path, content, conten
     (tmp_path / "logo").write_bytes(content)
     stationery = with_brand(tmp_path, logo=str(tmp_path / "logo"))
 
-    message = parsed(stationery.compose(letter(), guarded()))
+    message = as_email(stationery.compose(make_request(), protect()))
 
     [picture] = [one for one in message.walk() if one.get_content_maintype() == "image"]
     assert (picture.get_content_type(), picture.get_content()) == (content_type, content)
@@ -378,8 +400,10 @@ def test_a_logo_from_a_file_travels_inside_the_message(tmp_path, content, conten
 
 
 def test_a_logo_on_the_web_stays_there(tmp_path):
-    message = parsed(
-        with_brand(tmp_path, logo="https://northwind.example/logo.png").compose(letter(), guarded())
+    message = as_email(
+        with_brand(tmp_path, logo="https://northwind.example/logo.png").compose(
+            make_request(), protect()
+        )
     )
 
     assert [one.attributes["src"] for one in html_of(message).css("img")] == [
@@ -396,13 +420,13 @@ def test_a_logo_that_mail_programs_would_not_show_is_told(tmp_path, logo):
 
 
 def test_an_invitation_to_be_answered_names_the_invitee(tmp_path):
-    message = parsed(
-        with_brand(tmp_path, calendar=CalendarMethod.REQUEST).compose(letter(), guarded())
+    message = as_email(
+        with_brand(tmp_path, calendar=CalendarMethod.REQUEST).compose(make_request(), protect())
     )
 
     [entry] = message.iter_attachments()
     assert entry.get_param("method") == "REQUEST"
-    unfolded = part(message, "text/calendar").replace("\n ", "")
+    unfolded = find_part(message, "text/calendar").replace("\n ", "")
     assert "METHOD:REQUEST" in unfolded
     assert "mailto:anna@example.com" in unfolded
 
@@ -424,7 +448,8 @@ def test_what_one_letter_sets_in_an_imported_part_is_not_in_the_next(tmp_path):
     stationery = TemplateSet.load([write_templates(tmp_path, words=words, **part_c)], BRAND)
 
     texts = [
-        part(parsed(stationery.compose(letter(), guarded())), "text/plain") for _letter in range(2)
+        find_part(as_email(stationery.compose(make_request(), protect())), "text/plain")
+        for _letter in range(2)
     ]
 
     assert texts[0] == texts[1]

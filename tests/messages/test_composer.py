@@ -27,18 +27,18 @@ from tests.messages.samples import (
     OWN,
     SESSION,
     SHIPPED,
-    guarded,
-    invitee,
-    letter,
-    parsed,
+    as_email,
+    make_invitee,
+    make_request,
+    protect,
     write_templates,
 )
 
 TOLD = Facts("another link", Role.COHOST, SESSION.start, SESSION.duration)
 LETTERS = [
-    letter(
+    make_request(
         kind,
-        invitee(role=role, language=language, time_zone=zone),
+        make_invitee(role=role, language=language, time_zone=zone),
         previous=TOLD if kind is Kind.UPDATE else None,
     )
     for kind, role, language, zone in product(Kind, Role, ("en", "de"), ("", "Asia/Tokyo"))
@@ -46,17 +46,17 @@ LETTERS = [
 
 
 def test_every_shipped_letter_is_the_same_whatever_was_written_before(stationery):
-    composer = Composer(stationery, guarded())
+    composer = Composer(stationery, protect())
     first = [composer.compose(one) for one in LETTERS]
 
     assert first == [composer.compose(one) for one in LETTERS]
-    assert first == [stationery.compose(one, guarded()) for one in LETTERS]
+    assert first == [stationery.compose(one, protect()) for one in LETTERS]
 
 
 def test_every_body_is_known_to_travel_as_it_is_and_does(stationery):
     for one in LETTERS:
         composed = stationery.compose(
-            replace(one, invitee=replace(one.invitee, first_name="..\u0085.")), guarded()
+            replace(one, invitee=replace(one.invitee, first_name="..\u0085.")), protect()
         )
         assert isinstance(composed, Message)
         assert composed.canonical
@@ -69,7 +69,7 @@ def test_frame_with_a_logo_travels_as_it_is_too(tmp_path, method):
     logo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
     brand = BrandSettings(**(BRAND.model_dump() | {"logo": str(logo), "calendar": method}))
 
-    composed = TemplateSet.load([SHIPPED], brand).compose(letter(), guarded())
+    composed = TemplateSet.load([SHIPPED], brand).compose(make_request(), protect())
 
     assert composed.canonical
     assert is_canonical(composed.body)
@@ -84,9 +84,9 @@ def test_bodies_that_may_not_travel_as_they_are(body):
 
 
 def test_check_looks_at_a_fifth_of_a_shipped_letters_html(stationery):
-    pieces = stationery.render_parts(letter(), "anna@example.com").pieces
+    pieces = stationery.render_parts(make_request(), "anna@example.com").pieces
 
-    html = Fragments(guarded(), stationery.configured).html(pieces)
+    html = Fragments(protect(), stationery.configured).html(pieces)
 
     assert len(html.checked) < len(html.encoded) / 5
 
@@ -96,11 +96,12 @@ def test_piece_that_may_not_stand_in_every_letter_is_always_looked_at(tmp_path):
     stationery = TemplateSet.load(
         [write_templates(tmp_path, words=f"{far}<p>dora@example.com</p>{far}")], BRAND
     )
-    dora = invitee(email="dora@example.com")
-    composer = Composer(stationery, guarded(dora))
+    dora = make_invitee(email="dora@example.com")
+    composer = Composer(stationery, protect(dora))
 
     said = [
-        composer.compose(letter(person=person)) for person in (dora, invitee(), dora, invitee())
+        composer.compose(make_request(person=person))
+        for person in (dora, make_invitee(), dora, make_invitee())
     ]
 
     assert [type(one) for one in said] == [Message, Rejected, Message, Rejected]
@@ -123,17 +124,18 @@ def test_message_is_looked_at_whole_where_a_link_could_be_parted(tmp_path, link,
     composer = Composer(stationery, known, part=lambda html: (0, len(html)))
 
     assert isinstance(
-        composer.compose(letter(person=invitee(job_title="example.com"), link=link)), looked_at
+        composer.compose(make_request(person=make_invitee(job_title="example.com"), link=link)),
+        looked_at,
     )
 
 
 def test_memory_has_a_bound_and_begins_again(stationery):
-    fragments = Fragments(guarded(), stationery.configured)
+    fragments = Fragments(protect(), stationery.configured)
     pieces = [f"{number:0100}" for number in range(ROOM // (100 + OVERHEAD))]
 
     sizes = []
     for said in (pieces[:-1], pieces[-1:], ["one more"], ["another"]):
-        assert fragments.html(said) == Fragments(guarded(), stationery.configured).html(said)
+        assert fragments.html(said) == Fragments(protect(), stationery.configured).html(said)
         sizes.append(len(fragments._encoded))
 
     assert sizes == [len(pieces) - 1, len(pieces), len(pieces) + 1, 1]
@@ -144,11 +146,11 @@ def test_only_a_templates_own_text_outlives_a_session(stationery):
     room._of_a_template.cache_clear()
     kept = []
     for number in range(20):
-        person = invitee(
+        person = make_invitee(
             email=f"person{number}@example.com", first_name="Ada" * 99, job_title=f"{number}" * 300
         )
         composed = stationery.compose(
-            letter(person=person, link=f"https://v.example/w/join/{number:0300}"), guarded()
+            make_request(person=person, link=f"https://v.example/w/join/{number:0300}"), protect()
         )
         assert isinstance(composed, Message)
         kept.append(room._of_a_template.cache_info().currsize)
@@ -170,22 +172,22 @@ def with_fixed_fields() -> TemplateSet:
 
 
 def test_every_message_bears_them_as_they_were_configured(with_fixed_fields):
-    message = with_fixed_fields.compose(letter(), guarded())
+    message = with_fixed_fields.compose(make_request(), protect())
 
-    read = parsed(message)
-    assert [read[name] for name, _value in FIXED] == ["panel", LONG, letter().message_id]
-    assert read["Message-ID"] == letter().message_id
+    read = as_email(message)
+    assert [read[name] for name, _value in FIXED] == ["panel", LONG, make_request().message_id]
+    assert read["Message-ID"] == make_request().message_id
     assert f"X-Long: {LONG}\r\n".encode() in message.body
     assert max(map(len, message.body.split(b"\r\n\r\n")[0].split(b"\r\n"))) <= 998
 
 
 def test_message_that_lost_or_changed_one_does_not_leave(with_fixed_fields):
-    composed = with_fixed_fields.compose(letter(), guarded())
+    composed = with_fixed_fields.compose(make_request(), protect())
     assert isinstance(composed, Message)
 
     def fault(body: bytes) -> str:
         return verify.find_violation(
-            body, letter(), composed.recipient, guarded(), with_fixed_fields.configured, FIXED
+            body, make_request(), composed.recipient, protect(), with_fixed_fields.configured, FIXED
         )
 
     assert fault(composed.body) == ""
@@ -200,7 +202,7 @@ def test_message_that_lost_or_changed_one_does_not_leave(with_fixed_fields):
 def test_field_that_holds_a_guarded_address_stops_the_message():
     leaking = TemplateSet.load([SHIPPED], BRAND, (("X-Contact", "boris@example.com"),))
 
-    composed = leaking.compose(letter(), guarded())
+    composed = leaking.compose(make_request(), protect())
 
     assert "its header holds somebody else's address" in composed.reason
 

@@ -20,7 +20,14 @@ from onboarding.messages.sandbox.limits import (
     size_of,
 )
 from onboarding.model.deliveries import Message, Rejected
-from tests.messages.samples import BRAND, guarded, invitee, letter, with_extra, write_templates
+from tests.messages.samples import (
+    BRAND,
+    make_invitee,
+    make_request,
+    protect,
+    with_extra,
+    write_templates,
+)
 
 VALUE = "makes a value of more than 1,000,000 characters or items"
 NUMBER = "makes a number of more than 4,000 digits"
@@ -104,7 +111,7 @@ def test_letter_that_asks_for_too_much_is_rejected_and_the_next_one_is_not(tmp_p
     stationery = TemplateSet.load([write_templates(tmp_path, words=asked)], BRAND)
 
     composed = [
-        stationery.compose(letter(person=with_extra(invitee(), n=n)), guarded())
+        stationery.compose(make_request(person=with_extra(make_invitee(), n=n)), protect())
         for n in ("much", "little")
     ]
 

@@ -34,11 +34,11 @@ from tests.messages.samples import (
     BRAND,
     OTHER,
     SESSION,
-    guarded,
-    invitee,
-    letter,
-    parsed,
-    part,
+    as_email,
+    find_part,
+    make_invitee,
+    make_request,
+    protect,
     with_extra,
     write_templates,
 )
@@ -79,10 +79,10 @@ def environment(tmp_path) -> MessageEnvironment:
 @pytest.fixture
 def given(tmp_path) -> dict[str, object]:
     told = Facts("another link", Role.COHOST, SESSION.start, SESSION.duration)
-    person = with_extra(invitee(), company="Lindenhof")
+    person = with_extra(make_invitee(), company="Lindenhof")
     brand = TemplateSet.load([write_templates(tmp_path / "own")], BRAND).shown_brand
     return make_context(
-        letter(Kind.UPDATE, person, previous=told), brand, locale_of("en"), SessionWords()
+        make_request(Kind.UPDATE, person, previous=told), brand, locale_of("en"), SessionWords()
     ).names()
 
 
@@ -261,8 +261,10 @@ def test_tags_that_reach_further_are_refused_as_well(tmp_path, words):
 def said(tmp_path, words: str, **columns: str) -> str:
     """What a letter's HTML says between its marks."""
     stationery = TemplateSet.load([write_templates(tmp_path, words=f"[[{words}]]")], BRAND)
-    composed = stationery.compose(letter(person=with_extra(invitee(), **columns)), guarded())
-    return part(parsed(composed), "text/html").split("[[")[1].split("]]")[0]
+    composed = stationery.compose(
+        make_request(person=with_extra(make_invitee(), **columns)), protect()
+    )
+    return find_part(as_email(composed), "text/html").split("[[")[1].split("]]")[0]
 
 
 @pytest.mark.parametrize(
@@ -396,11 +398,12 @@ def test_expression_for_one_person_only_is_that_letters_error(tmp_path):
     words = "{% if invitee.extra.n == 'try' %}{{ join_link['__cla' ~ 'ss__'] }}{% endif %}"
     stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
 
-    assert stationery.compose(letter(person=with_extra(invitee(), n="try")), guarded()) == Rejected(
-        "The template asks for '__class__', which no template may use."
-    )
+    assert stationery.compose(
+        make_request(person=with_extra(make_invitee(), n="try")), protect()
+    ) == Rejected("The template asks for '__class__', which no template may use.")
     assert isinstance(
-        stationery.compose(letter(person=with_extra(invitee(), n="")), guarded()), Message
+        stationery.compose(make_request(person=with_extra(make_invitee(), n="")), protect()),
+        Message,
     )
 
 
@@ -409,8 +412,9 @@ def test_letter_holds_name_role_and_title_of_others_and_no_way_to_more(tmp_path)
     words = "{{ panel }}{{ panel|string }}{{ '%s' % (panel,) }}{{ panel|list ~ '' }}"
     stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
 
-    html = part(
-        parsed(stationery.compose(letter(panel=(invitee(), secret)), guarded())), "text/html"
+    html = find_part(
+        as_email(stationery.compose(make_request(panel=(make_invitee(), secret)), protect())),
+        "text/html",
     )
 
     assert "Boris Beispiel" in html

@@ -15,12 +15,12 @@ from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.mime import MessageParts, make_frame, own_fields
 from onboarding.messages.quoted_printable import quoted_printable
 from onboarding.messages.seams import is_in_one_piece, seams
-from tests.messages.samples import BRAND, OTHERS, OWN, guarded, letter
+from tests.messages.samples import BRAND, OTHERS, OWN, make_request, protect
 
 MESSAGES = 3000
 CONFIGURED = frozenset({"help@northwind.example", "webinars@northwind.example"})
 FRAME = make_frame(BRAND, "PUBLISH", None)
-LETTER = letter()
+LETTER = make_request()
 CALENDAR = f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n".encode()
 FILLING = MessageParts(
     "Anna", "anna@example.com", "Welcome", "<1@northwind.example>", LETTER.date, "", (), ""
@@ -120,7 +120,7 @@ def pieces(draw: random.Random) -> list[str]:
 def wrongly_passed(part: Part, seed: int, messages: int = MESSAGES) -> Iterator[list[str]]:
     """Give each message that passes the check in short, and not the whole one."""
     draw = random.Random(seed)
-    known = guarded()
+    known = protect()
     fragments = Fragments(known, CONFIGURED, part)
     for _ in range(messages):
         made = pieces(draw)

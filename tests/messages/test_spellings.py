@@ -11,7 +11,7 @@ from onboarding.messages import calendar, normal_form
 from onboarding.messages.join_links import leads_below
 from onboarding.messages.normal_form import normal_key, normalize
 from onboarding.messages.request import ProtectedValues
-from tests.messages.samples import OWN, letter
+from tests.messages.samples import OWN, make_request
 from tests.messages.test_verify import GOOD, SKELETON, TOKEN, changed, fault
 
 
@@ -120,9 +120,9 @@ def test_link_that_ringcentral_spells_unusually_is_guarded_in_all_spellings(give
     known = ProtectedValues.of(map(SecretStr, (own, others)), [])
     good = changed(text=own, html=own, calendar=f"URL:{own}\r\n")
 
-    assert fault(good, letter(link=own), known) == ""
+    assert fault(good, make_request(link=own), known) == ""
     for spelling in (others, f"https://v.example/{LATE}", "v.example/w//join/x"):
-        assert fault(replace(good, text=f"{own} {spelling}"), letter(link=own), known) != ""
+        assert fault(replace(good, text=f"{own} {spelling}"), make_request(link=own), known) != ""
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,10 @@ def test_address_that_the_roster_spells_unusually_is_guarded_and_may_stand_in_it
     text = changed(text=f"{GOOD.text} {address} ")
 
     assert fault(text, known=known) == "its text part holds somebody else's address"
-    assert fault(text, letter(person=replace(letter().invitee, email=address)), known) == ""
+    assert (
+        fault(text, make_request(person=replace(make_request().invitee, email=address)), known)
+        == ""
+    )
 
 
 @pytest.mark.parametrize(

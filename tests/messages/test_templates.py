@@ -11,17 +11,19 @@ from tests.messages.samples import (
     BRAND,
     HTML,
     OWN,
-    guarded,
-    invitee,
-    letter,
-    parsed,
-    part,
+    as_email,
+    find_part,
+    make_invitee,
+    make_request,
+    protect,
     write_templates,
 )
 
 
 def subject(stationery: TemplateSet, kind: Kind = Kind.INVITATION, **person):
-    return parsed(stationery.compose(letter(kind, invitee(**person)), guarded()))["Subject"]
+    return as_email(stationery.compose(make_request(kind, make_invitee(**person)), protect()))[
+        "Subject"
+    ]
 
 
 def named(title: str) -> str:
@@ -78,10 +80,10 @@ def test_a_webinars_own_folder_comes_first(tmp_path):
 
     stationery = TemplateSet.load([own, shared], BRAND)
 
-    message = parsed(stationery.compose(letter(), guarded()))
+    message = as_email(stationery.compose(make_request(), protect()))
     assert message["Subject"] == "own"
     assert (
-        part(message, "text/plain") == f"{OWN}\n"
+        find_part(message, "text/plain") == f"{OWN}\n"
     )  # derived: the text of another folder tells other things
     assert subject(stationery, Kind.REMINDER) == "shared"
 
@@ -108,8 +110,10 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
     stationery = TemplateSet.load([folder], BRAND)
 
     told = {
-        language: part(
-            parsed(stationery.compose(letter(person=invitee(language=language)), guarded())),
+        language: find_part(
+            as_email(
+                stationery.compose(make_request(person=make_invitee(language=language)), protect())
+            ),
             "text/plain",
         )
         for language in ("de", "en-GB", "fr")

@@ -23,9 +23,9 @@ from tests.messages.samples import (
     OTHERS,
     OWN,
     SESSION,
-    guarded,
-    invitee,
-    letter,
+    make_invitee,
+    make_request,
+    protect,
     with_extra,
     write_templates,
 )
@@ -37,7 +37,7 @@ GOOD = MessageParts(
     recipient="anna@example.com",
     subject="Welcome",
     message_id="<1@northwind.example>",
-    date=letter().date,
+    date=make_request().date,
     text=f"Join: {OWN}.",
     pieces=('<a href="', f"{OWN}", '">', f"{OWN}", "</a>"),
     calendar=f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n",
@@ -56,7 +56,7 @@ def changed(**parts):
 def fault(filling=GOOD, given=None, known=None, body=None):
     whole = SKELETON.fill(filling) if body is None else body
     return verify.find_violation(
-        whole, given or letter(), "anna@example.com", known or guarded(), CONFIGURED
+        whole, given or make_request(), "anna@example.com", known or protect(), CONFIGURED
     )
 
 
@@ -177,16 +177,16 @@ def test_ones_own_configured_and_unknown_addresses_may_stand(written):
 
 
 def test_an_address_that_ends_like_anothers_is_still_ones_own():
-    person = invitee(email="o'boris@example.com")
+    person = make_invitee(email="o'boris@example.com")
 
-    assert fault(changed(text=f"{OWN} o'boris@example.com"), letter(person=person)) == ""
+    assert fault(changed(text=f"{OWN} o'boris@example.com"), make_request(person=person)) == ""
 
 
 def test_an_internationalised_address_is_found_in_both_spellings():
-    person = invitee(email="boris@müller.example")
+    person = make_invitee(email="boris@müller.example")
 
     for written in ("boris@müller.example", "boris@xn--mller-kva.example"):
-        assert fault(changed(text=f"{OWN} {written}"), known=guarded(person)) == (
+        assert fault(changed(text=f"{OWN} {written}"), known=protect(person)) == (
             "its text part holds somebody else's address"
         )
 
@@ -202,7 +202,7 @@ def test_a_part_without_the_own_link_is_found(part):
 
 def test_a_cancellation_may_hold_no_join_link_at_all():
     bare = changed(text="Goodbye", html="<p>Goodbye", calendar="BEGIN:VCALENDAR")
-    cancelled = letter(Kind.CANCELLATION)
+    cancelled = make_request(Kind.CANCELLATION)
 
     assert fault(bare, cancelled) == ""
     assert (
@@ -293,26 +293,26 @@ def test_nothing_is_guarded_before_there_are_links():
 
 
 def test_guarded_secrets_are_not_shown():
-    assert "join" not in repr(guarded())
-    assert "boris" not in repr(guarded())
+    assert "join" not in repr(protect())
+    assert "boris" not in repr(protect())
 
 
 # The wrong-person test: B's link at every place that a letter to A is made from.
 
 EXTRA = "<p>{{ invitee.extra.note }}</p>"
-ANNA = invitee()
+ANNA = make_invitee()
 SWAPPED = {
-    "first name": letter(person=invitee(first_name=OTHERS)),
-    "last name": letter(person=invitee(last_name=OTHERS)),
-    "job title": letter(person=invitee(job_title=f"Engineer {OTHERS}")),
-    "further column": letter(person=with_extra(ANNA, note=f"see {OTHERS}")),
-    "session's title": letter(session=replace(SESSION, title=OTHERS)),
-    "phone code": letter(
+    "first name": make_request(person=make_invitee(first_name=OTHERS)),
+    "last name": make_request(person=make_invitee(last_name=OTHERS)),
+    "job title": make_request(person=make_invitee(job_title=f"Engineer {OTHERS}")),
+    "further column": make_request(person=with_extra(ANNA, note=f"see {OTHERS}")),
+    "session's title": make_request(session=replace(SESSION, title=OTHERS)),
+    "phone code": make_request(
         registration=Registration(
             id="7", role=ANNA.role, join_uri=SecretStr(OWN), phone_code=quote(OTHERS, safe="")
         )
     ),
-    "somebody on the panel": letter(panel=(ANNA, replace(OTHER, last_name=OTHERS))),
+    "somebody on the panel": make_request(panel=(ANNA, replace(OTHER, last_name=OTHERS))),
 }
 WORDS = (
     "{{ invitee.name }} {{ invitee.job_title }} {{ session.title }} {{ phone_code }} {{ invitee.extra.note }}"
@@ -336,7 +336,7 @@ def complete(given):
 
 @pytest.mark.parametrize("place", SWAPPED)
 def test_anothers_link_never_leaves_wherever_it_comes_from(telling_all, place):
-    composed = telling_all.compose(complete(SWAPPED[place]), guarded())
+    composed = telling_all.compose(complete(SWAPPED[place]), protect())
 
     assert isinstance(composed, Rejected)
     assert composed.reason.endswith("holds a join link that isn't this person's.")
@@ -344,7 +344,7 @@ def test_anothers_link_never_leaves_wherever_it_comes_from(telling_all, place):
 
 
 def test_the_same_letter_without_anothers_link_leaves(telling_all):
-    assert isinstance(telling_all.compose(complete(letter()), guarded()), Message)
+    assert isinstance(telling_all.compose(complete(make_request()), protect()), Message)
 
 
 def test_anothers_link_in_a_template_never_leaves(tmp_path):
@@ -353,7 +353,7 @@ def test_anothers_link_in_a_template_never_leaves(tmp_path):
     stationery = TemplateSet.load([write_templates(tmp_path, words=f"<p>{others}</p>")], BRAND)
     known = ProtectedValues.of([SecretStr(own), SecretStr(others)], [])
 
-    composed = stationery.compose(letter(link=own), known)
+    composed = stationery.compose(make_request(link=own), known)
 
     assert isinstance(composed, Rejected)
 
@@ -371,9 +371,11 @@ def test_anothers_link_in_a_template_never_leaves(tmp_path):
     ids=["by address", "by linked user"],
 )
 def test_anothers_record_never_becomes_a_letter(telling_all, record):
-    person = invitee(linked_user=LinkedUser("1", "7") if record.linked_user else None)
+    person = make_invitee(linked_user=LinkedUser("1", "7") if record.linked_user else None)
 
-    composed = telling_all.compose(complete(letter(person=person, registration=record)), guarded())
+    composed = telling_all.compose(
+        complete(make_request(person=person, registration=record)), protect()
+    )
 
     assert composed == Rejected(
         "The message was stopped before it left: its join link is from somebody else's record."
@@ -388,7 +390,7 @@ def test_a_link_that_two_people_have_is_sent_to_neither_but_the_host_has_two(
 ):
     known = ProtectedValues.of([SecretStr(OWN), SecretStr(OTHERS), SecretStr(OWN)], [])
 
-    composed = telling_all.compose(complete(letter(person=invitee(role=role))), known)
+    composed = telling_all.compose(complete(make_request(person=make_invitee(role=role))), known)
 
     assert isinstance(composed, Message) is passes
     assert passes or "to somebody else too" in str(composed)
@@ -408,11 +410,11 @@ def test_a_link_that_two_people_have_is_sent_to_neither_but_the_host_has_two(
 def test_ones_own_record_passes_however_it_names_one(record, person):
     own = Registration(id="7", role=Role.PANELIST, join_uri=SecretStr(OWN), **record)
 
-    assert fault(given=letter(person=invitee(**person), registration=own)) == ""
+    assert fault(given=make_request(person=make_invitee(**person), registration=own)) == ""
 
 
 def test_a_message_whose_kind_holds_a_link_never_leaves_without_one():
-    nameless = replace(letter(), registration=None)
+    nameless = replace(make_request(), registration=None)
 
     assert fault(given=nameless) == "it has no join link"
 
@@ -420,7 +422,7 @@ def test_a_message_whose_kind_holds_a_link_never_leaves_without_one():
 def test_anothers_address_never_leaves(telling_all):
     person = with_extra(ANNA, note="write to boris@example.com")
 
-    composed = telling_all.compose(complete(letter(person=person)), guarded())
+    composed = telling_all.compose(complete(make_request(person=person)), protect())
 
     assert isinstance(composed, Rejected)
     assert "somebody else's address" in composed.reason

@@ -11,15 +11,15 @@ from tests.messages.samples import (
     BRAND,
     OTHERS,
     OWN,
-    guarded,
-    invitee,
-    letter,
+    make_invitee,
+    make_request,
+    protect,
     with_extra,
     write_templates,
 )
 
-DORA = invitee(email="dora@example.com", first_name="Zoë", last_name="Müller")
-KNOWN = guarded(DORA)
+DORA = make_invitee(email="dora@example.com", first_name="Zoë", last_name="Müller")
+KNOWN = protect(DORA)
 FAR = "<p>far away</p>" * 99
 INJECTED = [
     OTHERS,
@@ -50,16 +50,16 @@ def telling_all(tmp_path_factory) -> TemplateSet:
 @pytest.mark.parametrize("injected", INJECTED)
 @pytest.mark.parametrize("field", ["first_name", "last_name", "job_title", "note"])
 def test_what_is_not_this_persons_never_leaves(telling_all, injected, field):
-    harmless = with_extra(invitee(), note="note")
+    harmless = with_extra(make_invitee(), note="note")
     wrong = (
         with_extra(harmless, note=injected)
         if field == "note"
         else replace(harmless, **{field: injected})
     )
 
-    composed = telling_all.compose(letter(person=wrong), KNOWN)
+    composed = telling_all.compose(make_request(person=wrong), KNOWN)
 
-    assert isinstance(telling_all.compose(letter(person=harmless), KNOWN), Message)
+    assert isinstance(telling_all.compose(make_request(person=harmless), KNOWN), Message)
     assert isinstance(composed, Rejected)
     assert OTHERS not in composed.reason
 
@@ -83,7 +83,7 @@ def test_what_a_template_and_a_value_make_together_is_found(tmp_path, before, va
     stationery = TemplateSet.load([write_templates(tmp_path, words=f"{FAR}{joined}")], BRAND)
 
     composed = [
-        stationery.compose(letter(person=with_extra(invitee(), note=note)), KNOWN)
+        stationery.compose(make_request(person=with_extra(make_invitee(), note=note)), KNOWN)
         for note in ("-", own)
     ]
 
@@ -96,7 +96,8 @@ def test_a_link_of_an_odd_kind_is_found(tmp_path, note):
     stationery = TemplateSet.load([write_templates(tmp_path, words=words)], BRAND)
 
     assert isinstance(
-        stationery.compose(letter(person=with_extra(invitee(), note=note)), KNOWN), Rejected
+        stationery.compose(make_request(person=with_extra(make_invitee(), note=note)), KNOWN),
+        Rejected,
     )
 
 
@@ -106,7 +107,8 @@ def test_an_address_in_a_template_is_its_owners_only(tmp_path):
     )
 
     composed = [
-        stationery.compose(letter(person=person), KNOWN) for person in (DORA, DORA, invitee())
+        stationery.compose(make_request(person=person), KNOWN)
+        for person in (DORA, DORA, make_invitee())
     ]
 
     assert [type(one) for one in composed] == [Message, Message, Rejected]

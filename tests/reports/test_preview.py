@@ -33,19 +33,29 @@ from onboarding.reports.preview import (
 )
 from onboarding.reports.serve import HEADERS, serve_preview
 from tests.browser import browser, needs_chromium
-from tests.messages.samples import BRAND, SHIPPED, invitee, letter, parsed, part, write_templates
+from tests.messages.samples import (
+    BRAND,
+    SHIPPED,
+    as_email,
+    find_part,
+    make_invitee,
+    make_request,
+    write_templates,
+)
 
 pytestmark = pytest.mark.anyio
 
-ANNA = invitee()
-HOSTILE = invitee(
+ANNA = make_invitee()
+HOSTILE = make_invitee(
     row=3,
     email="eve@example.com",
     role=Role.COHOST,
     first_name='"><img src=x onerror=1>',
     last_name="",
 )
-HANA = invitee(row=4, email="hana@example.com", role=Role.HOST, first_name="花", last_name="山田")
+HANA = make_invitee(
+    row=4, email="hana@example.com", role=Role.HOST, first_name="花", last_name="山田"
+)
 LINKS = {
     one.row: f"https://join.example/made-up/{one.row}aa11bb22cc33" for one in (ANNA, HOSTILE, HANA)
 }
@@ -66,7 +76,7 @@ def preview(
         name="launch",
         people=people,
         requests={
-            (one.row, kind): letter(kind, one, LINKS[one.row], panel=people)
+            (one.row, kind): make_request(kind, one, LINKS[one.row], panel=people)
             for one in people
             for kind in Kind
         },
@@ -292,7 +302,7 @@ def test_frame_shows_pictures_that_travel_inside_the_letter(tmp_path):
     [
         (ANNA, "002-anna-author"),
         (HANA, "004"),
-        (invitee(row=1200, first_name="../Ö"), "1200-o-author"),
+        (make_invitee(row=1200, first_name="../Ö"), "1200-o-author"),
     ],
 )
 def test_a_persons_folder_is_a_plain_name(person, folder):
@@ -302,14 +312,14 @@ def test_a_persons_folder_is_a_plain_name(person, folder):
 def test_files_are_the_parts_of_the_message():
     message = compose_kind(preview(), Kind.INVITATION).messages[2]
     assert isinstance(message, Message)
-    whole = parsed(message)
+    whole = as_email(message)
     assert message_file(message, "eml") == message.body
     for ending, content_type in {
         "html": "text/html",
         "txt": "text/plain",
         "ics": "text/calendar",
     }.items():
-        assert message_file(message, ending).decode().replace("\r\n", "\n") == part(
+        assert message_file(message, ending).decode().replace("\r\n", "\n") == find_part(
             whole, content_type
         )
 
