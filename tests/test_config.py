@@ -91,6 +91,32 @@ def test_systemds_credentials_folder_is_read_and_our_own_variable_wins_over_it(t
     assert both.ringcentral.jwt.get_secret_value() == "ours"
 
 
+def test_the_folder_secrets_beside_config_toml_is_read_without_a_variable(tmp_path):
+    folder, named = tmp_path / "secrets", tmp_path / "named"
+    for place in (folder, named):
+        place.mkdir()
+        (place / "RC_USER_JWT").write_text(place.name)
+    file = write(tmp_path)
+
+    beside = load(file, {})
+    by_variable = load(file, {"ONBOARDING_SECRETS_DIR": str(named)})
+
+    assert beside.ringcentral.jwt is not None
+    assert by_variable.ringcentral.jwt is not None
+    assert beside.ringcentral.jwt.get_secret_value() == "secrets"
+    assert by_variable.ringcentral.jwt.get_secret_value() == "named"
+    assert beside.private_paths == (folder, folder / "RC_USER_JWT")
+
+
+def test_a_file_called_secrets_is_named(tmp_path):
+    (tmp_path / "secrets").write_text("jwt")
+
+    with pytest.raises(ConfigurationError, match=r"secrets can't be read") as error:
+        load(write(tmp_path), {})
+
+    assert error.value.hint == "It has to be a folder that you may read."
+
+
 def test_the_vendors_own_variables_are_understood(tmp_path):
     vendors = {
         "RC_SERVER_URL": "https://platform.example.com",

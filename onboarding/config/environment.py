@@ -44,23 +44,26 @@ def read_environment(environ: Mapping[str, str], secret_files: Sequence[Path]) -
     return _drop_unknown({**_select_variables(secrets), **_select_variables(environ)})
 
 
-def list_secret_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """List the secrets folder, which our own variable names, or else systemd.
+def list_secret_files(environ: Mapping[str, str], beside: Path) -> tuple[Path, ...]:
+    """List the secrets folder: the one that our variable names, else systemd's, else `beside`.
 
-    Raises ConfigurationError if it can't be read.
+    `beside` is the folder next to config.toml; it need not exist. Raises ConfigurationError if the
+    folder can't be read.
     """
-    folder_name = environ.get("ONBOARDING_SECRETS_DIR")
-    folder = Path(folder_name or environ.get("CREDENTIALS_DIRECTORY") or "")
-    if not folder_name and not environ.get("CREDENTIALS_DIRECTORY"):
+    named = environ.get("ONBOARDING_SECRETS_DIR") or environ.get("CREDENTIALS_DIRECTORY")
+    if not (named or beside.exists()):
         return ()
+    folder = Path(named) if named else beside
     try:
         return tuple(
             file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_"))
         )
     except OSError as error:
+        hint = (
+            "Check ONBOARDING_SECRETS_DIR." if named else "It has to be a folder that you may read."
+        )
         raise ConfigurationError(
-            f"the secrets folder {folder} can't be read: {error.strerror}",
-            hint="Check ONBOARDING_SECRETS_DIR.",
+            f"the secrets folder {folder} can't be read: {error.strerror}", hint=hint
         ) from None
 
 

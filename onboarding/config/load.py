@@ -31,6 +31,9 @@ from onboarding.config.settings import (
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_text
 
+SECRETS_FOLDER = "secrets"
+"""Where secrets are found without a variable: in the folder of config.toml."""
+
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """Read the whole configuration.
@@ -41,7 +44,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     """
     file = (path or Path(environ.get("ONBOARDING_CONFIG") or "config.toml")).absolute()
     content = _read_toml(file)
-    secret_files = list_secret_files(environ)
+    secret_files = list_secret_files(environ, file.parent / SECRETS_FOLDER)
     variables = read_environment(environ, secret_files)
     if problems := [*find_secrets(content, Config, file), *find_misspelt(variables)]:
         raise ConfigurationError("\n".join(problems), hint=ADVICE)

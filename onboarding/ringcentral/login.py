@@ -101,5 +101,5 @@ class Login:
         missing = ", ".join(name for name, value in given.items() if not value)
         raise ConfigurationError(
             f"Missing RingCentral credentials: {missing}.",
-            hint="Set the variables, or put files of these names into a folder that ONBOARDING_SECRETS_DIR names.",
+            hint="Set the variables, or put files of these names into secrets/ beside config.toml.",
         )
