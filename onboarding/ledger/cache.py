@@ -1,7 +1,7 @@
-"""What RingCentral last said of its directory and of a webinar, so that the next run need not ask again.
+"""What RingCentral last said of its directory and of a webinar, so that a run need not ask again.
 
-A cache and nothing more: everything in it can be deleted at any time, and costs a few calls then.
-Who counts as a colleague is decided in `ringcentral`; which invitee is which colleague, in `plan`.
+Everything in it can be deleted at any time, and then costs a few calls. Who counts as a colleague
+is decided in `ringcentral`; which invitee is which colleague, in `plan`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -78,7 +78,7 @@ def store_webinar_facts(
 
 
 def remove_outdated(connection: sa.Connection, before: datetime) -> None:
-    """Remove colleagues last listed before a time: they are people too, and are kept no longer than others."""
+    """Remove colleagues last listed before a time: they are kept no longer than other people."""
     connection.execute(cached_colleagues.delete().where(cached_colleagues.c.fetched_at < before))
 
 

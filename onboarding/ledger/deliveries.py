@@ -1,9 +1,9 @@
 """Queues, claims, cancels and lists deliveries: what the program does to many of them by one rule.
 
-Each function is one guarded write (its WHERE names the state that it starts from), so it may come
-too late or twice and does no harm. What each single message goes through is in `transitions`, what
-a person decides in `operator_actions`, what a mailbox holds in `mailboxes`. History is written by
-the database itself (`schema`).
+Each function is a guarded write (its WHERE names the state that it starts from), so it may come too
+late or twice and does no harm. What each single message goes through is in `transitions`, what a
+person decides in `operator_actions`, what a mailbox holds in `mailboxes`. History is written by the
+database itself (`schema`).
 """
 
 from collections.abc import Collection, Sequence
@@ -28,10 +28,16 @@ UNSENT = (State.QUEUED, State.REJECTED, State.FAILED)
 RUN_DIED = "the run that was sending it died before the server's answer was recorded"
 """Why a message is in doubt that a dead run was sending."""
 
+TOO_LATE = "too late: its use was over before it could be sent"
+"""Why a message has expired."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A message to be queued. `number` is the invitee's message number, from which `message_id` was made."""
+    """A message to be queued.
+
+    `number` counts the invitee's messages; `message_id` was made from it.
+    """
 
     email: str
     name: str
@@ -46,7 +52,10 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """One delivery as `status` shows it: `reply` is the server's last answer, `reason` our own words."""
+    """A delivery as `status` shows it.
+
+    `reply` is the server's last answer, `reason` says in our words why it is in its state.
+    """
 
     delivery: Delivery
     name: str
@@ -59,7 +68,7 @@ class DeliveryRecord:
 def enqueue(
     connection: sa.Connection, session: int, new: Collection[NewDelivery], now: datetime
 ) -> None:
-    """Queue messages, at most one to a mailbox. A message queued to it before is superseded: its facts are old.
+    """Queue messages, at most one to a mailbox. One that is queued there already is superseded.
 
     Raises sqlalchemy's IntegrityError, and queues none, if a message is just being sent to the same
     mailbox or the number is taken. A caller that holds the session's lease and has loaded the
@@ -67,13 +76,8 @@ def enqueue(
     """
     if not new:
         return
-    keys = [address_key(delivery.email) for delivery in new if not delivery.rehearsal_to]
-    queued = (
-        deliveries.c.session == session,
-        deliveries.c.state == State.QUEUED,
-        deliveries.c.key.in_(keys),
-        REAL,
-    )
+    real = [delivery.email for delivery in new if not delivery.rehearsal_to]
+    queued = (*_is_queued(session), _is_to(real))
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
     rows = [_build_row(session, delivery, now) for delivery in new]
     connection.exec_driver_sql(_compile_insert(connection.dialect), sql.pack(rows))
@@ -89,35 +93,34 @@ def claim(
     rehearsal: bool = False,
     only: Collection[str] | None = None,
 ) -> Sequence[Delivery]:
-    """Claim the messages that are due and still of use, oldest first; `only` are the address keys to keep to.
+    """Claim the messages that are due and still of use, oldest first, at most so many.
 
-    A claim may be lost at no cost: the message is still queued. `holder` is never empty: that means
-    unclaimed.
+    `only` are the address keys to keep to (None: all). A claim may be lost at no cost: the message
+    is still queued. `holder` is never empty: that means unclaimed.
     """
-    wanted = (
-        sa.select(deliveries.c.id)
-        .where(
-            deliveries.c.session == session,
-            deliveries.c.state == State.QUEUED,
-            deliveries.c.due_at <= now,
-            deliveries.c.expires_at > now,
-            deliveries.c.holder == "",
-            ~REAL if rehearsal else REAL,
-            sa.true() if only is None else deliveries.c.key.in_(only),
-        )
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(most)
-    )
-    ids = connection.execute(wanted).scalars().all()
+    claimable = (*_is_queued(session, rehearsal=rehearsal), *_is_claimable(now, only))
+    oldest = sa.select(deliveries.c.id).where(*claimable).order_by(*_OLDEST_FIRST).limit(most)
+    ids = connection.execute(oldest).scalars().all()
     if not ids:
         return []
-    connection.execute(deliveries.update().where(deliveries.c.id.in_(ids)).values(holder=holder))
-    rows = connection.execute(
-        select_deliveries(deliveries.c.id.in_(ids))
-        .order_by(None)
-        .order_by(deliveries.c.due_at, deliveries.c.id)
+    claimed = deliveries.c.id.in_(ids)
+    connection.execute(deliveries.update().where(claimed).values(holder=holder))
+    in_order = select_deliveries(claimed).order_by(None).order_by(*_OLDEST_FIRST)
+    return [build_delivery(row) for row in connection.execute(in_order).mappings()]
+
+
+_OLDEST_FIRST = (deliveries.c.due_at, deliveries.c.id)
+
+
+def _is_claimable(
+    now: datetime, only: Collection[str] | None
+) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        deliveries.c.due_at <= now,
+        deliveries.c.expires_at > now,
+        deliveries.c.holder == "",
+        sa.true() if only is None else deliveries.c.key.in_(only),
     )
-    return [build_delivery(row) for row in rows.mappings()]
 
 
 def release_claims(connection: sa.Connection, holder: str) -> None:
@@ -130,7 +133,7 @@ def release_claims(connection: sa.Connection, holder: str) -> None:
 
 
 def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> int:
-    """Settle what a dead run left: its claimed messages are free again, those it was sending are in doubt.
+    """Release the messages that a dead run had claimed; those it was sending are in doubt.
 
     Call only while holding the session's lease, or a living run loses its claims. Returns how many
     are now in doubt. A rehearsal that died is cancelled: a second copy in the tester's own mailbox
@@ -148,34 +151,20 @@ def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> i
 
 
 def expire_overdue(connection: sa.Connection, session: int, now: datetime) -> int:
-    """Expire queued messages that are of no use any more. Returns how many that were."""
+    """Expire queued messages that are of no use any more. Returns how many."""
     overdue = (
         deliveries.c.session == session,
         deliveries.c.state == State.QUEUED,
         deliveries.c.expires_at <= now,
     )
-    return len(
-        move(
-            connection,
-            overdue,
-            State.EXPIRED,
-            "too late: its use was over before it could be sent",
-            now,
-        )
-    )
+    return len(move(connection, overdue, State.EXPIRED, TOO_LATE, now))
 
 
 def cancel_for_removed(
     connection: sa.Connection, session: int, emails: Collection[str], now: datetime
 ) -> None:
-    """Cancel what was never sent to people who are removed: neither a run nor a person has to deal with it."""
-    keys = [address_key(email) for email in emails]
-    unsent = (
-        deliveries.c.session == session,
-        deliveries.c.state.in_(UNSENT),
-        deliveries.c.key.in_(keys),
-        REAL,
-    )
+    """Cancel what was never sent to people who are removed, so that no person has to decide it."""
+    unsent = (deliveries.c.session == session, deliveries.c.state.in_(UNSENT), _is_to(emails), REAL)
     move(connection, unsent, State.CANCELLED, "the person was removed", now)
 
 
@@ -196,14 +185,11 @@ def bring_forward(connection: sa.Connection, session: int, now: datetime) -> Non
 def hold_back(
     connection: sa.Connection, session: int, emails: Collection[str], now: datetime
 ) -> None:
-    """Supersede what is queued for people whom RingCentral has mailed itself; a person may ask for it again."""
-    keys = [address_key(email) for email in emails]
-    queued = (
-        deliveries.c.session == session,
-        deliveries.c.state == State.QUEUED,
-        deliveries.c.key.in_(keys),
-        REAL,
-    )
+    """Supersede what is queued for people that RingCentral has mailed itself.
+
+    A person may ask for it again.
+    """
+    queued = (*_is_queued(session), _is_to(emails))
     move(connection, queued, State.SUPERSEDED, "RingCentral has mailed the reader itself", now)
 
 
@@ -224,7 +210,7 @@ def count_queued(connection: sa.Connection, session: int, *, rehearsal: bool = F
     return connection.execute(count).scalar_one()
 
 
-def _is_queued(session: int, *, rehearsal: bool) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_queued(session: int, *, rehearsal: bool = False) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         deliveries.c.session == session,
         deliveries.c.state == State.QUEUED,
@@ -232,17 +218,21 @@ def _is_queued(session: int, *, rehearsal: bool) -> tuple[sa.ColumnElement[bool]
     )
 
 
+def _is_to(emails: Collection[str]) -> sa.ColumnElement[bool]:
+    return deliveries.c.key.in_([address_key(email) for email in emails])
+
+
 def list_deliveries(connection: sa.Connection, session: int) -> Sequence[DeliveryRecord]:
-    """List the deliveries of a session as people see them, in the order in which they were queued, no rehearsals."""
+    """List the deliveries of a session in the order in which they were queued, no rehearsals."""
     rows = connection.execute(select_deliveries(deliveries.c.session == session, REAL)).mappings()
     return [
         DeliveryRecord(
-            build_delivery(row),
-            row["name"],
-            row["at"],
-            row["reply"],
-            row["queue_id"],
-            row["reason"],
+            delivery=build_delivery(row),
+            name=row["name"],
+            at=row["at"],
+            reply=row["reply"],
+            queue_id=row["queue_id"],
+            reason=row["reason"],
         )
         for row in rows
     ]
@@ -256,9 +246,11 @@ def move(
     now: datetime,
     **also: Any,
 ) -> Sequence[str]:
-    """Move all deliveries that match to a state; `also` are further columns to set. Returns their address keys."""
-    # `told` feeds the trigger that writes history; without a holder no run's late write fits any
-    # more.
+    """Move all deliveries that match to a state, and set further columns (`also`).
+
+    Returns their address keys.
+    """
+    # `told` feeds the trigger that writes history. Without a holder, no late write of a run fits.
     values = {"state": state, "reason": reason, "told": reason, "at": now, "holder": "", **also}
     moved = deliveries.update().where(*where).values(values).returning(deliveries.c.key)
     return connection.execute(moved).scalars().all()
@@ -316,7 +308,7 @@ _CREATE = deliveries.insert().from_select(list(_Row._fields), sa.select(*_BATCH.
 
 @cache
 def _compile_insert(dialect: sa.Dialect) -> str:
-    """Compile the statement once; SQLAlchemy would take longer for each row than SQLite."""
+    """Compile the statement once: SQLAlchemy needs more time for each row than SQLite."""
     return str(_CREATE.compile(dialect=dialect))
 
 

@@ -1,4 +1,4 @@
-"""What an error of SQLite means for a command: whether it passes by itself, or a person has to fix it.
+"""What an error of SQLite means for a command: it passes by itself, or a person has to fix it.
 
 An error that is not SQLite's is a bug or belongs to the statement, and stays as it is.
 """
@@ -10,12 +10,18 @@ from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, TryLater
 
+# Primary result codes of SQLite. Any other code is a bug of ours.
 LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
-AWAY = LOCKED | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+"""Another process holds a lock; that passes."""
+
+TEMPORARY = LOCKED | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+"""All that passes, or may."""
+
 DENIED = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM})
+"""This user may not read or write one of the files."""
+
 UNUSABLE = DENIED | {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-"""Primary result codes of SQLite: those that pass (LOCKED, AWAY), those about permissions (DENIED), and all that a
-person has to fix (UNUSABLE). Any other code is a bug of ours."""
+"""All that a person has to fix."""
 
 
 def result_code(error: BaseException) -> int | None:
@@ -25,22 +31,22 @@ def result_code(error: BaseException) -> int | None:
 
 
 def as_write_error(path: Path, error: BaseException) -> BaseException:
-    """Turn an error while writing into the error of the run; an error that is not SQLite's stays as it is."""
+    """Turn an error while writing into the error of the run; what is not SQLite's stays as is."""
     code = result_code(error)
-    if code in AWAY:
+    if code in TEMPORARY:
         return TryLater(
             f"The ledger {path} can't be written: {_cause(error)}.",
-            hint="Nothing is sent that can't be recorded. Make room or wait for the other process, then run again.",
+            hint="Nothing is sent that can't be recorded. "
+            "Make room or wait for the other process, then run again.",
         )
     if code in UNUSABLE:
         return ConfigurationError(
             f"The ledger {path} can't be used: {_cause(error)}.",
-            hint="Check [ledger] database in config.toml and that this user may write to the file and its folder; "
-            "restore a damaged one from a backup.",
+            hint="Check [ledger] database in config.toml and that this user may write to the file "
+            "and its folder; restore a damaged one from a backup.",
         )
-    if isinstance(
-        error, StopIteration
-    ):  # a future refuses it, and all jobs behind it would wait for ever
+    # A future refuses StopIteration, and all jobs behind this one would wait for ever.
+    if isinstance(error, StopIteration):
         return RuntimeError("a statement raised StopIteration")
     return error
 
@@ -48,14 +54,15 @@ def as_write_error(path: Path, error: BaseException) -> BaseException:
 def as_read_error(path: Path, error: BaseException) -> BaseException:
     """Turn an error while only reading into the error of the run."""
     code = result_code(error)
-    if code in AWAY:
+    if code in TEMPORARY:
         return TryLater(
-            f"The ledger {path} can't be read just now: {_cause(error)}.", hint="Try again."
+            f"The ledger {path} can't be read at the moment: {_cause(error)}.", hint="Try again."
         )
     if code in UNUSABLE:
         return ConfigurationError(
             f"The ledger {path} can't be read: {_cause(error)}.",
-            hint="Check [ledger] database in config.toml, and restore a damaged ledger from a backup.",
+            hint="Check [ledger] database in config.toml, "
+            "and restore a damaged ledger from a backup.",
         )
     return error
 

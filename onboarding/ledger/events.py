@@ -1,4 +1,4 @@
-"""History: what happened to each person, only ever added to, for `history` and for questions months later.
+"""History: what happened to each person; events are only ever added.
 
 The events of deliveries are not written here: a trigger does that, so that no move is without its
 event (`schema`).
@@ -16,7 +16,10 @@ from onboarding.ledger.schema import events, sessions
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened once: `what` is a delivery's new state or a standing, `detail` the server's or our words."""
+    """What happened once.
+
+    `what` is a delivery's new state or a standing, `detail` holds the server's words or ours.
+    """
 
     at: datetime
     webinar_id: str

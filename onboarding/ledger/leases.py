@@ -1,4 +1,4 @@
-"""Leases: they keep two runs of one webinar apart, and a dead run's lease can be taken at once.
+"""Leases: no two runs work on a webinar together, and a dead run's lease can be taken at once.
 
 A lease identifies its process for certain (machine, process id, start time of that process), so on
 the same machine we know without waiting that a holder is dead. A holder on another machine is
@@ -32,7 +32,7 @@ _STARTTIME = 18
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One run: a unique name, and the process that it runs in."""
+    """A run: its unique name, and the process that it runs in."""
 
     name: str
     machine: str
@@ -63,7 +63,7 @@ def new_holder() -> Holder:
 
 
 def acquire(connection: sa.Connection, name: str, holder: Holder, now: datetime) -> Lease | None:
-    """Take a lease, even a dead holder's. Returns None on success, or else the living holder's lease."""
+    """Take a lease, even a dead holder's. Returns None, or the lease of a holder that lives."""
     current = _find_lease(connection, name)
     if current and current.holder != holder and is_alive(current.holder, current.until, now):
         _shorten(connection, name, current, now)
@@ -119,7 +119,10 @@ def is_held(connection: sa.Connection, name: str, now: datetime) -> bool:
 
 
 def is_alive(holder: Holder, until: datetime, now: datetime) -> bool:
-    """Tell whether a lease's holder still lives: known for certain here, believed until `until` elsewhere."""
+    """Tell whether a lease's holder still lives.
+
+    That is known for certain on this machine; of another machine it is believed until `until`.
+    """
     if holder.machine == _machine_name():
         return _process_start(holder.pid) == holder.started
     return now < until
@@ -134,14 +137,15 @@ def _find_lease(connection: sa.Connection, name: str) -> Lease | None:
 
 
 def _process_start(pid: int) -> str | None:
-    """Find when a process started (None if it has ended): that tells it from a later process with the same id.
+    """Find when a process started; None if it has ended.
 
-    Linux counts from the machine's own start. psutil turns that into a time of day, which moves
-    when the clock is set, and a living holder would look like another process. So psutil is asked
-    only on systems without /proc.
+    That tells it from a later process with the same id. Linux counts from the machine's own start.
+    psutil turns that into a time of day, which moves when the clock is set, and a living holder
+    would look like another process. So psutil is asked only on systems without /proc.
     """
     try:
         if psutil.LINUX:
+            # From the last bracket on: the program's name before it may hold spaces and brackets.
             state, *others = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             return None if state in ENDED_STATES else others[_STARTTIME]
         return f"{psutil.Process(pid).create_time():.2f}"
@@ -151,7 +155,10 @@ def _process_start(pid: int) -> str | None:
 
 @cache
 def _machine_name() -> str:
-    """Name this machine since its last start, and this container: process ids are unique only within both."""
+    """Name this machine since its last start, and this container.
+
+    Process ids are unique only within both.
+    """
     boot = Path("/proc/sys/kernel/random/boot_id")
     names = Path("/proc/self/ns/pid")
     since = boot.read_text().strip() if boot.exists() else f"{psutil.boot_time():.0f}"

@@ -1,4 +1,4 @@
-"""What each mailbox of a session holds, worked out from its deliveries.
+"""What each mailbox of a session holds, computed from its deliveries.
 
 `plan` compares this with the facts of today, and so decides which messages are due. Nothing is
 stored here: a mailbox is always computed from `deliveries`, so the two can't disagree. Rehearsals
@@ -16,11 +16,10 @@ from onboarding.model.kinds import facts_after
 
 
 def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mailbox]:
-    """Load each mailbox of a session, by address key; a mailbox without any delivery is left out."""
+    """Load each mailbox of a session, by address key. A mailbox without deliveries is left out."""
     mailboxes: dict[str, Mailbox] = {}
-    for row in connection.execute(
-        select_deliveries(deliveries.c.session == session, REAL)
-    ).mappings():
+    ours = select_deliveries(deliveries.c.session == session, REAL)
+    for row in connection.execute(ours).mappings():
         before = mailboxes.get(row["key"], Mailbox())
         mailboxes[row["key"]] = _add_delivery(before, build_delivery(row))
     return mailboxes

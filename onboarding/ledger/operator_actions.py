@@ -1,8 +1,9 @@
 """What only a person can decide about a delivery: resolve a doubt, retry, cancel.
 
-Each function is one guarded write, as in `deliveries`, and its event says that a person did it.
-`emails` are the addresses it is about (None: all of the session); returned are the address keys
-whose delivery was moved. `pipeline.by_hand` calls them while it holds the webinar's lease.
+Each function is a guarded write, as in `deliveries`, and its event says that a person did it.
+`emails` are the addresses it is about (None: all of the session). It returns the address keys of
+the deliveries that it moved. `pipeline.by_hand` calls these functions while it holds the webinar's
+lease.
 """
 
 from collections.abc import Collection, Sequence
@@ -27,17 +28,12 @@ def resolve_sent(
 def resolve_resend(
     connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
 ) -> Sequence[str]:
-    """Queue messages in doubt again: they never arrived, or may arrive twice. The Message-ID stays the same."""
+    """Queue messages in doubt again: they never arrived, or may arrive twice.
+
+    The Message-ID stays the same, so that a receiver can recognise the second copy.
+    """
     where = (*_is_open_to(session, emails, State.IN_DOUBT), *_is_worth_sending(now))
-    return move(
-        connection,
-        where,
-        State.QUEUED,
-        "a person asked to send it again",
-        now,
-        queued_at=now,
-        due_at=now,
-    )
+    return _requeue(connection, where, "a person asked to send it again", now)
 
 
 def retry_unsent(
@@ -55,23 +51,21 @@ def retry_unsent(
     cancelled = () if emails is None else (State.CANCELLED,)
     states = (State.FAILED, State.REJECTED, *cancelled)
     where = (*_is_open_to(session, emails, *states), *_is_worth_sending(now, returning=cancelled))
-    return move(
-        connection,
-        where,
-        State.QUEUED,
-        "a person asked to try again",
-        now,
-        queued_at=now,
-        due_at=now,
-    )
+    return _requeue(connection, where, "a person asked to try again", now)
 
 
 def cancel_queued(
     connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
 ) -> Sequence[str]:
-    """Cancel queued messages. A claimed message does not leave either: its move to `sending` then finds no row."""
+    """Cancel queued messages, claimed ones too: their move to `sending` then finds no row."""
     where = _is_open_to(session, emails, State.QUEUED)
     return move(connection, where, State.CANCELLED, "cancelled by a person", now)
+
+
+def _requeue(
+    connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]], reason: str, now: datetime
+) -> Sequence[str]:
+    return move(connection, where, State.QUEUED, reason, now, queued_at=now, due_at=now)
 
 
 def _is_open_to(
@@ -87,7 +81,7 @@ def _is_open_to(
 def _is_worth_sending(
     now: datetime, returning: Collection[State] = ()
 ) -> tuple[sa.ColumnElement[bool], ...]:
-    """Match deliveries that are still of use, with nothing newer to the same mailbox, and nothing under way to it.
+    """Match deliveries that are still of use, if nothing newer went to the mailbox or is under way.
 
     Otherwise a second copy of old facts would arrive after the new ones. A cancelled message does
     not count as newer, unless cancelled messages are `returning` to the queue in the same
@@ -95,11 +89,11 @@ def _is_worth_sending(
     """
     gone = [state for state in (State.SUPERSEDED, State.CANCELLED) if state not in returning]
     other = deliveries.alias("other")
-    newer = sa.and_(other.c.number > deliveries.c.number, other.c.state.not_in(gone))
-    in_the_way = sa.exists().where(
+    is_newer = sa.and_(other.c.number > deliveries.c.number, other.c.state.not_in(gone))
+    is_in_the_way = sa.or_(is_newer, other.c.state.in_(UNDER_WAY))
+    to_same_mailbox = (
         other.c.session == deliveries.c.session,
         other.c.key == deliveries.c.key,
         other.c.rehearsal_to == sa.literal_column("''"),
-        sa.or_(newer, other.c.state.in_(UNDER_WAY)),
     )
-    return (deliveries.c.expires_at > now, ~in_the_way)
+    return (deliveries.c.expires_at > now, ~sa.exists().where(*to_same_mailbox, is_in_the_way))

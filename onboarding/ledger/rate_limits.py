@@ -1,9 +1,9 @@
-"""How fast RingCentral and the mail server may be used, kept in the ledger so that all processes share the limits.
+"""How fast RingCentral and the mail server may be used; all processes share these limits.
 
 `reserve_call` keeps a sliding window for each group of RingCentral's calls, and `update_limit`
 corrects it by what the answers say. `reserve_send` keeps an even rate (the generic cell rate
-algorithm, without a burst) and a cap for each day. Both either count one in or say how long to
-wait; nothing here waits: that is `pipeline.rate_limiter` and `pipeline.send`.
+algorithm, without a burst) and a cap for each day. Both either count a call or message, or say how
+long to wait. Nothing here waits: `pipeline.rate_limiter` and `pipeline.send` do.
 """
 
 from collections import Counter
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger.schema import limits, paces
 from onboarding.model.ports import LONGEST_WINDOW, MOST_CALLS, RateLimitStatus
@@ -25,17 +26,20 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class SendRate:
-    """The time between two messages (none: no limit), and how many may be sent within any 24 hours (None: any)."""
+    """The least time between two messages, and the most messages within any 24 hours."""
 
     interval: timedelta = timedelta()
+    """0: no limit."""
+
     per_day: int | None = None
+    """None: no limit."""
 
 
 def reserve_call(connection: sa.Connection, name: str, most: int, now: datetime) -> timedelta:
-    """Count a call in and return no time at all, or count nothing and return how long to wait before asking again.
+    """Count a call and return zero, or count nothing and return how long to wait before asking.
 
-    `most` calls per window are believed until an answer says otherwise. It holds for every window,
-    at any time that one may begin: nothing here knows when RingCentral's windows begin.
+    `most` calls per window are believed until an answer says otherwise. The limit is kept for a
+    window that begins at any time, because we don't know when RingCentral's windows begin.
     """
     limit = _load_limit(connection, name, now)
     if limit is None:
@@ -49,52 +53,28 @@ def reserve_call(connection: sa.Connection, name: str, most: int, now: datetime)
 
 
 def update_limit(
-    connection: sa.Connection, name: str, allowance: RateLimitStatus, now: datetime
+    connection: sa.Connection, name: str, status: RateLimitStatus, now: datetime
 ) -> None:
-    """Correct a limit by what an answer said; nothing is stored for a limit under which no call was reserved.
-
-    There are never more calls left than the answer says: calls that the same user made elsewhere
-    count as made just now. With none left we wait for a whole window, after a 429 for as long as it
-    says.
-    """
+    """Correct a limit by what an answer said; there is none before a call was reserved."""
     limit = _load_limit(connection, name, now)
-    if limit is None:
-        return
-    most, window = allowance.limit or limit.most, allowance.window or limit.window
-    made, pause = limit.recent_calls(now), 0.0
-    if allowance.penalty is not None:
-        # A 429 says how long it lasts; the `remaining` of 0 that comes with it would make us wait
-        # longer.
-        pause = allowance.penalty
-    elif allowance.remaining is not None:
-        made += [now] * (most - allowance.remaining - len(made))
-        pause = window if allowance.remaining == 0 else 0.0
-    limit = replace(limit, most=most, window=window, made=made)
-    _store_limit(connection, name, limit.with_block(now, timedelta(seconds=pause)))
+    if limit is not None:
+        _store_limit(connection, name, limit.as_corrected(status, now))
 
 
 def reserve_send(connection: sa.Connection, name: str, rate: SendRate, now: datetime) -> timedelta:
-    """Count a message in and return no time at all, or count nothing and return how long to wait before asking again.
+    """Count a message and return zero, or count nothing and return how long to wait before asking.
 
     `name` is the account at the mail server whose rate it is. Messages are never closer together
     than `rate.interval`, so no window of any length holds a burst. The cap counts by the hour, so a
     message counts against it for 24 to 25 hours.
     """
-    row = connection.execute(sa.select(paces).where(paces.c.name == name)).one_or_none()
-    # At most one interval from now: the rate may have been raised since, or the clock set back.
-    free_at = min(row.free_at, now + rate.interval) if row else now
-    hours = _count_last_day(row.hours if row else {}, now)
-    wait = max(free_at - now, _wait_for_cap(hours, rate.per_day, now), timedelta())
+    pace = _load_pace(connection, name, rate, now)
+    wait = pace.time_to_wait(rate, now)
     if not wait:
-        hour = _format_hour(now)
-        free_at, hours = now + rate.interval, {**hours, hour: hours.get(hour, 0) + 1}
+        pace = pace.with_message(rate, now)
     # Stored even while there is a wait: a time in the future is brought near once, and not again at
     # each question.
-    values = {"free_at": free_at, "hours": hours}
-    if row:
-        connection.execute(paces.update().where(paces.c.name == name).values(values))
-    else:
-        connection.execute(paces.insert().values(name=name, **values))
+    _store_pace(connection, name, pace)
     return wait
 
 
@@ -108,7 +88,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _CallLimit:
-    """A limit as the ledger holds it; `made` are the times of the last calls, oldest first."""
+    """A limit of calls as the ledger stores it; `made` are the last calls' times, oldest first."""
 
     most: int
     window: float
@@ -129,6 +109,24 @@ class _CallLimit:
         if len(recent) < self.most:
             return timedelta()
         return recent[-self.most] + timedelta(seconds=self.window) - now
+
+    def as_corrected(self, status: RateLimitStatus, now: datetime) -> "_CallLimit":
+        """The same limit as an answer says it is.
+
+        There are never more calls left than the answer says: calls that the same user made
+        elsewhere count as made just now. With none left we wait for a whole window, after a 429 for
+        as long as it says.
+        """
+        most, window = status.limit or self.most, status.window or self.window
+        made, pause = self.recent_calls(now), 0.0
+        if status.penalty is not None:
+            # The `remaining` of 0 that comes with a 429 would make us wait longer.
+            pause = status.penalty
+        elif status.remaining is not None:
+            made += [now] * (most - status.remaining - len(made))
+            pause = window if status.remaining == 0 else 0.0
+        corrected = replace(self, most=most, window=window, made=made)
+        return corrected.with_block(now, timedelta(seconds=pause))
 
     def with_block(self, now: datetime, pause: timedelta) -> "_CallLimit":
         """The same limit with no call allowed during a pause; a block that lasts longer stays."""
@@ -186,8 +184,45 @@ def _store_limit(connection: sa.Connection, name: str, limit: _CallLimit) -> Non
     connection.execute(limits.update().where(limits.c.name == name).values(values))
 
 
+@dataclass(frozen=True, slots=True)
+class _SendPace:
+    """When an account's next message may leave, and how many left in each hour of the last day."""
+
+    free_at: datetime
+    hours: Mapping[str, int]
+
+    def time_to_wait(self, rate: SendRate, now: datetime) -> timedelta:
+        """How long until a message may leave."""
+        wait_for_cap = _wait_for_cap(self.hours, rate.per_day, now)
+        return max(self.free_at - now, wait_for_cap, timedelta())
+
+    def with_message(self, rate: SendRate, now: datetime) -> "_SendPace":
+        """The pace once a message leaves now."""
+        hour = _format_hour(now)
+        hours = {**self.hours, hour: self.hours.get(hour, 0) + 1}
+        return _SendPace(now + rate.interval, hours)
+
+
+def _load_pace(connection: sa.Connection, name: str, rate: SendRate, now: datetime) -> _SendPace:
+    row = connection.execute(sa.select(paces).where(paces.c.name == name)).one_or_none()
+    if row is None:
+        return _SendPace(now, {})
+    # At most one interval from now: the rate may have been raised since, or the clock set back.
+    free_at = min(row.free_at, now + rate.interval)
+    return _SendPace(free_at, _count_last_day(row.hours, now))
+
+
+def _store_pace(connection: sa.Connection, name: str, pace: _SendPace) -> None:
+    values = {"free_at": pace.free_at, "hours": dict(pace.hours)}
+    new = insert(paces).values(name=name, **values)
+    connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
 def _count_last_day(hours: Mapping[str, int], now: datetime) -> dict[str, int]:
-    """Keep what still counts against the cap; an hour in the future (the clock was set back) counts as this one."""
+    """Keep what still counts against the cap.
+
+    An hour in the future counts as the present one: the clock was set back.
+    """
     kept: Counter[str] = Counter()
     for hour, sent in hours.items():
         if _parse_hour(hour) + ONE_HOUR + ONE_DAY > now:
@@ -206,7 +241,8 @@ def _wait_for_cap(hours: Mapping[str, int], per_day: int | None, now: datetime) 
         excess -= hours[hour]
         if excess <= 0:
             return _parse_hour(hour) + ONE_HOUR + ONE_DAY - now
-    return ONE_DAY  # a cap of 0: nothing is ever sent
+    # Only a cap of 0 leads here: nothing is ever sent.
+    return ONE_DAY
 
 
 def _format_hour(moment: datetime) -> str:

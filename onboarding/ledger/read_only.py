@@ -6,6 +6,7 @@ write. So a ledger that no process has open is read as it is on the disk (`immut
 answer counts only if no file has changed meanwhile. `store` writes.
 """
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -30,15 +31,14 @@ MAX_READS = 5
 """How often a ledger is read again because a run opened or closed it meanwhile."""
 
 WITH_LOG, AT_REST = "mode=ro", "mode=ro&immutable=1"
-"""SQLite's two ways to read only (https://sqlite.org/uri.html): with `-wal` and its lock, and without."""
-
+"""SQLite's ways to read only (https://sqlite.org/uri.html): with `-wal` and its lock, or not."""
 
 ROOT_USER = 0
 """The files that SQLite creates for root beside a database get the database's owner."""
 
 
 class _Files(NamedTuple):
-    """The ledger's files at one moment. `log` is the size of `-wal` in bytes, None where there is none."""
+    """The ledger's files at one moment. `log` is the size of `-wal` in bytes, if it exists."""
 
     inode: int
     owner: int
@@ -75,25 +75,21 @@ def read_ledger(
 ) -> T | None:
     """Run a statement on the ledger as it is now, in one snapshot. None if there is no ledger yet.
 
-    `progress` is told if the ledger had to be read without its lock. Raises ConfigurationError if
+    `progress` says so if the ledger had to be read without its lock. Raises ConfigurationError if
     it can't be read, is no ledger, or another version's; TryLater if this user can't read its
     newest part, or if it changes each time.
     """
-    file = (
-        path.resolve()
-    )  # SQLite keeps its own files beside the file itself, not beside a link to it
+    # SQLite keeps its own files beside the file itself, not beside a link to it.
+    file = path.resolve()
     for _ in range(MAX_READS):
         files = _find_files(path, file)
         if files is None:
             return None
-        if files.are_in_use:
-            try:
-                return _read_with_log(path, file, statement, files)
-            except _Denied:
-                if files.holds_more:
-                    raise _newest_part_error(path, file) from None
+        answer = _read_with_log(path, file, statement, files) if files.are_in_use else None
+        if answer:
+            return answer.value
         answer = _read_at_rest(path, file, statement, files)
-        if answer is not None:
+        if answer:
             if files.are_in_use or not _has_access(os.W_OK, file.parent):
                 progress.say(
                     f"The ledger {path} can't be written here: it was read as it is on the disk."
@@ -112,15 +108,7 @@ def _find_files(path: Path, file: Path) -> _Files | None:
             )
         if not _has_access(os.R_OK, file):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return _Files(
-            inode=status.st_ino,
-            owner=status.st_uid,
-            size=status.st_size,
-            changed=status.st_mtime_ns,
-            log=_size_of(_with_suffix(file, "-wal")),
-            has_index=_with_suffix(file, "-shm").exists(),
-            has_journal=_with_suffix(file, "-journal").exists(),
-        )
+        return _build_files(file, status)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -130,19 +118,40 @@ def _find_files(path: Path, file: Path) -> _Files | None:
         ) from None
 
 
+def _build_files(file: Path, status: os.stat_result) -> _Files:
+    return _Files(
+        inode=status.st_ino,
+        owner=status.st_uid,
+        size=status.st_size,
+        changed=status.st_mtime_ns,
+        log=_size_of(_with_suffix(file, "-wal")),
+        has_index=_with_suffix(file, "-shm").exists(),
+        has_journal=_with_suffix(file, "-journal").exists(),
+    )
+
+
 def _read_with_log(
     path: Path, file: Path, statement: Callable[[sa.Connection], T], files: _Files
-) -> T | None:
-    """Read while a run has the ledger open, or what it left when it died. Raises _Denied."""
-    if not files.has_index and os.geteuid() not in {ROOT_USER, files.owner}:
-        raise _Denied  # SQLite would make a -shm that belongs to this user, and the run could not write it
-    return _query(path, file, WITH_LOG, statement)
+) -> _Answer[T | None] | None:
+    """Read while a run has the ledger open, or what it left when it died.
+
+    None if this user can't, and need not: the database file alone is the whole ledger. Raises
+    TryLater if it is not.
+    """
+    # Without a -shm SQLite would make one. It would belong to this user, and the run could not
+    # write it.
+    if files.has_index or os.geteuid() in {ROOT_USER, files.owner}:
+        with contextlib.suppress(_Denied):
+            return _Answer(_query(path, file, WITH_LOG, statement))
+    if files.holds_more:
+        raise _newest_part_error(path, file)
+    return None
 
 
 def _read_at_rest(
     path: Path, file: Path, statement: Callable[[sa.Connection], T], files: _Files
 ) -> _Answer[T | None] | None:
-    """Read the database file alone. None if a file changed meanwhile, so that the answer does not count."""
+    """Read the database file alone. None if a file changed meanwhile: the answer does not count."""
     try:
         answer = _Answer(_query(path, file, AT_REST, statement))
     except OnboardingError:
@@ -162,25 +171,29 @@ def _newest_part_error(path: Path, file: Path) -> TryLater:
 
 
 def _query(path: Path, file: Path, mode: str, statement: Callable[[sa.Connection], T]) -> T | None:
-    """Run a statement; None if the ledger is empty. Raises _Denied, ConfigurationError or TryLater."""
+    """Run a statement; None if the ledger is empty.
 
-    def connect() -> sqlite3.Connection:
-        # as_uri writes each character that has a meaning in a URI as %HH.
-        return sqlite3.connect(
-            f"{file.as_uri()}?{mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
-        )
-
-    engine = sa.create_engine(
-        "sqlite://", creator=connect, poolclass=sa.pool.NullPool, hide_parameters=True
-    )
+    Raises _Denied, ConfigurationError or TryLater.
+    """
     try:
-        with engine.connect() as connection:
+        with _open_read_only(file, mode).connect() as connection:
             connection.exec_driver_sql("BEGIN")
             return statement(connection) if is_ledger(connection) else None
     except (DBAPIError, sqlite3.Error) as error:
         if mode == WITH_LOG and result_code(error) in DENIED:
             raise _Denied from error
         raise as_read_error(path, error) from None
+
+
+def _open_read_only(file: Path, mode: str) -> sa.Engine:
+    def connect() -> sqlite3.Connection:
+        # as_uri writes each character that has a meaning in a URI as %HH.
+        uri = f"{file.as_uri()}?{mode}"
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+    return sa.create_engine(
+        "sqlite://", creator=connect, poolclass=sa.pool.NullPool, hide_parameters=True
+    )
 
 
 def _with_suffix(file: Path, suffix: str) -> Path:

@@ -1,4 +1,4 @@
-"""The people of a session whom this program has added, adopted or removed at RingCentral, or is about to.
+"""The people of a session that this program has added, adopted or removed at RingCentral.
 
 An intention (`adding`, `removing`) is committed before a PATCH leaves. So after a crash we still
 know who was added (and may be mailed) and who was removed (and must get a cancellation). A row
@@ -23,7 +23,7 @@ from onboarding.model.registrations import ManagedRegistration, Standing, regist
 
 
 def load_managed(connection: sa.Connection, session: int) -> Mapping[str, ManagedRegistration]:
-    """Load the registrations of a session that this program has dealt with, by `registration_key`."""
+    """Load what this program has dealt with in a session, by `registration_key`."""
     rows = connection.execute(
         sa.select(registrations).where(registrations.c.session == session)
     ).mappings()
@@ -42,56 +42,49 @@ def set_standing(
         return
     for invitee in invitees:
         if invitee.linked_user:
-            _separate_keys(connection, session, invitee)
+            _keep_one_row(connection, session, invitee, invitee.linked_user)
     rows = [
         {"session": session, **_person_columns(invitee), "standing": standing, "at": now}
         for invitee in invitees
     ]
-    connection.execute(_STAND, rows)
-    places = [{"session": session, "key": row["key"]} for row in rows]
-    events.record_events(
-        connection,
-        [
-            {**place, "what": standing, "at": now, "delivery": None, "detail": ""}
-            for place in places
-        ],
-    )
+    connection.execute(_UPSERT, rows)
+    event = {"session": session, "what": standing, "at": now, "delivery": None, "detail": ""}
+    events.record_events(connection, [{**event, "key": row["key"]} for row in rows])
 
 
-def _separate_keys(connection: sa.Connection, session: int, invitee: Invitee) -> None:
-    """Keep each linked user in one row: under their address, or by ids once the address belongs to another user.
+def _keep_one_row(
+    connection: sa.Connection, session: int, invitee: Invitee, user: LinkedUser
+) -> None:
+    """Keep a linked user in one row: under their address, or by ids if another user has that now.
 
     With two rows for one user, a removal would change one of them, and the other would add the user
     again.
     """
-    by_ids = replace(invitee, email="")
-    if not invitee.email:
-        ids = registrations.c.account_id == _person_columns(by_ids)["account_id"]
-        same = (
-            ids,
-            registrations.c.user_id == _person_columns(by_ids)["user_id"],
-            registrations.c.email != "",
-        )
-        empty = {"account_id": "", "user_id": "", "domain": ""}
-        connection.execute(
-            registrations.update().where(registrations.c.session == session, *same).values(empty)
-        )
+    if invitee.email:
+        _keep_former_user(connection, session, invitee)
+        _remove_row_by_ids(connection, session, invitee)
         return
-    row = (
-        connection.execute(sa.select(registrations).where(*_is_person(session, invitee)))
-        .mappings()
-        .one_or_none()
-    )
-    before = _build_stored_invitee(row).linked_user if row else None
-    if row and before not in {None, invitee.linked_user} and row["standing"] != Standing.REMOVED:
-        # The address now belongs to another user; the former one stays known by ids.
-        former = {
-            **row,
-            **_person_columns(replace(_build_stored_invitee(row), email="")),
-            "asked": "",
-        }
-        connection.execute(insert(registrations).values(former).on_conflict_do_nothing())
-    connection.execute(registrations.delete().where(*_is_person(session, by_ids)))
+    ours = (registrations.c.session == session, _is_user(user), registrations.c.email != "")
+    no_ids = {"account_id": "", "user_id": "", "domain": ""}
+    connection.execute(registrations.update().where(*ours).values(no_ids))
+
+
+def _keep_former_user(connection: sa.Connection, session: int, invitee: Invitee) -> None:
+    """If the address belonged to another user before, keep that user by their ids."""
+    this_row = sa.select(registrations).where(*_is_person(session, invitee))
+    row = connection.execute(this_row).mappings().one_or_none()
+    if row is None or row["standing"] == Standing.REMOVED:
+        return
+    former = _build_stored_invitee(row)
+    if former.linked_user in {None, invitee.linked_user}:
+        return
+    by_ids = {**row, **_person_columns(replace(former, email="")), "asked": ""}
+    connection.execute(insert(registrations).values(by_ids).on_conflict_do_nothing())
+
+
+def _remove_row_by_ids(connection: sa.Connection, session: int, invitee: Invitee) -> None:
+    by_ids = _is_person(session, replace(invitee, email=""))
+    connection.execute(registrations.delete().where(*by_ids))
 
 
 def record_unfulfilled(
@@ -101,24 +94,22 @@ def record_unfulfilled(
     fields: Mapping[str, str],
     now: datetime,
 ) -> None:
-    """Record what RingCentral was asked to change about a person and did not change: field -> value."""
-    asked = {"asked": json.dumps(dict(fields))}
-    if not connection.execute(
-        registrations.update().where(*_is_person(session, invitee)).values(asked)
-    ).rowcount:
+    """Record what RingCentral was asked to change about a person and did not: field -> value."""
+    this_row = registrations.update().where(*_is_person(session, invitee))
+    updated = this_row.values(asked=json.dumps(dict(fields)))
+    if not connection.execute(updated).rowcount:
+        # The person was found registered, so there is no row yet.
         set_standing(connection, session, [invitee], Standing.UPDATED, now)
-        connection.execute(
-            registrations.update().where(*_is_person(session, invitee)).values(asked)
-        )
-    events.record_event(
-        connection, session, registration_key(invitee), "not updated", now, detail=", ".join(fields)
-    )
+        connection.execute(updated)
+    names = ", ".join(fields)
+    key = registration_key(invitee)
+    events.record_event(connection, session, key, "not updated", now, detail=names)
 
 
 def clear_unfulfilled(
     connection: sa.Connection, session: int, invitees: Collection[Invitee]
 ) -> None:
-    """Forget requests that are fulfilled by now, so that they may be made again if the value changes back."""
+    """Forget requests that are fulfilled now: they may be made again if the value changes back."""
     keys = [registration_key(invitee) for invitee in invitees]
     connection.execute(
         registrations.update()
@@ -134,62 +125,52 @@ def revert(
     before: Mapping[str, ManagedRegistration],
     now: datetime,
 ) -> None:
-    """Take back an intention that RingCentral refused: these people are again as they were `before`."""
+    """Take back an intention that RingCentral refused: these people are as they were `before`."""
     for invitee in invitees:
-        row = _is_person(session, invitee)
-        intended = connection.execute(sa.select(registrations.c.standing).where(*row)).scalar()
+        this_row = _is_person(session, invitee)
+        standing = sa.select(registrations.c.standing).where(*this_row)
+        intended = connection.execute(standing).scalar()
         known = before.get(registration_key(invitee))
-        if known:
-            columns = {**_person_columns(known.invitee), "standing": known.standing, "at": now}
-            connection.execute(registrations.update().where(*row).values(columns))
-            _forget_former(connection, session, known.invitee, before)
+        if known is None:
+            connection.execute(registrations.delete().where(*this_row))
         else:
-            connection.execute(registrations.delete().where(*row))
+            former = {**_person_columns(known.invitee), "standing": known.standing, "at": now}
+            connection.execute(registrations.update().where(*this_row).values(former))
+            if _has_address_back(known.invitee, before):
+                _remove_row_by_ids(connection, session, known.invitee)
         what = "not removed" if intended == Standing.REMOVING else "not added"
         events.record_event(connection, session, registration_key(invitee), what, now)
 
 
-def _forget_former(
-    connection: sa.Connection,
-    session: int,
-    invitee: Invitee,
-    before: Mapping[str, ManagedRegistration],
-) -> None:
-    """Remove the row by ids of a user who has their address back."""
-    by_ids = replace(invitee, email="")
-    if invitee.email and invitee.linked_user and registration_key(by_ids) not in before:
-        connection.execute(registrations.delete().where(*_is_person(session, by_ids)))
+def _has_address_back(invitee: Invitee, before: Mapping[str, ManagedRegistration]) -> bool:
+    """Whether a user's row by ids was only made by the intention that is taken back."""
+    by_ids = registration_key(replace(invitee, email=""))
+    return bool(invitee.email and invitee.linked_user) and by_ids not in before
 
 
 def record_mailed(
     connection: sa.Connection, session: int, invitees: Collection[Invitee], now: datetime
 ) -> None:
-    """Record that a run has reported whom RingCentral has mailed itself (docs/ringcentral.md, "Send now")."""
+    """Record that a run has reported that RingCentral has mailed these people itself.
+
+    How it comes to that: docs/ringcentral.md, "Send now".
+    """
     for invitee in invitees:
-        names = [registrations.c.key == registration_key(invitee)]
-        if user := invitee.linked_user:
-            ids = (
-                registrations.c.account_id == user.account_id,
-                registrations.c.user_id == user.user_id,
-            )
-            names.append(sa.and_(*ids))
-        new = (
-            registrations.c.session == session,
-            registrations.c.mailed_by_ringcentral.is_(None),
-            sa.or_(*names),
-        )
-        noted = (
-            registrations.update()
-            .where(*new)
-            .values(mailed_by_ringcentral=now)
-            .returning(registrations.c.key)
-        )
+        is_them = registrations.c.key == registration_key(invitee)
+        if invitee.linked_user:
+            is_them |= _is_user(invitee.linked_user)
+        is_new = registrations.c.mailed_by_ringcentral.is_(None)
+        new = registrations.update().where(registrations.c.session == session, is_new, is_them)
+        noted = new.values(mailed_by_ringcentral=now).returning(registrations.c.key)
         for key in connection.execute(noted).scalars().all():
             events.record_event(connection, session, key, "mailed by RingCentral", now)
 
 
 def list_mailed_by_ringcentral(connection: sa.Connection, session: int) -> Sequence[str]:
-    """List our people whom RingCentral has mailed itself, by address (by ids if they have none), in order."""
+    """List our people that RingCentral has mailed itself, in order.
+
+    Each is an address, or ids where the person has none.
+    """
     noted = (registrations.c.session == session, registrations.c.mailed_by_ringcentral.is_not(None))
     rows = connection.execute(sa.select(registrations.c.email, registrations.c.key).where(*noted))
     return sorted(row.email or row.key for row in rows)
@@ -197,6 +178,12 @@ def list_mailed_by_ringcentral(connection: sa.Connection, session: int) -> Seque
 
 def _is_person(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:
     return registrations.c.session == session, registrations.c.key == registration_key(invitee)
+
+
+def _is_user(user: LinkedUser) -> sa.ColumnElement[bool]:
+    # Without the domain: RingCentral may give it in another form (`LinkedUser`).
+    columns = registrations.c
+    return sa.and_(columns.account_id == user.account_id, columns.user_id == user.user_id)
 
 
 def _person_columns(invitee: Invitee) -> dict[str, Any]:
@@ -225,15 +212,22 @@ def _if_known(column: str) -> sa.ColumnElement[str]:
     return sa.case((_NEW.user_id != "", _NEW[column]), else_=registrations.c[column])
 
 
-_STAND = _INSERT.on_conflict_do_update(
+_IDS = ("account_id", "user_id", "domain")
+_ALWAYS_NEW = (
+    "email",
+    "first_name",
+    "last_name",
+    "language",
+    "time_zone",
+    "role",
+    "standing",
+    "at",
+)
+_UPSERT = _INSERT.on_conflict_do_update(
     index_elements=["session", "key"],
     set_={
-        **{name: _if_known(name) for name in ("account_id", "user_id", "domain")},
-        **{
-            name: _NEW[name]
-            for name in ("email", "first_name", "last_name", "language", "time_zone", "role")
-        },
-        **{name: _NEW[name] for name in ("standing", "at")},
+        **{name: _if_known(name) for name in _IDS},
+        **{name: _NEW[name] for name in _ALWAYS_NEW},
         # A new registration at RingCentral has not been mailed by it.
         "mailed_by_ringcentral": sa.case(
             (_NEW.standing == Standing.ADDED, sa.null()),

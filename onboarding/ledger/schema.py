@@ -1,6 +1,7 @@
-"""Every table of the ledger, in one place to read. `migrations/` brings a file to these tables; a test compares them.
+"""Every table of the ledger, to read in one file.
 
 State is in `deliveries` and `registrations`, history in the append-only `events`. Times are UTC.
+`migrations/` brings a ledger to these tables; a test compares them.
 """
 
 from datetime import UTC, datetime
@@ -66,7 +67,10 @@ sessions = sa.Table(
     sa.Column("heavy_calls", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("server", "webinar_id", "session_id"),
 )
-"""One row per session and server, as the last run saw it. `duration` in seconds; `heavy_calls` of the last run."""
+"""One row per session and server, as the last run saw it.
+
+`duration` is in seconds; `heavy_calls` are those of the last run.
+"""
 
 cached_webinars = sa.Table(
     "webinars",
@@ -76,7 +80,10 @@ cached_webinars = sa.Table(
     sa.Column("facts", sa.JSON, nullable=False),
     sa.Column("fetched_at", UtcDateTime, nullable=False),
 )
-"""What a webinar adds to its sessions (title, host, who may join as panelist), kept to save a Heavy call."""
+"""What a webinar adds to its sessions (title, host, who may join as panelist).
+
+Kept to save a Heavy call.
+"""
 
 registrations = sa.Table(
     "registrations",
@@ -98,11 +105,11 @@ registrations = sa.Table(
     sa.Column("mailed_by_ringcentral", UtcDateTime),
     sa.PrimaryKeyConstraint("session", "key"),
 )
-"""The people whom this program has dealt with at RingCentral. `standing` is a `model.registrations.Standing`.
+"""The people that this program has dealt with at RingCentral.
 
-`key` is `model.registrations.registration_key`. `asked` is what RingCentral was asked for and did
-not carry out, as JSON: field -> value. `mailed_by_ringcentral` is when a run first saw that
-RingCentral has mailed the person itself.
+`key` is `model.registrations.registration_key`, `standing` a `model.registrations.Standing`.
+`asked` is what RingCentral was asked for and did not do, as JSON: field -> value.
+`mailed_by_ringcentral` is when a run first saw that RingCentral has mailed the person itself.
 """
 
 deliveries = sa.Table(
@@ -133,21 +140,22 @@ deliveries = sa.Table(
     _text_column("rehearsal_to"),
     _text_column("told"),
 )
-"""One message to one invitee. `link`, `role`, `start`, `duration` are its facts (the link as fingerprint).
+"""One message to one invitee.
 
-`told` is what history says of its latest move besides the state (`_create_triggers`).
+`link`, `role`, `start` and `duration` are its facts; the link is only a fingerprint. `told` is what
+history says of its latest move besides the state (`_create_triggers`).
 """
 
 REAL = deliveries.c.rehearsal_to == sa.literal_column("''")
-"""Not a rehearsal. A literal: with a parameter in its place SQLite would plan a query on a partial index each time."""
+"""Not a rehearsal. A literal: with a parameter, SQLite would plan each query on a partial index."""
 
 HELD = deliveries.c.holder != sa.literal_column("''")
-"""Leased by a run, or being sent by one."""
+"""Claimed by a run, or being sent by it."""
 
 _OPEN = REAL & deliveries.c.state.in_(["queued", "sending"])
 
-# Promise 3, held by the database itself: one mailbox never has two messages under way, nor two of
-# one number.
+# Promise 3, kept by the database itself: a mailbox never has two messages under way, nor two with
+# the same number.
 sa.Index(
     "uq_deliveries_open",
     deliveries.c.session,
@@ -177,7 +185,10 @@ events = sa.Table(
     sa.Column("what", sa.Text, nullable=False),
     _text_column("detail"),
 )
-"""What happened to each person, in order; only ever added to. `what` is a delivery's new state or a standing."""
+"""What happened to each person, in order; only ever added to.
+
+`what` is a delivery's new state or a standing.
+"""
 
 _WRITE_EVENT = """
 BEGIN
@@ -193,9 +204,9 @@ END
 
 @sa.event.listens_for(events, "after_create")
 def _create_triggers(_events: sa.Table, connection: sa.Connection, **_options: object) -> None:
-    """Let the database write the event of each delivery that is queued or moved, in the same statement.
+    """Let the database write the event of a delivery in the statement that queues or moves it.
 
-    So no function of ours can forget it, whatever it changes.
+    So no function of ours can forget it.
     """
     connection.exec_driver_sql(
         f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {_WRITE_EVENT}"
@@ -234,10 +245,10 @@ leases = sa.Table(
     sa.Column("until", UtcDateTime, nullable=False),
     sa.Column("taken_at", UtcDateTime),
 )
-"""Which run is at work on what. `machine`, `pid` and `started` together name one process for certain.
+"""Which run is at work on what.
 
-`taken_at` stays as it is when the lease is renewed; it is NULL where an older version took the
-lease.
+`machine`, `pid` and `started` together name one process for certain. `taken_at` stays as it is when
+the lease is renewed; it is NULL where an older version took the lease.
 """
 
 limits = sa.Table(
@@ -251,11 +262,11 @@ limits = sa.Table(
     sa.Column("blocked_until", UtcDateTime),
     sa.Column("calls", sa.Integer, nullable=False, server_default="0"),
 )
-"""A rate limit of RingCentral that all processes sharing the ledger keep together: `most` calls in `window` seconds.
+"""A rate limit of RingCentral, kept by all processes that share the ledger.
 
-`made` holds the times of the calls in the last window (ISO 8601), `calls` counts all there ever
-were. While no call may be made, `blocked_at` says when that was learned, and `blocked_until` when
-it ends; else both are NULL.
+`most` calls may be made in `window` seconds. `made` holds the times of the calls in the last window
+(ISO 8601), `calls` counts all there ever were. While no call may be made, `blocked_at` says when
+that was learned, and `blocked_until` when it ends; else both are NULL.
 """
 
 paces = sa.Table(
@@ -265,7 +276,10 @@ paces = sa.Table(
     sa.Column("free_at", UtcDateTime, nullable=False),
     sa.Column("hours", sa.JSON, nullable=False),
 )
-"""How fast one mail server is being used: when the next message may leave, and how many left in each hour of late."""
+"""How fast a mail server is being used.
+
+`free_at` is when the next message may leave, `hours` counts the messages of each recent hour.
+"""
 
 cached_colleagues = sa.Table(
     "directory",
@@ -280,7 +294,7 @@ cached_colleagues = sa.Table(
     _text_column("job_title"),
     sa.Column("fetched_at", UtcDateTime, nullable=False),
 )
-"""The company's colleagues as last listed, so that a run with no new colleague need not list them."""
+"""The company's colleagues as last listed: a run with no new colleague need not list them."""
 
 roster_rows = sa.Table(
     "roster_rows",
@@ -296,9 +310,10 @@ roster_rows = sa.Table(
     sa.Column("extra", sa.JSON, nullable=False),
     sa.PrimaryKeyConstraint("session", "key"),
 )
-"""The roster as the last run read it, for the report. `key` is `model.registrations.registration_key`.
+"""The roster as the last run read it, for the report.
 
-`extra` are the roster's further columns: header -> value.
+`key` is `model.registrations.registration_key`, `extra` the roster's further columns: header ->
+value.
 """
 
 pauses = sa.Table(

@@ -18,7 +18,7 @@ from onboarding.model.sessions import Session, SessionKey, SessionStatus
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """A session as the last run saw it. `heavy_calls` are that run's calls of RingCentral's scarce group."""
+    """A session as the last run saw it. `heavy_calls` counts that run's Heavy calls."""
 
     id: int
     key: SessionKey
@@ -37,7 +37,7 @@ class StoredSession:
 
 
 def upsert(connection: sa.Connection, session: Session) -> int:
-    """Store a session's facts; returns the number under which the ledger keeps it."""
+    """Store a session's facts. Returns the number under which the ledger keeps it."""
     facts = {
         "title": session.title,
         "start": session.start,
@@ -45,12 +45,12 @@ def upsert(connection: sa.Connection, session: Session) -> int:
         "time_zone": session.time_zone,
         "status": session.status,
     }
-    changed = sessions.update().where(*_is_session(session.key)).values(facts)
-    if not connection.execute(changed).rowcount:
+    this_session = _is_session(session.key)
+    updated = connection.execute(sessions.update().where(*this_session).values(facts))
+    if not updated.rowcount:
         connection.execute(sessions.insert().values(**_key_columns(session.key), **facts))
-    return int(
-        connection.execute(sa.select(sessions.c.id).where(*_is_session(session.key))).scalar_one()
-    )
+    number = sa.select(sessions.c.id).where(*this_session)
+    return int(connection.execute(number).scalar_one())
 
 
 def find(
@@ -69,12 +69,11 @@ def find(
 
 
 def begin_run(connection: sa.Connection, session: int, heavy_calls: int, now: datetime) -> None:
-    """Record that a run is at work, and the calls that it has made so far: they count even if it is killed."""
-    connection.execute(
-        sessions.update()
-        .where(sessions.c.id == session)
-        .values(run_at=now, heavy_calls=heavy_calls)
-    )
+    """Record that a run is at work, and the calls that it has made so far.
+
+    They count even if the run is killed.
+    """
+    _update_run(connection, session, heavy_calls, now)
 
 
 def finish_run(
@@ -98,11 +97,12 @@ def finish_run(
     ]
     if rows:
         connection.execute(problems.insert(), rows)
-    connection.execute(
-        sessions.update()
-        .where(sessions.c.id == session)
-        .values(run_at=now, heavy_calls=heavy_calls)
-    )
+    _update_run(connection, session, heavy_calls, now)
+
+
+def _update_run(connection: sa.Connection, session: int, heavy_calls: int, now: datetime) -> None:
+    values = {"run_at": now, "heavy_calls": heavy_calls}
+    connection.execute(sessions.update().where(sessions.c.id == session).values(values))
 
 
 def list_problems(connection: sa.Connection, session: int) -> Sequence[Problem]:
@@ -114,19 +114,16 @@ def list_problems(connection: sa.Connection, session: int) -> Sequence[Problem]:
 
 
 def remove_ended(connection: sa.Connection, before: datetime) -> int:
-    """Remove sessions that ended before a time, with all their people and history, and colleagues last listed then.
+    """Remove sessions that ended before a time, with all their people and history.
 
-    Returns how many sessions that were.
+    Also removes colleagues last listed before it. Returns how many sessions it removed.
     """
-    begun = connection.execute(
-        sa.select(sessions.c.id, sessions.c.start, sessions.c.duration).where(
-            sessions.c.start < before
-        )
-    )
-    over = [row.id for row in begun if row.start + timedelta(seconds=row.duration) < before]
-    connection.execute(sessions.delete().where(sessions.c.id.in_(over)))
+    times = sa.select(sessions.c.id, sessions.c.start, sessions.c.duration)
+    started = connection.execute(times.where(sessions.c.start < before))
+    ended = [row.id for row in started if row.start + timedelta(seconds=row.duration) < before]
+    connection.execute(sessions.delete().where(sessions.c.id.in_(ended)))
     cache.remove_outdated(connection, before)
-    return len(over)
+    return len(ended)
 
 
 def _key_columns(key: SessionKey) -> dict[str, str]:

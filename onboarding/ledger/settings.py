@@ -48,9 +48,11 @@ def ledger_path(settings: LedgerSettings) -> Path:
     for former in former_paths(path):
         if _is_database(former) and not _is_same_file(former, path):
             raise ConfigurationError(
-                f"The ledger is at {former}, where older versions looked for it. Now it must be at {path}.",
-                hint="A new ledger would mail every person a second time. Stop all runs and move the "
-                f"file there, together with {former.name}-wal and {former.name}-shm where they exist.",
+                f"The ledger is at {former}, where older versions looked for it. "
+                f"Now it must be at {path}.",
+                hint="A new ledger would mail every person a second time. "
+                "Stop all runs and move the file there, "
+                f"together with {former.name}-wal and {former.name}-shm where they exist.",
             )
     return path
 

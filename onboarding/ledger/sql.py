@@ -1,7 +1,7 @@
-"""Passes many rows to SQLite as one JSON text, so that one compiled statement takes any number of them.
+"""Passes many rows to SQLite as one JSON text: one compiled statement takes any number of them.
 
-SQLite then works through them without returning to Python for each row; otherwise the ledger's
-thread would wait for the interpreter that often. Knows no table.
+SQLite then works through them without returning to Python for each row. Otherwise the ledger's
+thread would wait for the interpreter (its lock) once for each row. Knows no table.
 """
 
 import json
@@ -18,7 +18,7 @@ Statement = TypeVar("Statement", bound=Callable[..., Any])
 
 
 def autocommit(statement: Statement) -> Statement:
-    """Mark a function whose writes are one SQL statement: that is a transaction by itself, without BEGIN and COMMIT."""
+    """Mark a function whose writes are a single SQL statement: it needs no BEGIN and COMMIT."""
     statement.__dict__["is_autocommit"] = True
     return statement
 
@@ -29,30 +29,32 @@ def is_autocommit(statement: Callable[..., Any]) -> bool:
 
 
 def driver(connection: sa.Connection) -> sqlite3.Connection:
-    """Get SQLite's own connection: SQLAlchemy's overhead for each statement is larger than SQLite's work."""
+    """Get SQLite's own connection: SQLAlchemy adds more time to a statement than SQLite needs."""
     return cast("sqlite3.Connection", connection.connection.driver_connection)
 
 
 def batch_rows(*columns: str) -> sa.Subquery:
-    """Build the subquery that a statement reads a batch from; the columns are in the order of each row's values.
+    """Build the subquery that a statement reads a batch from.
 
-    A subquery and not WITH: `sqlite3` gives no row count for a statement that begins with WITH, and
-    the row count shows whether all guards held.
+    The columns are in the order of each row's values. A subquery and not WITH: `sqlite3` gives no
+    row count for a statement that begins with WITH, and the row count shows whether all guards
+    held.
     """
-    values = (
-        sa.func.json_each(sa.bindparam("batch", type_=sa.Text)).table_valued("value").alias("rows")
-    )
-    fields = [
-        sa.func.json_extract(
-            values.c.value, sa.literal_column(f"'$[{index}]'"), type_=sa.Text()
-        ).label(name)
-        for index, name in enumerate(columns)
-    ]
+    batch = sa.bindparam("batch", type_=sa.Text)
+    rows = sa.func.json_each(batch).table_valued("value").alias("rows")
+    fields = []
+    for index, name in enumerate(columns):
+        # A literal, because the batch is to be the statement's only parameter (`pack`).
+        path: sa.ColumnClause[str] = sa.literal_column(f"'$[{index}]'")
+        fields.append(sa.func.json_extract(rows.c.value, path, type_=sa.Text()).label(name))
     return sa.select(*fields).subquery("batch")
 
 
 def pack(batch: Iterable[Sequence[Any]]) -> tuple[str]:
-    """Encode a batch as the one parameter of a statement over `batch_rows`; its times are from `encode_time`."""
+    """Encode a batch as the only parameter of a statement over `batch_rows`.
+
+    Its times are from `encode_time`.
+    """
     return (json.dumps(list(batch)),)
 
 

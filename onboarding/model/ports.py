@@ -35,7 +35,7 @@ class RateLimiter(Protocol):
     async def wait_turn(self, group: str) -> None:
         """Wait until a call of that group may be made, and count it. Raises TryLater where that takes too long."""
 
-    async def update(self, group: str, allowance: RateLimitStatus) -> None:
+    async def update(self, group: str, status: RateLimitStatus) -> None:
         """Note what an answer said, for this process and all others."""
 
 

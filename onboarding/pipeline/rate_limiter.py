@@ -53,9 +53,9 @@ class LedgerRateLimiter:
             )
             await self.sleep(seconds)
 
-    async def update(self, group: str, allowance: RateLimitStatus) -> None:
+    async def update(self, group: str, status: RateLimitStatus) -> None:
         """Store what an answer said, for this process and all others."""
-        await self.ledger.run(update_limit, f"{self.account} {group}", allowance, self.now())
+        await self.ledger.run(update_limit, f"{self.account} {group}", status, self.now())
 
     def _wait_error(self, group: str, wait: timedelta) -> TryLater:
         until = (self.now() + wait).astimezone()

@@ -62,7 +62,7 @@ def test_limits_of_two_names_are_apart(connection):
 
 
 @pytest.mark.parametrize(
-    ("allowance", "then"),
+    ("status", "then"),
     [
         (RateLimitStatus(), [(2, 0), (2, 0), (2, 58)]),
         (RateLimitStatus(remaining=1), [(2, 0), (3, 57)]),
@@ -86,11 +86,11 @@ def test_limits_of_two_names_are_apart(connection):
         "a penalty beyond the window",
     ],
 )
-def test_answer_is_believed(connection, allowance, then):
+def test_answer_is_believed(connection, status, then):
     """A call at 0 s, its answer at 2 s, and what calls at later times have to wait, all in seconds."""
     calls(connection, 0)
 
-    update_limit(connection, "Heavy", allowance, at(2))
+    update_limit(connection, "Heavy", status, at(2))
 
     times = [when for when, _ in then]
     assert calls(connection, *times) == [wait for _, wait in then]

@@ -38,8 +38,8 @@ class Gate:
     async def wait_turn(self, group: str) -> None:
         self.entered.append(group)
 
-    async def update(self, group: str, allowance: RateLimitStatus) -> None:
-        self.told.append((group, allowance))
+    async def update(self, group: str, status: RateLimitStatus) -> None:
+        self.told.append((group, status))
 
 
 @dataclass(slots=True)
@@ -53,8 +53,8 @@ class PatientGate:
         while (left := (self.until.get(group, START) - self.clock.now).total_seconds()) > 0:
             await self.clock.sleep(left)
 
-    async def update(self, group: str, allowance: RateLimitStatus) -> None:
-        wait = allowance.penalty or (allowance.window if allowance.remaining == 0 else None)
+    async def update(self, group: str, status: RateLimitStatus) -> None:
+        wait = status.penalty or (status.window if status.remaining == 0 else None)
         if wait:
             self.until[group] = self.clock.now + timedelta(seconds=wait)
 

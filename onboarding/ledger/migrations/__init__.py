@@ -1,4 +1,4 @@
-"""Migrates a ledger's file to the tables that this version knows, with Alembic, in the transaction it is given.
+"""Migrates a ledger's file to the tables that this version knows, with Alembic.
 
 A file that is up to date costs one query and no import of Alembic. A file from a newer version is
 refused: an older program could overlook a state that it does not know. So is another program's
@@ -16,7 +16,10 @@ HEAD = "0004"
 
 
 def upgrade(connection: sa.Connection) -> None:
-    """Create or migrate the tables. Raises ConfigurationError if it is no ledger, or from a newer version."""
+    """Create or migrate the tables in the connection's transaction.
+
+    Raises ConfigurationError if the file is no ledger, or from a newer version.
+    """
     revision = _find_revision(connection)
     if revision == HEAD:
         return
@@ -33,7 +36,7 @@ def upgrade(connection: sa.Connection) -> None:
 
 
 def is_ledger(connection: sa.Connection) -> bool:
-    """Tell whether the file holds a ledger of this version; False for an empty one. Changes nothing.
+    """Tell whether the file holds a ledger of this version; False for an empty file.
 
     Raises ConfigurationError if it is from an older or newer version, or another program's.
     """
@@ -45,7 +48,8 @@ def is_ledger(connection: sa.Connection) -> bool:
         raise _newer_version_error(revision)
     raise ConfigurationError(
         f"The ledger was made by an older version (its revision is {revision}, not {HEAD}).",
-        hint="This command changes nothing, so it does not upgrade the ledger. `onboarding check` and the next run do.",
+        hint="This command changes nothing, so it does not upgrade the ledger. "
+        "`onboarding check` and the next run do.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection that `upgrade` hands over, in its transaction."""
+"""Alembic's entry: runs the revisions on the connection of `upgrade`, in its transaction."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The database itself tells history of every delivery that is queued or moved."""
+"""The database itself writes the history of every delivery that is queued or moved."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,7 +19,7 @@ END
 
 
 def upgrade() -> None:
-    """Give deliveries a column for what history says of their latest move, and have it told."""
+    """Give deliveries a column for what history says of their latest move, and write it."""
     op.add_column("deliveries", sa.Column("told", sa.Text, server_default="", nullable=False))
     op.execute(f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {TELL}")
     op.execute(f"CREATE TRIGGER tr_deliveries_moved AFTER UPDATE OF state ON deliveries {TELL}")

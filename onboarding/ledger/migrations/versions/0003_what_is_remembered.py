@@ -1,4 +1,4 @@
-"""Leases remember when they were taken, limits when they were blocked, registrations what RingCentral did and left."""
+"""When a lease was taken and a limit blocked; what RingCentral did and did not do for a person."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Roster rows, pauses, sessions called off, what plan pages showed and who approved it, kept messages."""
+"""Roster rows, pauses, sessions called off, reviews and their approvals, kept messages."""
 
 import sqlalchemy as sa
 from alembic import op
