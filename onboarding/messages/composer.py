@@ -400,6 +400,7 @@ def _brand_context(brand: BrandSettings, logo: Picture | None) -> Brand:
         logo=f"cid:{LOGO_CID}" if logo else brand.logo,
         imprint=brand.imprint,
         dial_in=brand.dial_in,
+        device_test=brand.device_test,
         colours=Palette(**brand.colours.model_dump()),
         language=brand.language,
     )

@@ -49,15 +49,24 @@ class Recipient:
 class SessionContext:
     """The session. All times are words, in the invitee's zone: `start`, `end` and `arrive_by` are times of day.
 
-    `arrive_by_date` differs from `date` only around midnight.
+    `arrive_by_date` differs from `date` only around midnight. `end_days` counts the days from `date`
+    to `end_date` (0: the same day). `zone_days` is 1 where `date` is a day later than in the
+    session's own time zone, and -1 where it is a day earlier; `own_date`, `own_start` and `own_zone`
+    are the start in that zone.
     """
 
     title: str
     date: str
     start: str
     end: str
+    end_date: str
+    end_days: int
     duration: str
     zone: str
+    zone_days: int
+    own_date: str
+    own_start: str
+    own_zone: str
     arrive_by: str
     arrive_by_date: str
 
@@ -95,6 +104,7 @@ class Brand:
     logo: str
     imprint: str
     dial_in: str
+    device_test: str
     colours: Palette
     language: str
 
@@ -251,15 +261,25 @@ def _extra_columns(extra: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _session_context(session: Session, zone: tzinfo, locale: Locale) -> SessionContext:
+    own_zone = zone_named(session.time_zone)
     start = localize(session.start, zone, locale)
+    end = localize(session.end, zone, locale)
+    own = localize(session.start, own_zone, locale)
     arrive_by = localize(session.arrive_by, zone, locale)
+    day = session.start.astimezone(zone).date()
     return SessionContext(
         title=plain_text(session.title),
         date=start.date,
         start=start.time,
-        end=localize(session.end, zone, locale).time,
+        end=end.time,
+        end_date=end.date,
+        end_days=(session.end.astimezone(zone).date() - day).days,
         duration=format_duration(session.duration, locale),
         zone=start.zone,
+        zone_days=(day - session.start.astimezone(own_zone).date()).days,
+        own_date=own.date,
+        own_start=own.time,
+        own_zone=own.zone,
         arrive_by=arrive_by.time,
         arrive_by_date=arrive_by.date,
     )

@@ -42,6 +42,10 @@ CONTRAST = 4.5
 """Least contrast of text with its background (WCAG 2.1, 1.4.3)."""
 
 
+SMALL_PRINT = "#5b6675"
+"""The grey of the shipped templates (`parts/style.mjml.j2`); it stands on white and on the background."""
+
+
 @dataclass(frozen=True, slots=True)
 class LintWarning:
     """One thing to mend. `where` is a template's name, a file or a setting; `is_error`: no letter would leave so."""
@@ -179,6 +183,7 @@ def _check_colours(colours: Colours) -> Iterator[LintWarning]:
         ("button_text", colours.button_text, "primary", colours.primary),
         ("text", colours.text, "background", colours.background),
         ("text", colours.text, "white", "#ffffff"),
+        ("small print", SMALL_PRINT, "background", colours.background),
         ("primary (links)", colours.primary, "white", "#ffffff"),
     ]
     for front_name, front, back_name, back in pairs:

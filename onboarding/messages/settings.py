@@ -9,6 +9,7 @@ from email.headerregistry import Address
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
@@ -37,6 +38,10 @@ class Colours(BaseModel, extra="forbid", frozen=True):
 _MAILBOX = re.compile(
     r"""(?:"?(?P<name>[^"<>]*?)"?\s*<(?P<angle>[^<>@\s]+@[^<>@\s]+)>|(?P<bare>[^<>@\s]+@[^<>@\s]+))"""
 )
+
+
+_ADDRESS = re.compile(r"https://[!-~]+")
+"""An address as it is sent (RFC 3986): what is beyond ASCII has to be written with `%`, or as `xn--`."""
 
 
 @lru_cache(maxsize=64)
@@ -76,6 +81,14 @@ def _https_or_path(value: str) -> str:
     return value
 
 
+def _https_or_none(value: str) -> str:
+    """Accept an address to open in a browser; what else a link could be (`javascript:`) has no place in a letter."""
+    parts = urlsplit(value)
+    if value and not (parts.scheme == "https" and parts.hostname and _ADDRESS.fullmatch(value)):
+        raise ValueError("write an address that begins with https://, without spaces")
+    return value
+
+
 def _one_line(value: str) -> str:
     if value and not value.isprintable():
         raise ValueError("write it on one line, as people dial it")
@@ -89,7 +102,8 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     or the path of a PNG, JPEG or GIF file that then travels inside every message. `language` is
     that of templates without a language in their name. `imprint` stands small at a letter's end (in
     some countries the law wants it there). `dial_in` is the telephone number for joining by phone:
-    RingCentral gives each person a code, and no number with it.
+    RingCentral gives each person a code, and no number with it. `device_test` is a page where people
+    try camera and microphone before they join.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -102,6 +116,7 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     )
     imprint: str = ""
     dial_in: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] = ""
+    device_test: Annotated[str, Field(max_length=500), AfterValidator(_https_or_none)] = ""
     calendar: CalendarMethod = CalendarMethod.PUBLISH
 
     @property

@@ -31,7 +31,7 @@ class LoggedRequest:
     query: Mapping[str, list[str]]
     group: LimitGroup
     body: Any
-    received: datetime
+    at: datetime
     status: int | None = None
     fault: str = ""
 

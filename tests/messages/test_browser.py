@@ -136,3 +136,33 @@ def test_every_text_can_be_read_in_dark_mode(stationery, dark_page, kind, role, 
     assert (
         dark_page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 21, 27)"
     )
+
+
+DISTANCES = """() => {
+  const place = (one) => one.getBoundingClientRect();
+  const box = place(document.querySelector('.box > table > tbody > tr > td'));
+  const inside = place(document.querySelector('.box table table'));
+  const last = document.querySelectorAll('.box, .quiet td, .ink li, .ink .cell');
+  const end = Math.max(...[...last].map((one) => place(one).bottom));
+  const line = place(document.querySelector('.line p')).top;
+  return [inside.top - box.top, box.bottom - inside.bottom, line - end].map(Math.round);
+}"""
+"""Pixels: in the box above and below its text, and between the last of the letter and the line."""
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_distances_are_the_same_in_all_letters(stationery, page, width):
+    found = set()
+    for kind, role, language in LETTERS:
+        show(page, message(stationery, kind, role, language), width)
+        found.add(tuple(page.evaluate(DISTANCES)))
+    assert found == {(20, 20, 36)}
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), JOINING)
+def test_calendar_buttons_stand_side_by_side_on_a_phone(stationery, page, kind, role, language):
+    show(page, message(stationery, kind, role, language), PHONE)
+    boxes = [one.bounding_box() for one in page.locator(".quiet a").all()]
+    assert len({box["y"] for box in boxes}) == 1
+    assert len({box["height"] for box in boxes}) == 1
+    assert min(box["height"] for box in boxes) >= 40

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 from itertools import product
 
 import pytest
@@ -143,6 +144,102 @@ def test_dial_in_code_stands_beside_the_number_and_not_without_it(language, dial
     for kind in ("text/html", "text/plain", "text/calendar"):
         content = find_part(message, kind).replace("\n ", "")
         assert ("482 917" in content, "+44 117 496 0123" in content) == (is_told, is_told)
+
+
+DEVICE_TEST = "https://example.com/test?lang=en"
+
+
+@lru_cache
+def with_device_test(address: str) -> TemplateSet:
+    return TemplateSet.load(
+        [SHIPPED], BrandSettings(**(BRAND.model_dump() | {"device_test": address}))
+    )
+
+
+@pytest.mark.parametrize("device_test", [DEVICE_TEST, ""])
+@pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
+def test_device_test_is_offered_where_there_is_one(kind, role, language, device_test):
+    person = make_invitee(role=role, language=language)
+    message = as_email(with_device_test(device_test).compose(make_request(kind, person), protect()))
+
+    is_offered = bool(device_test) and kind is not Kind.CANCELLATION
+    links = [one.attributes["href"] for one in html_of(message).css("a")]
+    text = find_part(message, "text/plain")
+    calendar = find_part(message, "text/calendar").replace("\n ", "")
+
+    assert links.count(DEVICE_TEST) == int(is_offered)
+    for words in (text, calendar):
+        assert (DEVICE_TEST in words) == is_offered
+        assert any(said in words for said in ("microphone", "Mikrofon")) == is_offered
+
+
+WHY = {
+    ("en", Role.HOST): "added you as the host of this webinar.",
+    ("en", Role.COHOST): "added you as a co-host of this webinar.",
+    ("en", Role.PANELIST): "added you as a panelist of this webinar.",
+    ("de", Role.HOST): "Sie als Host dieses Webinars eingetragen",
+    ("de", Role.COHOST): "Sie als Co-Host dieses Webinars eingetragen",
+    ("de", Role.PANELIST): "Sie als Podiumsgast dieses Webinars eingetragen",
+}
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
+def test_every_letter_says_why_the_reader_gets_it(stationery, kind, role, language):
+    person = make_invitee(role=role, language=language)
+    message = as_email(stationery.compose(make_request(kind, person), protect()))
+    why = WHY[language, role]
+
+    html = html_of(message).body.text()
+    text = find_part(message, "text/plain").replace("\n", " ")
+    calendar = find_part(message, "text/calendar").replace("\n ", "")
+
+    assert (why in html, why in text) == (True, True)
+    assert (why in calendar) == (kind is not Kind.CANCELLATION)
+
+
+def test_two_buttons_add_the_session_to_calendars_without_the_join_link(stationery):
+    message = as_email(stationery.compose(make_request(), protect()))
+
+    buttons = {one.text(): one.attributes["href"] for one in html_of(message).css(".quiet a")}
+
+    assert [*buttons] == ["Google Calendar", "Outlook"]
+    assert [link.split("/")[2] for link in buttons.values()] == [
+        "calendar.google.com",
+        "outlook.office.com",
+    ]
+    assert not [link for link in buttons.values() if OWN[-20:] in link]
+
+
+def test_date_and_time_stand_on_the_brands_background():
+    colours = {"primary": "#7a1f3d", "background": "#f7eef1"}
+    brand = BrandSettings(**(BRAND.model_dump() | {"colours": colours}))
+    message = as_email(TemplateSet.load([SHIPPED], brand).compose(make_request(), protect()))
+
+    styles = [
+        cell.attributes["style"] for cell in html_of(message).css(".box > table > tbody > tr > td")
+    ]
+
+    assert [("background-color:#f7eef1" in one, "#7a1f3d" in one) for one in styles] == [
+        (True, True)
+    ]
+
+
+@pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
+def test_outlooks_columns_are_no_wider_than_the_letter_within_its_margins(
+    stationery, kind, role, language
+):
+    message = as_email(
+        stationery.compose(
+            make_request(kind, make_invitee(role=role, language=language)), protect()
+        )
+    )
+
+    cells = re.findall(
+        r"<!--\[if mso \| IE\]><td[^>]*?width:(\d+)px", find_part(message, "text/html")
+    )
+
+    assert {int(width) for width in cells} <= {512, 250}
+    assert "512" in cells
 
 
 def test_an_update_tells_only_what_has_changed(stationery):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from onboarding.messages.lint import LintWarning, contrast, lint_templates
+from onboarding.messages.lint import SMALL_PRINT, LintWarning, contrast, lint_templates
 from onboarding.messages.settings import Colours
 from tests.messages.samples import BRAND, HTML, SHIPPED, write_templates
 
@@ -142,6 +142,7 @@ def test_mistakes_in_several_templates_are_all_told(tmp_path):
                 "button_text #888888 on primary #1f5fbf has a contrast of 1.7; 4.5 is the least.",
                 "text #999999 on background #aaaaaa has a contrast of 1.2; 4.5 is the least.",
                 "text #999999 on white #ffffff has a contrast of 2.8; 4.5 is the least.",
+                "small print #5b6675 on background #aaaaaa has a contrast of 2.5; 4.5 is the least.",
             ],
         ),
     ],
@@ -153,6 +154,12 @@ def test_colours_that_cannot_be_read_on_each_other_are_told(tmp_path, colours, f
         one for one in lint_templates([write_templates(tmp_path)], brand) if "colours" in one.where
     ]
     assert found == [LintWarning("[brand] colours", words, is_error=False) for words in findings]
+
+
+def test_small_print_is_checked_in_the_grey_that_ships():
+    style = (SHIPPED / "parts" / "style.mjml.j2").read_text(encoding="utf-8")
+
+    assert f'name="small" font-size="14px" line-height="22px" color="{SMALL_PRINT}"' in style
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,26 @@ def brand(**fields):
         {"calendar": "maybe"},
         {"dial_in": "+44 117\n496 0123"},
         {"dial_in": "1" * 201},
+        {"device_test": "http://example.com/test"},
+        {"device_test": "javascript:alert(1)"},
+        {"device_test": "example.com/test"},
+        {"device_test": "https://"},
+        {"device_test": "https:///test"},
+        {"device_test": "https://example.com/a test"},
+        {"device_test": "https://example.com/\nBcc: a@b.example"},
+        {"device_test": "https://[example.com/"},
+        {"device_test": "https://example.com/" + "x" * 481},
         {"color": "#ffffff"},
     ],
 )
 def test_what_a_letter_cannot_carry_is_refused(fields):
     with pytest.raises(ValidationError):
         brand(**fields)
+
+
+@pytest.mark.parametrize("address", ["", "https://example.com/test?lang=en#camera"])
+def test_device_test_is_an_address_or_nothing(address):
+    assert brand(device_test=address).device_test == address
 
 
 @pytest.mark.parametrize("colour", ["red", "#fff", "#12345g", "#123456;", "#1234567"])
