@@ -37,6 +37,13 @@ LANGUAGES = ("en", "de")
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 """Fixed, so that a picture changes only where a letter does."""
 
+EXTRAS = {
+    "imprint": "Brightwater Ltd, 1 Harbour Road, Bristol",
+    "dial_in": "+44 117 496 0123",
+    "device_test": "https://brightwater.example/device-test",
+}
+"""What `[brand]` has beside our sample's, so that each part of a letter is in its picture."""
+
 NAMES = {
     Role.HOST: ("Hanna", "Holm", "Head of Events"),
     Role.COHOST: ("Carlos", "Ortega", "Product Manager"),
@@ -58,10 +65,12 @@ def sample() -> Preview:
     panels = {
         language: tuple(one for one in people if one.language == language) for language in LANGUAGES
     }
-    letters = {
-        key: replace(one, panel=panels[one.invitee.language]) for key, one in made.requests.items()
+    requests = {
+        key: replace(request, panel=panels[request.invitee.language])
+        for key, request in made.requests.items()
     }
-    return replace(made, letters=letters, folders=(samples.find_templates(),))
+    brand = made.brand.model_copy(update=EXTRAS)
+    return replace(made, requests=requests, brand=brand, folders=(samples.find_templates(),))
 
 
 def _person(row: int, role: Role, language: str) -> Invitee:
