@@ -1,7 +1,7 @@
-"""A folder's templates, found by kind, role and language, and compiled.
+"""A webinar's templates: found by kind, role and language, and compiled.
 
 Knows which of `invitation.cohost.de`, `invitation.cohost`, `invitation.de` and `invitation` a
-person gets. Renders and sends nothing: `stationery` does the first.
+person gets. Renders and sends nothing: `composer` does the first.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ import jinja2
 from babel import Locale
 
 from onboarding.errors import ConfigurationError
-from onboarding.messages.compiler import names
 from onboarding.messages.compiler.compile import compile_source
 from onboarding.messages.compiler.constants import is_constant
 from onboarding.messages.compiler.folders import FolderLoader, Folders, read_template
-from onboarding.messages.compiler.sources import pieces_of
+from onboarding.messages.compiler.names import check_names
+from onboarding.messages.compiler.sources import read_pieces
 from onboarding.messages.context import Brand
 from onboarding.messages.dates import locale_of
 from onboarding.messages.sandbox.environment import MessageEnvironment
@@ -39,10 +39,10 @@ class Environments:
 
     @classmethod
     def over(cls, folders: Folders, brand: Brand | None = None) -> "Environments":
-        """Let templates include what lies in their folders; a brand that is given is put in place at once.
+        """Make environments whose templates may include what is in `folders`.
 
-        Not so where one of them may mean something else by `brand`: a part that it includes would
-        not hear of it.
+        A given `brand` is put in while compiling, except if any template gives the name `brand`
+        another meaning: the parts that it includes would then go on with the old one.
         """
         loader = FolderLoader(folders)
         fixed = brand and is_constant("brand", map(read_template, folders.files()))
@@ -52,13 +52,14 @@ class Environments:
 
     @property
     def derived(self) -> jinja2.Environment:
-        """For text derived from HTML, whose line ends are there on purpose."""
+        """For text that was derived from HTML: each of its line ends is meant."""
         return self.text.overlay(trim_blocks=False, lstrip_blocks=False)
 
 
 def _environment(
     loader: jinja2.BaseLoader, known: Mapping[str, Any], *, autoescape: bool
 ) -> MessageEnvironment:
+    # White space means nothing in HTML. In text, a line with only a block is no empty line.
     environment = MessageEnvironment(
         autoescape=autoescape,
         loader=loader,
@@ -72,7 +73,7 @@ def _environment(
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One template, compiled. `html` is None for the calendar's."""
+    """A compiled template. `html` is None for the calendar's."""
 
     name: str
     locale: Locale
@@ -82,14 +83,15 @@ class Template:
 
 
 def language_tags(language: str) -> tuple[str, ...]:
-    """Name a language from the special to the general: `de-at`, `de`."""
+    """List the tags of a language, the most special first: `de-at`, `de`."""
     tag = language.replace("_", "-").lower()
-    return tuple(dict.fromkeys(one for one in (tag, tag.partition("-")[0]) if one))
+    tags = (tag, tag.partition("-")[0])
+    return tuple(dict.fromkeys(filter(None, tags)))
 
 
 @cache
 def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
-    """Name the templates that fit, the most special first."""
+    """List the names of the templates that fit, the most special first."""
     tags = language_tags(language)
     special = f"{kind}.{role.value.lower()}"
     return (
@@ -101,11 +103,14 @@ def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
 
 
 def find_template(name: str, folders: Folders) -> tuple[Path | None, Path | None]:
-    """Find a template's HTML source and its text; the text counts only beside the HTML, in the same folder."""
+    """Find a template's HTML source and its text.
+
+    The text counts only beside the HTML, in the same folder: our text must not go with the user's
+    own HTML.
+    """
     for folder in folders.paths:
-        sources = [
-            file for ending in HTML_ENDINGS if (file := folders.file(folder / (name + ending)))
-        ]
+        paths = (folders.file(folder / (name + ending)) for ending in HTML_ENDINGS)
+        sources = [path for path in paths if path]
         if len(sources) > 1:
             raise ConfigurationError(
                 f"{sources[0]} and {sources[1]} are both sources of one template.",
@@ -118,56 +123,83 @@ def find_template(name: str, folders: Folders) -> tuple[Path | None, Path | None
 
 
 def list_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
-    """Name every template of these kinds in the folders; shared parts lie in folders of their own and don't count."""
-    endings = (*HTML_ENDINGS, TEXT_ENDING)
-    files = (file.name for folder in folders.paths for file in folder.iterdir() if file.exists())
-    found = {
-        name.removesuffix(ending) for name in files for ending in endings if name.endswith(ending)
-    }
-    return tuple(sorted(name for name in found if name.split(".")[0] in kinds))
+    """List every template of these kinds, without endings.
+
+    Shared parts are in folders of their own and don't count.
+    """
+    found = set()
+    for folder in folders.paths:
+        for file in folder.iterdir():
+            name = _without_ending(file.name)
+            if name and name.partition(".")[0] in kinds and file.exists():
+                found.add(name)
+    return tuple(sorted(found))
+
+
+def _without_ending(file_name: str) -> str:
+    """Return a template's name, empty if the file is no template."""
+    for ending in (*HTML_ENDINGS, TEXT_ENDING):
+        if file_name.endswith(ending):
+            return file_name.removesuffix(ending)
+    return ""
 
 
 def compile_template(
     name: str, folders: Folders, environments: Environments, language: str
 ) -> Template:
-    """Compile a template. Raises `ConfigurationError`, naming file and line, for whatever is wrong with it."""
+    """Compile a template.
+
+    Raises `ConfigurationError`, with file and line, for all that can be wrong with it.
+    """
     source, text = find_template(name, folders)
     if source is None and not name.startswith(CALENDAR):
         raise ConfigurationError(
             f"The template {text} has no HTML beside it.",
             hint=f"Write {name}.mjml.j2 or {name}.html.j2, or remove it.",
         )
-    if source:
-        names.check_names(source, folders, environments.html)
-    html, derived = compile_source(source, folders, environments.html) if source else (None, "")
-    if text:
-        names.check_names(text, folders, environments.text)
-        derived = "".join(piece.text for piece in pieces_of(text, folders, environments.text))
+    html, derived = _compile_html(source, folders, environments.html) if source else (None, "")
     try:
         return Template(
             name=name,
             locale=_locale(name, language),
             html=environments.html.from_string(html) if html is not None else None,
-            text=(environments.text if text else environments.derived).from_string(derived),
+            text=(
+                _compile_text(text, folders, environments.text)
+                if text
+                else environments.derived.from_string(derived)
+            ),
             text_is_derived=text is None,
         )
-    except (
-        jinja2.TemplateSyntaxError
-    ) as problem:  # only where parts that are right alone don't fit together
+    except jinja2.TemplateSyntaxError as error:
+        # each file is right by itself, but together they are not
         raise ConfigurationError(
-            f"The template {name}, together with its shared parts, can't be compiled: {problem.message}.",
+            f"The template {name}, together with its shared parts, can't be compiled: "
+            f"{error.message}.",
             hint="Look at what it includes or extends.",
-        ) from problem
+        ) from error
+
+
+def _compile_html(file: Path, folders: Folders, environment: jinja2.Environment) -> tuple[str, str]:
+    """Return Jinja source of the HTML, and of the text derived from it."""
+    check_names(file, folders, environment)
+    return compile_source(file, folders, environment)
+
+
+def _compile_text(file: Path, folders: Folders, environment: jinja2.Environment) -> jinja2.Template:
+    check_names(file, folders, environment)
+    pieces = read_pieces(file, folders, environment)
+    return environment.from_string("".join(piece.text for piece in pieces))
 
 
 @cache
 def _locale(name: str, language: str) -> Locale:
-    """Say in which language a template is written: its suffix, else `[brand] language`."""
+    """Find the language in which a template is written: its suffix, else `[brand] language`."""
     roles = {role.value.lower() for role in Role}
-    own = [word for word in name.split(".")[1:] if word not in roles]
-    if found := locale_of(own[-1] if own else language):
+    suffixes = [word for word in name.split(".")[1:] if word not in roles]
+    tag = suffixes[-1] if suffixes else language
+    if found := locale_of(tag):
         return found
     raise ConfigurationError(
-        f"The template {name} is in a language that is not known: {(own or [language])[-1]!r}.",
+        f"The template {name} is in a language that is not known: {tag!r}.",
         hint="Names are like invitation.de, invitation.cohost or invitation.cohost.de.",
     )

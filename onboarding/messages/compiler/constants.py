@@ -1,8 +1,8 @@
-"""What a template says of the brand, put in place when it is compiled: it is the same in every letter of a run.
+"""Puts the brand's values into a template while it is compiled: no message of a run changes them.
 
-A shipped template asks for a colour twenty times. Put in place, these become part of the text
-around them, which is rendered, and encoded (`quoted_printable`), once. Works on Jinja's tree;
-Jinja's own optimizer does the rest.
+A shipped template asks for a colour twenty times. `<b style="color: {{ brand.colours.text }}">`
+becomes one text, which is rendered and encoded (`quoted_printable`) once per run, not once per
+person. Works on Jinja's tree; Jinja then joins the texts.
 """
 
 import re
@@ -14,10 +14,11 @@ from jinja2.visitor import NodeTransformer
 
 
 def is_constant(name: str, sources: Iterable[str]) -> bool:
-    """Tell whether a name certainly means the same in all these templates, which may include each other.
+    """Check that a name has one meaning in all these templates, which may include each other.
 
-    A tag that names it by itself, and not a field of it, may give it another meaning (set, for,
-    with, macro, import).
+    A tag that has the name by itself, and not a field of it, may give it another meaning:
+    `{% set brand = ... %}`, `for`, `with`, `macro`, `import`. This errs towards False, which only
+    costs time.
     """
     by_itself = re.compile(rf"\{{%[^%]*(?<![.\w]){name}\b(?!\s*\.)")
     return not any(by_itself.search(source) for source in sources)
@@ -26,9 +27,9 @@ def is_constant(name: str, sources: Iterable[str]) -> bool:
 def fold_constants(
     tree: nodes.Template, known: Mapping[str, Any], environment: Environment
 ) -> nodes.Template:
-    """Replace each text that hangs on a known name."""
-    folding: nodes.Template = _Folding(known, environment).visit(tree)
-    return folding
+    """Replace each text that a known name leads to: `brand.colours.text` by `#1c2430`."""
+    folded: nodes.Template = _Folding(known, environment).visit(tree)
+    return folded
 
 
 class _Folding(NodeTransformer):
@@ -36,15 +37,15 @@ class _Folding(NodeTransformer):
         self._known = known
         self._environment = environment
 
-    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 -- Jinja's visitors are named so
-        """Replace `brand.colours.text`, or look into whatever this hangs on."""
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 -- Jinja's name for it
+        """Replace an attribute that is a known text, or look inside of what it belongs to."""
         value = self._value(node)
         if isinstance(value, str):
             return nodes.Const(value, lineno=node.lineno)
         return self.generic_visit(node)
 
     def _value(self, node: nodes.Node) -> Any:
-        """What an expression is, None where that differs from letter to letter."""
+        """Find the value of an expression, None if it can differ from message to message."""
         match node:
             case nodes.Name(name=name):
                 return self._known.get(name)

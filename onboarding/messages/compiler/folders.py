@@ -1,8 +1,8 @@
-"""The folders that a webinar's templates lie in: which file a name means, and that none of them leads elsewhere.
+"""The folders that hold a webinar's templates: which file a name means.
 
-A template names its shared parts, and whoever writes one decides that name. So a name finds files
-below the template folders only, and a link below them has to lead to one of them. Reads files;
-knows nothing of what is in them.
+Templates name their shared parts, and a template may come from a stranger. So a name finds files
+below the template folders only, and a symbolic link in them must lead to a file below one of them:
+`{% include "../../.env" %}` finds nothing. Reads files; knows nothing of what is in them.
 """
 
 import os
@@ -20,13 +20,13 @@ from onboarding.messages.sandbox.limits import LARGEST_VALUE, current
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The template folders, the most special first: a file in an earlier one stands for its namesake in a later one."""
+    """The template folders: a file in an earlier one hides its namesake in a later one."""
 
     paths: tuple[Path, ...]
 
     @classmethod
     def of(cls, paths: Sequence[Path]) -> "Folders":
-        """Take the folders; raises `ConfigurationError` where one is missing."""
+        """Take the folders; raises `ConfigurationError` if one is missing."""
         for path in paths:
             if not path.is_dir():
                 raise ConfigurationError(
@@ -36,69 +36,79 @@ class Folders:
         return cls(tuple(paths))
 
     def find(self, name: str) -> Path | None:
-        """Find a file by its name relative to a template folder; a name that leads out of the folders finds none.
+        """Find a file by its path relative to a template folder, None if there is none.
 
-        Raises `ConfigurationError` where the file is a link, or lies behind one, that leads out of
-        them.
+        Raises `ConfigurationError` if a link leads to a file outside the folders.
         """
         if ".." in Path(name).parts or Path(name).is_absolute():
             return None
         return next((file for path in self.paths if (file := self.file(path / name))), None)
 
-    def get(self, name: str, place: str) -> Path:
-        """Find a shared part that is asked for at a place (file and line), or raise `ConfigurationError`."""
+    def get(self, name: str, location: str) -> Path:
+        """Find a shared part that is asked for at `location` (file and line).
+
+        Raises `ConfigurationError` if there is none.
+        """
         if found := self.find(name):
             return found
         raise ConfigurationError(
-            f"{place}: there is no file {name!r} in {', '.join(map(str, self.paths))}.",
-            hint="Shared parts are named by their path from the template folder, like parts/top.mjml.j2.",
+            f"{location}: there is no file {name!r} in {', '.join(map(str, self.paths))}.",
+            hint="Name shared parts by their path from the template folder, like "
+            "parts/top.mjml.j2.",
         )
 
     def file(self, path: Path) -> Path | None:
-        """Give a path back if something is there. Raises `ConfigurationError` where a link leads out of the folders."""
+        """Return `path` if there is a file or folder, else None.
+
+        Raises `ConfigurationError` if a link leads out of the folders.
+        """
         try:
             if not path.exists():
                 return None
-        except (OSError, ValueError):  # a name that is too long, or that no file can have
+        except (OSError, ValueError):
+            # the name is too long, or has a character that no name can have
             return None
-        if not self._holds(path):
-            raise self._stray(path)
+        if not self._contains(path):
+            raise self._stray_error(path)
         return path
 
     def files(self) -> Iterator[Path]:
-        """Name every template and shared part that is in force, in order of their names."""
-        names = {
-            str(file.relative_to(folder)) for folder in self.paths for file in folder.rglob("*.j2")
-        }
-        yield from (file for name in sorted(names) if (file := self.find(name)))
+        """Find every template and shared part that is in use, in order of their names."""
+        found = (file.relative_to(folder) for folder in self.paths for file in folder.rglob("*.j2"))
+        for name in sorted(set(map(str, found))):
+            if file := self.find(name):
+                yield file
 
     def strays(self) -> Iterator[ConfigurationError]:
-        """Say which links below the folders lead out of them, whether a template names them or not."""
+        """Find links that lead out of the folders, whether a template names them or not."""
         for folder in self.paths:
-            for place, folders, files in os.walk(folder):
-                links = (
-                    path
-                    for name in sorted((*folders, *files))
-                    if (path := Path(place, name)).is_symlink()
-                )
-                yield from (
-                    self._stray(link) for link in links if link.exists() and not self._holds(link)
-                )
+            for parent, folders, files in os.walk(folder):
+                paths = (Path(parent, name) for name in sorted((*folders, *files)))
+                for path in paths:
+                    if path.is_symlink() and path.exists() and not self._contains(path):
+                        yield self._stray_error(path)
 
-    def _holds(self, path: Path) -> bool:
-        """Tell whether a file lies below one of the folders, all links followed. A folder may itself be a link."""
+    def _contains(self, path: Path) -> bool:
+        """Check that a file is below one of the folders, all links followed.
+
+        A folder may itself be a link.
+        """
         real = path.resolve()
         return any(real.is_relative_to(folder.resolve()) for folder in self.paths)
 
-    def _stray(self, path: Path) -> ConfigurationError:
+    def _stray_error(self, path: Path) -> ConfigurationError:
         return ConfigurationError(
             f"{path} is a link that leads out of the template folders, to {path.resolve()}.",
-            hint="Copy the file there, or let the link lead to a file in one of this webinar's template folders.",
+            hint="Copy the file there, or link to a file in one of this webinar's template "
+            "folders.",
         )
 
 
 def read_template(file: Path) -> str:
-    """Read a template; raises `ConfigurationError` where it isn't text in UTF-8, or is too long for a template."""
+    """Read a template.
+
+    Raises `ConfigurationError` if it can't be read, isn't text in UTF-8, or is too long.
+    """
     try:
         text = read_text(file)
     except OSError as error:
@@ -119,7 +129,10 @@ def read_template(file: Path) -> str:
 
 
 class FolderLoader(jinja2.BaseLoader):
-    """Gives Jinja the parts that a letter asks for only while it is rendered (`{% include name %}`, `import`)."""
+    """Gives Jinja the parts that are named only while a message is rendered.
+
+    Such as `{% include name %}` and `{% import %}`; `sources` has put in place all others.
+    """
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
@@ -127,8 +140,12 @@ class FolderLoader(jinja2.BaseLoader):
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        """Read a part; raises `UnrenderableValue` where it can't be read, for that is the letter's trouble now."""
+        """Read a part for Jinja.
+
+        Raises `UnrenderableValue` if it can't be read: by now only this message fails, not the run.
+        """
         del environment
+        # reading takes time, and a loop can ask for many parts
         current().look()
         try:
             file = self._folders.find(template)

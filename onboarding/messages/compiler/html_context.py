@@ -1,7 +1,10 @@
-"""Where in HTML or MJML a template's tag stands: between elements, in a tag, an attribute, a title, a comment.
+"""Where in HTML or MJML a tag of Jinja is: between elements, in a tag, an attribute, a title.
 
-A narrow scanner that is fed stretches of text and keeps its state from one to the next. It judges
-nothing and builds no tree: `masking` asks it before and after compiling.
+The same `{{ name }}` has to be treated differently in `<p>{{ name }}</p>` (CONTENT), in
+`<a href="{{ name }}">` (ATTRIBUTE) and in `<{{ name }}>` (TAG, refused). A template is no whole
+HTML, so no parser can tell. This scanner is fed the text between Jinja's tags, stretch by stretch,
+and keeps its state from one to the next. It judges nothing and builds no tree: `masking` does the
+first, before and after compiling.
 """
 
 import re
@@ -10,12 +13,16 @@ from enum import Enum, auto
 
 
 class HtmlContext(Enum):
-    """Where the next character would stand."""
+    """What the next character would be a part of."""
 
-    CONTENT = auto()  # between elements, or in the text of one
-    TAG = auto()  # inside <...>, outside quotes
-    ATTRIBUTE = auto()  # inside a quoted attribute value
-    TITLE = auto()  # in the text of an element that holds text only
+    # between elements, or in the text of one
+    CONTENT = auto()
+    # inside <...>, outside quotes
+    TAG = auto()
+    # inside a quoted attribute value
+    ATTRIBUTE = auto()
+    # in an element that holds text and no elements
+    TITLE = auto()
     STYLE = auto()
     SCRIPT = auto()
     COMMENT = auto()
@@ -23,13 +30,15 @@ class HtmlContext(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ScannerState:
-    """A scanner's state.
+    """What the scanner knows after the text so far.
 
-        `tag` is the element whose tag or text this is, `value` an attribute's text so far. `entered` counts the places
-    XX with the same count stand in the same attribute value, title or tag.
+    After `<a class="x" href="https://` the context is ATTRIBUTE, `tag` is `a`, `attribute` is
+    `href`, `quote` is `"` and `value` is the address so far. `entered` counts the changes of
+    context: two tags of Jinja with the same count are in the same attribute value or title.
+    `in_defaults` is true inside `<mj-attributes>`, where MJML has default values.
     """
 
-    place: HtmlContext = HtmlContext.CONTENT
+    context: HtmlContext = HtmlContext.CONTENT
     tag: str = ""
     attribute: str = ""
     quote: str = ""
@@ -47,74 +56,77 @@ TEXT_ONLY = {
     "mj-style": HtmlContext.STYLE,
     "script": HtmlContext.SCRIPT,
 }
+"""Elements in which `<` begins no element."""
+
+DEFAULTS = {"mj-attributes": True, "/mj-attributes": False}
+"""Tags that begin and end MJML's default values."""
 
 _OPENING = re.compile(r"<!--|<(/?[A-Za-z][\w:-]*)")
 _IN_TAG = re.compile(
     r"""(?P<closed>/?>)|(?:(?<![\w:@.-])(?P<attribute>[\w:@.-]++)\s*+=\s*+)?(?P<quote>["'])"""
 )
-"""An attribute begins where no name goes on: else each letter of a long one would be looked at as a beginning."""
+"""The end of a tag, or the beginning of a quoted value.
+
+An attribute's name begins only where none goes on. Otherwise each letter of a long name would be
+tried as a beginning, and the time would grow with the square of its length.
+"""
 
 
-def scan(position: ScannerState, text: str) -> ScannerState:
-    """Go over `text` and say where its end is."""
-    at = 0
-    while at < len(text):
-        after, at = _STEPS[position.place](position, text, at)
-        if after.place is not position.place:
-            defaults = DEFAULTS.get(after.tag, position.in_defaults)
-            after = replace(after, entered=position.entered + 1, in_defaults=defaults)
-        position = after
-    return position
+def scan(state: ScannerState, text: str) -> ScannerState:
+    """Scan `text`, which begins in `state`; returns the state at its end."""
+    start = 0
+    while start < len(text):
+        after, start = _STEPS[state.context](state, text, start)
+        if after.context is not state.context:
+            # the steps set what is particular to a context; these two go through all of them
+            in_defaults = DEFAULTS.get(after.tag, state.in_defaults)
+            after = replace(after, entered=state.entered + 1, in_defaults=in_defaults)
+        state = after
+    return state
 
 
-DEFAULTS = {"mj-attributes": True, "/mj-attributes": False}
+# Each step scans from `start` to the next change of context, or to the end of the text. It returns
+# the state there and the offset from which to go on.
 
 
-def _scan_content(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
-    found = _OPENING.search(text, at)
+def _scan_content(state: ScannerState, text: str, start: int) -> tuple[ScannerState, int]:
+    found = _OPENING.search(text, start)
     if not found:
-        return position, len(text)
+        return state, len(text)
     if not found[1]:
         return ScannerState(HtmlContext.COMMENT), found.end()
     return ScannerState(HtmlContext.TAG, found[1].lower()), found.end()
 
 
-def _scan_tag(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
-    found = _IN_TAG.search(text, at)
+def _scan_tag(state: ScannerState, text: str, start: int) -> tuple[ScannerState, int]:
+    found = _IN_TAG.search(text, start)
     if not found:
-        return position, len(text)
-    if found["quote"]:
-        attribute = (found["attribute"] or "").lower()
-        return replace(
-            position,
-            place=HtmlContext.ATTRIBUTE,
-            attribute=attribute,
-            quote=found["quote"],
-            value="",
-        ), found.end()
-    inside = TEXT_ONLY.get(position.tag) if found["closed"] == ">" else None
-    return (replace(position, place=inside) if inside else ScannerState()), found.end()
+        return state, len(text)
+    if quote := found["quote"]:
+        name = (found["attribute"] or "").lower()
+        return ScannerState(HtmlContext.ATTRIBUTE, state.tag, name, quote), found.end()
+    # `/>` ends an element that has no text
+    inside = TEXT_ONLY.get(state.tag) if found["closed"] == ">" else None
+    return (replace(state, context=inside) if inside else ScannerState()), found.end()
 
 
-def _scan_attribute(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
-    end = text.find(position.quote, at)
+def _scan_attribute(state: ScannerState, text: str, start: int) -> tuple[ScannerState, int]:
+    end = text.find(state.quote, start)
     if end < 0:
-        return replace(position, value=position.value + text[at:]), len(text)
-    return ScannerState(HtmlContext.TAG, position.tag), end + 1
+        return replace(state, value=state.value + text[start:]), len(text)
+    return ScannerState(HtmlContext.TAG, state.tag), end + 1
 
 
-def _scan_text_only(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
-    end = re.compile(f"</{position.tag}", re.IGNORECASE).search(text, at)
-    return (
-        (ScannerState(HtmlContext.TAG, f"/{position.tag}"), end.end())
-        if end
-        else (position, len(text))
-    )
+def _scan_text_only(state: ScannerState, text: str, start: int) -> tuple[ScannerState, int]:
+    end = re.compile(f"</{state.tag}", re.IGNORECASE).search(text, start)
+    if not end:
+        return state, len(text)
+    return ScannerState(HtmlContext.TAG, f"/{state.tag}"), end.end()
 
 
-def _scan_comment(position: ScannerState, text: str, at: int) -> tuple[ScannerState, int]:
-    end = text.find("-->", at)
-    return (ScannerState(), end + 3) if end >= 0 else (position, len(text))
+def _scan_comment(state: ScannerState, text: str, start: int) -> tuple[ScannerState, int]:
+    end = text.find("-->", start)
+    return (ScannerState(), end + 3) if end >= 0 else (state, len(text))
 
 
 _STEPS = {

@@ -1,7 +1,8 @@
-"""The names in a template, checked against those that `view` knows before anybody's letter is rendered.
+"""The names in a template, compared with those of `TemplateContext` before a message is rendered.
 
-Reads each template file as Jinja parses it, so that an error tells the line a person wrote. Renders
-nothing.
+So `{{ session.strat }}` is an error of `check` and `lint`, with a suggestion, and not the failure
+of a message in the middle of a run. Reads each template file as Jinja parses it, before it is
+compiled: then an error gives the line that a person wrote. Renders nothing.
 """
 
 import re
@@ -10,7 +11,7 @@ from dataclasses import is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -24,106 +25,118 @@ from onboarding.messages.sandbox.environment import GLOBALS
 from onboarding.messages.sandbox.filters import FILTERS, TESTS
 
 KNOWN: Mapping[str, Any] = get_type_hints(TemplateContext)
-"""What a template may say, with types, so that `session.strat` is found as well as `sesion`."""
+"""All names that a template can use, with their types, so that their fields are checked too."""
 
 IN_MACROS = frozenset({"loop", "super", "self", "caller", "varargs", "kwargs"})
+"""Names that Jinja itself defines in loops, blocks and macros."""
 
 _MJ_PATH = re.compile(r"""<mj-include\s+path=["']([^"']+)""")
 
+Types = Mapping[str, Any]
+"""Types of names; `Any` where a type is not known."""
+
 
 def check_names(file: Path, folders: Folders, environment: Environment) -> None:
-    """Check a template and every part it refers to.
+    """Check a template and every part that it refers to.
 
     Raises `ConfigurationError` with file, line, the unknown name and the nearest known one.
     """
-    trees = _trees(file, folders, environment)
-    types = dict(KNOWN) | {name: Any for tree in trees.values() for name in _names_set(tree)}
-    types |= {
-        name: each for tree in trees.values() for name, each in _names_looped_over(tree, types)
-    }
-    for each, tree in trees.items():
-        _check_known(each, tree, types, frozenset(GLOBALS) | IN_MACROS)
-        _check_filters(each, tree)
+    trees = _parse_all(file, folders, environment)
+    # What one file sets, another may use: includes share their names. So a name that is set
+    # anywhere is known everywhere. What is used too early is found with the sample people.
+    types = dict(KNOWN)
+    for tree in trees.values():
+        types |= dict.fromkeys(_names_set(tree), Any)
+    loop_types = [_loop_types(tree, types) for tree in trees.values()]
+    for variables in loop_types:
+        types |= variables
+    for path, tree in trees.items():
+        _check_known(path, tree, types)
+        _check_fields(path, tree, types)
+        _check_filters(path, tree)
 
 
-def _trees(file: Path, folders: Folders, environment: Environment) -> dict[Path, nodes.Template]:
-    """Parse a template and every part it refers to, each once however often it is referred to."""
+def _parse_all(
+    file: Path, folders: Folders, environment: Environment
+) -> dict[Path, nodes.Template]:
+    """Parse a template and every part it refers to, each part once."""
     trees: dict[Path, nodes.Template] = {}
     left = [file]
     while left:
-        each = left.pop()
-        if each not in trees:
-            trees[each] = _parse_part(read_template(each), each, environment)
-            left += [
-                folders.get(name, f"{each}, line 1") for name in _find_parts(each, trees[each])
-            ]
+        path = left.pop()
+        if path not in trees:
+            tree = _parse(read_template(path), path, environment)
+            trees[path] = tree
+            left += [folders.get(name, f"{path}, line 1") for name in _find_parts(path, tree)]
     return trees
 
 
 @lru_cache(maxsize=512)
-def _parse_part(source: str, file: Path, environment: Environment) -> nodes.Template:
-    """Parse a file once, however many templates it is part of."""
+def _parse(source: str, file: Path, environment: Environment) -> nodes.Template:
+    """Parse a file. Remembered, because many templates share their parts."""
     try:
         return environment.parse(source, file.name, str(file))
-    except TemplateSyntaxError as problem:
-        raise syntax_error(file, problem) from problem
+    except TemplateSyntaxError as error:
+        raise syntax_error(file, error) from error
 
 
 def _find_parts(file: Path, tree: nodes.Template) -> Iterator[str]:
     yield from (name for name in find_referenced_templates(tree) if name)
     if file.name.endswith(".mjml.j2"):
-        text = "".join(one.data for one in tree.find_all(nodes.TemplateData))
+        text = "".join(literal.data for literal in tree.find_all(nodes.TemplateData))
         yield from _MJ_PATH.findall(text)
 
 
 def _names_set(tree: nodes.Template) -> Iterator[str]:
-    """Name what the template makes itself: by `set`, `for`, `macro`, `import`."""
-    yield from (one.name for one in tree.find_all(nodes.Name) if one.ctx in {"store", "param"})
-    yield from (one.name for one in tree.find_all(nodes.Macro))
-    yield from (one.target for one in tree.find_all(nodes.Import))
-    for one in tree.find_all(nodes.FromImport):
-        yield from (name if isinstance(name, str) else name[1] for name in one.names)
+    """Find the names that the template defines itself: by `set`, `for`, `macro`, `import`."""
+    for name in tree.find_all(nodes.Name):
+        if name.ctx in {"store", "param"}:
+            yield name.name
+    yield from (macro.name for macro in tree.find_all(nodes.Macro))
+    yield from (module.target for module in tree.find_all(nodes.Import))
+    for imports in tree.find_all(nodes.FromImport):
+        # a pair is `name as alias`
+        yield from (name if isinstance(name, str) else name[1] for name in imports.names)
 
 
-def _names_looped_over(tree: nodes.Template, types: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Type the variables of loops over known lists: `person` in `{% for person in panel %}`."""
+def _loop_types(tree: nodes.Template, types: Types) -> dict[str, Any]:
+    """Find the types of loop variables: of `person` in `{% for person in panel %}`."""
+    variables = {}
     for loop in tree.find_all(nodes.For):
         items = get_args(_type_of(loop.iter, types))
         if isinstance(loop.target, nodes.Name) and items:
-            yield loop.target.name, items[0]
+            variables[loop.target.name] = items[0]
+    return variables
 
 
-def _check_known(
-    file: Path, tree: nodes.Template, types: Mapping[str, Any], others: frozenset[str]
-) -> None:
+def _check_known(file: Path, tree: nodes.Template, types: Types) -> None:
     for name in tree.find_all(nodes.Name):
-        if name.ctx == "load" and name.name not in types and name.name not in others:
-            raise _unknown_name(file, name.lineno, name.name, "", set(types) | {"range"})
+        is_known = name.name in types or name.name in GLOBALS or name.name in IN_MACROS
+        if name.ctx == "load" and not is_known:
+            raise _unknown_name(file, name.lineno, name.name, {*types, "range"})
+
+
+def _check_fields(file: Path, tree: nodes.Template, types: Types) -> None:
     for attribute in tree.find_all(nodes.Getattr):
+        name = attribute.attr
         known = _fields_of(_type_of(attribute.node, types))
-        if known and attribute.attr not in known:
-            raise _unknown_name(
-                file, attribute.lineno, attribute.attr, _suggest_spelling(attribute.node), known
-            )
-        if attribute.attr.startswith("__"):
+        if known and name not in known:
+            owner = _as_written(attribute.node)
+            raise _unknown_name(file, attribute.lineno, name, known, owner=owner)
+        if name.startswith("__"):
             raise ConfigurationError(
-                f"{file}, line {attribute.lineno}: a template can't use {attribute.attr[:LONGEST_NAME]}.",
+                f"{file}, line {attribute.lineno}: a template can't use {name[:LONGEST_NAME]}.",
                 hint="The guide to the letters lists the names that templates may use.",
             )
 
 
 def _check_filters(file: Path, tree: nodes.Template) -> None:
-    for kind, known in ((nodes.Filter, FILTERS), (nodes.Test, TESTS)):
-        word = kind.__name__.lower()
-        for used in tree.find_all(kind):
+    for node_type, known in ((nodes.Filter, FILTERS), (nodes.Test, TESTS)):
+        word = node_type.__name__.lower()
+        for used in tree.find_all(node_type):
             if used.name not in known:
-                raise _unknown_name(
-                    file,
-                    used.lineno,
-                    f"{word} {used.name}",
-                    "",
-                    [f"{word} {name}" for name in known],
-                )
+                choices = [f"{word} {name}" for name in known]
+                raise _unknown_name(file, used.lineno, f"{word} {used.name}", choices)
     for escape in tree.find_all(nodes.ScopedEvalContextModifier):
         raise ConfigurationError(
             f"{file}, line {escape.lineno}: {{% autoescape %}} is not allowed.",
@@ -132,13 +145,13 @@ def _check_filters(file: Path, tree: nodes.Template) -> None:
 
 
 LONGEST_NAME = 60
-"""Characters of an unknown name that a message shows, and for which the nearest known one is looked for."""
+"""Characters of an unknown name that a message shows, and that are compared with known names."""
 
 
 def _unknown_name(
-    file: Path, line: int, name: str, owner: str, known: Iterable[str]
+    file: Path, line: int, name: str, known: Iterable[str], *, owner: str = ""
 ) -> ConfigurationError:
-    """Name the unknown, the nearest known, and where."""
+    """Report an unknown name, with the nearest known one as a suggestion."""
     prefix, name = f"{owner}." if owner else "", name[:LONGEST_NAME]
     near = get_close_matches(name, known, n=1, cutoff=0)
     return ConfigurationError(
@@ -147,17 +160,18 @@ def _unknown_name(
     )
 
 
-def _suggest_spelling(node: nodes.Node) -> str:
+def _as_written(node: nodes.Node) -> str:
+    """Write an expression as in the template: `session.host`; empty if it is more than names."""
     match node:
         case nodes.Getattr(node=owner, attr=name):
-            return f"{_suggest_spelling(owner)}.{name}"
+            return f"{_as_written(owner)}.{name}"
         case nodes.Name(name=name):
             return str(name)
     return ""
 
 
-def _type_of(node: nodes.Node, types: Mapping[str, Any]) -> Any:
-    """Say what type an expression has, None where that isn't known (a filter's result, a roster's column)."""
+def _type_of(node: nodes.Node, types: Types) -> Any:
+    """Find an expression's type, None if it isn't known (a filter's result, a roster's column)."""
     match node:
         case nodes.Name(name=name):
             return types.get(name)
@@ -166,10 +180,10 @@ def _type_of(node: nodes.Node, types: Mapping[str, Any]) -> Any:
     return None
 
 
-def _fields_of(kind: Any) -> Mapping[str, Any]:
-    """Name the fields of one of `view`'s types, none for a type whose names are not fixed."""
+def _fields_of(kind: Any) -> Types:
+    """Find the fields of one of the context's types; none for a type whose names are not fixed."""
     if isinstance(kind, UnionType):
-        kind = next(one for one in get_args(kind) if one is not type(None))
+        kind = next(member for member in get_args(kind) if member is not NoneType)
     if isinstance(kind, type) and is_dataclass(kind):
         return get_type_hints(kind)
     return {}

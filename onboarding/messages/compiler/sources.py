@@ -1,14 +1,16 @@
-"""Template files: where they are, and one file with its shared parts as a flat run of pieces.
+"""A template file with all that it includes and extends, as text and tags of Jinja in one row.
 
-Knows Jinja's tags from text (by Jinja's own lexer), puts `mj-include`, `include` and `extends` in
-place, and remembers for each piece where it was written, so that later errors name file and line.
-Compiles nothing.
+For `{% if name %}Hello{% endif %}<mj-include path="parts/end.mjml.j2" />` it gives the BLOCK
+`{% if name %}`, the TEXT `Hello`, the BLOCK `{% endif %}`, and the pieces of `parts/end.mjml.j2`.
+Jinja's own lexer tells tags from text. Each piece knows its file and line, so that every later
+error can name them. Compiles nothing.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import chain
 from pathlib import Path
 
 from jinja2 import Environment, TemplateSyntaxError
@@ -23,23 +25,30 @@ class PieceKind(Enum):
     """What a piece is to Jinja. Comments are dropped on reading."""
 
     TEXT = auto()
-    VALUE = auto()  # {{ ... }}, and a whole {% raw %} with its content
-    BLOCK = auto()  # {% ... %}
+    # {{ ... }}, and a whole {% raw %} with its content
+    VALUE = auto()
+    # {% ... %}
+    BLOCK = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePiece:
-    """A stretch of template source, and where it was written (line counted from 1)."""
+    """A piece of a template's source, and where it was written (line counted from 1)."""
 
-    what: PieceKind
+    kind: PieceKind
     text: str
     file: Path
     line: int
 
     @property
-    def place(self) -> str:
-        """Where to look, for a message."""
+    def location(self) -> str:
+        """File and line, for a message."""
         return f"{self.file}, line {self.line}"
+
+    def slice(self, start: int, end: int) -> "SourcePiece":
+        """Return the characters from `start` to `end` as a piece of its own."""
+        line = self.line + self.text.count("\n", 0, start)
+        return SourcePiece(self.kind, self.text[start:end], self.file, line)
 
 
 _ADDRESS = re.compile(r"""https?://[^\s"'<>{}]+""", re.IGNORECASE)
@@ -47,11 +56,17 @@ _JOIN_LINK = re.compile(
     r"(?:/join/(?=[\w-]{12})|\.ringcentral\.\w+/(?:join|j|register)[/?]|[?&](?:jlt|tk|pwd)=).{6}",
     re.IGNORECASE,
 )
-"""How RingCentral's join links look (`docs/ringcentral.md`, "Invitees"); an expression inside one is not pasted."""
+"""What RingCentral's join links look like (`docs/ringcentral.md`, "Invitees").
+
+An address with an expression in it is cut before the expression, so it is too short to match.
+"""
 
 
 def find_pasted_links(folders: Folders) -> Iterator[str]:
-    """Say, without the link, where somebody's join link was pasted into a template: everybody would get it."""
+    """Find join links that were pasted into a template: each reader would get that person's link.
+
+    The messages name file and line, and never the link.
+    """
     for file in folders.files():
         for number, line in enumerate(read_template(file).splitlines(), 1):
             if any(_JOIN_LINK.search(address[0]) for address in _ADDRESS.finditer(line)):
@@ -73,198 +88,207 @@ _ENDBLOCK = re.compile(r"\{%[-+]?\s*endblock\b")
 _SETTING = re.compile(r"\{%[-+]?\s*(set\s[^%]*=|import\s|from\s)")
 _SUPER = re.compile(r"\{\{[-+]?\s*super\(\)\s*[-+]?\}\}\s*")
 
-
-def pieces_of(file: Path, folders: Folders, environment: Environment) -> list[SourcePiece]:
-    """Read a template with everything that it includes and inherits, as one flat run of pieces."""
-    return _resolve_extends(file, {}, folders, environment)
+Blocks = Mapping[str, list[SourcePiece]]
+"""What a template puts into the blocks of the one that it extends, by name."""
 
 
-def _resolve_extends(
-    file: Path,
-    blocks: Mapping[str, list[SourcePiece]],
-    folders: Folders,
-    environment: Environment,
-    depth: int = 0,
-) -> list[SourcePiece]:
-    """Read `file` with its blocks filled by those of the templates that extend it, and go up to its own parent."""
-    pieces = _within_limits(
-        _read_include(_split_source(file, environment), folders, environment, depth), file
-    )
-    parent = next(
-        ((_EXTENDS.fullmatch(one.text), one) for one in pieces if _EXTENDS.fullmatch(one.text)),
-        None,
-    )
-    if parent is None or parent[0] is None:
-        return _fill_blocks(pieces, blocks)
-    own = {name: _with_super(blocks.get(name), body) for name, body in _find_blocks(pieces)}
-    above = folders.get(parent[0]["path"], parent[1].place)
-    _stop_circles(parent[1], depth)
-    return _settings(pieces) + _resolve_extends(
-        above, {**blocks, **own}, folders, environment, depth + 1
+def read_pieces(file: Path, folders: Folders, environment: Environment) -> list[SourcePiece]:
+    """Read a template with everything that it includes and extends, in the order of the result.
+
+    Raises `ConfigurationError`, with file and line, for a part that is missing, for tags that Jinja
+    can't read, and for more than `MOST_PIECES`.
+    """
+    return _SourceReader(folders, environment).read(file, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _SourceReader:
+    """Reads one template. `depth` counts the files within each other, to find circles."""
+
+    folders: Folders
+    environment: Environment
+
+    def read(self, file: Path, overrides: Blocks, depth: int = 0) -> list[SourcePiece]:
+        """Read `file`, its blocks replaced by `overrides` of the templates that extend it."""
+        split = _split_source(file, self.environment)
+        pieces = _within_limits(self._with_parts(split, depth), file)
+        for piece in pieces:
+            if extends := _EXTENDS.fullmatch(piece.text):
+                return self._read_parent(pieces, piece, extends["path"], overrides, depth)
+        return _fill_blocks(pieces, overrides)
+
+    def _read_parent(
+        self,
+        child: list[SourcePiece],
+        extends: SourcePiece,
+        name: str,
+        overrides: Blocks,
+        depth: int,
+    ) -> list[SourcePiece]:
+        """Read the template that `child` extends; the blocks of `child` are filled into it."""
+        own = {
+            block: _with_super(overrides.get(block), body) for block, body in _find_blocks(child)
+        }
+        parent = self.folders.get(name, extends.location)
+        _assert_no_circle(extends, depth)
+        return _settings(child) + self.read(parent, {**overrides, **own}, depth + 1)
+
+    def _with_parts(self, pieces: Iterable[SourcePiece], depth: int) -> Iterator[SourcePiece]:
+        """Put shared parts where they are asked for.
+
+        The MJML compiler could read them too. But its `mj-include` (mrml 0.2.4) forgets how wide
+        the column is, and puts several texts into one table cell.
+        """
+        for piece in pieces:
+            if piece.kind is PieceKind.TEXT:
+                yield from self._with_mjml_parts(piece, depth)
+            elif found := _INCLUDE.fullmatch(piece.text):
+                yield from self._read_part(found["path"], piece, depth)
+            else:
+                yield piece
+
+    def _with_mjml_parts(self, piece: SourcePiece, depth: int) -> Iterator[SourcePiece]:
+        start = 0
+        for found in _MJ_INCLUDE.finditer(piece.text):
+            tag = piece.slice(found.start(), found.end())
+            attributes = _PATH_ONLY.fullmatch(found[1])
+            if attributes is None:
+                raise ConfigurationError(
+                    f"{tag.location}: {found[0]} can't be followed.",
+                    hint='Write it as <mj-include path="parts/top.mjml.j2" />.',
+                )
+            yield piece.slice(start, found.start())
+            yield from self._read_part(attributes["path"], tag, depth)
+            start = found.end()
+        yield piece.slice(start, len(piece.text))
+
+    def _read_part(self, name: str, tag: SourcePiece, depth: int) -> Iterator[SourcePiece]:
+        file = self.folders.get(name, tag.location)
+        _assert_no_circle(tag, depth)
+        return self._with_parts(_split_source(file, self.environment), depth + 1)
+
+
+def _assert_no_circle(tag: SourcePiece, depth: int) -> None:
+    if depth >= DEEPEST_INCLUDE:
+        raise ConfigurationError(
+            f"{tag.location}: shared parts go {DEEPEST_INCLUDE} files deep.",
+            hint="Two files probably include each other.",
+        )
+
+
+_KIND_BY_END = {
+    "variable_end": PieceKind.VALUE,
+    "raw_end": PieceKind.VALUE,
+    "block_end": PieceKind.BLOCK,
+}
+"""What a tag is, by the lexer's token that ends it. Comments are not kept."""
+
+
+def _split_source(file: Path, environment: Environment) -> Iterator[SourcePiece]:
+    """Split a file into text and tags. The lexer gives a tag in several tokens."""
+    tag, end, first_line = "", "", 1
+    try:
+        for line, part, text in environment.lexer.tokeniter(read_template(file), str(file)):
+            if end:
+                tag += text
+            elif part == "data":
+                yield SourcePiece(PieceKind.TEXT, text, file, line)
+            else:
+                # such as `block_begin`
+                tag, end, first_line = text, part.replace("_begin", "_end"), line
+            if part == end:
+                if kind := _KIND_BY_END.get(end):
+                    yield SourcePiece(kind, tag, file, first_line)
+                end = ""
+    except TemplateSyntaxError as error:
+        raise syntax_error(file, error) from error
+
+
+def syntax_error(file: Path, error: TemplateSyntaxError) -> ConfigurationError:
+    """Say what Jinja can't read, with file and line."""
+    if isinstance(error, TooComplex):
+        return ConfigurationError(
+            f"{file}, line {error.lineno}: {error.message}.", hint="Make it simpler."
+        )
+    return ConfigurationError(
+        f"{file}, line {error.lineno}: {error.message}",
+        hint="Each {% if %} or {% for %} needs its {% endif %} or {% endfor %}, each {{ its }}.",
     )
 
 
 def _settings(pieces: Iterable[SourcePiece]) -> list[SourcePiece]:
-    """Keep what a template that extends another sets or imports outside its blocks; Jinja drops all else there."""
-    depth, kept = 0, []
+    """Keep what a template that extends another sets or imports outside its blocks.
+
+    Jinja drops all else there.
+    """
+    depth = 0
+    kept: list[SourcePiece] = []
     for piece in pieces:
-        depth += bool(_opens(piece)) - _closes(piece)
+        depth += _block_depth_change(piece)
         if depth == 0 and _SETTING.match(piece.text):
             kept.append(piece)
     return kept
 
 
-def _split_source(file: Path, environment: Environment) -> Iterator[SourcePiece]:
-    """Tell Jinja's tags from the text around them."""
-    tag, ends, started = "", "", 1
-    try:
-        for line, kind, value in environment.lexer.tokeniter(read_template(file), str(file)):
-            if not ends and kind == "data":
-                yield SourcePiece(PieceKind.TEXT, value, file, line)
-            elif not ends:
-                tag, ends, started = value, kind.replace("_begin", "_end"), line
-            else:
-                tag += value
-            if kind == ends:
-                if ends != "comment_end":
-                    yield SourcePiece(
-                        PieceKind.BLOCK if ends == "block_end" else PieceKind.VALUE,
-                        tag,
-                        file,
-                        started,
-                    )
-                ends = ""
-    except TemplateSyntaxError as problem:
-        raise syntax_error(file, problem) from problem
-
-
-def syntax_error(file: Path, problem: TemplateSyntaxError) -> ConfigurationError:
-    """Say what Jinja can't read, with file and line."""
-    if isinstance(problem, TooComplex):
-        return ConfigurationError(
-            f"{file}, line {problem.lineno}: {problem.message}.", hint="Make it simpler."
-        )
-    return ConfigurationError(
-        f"{file}, line {problem.lineno}: {problem.message}",
-        hint="Each {% if %} or {% for %} needs its {% endif %} or {% endfor %}, each {{ its }}.",
-    )
-
-
-def _read_include(
-    pieces: Iterable[SourcePiece], folders: Folders, environment: Environment, depth: int
-) -> Iterator[SourcePiece]:
-    """Put shared parts where they are asked for.
-
-    Done here and not by the MJML compiler, whose own `mj-include` (mrml 0.2.4) forgets how wide the
-    surroundings are and puts several texts into one table cell.
-    """
-    for piece in pieces:
-        if piece.what is PieceKind.TEXT:
-            yield from _read_mj_include(piece, folders, environment, depth)
-        elif found := _INCLUDE.fullmatch(piece.text):
-            yield from _part(
-                folders.get(found["path"], piece.place), piece, folders, environment, depth
-            )
-        else:
-            yield piece
-
-
-def _read_mj_include(
-    piece: SourcePiece, folders: Folders, environment: Environment, depth: int
-) -> Iterator[SourcePiece]:
-    done = 0
-    for found in _MJ_INCLUDE.finditer(piece.text):
-        here = _cut_blocks(piece, found.start(), found.end())
-        path = _PATH_ONLY.fullmatch(found[1])
-        if path is None:
-            raise ConfigurationError(
-                f"{here.place}: {found[0]} can't be followed.",
-                hint='Write it as <mj-include path="parts/top.mjml.j2" />.',
-            )
-        yield _cut_blocks(piece, done, found.start())
-        yield from _part(folders.get(path["path"], here.place), here, folders, environment, depth)
-        done = found.end()
-    yield _cut_blocks(piece, done, len(piece.text))
-
-
-def _cut_blocks(piece: SourcePiece, start: int, end: int) -> SourcePiece:
-    return SourcePiece(
-        piece.what, piece.text[start:end], piece.file, piece.line + piece.text.count("\n", 0, start)
-    )
-
-
-def _part(
-    file: Path, asked: SourcePiece, folders: Folders, environment: Environment, depth: int
-) -> Iterator[SourcePiece]:
-    _stop_circles(asked, depth)
-    return _read_include(_split_source(file, environment), folders, environment, depth + 1)
-
-
-def _stop_circles(asked: SourcePiece, depth: int) -> None:
-    if depth >= DEEPEST_INCLUDE:
-        raise ConfigurationError(
-            f"{asked.place}: shared parts go {DEEPEST_INCLUDE} files deep.",
-            hint="Two files probably include each other.",
-        )
-
-
 def _find_blocks(pieces: Sequence[SourcePiece]) -> Iterator[tuple[str, list[SourcePiece]]]:
     """Find every block with its body, inner blocks too."""
     open_blocks: list[tuple[str, int]] = []
-    for at, piece in enumerate(pieces):
-        if found := _opens(piece):
-            open_blocks.append((found, at + 1))
-        elif _closes(piece) and open_blocks:
+    for index, piece in enumerate(pieces):
+        if name := _block_name(piece):
+            open_blocks.append((name, index + 1))
+        elif _is_end_of_block(piece) and open_blocks:
             name, start = open_blocks.pop()
-            yield name, list(pieces[start:at])
+            yield name, list(pieces[start:index])
 
 
-def _fill_blocks(
-    pieces: Sequence[SourcePiece], blocks: Mapping[str, list[SourcePiece]]
-) -> list[SourcePiece]:
-    """Replace each block by its filling, or by its own body where nobody fills it; the tags themselves go."""
+def _fill_blocks(pieces: Sequence[SourcePiece], overrides: Blocks) -> list[SourcePiece]:
+    """Replace each block by its override, else by its own body; leave out the tags themselves."""
     done: list[SourcePiece] = []
-    at = 0
-    while at < len(pieces):
-        if name := _opens(pieces[at]):
-            end = _end_of_block(pieces, at)
-            body = list(pieces[at + 1 : end])
-            others = {
-                other: filling for other, filling in blocks.items() if other != name
-            }  # none is within itself
-            done += _fill_blocks(_with_super(blocks.get(name), body), others)
-            at = end
+    index = 0
+    while index < len(pieces):
+        if name := _block_name(pieces[index]):
+            end = _end_of_block(pieces, index)
+            body = _with_super(overrides.get(name), pieces[index + 1 : end])
+            # without its own name: a block that contains itself would never end
+            others = {other: filling for other, filling in overrides.items() if other != name}
+            done += _fill_blocks(body, others)
+            index = end
         else:
-            done.append(pieces[at])
-        at += 1
+            done.append(pieces[index])
+        index += 1
     return _within_limits(done, pieces[0].file) if pieces else []
 
 
 def _end_of_block(pieces: Sequence[SourcePiece], start: int) -> int:
     depth = 0
-    for at in range(start, len(pieces)):
-        depth += bool(_opens(pieces[at])) - _closes(pieces[at])
+    for index in range(start, len(pieces)):
+        depth += _block_depth_change(pieces[index])
         if depth == 0:
-            return at
+            return index
     raise ConfigurationError(
-        f"{pieces[start].place}: this block is never closed.", hint="Write {% endblock %}."
+        f"{pieces[start].location}: this block is never closed.", hint="Write {% endblock %}."
     )
 
 
 def _with_super(
-    filling: Sequence[SourcePiece] | None, above: Sequence[SourcePiece]
+    override: Sequence[SourcePiece] | None, parent: Sequence[SourcePiece]
 ) -> list[SourcePiece]:
-    """Put what the parent says where the child writes `{{ super() }}`; all of it where no child fills the block."""
-    if filling is None:
-        return [*above]
-    done = (
-        each for piece in filling for each in (above if _SUPER.fullmatch(piece.text) else [piece])
+    """Put the parent's block where the child writes `{{ super() }}`; all of it without override."""
+    if override is None:
+        return [*parent]
+    # piece by piece, for `_within_limits` to stop it early
+    done = chain.from_iterable(
+        parent if _SUPER.fullmatch(piece.text) else [piece] for piece in override
     )
-    return _within_limits(done, filling[0].file) if filling else []
+    return _within_limits(done, override[0].file) if override else []
 
 
 def _within_limits(pieces: Iterable[SourcePiece], file: Path) -> list[SourcePiece]:
-    """Collect pieces. Raises `ConfigurationError` before parts that include others twice grow beyond all bounds."""
+    """Collect pieces; raises `ConfigurationError` for too many.
+
+    Twenty parts that each include the next one twice would be a million, so this stops while they
+    are read.
+    """
     kept: list[SourcePiece] = []
     size = 0
     for piece in pieces:
@@ -272,17 +296,22 @@ def _within_limits(pieces: Iterable[SourcePiece], file: Path) -> list[SourcePiec
         size += len(piece.text)
         if size > LARGEST_PART or len(kept) > MOST_PIECES:
             raise ConfigurationError(
-                f"The template {file} has, with its shared parts, more than {MOST_PIECES:,} tags and texts, or "
-                f"{LARGEST_PART:,} characters.",
+                f"The template {file} has, with its shared parts, more than {MOST_PIECES:,} tags "
+                f"and texts, or {LARGEST_PART:,} characters.",
                 hint="Look for parts that are included many times.",
             )
     return kept
 
 
-def _opens(piece: SourcePiece) -> str:
-    found = _BLOCK.match(piece.text) if piece.what is PieceKind.BLOCK else None
+def _block_name(piece: SourcePiece) -> str:
+    """Return the name in `{% block name %}`, empty for any other piece."""
+    found = _BLOCK.match(piece.text) if piece.kind is PieceKind.BLOCK else None
     return found["name"] if found else ""
 
 
-def _closes(piece: SourcePiece) -> bool:
-    return piece.what is PieceKind.BLOCK and _ENDBLOCK.match(piece.text) is not None
+def _is_end_of_block(piece: SourcePiece) -> bool:
+    return piece.kind is PieceKind.BLOCK and _ENDBLOCK.match(piece.text) is not None
+
+
+def _block_depth_change(piece: SourcePiece) -> int:
+    return bool(_block_name(piece)) - _is_end_of_block(piece)
