@@ -32,8 +32,8 @@ class HtmlContext(Enum):
 class ScannerState:
     """What the scanner knows after the text so far.
 
-    After `<a class="x" href="https://` the context is ATTRIBUTE, `tag` is `a`, `attribute` is
-    `href`, `quote` is `"` and `value` is the address so far. `entered` counts the changes of
+    After `<a class="x" href="https://` the context is ATTRIBUTE, `tag` is "a", `attribute` is
+    "href", `quote` is `"` and `value` is the address so far. `entered` counts the changes of
     context: two tags of Jinja with the same count are in the same attribute value or title.
     `in_defaults` is true inside `<mj-attributes>`, where MJML has default values.
     """

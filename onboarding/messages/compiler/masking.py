@@ -32,7 +32,7 @@ URL_ATTRIBUTES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class MaskToken:
-    """A word like `jw7wj`: the Jinja source that it replaces, and where that was written.
+    """A word like "jw7wj": the Jinja source that it replaces, and where that was written.
 
     `piece` is the first tag of the source. `may_vanish`: a default value of MJML comes back only
     in elements that use it.

@@ -1,7 +1,7 @@
 """A template file with all that it includes and extends, as text and tags of Jinja in one row.
 
 For `{% if name %}Hello{% endif %}<mj-include path="parts/end.mjml.j2" />` it gives the BLOCK
-`{% if name %}`, the TEXT `Hello`, the BLOCK `{% endif %}`, and the pieces of `parts/end.mjml.j2`.
+`{% if name %}`, the TEXT "Hello", the BLOCK `{% endif %}`, and the pieces of `parts/end.mjml.j2`.
 Jinja's own lexer tells tags from text. Each piece knows its file and line, so that every later
 error can name them. Compiles nothing.
 """

@@ -190,7 +190,7 @@ class MessageTemplate(jinja2.Template):
 
 
 class MessageEnvironment(ImmutableSandboxedEnvironment):
-    """The sandbox. `known` are names whose values are the same in every letter (`folding`)."""
+    """The sandbox. `known` are names whose values are the same in every letter (`constants`)."""
 
     template_class = MessageTemplate
     code_generator_class = guards.Writer
