@@ -9,7 +9,7 @@ from pathlib import Path
 from onboarding.cli.console import echo
 from onboarding.cli.terminal import pause, progress_for
 from onboarding.config import Config, load
-from onboarding.files.modes import chmod_command, describe_exposed, find_exposed
+from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.ports import Progress
 from onboarding.pipeline.services import Clock, Services, open_services
 
@@ -42,7 +42,7 @@ def warn_about_plaintext(config: Config) -> None:
     """Warn if mail goes unencrypted to another machine, where the configuration allows that."""
     if config.smtp.is_plaintext:
         echo(
-            f"Warning: mail goes unencrypted to {config.smtp.place} ([smtp] allow_plaintext).",
+            f"Warning: mail goes unencrypted to {config.smtp.host_and_port} ([smtp] allow_plaintext).",
             err=True,
         )
 
@@ -50,4 +50,4 @@ def warn_about_plaintext(config: Config) -> None:
 def warn_about_secrets(config: Config) -> None:
     """Warn if others can read a secret. Also with `--quiet`: a person has to act."""
     if found := find_exposed(config.private_paths):
-        echo(f"Warning: {describe_exposed(found)}.\nType: {chmod_command(found)}", err=True)
+        echo(f"Warning: {describe_exposed(found)}.\nType: {build_chmod_command(found)}", err=True)

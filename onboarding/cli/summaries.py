@@ -39,7 +39,7 @@ def print_plan(
     session = snapshot.session
     start = format_local(session.start)
     echo(f"{session.title}  ({session.key}), {start} local time, {session.status}")
-    echo(f"RingCentral {session.key.server}, mail through {config.smtp.place}")
+    echo(f"RingCentral {session.key.server}, mail through {config.smtp.host_and_port}")
     if rehearsal_to:
         echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
     if rows := _plan_rows(plan, everybody=everybody):

@@ -1,1 +1,1 @@
-"""Files that a user names: read within bounds, written privately, checked for who else can read them."""
+"""Files that a user names: read within limits, written privately, checked for other readers."""

@@ -1,7 +1,7 @@
 """Finds files with secrets that other users of this machine may read or change, by their modes.
 
-Looks only at modes; changes nothing and reads no content. Left out are places whose modes are not
-the user's own choice: what systemd and container engines provide, and file systems without modes.
+Looks only at modes; changes nothing and reads no content. It skips files whose modes the user did
+not choose: what systemd and container engines provide, and file systems without modes.
 """
 
 import os
@@ -23,8 +23,10 @@ WITHOUT_MODES = frozenset(
 ROOT_UID = 0
 OTHERS_AND_GROUP = 0o077
 OTHERS_AND_GROUP_WRITING = 0o027
-"""What root may leave open: a group that reads. So a secret is given to a service's own group, and
-PostgreSQL's libpq has the same rule for private keys."""
+"""What is wrong in a file of root's: it may be open to a group that reads.
+
+So a secret reaches a service's own group. PostgreSQL's libpq has the same rule for private keys.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,9 @@ class Exposed:
 def find_exposed(
     paths: Iterable[Path], mounts: Path = Path("/proc/self/mountinfo")
 ) -> list[Exposed]:
-    """Find the paths that are open to others. A file that is gone is left out: the code that reads it reports that."""
+    """Find the paths that are open to others. A missing file is for its reader to report."""
     found = []
-    without_modes = _devices_without_modes(mounts)
+    without_modes = _find_devices_without_modes(mounts)
     for path in paths:
         try:
             status = path.stat()
@@ -53,12 +55,12 @@ def find_exposed(
         device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
         if device not in without_modes and not _is_provided(path):
             mode = stat.S_IMODE(status.st_mode)
-            wrong = mode & wrong_bits(status.st_uid, os.geteuid())
+            wrong = mode & find_wrong_bits(status.st_uid, os.geteuid())
             found += [Exposed(path, mode, wrong)] if wrong else []
     return found
 
 
-def wrong_bits(owner: int, user: int) -> int:
+def find_wrong_bits(owner: int, user: int) -> int:
     """Return the bits of a mode that are wrong for a secret that `user` reads and `owner` owns."""
     return OTHERS_AND_GROUP_WRITING if owner == ROOT_UID and user != ROOT_UID else OTHERS_AND_GROUP
 
@@ -68,8 +70,8 @@ def describe_exposed(found: Sequence[Exposed]) -> str:
     return f"Other users of this machine can read or change: {', '.join(map(str, found))}"
 
 
-def chmod_command(found: Sequence[Exposed]) -> str:
-    """Build the command that closes these files. A group that root allows to read can still read."""
+def build_chmod_command(found: Sequence[Exposed]) -> str:
+    """Build the command that closes these files. A group that root lets read can still read."""
     keeps_group = all(file.wrong & ~OTHERS_AND_GROUP_WRITING == 0 for file in found)
     paths = " ".join(shlex.quote(str(file.path)) for file in found)
     return f"chmod {'g-w,o=' if keeps_group else 'go='} {paths}"
@@ -80,19 +82,18 @@ def _is_provided(path: Path) -> bool:
     return any(real.is_relative_to(folder) for folder in PROVIDED_SECRETS)
 
 
-def _devices_without_modes(mounts: Path) -> frozenset[str]:
+def _find_devices_without_modes(mounts: Path) -> frozenset[str]:
     """Read the mounted file systems: `36 35 98:0 /mnt1 /mnt2 rw - vfat /dev/sda1 rw` (proc(5))."""
     try:
         lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return frozenset()  # not Linux: every file system that people use there has modes
-    return frozenset(
-        line.split()[2] for line in lines if _has_no_modes(line.partition(" - ")[2].split())
-    )
+        # Not Linux: every file system that people use there has modes.
+        return frozenset()
+    without = [line for line in lines if _has_no_modes(line.partition(" - ")[2].split())]
+    return frozenset(line.split()[2] for line in without)
 
 
 def _has_no_modes(filesystem: Sequence[str]) -> bool:
     kind = filesystem[0] if filesystem else ""
-    return kind in WITHOUT_MODES or (
-        kind == "9p" and any("drvfs" in word for word in filesystem[1:])
-    )
+    is_windows_drive = kind == "9p" and any("drvfs" in word for word in filesystem[1:])
+    return kind in WITHOUT_MODES or is_windows_drive

@@ -1,4 +1,4 @@
-"""Reads every file that a user names, so that none of them can block the program or fill its memory.
+"""Reads every file that a user names. None of them can block the program or fill its memory.
 
 Opening a FIFO without a writer waits for ever, a device never ends, and opening some devices does
 harm. So `read_file` takes regular files only; a roster may also be a stream (`read_stream`), which
@@ -36,7 +36,7 @@ _KIND_NAMES = {
 
 
 class UnsuitableFile(OSError):
-    """A file that we refuse to read: not a regular file, too large, or a stream that stands still."""
+    """A file that we refuse to read: no regular file, too large, or a stream that stands still."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.EINVAL, reason)
@@ -52,15 +52,16 @@ def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def read_text(path: Path, most: int = MOST_BYTES) -> str:
-    """Read a regular file as UTF-8, with or without a byte order mark. Raises `OSError` or `UnicodeDecodeError`.
+    """Read a regular file as UTF-8, with or without a byte order mark.
 
-    Every line end becomes a line feed, as with Python's own `open`.
+    Every line end becomes a line feed, as with Python's own `open`. Raises `OSError` or
+    `UnicodeDecodeError`.
     """
     return io.StringIO(read_file(path, most).decode("utf-8-sig"), newline=None).read()
 
 
 def check_file(path: Path, most: int = MOST_BYTES) -> None:
-    """Check a file before a library opens it by itself. Raises `OSError` if `read_file` would refuse it."""
+    """Check a file before a library opens it. Raises `OSError` as `read_file` does."""
     descriptor = _open_checked(path, stat.S_IFREG)
     try:
         _check_size(os.fstat(descriptor).st_size, most)
@@ -75,7 +76,7 @@ async def read_stream(
     patience: float = STREAM_TIMEOUT,
     longest: float = MAX_STREAM_SECONDS,
 ) -> bytes:
-    """Read a regular file, or a stream until its end: a FIFO by its path, or any open descriptor that is no device.
+    """Read a regular file, or a stream to its end: a FIFO, or an open descriptor of no device.
 
     At most `most` bytes. `patience` and `longest` are seconds: without a byte, and as a whole.
     Raises `OSError`.
@@ -109,12 +110,10 @@ def _open_checked(path: Path, *kinds: int) -> int:
 def _check_kind(mode: int, *kinds: int) -> None:
     kind = stat.S_IFMT(mode)
     if kind not in kinds:
-        wanted = (
-            "and neither a regular file nor a pipe"
-            if stat.S_IFIFO in kinds
-            else "and not a regular file"
+        lacks = (
+            "neither a regular file nor a pipe" if stat.S_IFIFO in kinds else "not a regular file"
         )
-        raise UnsuitableFile(f"it is {_KIND_NAMES.get(kind, 'something else')}, {wanted}")
+        raise UnsuitableFile(f"it is {_KIND_NAMES.get(kind, 'something else')}, and {lacks}")
 
 
 def _check_size(size: int, most: int) -> None:
@@ -123,7 +122,8 @@ def _check_size(size: int, most: int) -> None:
 
 
 def _read_to_end(descriptor: int, most: int) -> bytes:
-    """Read a regular file to its end; its size alone is no limit: some files (in /proc) claim size 0."""
+    """Read a regular file to its end, at most `most` bytes."""
+    # The file's size can't be used: files in /proc claim to have size 0.
     content = bytearray()
     while chunk := os.read(descriptor, READ_SIZE):
         content += chunk
@@ -156,7 +156,8 @@ async def _read_next(descriptor: int, patience: float) -> bytes:
         try:
             return os.read(descriptor, READ_SIZE)
         except BlockingIOError:
-            continue  # the system may wake us for nothing (select(2))
+            # The system may wake us for nothing (select(2)).
+            continue
 
 
 async def _wait_readable(descriptor: int) -> None:

@@ -20,13 +20,12 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         status = path.stat()
     except FileNotFoundError:
-        _create_file(path.resolve(), content)  # a dangling link: the file is created where it leads
+        # A link that leads to no file: the file is created where it leads.
+        _create_file(path.resolve(), content)
         return
-    if (
-        not stat.S_ISREG(status.st_mode)
-        or status.st_nlink > 1
-        or not _replace_file(path.resolve(), content, status)
-    ):
+    # A pipe or device can't be replaced, and a file with several names would lose the others.
+    is_replaceable = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
+    if not (is_replaceable and _replace_file(path.resolve(), content, status)):
         path.write_bytes(content)
 
 
@@ -50,7 +49,8 @@ def _replace_file(path: Path, content: bytes, status: os.stat_result) -> bool:
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except PermissionError:
-        return False  # a folder in which we may not create files
+        # We may not create files in this folder.
+        return False
     new = Path(name)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 -- it is open already
@@ -69,8 +69,8 @@ def _replace_file(path: Path, content: bytes, status: os.stat_result) -> bool:
 def _copy_metadata(new: Path, old: Path, status: os.stat_result) -> bool:
     """Give a file the owner, mode and attributes of another; False if that is not allowed."""
     try:
-        made = new.stat()
-        if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
+        created = new.stat()
+        if (created.st_uid, created.st_gid) != (status.st_uid, status.st_gid):
             os.chown(new, status.st_uid, status.st_gid)
         shutil.copystat(old, new)
         os.utime(new)

@@ -7,7 +7,7 @@ one that fails keeps no other from being made, unless it rests on it.
 from collections.abc import AsyncIterator, Sequence
 
 from onboarding.errors import Interrupted, OnboardingError
-from onboarding.files.modes import chmod_command, describe_exposed, find_exposed
+from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.checks import CheckResult
 from onboarding.model.people import Roster
 from onboarding.pipeline.mailer import load_templates
@@ -35,7 +35,7 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
             "secrets",
             ok=not found,
             detail=detail,
-            hint=f"Type: {chmod_command(found)}" if found else "",
+            hint=f"Type: {build_chmod_command(found)}" if found else "",
         )
     logged_in = True
     async for result in _check_ringcentral(services):

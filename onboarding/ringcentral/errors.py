@@ -218,5 +218,5 @@ def _is_page(answer: httpx.Response) -> bool:
 
 def _build_proxy_hint(url: httpx.URL, environ: Mapping[str, str]) -> str:
     proxy = find_proxy(str(url), environ)
-    between = f"the proxy {proxy.place}" if proxy else "a proxy or a network's log-in page"
+    between = f"the proxy {proxy.host_and_port}" if proxy else "a proxy or a network's log-in page"
     return f"Check RC_SERVER_URL, and {between}: open the address in a browser on this machine to see who answers."

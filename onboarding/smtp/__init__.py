@@ -1,4 +1,4 @@
-"""The SMTP room: one message, one recipient, one SMTP transaction, and always the truth about its end.
+"""SMTP: one message to one recipient in one transaction, and always the truth about its end.
 
 `pool` lends connections. A connection sends a message's envelope (`MAIL`, `RCPT`, `DATA`), and the
 body and final dot once the pipeline has recorded that the message is being sent. `replies` decides

@@ -33,28 +33,30 @@ from onboarding.web.tokens import TokenCache
 from onboarding.web.variables import check_certificate_variables
 
 UNKNOWN_METHOD = 504
-"""The server names an AUTH method that it does not have after all (RFC 4954 4): the next one may do."""
-
+"""The server lacks an AUTH method that it named (RFC 4954 4): the next one may do."""
 
 SECURITY_HINT = 'Usual are security = "starttls" with port 587 and security = "tls" with port 465.'
 CERTIFICATE_HINT = (
-    "Give [smtp] host the very name that the certificate bears; where your company has its own authority, "
+    "Write the certificate's own name as [smtp] host. Where your company has its own authority, "
     "give its certificate as [smtp] ca_file."
 )
-LOG_IN_HINT = "Check [smtp] username, and that the token is for this server and may send mail for this mailbox."
+LOG_IN_HINT = (
+    "Check [smtp] username, and that the token is for this server "
+    "and may send mail for this mailbox."
+)
 AWAY_HINT = (
     "Nothing is lost: run again when it is back. If it never answers, check [smtp] host and port."
 )
 
 Failure = aiosmtplib.SMTPException | OSError
-"""What connecting, encrypting and logging in can raise (`ssl.SSLError` and time-outs are OSErrors)."""
+"""What connecting, encrypting and logging in can raise. `ssl.SSLError` is an OSError."""
 
 
 class Connector:
-    """The mail server of the settings: one TLS context, one token and the way in, for all connections of a run.
+    """The way to the mail server for a whole run: its settings, one TLS context and one token.
 
-    `secrets` are what it is given at the log-in; a server that refuses may quote them. `stop` ends
-    the wait for a token.
+    `secrets` are what the server is given at the log-in; if it refuses, it may quote them. `stop`
+    ends the wait for a token.
 
     Raises `ConfigurationError` where the password is missing or the certificate file can't be read.
     """
@@ -69,14 +71,11 @@ class Connector:
         self._machine = machine
         self._context = build_tls_context(settings)
         self._password = load_password(settings)
-        self.secrets = Secrets.of(
-            self._password, *encode_password_arguments(settings.username, self._password)
-        )
-        self._tokens = (
-            TokenCache(select_token_source(settings), stop=stop)
-            if settings.auth == "xoauth2"
-            else None
-        )
+        encoded = encode_password_arguments(settings.username, self._password)
+        self.secrets = Secrets.of(self._password, *encoded)
+        self._tokens: TokenCache | None = None
+        if settings.auth == "xoauth2":
+            self._tokens = TokenCache(select_token_source(settings), stop=stop)
         self._ehlo_name = settings.ehlo_name
         self._opening = asyncio.Lock()
         self._refusal: Refused | None = None
@@ -86,13 +85,13 @@ class Connector:
     async def open(self) -> WireProtocol:
         """Open a line, encrypted and logged in.
 
-        Raises `ConnectionRefusal` if others of our connections may still serve: the server turned
-        away this one (a limit on connections, say), or it accepted others and not this one.
-        Otherwise raises `Refused`, `TryLater` or `ConfigurationError`.
+        One is opened at a time, and none after a refusal: a wrong password costs one failed log-in
+        instead of one for each connection, by which accounts get locked. A task that waited while
+        the server stayed away gets the same error at once.
 
-        One connection is opened at a time, and none after a refusal: a wrong password costs one
-        failed log-in, not one for each connection, which is how accounts get locked. A task that
-        waited while the server stayed away gets the same error at once.
+        Raises `ConnectionRefusal` if our other connections may still serve: the server turned away
+        this one (for a limit on connections, perhaps), or it has accepted others. Otherwise raises
+        `Refused`, `TryLater` or `ConfigurationError`.
         """
         failed_before = len(self._failures)
         async with self._opening:
@@ -123,25 +122,26 @@ class Connector:
             return self.take_over(smtp)
 
     def _classify_failure(self, error: OnboardingError) -> OnboardingError:
-        """Say whether what kept us out stops one connection or the run."""
+        """Decide whether an error stops this connection or the run, and return it as such."""
+        # A server that serves another line of ours takes us, but not this many at once.
         if any(line.is_open for line in self._open_lines):
             return ConnectionRefusal(error.message, hint=error.hint, crowded=True)
         if isinstance(error, Refused):
             self._refusal = error
         if isinstance(error, ConnectionRefusal) and error.phase is Phase.LOGIN:
-            error = TryLater(
-                error.message, hint=error.hint
-            )  # a log-in that fails is not tried again
+            # Failed log-ins are counted, so no other connection tries another one.
+            error = TryLater(error.message, hint=error.hint)
         if not isinstance(error, ConnectionRefusal):
             self._failures.append(error)
         return error
 
     async def open_tcp(self) -> aiosmtplib.SMTP:
-        """Connect (with `security = "tls"` encrypted from the first byte), and read the greeting."""
+        """Connect, with TLS from the first byte if the settings say so, and read the greeting."""
         smtp = aiosmtplib.SMTP(
             hostname=self.settings.host,
             port=self.settings.port,
-            local_hostname=self._ehlo_name or "localhost",  # until our address is known, below
+            # Not sent yet: the name for EHLO may need our address, which is known below.
+            local_hostname=self._ehlo_name or "localhost",
             timeout=timeout_for(Phase.GREETING, self.settings.timeout),
             use_tls=self.settings.security == "tls",
             start_tls=False,
@@ -154,24 +154,25 @@ class Connector:
         return smtp
 
     async def _choose_ehlo_name(self, smtp: aiosmtplib.SMTP) -> str:
-        """Find the name to greet by, once for all connections."""
-        own = smtp.get_transport_info("sockname")
-        address = str(own[0]) if isinstance(own, tuple) else ""
+        """Find the name for EHLO, once for all connections."""
+        socket_name = smtp.get_transport_info("sockname")
+        address = str(socket_name[0]) if isinstance(socket_name, tuple) else ""
         return choose_ehlo_name(await asyncio.to_thread(self._machine), address)
 
     async def encrypt(self, smtp: aiosmtplib.SMTP) -> None:
-        """Ask for encryption where the settings want STARTTLS, and learn what the server offers (EHLO)."""
+        """Ask what the server offers (EHLO), and encrypt where the settings want STARTTLS."""
         with self._translate_errors(Phase.EHLO):
             await smtp.ehlo()
         if self.settings.security != "starttls":
             return
         if not smtp.supports_extension("starttls"):
             raise Refused(
-                f"The mail server {self.settings.place} offers no encryption (STARTTLS).",
+                f"The mail server {self.settings.host_and_port} offers no encryption (STARTTLS).",
                 hint=SECURITY_HINT,
             )
         with self._translate_errors(Phase.STARTTLS):
             await smtp.starttls()
+        # RFC 3207 4.2: what was offered in plain text may be forged, and counts no more.
         with self._translate_errors(Phase.EHLO):
             await smtp.ehlo()
 
@@ -183,14 +184,14 @@ class Connector:
             await self._log_in_by_token(smtp, self._tokens)
 
     def take_over(self, smtp: aiosmtplib.SMTP) -> WireProtocol:
-        """Make the logged-in connection a line. Raises `TryLater` where the server has closed it meanwhile."""
+        """Make a line of the logged-in connection. Raises `TryLater` if the server closed it."""
         with self._translate_errors(Phase.LOGIN):
             if smtp.transport is None:
                 raise aiosmtplib.SMTPServerDisconnected("closed after the log-in")
             return adopt_transport(smtp.transport, smtp, self.secrets)
 
     async def _log_in_by_password(self, smtp: aiosmtplib.SMTP) -> None:
-        """Log in by the first method that both sides know: one try, because failed ones are counted."""
+        """Log in by the first method that both sides know. One try: failed log-ins are counted."""
         methods = {
             "plain": smtp.auth_plain,
             "login": smtp.auth_login,
@@ -210,7 +211,7 @@ class Connector:
                     return
 
     async def _log_in_by_token(self, smtp: aiosmtplib.SMTP, tokens: TokenCache) -> None:
-        """Log in by an access token; one that was kept and is refused may have been revoked: ask for another once."""
+        """Log in by an access token. A cached token may be revoked: another is tried once."""
         if "xoauth2" not in smtp.server_auth_methods:
             raise self._no_method_error("by access token (XOAUTH2)", smtp)
         token = await tokens.current()
@@ -226,11 +227,11 @@ class Connector:
                 await smtp.auth_xoauth2(self.settings.username, another.get_secret_value())
 
     def _no_method_error(self, wanted: str, smtp: aiosmtplib.SMTP) -> Refused:
-        offered = (
-            clean(", ".join(name.upper() for name in smtp.server_auth_methods)) or "none at all"
-        )
+        methods = clean(", ".join(name.upper() for name in smtp.server_auth_methods))
+        offered = methods or "none at all"
+        server = self.settings.host_and_port
         return Refused(
-            f"The mail server {self.settings.place} offers no log-in {wanted}, but {offered}.",
+            f"The mail server {server} offers no log-in {wanted}, but {offered}.",
             hint="Check [smtp] auth and security.",
         )
 
@@ -243,7 +244,7 @@ class Connector:
 
 
 def build_tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
-    """Make the one TLS context of a run: certificates and names are always verified. None without encryption."""
+    """Make the TLS context of a run; None without encryption. Certificates are always verified."""
     if settings.security == "none":
         return None
     try:
@@ -261,43 +262,42 @@ def build_tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
 
 
 def load_password(settings: SmtpSettings) -> str:
-    """Take the password out of its wrapping, empty where none is used."""
+    """Load the password; empty where none is used. Raises `ConfigurationError` if it is missing."""
     if settings.auth != "password":
         return ""
     if settings.password is None:
         raise ConfigurationError(
             f"The password of {settings.username} for the mail server {settings.host} is missing.",
-            hint="Set ONBOARDING_SMTP__PASSWORD, or put a file of that name into the secrets folder.",
+            hint="Set ONBOARDING_SMTP__PASSWORD, or put a file of that name into "
+            "the secrets folder.",
         )
     return settings.password.get_secret_value()
 
 
 def encode_password_arguments(username: str, password: str) -> list[str]:
-    """Give the arguments of AUTH as they are sent (RFC 4616, RFC 4954 4).
+    """Encode the arguments of AUTH as they are sent (RFC 4616, RFC 4954 4).
 
-    Those of CRAM-MD5 and XOAUTH2 are longer than the 40 characters of base64 that are removed
-    always.
+    Those of CRAM-MD5 and XOAUTH2 have over 40 characters of base64: `clean` removes them always.
     """
     if not password:
         return []
-    return [
-        b64encode(text.encode()).decode()
-        for text in (f"\0{username}\0{password}", username, password)
-    ]
+    arguments = (f"\0{username}\0{password}", username, password)
+    return [b64encode(argument.encode()).decode() for argument in arguments]
 
 
 def adopt_transport(
     transport: asyncio.BaseTransport, smtp: aiosmtplib.SMTP, secrets: Secrets = NONE
 ) -> WireProtocol:
-    """Put our protocol on aiosmtplib's transport: aiosmtplib hears and says nothing on it from now on."""
+    """Put our protocol on aiosmtplib's transport: aiosmtplib no longer reads or writes."""
     return WireProtocol(transport, Capabilities.parse(smtp.esmtp_extensions), secrets)
 
 
 async def send_quit(smtp: aiosmtplib.SMTP) -> None:
-    """Leave a server that we did not get into: QUIT, without waiting for an answer, as we may be in mid-command."""
+    """Send QUIT and close, without waiting: the log-in has failed, perhaps amid a command."""
     if smtp.transport is None:
         return
     line = adopt_transport(smtp.transport, smtp)
+    # So `close` neither sends a second QUIT nor waits for the answer.
     line.in_transaction = True
     with suppress(ConnectionLost):
         line.write(b"QUIT\r\n")
@@ -307,37 +307,36 @@ async def send_quit(smtp: aiosmtplib.SMTP) -> None:
 def connection_error(
     phase: Phase, failure: Failure, settings: SmtpSettings, secrets: Secrets = NONE
 ) -> OnboardingError:
-    """Put a failure at a phase of opening into the error that stops the run.
+    """Make a failure at a phase before the first message into the error that stops the run.
 
     `secrets` are what the server was given: the answer to a log-in may quote it.
     """
-    place = settings.place
     if isinstance(failure, aiosmtplib.SMTPResponseException):
         return _as_reply_error(phase, failure, settings, secrets)
-    cause = (
-        failure.__cause__
-        if isinstance(failure, aiosmtplib.SMTPConnectError) and failure.__cause__
-        else failure
-    )
+    cause = failure.__cause__ if isinstance(failure, aiosmtplib.SMTPConnectError) else None
+    return _as_network_error(phase, cause or failure, settings)
+
+
+def _as_network_error(
+    phase: Phase, cause: BaseException, settings: SmtpSettings
+) -> OnboardingError:
+    server = settings.host_and_port
     match cause:
         case ssl.SSLCertVerificationError():
             why = clean(cause.verify_message).rstrip(".")
-            return Refused(
-                f"The certificate of {place} can't be trusted: {why}.", hint=CERTIFICATE_HINT
-            )
+            message = f"The certificate of {server} can't be trusted: {why}."
+            return Refused(message, hint=CERTIFICATE_HINT)
         case ssl.SSLError():
-            return Refused(f"{place} does not begin an encrypted connection.", hint=SECURITY_HINT)
+            return Refused(f"{server} does not begin an encrypted connection.", hint=SECURITY_HINT)
         case socket.gaierror():
-            return TryLater(
-                f"The mail server's name {settings.host} is not known here.", hint=AWAY_HINT
-            )
+            message = f"The mail server's name {settings.host} is not known here."
+            return TryLater(message, hint=AWAY_HINT)
         case TimeoutError():
-            return TryLater(
-                f"The mail server {place} did not answer in time.",
-                hint=f"{AWAY_HINT} {SECURITY_HINT}",
-            )
+            message = f"The mail server {server} did not answer in time."
+            # A server that waits for TLS, and a client that waits for a greeting, wait for ever.
+            return TryLater(message, hint=f"{AWAY_HINT} {SECURITY_HINT}")
         case _:
-            message = f"The mail server {place} can't be reached, or closed the connection."
+            message = f"The mail server {server} can't be reached, or closed the connection."
             return ConnectionRefusal(message, hint=AWAY_HINT, phase=phase)
 
 
@@ -349,11 +348,11 @@ def _as_reply_error(
 ) -> OnboardingError:
     if failure.code < LOWEST_REFUSAL:
         return Refused(
-            f"{settings.place} does not answer as a mail server.",
+            f"{settings.host_and_port} does not answer as a mail server.",
             hint="Check [smtp] host and port.",
         )
     reply = clean_reply(parse_reply(failure.code, failure.message.split("\n")), secrets)
-    verdict = classify(phase, reply, settings.provider)
-    if phase is Phase.LOGIN and settings.auth == "xoauth2" and not verdict.hint:
-        verdict = replace(verdict, hint=LOG_IN_HINT)
-    return reply_error(phase, reply, settings.place, verdict)
+    meaning = classify(phase, reply, settings.provider)
+    if phase is Phase.LOGIN and settings.auth == "xoauth2" and not meaning.hint:
+        meaning = replace(meaning, hint=LOG_IN_HINT)
+    return reply_error(phase, reply, settings.host_and_port, meaning)

@@ -1,7 +1,7 @@
-"""Check whether mail could be sent, without sending any: for `onboarding check`.
+"""Checks whether mail could be sent, without sending any: for `onboarding check`.
 
-Goes the way of a real message up to the sender (connect, encrypt, log in, MAIL FROM), then RSET and
-QUIT. The first step that fails ends it; each of `STEPS` gives one `CheckResult`.
+Takes the steps of a real message up to the sender (connect, encrypt, log in, MAIL FROM), then RSET
+and QUIT. Each of `STEPS` gives one `CheckResult`; the first that fails is the last.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ AGAIN = "Try again; where it happens each time, ask the server's administrator."
 async def check_connection(
     settings: SmtpSettings, sender: str, stop: asyncio.Event | None = None
 ) -> tuple[CheckResult, ...]:
-    """Try each step up to the sender, in order; the last result is the failed one, if one failed."""
-    patient = settings.model_copy(update={"timeout": settings.timeout or STEP_TIMEOUT})
-    return tuple([finding async for finding in _check_steps(patient, sender, stop)])
+    """Try each step up to the sender, in order. If a step failed, its result is the last."""
+    limited = settings.model_copy(update={"timeout": settings.timeout or STEP_TIMEOUT})
+    return tuple([result async for result in _check_steps(limited, sender, stop)])
 
 
 async def _check_steps(
@@ -50,20 +50,20 @@ async def _check_steps(
 async def _take_steps(
     settings: SmtpSettings, sender: str, stop: asyncio.Event | None
 ) -> AsyncIterator[str]:
-    """Go the steps, yielding one detail for each. Raises what the failing step raises."""
-    server = Connector(settings, stop=stop)
-    yield f"{settings.place}, security {settings.security}, auth {settings.auth}"
-    async with AsyncExitStack() as leaving:
-        smtp = await server.open_tcp()
-        leaving.push_async_callback(send_quit, smtp)
+    """Take the steps, yielding a detail for each. Raises what the failing step raises."""
+    connector = Connector(settings, stop=stop)
+    yield f"{settings.host_and_port}, security {settings.security}, auth {settings.auth}"
+    async with AsyncExitStack() as undo:
+        smtp = await connector.open_tcp()
+        undo.push_async_callback(send_quit, smtp)
         yield "the server answers"
-        await server.encrypt(smtp)
+        await connector.encrypt(smtp)
         yield _describe_encryption(smtp, settings)
-        await server.log_in(smtp)
+        await connector.log_in(smtp)
         yield f"accepted for {settings.username}" if settings.username else "none wanted"
-        leaving.pop_all()
-        line = server.take_over(smtp)
-        leaving.push_async_callback(line.close, cleanup_timeout(settings.timeout))
+        undo.pop_all()
+        line = connector.take_over(smtp)
+        undo.push_async_callback(line.close, cleanup_timeout(settings.timeout))
         announced = settings.envelope_sender or sender
         await _announce_sender(line, announced, settings)
         yield f"{announced} may send"
@@ -73,7 +73,7 @@ def _describe_encryption(smtp: aiosmtplib.SMTP, settings: SmtpSettings) -> str:
     if cipher := smtp.get_transport_info("cipher"):
         return f"{cipher[1]}, the certificate is valid"
     if settings.is_plaintext:
-        return f"NONE: mail goes unencrypted to {settings.place} ([smtp] allow_plaintext)"
+        return f"NONE: mail goes unencrypted to {settings.host_and_port} ([smtp] allow_plaintext)"
     return "none, on this very machine"
 
 
@@ -84,10 +84,8 @@ async def _announce_sender(line: WireProtocol, sender: str, settings: SmtpSettin
         reply = await line.send_command(f"MAIL FROM:<{encode_sender(sender)}>\r\n".encode(), wait)
         await line.send_command(b"RSET\r\n", wait)
     except ConnectionLost as error:
-        raise TryLater(
-            f"The mail server {settings.place} broke off at the sender: {error}.", hint=AGAIN
-        ) from error
+        message = f"The mail server {settings.host_and_port} broke off at the sender: {error}."
+        raise TryLater(message, hint=AGAIN) from error
     if reply.code >= LOWEST_REFUSAL:
-        raise reply_error(
-            Phase.MAIL, reply, settings.place, classify(Phase.MAIL, reply, settings.provider)
-        )
+        meaning = classify(Phase.MAIL, reply, settings.provider)
+        raise reply_error(Phase.MAIL, reply, settings.host_and_port, meaning)

@@ -3,8 +3,8 @@
 A program may be anything that prints a token; its other output is not read, so nothing of it can
 reach a log. For Microsoft 365 and Google the application has its own credentials, so no person logs
 in; the providers' libraries do it (the extras `m365` and `google`), and `token_calls` makes their
-calls. What they say of a refusal is shown, cleaned: it may quote what was sent. `TokenCache` keeps
-the token.
+calls. Their words for a refusal are shown, but cleaned: they may quote what was sent. `TokenCache`
+keeps the token.
 """
 
 import asyncio
@@ -16,13 +16,12 @@ import os
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic import SecretStr
@@ -32,30 +31,33 @@ from onboarding.files.read import check_file, read_text
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.settings import MicrosoftSettings, SmtpSettings
-from onboarding.smtp.token_calls import Caller, run_in_thread
+from onboarding.smtp.token_calls import Caller, MicrosoftCalls, run_in_thread, send_google_call
 from onboarding.web.client import NoAnswer
 from onboarding.web.tokens import Token
+
+if TYPE_CHECKING:
+    from google.oauth2.service_account import Credentials
 
 COMMAND_TIMEOUT = 60.0
 """Seconds a token program gets."""
 
 KILL_TIMEOUT = 5.0
-"""Seconds in which a program that was killed is gone; one that the system can't end is left behind."""
+"""Seconds to wait for a killed program; if the system can't end it, it is left behind."""
 
 MAX_OUTPUT = 65536
 """Of the program's output; tokens have a few thousand."""
 
 EXCHANGE_SCOPE = "https://outlook.office365.com/.default"
-"""Microsoft's scope: all that the application was granted at Exchange Online (SMTP.SendAsApp is needed)."""
+"""Microsoft's scope: what the application may do at Exchange Online; it needs SMTP.SendAsApp."""
 
 GMAIL_SCOPE = "https://mail.google.com/"
-"""Google's scope for SMTP; the administrator delegates it to the service account for the whole domain."""
+"""Google's scope for SMTP, which the domain's administrator delegates to the service account."""
 
 LEEWAY = 300.0
-"""Seconds before its end in which a token is not used any more: our clock may be wrong, and mails take time."""
+"""Seconds before a token's end in which it is not used: clocks differ, and sending takes time."""
 
 USUAL_LIFETIME = 3600.0
-"""Seconds, where a provider does not say."""
+"""Seconds, where a provider gives none."""
 
 MAX_LIFETIME = 86400.0
 """Seconds that are believed."""
@@ -66,47 +68,58 @@ ODD_ANSWERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, h
 TRY_LATER_HINT = "Nothing is lost: run again when it can be reached."
 
 
-def select_token_source(settings: SmtpSettings) -> Callable[[], Awaitable[Token]]:
+COMMAND_HINT = "Check [smtp] token_command."
+
+TokenSource = Callable[[], Awaitable[Token]]
+"""Fetches a new token each time."""
+
+
+def select_token_source(settings: SmtpSettings) -> TokenSource:
     """Select how tokens are fetched, as the settings say.
 
     Raises `ConfigurationError` if something is missing that can be seen before the first token is
     needed: a secret, a key, a library, a program.
     """
     if settings.m365.tenant:
-        if settings.m365.client_secret is None:
-            raise ConfigurationError(
-                "The application's secret for Microsoft 365 is missing.",
-                hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into the secrets folder.",
-            )
-        _assert_installed("msal", "Microsoft 365", "m365")
-        return partial(
-            run_in_thread,
-            partial(client_credentials_token, settings.m365, settings.m365.client_secret),
-        )
+        return _select_microsoft(settings.m365)
     if settings.google.key_file:
-        try:
-            check_file(settings.google.key_file)
-        except OSError as error:
-            raise _key_error(settings.google.key_file, str(error.strerror)) from None
-        _assert_installed("google.auth", "Google", "google")
-        return partial(
-            run_in_thread,
-            partial(service_account_token, settings.google.key_file, settings.username),
-        )
+        return _select_google(settings.google.key_file, settings.username)
     if settings.token_command and not shutil.which(settings.token_command[0]):
         raise ConfigurationError(
             f"There is no token program {settings.token_command[0]} that can be started.",
-            hint="Check [smtp] token_command.",
+            hint=COMMAND_HINT,
         )
     return partial(command_token, settings.token_command, settings.token_lifetime)
 
 
+def _select_microsoft(settings: MicrosoftSettings) -> TokenSource:
+    if settings.client_secret is None:
+        raise ConfigurationError(
+            "The application's secret for Microsoft 365 is missing.",
+            hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into "
+            "the secrets folder.",
+        )
+    _assert_installed("msal", "Microsoft 365", "m365")
+    fetch = partial(client_credentials_token, settings, settings.client_secret)
+    return partial(run_in_thread, fetch)
+
+
+def _select_google(key_file: Path, username: str) -> TokenSource:
+    try:
+        check_file(key_file)
+    except OSError as error:
+        raise _key_error(key_file, str(error.strerror)) from None
+    _assert_installed("google.auth", "Google", "google")
+    return partial(run_in_thread, partial(service_account_token, key_file, username))
+
+
 def _assert_installed(library: str, provider: str, extra: str) -> None:
     try:
-        there = find_spec(library)
-    except ModuleNotFoundError:  # of a package within one that is missing too
-        there = None
-    if there is None:
+        found = find_spec(library)
+    except ModuleNotFoundError:
+        # `find_spec` imports the packages around a module, and they may be missing too.
+        found = None
+    if found is None:
         raise ConfigurationError(
             f"The log-in by {provider}'s credentials needs a library that is not installed.",
             hint=f"pip install 'webinar-onboarding[{extra}]'",
@@ -116,20 +129,13 @@ def _assert_installed(library: str, provider: str, extra: str) -> None:
 async def command_token(
     command: Sequence[str], lifetime: float, seconds: float = COMMAND_TIMEOUT
 ) -> Token:
-    """Run a program (and its arguments, without a shell) that prints a token, good for `lifetime` seconds.
+    """Run a program, without a shell, that prints a token; it is good for `lifetime` seconds.
 
-    Raises `ConfigurationError` where it can't be run or prints no token, `TryLater` where it hangs.
+    Raises `ConfigurationError` where it can't be run or prints no token, `TryLater` where it takes
+    more than `seconds`.
     """
     program = command[0]
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True
-        )
-    except OSError as error:
-        raise ConfigurationError(
-            f"The token program {program} can't be started: {error.strerror}.",
-            hint="Check [smtp] token_command.",
-        ) from error
+    process = await _start_program(command)
     try:
         async with asyncio.timeout(seconds):
             printed = await _read_output(process, program)
@@ -149,36 +155,49 @@ async def command_token(
     return Token(_parse_token(printed, program), lifetime)
 
 
+async def _start_program(command: Sequence[str]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+        )
+    except OSError as error:
+        raise ConfigurationError(
+            f"The token program {command[0]} can't be started: {error.strerror}.",
+            hint=COMMAND_HINT,
+        ) from error
+
+
 def _parse_token(printed: bytes, program: str) -> SecretStr:
-    """Read the one word that the program printed. Raises `ConfigurationError`, without the output."""
+    """Read the one word that was printed. Raises `ConfigurationError`, which shows no output."""
     words = printed.removeprefix(codecs.BOM_UTF8).split()
     if len(words) != 1 or not words[0].isascii():
         raise ConfigurationError(
-            f"The token program {program} must print one access token and nothing else; it printed {len(words)} words.",
-            hint="Check [smtp] token_command.",
+            f"The token program {program} must print one access token and nothing else; "
+            f"it printed {len(words)} words.",
+            hint=COMMAND_HINT,
         )
     return SecretStr(words[0].decode())
 
 
 async def _read_output(process: asyncio.subprocess.Process, program: str) -> bytes:
-    """Read what the program prints, to its end. Raises `ConfigurationError` where that is no token but a flood."""
+    """Read what the program prints, to its end. Raises `ConfigurationError` if that is too much."""
     if process.stdout is None:
         raise AssertionError("the program's output is a pipe")
     printed = b""
-    while piece := await process.stdout.read(MAX_OUTPUT):
-        printed += piece
+    while chunk := await process.stdout.read(MAX_OUTPUT):
+        printed += chunk
         if len(printed) > MAX_OUTPUT:
             raise ConfigurationError(
-                f"The token program {program} prints more than a token.",
-                hint="Check [smtp] token_command.",
+                f"The token program {program} prints more than a token.", hint=COMMAND_HINT
             )
     return printed
 
 
 async def _kill_program(process: asyncio.subprocess.Process) -> None:
-    """End the program with everything that it has started: a child of it would hold its output open."""
+    """Kill the program and all that it has started: a child would hold the output open."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
+            # It leads a session of its own, so that its id is also its group's.
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KILL_TIMEOUT):
@@ -195,14 +214,15 @@ def client_credentials_token(
     """
     import msal  # noqa: PLC0415 -- an extra, and slow to import
 
+    # `instance_discovery` would ask Microsoft about the authority, which the user has chosen.
     authority = f"{settings.authority.rstrip('/')}/{settings.tenant}"
     try:
         application = msal.ConfidentialClientApplication(
             settings.client_id,
             client_credential=secret.get_secret_value(),
             authority=authority,
-            instance_discovery=False,  # the authority is the user's own word
-            http_client=_MicrosoftCalls(caller),
+            instance_discovery=False,
+            http_client=MicrosoftCalls(caller),
         )
         answer = application.acquire_token_for_client([EXCHANGE_SCOPE])
     except NoAnswer as error:
@@ -212,56 +232,29 @@ def client_credentials_token(
             f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
         ) from None
     if "access_token" not in answer:
-        said = (
-            str(answer.get("error_description") or answer.get("error") or "without a reason")
-            .strip()
-            .split("\n")[0]
-        )
-        why = clean(said, Secrets.of(secret))
+        reason = answer.get("error_description") or answer.get("error") or "without a reason"
+        # Microsoft's other lines are ids for its own support.
+        why = clean(str(reason).strip().split("\n")[0], Secrets.of(secret))
         raise Refused(
             f"Microsoft gives no token for the application {settings.client_id}: {why}",
-            hint="Check tenant, client_id and the secret of [smtp.m365], and that its consent was granted.",
+            hint="Check tenant, client_id and the secret of [smtp.m365], "
+            "and that its consent was granted.",
         )
     return Token(SecretStr(str(answer["access_token"])), _limit_lifetime(answer.get("expires_in")))
 
 
-class _MicrosoftCalls:
-    """The calls as msal makes them."""
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
-
-    def get(
-        self, url: str, params: Any = None, headers: Any = None, **_options: Any
-    ) -> httpx.Response:
-        return self._caller.send("GET", url, headers, params=params)
-
-    def post(
-        self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_: Any
-    ) -> httpx.Response:
-        return self._caller.send("POST", url, headers, params=params, data=data)
-
-    def close(self) -> None:
-        """Nothing is left open."""
-
-
 def service_account_token(key_file: Path, username: str, caller: Caller) -> Token:
-    """Ask Google as a service account that speaks for `username` (domain-wide delegation, RFC 7523).
+    """Ask Google as a service account that acts for `username` (domain-wide delegation, RFC 7523).
 
     Raises `ConfigurationError` where the key is wrong, `Refused` where Google refuses the account,
     `TryLater` where it can't be reached.
     """
-    from google.auth.exceptions import GoogleAuthError, RefreshError  # noqa: PLC0415 -- an extra, and slow to import
-    from google.oauth2.service_account import Credentials  # noqa: PLC0415
+    from google.auth.exceptions import RefreshError  # noqa: PLC0415 -- an extra, and slow to import
 
+    account = _load_service_account(key_file, username)
     try:
-        key = json.loads(read_text(key_file))
-        account = Credentials.from_service_account_info(key, scopes=[GMAIL_SCOPE], subject=username)
-    except (OSError, RecursionError, *ODD_ANSWERS, GoogleAuthError):
-        raise _key_error(key_file, "it is no key") from None
-    try:
-        account.refresh(partial(_send_google_call, caller))
-        left = (account.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+        account.refresh(partial(send_google_call, caller))
+        lifetime = (account.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
     except NoAnswer as error:
         raise _unreachable_error("Google's log-in", error) from None
     except RefreshError as error:
@@ -270,34 +263,25 @@ def service_account_token(key_file: Path, username: str, caller: Caller) -> Toke
         why = clean(str(error.args[0])) if error.args else "without a reason"
         raise Refused(
             f"Google gives no token for {username}: {why}",
-            hint=f"The domain's administrator has to delegate {GMAIL_SCOPE} to the service account.",
+            hint="The domain's administrator has to delegate "
+            f"{GMAIL_SCOPE} to the service account.",
         ) from None
     except ODD_ANSWERS:
         raise Refused(
             "Google's log-in gives an answer that is no token.", hint="Check token_uri in the key."
         ) from None
-    return Token(SecretStr(account.token), _limit_lifetime(left))
+    return Token(SecretStr(account.token), _limit_lifetime(lifetime))
 
 
-@dataclass(frozen=True, slots=True)
-class _GoogleAnswer:
-    """An answer as Google's library reads it."""
+def _load_service_account(key_file: Path, username: str) -> "Credentials":
+    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 -- as above
+    from google.oauth2.service_account import Credentials  # noqa: PLC0415
 
-    status: int
-    headers: Mapping[str, str]
-    data: bytes
-
-
-def _send_google_call(
-    caller: Caller,
-    url: str,
-    method: str = "GET",
-    body: Any = None,
-    headers: Any = None,
-    **_options: Any,
-) -> _GoogleAnswer:
-    answer = caller.send(method, url, headers, content=body)
-    return _GoogleAnswer(answer.status_code, answer.headers, answer.content)
+    try:
+        key = json.loads(read_text(key_file))
+        return Credentials.from_service_account_info(key, scopes=[GMAIL_SCOPE], subject=username)
+    except (OSError, RecursionError, *ODD_ANSWERS, GoogleAuthError):
+        raise _key_error(key_file, "it is no key") from None
 
 
 def _unreachable_error(server: str, error: NoAnswer) -> OnboardingError:
@@ -311,7 +295,7 @@ def _unreachable_error(server: str, error: NoAnswer) -> OnboardingError:
 
 
 def _limit_lifetime(lifetime: Any) -> float:
-    """Seconds for which a token is used; a lifetime that is none, or longer than a day, is not believed."""
+    """Seconds for which a token is used. A lifetime of over a day, or none, is not believed."""
     try:
         seconds = float(lifetime)
     except (TypeError, ValueError, OverflowError):
@@ -323,5 +307,5 @@ def _limit_lifetime(lifetime: Any) -> float:
 def _key_error(key_file: Path, why: str) -> OnboardingError:
     return ConfigurationError(
         f"The service account's key {key_file} can't be read: {why}.",
-        hint="[smtp.google] key_file is the JSON file that Google gives out once for a service account's key.",
+        hint="[smtp.google] key_file is the JSON file that Google gives for a service account.",
     )

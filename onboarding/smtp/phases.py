@@ -1,4 +1,4 @@
-"""The steps of an SMTP session, what a refusal at one of them is about, and how long to wait for each.
+"""The phases of an SMTP session: what a refusal in each is about, and how long to wait.
 
 Types and data; `replies` decides what a reply means. Timeouts are those of RFC 5321 4.5.3.2. The
 ten minutes after the final dot are long on purpose: a server may scan and store a message before it
@@ -18,7 +18,7 @@ DAY = 86_400.0
 
 
 class Phase(StrEnum):
-    """Where in a session the server answered; each value completes "The mail server refuses ..."."""
+    """Where in a session the server answered; a value completes "The mail server refuses ..."."""
 
     GREETING = "the connection"
     EHLO = "our greeting (EHLO)"
@@ -32,7 +32,7 @@ class Phase(StrEnum):
 
 
 class RefusalScope(StrEnum):
-    """What a refusal is about. The first two concern every message, and stop a connection or the run."""
+    """What a refusal is about. The first two stop a connection or the run: they concern all."""
 
     CONNECTION = "this connection"
     SENDER = "the sender or the account"
@@ -56,15 +56,16 @@ TIMEOUTS: Mapping[Phase, float] = MappingProxyType(
 """Seconds to wait for the server at each phase."""
 
 CLEANUP_TIMEOUT = 5.0
-"""For RSET, NOOP, QUIT and closing, when nothing is under way: giving up costs a new connection and nothing else."""
+"""For RSET, NOOP, QUIT and closing, when nothing is under way: a new connection is all it costs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What a refusal means. `retry_after` is in seconds, where the answer is known to mean a certain wait.
+    """What a refusal means.
 
     `permanent` is False if waiting helps, even if the code says otherwise: a daily limit is refused
-    with 550 and passes. `crowded`: we use more connections at once than the server allows.
+    with 550 and passes. `retry_after` is the wait in seconds, if it is known. `crowded`: we use
+    more connections at once than the server allows.
     """
 
     scope: RefusalScope
@@ -88,7 +89,7 @@ class Classification:
 
 
 class ConnectionRefusal(TryLater):
-    """The server does not serve one connection for now. It took nothing, and it may serve our other connections.
+    """The server does not serve one connection now. It took no message, and may serve our others.
 
     A run stops with this error only when no connection is left. `crowded`: too many connections at
     once are the likely cause. `fresh`: the connection had carried no message before, so a new one

@@ -1,10 +1,10 @@
-"""The connections of one run: at most `max_connections`, lent one at a time, used again, closed with QUIT.
+"""The connections of one run, at most `max_connections`: lent, used again, closed with QUIT.
 
 A connection opens its line when a message is sent, and replaces a broken or worn one by itself. If
 the `with` block is left in the middle of a transaction (an error, a signal), the line is cut, so
 that no reply and no body ever reaches the wrong message. A connection that the server does not
 serve is given up, and there is one less from then on. The pool does not limit the rate: the
-pipeline waits before.
+pipeline does.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ class Pool:
     """Connections to the server of the settings.
 
     It costs nothing until the first message: a command that sends none needs no password, and opens
-    nothing. `clock` gives seconds, for the question how long a line has idled; `sleep` waits so
-    many.
+    nothing. `clock` gives seconds, by which the idle time of a line is counted; `sleep` waits for
+    so many.
     """
 
     def __init__(
@@ -41,9 +41,8 @@ class Pool:
         self._clock = clock
         self._sleep = sleep
         self._stop = stop
-        self._serving: list[
-            Connection
-        ] = []  # never empty again once prepared: the last one can't be given up
+        # Never empty again once prepared: the last connection can't be given up.
+        self._serving: list[Connection] = []
         self._free: list[Connection] = []
         self._seats = asyncio.Semaphore(settings.max_connections)
         self._loss: ConnectionRefusal | None = None
@@ -74,12 +73,11 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection, waiting until one is free; the one used last comes first, because its line is warm.
-
-        Raises what `prepare` raises.
-        """
+        """Lend a connection, waiting until one is free. Raises what `prepare` raises."""
         self.prepare()
-        await self._seats.acquire()  # fair: who waits longest is next
+        # The semaphore is fair: the task that waits longest is next.
+        await self._seats.acquire()
+        # The connection used last comes first: its line is open.
         connection = self._free.pop()
         try:
             yield connection
@@ -107,7 +105,7 @@ class Pool:
 
     @property
     def loss(self) -> str:
-        """Say in one line, for people, that connections were given up, and why; empty where none was."""
+        """Say for people that connections were given up, and why; empty where none was."""
         if self._loss is None:
             return ""
         left, wanted = len(self._serving), self._settings.max_connections

@@ -18,7 +18,7 @@ MINUTE, HOUR = 60.0, 3600.0
 
 
 class Provider(StrEnum):
-    """Providers whose limits and answers are known here."""
+    """The providers that have a preset."""
 
     MICROSOFT365 = "microsoft365"
     GMAIL = "gmail"
@@ -62,7 +62,7 @@ class KnownReply:
 
 
 class MessageIds(StrEnum):
-    """What becomes of the Message-ID that we give a message (`docs/guides/in-doubt.md` says what that means)."""
+    """What a provider does to our Message-ID (`docs/guides/in-doubt.md` says what that means)."""
 
     KEPT = "kept"
     REPLACED = "replaced"
@@ -75,12 +75,12 @@ HeaderFields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A provider's defaults for `[smtp]`, its replies, and what it documents about tracking and copies.
+    """A provider's defaults for `[smtp]`, its replies, and the header fields that it documents.
 
-    `tracking_off` and `copies` are header fields sent with every message: the first has links left
-    as they are, the second lets the provider drop a copy (`{message_id}` stands for the message's
-    name), `keeps_id` has our Message-ID kept. Empty where the provider documents none. `source` is
-    the vendor's page, `read` when a copy of it was last looked at.
+    Three kinds of fields go with every message: by `tracking_off` links are left as they are, by
+    `copies` the provider drops a copy (`{message_id}` stands for the message's name), by `keeps_id`
+    our Message-ID is kept. They are empty where the provider documents none. `source` is the
+    vendor's page, `read` the month in which we last read it.
     """
 
     defaults: Mapping[str, str | int]
@@ -98,26 +98,31 @@ class Preset:
         return (*self.tracking_off, *self.copies, *self.keeps_id)
 
 
-# Rows without what they are recognised by: `replace` adds that.
+# Meanings, which several rows share. `replace` adds what a row is recognised by.
 SEND_AS = KnownReply(
     scope=RefusalScope.SENDER,
-    hint="The account may not send as this sender: change [brand] sender, or have the right granted.",
+    hint="The account may not send as this sender: "
+    "change [brand] sender, or have the right granted.",
 )
 NOT_OURS = KnownReply(
     scope=RefusalScope.SENDER,
-    hint="The server does not let this account use this sender: check [brand] sender and [smtp] username.",
+    hint="The server does not let this account use this sender: "
+    "check [brand] sender and [smtp] username.",
 )
 WANTS_LOGIN = KnownReply(
     scope=RefusalScope.SENDER,
-    hint="The server wants a log-in, or encryption first: give [smtp] username, password and security.",
+    hint="The server wants a log-in, or encryption first: "
+    "give [smtp] username, password and security.",
 )
 BASIC_OFF = KnownReply(
     scope=RefusalScope.SENDER,
-    hint="Log-in by password is switched off at Microsoft 365: use [smtp.m365], or a token_command.",
+    hint="Log-in by password is switched off at Microsoft 365: "
+    "use [smtp.m365], or a token_command.",
 )
 APP_PASSWORD = KnownReply(
     scope=RefusalScope.SENDER,
-    hint="Google wants an app password, or a token ([smtp.google] or token_command), instead of this.",
+    hint="Google wants an app password, or a token ([smtp.google] or token_command), "
+    "instead of this.",
 )
 RELAY_RULES = KnownReply(
     scope=RefusalScope.SENDER,
@@ -125,14 +130,16 @@ RELAY_RULES = KnownReply(
 )
 UNVERIFIED = KnownReply(
     scope=RefusalScope.SENDER,
-    hint="Verify the sender at Amazon SES in this region, and have the account moved out of the sandbox.",
+    hint="Verify the sender at Amazon SES in this region, "
+    "and have the account moved out of the sandbox.",
 )
 NO_RIGHT = KnownReply(
     scope=RefusalScope.SENDER, hint="The SMTP credentials lack the right ses:SendRawEmail."
 )
 BLOCKED = KnownReply(
     scope=RefusalScope.SENDER,
-    hint="The provider has blocked this account or tenant. Ask an administrator to have the block lifted.",
+    hint="The provider has blocked this account or tenant. "
+    "Ask an administrator to have the block lifted.",
 )
 DAILY = KnownReply(
     scope=RefusalScope.SENDER,
@@ -145,7 +152,8 @@ TOO_FAST = KnownReply(
 )
 CROWDED = KnownReply(
     retry_after=MINUTE,
-    hint="The server allows fewer connections at once: lower [smtp] max_connections, and run again.",
+    hint="The server allows fewer connections at once: "
+    "lower [smtp] max_connections, and run again.",
     crowded=True,
 )
 TOO_MANY_LOGINS = KnownReply(retry_after=HOUR, hint="Too many log-ins: run again in an hour.")
@@ -168,10 +176,13 @@ CROWDED_WORDS = (
     "connection rate limit",
     "thread limit",
 )
-"""What Postfix, Exim, sendmail, Exchange, Dovecot and others say of one connection too many, under many codes."""
+"""What mail servers say of one connection too many, under many codes.
+
+Seen in Postfix, Exim, sendmail, Exchange and Dovecot, among others.
+"""
 
 MICROSOFT_THROTTLES = tuple(f"4.7.{detail}" for detail in range(500, 700))
-"""Microsoft's "Server busy" (4.7.500) and "temporarily rate limited due to IP reputation" (4.7.650), and between."""
+"""From "Server busy" (4.7.500) to "temporarily rate limited due to IP reputation" (4.7.650)."""
 
 EVERYWHERE = (
     *(replace(CROWDED, text=words) for words in CROWDED_WORDS),

@@ -7,6 +7,7 @@ because `status` needs none.
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,25 +32,20 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(second|minute|hour|day)\s*", re.IGNORECASE)
 
 LONGEST_NAME, LONGEST_VALUE = 76, 900
-"""Characters of a header field: together they fit into one line (RFC 5322 2.1.1), so that it need not be folded."""
+"""Characters of a header field. Both fit into one line (RFC 5322 2.1.1), so nothing is folded."""
 
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 FIELD_VALUE = re.compile(r"[\x21-\x7e]|[\x21-\x7e][\x20-\x7e]{0,898}[\x21-\x7e]")
-OUR_FIELDS = frozenset(
+RESERVED_FIELDS = frozenset(
     {
-        "from",
-        "to",
-        "reply-to",
-        "subject",
-        "date",
-        "message-id",
-        "auto-submitted",
-        "x-auto-response-suppress",
+        # The program writes these.
+        *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version"),
+        *("auto-submitted", "x-auto-response-suppress"),
+        # A message has one recipient; the last three are for mail servers to write.
+        *("cc", "bcc", "received", "return-path", "dkim-signature"),
     }
 )
-NOT_FOR_USERS = frozenset(
-    {"bcc", "cc", "received", "return-path", "dkim-signature", "mime-version"}
-)
+RESERVED_PREFIXES = ("resent-", "content-")
 
 BARE_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
@@ -75,7 +71,7 @@ class Rate:
 
 
 def parse_rate(value: Any) -> Any:
-    """Read "30/minute" (also per second, hour and day). Raises ValueError with an example where it can't."""
+    """Read "30/minute" (also per second, hour or day). Raises ValueError with an example."""
     if not isinstance(value, str):
         return value
     found = RATE.fullmatch(value)
@@ -85,7 +81,7 @@ def parse_rate(value: Any) -> Any:
 
 
 def parse_command(value: Any) -> Any:
-    """Split a command given as one string as a shell would; it is run without. Raises ValueError for open quotes."""
+    """Split a command as a shell would; none runs it. Raises ValueError for an open quote."""
     return shlex.split(value) if isinstance(value, str) else value
 
 
@@ -102,26 +98,33 @@ def validate_address(value: str) -> str:
 
 
 def validate_headers(fields: dict[str, str]) -> dict[str, str]:
-    """Accept header fields that a user may add to every message; raises ValueError naming the one that isn't fit."""
+    """Accept header fields that a user may add to every message. Raises ValueError for others."""
     for name, value in fields.items():
-        lower = name.lower()
-        if not FIELD_NAME.fullmatch(name):
-            raise ValueError(
-                f"{name!r} is no header's name: use letters, digits and hyphens, at most {LONGEST_NAME}"
-            )
-        if (
-            lower in OUR_FIELDS
-            or lower in NOT_FOR_USERS
-            or lower.startswith(("resent-", "content-"))
-        ):
-            raise ValueError(f"{name} is not yours to set: the program or the mail server does")
-        if not FIELD_VALUE.fullmatch(value):
-            raise ValueError(
-                f"the value of {name} has to be 1 to {LONGEST_VALUE} plain characters in one line"
-            )
+        _check_field(name, value)
     if len({name.lower() for name in fields}) < len(fields):
         raise ValueError("one header is there twice (capitals make no difference)")
     return fields
+
+
+def _check_field(name: str, value: str) -> None:
+    if not FIELD_NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is no header's name: use letters, digits and hyphens, at most {LONGEST_NAME}"
+        )
+    lower = name.lower()
+    if lower in RESERVED_FIELDS or lower.startswith(RESERVED_PREFIXES):
+        raise ValueError(f"{name} is not yours to set: the program or the mail server does")
+    if not FIELD_VALUE.fullmatch(value):
+        raise ValueError(
+            f"the value of {name} has to be 1 to {LONGEST_VALUE} plain characters in one line"
+        )
+
+
+def _choose_auth(filled: Mapping[str, Any]) -> str:
+    """Choose the kind of log-in by the credentials that are given."""
+    if any(filled.get(source) for source in TOKEN_SOURCES):
+        return "xoauth2"
+    return "password" if filled.get("username") else "none"
 
 
 def _check_one_source(sources: list[str]) -> None:
@@ -134,9 +137,9 @@ def _check_one_source(sources: list[str]) -> None:
 
 
 class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
-    """An application at Microsoft 365 that may send as the mailbox (`SMTP.SendAsApp`). Unused without a tenant.
+    """An application at Microsoft 365 that may send as the mailbox (`SMTP.SendAsApp`).
 
-    `authority` is another one for national clouds.
+    Unused without a tenant. `authority` differs in national clouds.
     """
 
     tenant: str = ""
@@ -148,7 +151,8 @@ class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
     def _check_complete(self) -> Self:
         if bool(self.tenant) != bool(self.client_id):
             raise ValueError(
-                "needs tenant and client_id, as the application's page at Microsoft Entra shows them"
+                "needs tenant and client_id, "
+                "as the application's page at Microsoft Entra shows them"
             )
         return self
 
@@ -164,9 +168,9 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
 
     `timeout` (seconds) replaces every wait of RFC 5321 4.5.3.2; a short one only makes doubt.
     `allow_plaintext` lets mail go unencrypted to another machine, without a log-in.
-    `envelope_sender` gets the bounces, in place of the letters' sender. `max_messages` is how many
-    messages one connection carries before it is replaced. `headers` are fields that every message
-    bears. `brake` is read as `max_consecutive_rejections`.
+    `envelope_sender` gets the bounces, in place of the messages' sender. `max_messages` is how many
+    messages one connection carries before it is replaced. `headers` are fields of every message.
+    `brake` is read as `max_consecutive_rejections`.
     """
 
     provider: Provider | None = None
@@ -196,7 +200,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
 
     @property
     def fixed_fields(self) -> tuple[tuple[str, str], ...]:
-        """The header fields that every message bears: the provider's, and the user's, which win over them."""
+        """The header fields of every message: the provider's, and the user's, which win."""
         given = {name.lower() for name in self.headers}
         preset = PRESETS[self.provider].fields if self.provider else ()
         kept = [(name, value) for name, value in preset if name.lower() not in given]
@@ -213,22 +217,22 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         return self.security == "none" and not is_loopback(self.host)
 
     @property
-    def place(self) -> str:
+    def host_and_port(self) -> str:
         """Host and port, for messages."""
         return format_host_and_port(self.host, self.port)
 
     @model_validator(mode="before")
     @classmethod
     def _add_defaults(cls, given: Any) -> Any:
-        """Let the preset, the kind of security and the credentials decide what the user left open."""
+        """Choose what the user left open by the preset, the security and the credentials."""
         if not isinstance(given, dict):
             return given
-        known = given.get("provider") in [*Provider]
-        filled = {**(PRESETS[Provider(given["provider"])].defaults if known else {}), **given}
+        # A provider that has no preset is reported by the field's own check.
+        is_known = given.get("provider") in [*Provider]
+        preset = PRESETS[Provider(given["provider"])].defaults if is_known else {}
+        filled = {**preset, **given}
         filled.setdefault("port", PORTS.get(str(filled.get("security")), PORTS["starttls"]))
-        by_token = any(filled.get(source) for source in TOKEN_SOURCES)
-        default = "xoauth2" if by_token else "password" if filled.get("username") else "none"
-        filled.setdefault("auth", default)
+        filled.setdefault("auth", _choose_auth(filled))
         return filled
 
     @model_validator(mode="after")
@@ -240,19 +244,20 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
             )
         if self.is_plaintext and not self.allow_plaintext:
             raise ValueError(
-                f'{self.host} is another machine, so the line has to be encrypted: set security = "starttls" or "tls" '
-                "(or, for a relay inside your own network that needs no log-in, allow_plaintext = true)"
+                f"{self.host} is another machine, so the line has to be encrypted: "
+                'set security = "starttls" or "tls" '
+                "(or, for a relay inside your own network that needs no log-in, "
+                "allow_plaintext = true)"
             )
         return self
 
     @model_validator(mode="after")
     def _check_credentials(self) -> Self:
-        sources = [
-            name for name, given in zip(TOKEN_SOURCES, self._token_sources(), strict=True) if given
-        ]
+        sources = self._token_sources()
         if self.auth == "none" and (self.username or sources):
             raise ValueError(
-                'auth = "none" means no log-in: leave username and the source of tokens out, or change it'
+                'auth = "none" means no log-in: '
+                "leave username and the source of tokens out, or change it"
             )
         if self.auth != "none" and not self.username:
             raise ValueError(f'auth = "{self.auth}" needs a username')
@@ -260,5 +265,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
             _check_one_source(sources)
         return self
 
-    def _token_sources(self) -> tuple[object, ...]:
-        return self.token_command, self.m365.tenant, self.google.key_file
+    def _token_sources(self) -> list[str]:
+        """The keys of `TOKEN_SOURCES` that are set."""
+        values = (self.token_command, self.m365.tenant, self.google.key_file)
+        return [name for name, value in zip(TOKEN_SOURCES, values, strict=True) if value]

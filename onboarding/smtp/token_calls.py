@@ -1,11 +1,12 @@
-"""The network of the providers' libraries: they wait in a thread, `web` makes their calls in the event loop.
+"""The calls of the providers' OAuth libraries: these wait in a thread, `web` makes the calls.
 
 So a call ends even if its answer drips, an answer has a size limit, and a task that stops waiting
-for a token ends the call.
+for a token ends the call. msal and google-auth each want a transport of their own form.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
@@ -33,16 +34,19 @@ class Caller:
     def send(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, **content: Any
     ) -> httpx.Response:
-        """Make a call. Raises `NoAnswer`, `Refused` (an answer that is no JSON), ConfigurationError, `Interrupted`."""
+        """Make a call, and wait for its answer.
+
+        Raises `NoAnswer`, `Interrupted`, `Refused` for an answer that is no JSON, and
+        `ConfigurationError` for an address or a variable that is wrong.
+        """
         answer = self._send_in_loop(method, url, headers or {}, content)
         return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
 
     async def _send_in_loop(
         self, method: str, url: str, headers: Mapping[str, str], content: Mapping[str, Any]
     ) -> httpx.Response:
-        async with WebClient(
-            validate_web_address(url), timeout=CALL_TIMEOUT, stop=self._ended
-        ) as client:
+        server = validate_web_address(url)
+        async with WebClient(server, timeout=CALL_TIMEOUT, stop=self._ended) as client:
             answer = await client.send(client.build_request(method, "", headers=headers, **content))
         if not answer.is_success and answer.status_code not in CLIENT_FAULTS:
             raise NoAnswer(f"it answers with status {answer.status_code}", may_have_arrived=True)
@@ -57,11 +61,56 @@ class Caller:
 
 
 async def run_in_thread(work: Callable[[Caller], T]) -> T:
-    """Run what waits in a thread of its own. Where this is cancelled, the thread's call ends, and so the thread."""
+    """Run what waits in a thread. If this is cancelled, the call ends, and so the thread."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     running = loop.run_in_executor(None, work, Caller(loop, ended))
     try:
+        # A thread can't be cancelled: it ends by itself once its call has ended.
         return await asyncio.shield(running)
     finally:
         ended.set()
         await asyncio.gather(running, return_exceptions=True)
+
+
+class MicrosoftCalls:
+    """A transport as msal wants it."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def get(
+        self, url: str, params: Any = None, headers: Any = None, **_options: Any
+    ) -> httpx.Response:
+        """Make a GET call."""
+        return self._caller.send("GET", url, headers, params=params)
+
+    def post(
+        self, url: str, params: Any = None, data: Any = None, headers: Any = None, **_options: Any
+    ) -> httpx.Response:
+        """Make a POST call."""
+        return self._caller.send("POST", url, headers, params=params, data=data)
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoogleAnswer:
+    """An answer as google-auth reads it."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+def send_google_call(
+    caller: Caller,
+    url: str,
+    method: str = "GET",
+    body: Any = None,
+    headers: Any = None,
+    **_options: Any,
+) -> GoogleAnswer:
+    """Make a call as google-auth makes it. Raises what `Caller.send` raises."""
+    answer = caller.send(method, url, headers, content=body)
+    return GoogleAnswer(answer.status_code, answer.headers, answer.content)

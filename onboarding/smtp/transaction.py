@@ -262,7 +262,7 @@ class Connection:
         return self._as_delivery_outcome(refused, fresh=line.transactions == 1)
 
     def _as_delivery_outcome(self, refused: RefusedCommand, *, fresh: bool) -> Deferred | Rejected:
-        place, provider = self._settings.place, self._settings.provider
+        place, provider = self._settings.host_and_port, self._settings.provider
         return as_outcome(refused.phase, refused.reply, place, provider, fresh=fresh)
 
     async def _reset(self, line: WireProtocol, reply: Reply) -> None:

@@ -1,4 +1,4 @@
-"""One call to a web server at a time, with a limit on all of it: the wait, the bytes, and what they unpack to.
+"""One call to a web server at a time, with a limit on the time and on the bytes, also unpacked.
 
 Follows no redirect and repeats nothing. An answer is an `httpx.Response` with its content read;
 that none came, or none that can be used, is `NoAnswer`, which says whether the request may have
@@ -28,7 +28,7 @@ MAX_UNPACKED = 64 * MEGABYTE
 """Bytes of an answer once unpacked: a gzip file of a few kilobytes can hold gigabytes."""
 
 GZIP = 31
-"""zlib's word for a gzip header and trailer around the largest window."""
+"""What zlib calls a gzip header and trailer around the largest window."""
 
 REQUEST_HEADERS = {
     "Accept": "application/json",
@@ -58,10 +58,11 @@ class NoAnswer(Exception):
 
 
 class WebClient:
-    """Calls to one server; use it as an async context manager. Nothing is opened or read before the first call.
+    """Calls to one server; use it as an async context manager.
 
     `timeout` is in seconds, for a whole call from the connection to the last byte. Once `stop` is
-    set, a call ends at once with `Interrupted`. Proxy and certificates are as `environ` says.
+    set, a call ends at once with `Interrupted`. Proxy and certificates are as `environ` says. Both
+    are read, and a connection is opened, only for the first call.
     """
 
     def __init__(
@@ -104,24 +105,21 @@ class WebClient:
         )
 
     async def send(self, request: httpx.Request) -> httpx.Response:
-        """Make one call. Raises `NoAnswer`, `Interrupted`, or ConfigurationError for a variable that is wrong."""
+        """Make one call.
+
+        Raises `NoAnswer`, `Interrupted`, or `ConfigurationError` for a variable that is wrong.
+        """
         http, progress = self._open_client(), _Progress()
         request.extensions["trace"] = progress
         try:
+            # httpx limits each read alone; a server that drips could hold us for ever.
             async with asyncio.timeout(self._timeout):
                 return await wait_unless_stopped(self._stop, _exchange(http, request, progress))
-        except TimeoutError:
-            raise NoAnswer("it does not answer in time", may_have_arrived=progress.sent) from None
         except httpx.ProxyError as error:
             raise self._proxy_refusal_error(error) from None
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            through = f" through the proxy {self._proxy}" if self._proxy else ""
-            raise NoAnswer(
-                f"no connection can be made{through}",
-                may_have_arrived=False,
-                untrusted=_find_certificate_fault(error),
-            ) from None
-        except httpx.TimeoutException:
+            raise self._no_connection_error(error) from None
+        except (TimeoutError, httpx.TimeoutException):
             raise NoAnswer("it does not answer in time", may_have_arrived=progress.sent) from None
         except httpx.RequestError:
             raise NoAnswer("the connection was lost", may_have_arrived=progress.sent) from None
@@ -129,7 +127,7 @@ class WebClient:
     def _open_client(self) -> httpx.AsyncClient:
         if self._http is None:
             proxy = find_proxy(self.server, self._environ)
-            self._proxy = proxy.place if proxy else ""
+            self._proxy = proxy.host_and_port if proxy else ""
             # httpx does not read the environment (`trust_env`): it would not name a wrong variable.
             self._http = httpx.AsyncClient(
                 verify=build_web_context(self._environ),
@@ -139,8 +137,16 @@ class WebClient:
             )
         return self._http
 
+    def _no_connection_error(self, error: httpx.TransportError) -> NoAnswer:
+        through = f" through the proxy {self._proxy}" if self._proxy else ""
+        return NoAnswer(
+            f"no connection can be made{through}",
+            may_have_arrived=False,
+            untrusted=_find_certificate_fault(error),
+        )
+
     def _proxy_refusal_error(self, error: httpx.ProxyError) -> NoAnswer:
-        """Say what a proxy answers instead of leading on; its own words are left out, but for a status."""
+        """Say that a proxy does not lead on. Of its words only the status is shown."""
         status = str(error)[:3]
         code = int(status) if status.isascii() and status.isdigit() else 0
         answers = f" with status {code}" if code else ""
@@ -166,7 +172,7 @@ class _Progress:
             self.sent = self.sent or details["request"].method != b"CONNECT"
 
     async def abort(self) -> None:
-        """Close the connection: the library forgets one that is cancelled while it is being encrypted."""
+        """Close the connection: the library forgets it if it is cancelled during the handshake."""
         if self._stream is not None:
             await self._stream.aclose()
 
@@ -184,27 +190,23 @@ async def _exchange(
         content = await _read_content(answer)
     finally:
         await answer.aclose()
-    kept = [
-        pair
-        for pair in answer.headers.multi_items()
-        if pair[0] not in {"content-encoding", "transfer-encoding"}
-    ]
-    return httpx.Response(answer.status_code, headers=kept, content=content, request=request)
+    # The content is unpacked and whole now, and httpx must not unpack it again.
+    headers = answer.headers.copy()
+    for name in ("Content-Encoding", "Transfer-Encoding"):
+        headers.pop(name, None)
+    return httpx.Response(answer.status_code, headers=headers, content=content, request=request)
 
 
 async def _read_content(answer: httpx.Response) -> bytes:
-    packed = answer.headers.get("Content-Encoding", "").strip().lower()
-    if packed not in {"", "identity", "gzip", "x-gzip"}:
-        raise NoAnswer(
-            "its answer is packed in a way that was not asked for", may_have_arrived=True
-        )
-    unpacker = zlib.decompressobj(GZIP) if "gzip" in packed else None
+    unpacker = _choose_unpacker(answer.headers.get("Content-Encoding", ""))
     received, content = 0, bytearray()
-    async for piece in answer.aiter_raw():
-        received += len(piece)
-        content += (
-            _decompress(unpacker, piece, MAX_UNPACKED + 1 - len(content)) if unpacker else piece
-        )
+    async for chunk in answer.aiter_raw():
+        received += len(chunk)
+        if unpacker:
+            # One byte more than is allowed shows that there is too much.
+            content += _decompress(unpacker, chunk, MAX_UNPACKED + 1 - len(content))
+        else:
+            content += chunk
         if received > MAX_RECEIVED or len(content) > MAX_UNPACKED:
             raise _too_large_error(received)
     if unpacker and received and not unpacker.eof:
@@ -212,9 +214,18 @@ async def _read_content(answer: httpx.Response) -> bytes:
     return bytes(content)
 
 
-def _decompress(unpacker: Any, piece: bytes, most: int) -> bytes:
+def _choose_unpacker(encoding: str) -> Any:
+    """Choose by the header Content-Encoding; None where nothing is packed. Raises `NoAnswer`."""
+    encoding = encoding.strip().lower()
+    if encoding not in {"", "identity", "gzip", "x-gzip"}:
+        reason = "its answer is packed in a way that was not asked for"
+        raise NoAnswer(reason, may_have_arrived=True)
+    return zlib.decompressobj(GZIP) if "gzip" in encoding else None
+
+
+def _decompress(unpacker: Any, chunk: bytes, most: int) -> bytes:
     try:
-        unpacked: bytes = unpacker.decompress(piece, most)
+        unpacked: bytes = unpacker.decompress(chunk, most)
     except zlib.error:
         raise NoAnswer("its answer can't be unpacked", may_have_arrived=True) from None
     return unpacked
@@ -228,7 +239,7 @@ def _too_large_error(received: int) -> NoAnswer:
 
 
 def _find_certificate_fault(error: BaseException | None) -> str:
-    """Say what is wrong with a certificate, where a connection failed for that; waiting won't help then."""
+    """Find what is wrong with a certificate, if the connection failed for that; else empty."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return clean(error.verify_message)
@@ -237,7 +248,7 @@ def _find_certificate_fault(error: BaseException | None) -> str:
 
 
 def validate_web_address(url: str) -> str:
-    """Check an address that a person wrote; give it back. Raises ConfigurationError where no call can go there."""
+    """Check an address that a person wrote, and return it. Raises `ConfigurationError`."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:

@@ -1,7 +1,7 @@
-"""Starts and stops an HTTP server on loopback inside the caller's event loop: for the preview and the simulator.
+"""Starts and stops an HTTP server on loopback, inside the caller's event loop.
 
-No thread, no signal handler and no access log. It knows no path and no page: that is the
-application's.
+The preview and the simulator use it. No thread, no signal handler and no access log; it knows no
+path and no page: those are the application's.
 """
 
 import asyncio

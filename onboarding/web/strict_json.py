@@ -1,7 +1,7 @@
-"""JSON of others, taken only where it is sound: RFC 8259, with limits to what a hostile answer can cost.
+"""Reads JSON of other servers by RFC 8259, with limits to what a hostile answer can cost.
 
-Gives plain values and knows no shape. Python's own reader takes more than it should (infinite
-numbers, one name twice), and ends in a traceback where values are nested deeply. Half a character
+Gives plain values and knows no shape. Python's own reader accepts more than it should (infinite
+numbers, a name twice), and ends in a traceback where values are nested deeply. Half a character
 becomes U+FFFD.
 """
 
@@ -20,18 +20,18 @@ LONGEST_NUMBER = 40
 """Characters; no id or time needs as many."""
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-"""A string, and at the end one that is never closed; possessive, so that it takes no time to fail."""
+"""A string, also one that is never closed. Its possessive quantifiers never try a second way."""
 
 _HALF = re.compile("[\ud800-\udfff]")
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 
 class UnsoundJson(ValueError):
-    """Content that is no JSON which can be taken. The text completes "it ..."; nothing in it is from the content."""
+    """JSON that we refuse. The text completes "it ...", and quotes nothing of the content."""
 
 
 def decode_json(content: bytes) -> Any:
-    """Read JSON in UTF-8. Raises `UnsoundJson` for all that is none, or too deep, too much or ambiguous."""
+    """Read JSON in UTF-8. Raises `UnsoundJson` if it is broken, ambiguous, too deep or too much."""
     _check_limits(content)
     try:
         value = json.loads(
@@ -51,7 +51,7 @@ def decode_json(content: bytes) -> Any:
 
 
 def _replace_half_characters(value: Any) -> Any:
-    """Replace half a character by U+FFFD: a name may be cut in the middle of an emoji, which harms no other."""
+    """Replace half a character by U+FFFD: a name may be cut in the middle of an emoji."""
     match value:
         case str():
             return _HALF.sub("\ufffd", value)

@@ -1,4 +1,4 @@
-"""One access token in memory: fetched when it is first needed, shared, and replaced when it is old or refused.
+"""An access token in memory: fetched when first needed, shared, replaced when old or refused.
 
 How a token is fetched is up to the caller: RingCentral's log-in and the mail server's OAuth log-in
 both use this cache. A token is never written to disk.
@@ -23,7 +23,7 @@ class Token:
 
 
 class TokenCache:
-    """The token of one account. `fetch` gets a new one; `clock` gives seconds; `stop` ends the wait for one."""
+    """An account's token. `fetch` gets a new one, `clock` gives seconds, `stop` ends the wait."""
 
     def __init__(
         self,
@@ -44,16 +44,15 @@ class TokenCache:
         return self._token.value if self._token else None
 
     async def current(self, refused: SecretStr | None = None) -> SecretStr:
-        """Return a token that is still good; fetch one if it is too old or is `refused` by the server.
+        """Return a good token; fetch one if it is too old, or `refused` by the server.
 
         However many tasks ask, one fetches at a time, and the others take what it got. Raises what
-        fetching raises; and `Interrupted`.
+        `fetch` raises, and `Interrupted`.
         """
         async with self._lock:
             token = self._token
             if token is None or self._is_old(token) or token.value == refused:
-                # The lifetime counts from the request: an answer that takes long makes the token
-                # older.
+                # The lifetime counts from the request: a slow answer makes the token older.
                 requested_at = self._clock()
                 token = await wait_unless_stopped(self._stop, self._fetch())
                 self._token, self._requested_at = token, requested_at

@@ -51,7 +51,7 @@ class Proxy(NamedTuple):
     """A proxy: its address for the library (a secret), and its host and port for people."""
 
     url: str
-    place: str
+    host_and_port: str
 
 
 def find_proxy(url: str, environ: Mapping[str, str]) -> Proxy | None:
@@ -87,13 +87,13 @@ def _parse_proxy(variable: str, value: str) -> Proxy:
     rest = parts.path.strip("/") or parts.query or parts.fragment
     if rest or not _PROXY_HOST.fullmatch(host):
         raise _proxy_variable_error(variable)
-    place = _format_place(host, port)
+    place = _format_host_and_port(host, port)
     credentials = parts.netloc.rpartition("@")[0]
     login = f"{credentials}@" if credentials else ""
     return Proxy(f"{scheme}://{login}{place}", place)
 
 
-def _format_place(host: str, port: int | None) -> str:
+def _format_host_and_port(host: str, port: int | None) -> str:
     place = f"[{host}]" if ":" in host else host
     return f"{place}:{port}" if port else place
 

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from onboarding.config import load
-from onboarding.files.modes import chmod_command, describe_exposed, find_exposed, wrong_bits
+from onboarding.files.modes import (
+    build_chmod_command,
+    describe_exposed,
+    find_exposed,
+    find_wrong_bits,
+)
 from tests.cli.command import on
 from tests.stage import HOST, NAME, ROOMY, stage
 from tests.test_config import GOOD, write
@@ -43,7 +48,7 @@ def secrets(tmp_path):
     ],
 )
 def test_mode_that_is_wrong_for_a_secret(owner, user, mode, wrong):
-    assert mode & wrong_bits(owner, user) == wrong
+    assert mode & find_wrong_bits(owner, user) == wrong
 
 
 @pytest.mark.parametrize(
@@ -74,7 +79,7 @@ def test_it_is_said_with_the_mode_and_with_what_to_type(secrets):
     assert describe_exposed(found) == (
         f"Other users of this machine can read or change: {secrets / 'RC_USER_JWT'} (mode 0644)"
     )
-    assert chmod_command(found) == f"chmod go= '{secrets / 'RC_USER_JWT'}'"
+    assert build_chmod_command(found) == f"chmod go= '{secrets / 'RC_USER_JWT'}'"
     assert "jwt-of-the-user" not in describe_exposed(found)
 
 
