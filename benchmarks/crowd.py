@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from onboarding.cli.terminal import Quiet, loop_factory
+from onboarding.cli.terminal import NoProgress, loop_factory
 from onboarding.config import Config, load
 from onboarding.ledger import deliveries, registrations, sessions
 from onboarding.messages.request import MessageRequest, ProtectedValues
@@ -76,7 +76,7 @@ def configured(folder: Path, port: int, connections: int) -> Config:
 async def mailed(config: Config, people: int, seats: int = SEATS) -> Measured:
     """Mail so many people, one webinar after the other, as `run --all` does."""
     seconds = processor = 0.0
-    async with open_services(config, Quiet()) as rooms:
+    async with open_services(config, NoProgress()) as rooms:
         load_templates(config, _target(1))
         for number, first in enumerate(range(1, people + 1, seats), 1):
             view = await _registered(rooms, number, range(first, min(first + seats, people + 1)))

@@ -18,10 +18,10 @@ def main() -> None:
     """Run the command line and exit with its code."""
     _open_closed_streams()
     signal.signal(signal.SIGINT, _exit_at_once)
-    from onboarding.cli import streams, time_zone  # noqa: PLC0415 -- after the two lines above
+    from onboarding.cli import process  # noqa: PLC0415 -- after the two lines above
 
-    standard_streams = streams.replace_streams()
-    warning = time_zone.check_time_zone(os.environ)
+    standard_streams = process.replace_streams()
+    warning = process.check_time_zone(os.environ)
     if warning:
         sys.stderr.write(f"{warning}\n")
     from onboarding.cli.main import main as run_command_line  # noqa: PLC0415 -- slow

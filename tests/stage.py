@@ -17,7 +17,7 @@ from pathlib import Path
 
 from onboarding import roster
 from onboarding.cli.run import RunOptions, run_all
-from onboarding.cli.terminal import Quiet
+from onboarding.cli.terminal import NoProgress
 from onboarding.config import Config, load
 from onboarding.model.ports import Progress
 from onboarding.pipeline import run, services
@@ -93,7 +93,7 @@ class Stage:
         """The rooms as a command opens them, with the stage's clock."""
         clock = services.Clock(self.clock.now, self.clock.sleep, lambda: 0.5, self.clock.linger)
         async with services.open_services(
-            self.config, progress or Quiet(), clock, stop or asyncio.Event()
+            self.config, progress or NoProgress(), clock, stop or asyncio.Event()
         ) as opened:
             yield opened
 
@@ -137,7 +137,7 @@ class Stage:
 
     async def status(self) -> Status:
         return await read_status(
-            self.config, find_target(self.config, NAME), self.clock.now(), Quiet()
+            self.config, find_target(self.config, NAME), self.clock.now(), NoProgress()
         )
 
     def messages(self) -> list[EmailMessage]:

@@ -11,7 +11,7 @@ import pytest
 
 from onboarding import plan as plans
 from onboarding import roster
-from onboarding.cli.terminal import Quiet
+from onboarding.cli.terminal import NoProgress
 from onboarding.ledger import deliveries, leases, mailboxes, registrations, transitions
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import Message, RetryPolicy, Sent, State, message_id, settle
@@ -33,7 +33,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         config, clock = scene.config, scene.clock
         async with services.open_services(
-            config, Quiet(), services.Clock(clock.now, clock.sleep), asyncio.Event()
+            config, NoProgress(), services.Clock(clock.now, clock.sleep), asyncio.Event()
         ) as opened:
             ledger, ringcentral = opened.ledger, opened.ringcentral
             goal = find_target(config, NAME)

@@ -1,4 +1,7 @@
-"""`check`, `webinars`, `directory`: whether everything is set up, and what the account has. They change nothing."""
+"""`check`, `webinars`, `directory`: whether everything is set up, and what the account has.
+
+They change nothing.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,18 +12,18 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import colleagues_json, sessions_json
-from onboarding.cli.setup import load_config, open_command_services
 from onboarding.cli.terminal import format_local, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
+from onboarding.model.sessions import ListedSession
 from onboarding.pipeline.check import run_checks
 from onboarding.pipeline.refresh import fetch_colleagues
 from onboarding.pipeline.target import Target, all_targets, find_target
 
 SESSION_COLUMNS = ("title", "start (local time)", "status", "WEBINAR_ID/SESSION_ID", "configured")
 
-NameOrNone = Annotated[
+CheckName = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="A webinar of config.toml; without it all of them."),
 ]
@@ -30,17 +33,21 @@ Company = Annotated[
 ColleagueEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The colleague's address.")]
 
 
-def check(name: NameOrNone = None, *, config_file: options.ConfigFile = None) -> None:
+def check_command(name: CheckName = None, *, config_file: options.ConfigFile = None) -> None:
     """Test credentials, roster, templates and mail server.
 
     Prints one line per test: `ok`, or what to do. Changes nothing.
     """
-    config = load_config(config_file)
+    config = options.load_config(config_file)
     targets = [find_target(config, name)] if name else all_targets(config)
-    raise typer.Exit(run_until_stopped(lambda stop: print_checks(config, targets, stop)))
+
+    async def work(stop: asyncio.Event) -> int:
+        return await print_checks(config, targets, stop)
+
+    raise typer.Exit(run_until_stopped(work))
 
 
-def webinars(
+def webinars_command(
     *,
     company: Company = False,
     as_json: options.AsJson = False,
@@ -50,15 +57,15 @@ def webinars(
 
     Also says which of them config.toml names.
     """
-    config = load_config(config_file)
-    raise typer.Exit(
-        run_until_stopped(
-            lambda stop: print_sessions(config, stop, company=company, as_json=as_json)
-        )
-    )
+    config = options.load_config(config_file)
+
+    async def work(stop: asyncio.Event) -> int:
+        return await print_sessions(config, stop, company=company, as_json=as_json)
+
+    raise typer.Exit(run_until_stopped(work))
 
 
-def directory(
+def directory_command(
     email: ColleagueEmail,
     *,
     as_json: options.AsJson = False,
@@ -68,16 +75,18 @@ def directory(
 
     Prints name, job title and the ids that make a linked user.
     """
-    config = load_config(config_file)
-    raise typer.Exit(
-        run_until_stopped(lambda stop: print_colleague(config, email, stop, as_json=as_json))
-    )
+    config = options.load_config(config_file)
+
+    async def work(stop: asyncio.Event) -> int:
+        return await print_colleague(config, email, stop, as_json=as_json)
+
+    raise typer.Exit(run_until_stopped(work))
 
 
 async def print_checks(config: Config, targets: Sequence[Target], stop: asyncio.Event) -> int:
     """Print one line per test, with a hint if it failed. Returns the exit code."""
     code = EXIT_DONE
-    async with open_command_services(config, stop, quiet=False) as services:
+    async with options.open_command_services(config, stop, quiet=False) as services:
         async for result in run_checks(services, targets):
             echo(f"{'ok ' if result.ok else 'NO '} {result.what}: {result.detail}")
             if result.hint:
@@ -91,25 +100,16 @@ async def print_sessions(
     config: Config, stop: asyncio.Event, *, company: bool, as_json: bool
 ) -> int:
     """Print the upcoming sessions, and on standard error the entries that could not be read."""
-    async with open_command_services(config, stop, quiet=as_json) as services:
+    async with options.open_command_services(config, stop, quiet=as_json) as services:
         found = await services.ringcentral.sessions(since=services.clock.now(), company=company)
-    names = [
-        _configured_name(config, session.webinar_id, session.session_id) for session in found.listed
-    ]
+    names = [_find_name(config, session) for session in found.listed]
     if as_json:
         echo_json(sessions_json(found.listed, names))
     elif not found.listed:
         echo("No upcoming session. --company also shows those of others.")
     else:
         rows = [
-            (
-                session.title,
-                format_local(session.start),
-                session.status,
-                f"{session.webinar_id}/{session.session_id}",
-                name or "-",
-            )
-            for session, name in zip(found.listed, names, strict=True)
+            _session_row(session, name) for session, name in zip(found.listed, names, strict=True)
         ]
         print_table("Upcoming sessions", SESSION_COLUMNS, rows)
     for entry in found.odd:
@@ -119,7 +119,7 @@ async def print_sessions(
 
 async def print_colleague(config: Config, email: str, stop: asyncio.Event, *, as_json: bool) -> int:
     """Ask the company directory for one address. Returns exit code 1 if it has no such user."""
-    async with open_command_services(config, stop, quiet=as_json) as services:
+    async with options.open_command_services(config, stop, quiet=as_json) as services:
         colleagues = await fetch_colleagues(services)
     key = address_key(email)
     found = [user for user in colleagues if user.email and address_key(user.email) == key]
@@ -127,15 +127,20 @@ async def print_colleague(config: Config, email: str, stop: asyncio.Event, *, as
     if as_json:
         echo_json(rows)
     elif rows:
-        print_table(
-            "In the company directory", tuple(rows[0]), [tuple(row.values()) for row in rows]
-        )
+        cells = [tuple(row.values()) for row in rows]
+        print_table("In the company directory", tuple(rows[0]), cells)
     else:
         echo(f"The company directory has no enabled user with the address {email}.")
     return EXIT_DONE if rows else EXIT_NEEDS_A_PERSON
 
 
-def _configured_name(config: Config, webinar_id: str, session_id: str) -> str | None:
-    """The name in config.toml for a session: one that names the session wins over its webinar alone."""
+def _session_row(session: ListedSession, name: str | None) -> tuple[str, ...]:
+    ids = f"{session.webinar_id}/{session.session_id}"
+    return session.title, format_local(session.start), session.status, ids, name or "-"
+
+
+def _find_name(config: Config, session: ListedSession) -> str | None:
+    """Find a session's name in config.toml: an entry with its id wins over its webinar's alone."""
     names = {(webinar.webinar, webinar.session): name for name, webinar in config.webinars.items()}
-    return names.get((webinar_id, session_id)) or names.get((webinar_id, None))
+    by_session = names.get((session.webinar_id, session.session_id))
+    return by_session or names.get((session.webinar_id, None))

@@ -1,7 +1,7 @@
-"""The one way to standard output and standard error: no line that passes here can control a terminal.
+"""The one way to standard output and standard error: no text from here can control a terminal.
 
-It knows no table, no progress (`terminal`) and no JSON shape (`output`), and imports nothing heavy,
-since `onboarding --help` waits for it.
+It knows no table, no progress (`terminal`) and no JSON shape (`output`). It imports nothing slow,
+since `--help`, `--version` and `init` wait for it.
 """
 
 import json
@@ -29,7 +29,7 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
 
 
 def echo_json(value: Any) -> None:
-    """Print a value as JSON. Its texts can't control a terminal after a program has decoded them."""
+    """Print a value as JSON. Its texts are harmless to a terminal, also when they are decoded."""
     typer.echo(json.dumps(_escape_values(value), ensure_ascii=False, indent=2))
 
 
@@ -41,11 +41,11 @@ def describe_crash(error: BaseException) -> str:
     package = Path(__file__).parent.parent
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(package)]
-    places = [
+    lines = [
         f"{Path(frame.filename).relative_to(package)}:{frame.lineno}"
         for frame in ours[-SHOWN_FRAMES:]
     ]
-    where = " > ".join(places) or "its start"
+    where = " > ".join(lines) or "its start"
     return f"onboarding: an error in this program itself, {type(error).__name__} at {where}."
 
 
@@ -62,7 +62,7 @@ def _escape_values(value: Any) -> Any:
         case str():
             return visible(value)
         case dict():
-            return {key: _escape_values(item) for key, item in value.items()}
+            return {key: _escape_values(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [_escape_values(item) for item in value]
+            return [_escape_values(inner) for inner in value]
     return value

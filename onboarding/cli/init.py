@@ -14,7 +14,7 @@ NewFolder = Annotated[
 ]
 
 
-def init(folder: NewFolder = Path()) -> None:
+def init_command(folder: NewFolder = Path()) -> None:
     """Write a sample config.toml, templates and roster; overwrites nothing."""
     try:
         written, kept = write_samples(folder, samples.find_invitees())
@@ -28,14 +28,15 @@ def init(folder: NewFolder = Path()) -> None:
     for path in kept:
         echo(f"kept  {path} (it was there already)")
     echo(
-        "\nNext: fill in config.toml, then run `onboarding check`. To rehearse first: `onboarding simulator`."
+        "\nNext: fill in config.toml, then run `onboarding check`. "
+        "To rehearse first: `onboarding simulator`."
     )
 
 
 def write_samples(folder: Path, roster: Path) -> tuple[list[Path], list[Path]]:
-    """Copy the samples into a folder, `roster` as invitees.csv. Returns what was written and what was kept.
+    """Copy the samples into a folder, `roster` as invitees.csv.
 
-    Raises OSError if the folder can't be written.
+    Returns what was written and what was kept. Raises OSError if the folder can't be written.
     """
     sources = {"config.toml": samples.find_config(), "invitees.csv": roster}
     shipped = samples.find_templates()

@@ -1,7 +1,8 @@
-"""The command `onboarding`: the table of its commands, and where an error becomes a message and an exit code.
+"""The command `onboarding`: the table of its commands.
 
-A command's module brings the database, HTTP and templates with it, so it is imported when the
-command is called. `--help` and a mistyped command need the table alone.
+Here an error becomes a message and an exit code, too. A command's module brings the database, HTTP
+and templates with it, so it is imported when the command is called. `--help` and a mistyped command
+need only the table.
 """
 
 import logging
@@ -23,107 +24,66 @@ PREPARE, SEND, DECIDE, REHEARSE = "Prepare", "Send and follow up", "Decide", "Re
 
 @dataclass(frozen=True, slots=True)
 class CommandRow:
-    """One command: its name, the function in a module of `onboarding.cli`, and how `--help` lists it.
+    """One command: its name, its module in `onboarding.cli`, and how `--help` lists it.
 
     `help` repeats the first paragraph of the function's docstring; a test compares them.
     """
 
     name: str
     module: str
-    function: str
     group: str
     help: str
+
+    @property
+    def function(self) -> str:
+        """The name of the function that is the command."""
+        return f"{self.name.replace('-', '_')}_command"
 
 
 COMMANDS = (
     CommandRow(
         "init",
         "init",
-        "init",
         PREPARE,
         "Write a sample config.toml, templates and roster; overwrites nothing.",
     ),
+    CommandRow("check", "account", PREPARE, "Test credentials, roster, templates and mail server."),
+    CommandRow("webinars", "account", PREPARE, "List the upcoming sessions with their ids."),
+    CommandRow("directory", "account", PREPARE, "Look an address up in the company directory."),
+    CommandRow("plan", "show", SEND, "Show what `run` would do for each person, and why."),
     CommandRow(
-        "check", "account", "check", PREPARE, "Test credentials, roster, templates and mail server."
+        "run", "run", SEND, "Register the people on the roster and mail each their own join link."
     ),
-    CommandRow(
-        "webinars", "account", "webinars", PREPARE, "List the upcoming sessions with their ids."
-    ),
-    CommandRow(
-        "directory", "account", "directory", PREPARE, "Look an address up in the company directory."
-    ),
-    CommandRow("plan", "show", "plan", SEND, "Show what `run` would do for each person, and why."),
-    CommandRow(
-        "run",
-        "run",
-        "run",
-        SEND,
-        "Register the people on the roster and mail each their own join link.",
-    ),
-    CommandRow(
-        "status", "show", "status", SEND, "Show who has their link and who has not, and why."
-    ),
+    CommandRow("status", "show", SEND, "Show who has their link and who has not, and why."),
     CommandRow(
         "report",
         "show",
-        "report",
         SEND,
         "Write the hand-off for marketing operations; join links are masked.",
     ),
+    CommandRow("history", "show", SEND, "Show everything that happened to one address, in order."),
     CommandRow(
-        "history",
-        "show",
-        "history",
-        SEND,
-        "Show everything that happened to one address, in order.",
+        "lint", "templates", PREPARE, "List what is wrong or unwise in the templates and the brand."
     ),
     CommandRow(
-        "lint",
-        "templates",
-        "lint",
-        PREPARE,
-        "List what is wrong or unwise in the templates and the brand.",
+        "preview", "templates", PREPARE, "Show each person's messages in a browser, or as files."
     ),
+    CommandRow("send-test", "templates", PREPARE, "Send one person's message to yourself."),
     CommandRow(
-        "preview",
-        "templates",
-        "preview",
-        PREPARE,
-        "Show each person's messages in a browser, or as files.",
-    ),
-    CommandRow(
-        "send-test", "templates", "send_test", PREPARE, "Send one person's message to yourself."
-    ),
-    CommandRow(
-        "resolve",
-        "operate",
-        "resolve",
-        DECIDE,
-        "List messages in doubt, or say whether they were sent.",
+        "resolve", "operate", DECIDE, "List messages in doubt, or say whether they were sent."
     ),
     CommandRow(
         "retry",
         "operate",
-        "retry",
         DECIDE,
         "Queue rejected and failed messages again; the next run sends them.",
     ),
+    CommandRow("cancel", "operate", DECIDE, "Cancel messages that are queued and not yet sent."),
     CommandRow(
-        "cancel", "operate", "cancel", DECIDE, "Cancel messages that are queued and not yet sent."
+        "demo", "rehearse", REHEARSE, "Run everything once on this machine, with a sample roster."
     ),
     CommandRow(
-        "demo",
-        "demo",
-        "demo",
-        REHEARSE,
-        "Run everything once on this machine, with a sample roster.",
-    ),
-    CommandRow(
-        "simulator",
-        "rehearse",
-        "simulator",
-        REHEARSE,
-        "Simulate RingCentral and catch mail on this machine.",
+        "simulator", "rehearse", REHEARSE, "Simulate RingCentral and catch mail on this machine."
     ),
 )
 
@@ -145,7 +105,10 @@ class LazyCommand(TyperCommand):
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Let the real command parse its arguments. Its context then invokes the real command, not this one."""
+        """Let the real command parse its arguments.
+
+        Its context then invokes the real command, not this one.
+        """
         return self.load().make_context(info_name, args, parent=parent, **extra)
 
 
@@ -153,15 +116,15 @@ class LazyGroup(TyperGroup):
     """The program itself: `COMMANDS`, none of them imported yet."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(
-            **{**settings, "commands": {row.name: LazyCommand(row) for row in COMMANDS}}
-        )
+        commands = {row.name: LazyCommand(row) for row in COMMANDS}
+        super().__init__(**{**settings, "commands": commands})
 
 
 app = typer.Typer(
     cls=LazyGroup,
     name="onboarding",
-    help="Gets the hosts, co-hosts and panelists of RingCentral webinars on board with your own branded mail.",
+    help="Gets the hosts, co-hosts and panelists of RingCentral webinars on board "
+    "with your own branded mail.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -178,12 +141,10 @@ def main() -> None:
         if error.hint:
             echo(error.hint, err=True)
         sys.exit(error.exit_code)
-    except Exception as error:  # noqa: BLE001 -- a traceback shows values, and a user can do nothing with it
+    except Exception as error:  # noqa: BLE001 -- a traceback shows values, and helps no user
         echo(describe_crash(error), err=True)
-        echo(
-            "Nothing is lost: run it again. If it happens again, report this line. It holds no secret.",
-            err=True,
-        )
+        advice = "Nothing is lost: run it again. If it happens again, report this line."
+        echo(f"{advice} It holds no secret.", err=True)
         sys.exit(EXIT_NEEDS_A_PERSON)
 
 

@@ -14,8 +14,7 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.console import echo
-from onboarding.cli.setup import load_config, open_command_services
-from onboarding.cli.terminal import Lines, format_local, print_table, run_until_stopped
+from onboarding.cli.terminal import ProgressLines, format_local, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
@@ -24,14 +23,24 @@ from onboarding.pipeline.status import no_run_yet, read_status
 from onboarding.pipeline.target import find_target
 
 Decision = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
-"""A decision about one webinar's messages; it returns the address keys whose message was changed."""
+"""A decision about one webinar's messages. It returns the address keys of the changed ones."""
+
+DOUBT_HELP = """
+The connection dropped before the mail server confirmed these messages. They may have been sent.
+Search the server's log for the Message-ID (Postfix: grep ID /var/log/mail.log;
+Exchange: Get-MessageTraceV2 -MessageId ID; Google: Email log search).
+  found:      onboarding resolve {name} EMAIL --sent
+  not found:  onboarding resolve {name} EMAIL --resend     \
+(keeps the Message-ID: a copy can be recognised)"""
 
 Emails = Annotated[
     list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --all.")
 ]
-All = Annotated[bool, typer.Option("--all", help="All people, instead of naming addresses.")]
-Sent = Annotated[bool, typer.Option("--sent", help="The mail server's log shows that it was sent.")]
-Resend = Annotated[
+AllPeople = Annotated[bool, typer.Option("--all", help="All people, instead of naming addresses.")]
+SentOption = Annotated[
+    bool, typer.Option("--sent", help="The mail server's log shows that it was sent.")
+]
+ResendOption = Annotated[
     bool,
     typer.Option(
         "--resend",
@@ -40,13 +49,13 @@ Resend = Annotated[
 ]
 
 
-def resolve(
+def resolve_command(
     name: options.Name,
     emails: Emails = None,
     *,
-    all_: All = False,
-    sent: Sent = False,
-    resend: Resend = False,
+    all_: AllPeople = False,
+    sent: SentOption = False,
+    resend: ResendOption = False,
     config_file: options.ConfigFile = None,
 ) -> None:
     """List messages in doubt, or say whether they were sent.
@@ -54,19 +63,18 @@ def resolve(
     The list says how to look them up in the mail server's log. Then use --sent or --resend.
     """
     if sent and resend:
-        raise typer.BadParameter(
-            "Choose one of --sent and --resend.", param_hint="--sent / --resend"
-        )
+        message = "Choose one of --sent and --resend."
+        raise typer.BadParameter(message, param_hint="--sent / --resend")
     if not sent and not resend:
-        raise typer.Exit(list_doubts(load_config(config_file), name, emails or None))
+        raise typer.Exit(print_doubts(options.load_config(config_file), name, emails or None))
     chosen = _choose_people(emails, all_=all_)
     decision = LockedWebinar.resolve_sent if sent else LockedWebinar.resolve_resend
     changed = _decide(config_file, name, decision, chosen)
-    effect = "counts as sent" if sent else _queued_again(name)
+    effect = "counts as sent" if sent else _requeue_effect(name)
     raise typer.Exit(_print_changes(changed, chosen, effect, "No message in doubt"))
 
 
-def retry(
+def retry_command(
     name: options.Name, emails: Emails = None, *, config_file: options.ConfigFile = None
 ) -> None:
     """Queue rejected and failed messages again; the next run sends them.
@@ -76,14 +84,14 @@ def retry(
     chosen = emails or None
     changed = _decide(config_file, name, LockedWebinar.retry, chosen)
     states = "rejected, failed or cancelled" if chosen else "rejected or failed"
-    raise typer.Exit(_print_changes(changed, chosen, _queued_again(name), f"No {states} message"))
+    raise typer.Exit(_print_changes(changed, chosen, _requeue_effect(name), f"No {states} message"))
 
 
-def cancel(
+def cancel_command(
     name: options.Name,
     emails: Emails = None,
     *,
-    all_: All = False,
+    all_: AllPeople = False,
     config_file: options.ConfigFile = None,
 ) -> None:
     """Cancel messages that are queued and not yet sent."""
@@ -92,38 +100,30 @@ def cancel(
     raise typer.Exit(_print_changes(changed, chosen, "is cancelled", "No queued message"))
 
 
-def list_doubts(config: Config, name: str, emails: Collection[str] | None) -> int:
-    """Print the messages in doubt (to these addresses; None: all) and how to look them up. Changes nothing."""
-    keys = None if emails is None else {address_key(email) for email in emails}
-    found = asyncio.run(read_status(config, find_target(config, name), datetime.now(UTC), Lines()))
+def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> int:
+    """Print the messages in doubt, and how to look them up. Changes nothing.
+
+    `emails`: only those to these addresses; None is all.
+    """
+    target = find_target(config, name)
+    found = asyncio.run(read_status(config, target, datetime.now(UTC), ProgressLines()))
     if found.seen is None:
         raise no_run_yet(name)
-    rows = [
-        (
-            doubt.delivery.email,
-            doubt.delivery.kind,
-            format_local(doubt.at),
-            doubt.delivery.message_id,
-        )
-        for doubt in found.in_doubt
-        if keys is None or address_key(doubt.delivery.email) in keys
-    ]
-    if not rows:
-        echo(f"{name}: no message {'' if keys is None else 'for these addresses '}is in doubt.")
+    doubts = [(record.delivery, format_local(record.at)) for record in found.in_doubt]
+    if emails is not None:
+        keys = {address_key(email) for email in emails}
+        doubts = [doubt for doubt in doubts if address_key(doubt[0].email) in keys]
+    if not doubts:
+        echo(f"{name}: no message {'' if emails is None else 'for these addresses '}is in doubt.")
         return EXIT_DONE
+    rows = [(delivery.email, delivery.kind, at, delivery.message_id) for delivery, at in doubts]
     print_table("In doubt", ("address", "mail", "since", "Message-ID"), rows)
-    echo(
-        "\nThe connection dropped before the mail server confirmed these messages. They may have been sent.\n"
-        "Search the server's log for the Message-ID (Postfix: grep ID /var/log/mail.log;\n"
-        "Exchange: Get-MessageTraceV2 -MessageId ID; Google: Email log search).\n"
-        f"  found:      onboarding resolve {name} EMAIL --sent\n"
-        f"  not found:  onboarding resolve {name} EMAIL --resend     (keeps the Message-ID: a copy can be recognised)"
-    )
+    echo(DOUBT_HELP.format(name=name))
     return EXIT_NEEDS_A_PERSON
 
 
 def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
-    """The addresses to work on; None is all. Raises BadParameter unless exactly one of both ways was used."""
+    """The addresses to work on; None is all. Raises BadParameter unless one of both was given."""
     if bool(emails) == all_:
         raise typer.BadParameter("Name the addresses, or use --all.", param_hint="EMAIL / --all")
     return emails or None
@@ -132,12 +132,12 @@ def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
 def _decide(
     config_file: Path | None, name: str, decision: Decision, emails: Collection[str] | None
 ) -> Sequence[str]:
-    config = load_config(config_file)
+    config = options.load_config(config_file)
     target = find_target(config, name)
 
     async def work(stop: asyncio.Event) -> Sequence[str]:
         async with (
-            open_command_services(config, stop, quiet=True) as services,
+            options.open_command_services(config, stop, quiet=True) as services,
             lock_webinar(services, target) as webinar,
         ):
             return await decision(webinar, emails)
@@ -145,14 +145,17 @@ def _decide(
     return run_until_stopped(work)
 
 
-def _queued_again(name: str) -> str:
+def _requeue_effect(name: str) -> str:
     return f"is queued again: `onboarding run {name}` sends it"
 
 
 def _print_changes(
     changed: Sequence[str], emails: Collection[str] | None, effect: str, nothing: str
 ) -> int:
-    """Print a line for each message that was changed, and for each named address without one. Returns the exit code."""
+    """Print a line for each message that was changed, and for each named address without one.
+
+    Returns the exit code.
+    """
     for key in changed:
         echo(f"{key}: {effect}.")
     unchanged = [email for email in emails or () if address_key(email) not in changed]

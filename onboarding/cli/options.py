@@ -1,6 +1,14 @@
-"""Options and arguments that several commands share: spelled, explained and parsed in one place."""
+"""What commands share: their options and arguments, and what each of them does before its work.
 
+An option is spelled, explained and parsed in one place. Before its work a command loads the
+configuration, warns of risks in it, and opens the services.
+"""
+
+import asyncio
+import os
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +16,13 @@ from typing import Annotated
 import typer
 from email_validator import EmailNotValidError, validate_email
 
+from onboarding.cli.console import echo
+from onboarding.cli.terminal import pause, progress_for
+from onboarding.config import Config, load
+from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.foreign_text import printable
+from onboarding.model.ports import Progress
+from onboarding.pipeline.services import Clock, Services, open_services
 
 ConfigFile = Annotated[
     Path | None,
@@ -39,14 +53,15 @@ Quiet = Annotated[
 Adopt = Annotated[
     bool,
     typer.Option(
-        "--adopt", help="Also mail people whom another ledger has registered, and may have mailed."
+        "--adopt", help="Also mail people that another ledger has registered, and may have mailed."
     ),
 ]
 IncludeAlreadyMailed = Annotated[
     bool,
     typer.Option(
         "--include-already-mailed",
-        help="Also mail, and update, people whom RingCentral has mailed itself; RingCentral may mail them again.",
+        help="Also mail, and update, people that RingCentral has mailed itself; "
+        "RingCentral may mail them again.",
     ),
 ]
 Remove = Annotated[
@@ -80,7 +95,7 @@ def parse_duration(text: str) -> timedelta:
     return int(found[1]) * UNITS[found[2] or "m"]
 
 
-def parse_address(text: str) -> str:
+def parse_recipient(text: str) -> str:
     """Parse the address of `--to`; empty stays empty. Raises BadParameter if it is no address."""
     if not text:
         return ""
@@ -88,3 +103,40 @@ def parse_address(text: str) -> str:
         return validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise typer.BadParameter(printable(str(error)), param_hint="--to") from None
+
+
+def load_config(file: Path | None) -> Config:
+    """Load the configuration with the process's environment. Raises ConfigurationError."""
+    return load(file, os.environ)
+
+
+def clock_for(stop: asyncio.Event, progress: Progress) -> Clock:
+    """The real clock; a signal ends its waits."""
+
+    async def sleep(seconds: float) -> None:
+        await pause(seconds, stop, progress)
+
+    return Clock(sleep=sleep)
+
+
+@asynccontextmanager
+async def open_command_services(
+    config: Config, stop: asyncio.Event, *, quiet: bool
+) -> AsyncIterator[Services]:
+    """Open the services of one command, with progress on the terminal unless `quiet`."""
+    progress = progress_for(quiet=quiet)
+    async with open_services(config, progress, clock_for(stop, progress), stop) as services:
+        yield services
+
+
+def warn_about_plaintext(config: Config) -> None:
+    """Warn if mail goes unencrypted to another machine, where the configuration allows that."""
+    if config.smtp.is_plaintext:
+        server = config.smtp.host_and_port
+        echo(f"Warning: mail goes unencrypted to {server} ([smtp] allow_plaintext).", err=True)
+
+
+def warn_about_secrets(config: Config) -> None:
+    """Warn if others can read a secret. Also with `--quiet`: a person has to act."""
+    if found := find_exposed(config.private_paths):
+        echo(f"Warning: {describe_exposed(found)}.\nType: {build_chmod_command(found)}", err=True)

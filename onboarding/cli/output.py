@@ -1,6 +1,6 @@
-"""Values as text: the JSON that programs read, and a problem as one line for a person.
+"""Values as text: the JSON that programs read, a problem as one line, a plan as rows of a table.
 
-All shapes of `--json` stand here and nowhere else. `docs/reference.md` documents them and a test
+All shapes of `--json` are here and nowhere else. `docs/reference.md` documents them and a test
 compares: keys and values stay as they are, since other people's programs read them. Nothing is
 decided and nothing is printed here.
 """
@@ -8,29 +8,65 @@ decided and nothing is printed here.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from onboarding.model.people import Colleague, Problem
+from onboarding.model.people import Colleague, Invitee, Problem
 from onboarding.model.sessions import ListedSession, UntouchedRecord
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import HistoryEvent, Status
 from onboarding.plan import Action, Plan, PlanItem
-from onboarding.plan.formatting import (
-    ATTENDEE_REASON,
-    attendee_name,
-    display_name,
-    join_reasons,
-)
 
 if TYPE_CHECKING:
-    from onboarding.messages.lint import (
-        LintWarning,
-    )  # loads every template tool; a run with nothing to do needs none
+    # It loads every template tool, and a run with nothing to do needs none.
+    from onboarding.messages.lint import LintWarning
+
+ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
+
+Row = tuple[str, str, str, str, str]
+"""A person in the table of a plan: name, role, what happens at RingCentral, the mail, and why."""
 
 
 def format_problem(problem: Problem) -> str:
     """A problem for a person to read: where it is, and what is wrong."""
     row = f"row {problem.row}" if problem.row else ""
-    place = ", ".join(filter(None, (row, problem.column or "", problem.email)))
-    return f"{place}: {problem.message}" if place else problem.message
+    where = ", ".join(filter(None, (row, problem.column or "", problem.email)))
+    return f"{where}: {problem.message}" if where else problem.message
+
+
+def plan_rows(plan: Plan) -> list[Row]:
+    """A plan as rows of a table, one for each item; `-` is nothing."""
+    return [
+        (
+            display_name(item.invitee),
+            item.role,
+            "-" if item.action is Action.NONE else item.action.value,
+            item.mail.value if item.mail else "-",
+            join_reasons(item),
+        )
+        for item in plan.items
+    ]
+
+
+def attendee_rows(plan: Plan) -> list[Row]:
+    """The attendees in RingCentral's list, in the columns of `plan_rows`."""
+    return [
+        (attendee_name(record), "Attendee", "-", "-", ATTENDEE_REASON) for record in plan.attendees
+    ]
+
+
+def attendee_name(record: UntouchedRecord) -> str:
+    """Name an attendee, even without a name or an address."""
+    name = f"{record.first_name} {record.last_name}".strip()
+    return name or record.email or f"invitee {record.id}"
+
+
+def display_name(invitee: Invitee) -> str:
+    """Name a person, even if only their ids are known."""
+    user = invitee.linked_user
+    return invitee.name or (f"user {user.user_id}" if user else "(no name)")
+
+
+def join_reasons(item: PlanItem) -> str:
+    """Say why RingCentral is asked for this, and why this mail is or is not sent: a reason once."""
+    return "; ".join(dict.fromkeys(filter(None, (item.reason, item.mail_reason))))
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -49,26 +85,13 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     `register` says what becomes of each record, in one list per action. A person who is replaced
     (deleted and added again, because an update can't do it) is in `remove` with the old role and in
     `add` with the new one, with the same reason. `mail` says who is sent what. `skip` says who is
-    left alone and why: not registered, not removed, or not mailed; attendees are there, too. A
-    person who is up to date is in `keep` alone.
+    left alone and why: not registered, not removed, or not mailed. Attendees are there, too. A
+    person who is up to date is only in `keep`.
     """
-    removed = plan.with_action(Action.REMOVE, Action.REPLACE)
-    skipped = [item for item in plan.items if _is_skipped(item)]
     return {
-        "register": {
-            "add": [
-                _item_json(item, item.reason)
-                for item in plan.with_action(Action.ADD, Action.REPLACE)
-            ],
-            "update": [_update_json(item) for item in plan.with_action(Action.UPDATE)],
-            "remove": [_item_json(item, item.reason, _old_role(item)) for item in removed],
-            "keep": [_item_json(item, item.reason) for item in plan.with_action(Action.KEEP)],
-        },
+        "register": _register_json(plan),
         "mail": [{**_item_json(item, item.mail_reason), "kind": item.mail} for item in plan.mail],
-        "skip": [
-            *(_item_json(item, join_reasons(item)) for item in skipped),
-            *(_attendee_json(record) for record in plan.attendees),
-        ],
+        "skip": _skip_json(plan),
         "problems": [problem_json(problem) for problem in plan.problems],
         "heavy_calls": plan.heavy_calls,
         "notes": list(plan.notes),
@@ -156,6 +179,23 @@ def lint_json(warnings: Sequence["LintWarning"]) -> list[dict[str, Any]]:
         {"where": warning.where, "message": warning.message, "error": warning.is_error}
         for warning in warnings
     ]
+
+
+def _register_json(plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    added = plan.with_action(Action.ADD, Action.REPLACE)
+    removed = plan.with_action(Action.REMOVE, Action.REPLACE)
+    return {
+        "add": [_item_json(item, item.reason) for item in added],
+        "update": [_update_json(item) for item in plan.with_action(Action.UPDATE)],
+        "remove": [_item_json(item, item.reason, _old_role(item)) for item in removed],
+        "keep": [_item_json(item, item.reason) for item in plan.with_action(Action.KEEP)],
+    }
+
+
+def _skip_json(plan: Plan) -> list[dict[str, Any]]:
+    skipped = [item for item in plan.items if _is_skipped(item)]
+    people = [_item_json(item, join_reasons(item)) for item in skipped]
+    return people + [_attendee_json(record) for record in plan.attendees]
 
 
 def _item_json(item: PlanItem, reason: str, role: str = "") -> dict[str, Any]:

@@ -1,14 +1,18 @@
-"""`simulator`: a RingCentral and a mail server on this machine, to rehearse with the real commands.
+"""`simulator`, `demo`: rehearse against a RingCentral and a mail server on this machine.
 
-It prints the environment variables that point `onboarding` to it. What the simulator can do stands
-in `onboarding.simulator`; here its account is made, from config.toml or from a state file.
+`simulator` serves both and prints the environment variables that point the other commands to them.
+`demo` runs the sample roster twice against them, with the same code as `run`. What the simulator
+can do is in `onboarding.simulator`. Here its account is made, from config.toml or a state file.
 """
 
 import asyncio
+import email
+import email.policy
 import os
 import shlex
+import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,26 +20,37 @@ from typing import Annotated
 import typer
 from pydantic import SecretStr
 
+from onboarding import samples
 from onboarding.cli import options
 from onboarding.cli.console import echo
-from onboarding.cli.terminal import run_until_stopped
+from onboarding.cli.init import write_samples
+from onboarding.cli.run import RunOptions, run_webinar
+from onboarding.cli.summaries import print_status
+from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config, load
-from onboarding.errors import EXIT_DONE, ConfigurationError
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
+from onboarding.model.deliveries import State
 from onboarding.pipeline.refresh import read_roster
+from onboarding.pipeline.status import Status, ledger_file, read_status
 from onboarding.pipeline.target import find_target
+from onboarding.plan import Options
 from onboarding.simulator.account import SimulatedAccount
 from onboarding.simulator.faults import BadFault, FaultKind
 from onboarding.simulator.limits import Limits
 from onboarding.simulator.seed import WebinarSeed, seed_account
 from onboarding.simulator.server import serve_ringcentral
-from onboarding.simulator.smtp_catcher import MailRules, serve_mail
+from onboarding.simulator.smtp_catcher import MailRules, RunningMail, serve_mail
 from onboarding.simulator.state import BadState, read_state
 from onboarding.simulator.tokens import Credentials
 
 STATE_HINT = (
-    "A state file is a JSON object with `directory` (a list of colleagues) and `webinars` (each with id, host, title "
-    "and sessions). Without --state the simulator has the webinars of config.toml."
+    "A state file is a JSON object with `directory` (a list of colleagues) and `webinars` "
+    "(each with id, host, title and sessions). "
+    "Without --state the simulator has the webinars of config.toml."
 )
+DEMO = "town-hall"
+"""The webinar that the sample config.toml names."""
+
 NO_SUCH_USER = "550 5.1.1 No such user here"
 
 ANY_CREDENTIALS = Credentials(
@@ -95,9 +110,26 @@ LoseReply = Annotated[
         help="Accept mail to ADDRESS without an answer; repeatable.",
     ),
 ]
+DemoFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--dir", metavar="DIR", help="Where mail and ledger go; without it a new temporary folder."
+    ),
+]
 
 
-def simulator(
+@dataclass(frozen=True, slots=True)
+class SimulatorOptions:
+    """What the simulator serves. `ports`: RingCentral's and the mail catcher's."""
+
+    ports: tuple[int, int]
+    mail_dir: Path
+    limits: Limits
+    faults: Sequence[str]
+    rules: MailRules
+
+
+def simulator_command(
     *,
     port: SimulatorPort = 8031,
     mail_port: MailPort = 8025,
@@ -117,28 +149,40 @@ def simulator(
     For rehearsals; stop it with Ctrl-C. Without --state it has the webinars of config.toml and
     accepts any credentials.
     """
-    limits = Limits(heavy=heavy, window=window, penalty=penalty)
-    rules = MailRules(
-        refuse=dict.fromkeys(refuse_mail or (), NO_SUCH_USER),
-        defer_once=frozenset(defer_mail or ()),
-        lose_reply=frozenset(lose_reply or ()),
+    simulator_options = SimulatorOptions(
+        ports=(port, mail_port),
+        mail_dir=mail_dir,
+        limits=Limits(heavy=heavy, window=window, penalty=penalty),
+        faults=faults or [],
+        rules=MailRules(
+            refuse=dict.fromkeys(refuse_mail or (), NO_SUCH_USER),
+            defer_once=frozenset(defer_mail or ()),
+            lose_reply=frozenset(lose_reply or ()),
+        ),
     )
-    ports = (port, mail_port)
 
     async def work(stop: asyncio.Event) -> int:
         account = await make_account(config_file, state, os.environ, stop)
-        return await run_simulator(account, ports, mail_dir, limits, faults or [], rules, stop)
+        return await run_simulator(account, simulator_options, stop)
 
     raise typer.Exit(run_until_stopped(work))
+
+
+def demo_command(folder: DemoFolder = None) -> None:
+    """Run everything once on this machine, with a sample roster.
+
+    RingCentral is simulated and mail is caught: nothing leaves this machine.
+    """
+    raise typer.Exit(run_until_stopped(lambda stop: run_demo(folder, stop)))
 
 
 def rehearsal_variables(
     url: str, mail_port: int, credentials: Credentials = ANY_CREDENTIALS
 ) -> dict[str, str]:
-    """The environment variables of a rehearsal. It has its own ledger, so no person counts as mailed for real.
+    """The environment variables of a rehearsal.
 
-    `credentials` are those that the simulator accepts. They come from its state file, so they open
-    nothing else.
+    It has its own ledger, so no person counts as mailed for real. `credentials` are those that the
+    simulator accepts. They come from its state file, so they open nothing else.
     """
     return {
         "RC_SERVER_URL": url,
@@ -173,53 +217,56 @@ async def make_account(
 async def simulate_configured_webinars(
     config: Config, now: datetime, stop: asyncio.Event
 ) -> SimulatedAccount:
-    """Make an account that has the webinars of a configuration, with the colleagues on their rosters."""
-    staged = []
+    """Make an account that has a configuration's webinars, and the colleagues on their rosters."""
+    seeds = []
     for name, webinar in config.webinars.items():
         roster = await read_roster(find_target(config, name), stop)
         title = name.replace("-", " ").replace("_", " ").title()
-        staged.append(
-            WebinarSeed(webinar.webinar, webinar.session or "", roster.invitees, title=title)
-        )
-    return seed_account(staged, now)
+        seed = WebinarSeed(webinar.webinar, webinar.session or "", roster.invitees, title=title)
+        seeds.append(seed)
+    return seed_account(seeds, now)
 
 
 async def run_simulator(
-    account: SimulatedAccount,
-    ports: tuple[int, int],
-    mail_dir: Path,
-    limits: Limits,
-    faults: Sequence[str],
-    rules: MailRules,
-    stop: asyncio.Event,
+    account: SimulatedAccount, simulator_options: SimulatorOptions, stop: asyncio.Event
 ) -> int:
-    """Simulate RingCentral and catch mail until a signal comes. `ports`: RingCentral's and the mail catcher's.
+    """Simulate RingCentral and catch mail until a signal comes.
 
     Raises ConfigurationError if a port is taken, a fault is unknown or the mail can't be stored.
     """
     try:
-        async with AsyncExitStack() as stack:
-            ringcentral = await stack.enter_async_context(
-                serve_ringcentral(account, port=ports[0], limits=limits, faults=faults)
-            )
-            mail = await stack.enter_async_context(serve_mail(mail_dir, port=ports[1], rules=rules))
-            credentials = account.tokens.credentials or ANY_CREDENTIALS
-            _print_start(rehearsal_variables(ringcentral.url, mail.port, credentials), mail_dir)
-            await stop.wait()
+        await _serve_until_stopped(account, simulator_options, stop)
     except FileExistsError:
         raise ConfigurationError(
-            f"{mail_dir} is not a folder.", hint="Choose another one with --mail-dir."
+            f"{simulator_options.mail_dir} is not a folder.",
+            hint="Choose another one with --mail-dir.",
         ) from None
     except OSError as error:
         raise ConfigurationError(
             f"The simulator can't be started: {error.strerror or error}.",
-            hint="Is one running already? Choose other ports with --port and --mail-port (0 is any free one).",
+            hint="Is one running already? Choose other ports with --port and --mail-port "
+            "(0 is any free one).",
         ) from None
     except BadFault as error:
-        raise ConfigurationError(
-            str(error), hint=f"The faults are {', '.join(FaultKind)}."
-        ) from None
+        hint = f"The faults are {', '.join(FaultKind)}."
+        raise ConfigurationError(str(error), hint=hint) from None
     return EXIT_DONE
+
+
+async def _serve_until_stopped(
+    account: SimulatedAccount, simulator_options: SimulatorOptions, stop: asyncio.Event
+) -> None:
+    """Serve both, and print how to reach them."""
+    port, mail_port = simulator_options.ports
+    limits, faults = simulator_options.limits, simulator_options.faults
+    mail_dir, rules = simulator_options.mail_dir, simulator_options.rules
+    async with (
+        serve_ringcentral(account, port=port, limits=limits, faults=faults) as ringcentral,
+        serve_mail(mail_dir, port=mail_port, rules=rules) as mail,
+    ):
+        credentials = account.tokens.credentials or ANY_CREDENTIALS
+        _print_start(rehearsal_variables(ringcentral.url, mail.port, credentials), mail_dir)
+        await stop.wait()
 
 
 def _print_start(variables: Mapping[str, str], mail_dir: Path) -> None:
@@ -228,3 +275,64 @@ def _print_start(variables: Mapping[str, str], mail_dir: Path) -> None:
     for name, value in variables.items():
         echo(f"export {name}={shlex.quote(value) if value else ''}")
     echo("\nStop with Ctrl-C. Registrations are lost then.")
+
+
+async def run_demo(folder: Path | None, stop: asyncio.Event) -> int:
+    """Run the sample roster twice against servers on loopback, and print what came of it."""
+    home = _make_demo_folder(folder)
+    # The account is made before its server has an address: port 1 takes its place until then.
+    config = load(home / "config.toml", rehearsal_variables("http://127.0.0.1:1", 1))
+    account = await simulate_configured_webinars(config, datetime.now(UTC), stop)
+    async with serve_ringcentral(account) as ringcentral, serve_mail(home / "mail") as mail:
+        config = load(home / "config.toml", rehearsal_variables(ringcentral.url, mail.port))
+        is_good = await _run_twice(config, mail, stop)
+        last = mail.messages()[-1]
+    page = home / "message.html"
+    page.write_text(_html_part(last.content), encoding="utf-8")
+    echo(f"\nMessages (.eml):  {home / 'mail'}\nOne as a page:    {page}")
+    echo(f"Ledger:           {ledger_file(config)}")
+    echo(f"Its folder:       {home}  (made by `onboarding init`, run like yours)")
+    return EXIT_DONE if is_good else EXIT_NEEDS_A_PERSON
+
+
+def _make_demo_folder(folder: Path | None) -> Path:
+    home = folder or Path(tempfile.mkdtemp(prefix="onboarding-demo-"))
+    try:
+        write_samples(home, samples.find_demo_invitees())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{home} can't be written: {error.strerror}.",
+            hint="Choose another folder, or leave --dir out.",
+        ) from None
+    return home
+
+
+async def _run_twice(config: Config, mail: RunningMail, stop: asyncio.Event) -> bool:
+    """Run twice. Returns whether each person has one message and both runs met the wrong rows."""
+    echo("A first run: a host, a co-host, panelists, and three rows that are wrong on purpose.\n")
+    first = await _run_demo(config, stop)
+    caught = len(mail.messages())
+    print_status(await _read_demo_status(config))
+    echo("\nThe same run again: all people are up to date, so no person is mailed twice.\n")
+    second = await _run_demo(config, stop)
+    found = await _read_demo_status(config)
+    states = {record.delivery.state for record in found.records}
+    is_repeated = len(mail.messages()) > caught
+    has_wrong_rows = first == second == EXIT_NEEDS_A_PERSON
+    return has_wrong_rows and not is_repeated and states == {State.SENT}
+
+
+async def _run_demo(config: Config, stop: asyncio.Event) -> int:
+    return await run_webinar(config, DEMO, None, Options(), RunOptions(), stop)
+
+
+async def _read_demo_status(config: Config) -> Status:
+    return await read_status(config, find_target(config, DEMO), datetime.now(UTC), ProgressLines())
+
+
+def _html_part(content: bytes) -> str:
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    body = message.get_body(("html",))
+    if body is None:
+        raise ConfigurationError("The demo's message has no HTML part.", hint="Check templates/.")
+    return str(body.get_content())

@@ -5,7 +5,7 @@ does is the pipeline's business.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import result_json
-from onboarding.cli.setup import clock_for, load_config, warn_about_plaintext, warn_about_secrets
 from onboarding.cli.summaries import (
     attention_needed,
     print_plan,
@@ -24,7 +23,7 @@ from onboarding.cli.summaries import (
     print_send_now_warning,
 )
 from onboarding.cli.terminal import (
-    Quiet,
+    NoProgress,
     confirm,
     is_interactive,
     progress_for,
@@ -54,18 +53,21 @@ from onboarding.pipeline.status import read_attention
 from onboarding.pipeline.target import Target, all_targets, find_target
 from onboarding.plan import Options, Plan
 
-CHECK_OTHER_RUN = "Check its terminal: it may wait for an answer. Otherwise end that process; the next run continues its work."
+CHECK_OTHER_RUN = (
+    "Check its terminal: it may wait for an answer. "
+    "Otherwise end that process; the next run continues its work."
+)
 
 SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
 """With several webinars, the exit code that comes last here wins."""
 
-NameOrNone = Annotated[
+RunName = Annotated[
     str | None,
     typer.Argument(
         metavar="NAME", help="A webinar of config.toml, or WEBINAR_ID, or WEBINAR_ID/SESSION_ID."
     ),
 ]
-All = Annotated[
+AllWebinars = Annotated[
     bool,
     typer.Option("--all", help="Every configured webinar that is not over, for cron; never asks."),
 ]
@@ -101,10 +103,10 @@ class RunOptions:
     patience: timedelta = RETRY_WINDOW
 
 
-def run(
-    name: NameOrNone = None,
+def run_command(
+    name: RunName = None,
     *,
-    all_: All = False,
+    all_: AllWebinars = False,
     yes: Yes = False,
     to: To = "",
     limit: options.Limit = None,
@@ -124,45 +126,46 @@ def run(
     Shows what it will do and asks first. Run it again at any time: it does what is missing, and
     nothing twice.
     """
-    plan_options = Options(
-        adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
-    )
     if bool(name) == all_:
         raise typer.BadParameter("Give the name of one webinar, or --all.", param_hint="NAME")
     if all_:
-        decisions = {
-            "--to": to,
-            "--limit": limit,
-            "--adopt": adopt,
-            "--include-already-mailed": include_already_mailed,
-            "--remove": remove,
-            "--remove-foreign": remove_foreign,
-            "--invitees": invitees,
-        }
-        _refuse_with_all([option for option, value in decisions.items() if value])
-    if name and not yes and not is_interactive():
+        _refuse_decisions(
+            {
+                "--to": to,
+                "--limit": limit,
+                "--adopt": adopt,
+                "--include-already-mailed": include_already_mailed,
+                "--remove": remove,
+                "--remove-foreign": remove_foreign,
+                "--invitees": invitees,
+            }
+        )
+    elif not yes and not is_interactive():
         message = "No terminal to confirm on. Add --yes to run without asking."
         raise typer.BadParameter(message, param_hint="--yes")
+    plan_options = Options(
+        adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
+    )
     run_options = RunOptions(
         strict=strict,
         quiet=quiet,
         as_json=as_json,
         ask=not yes,
-        rehearsal_to=options.parse_address(to),
+        rehearsal_to=options.parse_recipient(to),
         patience=options.parse_duration(wait),
     )
-    config = load_config(config_file)
-    warn_about_secrets(config)
+    config = options.load_config(config_file)
+    options.warn_about_secrets(config)
 
     async def work(stop: asyncio.Event) -> int:
         if name:
-            return await run_one(config, name, invitees, plan_options, run_options, stop)
+            return await run_webinar(config, name, invitees, plan_options, run_options, stop)
         return await run_all(config, run_options, stop)
 
     raise typer.Exit(run_until_stopped(work))
 
 
-async def run_one(
+async def run_webinar(
     config: Config,
     name: str,
     invitees: Path | None,
@@ -172,10 +175,10 @@ async def run_one(
 ) -> int:
     """Run one webinar. Returns the exit code."""
     progress = progress_for(quiet=run_options.quiet or run_options.as_json)
-    warn_about_plaintext(config)
+    options.warn_about_plaintext(config)
     target = find_target(config, name, invitees)
     async with (
-        open_services(config, progress, clock_for(stop, progress), stop) as services,
+        open_services(config, progress, options.clock_for(stop, progress), stop) as services,
         webinar_lease(services, target) as lease,
     ):
         prepared = await prepare_run(services, target, plan_options, strict=run_options.strict)
@@ -198,42 +201,36 @@ async def run_one(
 async def run_all(
     config: Config, run_options: RunOptions, stop: asyncio.Event, clock: Clock | None = None
 ) -> int:
-    """Run every configured webinar that is not over, one after the other. Returns the worst exit code.
+    """Run every configured webinar that is not over, one after the other.
 
-    Prints only what is worth a mail from cron.
+    Prints only what is worth a mail from cron. Returns the worst exit code.
     """
-    code, results = EXIT_DONE, []
-    async with open_services(config, Quiet(), clock or clock_for(stop, Quiet()), stop) as services:
-        for target in all_targets(config):
-            try:
-                result = await _run_target(services, target, run_options)
-            except Interrupted:
-                raise
-            except AlreadyRunning as error:
-                code = max(code, _leave_to_other_run(error), key=SEVERITY.index)
-                continue
-            except OnboardingError as error:
-                echo(f"{target.name}: {error}", err=True)
-                code = max(code, error.exit_code, key=SEVERITY.index)
-                continue
-            if result:
-                code = max(code, result.exit_code, key=SEVERITY.index)
-                results.append(result)
+    progress = NoProgress()
+    async with open_services(
+        config, progress, clock or options.clock_for(stop, progress), stop
+    ) as services:
+        ends = [await _try_target(services, target, run_options) for target in all_targets(config)]
+    results = [end for end in ends if isinstance(end, Result)]
+    codes = [end.exit_code if isinstance(end, Result) else end for end in ends]
     _print_results(config, results, run_options)
-    return code
+    return max(codes, key=SEVERITY.index, default=EXIT_DONE)
 
 
-def _refuse_with_all(given: Sequence[str]) -> None:
-    """Raise BadParameter for an option that is a decision about one webinar."""
+def _refuse_decisions(values: Mapping[str, object]) -> None:
+    """Raise BadParameter if `--all` came with an option that is a decision about one webinar."""
+    given = next((option for option, value in values.items() if value), None)
     if given:
-        message = f"{given[0]} can't be used with --all. Use `onboarding run NAME {given[0]}`."
+        message = f"{given} can't be used with --all. Use `onboarding run NAME {given}`."
         raise typer.BadParameter(message, param_hint="--all")
 
 
 async def _show_and_confirm(
     services: Services, prepared: PreparedRun, run_options: RunOptions
 ) -> bool:
-    """Print the plan, and ask if there is anything to do. False: the person said no. Raises Interrupted on a signal."""
+    """Print the plan, and ask if there is anything to do. Raises Interrupted on a signal.
+
+    Returns False if the person said no.
+    """
     snapshot, plan = prepared.state.snapshot, prepared.plan
     if not run_options.quiet and not run_options.as_json:
         print_plan(snapshot, plan, services.config, rehearsal_to=run_options.rehearsal_to)
@@ -261,8 +258,24 @@ def _question(plan: Plan, rehearsal_to: str) -> str:
     return f"{question[:1].upper()}{question[1:]}?"
 
 
+async def _try_target(services: Services, target: Target, run_options: RunOptions) -> Result | int:
+    """Run one webinar of `--all`. An error ends this webinar's run only: it gives the exit code."""
+    try:
+        return await _run_target(services, target, run_options) or EXIT_DONE
+    except Interrupted:
+        raise
+    except AlreadyRunning as error:
+        return _leave_to_other_run(error)
+    except OnboardingError as error:
+        echo(f"{target.name}: {error}", err=True)
+        return error.exit_code
+
+
 async def _run_target(services: Services, target: Target, run_options: RunOptions) -> Result | None:
-    """Run one webinar of `--all`; None if it is over. Raises AlreadyRunning if another run holds it."""
+    """Run one webinar of `--all`; None if it is over.
+
+    Raises AlreadyRunning if another run holds it.
+    """
     if await is_finished(services, target):
         return None
     async with webinar_lease(services, target, hint=CHECK_OTHER_RUN) as lease:
@@ -273,7 +286,10 @@ async def _run_target(services: Services, target: Target, run_options: RunOption
 async def _execute(
     services: Services, prepared: PreparedRun, lease: HeldLease, run_options: RunOptions
 ) -> Result:
-    """Execute the plan. If the run is stopped, also print what needs a person: exit code 75 does not say it."""
+    """Execute the plan. If the run is stopped, also print what needs a person.
+
+    Exit code 75 does not say that.
+    """
     try:
         return await execute_plan(
             services,
@@ -290,7 +306,7 @@ async def _execute(
 
 
 def _leave_to_other_run(error: AlreadyRunning) -> int:
-    """The exit code for a webinar that another run holds. That is normal, until the other run hangs."""
+    """The exit code for a webinar that another run holds. Only a run that hangs needs a person."""
     if not error.too_long:
         return EXIT_DONE
     echo(str(error), err=True)
@@ -300,7 +316,7 @@ def _leave_to_other_run(error: AlreadyRunning) -> int:
 def _print_results(config: Config, results: Sequence[Result], run_options: RunOptions) -> None:
     """Print what is worth a mail from cron."""
     if any(result.has_changes for result in results):
-        warn_about_plaintext(config)
+        options.warn_about_plaintext(config)
     if run_options.as_json:
         echo_json([result_json(result) for result in results])
     elif not run_options.quiet:

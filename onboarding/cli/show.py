@@ -1,6 +1,6 @@
-"""`plan`, `status`, `report`, `history`: what a run would do, and what runs did. They change nothing.
+"""`plan`, `status`, `report`, `history`: what a run would do, and what runs did.
 
-`plan` asks RingCentral. The others ask the ledger alone.
+They change nothing. `plan` asks RingCentral. The others ask only the ledger.
 """
 
 import asyncio
@@ -14,9 +14,8 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import history_json, plan_json, status_json
-from onboarding.cli.setup import load_config, open_command_services
 from onboarding.cli.summaries import print_plan, print_send_now_warning, print_status
-from onboarding.cli.terminal import Lines, format_local, print_table, run_until_stopped
+from onboarding.cli.terminal import ProgressLines, format_local, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.files.write import write_file
@@ -35,7 +34,7 @@ Output = Annotated[
 PersonEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
 
 
-def plan(
+def plan_command(
     name: options.Name,
     *,
     limit: options.Limit = None,
@@ -51,19 +50,19 @@ def plan(
 
     Also counts RingCentral's scarce calls that it would make.
     """
-    config = load_config(config_file)
+    config = options.load_config(config_file)
     plan_options = Options(
         adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
     )
     target = find_target(config, name, invitees)
-    raise typer.Exit(
-        run_until_stopped(
-            lambda stop: show_plan(config, target, plan_options, stop, as_json=as_json)
-        )
-    )
+
+    async def work(stop: asyncio.Event) -> int:
+        return await show_plan(config, target, plan_options, stop, as_json=as_json)
+
+    raise typer.Exit(run_until_stopped(work))
 
 
-def status(
+def status_command(
     name: options.Name, *, as_json: options.AsJson = False, config_file: options.ConfigFile = None
 ) -> None:
     """Show who has their link and who has not, and why.
@@ -77,7 +76,7 @@ def status(
         print_status(found)
 
 
-def report(
+def report_command(
     name: options.Name,
     *,
     csv: Csv = False,
@@ -101,14 +100,14 @@ def report(
     echo(f"wrote {output}", err=True)
 
 
-def history(
+def history_command(
     email: PersonEmail,
     *,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
     """Show everything that happened to one address, in order."""
-    events = read_history(load_config(config_file), email, Lines())
+    events = read_history(options.load_config(config_file), email, ProgressLines())
     if as_json:
         echo_json(history_json(events))
         return
@@ -116,13 +115,7 @@ def history(
         echo(f"The ledger has nothing about {email}.")
         return
     rows = [
-        (
-            format_local(event.at),
-            event.title,
-            str(event.delivery or ""),
-            event.what,
-            event.detail,
-        )
+        (format_local(event.at), event.title, str(event.delivery or ""), event.what, event.detail)
         for event in events
     ]
     print_table(f"History of {email}", ("when", "webinar", "message", "what", "detail"), rows)
@@ -132,24 +125,23 @@ async def show_plan(
     config: Config, target: Target, plan_options: Options, stop: asyncio.Event, *, as_json: bool
 ) -> int:
     """Make the plan and print it. Returns exit code 1 if it has problems."""
-    async with open_command_services(config, stop, quiet=as_json) as services:
+    async with options.open_command_services(config, stop, quiet=as_json) as services:
         state = await refresh(services, target, await read_roster(target, stop))
-        state, made = await plan_fresh(services, target, state, plan_options)
+        state, plan = await plan_fresh(services, target, state, plan_options)
     if as_json:
-        echo_json(plan_json(made))
+        echo_json(plan_json(plan))
     else:
-        print_plan(state.snapshot, made, config, everybody=True)
-        echo(
-            f"A run makes {made.heavy_calls} of RingCentral's webinar calls (usual limit: 10 a minute)."
-        )
+        print_plan(state.snapshot, plan, config, all_people=True)
+        calls = f"{plan.heavy_calls} of RingCentral's webinar calls"
+        echo(f"A run makes {calls} (usual limit: 10 a minute).")
         print_send_now_warning(has_unsent_invites=state.snapshot.has_unsent_invites)
-    return EXIT_NEEDS_A_PERSON if made.problems else EXIT_DONE
+    return EXIT_NEEDS_A_PERSON if plan.problems else EXIT_DONE
 
 
 def _read_status(name: str, config_file: Path | None) -> Status:
-    config = load_config(config_file)
+    config = options.load_config(config_file)
     target = find_target(config, name)
-    return asyncio.run(read_status(config, target, datetime.now(UTC), Lines()))
+    return asyncio.run(read_status(config, target, datetime.now(UTC), ProgressLines()))
 
 
 def _render_report(found: Status, *, html: bool) -> bytes:

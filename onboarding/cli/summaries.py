@@ -1,12 +1,13 @@
-"""What a person reads before a run, after it, and from `status`: plan, result and what needs attention.
+"""What a person reads before a run, after it, and from `status`.
 
-It prints what it is given and decides nothing. Programs read `output` instead.
+These are the plan, the result and what needs attention. It prints what it is given and decides
+nothing. Programs read `output` instead.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 
 from onboarding.cli.console import echo
-from onboarding.cli.output import format_problem
+from onboarding.cli.output import Row, attendee_rows, format_problem, plan_rows
 from onboarding.cli.terminal import format_local, print_table
 from onboarding.config import Config
 from onboarding.errors import EXIT_TRY_LATER
@@ -16,7 +17,6 @@ from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Attention, Status
 from onboarding.plan import Action, Plan, PlanItem, Snapshot
-from onboarding.plan.formatting import as_rows, attendee_lines
 
 DO_NOT_SEND_NOW = (
     "Don't click Send now at RingCentral: it would send RingCentral's own invitation "
@@ -29,12 +29,12 @@ def print_plan(
     plan: Plan,
     config: Config,
     *,
-    everybody: bool = False,
+    all_people: bool = False,
     rehearsal_to: str = "",
 ) -> None:
-    """Print which servers are used, what is done for which person, and how long sending takes.
+    """Print which servers are used, what is done for each person, and how long sending takes.
 
-    `everybody`: also the people for whom there is nothing to do.
+    `all_people`: also the people for which there is nothing to do.
     """
     session = snapshot.session
     start = format_local(session.start)
@@ -42,7 +42,7 @@ def print_plan(
     echo(f"RingCentral {session.key.server}, mail through {config.smtp.host_and_port}")
     if rehearsal_to:
         echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
-    if rows := _plan_rows(plan, everybody=everybody):
+    if rows := _rows_to_show(plan, all_people=all_people):
         print_table("What a run does", ("person", "role", "RingCentral", "mail", "why"), rows)
     for note in plan.notes:
         echo(note)
@@ -104,23 +104,22 @@ def attention_needed(name: str, attention: Attention) -> str:
         return ""
     who = {0: "The webinar needs attention", 1: "1 person needs attention"}
     start = who.get(attention.people, f"{attention.people} people need attention")
+    # In the order of `State`, so that the sentence is the same from run to run.
     states = {state: attention.states[state] for state in State if attention.states.get(state)}
     found = f" ({_join_counts(states)})" if states else ""
-    doubts = (
-        f", and `onboarding resolve {name}` for messages in doubt"
-        if State.IN_DOUBT in states
-        else ""
-    )
-    return f"{start}{found}: `onboarding status {name}`{doubts}."
+    commands = f"`onboarding status {name}`"
+    if State.IN_DOUBT in states:
+        commands += f", and `onboarding resolve {name}` for messages in doubt"
+    return f"{start}{found}: {commands}."
 
 
-def _plan_rows(plan: Plan, *, everybody: bool) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [
+def _rows_to_show(plan: Plan, *, all_people: bool) -> list[Row]:
+    rows = [
         row
-        for item, row in zip(plan.items, as_rows(plan), strict=True)
-        if everybody or item.needs_anything or _is_left_alone(item)
+        for item, row in zip(plan.items, plan_rows(plan), strict=True)
+        if all_people or item.needs_anything or _is_left_alone(item)
     ]
-    return rows + attendee_lines(plan)
+    return rows + attendee_rows(plan)
 
 
 def _is_left_alone(item: PlanItem) -> bool:
@@ -132,26 +131,21 @@ def _nothing_to_do(plan: Plan) -> str:
     if plan.problems:
         return "Nothing left to do automatically. Fix the rows above and run again."
     if any(_is_left_alone(item) for item in plan.items):
-        return "Nothing to do. The table says why these people are left alone; all others are up to date."
+        return (
+            "Nothing to do. The table says why these people are left alone; "
+            "all others are up to date."
+        )
     return "All people are up to date: nothing to do."
 
 
 def _status_rows(status: Status) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for record in status.current:
-        delivery = record.delivery
-        name = record.name
-        rows.append(
-            (
-                name if name == delivery.email else f"{name}\n{delivery.email}",
-                delivery.facts.role,
-                delivery.kind,
-                delivery.state,
-                format_local(record.at),
-                record.reply,
-                record.reason,
-            )
-        )
+        delivery, name, address = record.delivery, record.name, record.delivery.email
+        person = name if name == address else f"{name}\n{address}"
+        when = format_local(record.at)
+        role, kind, state = delivery.facts.role, delivery.kind, delivery.state
+        rows.append((person, role, kind, state, when, record.reply, record.reason))
     return rows
 
 

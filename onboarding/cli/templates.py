@@ -17,8 +17,7 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import lint_json
-from onboarding.cli.setup import load_config, warn_about_plaintext
-from onboarding.cli.terminal import Lines
+from onboarding.cli.terminal import ProgressLines
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
 from onboarding.messages.lint import LintWarning, lint_templates
@@ -36,7 +35,7 @@ from onboarding.reports.serve import serve_preview
 KEY_BYTES = 24
 """Randomness in the preview's link: too much to guess."""
 
-NameOrNone = Annotated[
+LintName = Annotated[
     str | None,
     typer.Argument(
         metavar="NAME", help="A webinar of config.toml; without it all templates in use."
@@ -51,7 +50,7 @@ Out = Annotated[
 PagePort = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 is any free one.")
 ]
-Recipient = Annotated[
+TestRecipient = Annotated[
     str, typer.Option("--to", metavar="ADDRESS", help="Who gets the mail: yourself.")
 ]
 PersonOption = Annotated[
@@ -67,8 +66,8 @@ KindOption = Annotated[
 ]
 
 
-def lint(
-    name: NameOrNone = None,
+def lint_command(
+    name: LintName = None,
     *,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
@@ -77,7 +76,7 @@ def lint(
 
     Exits 1 if there is anything.
     """
-    warnings = find_warnings(load_config(config_file), name)
+    warnings = find_warnings(options.load_config(config_file), name)
     if as_json:
         echo_json(lint_json(warnings))
     else:
@@ -88,7 +87,7 @@ def lint(
     raise typer.Exit(EXIT_NEEDS_A_PERSON if warnings else EXIT_DONE)
 
 
-def preview(
+def preview_command(
     name: options.Name,
     *,
     out: Out = None,
@@ -101,15 +100,15 @@ def preview(
     The page follows the templates as you save them; stop it with Ctrl-C. Join links are made up.
     RingCentral is not asked, and nothing is sent.
     """
-    config = load_config(config_file)
+    config = options.load_config(config_file)
     target = find_target(config, name, invitees)
     raise typer.Exit(write_pages(config, target, out) if out else serve_pages(config, target, port))
 
 
-def send_test(
+def send_test_command(
     name: options.Name,
     *,
-    to: Recipient,
+    to: TestRecipient,
     person: PersonOption = "",
     kind: KindOption = "invitation",
     invitees: options.Invitees = None,
@@ -120,9 +119,9 @@ def send_test(
     It goes through the real mail server and looks as theirs will, but its join link is made up. No
     person is registered, and nothing counts as sent.
     """
-    config = load_config(config_file)
-    recipient, message_kind = options.parse_address(to), _parse_kind(kind)
-    warn_about_plaintext(config)
+    config = options.load_config(config_file)
+    recipient, message_kind = options.parse_recipient(to), _parse_kind(kind)
+    options.warn_about_plaintext(config)
     target = find_target(config, name, invitees)
     made = asyncio.run(_make_preview(config, target))
     request = _find_message(made, person, message_kind)
@@ -134,14 +133,18 @@ def send_test(
 
 
 def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
-    """Check the templates of one webinar, or of all; without a webinar those in `templates/`. Each warning once."""
+    """Check the templates of one webinar, or of all. Each warning comes once.
+
+    Where no webinar is configured, those in `templates/` are checked.
+    """
     targets = [Target("", "")]
     if name:
         targets = [find_target(config, name)]
     elif config.webinars:
         targets = all_targets(config)
     folders = dict.fromkeys(template_folders(config.folder, target) for target in targets)
-    warnings = [warning for places in folders for warning in lint_templates(places, config.brand)]
+    # Webinars share folders, so the same warning could come several times.
+    warnings = [warning for paths in folders for warning in lint_templates(paths, config.brand)]
     return list(dict.fromkeys(warnings))
 
 
@@ -191,7 +194,7 @@ async def _serve_preview(config: Config, target: Target, port: int) -> None:
 
 async def _make_preview(config: Config, target: Target) -> Preview:
     roster = await read_roster(target, asyncio.Event())
-    facts = preview_messages.read_known_facts(config, target, Lines())
+    facts = preview_messages.read_known_facts(config, target, ProgressLines())
     return preview_messages.build_preview(config, target, roster, facts, datetime.now(UTC))
 
 
@@ -203,14 +206,16 @@ def _parse_kind(text: str) -> Kind:
 
 
 def _find_message(made: Preview, email: str, kind: Kind) -> MessageRequest:
-    """Find a person's message; without an address the first person's. Raises ConfigurationError if unknown."""
+    """Find a person's message; without an address the first person's.
+
+    Raises ConfigurationError if the address is not on the roster.
+    """
     people = {person.key: person for person in made.people}
     person = people.get(address_key(email)) if email else made.people[0]
     if person is None:
-        close = difflib.get_close_matches(address_key(email), people, n=1)
-        hint = (
-            f"Did you mean {people[close[0]].email}?" if close else "Use an address of the roster."
-        )
+        hint = "Use an address of the roster."
+        for key in difflib.get_close_matches(address_key(email), people, n=1):
+            hint = f"Did you mean {people[key].email}?"
         raise ConfigurationError(f"{email} is not on the roster of {made.name}.", hint=hint)
     return made.requests[person.row, kind]
 
@@ -219,9 +224,8 @@ def _print_outcome(outcome: Outcome, request: MessageRequest, recipient: str) ->
     """Print what came of a test message, and return the exit code. It is not retried."""
     match outcome:
         case Sent(reply):
-            echo(
-                f"Sent {request.invitee.name}'s {request.kind} to {recipient}. The mail server answered: {reply}"
-            )
+            sent = f"Sent {request.invitee.name}'s {request.kind} to {recipient}."
+            echo(f"{sent} The mail server answered: {reply}")
             echo("It looks as theirs will, but its join link is made up. Nothing was recorded.")
             return EXIT_DONE
         case Deferred(reason, reply):

@@ -1,6 +1,6 @@
-"""The terminal: progress, tables, a question, and the signals that stop a command. It decides nothing.
+"""The terminal: progress, tables, a question, and the signals that stop a command.
 
-Progress goes to standard error, results go to standard output, so that results can be piped.
+It decides nothing. Progress goes to standard error, results go to standard output, so that results can be piped.
 Without a terminal there are plain lines and no question. The text of a single line goes through
 `console`.
 """
@@ -34,13 +34,16 @@ from onboarding.model.ports import Progress as ProgressPort
 T = TypeVar("T")
 
 UNLIMITED_WIDTH = 4000
-"""Columns of a table that is not shown on a screen: a line per row, to be searched and mailed."""
+"""Columns of a table that is not shown on a screen: one line for each row, for grep and mail."""
 
 _OPEN_RUNNERS: list[asyncio.Runner] = []
-"""Runners that are left open at the end of the process. Unreferenced, Python would complain of an open loop."""
+"""Runners that are left open at the end of the process.
+
+Without a reference to them Python would warn of a loop that was not closed.
+"""
 
 
-class Quiet:
+class NoProgress:
     """Shows no progress: for `--quiet`, `--json` and cron."""
 
     def say(self, line: str) -> None:
@@ -59,7 +62,7 @@ class Quiet:
         """Nothing."""
 
 
-class Lines(Quiet):
+class ProgressLines(NoProgress):
     """Shows progress as plain lines on standard error, for logs."""
 
     def say(self, line: str) -> None:
@@ -83,7 +86,7 @@ class _SecondsLeft(ProgressColumn):
         return Text(f"continuing in {max(left, 0):.0f} s", style="dim")
 
 
-class Bars(Lines):
+class ProgressBars(ProgressLines):
     """Shows progress as bars and countdowns, for a terminal."""
 
     def __init__(self) -> None:
@@ -98,11 +101,8 @@ class Bars(Lines):
     def begin(self, what: str, total: int) -> None:
         """Show a bar."""
         self.end()
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-        )
+        what_column = TextColumn("{task.description}", markup=False)
+        columns = (what_column, BarColumn(), MofNCompleteColumn())
         self._bars = Progress(*columns, console=self._console, transient=True)
         self._bars.start()
         self._task = self._bars.add_task(escape_lines(what), total=total)
@@ -115,12 +115,8 @@ class Bars(Lines):
     def waiting(self, reason: str, seconds: float) -> None:
         """Count down; the caller ends it after its wait."""
         self.end()
-        self._bars = Progress(
-            TextColumn("{task.description}:", markup=False),
-            _SecondsLeft(),
-            console=self._console,
-            transient=True,
-        )
+        columns = (TextColumn("{task.description}:", markup=False), _SecondsLeft())
+        self._bars = Progress(*columns, console=self._console, transient=True)
         self._bars.start()
         self._bars.add_task(escape_lines(reason), total=seconds)
 
@@ -132,10 +128,10 @@ class Bars(Lines):
 
 
 def progress_for(*, quiet: bool) -> ProgressPort:
-    """The kind of progress for this process: bars on a terminal, lines elsewhere."""
+    """How this process shows progress: bars on a terminal, lines elsewhere."""
     if quiet:
-        return Quiet()
-    return Bars() if sys.stderr.isatty() else Lines()
+        return NoProgress()
+    return ProgressBars() if sys.stderr.isatty() else ProgressLines()
 
 
 def is_interactive() -> bool:
@@ -149,18 +145,10 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     The second signal stops the program at once. The ledger is made for that: what was being sent is
     then in doubt. Raises what `work` raises, Interrupted after a signal.
     """
-
-    async def until_done() -> T:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, _request_stop, stop)
-        return await work(stop)
-
     before = signal.getsignal(signal.SIGINT)
     runner = asyncio.Runner(loop_factory=loop_factory())
     try:
-        result = runner.run(until_done())
+        result = runner.run(_run_with_signals(work))
     except Interrupted:
         # The work has closed what it opened. Closing the loop would wait for a name that is being
         # looked up, and only the resolver's own timeout ends that. The entry point exits without
@@ -174,13 +162,21 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
         runner.close()
         return result
     finally:
-        signal.signal(
-            signal.SIGINT, before
-        )  # else Ctrl-C during the last moments would print a traceback
+        # Otherwise Ctrl-C during the last moments would print a traceback.
+        signal.signal(signal.SIGINT, before)
+
+
+async def _run_with_signals(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
+    """Run the work with an event that the signals set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, _request_stop, stop)
+    return await work(stop)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The faster event loop, where this system has it: it saves a third of the time for a message."""
+    """The faster event loop, where this system has it: a message takes a third less time."""
     if sys.platform == "win32":
         return None
     import uvloop  # noqa: PLC0415 -- it does not exist on Windows
@@ -233,14 +229,12 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     """Print a table: as wide as the terminal, or one unbroken line per row without a terminal."""
     width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
     console = Console(width=width, markup=False, emoji=False, highlight=False)
-    drawn = Table(
-        title=escape_lines(title), title_justify="left", header_style="bold", expand=False
-    )
+    table = Table(title=escape_lines(title), title_justify="left", header_style="bold")
     for column in columns:
-        drawn.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*map(escape_lines, row))
-    console.print(drawn)
+        table.add_row(*map(escape_lines, row))
+    console.print(table)
 
 
 def format_local(moment: datetime) -> str:

@@ -1,13 +1,13 @@
-"""The difference between what should be and what is, and what `run` does about it. Pure: no I/O, no clock.
+"""The difference between what should be and what is, and what `run` does about it.
+
+It is pure: no I/O, no clock.
 
 `snapshot` holds everything that a plan looks at. `identity` says who is who (directory, host).
 `invitee_changes` plans what happens to the roster's people at RingCentral, `removals` what happens
-to all others, `messages_due` what each mailbox is sent. `make` puts them together into a `Plan`,
-and `formatting` puts that into words.
+to all others, `messages_due` what each mailbox is sent. `make` puts them together into a `Plan`.
 """
 
-from onboarding.plan.formatting import as_rows
 from onboarding.plan.make import make_plan
 from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, Snapshot
 
-__all__ = ["Action", "Options", "Plan", "PlanItem", "Snapshot", "as_rows", "make_plan"]
+__all__ = ["Action", "Options", "Plan", "PlanItem", "Snapshot", "make_plan"]

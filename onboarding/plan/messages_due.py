@@ -100,7 +100,7 @@ def _plan_news(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem
     """Plan a message for a registered person, if they may be mailed. The Host always may."""
     invitee, record = item.invitee, item.registration
     if record is None or record.join_uri is None:
-        return _hold_back(item, NO_LINK)
+        return _refuse_mail(item, NO_LINK)
     due = _plan_message(item, current_facts(snapshot.session, item.role, record), snapshot)
     if due.mail is None or record.role is Role.HOST:
         return due
@@ -108,7 +108,7 @@ def _plan_news(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem
         return _plan_after_ringcentral(item, record, due, snapshot, options)
     if snapshot.is_managed(invitee, record):
         return due
-    return replace(due, adopted=True) if options.adopt else _hold_back(item, _FOREIGN)
+    return replace(due, adopted=True) if options.adopt else _refuse_mail(item, _FOREIGN)
 
 
 def _plan_after_ringcentral(
@@ -127,7 +127,7 @@ def _plan_after_ringcentral(
     if snapshot.mailbox(invitee.key).facts or asked_for:
         return due
     if snapshot.is_managed(invitee, record):
-        return replace(_hold_back(item, _MAILED_INSTEAD), held=True)
+        return replace(_refuse_mail(item, _MAILED_INSTEAD), held=True)
     return replace(item, mail_reason=_ALREADY_MAILED)
 
 
@@ -146,7 +146,7 @@ def add_ringcentral_notice(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     return replace(item, newly_mailed=True, problems=problems)
 
 
-def _hold_back(item: PlanItem, message: str) -> PlanItem:
+def _refuse_mail(item: PlanItem, message: str) -> PlanItem:
     return replace(item, mail_reason=message, problems=(*item.problems, _problem_of(item, message)))
 
 

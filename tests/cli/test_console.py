@@ -9,7 +9,7 @@ import pytest
 
 import onboarding.cli
 from onboarding.cli.console import LibraryLog, describe_crash, echo, echo_json
-from onboarding.cli.terminal import Bars, print_table
+from onboarding.cli.terminal import ProgressBars, print_table
 
 EVIL = "Evil\x1b[31m\x1b]8;;https://evil.example\x07\u202e\u200b\x9b2J\ud800 [red]:boom:[/red]"
 HARMLESS = "Evil\ufffd [red]:boom:[/red]"
@@ -42,7 +42,7 @@ def test_tables_show_outside_text_as_it_is_and_never_as_markup(capsys):
 
 
 def test_progress_shows_outside_text_as_it_is_and_never_as_markup(capsys):
-    bars = Bars()
+    bars = ProgressBars()
     bars.say(EVIL)
     bars.begin(EVIL, 2)
     bars.end()

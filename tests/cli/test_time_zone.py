@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onboarding.cli.time_zone import check_time_zone, is_readable
+from onboarding.cli.process import check_time_zone, is_readable
 
 ZONES = Path("/usr/share/zoneinfo")
 WITH_ZONES = pytest.mark.skipif(not ZONES.exists(), reason="this machine has no list of time zones")

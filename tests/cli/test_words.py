@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.cli.run import RunOptions, run_one
+from onboarding.cli.run import RunOptions, run_webinar
 from onboarding.cli.summaries import attention_needed
 from onboarding.errors import EXIT_TRY_LATER, TryLater
 from onboarding.model.deliveries import State
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 async def run(scene, capsys) -> tuple[int, str]:
     """One `onboarding run NAME --yes --wait 0`, and what it printed."""
-    code = await run_one(
+    code = await run_webinar(
         scene.config, NAME, None, Options(), RunOptions(patience=timedelta()), asyncio.Event()
     )
     return code, capsys.readouterr().out

@@ -123,14 +123,14 @@ def test_a_command_is_one_row_and_a_function(copy):
 from onboarding.cli.console import echo
 
 
-def greet() -> None:
+def greet_command() -> None:
     """Say hello."""
     echo("hello")
 '''
     (copy / "onboarding/cli/greet.py").write_text(command, encoding="utf-8")
     main = copy / "onboarding/cli/main.py"
     content = main.read_text(encoding="utf-8")
-    row = 'COMMANDS = (\n    CommandRow("greet", "greet", "greet", PREPARE, "Say hello."),\n'
+    row = 'COMMANDS = (\n    CommandRow("greet", "greet", PREPARE, "Say hello."),\n'
     main.write_text(content.replace("COMMANDS = (\n", row, 1), encoding="utf-8")
     assert run(copy, "-m", "onboarding", "greet").stdout == "hello\n"
     assert "Say hello." in run(copy, "-m", "onboarding", "--help").stdout

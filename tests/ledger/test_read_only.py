@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from onboarding.cli.terminal import Quiet
+from onboarding.cli.terminal import NoProgress
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import migrations
 from onboarding.ledger.read_only import MAX_READS, read_ledger
@@ -25,7 +25,7 @@ State = dict[str, tuple[object, ...]]
 LATE = "INSERT INTO leases (name, holder, machine, pid, started, until) VALUES ('late', '', '', ?, '', '2026-09-01')"
 
 
-class Recorded(Quiet):
+class Recorded(NoProgress):
     """Keeps what was said."""
 
     def __init__(self) -> None:

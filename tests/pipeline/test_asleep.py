@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from onboarding.cli.terminal import Quiet
+from onboarding.cli.terminal import NoProgress
 from onboarding.config import load
 from onboarding.ledger.leases import TERM
 from onboarding.pipeline import run, services
@@ -32,7 +32,7 @@ GUEST = panelist(1)["email"]
 async def run_with(scene: Stage, moment: Callable[[], Instant]) -> run.Result:
     """A run whose lease is measured by these moments."""
     clock = replace(Clock(), now=scene.clock.now, instant=moment)
-    async with services.open_services(scene.config, Quiet(), clock, asyncio.Event()) as opened:
+    async with services.open_services(scene.config, NoProgress(), clock, asyncio.Event()) as opened:
         goal = find_target(opened.config, NAME)
         async with webinar_lease(opened, goal) as lease:
             ready = await run.prepare_run(opened, goal, Options())
@@ -122,7 +122,7 @@ class StopsItself:
 
 async def sleeper() -> None:
     async with services.open_services(
-        load(None, os.environ), Quiet(), Clock(instant=StopsItself())
+        load(None, os.environ), NoProgress(), Clock(instant=StopsItself())
     ) as opened:
         goal = find_target(opened.config, NAME)
         async with webinar_lease(opened, goal) as lease:

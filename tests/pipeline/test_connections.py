@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from onboarding.cli.terminal import Quiet
+from onboarding.cli.terminal import NoProgress
 from onboarding.errors import Refused, TryLater
 from onboarding.pipeline.run import Result
 from tests.smtp.scripted import Crowded, HangUp, Say, Scripted, Stall, scripted
@@ -16,7 +16,7 @@ GUESTS = [panelist(number) for number in range(1, 13)]
 FIRST = GUESTS[0]["email"]
 
 
-class Heard(Quiet):
+class Heard(NoProgress):
     """Keeps what a person would read."""
 
     def __init__(self) -> None:

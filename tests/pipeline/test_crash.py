@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from onboarding.cli.terminal import Quiet
+from onboarding.cli.terminal import NoProgress
 from onboarding.errors import EXIT_NEEDS_A_PERSON
 from onboarding.pipeline.status import read_status
 from onboarding.pipeline.target import find_target
@@ -92,7 +92,7 @@ async def states(scene: Stage) -> dict[str, str]:
     """Every message of every webinar: its Message-ID, and where it stands; what a dead run was sending is in doubt."""
     now = datetime.now(UTC)
     known = [
-        await read_status(scene.config, find_target(scene.config, name), now, Quiet())
+        await read_status(scene.config, find_target(scene.config, name), now, NoProgress())
         for name in WEBINARS
     ]
     return {one.delivery.message_id: one.delivery.state for each in known for one in each.current}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.cli.terminal import Quiet
+from onboarding.cli.terminal import NoProgress
 from onboarding.errors import TryLater
 from onboarding.model.people import Role
 from onboarding.model.sessions import SessionStatus
@@ -105,7 +105,7 @@ async def test_somebody_removed_by_a_run_that_died_before_its_mails_is_still_tol
         await settled(scene)
 
 
-class Begins(Quiet):
+class Begins(NoProgress):
     """Lets the session begin just before the change is sent."""
 
     def __init__(self, scene: Stage) -> None:

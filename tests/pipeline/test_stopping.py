@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from onboarding.cli.terminal import Quiet
+from onboarding.cli.terminal import NoProgress
 from onboarding.errors import ConfigurationError, Interrupted, OnboardingError, TryLater
 from onboarding.ledger.store import Ledger
 from onboarding.pipeline import run
@@ -33,7 +33,7 @@ AT = 7
 """Messages after which the trouble begins."""
 
 
-class Trouble(Quiet, ABC):
+class Trouble(NoProgress, ABC):
     """Makes the ledger unwritable after some messages, until sending has ended. `Progress` tells when both is."""
 
     ledger: Ledger

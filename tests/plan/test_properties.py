@@ -6,13 +6,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.cli.output import plan_json
+from onboarding.cli.output import plan_json, plan_rows
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
 from onboarding.model.registrations import MANAGED, SEATS, Change, Standing, matches
 from onboarding.model.sessions import SessionStatus
-from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, as_rows, make_plan
+from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, make_plan
 from onboarding.plan.identity import identify
 from onboarding.plan.messages_due import current_facts as true_facts
 from tests.plan.people import CRON, EVERYTHING, HOST, guest, row
@@ -98,7 +98,7 @@ def test_every_step_says_why(snapshot: Snapshot, asked_for: Options):
     assert all(item.reason for item in plan.items)
     assert all(item.mail_reason for item in plan.mail)
     assert all(one.message for one in plan.problems)
-    assert len(as_rows(plan)) == len(plan.items)
+    assert len(plan_rows(plan)) == len(plan.items)
 
 
 @given(any_snapshot())

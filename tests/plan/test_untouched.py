@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.cli.output import plan_json
+from onboarding.cli.output import attendee_rows, plan_json
 from onboarding.model.people import Problem
 from onboarding.model.registrations import SEATS, Change, Standing
 from onboarding.model.sessions import UntouchedRecord
 from onboarding.plan import Action, Options, Snapshot, make_plan
-from onboarding.plan.formatting import attendee_lines
 from onboarding.plan.identity import identify, person_keys
 from tests.plan.people import (
     CRON,
@@ -156,7 +155,7 @@ def test_an_attendee_is_told_as_skipped_and_is_no_problem():
         {"email": "ada@example.com", "name": "Ada Lovelace", "role": "Attendee", "reason": reason},
         {"email": "", "name": "invitee 7", "role": "Attendee", "reason": reason},
     ]
-    assert attendee_lines(plan) == [
+    assert attendee_rows(plan) == [
         ("Ada Lovelace", "Attendee", "-", "-", reason),
         ("invitee 7", "Attendee", "-", "-", reason),
     ]

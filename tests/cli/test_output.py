@@ -2,10 +2,10 @@
 
 import json
 
-from onboarding.cli.output import plan_json
+from onboarding.cli.output import plan_json, plan_rows
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Standing
-from onboarding.plan import Options, as_rows
+from onboarding.plan import Options
 from onboarding.plan.invitee_changes import NOT_THE_HOST
 from tests.plan.people import (
     COHOST,
@@ -106,7 +106,7 @@ def test_an_empty_plan_has_the_same_shape():
 
 
 def test_a_line_for_everybody():
-    assert as_rows(PLAN) == [
+    assert plan_rows(PLAN) == [
         (
             "Ada Lovelace",
             "Panelist",
@@ -138,12 +138,12 @@ def test_a_reason_is_told_once():
     )
     held = plan_of(make_snapshot(row("ada"), there=(guest("ada"),)))
 
-    assert as_rows(plan)[0][-1].count("no join link") == 1
-    assert as_rows(held)[0][-1].count("--adopt") == 1
+    assert plan_rows(plan)[0][-1].count("no join link") == 1
+    assert plan_rows(held)[0][-1].count("--adopt") == 1
 
 
 def test_no_line_holds_a_join_link():
-    assert "https://" not in json.dumps(plan_json(PLAN)) + str(as_rows(PLAN))
+    assert "https://" not in json.dumps(plan_json(PLAN)) + str(plan_rows(PLAN))
     assert "https://" not in repr(PLAN)
 
 
