@@ -9,7 +9,7 @@ import difflib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, TypeGuard, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -39,7 +39,7 @@ def vendor_names(variable: str) -> list[str]:
 
 
 def read_environment(environ: Mapping[str, str], secret_files: Sequence[Path]) -> dict[str, str]:
-    """Read secret files and variables into one mapping; variables win, unknown ones are left out."""
+    """Read secret files and variables together. Variables win; unknown ones are left out."""
     secrets = {file.name.upper(): _read_secret(file) for file in secret_files}
     return _drop_unknown({**_select_variables(secrets), **_select_variables(environ)})
 
@@ -63,7 +63,7 @@ def list_secret_files(environ: Mapping[str, str], beside: Path) -> tuple[Path, .
             "Check ONBOARDING_SECRETS_DIR." if named else "It has to be a folder that you may read."
         )
         raise ConfigurationError(
-            f"the secrets folder {folder} can't be read: {error.strerror}", hint=hint
+            f"The secrets folder {folder} can't be read: {error.strerror}.", hint=hint
         ) from None
 
 
@@ -76,24 +76,29 @@ def are_from_systemd(files: Sequence[Path], environ: Mapping[str, str]) -> bool:
 
 
 def find_misspelt(variables: Mapping[str, str]) -> Iterator[str]:
-    """Say of each variable whose section is misspelt what was probably meant."""
+    """Name each variable that misspells its section, with what was probably meant."""
     for name in variables:
-        section = _meant_section(name)
+        section = _nearest_section(name)
         written, _, key = name.removeprefix(PREFIX).partition("__")
         if written.lower() != section:
+            # With an underscore too few, the key is what follows the section's name.
             key = key or written[len(section) + 1 :]
-            yield f"unknown variable {name}. Did you mean {PREFIX}{section.upper()}__{key}?"
+            yield f"Unknown variable {name}. Did you mean {PREFIX}{section.upper()}__{key}?"
 
 
 def parse_variables(variables: Mapping[str, str]) -> dict[str, Any]:
-    """Read the variables as nested settings. Raises ConfigurationError if one is named like a whole section."""
+    """Read the variables as nested settings.
+
+    Raises ConfigurationError if the name of one is that of a whole section.
+    """
     try:
         return _VariablesSource(variables)()
     except SettingsError:
         paths = {name: name.removeprefix(PREFIX).lower().split("__") for name in variables}
         whole = [name for name, path in paths.items() if _is_section(_annotation_at(path))]
+        names = " and ".join(whole) or "A variable"
         raise ConfigurationError(
-            f"{' and '.join(whole) or 'a variable'} can't be read: it is a whole section and has keys of its own",
+            f"{names} can't be read: it is a whole section and has keys of its own.",
             hint=f"Set each key by its own variable, as {PREFIX}SMTP__HOST.",
         ) from None
 
@@ -106,7 +111,7 @@ class _VariablesSource(EnvSettingsSource):
         super().__init__(Config)
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Read JSON, as pydantic-settings does. Anything else is left to the key's own parser, as in the file."""
+        """Read JSON, as pydantic-settings does; the key's own parser reads anything else."""
         try:
             return super().decode_complex_value(field_name, field, value)
         except ValueError:
@@ -122,16 +127,17 @@ def _annotation_at(path: Sequence[str]) -> Any:
     """The type of the setting at a path of keys; None if there is no such setting."""
     kind: Any = Config
     for part in path:
-        field = kind.model_fields.get(part) if _is_model(kind) else None
+        field = kind.model_fields.get(part) if is_model(kind) else None
         kind = field.annotation if field else None
     return kind
 
 
 def _is_section(kind: Any) -> bool:
-    return get_origin(kind) is dict or _is_model(kind)
+    return get_origin(kind) is dict or is_model(kind)
 
 
-def _is_model(kind: Any) -> bool:
+def is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
+    """Tell whether a setting's type is a model: a section with keys of its own."""
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
@@ -141,17 +147,17 @@ def _read_secret(file: Path) -> str:
         return read_text(file).strip()
     except OSError as error:
         raise ConfigurationError(
-            f"the secret {file} can't be read: {error.strerror}",
+            f"The secret {file} can't be read: {error.strerror}.",
             hint="It has to be a text file that you may read.",
         ) from None
     except UnicodeDecodeError:
         raise ConfigurationError(
-            f"the secret {file} is no text", hint="It has to be a text file in UTF-8."
+            f"The secret {file} is not text.", hint="It has to be a text file in UTF-8."
         ) from None
 
 
 def _select_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Take the variables that are meant for us, the vendor's under our own names; ours win over the vendor's."""
+    """Take the variables that are for us. The vendor's get our names; ours win over them."""
     vendors = {
         ours: _strip_ends(environ[theirs])
         for theirs, ours in VENDOR_VARIABLES.items()
@@ -166,22 +172,25 @@ def _select_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _strip_ends(value: str) -> str:
-    """Remove what an editor put around a value: `$(cat FILE)` passes on a byte order mark and a carriage return."""
+    """Remove the byte order mark and carriage return that `$(cat FILE)` passes on from a file."""
     return value.removeprefix("\ufeff").strip("\r\n")
 
 
 def _drop_unknown(variables: Mapping[str, str]) -> dict[str, str]:
     """Leave out unknown variables, with a warning: another program may use the same prefix."""
-    known = {name: value for name, value in variables.items() if _meant_section(name)}
+    known = {name: value for name, value in variables.items() if _nearest_section(name)}
     for name in variables:
         if name not in known:
-            LOG.warning("the unknown variable %s is left out", name)
+            LOG.warning("The unknown variable %s is left out.", name)
     return known
 
 
-def _meant_section(name: str) -> str:
-    """Find the section that a variable names, or nearly: misspelt, or with an underscore too few. Empty: none."""
+def _nearest_section(name: str) -> str:
+    """Find the section that a variable names or nearly names; empty if there is none.
+
+    Nearly: misspelt, or with an underscore too few.
+    """
     written = name.removeprefix(PREFIX).partition("__")[0].lower()
-    close = difflib.get_close_matches(written, SECTIONS, n=1, cutoff=0.6)
-    begun = [section for section in SECTIONS if written.startswith(f"{section}_")]
-    return next(iter([*close, *begun]), "")
+    similar = difflib.get_close_matches(written, SECTIONS, n=1, cutoff=0.6)
+    underscore = [section for section in SECTIONS if written.startswith(f"{section}_")]
+    return next(iter([*similar, *underscore]), "")

@@ -4,6 +4,7 @@ Later sources win: config.toml, then the secrets folder, then variables. Each pr
 and the key, or the variable, and the nearest right key. None holds a secret's value.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from onboarding.config.environment import (
     VENDOR_VARIABLES,
     are_from_systemd,
     find_misspelt,
+    is_model,
     list_secret_files,
     parse_variables,
     read_environment,
@@ -48,13 +50,15 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     variables = read_environment(environ, secret_files)
     if problems := [*find_secrets(content, Config, file), *find_misspelt(variables)]:
         raise ConfigurationError("\n".join(problems), hint=ADVICE)
-    values = _merge(content, parse_variables(variables))
-    values["file"] = file
-    values["secret_files"] = () if are_from_systemd(secret_files, environ) else secret_files
+    origin: dict[str, Any] = {
+        "file": file,
+        "secret_files": () if are_from_systemd(secret_files, environ) else secret_files,
+    }
     try:
-        config = Config(**values)
+        config = Config(**_merge(content, parse_variables(variables)), **origin)
     except ValidationError as error:
-        details = error.errors(include_input=False)  # the input may be a secret
+        # Without the input: it may be a secret.
+        details = error.errors(include_input=False)
         problems = [describe_error(detail, content, variables, file) for detail in details]
         raise ConfigurationError("\n".join(problems), hint=ADVICE) from None
     return resolve_paths(config)
@@ -62,37 +66,43 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        text = read_text(file)
-        if (
-            "\0" in text
-        ):  # UTF-16 without a byte order mark: every second byte of plain text is zero
-            raise _not_utf8(file)
-        return tomllib.loads(text)
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"there is no {file}",
-            hint="Make a folder ready with `onboarding init`, or name the file with --config or ONBOARDING_CONFIG.",
-        ) from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"{file} can't be read: {error.strerror}", hint="It has to be a text file."
-        ) from None
-    except UnicodeDecodeError:
-        raise _not_utf8(file) from None
+        return tomllib.loads(_read_utf8(file))
     except RecursionError:
         raise ConfigurationError(
-            f"{file} nests too deeply", hint="Its sections and lists are flat."
+            f"{file} nests too deeply.", hint="Its sections and lists are flat."
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
-            f"{file} is not valid TOML: {error}", hint="Text stands in quotes there."
+            f"{file} is not valid TOML: {error}.", hint="Write text in quotes."
         ) from None
+
+
+def _read_utf8(file: Path) -> str:
+    try:
+        text = read_text(file)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"There is no {file}.",
+            hint="Create a folder with `onboarding init`, "
+            "or name the file with --config or ONBOARDING_CONFIG.",
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} can't be read: {error.strerror}.", hint="It has to be a text file."
+        ) from None
+    except UnicodeDecodeError:
+        raise _not_utf8(file) from None
+    # UTF-16 without a byte order mark: every second byte of plain text is zero.
+    if "\0" in text:
+        raise _not_utf8(file)
+    return text
 
 
 def _not_utf8(file: Path) -> ConfigurationError:
     return ConfigurationError(
-        f"{file} is not saved as UTF-8",
-        hint="Open it in an editor and save it again with the encoding UTF-8 (not UTF-16 or Unicode).",
+        f"{file} is not saved as UTF-8.",
+        hint="Open it in an editor and save it again with the encoding UTF-8 "
+        "(not UTF-16 or Unicode).",
     )
 
 
@@ -107,20 +117,23 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 ADVICE = "The config.toml that `onboarding init` writes explains every key."
 
+ALSO_SECRET = frozenset({("ringcentral", "client_id")})
+"""Keys that are no passwords but belong to a secret, and are kept beside it."""
+
 PLAIN = {
-    "int_parsing": "has to be a whole number",
-    "int_type": "has to be a whole number",
-    "float_parsing": "has to be a number",
-    "bool_parsing": "has to be true or false",
-    "string_type": "has to be a text in quotes",
-    "string_too_short": "must not be empty",
-    "greater_than_equal": "has to be at least {ge}",
-    "less_than_equal": "has to be at most {le}",
-    "greater_than": "has to be more than {gt}",
-    "literal_error": "has to be {expected}",
-    "enum": "has to be {expected}",
-    "model_type": "has to be a section with keys of its own",
-    "dict_type": "has to be a section with keys of its own",
+    "int_parsing": "It has to be a whole number.",
+    "int_type": "It has to be a whole number.",
+    "float_parsing": "It has to be a number.",
+    "bool_parsing": "It has to be true or false.",
+    "string_type": "It has to be a text in quotes.",
+    "string_too_short": "It must not be empty.",
+    "greater_than_equal": "It has to be at least {ge}.",
+    "less_than_equal": "It has to be at most {le}.",
+    "greater_than": "It has to be more than {gt}.",
+    "literal_error": "It has to be {expected}.",
+    "enum": "It has to be {expected}.",
+    "model_type": "It has to be a section with keys of its own.",
+    "dict_type": "It has to be a section with keys of its own.",
 }
 """The most common mistakes in plain words, by pydantic's names for them."""
 
@@ -132,68 +145,80 @@ def find_secrets(
     for key, field in model.model_fields.items():
         if not isinstance(content, Mapping) or key not in content:
             continue
-        here = (*path, key)
-        if SecretStr in (field.annotation, *get_args(field.annotation)) or here == (
-            "ringcentral",
-            "client_id",
-        ):
-            yield f"{file}: {_format_key(here)} is a secret and must not stand in the file: {_advice_for_secret(here)}"
-        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from find_secrets(content[key], field.annotation, file, here)
-            yield from _find_variables(content[key], file, here)
+        key_path = (*path, key)
+        inner = field.annotation
+        if SecretStr in (inner, *get_args(inner)) or key_path in ALSO_SECRET:
+            yield f"{file}: {_format_key(key_path)} is a secret. {_advice_for_secret(key_path)}"
+        elif is_model(inner):
+            yield from find_secrets(content[key], inner, file, key_path)
+            yield from _find_variables(content[key], file, key_path)
 
 
 def _find_variables(section: Any, file: Path, path: tuple[str, ...]) -> Iterator[str]:
     """Name a secret's variable that was written into the file as if it were a key."""
     for key in section if isinstance(section, Mapping) else ():
         if key.upper() in VENDOR_VARIABLES or key.upper().startswith(PREFIX):
-            what = "is a variable's name and no key: delete it there, and set the variable instead"
-            yield f"{file}: {_format_key((*path, key))} {what}"
+            where = f"{file}: {_format_key((*path, key))}"
+            yield f"{where} is the name of a variable. Delete it there, and set the variable."
 
 
 def _advice_for_secret(path: tuple[str, ...]) -> str:
     variable = PREFIX + "__".join(path).upper()
     name = next(iter(vendor_names(variable)), variable)
-    return f"delete it there, and set the variable {name} or put it into a file of that name in the secrets folder"
+    return (
+        f"Delete it there, and set the variable {name} "
+        "or put it into a file of that name in the secrets folder."
+    )
 
 
 def describe_error(
     detail: Any, content: Mapping[str, Any], variables: Mapping[str, str], file: Path
 ) -> str:
-    """Make a sentence of one of pydantic's errors: where it is, what is wrong, the nearest right key."""
+    """Say of one of pydantic's errors where it is and what is wrong, with the nearest right key."""
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
     where = _name_source(path, content, variables, file)
     match detail["type"]:
         case "extra_forbidden":
-            return f"{where}: unknown key. {suggest(path[-1], _sibling_keys(path))}".strip()
+            return f"{where}: Unknown key. {suggest(path[-1], _sibling_keys(path))}".strip()
         case "missing":
-            return f"{file}: {_format_key(path)} is missing"
+            return f"{file}: {_format_key(path)} is missing."
         case "string_pattern_mismatch":
             return f"{where}: {_describe_form(path)}"
-        case kind:
-            if plain := PLAIN.get(kind):
-                return f"{where}: {plain.format(**detail.get('ctx', {}))}"
-            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+        case kind if kind in PLAIN:
+            return f"{where}: {PLAIN[kind].format(**detail.get('ctx', {}))}"
+        case _:
+            return f"{where}: {_as_sentence(detail['msg'].removeprefix('Value error, '))}"
+
+
+def _as_sentence(text: str) -> str:
+    """Give a validator's words a capital and a full stop."""
+    is_word = _FIRST_WORD.match(text) is not None
+    begun = text[:1].upper() + text[1:] if is_word else text
+    return begun if begun.endswith((".", "?", "!")) else f"{begun}."
+
+
+_FIRST_WORD = re.compile(r"[a-z]+[ ,](?!=)")
+"""A word of the language. A key (`auth = ...`) or a host stays as it is written in the file."""
 
 
 def _describe_form(path: tuple[str, ...]) -> str:
     """Say what a text has to look like that does not match its pattern."""
     match path:
         case (*_, "webinar" | "session"):
-            return "has to be RingCentral's id, digits only (`onboarding webinars` lists them)"
+            return "It has to be RingCentral's id, digits only (`onboarding webinars` lists them)."
         case ("webinars", *_):
-            return "a webinar's name has to be lower-case letters, digits, - and _ (it is typed in commands)"
+            return "A webinar's name has to be of lower-case letters, digits, - and _."
         case (_, "colours", *_):
-            return "a colour is written as #rrggbb"
+            return "A colour is written as #rrggbb."
         case ("ledger", "database"):
-            return "is written as sqlite:///FILE.db"
-    return "is not written as it has to be"
+            return "It is written as sqlite:///FILE.db."
+    return "It is not written as it has to be."
 
 
 def _name_source(
     path: tuple[str, ...], content: Mapping[str, Any], variables: Mapping[str, str], file: Path
 ) -> str:
-    """Name where a wrong value came from: the variable, because variables win, otherwise the key in the file."""
+    """Name where a wrong value came from: the variable, because variables win, or else the key."""
     variable = PREFIX + "__".join(path).upper()
     if variable in variables:
         return " or ".join([variable, *vendor_names(variable)])
@@ -218,8 +243,7 @@ def _sibling_keys(path: tuple[str, ...]) -> list[str]:
     model: type[BaseModel] = Config
     for part in path[:-1]:
         field = model.model_fields.get(part)
-        inner = field.annotation if field else WebinarSettings
-        model = (
-            inner if isinstance(inner, type) and issubclass(inner, BaseModel) else WebinarSettings
-        )
+        inner = field.annotation if field else None
+        # What is no model is a webinar's name, as in [webinars.NAME].
+        model = inner if is_model(inner) else WebinarSettings
     return SECTIONS if model is Config else [*model.model_fields]

@@ -1,7 +1,7 @@
 """What can be set: one model that holds the settings of each room, with every path absolute.
 
 Relative paths count from the folder of `config.toml`, from wherever the program is started.
-Otherwise cron would begin a second ledger and mail everybody twice. Reads nothing; `load` does.
+Otherwise cron would begin a second ledger and mail every person twice. Reads nothing; `load` does.
 """
 
 import difflib
@@ -46,7 +46,7 @@ WebinarName = Annotated[str, Field(pattern=WEBINAR_NAME, max_length=64)]
 
 
 class Config(BaseSettings):
-    """Everything that can be set, and the `file` that it was read from; all paths in here are absolute."""
+    """Everything that can be set, and the `file` that it was read from; all paths are absolute."""
 
     model_config = SettingsConfigDict(
         extra="forbid",
@@ -84,7 +84,7 @@ class Config(BaseSettings):
 
     @property
     def secrets(self) -> Secrets:
-        """The secrets of the configuration, to be removed from any text from outside that is shown."""
+        """The secrets of the configuration, to be removed from any text from outside."""
         return Secrets.of(
             self.ringcentral.client_secret,
             self.ringcentral.jwt,
@@ -94,7 +94,7 @@ class Config(BaseSettings):
 
     @property
     def private_paths(self) -> tuple[Path, ...]:
-        """What only this user should be able to read: the secrets folder, its files, and a key file."""
+        """What only this user should be able to read: secrets folder, its files, and a key file."""
         folders = dict.fromkeys(file.parent for file in self.secret_files)
         key = self.smtp.google.key_file
         return (*folders, *self.secret_files, *([key] if key else []))
@@ -104,7 +104,7 @@ class Config(BaseSettings):
         if name in self.webinars:
             return self.webinars[name]
         raise ConfigurationError(
-            f"there is no webinar called {name!r} in {self.file}",
+            f"There is no webinar called {name!r} in {self.file}.",
             hint=suggest(name, self.webinars) or _hint_for_name(name),
         )
 
@@ -113,7 +113,10 @@ def _hint_for_name(name: str) -> str:
     """Say how to add a name, or how names and ids are written if it can be neither."""
     if re.fullmatch(WEBINAR_NAME, name):
         return f"Add a section [webinars.{name}] with webinar and invitees."
-    return "Write a name of config.toml (lower-case letters, digits, - and _), or WEBINAR_ID/SESSION_ID in digits."
+    return (
+        "Write a name of config.toml (lower-case letters, digits, - and _), "
+        "or WEBINAR_ID/SESSION_ID in digits."
+    )
 
 
 SECTIONS = [section for section in Config.model_fields if section not in {"file", "secret_files"}]

@@ -27,7 +27,9 @@ def validate_host(host: str) -> str:
     """Accept a server's name or address. Raises ValueError that says what to write instead."""
     if not host or _is_host(host):
         return host
-    raise ValueError(f"is the server's name or address alone; write {_build_advice(host.strip())}")
+    raise ValueError(
+        f"it is the server's name or address alone; write {_build_advice(host.strip())}"
+    )
 
 
 def _is_host(text: str) -> bool:

@@ -141,7 +141,7 @@ def test_name_or_address_stays_as_it_is(host):
 def test_anything_else_is_refused_with_what_to_write(host, advice):
     with pytest.raises(ValueError, match="alone") as caught:
         validate_host(host)
-    assert str(caught.value) == f"is the server's name or address alone; write {advice}"
+    assert str(caught.value) == f"it is the server's name or address alone; write {advice}"
 
 
 @given(st.text(min_size=1))
