@@ -10,11 +10,11 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from onboarding.model.kinds import Kind
-from onboarding.model.people import Invitee, Problem
-from onboarding.model.sessions import Facts, Session
+from onboarding.model.people import Invitee, Problem, Role
+from onboarding.model.sessions import Session
 
 SHOWN_DIGITS = 12
 """Hex digits of a page digest that are shown, and that are enough to approve it."""
@@ -42,6 +42,15 @@ class MessageContent:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """What RingCentral's side says that a message tells, the join link aside."""
+
+    role: Role
+    start: datetime
+    duration: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedMessage:
     """One message of a plan. `digest` is its content digest, composed with the stand-in panel.
 
@@ -56,7 +65,7 @@ class PlannedMessage:
     entry: str
     digest: str
     panel: str
-    facts: Facts
+    facts: SessionFacts
     reason: str
     shown: MessageContent | None
     fault: str = ""
@@ -89,6 +98,34 @@ class Review:
     notes: tuple[str, ...]
     forecast: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedMessage:
+    """One message that a page has shown, as the ledger keeps it.
+
+    `key` is the address key. `text` is the text part with stand-ins, for showing what has changed
+    since.
+    """
+
+    key: str
+    kind: Kind
+    entry: str
+    digest: str
+    panel: str
+    facts: SessionFacts
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """Everything that the approved pages of a session cover, messages of the latest page first.
+
+    `changes` are pairs of action and address key.
+    """
+
+    messages: tuple[ReviewedMessage, ...] = ()
+    changes: frozenset[tuple[str, str]] = frozenset()
 
 
 def content_digest(content: MessageContent) -> str:

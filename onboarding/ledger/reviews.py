@@ -1,0 +1,131 @@
+"""What plan pages showed, and who approved which of them. Approvals add up.
+
+A review is stored when a plan page is written, so that an approval can name it by its digest. What
+an approval covers is decided in `plan.approval`; here it is only stored and found.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from onboarding.ledger.schema import approvals, reviewed_messages, reviews, sessions
+from onboarding.model.kinds import Kind
+from onboarding.model.people import Role
+from onboarding.model.reviews import Approved, ReviewedMessage, SessionFacts
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReview:
+    """One plan page as it was shown. `digest` has 64 hex digits; `approved_by` is in order."""
+
+    id: int
+    session: int
+    webinar_id: str
+    session_id: str
+    title: str
+    digest: str
+    made_at: datetime
+    approved_by: Sequence[str]
+
+
+def store_review(
+    connection: sa.Connection,
+    session: int,
+    digest: str,
+    messages: Sequence[ReviewedMessage],
+    changes: Sequence[tuple[str, str]],
+    now: datetime,
+) -> None:
+    """Store what a page showed. The same page again is the same review: nothing is stored twice."""
+    row = {
+        "session": session,
+        "digest": digest,
+        "made_at": now,
+        "changes": [list(change) for change in sorted(changes)],
+    }
+    new = insert(reviews).values(row).on_conflict_do_nothing().returning(reviews.c.id)
+    review = connection.execute(new).scalar()
+    if review is not None and messages:
+        rows = [_message_columns(review, message) for message in messages]
+        connection.execute(reviewed_messages.insert(), rows)
+
+
+def find_reviews(connection: sa.Connection, server: str, digits: str) -> Sequence[StoredReview]:
+    """Find the reviews of all webinars whose digest begins with these hex digits."""
+    rows = connection.execute(
+        sa.select(reviews, sessions.c.webinar_id, sessions.c.session_id, sessions.c.title)
+        .join(sessions, sessions.c.id == reviews.c.session)
+        .where(sessions.c.server == server, reviews.c.digest.startswith(digits, autoescape=True))
+        .order_by(reviews.c.id)
+    ).mappings()
+    return [
+        StoredReview(
+            id=row["id"],
+            session=row["session"],
+            webinar_id=row["webinar_id"],
+            session_id=row["session_id"],
+            title=row["title"],
+            digest=row["digest"],
+            made_at=row["made_at"],
+            approved_by=_list_approvers(connection, row["id"]),
+        )
+        for row in rows
+    ]
+
+
+def approve(connection: sa.Connection, review: int, by: str, note: str, now: datetime) -> None:
+    """Record that a person approved a review."""
+    connection.execute(approvals.insert().values(review=review, by=by, note=note, at=now))
+
+
+def load_approved(connection: sa.Connection, session: int) -> Approved:
+    """Load everything that the approved reviews of a session cover, the latest review first."""
+    approved = sa.select(approvals.c.review)
+    rows = connection.execute(
+        sa.select(reviewed_messages)
+        .join(reviews, reviews.c.id == reviewed_messages.c.review)
+        .where(reviews.c.session == session, reviews.c.id.in_(approved))
+        .order_by(reviews.c.id.desc())
+    ).mappings()
+    changes = connection.execute(
+        sa.select(reviews.c.changes).where(reviews.c.session == session, reviews.c.id.in_(approved))
+    ).scalars()
+    return Approved(
+        messages=tuple(_build_message(row) for row in rows),
+        changes=frozenset((action, key) for shown in changes for action, key in shown),
+    )
+
+
+def _list_approvers(connection: sa.Connection, review: int) -> Sequence[str]:
+    who = sa.select(approvals.c.by).where(approvals.c.review == review).order_by(approvals.c.id)
+    return connection.execute(who).scalars().all()
+
+
+def _message_columns(review: int, message: ReviewedMessage) -> Mapping[str, object]:
+    return {
+        "review": review,
+        "key": message.key,
+        "kind": message.kind,
+        "entry": message.entry,
+        "digest": message.digest,
+        "panel": message.panel,
+        "role": message.facts.role,
+        "start": message.facts.start,
+        "duration": int(message.facts.duration.total_seconds()),
+        "text": message.text,
+    }
+
+
+def _build_message(row: sa.RowMapping) -> ReviewedMessage:
+    return ReviewedMessage(
+        key=row["key"],
+        kind=Kind(row["kind"]),
+        entry=row["entry"],
+        digest=row["digest"],
+        panel=row["panel"],
+        facts=SessionFacts(Role(row["role"]), row["start"], timedelta(seconds=row["duration"])),
+        text=row["text"],
+    )

@@ -1,0 +1,68 @@
+"""What plan pages showed is stored once, found by its digest, and covers what was approved."""
+
+from datetime import timedelta
+
+from onboarding.ledger import reviews
+from onboarding.model.kinds import Kind
+from onboarding.model.people import Role
+from onboarding.model.reviews import Approved, ReviewedMessage, SessionFacts
+from tests.ledger.making import seen
+from tests.samples import NOW, SERVER, START
+
+FACTS = SessionFacts(Role.PANELIST, START, timedelta(hours=1))
+ADA = ReviewedMessage("ada@example.com", Kind.INVITATION, "", "a" * 64, "p", FACTS, "Hello Ada")
+LATER = ReviewedMessage("ada@example.com", Kind.INVITATION, "", "b" * 64, "p", FACTS, "Hi Ada")
+ADDED = ("add", "ada@example.com")
+
+
+def store(connection, place, digest, *messages):
+    reviews.store_review(connection, place, digest, messages, [ADDED], NOW)
+    return reviews.find_reviews(connection, SERVER, digest)[0].id
+
+
+def test_a_review_is_found_by_the_first_digits_of_its_digest(connection, place):
+    store(connection, place, "12ab" * 16, ADA)
+
+    (found,) = reviews.find_reviews(connection, SERVER, "12ab12ab12ab")
+
+    assert (found.session, found.digest, found.made_at) == (place, "12ab" * 16, NOW)
+    assert found.webinar_id == "webinar-1"
+    assert reviews.find_reviews(connection, SERVER, "12ab12ab12ac") == []
+    assert reviews.find_reviews(connection, "https://other.example", "12ab12ab12ab") == []
+
+
+def test_a_wild_card_is_a_digit_that_no_digest_has(connection, place):
+    store(connection, place, "12ab" * 16, ADA)
+
+    assert reviews.find_reviews(connection, SERVER, "12ab%") == []
+
+
+def test_the_same_page_again_is_stored_once(connection, place):
+    first = store(connection, place, "a" * 64, ADA)
+
+    assert store(connection, place, "a" * 64, ADA) == first
+
+
+def test_what_was_not_approved_covers_nothing(connection, place):
+    store(connection, place, "a" * 64, ADA)
+
+    assert reviews.load_approved(connection, place) == Approved()
+
+
+def test_approvals_add_up_and_the_latest_page_comes_first(connection, place):
+    first = store(connection, place, "a" * 64, ADA)
+    second = store(connection, place, "b" * 64, LATER)
+    for review in (second, first):
+        reviews.approve(connection, review, "Dana Brooks", "fine", NOW)
+
+    approved = reviews.load_approved(connection, place)
+
+    assert approved == Approved((LATER, ADA), frozenset({ADDED}))
+    assert reviews.find_reviews(connection, SERVER, "a" * 12)[0].approved_by == ["Dana Brooks"]
+
+
+def test_an_approval_is_for_one_session(connection, place):
+    other = seen(connection, 2)
+    reviews.approve(connection, store(connection, place, "a" * 64, ADA), "Dana", "", NOW)
+
+    assert reviews.load_approved(connection, other) == Approved()
