@@ -88,7 +88,10 @@ def build_problem(part: BatchItem, message: str) -> Problem:
 
 
 _VANISHED = "This person was removed at RingCentral during the run. Run again."
-_NOT_DONE = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
+_NOT_DONE = (
+    "RingCentral accepted the change without a complaint, but did not carry it out for this person."
+    " Run again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ class BatchState:
 
 
 def start_batch(state: BatchState, batch: Change) -> BatchState:
-    """Take up a batch. A person with a record is not added, nor one beyond the seats that a webinar has."""
+    """Take up a batch. No person with a record is added, and none beyond a webinar's seats."""
     new = tuple(part for part in batch.add if not find_registration(part, state.records))
     free = max(0, SEATS - state.seats_taken)
     sent = new[:free]
@@ -154,23 +157,37 @@ def apply_answer(state: BatchState, answer: ChangeAnswer) -> BatchState:
     group = state.group
     records, deleted = answer.registrations(), answer.gone_ids()
     unanswered = tuple(part for part in group if not _is_answered(part, records, deleted))
-    lacking = [find_record(part, records) for part in unanswered]
+    # A record that lacks its link may still be complete in the list, so the list may replace it.
+    incomplete = [find_record(part, records) for part in unanswered]
+    complete = [record for record in records if record not in incomplete]
     return replace(
-        state,
-        records=_merge_records(state.records, records, deleted),
-        untouched=tuple(record for record in state.untouched if record.id not in deleted),
+        _add_records(state, records, complete, deleted),
         waiting=state.waiting[len(group) :],
         unanswered=unanswered,
-        answered=(*state.answered, *(record for record in records if record not in lacking)),
-        deleted=state.deleted | deleted,
         problems=(*state.problems, *_find_unchanged(group, records)),
         suspects=max(0, state.suspects - len(group)),
         refusals=0,
     )
 
 
+def _add_records(
+    state: BatchState,
+    records: Iterable[Registration],
+    complete: Iterable[Registration],
+    deleted: frozenset[str],
+) -> BatchState:
+    """Add what an answer says to what is known of the session's records."""
+    return replace(
+        state,
+        records=_merge_records(state.records, records, deleted),
+        untouched=tuple(record for record in state.untouched if record.id not in deleted),
+        answered=(*state.answered, *complete),
+        deleted=state.deleted | deleted,
+    )
+
+
 def apply_lookup(state: BatchState, found: InviteeList) -> BatchState:
-    """Look up in the list the people that an answer lacked; report those who are not right there either."""
+    """Look up the people that an answer lacked; report those whom the list does not show either."""
     found = _add_answers(state, found)
     records = found.registrations
     left = list_items(select_missing(build_change(state.unanswered), records, found.untouched))
@@ -184,9 +201,10 @@ def apply_lookup(state: BatchState, found: InviteeList) -> BatchState:
 
 
 def apply_list(state: BatchState, found: InviteeList) -> BatchState:
-    """Take in a list that was read because the last PATCH had no clear end; keep what is still missing.
+    """Take in a list that was read because the last PATCH had no clear end.
 
-    A person who is there with a record that isn't understood is not sent again, but reported.
+    What is still missing keeps waiting. A person who is there with a record that isn't understood
+    is not sent again, but reported.
     """
     found = _add_answers(state, found)
     records = found.registrations
@@ -194,27 +212,32 @@ def apply_list(state: BatchState, found: InviteeList) -> BatchState:
     unclear = _find_unclear(missing, found)
     waiting = tuple(part for part in missing if part not in unclear)
     present = tuple(part for part in state.waiting if part not in missing)
-    reported = [build_problem(part, _explain_absence(part, found)) for part in unclear]
     return replace(
         state,
         records=records,
         untouched=found.untouched,
         waiting=waiting,
-        problems=(
-            *state.problems,
-            *reported,
-            *_find_linkless(present, records),
-            *_find_vanished(present, found),
-        ),
+        problems=(*state.problems, *_list_problems(unclear, present, found)),
+        # Fewer people are waiting, so the refused person may be among those who are done.
         suspects=state.suspects if len(waiting) == len(state.waiting) else 0,
         uncertain=(*state.uncertain, *(part for part in state.group if part in waiting)),
     )
 
 
+def _list_problems(
+    unclear: Iterable[Invitee], present: tuple[BatchItem, ...], found: InviteeList
+) -> tuple[Problem, ...]:
+    """List what is wrong with people whose part is not sent again."""
+    return (
+        *(build_problem(part, _explain_absence(part, found)) for part in unclear),
+        *_find_linkless(present, found.registrations),
+        *_find_vanished(present, found),
+    )
+
+
 def _add_answers(state: BatchState, found: InviteeList) -> InviteeList:
     """Bring a list up to what the answers to this very change said: it may lag behind them."""
-    # If the list shows a record that is not understood, the list is newer than our answer: it
-    # counts.
+    # A list that shows a record as not understood is newer than our answer, so the list counts.
     unclear = {record.id for record in found.untouched}
     answered = [record for record in state.answered if record.id not in unclear]
     return InviteeList(
@@ -280,7 +303,10 @@ def _find_disagreements(update: Update, records: tuple[Registration, ...]) -> li
 
 
 def _needs_report(part: BatchItem, records: tuple[Registration, ...]) -> bool:
-    """Tell whether a part that was accepted and does not show is a problem: a field that a record lacks is none."""
+    """Tell whether a part that was accepted and does not show is a problem.
+
+    An update is none if the record only lacks the field: it need not show all of them.
+    """
     return not isinstance(part, Update) or bool(_find_disagreements(part, records))
 
 

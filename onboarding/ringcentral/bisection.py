@@ -1,4 +1,4 @@
-"""Which people a refusal of a group means: by what it names, by what the list shows, or by halving the group.
+"""Which people a refusal of a group means: those it names, or those found by halving the group.
 
 Pure. RingCentral may refuse a group because of one person and not say which. Then the group is
 halved until the person is alone (`docs/ringcentral.md`, "Refused invitees").
@@ -26,35 +26,38 @@ from onboarding.ringcentral.errors import (
 )
 
 MAX_UNNAMED_REFUSALS = 20
-"""Refusals in a row that name no person, with no person accepted in between, before the rest is held back.
+"""How many refusals in a row may name no person before the rest is held back.
 
-Halving 99 people down to one takes at most eight refusals. With a list after each, twenty cost
-forty calls: four minutes at the default limit, and no more even if RingCentral refuses every
-person.
+An accepted person starts the count again. Halving 99 people down to one takes at most eight
+refusals. With a list after each, twenty cost forty calls: four minutes at the default limit, and no
+more even if RingCentral refuses every person.
 """
 
-_ECHO = "RingCentral says that this change is made already, but its list does not show it yet. Run again."
+_ECHO = (
+    "RingCentral says that this change is made already, but its list does not show it yet."
+    " Run again."
+)
 
-_PLACE_IN_BODY = re.compile(r"(added|updated|deleted)Invitees\D{1,2}(\d+)")
-"""Where in a request's body a parameter is, such as `addedInvitees[3]`."""
+_BODY_PARAMETER = re.compile(r"(added|updated|deleted)Invitees\D{1,2}(\d+)")
+"""A parameter in a request's body, such as `addedInvitees[3]`."""
 
 
 def needs_list(state: BatchState, refusal: ApiError) -> bool:
-    """Tell whether a refused group may have been applied in part, or its people be there already."""
+    """Tell whether a refused group may be applied in part, or its people be there already."""
     if refusal.is_too_large:
         return False
     return len(state.group) > 1 or refusal.status == CONFLICT or refusal.is_not_found
 
 
 def is_forbidden_for_all(state: BatchState, refusal: ApiError) -> bool:
-    """Tell whether the change itself is forbidden (by a state or a licence), and not one person in it.
+    """Tell whether the change itself is forbidden, by a state or a licence, and not a person in it.
 
     Removals from a session under way are forbidden, too, and a person's role may be (`CMN-101`):
     those concern only these people.
     """
     if refusal.status != FORBIDDEN or refusal.codes & PARAMETER_INVALID:
         return False
-    return not _culprits(refusal, state.group)
+    return not _find_culprits(refusal, state.group)
 
 
 def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchState:
@@ -66,7 +69,7 @@ def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchSta
     group = before.group
     if refusal.is_too_large and len(group) > 1:
         return replace(state, limit=len(group) // 2, suspects=0)
-    culprits = _culprits(refusal, group)
+    culprits = _find_culprits(refusal, group)
     if culprits:
         return _exclude(state, culprits, refusal, before.uncertain)
     if len(state.waiting) < len(before.waiting):
@@ -78,8 +81,8 @@ def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchSta
     return replace(state, suspects=len(group), refusals=state.refusals + 1)
 
 
-def _culprits(refusal: ApiError, group: tuple[BatchItem, ...]) -> tuple[BatchItem, ...]:
-    """Find the people that a refusal means: all it names, or all removals if it forbids deleting."""
+def _find_culprits(refusal: ApiError, group: tuple[BatchItem, ...]) -> tuple[BatchItem, ...]:
+    """Find the people that a refusal means: those it names, or all removals if it forbids those."""
     change = build_change(group)
     named = [_find_named_item(entry, change) for entry in refusal.entries]
     culprits = tuple(part for part in group if part in named)
@@ -89,18 +92,19 @@ def _culprits(refusal: ApiError, group: tuple[BatchItem, ...]) -> tuple[BatchIte
 
 
 def _find_named_item(entry: ErrorEntry, change: Change) -> BatchItem | None:
-    """Find the person that an error entry names: by value (address or id), or by place in the body."""
-    place = _PLACE_IN_BODY.search(entry.parameter)
+    """Find the person that an error entry names: by address or id, or by index in the body."""
+    parameter = _BODY_PARAMETER.search(entry.parameter)
     kinds: dict[str, tuple[BatchItem, ...]] = {
         "added": change.add,
         "updated": change.update,
         "deleted": change.remove,
     }
-    items = kinds[place[1]] if place else list_items(change)
+    items = kinds[parameter[1]] if parameter else list_items(change)
     by_value = next((part for part in items if _is_known_as(part, entry.value)), None)
-    if by_value or not place:
+    if by_value or not parameter:
         return by_value
-    return next(iter(items[int(place[2]) :]), None)
+    # The index is the server's: one beyond the request names no person.
+    return next(iter(items[int(parameter[2]) :]), None)
 
 
 def _is_known_as(part: BatchItem, value: str) -> bool:
@@ -121,7 +125,7 @@ def _exclude(
     refusal: ApiError,
     uncertain: tuple[BatchItem, ...],
 ) -> BatchState:
-    """Report people as refused and go on without them; a person who is as wanted by now is not reported.
+    """Report people as refused and go on without them; a person who is as wanted is not reported.
 
     A conflict, or a record that is not found, may be the echo of our own earlier call
     (`uncertain`): then nothing is known to be undone, even while the list shows nothing of it.
@@ -160,6 +164,9 @@ def _explain_refusal(part: BatchItem, refusal: ApiError) -> str:
 
 def _hold_back_rest(state: BatchState, refusal: ApiError) -> BatchState:
     """Hold back all who could not be sent without a refusal that names no person."""
-    words = f"Held back: RingCentral refuses every group with this person and names no person ({refusal.words})."
-    held = tuple(build_problem(part, words) for part in state.waiting)
+    message = (
+        "Held back: RingCentral refuses every group with this person and names no person"
+        f" ({refusal.words})."
+    )
+    held = tuple(build_problem(part, message) for part in state.waiting)
     return replace(state, waiting=(), problems=(*state.problems, *held), suspects=0, refusals=0)

@@ -49,13 +49,13 @@ from onboarding.ringcentral.transport import CallOutcome, NoResponse, Transport,
 from onboarding.web.client import WebClient
 
 MOST_PAGES = 50
-"""Of a list of sessions or invitees, a thousand each. A server that goes on and on would never be done."""
+"""Of a list of sessions or invitees, a thousand each. A server that never ends would hang a run."""
 
 MOST_DIRECTORY_PAGES = 500
 """Of the company directory: half a million entries."""
 
 LOOK_BACK = timedelta(days=90)
-"""How long after its end a session is still found without its id, so that a run can say that it is over."""
+"""How long a session that is over is still found without its id, so that a run can say so."""
 
 R = TypeVar("R", bound=CallOutcome)
 E = TypeVar("E", schemas.SessionEntry, OddSession)
@@ -105,12 +105,12 @@ class RingCentral:
         return dict(self._transport.calls)
 
     async def permissions(self) -> frozenset[str]:
-        """Log in, and tell which app permissions RingCentral names ("ReadWebinars"): no call but the log-in."""
+        """Log in, and return the app permissions that RingCentral names ("ReadWebinars")."""
         await self._login.token()
         return self._login.permissions
 
     async def webinar(self, webinar_id: str) -> Webinar:
-        """Ask for a webinar's facts: one Heavy call. They hardly change, so that a ledger may keep them."""
+        """Ask for a webinar's facts: one Heavy call. They hardly change; a ledger may keep them."""
         call = requests.get_webinar(webinar_id)
         record, odd = parse_answer_with_odd(
             schemas.WebinarRecord, await self._get(call), call.description
@@ -133,7 +133,10 @@ class RingCentral:
         return record.to_model(self._server, webinar, session_id, odd)
 
     async def sessions(self, *, since: datetime, company: bool) -> SessionList:
-        """List the sessions that end after `since`, by start; the company's needs a user permission of its own."""
+        """List the sessions that end after `since`, by start.
+
+        The company's list needs a user permission of its own.
+        """
         entries, odd = await self._list_entries(since, company=company)
         listed = sorted(
             (entry.to_listed() for entry in entries),
@@ -169,8 +172,9 @@ class RingCentral:
         registrations: tuple[Registration, ...],
         untouched: tuple[UntouchedRecord, ...] = (),
     ) -> Applied:
-        """Carry out a change, given the session's records: one Heavy call, or two where removing comes first.
+        """Carry out a change, given the session's records.
 
+        That is one Heavy call, or two where seats have to become free first.
         No person is ever added twice: after a lost answer the list is read, and only what is
         missing is sent again. Who is refused becomes a `Problem`, and the others go on. Raises
         `TryLater` where the server answers five times in a row with nothing of use; what was done
@@ -191,40 +195,40 @@ class RingCentral:
                 failures += 1
                 await self._transport.back_off(failures, outcome)
                 self._progress.say("RingCentral gave no answer to the change: looking what it did.")
+                # Sent again before a look at the list, a person could be added twice.
                 state = batch.apply_list(state, await self.invitees(key))
-                continue
-            failures = 0
-            if outcome.is_success:
-                state = await self._look_up_unanswered(
-                    key, batch.apply_answer(state, schemas.parse_change_answer(outcome.content))
-                )
             else:
-                links = Secrets.of(links=[record.join_uri for record in state.records])
-                state = await self._bisect(
-                    key, call, state, parse_error(outcome, self._login.secrets | links)
-                )
+                failures = 0
+                state = await self._apply_answer(key, call, state, outcome)
         return state
 
-    async def _look_up_unanswered(
-        self, key: SessionKey, state: batch.BatchState
+    async def _apply_answer(
+        self, key: SessionKey, call: ApiRequest, state: batch.BatchState, answer: httpx.Response
     ) -> batch.BatchState:
-        return batch.apply_lookup(state, await self.invitees(key)) if state.unanswered else state
+        if not answer.is_success:
+            # A refusal may quote a join link, and its sentences are shown.
+            links = Secrets.of(links=[record.join_uri for record in state.records])
+            refusal = parse_error(answer, self._login.secrets | links)
+            return await self._bisect(key, call, state, refusal)
+        state = batch.apply_answer(state, schemas.parse_change_answer(answer.content))
+        if not state.unanswered:
+            return state
+        return batch.apply_lookup(state, await self.invitees(key))
 
     async def _bisect(
-        self, key: SessionKey, call: ApiRequest, state: batch.BatchState, said: ApiError
+        self, key: SessionKey, call: ApiRequest, before: batch.BatchState, refusal: ApiError
     ) -> batch.BatchState:
         """Find out which people a refusal means, after looking at what was applied all the same."""
-        if said.is_about_us or bisection.is_forbidden_for_all(state, said):
-            raise request_error(call, said)
+        if refusal.is_about_us or bisection.is_forbidden_for_all(before, refusal):
+            raise request_error(call, refusal)
         self._progress.say(
-            f"RingCentral refuses part of the change ({said.words}): finding out for which people."
+            f"RingCentral refuses part of the change ({refusal.words}):"
+            " finding out for which people."
         )
-        now = (
-            batch.apply_list(state, await self.invitees(key))
-            if bisection.needs_list(state, said)
-            else state
-        )
-        return bisection.bisect(state, now, said)
+        state = before
+        if bisection.needs_list(before, refusal):
+            state = batch.apply_list(before, await self.invitees(key))
+        return bisection.bisect(before, state, refusal)
 
     async def _find_only_session(self, webinar: Webinar) -> Session:
         found, odd = await self._list_sessions_of(webinar, company=False)
@@ -250,7 +254,7 @@ class RingCentral:
     async def _list_sessions_of(
         self, webinar: Webinar, *, company: bool
     ) -> tuple[list[schemas.SessionEntry], list[OddSession]]:
-        """A webinar's sessions in one of the lists, and those of its sessions that aren't understood."""
+        """A webinar's sessions in one of the lists, and those of them that aren't understood."""
         since = self._transport.clock() - LOOK_BACK
         try:
             entries, odd = await self._list_entries(since, company=company)
@@ -259,7 +263,8 @@ class RingCentral:
                 raise
             raise ConfigurationError(
                 f"Webinar {webinar.id} has no session among your own. {error.message}",
-                hint="Give the session's id: `session = ...` in config.toml, or WEBINAR_ID/SESSION_ID.",
+                hint="Give the session's id: `session = ...` in config.toml,"
+                " or WEBINAR_ID/SESSION_ID.",
             ) from error
         own = [entry for entry in entries if entry.webinar.id == webinar.id]
         return own, [entry for entry in odd if entry.webinar_id == webinar.id]
@@ -301,14 +306,11 @@ class RingCentral:
     async def _send_with_token(
         self, call: ApiRequest, send: Callable[[httpx.Request, CallGroup], Awaitable[R]]
     ) -> R:
-        """Send a call with a token; a token that is no longer accepted is renewed once. A 401 had no effect."""
+        """Send a call with a token; a token that is no longer accepted is renewed once."""
         token = await self._login.token()
         outcome = await send(self._build_request(call, token), call.group)
-        if (
-            isinstance(outcome, httpx.Response)
-            and not outcome.is_success
-            and parse_error(outcome).is_about_token
-        ):
+        if _is_token_refused(outcome):
+            # A 401 had no effect, so that even a change may be sent again.
             token = await self._login.token(refused=token)
             outcome = await send(self._build_request(call, token), call.group)
         if isinstance(outcome, httpx.Response):
@@ -320,6 +322,12 @@ class RingCentral:
         return self._http.build_request(
             call.method, call.path, params=call.query, json=call.body, headers=bearer
         )
+
+
+def _is_token_refused(outcome: CallOutcome) -> bool:
+    if isinstance(outcome, NoResponse) or outcome.is_success:
+        return False
+    return parse_error(outcome).is_about_token
 
 
 def _endless_list_error(what: str, pages: int) -> Refused:
@@ -336,6 +344,7 @@ def _select_ahead(entries: Sequence[E]) -> list[E]:
 def _many_sessions_error(
     webinar: Webinar, entries: Sequence[schemas.SessionEntry], odd: Sequence[OddSession]
 ) -> ConfigurationError:
+    # An odd session may have no id that can be read.
     ids = sorted([*(entry.id for entry in entries), *(entry.session_id or "?" for entry in odd)])
     return ConfigurationError(
         f"Webinar {webinar.id} has {len(ids)} sessions: {', '.join(ids)}.",

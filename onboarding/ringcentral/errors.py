@@ -38,9 +38,9 @@ MAX_SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class ErrorEntry:
-    """One entry of an error body: a code, words for people, and the parameter that it blames (each may be empty).
+    """One entry of an error body: a code, words for people, and the parameter that it blames.
 
-    `parameter` and `value` are as they came, to be compared, and never shown.
+    Each may be empty. `parameter` and `value` are as they came, to be compared, and never shown.
     """
 
     code: str
@@ -60,16 +60,17 @@ class ApiError:
     @property
     def codes(self) -> frozenset[str]:
         """All error codes of the answer."""
-        return frozenset(fault.code for fault in self.entries if fault.code)
+        return frozenset(entry.code for entry in self.entries if entry.code)
 
     @property
     def words(self) -> str:
         """The refusal for people: codes and the vendor's own sentences."""
-        said = [
-            ": ".join(filter(None, (fault.code or NO_CODE, fault.message)))
-            for fault in self.entries
+        sentences = [
+            ": ".join(filter(None, (entry.code or NO_CODE, entry.message)))
+            for entry in self.entries
         ]
-        return clean("; ".join(said) or self.oauth or f"status {self.status}", limit=MAX_SHOWN)
+        words = "; ".join(sentences) or self.oauth or f"status {self.status}"
+        return clean(words, limit=MAX_SHOWN)
 
     @property
     def is_too_large(self) -> bool:
@@ -88,13 +89,13 @@ class ApiError:
 
     @property
     def is_about_us(self) -> bool:
-        """Whether the refusal means this program or its account, so that no other invitee would fare better."""
+        """Whether the refusal means this program or its account, and so every invitee."""
         ours = APP_PERMISSION | USER_PERMISSION | UNREADABLE
         return bool(self.codes & ours) or self.status not in ABOUT_PEOPLE
 
 
 def parse_error(answer: httpx.Response, secrets: Secrets = NONE) -> ApiError:
-    """Read an error body; one that can't be read leaves the status alone to speak.
+    """Read an error body; of one that can't be read, only the status is known.
 
     `secrets` are what the server was sent or has sent: its sentences may quote them.
     """
@@ -104,71 +105,90 @@ def parse_error(answer: httpx.Response, secrets: Secrets = NONE) -> ApiError:
         body = None
     if not isinstance(body, dict):
         return ApiError(answer.status_code)
-    entries = body.get("errors")
-    faults = (
-        tuple(_parse_entry(entry, secrets) for entry in entries if isinstance(entry, dict))
-        if isinstance(entries, list)
-        else ()
-    )
-    if not faults and "errorCode" in body:
-        faults = (_parse_entry(body, secrets),)
     oauth = body.get("error")
-    return ApiError(answer.status_code, faults, oauth_error(str(oauth)) if oauth else "")
+    return ApiError(
+        answer.status_code, _parse_entries(body, secrets), oauth_error(str(oauth)) if oauth else ""
+    )
+
+
+def _parse_entries(body: dict[str, Any], secrets: Secrets) -> tuple[ErrorEntry, ...]:
+    listed = body.get("errors")
+    entries = listed if isinstance(listed, list) else []
+    errors = tuple(_parse_entry(entry, secrets) for entry in entries if isinstance(entry, dict))
+    # Older calls have a single error, as the body itself.
+    if not errors and "errorCode" in body:
+        return (_parse_entry(body, secrets),)
+    return errors
 
 
 class NotThere(ConfigurationError):
     """RingCentral knows nothing under an id, or its user may not see it."""
 
 
-def request_error(call: ApiRequest, said: ApiError) -> OnboardingError:
+def request_error(call: ApiRequest, refusal: ApiError) -> OnboardingError:
     """Put a refusal of a whole call into the error that ends the run."""
-    if said.codes & APP_PERMISSION:
+    refused = f"RingCentral refuses {call.description}"
+    if refusal.codes & APP_PERMISSION:
         return Refused(
-            f"RingCentral refuses {call.description}: the app lacks the permission {call.permission} ({said.words}).",
-            hint=f"Add {call.permission} to the app in RingCentral's developer console, then run again.",
+            f"{refused}: the app lacks the permission {call.permission} ({refusal.words}).",
+            hint=f"Add {call.permission} to the app in RingCentral's developer console,"
+            " then run again.",
         )
-    if said.codes & USER_PERMISSION:
+    if refusal.codes & USER_PERMISSION:
         return Refused(
-            f"RingCentral refuses {call.description}: the user of the JWT lacks a permission ({said.words}).",
-            hint="Ask the RingCentral administrator for a role that may do this, or use another user's JWT.",
+            f"{refused}: the user of the JWT lacks a permission ({refusal.words}).",
+            hint="Ask the RingCentral administrator for a role that may do this,"
+            " or use another user's JWT.",
         )
-    if call.resource and said.is_not_found:
+    if call.resource and refusal.is_not_found:
         return NotThere(
-            f"RingCentral knows no {call.resource}, or its user may not see it ({said.words}).",
+            f"RingCentral knows no {call.resource}, or its user may not see it ({refusal.words}).",
             hint="Compare the ids with those that `onboarding webinars` lists.",
         )
-    if said.is_about_token:
+    if refusal.is_about_token:
         return Refused(
-            f"RingCentral does not accept its own access token for {call.description} ({said.words}).",
+            f"RingCentral does not accept its own access token for {call.description}"
+            f" ({refusal.words}).",
             hint="Check that RC_SERVER_URL is the server for which the app was made.",
         )
+    return Refused(f"{refused} ({refusal.words}).", hint="Nothing further was changed.")
+
+
+def login_error(refusal: ApiError) -> Refused:
+    """Put the refusal of a log-in into words.
+
+    The vendor's sentence is left out, because it may quote the request.
+    """
     return Refused(
-        f"RingCentral refuses {call.description} ({said.words}).",
-        hint="Nothing further was changed.",
+        f"RingCentral refuses the log-in ({_explain_login(refusal)}).",
+        hint=_LOGIN_HINTS.get(refusal.oauth, _LOGIN_HINT),
     )
 
 
-def login_error(said: ApiError) -> Refused:
-    """Put the refusal of a log-in into words; the vendor's sentence is left out, since it may quote the request."""
-    reason = ", ".join(sorted(said.codes)) or said.oauth or (NO_CODE if said.entries else "")
-    if reason in {"", NO_CODE}:
-        reason = ", ".join(filter(None, (reason, f"status {said.status}")))
-    return Refused(
-        f"RingCentral refuses the log-in ({reason}).",
-        hint=_LOGIN_HINTS.get(said.oauth, _LOGIN_HINT),
-    )
+def _explain_login(refusal: ApiError) -> str:
+    reason = ", ".join(sorted(refusal.codes)) or refusal.oauth
+    if reason not in {"", NO_CODE}:
+        return reason
+    status = f"status {refusal.status}"
+    return f"{NO_CODE}, {status}" if reason or refusal.entries else status
 
 
-_LOGIN_HINT = "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT, and that all belong to RC_SERVER_URL."
+_LOGIN_HINT = (
+    "Check RC_APP_CLIENT_ID, RC_APP_CLIENT_SECRET and RC_USER_JWT,"
+    " and that all belong to RC_SERVER_URL."
+)
 _LOGIN_HINTS = {
-    "invalid_client": "Check RC_APP_CLIENT_ID and RC_APP_CLIENT_SECRET, and that they belong to RC_SERVER_URL.",
-    "invalid_grant": "Check RC_USER_JWT: it may have expired, been revoked, or be made for another app or server.",
-    "unauthorized_client": "Allow the JWT auth flow for the app in RingCentral's developer console.",
+    "invalid_client": "Check RC_APP_CLIENT_ID and RC_APP_CLIENT_SECRET,"
+    " and that they belong to RC_SERVER_URL.",
+    "invalid_grant": "Check RC_USER_JWT: it may have expired, been revoked,"
+    " or be made for another app or server.",
+    "unauthorized_client": "Allow the JWT auth flow for the app"
+    " in RingCentral's developer console.",
 }
 
 
 def _parse_entry(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
-    """Read one error; the directory wraps its codes in a longer text, so the code is cut out of it."""
+    """Read one error. The directory wraps its code in a longer text, so the code is cut out."""
     code = error_code(str(entry.get("errorCode") or ""))
     message = clean(str(entry.get("message") or ""), secrets, MAX_SHOWN)
     parameter, value = entry.get("parameterName"), entry.get("parameterValue")
@@ -200,8 +220,8 @@ def assert_from_ringcentral(
 def _describe_foreign_answer(answer: httpx.Response) -> str:
     status = answer.status_code
     if status in REDIRECTS:
-        where = clean(answer.headers.get("Location", "")) or "nowhere"
-        return f"sends us on to {where} (status {status})"
+        location = clean(answer.headers.get("Location", "")) or "nowhere"
+        return f"sends us on to {location} (status {status})"
     if status in {PROXY_LOGIN, NETWORK_LOGIN}:
         return f"wants a log-in of its own (status {status})"
     if status < SERVER_FAULT and _is_page(answer):
@@ -210,13 +230,15 @@ def _describe_foreign_answer(answer: httpx.Response) -> str:
 
 
 def _is_page(answer: httpx.Response) -> bool:
-    return (
-        "html" in answer.headers.get("Content-Type", "").lower()
-        or answer.content.lstrip()[:1] == b"<"
-    )
+    if "html" in answer.headers.get("Content-Type", "").lower():
+        return True
+    return answer.content.lstrip()[:1] == b"<"
 
 
 def _build_proxy_hint(url: httpx.URL, environ: Mapping[str, str]) -> str:
     proxy = find_proxy(str(url), environ)
     between = f"the proxy {proxy.host_and_port}" if proxy else "a proxy or a network's log-in page"
-    return f"Check RC_SERVER_URL, and {between}: open the address in a browser on this machine to see who answers."
+    return (
+        f"Check RC_SERVER_URL, and {between}:"
+        " open the address in a browser on this machine to see who answers."
+    )

@@ -37,7 +37,7 @@ _ONE_OF_A_FEW = {"enum", "literal_error"}
 
 
 class ApiRecord(BaseModel):
-    """What all answers share: camelCase names, more fields than we know, and null for what is absent."""
+    """What all answers share: camelCase names, unknown fields, and null for what is absent."""
 
     model_config = ConfigDict(
         extra="ignore", alias_generator=to_camel, coerce_numbers_to_str=True, frozen=True
@@ -54,8 +54,7 @@ class ApiRecord(BaseModel):
 def lenient(instead: Any) -> WrapValidator:
     """Make an optional field give `instead` of a value that isn't understood.
 
-    The field is named in the list that `parse_record` passes along, so that nothing odd is
-    swallowed without a word.
+    The field is named in the list that `parse_record` passes along, so that nothing odd is lost.
     """
 
     def read(value: Any, handler: Any, info: ValidationInfo) -> Any:
@@ -63,9 +62,8 @@ def lenient(instead: Any) -> WrapValidator:
             return handler(value)
         except ValidationError as error:
             if info.context is not None:
-                info.context.append(
-                    _name_field(to_camel(info.field_name or ""), describe_drift(error))
-                )
+                field = to_camel(info.field_name or "")
+                info.context.append(_name_field(field, describe_drift(error)))
             return instead
 
     return WrapValidator(read)
@@ -92,12 +90,12 @@ def parse_record(shape: type[T], record: Any) -> tuple[T, tuple[str, ...]]:
 
 
 def parse_answer(shape: type[T], content: bytes, what: str) -> T:
-    """Read an answer; raise `Refused` that names the call and the field where it is not what it should be."""
+    """Read an answer. Raises `Refused`, with the call and the field, if it has another form."""
     return parse_answer_with_odd(shape, content, what)[0]
 
 
 def parse_answer_with_odd(shape: type[T], content: bytes, what: str) -> tuple[T, tuple[str, ...]]:
-    """Read an answer as `parse_answer` does, and name the optional fields that aren't understood."""
+    """Read an answer like `parse_answer`, and name the optional fields that aren't understood."""
     try:
         return parse_record(shape, decode_json(content))
     except ValidationError as error:
@@ -106,26 +104,29 @@ def parse_answer_with_odd(shape: type[T], content: bytes, what: str) -> tuple[T,
         fault = f"it {error}"
     raise Refused(
         f"RingCentral's answer to the call for {what} is not what it used to be: {fault}.",
-        hint="Its webinar interface is a beta and may have changed. Look for a newer version of this program.",
+        hint="Its webinar interface is a beta and may have changed."
+        " Look for a newer version of this program.",
     )
 
 
 def describe_drift(error: ValidationError) -> str:
-    """Say which field is wrong, and how; never its value, but for a plain word that is none of those expected."""
+    """Say which field is wrong, and how.
+
+    The value is left out, unless it is a plain word where one of a few words is expected.
+    """
     first = error.errors(include_url=False, include_context=False)[0]
-    place = "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]
-    ).lstrip(".")
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]]
+    field = "".join(steps).lstrip(".")
     if first["type"] == "missing":
-        return f"`{place}` is missing"
+        return f"`{field}` is missing"
     word = first["input"]
     if first["type"] in _ONE_OF_A_FEW and isinstance(word, str) and _PLAIN_WORD.fullmatch(word):
-        return f"`{place or 'it'}` is “{word}”"
-    return f"`{place or 'it'}` has another form"
+        return f"`{field or 'it'}` is “{word}”"
+    return f"`{field or 'it'}` has another form"
 
 
 def _name_field(field: str, fault: str) -> str:
-    """Name the field before what pydantic says of it: to a wrapped field its own place is the beginning."""
+    """Put the field's name before a fault inside it: pydantic counts from the field itself."""
     what = fault.removeprefix("`it`")
     return f"`{field}`{what}" if what != fault else f"`{field}.{fault[1:]}"
 
@@ -139,7 +140,7 @@ def normalize_role(role: Any) -> str:
 
 
 def parse_role(value: Any) -> Any:
-    """Read a role in any spelling: the vendor's guide and its description disagree about `CoHost`."""
+    """Read a role in any spelling: the vendor's guide and description disagree about `CoHost`."""
     return next((role for role in Role if role.casefold() == normalize_role(value)), value)
 
 
@@ -147,16 +148,20 @@ _WEB_LINK = re.compile(r"https?://[^\s\ufffd]+")
 
 
 def _parse_link(value: Any) -> Any:
-    """Read a join link, one word that can be parsed; anything else counts as missing: that is one person's matter."""
+    """Read a join link: a web address without spaces. Anything else counts as missing.
+
+    One person's broken link must not keep the others from their messages.
+    """
     is_word = isinstance(value, str) and _WEB_LINK.fullmatch(value) and value.isprintable()
     return value if is_word and _has_host(value) and _has_host(unquote(value)) else None
 
 
 def _has_host(link: str) -> bool:
-    """Tell whether host and port can be read; they can't in `https://[::1/` or `https://host:abc/`."""
+    """Tell whether host and port can be read; not so in `https://[::1/` or `https://host:abc/`."""
     try:
         parts = urlsplit(link)
-        _ = parts.port  # raises ValueError where it is none
+        # Reading the port raises ValueError if it is no number.
+        _ = parts.port
     except ValueError:
         return False
     return bool(parts.hostname)

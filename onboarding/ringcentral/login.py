@@ -24,7 +24,7 @@ TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, no password
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 MARGIN = 60.0
-"""Seconds before its end at which a token is no longer used: a call under way must not outlive it."""
+"""Seconds before its end from which a token is not used: a call must not outlive its token."""
 
 USUAL_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME = 3600.0, 86400.0
 """Seconds for which a token is believed to be good where the answer does not say, and at most."""
@@ -39,7 +39,10 @@ def _check_token(token: SecretStr) -> SecretStr:
 
 
 class TokenAnswer(ApiRecord, alias_generator=None):
-    """The answer to a log-in (RFC 6749 5.1); `expires_in` is in seconds, `scope` lists app permissions."""
+    """The answer to a log-in (RFC 6749 5.1).
+
+    `expires_in` is in seconds, `scope` lists app permissions.
+    """
 
     access_token: Annotated[SecretStr, Field(min_length=1), AfterValidator(_check_token)]
     expires_in: Annotated[
@@ -61,11 +64,11 @@ class Login:
     @property
     def secrets(self) -> Secrets:
         """What the server was given, and gave, at the log-in: its answers may quote it."""
-        mine = self._settings
-        return Secrets.of(mine.client_secret, mine.jwt, self._tokens.last)
+        settings = self._settings
+        return Secrets.of(settings.client_secret, settings.jwt, self._tokens.last)
 
     async def token(self, *, refused: SecretStr | None = None) -> SecretStr:
-        """Return a token that is good for a while; `refused` is one that the server no longer accepts.
+        """Return a token that is good for a while; the server no longer accepts `refused`.
 
         Raises `ConfigurationError` if a credential is missing, `Refused` if they are wrong.
         """
@@ -90,13 +93,13 @@ class Login:
         )
 
     def _find_credentials(self) -> tuple[str, SecretStr, SecretStr]:
-        mine = self._settings
-        if mine.client_id and mine.client_secret and mine.jwt:
-            return mine.client_id, mine.client_secret, mine.jwt
+        settings = self._settings
+        if settings.client_id and settings.client_secret and settings.jwt:
+            return settings.client_id, settings.client_secret, settings.jwt
         given = {
-            "RC_APP_CLIENT_ID": mine.client_id,
-            "RC_APP_CLIENT_SECRET": mine.client_secret,
-            "RC_USER_JWT": mine.jwt,
+            "RC_APP_CLIENT_ID": settings.client_id,
+            "RC_APP_CLIENT_SECRET": settings.client_secret,
+            "RC_USER_JWT": settings.jwt,
         }
         missing = ", ".join(name for name, value in given.items() if not value)
         raise ConfigurationError(

@@ -1,9 +1,8 @@
 """Every request that this program can make of RingCentral's webinars and directory, as a value.
 
 Pure: a call names its path, query, body, rate-limit group, the app permission that it needs, and
-the words in which people are told about it. `transport` sends it. The only place where request
-bodies are made, so the only place where `sendInvite` is decided (`docs/ringcentral.md`,
-"Invitees").
+its description for messages. `transport` sends it. The only module that makes request bodies, so
+the only one that decides `sendInvite` (`docs/ringcentral.md`, "Invitees").
 """
 
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ PAGE_SIZE = 1000
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """One request. `description` names it for people; `resource` is what is not there after a 404, if it can be."""
+    """One request. `description` names it for people; `resource` is what is missing after a 404."""
 
     method: str
     path: str
@@ -50,13 +49,9 @@ def get_webinar(webinar_id: str) -> ApiRequest:
 def get_session(webinar_id: str, session_id: str) -> ApiRequest:
     """Ask for a session's facts."""
     subject = f"session {session_id} of webinar {webinar_id}"
+    path = _build_session_path(webinar_id, session_id)
     return ApiRequest(
-        "GET",
-        _build_session_path(webinar_id, session_id),
-        CallGroup.HEAVY,
-        f"the facts of {subject}",
-        "ReadWebinars",
-        subject,
+        "GET", path, CallGroup.HEAVY, f"the facts of {subject}", "ReadWebinars", subject
     )
 
 
@@ -64,12 +59,10 @@ def list_sessions(since: datetime, page: str = "", *, company: bool) -> ApiReque
     """Ask for the sessions that end after `since`: one's own, or the whole company's."""
     owner = "company/sessions" if company else "sessions"
     what = "the list of the company's sessions" if company else "the list of your sessions"
-    query = {
-        "endTimeFrom": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    } | _build_page_query(page)
-    return ApiRequest(
-        "GET", f"{WEBINAR_API}/{owner}", CallGroup.HEAVY, what, "ReadWebinars", query=query
-    )
+    path = f"{WEBINAR_API}/{owner}"
+    end = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    query = {"endTimeFrom": end, **_build_page_query(page)}
+    return ApiRequest("GET", path, CallGroup.HEAVY, what, "ReadWebinars", query=query)
 
 
 def list_invitees(key: SessionKey, page: str = "") -> ApiRequest:
@@ -109,9 +102,9 @@ def list_directory(page: int) -> ApiRequest:
 
 
 def _build_session_path(webinar_id: str, session_id: str) -> str:
-    return (
-        f"{WEBINAR_API}/webinars/{quote(webinar_id, safe='')}/sessions/{quote(session_id, safe='')}"
-    )
+    # Quoted whole, slashes too: an id from a file must not lead to another path.
+    webinar, session = quote(webinar_id, safe=""), quote(session_id, safe="")
+    return f"{WEBINAR_API}/webinars/{webinar}/sessions/{session}"
 
 
 def _build_page_query(token: str) -> dict[str, str]:
@@ -119,24 +112,23 @@ def _build_page_query(token: str) -> dict[str, str]:
 
 
 def _build_addition(invitee: Invitee) -> dict[str, Any]:
-    """A new invitee, always silent: without `sendInvite: false` RingCentral would mail the person itself."""
-    who = (
-        _build_linked_user(invitee.linked_user) if invitee.linked_user else _build_contact(invitee)
-    )
-    return {"role": invitee.role.value, "sendInvite": False, **who}
+    """A new invitee, always silent."""
+    # Without `sendInvite: false` RingCentral would mail the person itself.
+    silent = {"role": invitee.role.value, "sendInvite": False}
+    if invitee.linked_user:
+        return {**silent, **_build_linked_user(invitee.linked_user)}
+    return {**silent, **_build_contact(invitee)}
 
 
 def _build_update(update: Update) -> dict[str, Any]:
-    """An invitee as it should be; what the roster leaves open is sent as it stands.
-
-    `sendInvite` is always sent, since it is not known what leaving it out means. A record at true
-    can't be made silent again, so true stays; a record that does not say gets false, because at
-    worst that is refused, while true would have RingCentral mail a person who was silent so far.
-    """
+    """An invitee as it should be; what the roster leaves open is sent as it is."""
     record = update.registration
     body = {
         "id": record.id,
         "role": update.invitee.role.value,
+        # Always sent, because it is not known what leaving it out means. A record at true can't be
+        # made silent again, so true stays. A record that does not say gets false: at worst that is
+        # refused, while true would have RingCentral mail a person who was silent so far.
         "sendInvite": record.send_invite is True,
     }
     is_colleague = record.linked_user or update.invitee.linked_user

@@ -48,7 +48,7 @@ from onboarding.web.strict_json import UnsoundJson, decode_json
 
 ATTENDEE = "attendee"
 HOST_WITHOUT_ID = "host"
-"""The id that the implicit Host gets where the record has none (it need not): nothing is ever asked about it."""
+"""The id of the implicit Host where the record has none: it need not, and no call uses it."""
 
 LONGEST_SESSION, LONGEST_OFFSET = 31 * 24 * 3600, 24 * 3600
 """Seconds: beyond the longest a number is a mistake, and may not even fit into a date."""
@@ -77,9 +77,9 @@ class HostRecord(ApiRecord):
         """The host as linked user, None where the answer does not say who it is."""
         if self.linked_user:
             return self.linked_user.to_model()
-        return (
-            LinkedUser(self.account_id, self.user_id) if self.account_id and self.user_id else None
-        )
+        if self.account_id and self.user_id:
+            return LinkedUser(self.account_id, self.user_id)
+        return None
 
 
 class WebinarOptions(ApiRecord):
@@ -129,7 +129,7 @@ class SessionRecord(ApiRecord):
     def to_model(
         self, server: str, webinar: Webinar, asked: str = "", odd: tuple[str, ...] = ()
     ) -> Session:
-        """The session, with what its webinar adds: the host, and the title where the session has none.
+        """The session, with its webinar's host, and its webinar's title where it has none itself.
 
         `asked` is the id that was asked with, which counts where the answer has none.
         """
@@ -153,12 +153,10 @@ class SessionRecord(ApiRecord):
 
 
 def _explain_missing_zone(name: str) -> str:
-    said = (
-        f"names the time zone “{name[:64]}”, which this machine does not know"
-        if name
-        else "names no time zone"
-    )
-    return f"RingCentral {said}: a person who has none on the roster gets all times in {FALLBACK}."
+    fault = "names no time zone"
+    if name:
+        fault = f"names the time zone “{name[:64]}”, which this machine does not know"
+    return f"RingCentral {fault}: a person who has none on the roster gets all times in {FALLBACK}."
 
 
 class WebinarReference(ApiRecord):
@@ -188,7 +186,10 @@ class SessionEntry(SessionRecord):
 
 
 class InviteeRecord(ApiRecord):
-    """An invitee's record, in the list and in the answer to a change. Only the implicit Host may have no id."""
+    """An invitee's record, in the list and in the answer to a change.
+
+    Only the implicit Host may have no id.
+    """
 
     id: Id
     role: Annotated[Role, BeforeValidator(parse_role)]
@@ -301,14 +302,17 @@ def parse_session_entry(record: Any) -> SessionEntry | OddSession:
 
 
 class ChangeAnswer(ApiRecord):
-    """The answer to a change. The order of its records is not promised, so they are matched by who they are."""
+    """The answer to a change.
+
+    The order of its records is not promised, so records are found by the person they belong to.
+    """
 
     added_invitees: Annotated[tuple[Any, ...], Field(repr=False), lenient(())] = ()
     updated_invitees: Annotated[tuple[Any, ...], Field(repr=False), lenient(())] = ()
     deleted_invitees: Annotated[tuple[Any, ...], lenient(())] = ()
 
     def registrations(self) -> tuple[Registration, ...]:
-        """The added and updated records that are understood; of the others the list of invitees will tell."""
+        """The added and updated records that are understood; the list will show the others."""
         return parse_invitees((*self.added_invitees, *self.updated_invitees)).registrations
 
     def gone_ids(self) -> frozenset[str]:
@@ -321,7 +325,10 @@ class ChangeAnswer(ApiRecord):
 
 
 def parse_change_answer(content: bytes) -> ChangeAnswer:
-    """Read the answer to a change; one that can't be read names no person, so that all are looked up in the list."""
+    """Read the answer to a change.
+
+    One that can't be read names no person, so that all are looked up in the list.
+    """
     try:
         return ChangeAnswer.model_validate(decode_json(content))
     except (UnsoundJson, ValidationError):
@@ -335,7 +342,7 @@ class Account(ApiRecord):
 
 
 class Contact(ApiRecord):
-    """An entry of the company directory; rooms and queues are entries too, so nothing but the id is certain."""
+    """An entry of the company directory; rooms and queues too, so only the id is certain."""
 
     id: Id
     type: LooseText = ""
@@ -347,7 +354,7 @@ class Contact(ApiRecord):
     job_title: LooseText = ""
 
     def to_colleague(self) -> Colleague | None:
-        """The entry as colleague; None unless it is an enabled user's (`docs/ringcentral.md`, "Linked users")."""
+        """The entry as colleague; None unless it is an enabled user's."""
         if self.type != "User" or self.status != "Enabled" or self.account is None:
             return None
         user = LinkedUser(self.account.id, self.id)
@@ -355,7 +362,7 @@ class Contact(ApiRecord):
 
 
 def parse_colleagues(records: Iterable[Any]) -> list[Colleague]:
-    """Parse the enabled users among a directory's entries; an entry that can't be read is left out."""
+    """Parse the enabled users of a directory; an entry that can't be read is left out."""
     found = []
     for record in records:
         try:

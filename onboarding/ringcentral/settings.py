@@ -20,7 +20,7 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
 def _validate_server(server: str) -> str:
-    """Reduce an address to scheme, host and port, lower case: ledgers tell servers apart by this text."""
+    """Reduce an address to scheme, host and port, lower case: a ledger's rows hold this text."""
     parts = _split_server(server.strip())
     host = parts.hostname or ""
     if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
@@ -47,7 +47,7 @@ def _split_server(server: str) -> SplitResult:
 
 
 def _is_port(parts: SplitResult) -> bool:
-    """Whether the port can be used; none at all means the scheme's own. A colon with nothing behind it is none."""
+    """Whether the port can be used: none means the scheme's own, a colon alone is wrong."""
     try:
         return parts.port != 0 and not parts.netloc.endswith(":")
     except ValueError:
@@ -55,13 +55,14 @@ def _is_port(parts: SplitResult) -> bool:
 
 
 def _can_be_looked_up(host: str) -> bool:
-    """Whether a host is an IP address, or a name that can be looked up, in any script (RFC 1123 2.1, RFC 5891)."""
+    """Whether a host is an IP address, or a name of DNS in any script (RFC 1123 2.1, RFC 5891)."""
     try:
         ip_address(host)
     except ValueError:
         pass
     else:
-        return "%" not in host  # a zone of this machine says nothing to a server
+        # An address with a zone (`fe80::1%eth0`) means something on this machine only.
+        return "%" not in host
     try:
         name = host if host.isascii() else encode_domain(host, with_mapping=False)
     except ValueError:
@@ -70,7 +71,7 @@ def _can_be_looked_up(host: str) -> bool:
 
 
 class RingCentralSettings(BaseModel, extra="forbid", frozen=True):
-    """`[ringcentral]` of `config.toml`, with the credentials that never stand in that file."""
+    """`[ringcentral]` of `config.toml`, with the credentials, which are never in that file."""
 
     server: Annotated[str, AfterValidator(_validate_server)] = "https://platform.ringcentral.com"
     client_id: str = ""

@@ -1,4 +1,4 @@
-"""One request at a time to RingCentral: through the gate, counted, and repeated where that can do no harm.
+"""One request at a time to RingCentral: it waits its turn, is counted, and sent again if harmless.
 
 Knows nothing of tokens (`login` does), of answers' contents, or of what a lost answer means for a
 change (`batch` does): it returns every answer as it came, and no answer as a value.
@@ -31,13 +31,17 @@ CHANGE = "PATCH"
 REQUEST_TIMEOUT = 408
 SERVER_FAULT = 500
 
+_CONNECTION_HINT = (
+    "Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral."
+)
+
 YEAR = 365 * 86400.0
 """Seconds: a server that asks for more is treated like one that asks for this."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoResponse:
-    """No answer came. `may_have_arrived` tells whether the request may have reached the server all the same."""
+    """No answer came. `may_have_arrived`: the request may have reached the server all the same."""
 
     reason: str
     may_have_arrived: bool
@@ -47,7 +51,10 @@ CallOutcome = httpx.Response | NoResponse
 
 
 def is_unknown(outcome: CallOutcome) -> bool:
-    """Tell whether the server failed, so that it is not known what it did; repeating is right for questions only."""
+    """Tell whether the server failed, so that it is not known what it did.
+
+    A question may be sent again then, a change may not.
+    """
     if isinstance(outcome, NoResponse):
         return True
     return outcome.status_code >= SERVER_FAULT or outcome.status_code == REQUEST_TIMEOUT
@@ -55,15 +62,16 @@ def is_unknown(outcome: CallOutcome) -> bool:
 
 def describe_failure(outcome: CallOutcome) -> str:
     """Say in words what is wrong with an outcome."""
-    return (
-        outcome.reason
-        if isinstance(outcome, NoResponse)
-        else f"it answers with status {outcome.status_code}"
-    )
+    if isinstance(outcome, NoResponse):
+        return outcome.reason
+    return f"it answers with status {outcome.status_code}"
 
 
 class Transport:
-    """The connection to one server. `calls` counts the requests made by group, refused and repeated ones included."""
+    """The connection to one server.
+
+    `calls` counts the requests by group, those that were refused or sent again included.
+    """
 
     def __init__(
         self,
@@ -83,7 +91,10 @@ class Transport:
         self._doubts: set[str] = set()
 
     async def send_idempotent(self, request: httpx.Request, group: CallGroup) -> httpx.Response:
-        """Send a question until it is answered, backing off in between; raise `TryLater` where it never is."""
+        """Send a question until it is answered, with waits in between.
+
+        Raises `TryLater` if it never is.
+        """
         attempt = 1
         while True:
             outcome = await self._send_until_admitted(request, group)
@@ -93,39 +104,45 @@ class Transport:
             attempt += 1
 
     async def send_change(self, request: httpx.Request, group: CallGroup) -> CallOutcome:
-        """Send a change. It is sent again only where it certainly had no effect; else the caller has to look first."""
+        """Send a change. It is sent again only if it certainly had no effect.
+
+        Otherwise the caller has to look first what became of it.
+        """
         attempt = 1
-        while (
-            isinstance(outcome := await self._send_until_admitted(request, group), NoResponse)
-            and not outcome.may_have_arrived
-        ):
+        while True:
+            outcome = await self._send_until_admitted(request, group)
+            if isinstance(outcome, httpx.Response) or outcome.may_have_arrived:
+                return outcome
             await self.back_off(attempt, outcome)
             attempt += 1
-        return outcome
 
     async def back_off(self, attempt: int, outcome: CallOutcome) -> None:
-        """Wait after the given failed attempt (from 1), or raise `TryLater` where no further one is to be made."""
-        asked = (
-            parse_retry_after(outcome.headers, self.clock())
-            if isinstance(outcome, httpx.Response)
-            else None
-        )
-        seconds = max(back_off_seconds(attempt), asked or 0.0)
+        """Wait after the given failed attempt (from 1).
+
+        Raises `TryLater` if no further attempt is to be made.
+        """
+        retry_after = None
+        if isinstance(outcome, httpx.Response):
+            retry_after = parse_retry_after(outcome.headers, self.clock())
+        seconds = max(back_off_seconds(attempt), retry_after or 0.0)
         if attempt >= MAX_CALLS_TRIED or seconds > MAX_BACK_OFF:
-            until = (
-                f" It asks to be left alone until {_format_time_after(self.clock(), asked)}."
-                if asked
-                else ""
-            )
-            raise TryLater(
-                f"RingCentral ({httpx.URL(self.http.server).host}) is away: {describe_failure(outcome)}.{until}",
-                hint="Nothing is lost: run again later, and it goes on where it stopped.",
-            )
+            raise self._away_error(outcome, retry_after)
         self._progress.waiting(f"RingCentral is away: {describe_failure(outcome)}", seconds)
         await self._sleep(seconds)
 
+    def _away_error(self, outcome: CallOutcome, retry_after: float | None) -> TryLater:
+        message = (
+            f"RingCentral ({httpx.URL(self.http.server).host}) is away:"
+            f" {describe_failure(outcome)}."
+        )
+        if retry_after:
+            until = _format_time_after(self.clock(), retry_after)
+            message += f" It asks to be left alone until {until}."
+        hint = "Nothing is lost: run again later, and it goes on where it stopped."
+        return TryLater(message, hint=hint)
+
     async def _send_until_admitted(self, request: httpx.Request, group: CallGroup) -> CallOutcome:
-        """Send once, or again after each 429: those had no effect, and the gate waits their penalty out."""
+        """Send once, and again after each 429, which had no effect; the gate waits."""
         for _ in range(MAX_CALLS_TRIED):
             await self._gate.wait_turn(group)
             outcome = await self._send_once(request, group)
@@ -140,7 +157,7 @@ class Transport:
         )
 
     async def _update_limit(self, answer: httpx.Response, group: CallGroup) -> None:
-        """Pass on what an answer says about its limit, and say once what of it is not believed."""
+        """Pass on what an answer says about its limit, and say once what is not believed of it."""
         now = self.clock()
         limit = parse_rate_limit(answer.status_code, answer.headers, now)
         if limit:
@@ -157,16 +174,18 @@ class Transport:
         except NoAnswer as error:
             if error.untrusted:
                 raise Refused(
-                    f"The server at {request.url.host} can't prove that it is RingCentral: {error.untrusted}.",
-                    hint="Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral.",
+                    f"The server at {request.url.host} can't prove that it is RingCentral:"
+                    f" {error.untrusted}.",
+                    hint=_CONNECTION_HINT,
                 ) from None
-            silence = NoResponse(error.reason, error.may_have_arrived)
-            if error.final and not (silence.may_have_arrived and request.method == CHANGE):
+            # A change that may have arrived is never given up here: the caller looks first.
+            may_be_done = error.may_have_arrived and request.method == CHANGE
+            if error.final and not may_be_done:
                 raise Refused(
                     f"RingCentral ({request.url.host}) can't be asked: {error.reason}.",
-                    hint="Check RC_SERVER_URL, and whether a proxy stands between this machine and RingCentral.",
+                    hint=_CONNECTION_HINT,
                 ) from None
-            return silence
+            return NoResponse(error.reason, error.may_have_arrived)
 
 
 def _format_time_after(now: datetime, seconds: float) -> str:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from difflib import get_close_matches
 from functools import cache
+from itertools import chain
 
 from babel import Locale, UnknownLocaleError, localedata
 from email_validator import EmailNotValidError, validate_email
@@ -50,19 +51,21 @@ def clean_cell(text: str) -> str:
 
 
 def refuse_damaged(text: str) -> str:
-    """Refuse a cell with a character that can't be read or printed: no name or address holds one."""
+    """Refuse a cell with a character that can't be read or printed: no name or address has any."""
     if _DAMAGED in text:
         raise ValueError(
-            f"This cell holds a damaged or unprintable character (shown as {_DAMAGED}). Type its text again."
+            f"This cell holds a damaged or unprintable character (shown as {_DAMAGED})."
+            " Type its text again."
         )
     return text
 
 
 def refuse_unusable(text: str) -> str:
-    """Refuse a spreadsheet's error, a text of endless length, and a damaged text: no cell can mean them."""
+    """Refuse what no cell can mean: a spreadsheet's error, endless text, damaged text."""
     if len(text) > MOST_CHARACTERS:
         raise ValueError(
-            f"This cell has {len(text)} characters, and no spreadsheet's has more than {MOST_CHARACTERS}. Shorten it."
+            f"This cell has {len(text)} characters, and no spreadsheet's has more than"
+            f" {MOST_CHARACTERS}. Shorten it."
         )
     if is_spreadsheet_error(text):
         raise ValueError(
@@ -87,15 +90,16 @@ def parse_name(text: str) -> str:
 
 
 def parse_email(text: str) -> str:
-    """Parse an e-mail address, as written unless its domain has letters beyond ASCII; DNS is not asked.
+    """Parse an e-mail address, as written unless its domain has letters beyond ASCII.
 
-    Names for rehearsals (`.test`, `.example`) are taken. RFC 5321 4.5.3.1 bounds an address at 254
-    characters, under RingCentral's 256.
+    DNS is not asked. Names for rehearsals (`.test`, `.example`) are accepted. RFC 5321 4.5.3.1
+    bounds an address at 254 characters, under RingCentral's 256.
     """
-    several = _ADDRESSES.findall(text)
-    if len(several) > 1:
+    addresses = _ADDRESSES.findall(text)
+    if len(addresses) > 1:
         raise ValueError(
-            f"This cell holds {len(several)} addresses. A row is one person: give each of them a row of their own."
+            f"This cell holds {len(addresses)} addresses. A row is one person:"
+            " give each of them a row of their own."
         )
     try:
         checked = validate_email(text, check_deliverability=False, test_environment=True)
@@ -109,8 +113,8 @@ def parse_role(text: str) -> Role:
     word = fold(text)
     if word in _ATTENDEE_SPELLINGS:
         raise ValueError(
-            "Attendees are not invited from a roster: they register themselves on the webinar's page. Delete the row,"
-            " or make it Host, CoHost or Panelist."
+            "Attendees are not invited from a roster: they register themselves on the webinar's"
+            " page. Delete the row, or make it Host, CoHost or Panelist."
         )
     if word not in _ROLE_SPELLINGS:
         raise ValueError(f"{text!r} is no role. Write Host, CoHost or Panelist.")
@@ -118,42 +122,44 @@ def parse_role(text: str) -> Role:
 
 
 def parse_language(text: str) -> str:
-    """Parse a BCP 47 tag that Babel has dates and words for, in its canonical case: `de`, `en-GB`, `zh-Hant`."""
+    """Parse a BCP 47 tag that Babel has dates and words for.
+
+    Its case becomes the usual one: `de`, `en-GB`, `zh-Hant`.
+    """
     tag = text.replace("_", "-")
     try:
         Locale.parse(tag, sep="-")
     except (UnknownLocaleError, ValueError) as error:
-        raise ValueError(
-            f"{text!r} is no language tag. Write {_find_language_tag(text) or 'one such as en, en-GB or de'}."
-        ) from error
+        suggestion = _find_language_tag(text) or "a tag such as en, en-GB or de"
+        raise ValueError(f"{text!r} is no language tag. Write {suggestion}.") from error
     first, *others = tag.split("-")
     return "-".join([first.lower(), *map(_format_subtag, others)])
 
 
 def parse_time_zone(text: str) -> str:
-    """Parse a time zone by its IANA name, in its own spelling: `Europe/Berlin`, also for `europe/berlin`.
+    """Parse a time zone: `Europe/Berlin`, also for `europe/berlin`.
 
     Windows names (`W. Europe Standard Time`) become their IANA names; an offset (`UTC+2`, `+05:30`)
-    is taken as one.
+    stays an offset.
     """
-    if understood := canonical(text):
-        return understood
-    nearest = get_close_matches(
-        text.casefold().replace(" ", "_"), _suggestable_zones(), n=1, cutoff=0.8
-    )
-    advice = (
-        f"Did you mean {_suggestable_zones()[nearest[0]]}?"
-        if nearest
-        else "Write one such as Europe/Berlin."
-    )
-    raise ValueError(f"{text!r} is no time zone. {advice}")
+    zone = canonical(text)
+    if zone:
+        return zone
+    zones = _map_zones()
+    nearest = get_close_matches(text.casefold().replace(" ", "_"), zones, n=1, cutoff=0.8)
+    hint = f"Did you mean {zones[nearest[0]]}?" if nearest else "Write a name like Europe/Berlin."
+    raise ValueError(f"{text!r} is no time zone. {hint}")
 
 
 def parse_id(text: str) -> str:
-    """Parse an account id or user id of RingCentral's; refused where a spreadsheet has put it into powers of ten."""
+    """Parse an account id or user id of RingCentral's.
+
+    Refused is an id that a spreadsheet has put into powers of ten: its last digits are lost.
+    """
     if _SHORTENED.fullmatch(text):
         raise ValueError(
-            "The spreadsheet has shortened this number. Format the column as text and enter it again."
+            "The spreadsheet has shortened this number. Format the column as text and enter it"
+            " again."
         )
     if len(text) > ID_LENGTH:
         raise ValueError(
@@ -172,7 +178,10 @@ def parse_domain(text: str) -> str:
 
 
 def _format_subtag(text: str) -> str:
-    """The customary case (RFC 5646 2.1.1): a script's four letters in title case, a region's two in upper case."""
+    """The usual case: title case for a script's four letters, upper for a region's two.
+
+    That is RFC 5646 2.1.1.
+    """
     match len(text):
         case 2:
             return text.upper()
@@ -183,9 +192,9 @@ def _format_subtag(text: str) -> str:
 
 
 def _find_language_tag(text: str) -> str | None:
-    """The tag of a language that is written out, in English or German."""
-    names = (named for tongue in ("en", "de") for named in Locale(tongue).languages.items())
-    tags = (tag for tag, written in names if written.casefold() == text.casefold())
+    """Find the tag of a language that is written out, in English or German."""
+    names = chain.from_iterable(Locale(tag).languages.items() for tag in ("en", "de"))
+    tags = (tag for tag, name in names if name.casefold() == text.casefold())
     return next(filter(localedata.exists, tags), None)
 
 
@@ -200,8 +209,9 @@ def _clean_character(char: str) -> str:
 
 
 @cache
-def _suggestable_zones() -> dict[str, str]:
-    """Map names and cities to zones worth suggesting. Not `Etc/GMT+2`: it lies west, which surprises people."""
+def _map_zones() -> dict[str, str]:
+    """Map names and cities to the zones that a message may suggest."""
+    # Not `Etc/GMT+2`: its sign is turned round, so it would be the wrong suggestion.
     zones = {
         word: zone
         for word, zone in iana_names().items()

@@ -47,60 +47,64 @@ _OTHER_SPELLINGS = {
 _RESERVED = frozenset(
     {*Column, *(name for name in dir(MappingProxyType) if not name.startswith("_"))}
 )
-"""Names that an extra never gets: in a template `extra.items` would be the mapping's method, not the column."""
+"""Names that no extra gets: in a template `extra.items` would be the mapping's method."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header says: the place of each column, the name and place of each extra, and its own spelling."""
+    """What the header says: its cells as written, and the index of each column and each extra."""
 
     cells: tuple[str, ...]
-    places: Mapping[Column, int]
+    indexes: Mapping[Column, int]
     extras: Mapping[str, int]
 
     def label(self, column: Column) -> str:
         """Give the column's header as the user wrote it, or our own name for it."""
-        return self.cells[self.places[column]] if column in self.places else column.value
+        return self.cells[self.indexes[column]] if column in self.indexes else column.value
 
     def is_blank(self, texts: Sequence[str]) -> bool:
-        """Tell whether a row says nothing: a note below a column without a header is no person."""
-        nameless = {place for place, cell in enumerate(self.cells) if not cell}
-        return not any(text for place, text in enumerate(texts) if place not in nameless)
+        """Tell whether a row is empty. A note below a column without a header is no person."""
+        nameless = {index for index, cell in enumerate(self.cells) if not cell}
+        return not any(text for index, text in enumerate(texts) if index not in nameless)
 
     def describe_missing(self, column: Column) -> str:
         """Say that a column is missing, and which header may have been meant."""
-        others = {fold(self.cells[place]): self.cells[place] for place in self.extras.values()}
-        nearest = [
-            match
-            for word in _spellings(column)
-            for match in get_close_matches(word, others, n=1, cutoff=0.75)
-        ]
-        meant = f"; is it “{others[nearest[0]]}”, misspelt?" if nearest else "."
-        return f"There is no column {column}{meant}"
+        others = {fold(self.cells[index]): self.cells[index] for index in self.extras.values()}
+        for word in _list_spellings(column):
+            for nearest in get_close_matches(word, others, n=1, cutoff=0.75):
+                return f"There is no column {column}; is it “{others[nearest]}”, misspelt?"
+        return f"There is no column {column}."
 
 
 def parse_header(cells: Sequence[str], columns: Mapping[str, str], name: str) -> Header:
-    """Read the header. `columns` says which header means which of our columns, where the spelling doesn't.
+    """Read the header. `columns` maps our columns to headers, where the spelling doesn't say it.
 
     Raises ConfigurationError if a needed column is missing, if two headers mean the same column, or
     if `columns` names what doesn't exist.
     """
-    places = _map_columns(cells, columns, name)
-    others = {
-        place: cell for place, cell in enumerate(cells) if cell and place not in places.values()
-    }
+    indexes = _map_columns(cells, columns, name)
+    others = _select_others(dict(enumerate(cells)), indexes)
     for column in Column:
-        if column not in places and (found := _find_column(column, others, name)) is not None:
-            places[column] = found
-    further = {place: cell for place, cell in others.items() if place not in places.values()}
-    header = Header(tuple(cells), places, _name_extras(further))
+        if column in indexes:
+            continue
+        index = _find_column(column, others, name)
+        if index is not None:
+            indexes[column] = index
+    header = Header(tuple(cells), indexes, _name_extras(_select_others(others, indexes)))
     _require_columns(header, name)
     return header
 
 
+def _select_others(headers: Mapping[int, str], indexes: Mapping[Column, int]) -> dict[int, str]:
+    """Select the headers that none of our columns has, by index; blank ones are left out."""
+    known = set(indexes.values())
+    return {index: cell for index, cell in headers.items() if cell and index not in known}
+
+
 def _map_columns(cells: Sequence[str], columns: Mapping[str, str], name: str) -> dict[Column, int]:
-    headers = {fold(cell): place for place, cell in reversed(list(enumerate(cells)))}
-    places: dict[Column, int] = {}
+    # Reversed, so that of two equal headers the first counts.
+    headers = {fold(cell): index for index, cell in reversed(list(enumerate(cells)))}
+    indexes: dict[Column, int] = {}
     for column, cell in columns.items():
         if column not in set(Column):
             raise ConfigurationError(
@@ -108,13 +112,14 @@ def _map_columns(cells: Sequence[str], columns: Mapping[str, str], name: str) ->
                 hint=f"The columns are {', '.join(Column)}." + _suggest_word(column, list(Column)),
             )
         if fold(cell) not in headers:
+            known = clean(", ".join(filter(None, cells)))
             raise ConfigurationError(
-                f"[webinars.NAME.columns] says {column} = “{cell}”, but the roster {name} has no such header.",
-                hint=f"Its headers are {clean(', '.join(filter(None, cells)))}."
-                + _suggest_word(cell, cells),
+                f"[webinars.NAME.columns] says {column} = “{cell}”,"
+                f" but the roster {name} has no such header.",
+                hint=f"Its headers are {known}." + _suggest_word(cell, cells),
             )
-        places[Column(column)] = headers[fold(cell)]
-    return places
+        indexes[Column(column)] = headers[fold(cell)]
+    return indexes
 
 
 def _suggest_word(word: str, words: Sequence[str]) -> str:
@@ -124,10 +129,11 @@ def _suggest_word(word: str, words: Sequence[str]) -> str:
 
 def _find_column(column: Column, headers: Mapping[int, str], name: str) -> int | None:
     """Find the column by its own name, else by another spelling."""
-    own = [place for place, cell in headers.items() if fold(cell) == fold(column)]
-    found = own or [place for place, cell in headers.items() if fold(cell) in _spellings(column)]
+    spellings = _list_spellings(column)
+    own = [index for index, cell in headers.items() if fold(cell) == fold(column)]
+    found = own or [index for index, cell in headers.items() if fold(cell) in spellings]
     if len(found) > 1:
-        both = " and ".join(f"“{headers[place]}”" for place in found)
+        both = " and ".join(f"“{headers[index]}”" for index in found)
         raise ConfigurationError(
             f"The roster {name} has more than one column for {column}: {both}.",
             hint=f'Rename one of them, or say which it is: [webinars.NAME.columns] {column} = "…".',
@@ -135,24 +141,21 @@ def _find_column(column: Column, headers: Mapping[int, str], name: str) -> int |
     return found[0] if found else None
 
 
-def _spellings(column: Column) -> tuple[str, ...]:
+def _list_spellings(column: Column) -> tuple[str, ...]:
     return (fold(column), *_OTHER_SPELLINGS[column])
 
 
 def _name_extras(headers: Mapping[int, str]) -> dict[str, int]:
     """Name the further columns; of two that would be called the same, the second gets a number."""
-    named: dict[str, int] = {}
-    for place, cell in headers.items():
-        word = template_name(cell)
-        spellings = (word, *(f"{word}_{number}" for number in range(2, len(headers) + 2)))
-        named[
-            next(
-                spelling
-                for spelling in spellings
-                if spelling not in named and spelling not in _RESERVED
-            )
-        ] = place
-    return named
+    names: dict[str, int] = {}
+    for index, cell in headers.items():
+        word = name = template_name(cell)
+        number = 1
+        while name in names or name in _RESERVED:
+            number += 1
+            name = f"{word}_{number}"
+        names[name] = index
+    return names
 
 
 def template_name(header: str) -> str:
@@ -166,12 +169,12 @@ def template_name(header: str) -> str:
 
 def _require_columns(header: Header, name: str) -> None:
     """Require the role, and who it is: an address, or the two ids of a linked user."""
-    by_ids = Column.ACCOUNT_ID in header.places and Column.USER_ID in header.places
+    by_ids = Column.ACCOUNT_ID in header.indexes and Column.USER_ID in header.indexes
     needed = [Column.ROLE] if by_ids else [Column.EMAIL, Column.ROLE]
-    lacking = [header.describe_missing(column) for column in needed if column not in header.places]
+    lacking = [header.describe_missing(column) for column in needed if column not in header.indexes]
     if lacking:
         raise ConfigurationError(
             f"The header of the roster {name} can't be understood. {' '.join(lacking)}",
-            hint="The first row names the columns: first_name, last_name, email, role. Other names are declared in"
-            " [webinars.NAME.columns].",
+            hint="The first row names the columns: first_name, last_name, email, role."
+            " Other names are declared in [webinars.NAME.columns].",
         )

@@ -1,4 +1,4 @@
-"""Where a roster comes from: a file or standard input, recognised by its content; then from grid to `Roster`.
+"""From a file or standard input to a `Roster`: the way through this room, and the formats.
 
 The first bytes decide what a file is, not its name: a workbook saved as `.csv` is still read, and
 standard input has no name. `FORMATS` is the table of formats. What a good row is, `row` decides.
@@ -15,19 +15,11 @@ from typing import Literal
 
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import MEGABYTE, read_stream
-from onboarding.model.foreign_text import printable
 from onboarding.model.people import Invitee, LinkedUser, Problem, Roster
-from onboarding.roster import text_reader, workbook_reader
-from onboarding.roster.cells import clean_cell
-from onboarding.roster.header import Column, Header, parse_header
-from onboarding.roster.row import LONGEST_ADDRESS, parse_row
-from onboarding.roster.text_reader import (
-    MIXED,
-    SAVE_AS_UTF8,
-    decode_row,
-    decode_text,
-    has_one_encoding,
-)
+from onboarding.roster import workbook_reader
+from onboarding.roster.header import parse_header
+from onboarding.roster.row import Row, clean_row, parse_row
+from onboarding.roster.text_reader import SAVE_AS_UTF8, read_text_rows
 from onboarding.roster.workbook_reader import BROKEN_WORKBOOK
 
 MOST_ROSTER_BYTES = 32 * MEGABYTE
@@ -42,23 +34,23 @@ _SAVE_AS_XLSX = "Open it in Excel and save it as .xlsx without a password, or as
 
 
 async def fetch(source: Path | Literal["-"]) -> bytes:
-    """Get a roster's bytes: from a file, a FIFO (`<(command)` is one), or with `-` from standard input.
+    """Get a roster's bytes: from a file, a FIFO such as `<(command)`, or, with `-`, standard input.
 
-    Raises ConfigurationError where it can't be opened, is a device, sends nothing for a minute, or
-    is too large.
+    Raises ConfigurationError if it can't be opened, is a device, sends nothing for a minute, or is
+    too large.
     """
     try:
         return await read_stream(STANDARD_INPUT if source == "-" else source, MOST_ROSTER_BYTES)
     except OSError as error:
         raise ConfigurationError(
             f"The roster {name_of(source)} can't be read: {error.strerror}.",
-            hint="Check the path (in config.toml it counts from config.toml's own folder) and who may read it. "
-            "A program's output is piped in: `program | onboarding ... --invitees -`.",
+            hint="Check the path (in config.toml it counts from config.toml's own folder),"
+            " and who may read it. Pipe a program's output in: `program | onboarding ... --invitees -`.",
         ) from error
 
 
 def name_of(source: Path | Literal["-"]) -> str:
-    """What messages call a roster."""
+    """Return what messages call a roster."""
     return "standard input" if source == "-" else str(source)
 
 
@@ -87,58 +79,20 @@ def read(
         raise ConfigurationError(
             f"The roster {name} has a header, but no people below it.", hint="Add a row per person."
         )
-    return _build_roster(_parse_person(row, header) for row in people)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of the grid: its number, its clean cells, and why they can't be read (empty if they can)."""
-
-    number: int
-    cells: list[str]
-    fault: str = ""
+    return _build_roster(parse_row(row, header) for row in people)
 
 
 def _read_rows(content: bytes, name: str) -> list[Row]:
     for form in FORMATS:
         if form.recognises(content):
-            return [
-                _clean_row(number, cells)
-                for number, cells in enumerate(form.read(content, name), 1)
-            ]
-    return _read_text_rows(decode_text(content, name), name)
-
-
-def _read_text_rows(text: str, name: str) -> list[Row]:
-    """Read JSON or CSV, and decide each row's encoding if the file has more than one."""
-    is_json = text.lstrip()[:1] in {"[", "{"}
-    grid = text_reader.read_json(text, name) if is_json else text_reader.read_csv(text, name)
-    if has_one_encoding(text):
-        return [_clean_row(number, cells) for number, cells in enumerate(grid, 1)]
-    rows = []
-    for number, cells in enumerate(grid, 1):
-        decoded = decode_row(cells)
-        rows.append(
-            _clean_row(number, cells, MIXED) if decoded is None else _clean_row(number, decoded)
-        )
-    return rows
-
-
-def _clean_row(number: int, cells: list[str], fault: str = "") -> Row:
-    return Row(number, [clean_cell(cell) for cell in cells], fault)
-
-
-def _parse_person(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
-    if not row.fault:
-        return parse_row(row.number, row.cells, header)
-    place = header.places.get(Column.EMAIL)
-    email = row.cells[place] if place is not None and place < len(row.cells) else ""
-    return (Problem(row.number, None, printable(email, limit=LONGEST_ADDRESS), row.fault),)
+            grid = form.read(content, name)
+            return [clean_row(number, cells) for number, cells in enumerate(grid, 1)]
+    return read_text_rows(content, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format that isn't text: its name, what recognises its first bytes, and what reads its cells.
+    """A format that isn't text: its name, what recognises its bytes, and what reads its cells.
 
     `read` takes the bytes and the roster's name. It raises ConfigurationError for a format that
     this program refuses.
@@ -212,27 +166,25 @@ FORMATS: tuple[Format, ...] = (
 
 
 def _build_roster(rows: Iterable[Invitee | tuple[Problem, ...]]) -> Roster:
-    """Put the rows together. Of several for one address or one linked user the first usable row counts."""
+    """Put the rows together. Of several for one person, the first usable row counts."""
     invitees: list[Invitee] = []
     problems: list[Problem] = []
     first_rows: dict[str | LinkedUser, int] = {}
     for row in rows:
-        match row:
-            case Invitee() as invitee:
-                names = [name for name in (invitee.key, invitee.linked_user) if name]
-                first = next((first_rows[name] for name in names if name in first_rows), None)
-                if first is None:
-                    first_rows |= dict.fromkeys(names, invitee.row)
-                    invitees.append(invitee)
-                else:
-                    problems.append(_duplicate(invitee, first))
-            case _:
-                problems.extend(row)
+        if not isinstance(row, Invitee):
+            problems.extend(row)
+            continue
+        # A person is known by address, by ids, or by both.
+        keys = [key for key in (row.key, row.linked_user) if key]
+        first = next((first_rows[key] for key in keys if key in first_rows), None)
+        if first is None:
+            first_rows |= dict.fromkeys(keys, row.row)
+            invitees.append(row)
+        else:
+            problems.append(_build_duplicate_problem(row, first))
     return Roster(tuple(invitees), tuple(problems))
 
 
-def _duplicate(invitee: Invitee, first: int) -> Problem:
-    message = (
-        f"This person already stands in row {first}, which counts. Delete one of the two rows."
-    )
+def _build_duplicate_problem(invitee: Invitee, first: int) -> Problem:
+    message = f"This person is already in row {first}, which counts. Delete one of the two rows."
     return Problem(invitee.row, None, invitee.email, message)

@@ -5,7 +5,8 @@ Applies the rules in `cells` to each cell, then those that need several cells. D
 does).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from onboarding.model.foreign_text import clean
@@ -30,76 +31,95 @@ CellFault = tuple[str | None, str]
 """A header as the user wrote it (None: the whole row), and what is wrong below it."""
 
 LONGEST_ADDRESS, LONGEST_MESSAGE = 254, 500
-"""Characters of a problem: cells are quoted in it, and a cell may hold anything, a join link too."""
+"""Characters of a problem: it quotes cells, and a cell may hold anything, a join link too."""
 
 _COLLEAGUES = {Role.HOST, Role.COHOST}
 
 
-def parse_row(row: int, texts: Sequence[str], header: Header) -> Invitee | tuple[Problem, ...]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the grid: its number, its clean cells, and why they can't be read, if so."""
+
+    number: int
+    cells: list[str]
+    fault: str = ""
+
+
+def clean_row(number: int, cells: Sequence[str], fault: str = "") -> Row:
+    """Make a row of cells as a reader gives them."""
+    return Row(number, [cell.clean_cell(text) for text in cells], fault)
+
+
+def parse_row(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
     """Read a row: an invitee where nothing is wrong with it, else all that is.
 
     Guests need both names (RingCentral asks for them). Colleagues don't: hosts, co-hosts and linked
     users have theirs at RingCentral.
     """
-    padded = [*texts, *[""] * len(header.cells)]
-    written = _column_texts(padded, header)
-    extra = {word: padded[place] for word, place in header.extras.items()}
+    padded = [*row.cells, *[""] * len(header.cells)]
+    written = _select_texts(padded, header)
+    if row.fault:
+        return _list_problems(row, written, [(None, row.fault)])
+    surplus = list(_find_surplus(row, header))
+    if surplus:
+        return _list_problems(row, written, surplus)
     values, faults = _apply_rules(written, header)
-    found = [*_find_surplus(texts, header)] or [
-        *faults,
-        *_find_missing(written, values, header),
-        *_find_damaged(extra, header),
-    ]
-    if found:
-        email = clean(written[Column.EMAIL], limit=LONGEST_ADDRESS)
-        return tuple(
-            Problem(row, column, email, clean(message, limit=LONGEST_MESSAGE))
-            for column, message in found
-        )
-    return _build_row_invitee(row, values, extra)
+    extra = {name: padded[index] for name, index in header.extras.items()}
+    faults += [*_find_missing(written, values, header), *_find_damaged(extra, header)]
+    if faults:
+        return _list_problems(row, written, faults)
+    return _build_row_invitee(row.number, values, extra)
 
 
-def _column_texts(texts: Sequence[str], header: Header) -> dict[Column, str]:
-    """Pick each column's text. A domain without ids beside it is a company's, no linked user's: it is left out."""
-    written = {
-        column: texts[header.places[column]] if column in header.places else "" for column in Column
-    }
-    linked = written[Column.ACCOUNT_ID] or written[Column.USER_ID]
-    return written if linked else written | {Column.DOMAIN: ""}
+def _list_problems(
+    row: Row, written: Mapping[Column, str], faults: Iterable[CellFault]
+) -> tuple[Problem, ...]:
+    email = clean(written[Column.EMAIL], limit=LONGEST_ADDRESS)
+    return tuple(
+        Problem(row.number, label, email, clean(message, limit=LONGEST_MESSAGE))
+        for label, message in faults
+    )
+
+
+def _select_texts(texts: Sequence[str], header: Header) -> dict[Column, str]:
+    """Select each column's text; blank for a column that the roster lacks."""
+    written = dict.fromkeys(Column, "")
+    written |= {column: texts[index] for column, index in header.indexes.items()}
+    # A domain without ids beside it is a company's, and no linked user's.
+    if not (written[Column.ACCOUNT_ID] or written[Column.USER_ID]):
+        written[Column.DOMAIN] = ""
+    return written
 
 
 def _apply_rules(
     written: Mapping[Column, str], header: Header
 ) -> tuple[dict[Column, str], list[CellFault]]:
-    values: dict[Column, str] = {}
+    values = dict.fromkeys(Column, "")
     faults: list[CellFault] = []
-    for column, rule in _RULES.items():
+    for column, text in written.items():
         try:
-            values[column] = rule(cell.refuse_unusable(written[column])) if written[column] else ""
+            if text:
+                values[column] = _RULES[column](cell.refuse_unusable(text))
         except ValueError as error:
             faults.append((header.label(column), str(error)))
     return values, faults
 
 
-def _find_surplus(texts: Sequence[str], header: Header) -> Iterator[CellFault]:
-    """Find cells beyond the header: then cells have slipped to the right, and none means what its header says."""
-    if any(texts[len(header.cells) :]):
-        yield (
-            None,
-            "This row has more cells than the header. Put quotation marks around a cell that holds a separator.",
+def _find_surplus(row: Row, header: Header) -> Iterator[CellFault]:
+    """Find cells beyond the header: then no cell of the row is surely below its own header."""
+    if any(row.cells[len(header.cells) :]):
+        message = (
+            "This row has more cells than the header."
+            " Put quotation marks around a cell that holds a separator."
         )
+        yield None, message
 
 
 def _find_missing(
     written: Mapping[Column, str], values: Mapping[Column, str], header: Header
 ) -> Iterator[CellFault]:
+    yield from _find_missing_id(written, header)
     account, user = written[Column.ACCOUNT_ID], written[Column.USER_ID]
-    if bool(account) != bool(user):
-        lacking = Column.USER_ID if account else Column.ACCOUNT_ID
-        yield (
-            header.label(lacking),
-            "A linked user has both account_id and user_id. Fill in both, or neither.",
-        )
     if not written[Column.EMAIL] and not (account or user):
         yield (
             header.label(Column.EMAIL),
@@ -111,11 +131,21 @@ def _find_missing(
         yield from _find_missing_names(written, header)
 
 
+def _find_missing_id(written: Mapping[Column, str], header: Header) -> Iterator[CellFault]:
+    account, user = written[Column.ACCOUNT_ID], written[Column.USER_ID]
+    if bool(account) != bool(user):
+        missing = Column.USER_ID if account else Column.ACCOUNT_ID
+        yield (
+            header.label(missing),
+            "A linked user has both account_id and user_id. Fill in both, or neither.",
+        )
+
+
 def _find_missing_names(written: Mapping[Column, str], header: Header) -> Iterator[CellFault]:
-    """Find the names that a guest lacks. Without the column, the header may be misspelt: it says so."""
+    """Find the names that a guest lacks; a missing column's header may be misspelt, so it says."""
     for column in (Column.FIRST_NAME, Column.LAST_NAME):
         if not written[column]:
-            absent = "" if column in header.places else f" {header.describe_missing(column)}"
+            absent = "" if column in header.indexes else f" {header.describe_missing(column)}"
             yield (
                 header.label(column),
                 f"The {column.replace('_', ' ')} is missing: a guest needs it.{absent}",
@@ -123,15 +153,16 @@ def _find_missing_names(written: Mapping[Column, str], header: Header) -> Iterat
 
 
 def _find_damaged(extra: Mapping[str, str], header: Header) -> Iterator[CellFault]:
-    for word, text in extra.items():
+    for name, text in extra.items():
         try:
             cell.refuse_unusable(text)
         except ValueError as error:
-            yield header.cells[header.extras[word]], str(error)
+            yield header.cells[header.extras[name]], str(error)
 
 
 def _build_row_invitee(row: int, values: Mapping[Column, str], extra: Mapping[str, str]) -> Invitee:
-    account, user = values[Column.ACCOUNT_ID], values[Column.USER_ID]
+    account = values[Column.ACCOUNT_ID]
+    domain = values[Column.DOMAIN] or "pbx"
     return Invitee(
         row=row,
         email=values[Column.EMAIL],
@@ -141,6 +172,6 @@ def _build_row_invitee(row: int, values: Mapping[Column, str], extra: Mapping[st
         job_title=values[Column.JOB_TITLE],
         language=values[Column.LANGUAGE],
         time_zone=values[Column.TIME_ZONE],
-        linked_user=LinkedUser(account, user, values[Column.DOMAIN] or "pbx") if account else None,
+        linked_user=LinkedUser(account, values[Column.USER_ID], domain) if account else None,
         extra=MappingProxyType(dict(extra)),
     )

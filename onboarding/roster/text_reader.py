@@ -16,10 +16,11 @@ import re
 from collections.abc import Sequence
 
 from onboarding.errors import ConfigurationError
+from onboarding.roster.row import Row, clean_row
 
 MIXED = (
-    "This row is in two encodings, UTF-8 and Windows-1252, so its letters can't be read for certain."
-    " Type it again, or save the file as CSV UTF-8."
+    "This row is in two encodings, UTF-8 and Windows-1252, so its letters can't be read for"
+    " certain. Type it again, or save the file as CSV UTF-8."
 )
 SAVE_AS_UTF8 = (
     "In Excel choose Save As, “CSV UTF-8 (comma delimited)”, or keep the roster as .xlsx."
@@ -30,14 +31,33 @@ _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 
 
+def read_text_rows(content: bytes, name: str) -> list[Row]:
+    """Read the rows of a JSON or CSV file, and find each row's encoding if the file has several.
+
+    `name` is what messages call the roster. Raises ConfigurationError if it can't be read.
+    """
+    text = decode_text(content, name)
+    is_json = text.lstrip()[:1] in {"[", "{"}
+    grid = read_json(text, name) if is_json else read_csv(text, name)
+    # Asked of the whole text: JSON can write a lone surrogate (`\\udc80`) that was no byte.
+    if has_one_encoding(text):
+        return [clean_row(number, cells) for number, cells in enumerate(grid, 1)]
+    return [_decode_row(number, cells) for number, cells in enumerate(grid, 1)]
+
+
+def _decode_row(number: int, cells: list[str]) -> Row:
+    decoded = decode_row(cells)
+    return clean_row(number, cells, MIXED) if decoded is None else clean_row(number, decoded)
+
+
 def decode_text(content: bytes, name: str) -> str:
     """Decode a file: by its byte order mark, else UTF-8 line by line, else Windows-1252.
 
-    A file with one line in UTF-8 is UTF-8, for other encodings hardly ever happen to be valid
-    UTF-8, while nearly any bytes are valid Windows-1252. Its bytes that are none are kept as lone
-    surrogates (PEP 383), for `decode_row`. Raises ConfigurationError if it is no text in any
-    encoding.
+    Bytes of a UTF-8 file that are not UTF-8 are kept as lone surrogates (PEP 383), for
+    `decode_row`. Raises ConfigurationError if it is no text in any encoding.
     """
+    # One line in UTF-8 decides: text in another encoding is hardly ever valid UTF-8, while nearly
+    # all bytes are valid Windows-1252.
     if content.startswith(_UTF_16):
         encoding, errors = "utf-16", "strict"
     elif content.startswith(codecs.BOM_UTF8):
@@ -94,27 +114,32 @@ _EXCEL_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?[,;\t]*\r?\n?', re.IGNORECASE)
 def read_csv(text: str, name: str) -> list[list[str]]:
     """Read the rows of a CSV file. A first line `sep=;` is Excel's own and counts as no row.
 
-    Quotation marks are read strictly: one that is left open would silently swallow the people below
-    it. Raises ConfigurationError with the row where that happens.
+    Raises ConfigurationError, with the row, where a quotation mark is left open.
     """
     declared = _EXCEL_DELIMITER.match(text)
     body = text[declared.end() :] if declared else text
     delimiter = declared[1] if declared else _find_delimiter(body)
     rows: list[list[str]] = []
-    # The reader's own limit would refuse the whole file for one long cell; `cells` names it.
+    # csv's own limit would refuse the whole file for a long cell; `cells` refuses only its row.
     csv.field_size_limit(max(len(body), csv.field_size_limit()))
     try:
+        # Strict, because the people below an open quotation mark would be lost without a word.
         rows.extend(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise ConfigurationError(
-            f"The roster {name} can't be read from row {len(rows) + 1} on: its quotation marks don't pair up.",
-            hint='Close the quotation mark there; inside a quoted cell write it twice: "the ""big"" one".',
+            f"The roster {name} can't be read from row {len(rows) + 1} on:"
+            " its quotation marks don't pair up.",
+            hint="Close the quotation mark there; inside a quoted cell write it twice:"
+            ' "the ""big"" one".',
         ) from error
     return rows
 
 
 def _find_delimiter(text: str) -> str:
-    """Find which of comma, semicolon and tab the header has most of, outside quotation marks; else a comma."""
+    """Find which of comma, semicolon and tab the header has most of; else a comma.
+
+    What is inside quotation marks does not count.
+    """
     header = re.sub(r'"[^"]*"', "", text).lstrip("\r\n").splitlines()[:1]
     return max(_CSV_DELIMITERS, key="".join(header).count)
 
@@ -123,17 +148,24 @@ _JSON_HINT = 'Write a list of objects, [{"first_name": "Ada", ...}, ...], or {"i
 
 
 def read_json(text: str, name: str) -> list[list[str]]:
-    """Read the rows of a JSON roster. Raises ConfigurationError if it is no JSON, or JSON of another shape."""
+    """Read the rows of a JSON roster: objects, whose keys are the header.
+
+    Keys keep the order in which they first appear. They are row 1, so the first person is row 2
+    wherever a problem names a row. Raises ConfigurationError if it is no JSON, or JSON of another
+    shape.
+    """
     try:
         value = json.loads(text, parse_float=_parse_json_number)
     except json.JSONDecodeError as error:
         raise ConfigurationError(
-            f"The roster {name} is no valid JSON: {error.msg} in line {error.lineno}, column {error.colno}.",
+            f"The roster {name} is no valid JSON:"
+            f" {error.msg} in line {error.lineno}, column {error.colno}.",
             hint=_JSON_HINT,
         ) from error
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"The roster {name} is JSON that nests too deeply, or has a number of thousands of digits.",
+            f"The roster {name} is JSON that nests too deeply,"
+            " or has a number of thousands of digits.",
             hint=_JSON_HINT,
         ) from error
     people = value.get("invitees") if isinstance(value, dict) else value
@@ -146,11 +178,15 @@ def read_json(text: str, name: str) -> list[list[str]]:
 
 def _build_json_grid(people: list[dict[str, object]]) -> list[list[str]]:
     keys = list(dict.fromkeys(key for person in people for key in person))
-    return [keys, *([_format_json_value(person.get(key)) for key in keys] for person in people)]
+    return [keys, *(_list_json_values(person, keys) for person in people)]
+
+
+def _list_json_values(person: dict[str, object], keys: list[str]) -> list[str]:
+    return [_format_json_value(person.get(key)) for key in keys]
 
 
 def _parse_json_number(text: str) -> float | int:
-    """Whole numbers stay whole: exports write ids as `62270350004.0`."""
+    """Parse a number; a whole one stays whole, because exports write ids as `62270350004.0`."""
     number = float(text)
     return int(number) if number.is_integer() else number
 

@@ -21,10 +21,10 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, Shee
 from onboarding.errors import ConfigurationError
 
 MOST_WORKBOOK_BYTES = 128 * 1024 * 1024
-"""Bytes that the workbook's parts may have once unpacked: a zip of a few kilobytes can hold far more than memory."""
+"""Bytes of the workbook's parts, unpacked: a zip of some kilobytes can hold more than memory."""
 
 MOST_CELLS = 2_000_000
-"""One value in a sheet's last corner spans 17 thousand million cells, each of which calamine would allocate."""
+"""A value in a sheet's last corner spans 17 thousand million cells, and calamine allocates each."""
 
 BROKEN_WORKBOOK = (
     CalamineError,
@@ -56,23 +56,30 @@ def check_size(archive: zipfile.ZipFile, name: str) -> None:
 
 
 def copy_parts(archive: zipfile.ZipFile, changes: Mapping[str, PartChange]) -> io.BytesIO:
-    """Copy the parts that hold cells, without compression; `changes` rewrites the parts of these names."""
+    """Copy the parts that hold cells, without compression; `changes` rewrites parts by name."""
     copy = io.BytesIO()
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as plain:
-        for part in dict.fromkeys(archive.namelist()):
-            if _NEEDED.fullmatch(part):
-                content = archive.read(part)
-                plain.writestr(part, changes[part](content) if part in changes else content)
+        # A zip may name a part twice; calamine would read the copy that was not measured.
+        for part in filter(_NEEDED.fullmatch, dict.fromkeys(archive.namelist())):
+            content = archive.read(part)
+            if part in changes:
+                content = changes[part](content)
+            plain.writestr(part, content)
     copy.seek(0)
     return copy
 
 
 def check_extent(rows: int, columns: int, sheet: str, name: str, spent: int = 0) -> None:
-    """Refuse a sheet whose cells lie too far apart; `spent` are the cells of sheets before it that are read, too."""
+    """Refuse a sheet whose cells lie too far apart.
+
+    `spent` counts the cells of the sheets before it, which are read, too.
+    """
     if spent + rows * columns > MOST_CELLS:
         raise ConfigurationError(
-            f"In the roster {name}, the sheet “{sheet}” reaches to row {rows} and column {columns}.",
-            hint="Something stands far off the list. Delete the rows below and the columns beside it, and save again.",
+            f"In the roster {name}, the sheet “{sheet}” reaches to row {rows}"
+            f" and column {columns}.",
+            hint="A cell is far off the list. Delete the rows below the list and the columns"
+            " beside it, and save again.",
         )
 
 
@@ -112,7 +119,7 @@ def read_xlsx(content: bytes, name: str) -> list[list[str]]:
 
 
 def _find_xlsx_sheet(archive: zipfile.ZipFile) -> XlsxSheet:
-    """The first sheet of cells that is not hidden (ECMA-376 part 1, 18.2.19 and 9.2)."""
+    """Find the first sheet of cells that is not hidden (ECMA-376 part 1, 18.2.19 and 9.2)."""
     targets = {
         element.get("Id"): element.get("Target", "")
         for element in _iterate_elements(archive, "xl/_rels/workbook.xml.rels", "Relationship")
@@ -130,12 +137,13 @@ _XLSX_ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^>]*\st=["'])e(?=["'])""")
 
 
 def _prepare_xlsx_sheet(content: bytes) -> bytes:
-    """Make texts of error cells: calamine refuses the whole workbook for an error that it doesn't know (#SPILL!)."""
+    """Make texts of error cells."""
+    # calamine refuses the whole workbook for an error that it doesn't know, such as #SPILL!.
     return _XLSX_ERROR_CELL.sub(rb"\1str", content)
 
 
 def _measure_xlsx_sheet(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
-    """The last row and the last column in which a cell holds something."""
+    """Find the last row and the last column in which a cell holds something."""
     rows = columns = row = column = 0
     for event, element in _iterate_events(archive, part):
         match event, _local_name(element):
@@ -152,14 +160,17 @@ def _measure_xlsx_sheet(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
 
 
 def _parse_reference(reference: str | None, row: int, column: int) -> tuple[int, int]:
-    """Row and column of a reference such as `AB12`; those given where a cell has none (18.3.1.4: it is optional)."""
+    """Parse the row and column of a reference such as `AB12`.
+
+    A cell need not have one (18.3.1.4): then those given count.
+    """
     if reference is None:
         return row, column
     letters = reference.rstrip("0123456789")
-    place = 0
+    number = 0
     for letter in letters:
-        place = place * 26 + ord(letter) - ord("A") + 1
-    return int(reference[len(letters) :]), place
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return int(reference[len(letters) :]), number
 
 
 def _iterate_elements(archive: zipfile.ZipFile, part: str, local_name: str) -> Iterator[ET.Element]:
@@ -180,15 +191,13 @@ def _local_name(element: ET.Element) -> str:
 
 
 def format_cell(value: Cell) -> str:
-    """Format a cell as Excel would write it into a CSV file, but for dates and times, which become ISO 8601.
-
-    Fifteen digits are all that a spreadsheet keeps of a number; an id that needed more arrives as
-    `1.2E+16` and is refused as such.
-    """
+    """Format a cell as Excel writes it into a CSV file; dates and times become ISO 8601."""
     match value:
         case bool():
             return str(value).upper()
         case int() | float():
+            # A spreadsheet keeps fifteen digits of a number. An id that needed more becomes
+            # `1.2e+16` here and is refused as such.
             return f"{value:.15g}"
         case date() | time():
             return value.isoformat()
@@ -208,7 +217,11 @@ _EMPTY_STRING = re.compile(rb'\soffice:string-value=""')
 
 @dataclass(slots=True)
 class OdsExtent:
-    """How far one sheet reaches, counting repeated rows and cells: its last row and column with something in it."""
+    """How far a sheet reaches, with repeated rows and cells counted.
+
+    `rows` and `columns` are its last row and column with something in them, `row` and `column`
+    where counting has come, and `filled` is the last such column of the row.
+    """
 
     sheet: str = ""
     rows: int = 0
@@ -226,14 +239,8 @@ def read_ods(content: bytes, name: str) -> list[list[str]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_size(archive, name)
-            if b"encryption-data" in archive.read("META-INF/manifest.xml"):
-                raise ConfigurationError(
-                    f"The roster {name} has a password.", hint="Save it without one."
-                )
-            spent = 0  # calamine reads all sheets
-            for extent in _measure_ods_sheets(archive):
-                check_extent(extent.rows, extent.columns, extent.sheet, name, spent)
-                spent += extent.rows * extent.columns
+            _check_password(archive, name)
+            _check_ods_extents(archive, name)
             copy = copy_parts(archive, {_ODS_CONTENT: _prepare_ods_content})
         with CalamineWorkbook.from_filelike(copy) as book:
             rows = book.get_sheet_by_name(_find_ods_sheet(book)).to_python(skip_empty_area=False)
@@ -244,55 +251,67 @@ def read_ods(content: bytes, name: str) -> list[list[str]]:
     return [[format_cell(cell) for cell in row] for row in rows]
 
 
+def _check_password(archive: zipfile.ZipFile, name: str) -> None:
+    if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+        raise ConfigurationError(f"The roster {name} has a password.", hint="Save it without one.")
+
+
+def _check_ods_extents(archive: zipfile.ZipFile, name: str) -> None:
+    # calamine reads all sheets, the hidden ones too.
+    spent = 0
+    for extent in _measure_ods_sheets(archive):
+        check_extent(extent.rows, extent.columns, extent.sheet, name, spent)
+        spent += extent.rows * extent.columns
+
+
 def _find_ods_sheet(book: CalamineWorkbook) -> str:
     sheets = (sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet)
     return next(sheet.name for sheet in sheets if sheet.visible is SheetVisibleEnum.Visible)
 
 
 def _prepare_ods_content(content: bytes) -> bytes:
-    """Let a failed formula show its text (`#N/A`), and no space be repeated.
-
-    LibreOffice gives a failed formula an empty value, which would count as blank. Spaces may be
-    repeated thousands of millions of times; several count as one here anyway.
-    """
-    return _SPACES.sub(
-        b"", _ODS_ERROR_CELL.sub(lambda cell: _EMPTY_STRING.sub(b"", cell[0]), content)
-    )
+    """Let a failed formula show its text (`#N/A`), and no space be repeated."""
+    # LibreOffice gives a failed formula an empty value, which would count as blank.
+    content = _ODS_ERROR_CELL.sub(lambda cell: _EMPTY_STRING.sub(b"", cell[0]), content)
+    # A space may be repeated thousands of millions of times. `clean_cell` makes one of several.
+    return _SPACES.sub(b"", content)
 
 
 def _measure_ods_sheets(archive: zipfile.ZipFile) -> Iterator[OdsExtent]:
-    """How far each sheet reaches; calamine reads them all."""
+    """Measure how far each sheet reaches."""
     extent = OdsExtent()
-    with archive.open(_ODS_CONTENT) as xml:
-        # Python's expat bounds what entities may grow to, and resolves none from outside.
-        for event, element in ET.iterparse(xml, ("start", "end")):  # noqa: S314
-            match event, element.tag.rpartition("}")[2]:
-                case "start", "table":
-                    extent = OdsExtent("".join(_list_values(element, "name")[:1]))
-                case "start", "table-row":
-                    extent.column = extent.filled = 0
-                case "end", "table-cell" | "covered-table-cell":
-                    _count_ods_cell(extent, element)
-                    element.clear()
-                case "end", "table-row":
-                    extent.row += _count_repeats(element, "number-rows-repeated")
-                    if extent.filled:
-                        extent.rows, extent.columns = extent.row, max(extent.columns, extent.filled)
-                    element.clear()
-                case "end", "table":
-                    yield extent
-                    element.clear()
+    for event, element in _iterate_events(archive, _ODS_CONTENT):
+        match event, _local_name(element):
+            case "start", "table":
+                extent = OdsExtent("".join(_list_values(element, "name")[:1]))
+            case "start", "table-row":
+                extent.column = extent.filled = 0
+            case "end", "table-cell" | "covered-table-cell":
+                _count_ods_cell(extent, element)
+                element.clear()
+            case "end", "table-row":
+                _count_ods_row(extent, element)
+                element.clear()
+            case "end", "table":
+                yield extent
+                element.clear()
+
+
+def _count_ods_row(extent: OdsExtent, row: ET.Element) -> None:
+    extent.row += _count_repeats(row, "number-rows-repeated")
+    if extent.filled:
+        extent.rows = extent.row
+        extent.columns = max(extent.columns, extent.filled)
 
 
 def _count_ods_cell(extent: OdsExtent, cell: ET.Element) -> None:
     extent.column += _count_repeats(cell, "number-columns-repeated")
-    holds = len(cell) or any(key.endswith(("value-type", "}formula")) for key in cell.keys())  # noqa: SIM118 - no dict
-    if holds:
+    if len(cell) or any(key.endswith(("value-type", "}formula")) for key, _ in cell.items()):
         extent.filled = extent.column
 
 
 def _count_repeats(element: ET.Element, attribute: str) -> int:
-    """How often it is repeated; of several such attributes, whichever their namespace, the greatest counts."""
+    """Count how often it is repeated; of several such attributes the greatest counts."""
     return max([1, *map(int, _list_values(element, attribute))])
 
 

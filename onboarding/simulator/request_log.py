@@ -31,7 +31,7 @@ class LoggedRequest:
     query: Mapping[str, list[str]]
     group: LimitGroup
     body: Any
-    at: datetime
+    received: datetime
     status: int | None = None
     fault: str = ""
 

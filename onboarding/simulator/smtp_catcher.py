@@ -215,7 +215,7 @@ class SmtpHandler:
         return f"{OK} {caught.number:04d}"
 
 
-def smtp_factory(
+def make_smtp_factory(
     store: MailStore, rules: MailRules, connections: WeakSet[SMTP]
 ) -> Callable[[], SMTP]:
     """Return a function that makes the protocol of each new connection, and adds it to `connections`."""
@@ -284,7 +284,7 @@ async def serve_mail(
     connections: WeakSet[SMTP] = WeakSet()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        smtp_factory(store, rules, connections), LOOPBACK, port, ssl=rules.tls
+        make_smtp_factory(store, rules, connections), LOOPBACK, port, ssl=rules.tls
     )
     try:
         yield RunningMail(_find_port(server), store)

@@ -102,7 +102,7 @@ def read_pipes(content: bytes, name: str) -> list[list[str]]:
     formats = copy / "onboarding/roster/reader.py"
     insert(
         formats,
-        "from onboarding.roster.cells import",
+        "from onboarding.roster.header import",
         "from onboarding.roster import pipes_reader\n",
     )
     row = '    Format("pipes", lambda content: content.startswith(b"#pipes"), pipes_reader.read_pipes),\n'

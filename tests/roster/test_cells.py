@@ -125,9 +125,9 @@ def test_language_tag_gets_its_customary_case(written: str, tag: str):
     [
         ("German", "Write de."),
         ("Englisch", "Write en."),
-        ("Klingon", "Write one such as en, en-GB or de."),
-        ("de-XX", "Write one such as en, en-GB or de."),
-        ("-", "Write one such as en, en-GB or de."),
+        ("Klingon", "Write a tag such as en, en-GB or de."),
+        ("de-XX", "Write a tag such as en, en-GB or de."),
+        ("-", "Write a tag such as en, en-GB or de."),
     ],
 )
 def test_language_that_is_no_tag_is_told_the_nearest(written: str, advice: str):
@@ -154,10 +154,10 @@ def test_time_zone_gets_its_own_spelling(written: str, zone: str):
         ("Europe/Belin", "Did you mean Europe/Berlin?"),
         ("Berlin", "Did you mean Europe/Berlin?"),
         ("new york", "Did you mean America/New_York?"),
-        ("CEST", "Write one such as Europe/Berlin."),
-        ("GMT+15", "Write one such as Europe/Berlin."),
-        ("Mars Standard Time", "Write one such as Europe/Berlin."),
-        ("localtime", "Write one such as Europe/Berlin."),
+        ("CEST", "Write a name like Europe/Berlin."),
+        ("GMT+15", "Write a name like Europe/Berlin."),
+        ("Mars Standard Time", "Write a name like Europe/Berlin."),
+        ("localtime", "Write a name like Europe/Berlin."),
     ],
 )
 def test_time_zone_that_is_none_is_told_the_nearest(written: str, advice: str):

@@ -33,7 +33,7 @@ def test_guide_names_every_column():
 def test_spelling_in_the_guide_is_understood(column: str, spelling: str):
     others = [other for other in Column if other != column]
 
-    assert parse_header([spelling, *others], {}, "guide").places[Column(column)] == 0
+    assert parse_header([spelling, *others], {}, "guide").indexes[Column(column)] == 0
 
 
 @pytest.mark.parametrize(("header", "expression"), table("header"))

@@ -69,7 +69,7 @@ def test_second_row_for_one_address_is_a_problem_naming_the_first(first: str, se
                 3,
                 None,
                 second,
-                "This person already stands in row 2, which counts. Delete one of the two rows.",
+                "This person is already in row 2, which counts. Delete one of the two rows.",
             ),
         ),
     )
@@ -86,7 +86,7 @@ def test_second_row_for_one_linked_user_is_a_problem_naming_the_first():
         None,
     ]
     assert [(problem.row, problem.message.split(",")[0]) for problem in read.problems] == [
-        (3, "This person already stands in row 2")
+        (3, "This person is already in row 2")
     ]
 
 
