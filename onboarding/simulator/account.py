@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from onboarding.model.people import Role
+from onboarding.model.people import LinkedUser, Role
 from onboarding.simulator.errors import not_found
 from onboarding.simulator.invitees import ChangeResult, Draft, RuleContext, apply_change
 from onboarding.simulator.parse import AddRequest, ChangeRequest
@@ -46,10 +46,7 @@ class SimulatedAccount:
         self.app_permissions = set(state.app_permissions)
         self.user_permissions = set(state.user_permissions)
         self.account_id = state.account_id
-        self.directory = CompanyDirectory(
-            DirectoryEntry(**entry.model_dump(exclude={"odd"}), odd=entry.odd)
-            for entry in state.directory
-        )
+        self.directory = _build_directory(state)
         self.webinars: dict[str, SimulatedWebinar] = {}
         self.sessions: dict[Key, SimulatedSession] = {}
         self.invitees: dict[Key, Mapping[str, SimulatedInvitee]] = {}
@@ -76,7 +73,7 @@ class SimulatedAccount:
     def list_records(
         self, webinar_id: str, session_id: str, *, lag: int = 0
     ) -> tuple[SimulatedInvitee, ...]:
-        """List a session's invitees as they were `lag` changes ago; the Host's implicit record comes first."""
+        """List a session's invitees as they were `lag` changes ago, the Host's record first."""
         self.find_session(webinar_id, session_id)
         key = webinar_id, session_id
         versions = [*self._earlier.get(key, ()), self.invitees[key]]
@@ -92,9 +89,10 @@ class SimulatedAccount:
     def change_invitees(
         self, webinar_id: str, session_id: str, request: ChangeRequest, now: datetime
     ) -> ChangeResult:
-        """Add, update and delete invitees in one call. What happens when one is bad is a switch of the rules.
+        """Add, update and delete invitees in one call.
 
-        Raises RequestRefused if an invitee can't be changed.
+        What a bad invitee means for the others is a switch of the rules. Raises RequestRefused if
+        an invitee can't be changed.
         """
         draft = self._start_draft(webinar_id, session_id, now)
         applied = apply_change(draft, request, self.rules)
@@ -130,7 +128,8 @@ class SimulatedAccount:
     def update_session(self, webinar_id: str, session_id: str, **changes: object) -> None:
         """Change fields of a session (`status`, `start`, ...), as its host might."""
         session = self.find_session(webinar_id, session_id)
-        self.sessions[webinar_id, session_id] = replace(session, **changes)  # type: ignore[arg-type]  # any field
+        changed = replace(session, **changes)  # type: ignore[arg-type]  # any field
+        self.sessions[webinar_id, session_id] = changed
 
     def send_now(self, webinar_id: str, session_id: str, now: datetime) -> None:
         """Mail all who were added silently, as a click on *Send now* does; there is no way back."""
@@ -139,7 +138,7 @@ class SimulatedAccount:
         self._save_draft(webinar_id, session_id, draft)
 
     def find_entry(self, record: SimulatedInvitee) -> DirectoryEntry | None:
-        """The directory's entry of a linked user."""
+        """Find the directory's entry of a linked user."""
         return self.directory.find_user(record.linked_user) if record.linked_user else None
 
     def _start_draft(self, webinar_id: str, session_id: str, now: datetime) -> Draft:
@@ -156,6 +155,7 @@ class SimulatedAccount:
 
     def _save_draft(self, webinar_id: str, session_id: str, draft: Draft) -> None:
         key = webinar_id, session_id
+        # Kept, because a list may lag behind the changes.
         if draft.records != self.invitees[key]:
             self._earlier.setdefault(key, []).append(self.invitees[key])
         self.invitees[key] = draft.records
@@ -165,17 +165,7 @@ class SimulatedAccount:
         return next(entry for entry in self.directory.entries if entry.user_id == user_id)
 
     def _open_webinar(self, state: WebinarState, now: datetime) -> None:
-        host = self._find_host(state.host).linked_user
-        webinar = SimulatedWebinar(
-            id=state.id,
-            title=state.title,
-            description=state.description,
-            host=host,
-            created=now,
-            pstn_enabled=state.pstn_enabled,
-            panelist_authentication=state.panelist_authentication,
-            odd=state.odd,
-        )
+        webinar = _build_simulated_webinar(state, self._find_host(state.host).linked_user, now)
         self.webinars[webinar.id] = webinar
         for session in state.sessions:
             self.sessions[webinar.id, session.id] = _build_simulated_session(
@@ -220,6 +210,28 @@ class SimulatedAccount:
             phone_code=make_phone_code() if webinar.pstn_enabled else "",
             odd=state.odd,
         )
+
+
+def _build_directory(state: AccountState) -> CompanyDirectory:
+    return CompanyDirectory(
+        DirectoryEntry(**entry.model_dump(exclude={"odd"}), odd=entry.odd)
+        for entry in state.directory
+    )
+
+
+def _build_simulated_webinar(
+    state: WebinarState, host: LinkedUser, now: datetime
+) -> SimulatedWebinar:
+    return SimulatedWebinar(
+        id=state.id,
+        title=state.title,
+        description=state.description,
+        host=host,
+        created=now,
+        pstn_enabled=state.pstn_enabled,
+        panelist_authentication=state.panelist_authentication,
+        odd=state.odd,
+    )
 
 
 def _build_simulated_session(

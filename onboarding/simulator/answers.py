@@ -4,7 +4,7 @@ Pure. What an answer holds is decided in `account` and `endpoints`; here is only
 against the vendor's description by `tests/simulator/test_contract.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -84,7 +84,10 @@ def _format_session_fields(session: SimulatedSession) -> Json:
 
 
 def format_invitee(record: SimulatedInvitee, entry: DirectoryEntry | None, rules: Rules) -> Json:
-    """An invitee, whole. What a linked user's record shows of the directory's `entry` is a switch of the rules."""
+    """An invitee, whole.
+
+    What a linked user's record shows of the directory's `entry` is a switch of the rules.
+    """
     answer: Json = {
         "id": record.id,
         "creationTime": format_time(record.created),
@@ -96,32 +99,27 @@ def format_invitee(record: SimulatedInvitee, entry: DirectoryEntry | None, rules
     }
     if record.linked_user and rules.linked_users_show_ids:
         answer["linkedUser"] = format_linked_user(record.linked_user)
-    texts = {
+    own = {
         "firstName": record.first_name,
         "lastName": record.last_name,
         "email": record.email,
         "jobTitle": record.job_title,
         "phoneParticipantCode": record.phone_code,
     }
-    for name, value in {**texts, **_select_directory_texts(entry, texts, rules)}.items():
-        if value:
-            answer[name] = value
+    # The directory's texts count only where the record itself has none.
+    texts = _select_directory_texts(entry, rules) if entry else {}
+    texts |= {name: text for name, text in own.items() if text}
+    answer |= {name: text for name, text in texts.items() if text}
     return record.odd.distort(answer)
 
 
-def _select_directory_texts(
-    entry: DirectoryEntry | None, texts: Mapping[str, str], rules: Rules
-) -> Mapping[str, str]:
-    """What the directory adds to a record: only where the record itself has none."""
-    if not entry:
-        return {}
-    names = (
-        {"firstName": entry.first_name, "lastName": entry.last_name}
-        if rules.linked_users_show_names
-        else {}
-    )
-    email = {"email": entry.email} if rules.linked_users_show_email else {}
-    return {name: value for name, value in {**names, **email}.items() if not texts[name]}
+def _select_directory_texts(entry: DirectoryEntry, rules: Rules) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    if rules.linked_users_show_names:
+        texts |= {"firstName": entry.first_name, "lastName": entry.last_name}
+    if rules.linked_users_show_email:
+        texts["email"] = entry.email
+    return texts
 
 
 def format_contact(entry: DirectoryEntry, *, with_account: bool) -> Json:
@@ -168,15 +166,18 @@ def format_linked_user(user: LinkedUser) -> Json:
     return {"accountId": user.account_id, "userId": user.user_id, "domain": user.domain}
 
 
-def format_time(moment: datetime) -> str:
+def format_time(time: datetime) -> str:
     """A time in UTC, RFC 3339."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def select_page_by_token(
     items: Sequence[PageItem], first: int, per_page: int
 ) -> tuple[Sequence[PageItem], Json]:
-    """Cut a page out of a list, and describe it by page tokens (webinar calls). `first` counts from 0."""
+    """Select a page of a list, and describe it by page tokens, as webinar calls do.
+
+    `first` counts from 0.
+    """
     paging: Json = {"pageToken": str(first), "perPage": per_page}
     if first + per_page < len(items):
         paging["nextPageToken"] = str(first + per_page)
@@ -188,7 +189,10 @@ def select_page_by_token(
 def select_page_by_number(
     items: Sequence[PageItem], page: int, per_page: int
 ) -> tuple[Sequence[PageItem], Json]:
-    """Cut a page out of a list, and describe it by its number (directory). `page` counts from 1."""
+    """Select a page of a list, and describe it by its number, as the directory does.
+
+    `page` counts from 1.
+    """
     first = (page - 1) * per_page
     shown = items[first : first + per_page]
     totals = {

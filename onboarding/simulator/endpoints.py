@@ -1,4 +1,4 @@
-"""The calls of the API: path, query and body in; status and JSON out. One function each, and the table of all.
+"""The calls of the API: path, query and body in; status and JSON out. One function each.
 
 Straight from the request's parts to `account` and back through `answers`. `server` does limits,
 tokens, permissions and faults before and after.
@@ -7,6 +7,7 @@ tokens, permissions and faults before and after.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -75,20 +76,17 @@ def answer_login(call: Call) -> Answer:
     token = call.account.tokens.log_in(
         call.headers.get("authorization", ""), _parse_form(call), call.now
     )
-    scope = " ".join(sorted(call.account.app_permissions))
-    return Answer(
-        200,
-        {
-            **token,
-            "scope": scope,
-            "owner_id": call.account.owner.user_id,
-            "endpoint_id": "simulator",
-        },
-    )
+    answer = {
+        **token,
+        "scope": " ".join(sorted(call.account.app_permissions)),
+        "owner_id": call.account.owner.user_id,
+        "endpoint_id": "simulator",
+    }
+    return Answer(200, answer)
 
 
 def answer_revoke(call: Call) -> Answer:
-    """`POST /restapi/oauth/revoke`: not in the vendor's excerpt, but its SDK signs out with it (RFC 7009)."""
+    """`POST /restapi/oauth/revoke`: not in the vendor's excerpt, but its SDK signs out so."""
     call.account.tokens.revoke(_parse_form(call).get("token", ""))
     return Answer(200, {})
 
@@ -103,9 +101,8 @@ def answer_session(call: Call) -> Answer:
     session = call.account.find_session(*call.session_key)
     records = call.account.list_records(*call.session_key)
     unsent = any(not record.send_invite for record in records)
-    return Answer(
-        200, answers.format_session(session, records[0].join_uri.get_secret_value(), unsent=unsent)
-    )
+    host_link = records[0].join_uri.get_secret_value()
+    return Answer(200, answers.format_session(session, host_link, unsent=unsent))
 
 
 def answer_own_sessions(call: Call) -> Answer:
@@ -123,17 +120,13 @@ def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> An
     """Sessions that end at `endTimeFrom` or later, the earliest first."""
     since = parse_time(call.query, "endTimeFrom")
     statuses = parse_statuses(call.query)
-
-    def is_wanted(session: SimulatedSession) -> bool:
-        if session.end < since or session.status not in statuses:
-            return False
-        if hosts and call.account.webinars[session.webinar_id].host.user_id not in hosts:
-            return False
-        return fragment.casefold() in _find_title(call.account, session).casefold()
-
-    sessions = sorted(
-        filter(is_wanted, call.account.sessions.values()), key=lambda session: session.start
-    )
+    sessions = [
+        session
+        for session in sorted(call.account.sessions.values(), key=attrgetter("start"))
+        if session.end >= since
+        and session.status in statuses
+        and _is_listed(call.account, session, hosts, fragment)
+    ]
     page, paging = answers.select_page_by_token(sessions, *parse_page(call.query))
     entries = [
         answers.format_session_entry(session, call.account.webinars[session.webinar_id])
@@ -142,13 +135,22 @@ def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> An
     return Answer(200, {"records": entries, "paging": paging})
 
 
+def _is_listed(
+    account: SimulatedAccount, session: SimulatedSession, hosts: Sequence[str], fragment: str
+) -> bool:
+    """Tell whether a session has a host and a title that are asked for; blank asks for all."""
+    webinar = account.webinars[session.webinar_id]
+    if hosts and webinar.host.user_id not in hosts:
+        return False
+    return fragment.casefold() in (session.title or webinar.title).casefold()
+
+
 def answer_invitees(call: Call) -> Answer:
     """`GET .../invitees`."""
     records = call.account.list_records(*call.session_key, lag=call.lag)
     page, paging = answers.select_page_by_token(records, *parse_page(call.query))
-    return Answer(
-        200, {"records": [_format_invitee(call, record) for record in page], "paging": paging}
-    )
+    shown = [_format_invitee(call, record) for record in page]
+    return Answer(200, {"records": shown, "paging": paging})
 
 
 def answer_change(call: Call) -> Answer:
@@ -165,10 +167,8 @@ def answer_change(call: Call) -> Answer:
 
 def answer_invitee(call: Call) -> Answer:
     """`GET .../invitees/{id}`."""
-    return Answer(
-        200,
-        _format_invitee(call, call.account.find_record(*call.session_key, call.path["invitee"])),
-    )
+    record = call.account.find_record(*call.session_key, call.path["invitee"])
+    return Answer(200, _format_invitee(call, record))
 
 
 def answer_update(call: Call) -> Answer:
@@ -188,22 +188,23 @@ def answer_delete(call: Call) -> Answer:
 def answer_directory(call: Call) -> Answer:
     """`GET .../directory/entries`."""
     federated = call.query.get("showFederated", "true") != "false"
-    kind = call.query.get("type")
-    group = call.query.get("typeGroup")
-    entries = [
+    entries = call.account.directory.entries
+    selected = [
         entry
-        for entry in _select_entries(
-            call.account, call.account.directory.entries, federated=federated
-        )
-        if kind in {None, entry.type}
-        and group in {None, "User" if entry.type == "User" else "NonUser"}
+        for entry in _select_entries(call.account, entries, federated=federated)
+        if _has_type(entry, call.query.get("type"), call.query.get("typeGroup"))
     ]
     per_page = call.query.get("perPage", "max")
-    limit = (
-        LARGEST_PAGE if per_page in {"max", "all"} else parse_directory_number("perPage", per_page)
-    )
+    limit = LARGEST_PAGE
+    if per_page not in {"max", "all"}:
+        limit = parse_directory_number("perPage", per_page)
     page = parse_directory_number("page", call.query.get("page", "1"))
-    return _answer_contacts(entries, page, limit, federated=federated)
+    return _answer_contacts(selected, page, limit, federated=federated)
+
+
+def _has_type(entry: DirectoryEntry, kind: str | None, group: str | None) -> bool:
+    own_group = "User" if entry.type == "User" else "NonUser"
+    return kind in {None, entry.type} and group in {None, own_group}
 
 
 def answer_search(call: Call) -> Answer:
@@ -230,18 +231,20 @@ def answer_search(call: Call) -> Answer:
 
 
 def answer_extension(call: Call) -> Answer:
-    """`GET /restapi/v1.0/account/{id}/extension/{id}`, where `~` means the user who is logged in."""
+    """`GET /restapi/v1.0/account/{id}/extension/{id}`; `~` means the user who is logged in."""
     _check_account(call)
-    wanted = call.path["extension"]
+    user_id = call.path["extension"]
+    if user_id == "~":
+        return Answer(200, answers.format_extension(call.account.owner, call.base_url))
     for entry in call.account.directory.entries:
-        if entry == call.account.owner if wanted == "~" else entry.user_id == wanted:
+        if entry.user_id == user_id:
             return Answer(200, answers.format_extension(entry, call.base_url))
     raise not_found("Extension")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A call of the API: its rate limit group, its permissions, and the function that answers it."""
+    """A call of the API: its rate limit group, its permissions, and what answers it."""
 
     method: str
     path: str
@@ -319,10 +322,6 @@ def _parse_form(call: Call) -> dict[str, str]:
     return dict(parse_qsl(call.body.decode(errors="replace"), keep_blank_values=True))
 
 
-def _find_title(account: SimulatedAccount, session: SimulatedSession) -> str:
-    return session.title or account.webinars[session.webinar_id].title
-
-
 def _select_entries(
     account: SimulatedAccount, entries: Sequence[DirectoryEntry], *, federated: bool
 ) -> list[DirectoryEntry]:
@@ -334,13 +333,8 @@ def _answer_contacts(
     entries: Sequence[DirectoryEntry], page: int, per_page: int, *, federated: bool
 ) -> Answer:
     shown, paging = answers.select_page_by_number(entries, page, min(per_page, LARGEST_PAGE))
-    return Answer(
-        200,
-        {
-            "records": [answers.format_contact(entry, with_account=federated) for entry in shown],
-            "paging": paging,
-        },
-    )
+    contacts = [answers.format_contact(entry, with_account=federated) for entry in shown]
+    return Answer(200, {"records": contacts, "paging": paging})
 
 
 def _check_account(call: Call) -> None:

@@ -1,4 +1,4 @@
-"""What the simulator answers when it says no: a status, an error code and the parameter that is to blame.
+"""What the simulator answers when it says no: a status, an error code, and the wrong parameter.
 
 Raised by the rules, turned into the vendor's error body by `server`. Codes and shapes are those of
 `docs/ringcentral.md`, "Errors"; messages are ours, because a client must not decide by them.
@@ -27,7 +27,10 @@ DIRECTORY_PARAMETER_INVALID = "ADG-121"
 
 
 class RequestRefused(Exception):
-    """The request is understood and refused. `parameter` and `value` name what is to blame, where one thing is."""
+    """The request is understood and refused.
+
+    `parameter` and `value` name what is wrong, if it is a single thing.
+    """
 
     def __init__(
         self, status: int, code: str, message: str, *, parameter: str = "", value: str = ""
@@ -40,7 +43,7 @@ class RequestRefused(Exception):
         self.value = value
 
     def within(self, location: str) -> "RequestRefused":
-        """Return the same refusal, its parameter named as a part of `location` (`addedInvitees[2]`)."""
+        """Return the same refusal, with its parameter inside `location` (`addedInvitees[2]`)."""
         parameter = f"{location}.{self.parameter}" if self.parameter else location
         return RequestRefused(
             self.status, self.code, self.message, parameter=parameter, value=self.value
@@ -57,7 +60,7 @@ class RequestRefused(Exception):
 
 
 class LoginRefused(RequestRefused):
-    """A log-in is refused: the body carries `error` and `error_description` as well (RFC 6749 5.2)."""
+    """A log-in is refused: the body has `error` and `error_description`, too (RFC 6749 5.2)."""
 
     def __init__(
         self, status: int, error: str, code: str, message: str, *, parameter: str = ""

@@ -7,7 +7,7 @@ tokens) is done by `server`. Pure, but for the queue.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -55,21 +55,28 @@ class FaultKind(StrEnum):
 
 
 FAULT_MEANINGS = {
-    FaultKind.TIMEOUT_BEFORE: "nothing is done; after `=` seconds (0) the line is cut without an answer",
-    FaultKind.TIMEOUT_AFTER: "the call is done; after `=` seconds (0) the line is cut without an answer",
+    FaultKind.TIMEOUT_BEFORE: "nothing is done; "
+    "after `=` seconds (0) the line is cut without an answer",
+    FaultKind.TIMEOUT_AFTER: "the call is done; "
+    "after `=` seconds (0) the line is cut without an answer",
     FaultKind.ERROR_500: "nothing is done, and the answer is a 500",
     FaultKind.ERROR_500_AFTER: "the call is done, and the answer is still a 500",
     FaultKind.ERROR_502: "nothing is done; the answer is a gateway's web page, not JSON",
-    FaultKind.ERROR_503: "nothing is done, and the answer is a 503; `Retry-After` is `=` seconds, or missing",
+    FaultKind.ERROR_503: "nothing is done, and the answer is a 503; "
+    "`Retry-After` is `=` seconds, or missing",
     FaultKind.ERROR_429: "a penalty of `=` seconds begins (that of the limits)",
-    FaultKind.ERROR_429_BARE: "a penalty of `=` seconds begins (that of the limits); the answer has no `Retry-After`",
+    FaultKind.ERROR_429_BARE: "a penalty of `=` seconds begins (that of the limits); "
+    "the answer has no `Retry-After`",
     FaultKind.ERROR_409_BARE: "nothing is done; the answer doesn't say who is already invited",
     FaultKind.EXPIRED_TOKEN: "every token expires now (401, OAU-128)",
     FaultKind.REVOKED_TOKEN: "every token is revoked now (401, OAU-129)",
-    FaultKind.MISSING_JOIN_URI: "the last person of the answer, or the one with the address `=`, has none",
-    FaultKind.BROKEN_JOIN_URI: "the last person, or the one with the address `=`, has a link that can't be parsed",
+    FaultKind.MISSING_JOIN_URI: "the last person of the answer, "
+    "or the one with the address `=`, has none",
+    FaultKind.BROKEN_JOIN_URI: "the last person, "
+    "or the one with the address `=`, has a link that can't be parsed",
     FaultKind.UNKNOWN_ROLE: "the last person, or the one with the address `=`, has an unknown role",
-    FaultKind.MISSING_PERSON: "the last person, or the one with the address `=`, is not in the answer",
+    FaultKind.MISSING_PERSON: "the last person, "
+    "or the one with the address `=`, is not in the answer",
     FaultKind.SHUFFLED: "people come in reverse order",
     FaultKind.EXTRA_FIELDS: "every object of the answer has an unknown field",
     FaultKind.MISSING_FIELD: "the field `=` (needed) is nowhere in the answer",
@@ -81,7 +88,7 @@ FAULT_MEANINGS = {
     FaultKind.LAGGING: "the list of invitees is answered as it was `=` changes (1) ago",
     FaultKind.SLOW: "the answer takes `=` seconds (1) longer",
 }
-"""What each fault does, for the people who ask for it; `=` is the value, in brackets what it is without one."""
+"""What each fault does; `=` is the value, and what it is without a value is in brackets."""
 
 NEEDS_A_VALUE = frozenset({FaultKind.MISSING_FIELD, FaultKind.CHANGED_FIELD})
 TAKES_A_NUMBER = frozenset(
@@ -98,7 +105,10 @@ TAKES_A_NUMBER = frozenset(
 )
 
 SHORT_FORM = re.compile(
-    r"(?:(?P<method>[A-Z]+)?\s*(?P<path>/\S*)?:)?(?P<kind>[a-z0-9-]+)(?:=(?P<value>[^*]+))?(?:\*(?P<times>[1-9]\d*|all))?"
+    r"(?:(?P<method>[A-Z]+)?\s*(?P<path>/\S*)?:)?"
+    r"(?P<kind>[a-z0-9-]+)"
+    r"(?:=(?P<value>[^*]+))?"
+    r"(?:\*(?P<times>[1-9]\d*|all))?"
 )
 
 
@@ -127,7 +137,7 @@ class InjectedFault:
         )
 
     def use_once(self) -> list["InjectedFault"]:
-        """Return what is left of this fault after one more use: itself, one time fewer, or nothing."""
+        """Return what is left of this fault after a use: itself, fewer times, or nothing."""
         if self.times is None:
             return [self]
         return [replace(self, times=self.times - 1)] if self.times > 1 else []
@@ -142,7 +152,7 @@ class BadFault(ValueError):
 
 
 def parse_fault(text: str) -> InjectedFault:
-    """Parse a fault's short form: `[METHOD] [/PATH]: KIND [=VALUE] [*TIMES|*all]`, without the spaces around.
+    """Parse a fault's short form: `[METHOD] [/PATH]:KIND[=VALUE][*TIMES|*all]`.
 
     Raises BadFault if it can't be parsed.
     """
@@ -150,7 +160,8 @@ def parse_fault(text: str) -> InjectedFault:
     if not parts or parts["kind"] not in list(FaultKind):
         possible = ", ".join(FaultKind)
         raise BadFault(
-            f"'{text}' is no fault. Write PATCH:timeout-after or 'GET /invitees:500*2'; known: {possible}."
+            f"'{text}' is no fault."
+            f" Write PATCH:timeout-after or 'GET /invitees:500*2'; known: {possible}."
         )
     times = parts["times"] or "1"
     fault = InjectedFault(
@@ -167,11 +178,8 @@ def parse_fault(text: str) -> InjectedFault:
 def _check_value(fault: InjectedFault, text: str) -> None:
     if fault.kind in NEEDS_A_VALUE and not fault.value:
         raise BadFault(f"'{text}' needs the name of a field, for example {fault.kind}=joinUri.")
-    if (
-        fault.value
-        and fault.kind in TAKES_A_NUMBER
-        and not re.fullmatch(r"-?\d+(\.\d+)?", fault.value)
-    ):
+    is_number = re.fullmatch(r"-?\d+(\.\d+)?", fault.value)
+    if fault.value and fault.kind in TAKES_A_NUMBER and not is_number:
         raise BadFault(f"'{text}' needs a number after '=', for example {fault.kind}=5.")
 
 
@@ -203,26 +211,12 @@ class FaultQueue:
 
 def corrupt(answer: Json, fault: InjectedFault) -> Json:
     """Return the answer with the fault in it; unchanged where the fault is of another kind."""
-    match fault.kind:
-        case FaultKind.MISSING_JOIN_URI:
-            return _replace_person(
-                answer, fault.value, lambda person: [_drop_field(person, "joinUri")]
-            )
-        case FaultKind.BROKEN_JOIN_URI:
-            return _replace_person(
-                answer, fault.value, lambda person: [{**person, "joinUri": BROKEN_LINK}]
-            )
-        case FaultKind.UNKNOWN_ROLE:
-            return _replace_person(
-                answer, fault.value, lambda person: [{**person, "role": UNKNOWN_ROLE}]
-            )
-        case FaultKind.MISSING_PERSON:
-            return _replace_person(answer, fault.value, lambda _: [])
-        case FaultKind.SHUFFLED:
-            return {name: value[::-1] if name in LISTS else value for name, value in answer.items()}
-        case _:
-            changed: Json = _map_objects(answer, lambda part: _change_object(part, fault))
-            return changed
+    if fault.kind in _PERSON_CHANGES:
+        return _replace_person(answer, fault.value, _PERSON_CHANGES[fault.kind])
+    if fault.kind is FaultKind.SHUFFLED:
+        return {name: value[::-1] if name in LISTS else value for name, value in answer.items()}
+    changed: Json = _map_objects(answer, lambda part: _change_object(part, fault))
+    return changed
 
 
 def _change_object(part: Json, fault: InjectedFault) -> Json:
@@ -239,7 +233,7 @@ def _change_object(part: Json, fault: InjectedFault) -> Json:
 
 
 def _replace_person(answer: Json, address_or_id: str, change: Callable[[Json], list[Json]]) -> Json:
-    """Replace one person of the answer: who has this address or id, or else the last."""
+    """Replace a person of the answer: who has this address or id, or else the last."""
     found = [
         (name, index)
         for name in LISTS
@@ -266,3 +260,12 @@ def _map_objects(part: Any, change: Callable[[Json], Json]) -> Any:
 
 def _drop_field(part: Json, name: str) -> Json:
     return {key: value for key, value in part.items() if key != name}
+
+
+_PERSON_CHANGES: Mapping[FaultKind, Callable[[Json], list[Json]]] = {
+    FaultKind.MISSING_JOIN_URI: lambda person: [_drop_field(person, "joinUri")],
+    FaultKind.BROKEN_JOIN_URI: lambda person: [{**person, "joinUri": BROKEN_LINK}],
+    FaultKind.UNKNOWN_ROLE: lambda person: [{**person, "role": UNKNOWN_ROLE}],
+    FaultKind.MISSING_PERSON: lambda _person: [],
+}
+"""What becomes of the person that a fault is about."""

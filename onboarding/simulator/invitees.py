@@ -39,7 +39,7 @@ from onboarding.simulator.rules import BadInvitee, Rules
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """What the rules need besides the invitees: the session, the company, the switches, the time."""
+    """What the rules need besides the invitees: session, company, switches, time."""
 
     status: SessionStatus
     pstn_enabled: bool
@@ -60,52 +60,61 @@ class ChangeResult:
 
 
 class Draft:
-    """A session's invitees while a change is tried: `records` by id, and the addresses that RingCentral would mail."""
+    """A session's invitees while a change is tried.
+
+    `records` are by id; `mailed` are the addresses that RingCentral itself would mail.
+    """
 
     def __init__(self, records: Mapping[str, SimulatedInvitee], context: RuleContext) -> None:
         self.records = dict(records)
         self.mailed: list[str] = []
         self._context = context
 
-    def add(self, asked: AddRequest) -> SimulatedInvitee:
+    def add(self, request: AddRequest) -> SimulatedInvitee:
         """Add one invitee."""
-        linked_user = self._check_colleague(asked) if asked.linked_user else None
+        linked_user = self._check_colleague(request) if request.linked_user else None
         if not linked_user:
-            _check_guest(asked)
-        record = SimulatedInvitee(
-            id=next(self._context.ids),
-            role=_check_role(asked),
-            send_invite=asked.send_invite is not False
-            or not self._context.rules.silent_additions_stay_silent,
-            join_uri=make_link(),
-            created=self._context.now,
-            modified=self._context.now,
-            email=asked.email or "",
-            first_name=asked.first_name or "",
-            last_name=asked.last_name or "",
-            job_title=asked.job_title or "",
-            linked_user=linked_user,
-            kind=asked.type,
-            phone_code=make_phone_code() if self._context.pstn_enabled else "",
-        )
+            _check_guest(request)
+        record = self._build_record(request, linked_user)
         self._check_cohost(record)
         self._check_unique(record)
         self._check_seats()
         return self._put(record)
 
-    def update(self, invitee_id: str, asked: AddRequest) -> SimulatedInvitee:
+    def _build_record(
+        self, request: AddRequest, linked_user: LinkedUser | None
+    ) -> SimulatedInvitee:
+        context = self._context
+        silent = request.send_invite is False and context.rules.silent_additions_stay_silent
+        return SimulatedInvitee(
+            id=next(context.ids),
+            role=_check_role(request),
+            send_invite=not silent,
+            join_uri=make_link(),
+            created=context.now,
+            modified=context.now,
+            email=request.email or "",
+            first_name=request.first_name or "",
+            last_name=request.last_name or "",
+            job_title=request.job_title or "",
+            linked_user=linked_user,
+            kind=request.type,
+            phone_code=make_phone_code() if context.pstn_enabled else "",
+        )
+
+    def update(self, invitee_id: str, request: AddRequest) -> SimulatedInvitee:
         """Change one invitee. A field that is not given stays as it is."""
         old = self._find_changeable(invitee_id)
-        _check_linked_user(old, asked)
+        _check_linked_user(old, request)
         record = replace(
             old,
-            role=_check_role(asked),
-            send_invite=self._decide_send_invite(old, asked),
+            role=_check_role(request),
+            send_invite=self._decide_send_invite(old, request),
             modified=self._context.now,
-            email=old.email if asked.email is None else asked.email,
-            first_name=old.first_name if asked.first_name is None else asked.first_name,
-            last_name=old.last_name if asked.last_name is None else asked.last_name,
-            job_title=old.job_title if asked.job_title is None else asked.job_title,
+            email=old.email if request.email is None else request.email,
+            first_name=old.first_name if request.first_name is None else request.first_name,
+            last_name=old.last_name if request.last_name is None else request.last_name,
+            job_title=old.job_title if request.job_title is None else request.job_title,
         )
         self._check_cohost(record)
         self._check_unique(record)
@@ -122,19 +131,18 @@ class Draft:
         self._mail(record)
 
     def send_now(self) -> None:
-        """Mail all who were added silently; from then on their records say that they were mailed."""
+        """Mail all who were added silently; their records say from then on that they were."""
         for record in list(self.records.values()):
             if not record.send_invite:
                 self._put(replace(record, send_invite=True, modified=self._context.now))
 
     def list_addresses(self, record: SimulatedInvitee) -> frozenset[str]:
-        """Every address by which a person is known: their own, and the directory's for a linked user."""
-        entry = (
-            self._context.directory.find_user(record.linked_user) if record.linked_user else None
-        )
-        return frozenset(
-            address_key(email) for email in (record.email, entry.email if entry else "") if email
-        )
+        """List every address of a person: their own, and a linked user's in the directory."""
+        emails = [record.email]
+        if record.linked_user:
+            entry = self._context.directory.find_user(record.linked_user)
+            emails.append(entry.email if entry else "")
+        return frozenset(address_key(email) for email in emails if email)
 
     def _put(self, record: SimulatedInvitee) -> SimulatedInvitee:
         self.records[record.id] = record
@@ -157,16 +165,17 @@ class Draft:
             raise forbidden("The implicit record of the host can't be changed", "id", invitee_id)
         return record
 
-    def _check_colleague(self, asked: AddRequest) -> LinkedUser:
-        """Check the ids of a linked user against the directory. Users of the `ilm` domain stand in another one."""
-        if asked.email or asked.first_name or asked.last_name:
+    def _check_colleague(self, request: AddRequest) -> LinkedUser:
+        """Check the ids of a linked user against the directory."""
+        if request.email or request.first_name or request.last_name:
             raise invalid(
                 "linkedUser", "Either 'linkedUser' or 'firstName'/'lastName'/'email', but not both"
             )
-        if not asked.linked_user:
+        if not request.linked_user:
             raise invalid("linkedUser", "'linkedUser' is missing")
-        linked_user = asked.linked_user.as_linked_user()
+        linked_user = request.linked_user.as_linked_user()
         entry = self._context.directory.find_user(linked_user)
+        # Users of the `ilm` domain are in another directory.
         if linked_user.domain == "pbx" and not (entry and entry.can_be_invited):
             message = "User is not found in the directory"
             raise RequestRefused(
@@ -175,7 +184,7 @@ class Draft:
         return linked_user
 
     def _check_cohost(self, record: SimulatedInvitee) -> None:
-        """A co-host is a colleague: a linked user, or a guest with the address of a colleague in the directory."""
+        """Check that a co-host is a colleague: a linked user, or a colleague by address."""
         if record.role is not Role.COHOST or record.linked_user:
             return
         if not self._context.directory.find_colleague(record.email):
@@ -198,37 +207,32 @@ class Draft:
         )
 
     def _check_seats(self) -> None:
-        taken = sum(
-            record.role not in {Role.HOST, ATTENDEE_ROLE} for record in self.records.values()
-        )
-        if taken >= self._context.rules.seats:
-            raise forbidden(
-                f"A webinar holds at most {self._context.rules.seats} co-hosts and panelists"
-            )
+        seatless = {Role.HOST, ATTENDEE_ROLE}
+        taken = sum(record.role not in seatless for record in self.records.values())
+        seats = self._context.rules.seats
+        if taken >= seats:
+            raise forbidden(f"A webinar holds at most {seats} co-hosts and panelists")
 
-    def _decide_send_invite(self, old: SimulatedInvitee, asked: AddRequest) -> bool:
-        """`sendInvite` after an update: once true it stays true."""
-        if asked.send_invite is None:
+    def _decide_send_invite(self, old: SimulatedInvitee, request: AddRequest) -> bool:
+        """Decide `sendInvite` after an update: once true it stays true."""
+        if request.send_invite is None:
             return old.send_invite or self._context.rules.update_without_send_invite_means_true
-        if old.send_invite and not asked.send_invite:
+        if old.send_invite and not request.send_invite:
             raise invalid("sendInvite", "'sendInvite' can't be changed from true to false", "false")
-        return asked.send_invite
+        return request.send_invite
 
 
-def apply_change(draft: Draft, asked: ChangeRequest, rules: Rules) -> ChangeResult:
+def apply_change(draft: Draft, request: ChangeRequest, rules: Rules) -> ChangeResult:
     """Apply a PATCH to a draft, invitee by invitee.
 
     Raises RequestRefused if the batch is too large, or if an invitee is refused and the rules then
     refuse all.
     """
-    if asked.size > rules.largest_batch:
-        raise RequestRefused(
-            400,
-            BATCH_TOO_LARGE,
-            f"At most {rules.largest_batch} invitees can be changed in one call",
-        )
+    if request.size > rules.largest_batch:
+        message = f"At most {rules.largest_batch} invitees can be changed in one call"
+        raise RequestRefused(400, BATCH_TOO_LARGE, message)
     applied = ChangeResult()
-    for location, verb, value in _order_changes(asked, deletes_first=rules.deletes_first):
+    for location, verb, value in _order_changes(request, deletes_first=rules.deletes_first):
         try:
             _apply_invitee(draft, applied, verb, value)
         except RequestRefused as error:
@@ -251,25 +255,30 @@ def _apply_invitee(draft: Draft, applied: ChangeResult, verb: str, value: Any) -
             applied.deleted.append(gone)
 
 
-def _order_changes(asked: ChangeRequest, *, deletes_first: bool) -> Iterator[tuple[str, str, Any]]:
+def _order_changes(
+    request: ChangeRequest, *, deletes_first: bool
+) -> Iterator[tuple[str, str, Any]]:
     """Yield each invitee's location in the body, the verb, and the request."""
-    gone = [("deletedInvitees", asked.deleted_invitees)]
-    rest = [("updatedInvitees", asked.updated_invitees), ("addedInvitees", asked.added_invitees)]
+    gone = [("deletedInvitees", request.deleted_invitees)]
+    rest = [
+        ("updatedInvitees", request.updated_invitees),
+        ("addedInvitees", request.added_invitees),
+    ]
     for verb, people in gone + rest if deletes_first else rest + gone:
         for index, value in enumerate(people):
             yield f"{verb}[{index}]", verb, value
 
 
-def _check_role(asked: AddRequest) -> Role:
+def _check_role(request: AddRequest) -> Role:
     """Return the role, if an invitee can have it."""
-    if asked.role not in {Role.PANELIST, Role.COHOST}:
-        raise invalid("role", f"An invitee can't have the role '{asked.role}'", asked.role)
-    return Role(asked.role)
+    if request.role not in {Role.PANELIST, Role.COHOST}:
+        raise invalid("role", f"An invitee can't have the role '{request.role}'", request.role)
+    return Role(request.role)
 
 
-def _check_guest(asked: AddRequest) -> None:
-    """A guest brings all three of names and address; the names may be blank."""
-    given = {"email": asked.email, "firstName": asked.first_name, "lastName": asked.last_name}
+def _check_guest(request: AddRequest) -> None:
+    """Check that a guest has both names and an address; the names may be blank."""
+    given = {"email": request.email, "firstName": request.first_name, "lastName": request.last_name}
     for parameter, value in given.items():
         if value is None:
             raise invalid(
@@ -277,11 +286,11 @@ def _check_guest(asked: AddRequest) -> None:
             )
 
 
-def _check_linked_user(old: SimulatedInvitee, asked: AddRequest) -> None:
-    """An update can't link, unlink or relink a person, nor rename a linked user."""
-    if asked.linked_user and asked.linked_user.as_linked_user() != old.linked_user:
+def _check_linked_user(old: SimulatedInvitee, request: AddRequest) -> None:
+    """Check that an update doesn't link, unlink or relink a person, or rename a linked user."""
+    if request.linked_user and request.linked_user.as_linked_user() != old.linked_user:
         raise invalid(
             "linkedUser", "'linkedUser' can't be changed: delete the invitee and add another"
         )
-    if old.linked_user and (asked.email or asked.first_name or asked.last_name):
+    if old.linked_user and (request.email or request.first_name or request.last_name):
         raise invalid("linkedUser", "Names and address of a linked user can't be changed")

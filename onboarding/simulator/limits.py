@@ -1,4 +1,4 @@
-"""RingCentral's rate limits: a number of calls of a group in a window, and a penalty for a call over it.
+"""RingCentral's rate limits: a number of calls of a group in a window, and a penalty beyond it.
 
 Pure but for its own counts: time is passed in, so that a test can wait a minute in no time. A
 window begins with its first call. Rules: `docs/ringcentral.md`, "Rate limits".
@@ -21,7 +21,7 @@ class LimitGroup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Calls of each group within `window` seconds, and the penalty (seconds) for a call over the limit."""
+    """Calls of each group within `window` seconds, and the penalty in seconds for a call more."""
 
     heavy: int = 10
     medium: int = 40
@@ -31,7 +31,7 @@ class Limits:
     penalty: float = 60
 
     def find_limit(self, group: LimitGroup) -> int:
-        """How many calls of a group fit into a window."""
+        """Return how many calls of a group fit into a window."""
         return {
             LimitGroup.HEAVY: self.heavy,
             LimitGroup.MEDIUM: self.medium,
@@ -42,7 +42,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What an answer says about limits: the group's figures, and seconds to wait where the call is refused."""
+    """What an answer says about limits; `retry_after` (seconds) where the call is refused."""
 
     group: LimitGroup
     limit: int
@@ -93,12 +93,12 @@ class CallCounter:
         return self._make_admission(group, 0, retry_after=math.ceil(seconds))
 
     def _find_count(self, group: LimitGroup, now: datetime) -> _Count:
-        """The group's count; a new one once the window, or the penalty, is over."""
+        """Find the group's count; a new one once the window, or the penalty, is over."""
         count = self._counts.get(group)
-        if count and now < (
-            count.blocked_until or count.began + timedelta(seconds=self.limits.window)
-        ):
-            return count
+        if count:
+            end = count.blocked_until or count.began + timedelta(seconds=self.limits.window)
+            if now < end:
+                return count
         self._counts[group] = _Count(began=now)
         return self._counts[group]
 

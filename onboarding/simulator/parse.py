@@ -23,6 +23,7 @@ from onboarding.simulator.errors import (
 )
 
 LARGEST_PAGE = 1000
+"""Items of a page; RingCentral gives no more, whatever is asked for."""
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 """What is clearly an address. What else RingCentral refuses is not documented."""
@@ -84,7 +85,7 @@ class UpdateRequest(AddRequest, DeleteRequest):
 
 
 class ChangeRequest(ApiBody):
-    """The body of the PATCH. Each invitee is parsed separately, so that a bad one doesn't affect the others."""
+    """The body of the PATCH; each invitee is parsed by itself, so that a bad one is alone."""
 
     added_invitees: list[Any] = []
     updated_invitees: list[Any] = []
@@ -150,12 +151,12 @@ def format_location(location: tuple[int | str, ...]) -> str:
 def parse_time(query: QueryParams, name: str) -> datetime:
     """Parse a required time of the query; it must have an offset (RFC 3339)."""
     try:
-        moment = datetime.fromisoformat(query.get(name, ""))
+        time = datetime.fromisoformat(query.get(name, ""))
     except ValueError as error:
         raise invalid(name, f"'{name}' is missing or no time", query.get(name, "")) from error
-    if moment.tzinfo is None:
+    if time.tzinfo is None:
         raise invalid(name, f"'{name}' has no offset", query[name])
-    return moment
+    return time
 
 
 def parse_statuses(query: QueryParams) -> frozenset[str]:
@@ -167,7 +168,7 @@ def parse_statuses(query: QueryParams) -> frozenset[str]:
 
 
 def parse_page(query: QueryParams) -> tuple[int, int]:
-    """Parse the first item (from 0) and the length of the page; too long a page is cut, not refused."""
+    """Parse the first item (from 0) and the length of the page; too long a page is cut."""
     first = _parse_whole_number(query.get("pageToken", "0"))
     if first is None:
         raise invalid("pageToken", "There is no such page", query["pageToken"])

@@ -18,7 +18,10 @@ from onboarding.model.sessions import PanelistAuthentication, SessionStatus
 
 
 class Odd(BaseModel):
-    """Fields that are answered with these values instead of their own, and fields that are left out."""
+    """What an answer says otherwise than it should: values instead of a field's own, and gaps.
+
+    Only the answer changes. The account's rules go by what the record really is.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -66,7 +69,7 @@ class DirectoryEntry:
 
     @property
     def can_be_invited(self) -> bool:
-        """Tell whether this is a person with a working account, not a room or a former colleague."""
+        """Tell whether this is a person with an enabled account, not a room or a former user."""
         return self.type == "User" and self.status == "Enabled"
 
     @property
@@ -98,7 +101,7 @@ class CompanyDirectory:
         return self._by_address.get(address_key(email)) if email else None
 
     def search(self, text: str, fields: Iterable[str]) -> tuple[DirectoryEntry, ...]:
-        """Find entries in which any of the fields holds the text, as a part of it and in any case."""
+        """Find entries in which one of the fields contains the text, in any case."""
         columns = [_SEARCH_COLUMNS[field] for field in fields if field in _SEARCH_COLUMNS]
         return tuple(entry for entry in self.entries if _contains(entry, columns, text.casefold()))
 
@@ -147,7 +150,7 @@ class SimulatedSession:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedInvitee:
-    """One invitee of a session. A guest has an address and names; a linked user has them in the directory."""
+    """One invitee of a session: a guest with address and names, or a linked user."""
 
     id: str
     role: Role | Literal["Attendee"]

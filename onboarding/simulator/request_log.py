@@ -1,4 +1,4 @@
-"""The requests that the simulator got, in order, without tokens or secrets, for the assertions of tests.
+"""The requests that the simulator got, in order, without tokens or secrets, for tests.
 
 Only remembers. A request that gets no answer (a fault aborted the connection) is here, too, with no
 status.

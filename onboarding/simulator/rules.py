@@ -15,15 +15,16 @@ from onboarding.simulator.errors import CONFLICT
 class BadInvitee(StrEnum):
     """What happens to a PATCH in which an invitee is bad."""
 
-    REFUSE_ALL = "refuse-all"  # nothing is applied; the error is answered
-    APPLY_OTHERS_AND_REFUSE = (
-        "apply-others-and-refuse"  # the others are applied; the error is answered all the same
-    )
-    APPLY_OTHERS = "apply-others"  # the others are applied and answered; the bad one is missing from the answer
+    # Nothing is applied; the error is answered.
+    REFUSE_ALL = "refuse-all"
+    # The others are applied; the error is answered all the same.
+    APPLY_OTHERS_AND_REFUSE = "apply-others-and-refuse"
+    # The others are applied and answered; the bad invitee is missing from the answer.
+    APPLY_OTHERS = "apply-others"
 
 
 class Rules(BaseModel):
-    """The switches. `largest_batch` and `conflict_code` are made up: the vendor documents neither."""
+    """The switches. The vendor documents no `largest_batch` and no `conflict_code`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

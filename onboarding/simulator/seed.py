@@ -1,4 +1,4 @@
-"""Seeds an account for a rehearsal: the webinars of a configuration, and the colleagues of their rosters.
+"""Seeds an account for a rehearsal: configured webinars, and the colleagues of their rosters.
 
 Rosters and the time come in, a `SimulatedAccount` comes out. What a real account would know already
 is made up: the host, colleagues, ids, a start two weeks ahead.
@@ -33,7 +33,7 @@ DEFAULT_HOST = Invitee(
 
 @dataclass(frozen=True, slots=True)
 class WebinarSeed:
-    """A webinar to simulate. A blank `session_id` means: any; `invitees` are the rows of its roster."""
+    """A webinar to simulate, with the rows of its roster. A blank `session_id` means any."""
 
     webinar_id: str
     session_id: str = ""
@@ -69,8 +69,9 @@ def _find_host(seed: WebinarSeed) -> Invitee:
 
 
 def _build_directory(people: Iterable[Invitee]) -> list[ColleagueState]:
-    """Build the directory. People with ids come first, because an entry is found by them before its address."""
+    """Build the directory of hosts, co-hosts and linked users, each person once."""
     entries: list[ColleagueState] = []
+    # People with ids come first, because their address may be that of a row without ids.
     for person in sorted(people, key=lambda person: person.linked_user is None):
         is_colleague = person.linked_user or person.role is not Role.PANELIST
         if is_colleague and not any(_is_entry_of(entry, person) for entry in entries):
@@ -84,9 +85,9 @@ def _find_entry(person: Invitee, directory: Iterable[ColleagueState]) -> Colleag
 
 def _is_entry_of(entry: ColleagueState, person: Invitee) -> bool:
     ids = _choose_ids(person)
-    return (entry.account_id, entry.user_id) == (ids.account_id, ids.user_id) or address_key(
-        entry.email
-    ) == person.key
+    if (entry.account_id, entry.user_id) == (ids.account_id, ids.user_id):
+        return True
+    return address_key(entry.email) == person.key
 
 
 def _build_entry(person: Invitee) -> ColleagueState:
@@ -102,7 +103,7 @@ def _build_entry(person: Invitee) -> ColleagueState:
 
 
 def _choose_ids(person: Invitee) -> LinkedUser:
-    """The ids that the roster gives, or made-up ones that stay the same."""
+    """Choose the ids that the roster gives, or made-up ones that stay the same."""
     if person.linked_user:
         return person.linked_user
     digest = hashlib.sha256(person.key.encode()).hexdigest()
@@ -110,16 +111,15 @@ def _choose_ids(person: Invitee) -> LinkedUser:
 
 
 def _build_webinar(seed: WebinarSeed, host: ColleagueState, now: datetime) -> WebinarState:
-    session = SessionState(
-        id=seed.session_id or f"{seed.webinar_id[:18]}01", start=_choose_start(now)
-    )
+    session_id = seed.session_id or f"{seed.webinar_id[:18]}01"
+    session = SessionState(id=session_id, start=_choose_start(now))
     title = seed.title or f"Webinar {seed.webinar_id}"
     return WebinarState(id=seed.webinar_id, host=host.user_id, title=title, sessions=(session,))
 
 
 def _choose_start(now: datetime) -> datetime:
-    """A Thursday two to three weeks ahead: it changes once a week, so that a rehearsal can last some days."""
+    """Choose a Thursday two to three weeks ahead."""
+    # It changes once a week only, so that a rehearsal can last some days.
     earliest = (now.astimezone(UTC) + NOTICE).date()
-    return datetime.combine(
-        earliest + timedelta(days=(THURSDAY - earliest.weekday()) % 7), START_TIME
-    )
+    thursday = earliest + timedelta(days=(THURSDAY - earliest.weekday()) % 7)
+    return datetime.combine(thursday, START_TIME)

@@ -1,4 +1,4 @@
-"""The HTTP side of the simulated RingCentral: a Starlette application around one `SimulatedAccount`.
+"""The HTTP side of the simulated RingCentral: a Starlette application around an account.
 
 A request goes straight down: logged, counted against its rate limit, hit by a fault if one is due,
 checked for token and permissions, answered by its function in `endpoints`.
@@ -40,20 +40,23 @@ from onboarding.simulator.request_log import LoggedRequest, RequestLog, decode_b
 from onboarding.web.server import serve_application
 
 IDLE_SECONDS = 600
-"""Seconds for which an idle connection is kept: longer than any client pauses, so that no test meets a race."""
+"""Seconds for which an idle connection is kept: longer than any client pauses, so no test races."""
 
 TimeSource = Callable[[], datetime]
 """Returns the time, aware."""
 
 
 def utc_now() -> datetime:
-    """The time of this machine."""
+    """Return the time of this machine."""
     return datetime.now(UTC)
 
 
 @dataclass(slots=True)
 class Simulator:
-    """An account and its surroundings. Tests read `requests`, and change `account` and `faults` while it runs."""
+    """An account and what is around it.
+
+    Tests read `requests`, and change `account` and `faults` while it runs.
+    """
 
     account: SimulatedAccount
     limiter: CallCounter = field(default_factory=lambda: CallCounter(Limits()))
@@ -91,7 +94,10 @@ async def _wait_for_disconnect(receive: Receive, seconds: float | None = None) -
 
 
 def build_application(simulator: Simulator) -> Starlette:
-    """Make the application. It needs the server of `serve_ringcentral`, which lets a fault abort a connection."""
+    """Make the application.
+
+    It needs the server of `serve_ringcentral`, which lets a fault abort a connection.
+    """
     routes = [
         Route(endpoint.path, _make_view(simulator, endpoint), methods=[endpoint.method])
         for endpoint in ENDPOINTS
@@ -115,38 +121,44 @@ def _make_view(
 
 
 async def _serve_request(simulator: Simulator, endpoint: Endpoint, request: Request) -> Response:
-    """Serve one request, and log it before and after, so that a request without an answer is in the log, too."""
+    """Serve one request."""
     body = await request.body()
     now = simulator.clock()
+    # Logged before it is answered, so that a request without an answer is in the log, too.
     entry = _build_log_entry(endpoint, request, body, now)
     simulator.requests.append(entry)
-    verdict = simulator.limiter.count_call(endpoint.group, now)
-    fault = (
-        None
-        if verdict.retry_after is not None
-        else simulator.faults.take_due(request.method, request.url.path)
-    )
-    if fault and fault.kind in {FaultKind.ERROR_429, FaultKind.ERROR_429_BARE}:
-        verdict = simulator.limiter.start_penalty(
-            endpoint.group, now, float(fault.value) if fault.value else None
-        )
+    admission, fault = _admit(simulator, endpoint, request, now)
     if fault and fault.kind is FaultKind.SLOW:
         await _wait_for_disconnect(request.receive, fault.parse_number(1))
-    response = _answer_call(endpoint, _build_call(simulator, request, body, now), verdict, fault)
-    response.headers.update(verdict.headers())
+    response = _answer_call(endpoint, _build_call(simulator, request, body, now), admission, fault)
+    response.headers.update(admission.headers())
     entry.status = None if isinstance(response, AbortedResponse) else response.status_code
     entry.fault = fault.kind if fault else ""
     return response
 
 
+def _admit(
+    simulator: Simulator, endpoint: Endpoint, request: Request, now: datetime
+) -> tuple[Admission, InjectedFault | None]:
+    """Count a request, and take the fault that is due for it."""
+    admission = simulator.limiter.count_call(endpoint.group, now)
+    # A call over the limit uses up no fault.
+    if admission.retry_after is not None:
+        return admission, None
+    fault = simulator.faults.take_due(request.method, request.url.path)
+    if fault and fault.kind in {FaultKind.ERROR_429, FaultKind.ERROR_429_BARE}:
+        penalty = float(fault.value) if fault.value else None
+        admission = simulator.limiter.start_penalty(endpoint.group, now, penalty)
+    return admission, fault
+
+
 def _answer_call(
-    endpoint: Endpoint, call: Call, verdict: Admission, fault: InjectedFault | None
+    endpoint: Endpoint, call: Call, admission: Admission, fault: InjectedFault | None
 ) -> Response:
     """Answer a call within its limits, with the fault that is due."""
-    if verdict.retry_after is not None:
-        return _answer_rate_exceeded(
-            verdict, with_wait=not fault or fault.kind is FaultKind.ERROR_429
-        )
+    if admission.retry_after is not None:
+        with_wait = not fault or fault.kind is FaultKind.ERROR_429
+        return _answer_rate_exceeded(admission, with_wait=with_wait)
     if fault is None:
         return _build_response(_execute_call(endpoint, call))
     if instead := _answer_without_call(fault, endpoint.path):
@@ -250,9 +262,9 @@ def _build_log_entry(
 def _build_response(answer: Answer) -> Response:
     if answer.json is None:
         return Response(status_code=answer.status)
-    headers = (
-        {"WWW-Authenticate": "Basic, Bearer"} if answer.status == HTTPStatus.UNAUTHORIZED else {}
-    )
+    headers = {}
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Basic, Bearer"
     return JSONResponse(answer.json, answer.status, headers)
 
 
@@ -260,31 +272,33 @@ def _format_refusal(refusal: RequestRefused) -> Answer:
     return Answer(refusal.status, refusal.as_json())
 
 
-def _answer_rate_exceeded(verdict: Admission, *, with_wait: bool) -> Response:
+def _answer_rate_exceeded(admission: Admission, *, with_wait: bool) -> Response:
     """Refuse a call over the limit, or during the penalty."""
-    headers = {"Retry-After": str(verdict.retry_after)} if with_wait else {}
-    return JSONResponse(
-        RequestRefused(429, RATE_EXCEEDED, "Request rate exceeded").as_json(), 429, headers
-    )
+    headers = {"Retry-After": str(admission.retry_after)} if with_wait else {}
+    refusal = RequestRefused(429, RATE_EXCEEDED, "Request rate exceeded")
+    return JSONResponse(refusal.as_json(), 429, headers)
 
 
 def _answer_unknown_call(_request: Request, error: Exception) -> Response:
-    """Refuse a path or method that the simulator doesn't know, in the vendor's format, not the framework's."""
+    """Refuse a path or method that the simulator doesn't know, in the vendor's format."""
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.NOT_FOUND
-    return JSONResponse(
-        RequestRefused(status, UNKNOWN_ID, "The simulator doesn't know this call").as_json(), status
-    )
+    refusal = RequestRefused(status, UNKNOWN_ID, "The simulator doesn't know this call")
+    return JSONResponse(refusal.as_json(), status)
 
 
 def _answer_disconnected(_request: Request, _error: Exception) -> Response:
-    """The client left before its request was complete (it was killed, say): no client gets this answer."""
+    """Answer a client that left before its request was complete: no client gets it."""
     return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 class AbortableProtocol(H11Protocol):
-    """One client's connection, which a fault can abort: the application finds its transport in the request's state."""
+    """One client's connection, which a fault can abort.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    The application finds its transport in the request's state.
+    """
+
+    # uvicorn's own signature differs from asyncio's.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Make the transport known to the application."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
@@ -292,7 +306,10 @@ class AbortableProtocol(H11Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunningRingCentral:
-    """The simulated RingCentral while it runs. `account`, `faults` and `requests` may be read and changed any time."""
+    """The simulated RingCentral while it runs.
+
+    `account`, `faults` and `requests` may be read and changed at any time.
+    """
 
     url: str
     account: SimulatedAccount
@@ -316,8 +333,8 @@ async def serve_ringcentral(
     """
     simulator = Simulator(account, CallCounter(limits or Limits()), FaultQueue(faults), clock)
     application = build_application(simulator)
-    serving = serve_application(
+    server = serve_application(
         application, port, protocol=AbortableProtocol, keep_alive=IDLE_SECONDS
     )
-    async with serving as url:
+    async with server as url:
         yield RunningRingCentral(url, account, simulator.faults, simulator.requests)

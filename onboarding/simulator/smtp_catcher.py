@@ -1,4 +1,4 @@
-"""A mail catcher: an SMTP server on loopback that keeps what it gets as `.eml` files and delivers nothing.
+"""A mail catcher: an SMTP server on loopback that keeps mail as `.eml` files, delivering none.
 
 Built on aiosmtpd. The bytes are kept exactly as they came; the envelopes are beside them in
 `envelopes.jsonl`, so memory stays flat with any amount of mail. `MailRules` say what it refuses,
@@ -26,7 +26,7 @@ from onboarding.web.server import LOOPBACK
 HOSTNAME = "catcher.example"
 ENVELOPES = "envelopes.jsonl"
 LONGEST_RECIPIENT = 120
-"""Bytes of a recipient's part of a file's name: some file systems take no more than 143 for the whole."""
+"""Bytes of the recipient in a file's name: some file systems have 143 for the whole name."""
 
 AS_SENT = "surrogateescape"
 """An address may be no UTF-8 at all: its bytes are kept as they came."""
@@ -98,7 +98,7 @@ class MemoryStore:
 
 
 class FolderStore:
-    """Keeps mail as `0001-ada@example.com.eml`, readable by its owner only: the messages hold join links.
+    """Keeps mail as `0001-ada@example.com.eml`, readable by its owner only: it holds join links.
 
     A folder that holds mail already gets more: numbers go on, nothing is overwritten.
     """
@@ -114,17 +114,14 @@ class FolderStore:
         self._number += 1
         file = self._path / f"{self._number:04d}-{_clean_recipient(recipients[0])}.eml"
         _write_file(file, content, os.O_EXCL)
-        line = {
+        envelope = {
             "number": self._number,
             "file": file.name,
             "sender": sender,
             "recipients": recipients,
         }
-        _write_file(
-            self._path / ENVELOPES,
-            f"{json.dumps(line, ensure_ascii=False)}\n".encode(errors=AS_SENT),
-            os.O_APPEND,
-        )
+        line = f"{json.dumps(envelope, ensure_ascii=False)}\n"
+        _write_file(self._path / ENVELOPES, line.encode(errors=AS_SENT), os.O_APPEND)
         return CaughtMail(self._number, sender, recipients, content, file)
 
     def messages(self) -> tuple[CaughtMail, ...]:
@@ -139,11 +136,10 @@ class FolderStore:
 
     def _read_envelopes(self) -> list[str]:
         envelopes = self._path / ENVELOPES
-        return (
-            envelopes.read_text(encoding="utf-8", errors=AS_SENT).split("\n")[:-1]
-            if envelopes.exists()
-            else []
-        )
+        if not envelopes.exists():
+            return []
+        # Only at line feeds: an address may contain what `splitlines` takes for a line's end.
+        return envelopes.read_text(encoding="utf-8", errors=AS_SENT).split("\n")[:-1]
 
 
 class SmtpHandler:
@@ -201,24 +197,22 @@ class SmtpHandler:
     ) -> str:
         """Keep the message, then answer the final dot."""
         recipients = tuple(envelope.rcpt_tos)
+        sender, content = envelope.mail_from or "", envelope.original_content or b""
         try:
-            caught = self._store.keep(
-                envelope.mail_from or "", recipients, envelope.original_content or b""
-            )
+            caught = self._store.keep(sender, recipients, content)
         except OSError as error:
             return f"{NO_ROOM} {error.strerror}"
         if self._lose.intersection(map(address_key, recipients)):
             abort_connection(server)
-            await (
-                asyncio.Event().wait()
-            )  # aiosmtpd cancels this task as soon as the connection is gone
+            # No reply is ever made: aiosmtpd cancels this task once the connection is gone.
+            await asyncio.Event().wait()
         return f"{OK} {caught.number:04d}"
 
 
 def make_smtp_factory(
     store: MailStore, rules: MailRules, connections: WeakSet[SMTP]
 ) -> Callable[[], SMTP]:
-    """Return a function that makes the protocol of each new connection, and adds it to `connections`."""
+    """Return a function that makes each new connection's protocol and adds it to `connections`."""
     catcher = SmtpHandler(store, rules)
     loop = asyncio.get_running_loop()
 
@@ -243,7 +237,8 @@ def make_smtp_factory(
 def abort_connection(connection: SMTP) -> None:
     """Abort a client's connection; what is on its way is lost."""
     if connection.transport:
-        cast("asyncio.Transport", connection.transport).abort()  # aiosmtpd's type has no abort
+        # aiosmtpd's type of it has no `abort`.
+        cast("asyncio.Transport", connection.transport).abort()
 
 
 def _clean_recipient(recipient: str) -> str:
@@ -253,8 +248,8 @@ def _clean_recipient(recipient: str) -> str:
 
 
 def _write_file(file: Path, content: bytes, flag: int) -> None:
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb") as opened:
-        opened.write(content)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | flag, 0o600), "wb") as stream:
+        stream.write(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,21 +277,23 @@ async def serve_mail(
     store = FolderStore(folder) if folder else MemoryStore()
     rules = rules or MailRules()
     connections: WeakSet[SMTP] = WeakSet()
+    factory = make_smtp_factory(store, rules, connections)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        make_smtp_factory(store, rules, connections), LOOPBACK, port, ssl=rules.tls
-    )
+    server = await loop.create_server(factory, LOOPBACK, port, ssl=rules.tls)
     try:
         yield RunningMail(_find_port(server), store)
     finally:
         server.close()
-        while any(
-            connection.transport for connection in connections
-        ):  # aiosmtpd has no such event either
-            for connection in tuple(connections):
-                abort_connection(connection)
-            await asyncio.sleep(0)
+        await _close_connections(connections)
         await server.wait_closed()
+
+
+async def _close_connections(connections: WeakSet[SMTP]) -> None:
+    # aiosmtpd has no event for the end of a connection, so this asks until all are gone.
+    while any(connection.transport for connection in connections):
+        for connection in tuple(connections):
+            abort_connection(connection)
+        await asyncio.sleep(0)
 
 
 def _find_port(server: asyncio.Server) -> int:

@@ -1,4 +1,4 @@
-"""What an account looks like at the start, as a JSON file or as values, with clear messages where it is wrong.
+"""What an account looks like at the start, as a JSON file or as values, checked.
 
 Only reads and checks; `account` is built from it. These classes document the file: its keys are
 their fields' names, and what has a default may be left out.
@@ -127,10 +127,11 @@ class WebinarState(StatePart):
 
 
 class AccountState(StatePart):
-    """A whole account. `owner` is the `user_id` of the user who logs in (by default the first webinar's host).
+    """A whole account.
 
-    Without `credentials` any will do. `app_permissions` and `user_permissions` are what the
-    application and its owner may do.
+    `owner` is the `user_id` of the user who logs in (by default the first webinar's host). Without
+    `credentials` any will do. `app_permissions` and `user_permissions` are what the application and
+    its owner may do.
     """
 
     account_id: str = HOME_ACCOUNT
@@ -148,7 +149,8 @@ class AccountState(StatePart):
         for webinar in self.webinars:
             if webinar.host not in users:
                 raise ValueError(
-                    f"webinar {webinar.id}: no directory entry has the user_id '{webinar.host}' of its host"
+                    f"webinar {webinar.id}: no directory entry has the user_id"
+                    f" '{webinar.host}' of its host"
                 )
         if self.owner and self.owner not in users:
             raise ValueError(f"no directory entry has the user_id '{self.owner}' of the owner")
@@ -163,8 +165,7 @@ class AccountState(StatePart):
 def read_state(path: Path) -> AccountState:
     """Read a state file.
 
-    Raises BadState if it is missing, no JSON, or wrong somewhere; the message names every wrong
-    place.
+    Raises BadState if it is missing, no JSON, or wrong; the message names every wrong value.
     """
     try:
         return AccountState.model_validate_json(read_text(path, LARGEST_STATE_FILE))

@@ -59,7 +59,7 @@ class IssuedTokens:
         self._refresh: dict[str, datetime] = {}
 
     def log_in(self, authorization: str, form: Mapping[str, str], now: datetime) -> dict[str, Any]:
-        """Exchange a JWT or a refresh token for an access token; returns the OAuth part of the answer.
+        """Exchange a JWT or a refresh token for an access token; return the answer's OAuth part.
 
         Raises LoginRefused if the client, JWT, refresh token or grant type is wrong.
         """
@@ -70,14 +70,7 @@ class IssuedTokens:
             case "refresh_token":
                 self._use_refresh_token(form.get("refresh_token", ""), now)
             case _:
-                message = "Unsupported grant type"
-                raise LoginRefused(
-                    400,
-                    "unsupported_grant_type",
-                    INVALID_PARAMETER,
-                    message,
-                    parameter="grant_type",
-                )
+                raise _unsupported_grant()
         return self._issue(_decide_lifetime(form), now)
 
     def check(self, authorization: str, now: datetime) -> None:
@@ -151,6 +144,11 @@ class IssuedTokens:
         }
 
 
+def _unsupported_grant() -> LoginRefused:
+    error, message = "unsupported_grant_type", "Unsupported grant type"
+    return LoginRefused(400, error, INVALID_PARAMETER, message, parameter="grant_type")
+
+
 def _parse_basic(authorization: str) -> tuple[str, str]:
     """Parse HTTP Basic (RFC 7617); blank where it is something else.
 
@@ -167,6 +165,6 @@ def _parse_basic(authorization: str) -> tuple[str, str]:
 
 
 def _decide_lifetime(form: Mapping[str, str]) -> timedelta:
-    """How long a token lives: what the client asks for, but never longer than usual."""
-    asked = form.get("access_token_ttl", "")
-    return min(LIFETIME, timedelta(seconds=int(asked))) if asked.isdecimal() else LIFETIME
+    """Decide how long a token lives: what the client asks for, but never longer than usual."""
+    seconds = form.get("access_token_ttl", "")
+    return min(LIFETIME, timedelta(seconds=int(seconds))) if seconds.isdecimal() else LIFETIME
