@@ -1,8 +1,8 @@
 """The entry point of the command `onboarding` and of `python -m onboarding`.
 
-Three things come before the slow imports. Closed standard streams are opened; else the next file or
-socket would get their numbers, and our output. Ctrl-C ends the program in one line. A time zone
-that can't be read is replaced, since later code reads it once and for all.
+Three things come before the slow imports. Closed standard streams are opened: otherwise the next
+file or socket would get their numbers, and our output would go there. Ctrl-C ends the program with
+one line. A time zone that can't be read is replaced, because libraries read it only once.
 """
 
 import os
@@ -33,12 +33,14 @@ def main() -> None:
         code = error.code
     code = standard_streams.exit_code(code)
     if code == INTERRUPTED:
-        os._exit(INTERRUPTED)  # waiting for a name that is being looked up could take a minute
+        # a thread may still be looking up a name, and waiting for it could take a minute
+        os._exit(INTERRUPTED)
     sys.exit(code)
 
 
 def _open_closed_streams() -> None:
-    """Open closed standard streams (`<&-`, `>&-`, `2>&-`) on /dev/null: `open` takes the lowest free number."""
+    """Open closed standard streams (`<&-`, `>&-`, `2>&-`) on /dev/null."""
+    # in order of their numbers, because `open` takes the lowest free number
     for descriptor in STANDARD_STREAMS:
         try:
             os.fstat(descriptor)
@@ -47,7 +49,7 @@ def _open_closed_streams() -> None:
 
 
 def _exit_at_once(_signal: int, _frame: object) -> None:
-    """Exit on Ctrl-C. Nothing has begun yet, or nothing that has to be finished."""
+    """Exit on Ctrl-C. Nothing that has to be finished has begun: a run sets its own handler."""
     os.write(2, b"\nStopped.\n")
     os._exit(INTERRUPTED)
 

@@ -1,14 +1,13 @@
-"""Why a run can't go on: one small tree of exceptions, each with the exit code that cron and scripts see.
+"""Why a run can't go on: a small tree of exceptions, each with its exit code for cron and scripts.
 
-What concerns a single person or roster row is never an exception: it is a `model.people.Problem` or
-an outcome, and the run goes on with the others. An exception from here ends the run for all people
-that are left.
+A fault of one person or one row of the roster is never an exception. It is a `model.people.Problem`
+or an outcome, and the run goes on with the others. An exception from here ends the run.
 
     OnboardingError              2  (never raised itself)
     +-- ConfigurationError       2  a setting, secret, template or roster is missing or wrong
-    +-- Refused                  2  RingCentral or the mail server understood us and says no to *us*
+    +-- Refused                  2  RingCentral or the mail server refuses *us*
     +-- TooManyRejections        1  the mail server rejects one message after another
-    +-- TryLater                75  the other side is away or busy, or another run holds the webinar
+    +-- TryLater                75  a server is away or busy, or another run holds the webinar
         +-- Interrupted         75  a signal asked us to stop
 """
 
@@ -42,20 +41,20 @@ class ConfigurationError(OnboardingError):
 
 
 class Refused(OnboardingError):
-    """The other side understood us and refuses us: log-in, permission, sender, certificate."""
+    """A server refuses us: log-in, permission, sender, certificate. Trying again would not help."""
 
 
 class TooManyRejections(OnboardingError):
-    """The mail server rejects one message after another: a person has to look before more are sent."""
+    """The mail server rejects one message after another: a person has to find out why first."""
 
     exit_code = EXIT_NEEDS_A_PERSON
 
 
 class TryLater(OnboardingError):
-    """Nothing is wrong with the input; the other side is away or busy. Nothing is lost: run again."""
+    """Nothing is wrong with the input; a server is away or busy. Nothing is lost: run again."""
 
     exit_code = EXIT_TRY_LATER
 
 
 class Interrupted(TryLater):
-    """Ctrl-C or SIGTERM: what was in flight was finished or recorded, the rest is still queued."""
+    """Ctrl-C or SIGTERM: what was being sent was finished or recorded, the rest is still queued."""

@@ -1,7 +1,8 @@
-"""Ends a wait at once when a stop signal comes: for answers and streams, where leaving early loses nothing.
+"""Ends a wait at once when a stop signal comes.
 
-`cli.terminal` sets the event at the first Ctrl-C or SIGTERM. Work that must be finished first (a
-message in flight) does not wait here.
+For answers and streams, where stopping early loses nothing. `cli.terminal` sets the event at the
+first Ctrl-C or SIGTERM. Work that must be finished first, such as a message whose body is being
+sent, does not wait here.
 """
 
 import asyncio
@@ -21,7 +22,11 @@ def stop_error() -> Interrupted:
 
 
 async def wait_unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T:
-    """Wait for `work`; once `stop` is set, cancel it and raise `Interrupted`. What is done by then still counts."""
+    """Wait for `work` and return its result.
+
+    Once `stop` is set, cancels the work and raises `Interrupted`. If the work is done by then, its
+    result is returned.
+    """
     task = asyncio.ensure_future(work)
     signal = asyncio.ensure_future(stop.wait())
     try:
@@ -31,5 +36,6 @@ async def wait_unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T:
     finally:
         task.cancel()
         signal.cancel()
+        # until both are really over, so that the work has closed what it opened
         await asyncio.gather(task, signal, return_exceptions=True)
     raise stop_error()

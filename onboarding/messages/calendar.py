@@ -1,18 +1,19 @@
-"""The calendar entry that stays right when the session moves: RFC 5545 by `icalendar`, RFC 5546 for its methods.
+"""The calendar entry of a message, and the links that add a session to a calendar on the web.
 
-One entry per session is built by the library and cut where a person's own lines come (as `mime`
-does for mail). Times are UTC, so nobody's daylight-saving rules can move them. The links for
-calendars on the web are `add_to`'s.
+The entry (`.ics`) follows the session when it moves: the same UID, a higher SEQUENCE (RFC 5545, and
+RFC 5546 for the methods). `icalendar` builds one entry per session, which is then cut where a
+person's own lines come, as `mime` does with a message. Times are in UTC, so no change of
+daylight-saving rules can move them.
 
-Links that add a session to a calendar on the web. Pure text; the `.ics` entry is `calendar`'s work.
-
-They hold title and times and never the join link: whatever stands in them ends up in those sites'
-logs.
+The links have title and times, and never the join link: those sites store their addresses in logs.
+Writes text only; `mime` attaches it.
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -29,7 +30,7 @@ _MARK = "x-personal"
 
 
 class Occasion(NamedTuple):
-    """What the entries of everybody at one session share."""
+    """What the entries of all people at one session share."""
 
     title: str
     start: datetime
@@ -40,46 +41,47 @@ class Occasion(NamedTuple):
 
 
 def method_of(kind: Kind, brand: BrandSettings) -> str:
-    """Name the entry's METHOD; the MIME parameter has to be the same."""
+    """Return the entry's METHOD; the MIME parameter has to be the same (RFC 6047 2.4)."""
     return RULES[kind].calendar_method or brand.calendar.value.upper()
 
 
 def calendar_entry(
-    letter: MessageRequest, brand: BrandSettings, title: str, name: str, description: str
+    request: MessageRequest, brand: BrandSettings, title: str, name: str, description: str
 ) -> str:
-    """Write a person's calendar entry (CRLF line ends). `title`, `name` and `description` are display-ready.
+    """Write a person's calendar entry (CRLF line ends).
 
-    UID stays the same for a session and an invitee, and SEQUENCE grows with their messages, so
-    calendars take each entry as the newer version of the last (RFC 5545 3.8.7.4).
+    `title`, `name` and `description` are plain text, ready to be shown. UID stays the same for a
+    session and an invitee, and SEQUENCE grows with their messages, so calendars take each entry as
+    a newer version of the last one (RFC 5545 3.8.7.4).
     """
-    own = personal_lines(letter, brand, name, description)
-    return "".join(own.get(part, part) for part in calendar_frame(letter, brand, title))
+    lines = personal_lines(request, brand, name, description)
+    return "".join(lines.get(part, part) for part in calendar_frame(request, brand, title))
 
 
-def calendar_frame(letter: MessageRequest, brand: BrandSettings, title: str) -> tuple[str, ...]:
-    """Write the lines that the entries of everybody at one session share; a personal line is only named."""
-    session, method = letter.session, method_of(letter.kind, brand)
+def calendar_frame(request: MessageRequest, brand: BrandSettings, title: str) -> tuple[str, ...]:
+    """Write what all entries of one session share; a personal line is only named."""
+    session, method = request.session, method_of(request.kind, brand)
     return _build_frame(
         Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name)
     )
 
 
 def personal_lines(
-    letter: MessageRequest, brand: BrandSettings, name: str, description: str
+    request: MessageRequest, brand: BrandSettings, name: str, description: str
 ) -> dict[str, str]:
     """Write one person's lines of `PERSONAL`; a line that is not due is empty."""
-    asks_back = (
-        brand.calendar is CalendarMethod.REQUEST
-    )  # RFC 5546 3.2.1, 3.2.5: no attendee in what is published
-    link = letter.join_link.get_secret_value() if letter.join_link else ""
+    # what is published has no attendee (RFC 5546 3.2.1, 3.2.5)
+    asks_back = brand.calendar is CalendarMethod.REQUEST
+    link = request.join_link.get_secret_value() if request.join_link else ""
+    domain = brand.sender_address.rpartition("@")[2]
     return {
-        "UID": fold_line("UID", uid(letter, brand.sender_address.rpartition("@")[2])),
-        "SEQUENCE": fold_line("SEQUENCE", str(letter.number - 1)),
-        "DTSTAMP": fold_line("DTSTAMP", _format_time(letter.date.replace(microsecond=0))),
+        "UID": fold_line("UID", uid(request, domain)),
+        "SEQUENCE": fold_line("SEQUENCE", str(request.number - 1)),
+        "DTSTAMP": fold_line("DTSTAMP", _format_time(request.date.replace(microsecond=0))),
         "DESCRIPTION": fold_line("DESCRIPTION", escape(description)) if description else "",
         "LOCATION": fold_line("LOCATION", escape(link)) if link else "",
         "URL": fold_line("URL", link) if link else "",
-        "ATTENDEE": _attendee_line(name, transport_address(letter.recipient)) if asks_back else "",
+        "ATTENDEE": _attendee_line(name, transport_address(request.recipient)) if asks_back else "",
     }
 
 
@@ -88,18 +90,34 @@ def _format_time(second: datetime) -> str:
     return f"{second.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
-def uid(letter: MessageRequest, domain: str) -> str:
-    """Name the entry for good: the same for every message to this invitee about this session (RFC 5545 3.8.4.7)."""
-    key = letter.session.key
-    digest = hashlib.sha256(
-        "\n".join((key.server, str(key), letter.invitee.key)).encode()
-    ).hexdigest()
+def uid(request: MessageRequest, domain: str) -> str:
+    """Make the UID: the same in every message to this invitee about this session.
+
+    RFC 5545 3.8.4.7. If it changed, the person would have two entries.
+    """
+    key = request.session.key
+    identity = "\n".join((key.server, str(key), request.invitee.key))
+    digest = hashlib.sha256(identity.encode()).hexdigest()
     return f"{digest[:40]}@{domain}"
 
 
 @lru_cache(maxsize=64)
 def _build_frame(occasion: Occasion) -> tuple[str, ...]:
-    """Let `icalendar` build the entry, and cut it: library's text, then a personal line's name, and so on."""
+    """Let `icalendar` build the entry, and cut it at the personal lines.
+
+    Returns lines of text, and names of `PERSONAL` where a person's own line comes.
+    """
+    calendar = Calendar()
+    calendar.add("prodid", PRODUCT)
+    calendar.add("version", "2.0")
+    calendar.add("method", occasion.method)
+    calendar.add_component(_build_event(occasion))
+    lines = calendar.to_ical().decode().splitlines(keepends=True)
+    marked = {f"{name}:{_MARK}\r\n": name for name in PERSONAL}
+    return tuple(marked.get(line, line) for line in lines)
+
+
+def _build_event(occasion: Occasion) -> Event:
     event = Event()
     event.add("summary", occasion.title)
     event.add("dtstart", occasion.start.astimezone(UTC))
@@ -110,21 +128,14 @@ def _build_frame(occasion: Occasion) -> tuple[str, ...]:
     event.add("organizer", organizer)
     for name in PERSONAL:
         event[name] = vText(_MARK)
-    calendar = Calendar()
-    calendar.add("prodid", PRODUCT)
-    calendar.add("version", "2.0")
-    calendar.add("method", occasion.method)
-    calendar.add_component(event)
-    lines = calendar.to_ical().decode().splitlines(keepends=True)
-    marked = {f"{name}:{_MARK}\r\n": name for name in PERSONAL}
-    return tuple(marked.get(line, line) for line in lines)
+    return event
 
 
 def _attendee_line(name: str, address: str) -> str:
-    """Write the one attendee; a parameter's value can hold no double quote (RFC 5545 3.1).
+    """Write the one attendee.
 
-    A caret begins an escape there (RFC 6868 3.1). Some readers take a backslash for one too: a
-    slash shows the name.
+    A parameter's value can't have a double quote (RFC 5545 3.1), and a caret begins an escape there
+    (RFC 6868 3.1). Some readers take a backslash for one too, so it becomes a slash.
     """
     shown = name.replace("^", "^^").replace('"', "'").replace("\\", "/")
     parameters = f'CN="{shown}";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE'
@@ -142,24 +153,29 @@ LONGEST_CONTENT_LINE = 75
 
 def fold_line(name: str, value: str) -> str:
     """Write a content line, folded between characters."""
+    # nearly all lines are short, and each message has several
     if len(name) + len(value) < LONGEST_CONTENT_LINE and value.isascii():
         return f"{name}:{value}\r\n"
     octets = f"{name}:{value}".encode()
+    length = len(octets)
     if octets.isascii():
-        rest = [
-            octets[at : at + LONGEST_CONTENT_LINE - 1]
-            for at in range(LONGEST_CONTENT_LINE, len(octets), LONGEST_CONTENT_LINE - 1)
-        ]
-        return b"\r\n ".join((octets[:LONGEST_CONTENT_LINE], *rest)).decode() + "\r\n"
-    folded, start, room = [], 0, LONGEST_CONTENT_LINE
+        inner: Iterable[int] = range(LONGEST_CONTENT_LINE, length, LONGEST_CONTENT_LINE - 1)
+    else:
+        inner = _find_cuts(octets)
+    cuts = (0, *inner, length)
+    return b"\r\n ".join([octets[start:end] for start, end in pairwise(cuts)]).decode() + "\r\n"
+
+
+def _find_cuts(octets: bytes) -> Iterator[int]:
+    """Find where a line is folded, never inside a character."""
+    start, room = 0, LONGEST_CONTENT_LINE
     while len(octets) - start > room:
-        end = start + room
-        while octets[end] in INSIDE_A_CHARACTER:
-            end -= 1
-        folded.append(octets[start:end])
-        start, room = end, LONGEST_CONTENT_LINE - 1
-    folded.append(octets[start:])
-    return b"\r\n ".join(folded).decode() + "\r\n"
+        start += room
+        while octets[start] in INSIDE_A_CHARACTER:
+            start -= 1
+        yield start
+        # from the second line on, one octet is the space that begins it
+        room = LONGEST_CONTENT_LINE - 1
 
 
 GOOGLE = "https://calendar.google.com/calendar/render"
@@ -168,20 +184,20 @@ OUTLOOK = "https://outlook.office.com/calendar/0/deeplink/compose"
 
 @lru_cache(maxsize=64)
 def add_to_google(title: str, start: datetime, end: datetime) -> str:
-    """Address Google Calendar's form for a new entry; times in UTC, basic format."""
-    dates = "/".join(f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}" for at in (start, end))
-    return f"{GOOGLE}?{urlencode({'action': 'TEMPLATE', 'text': title, 'dates': dates}, quote_via=quote)}"
+    """Make the address of Google Calendar's form for a new entry."""
+    dates = f"{_format_time(start)}/{_format_time(end)}"
+    fields = {"action": "TEMPLATE", "text": title, "dates": dates}
+    return f"{GOOGLE}?{urlencode(fields, quote_via=quote)}"
 
 
 @lru_cache(maxsize=64)
 def add_to_outlook(title: str, start: datetime, end: datetime) -> str:
-    """Address the form for a new entry of Outlook on the web; times in UTC, extended format."""
-    at, until = (f"{one.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for one in (start, end))
-    asked = {
+    """Make the address of the form for a new entry of Outlook on the web."""
+    fields = {
         "path": "/calendar/action/compose",
         "rru": "addevent",
         "subject": title,
-        "startdt": at,
-        "enddt": until,
+        "startdt": f"{start.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "enddt": f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }
-    return f"{OUTLOOK}?{urlencode(asked, quote_via=quote)}"
+    return f"{OUTLOOK}?{urlencode(fields, quote_via=quote)}"

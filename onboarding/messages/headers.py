@@ -1,8 +1,8 @@
-"""The four header fields that differ from message to message, written as the `email` package would read them back.
+"""The four header fields that differ from message to message.
 
-Short ASCII stays as it is; all else becomes encoded words (RFC 2047). No text can end a line here:
-what has a control character is encoded, so a name can't inject a header. The other header fields
-stand in `mime`.
+Written as the `email` package would read them back. Short ASCII stays as it is; all else becomes
+encoded words (RFC 2047). Text with a control character is encoded too, so no name can end a line
+and add a header field of its own. The other header fields are written by `mime`.
 """
 
 import re
@@ -23,32 +23,31 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 
 def encode_subject(text: str) -> bytes:
     """Write a `Subject:` field's body."""
-    if (
-        _PLAIN.fullmatch(text)
-        and len(text) <= LONGEST_HEADER_LINE - len("Subject: ")
-        and "=?" not in text
-    ):
+    fits = len(text) <= LONGEST_HEADER_LINE - len("Subject: ")
+    # `=?` would begin an encoded word
+    if fits and _PLAIN.fullmatch(text) and "=?" not in text:
         return text.encode("ascii")
     return _encode_words(text, len("Subject: "))
 
 
 def format_mailbox(name: str, address: str) -> bytes:
-    """Write a `To:` field's body. `address` is as `transport_address` makes it; UTF-8 where it needs SMTPUTF8."""
+    """Write a `To:` field's body.
+
+    `address` comes from `transport_address`. An address that needs SMTPUTF8 is written in UTF-8.
+    """
     if not name or name == address:
         return address.encode()
     angle = f"<{address}>".encode()
     shown = _phrase(name)
     last_line = len(shown) - shown.rfind(b"\n")
-    return (
-        shown
-        + (b" " if last_line + len(angle) < LONGEST_HEADER_LINE - len("To: ") else b"\r\n ")
-        + angle
-    )
+    fits = last_line + len(angle) < LONGEST_HEADER_LINE - len("To: ")
+    return shown + (b" " if fits else b"\r\n ") + angle
 
 
 def _phrase(name: str) -> bytes:
-    """Write a display name (RFC 5322 3.2.5): atoms as they are, other ASCII in quotes, all else encoded."""
-    if len(name) > LONGEST_HEADER_LINE - len("To:  ") or not _PLAIN.fullmatch(name) or "=?" in name:
+    """Write a display name (RFC 5322 3.2.5): atoms as they are, other ASCII in quotes."""
+    fits = len(name) <= LONGEST_HEADER_LINE - len("To:  ")
+    if not fits or not _PLAIN.fullmatch(name) or "=?" in name:
         return _encode_words(name, len("To: "))
     if _ATOMS.fullmatch(name):
         return name.encode("ascii")
@@ -57,7 +56,10 @@ def _phrase(name: str) -> bytes:
 
 
 def _encode_words(text: str, first_indent: int) -> bytes:
-    """Write text as base64 words of whole characters, one per line; readers drop the white space between them."""
+    """Write text as base64 words of whole characters, one per line.
+
+    Readers drop the white space between encoded words (RFC 2047 6.2).
+    """
     longest = LONGEST_HEADER_LINE - first_indent - len("=?utf-8?b??=")
     encoded, most = text.encode(), longest // 4 * 3
     words, start = [], 0
@@ -71,14 +73,14 @@ def _encode_words(text: str, first_indent: int) -> bytes:
 
 
 INSIDE_A_CHARACTER = range(0x80, 0xC0)
-"""Bytes of UTF-8 that go on with a character (RFC 3629 3)."""
+"""Bytes of UTF-8 that continue a character (RFC 3629 3)."""
 
 
 def transport_address(address: str) -> str:
-    """Write an address as it travels, with its domain as A-label (RFC 5890).
+    """Write an address as it is sent, with its domain as A-label (RFC 5890).
 
     A local part beyond ASCII stays: it needs a server with SMTPUTF8 (RFC 6531). Raises
-    UnrenderableValue if the address can't travel.
+    `UnrenderableValue` if mail can't be sent to this address.
     """
     local, _at, domain = address.strip().rpartition("@")
     if not local or not domain or not _ADDRESS_CHARACTERS.fullmatch(local):
@@ -92,11 +94,12 @@ def transport_address(address: str) -> str:
 _ADDRESS_CHARACTERS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
 
 
-def format_date(at: datetime) -> bytes:
+def format_date(time: datetime) -> bytes:
     """Write a `Date:` field's body (RFC 5322 3.3) from an aware time."""
-    return _date(at.replace(microsecond=0))
+    return _date(time.replace(microsecond=0))
 
 
+# many messages are composed in one second
 @lru_cache(maxsize=8)
 def _date(second: datetime) -> bytes:
     return format_datetime(second).encode("ascii")

@@ -1,12 +1,12 @@
-"""What `onboarding lint` says about templates and brand before anybody gets a letter: everything at once, as values.
+"""What `onboarding lint` says about templates and brand: all findings at once, as values.
 
-Where `TemplateSet.load` stops at the first mistake, this goes on to the next template, and also
-tells what is allowed but unwise: pictures without words, contrast too low, a size that Gmail cuts
-off.
+`TemplateSet.load` stops at the first mistake; this goes on to the next template. It also reports
+what is allowed but unwise: pictures without alt text, contrast that is too low, a size at which
+Gmail cuts the message off. Changes and sends nothing.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,7 +25,6 @@ from onboarding.messages.composer import (
     logo_of,
     make_template_set,
 )
-from onboarding.messages.request import MessageRequest
 from onboarding.messages.settings import BrandSettings, Colours
 from onboarding.messages.templates import (
     CALENDAR,
@@ -43,12 +42,16 @@ CONTRAST = 4.5
 
 
 SMALL_PRINT = "#5b6675"
-"""The grey of the shipped templates (`parts/style.mjml.j2`); it stands on white and on the background."""
+"""The grey of the shipped templates (`parts/style.mjml.j2`), on white and on the background."""
 
 
 @dataclass(frozen=True, slots=True)
 class LintWarning:
-    """One thing to mend. `where` is a template's name, a file or a setting; `is_error`: no letter would leave so."""
+    """One finding: a thing to fix, or to think about.
+
+    `where` is a template's name, a file or a setting. `is_error`: with it, no message would be
+    sent.
+    """
 
     where: str
     message: str
@@ -56,40 +59,28 @@ class LintWarning:
 
 
 def lint_templates(folders: Sequence[Path], brand: BrandSettings) -> tuple[LintWarning, ...]:
-    """Look at all templates of these folders and at the brand. Raises `ConfigurationError` only without folders."""
+    """Check all templates of these folders, and the brand.
+
+    Raises `ConfigurationError` only if a folder is missing.
+    """
     searched = Folders.of(folders)
-    if unusable := [*searched.strays()] or [*_read_error(searched)]:
-        return tuple(
-            LintWarning("templates", _to_warning(each), is_error=True) for each in unusable
-        )
-    environments = Environments.over(searched)
-    findings = [*_check_colours(brand.colours)]
+    unusable = [*searched.strays()] or [*_unreadable(searched)]
+    if unusable:
+        return tuple(_as_warning("templates", error) for error in unusable)
     names = list_names(searched, (*KINDS, CALENDAR))
-    templates: dict[str, Template] = {}
-    for name in names:
-        try:
-            templates[name] = compile_template(name, searched, environments, brand.language)
-        except ConfigurationError as problem:
-            findings.append(LintWarning(name, _to_warning(problem), is_error=True))
-    findings += [found for file in searched.files() for found in _plain_http(file)]
-    findings += [
-        LintWarning("templates", place, is_error=True) for place in find_pasted_links(searched)
+    templates, not_compiled = _compile_all(names, searched, brand.language)
+    warnings = [
+        *_check_colours(brand.colours),
+        *not_compiled,
+        *_check_files(searched),
+        *_check_text_parts(templates),
+        *_check_set(names, templates, searched, brand),
     ]
-    findings += _misspelt(searched)
-    findings += [found for template in templates.values() for found in _text_part(template)]
-    try:
-        assert_complete(frozenset(names), searched)
-        logo = logo_of(brand)
-        if not kind_without(
-            frozenset(templates)
-        ):  # else one that can't be compiled is all there is of its kind
-            findings += _check_samples(make_template_set(templates, brand, logo))
-    except ConfigurationError as problem:
-        findings.append(LintWarning("templates", _to_warning(problem), is_error=True))
-    return tuple(dict.fromkeys(findings))
+    # the sample people of several languages can get the same finding
+    return tuple(dict.fromkeys(warnings))
 
 
-def _read_error(folders: Folders) -> Iterator[ConfigurationError]:
+def _unreadable(folders: Folders) -> Iterator[ConfigurationError]:
     for file in folders.files():
         try:
             read_template(file)
@@ -97,14 +88,39 @@ def _read_error(folders: Folders) -> Iterator[ConfigurationError]:
             yield error
 
 
-def _to_warning(problem: ConfigurationError) -> str:
-    return f"{problem.message} {problem.hint}".strip()
+def _as_warning(where: str, error: ConfigurationError) -> LintWarning:
+    return LintWarning(where, f"{error.message} {error.hint}".strip(), is_error=True)
+
+
+def _compile_all(
+    names: Sequence[str], folders: Folders, language: str
+) -> tuple[dict[str, Template], list[LintWarning]]:
+    """Compile each template; returns the compiled ones, and what is wrong with the others."""
+    environments = Environments.over(folders)
+    templates: dict[str, Template] = {}
+    warnings = []
+    for name in names:
+        try:
+            templates[name] = compile_template(name, folders, environments, language)
+        except ConfigurationError as error:
+            warnings.append(_as_warning(name, error))
+    return templates, warnings
+
+
+def _check_files(folders: Folders) -> Iterator[LintWarning]:
+    for file in folders.files():
+        yield from _check_links(file)
+    for message in find_pasted_links(folders):
+        yield LintWarning("templates", message, is_error=True)
+    for file in folders.files():
+        yield from _check_file_name(file)
 
 
 _HTTP = re.compile(r"http://(?!www\.w3\.org/)\S")
+"""A link without encryption; the names of XML's vocabularies at w3.org are no links."""
 
 
-def _plain_http(file: Path) -> Iterator[LintWarning]:
+def _check_links(file: Path) -> Iterator[LintWarning]:
     for number, line in enumerate(read_template(file).splitlines(), 1):
         if _HTTP.search(line):
             yield LintWarning(
@@ -114,56 +130,65 @@ def _plain_http(file: Path) -> Iterator[LintWarning]:
             )
 
 
-def _misspelt(folders: Folders) -> Iterator[LintWarning]:
-    """Find templates that nobody gets, because their name is nearly that of a kind."""
-    for file in folders.files():
-        word = file.name.partition(".")[0]
-        near = get_close_matches(word, (*KINDS, CALENDAR), n=1, cutoff=0.75)
-        if near and word not in near:
-            yield LintWarning(
-                str(file), f"No letter is called {word}; did you mean {near[0]}?", is_error=False
-            )
+def _check_file_name(file: Path) -> Iterator[LintWarning]:
+    """Report a template that no person gets, because its name is almost that of a kind."""
+    name = file.name.partition(".")[0]
+    near = get_close_matches(name, (*KINDS, CALENDAR), n=1, cutoff=0.75)
+    if near and name not in near:
+        message = f"No letter is called {name}; did you mean {near[0]}?"
+        yield LintWarning(str(file), message, is_error=False)
 
 
-def _text_part(template: Template) -> Iterator[LintWarning]:
-    if template.text_is_derived:
-        words = (
-            f"Its text part is made from the HTML; write {template.name}.txt.j2 for a better one."
-        )
-        yield LintWarning(template.name, words, is_error=False)
+def _check_text_parts(templates: Mapping[str, Template]) -> Iterator[LintWarning]:
+    for name, template in templates.items():
+        if template.text_is_derived:
+            message = f"Its text part is made from the HTML; write {name}.txt.j2 for a better one."
+            yield LintWarning(name, message, is_error=False)
 
 
-def _check_samples(stationery: TemplateSet) -> Iterator[LintWarning]:
-    """Look at the letters that sample people would get."""
-    for letter in stationery.samples():
-        name = stationery.name_for(letter)
-        if wrong := stationery.find_fault(letter):
-            yield LintWarning(
-                name, f"A letter to a sample {letter.invitee.role} fails: {wrong}", is_error=True
-            )
+def _check_set(
+    names: Sequence[str], templates: Mapping[str, Template], folders: Folders, brand: BrandSettings
+) -> Iterator[LintWarning]:
+    """Check that each kind has a template, and the messages that sample people would get."""
+    try:
+        assert_complete(frozenset(names), folders)
+        logo = logo_of(brand)
+        # a kind that has no template but one that can't be compiled was reported already
+        if not kind_without(frozenset(templates)):
+            yield from _check_samples(make_template_set(templates, brand, logo))
+    except ConfigurationError as error:
+        yield _as_warning("templates", error)
+
+
+def _check_samples(template_set: TemplateSet) -> Iterator[LintWarning]:
+    """Check the messages that sample people would get."""
+    for request in template_set.samples():
+        name = template_set.name_for(request)
+        if fault := template_set.find_fault(request):
+            message = f"A letter to a sample {request.invitee.role} fails: {fault}"
+            yield LintWarning(name, message, is_error=True)
         else:
-            yield from (
-                LintWarning(name, words, is_error=False) for words in _unwise(stationery, letter)
-            )
+            html = template_set.render_parts(request, request.recipient).html
+            yield from (LintWarning(name, advice, is_error=False) for advice in _unwise(html))
 
 
-def _unwise(stationery: TemplateSet, letter: MessageRequest) -> Iterator[str]:
-    html = stationery.render_parts(letter, letter.recipient).html
-    if len(html.encode()) > CLIPPED:
-        yield f"The HTML has {len(html.encode()) // 1024} KB; Gmail cuts a message off after 102 KB."
+def _unwise(html: str) -> Iterator[str]:
+    """Say what is allowed in a message, but not good for its readers."""
+    size = len(html.encode())
+    if size > CLIPPED:
+        yield f"The HTML has {size // 1024} KB; Gmail cuts a message off after 102 KB."
     if not is_shallow(html):
         yield "Its HTML has too many elements within each other."
-        return  # the parser takes minutes for them
+        # the parser takes minutes for them
+        return
     document = LexborHTMLParser(html)
-    pictures = document.css("img")
     for link in document.css("a[href], area[href]"):
         if (link.attributes.get("href") or "").strip() in {"", "#"}:
             yield f"The link {_words_of(link)} leads nowhere: its address is empty or #."
-    yield from (
-        f"The picture {picture.attributes.get('src')} has no alt text, for people who don't see it."
-        for picture in pictures
-        if not picture.attributes.get("alt")
-    )
+    for picture in document.css("img"):
+        if not picture.attributes.get("alt"):
+            source = picture.attributes.get("src")
+            yield f"The picture {source} has no alt text, for people who don't see it."
 
 
 def _words_of(link: LexborNode) -> str:
@@ -178,7 +203,7 @@ LONGEST_SHOWN = 60
 
 
 def _check_colours(colours: Colours) -> Iterator[LintWarning]:
-    """Compare the colours that stand on each other."""
+    """Compare each colour of text with its background."""
     pairs = [
         ("button_text", colours.button_text, "primary", colours.primary),
         ("text", colours.text, "background", colours.background),
@@ -187,19 +212,25 @@ def _check_colours(colours: Colours) -> Iterator[LintWarning]:
         ("primary (links)", colours.primary, "white", "#ffffff"),
     ]
     for front_name, front, back_name, back in pairs:
-        if (found := contrast(front, back)) < CONTRAST:
-            words = f"{front_name} {front} on {back_name} {back} has a contrast of {found:.1f}; {CONTRAST} is the least."
-            yield LintWarning("[brand] colours", words, is_error=False)
+        ratio = contrast(front, back)
+        if ratio < CONTRAST:
+            pair = f"{front_name} {front} on {back_name} {back}"
+            message = f"{pair} has a contrast of {ratio:.1f}; {CONTRAST} is the least."
+            yield LintWarning("[brand] colours", message, is_error=False)
 
 
-def contrast(one: str, other: str) -> float:
-    """Compare two colours `#rrggbb`: 1 (the same) to 21 (black on white); WCAG 2.1, "contrast ratio"."""
-    darker, lighter = sorted((_luminance(one), _luminance(other)))
+def contrast(first: str, second: str) -> float:
+    """Compare two colours `#rrggbb`: 1 (the same) to 21 (black on white).
+
+    WCAG 2.1, "contrast ratio".
+    """
+    darker, lighter = sorted((_luminance(first), _luminance(second)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def _luminance(colour: str) -> float:
-    red, green, blue = (_linear(int(colour[at : at + 2], 16) / 255) for at in (1, 3, 5))
+    """Return a colour's relative luminance, 0 to 1 (WCAG 2.1)."""
+    red, green, blue = (_linear(channel / 255) for channel in bytes.fromhex(colour[1:]))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 

@@ -1,8 +1,7 @@
-"""Sample people, on whom every template is tried before anybody real gets a letter from it.
+"""Sample people: every template is tried on them before a real person gets a message from it.
 
-Finds what only rendering shows: tags left over, expressions that fail, a part without join link.
-Knows no template by name and composes nothing itself: `stationery` and `lint` do, with these
-letters.
+Finds what only rendering shows: tags that are left over, expressions that fail, a part without join
+link. `composer` and `lint` compose the messages; this module makes the requests.
 """
 
 import re
@@ -26,7 +25,7 @@ LONGER_AGO = timedelta(days=1)
 
 
 class AnyColumn(dict[str, str]):
-    """Stands for whatever further columns a roster may have: an address fits text and links alike."""
+    """The further columns of any roster. All have an address, which is good as text and as link."""
 
     def __missing__(self, column: str) -> str:
         return "https://www.example.com/"
@@ -49,7 +48,7 @@ PANEL = (
     _sample_invitee(3, Role.COHOST, "Colin", "Cohost"),
     _sample_invitee(4, Role.PANELIST, "Paula", "Panelist"),
 )
-GUARDED = ProtectedValues.of([LINK], [one.email for one in PANEL])
+GUARDED = ProtectedValues.of([LINK], [person.email for person in PANEL])
 SESSION = Session(
     key=SessionKey("https://sample.example", "1", "1"),
     title="A sample webinar",
@@ -62,12 +61,15 @@ SESSION = Session(
 
 
 def sample_messages(languages: Iterable[str]) -> Iterator[MessageRequest]:
-    """Make a letter of every kind for every role and language, with all that can be there and with little."""
+    """Make requests for every kind, role and language, each with all facts and with few.
+
+    With few, a template fails that relies on what only some people have.
+    """
+    earlier = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
     for kind, invitee, language, rich in product(Kind, PANEL, languages, (True, False)):
         registration = Registration(
             id="1", role=invitee.role, join_uri=LINK, phone_code="123 456" if rich else ""
         )
-        told = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
         yield MessageRequest(
             kind=kind,
             invitee=replace(invitee, language=language),
@@ -78,7 +80,7 @@ def sample_messages(languages: Iterable[str]) -> Iterator[MessageRequest]:
             date=START - timedelta(days=7),
             recipient=invitee.email,
             panel=PANEL if rich else (),
-            previous=told if rich and RULES[kind].shows_previous else None,
+            previous=earlier if rich and RULES[kind].shows_previous else None,
         )
 
 
@@ -87,15 +89,19 @@ _STYLE_SHEET_END = re.compile(r"</style>", re.IGNORECASE)
 _TAG = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|#\}")
 
 
-def leftover_tag(filling: MessageParts) -> str:
-    """Find a tag that came through rendering; looked for with sample values only: a person may be called `{{7*7}}`."""
-    for text in (_without_style_sheets(filling.html), filling.text, filling.calendar):
+def leftover_tag(parts: MessageParts) -> str:
+    """Find a tag that is left after rendering, with the text around it; empty if there is none.
+
+    For sample people only: a real person may be called `{{7*7}}`.
+    """
+    for text in (_without_style_sheets(parts.html), parts.text, parts.calendar):
         if found := _TAG.search(text):
             return " ".join(text[max(0, found.start() - 20) : found.end() + 20].split())
     return ""
 
 
 def _without_style_sheets(html: str) -> str:
-    """Leave the style sheets out. Behind the last end of one none is looked for: it would be looked for in all."""
+    """Leave out style sheets, whose `}}` ends a media query."""
+    # Behind the last end, each beginning would make the search go on to the end of the text.
     end = max((found.end() for found in _STYLE_SHEET_END.finditer(html)), default=0)
     return _STYLE_SHEET.sub("", html[:end]) + html[end:]

@@ -1,7 +1,7 @@
-"""`[brand]` of `config.toml`: who writes, in which colours and language, and how the calendar entry behaves.
+"""`[brand]` of `config.toml`: the sender, colours, language, and the kind of calendar entry.
 
-Light on purpose (pydantic only): every command reads it. Opens no file; a logo's path is read by
-`TemplateSet.load`.
+Every command reads it, so this module imports pydantic and nothing heavier. Opens no file: a logo's
+path is read by `TemplateSet.load`.
 """
 
 import re
@@ -16,18 +16,21 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from onboarding.model.addresses import encode_domain
 
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
-"""`#rrggbb` and nothing else: a colour ends up inside style sheets, where any other text could do harm."""
+"""`#rrggbb` and nothing else: it goes into style sheets, where any other text could do harm."""
 
 
 class CalendarMethod(StrEnum):
-    """How calendars take the entry (RFC 5546 3.2): added as it is, or as an invitation to be answered."""
+    """How calendars treat the entry (RFC 5546 3.2): as an event, or as an invitation to answer."""
 
     PUBLISH = "publish"
     REQUEST = "request"
 
 
 class Colours(BaseModel, extra="forbid", frozen=True):
-    """The brand's colours, each `#rrggbb`. `button_text` stands on `primary`, `text` on `background` and on white."""
+    """The brand's colours.
+
+    `button_text` is on `primary`, and `text` on `background` and on white.
+    """
 
     primary: Colour = "#1f5fbf"
     background: Colour = "#eef1f5"
@@ -41,12 +44,15 @@ _MAILBOX = re.compile(
 
 
 _ADDRESS = re.compile(r"https://[!-~]+")
-"""An address as it is sent (RFC 3986): what is beyond ASCII has to be written with `%`, or as `xn--`."""
+"""An address as it is sent (RFC 3986): ASCII only, with `%` and `xn--` for all else."""
 
 
 @lru_cache(maxsize=64)
 def _parse_mailbox(mailbox: str) -> tuple[str, str]:
-    """Take name and address apart, once, for every letter asks; the address's domain as A-label (RFC 5890)."""
+    """Split name and address; the address's domain becomes an A-label (RFC 5890).
+
+    Remembered, because every message needs it.
+    """
     found = _MAILBOX.fullmatch(mailbox.strip())
     if not found or not mailbox.isprintable():
         raise ValueError('write it as "Name <address@example.com>" or "address@example.com"')
@@ -60,20 +66,20 @@ def _parse_mailbox(mailbox: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def _safe_name(name: str) -> str:
-    return " ".join("".join(" " if one in "@:," else one for one in name).split())
+    return " ".join(re.sub("[@:,]", " ", name).split())
 
 
-def _one_mailbox(value: str) -> str:
-    """Accept `Name <address>` or an address; header injection ends here, in the configuration."""
+def _check_mailbox(value: str) -> str:
+    """Accept `Name <address>` or an address, on one line: it goes into the message's header."""
     _parse_mailbox(value)
     return value
 
 
-def _one_mailbox_or_none(value: str) -> str:
-    return _one_mailbox(value) if value else value
+def _check_reply_to(value: str) -> str:
+    return _check_mailbox(value) if value else value
 
 
-def _https_or_path(value: str) -> str:
+def _check_logo(value: str) -> str:
     if "://" in value and not value.startswith("https://"):
         raise ValueError(
             "write an address that begins with https://, or the path of a picture file"
@@ -81,62 +87,62 @@ def _https_or_path(value: str) -> str:
     return value
 
 
-def _https_or_none(value: str) -> str:
-    """Accept an address to open in a browser; what else a link could be (`javascript:`) has no place in a letter."""
+def _check_https(value: str) -> str:
+    """Accept an address to open in a browser, and no other kind of link, like `javascript:`."""
     parts = urlsplit(value)
     if value and not (parts.scheme == "https" and parts.hostname and _ADDRESS.fullmatch(value)):
         raise ValueError("write an address that begins with https://, without spaces")
     return value
 
 
-def _one_line(value: str) -> str:
+def _check_one_line(value: str) -> str:
     if value and not value.isprintable():
         raise ValueError("write it on one line, as people dial it")
     return value.strip()
 
 
 class BrandSettings(BaseModel, extra="forbid", frozen=True):
-    """What the company is called, from whom its letters come, and how they look.
+    """The company's name, the sender of its messages, and how they look.
 
-    `reply_to` is whom people ask; without it they ask the sender. `logo` is an `https://` address,
-    or the path of a PNG, JPEG or GIF file that then travels inside every message. `language` is
-    that of templates without a language in their name. `imprint` stands small at a letter's end (in
-    some countries the law wants it there). `dial_in` is the telephone number for joining by phone:
-    RingCentral gives each person a code, and no number with it. `device_test` is a page where people
-    try camera and microphone before they join.
+    `reply_to` is the address for questions; without it, people ask the sender. `logo` is an
+    `https://` address, or the path of a PNG, JPEG or GIF file that is put into every message.
+    `language` is that of templates without a language in their name. `imprint` is printed small at
+    the end of a message (some countries' law requires it). `dial_in` is the telephone number for
+    joining by phone: RingCentral gives each person a code, but no number. `device_test` is a page
+    where people try camera and microphone before they join.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
-    sender: Annotated[str, AfterValidator(_one_mailbox)]
-    reply_to: Annotated[str, AfterValidator(_one_mailbox_or_none)] = ""
-    logo: Annotated[str, AfterValidator(_https_or_path)] = ""
+    sender: Annotated[str, AfterValidator(_check_mailbox)]
+    reply_to: Annotated[str, AfterValidator(_check_reply_to)] = ""
+    logo: Annotated[str, AfterValidator(_check_logo)] = ""
     colours: Colours = Colours()
     language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$")] = (
         "en"
     )
     imprint: str = ""
-    dial_in: Annotated[str, Field(max_length=200), AfterValidator(_one_line)] = ""
-    device_test: Annotated[str, Field(max_length=500), AfterValidator(_https_or_none)] = ""
+    dial_in: Annotated[str, Field(max_length=200), AfterValidator(_check_one_line)] = ""
+    device_test: Annotated[str, Field(max_length=500), AfterValidator(_check_https)] = ""
     calendar: CalendarMethod = CalendarMethod.PUBLISH
 
     @property
     def sender_address(self) -> str:
-        """The bare address that letters come from (header and envelope)."""
+        """The sender's bare address (header and envelope)."""
         return _parse_mailbox(self.sender)[1]
 
     @property
     def sender_name(self) -> str:
-        """The name that letters come from, without `@ : ,`, for which Microsoft's filters take a name as forged."""
+        """The sender's name, without `@ : ,`: with them, Microsoft's filters think it is forged."""
         return _safe_name(_parse_mailbox(self.sender)[0] or self.name)
 
     @property
     def help_address(self) -> str:
-        """Whom a person asks."""
+        """The address for questions."""
         return _parse_mailbox(self.reply_to)[1] if self.reply_to else self.sender_address
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Addresses that may stand in anybody's letter, because they stand in the configuration."""
+        """Addresses that any message may contain, because they are in the configuration."""
         in_imprint = re.findall(r"[^\s<>,;]+@[\w.-]*\w", self.imprint)
         return tuple({self.sender_address, self.help_address, *in_imprint})
 
@@ -148,7 +154,5 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     @property
     def reply_header(self) -> Address:
         """The `Reply-To:` header's one mailbox."""
-        return Address(
-            _safe_name(_parse_mailbox(self.reply_to)[0]) if self.reply_to else "",
-            addr_spec=self.help_address,
-        )
+        name = _parse_mailbox(self.reply_to)[0] if self.reply_to else ""
+        return Address(_safe_name(name), addr_spec=self.help_address)

@@ -1,7 +1,7 @@
-"""What `onboarding init` puts into a folder: config.toml, a roster, the templates; and the demo's roster.
+"""Finds the files that `onboarding init` copies, and the roster of `onboarding demo`.
 
-In a checkout these lie at the repository's top level, where people look for them; in an installed
-package beside this module. No other place is searched.
+In a checkout they are at the repository's top level, where people look for them. In an installed
+package they are beside this module. Nothing else is searched.
 """
 
 from pathlib import Path
