@@ -1,8 +1,8 @@
-"""A crowd of fictional people in webinars of 99, mailed by the pipeline itself: what `throughput.py` times.
+"""A crowd of fictional people in webinars of 99, mailed by the pipeline, for `throughput.py`.
 
 Everything between the plan and the recorded answer is the program's own: plan, queue, claim,
-letter, proof, transaction, ledger on the disk. Only RingCentral is missing: its answers are made up
-here.
+message, verification, transaction, ledger on the disk. Only RingCentral is missing: its answers are
+made up here.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ reply_to = "Brightwater Events Team <events@brightwater.example>"
 
 @dataclass(frozen=True)
 class Measured:
-    """What one crowd cost: seconds on the clock and on the processor, and the process's highest memory (MB)."""
+    """What a crowd cost: seconds on the clock and of the processor, and the most memory (MB)."""
 
     messages: int
     seconds: float
@@ -104,13 +104,13 @@ async def _assert_sent(rooms: Services, view: RunState) -> None:
     entries = await rooms.ledger.run(deliveries.list_deliveries, view.session_row)
     states = {entry.delivery.state for entry in entries}
     if states != {"sent"} or len(entries) != len(view.snapshot.roster.invitees):
-        raise SystemExit(f"not everybody was mailed ({states}): the figures would be worth nothing")
+        raise SystemExit(f"Not all were mailed ({states}): the figures would be worth nothing.")
 
 
 async def _registered(rooms: Services, number: int, who: range) -> RunState:
-    """One webinar as the pipeline sees it after everybody was registered, and nobody yet mailed."""
+    """One webinar as the pipeline sees it after all were registered, before any was mailed."""
     session = _session(number)
-    people = tuple(_person(one) for one in who)
+    people = tuple(_person(number) for number in who)
     row = await rooms.ledger.run(sessions.upsert, session)
     now = rooms.clock.now()
     await rooms.ledger.run(registrations.set_standing, row, people, Standing.ADDED, now)
@@ -164,7 +164,7 @@ def _record(person: Invitee) -> Registration:
 
 
 def sample(config: Config) -> bytes:
-    """One person's message: what the other programs are given to send, so that all carry the same bytes."""
+    """One person's message, for the other programs to send: so all carry the same bytes."""
     person = Invitee(2, "FORWHOM@example.com", Role.PANELIST, "FORWHOM", "Mueller", "Engineer")
     link = SecretStr("https://v.ringcentral.example/w/join/FORWHOM")
     record = Registration("1", Role.PANELIST, person.email, join_uri=link, phone_code="482 917")

@@ -1,4 +1,4 @@
-"""Microseconds per letter: ours stage by stage, the plain way beside it, and panels of people; in one run.
+"""Microseconds per message: ours stage by stage, the plain way beside it, and panels of people.
 
     python benchmarks/letters.py [people] [rounds] [--baseline CHECKOUT]
 
@@ -77,56 +77,62 @@ class Bench:
     def __init__(self, people: int) -> None:
         self.stationery = TemplateSet.load([TEMPLATES], BRAND)
         self.letters = [letter(number) for number in range(1, people + 1)]
-        links = [one.join_link for one in self.letters if one.join_link]
-        self.guarded = ProtectedValues.of(links, [one.recipient for one in self.letters])
-        self.fillings = [self.stationery.render_parts(one, one.recipient) for one in self.letters]
-        self.finished = [self.stationery.frames["PUBLISH"].fill(one) for one in self.fillings]
+        links = [letter.join_link for letter in self.letters if letter.join_link]
+        self.guarded = ProtectedValues.of(links, [letter.recipient for letter in self.letters])
+        self.fillings = [
+            self.stationery.render_parts(letter, letter.recipient) for letter in self.letters
+        ]
+        self.finished = [self.stationery.frames["PUBLISH"].fill(parts) for parts in self.fillings]
 
     def render(self) -> None:
         """Render HTML, text and subject, without the calendar entry, which `calendar` measures."""
-        for one in self.letters:
-            self.stationery.render_parts(one, one.recipient)
+        for letter in self.letters:
+            self.stationery.render_parts(letter, letter.recipient)
 
     def calendar(self) -> None:
         """The calendar entry, from its session's skeleton."""
-        for one in self.letters:
+        for letter in self.letters:
             calendar.calendar_entry(
-                one, BRAND, SESSION.title, one.invitee.name, "Please be there by 2:45 PM.\n" * 6
+                letter,
+                BRAND,
+                SESSION.title,
+                letter.invitee.name,
+                "Please be there by 2:45 PM.\n" * 6,
             )
 
     def assembly(self) -> None:
         """The message's bytes, from the template's skeleton."""
-        for one in self.fillings:
-            self.stationery.frames["PUBLISH"].fill(one)
+        for parts in self.fillings:
+            self.stationery.frames["PUBLISH"].fill(parts)
 
     def proof(self) -> None:
         """The proof on the finished bytes."""
-        for one, body in zip(self.letters, self.finished, strict=True):
+        for letter, body in zip(self.letters, self.finished, strict=True):
             verify.find_violation(
-                body, one, one.recipient, self.guarded, self.stationery.configured
+                body, letter, letter.recipient, self.guarded, self.stationery.configured
             )
 
     def compose(self) -> None:
         """All of it, from a session's first letter on."""
         composer = Composer(self.stationery, self.guarded)
-        for one in self.letters:
-            if not isinstance(composer.compose(one), Message):
+        for letter in self.letters:
+            if not isinstance(composer.compose(letter), Message):
                 raise SystemExit("a letter was rejected: the figures would be worth nothing")
 
     def plain_calendar(self) -> None:
         """The calendar entry, built by `icalendar` each time."""
-        for one in self.letters:
-            plain_entry(one)
+        for letter in self.letters:
+            plain_entry(letter)
 
     def plain_assembly(self) -> None:
         """The message, built by `email` each time."""
-        for one in self.fillings:
-            build_message(BRAND, "PUBLISH", None, one).as_bytes()
+        for parts in self.fillings:
+            build_message(BRAND, "PUBLISH", None, parts).as_bytes()
 
     def plain_proof(self) -> None:
         """The message, read back by `email`."""
-        for one, body in zip(self.letters, self.finished, strict=True):
-            plain_proof(one, body)
+        for letter, body in zip(self.letters, self.finished, strict=True):
+            plain_proof(letter, body)
 
 
 def plain_entry(given: MessageRequest) -> bytes:
@@ -166,7 +172,7 @@ def plain_proof(given: MessageRequest, body: bytes) -> None:
 
 
 def microseconds(stage: Callable[[], None], letters: Sequence[MessageParts], rounds: int) -> float:
-    """Time a stage per letter: the best round, for the others tell what else the machine had to do."""
+    """Time a stage per message in its best round: in the others the machine had more to do."""
     best = float("inf")
     for _round in range(rounds):
         started = time.perf_counter()

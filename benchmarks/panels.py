@@ -1,10 +1,10 @@
-"""Times the letters of whole panels, each from its session's first letter on, in this checkout and in another.
+"""Times the messages of whole panels, from a session's first on, in this checkout and in another.
 
-    python benchmarks/panels.py     prints this checkout's times as JSON, once for each line that it reads
+    python benchmarks/panels.py     prints times as JSON, once for each line that it reads
 
-Each checkout has a process of its own, and they take turns, so that both meet the same weather. Of
-each letter the best round counts. Imports nothing of the program that a checkout of before does not
-have.
+Each checkout has a process of its own, and they take turns, so that both meet the same load of the
+machine. Of each message the best round counts. Imports nothing of the program that an older
+checkout does not have.
 """
 
 import importlib
@@ -155,20 +155,20 @@ class Letters:
             for number in range(people)
         ]
         protected = self.protected.of(
-            [one.join_link for one in letters], [one.recipient for one in letters]
+            [letter.join_link for letter in letters], [letter.recipient for letter in letters]
         )
         compose = self.composing(protected)
         taken = []
-        for one in letters:
+        for letter in letters:
             began = time.perf_counter()
-            message = compose(one)
+            message = compose(letter)
             taken.append(time.perf_counter() - began)
             if not hasattr(message, "body"):
                 raise SystemExit("a letter was rejected: the figures would be worth nothing")
         return taken
 
     def composing(self, protected: object) -> Callable[[object], object]:
-        """Give what composes a session's letters: before there was a `Composer`, the templates did, plainly."""
+        """Give what composes a session's messages: in older checkouts the templates do."""
         if self.composer is None:
             return lambda request: self.templates.compose(request, protected)
         composing: Callable[[object], object] = self.composer(self.templates, protected).compose

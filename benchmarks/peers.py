@@ -1,7 +1,7 @@
-"""The programs that `throughput.py` is compared with, each given the same letter to write to as many people.
+"""The programs to which `throughput.py` compares ours: each writes the same message to all people.
 
-They are fetched into a temporary folder by their own installers; one that is not to be had is
-skipped with a word. None of them keeps a record that survives a crash: the comparison is in their
+Their own installers fetch them into a temporary folder; a program that can't be had is skipped, and
+the output says so. None of them keeps a record that survives a crash: the comparison is in their
 favour.
 """
 
@@ -23,9 +23,11 @@ MARK = "FORWHOM"
 NODE = r"""
 const [fs, nodemailer] = [require("fs"), require("nodemailer")];
 const [port, count, connections] = process.argv.slice(2).map(Number);
-const [html, text, ics] = ["html", "text", "ics"].map((one) => fs.readFileSync("letter." + one, "utf8"));
+const read = (name) => fs.readFileSync("letter." + name, "utf8");
+const [html, text, ics] = ["html", "text", "ics"].map(read);
 const mailer = nodemailer.createTransport({
-    host: "127.0.0.1", port, secure: false, ignoreTLS: true, pool: true, maxConnections: connections, maxMessages: 1e9,
+    host: "127.0.0.1", port, secure: false, ignoreTLS: true,
+    pool: true, maxConnections: connections, maxMessages: 1e9,
 });
 const send = (number) => {
     const own = (words) => words.replaceAll("FORWHOM", "person" + number);
@@ -70,7 +72,7 @@ def smtp_source(port: int, messages: int, connections: int, size: int) -> float:
 
 
 def nodemailer(folder: Path, port: int, messages: int, connections: int, letter: bytes) -> float:
-    """Messages a second of nodemailer with a pool of connections, composing each message as we do."""
+    """Messages a second of nodemailer with a pool of connections: it composes each, as we do."""
     home = folder / "nodemailer"
     home.mkdir()
     _installed(
@@ -91,7 +93,10 @@ def mailmerge(folder: Path, port: int, messages: int, letter: bytes) -> float:
     _installed([str(home / "bin" / "python"), "-m", "pip", "--quiet", "install", "mailmerge"], home)
     parts = _parts(letter)
     html = re.sub(r"[{][{%#]", "", parts["html"]).replace(MARK, "{{name}}")
-    head = "TO: {{email}}\nSUBJECT: Your join link\nFROM: events@brightwater.example\nATTACHMENT: invite.ics\n"
+    head = (
+        "TO: {{email}}\nSUBJECT: Your join link\n"
+        "FROM: events@brightwater.example\nATTACHMENT: invite.ics\n"
+    )
     (home / "mailmerge_template.txt").write_text(
         f"{head}Content-Type: text/html\n\n{html}", encoding="utf-8"
     )
@@ -115,7 +120,7 @@ def mailmerge(folder: Path, port: int, messages: int, letter: bytes) -> float:
 
 
 def program(name: str) -> str:
-    """Find a program; those of servers are not on everybody's path."""
+    """Find a program; those of servers are often in a folder outside PATH."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
     if not found:
         raise Absent(f"there is no {name} on this machine")

@@ -1,7 +1,6 @@
-"""A TCP line that takes its time: every byte arrives so much later, in order, however many are on their way.
+"""A TCP connection with a delay: every byte arrives so much later, in order, however many wait.
 
-For `throughput.py`, in a process of its own: what a mail server on the other side of an ocean feels
-like.
+For `throughput.py`, in a process of its own: it stands for a mail server on another continent.
 """
 
 import asyncio
@@ -35,30 +34,30 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, del
         await handing_on
 
 
-async def _serve(port: int, delay: float, told: "multiprocessing.Queue[int]") -> None:
+async def _serve(port: int, delay: float, ports: "multiprocessing.Queue[int]") -> None:
     async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(_carry(reader, there[1], delay), _carry(there[0], writer, delay))
 
     server = await asyncio.start_server(meet, "127.0.0.1", 0)
-    told.put(server.sockets[0].getsockname()[1])
+    ports.put(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 
-def _run(port: int, delay: float, told: "multiprocessing.Queue[int]") -> None:
+def _run(port: int, delay: float, ports: "multiprocessing.Queue[int]") -> None:
     with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(_serve(port, delay, told))
+        uvloop.run(_serve(port, delay, ports))
 
 
 @contextlib.contextmanager
 def slow_line(port: int, round_trip: float) -> Iterator[int]:
-    """Run a line to a local port with this round-trip time (seconds); gives the port at its near end."""
+    """Run a line to a local port with this round-trip time (seconds); gives its own port."""
     spawning = multiprocessing.get_context("spawn")
-    told: multiprocessing.Queue[int] = spawning.Queue()
-    process = spawning.Process(target=_run, args=(port, round_trip / 2, told), daemon=True)
+    ports: multiprocessing.Queue[int] = spawning.Queue()
+    process = spawning.Process(target=_run, args=(port, round_trip / 2, ports), daemon=True)
     process.start()
     try:
-        yield told.get(timeout=30)
+        yield ports.get(timeout=30)
     finally:
         process.terminate()
         process.join()

@@ -1,9 +1,10 @@
-"""Messages a second, from queue to recorded answer, beside the programs that people use for the same (`make bench`).
+"""Messages a second, from queue to recorded answer, beside other programs (`make bench`).
 
-    python benchmarks/throughput.py [--people 1000 10000 100000] [--connections 8] [--no-peers] [--no-latency]
+    python benchmarks/throughput.py [--people 1000 10000 100000] [--connections 8]
+                                    [--no-peers] [--no-latency]
 
 A discarding server on loopback (`smtp-sink` of the package postfix; no mail daemon is needed or
-started), one letter from the shipped templates with calendar, everybody's own link. Read the
+started), a message from the shipped templates with calendar, a link for each person. Read the
 figures as ratios of one run on one machine. All of it takes about six minutes.
 """
 
@@ -30,7 +31,7 @@ TARGETS = {"smtp-source": 0.16, "nodemailer": 1.5, "mailmerge": 10.0}
 MEMORY = 200
 """MB at the most, however many people there are."""
 WITHIN = 0.15
-"""By how much the cost of a message may differ from crowd to crowd, and latency from what it has to cost."""
+"""By how much the cost of a message may differ between crowds, and latency from what is due."""
 
 
 @contextlib.contextmanager
@@ -39,8 +40,8 @@ def sink(*options: str) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    whose = ["-u", "nobody"] if os.geteuid() == 0 else []
-    words = [peers.program("smtp-sink"), *whose, *options, f"127.0.0.1:{port}", "1000"]
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    words = [peers.program("smtp-sink"), *user, *options, f"127.0.0.1:{port}", "1000"]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port)
@@ -73,17 +74,17 @@ def crowds(sizes: list[int], connections: int) -> list[Measured]:
     results = []
     with sink() as port:
         for people in sizes:
-            one = measured(port, connections, people)
-            print(f"{people:9,}{one.rate:12,.0f}{one.each:13,.0f}{one.memory:9,.0f}", flush=True)
-            results.append(one)
-    each = [one.each for one in results]
-    print(
-        f"cost per message: {verdict(max(each) / min(each) - 1 <= WITHIN)} (at most {WITHIN:.0%} apart: ",
-        end="",
-    )
-    print(
-        f"{max(each) / min(each) - 1:.0%}); memory: {verdict(max(one.memory for one in results) < MEMORY)}\n"
-    )
+            result = measured(port, connections, people)
+            print(
+                f"{people:9,}{result.rate:12,.0f}{result.each:13,.0f}{result.memory:9,.0f}",
+                flush=True,
+            )
+            results.append(result)
+    costs = [result.each for result in results]
+    apart = max(costs) / min(costs) - 1
+    memory = max(result.memory for result in results)
+    print(f"cost per message: {verdict(apart <= WITHIN)} ", end="")
+    print(f"(at most {WITHIN:.0%} apart: {apart:.0%}); memory: {verdict(memory < MEMORY)}\n")
     return results
 
 
@@ -94,7 +95,8 @@ def beside_peers(messages: int, connections: int) -> None:
         letter = crowd.sample(crowd.configured(folder, port, connections))
         ours = measured(port, connections, messages).rate
         print(
-            f"{'onboarding':14}{ours:8,.0f} messages/s, {len(letter):,} bytes each, over {connections} connections"
+            f"{'onboarding':14}{ours:8,.0f} messages/s, {len(letter):,} bytes each, "
+            f"over {connections} connections"
         )
         trials: dict[str, Callable[[], float]] = {
             "smtp-source": lambda: peers.smtp_source(port, messages, connections, len(letter)),
@@ -118,16 +120,14 @@ def behind_latency(messages: int, connections: int) -> None:
     print(f"behind {ROUND_TRIP * 1000:.0f} ms, {connections} connections, one queue of {messages}:")
     for options, words, round_trips in (((), "PIPELINING", 2), (("-p",), "without", 4)):
         with sink(*options) as port, slow_line(port, ROUND_TRIP) as slow:
-            one = measured(slow, connections, messages, messages)
+            rate = measured(slow, connections, messages, messages).rate
         due = connections / (round_trips * ROUND_TRIP)
-        print(
-            f"{words:>14}: {one.rate:5.1f} messages/s of {due:.1f} ({round_trips} round trips): ",
-            end="",
-        )
-        print(verdict(abs(one.rate / due - 1) <= WITHIN), flush=True)
+        good = verdict(abs(rate / due - 1) <= WITHIN)
+        print(f"{words:>14}: {rate:5.1f} messages/s of {due:.1f} ", end="")
+        print(f"({round_trips} round trips): {good}", flush=True)
 
 
-def verdict(good: bool) -> str:  # noqa: FBT001  -- the one thing that it says in words
+def verdict(good: bool) -> str:  # noqa: FBT001  -- it is all that the function takes
     """Say whether a target is met."""
     return "met" if good else "MISSED"
 

@@ -1,4 +1,4 @@
-"""Secrets that others can read: told by the modes, except where those are not the user's own choice."""
+"""Secrets that others can read are found by their modes, if the user has chosen those."""
 
 import os
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_folder_and_files_are_both_looked_at(tmp_path, secrets, mode, folder_mod
         load(write(tmp_path), {"ONBOARDING_SECRETS_DIR": str(secrets)}).private_paths
     )
 
-    assert [one.path.name for one in found] == open_
+    assert [exposed.path.name for exposed in found] == open_
 
 
 def test_it_is_said_with_the_mode_and_with_what_to_type(secrets):
@@ -94,7 +94,7 @@ def test_key_of_a_service_account_is_looked_at_wherever_it_lies(tmp_path):
         write(tmp_path, GOOD + google), {"ONBOARDING_SMTP__USERNAME": "events@brightwater.example"}
     )
 
-    assert [one.path for one in find_exposed(config.private_paths)] == [key]
+    assert [exposed.path for exposed in find_exposed(config.private_paths)] == [key]
 
 
 def test_what_systemd_hands_over_is_left_to_it(tmp_path, secrets):
@@ -102,7 +102,7 @@ def test_what_systemd_hands_over_is_left_to_it(tmp_path, secrets):
     systemd = {"CREDENTIALS_DIRECTORY": str(secrets)}
     both = {**systemd, "ONBOARDING_SECRETS_DIR": f"{secrets}/../my secrets"}
 
-    assert [load(write(tmp_path), one).private_paths for one in (systemd, both)] == [(), ()]
+    assert [load(write(tmp_path), folder).private_paths for folder in (systemd, both)] == [(), ()]
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,12 @@ def test_file_system_without_modes_says_nothing_of_who_may_read(
     device = secrets.stat().st_dev
     mounts = tmp_path / "mountinfo"
     other = "99 1 9999:1 / /other rw - vfat /dev/sdz rw"
-    mounts.write_text(
-        f"{other}\n36 35 {os.major(device)}:{os.minor(device)} / / rw,noatime shared:1 - {filesystem}\n"
-    )
+    numbers = f"{os.major(device)}:{os.minor(device)}"
+    mounts.write_text(f"{other}\n36 35 {numbers} / / rw,noatime shared:1 - {filesystem}\n")
 
-    assert [one.path for one in find_exposed([secrets], mounts)] == ([secrets] if is_told else [])
+    found = [exposed.path for exposed in find_exposed([secrets], mounts)]
+
+    assert found == ([secrets] if is_told else [])
 
 
 def test_without_a_list_of_mounts_and_without_the_file_nothing_breaks(secrets):

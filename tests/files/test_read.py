@@ -1,4 +1,4 @@
-"""Files that users name: a regular file is read, a stream has to go on, and nothing else is even opened."""
+"""Files that users name: a regular file is read, a stream has to go on, no other is opened."""
 
 import asyncio
 import os
@@ -80,7 +80,7 @@ def test_text_is_utf_8_with_or_without_a_byte_order_mark(tmp_path, content):
     assert read_text(path) == "Größe\n"
 
 
-# --- streams ----------------------------------------------------------------------------------------------------------
+# --- streams ---
 
 
 @pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""Reports and previews on the disk: new files are private, those that are there stay as open as they are."""
+"""Reports and previews on the disk: new files are private, old ones keep their modes."""
 
 import os
 import resource
@@ -73,9 +73,11 @@ def test_pipe_is_written_into(tmp_path):
 
 
 def _as_another_user(script: str, *arguments: Path) -> str:
-    """Run Python as another user, in no group. Imports come first: root's interpreter is closed to that user."""
+    """Run Python as another user, in no group."""
+    # Imports come first: that user may not read root's interpreter.
     start = (
-        "import os, sys, tempfile, shutil\nfrom pathlib import Path\nfrom onboarding.files.write import write_file\n"
+        "import os, sys, tempfile, shutil\nfrom pathlib import Path\n"
+        "from onboarding.files.write import write_file\n"
         f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
     )
     command = [sys.executable, "-c", start + script, *arguments]
@@ -131,7 +133,8 @@ def test_full_disk_leaves_what_was_there(tmp_path, is_there):
     if is_there:
         path.write_bytes(b"old")
     script = (
-        "import resource, signal, sys\nfrom pathlib import Path\nfrom onboarding.files.write import write_file\n"
+        "import resource, signal, sys\nfrom pathlib import Path\n"
+        "from onboarding.files.write import write_file\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (1000, {resource.RLIM_INFINITY}))\n"
         "try: write_file(Path(sys.argv[1]), b'x' * 100_000)\nexcept OSError: print('failed')"
@@ -141,6 +144,6 @@ def test_full_disk_leaves_what_was_there(tmp_path, is_there):
     )
 
     assert ended.stdout == "failed\n"
-    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == (
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == (
         {"report.html": b"old"} if is_there else {}
     )

@@ -1,1 +1,1 @@
-"""The mail room's tests: our own scripted server for faults, aiosmtpd for TLS and log-ins, a real Postfix."""
+"""Tests of SMTP: a scripted server of ours for faults, aiosmtpd for log-ins, a real Postfix."""

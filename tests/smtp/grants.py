@@ -27,7 +27,7 @@ from tests.smtp.relay import TOKEN
 TENANT, CLIENT, SECRET = "tenant-1", "app-1", "top~secret"
 LIFETIME = 3600
 AUDIENCE = "https://oauth2.googleapis.com/token"
-"""Whom the library addresses its assertions to, whatever address the key names."""
+"""To this the library addresses its assertions, even if the key names another address."""
 
 
 def key_pair() -> tuple[str, str]:
@@ -89,8 +89,9 @@ class Provider:
         }
         self.asked.append(form)
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):
-            told = f"AADSTS7000215: Invalid client secret {form['client_secret']} provided.\r\nTrace ID: 1"
-            return JSONResponse({"error": "invalid_client", "error_description": told}, 401)
+            quoted = form["client_secret"]
+            reason = f"AADSTS7000215: Invalid client secret {quoted} provided.\r\nTrace ID: 1"
+            return JSONResponse({"error": "invalid_client", "error_description": reason}, 401)
         return JSONResponse({"token_type": "Bearer", "expires_in": LIFETIME, "access_token": TOKEN})
 
     async def google(self, request: Request) -> JSONResponse:
@@ -100,14 +101,14 @@ class Provider:
         )
         self.asked.append(claims)
         if claims["iss"] != "sender@project.example":
-            told = f"Client is unauthorized to retrieve access tokens with {form['assertion'][0]}"
-            return JSONResponse({"error": "unauthorized_client", "error_description": told}, 401)
+            reason = f"Client is unauthorized to retrieve access tokens with {form['assertion'][0]}"
+            return JSONResponse({"error": "unauthorized_client", "error_description": reason}, 401)
         return JSONResponse({"token_type": "Bearer", "expires_in": LIFETIME, "access_token": TOKEN})
 
 
 @asynccontextmanager
 async def provider(certificate: Path, keys: tuple[str, str]) -> AsyncIterator[Provider]:
-    """Run it on a free loopback port. `certificate` is a file of its key and chain, `keys` the account's."""
+    """Run it on a free port. `certificate` is a file of its key and chain, `keys` the account's."""
     listening = socket.create_server(("127.0.0.1", 0))
     running = Provider(listening.getsockname()[1], *keys)
     application = Starlette(

@@ -1,8 +1,8 @@
-"""A real Postfix of our own: its configuration, queue and data lie in a folder that is gone afterwards.
+"""A real Postfix of our own; its configuration, queue and data lie in a temporary folder.
 
-Runs on loopback beside any other Postfix of the machine, on free ports. Nobody else's is ever
-touched: it is started as a child of ours and ended by that child's process id, and its greeting
-bears a word that only we know.
+Runs on loopback beside any other Postfix of the machine, on free ports. No other is ever touched:
+ours is started as a child and ended by that child's process id, and its greeting holds a word that
+only we know.
 """
 
 import os
@@ -100,10 +100,11 @@ mech_list: PLAIN LOGIN CRAM-MD5
 
 @dataclass(frozen=True)
 class Postfix:
-    """A running Postfix. Its services differ: `full` has no room, `small` and `secretive` take 4,000 bytes.
+    """A running Postfix. Its services differ.
 
-    `undsn` offers no notifications, `crowded` takes two connections at once. What goes to
-    `gone@example.com` is accepted and comes back to the sender, whose mailbox is `events`.
+    `full` has no room, `small` and `secretive` take 4,000 bytes, `undsn` offers no notifications,
+    `crowded` takes two connections at once. What goes to `gone@example.com` is accepted and comes
+    back to the sender's mailbox, `events`.
     """
 
     folder: Path
@@ -218,9 +219,9 @@ def running(folder: Path) -> Iterator[None]:
 
 def free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    ports = [listener.getsockname()[1] for listener in sockets]
+    for listener in sockets:
+        listener.close()
     return ports
 
 
@@ -231,12 +232,12 @@ def greets(port: int, word: str) -> bool:
             line.sendall(b"QUIT\r\n")
     except ConnectionError:
         return False
-    assert word in greeting, f"somebody else answers at our port: {greeting}"
+    assert word in greeting, f"another server answers at our port: {greeting}"
     return True
 
 
 def until(condition, what: str) -> None:
-    """Wait for something that a process of its own does, and that tells nobody when it is done."""
+    """Wait for what another process does without a sign when it is done."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain for {what}"

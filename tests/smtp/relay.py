@@ -1,4 +1,4 @@
-"""A real mail server (aiosmtpd) on loopback, with TLS from a private authority and every kind of log-in.
+"""A real mail server (aiosmtpd) on loopback, with TLS and every kind of log-in.
 
 It knows one user. What it took, and how each user logged in, is recorded.
 """
@@ -90,6 +90,6 @@ async def relay(
         yield running
     finally:
         server.close()
-        while any(one.transport for one in lines):  # noqa: ASYNC110 - aiosmtpd has no event that tells it
+        while any(line.transport for line in lines):  # noqa: ASYNC110 - aiosmtpd has no event
             await asyncio.sleep(0)
         await server.wait_closed()

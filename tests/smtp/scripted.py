@@ -1,4 +1,4 @@
-"""An SMTP server that keeps to a script: at each phase it answers, garbles, stalls or hangs up as it is told.
+"""An SMTP server that keeps to a script: at each phase it answers, garbles, stalls or hangs up.
 
 Raw asyncio, because what is tested here no decent server does. It records exactly what it received,
 and which bodies it received whole, so that a test can compare what the client believes with what is
@@ -38,7 +38,7 @@ VERBS = {*POLITE, "ehlo", "starttls"}
 
 @dataclass(frozen=True)
 class Say:
-    """Answer with these lines, in one piece or byte by byte; hang up after it, where so told."""
+    """Answer with these lines, whole or byte by byte; then hang up, if the script says so."""
 
     text: str
     hang_up: bool = False
@@ -76,7 +76,7 @@ Script = Mapping[str, Sequence[Act]]
 
 @dataclass(frozen=True)
 class Crowded:
-    """What a connection hears at a phase while more than so many are open at once, instead of the script."""
+    """The answer at a phase while more connections than so many are open, before the script's."""
 
     most: int
     phase: str
@@ -85,7 +85,7 @@ class Crowded:
 
 @dataclass
 class Scripted:
-    """The running server, and what it has seen. `script` gives, for a phase, the acts of its first times."""
+    """The running server, and what it has seen. `script` gives a phase's acts, in order."""
 
     extensions: Sequence[str]
     script: dict[str, list[Act]]
@@ -101,7 +101,7 @@ class Scripted:
     unanswered: bytes = b""
     """What came while the server stalled, after the command that it did not answer."""
     taken: list[bytes] = field(default_factory=list)
-    """Bodies that the server did not refuse: whatever else it answered, or did, they may be delivered."""
+    """Bodies that the server did not refuse: they may be delivered, whatever it did after."""
     crowded: Crowded | None = None
     worn: tuple[int, str, Act] | None = None
     """Messages that a connection carries, and what the next one on it is answered at a phase."""

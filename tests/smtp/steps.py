@@ -25,9 +25,9 @@ async def send(settings: SmtpSettings, *messages: Message) -> list[Outcome]:
     """Send messages one after the other through one pool."""
     outcomes = []
     async with Pool(settings) as pool:
-        for one in messages or (message(),):
+        for item in messages or (message(),):
             async with pool.connection() as connection:
-                outcomes.append(await deliver(connection, one))
+                outcomes.append(await deliver(connection, item))
     return outcomes
 
 

@@ -1,4 +1,4 @@
-"""The way in: encryption with verified certificates, every kind of log-in, and every way to be refused."""
+"""Connections: encryption with verified certificates, every kind of log-in, every refusal."""
 
 import sys
 
@@ -96,7 +96,10 @@ async def test_token_logs_in(authority):
 
 async def test_token_that_was_revoked_is_fetched_anew_once(authority, tmp_path):
     seen = tmp_path / "seen"
-    code = f"import pathlib; p = pathlib.Path({str(seen)!r}); print({TOKEN!r} if p.exists() else 'old'); p.touch()"
+    code = (
+        f"import pathlib; seen = pathlib.Path({str(seen)!r}); "
+        f"print({TOKEN!r} if seen.exists() else 'old'); seen.touch()"
+    )
     context = authority.server_context("127.0.0.1")
     async with relay(context, offers="XOAUTH2") as server:
         settings = server.settings(

@@ -68,17 +68,16 @@ def test_extensions_are_asked_for_where_offered_and_needed(what, capabilities, m
     )
 
 
+BEYOND_ASCII = (
+    "the mail server can't carry letters beyond ASCII in an address: ask for another address"
+)
+
+
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
-        (
-            message(**JAPANESE),
-            "the mail server can't carry letters beyond ASCII in an address: ask for another address",
-        ),
-        (
-            message(recipient="花子@example.com"),
-            "the mail server can't carry letters beyond ASCII in an address: ask for another address",
-        ),
+        (message(**JAPANESE), BEYOND_ASCII),
+        (message(recipient="花子@example.com"), BEYOND_ASCII),
         (
             message(body=b"\xff\r\n"),
             "the mail server can't carry a message with bytes beyond ASCII (8BITMIME)",

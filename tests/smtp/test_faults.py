@@ -115,9 +115,9 @@ async def outcomes_of(
     """Send messages through one connection, whatever becomes of each."""
     outcomes: list[Outcome | OnboardingError] = []
     async with Pool(settings) as pool, pool.connection() as connection:
-        for one in messages:
+        for item in messages:
             try:
-                outcomes.append(await deliver(connection, one))
+                outcomes.append(await deliver(connection, item))
             except OnboardingError as refusal:
                 outcomes.append(refusal)
     return outcomes

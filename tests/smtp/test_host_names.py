@@ -77,7 +77,7 @@ def test_address_is_written_as_a_literal(address, literal):
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
-    ("ehlo_name", "machine", "said"),
+    ("ehlo_name", "machine", "name"),
     [
         ("desk-7.example.com", "Jörgs-MacBook", "desk-7.example.com"),
         ("", "desk-8.example.com", "desk-8.example.com"),
@@ -85,13 +85,13 @@ def test_address_is_written_as_a_literal(address, literal):
     ],
 )
 async def test_server_is_greeted_by_the_setting_by_the_machine_or_by_the_address(
-    ehlo_name, machine, said
+    ehlo_name, machine, name
 ):
     async with scripted() as server:
         line = await Connector(server.settings(ehlo_name=ehlo_name), lambda: machine).open()
         await line.close(1)
 
-    assert server.connections[0][0] == f"EHLO {said}"
+    assert server.connections[0][0] == f"EHLO {name}"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_every_text_is_taken_or_refused_in_words(text):
 
 
 def test_an_address_with_colons_stands_in_brackets_before_a_port():
-    assert [format_host_and_port(one, 25) for one in ("::1", "127.0.0.1", "a.example")] == [
+    assert [format_host_and_port(host, 25) for host in ("::1", "127.0.0.1", "a.example")] == [
         "[::1]:25",
         "127.0.0.1:25",
         "a.example:25",

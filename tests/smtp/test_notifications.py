@@ -1,4 +1,4 @@
-"""What we ask for bounces (RFC 3461): asked where it is offered, and left out where the server takes it back."""
+"""What we ask for bounces (RFC 3461): only where it is offered, and no more once it is refused."""
 
 import pytest
 
@@ -17,7 +17,9 @@ PLAIN_MAIL, PLAIN_RCPT = "MAIL FROM:<events@example.com>", "RCPT TO:<person{}@ex
 def asked(commands: list[str]) -> list[bool]:
     """Whether each MAIL and RCPT said something about bounces."""
     return [
-        "RET=" in one or "NOTIFY=" in one for one in commands if one.startswith(("MAIL", "RCPT"))
+        "RET=" in command or "NOTIFY=" in command
+        for command in commands
+        if command.startswith(("MAIL", "RCPT"))
     ]
 
 
@@ -64,7 +66,7 @@ async def test_address_that_is_refused_without_too_is_rejected(extensions):
 
     assert isinstance(first, Rejected)
     assert isinstance(second, Sent)
-    assert sum(one.startswith("RCPT TO:<person1@") for one in server.connections[0]) == 2
+    assert sum(command.startswith("RCPT TO:<person1@") for command in server.connections[0]) == 2
 
 
 async def test_other_refusals_are_not_repeated():

@@ -1,4 +1,4 @@
-"""Tokens by an application's own credentials: the providers' libraries against a log-in of ours, over TLS."""
+"""Tokens by an application's own credentials: the providers' libraries, and a log-in of ours."""
 
 import asyncio
 import sys
@@ -32,7 +32,7 @@ def keys() -> tuple[str, str]:
 
 @pytest.fixture
 def certificate(authority, tmp_path, monkeypatch) -> Path:
-    """The log-in's certificate; its authority is trusted as an administrator would have it trusted."""
+    """The log-in's certificate; its authority is trusted by the variable SSL_CERT_FILE."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
     monkeypatch.setenv("NO_PROXY", "localhost")
     file = tmp_path / "log-in.pem"

@@ -1,4 +1,4 @@
-"""The waits of RFC 5321 4.5.3.2, measured against the clock of an event loop that skips what nobody needs."""
+"""The waits of RFC 5321 4.5.3.2, by the clock of an event loop that skips idle time."""
 
 import asyncio
 import selectors
@@ -12,7 +12,7 @@ from tests.smtp.scripted import Stall, scripted
 from tests.smtp.steps import message, send
 
 QUIET = 0.05
-"""Seconds without any event after which nothing but the clock can go on: everything happens on this machine."""
+"""Seconds without any event, after which only the clock can go on: all runs on this machine."""
 
 
 class Skipping(selectors.DefaultSelector):
@@ -39,7 +39,7 @@ class SkippingLoop(asyncio.SelectorEventLoop):
 
 
 async def stalled(phase: str, body: bytes):
-    """Send a message to a server that stalls at a phase; return what came of it, and the seconds it took."""
+    """Send a message to a server that stalls at a phase; return the outcome, and the seconds."""
     clock = asyncio.get_running_loop()
     async with scripted({phase: [Stall()]}) as server:
         started = clock.time()

@@ -228,10 +228,10 @@ async def test_connection_that_is_given_up_is_closed_and_never_lent_again():
             assert pool.last
             with pytest.raises(ConnectionRefusal, match="no"):
                 pool.give_up(other, ConnectionRefusal("no"))
-        said = pool.loss
+        loss = pool.loss
 
     assert [commands[-1] for commands in server.connections] == ["QUIT"]
-    assert said == "no So 1 of 2 connections were used. Lower [smtp] max_connections to 1."
+    assert loss == "no So 1 of 2 connections were used. Lower [smtp] max_connections to 1."
 
 
 async def test_missing_password_is_told_before_anything_is_opened():

@@ -48,14 +48,14 @@ async def test_encrypted_line_serves_on_uvloop_too(server):
 async def test_every_message_reaches_its_own_mailbox_over_several_connections(server):
     people = range(10, 60)
 
-    async def one(pool: Pool, number: int):
+    async def send_numbered(pool: Pool, number: int):
         async with pool.connection() as connection:
             return await deliver(
                 connection, message(number, b"Subject: %d\r\n\r\nfor %d\r\n" % (number, number))
             )
 
     async with Pool(server.settings(max_connections=4, max_messages=7)) as pool:
-        outcomes = await asyncio.gather(*(one(pool, number) for number in people))
+        outcomes = await asyncio.gather(*(send_numbered(pool, number) for number in people))
 
     assert [type(outcome) for outcome in outcomes] == [Sent] * 50
     for number in people:
@@ -118,26 +118,26 @@ async def test_bounce_holds_no_join_link(server):
     assert b"Original-Envelope-Id: " + b"1a" * 20 in bounce
     assert b"Subject: Your link" in bounce
     assert link not in bounce
-    assert [link in one for one in bounces if one != bounce] == [True]
+    assert [link in other for other in bounces if other != bounce] == [True]
 
 
 async def test_server_that_takes_two_connections_gets_everything_over_two(server):
     people = range(60, 90)
 
-    async def one(pool: Pool, number: int):
+    async def send_numbered(pool: Pool, number: int):
         async with pool.connection() as connection:
             try:
                 return await deliver(connection, message(number))
             except ConnectionRefusal as refusal:
                 pool.give_up(connection, refusal)
-        return await one(pool, number)
+        return await send_numbered(pool, number)
 
     async with Pool(server.settings("crowded", max_connections=6, max_messages=3)) as pool:
-        outcomes = await asyncio.gather(*(one(pool, number) for number in people))
-        said = pool.loss
+        outcomes = await asyncio.gather(*(send_numbered(pool, number) for number in people))
+        loss = pool.loss
 
     assert [type(outcome) for outcome in outcomes] == [Sent] * 30
-    assert "Lower [smtp] max_connections to 2." in said
+    assert "Lower [smtp] max_connections to 2." in loss
 
 
 async def test_foreign_sender_stops_the_run(server):

@@ -8,8 +8,8 @@ from onboarding.model.deliveries import Reply
 from onboarding.smtp.protocol import LONGEST_REPLY, Capabilities, MalformedReply, ReplyReader
 
 STREAM = (
-    b"220 mail.example.com\r\n250-2.1.0 one\r\n250-2.1.0 two\r\n250 2.1.0 three\r\n354\r\n550 5.1.1 no\n"
-    b"250-\r\n250 \r\n"
+    b"220 mail.example.com\r\n250-2.1.0 one\r\n250-2.1.0 two\r\n250 2.1.0 three\r\n"
+    b"354\r\n550 5.1.1 no\n250-\r\n250 \r\n"
 )
 REPLIES = [
     Reply(220, "mail.example.com"),

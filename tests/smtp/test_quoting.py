@@ -1,4 +1,4 @@
-"""A server that quotes what it was sent: no link, password or token comes back with an outcome or an error."""
+"""A server that quotes what it was sent: no outcome and no error holds a link or a secret."""
 
 import base64
 import re
@@ -32,7 +32,7 @@ def line(code: str, text: str) -> str:
 def lines(code: str, text: str, width: int) -> str:
     """A reply of several lines, each of so many characters."""
     *first, last = wrap(text, width)
-    return "\r\n".join([*(f"{code}-{one}" for one in first), f"{code} {last}"])
+    return "\r\n".join([*(f"{code}-{line}" for line in first), f"{code} {last}"])
 
 
 QUOTATIONS: dict[str, Callable[[str], str]] = {
@@ -83,8 +83,8 @@ async def test_no_error_that_stops_the_run_holds_the_messages_link(quotation, ph
 
 @pytest.mark.parametrize("quotation", QUOTATIONS)
 async def test_what_a_server_says_unasked_holds_no_link(quotation):
-    said = QUOTATIONS[quotation]("421")
-    async with scripted({"mail": [Say(f"250 2.1.0 fine\r\n{said}")]}, extensions=()) as server:
+    quoted = QUOTATIONS[quotation]("421")
+    async with scripted({"mail": [Say(f"250 2.1.0 fine\r\n{quoted}")]}, extensions=()) as server:
         (outcome,) = await send(server.settings(), LETTER)
 
     assert isinstance(outcome, Deferred)
@@ -108,14 +108,14 @@ async def test_the_next_persons_link_is_looked_for_in_the_next_answer():
     async with scripted({"dot": [Say(f"554 {TOKEN}"), Say(f"554 {other}")]}) as server:
         outcomes = await send(server.settings(), LETTER, second)
 
-    assert [str(one.reply) for one in outcomes] == ["554 (removed)"] * 2
+    assert [str(outcome.reply) for outcome in outcomes] == ["554 (removed)"] * 2
 
 
 ECHOES: dict[str, Callable[[str], str]] = {
-    "as sent": lambda said: said,
-    "decoded": lambda said: base64.b64decode(said.split()[-1]).decode(errors="replace"),
-    "without padding": lambda said: said.rstrip("="),
-    "cut off": lambda said: said[: len(said) * 3 // 4],
+    "as sent": lambda sent: sent,
+    "decoded": lambda sent: base64.b64decode(sent.split()[-1]).decode(errors="replace"),
+    "without padding": lambda sent: sent.rstrip("="),
+    "cut off": lambda sent: sent[: len(sent) * 3 // 4],
 }
 
 
@@ -146,11 +146,11 @@ async def test_no_refused_log_in_holds_what_was_sent(method, echo):
         findings = await check_connection(settings, ACCOUNT)
 
     assert heard
-    for told in (str(raised.value), str(findings)):
-        assert_tells_nothing(told)
-        assert heard[0] not in told
-        assert PASSWORD not in told
-        assert ACCESS not in told
+    for shown in (str(raised.value), str(findings)):
+        assert_tells_nothing(shown)
+        assert heard[0] not in shown
+        assert PASSWORD not in shown
+        assert ACCESS not in shown
 
 
 async def test_a_short_password_is_taken_out_as_a_word():

@@ -270,7 +270,10 @@ def test_one_row_says_what_a_providers_452_at_rcpt_means(scope, provider):
         "421 4.7.0 mail.example.com Error: too many connections from 192.0.2.1",
         "421 Too many concurrent SMTP connections; please try again later.",
         "421 4.3.2 Too many open connections.",
-        "421 4.3.2 The maximum number of concurrent server connections has exceeded a limit per source",
+        (
+            "421 4.3.2 The maximum number of concurrent server connections "
+            "has exceeded a limit per source"
+        ),
         "421 4.3.2 Connection rate limit exceeded.",
         "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",
         "432 4.3.2 Concurrent connections limit exceeded",
@@ -320,18 +323,18 @@ def test_refusal_that_a_new_connection_may_not_meet(phase, line, worn):
 
 
 def test_refused_recipient_is_rejected_with_the_reply():
-    said = reply("550 5.1.1 unknown")
+    refused = reply("550 5.1.1 unknown")
 
-    assert as_outcome(Phase.RCPT, said, "mail.example.com:587") == Rejected(
-        "the mail server refuses this address", said
+    assert as_outcome(Phase.RCPT, refused, "mail.example.com:587") == Rejected(
+        "the mail server refuses this address", refused
     )
 
 
 def test_recipient_put_off_is_deferred_with_the_reply():
-    said = reply("450 4.7.1 greylisted")
+    refused = reply("450 4.7.1 greylisted")
 
-    assert as_outcome(Phase.RCPT, said, "mail.example.com:587") == Deferred(
-        "the mail server does not take this address now", said
+    assert as_outcome(Phase.RCPT, refused, "mail.example.com:587") == Deferred(
+        "the mail server does not take this address now", refused
     )
 
 
@@ -403,11 +406,11 @@ def test_queue_id_is_read_before_the_reply_is_cleaned():
 
 
 def test_queue_id_that_holds_a_secret_is_none():
-    said = clean_reply(
+    cleaned = clean_reply(
         parse_reply(250, ["Ok: queued as 8f3a9c0d1e2b4a5f6a7b"]), Secrets.of("8f3a9c0d1e2b4a5f6a7b")
     )
 
-    assert said == Reply(250, "Ok: queued as (removed)")
+    assert cleaned == Reply(250, "Ok: queued as (removed)")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""One transaction, on a server that does what it is told: what leaves when, and what each answer comes to."""
+"""One transaction with a scripted server: what leaves when, and what each answer means."""
 
 import pytest
 
@@ -88,7 +88,7 @@ async def test_refused_recipient_is_rejected_and_the_next_is_served_on_the_same_
 
 
 async def test_a_server_that_has_not_forgotten_the_last_message_gets_the_next_on_a_new_line():
-    """503 to MAIL is the line's trouble: taken for a refusal of the sender, it would stop the whole run."""
+    """503 to MAIL is the line's fault: taken for a refusal of the sender, it would stop the run."""
     script = {"mail": [Say("250 2.1.0 fine"), Say("503 5.5.1 nested MAIL command")]}
     async with scripted(script, ["8BITMIME"]) as server:
         first, second = await send(server.settings(), message(1), message(2))
@@ -99,7 +99,7 @@ async def test_a_server_that_has_not_forgotten_the_last_message_gets_the_next_on
 
 
 async def test_line_is_cut_where_data_is_granted_although_the_recipient_was_refused():
-    """RFC 2920 3.1: a body, even an empty one, would be a message to nobody or to everybody."""
+    """RFC 2920 3.1: a body, even an empty one, would be a message to no recipient, or to all."""
     async with scripted({"rcpt": [Say("550 5.1.1 unknown")]}, TOGETHER) as server:
         refused, taken = await send(server.settings(), message(1), message(2))
 
@@ -237,7 +237,7 @@ async def test_line_that_cannot_be_trusted_any_more_carries_nothing_more(script)
 
 @pytest.mark.parametrize("phase", ["mail", "rcpt", "data", "dot"])
 async def test_line_that_the_server_closes_took_nothing_and_the_next_message_gets_another(phase):
-    """RFC 5321 3.8: 421 is about the connection; RFC 5321 4.2.5: after the dot, too, nothing was taken."""
+    """RFC 5321 3.8: 421 is about the connection; 4.2.5: after the dot, too, nothing was taken."""
     async with (
         scripted({phase: [Say("421 4.4.2 closing")]}, ["8BITMIME"]) as server,
         Pool(server.settings()) as pool,

@@ -1,4 +1,4 @@
-"""A proxy on loopback that answers CONNECT, or SOCKS 5: all names that it knows lie on this machine."""
+"""A proxy on loopback that answers CONNECT, or SOCKS 5; all its names are of this machine."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 @dataclass
 class ConnectProxy:
-    """The running proxy. `ports` are the servers behind it, `refusal` is what it says instead of leading on."""
+    """The running proxy. `ports` are the servers behind it, `refusal` is its answer to all."""
 
     ports: Mapping[str, int]
     refusal: bytes = b""

@@ -17,7 +17,7 @@ TICK = 0.01
 
 @dataclass
 class Hostile:
-    """The running server. `reached` is set at the first connection, `requests` counts what looked like one."""
+    """The running server. `reached` is set at the first connection, `requests` counts requests."""
 
     port: int = 0
     reached: asyncio.Event = field(default_factory=asyncio.Event)
