@@ -52,12 +52,8 @@ def _read(terminal: int) -> bytes:
 
 def status_of(printed: str) -> str:
     """Cut the first status out of what the demo printed, with the command that prints it in front."""
-    end = re.search(r"^.*calls in the last run: \d+\.\r?$", printed, re.MULTILINE)
-    heads = (
-        list(re.finditer(r"^.*local time, Scheduled", printed[: end.end()], re.MULTILINE))
-        if end
-        else []
-    )
+    end = re.search(r"^.*\d+ sent.*, .*problems.*\.\S*\r?$", printed, re.MULTILINE)
+    heads = list(re.finditer(r"^.*Town Hall", printed[: end.end()], re.MULTILINE)) if end else []
     if end is None or not heads:
         sys.exit("the demo prints no status any more: mend docs/pictures.py")
     return f"$ onboarding status town-hall\n{printed[heads[-1].start() : end.end()]}\n"
