@@ -1,4 +1,4 @@
-"""E-mail addresses and hosts in the forms in which they are compared and sent; the only module that uses `idna`.
+"""E-mail addresses and hosts, as they are compared and sent. The only module that uses `idna`.
 
 Whether an address may be used at all is checked where it comes in (`roster.cells`, the settings of
 each room).
@@ -25,7 +25,7 @@ def address_key(email: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _domain_key(domain: str) -> str:
-    """Fold a domain. Cached by itself: people are many, their domains few, and IDNA's rules are slow."""
+    """Fold a domain. It has its own cache: domains are few, and IDNA's rules are slow."""
     try:
         return encode_domain(domain)
     except ValueError:
@@ -51,9 +51,9 @@ def encode_address_domain(address: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this very machine, without asking the DNS (RFC 1122 3.2.1.3, RFC 4291 2.5.3).
+    """Tell whether a host is this very machine, without DNS (RFC 1122 3.2.1.3, RFC 4291 2.5.3).
 
-    There, and only there, a connection may go without encryption.
+    Only there a connection may go without encryption.
     """
     try:
         return ip_address(host).is_loopback

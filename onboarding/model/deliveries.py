@@ -1,10 +1,11 @@
-"""One message on its way to one invitee: its states, what the mail server said, and what follows from it.
+"""A message on its way to an invitee: its states, the mail server's answer, what follows from it.
 
     queued --commit--> sending --250--> sent
       ^                  |  |
       |                  |  +-- 5xx to this recipient or message --> rejected
       |                  |  +-- 4xx --> queued, due later; time used up --> failed
-      |                  +----- line lost after the final dot, or the sender died --> in_doubt --> by a person
+      |                  +----- no answer after the final dot, or the run died --> in_doubt
+      |                         (a person decides: sent, or queued again)
       +--> rejected, failed, superseded (newer facts), expired (too late), cancelled (by a person)
 
 `settle` is the only place that decides what an outcome means for a delivery. It writes nothing:
@@ -24,20 +25,28 @@ from onboarding.model.sessions import Facts, SessionKey
 
 
 class State(StrEnum):
-    """Where a delivery stands. Each line says who moves it on."""
+    """Where a delivery is on its way. Each comment says who moves it on."""
 
-    QUEUED = "queued"  # a run, once `due_at` has come
-    SENDING = (
-        "sending"  # the run that holds its lease; if that died, the next run makes it `in_doubt`
-    )
-    SENT = "sent"  # no one: our server took responsibility
-    IN_DOUBT = "in_doubt"  # a person, who looks into the mail server's log
-    REJECTED = "rejected"  # a person, who fixes the address or the message and retries
-    FAILED = "failed"  # a person: every attempt was deferred until the time was used up
-    SUPERSEDED = "superseded"  # no one: a later delivery carries newer facts
-    EXPIRED = "expired"  # no one: its use was over before it could be sent
-    CANCELLED = "cancelled"  # no one: a person cancelled it
-    BOUNCED = "bounced"  # a person: accepted by our server, returned by a later one
+    # A run, once `due_at` has come.
+    QUEUED = "queued"
+    # The run that holds its lease; if that died, the next run makes it `in_doubt`.
+    SENDING = "sending"
+    # No one: our server took responsibility.
+    SENT = "sent"
+    # A person, who looks into the mail server's log.
+    IN_DOUBT = "in_doubt"
+    # A person, who fixes the address or the message and retries.
+    REJECTED = "rejected"
+    # A person: every attempt was deferred until the time was used up.
+    FAILED = "failed"
+    # No one: a later delivery carries newer facts.
+    SUPERSEDED = "superseded"
+    # No one: its use was over before it could be sent.
+    EXPIRED = "expired"
+    # No one: a person cancelled it.
+    CANCELLED = "cancelled"
+    # A person: accepted by our server, returned by a later one.
+    BOUNCED = "bounced"
 
 
 NEEDS_A_PERSON = frozenset(
@@ -75,7 +84,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not now, and certainly not taken: a 4xx, or a line lost before the final dot left.
+    """Not now, and certainly not taken: a 4xx, or a connection lost before the final dot left.
 
     `retry_after` is in seconds, where the server's answer is known to mean a certain wait.
     """
@@ -87,7 +96,7 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The server refuses this recipient or this message for good, or we do (reply is None: it never left)."""
+    """The server refuses this recipient or message for good, or we do (`reply` is None)."""
 
     reason: str
     reply: Reply | None = None
@@ -95,7 +104,7 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """The body left with its final dot, or may have, and no answer came: it may have arrived (RFC 5321 4.5.3.2.6)."""
+    """The body left, or may have, and no answer came: it may have arrived (RFC 5321 4.5.3.2.6)."""
 
     reason: str
 
@@ -105,12 +114,12 @@ Outcome = Sent | Deferred | Rejected | InDoubt
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A finished message: an envelope of one recipient and the bytes that leave, CRLF line ends, no dot-stuffing.
+    """A finished message: an envelope with one recipient, and the bytes of the body.
 
-    `needs_smtputf8`: an address has characters beyond ASCII before its `@` (RFC 6531). `canonical`:
-    it is known that every line of the body ends in CRLF and none begins with a dot, so that it may
-    travel as it is. `join_link` is the one in the body, so that it is recognised in an answer that
-    quotes the body.
+    The body has CRLF line ends and no dot-stuffing yet. `needs_smtputf8`: an address has characters
+    beyond ASCII before its `@` (RFC 6531). `canonical`: it is known that every line of the body
+    ends in CRLF and none begins with a dot, so that it may be sent as it is. `join_link` is the
+    link in the body; with it, an answer that quotes the body can be cleaned.
     """
 
     message_id: str
@@ -164,7 +173,7 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to go on with a server that says "not now": growing, jittered waits up to `give_up_after`."""
+    """How long to try again when a server says "not now": growing waits up to `give_up_after`."""
 
     first: timedelta = timedelta(minutes=1)
     longest: timedelta = timedelta(hours=1)
@@ -173,7 +182,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What becomes of a delivery, to be written by the ledger. `due_at` is set where it goes back to `queued`."""
+    """A delivery's next state, for the ledger to write. `due_at` is set if that is `queued`."""
 
     state: State
     reason: str = ""
@@ -184,9 +193,10 @@ class Transition:
 def settle(
     delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now: datetime, draw: float
 ) -> Transition:
-    """Decide what an outcome means for a delivery as it was claimed: `attempt` doesn't count the offer that led to it.
+    """Decide what an outcome means for a delivery as it was claimed.
 
-    `draw` is a random number in [0, 1) for the jitter.
+    The delivery's `attempt` does not count the attempt that led to the outcome. `draw` is a random
+    number in [0, 1) for the jitter.
     """
     match outcome:
         case Sent(reply):
@@ -195,21 +205,32 @@ def settle(
             return Transition(State.REJECTED, reason, reply)
         case InDoubt(reason):
             return Transition(State.IN_DOUBT, reason)
-        case Deferred(reason, reply, retry_after):
-            attempts = delivery.attempt + 1
-            due_at = now + retry_delay(attempts, policy, draw, retry_after)
-            if due_at >= min(delivery.expires_at, delivery.queued_at + policy.give_up_after):
-                return Transition(State.FAILED, f"{reason}; tried {attempts} times", reply)
-            return Transition(State.QUEUED, reason, reply, due_at)
+        case Deferred():
+            return _settle_deferred(delivery, outcome, policy, now, draw)
+
+
+def _settle_deferred(
+    delivery: Delivery, outcome: Deferred, policy: RetryPolicy, now: datetime, draw: float
+) -> Transition:
+    """Queue again, or give up if the next attempt would come too late."""
+    attempts = delivery.attempt + 1
+    due_at = now + retry_delay(attempts, policy, draw, outcome.retry_after)
+    # Counted from `queued_at`, not from the first attempt: a run that starts days later gives up.
+    if due_at >= min(delivery.expires_at, delivery.queued_at + policy.give_up_after):
+        reason = f"{outcome.reason}; tried {attempts} times"
+        return Transition(State.FAILED, reason, outcome.reply)
+    return Transition(State.QUEUED, outcome.reason, outcome.reply, due_at)
 
 
 def retry_delay(
     attempt: int, policy: RetryPolicy, draw: float, retry_after: float | None
 ) -> timedelta:
-    """Wait before the next attempt: doubling from `first` to `longest`, times 0.75 to 1.25, never under `retry_after`.
+    """How long to wait before the next attempt (exponential backoff with jitter).
 
-    The spread keeps many deliveries that were deferred together from coming back together.
+    It doubles from `first` to `longest`, times 0.75 to 1.25, and is never under `retry_after`
+    (seconds). The jitter keeps deliveries that were deferred together from coming back together.
     """
+    # At most 16 doublings, so that the product never overflows a timedelta.
     doubled = policy.first * (1 << min(attempt - 1, 16))
     spread = min(doubled, policy.longest) * (0.75 + 0.5 * draw)
     return max(spread, timedelta(seconds=retry_after or 0))
@@ -218,7 +239,7 @@ def retry_delay(
 def message_id(
     session: SessionKey, email: str, kind: Kind, number: int, domain: str, rehearsal: str = ""
 ) -> str:
-    """Build a message's permanent name (RFC 5322 3.6.4), by which a receiver recognises a second copy.
+    """Build a message's Message-ID (RFC 5322 3.6.4). By it a receiver recognises a second copy.
 
     Made from who and what, never from the facts: facts can return, and a receiver that drops
     duplicates would lose the later mail. A rehearsal adds a word of its own, so that it never hides
@@ -230,7 +251,7 @@ def message_id(
 
 
 def ascii_message_id(name: str) -> str:
-    """Write a message's name as it travels: a domain beyond ASCII as A-label (RFC 5890).
+    """Encode a Message-ID as it is sent: a domain beyond ASCII as A-label (RFC 5890).
 
     Older versions stored it as the sender's domain was written. Such a message can't have left.
     """

@@ -1,4 +1,4 @@
-"""Text from outside, made fit to be stored and shown: all of it passes here.
+"""Makes text from outside safe to store and to show: all of it passes here.
 
 It comes from a mail server, RingCentral, a provider's log-in, a roster, or the ledger of an older
 version. `printable` makes one line that does nothing to a terminal. `clean` also removes what may
@@ -22,7 +22,7 @@ LOOKED_AT = 8
 """How much of a text is read, as a multiple of what is kept: an answer may have megabytes."""
 
 MAX_MARKS = 4
-"""Combining marks that a letter keeps; no language needs more, and a flood of them covers the lines around it."""
+"""Combining marks that a letter keeps. No language needs more, and many cover the lines around."""
 
 REMOVED = "(removed)"
 NO_CODE = "no code"
@@ -32,8 +32,11 @@ _CODE = re.compile(r"(?<![\w-])[A-Z]{2,5}-\d{1,5}(?![\w-])")
 _OAUTH_ERROR = re.compile(r"[a-z_]{1,40}")
 
 _SEQUENCES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # control sequences: colours, cursor (ECMA-48 5.4)
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"  # command strings, OSC 8 links
+    # Control sequences: colours, cursor (ECMA-48 5.4).
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    # Command strings with their end, such as OSC 8 links.
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x80-\x9f]*(?:\x07|\x1b\\|\x9c)"
+    # Any other escape sequence.
     r"|\x1b[ -/]*[0-~]"
 )
 _ZERO_WIDTH_JOINERS = "\u200c\u200d"
@@ -60,20 +63,28 @@ _AUTHORITY = re.compile(
 )
 _HOST_NAME = re.compile(r"(?=.{1,253}$)(?:[\w-]{1,39}\.)*[\w-]{1,39}|\[[0-9a-f:.]{2,45}\]")
 _CODED = re.compile(
-    r"[A-Za-z0-9+/]{40,}={0,2}(?:\s+[A-Za-z0-9+/]+={1,2})?"  # the last line of a part may be short
-    r"|(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{40,}={0,2}"  # with - and _, no mere words
-    r"|eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?",  # a JWT (RFC 7519), short or cut off
+    # Base64; the last line of a part may be short.
+    r"[A-Za-z0-9+/]{40,}={0,2}(?:\s+[A-Za-z0-9+/]+={1,2})?"
+    # Base64 with - and _. It has a capital, a small letter and a digit, or it may be plain words.
+    r"|(?<![\w-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{40,}={0,2}"
+    # A JWT (RFC 7519), short or cut off.
+    r"|eyJ[\w-]{5,}\.[\w-]*(?:\.[\w-]*)?",
     re.ASCII,
 )
 _ENCODED = re.compile(
-    r"=\s+|[=%]([0-9a-f]{2})|&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8});|\\(?:u00|x)([0-9a-f]{2})|\\(?=[/:.])",
+    # A soft line break, quoted-printable and percent signs.
+    r"=\s+|[=%]([0-9a-f]{2})"
+    # Entities of HTML.
+    r"|&(?:\#\d{1,7}|\#x[0-9a-f]{1,6}|[a-z]{2,8});"
+    # Escapes of JSON and of programs.
+    r"|\\(?:u00|x)([0-9a-f]{2})|\\(?=[/:.])",
     re.IGNORECASE,
 )
 _TOKEN_CHARACTERS = re.compile(r"[\w+=~-]*", re.ASCII)
 _CLOSING = ".,;:!?)]}'\u201d\u2019\u00bb"
 _SEPARATORS = re.compile(r"[/?&#=;]*")
 TIMES_ENCODED = 3
-"""How often text may have been encoded: a percent sign itself becomes %25."""
+"""How often text may have been encoded, one encoding over another: `%` itself becomes `%25`."""
 
 
 def printable(text: str, limit: int = LONGEST) -> str:
@@ -85,17 +96,16 @@ def printable(text: str, limit: int = LONGEST) -> str:
     """
     if text.isascii() and text.isprintable():
         return text[:limit]
-    return " ".join(visible(unicodedata.normalize("NFC", text[: LOOKED_AT * limit])).split())[
-        :limit
-    ]
+    composed = unicodedata.normalize("NFC", text[: LOOKED_AT * limit])
+    return " ".join(visible(composed).split())[:limit]
 
 
 def visible(text: str) -> str:
-    """Make a text safe to print as `printable` does, but keep its spaces (a table's line) and its length."""
+    """Make a text safe to print as `printable` does, but keep its spaces, as in a table's line."""
     if text.isascii() and text.isprintable():
         return text
     plain = _SEQUENCES.sub("", text)
-    shown = "".join(_show_character(plain, at) for at in range(len(plain)))
+    shown = "".join(_show_character(plain, index) for index in range(len(plain)))
     return _limit_marks(shown)
 
 
@@ -114,7 +124,7 @@ def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST) -> str:
 
 
 def error_code(text: str) -> str:
-    """Find the code in what RingCentral gives for one: `CMN-101`; "no code" where there is none."""
+    """Find the error code in RingCentral's answer: `CMN-101`; "no code" where there is none."""
     found = _CODE.search(text)
     return found.group() if found else NO_CODE
 
@@ -135,14 +145,14 @@ def _is_harmless(text: str) -> bool:
     )
 
 
-def _show_character(text: str, at: int) -> str:
+def _show_character(text: str, index: int) -> str:
     """Give a character as it may be shown, which depends on the characters beside it."""
-    char = text[at]
+    char = text[index]
     if char in _BLANK:
         return ""
     match unicodedata.category(char):
         case "Cf":
-            return char if char in _ZERO_WIDTH_JOINERS and _joins_letters(text, at) else ""
+            return char if char in _ZERO_WIDTH_JOINERS and _joins_letters(text, index) else ""
         case "Cc":
             return " " if char.isspace() else ""
         case "Zs" | "Zl" | "Zp":
@@ -153,9 +163,9 @@ def _show_character(text: str, at: int) -> str:
             return char
 
 
-def _joins_letters(text: str, at: int) -> bool:
-    """Whether a joiner has a character beyond ASCII on either side: only such scripts and emoji need it."""
-    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+def _joins_letters(text: str, index: int) -> bool:
+    """Whether a joiner stands between characters beyond ASCII: only scripts and emoji need it."""
+    before, after = text[index - 1 : index], text[index + 1 : index + 2]
     return bool(before and after) and not (before.isascii() or after.isascii())
 
 
@@ -170,7 +180,7 @@ def _limit_marks(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _DecodedLine:
-    """A text after decoding, and for each of its characters the place in the original that it comes from.
+    """A text after decoding. `places` says where in the original each of its characters was.
 
     So what is found in the decoded text is removed from the original.
     """
@@ -179,14 +189,18 @@ class _DecodedLine:
     places: Sequence[Place]
 
     def original(self, place: Place) -> Place:
-        return self.places[place[0]][0], self.places[place[1] - 1][1]
+        begin, end = place
+        return self.places[begin][0], self.places[end - 1][1]
 
 
 def _decode_line(line: str) -> Iterator[_DecodedLine]:
-    """Yield the line as it is compared (compatibility characters, no marks), then decoded again and again."""
+    """Yield the line as it is compared (compatibility characters, no marks), then decoded again.
+
+    It is decoded until nothing changes, but at most `TIMES_ENCODED` times.
+    """
     pairs = [
-        (char, (at, at + 1))
-        for at, original in enumerate(line)
+        (char, (index, index + 1))
+        for index, original in enumerate(line)
         for char in _fold_character(original)
     ]
     view = _DecodedLine("".join(char for char, _ in pairs), [place for _, place in pairs])
@@ -208,19 +222,18 @@ def _fold_character(char: str) -> str:
 def _decode_once(view: _DecodedLine) -> _DecodedLine:
     text: list[str] = []
     places: list[Place] = []
-    at = 0
+    done = 0
     for found in _ENCODED.finditer(view.text):
-        text.append(view.text[at : found.start()])
-        places.extend(view.places[at : found.start()])
         decoded = _decode_character(found)
-        text.append(decoded)
-        places.extend([view.original(found.span())] * len(decoded))
-        at = found.end()
-    return _DecodedLine("".join(text) + view.text[at:], [*places, *view.places[at:]])
+        text += [view.text[done : found.start()], decoded]
+        places += view.places[done : found.start()]
+        places += [view.original(found.span())] * len(decoded)
+        done = found.end()
+    return _DecodedLine("".join(text) + view.text[done:], [*places, *view.places[done:]])
 
 
 def _decode_character(found: re.Match[str]) -> str:
-    """Decode a character. Beyond ASCII it is part of no link, token or code, so it stays encoded."""
+    """Decode a character. Beyond ASCII it is part of no link or code, so it stays encoded."""
     digits = found[1] or found[2]
     if digits:
         char = chr(int(digits, 16))
@@ -244,16 +257,16 @@ def _find_links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]
         start, link = match.start(), match.group().rstrip(_CLOSING)
         authority = _AUTHORITY.match(link)
         host = authority[1].rstrip(".").lower() if authority else ""
-        at = start + (authority.start(1) if authority else 0)
-        is_secret = any(begin < at + len(host) and at < end for begin, end in known)
-        yield (
-            (start, start + len(link)),
-            f"(link to {host})" if _HOST_NAME.fullmatch(host) and not is_secret else "(link)",
-        )
+        host_start = start + (authority.start(1) if authority else 0)
+        host_end = host_start + len(host)
+        # A secret may be written where a host belongs; then it is not shown.
+        is_secret = any(begin < host_end and host_start < end for begin, end in known)
+        is_shown = _HOST_NAME.fullmatch(host) and not is_secret
+        yield (start, start + len(link)), f"(link to {host})" if is_shown else "(link)"
 
 
 def _extend_to_token(text: str, place: Place) -> Place:
-    """Extend a part of a secret by the characters directly beside it: they are most likely the rest of it."""
+    """Extend a part of a secret by the characters beside it: most likely they are the rest."""
     begin, end = place
     after = _TOKEN_CHARACTERS.match(text, end)
     while begin and _TOKEN_CHARACTERS.fullmatch(text[begin - 1]):
@@ -262,14 +275,17 @@ def _extend_to_token(text: str, place: Place) -> Place:
 
 
 def _replace_places(line: str, found: Sequence[tuple[Place, str]]) -> str:
-    """Replace what was found by words. Places that touch become one, with the words for a link if there is one."""
+    """Replace each place by its words.
+
+    Places that touch become one; if one of them is a link, it gets the words for the link.
+    """
     kept: list[str] = []
-    at, words = 0, ""
+    done, words = 0, ""
     for (begin, end), what in sorted(found):
-        if words and _SEPARATORS.fullmatch(line, at, max(at, begin)):
+        if words and _SEPARATORS.fullmatch(line, done, max(done, begin)):
             words = what if words == REMOVED else words
         else:
-            kept += [words, line[at:begin]]
+            kept += [words, line[done:begin]]
             words = what
-        at = max(at, end)
-    return "".join([*kept, words, line[at:]])
+        done = max(done, end)
+    return "".join([*kept, words, line[done:]])

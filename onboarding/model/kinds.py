@@ -1,4 +1,4 @@
-"""The kinds of messages, and one row of rules for each: what it holds, when it is due, when its use is over.
+"""The kinds of messages, and the rules of each: what it holds, when it is due, until when useful.
 
 Planning, composing, verifying, sending and the reports read these rules. None of them compares with
 a kind by name, so a new kind is a member of `Kind`, a row of `RULES`, its templates and its lines
@@ -41,7 +41,7 @@ class KindRules:
     5546 1.4), empty where the setting `[brand] calendar` decides. `due_after_end`: it is for the
     time after the session, which may then be finished. `useful_for` is how long after the session's
     end it is still of use. `facts_effect` says whether it counts as what a mailbox holds.
-    `shows_previous`: its templates may show what the reader was told before. `comes_first`: no
+    `shows_previous`: its templates may show what the mailbox held before. `comes_first`: no
     other message went to the reader before it.
     """
 
@@ -82,7 +82,7 @@ def clears_facts(kind: Kind) -> bool:
 
 
 def facts_after(kind: Kind, facts: Facts, held: Facts | None) -> Facts | None:
-    """The facts that a mailbox holds once a message is sent; `held` are those that it held before."""
+    """The facts that a mailbox holds once a message is sent; `held` are those before."""
     effects = {
         FactsEffect.HOLDS_THEM: facts,
         FactsEffect.HOLDS_NONE: None,
@@ -102,6 +102,10 @@ def expires_at(kind: Kind, session: Session) -> datetime:
 
 
 def is_over(kind: Kind, session: Session, now: datetime) -> bool:
-    """Whether a message would come too late. A finished session needs only messages that are due after its end."""
-    finished = session.status is SessionStatus.FINISHED and not RULES[kind].due_after_end
-    return finished or now >= expires_at(kind, session)
+    """Whether a message would come too late.
+
+    RingCentral may call a session finished before its planned end. Then only messages that are due
+    after the end are of use.
+    """
+    is_finished = session.status is SessionStatus.FINISHED and not RULES[kind].due_after_end
+    return is_finished or now >= expires_at(kind, session)

@@ -1,4 +1,4 @@
-"""The secrets that a run knows, and where a text repeats them: whole, in part, encoded, or spread over words.
+"""The secrets that a run knows, and where a text repeats them: whole, in part, encoded or spread.
 
 Pure. A run hands in what it logs in with and the join links it works with; `foreign_text` asks for
 the places and removes them. Text is compared as it is, and by its letters and digits alone, without
@@ -17,22 +17,25 @@ if TYPE_CHECKING:
     from pydantic import SecretStr  # slow to import, and `--help` needs this module
 
 LINK_PART = 10
-"""Letters and digits by which a part of a join link is known; a shorter part may be a common word."""
+"""Letters and digits that identify a part of a join link; a shorter part may be a common word."""
 
 PART = 10
-"""Characters by which a part of any other secret is known, as it is written."""
+"""Characters that identify a part of any other secret, as it is written."""
 
 SPREAD_PART = 16
-"""Letters and digits of it, where something else stands between them: passwords are made of words, too."""
+"""Letters and digits of it, with something else between them: passwords are made of words, too."""
 
 SHORT = 8
 """A secret with fewer letters and digits is only found as it is written."""
 
 WORD = 6
-"""A secret with fewer characters is only found as a word of its own, or it would be found in half of all words."""
+"""A secret with fewer characters is only found as a whole word; parts of words would match it."""
 
 BLOCK = 4
-"""Every run of `SHORT` characters, or more, holds a whole block of so many that begins at a multiple of it."""
+"""Every run of `SHORT` characters holds a whole block of so many that begins at a multiple of it.
+
+So a look-up of a text's blocks tells quickly that it repeats no secret.
+"""
 
 Place = tuple[int, int]
 """Where something begins in a text, and where it ends."""
@@ -53,18 +56,15 @@ class Secrets:
     def of(
         cls, *values: "SecretStr | str | None", links: "Iterable[SecretStr | None]" = ()
     ) -> "Secrets":
-        """Take passwords, tokens, keys and the arguments of log-ins as they were sent, and join links."""
-        return cls(
-            tuple(dict.fromkeys(text for value in values if (text := _plain_value(value)))),
-            tuple(dict.fromkeys(text for link in links if (text := _plain_value(link)))),
-        )
+        """Take passwords, tokens, keys and log-in arguments as they were sent, and join links."""
+        return cls(_distinct(values), _distinct(links))
 
     def __or__(self, other: "Secrets") -> "Secrets":
-        """Join what both know."""
+        """All that both know."""
         return Secrets((*self.values, *other.values), (*self.links, *other.links))
 
     def may_be_in(self, text: str) -> bool:
-        """Tell quickly whether a text may hold a secret. "No" is certain, unless something is encoded."""
+        """Tell quickly whether a text may hold a secret; "no" is certain if nothing is encoded."""
         short, known = _value_blocks(self.values)
         if any(value in text for value in short):
             return True
@@ -101,26 +101,25 @@ def squeeze(text: str) -> tuple[str, Sequence[int]]:
     for position, char in enumerate(text):
         if char.isalnum():
             lower = char.lower()
-            kept.append(
-                lower if len(lower) == 1 else char
-            )  # one character for one, so that positions fit
+            # One character for one, so that positions fit: a few become two in lower case.
+            kept.append(lower if len(lower) == 1 else char)
             positions.append(position)
     return "".join(kept), positions
 
 
 def link_parts(link: str) -> list[str]:
-    """Cut a join link into the parts that tell it: those behind its host with at least `LINK_PART` letters and digits.
+    """Cut a join link into the parts that identify it.
 
-    They come squeezed, percent signs undone.
+    These are the parts after its host with at least `LINK_PART` letters and digits, squeezed and
+    without percent encoding.
     """
-    parts = [
-        squeeze(part)[0] for part in _LINK_DELIMITERS.split(unquote(_SCHEME_AND_HOST.sub("", link)))
-    ]
+    path = unquote(_SCHEME_AND_HOST.sub("", link))
+    parts = [squeeze(part)[0] for part in _LINK_DELIMITERS.split(path)]
     return [part for part in parts if len(part) >= LINK_PART]
 
 
 def as_base64(value: str) -> list[str]:
-    """Give the base64 of a value as it looks inside of a longer text: at each of three offsets, without the edges."""
+    """Encode a value as it looks within a longer base64: at three offsets, without the edges."""
     octets = value.encode(errors="surrogatepass")
     codes = []
     for offset, first in ((0, 0), (1, 2), (2, 3)):
@@ -130,13 +129,17 @@ def as_base64(value: str) -> list[str]:
     return codes
 
 
-def _plain_value(value: "SecretStr | str | None") -> str:
-    return value if isinstance(value, str) else value.get_secret_value() if value else ""
+def _distinct(values: "Iterable[SecretStr | str | None]") -> tuple[str, ...]:
+    """Reveal the values that are set, each once, in their order."""
+    plain = [
+        value if isinstance(value, str) else value.get_secret_value() for value in values if value
+    ]
+    return tuple(dict.fromkeys(plain))
 
 
 @lru_cache(maxsize=64)
 def _split_into_blocks(text: str) -> tuple[list[str], list[str]]:
-    """Cut a text into blocks, as written and by its letters; cached, because most replies are the same."""
+    """Cut a text into blocks, as written and by its letters. Cached: most replies are the same."""
     if len(text) < SHORT:
         return [], []
     return _split_blocks(text), _split_blocks(_squeeze_text(text))
@@ -172,7 +175,7 @@ def _squeeze_text(text: str) -> str:
 
 @lru_cache(maxsize=16)
 def _value_windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
-    """Group by length what identifies a value: every run of `PART` characters, or a shorter value as a whole."""
+    """Group by length what identifies a value: runs of `PART` characters, or a shorter value."""
     return _group_by_length((form, PART) for form in _encode_values(values))
 
 
@@ -191,18 +194,21 @@ def _group_by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozens
     windows: dict[int, set[str]] = {}
     for needle, most in needles:
         length = min(len(needle), most)
-        runs = (needle[start : start + length] for start in range(len(needle) - length + 1))
-        windows.setdefault(length, set()).update(runs)
+        windows.setdefault(length, set()).update(_runs(needle, length))
     return {length: frozenset(runs) for length, runs in windows.items()}
+
+
+def _runs(text: str, length: int) -> Iterator[str]:
+    """Every run of so many characters."""
+    return (text[start : start + length] for start in range(len(text) - length + 1))
 
 
 @lru_cache(maxsize=16)
 def _value_blocks(values: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Collect what shows quickly that a text may repeat a value: short values, and all blocks of the others."""
-    texts = [text for form in _encode_values(values) for text in (form, squeeze(form)[0])]
-    blocks = (
-        text[start : start + BLOCK] for text in texts for start in range(len(text) - BLOCK + 1)
-    )
+    """Collect what shows that a text may repeat a value: short values, and blocks of the others."""
+    blocks: set[str] = set()
+    for form in _encode_values(values):
+        blocks.update(_runs(form, BLOCK), _runs(squeeze(form)[0], BLOCK))
     return _short_values(values), frozenset(blocks)
 
 

@@ -12,7 +12,7 @@ from onboarding.model.addresses import address_key
 
 
 class Role(StrEnum):
-    """What a person is on the stage, spelled as RingCentral spells it. Attendees register themselves."""
+    """What a person is on the stage, in RingCentral's spelling. Attendees register themselves."""
 
     HOST = "Host"
     COHOST = "CoHost"
@@ -33,7 +33,7 @@ class LinkedUser:
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """An enabled user of the company directory. Names and address are empty where the directory has none."""
+    """An enabled user of the company directory. What the directory does not have is empty."""
 
     linked_user: LinkedUser
     email: str = ""
@@ -90,7 +90,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """What a roster file says: the rows that can be acted on, and everything wrong with the others."""
+    """What a roster says: the rows that can be acted on, and everything wrong with the others."""
 
     invitees: tuple[Invitee, ...]
     problems: tuple[Problem, ...]

@@ -1,4 +1,4 @@
-"""What a plan asks of RingCentral, and what came of it: the values between `plan` and `ringcentral/`.
+"""What a plan asks of RingCentral, and the result: the values between `plan` and `ringcentral/`.
 
 Pure. People are matched by e-mail or linked user and never by position (`docs/ringcentral.md`,
 "Invitees").
@@ -29,16 +29,16 @@ class Standing(StrEnum):
 
 
 MANAGED = frozenset({Standing.ADDING, Standing.ADDED, Standing.ADOPTED})
-"""Standings of people whom this ledger may mail. It removes only those whom it added."""
+"""Standings of people that this ledger may mail. It removes only those that it added."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedRegistration:
-    """A person whom this ledger registered, adopted, updated or removed, with what a later cancellation needs.
+    """A person that this ledger registered, adopted, updated or removed.
 
-    `last_requested` is what RingCentral was asked for and did not set, field -> value: that is
-    reported, and not sent again and again. `mailed_by_ringcentral`: a run has seen and said that
-    RingCentral has mailed them itself.
+    `invitee` has what a later cancellation needs. `last_requested` is what RingCentral was asked
+    for and did not set, field -> value: that is reported, and not sent again and again.
+    `mailed_by_ringcentral`: a run has seen and reported that RingCentral has mailed them itself.
     """
 
     invitee: Invitee
@@ -48,7 +48,7 @@ class ManagedRegistration:
 
 
 def registration_key(person: Invitee) -> str:
-    """The key under which the ledger keeps a person: their address, or their ids where they have none."""
+    """The key under which the ledger keeps a person: their address, or their ids without one."""
     user = person.linked_user
     return person.key or (_ids(user) if user else "")
 
@@ -70,7 +70,7 @@ def _ids(user: LinkedUser) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An invitee whose record differs from the roster: the record as it stands, and the invitee as it should be."""
+    """An invitee whose record differs from the roster: the record, and what it should be."""
 
     registration: Registration
     invitee: Invitee
@@ -90,13 +90,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of a change: the session's records afterwards, and the people for whom something went wrong.
+    """The result of a change: the session's records afterwards, and the people that it failed for.
 
-    `registrations` is what is known of every invitee of the session now, from the answers and,
-    where one was listed, from the last list; `untouched` the records that are left alone. `undone`
-    are people who were certainly not added, and records that were certainly not removed, by this
-    change: RingCentral refused them, or they were never sent. Of all others the change may have
-    been carried out, even where nothing shows it yet.
+    `registrations` is what is known of every invitee of the session now, from the answers and from
+    the last list, if there was one; `untouched` the records that are left alone. `undone` are
+    people who were certainly not added, and records that were certainly not removed, by this
+    change: RingCentral refused them, or they were never sent. For all others the change may have
+    been made, even where nothing shows it yet.
     """
 
     registrations: tuple[Registration, ...]
@@ -109,9 +109,12 @@ def matches(registration: Registration, invitee: Invitee) -> bool:
     """Tell whether a record is this invitee's: the same linked user, or the same address."""
     if invitee.linked_user and registration.linked_user:
         return invitee.linked_user == registration.linked_user
-    return bool(invitee.email and registration.email) and invitee.key == address_key(
-        registration.email
-    )
+    return _has_address(invitee, registration.email)
+
+
+def _has_address(invitee: Invitee, email: str) -> bool:
+    """Whether both have an address, and it is the same. Without one they have nothing in common."""
+    return bool(invitee.email and email) and invitee.key == address_key(email)
 
 
 def find_registration(
@@ -121,75 +124,68 @@ def find_registration(
     return next((record for record in registrations if matches(record, invitee)), None)
 
 
-def not_understood_of(
+def find_not_understood(
     invitee: Invitee, untouched: Iterable[UntouchedRecord]
 ) -> UntouchedRecord | None:
-    """Find the record that isn't understood and shows the invitee's address or linked user, None where there is none.
+    """Find a record that is not understood and shows the invitee's address or linked user.
 
-    One sign is enough: a person who may be there already is neither added nor changed.
+    One of them is enough: a person who may be there already is neither added nor changed. None if
+    there is no such record.
     """
     return next((record for record in untouched if record.fault and _shows(record, invitee)), None)
 
 
 def _shows(record: UntouchedRecord, invitee: Invitee) -> bool:
     is_user = record.linked_user is not None and record.linked_user == invitee.linked_user
-    return is_user or (
-        bool(record.email and invitee.email) and address_key(record.email) == invitee.key
-    )
+    return is_user or _has_address(invitee, record.email)
 
 
 def differences(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
-    """What an update would change, field -> (old, new). The old value is empty where the record lacks it.
+    """What an update would change, field -> (old, new). Old is empty where the record lacks it.
 
     Names and job title count for guests only: a colleague's come from RingCentral. What the roster
     leaves open is no difference.
     """
-    fields = {
-        "first name": (record.first_name, invitee.first_name),
-        "last name": (record.last_name, invitee.last_name),
-        "job title": (record.job_title, invitee.job_title),
-    }
-    is_colleague = record.linked_user or invitee.linked_user
-    contact = {} if is_colleague else {name: pair for name, pair in fields.items() if pair[1]}
-    pairs = {"role": (str(record.role), str(invitee.role)), **contact}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    pairs = {"role": (str(record.role), str(invitee.role))}
+    if not (record.linked_user or invitee.linked_user):
+        pairs["first name"] = (record.first_name, invitee.first_name)
+        pairs["last name"] = (record.last_name, invitee.last_name)
+        pairs["job title"] = (record.job_title, invitee.job_title)
+    return {name: (old, new) for name, (old, new) in pairs.items() if new and old != new}
 
 
 def disagreements(changes: Mapping[str, tuple[str, str]]) -> list[str]:
-    """Of some differences, the fields in which the record says something else, and not just nothing."""
+    """Of some differences, the fields in which the record says something else, not nothing."""
     return [name for name, (old, _) in changes.items() if old]
 
 
-def not_changed(fields: Iterable[str]) -> str:
+def describe_unchanged(fields: Iterable[str]) -> str:
     """Say what RingCentral was asked for and did not do."""
-    return f"RingCentral was asked to change the {' and the '.join(fields)} and did not; change it there by hand"
+    names = " and the ".join(fields)
+    return f"RingCentral was asked to change the {names} and did not. Change it there by hand."
 
 
-NO_LINK = "RingCentral has given no join link that can be used for them: run again, or look at them in RingCentral"
+NO_LINK = (
+    "RingCentral has given no join link that can be used for them. "
+    "Run again, or look at them in RingCentral."
+)
 """The words for a record without a join link."""
 
 
-def batches(change: Change, occupied: int) -> tuple[Change, ...]:
-    """Split a change into the fewest PATCH calls: one, or two where removing has to come before adding.
+def split_change(change: Change, occupied: int) -> tuple[Change, ...]:
+    """Split a change into the fewest PATCH calls: one, or two if removing must come before adding.
 
-    That is so where one person is removed and added (a guest who becomes co-host), or where there
-    are not enough seats for all at once. `occupied` counts the seats taken now. Whether RingCentral
-    removes before it adds within one call is not documented.
+    That is so if a person is removed and added (a guest who becomes co-host), or if there are not
+    enough seats for all at once. `occupied` counts the seats taken now. Whether RingCentral removes
+    before it adds within one call is not documented.
     """
-    returning = any(
-        matches(gone, new) or _share_address(gone, new)
+    # Another linked user with the same address counts too: RingCentral would call it a conflict.
+    is_replaced = any(
+        matches(gone, new) or _has_address(new, gone.email)
         for gone in change.remove
         for new in change.add
     )
-    crowded = bool(change.remove and change.add) and occupied + len(change.add) > SEATS
-    if returning or crowded:
+    is_crowded = bool(change.remove and change.add) and occupied + len(change.add) > SEATS
+    if is_replaced or is_crowded:
         return replace(change, add=()), Change(add=change.add)
     return (change,) if change else ()
-
-
-def _share_address(registration: Registration, invitee: Invitee) -> bool:
-    """Another linked user, the same mailbox: RingCentral would call that a conflict."""
-    return (
-        bool(registration.email and invitee.email)
-        and address_key(registration.email) == invitee.key
-    )

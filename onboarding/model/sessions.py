@@ -29,11 +29,11 @@ class SessionStatus(StrEnum):
 def has_ended(
     status: SessionStatus, end: datetime, now: datetime, *, grace: timedelta = timedelta()
 ) -> bool:
-    """Whether a session is over: RingCentral calls it finished, or its planned end and a grace have passed.
+    """Whether a session is over: RingCentral calls it finished, or its end and a grace have passed.
 
-    The one rule for all who ask. They differ only in the grace: none for a plan, which sends
-    nothing after the end; `END_GRACE` for which session is a webinar's current one, because
-    sessions run late.
+    All callers use this rule. They differ only in the grace: none for a plan, which sends nothing
+    after the end; `END_GRACE` for which session is a webinar's current one, because sessions run
+    late.
     """
     return status is SessionStatus.FINISHED or now >= end + grace
 
@@ -52,7 +52,7 @@ class PanelistAuthentication(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionKey:
-    """Which session, on which server: a rehearsal against the simulator never counts for the real one."""
+    """Which session, on which server: a rehearsal at the simulator never counts for real."""
 
     server: str
     webinar_id: str
@@ -64,7 +64,7 @@ class SessionKey:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One session of a webinar, with what its webinar adds (host, title where the session has none).
+    """A session of a webinar, with what its webinar adds (host, title where the session has none).
 
     `start` is aware and in UTC; `time_zone` is a name that `time_zones` knows; `join_offset` is how
     long before the start the panel should be there. `not_understood` names what of RingCentral's
@@ -121,10 +121,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class UntouchedRecord:
-    """A record in a session's list of invitees that this program leaves alone, as far as it can be read.
+    """A record in a session's list of invitees that this program leaves alone.
 
-    `fault` names what of it is not understood; it is empty for an attendee, who is lawful there and
-    not of the panel. `role` is None where it is none of the panel's.
+    It has what can be read. `fault` names what is not understood; it is empty for an attendee, who
+    may be in the list and is not of the panel. `role` is None where it is none of the panel's.
     """
 
     id: str = ""
@@ -138,21 +138,22 @@ class UntouchedRecord:
 
     @property
     def takes_seat(self) -> bool:
-        """Whether a seat counts as taken: who isn't understood may well be a co-host or panelist."""
+        """Whether a seat counts as taken: a record not understood may be that of a panelist."""
         return bool(self.fault) and self.role is not Role.HOST
 
     @property
     def problem(self) -> str:
-        """What a person has to know about a record that isn't understood."""
+        """What a person has to know about a record that is not understood."""
         return (
-            f"RingCentral's record of this person is not understood ({self.fault}), so they are left"
-            " as they are. Look at them in RingCentral, or for a newer version of this program."
+            f"RingCentral's record of this person is not understood ({self.fault}), "
+            "so they are left as they are. "
+            "Look at them in RingCentral, or for a newer version of this program."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class InviteeList:
-    """Everything in a session's list of invitees: the panel's records, and those that are left alone."""
+    """A session's whole list of invitees: the panel's records, and those that are left alone."""
 
     registrations: tuple[Registration, ...] = ()
     untouched: tuple[UntouchedRecord, ...] = ()
@@ -166,7 +167,10 @@ class InviteeList:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a message told its reader, comparable without holding the link: a change of any asks for an update."""
+    """What a message said, comparable without holding the link. If any changes, an update is due.
+
+    `link` is the `link_digest` of the join link.
+    """
 
     link: str
     role: Role
@@ -211,7 +215,7 @@ class ListedSession:
 
 @dataclass(frozen=True, slots=True)
 class OddSession:
-    """A session in a list that isn't understood. Blank ids can't be read; `fault` names what is odd."""
+    """A session in a list that is not understood. `fault` names what is odd; odd ids are empty."""
 
     webinar_id: str
     session_id: str
@@ -220,8 +224,8 @@ class OddSession:
 
     def __str__(self) -> str:
         ids = {"webinar": self.webinar_id, "session": self.session_id}
-        known = ", ".join(f"{what} {id_}" for what, id_ in ids.items() if id_)
-        return f"A session in RingCentral's list is not understood ({known or 'without ids'}): {self.fault}."
+        known = ", ".join(f"{what} {id_}" for what, id_ in ids.items() if id_) or "without ids"
+        return f"A session in RingCentral's list is not understood ({known}): {self.fault}."
 
 
 @dataclass(frozen=True, slots=True)

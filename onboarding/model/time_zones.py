@@ -1,8 +1,8 @@
-"""Names of time zones, as RingCentral and rosters write them, and the zones that they mean on this machine.
+"""Names of time zones, as RingCentral and rosters write them, and the zones that they mean here.
 
 `canonical` understands a name once, where data comes in; `zone_named` opens a canonical name later,
-and never fails. Windows names are those of CLDR. An abbreviation such as `CST` means several zones,
-so means none.
+and never fails. Windows names are those of CLDR. An abbreviation such as `CST` could mean several
+zones, so it is not understood.
 """
 
 import re
@@ -18,7 +18,7 @@ _NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
 _OFFSET = re.compile(
     r"(?:UTC|GMT)?\s*([+\u2212\u2013-])\s*(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE
 )
-_FARTHEST = {"+": timedelta(hours=14), "-": timedelta(hours=12)}
+_LARGEST_OFFSET = {"+": timedelta(hours=14), "-": timedelta(hours=12)}
 """No place on earth is farther from UTC."""
 
 
@@ -46,10 +46,10 @@ def zone_named(name: str) -> tzinfo:
 
 
 def _is_usual(name: str) -> bool:
-    """Whether a name is one of CLDR's, spelt so, and this machine knows it.
+    """Whether a name is one of CLDR's in CLDR's spelling, and this machine knows it.
 
-    Most are. For them the machine's whole list, a walk over its files that costs a start 30 ms, is
-    not needed.
+    Most are. They need no list of all zones, which takes 30 ms: it is a walk over the machine's
+    files.
     """
     if name not in get_global("zone_territories"):
         return False
@@ -86,7 +86,7 @@ def _format_offset(name: str) -> str | None:
     span = _parse_span(found)
     sign = "-" if span < timedelta() else "+"
     minutes = abs(span) // timedelta(minutes=1)
-    if abs(span) > _FARTHEST[sign]:
+    if abs(span) > _LARGEST_OFFSET[sign]:
         return None
     return f"UTC{sign}{minutes // 60:02d}:{minutes % 60:02d}" if minutes else FALLBACK
 

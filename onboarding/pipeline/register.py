@@ -15,7 +15,7 @@ from onboarding.model.registrations import (
     Change,
     ManagedRegistration,
     Standing,
-    not_understood_of,
+    find_not_understood,
     record_fields,
     registration_key,
 )
@@ -155,7 +155,7 @@ def _find_removed(plan: Plan, applied: Applied) -> list[Invitee]:
     """List who is gone from RingCentral's list, unless a record that is not understood may be theirs."""
     listed = _find_listed_ids(applied)
     missing = [invitee for record_id, invitee in _removals(plan).items() if record_id not in listed]
-    return [invitee for invitee in missing if not not_understood_of(invitee, applied.untouched)]
+    return [invitee for invitee in missing if not find_not_understood(invitee, applied.untouched)]
 
 
 def _find_refused(plan: Plan, applied: Applied) -> list[Invitee]:

@@ -11,10 +11,10 @@ from onboarding.model.addresses import address_key
 from onboarding.model.people import Invitee, Problem, Role
 from onboarding.model.registrations import (
     SEATS,
+    describe_unchanged,
     differences,
     disagreements,
-    not_changed,
-    not_understood_of,
+    find_not_understood,
     record_fields,
 )
 from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
@@ -44,7 +44,7 @@ def plan_invitee(
     invitee: Invitee, records: Records, snapshot: Snapshot, options: Options
 ) -> PlanItem:
     """Plan for a person who is on the roster; `records` are the snapshot's registrations."""
-    if unclear := not_understood_of(invitee, snapshot.untouched):
+    if unclear := find_not_understood(invitee, snapshot.untouched):
         return refuse(invitee, None, unclear.problem)
     host = records.host(invitee)
     record = host or records.find(invitee)
@@ -99,7 +99,7 @@ def _plan_changes(
     if reason := _reason_to_keep(invitee, record, changes, snapshot, options):
         return replace(item, reason=reason)
     if kept:
-        item = _add_refusal(item, None, not_changed(kept))
+        item = _add_refusal(item, None, describe_unchanged(kept))
     if "linked user" in fresh:
         return _plan_replacement(item, record, fresh, snapshot, options)
     return _plan_update(item, record, fresh, snapshot) if fresh else item

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from onboarding.model.people import Problem
-from onboarding.model.registrations import Change, Update, batches
+from onboarding.model.registrations import Change, Update, split_change
 from onboarding.plan.identity import Records, identify
 from onboarding.plan.invitee_changes import plan_invitee, refuse_beyond_seats
 from onboarding.plan.messages_due import add_due_message, add_ringcentral_notice
@@ -43,7 +43,7 @@ def make_plan(snapshot: Snapshot, options: Options, *, within: Plan | None = Non
         change=change,
         heavy_calls=LOOKING_CALLS
         + int(needs_anything)
-        + len(batches(change, snapshot.seats_taken)),
+        + len(split_change(change, snapshot.seats_taken)),
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
         notes=snapshot.session.notes,
     )

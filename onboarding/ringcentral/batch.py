@@ -14,11 +14,11 @@ from onboarding.model.registrations import (
     SEATS,
     Change,
     Update,
+    describe_unchanged,
     differences,
     disagreements,
+    find_not_understood,
     find_registration,
-    not_changed,
-    not_understood_of,
 )
 from onboarding.model.sessions import InviteeList, Registration, UntouchedRecord
 from onboarding.ringcentral.schemas import ChangeAnswer
@@ -293,7 +293,7 @@ def _find_unchanged(group: Iterable[BatchItem], records: tuple[Registration, ...
     updates = [
         (part, _find_disagreements(part, records)) for part in group if isinstance(part, Update)
     ]
-    return [build_problem(part, not_changed(fields)) for part, fields in updates if fields]
+    return [build_problem(part, describe_unchanged(fields)) for part, fields in updates if fields]
 
 
 def _find_disagreements(update: Update, records: tuple[Registration, ...]) -> list[str]:
@@ -318,7 +318,7 @@ def _explain_absence(part: BatchItem, found: InviteeList) -> str:
 def _find_fault(part: BatchItem, found: InviteeList) -> str:
     """Find what of a person's record is not understood; empty if nothing is."""
     if isinstance(part, Invitee):
-        record = not_understood_of(part, found.untouched)
+        record = find_not_understood(part, found.untouched)
     else:
         old = part.registration if isinstance(part, Update) else part
         faulty = [record for record in found.untouched if record.fault and record.id == old.id]

@@ -19,7 +19,7 @@ from onboarding.errors import ConfigurationError, Refused
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.people import Colleague
 from onboarding.model.ports import Progress, RateLimiter
-from onboarding.model.registrations import Applied, Change, batches
+from onboarding.model.registrations import Applied, Change, split_change
 from onboarding.model.sessions import (
     InviteeList,
     OddSession,
@@ -182,7 +182,7 @@ class RingCentral:
         understood take seats.
         """
         state = batch.BatchState(registrations, untouched=untouched)
-        for part in batches(change, state.seats_taken):
+        for part in split_change(change, state.seats_taken):
             state = await self._send_batches(key, batch.start_batch(state, part))
         return Applied(state.records, state.problems, state.undone, state.untouched)
 

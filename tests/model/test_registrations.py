@@ -11,9 +11,9 @@ from onboarding.model.registrations import (
     SEATS,
     Change,
     Update,
-    batches,
     find_registration,
     matches,
+    split_change,
 )
 from onboarding.model.sessions import Registration
 
@@ -115,7 +115,7 @@ UPDATE = Update(RECORD, invitee("lin@example.com"))
     ],
 )
 def test_change_takes(change, occupied, calls):
-    assert batches(change, occupied) == calls
+    assert split_change(change, occupied) == calls
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_every_change_is_made_once_and_removing_comes_before_adding_the_same_per
 ):
     change = Change(add=tuple(map(invitee, added)), remove=tuple(map(record, removed)))
 
-    calls = batches(change, occupied)
+    calls = split_change(change, occupied)
 
     assert tuple(one for call in calls for one in call.add) == change.add
     assert tuple(one for call in calls for one in call.remove) == change.remove

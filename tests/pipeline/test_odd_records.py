@@ -12,7 +12,7 @@ from tests.stage import COHOST, HOST, PANELIST, SESSION, WEBINAR, Stage, panelis
 pytestmark = pytest.mark.anyio
 
 LINKED = {**COHOST, "role": "Panelist"}
-NOT_LINKED = "RingCentral was asked to change the linked user and did not; change it there by hand"
+NOT_LINKED = "RingCentral was asked to change the linked user and did not. Change it there by hand."
 
 
 def patches(scene: Stage) -> int:

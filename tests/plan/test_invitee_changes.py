@@ -364,7 +364,7 @@ def test_what_one_update_did_not_change_is_reported_and_not_repeated():
 
     assert not plan
     assert [one.message for one in plan.problems] == [
-        "RingCentral was asked to change the last name and did not; change it there by hand"
+        "RingCentral was asked to change the last name and did not. Change it there by hand."
     ]
 
 
@@ -476,7 +476,7 @@ def test_what_one_replacement_did_not_change_is_reported_and_not_repeated(record
     item = plan.items[0]
     assert (item.action, item.mail is None) == (action, action is KEEP)
     assert [one.message for one in plan.problems] == [
-        "RingCentral was asked to change the linked user and did not; change it there by hand"
+        "RingCentral was asked to change the linked user and did not. Change it there by hand."
     ] * (action is KEEP)
 
 

@@ -308,7 +308,7 @@ def test_a_record_without_a_link_is_one_persons_problem():
 
     assert not plan
     assert [one.message for one in plan.problems] == [
-        "RingCentral has given no join link that can be used for them: run again, or look at them in RingCentral"
+        "RingCentral has given no join link that can be used for them. Run again, or look at them in RingCentral."
     ]
 
 

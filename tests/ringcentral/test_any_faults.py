@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from onboarding.errors import Refused, TryLater
 from onboarding.model.people import Role
-from onboarding.model.registrations import Change, Update, batches
+from onboarding.model.registrations import Change, Update, split_change
 from onboarding.model.sessions import InviteeList
 from onboarding.ringcentral.batch import list_items, select_missing
 from tests.ringcentral.company import invited_colleague, invited_guest, listed, visiting, who, world
@@ -125,7 +125,7 @@ async def test_in_any_weather_the_planned_people_are_registered_once_and_calls_a
         before = await listed(visit)
         kept = dict(visit.standing)
         change = wanted(add, touch, before)
-        planned = len(batches(change, InviteeList(before).seats_taken))
+        planned = len(split_change(change, InviteeList(before).seats_taken))
         visit.server.requests.clear()
         visit.server.faults.add(*troubles)
 

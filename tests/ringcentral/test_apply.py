@@ -124,7 +124,7 @@ async def test_an_update_that_was_not_carried_out_is_reported_once(client, serve
 
     applied = await client.apply(key(server.url), Change(update=(update,)), (host(), record(1)))
 
-    words = "RingCentral was asked to change the first name and did not; change it there by hand"
+    words = "RingCentral was asked to change the first name and did not. Change it there by hand."
     assert applied.problems == (Problem(2, None, "guest1@example.com", words),)
     assert methods(server) == ["PATCH"]
 

@@ -350,7 +350,7 @@ def test_an_update_that_was_accepted_and_not_carried_out_is_reported_and_not_rep
 
     after = apply_answer(work, answer(updated=[record(1)]))
 
-    words = "RingCentral was asked to change the role and the first name and did not; change it there by hand"
+    words = "RingCentral was asked to change the role and the first name and did not. Change it there by hand."
     assert after == BatchState(
         (record(1),),
         problems=(Problem(2, None, "guest1@example.com", words),),
