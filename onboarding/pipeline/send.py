@@ -232,13 +232,13 @@ async def _send_body(
         )
         is_ours = await _submit(run, write, depends_on=run.recordings.get(connection))
     except OnboardingError:
-        await connection.abandon()
+        await connection.abort()
         raise
     except asyncio.CancelledError:
         _detach(_record_not_accepted(run, delivery, STOPPED))
         raise
     if not is_ours:
-        await connection.abandon()
+        await connection.abort()
         return None
     # ---- The point of no return: from here on the server may deliver the message, so nothing sends it again. ----
     try:

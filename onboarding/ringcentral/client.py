@@ -97,7 +97,7 @@ class RingCentral:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._http.aclose()
+        await self._http.close()
 
     @property
     def calls(self) -> Mapping[str, int]:

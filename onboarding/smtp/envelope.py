@@ -51,25 +51,24 @@ def encode_message(
     obstacle = _find_obstacle(body, capabilities, needs_utf8=needs_utf8)
     if obstacle:
         return Rejected(obstacle)
-    envelope_id = find_envelope_id(message.message_id) if capabilities.dsn else ""
-    mail = _build_mail_command(
-        sender, body, envelope_id, needs_utf8=needs_utf8, with_size=capabilities.declares_size
-    )
-    notify = " NOTIFY=FAILURE,DELAY" if capabilities.dsn else ""
-    commands = (mail.encode(), f"RCPT TO:<{recipient}>{notify}\r\n".encode(), b"DATA\r\n")
+    size = len(body) if capabilities.declares_size else None
+    mail = _build_mail_command(sender, size, is_ascii=body.isascii(), needs_utf8=needs_utf8)
+    rcpt = f"RCPT TO:<{recipient}>"
+    if capabilities.dsn:
+        # RFC 3461 4: a bounce is to hold the header alone, because the body has a join link.
+        mail += f" RET=HDRS ENVID={build_envelope_id(message.message_id)}"
+        rcpt += " NOTIFY=FAILURE,DELAY"
+    commands = (f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode(), b"DATA\r\n")
     stuffed = body if message.canonical else dot_stuff(body)
     return EncodedMessage(message, commands, stuffed, asks_for_dsn=capabilities.dsn)
 
 
-def _build_mail_command(
-    sender: str, body: bytes, envelope_id: str, *, needs_utf8: bool, with_size: bool
-) -> str:
-    # RFC 1870, 6152, 6531 and 3461: each parameter only where the server offers its extension.
-    size = f" SIZE={len(body)}" if with_size else ""
-    eight_bit = "" if body.isascii() else " BODY=8BITMIME"
+def _build_mail_command(sender: str, size: int | None, *, is_ascii: bool, needs_utf8: bool) -> str:
+    # RFC 1870, 6152 and 6531: each parameter only where the server offers its extension.
+    declared = f" SIZE={size}" if size is not None else ""
+    eight_bit = "" if is_ascii else " BODY=8BITMIME"
     utf8 = " SMTPUTF8" if needs_utf8 else ""
-    returned = f" RET=HDRS ENVID={envelope_id}" if envelope_id else ""
-    return f"MAIL FROM:<{sender}>{size}{eight_bit}{utf8}{returned}\r\n"
+    return f"MAIL FROM:<{sender}>{declared}{eight_bit}{utf8}"
 
 
 def _find_obstacle(body: bytes, capabilities: Capabilities, *, needs_utf8: bool) -> str:
@@ -86,7 +85,7 @@ def _find_obstacle(body: bytes, capabilities: Capabilities, *, needs_utf8: bool)
     return ""
 
 
-def find_envelope_id(message_id: str) -> str:
+def build_envelope_id(message_id: str) -> str:
     """Find the name by which a bounce names its message (RFC 3461 4.4)."""
     # The digest in the Message-ID, so that a person who sees the bounce finds the message.
     if found := DIGEST.match(message_id):

@@ -16,7 +16,7 @@ import os
 import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
@@ -36,6 +36,7 @@ from onboarding.web.client import NoAnswer
 from onboarding.web.tokens import Token
 
 if TYPE_CHECKING:
+    from google.auth.exceptions import RefreshError
     from google.oauth2.service_account import Credentials
 
 COMMAND_TIMEOUT = 60.0
@@ -99,7 +100,7 @@ def _select_microsoft(settings: MicrosoftSettings) -> TokenSource:
             hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into "
             "the secrets folder.",
         )
-    _assert_installed("msal", "Microsoft 365", "m365")
+    _check_installed("msal", "Microsoft 365", "m365")
     fetch = partial(client_credentials_token, settings, settings.client_secret)
     return partial(run_in_thread, fetch)
 
@@ -109,11 +110,11 @@ def _select_google(key_file: Path, username: str) -> TokenSource:
         check_file(key_file)
     except OSError as error:
         raise _key_error(key_file, str(error.strerror)) from None
-    _assert_installed("google.auth", "Google", "google")
+    _check_installed("google.auth", "Google", "google")
     return partial(run_in_thread, partial(service_account_token, key_file, username))
 
 
-def _assert_installed(library: str, provider: str, extra: str) -> None:
+def _check_installed(library: str, provider: str, extra: str) -> None:
     try:
         found = find_spec(library)
     except ModuleNotFoundError:
@@ -212,11 +213,29 @@ def client_credentials_token(
     Raises `ConfigurationError` where there is no such tenant, `Refused` where Microsoft refuses the
     application, `TryLater` where it can't be reached.
     """
+    answer = _request_microsoft_token(settings, secret, caller)
+    if "access_token" in answer:
+        lifetime = _limit_lifetime(answer.get("expires_in"))
+        return Token(SecretStr(str(answer["access_token"])), lifetime)
+    reason = answer.get("error_description") or answer.get("error") or "without a reason"
+    # Microsoft's other lines are ids for its own support.
+    why = clean(str(reason).strip().split("\n")[0], Secrets.of(secret))
+    raise Refused(
+        f"Microsoft gives no token for the application {settings.client_id}: {why}",
+        hint="Check tenant, client_id and the secret of [smtp.m365], "
+        "and that its consent was granted.",
+    )
+
+
+def _request_microsoft_token(
+    settings: MicrosoftSettings, secret: SecretStr, caller: Caller
+) -> Mapping[str, Any]:
+    """Return the answer, which holds a token or says why there is none."""
     import msal  # noqa: PLC0415 -- an extra, and slow to import
 
-    # `instance_discovery` would ask Microsoft about the authority, which the user has chosen.
     authority = f"{settings.authority.rstrip('/')}/{settings.tenant}"
     try:
+        # `instance_discovery` would ask Microsoft about the authority, which the user has chosen.
         application = msal.ConfidentialClientApplication(
             settings.client_id,
             client_credential=secret.get_secret_value(),
@@ -224,23 +243,14 @@ def client_credentials_token(
             instance_discovery=False,
             http_client=MicrosoftCalls(caller),
         )
-        answer = application.acquire_token_for_client([EXCHANGE_SCOPE])
+        answer: Mapping[str, Any] = application.acquire_token_for_client([EXCHANGE_SCOPE])
     except NoAnswer as error:
         raise _unreachable_error(f"Microsoft's log-in at {authority}", error) from None
     except ODD_ANSWERS:
         raise ConfigurationError(
             f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
         ) from None
-    if "access_token" not in answer:
-        reason = answer.get("error_description") or answer.get("error") or "without a reason"
-        # Microsoft's other lines are ids for its own support.
-        why = clean(str(reason).strip().split("\n")[0], Secrets.of(secret))
-        raise Refused(
-            f"Microsoft gives no token for the application {settings.client_id}: {why}",
-            hint="Check tenant, client_id and the secret of [smtp.m365], "
-            "and that its consent was granted.",
-        )
-    return Token(SecretStr(str(answer["access_token"])), _limit_lifetime(answer.get("expires_in")))
+    return answer
 
 
 def service_account_token(key_file: Path, username: str, caller: Caller) -> Token:
@@ -258,14 +268,7 @@ def service_account_token(key_file: Path, username: str, caller: Caller) -> Toke
     except NoAnswer as error:
         raise _unreachable_error("Google's log-in", error) from None
     except RefreshError as error:
-        if error.retryable:
-            raise TryLater("Google's log-in has trouble of its own.", hint=TRY_LATER_HINT) from None
-        why = clean(str(error.args[0])) if error.args else "without a reason"
-        raise Refused(
-            f"Google gives no token for {username}: {why}",
-            hint="The domain's administrator has to delegate "
-            f"{GMAIL_SCOPE} to the service account.",
-        ) from None
+        raise _google_error(username, error) from None
     except ODD_ANSWERS:
         raise Refused(
             "Google's log-in gives an answer that is no token.", hint="Check token_uri in the key."
@@ -282,6 +285,16 @@ def _load_service_account(key_file: Path, username: str) -> "Credentials":
         return Credentials.from_service_account_info(key, scopes=[GMAIL_SCOPE], subject=username)
     except (OSError, RecursionError, *ODD_ANSWERS, GoogleAuthError):
         raise _key_error(key_file, "it is no key") from None
+
+
+def _google_error(username: str, error: "RefreshError") -> OnboardingError:
+    if error.retryable:
+        return TryLater("Google's log-in has trouble of its own.", hint=TRY_LATER_HINT)
+    why = clean(str(error.args[0])) if error.args else "without a reason"
+    return Refused(
+        f"Google gives no token for {username}: {why}",
+        hint=f"The domain's administrator has to delegate {GMAIL_SCOPE} to the service account.",
+    )
 
 
 def _unreachable_error(server: str, error: NoAnswer) -> OnboardingError:

@@ -83,7 +83,7 @@ class Pool:
             yield connection
         finally:
             if connection.in_transaction:
-                await connection.abandon()
+                await connection.abort()
             if connection in self._serving:
                 self._free.append(connection)
                 self._seats.release()

@@ -95,20 +95,20 @@ class Connection:
             line = await self._ready_line()
             fresh = line.transactions == 0
             capabilities = line.capabilities if dsn else replace(line.capabilities, dsn=False)
-            prepared = encode_message(message, capabilities, self._settings.envelope_sender)
-            if isinstance(prepared, Rejected):
-                return prepared
+            encoded = encode_message(message, capabilities, self._settings.envelope_sender)
+            if isinstance(encoded, Rejected):
+                return encoded
             try:
-                refused = await self._send_commands(line, prepared)
+                refused = await self._send_commands(line, encoded)
             except ConnectionLost as error:
                 if fresh:
                     return Deferred(f"the mail server did not take this message now: {error}")
                 continue
             if refused is None:
-                self._offered = prepared
+                self._offered = encoded
                 return EnvelopeAccepted()
             await self._reset(line, refused.reply)
-            if is_dsn_refusal(prepared, refused):
+            if is_dsn_refusal(encoded, refused):
                 line.disable_dsn()
                 dsn = False
                 continue
@@ -152,10 +152,10 @@ class Connection:
 
     async def _check_may_leave(self, may_leave: Callable[[], bool]) -> None:
         if not may_leave():
-            await self.abandon()
+            await self.abort()
             raise Withheld
 
-    async def abandon(self) -> None:
+    async def abort(self) -> None:
         """Cut the line where it is: the server gets no final dot, so it has nothing to deliver."""
         if self._line is not None:
             self._line.abort()
@@ -198,16 +198,16 @@ class Connection:
         return await self._is_accepted(line, b"NOOP\r\n")
 
     async def _send_commands(
-        self, line: WireProtocol, prepared: EncodedMessage
+        self, line: WireProtocol, encoded: EncodedMessage
     ) -> RefusedCommand | None:
         """Get the three commands answered, and return the refusal. PIPELINING sends all at once."""
         line.transactions += 1
         line.in_transaction = True
-        line.secrets = self._server.secrets | Secrets.of(links=[prepared.message.join_link])
+        line.secrets = self._server.secrets | Secrets.of(links=[encoded.message.join_link])
         if line.capabilities.pipelining:
-            line.write(b"".join(prepared.commands))
+            line.write(b"".join(encoded.commands))
             return await self._read_pipelined_answers(line)
-        for phase, command in zip(ENVELOPE, prepared.commands, strict=True):
+        for phase, command in zip(ENVELOPE, encoded.commands, strict=True):
             line.write(command)
             if refused := await self._read_answer(line, phase):
                 return refused
@@ -286,10 +286,10 @@ class Connection:
         return timeout_for(phase, self._settings.timeout)
 
 
-def is_dsn_refusal(prepared: EncodedMessage, refused: RefusedCommand) -> bool:
+def is_dsn_refusal(encoded: EncodedMessage, refused: RefusedCommand) -> bool:
     """Tell whether a server may have refused what we ask for bounces, which it had offered."""
     return (
-        prepared.asks_for_dsn
+        encoded.asks_for_dsn
         and refused.phase in (Phase.MAIL, Phase.RCPT)
         and refused.reply.code in NO_SUCH_PARAMETER
     )

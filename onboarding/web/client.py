@@ -89,9 +89,9 @@ class WebClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        await self.close()
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close what was opened."""
         if self._http:
             await self._http.aclose()

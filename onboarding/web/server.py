@@ -35,17 +35,7 @@ async def serve_application(
     Port 0 is any free one. On leaving, every connection is aborted, also those of clients that
     still wait. Raises OSError if the port is taken.
     """
-    config = uvicorn.Config(
-        application,
-        http=protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=keep_alive,
-    )
-    config.load()
+    config = _configure(application, protocol, keep_alive)
     state = ServerState()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: protocol(config, state, {}), LOOPBACK, port)
@@ -59,3 +49,21 @@ async def serve_application(
                 connection.transport.abort()
             await asyncio.sleep(CLOSE_CHECK)
         await server.wait_closed()
+
+
+def _configure(
+    application: Starlette, protocol: type[H11Protocol], keep_alive: int
+) -> uvicorn.Config:
+    config = uvicorn.Config(
+        application,
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        # uvicorn would set up logging for the whole process.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=keep_alive,
+    )
+    config.load()
+    return config

@@ -10,10 +10,10 @@ from onboarding.errors import ConfigurationError
 from onboarding.model.deliveries import Rejected
 from onboarding.smtp.envelope import (
     EncodedMessage,
+    build_envelope_id,
     dot_stuff,
     encode_address,
     encode_message,
-    find_envelope_id,
     normalize_line_ends,
 )
 from onboarding.smtp.protocol import Capabilities
@@ -116,7 +116,7 @@ def test_bounce_is_asked_to_hold_the_header_alone_where_the_server_offers_notifi
 
 @pytest.mark.parametrize("name", ["<1@example.com>", "<ABC@example.com>", "odd", "<+=\x00@x>"])
 def test_message_of_any_other_name_has_forty_hex_digits_too(name):
-    assert re.fullmatch("[0-9a-f]{40}", find_envelope_id(name))
+    assert re.fullmatch("[0-9a-f]{40}", build_envelope_id(name))
 
 
 def test_bounces_go_to_the_envelope_sender():

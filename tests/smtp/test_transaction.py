@@ -372,7 +372,7 @@ async def test_abandoned_offer_ends_without_a_body_and_the_connection_serves_on(
         pool.connection() as connection,
     ):
         await connection.send_envelope(message(1))
-        await connection.abandon()
+        await connection.abort()
         outcome = await deliver(connection, message(2))
 
     assert isinstance(outcome, Sent)
