@@ -96,7 +96,7 @@ class LazyCommand(TyperCommand):
         self._row = row
 
     def load(self) -> Any:
-        """Import the command's module and build the real command, with its arguments and options."""
+        """Import the command's module, and build the real command with arguments and options."""
         function = getattr(import_module(f"onboarding.cli.{self._row.module}"), self._row.function)
         single = typer.Typer(add_completion=False)
         single.command(self._row.name)(function)

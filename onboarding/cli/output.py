@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
 
-Row = tuple[str, str, str, str, str]
+PlanRow = tuple[str, str, str, str, str]
 """A person in the table of a plan: name, role, what happens at RingCentral, the mail, and why."""
 
 
@@ -31,7 +31,7 @@ def format_problem(problem: Problem) -> str:
     return f"{where}: {problem.message}" if where else problem.message
 
 
-def plan_rows(plan: Plan) -> list[Row]:
+def plan_rows(plan: Plan) -> list[PlanRow]:
     """A plan as rows of a table, one for each item; `-` is nothing."""
     return [
         (
@@ -45,7 +45,7 @@ def plan_rows(plan: Plan) -> list[Row]:
     ]
 
 
-def attendee_rows(plan: Plan) -> list[Row]:
+def attendee_rows(plan: Plan) -> list[PlanRow]:
     """The attendees in RingCentral's list, in the columns of `plan_rows`."""
     return [
         (attendee_name(record), "Attendee", "-", "-", ATTENDEE_REASON) for record in plan.attendees

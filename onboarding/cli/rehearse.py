@@ -201,7 +201,7 @@ def rehearsal_variables(
 async def make_account(
     config_file: Path | None, state: Path | None, environ: Mapping[str, str], stop: asyncio.Event
 ) -> SimulatedAccount:
-    """Make the simulator's account: from a state file, else from the configured webinars and their rosters.
+    """Make the simulator's account: from a state file, else from the configured webinars.
 
     Raises ConfigurationError if either can't be read.
     """

@@ -126,23 +126,16 @@ def run_command(
     Shows what it will do and asks first. Run it again at any time: it does what is missing, and
     nothing twice.
     """
-    if bool(name) == all_:
-        raise typer.BadParameter("Give the name of one webinar, or --all.", param_hint="NAME")
-    if all_:
-        _refuse_decisions(
-            {
-                "--to": to,
-                "--limit": limit,
-                "--adopt": adopt,
-                "--include-already-mailed": include_already_mailed,
-                "--remove": remove,
-                "--remove-foreign": remove_foreign,
-                "--invitees": invitees,
-            }
-        )
-    elif not yes and not is_interactive():
-        message = "No terminal to confirm on. Add --yes to run without asking."
-        raise typer.BadParameter(message, param_hint="--yes")
+    decisions = {
+        "--to": to,
+        "--limit": limit,
+        "--adopt": adopt,
+        "--include-already-mailed": include_already_mailed,
+        "--remove": remove,
+        "--remove-foreign": remove_foreign,
+        "--invitees": invitees,
+    }
+    _check_usage(name, decisions, all_=all_, can_confirm=yes or is_interactive())
     plan_options = Options(
         adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
     )
@@ -216,12 +209,22 @@ async def run_all(
     return max(codes, key=SEVERITY.index, default=EXIT_DONE)
 
 
-def _refuse_decisions(values: Mapping[str, object]) -> None:
-    """Raise BadParameter if `--all` came with an option that is a decision about one webinar."""
-    given = next((option for option, value in values.items() if value), None)
-    if given:
+def _check_usage(
+    name: str | None, decisions: Mapping[str, object], *, all_: bool, can_confirm: bool
+) -> None:
+    """Check options that exclude or need each other. Raises BadParameter.
+
+    `decisions` are the options that decide something about one webinar, so never with `--all`.
+    """
+    if bool(name) == all_:
+        raise typer.BadParameter("Give the name of one webinar, or --all.", param_hint="NAME")
+    given = next((option for option, value in decisions.items() if value), None)
+    if all_ and given:
         message = f"{given} can't be used with --all. Use `onboarding run NAME {given}`."
         raise typer.BadParameter(message, param_hint="--all")
+    if not all_ and not can_confirm:
+        message = "No terminal to confirm on. Add --yes to run without asking."
+        raise typer.BadParameter(message, param_hint="--yes")
 
 
 async def _show_and_confirm(

@@ -7,7 +7,7 @@ nothing. Programs read `output` instead.
 from collections.abc import Collection, Iterable, Mapping
 
 from onboarding.cli.console import echo
-from onboarding.cli.output import Row, attendee_rows, format_problem, plan_rows
+from onboarding.cli.output import PlanRow, attendee_rows, format_problem, plan_rows
 from onboarding.cli.terminal import format_local, print_table
 from onboarding.config import Config
 from onboarding.errors import EXIT_TRY_LATER
@@ -113,7 +113,7 @@ def attention_needed(name: str, attention: Attention) -> str:
     return f"{start}{found}: {commands}."
 
 
-def _rows_to_show(plan: Plan, *, all_people: bool) -> list[Row]:
+def _rows_to_show(plan: Plan, *, all_people: bool) -> list[PlanRow]:
     rows = [
         row
         for item, row in zip(plan.items, plan_rows(plan), strict=True)

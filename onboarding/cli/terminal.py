@@ -1,8 +1,8 @@
 """The terminal: progress, tables, a question, and the signals that stop a command.
 
-It decides nothing. Progress goes to standard error, results go to standard output, so that results can be piped.
-Without a terminal there are plain lines and no question. The text of a single line goes through
-`console`.
+It decides nothing. Progress goes to standard error and results to standard output, so that results
+can be piped. Without a terminal there are plain lines and no question. The text of a single line
+goes through `console`.
 """
 
 import asyncio

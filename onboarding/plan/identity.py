@@ -1,4 +1,4 @@
-"""Who is who: the roster's people, the company directory and RingCentral's records as one set of persons.
+"""Who is who: the roster's people, the company directory and RingCentral's records, joined.
 
 A record of a colleague may carry ids and no address; a roster may name a colleague by address and
 no ids. The directory joins the two. The webinar's host is recognised by address or ids and never by
@@ -38,7 +38,7 @@ class Directory:
 
     @classmethod
     def of(cls, colleagues: Iterable[Colleague], *others: Registration | Invitee) -> Self:
-        """Make it from the company directory, and from others who show both the ids and the address of a person.
+        """Make it from the company directory, and from others that show both ids and an address.
 
         Of two people with one address the first has it: the company directory counts before all
         others.
@@ -65,18 +65,19 @@ class Directory:
         return self.by_address.get(invitee.key) if invitee.email else None
 
     def complete(self, invitee: Invitee) -> Invitee:
-        """Complete a roster row with what is known of the colleague: a host's or co-host's ids, an address, a name.
+        """Complete a roster row with what is known of the colleague.
 
-        A panelist given by address stays a guest, whose name the roster gives.
+        That is a host's or co-host's ids, an address, a name. A panelist given by address stays a
+        guest, with the name that the roster gives.
         """
         found = self.find(invitee)
         if found is None:
             return invitee
         named = invitee if invitee.first_name or invitee.last_name else found
+        user = None if invitee.role is Role.PANELIST else found.linked_user
         return replace(
             invitee,
-            linked_user=invitee.linked_user
-            or (None if invitee.role is Role.PANELIST else found.linked_user),
+            linked_user=invitee.linked_user or user,
             email=invitee.email or found.email,
             first_name=named.first_name,
             last_name=named.last_name,
@@ -118,11 +119,11 @@ class Records:
         return cls(tuple(hosts), by_user, by_address, addresses)
 
     def host(self, invitee: Invitee) -> Registration | None:
-        """Find the Host's record where it is this person's; None where they are not the webinar's host."""
+        """Find the Host's record if it is this person's; None if another person is host."""
         return find_registration(invitee, self.hosts)
 
     def find(self, invitee: Invitee) -> Registration | None:
-        """Find a record: by linked user, else by address, though it may be linked to another user, or none."""
+        """Find a record: by linked user, else by address, even if it has another user."""
         by_user = self.by_user.get(invitee.linked_user) if invitee.linked_user else None
         by_address = self.by_address.get(invitee.key) if invitee.email else None
         return by_user or by_address or self._by_directory(invitee)
@@ -152,27 +153,22 @@ def needs_directory(
     shown = add_host(listed.registrations, session)
     colleagues, rows = tuple(known), tuple(invitees)
     directory, records = Directory.of(colleagues, *shown), Records.of(shown, colleagues)
-    people = (
-        *rows,
-        *(person.invitee for person in managed if person.standing is not Standing.REMOVED),
-    )
+    here = [person.invitee for person in managed if person.standing is not Standing.REMOVED]
+    people = (*rows, *here)
     if _has_unmatched_user(people, records, directory) and _has_unmatched_address(people, shown):
         return True
-    records_to_name: list[Registration | UntouchedRecord] = [*listed.registrations]
-    records_to_name += [record for record in listed.untouched if record.fault]
-    if any(_is_unknown_colleague(record, directory) for record in records_to_name):
+    if _has_unknown_colleague(listed, directory):
         return True
     guests_matter = session.panelist_authentication is not PanelistAuthentication.GUEST
-    unknown = [
-        invitee
+    return any(
+        _is_incomplete(invitee, guests_matter=guests_matter)
         for invitee in rows
         if directory.find(invitee) is None and records.host(invitee) is None
-    ]
-    return any(_is_incomplete(invitee, guests_matter=guests_matter) for invitee in unknown)
+    )
 
 
 def _has_unmatched_user(people: Iterable[Invitee], records: Records, directory: Directory) -> bool:
-    """Whether a linked user has no record, and the directory could still say under which address they have one."""
+    """Whether a linked user has no record that we know, but may have one by their address."""
     return any(
         person.linked_user is not None
         and person.linked_user not in directory.by_user
@@ -194,13 +190,12 @@ def _has_unmatched_address(people: Iterable[Invitee], records: Iterable[Registra
     )
 
 
-def _is_unknown_colleague(record: Registration | UntouchedRecord, directory: Directory) -> bool:
+def _has_unknown_colleague(listed: InviteeList, directory: Directory) -> bool:
     """Whether a record has only ids, and the directory has no colleague with them."""
-    return (
-        record.linked_user is not None
-        and not record.email
-        and record.linked_user not in directory.by_user
-    )
+    records: list[Registration | UntouchedRecord] = [*listed.registrations]
+    records += [record for record in listed.untouched if record.fault]
+    nameless = [record.linked_user for record in records if not record.email]
+    return any(user is not None and user not in directory.by_user for user in nameless)
 
 
 def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
@@ -210,30 +205,43 @@ def _is_incomplete(invitee: Invitee, *, guests_matter: bool) -> bool:
 
 
 def identify(snapshot: Snapshot) -> Snapshot:
-    """Complete all people with the ids and addresses that are known of them, and the Host; leave out second rows."""
+    """Complete all people, and the Host, with the ids and addresses that are known of them.
+
+    A second row of the same person becomes a problem.
+    """
     shown, untouched = _complete_records(snapshot)
-    directory, records = (
-        Directory.of(snapshot.colleagues, *shown),
-        Records.of(shown, snapshot.colleagues),
-    )
-    rows: dict[PersonKey, int] = {}
-    invitees, problems = [], list(snapshot.roster.problems)
-    for row in snapshot.roster.invitees:
-        invitee = _add_registered_ids(directory.complete(row), records, snapshot)
-        keys = _all_keys(invitee, directory, records)
-        first = min((rows[key] for key in keys if key in rows), default=None)
-        if first is None:
-            rows |= dict.fromkeys(keys, invitee.row)
-            invitees.append(invitee)
-        else:
-            message = f"is the same person as row {first}, which counts: delete one of the two rows"
-            problems.append(Problem(invitee.row, None, invitee.email, message))
+    directory = Directory.of(snapshot.colleagues, *shown)
+    records = Records.of(shown, snapshot.colleagues)
+    completed = [
+        _add_registered_ids(directory.complete(row), records, snapshot)
+        for row in snapshot.roster.invitees
+    ]
+    invitees, problems = _split_second_rows(completed, directory, records)
+    problems = [*snapshot.roster.problems, *problems]
     roster = replace(snapshot.roster, invitees=tuple(invitees), problems=tuple(problems))
     return replace(snapshot, roster=roster, registrations=shown, untouched=untouched)
 
 
+def _split_second_rows(
+    invitees: Iterable[Invitee], directory: Directory, records: Records
+) -> tuple[list[Invitee], list[Problem]]:
+    """Keep each person's first row; each further one is a problem."""
+    rows: dict[PersonKey, int] = {}
+    kept, problems = [], []
+    for invitee in invitees:
+        keys = _all_keys(invitee, directory, records)
+        first = min((rows[key] for key in keys if key in rows), default=None)
+        if first is None:
+            rows |= dict.fromkeys(keys, invitee.row)
+            kept.append(invitee)
+        else:
+            message = f"is the same person as row {first}, which counts: delete one of the two rows"
+            problems.append(Problem(invitee.row, None, invitee.email, message))
+    return kept, problems
+
+
 def _add_registered_ids(invitee: Invitee, records: Records, snapshot: Snapshot) -> Invitee:
-    """Give a row without ids those under which this ledger added its address, while they are registered.
+    """Give a row without ids those with which this ledger added its address, if still registered.
 
     Not where another row has them, nor where the address has a record of its own.
     """
@@ -248,7 +256,7 @@ def _add_registered_ids(invitee: Invitee, records: Records, snapshot: Snapshot) 
 def _complete_records(
     snapshot: Snapshot,
 ) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
-    """Add to records the addresses known for their ids: the directory's, else those that we invited."""
+    """Add the addresses known for a record's ids: the directory's, else those that we invited."""
     on_roster = {invitee.linked_user for invitee in snapshot.roster.invitees}
     # An address that the roster now gives to another linked user is only theirs.
     invited = [
@@ -298,9 +306,10 @@ def add_addresses(registrations: Iterable[R], colleagues: Iterable[Colleague]) -
 
 
 def add_host(registrations: Iterable[Registration], session: Session) -> tuple[Registration, ...]:
-    """Complete the Host's record, or add one: a Host's record without address and ids is the session's own host's.
+    """Complete the Host's record, or add one.
 
-    A Host without a link gets the session's `hostJoinUri` (`docs/ringcentral.md`, "Invitees").
+    A Host's record without address and ids is that of the session's own host. A Host without a link
+    gets the session's `hostJoinUri` (`docs/ringcentral.md`, "Invitees").
     """
     records = tuple(registrations)
     if session.host and not any(record.role is Role.HOST for record in records):

@@ -1,4 +1,4 @@
-"""What happens to a roster's person at RingCentral: add, update, replace, keep, or nothing, each with its reason.
+"""What happens to a roster's person at RingCentral, and why: add, update, replace, keep, nothing.
 
 Decides about records only. `messages_due` plans their messages, and `removals` what happens to
 people who are not on the roster. `docs/ringcentral.md` has the rules cited here.
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from onboarding.model.addresses import address_key
-from onboarding.model.people import Invitee, Problem, Role
+from onboarding.model.people import Colleague, Invitee, Problem, Role
 from onboarding.model.registrations import (
     SEATS,
     describe_unchanged,
@@ -17,7 +17,12 @@ from onboarding.model.registrations import (
     find_not_understood,
     record_fields,
 )
-from onboarding.model.sessions import PanelistAuthentication, Registration, SessionStatus
+from onboarding.model.sessions import (
+    PanelistAuthentication,
+    Registration,
+    SessionStatus,
+    UntouchedRecord,
+)
 from onboarding.plan.identity import Records
 from onboarding.plan.snapshot import Action, Options, PlanItem, Snapshot
 
@@ -50,19 +55,21 @@ def plan_invitee(
     record = host or records.find(invitee)
     if not invitee.email:
         return refuse(invitee, "email", NO_ADDRESS, record)
-    if invitee.role is Role.HOST:
-        if host:
-            return PlanItem(
-                invitee, Action.KEEP, "the webinar's host, whom RingCentral registers itself", host
-            )
-        return refuse(invitee, "role", NOT_THE_HOST, record)
     if host:
-        return replace(refuse(invitee, "role", IS_THE_HOST, host), action=Action.NONE)
-    return (
-        _plan_changes(invitee, record, snapshot, options)
-        if record
-        else _plan_addition(invitee, snapshot)
-    )
+        return _plan_host(invitee, host)
+    if invitee.role is Role.HOST:
+        return refuse(invitee, "role", NOT_THE_HOST, record)
+    if record is None:
+        return _plan_addition(invitee, snapshot)
+    return _plan_changes(invitee, record, snapshot, options)
+
+
+def _plan_host(invitee: Invitee, host: Registration) -> PlanItem:
+    """Plan for the webinar's host. RingCentral registers the host itself, with the role Host."""
+    if invitee.role is Role.HOST:
+        reason = "the webinar's host, registered by RingCentral itself"
+        return PlanItem(invitee, Action.KEEP, reason, host)
+    return replace(refuse(invitee, "role", IS_THE_HOST, host), action=Action.NONE)
 
 
 def _plan_addition(invitee: Invitee, snapshot: Snapshot) -> PlanItem:
@@ -70,30 +77,19 @@ def _plan_addition(invitee: Invitee, snapshot: Snapshot) -> PlanItem:
         return PlanItem(invitee, Action.NONE, "not registered, and the session is over")
     if invitee.role is Role.COHOST and not invitee.linked_user:
         return refuse(invitee, "email", NO_COLLEAGUE)
-    attends = any(
-        record.email and address_key(record.email) == invitee.key for record in snapshot.untouched
-    )
-    reason = (
-        "on the roster, so far an attendee at RingCentral"
-        if attends
-        else "on the roster, not registered"
-    )
+    reason = "on the roster, not registered"
+    if _has_address(invitee, snapshot.untouched):
+        reason = "on the roster, so far an attendee at RingCentral"
     return PlanItem(invitee, Action.ADD, reason, problems=_find_lockout(invitee, snapshot))
 
 
 def _plan_changes(
     invitee: Invitee, record: Registration, snapshot: Snapshot, options: Options
 ) -> PlanItem:
-    item = PlanItem(
-        invitee, Action.KEEP, "registered", record, problems=_find_lockout(invitee, snapshot)
-    )
+    lockout = _find_lockout(invitee, snapshot)
+    item = PlanItem(invitee, Action.KEEP, "registered", record, problems=lockout)
     changes = diff(invitee, record)
-    fresh = {
-        name: pair for name, pair in changes.items() if not _was_requested(invitee, name, snapshot)
-    }
-    # What one call did not change is reported and not repeated: else every run would spend a scarce
-    # call on it. A field that the record only lacks is no fault.
-    kept = disagreements({name: pair for name, pair in changes.items() if name not in fresh})
+    fresh, kept = _split_by_request(changes, invitee, snapshot)
     if not (fresh or kept):
         return item
     if reason := _reason_to_keep(invitee, record, changes, snapshot, options):
@@ -103,6 +99,21 @@ def _plan_changes(
     if "linked user" in fresh:
         return _plan_replacement(item, record, fresh, snapshot, options)
     return _plan_update(item, record, fresh, snapshot) if fresh else item
+
+
+def _split_by_request(
+    changes: Mapping[str, tuple[str, str]], invitee: Invitee, snapshot: Snapshot
+) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Split changes into new ones, and those that RingCentral was asked for and did not make.
+
+    What one call did not change is reported and not repeated: else every run would spend a scarce
+    call on it. A field that the record only lacks is no fault, so it is in neither.
+    """
+    fresh, repeated = dict[str, tuple[str, str]](), dict[str, tuple[str, str]]()
+    for field, pair in changes.items():
+        side = repeated if _was_requested(invitee, field, snapshot) else fresh
+        side[field] = pair
+    return fresh, disagreements(repeated)
 
 
 def _reason_to_keep(
@@ -144,7 +155,10 @@ def _plan_replacement(
     snapshot: Snapshot,
     options: Options,
 ) -> PlanItem:
-    """Delete and add, where an update can't do it. The old link stops working, so the person needs the new one."""
+    """Delete and add, where an update can't do it.
+
+    The old link stops working, so the person needs the new one.
+    """
     invitee = item.invitee
     foreign = snapshot.is_silent(invitee, record) and not snapshot.is_managed(invitee, record)
     if invitee.role is Role.COHOST and not invitee.linked_user:
@@ -153,12 +167,16 @@ def _plan_replacement(
         return _add_refusal(item, "role", RUNNING)
     if foreign and not options.adopt:
         return _add_refusal(item, None, VOIDS_FOREIGN_LINK)
-    reason = f"{_format_changes(changes)} (removed and added: the link changes){invite_warning(invitee, record, snapshot)}"
+    reason = f"{_format_changes(changes)} (removed and added: the link changes)"
+    reason += invite_warning(invitee, record, snapshot)
     return replace(item, action=Action.REPLACE, reason=reason, changes=changes, adopted=foreign)
 
 
 def diff(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
-    """What differs between roster and record, field -> (old, new), what no update can change included."""
+    """What differs between roster and record, field -> (old, new).
+
+    It includes the linked user, which no update can change.
+    """
     if not _needs_relinking(invitee, record):
         return differences(invitee, record)
     old = record.linked_user.user_id if record.linked_user else "guest"
@@ -180,21 +198,23 @@ def _needs_relinking(invitee: Invitee, record: Registration) -> bool:
 
 
 def refuse_beyond_seats(items: Sequence[PlanItem], snapshot: Snapshot) -> list[PlanItem]:
-    """Refuse the people for whom the webinar has no seat, in the roster's order. Removals make room first."""
+    """Refuse the people that the webinar has no seat for, in the roster's order.
+
+    Removals make room first.
+    """
     free = SEATS - snapshot.seats_taken
     free += sum(item.action is Action.REMOVE for item in items)
     seated = []
     for item in items:
         free -= item.action is Action.ADD
-        full = item.action is Action.ADD and free < 0
-        seated.append(_refuse_seat(item) if full else item)
+        is_full = item.action is Action.ADD and free < 0
+        seated.append(_refuse_seat(item) if is_full else item)
     return seated
 
 
 def _refuse_seat(item: PlanItem) -> PlanItem:
-    return _add_refusal(
-        PlanItem(item.invitee, Action.NONE, FULL, problems=item.problems), None, FULL
-    )
+    refused = PlanItem(item.invitee, Action.NONE, FULL, problems=item.problems)
+    return _add_refusal(refused, None, FULL)
 
 
 def invite_warning(invitee: Invitee, record: Registration, snapshot: Snapshot) -> str:
@@ -205,10 +225,12 @@ def invite_warning(invitee: Invitee, record: Registration, snapshot: Snapshot) -
 def refuse(
     invitee: Invitee, column: str | None, message: str, record: Registration | None = None
 ) -> PlanItem:
-    """Make what is asked for a problem, because it can't be done. A registered person stays, and is mailed as usual."""
-    return _add_refusal(
-        PlanItem(invitee, Action.KEEP if record else Action.NONE, message, record), column, message
-    )
+    """Make what is asked for a problem, because it can't be done.
+
+    A registered person stays, and is mailed as usual.
+    """
+    action = Action.KEEP if record else Action.NONE
+    return _add_refusal(PlanItem(invitee, action, message, record), column, message)
 
 
 def _add_refusal(item: PlanItem, column: str | None, message: str) -> PlanItem:
@@ -218,24 +240,25 @@ def _add_refusal(item: PlanItem, column: str | None, message: str) -> PlanItem:
 
 
 def _find_lockout(invitee: Invitee, snapshot: Snapshot) -> tuple[Problem, ...]:
+    """Find out whether the webinar's own settings may keep a guest from using their link."""
     needed = snapshot.session.panelist_authentication
-    if (
-        needed is PanelistAuthentication.GUEST
-        or invitee.role is not Role.PANELIST
-        or invitee.linked_user
-    ):
+    is_guest = invitee.role is Role.PANELIST and not invitee.linked_user
+    if not is_guest or needed is PanelistAuthentication.GUEST or snapshot.is_over:
         return ()
-    if snapshot.is_over or any(
-        one.email and address_key(one.email) == invitee.key for one in snapshot.colleagues
-    ):
+    if _has_address(invitee, snapshot.colleagues):
         return ()
-    coworkers = needed is PanelistAuthentication.AUTHENTICATED_COWORKER
-    who = "colleagues" if coworkers else "people with a RingCentral log-in"
+    only_coworkers = needed is PanelistAuthentication.AUTHENTICATED_COWORKER
+    who = "colleagues" if only_coworkers else "people with a RingCentral log-in"
     message = (
         f"this webinar admits only {who} as panelists, so their link may not let them in: "
         "let guests in (webinar settings, panelist authentication) or register them as a colleague"
     )
     return (Problem(invitee.row, None, invitee.email, message),)
+
+
+def _has_address(invitee: Invitee, others: Iterable[UntouchedRecord | Colleague]) -> bool:
+    """Whether one of these shows the invitee's address."""
+    return any(other.email and address_key(other.email) == invitee.key for other in others)
 
 
 def _format_changes(changes: Mapping[str, tuple[str, str]]) -> str:

@@ -25,56 +25,65 @@ def make_plan(snapshot: Snapshot, options: Options, *, within: Plan | None = Non
 
     A look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is
     anything to do, and one to each PATCH. `within` is the plan that a person has agreed to: with
-    it, `Options.limit` means the people whom that plan served.
+    it, `Options.limit` means the people that it served.
     """
     snapshot = identify(snapshot)
     unlimited, problems = _plan_items(snapshot, options)
-    # Seats twice: people without hope of a seat don't use up the limit, and a removal beyond it
-    # makes no room.
+    # Seats are counted twice. People who can't get a seat must not use up the limit, and a removal
+    # beyond the limit makes no room.
     limited = _apply_limit(refuse_beyond_seats(unlimited, snapshot), options.limit, within)
     items = tuple(refuse_beyond_seats(limited, snapshot))
     change = _build_change(items)
-    needs_anything = any(item.needs_anything for item in items)
-    found = [*_session_problems(snapshot), *_lateness_problems(snapshot), *snapshot.roster.problems]
-    found += [problem for item in items for problem in item.problems]
+    needs_facts = any(item.needs_anything for item in items)
+    patches = len(split_change(change, snapshot.seats_taken))
     return Plan(
         items=items,
-        problems=tuple(dict.fromkeys([*found, *problems])),
+        problems=_collect_problems(snapshot, items, problems),
         change=change,
-        heavy_calls=LOOKING_CALLS
-        + int(needs_anything)
-        + len(split_change(change, snapshot.seats_taken)),
+        heavy_calls=LOOKING_CALLS + int(needs_facts) + patches,
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
         notes=snapshot.session.notes,
     )
 
 
+def _collect_problems(
+    snapshot: Snapshot, items: Iterable[PlanItem], others: Iterable[Problem]
+) -> tuple[Problem, ...]:
+    """Put all problems together, those of the whole session first. Each comes once."""
+    found = [*_session_problems(snapshot), *_lateness_problems(snapshot), *snapshot.roster.problems]
+    for item in items:
+        found += item.problems
+    return tuple(dict.fromkeys([*found, *others]))
+
+
 def _session_problems(snapshot: Snapshot) -> list[Problem]:
-    """Say which of RingCentral's facts of the webinar and its session this program doesn't understand."""
+    """Say which of RingCentral's facts of the session this program doesn't understand."""
     odd = snapshot.session.not_understood
     if not odd:
         return []
     message = (
-        f"RingCentral's facts of this session are not fully understood ({', '.join(odd)}): the run goes"
-        " on without them. Look at the session in RingCentral, or for a newer version of this program."
+        f"RingCentral's facts of this session are not fully understood ({', '.join(odd)}): the run "
+        "goes on without them. Look at the session in RingCentral, or for a newer version of this "
+        "program."
     )
     return [Problem(None, None, "", message)]
 
 
 def _lateness_problems(snapshot: Snapshot) -> list[Problem]:
-    """Say that a session is over while people on the roster never had a message: the user has to know."""
+    """Say that a session is over while people on the roster never had a message."""
     left = sum(not snapshot.mailbox(invitee.key).messages for invitee in snapshot.roster.invitees)
     if not (snapshot.is_over and left):
         return []
     message = (
-        f"the session is over, and {left} on the roster never had a message from here: no more mail is sent. "
+        f"the session is over, and {left} on the roster never had a message from here: "
+        "no more mail is sent. "
         "Is there a later session? `onboarding webinars` lists it; name it in config.toml"
     )
     return [Problem(None, None, "", message)]
 
 
 def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], list[Problem]]:
-    """Plan for the roster in its order, then for all others who are registered, then for people who are gone."""
+    """Plan for the roster in its order, for others who are registered, and for the departed."""
     records = Records.of(snapshot.registrations, snapshot.colleagues)
     rows = [
         plan_invitee(invitee, records, snapshot, options) for invitee in snapshot.roster.invitees
@@ -89,23 +98,20 @@ def _apply_limit(items: list[PlanItem], limit: int | None, within: Plan | None) 
     """Keep to the first people who need anything; the others are left for a later run."""
     if limit is None:
         return items
-    needy = [
-        _person_id(item) for item in (within.items if within else items) if item.needs_anything
-    ]
+    agreed = within.items if within else items
+    needy = [_person_id(item) for item in agreed if item.needs_anything]
     served = set(needy[:limit])
-    return [
-        _leave_for_later(item, limit)
-        if item.needs_anything and _person_id(item) not in served
-        else item
-        for item in items
-    ]
+    limited = []
+    for item in items:
+        is_beyond = item.needs_anything and _person_id(item) not in served
+        limited.append(_leave_for_later(item, limit) if is_beyond else item)
+    return limited
 
 
 def _person_id(item: PlanItem) -> int | str:
-    """What stays the same of a person from one plan of a run to the next: their row, else address, else record."""
-    return (
-        item.invitee.row or item.invitee.key or (item.registration.id if item.registration else "")
-    )
+    """What stays the same of a person through a run's plans: row, else address, else record."""
+    record_id = item.registration.id if item.registration else ""
+    return item.invitee.row or item.invitee.key or record_id
 
 
 def _leave_for_later(item: PlanItem, limit: int) -> PlanItem:

@@ -1,7 +1,7 @@
-"""Which message a mailbox is due: an invitation, an update, a cancellation, or none, each with its reason.
+"""Which message a mailbox is due, and why: an invitation, an update, a cancellation, or none.
 
-Compares what the mailbox was told (the ledger) with what is true now (RingCentral). Holds back what
-may only be sent on request. Comes after `invitee_changes` and `removals`, and changes none of their
+Compares what the mailbox holds (the ledger) with what is true now (RingCentral). Refuses what may
+only be sent on request. Comes after `invitee_changes` and `removals`, and changes none of their
 decisions.
 """
 
@@ -15,8 +15,8 @@ from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
 from onboarding.plan.snapshot import Action, Options, PlanItem, Snapshot
 
-_UNKNOWABLE = frozenset({State.SENDING, State.IN_DOUBT})
-"""States in which a message may have arrived, so that nothing more is sent until a person decides."""
+_MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
+"""States in which a message may have arrived: nothing more is sent until a person decides."""
 
 _WHY_HELD = {
     State.REJECTED: "rejected: fix what the reply says, then onboarding retry",
@@ -25,18 +25,23 @@ _WHY_HELD = {
     State.CANCELLED: "cancelled by a person; the next change is sent again",
     State.BOUNCED: "bounced: correct the address on the roster",
 }
-"""Why a message that says what is true is not sent again by itself, by the state of the latest one."""
+"""Why a message that is still true is not sent again by itself, by the state of the latest one."""
 
 _ALREADY_MAILED = "RingCentral has mailed them itself (--include-already-mailed mails them anyway)"
 _MAILED_INSTEAD = (
-    "added silently, but RingCentral says that it has mailed them itself, so they get no mail from here: "
+    "added silently, but RingCentral says that it has mailed them itself, "
+    "so they get no mail from here: "
     "--include-already-mailed sends it anyway, or take them off the roster"
 )
 _MAILED_TOO = (
-    "RingCentral has mailed them its own invitation, too (Send now?): they still get updates from here; "
+    "RingCentral has mailed them its own invitation, too (Send now?): "
+    "they still get updates from here; "
     "their record at RingCentral stays as it is without --include-already-mailed"
 )
-_FOREIGN = "registered silently, but not from here: another ledger may have mailed them (--adopt mails them)"
+_FOREIGN = (
+    "registered silently, but not from here: "
+    "another ledger may have mailed them (--adopt mails them)"
+)
 _IN_DOUBT = "in doubt: the last message may have arrived; onboarding resolve decides"
 _NEVER_MAILED = "was never mailed from here, so gets no cancellation"
 _OVER = "the session is over"
@@ -70,7 +75,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     """Plan a cancellation for a person who is removed and holds a link."""
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
-    if last and last.state in _UNKNOWABLE:
+    if last and last.state in _MAY_HAVE_ARRIVED:
         return replace(item, mail_reason=_IN_DOUBT)
     if box.facts is None:
         cancelled = _note_cancelled(item, snapshot)
@@ -78,19 +83,22 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
         return replace(item, mail_reason=_OVER)
     if last and clears_facts(last.kind) and last.state is not State.SENT:
-        return _keep_cancellation(item, last, snapshot.now)
+        return _keep_last(item, last, snapshot.now, held="their cancellation: ")
     return replace(item, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
 
 
-def _keep_cancellation(item: PlanItem, last: Delivery, now: datetime) -> PlanItem:
-    """Plan no second cancellation beside one that is queued, or that waits for a person."""
+def _keep_last(item: PlanItem, last: Delivery, now: datetime, *, held: str = "") -> PlanItem:
+    """Plan no second message beside one that is queued, or that waits for a person.
+
+    `held` comes before the reason why it waits.
+    """
     if last.state is State.QUEUED:
         return replace(item, mail=last.kind, mail_reason=_queue_reason(last, now), queued=True)
-    return replace(item, mail_reason=f"their cancellation: {_WHY_HELD[last.state]}")
+    return replace(item, mail_reason=f"{held}{_WHY_HELD[last.state]}")
 
 
 def _note_cancelled(item: PlanItem, snapshot: Snapshot) -> PlanItem:
-    """Say that a queued message will not leave: `pipeline.send` cancels it for people who are not on board."""
+    """Say that a queued message will not leave: `pipeline.send` cancels it for such a person."""
     last = snapshot.mailbox(item.invitee.key).last
     queued = last is not None and last.state is State.QUEUED and not clears_facts(last.kind)
     return replace(item, mail_reason="the message queued for them is cancelled") if queued else item
@@ -117,8 +125,8 @@ def _plan_after_ringcentral(
     """Decide between our message and RingCentral's own, which the person has got already.
 
     A person who had a message from this ledger gets further ones from it; for all others
-    RingCentral's is the only one. Queued for a person whom we registered, after a run said that
-    RingCentral has mailed them: a person asked for that.
+    RingCentral's is the only one. If one is queued although a run has said that RingCentral has
+    mailed the person, then the user asked for it.
     """
     invitee = item.invitee
     asked_for = options.include_already_mailed or (
@@ -132,7 +140,10 @@ def _plan_after_ringcentral(
 
 
 def add_ringcentral_notice(item: PlanItem, snapshot: Snapshot) -> PlanItem:
-    """Add that RingCentral has mailed a person whom we registered, if no run has said so yet (*Send now*)."""
+    """Add that RingCentral has mailed a person that we registered, if no run has said so yet.
+
+    That happens when a person clicks *Send now* there.
+    """
     record = item.registration
     if record is None or record.role is Role.HOST or not record.send_invite:
         return item
@@ -155,25 +166,19 @@ def _problem_of(item: PlanItem, message: str) -> Problem:
 
 
 def _plan_message(item: PlanItem, now_true: Facts | None, snapshot: Snapshot) -> PlanItem:
-    """Plan a message if the mailbox does not hold what is true now (None: the link is not known yet).
+    """Plan a message if the mailbox does not hold what is true now (None: there is no link yet).
 
     The order decides what is never sent twice: a message that may have arrived stops everything,
-    one that is queued is left to leave, and one that a person has to look at is not replaced by its
-    like.
+    one that is queued is kept, and one that waits for a person is not replaced by the same again.
     """
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
-    if last and last.state in _UNKNOWABLE:
+    if last and last.state in _MAY_HAVE_ARRIVED:
         return replace(item, mail_reason=_IN_DOUBT)
     if _is_up_to_date(box, now_true):
         return item
-    if last and _holds_facts(last, now_true):
-        if last.state is State.QUEUED:
-            return replace(
-                item, mail=last.kind, mail_reason=_queue_reason(last, snapshot.now), queued=True
-            )
-        if last.state in _WHY_HELD:
-            return replace(item, mail_reason=_WHY_HELD[last.state])
+    if last and _holds_facts(last, now_true) and last.state in {State.QUEUED, *_WHY_HELD}:
+        return _keep_last(item, last, snapshot.now)
     if box.facts is None:
         return replace(item, mail=Kind.INVITATION, mail_reason="has no invitation yet")
     return replace(item, mail=Kind.UPDATE, mail_reason=_change_reason(box.facts, now_true))
@@ -187,7 +192,7 @@ def _queue_reason(last: Delivery, now: datetime) -> str:
 
 
 def _is_up_to_date(box: Mailbox, now_true: Facts | None) -> bool:
-    """Whether the mailbox holds what is true now, and no message is queued that would tell it otherwise."""
+    """Whether the mailbox holds what is true now, and no message is queued that says otherwise."""
     if box.facts is None or box.facts != now_true:
         return False
     last = box.last

@@ -1,4 +1,4 @@
-"""People who are not on the roster: those who are registered all the same, and those who are gone from both.
+"""People who are not on the roster: those who are registered, and those who are gone from both.
 
 They are always shown. A person is removed only if that was asked for, and if no mistake on the
 roster can have caused it. `messages_due` plans their cancellations.
@@ -22,7 +22,10 @@ _WELL_FORMED = re.compile(
 )
 
 _REMOVABLE = ADDED_HERE | {Standing.REMOVING}
-"""Standings of people that `--remove` removes. A run that died while it removed a person leaves `removing`."""
+"""Standings of people that `--remove` removes.
+
+A run that died while it removed a person leaves `removing`.
+"""
 
 _TWICE = "is registered twice at RingCentral: remove one of the two there"
 
@@ -36,13 +39,10 @@ def plan_unlisted(
     holds.
     """
     doubtful = [*snapshot.roster.problems, *_find_unmatched_rows(on_roster)]
-    claimed = {item.registration for item in on_roster if item.registration}
-    seen = {key for item in on_roster for key in person_keys(item.invitee)}
-    unreadable = _unreadable_records(snapshot)
+    claimed = {item.registration for item in on_roster}
+    seen = _keys_of(on_roster)
     items: list[PlanItem] = []
-    problems = [
-        _unreadable_problem(record) for record in unreadable if not person_keys(record) & seen
-    ]
+    problems = _unreadable_problems(snapshot, seen)
     seen |= _unreadable_keys(snapshot)
     for record in snapshot.registrations:
         if record in claimed or _is_known_host(record, seen):
@@ -60,27 +60,28 @@ def plan_unlisted(
 def plan_departed(
     snapshot: Snapshot, items: Iterable[PlanItem], options: Options
 ) -> list[PlanItem]:
-    """Plan for people whom this ledger registered, who hold a link, and who are now on neither list."""
-    present: set[PersonKey] = {key for item in items for key in person_keys(item.invitee)}
+    """Plan for people that this ledger registered, who hold a link, and are now on neither list."""
+    present = _keys_of(items) | _unreadable_keys(snapshot)
     present |= {address_key(problem.email) for problem in snapshot.roster.problems}
-    present |= _unreadable_keys(snapshot)
     departed = []
     for address, known in snapshot.managed.items():
         keys = {address} | person_keys(known.invitee)
-        if (
-            snapshot.mailbox(address).facts
-            and not keys & present
-            and not _attends(known, keys, snapshot)
-        ):
+        if not snapshot.mailbox(address).facts or keys & present:
+            continue
+        if not _attends(known, keys, snapshot):
             departed.append(_plan_departure(known, snapshot, options))
     return departed
+
+
+def _keys_of(items: Iterable[PlanItem]) -> set[PersonKey]:
+    return {key for item in items for key in person_keys(item.invitee)}
 
 
 def _keys_of_both(person: Invitee, record: Registration) -> set[PersonKey]:
     """Collect the keys of a person and their record.
 
-    A person without an address goes by ids alone: the record's address may be another person's by
-    now.
+    A person without an address is known only by ids: the record's address may be another person's
+    by now.
     """
     return person_keys(person) | person_keys(record) if person.email else person_keys(person)
 
@@ -94,6 +95,12 @@ def _unreadable_keys(snapshot: Snapshot) -> set[PersonKey]:
     return {key for record in _unreadable_records(snapshot) for key in person_keys(record)}
 
 
+def _unreadable_problems(snapshot: Snapshot, seen: set[PersonKey]) -> list[Problem]:
+    """A problem for each such record, unless it belongs to a person in `seen`."""
+    unreadable = _unreadable_records(snapshot)
+    return [_unreadable_problem(record) for record in unreadable if not person_keys(record) & seen]
+
+
 def _unreadable_problem(record: UntouchedRecord) -> Problem:
     name = f"{record.first_name} {record.last_name}".strip()
     who = record.email or name or (f"invitee {record.id}" if record.id else "an invitee")
@@ -101,7 +108,10 @@ def _unreadable_problem(record: UntouchedRecord) -> Problem:
 
 
 def _is_known_host(record: Registration, seen: set[PersonKey]) -> bool:
-    """Whether a Host's record needs no item: RingCentral's list lacks it, or a row is about the same person."""
+    """Whether a Host's record needs no item.
+
+    That is so where RingCentral's list lacks it, or where a row is about the same person.
+    """
     return record.role is Role.HOST and (not record.id or bool(person_keys(record) & seen))
 
 
@@ -112,7 +122,7 @@ def _find_unmatched_rows(on_roster: Iterable[PlanItem]) -> list[Problem]:
 
 
 def _invitee_of(record: Registration, snapshot: Snapshot) -> Invitee:
-    """Make an invitee without a row from a record, with the names under which the person was invited."""
+    """Make an invitee without a row from a record, with the names of the invitation, if any."""
     person = Invitee(
         row=0,
         email=record.email,
@@ -123,8 +133,8 @@ def _invitee_of(record: Registration, snapshot: Snapshot) -> Invitee:
     )
     known = next((managed.invitee for managed in snapshot.find_managed(person)), person)
     known = replace(known, role=record.role, linked_user=record.linked_user)
-    # Their address has gone over to another linked user, whose mail it gets; without it they are
-    # known by ids.
+    # The roster now gives their address to another linked user, who gets all mail to it. So they
+    # are known only by their ids.
     gone_over = snapshot.is_address_taken(known) and snapshot.has_standing(
         replace(person, email=""), _REMOVABLE
     )
@@ -140,33 +150,28 @@ def _plan_unlisted_record(
 ) -> PlanItem:
     """Plan for a person who is registered but not on the roster."""
     if record.role is Role.HOST:
-        return PlanItem(
-            person,
-            Action.NONE,
-            "the webinar's host, not on the roster: gets no mail from here",
-            record,
-        )
-    removable = snapshot.has_standing(person, _REMOVABLE)
-    item = PlanItem(person, Action.NONE, "registered, but not on the roster", record)
-    if not (options.remove_foreign or (options.remove and removable)):
-        how = (
-            "--remove removes them"
-            if removable
-            else "not added from here; --remove-foreign removes them"
-        )
-        return replace(item, reason=f"{item.reason} ({how})")
+        reason = "the webinar's host, not on the roster: gets no mail from here"
+        return PlanItem(person, Action.NONE, reason, record)
+    is_ours = snapshot.has_standing(person, _REMOVABLE)
+    if options.remove_foreign or (options.remove and is_ours):
+        return _plan_removal(record, person, snapshot, doubtful)
+    how = "--remove removes them"
+    if not is_ours:
+        how = "not added from here; --remove-foreign removes them"
+    return PlanItem(person, Action.NONE, f"registered, but not on the roster ({how})", record)
+
+
+def _plan_removal(
+    record: Registration, person: Invitee, snapshot: Snapshot, doubtful: Iterable[Problem]
+) -> PlanItem:
+    """Plan the removal that was asked for, unless a bad row may mean this person."""
     if row := next((problem.row for problem in doubtful if _may_mean(problem, person)), None):
-        return replace(
-            item,
-            reason=f"kept: row {row} of the roster has a problem and may mean them; fix it first",
-        )
+        reason = f"kept: row {row} of the roster has a problem and may mean them; fix it first"
+        return PlanItem(person, Action.NONE, reason, record)
     if snapshot.session.status is not SessionStatus.SCHEDULED:
         return replace(refuse(person, None, RUNNING, record), action=Action.NONE)
-    return replace(
-        item,
-        action=Action.REMOVE,
-        reason=f"not on the roster{invite_warning(person, record, snapshot)}",
-    )
+    reason = f"not on the roster{invite_warning(person, record, snapshot)}"
+    return PlanItem(person, Action.REMOVE, reason, record)
 
 
 def _may_mean(problem: Problem, person: Invitee) -> bool:
@@ -181,26 +186,22 @@ def _may_mean(problem: Problem, person: Invitee) -> bool:
 
 
 def _attends(known: ManagedRegistration, keys: set[PersonKey], snapshot: Snapshot) -> bool:
-    """Whether a person whom we did not remove is an attendee now: attendees are left alone."""
+    """Whether a person that we did not remove is an attendee now: attendees are left alone."""
     if known.standing in {Standing.REMOVING, Standing.REMOVED}:
         return False
     return any(keys & person_keys(record) for record in snapshot.untouched)
 
 
 def _plan_departure(known: ManagedRegistration, snapshot: Snapshot, options: Options) -> PlanItem:
-    """Plan a cancellation: at once for a person whom we removed, else only if removing was asked for."""
-    nameless = any(not person_keys(record) for record in _unreadable_records(snapshot))
-    if nameless and known.standing is not Standing.REMOVED:
-        return PlanItem(
-            known.invitee,
-            Action.NONE,
-            "off the roster; a record that is not understood may be theirs",
-        )
+    """Plan a cancellation: at once for a person that we removed, else only on request."""
+    has_nameless = any(not person_keys(record) for record in _unreadable_records(snapshot))
+    if has_nameless and known.standing is not Standing.REMOVED:
+        reason = "off the roster; a record that is not understood may be theirs"
+        return PlanItem(known.invitee, Action.NONE, reason)
     if known.standing in {Standing.REMOVING, Standing.REMOVED}:
         return plan_cancellation(PlanItem(known.invitee, Action.NONE, "removed"), snapshot)
-    item = PlanItem(
-        known.invitee, Action.NONE, "off the roster, and removed at RingCentral by another person"
-    )
+    reason = "off the roster, and removed at RingCentral by another person"
+    item = PlanItem(known.invitee, Action.NONE, reason)
     if options.remove or options.remove_foreign:
         return plan_cancellation(item, snapshot)
     return replace(item, mail_reason="--remove tells them")

@@ -1,4 +1,4 @@
-"""What a plan looks at and what it consists of: the values that go into `make_plan` and come out of it.
+"""What a plan looks at and consists of: the values that go into `make_plan` and come out of it.
 
 `pipeline.refresh` builds a `Snapshot`; the other modules of this room read it and return `PlanItem`
 values. A snapshot answers questions about one person. It decides nothing.
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Mailbox
 from onboarding.model.kinds import Kind
-from onboarding.model.people import Colleague, Invitee, Problem, Role, Roster
+from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.registrations import MANAGED, Change, ManagedRegistration, Standing
 from onboarding.model.sessions import (
     InviteeList,
@@ -24,7 +24,7 @@ from onboarding.model.sessions import (
 )
 
 ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
-"""Standings of people whom this ledger registered itself, so silently."""
+"""Standings of people that this ledger registered itself, so silently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Snapshot:
 
     @property
     def is_over(self) -> bool:
-        """Whether it is too late to get on board, even if RingCentral still calls the session scheduled."""
+        """Whether it is too late to get on board, even if RingCentral says it is scheduled."""
         return has_ended(self.session.status, self.session.end, self.now)
 
     def mailbox(self, key: str) -> Mailbox:
@@ -77,7 +77,7 @@ class Snapshot:
     def find_managed(
         self, person: Invitee, record: Registration | None = None
     ) -> list[ManagedRegistration]:
-        """What this ledger had to do with a person: under their address, then under another with the same ids.
+        """What this ledger had to do with a person: by their address, then by their ids.
 
         With `record`, also what it had to do with the person that the record shows. Two linked
         users are two people, though the ledger knew them under one address.
@@ -85,13 +85,9 @@ class Snapshot:
         found: list[ManagedRegistration] = []
         for side in (person, record) if record else (person,):
             by_address = self._find_managed_by_address(side)
-            by_user = [
-                known
-                for known in self.managed.values()
-                if known.invitee.linked_user == side.linked_user
-            ]
             found += [by_address] if by_address else self._find_managed_by_directory(side)
-            found += by_user if side.linked_user else []
+            if side.linked_user:
+                found += self._find_managed_by_users({side.linked_user})
         # Entries can't be hashed, and are few.
         return [known for number, known in enumerate(found) if known not in found[:number]]
 
@@ -103,7 +99,7 @@ class Snapshot:
         return known if known.invitee.linked_user in {None, side.linked_user} else None
 
     def _find_managed_by_directory(self, side: Invitee | Registration) -> list[ManagedRegistration]:
-        """Find the linked user to whom the directory gives an address, where a record shows no ids.
+        """Find the linked user that has an address in the directory, where a record shows no ids.
 
         Not where another record has their ids: then the address is a guest's.
         """
@@ -114,7 +110,10 @@ class Snapshot:
             for colleague in self.colleagues
             if address_key(colleague.email) == address_key(side.email)
         }
-        users -= {record.linked_user for record in self.registrations}
+        users -= {record.linked_user for record in self.registrations if record.linked_user}
+        return self._find_managed_by_users(users)
+
+    def _find_managed_by_users(self, users: Collection[LinkedUser]) -> list[ManagedRegistration]:
         return [known for known in self.managed.values() if known.invitee.linked_user in users]
 
     def is_address_taken(self, person: Invitee) -> bool:
@@ -134,37 +133,42 @@ class Snapshot:
     def find_unfulfilled(self, person: Invitee) -> Mapping[str, str]:
         """What RingCentral was asked for about a person and did not set, field -> value."""
         requests: dict[str, str] = {}
-        for known in reversed(
-            self.find_managed(person)
-        ):  # what is known under their address counts most
+        # What is known under their address comes first and counts most, so it is written last.
+        for known in reversed(self.find_managed(person)):
             requests |= known.last_requested
         return requests
 
     def is_managed(self, person: Invitee, record: Registration | None) -> bool:
-        """Whether this ledger may mail a registered person: it added them, or adopted them on request."""
+        """Whether this ledger may mail a registered person: it added or adopted them."""
         return self.has_standing(person, MANAGED, record)
 
     def is_mailing_known(self, person: Invitee, record: Registration) -> bool:
-        """Whether a run has reported already that RingCentral has mailed a person whom we registered."""
+        """Whether a run has reported already that RingCentral has mailed a person from here."""
         return any(known.mailed_by_ringcentral for known in self.find_managed(person, record))
 
     @property
     def has_unsent_invites(self) -> bool:
-        """Whether RingCentral offers to mail those who were added silently; by the records, where it does not say."""
+        """Whether RingCentral offers to mail those who were added silently.
+
+        Where it does not say, the records tell.
+        """
         if self.session.has_unsent_invites is not None:
             return self.session.has_unsent_invites
         return self.holds_silent_records
 
     @property
     def holds_silent_records(self) -> bool:
-        """Whether people are registered whom RingCentral has not mailed."""
+        """Whether people are registered that RingCentral has not mailed."""
         return any(
             record.send_invite is False and record.role is not Role.HOST
             for record in self.registrations
         )
 
     def is_silent(self, person: Invitee, record: Registration) -> bool:
-        """Whether RingCentral has not mailed a person. A record that doesn't say counts as silent if we added it."""
+        """Whether RingCentral has not mailed a person.
+
+        A record that doesn't say counts as silent if we added it.
+        """
         if record.send_invite is None:
             return self.has_standing(person, ADDED_HERE, record)
         return not record.send_invite
@@ -190,7 +194,7 @@ class PlanItem:
     it is not (empty: nothing to say, the mailbox is up to date). `adopted`: this item needs
     `--adopt`, which has to be recorded. `queued`: the message is in the queue already. `held`: no
     message may leave to them, because RingCentral has mailed them instead. `newly_mailed`:
-    RingCentral has mailed a person whom we registered, and no run has said so yet. `problems`: what
+    RingCentral has mailed a person that we registered, and no run has said so yet. `problems`: what
     a person has to look at.
     """
 
@@ -214,7 +218,7 @@ class PlanItem:
 
     @property
     def role(self) -> Role:
-        """The person's role after the run: the roster's if that is applied, else the registered one."""
+        """The person's role after the run: the roster's if applied, else the registered one."""
         if self.registration is None or self.action in {Action.UPDATE, Action.REPLACE}:
             return self.invitee.role
         return self.registration.role
