@@ -60,7 +60,7 @@ async def test_ringcentral_is_reached_through_the_proxy(tmp_path, variable, sche
 
         assert (seen.code, seen.err) == (0, "")
         assert set(proxy.asked) == {"platform.example:443"}
-        assert server.asked[0].path == "/restapi/oauth/token"
+        assert server.requests[0].path == "/restapi/oauth/token"
 
 
 async def test_proxy_gets_its_own_log_in_and_ringcentral_s_stays_inside(tmp_path):
@@ -81,7 +81,7 @@ async def test_proxy_that_wants_a_log_in_is_named_at_once(tmp_path):
         assert seen.code == 2
         assert f"the proxy 127.0.0.1:{proxy.port} refuses to lead there with status 407" in seen.err
         assert "word" not in seen.all
-        assert server.asked == []
+        assert server.requests == []
 
 
 async def test_variable_of_a_proxy_that_is_wrong_is_named(tmp_path):

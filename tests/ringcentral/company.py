@@ -1,4 +1,4 @@
-"""A company at the simulator: a webinar with one session, a host, and as many colleagues as there are seats."""
+"""A company at the simulator: one session, its host, and as many colleagues as there are seats."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -70,18 +70,18 @@ class Visit:
     def standing(self) -> dict[str, Any]:
         """The records at the simulator, the Host's left out, by address or linked user."""
         records = self.server.account.list_records("101", "201")
-        return {who(one): one for one in records if one.role is not Role.HOST}
+        return {person_key(record): record for record in records if record.role is not Role.HOST}
 
     def patches(self) -> list[dict[str, Any]]:
-        return [one.body for one in self.server.requests.select("PATCH")]
+        return [request.body for request in self.server.requests.select("PATCH")]
 
     def heavy(self) -> list[str]:
         """The Heavy calls so far, by method."""
-        return [one.method for one in self.server.requests if one.group == "Heavy"]
+        return [request.method for request in self.server.requests if request.group == "Heavy"]
 
 
-def who(one: Any) -> str:
-    return one.linked_user.user_id if one.linked_user else one.email
+def person_key(record: Any) -> str:
+    return record.linked_user.user_id if record.linked_user else record.email
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What tests hand to a client in place of a ledger, a terminal and a clock: each remembers what it was told."""
+"""What tests give to a client as ledger, terminal and clock: each remembers its calls."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ START = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 
 @dataclass(slots=True)
 class Clock:
-    """A clock that moves when told to, and when somebody sleeps by it."""
+    """A clock that moves only by hand, and by the seconds that a client sleeps."""
 
     now: datetime = START
     slept: list[float] = field(default_factory=list)
@@ -30,16 +30,16 @@ class Clock:
 
 @dataclass(slots=True)
 class Gate:
-    """Lets everybody through."""
+    """Lets every call through."""
 
     entered: list[str] = field(default_factory=list)
-    told: list[tuple[str, RateLimitStatus]] = field(default_factory=list)
+    updates: list[tuple[str, RateLimitStatus]] = field(default_factory=list)
 
     async def wait_turn(self, group: str) -> None:
         self.entered.append(group)
 
     async def update(self, group: str, status: RateLimitStatus) -> None:
-        self.told.append((group, status))
+        self.updates.append((group, status))
 
 
 @dataclass(slots=True)

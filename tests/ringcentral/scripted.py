@@ -1,4 +1,4 @@
-"""A server on loopback that answers what a test's script says, in order, and remembers what it was asked.
+"""A server on loopback that answers what a test's script says, and remembers the requests.
 
 For wire faults that no well-behaved server shows, odd headers and shapes that the contract does not
 promise. It knows no rule of RingCentral: tests of rules run against the simulator.
@@ -48,7 +48,7 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceivedRequest:
     """One request."""
 
     method: str
@@ -68,23 +68,25 @@ class Asked:
 
 @dataclass(slots=True)
 class Scripted:
-    """The server. A log-in gets the first of `logins` that is left, and a good token where none is."""
+    """The server. A log-in gets the next of `logins`, and a good token where none is left."""
 
     url: str = ""
     script: list[Reply | Cut | Mute] = field(default_factory=list)
     logins: list[Reply | Cut | Mute] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     muted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a request is left without an answer."""
 
     @property
-    def calls(self) -> list[Asked]:
+    def calls(self) -> list[ReceivedRequest]:
         """The requests that were no log-ins."""
-        return [one for one in self.asked if not one.path.startswith("/restapi/oauth")]
+        return [
+            request for request in self.requests if not request.path.startswith("/restapi/oauth")
+        ]
 
-    def next(self, asked: Asked) -> Reply | Cut | Mute:
-        self.asked.append(asked)
-        if asked.path.startswith("/restapi/oauth"):
+    def next(self, request: ReceivedRequest) -> Reply | Cut | Mute:
+        self.requests.append(request)
+        if request.path.startswith("/restapi/oauth"):
             return self.logins.pop(0) if self.logins else Reply(TOKEN)
         return (
             self.script.pop(0) if self.script else Reply({"errors": [{"errorCode": "TEST-1"}]}, 418)
@@ -100,8 +102,8 @@ class Scripted:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = h11.Connection(h11.SERVER)
-        while asked := await _request(line, reader):
-            match self.next(asked):
+        while request := await _read_request(line, reader):
+            match self.next(request):
                 case Cut():
                     return
                 case Mute():
@@ -109,13 +111,15 @@ class Scripted:
                     await reader.read()
                     return
                 case Reply() as reply:
-                    await _answer(line, writer, reply)
+                    await _send_reply(line, writer, reply)
                     if line.our_state is h11.MUST_CLOSE:
                         return
                     line.start_next_cycle()
 
 
-async def _request(line: h11.Connection, reader: asyncio.StreamReader) -> Asked | None:
+async def _read_request(
+    line: h11.Connection, reader: asyncio.StreamReader
+) -> ReceivedRequest | None:
     head, body = None, b""
     while True:
         event = line.next_event()
@@ -127,19 +131,19 @@ async def _request(line: h11.Connection, reader: asyncio.StreamReader) -> Asked 
             case h11.Data():
                 body += event.data
             case h11.EndOfMessage():
-                return _asked(head, body)
+                return _build_request(head, body)
             case _:
                 return None
 
 
-def _asked(head: h11.Request, body: bytes) -> Asked:
+def _build_request(head: h11.Request, body: bytes) -> ReceivedRequest:
     target = urlsplit(head.target.decode())
     query = {name: values[0] for name, values in parse_qs(target.query).items()}
     headers = {name.decode(): value.decode() for name, value in head.headers}
-    return Asked(head.method.decode(), unquote(target.path), query, headers, body)
+    return ReceivedRequest(head.method.decode(), unquote(target.path), query, headers, body)
 
 
-async def _answer(line: h11.Connection, writer: asyncio.StreamWriter, reply: Reply) -> None:
+async def _send_reply(line: h11.Connection, writer: asyncio.StreamWriter, reply: Reply) -> None:
     content = reply.content()
     headers: Sequence[tuple[str, str]] = [
         *reply.headers.items(),

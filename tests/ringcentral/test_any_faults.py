@@ -1,4 +1,4 @@
-"""Any change, any state at RingCentral, any faults: the planned people are registered, once, within bounded calls."""
+"""Any change, any state, any faults: the planned people are registered once, in bounded calls."""
 
 from math import ceil, log2
 
@@ -11,7 +11,14 @@ from onboarding.model.people import Role
 from onboarding.model.registrations import Change, Update, split_change
 from onboarding.model.sessions import InviteeList
 from onboarding.ringcentral.batch import list_items, select_missing
-from tests.ringcentral.company import invited_colleague, invited_guest, listed, visiting, who, world
+from tests.ringcentral.company import (
+    invited_colleague,
+    invited_guest,
+    listed,
+    person_key,
+    visiting,
+    world,
+)
 from tests.ringcentral.people import colleague, guest
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +57,7 @@ TROUBLES = [
 
 @st.composite
 def situations(draw):
-    """Who stands at RingCentral, what is to become of whom, and whom RingCentral will refuse."""
+    """Who is at RingCentral, what is planned for each, and the people that RingCentral refuses."""
     numbers = draw(st.lists(st.integers(1, 30), unique=True, max_size=8))
     standing, add, touch, refused = [], [], {}, set()
     for number in numbers:
@@ -72,7 +79,7 @@ def situations(draw):
             person = (
                 colleague(number, role=Role.PANELIST) if linked else guest(number, first_name="New")
             )
-            touch[who(person)] = (fate, person)
+            touch[person_key(person)] = (fate, person)
     return standing, add, touch, refused
 
 
@@ -88,7 +95,7 @@ rules = st.fixed_dictionaries(
 
 def wanted(add, touch, registrations):
     """The change, made of the records as they are listed."""
-    of = {who(one): one for one in registrations}
+    of = {person_key(record): record for record in registrations}
     return Change(
         add=tuple(add),
         update=tuple(
@@ -99,7 +106,7 @@ def wanted(add, touch, registrations):
 
 
 async def applied_until_done(visit, change, registrations, refused):
-    """Apply a change as one run after the other would, until nothing is left but who is refused for good.
+    """Apply a change run after run, until only people are left that are refused for good.
 
     Gives what the last run said, and how many runs there were.
     """
@@ -131,9 +138,9 @@ async def test_in_any_weather_the_planned_people_are_registered_once_and_calls_a
 
         applied, runs = await applied_until_done(visit, change, before, refused)
 
-    struck = [one.fault for one in visit.server.requests if one.fault]
+    struck = [request.fault for request in visit.server.requests if request.fault]
     end = {name for name, (fate, _) in touch.items() if fate != "remove"} | {
-        who(one) for one in add
+        person_key(invitee) for invitee in add
     } - refused
     assert set(visit.standing) == end
     assert len(visit.server.account.list_records("101", "201")) == 1 + len(end)
@@ -144,10 +151,14 @@ async def test_in_any_weather_the_planned_people_are_registered_once_and_calls_a
     assert all(
         visit.standing[name] == kept[name] for name, (fate, _) in touch.items() if fate == "keep"
     )
-    assert {one.id: one.join_uri for one in applied.registrations if one.role is not Role.HOST} == {
-        one.id: one.join_uri for one in visit.standing.values()
-    }
+    assert {
+        record.id: record.join_uri
+        for record in applied.registrations
+        if record.role is not Role.HOST
+    } == {record.id: record.join_uri for record in visit.standing.values()}
     halvings = ceil(log2(max(2, len(list_items(change)))))
     isolation = 2 * len(refused) * runs + (halvings + 1) * struck.count("409-bare")
     assert len(visit.heavy()) <= planned + (runs - 1) + 2 * len(struck) + isolation
-    assert not {one.email for one in add if one.email} & set(visit.server.account.mailed)
+    assert not {invitee.email for invitee in add if invitee.email} & set(
+        visit.server.account.mailed
+    )

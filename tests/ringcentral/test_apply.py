@@ -1,4 +1,4 @@
-"""Applying a change: what is sent, what is made of the answers, and what follows from answers that never came."""
+"""Applying a change: what is sent, what the answers mean, and what a missing answer means."""
 
 import pytest
 
@@ -12,11 +12,11 @@ pytestmark = pytest.mark.anyio
 
 
 def added(*records):
-    return Reply({"addedInvitees": [on_wire(one) for one in records]})
+    return Reply({"addedInvitees": [on_wire(record) for record in records]})
 
 
 def listing(*records):
-    return Reply({"records": [on_wire(one) for one in (host(), *records)], "paging": {}})
+    return Reply({"records": [on_wire(record) for record in (host(), *records)], "paging": {}})
 
 
 def error(status, code, parameter="", value=""):
@@ -30,7 +30,7 @@ def error(status, code, parameter="", value=""):
 
 
 def methods(server):
-    return [one.method for one in server.calls]
+    return [call.method for call in server.calls]
 
 
 async def test_a_new_invitee_is_added_in_one_call(client, server):
@@ -49,7 +49,7 @@ async def test_an_answer_in_another_order_is_matched_by_person(client, server):
 
     applied = await client.apply(key(server.url), Change(add=(guest(1), guest(2))), (host(),))
 
-    assert {one.email: one.join_uri for one in applied.registrations[1:]} == {
+    assert {record.email: record.join_uri for record in applied.registrations[1:]} == {
         "guest1@example.com": record(1).join_uri,
         "guest2@example.com": record(2).join_uri,
     }
@@ -75,12 +75,14 @@ async def test_a_lost_change_is_sent_again_for_those_only_who_are_missing(client
     applied = await client.apply(key(server.url), Change(add=(guest(1), guest(2))), (host(),))
 
     assert applied.registrations == (host(), record(1), record(2))
-    assert [one["email"] for one in server.calls[2].json["addedInvitees"]] == ["guest2@example.com"]
+    assert [person["email"] for person in server.calls[2].json["addedInvitees"]] == [
+        "guest2@example.com"
+    ]
     assert methods(server) == ["PATCH", "GET", "PATCH"]
 
 
 async def test_a_server_that_never_answers_a_change_is_left_for_later(client, server, around):
-    server.script = [one for _ in range(5) for one in (Reply(status=500), listing())]
+    server.script = [reply for _ in range(5) for reply in (Reply(status=500), listing())]
 
     with pytest.raises(TryLater):
         await client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
@@ -108,14 +110,14 @@ async def test_a_batch_is_carried_out_before_the_next_is_begun(client, server):
         key(server.url), Change(add=(colleague(1),), remove=(old,)), (host(), old)
     )
 
-    assert [list(one.json) for one in server.calls] == [["deletedInvitees"], ["addedInvitees"]]
+    assert [list(call.json) for call in server.calls] == [["deletedInvitees"], ["addedInvitees"]]
     assert (applied.registrations, applied.problems) == ((host(), new), ())
 
 
 async def test_a_change_of_nothing_makes_no_call(client, server):
     applied = await client.apply(key(server.url), Change(), (host(),))
 
-    assert (applied.registrations, applied.problems, server.asked) == ((host(),), (), [])
+    assert (applied.registrations, applied.problems, server.requests) == ((host(),), (), [])
 
 
 async def test_an_update_that_was_not_carried_out_is_reported_once(client, server):
@@ -149,7 +151,7 @@ async def test_who_is_named_by_a_refusal_is_set_apart(
 
     words = f"RingCentral refuses this person ({code}: No.)."
     assert applied.problems == (Problem(3, None, "guest2@example.com", words),)
-    assert [one["email"] for one in server.calls[2].json["addedInvitees"]] == [
+    assert [person["email"] for person in server.calls[2].json["addedInvitees"]] == [
         "guest1@example.com",
         "guest3@example.com",
     ]
@@ -163,16 +165,16 @@ async def test_what_a_refused_change_applied_all_the_same_is_not_sent_again(clie
     )
 
     assert applied.registrations == (host(), record(2), record(3))
-    assert [one.email for one in applied.problems] == ["guest1@example.com"]
+    assert [problem.email for problem in applied.problems] == ["guest1@example.com"]
     assert methods(server) == ["PATCH", "GET"]
 
 
-async def test_who_is_refused_alone_and_by_nobodys_name_costs_no_list(client, server):
+async def test_a_person_refused_alone_without_a_name_costs_no_list(client, server):
     server.script = [error(400, "CMN-101")]
 
     applied = await client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
 
-    assert [one.email for one in applied.problems] == ["guest1@example.com"]
+    assert [problem.email for problem in applied.problems] == ["guest1@example.com"]
     assert methods(server) == ["PATCH"]
 
 
@@ -194,7 +196,7 @@ async def test_a_person_who_is_gone_already_counts_as_removed(client, server):
         (405, "CMN-1", r"\(CMN-1: No\.\)"),
     ],
 )
-async def test_a_refusal_that_means_nobody_in_particular_ends_the_run_at_once(
+async def test_a_refusal_that_means_no_person_in_particular_ends_the_run_at_once(
     client, server, status, code, words
 ):
     server.script = [error(status, code)]

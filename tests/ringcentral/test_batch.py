@@ -1,4 +1,4 @@
-"""Carrying out a change as pure steps: what is still missing, whom a refusal means, how few groups find them."""
+"""A change as pure steps: what is still missing, and how few groups find the refused people."""
 
 from dataclasses import dataclass, replace
 from math import ceil, log2
@@ -95,7 +95,7 @@ def test_exactly_the_undone_part_of_any_change_is_still_missing(state):
     missing = select_missing(change, standing)
 
     emails = {
-        (one.invitee if isinstance(one, Update) else one).email for one in list_items(missing)
+        (part.invitee if isinstance(part, Update) else part).email for part in list_items(missing)
     }
     assert emails == {guest(number).email for number in undone}
     assert select_missing(missing, standing) == missing
@@ -110,15 +110,15 @@ def test_a_change_taken_apart_into_people_and_put_together_is_the_same(state):
 
 def answer(added=(), updated=()):
     people = {
-        "addedInvitees": [on_wire(one) for one in added],
-        "updatedInvitees": [on_wire(one) for one in updated],
+        "addedInvitees": [on_wire(record) for record in added],
+        "updatedInvitees": [on_wire(record) for record in updated],
     }
     return ChangeAnswer.model_validate(people)
 
 
 @dataclass
 class Strict:
-    """A server that refuses every group with one of `bad`, and says whom only where `names` is set."""
+    """A server that refuses every group with one of `bad`, and names them only with `names`."""
 
     bad: frozenset[str]
     names: bool = False
@@ -132,9 +132,9 @@ class Strict:
         self.patches += 1
         if len(group) > self.largest:
             return ApiError(400, (ErrorEntry("CMN-106"),))
-        wrong = [one.email for one in group if one.email in self.bad]
+        wrong = [part.email for part in group if part.email in self.bad]
         if not wrong or self.in_part:
-            new = [registered(one) for one in group if one.email not in self.bad]
+            new = [registered(part) for part in group if part.email not in self.bad]
             self.records = (*self.records, *new)
         if not wrong:
             return answer(added=new)
@@ -145,15 +145,15 @@ class Strict:
     def carry_out(self, change):
         work = start_batch(BatchState(self.records), change)
         while work.waiting:
-            said = self.patch(work.group)
-            if isinstance(said, ChangeAnswer):
-                work = apply_answer(work, said)
+            response = self.patch(work.group)
+            if isinstance(response, ChangeAnswer):
+                work = apply_answer(work, response)
                 continue
             now = work
-            if needs_list(work, said):
+            if needs_list(work, response):
                 self.lists += 1
                 now = apply_list(work, InviteeList(self.records))
-            work = bisect(work, now, said)
+            work = bisect(work, now, response)
         return work
 
 
@@ -168,17 +168,17 @@ bad_people = st.integers(1, 99).flatmap(
 
 @settings(max_examples=20, deadline=None)
 @given(bad_people, st.booleans(), st.booleans())
-def test_whoever_is_refused_is_found_and_the_others_go_through(sizes, names, in_part):
+def test_refused_people_are_found_and_the_others_go_through(sizes, names, in_part):
     size, bad = sizes
-    server = Strict(frozenset(guest(one).email for one in bad), names=names, in_part=in_part)
+    server = Strict(frozenset(guest(number).email for number in bad), names=names, in_part=in_part)
 
-    work = server.carry_out(Change(add=tuple(guest(one) for one in range(1, size + 1))))
+    work = server.carry_out(Change(add=tuple(guest(number) for number in range(1, size + 1))))
 
-    assert sorted(one.email for one in server.records) == sorted(
-        guest(one).email for one in {*range(1, size + 1)} - bad
+    assert sorted(record.email for record in server.records) == sorted(
+        guest(number).email for number in {*range(1, size + 1)} - bad
     )
-    assert {(one.row, one.email) for one in work.problems} == {
-        (one + 1, guest(one).email) for one in bad
+    assert {(problem.row, problem.email) for problem in work.problems} == {
+        (number + 1, guest(number).email) for number in bad
     }
     assert set(work.records) == set(server.records)
     halvings = ceil(log2(size)) if size > 1 else 0
@@ -186,13 +186,13 @@ def test_whoever_is_refused_is_found_and_the_others_go_through(sizes, names, in_
     assert server.lists <= len(bad) * (1 if names else halvings + 1)
 
 
-def test_a_server_that_refuses_everybody_and_names_nobody_is_not_asked_for_ever():
-    everybody = tuple(guest(one) for one in range(1, SEATS + 1))
-    server = Strict(frozenset(one.email for one in everybody))
+def test_a_server_that_refuses_all_and_names_no_person_is_not_asked_for_ever():
+    invitees = tuple(guest(number) for number in range(1, SEATS + 1))
+    server = Strict(frozenset(invitee.email for invitee in invitees))
 
-    work = server.carry_out(Change(add=everybody))
+    work = server.carry_out(Change(add=invitees))
 
-    assert [one.email for one in work.problems] == [one.email for one in everybody]
+    assert [problem.email for problem in work.problems] == [invitee.email for invitee in invitees]
     assert server.patches + server.lists <= 2 * MAX_UNNAMED_REFUSALS + 3
     assert work.problems[0].message == "RingCentral refuses this person (CMN-101: No.)."
     assert work.problems[-1].message.startswith(
@@ -201,14 +201,14 @@ def test_a_server_that_refuses_everybody_and_names_nobody_is_not_asked_for_ever(
 
 
 def test_patience_is_counted_from_the_last_person_who_was_accepted():
-    everybody = [guest(one) for one in range(1, SEATS + 1)]
-    server = Strict(frozenset(one.email for one in everybody[5::6]))
+    invitees = [guest(number) for number in range(1, SEATS + 1)]
+    server = Strict(frozenset(invitee.email for invitee in invitees[5::6]))
 
-    work = server.carry_out(Change(add=tuple(everybody)))
+    work = server.carry_out(Change(add=tuple(invitees)))
 
     assert server.lists > MAX_UNNAMED_REFUSALS
-    assert sorted(one.email for one in work.problems) == sorted(server.bad)
-    assert len(server.records) == len(everybody) - len(server.bad)
+    assert sorted(problem.email for problem in work.problems) == sorted(server.bad)
+    assert len(server.records) == len(invitees) - len(server.bad)
 
 
 @settings(max_examples=20, deadline=None)
@@ -216,7 +216,7 @@ def test_patience_is_counted_from_the_last_person_who_was_accepted():
 def test_a_batch_that_is_too_large_is_halved_until_it_fits(size, largest):
     server = Strict(frozenset(), largest=largest)
 
-    work = server.carry_out(Change(add=tuple(guest(one) for one in range(1, size + 1))))
+    work = server.carry_out(Change(add=tuple(guest(number) for number in range(1, size + 1))))
 
     assert len(server.records) == size
     assert (work.problems, server.lists) == ((), 0)
@@ -265,7 +265,7 @@ def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(
 ):
     work = bisect(MIXED, MIXED, ApiError(400, (ErrorEntry("CMN-101", "No.", parameter, value),)))
 
-    assert [one.email for one in work.problems] == [blamed]
+    assert [problem.email for problem in work.problems] == [blamed]
     assert len(work.waiting) == len(MIXED.waiting) - 1
     assert work.group == work.waiting
 
@@ -278,7 +278,7 @@ def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(
         ErrorEntry(""),
     ],
 )
-def test_a_refusal_that_names_nobody_of_the_group_halves_it(fault):
+def test_a_refusal_that_names_no_person_of_the_group_halves_it(fault):
     work = bisect(MIXED, MIXED, ApiError(400, (fault,)))
 
     assert work.problems == ()
@@ -293,19 +293,22 @@ def test_a_refusal_that_names_several_people_sets_them_all_apart():
 
     work = bisect(MIXED, MIXED, ApiError(400, faults))
 
-    assert [one.email for one in work.problems] == ["guest1@example.com", "guest4@example.com"]
+    assert [problem.email for problem in work.problems] == [
+        "guest1@example.com",
+        "guest4@example.com",
+    ]
 
 
 @pytest.mark.parametrize(
     "fault",
     [ErrorEntry("CMN-101", "Active."), ErrorEntry("CMN-101", "Active.", "deletedInvitees[0].id")],
 )
-def test_a_forbidden_removal_means_every_removal_and_nobody_else(fault):
+def test_a_forbidden_removal_means_every_removal_and_no_other_person(fault):
     work = bisect(MIXED, MIXED, ApiError(403, (fault,)))
 
     words = "RingCentral removes no one once a session is under way or over (CMN-101: Active.)."
     assert work.problems == tuple(
-        Problem(None, None, f"guest{one}@example.com", words) for one in (5, 6)
+        Problem(None, None, f"guest{number}@example.com", words) for number in (5, 6)
     )
     assert work.waiting == (*ADD, *UPDATE)
 
@@ -315,7 +318,7 @@ def test_a_forbidden_addition_leaves_the_removals_alone():
         MIXED, MIXED, ApiError(403, (ErrorEntry("CMN-101", "", "addedInvitees[0].role", "CoHost"),))
     )
 
-    assert [one.email for one in work.problems] == ["guest1@example.com"]
+    assert [problem.email for problem in work.problems] == ["guest1@example.com"]
 
 
 def test_a_conflict_whose_person_turns_out_to_be_registered_is_no_problem():
@@ -327,7 +330,7 @@ def test_a_conflict_whose_person_turns_out_to_be_registered_is_no_problem():
     assert (work.problems, work.waiting, work.records) == ((), (guest(2),), (record(1),))
 
 
-def test_a_conflict_that_names_nobody_is_explained_by_the_list_before_anything_is_halved():
+def test_a_conflict_without_a_name_is_explained_by_the_list_before_anything_is_halved():
     before = BatchState((), waiting=(guest(1), guest(2), guest(3)))
     now = apply_list(before, InviteeList((record(1),)))
 
@@ -350,7 +353,10 @@ def test_an_update_that_was_accepted_and_not_carried_out_is_reported_and_not_rep
 
     after = apply_answer(work, answer(updated=[record(1)]))
 
-    words = "RingCentral was asked to change the role and the first name and did not. Change it there by hand."
+    words = (
+        "RingCentral was asked to change the role and the first name and did not."
+        " Change it there by hand."
+    )
     assert after == BatchState(
         (record(1),),
         problems=(Problem(2, None, "guest1@example.com", words),),
@@ -382,14 +388,17 @@ def test_who_is_neither_answered_nor_listed_as_asked_is_reported(step):
     )
 
     row = None if isinstance(step, Registration) else 2
-    words = "RingCentral accepted the change without a complaint, but did not carry it out for this person. Run again."
+    words = (
+        "RingCentral accepted the change without a complaint,"
+        " but did not carry it out for this person. Run again."
+    )
     assert after == BatchState(
         standing, problems=(Problem(row, None, "guest1@example.com", words),)
     )
 
 
-def test_nobody_is_added_beyond_the_seats_of_a_webinar():
-    taken = tuple(record(one) for one in range(1, SEATS))
+def test_no_person_is_added_beyond_the_seats_of_a_webinar():
+    taken = tuple(record(number) for number in range(1, SEATS))
 
     work = start_batch(BatchState((host(), *taken)), Change(add=(guest(200), guest(201))))
 
@@ -402,7 +411,7 @@ def test_nobody_is_added_beyond_the_seats_of_a_webinar():
 
 
 def test_records_that_are_not_understood_take_seats_and_attendees_and_hosts_do_not():
-    taken = tuple(record(one) for one in range(1, SEATS - 1))
+    taken = tuple(record(number) for number in range(1, SEATS - 1))
     odd = UntouchedRecord(id="9", fault="`role` is “Moderator”")
     others = (UntouchedRecord(id="8", email="a@example.com"), replace(odd, id="7", role=Role.HOST))
 
@@ -413,13 +422,14 @@ def test_records_that_are_not_understood_take_seats_and_attendees_and_hosts_do_n
     assert (work.seats_taken, work.waiting) == (SEATS - 1, (guest(200),))
 
 
-def test_nobody_with_a_record_is_added_again():
+def test_no_person_with_a_record_is_added_again():
     assert start_batch(BatchState((record(1),)), Change(add=(guest(1),))).waiting == ()
 
 
 ODD = UntouchedRecord(id="70001", email="GUEST1@example.com", fault="`type` is “Robot”")
 LEFT_ALONE = (
-    "RingCentral's record of this person is not understood (`type` is “Robot”), so they are left as they are."
+    "RingCentral's record of this person is not understood (`type` is “Robot”),"
+    " so they are left as they are."
     " Look at them in RingCentral, or for a newer version of this program."
 )
 
@@ -428,11 +438,13 @@ def test_who_was_added_with_a_record_that_is_not_understood_is_reported_and_not_
     """After a lost answer, and after one that lacks them."""
     sent = BatchState((), waiting=(guest(1), guest(2)))
     found = InviteeList((record(2),), (ODD,))
-    told = Problem(2, None, "guest1@example.com", LEFT_ALONE)
+    problem = Problem(2, None, "guest1@example.com", LEFT_ALONE)
 
-    assert apply_list(sent, found) == BatchState((record(2),), problems=(told,), untouched=(ODD,))
+    assert apply_list(sent, found) == BatchState(
+        (record(2),), problems=(problem,), untouched=(ODD,)
+    )
     assert apply_lookup(apply_answer(sent, ChangeAnswer()), found) == BatchState(
-        (record(2),), problems=(told,), untouched=(ODD,)
+        (record(2),), problems=(problem,), untouched=(ODD,)
     )
 
 
@@ -453,7 +465,7 @@ def test_a_removal_goes_by_its_id_whatever_the_record_says_by_now():
     assert (gone.waiting, gone.untouched, gone.unanswered) == ((), (), ())
 
 
-def test_an_attendee_of_the_same_address_is_nobodys_record():
+def test_an_attendee_of_the_same_address_is_no_record_of_the_person():
     attendee = UntouchedRecord(id="70001", email="guest1@example.com")
 
     assert apply_list(

@@ -56,7 +56,7 @@ async def test_a_session_that_is_named_is_one_call(client, server):
         WEBINAR.host,
         SecretStr("https://v.example.com/host"),
     )
-    assert [one.path for one in server.calls] == [
+    assert [call.path for call in server.calls] == [
         "/webinar/configuration/v1/webinars/101/sessions/201"
     ]
 
@@ -70,7 +70,7 @@ async def test_a_session_that_is_not_named_is_the_webinars_only_one(client, serv
         "201",
         SecretStr("https://v.example.com/host"),
     )
-    assert [one.path for one in server.calls] == ["/webinar/configuration/v1/sessions"]
+    assert [call.path for call in server.calls] == ["/webinar/configuration/v1/sessions"]
     assert server.calls[0].query["endTimeFrom"] == (START - LOOK_BACK).strftime(
         "%Y-%m-%dT%H:%M:%SZ"
     )
@@ -82,7 +82,7 @@ async def test_a_colleagues_webinar_is_found_in_the_companys_list(client, server
     session = await client.session(WEBINAR)
 
     assert session.key.session_id == "201"
-    assert [one.path for one in server.calls] == [
+    assert [call.path for call in server.calls] == [
         "/webinar/configuration/v1/sessions",
         "/webinar/configuration/v1/company/sessions",
     ]
@@ -120,11 +120,11 @@ async def test_a_session_that_is_over_gives_way_to_one_that_is_not(
 async def test_several_sessions_ahead_have_to_be_told_apart_by_a_person(client, server):
     server.script = [page(entry("202"), entry("201"), entry("203", status="Finished"))]
 
-    with pytest.raises(ConfigurationError) as told:
+    with pytest.raises(ConfigurationError) as raised:
         await client.session(WEBINAR)
 
-    assert told.value.message == "Webinar 101 has 2 sessions: 201, 202."
-    assert "WEBINAR_ID/SESSION_ID" in told.value.hint
+    assert raised.value.message == "Webinar 101 has 2 sessions: 201, 202."
+    assert "WEBINAR_ID/SESSION_ID" in raised.value.hint
 
 
 async def test_a_webinar_without_a_session_is_told(client, server):
@@ -139,13 +139,13 @@ async def test_a_user_who_may_not_list_the_companys_sessions_is_told_what_to_do_
 ):
     server.script = [page(), Reply({"errors": [{"errorCode": "CMN-408"}]}, 403)]
 
-    with pytest.raises(ConfigurationError) as told:
+    with pytest.raises(ConfigurationError) as raised:
         await client.session(WEBINAR)
 
-    assert told.value.message.startswith(
+    assert raised.value.message.startswith(
         "Webinar 101 has no session among your own. RingCentral refuses"
     )
-    assert told.value.hint.startswith("Give the session's id")
+    assert raised.value.hint.startswith("Give the session's id")
 
 
 async def test_an_app_that_may_not_list_sessions_at_all_is_told_so(client, server):
@@ -162,12 +162,12 @@ async def test_sessions_are_listed_by_start_over_all_pages(client, server, compa
 
     listed = (await client.sessions(since=START, company=company)).listed
 
-    assert [(one.session_id, one.start, one.duration) for one in listed] == [
+    assert [(record.session_id, record.start, record.duration) for record in listed] == [
         ("201", datetime(2026, 9, 2, 14, 0, tzinfo=UTC), timedelta(hours=1)),
         ("203", datetime(2026, 9, 3, 14, 0, tzinfo=UTC), timedelta(hours=1)),
     ]
-    assert [one.path for one in server.calls] == [f"/webinar/configuration/v1/{path}"] * 2
-    assert [one.query.get("pageToken") for one in server.calls] == [None, "two"]
+    assert [call.path for call in server.calls] == [f"/webinar/configuration/v1/{path}"] * 2
+    assert [call.query.get("pageToken") for call in server.calls] == [None, "two"]
     assert server.calls[0].query["endTimeFrom"] == "2026-09-01T08:00:00Z"
 
 
@@ -180,7 +180,7 @@ async def test_invitees_are_listed_over_all_pages(client, server):
     registrations = (await client.invitees(key(server.url))).registrations
 
     assert registrations == (host(), record(1), record(2))
-    assert [one.query.get("pageToken") for one in server.calls] == [None, "two"]
+    assert [call.query.get("pageToken") for call in server.calls] == [None, "two"]
 
 
 async def test_a_list_that_never_ends_is_given_up(client, server):
@@ -232,9 +232,9 @@ async def test_the_directory_ends_with_a_page_that_brings_nothing_new(client, se
     )
 
     server.script = [again, again]
-    assert [one.email for one in await client.directory()] == ["c1@example.com"]
+    assert [colleague.email for colleague in await client.directory()] == ["c1@example.com"]
     server.script = [again, empty]
-    assert [one.email for one in await client.directory()] == ["c1@example.com"]
+    assert [colleague.email for colleague in await client.directory()] == ["c1@example.com"]
 
 
 async def test_the_directory_ends_though_it_promises_pages_without_end(client, server):
@@ -269,8 +269,8 @@ async def test_the_directory_is_read_to_its_end(client, server):
         Colleague(LinkedUser("1", "1"), "c1@example.com"),
         Colleague(LinkedUser("1", "3"), "c3@example.com"),
     )
-    assert [one.query["page"] for one in server.calls] == ["1", "2"]
-    assert {one.query["showFederated"] for one in server.calls} == {"true"}
+    assert [call.query["page"] for call in server.calls] == ["1", "2"]
+    assert {call.query["showFederated"] for call in server.calls} == {"true"}
     assert client.calls == {"Auth": 1, "Medium": 2}
 
 
@@ -298,17 +298,17 @@ ELSEWHERE = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "told"), ELSEWHERE)
-@pytest.mark.parametrize("at", ["script", "logins"])
-async def test_what_answers_in_ringcentrals_place_is_told_with_the_two_places_to_look(
-    client, server, at, answer, told
+@pytest.mark.parametrize(("answer", "description"), ELSEWHERE)
+@pytest.mark.parametrize("queue", ["script", "logins"])
+async def test_what_answers_in_ringcentrals_place_is_reported_with_the_two_places_to_look(
+    client, server, queue, answer, description
 ):
-    setattr(server, at, [answer])
+    setattr(server, queue, [answer])
 
     with pytest.raises(Refused) as raised:
         await client.webinar("101")
 
-    assert told in raised.value.message
+    assert description in raised.value.message
     assert "this is not RingCentral's own answer" in raised.value.message
     assert "RC_SERVER_URL" in raised.value.hint
     assert "proxy" in raised.value.hint
@@ -342,8 +342,8 @@ async def test_missing_credentials_are_named_before_any_call(server, around, giv
     settings = RingCentralSettings(server=server.url, **given)
 
     async with RingCentral(settings, around.gate, around.progress, clock=around.clock) as client:
-        with pytest.raises(ConfigurationError) as told:
+        with pytest.raises(ConfigurationError) as raised:
             await client.webinar("101")
 
-    assert told.value.message == f"Missing RingCentral credentials: {missing}."
-    assert (server.asked, around.gate.entered) == ([], [])
+    assert raised.value.message == f"Missing RingCentral credentials: {missing}."
+    assert (server.requests, around.gate.entered) == ([], [])

@@ -1,4 +1,4 @@
-"""Error bodies read, and what people are told: decided on codes, whatever the message says."""
+"""Error bodies read, and what they mean for people: decided on codes, not on messages."""
 
 from base64 import b64encode
 
@@ -70,19 +70,19 @@ def test_an_error_body_is_read_in_every_shape_that_it_has(body, read):
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b"\xff\xfe\xfd"])
 def test_an_error_without_a_readable_body_speaks_by_its_status(content):
-    said = parse_error(httpx.Response(403, content=content))
+    refusal = parse_error(httpx.Response(403, content=content))
 
-    assert (said, said.words) == (ApiError(403), "status 403")
+    assert (refusal, refusal.words) == (ApiError(403), "status 403")
 
 
 def test_a_servers_words_reach_a_terminal_as_one_short_line_without_links():
-    said = ApiError(
+    refusal = ApiError(
         400,
         (ErrorEntry("CMN-101", "See https://v.example.com/join/1 \x1b[31m\nnow " + "x " * 500),),
     )
 
-    assert said.words.startswith("CMN-101: See (link to v.example.com) now x x")
-    assert len(said.words) == 300
+    assert refusal.words.startswith("CMN-101: See (link to v.example.com) now x x")
+    assert len(refusal.words) == 300
 
 
 @pytest.mark.parametrize("message", ["wrong {}", "wrong {:.20}...", "Basic {}"])
@@ -106,13 +106,16 @@ LIST = requests.list_invitees(key())
 
 
 @pytest.mark.parametrize(
-    ("call", "said", "kind", "message", "hint"),
+    ("call", "refusal", "kind", "message", "hint"),
     [
         (
             CHANGE,
             ApiError(403, (ErrorEntry("CMN-401"),)),
             Refused,
-            "the invitees of session 201 of webinar 101: the app lacks the permission EditWebinars (CMN-401).",
+            (
+                "the invitees of session 201 of webinar 101:"
+                " the app lacks the permission EditWebinars (CMN-401)."
+            ),
             "Add EditWebinars to the app",
         ),
         (
@@ -175,8 +178,8 @@ LIST = requests.list_invitees(key())
         (LIST, ApiError(302), Refused, "(status 302)", ""),
     ],
 )
-def test_a_refused_call_is_told_with_what_to_do_next(call, said, kind, message, hint):
-    error = request_error(call, said)
+def test_a_refused_call_is_reported_with_what_to_do_next(call, refusal, kind, message, hint):
+    error = request_error(call, refusal)
 
     assert type(error) is kind
     assert message in error.message
@@ -184,7 +187,7 @@ def test_a_refused_call_is_told_with_what_to_do_next(call, said, kind, message, 
 
 
 @pytest.mark.parametrize(
-    ("said", "reason", "hint"),
+    ("refusal", "reason", "hint"),
     [
         (
             ApiError(400, (ErrorEntry("OAU-140", "hush"),), "invalid_grant"),
@@ -211,8 +214,8 @@ def test_a_refused_call_is_told_with_what_to_do_next(call, said, kind, message, 
         (ApiError(400, (), "no code"), "(no code, status 400)", "RC_SERVER_URL"),
     ],
 )
-def test_a_refused_log_in_names_the_variables_and_never_quotes_the_server(said, reason, hint):
-    error = login_error(said)
+def test_a_refused_log_in_names_the_variables_and_never_quotes_the_server(refusal, reason, hint):
+    error = login_error(refusal)
 
     assert error.message == f"RingCentral refuses the log-in {reason}."
     assert hint in error.hint
@@ -220,7 +223,7 @@ def test_a_refused_log_in_names_the_variables_and_never_quotes_the_server(said, 
 
 
 @pytest.mark.parametrize(
-    ("said", "token", "us", "large"),
+    ("refusal", "token", "us", "large"),
     [
         (ApiError(401), True, True, False),
         (ApiError(401, (ErrorEntry("", "Token not found"),)), True, True, False),
@@ -236,5 +239,5 @@ def test_a_refused_log_in_names_the_variables_and_never_quotes_the_server(said, 
         (ApiError(413), False, False, True),
     ],
 )
-def test_a_refusal_is_about_the_token_us_or_the_batch(said, token, us, large):
-    assert (said.is_about_token, said.is_about_us, said.is_too_large) == (token, us, large)
+def test_a_refusal_is_about_the_token_us_or_the_batch(refusal, token, us, large):
+    assert (refusal.is_about_token, refusal.is_about_us, refusal.is_too_large) == (token, us, large)

@@ -1,4 +1,4 @@
-"""A RingCentral that quotes what it was sent: no JWT, client secret, token or join link comes back in an error."""
+"""A RingCentral that quotes what it was sent: no secret and no join link is in an error."""
 
 import base64
 import re
@@ -48,20 +48,21 @@ def assert_tells_nothing(text: str) -> None:
     squeezed = re.sub(r"[^a-z0-9]", "", text.lower())
     for secret in (JWT, SECRET, ACCESS, LINK.rpartition("/")[2]):
         letters = re.sub(r"[^a-z0-9]", "", secret.lower())
-        assert not [at for at in range(len(letters) - 11) if letters[at : at + 12] in squeezed]
+        parts = [letters[start : start + 12] for start in range(len(letters) - 11)]
+        assert not [part for part in parts if part in squeezed]
 
 
 @pytest.mark.parametrize("quoted", QUOTED)
 @pytest.mark.parametrize("secret", [JWT, SECRET])
 @pytest.mark.parametrize(
-    "place", ["error", "error_description", "errorCode", "message", "parameterValue"]
+    "field", ["error", "error_description", "errorCode", "message", "parameterValue"]
 )
-async def test_a_refused_log_in_tells_no_secret(client, server, place, secret, quoted):
-    said = QUOTED[quoted](secret)
+async def test_a_refused_log_in_tells_no_secret(client, server, field, secret, quoted):
+    sentence = QUOTED[quoted](secret)
     body = (
-        {place: said}
-        if place.startswith("error_") or place == "error"
-        else {"errors": [{place: said}]}
+        {field: sentence}
+        if field.startswith("error_") or field == "error"
+        else {"errors": [{field: sentence}]}
     )
     server.logins = [Reply(body, 400)]
 
@@ -73,11 +74,11 @@ async def test_a_refused_log_in_tells_no_secret(client, server, place, secret, q
 
 @pytest.mark.parametrize("quoted", QUOTED)
 @pytest.mark.parametrize("secret", [JWT, SECRET, ACCESS])
-@pytest.mark.parametrize("place", ["errorCode", "message"])
-async def test_a_refused_call_tells_no_secret(client, server, place, secret, quoted):
+@pytest.mark.parametrize("field", ["errorCode", "message"])
+async def test_a_refused_call_tells_no_secret(client, server, field, secret, quoted):
     server.logins = [Reply({**TOKEN, "access_token": ACCESS})]
     server.script = [
-        Reply({"errors": [{"errorCode": "CMN-401", place: QUOTED[quoted](secret)}]}, 403)
+        Reply({"errors": [{"errorCode": "CMN-401", field: QUOTED[quoted](secret)}]}, 403)
     ]
 
     with pytest.raises(OnboardingError) as raised:
@@ -97,6 +98,6 @@ async def test_a_refused_person_gets_a_problem_without_a_secret(
 
     applied = await client.apply(key(), Change(add=(guest(1),)), (known,))
 
-    assert [one.email for one in applied.problems] == [guest(1).email]
+    assert [problem.email for problem in applied.problems] == [guest(1).email]
     assert_tells_nothing(applied.problems[0].message)
     assert_tells_nothing("\n".join(around.progress.lines))

@@ -23,7 +23,7 @@ FULL = {
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "told"),
+    ("status", "headers", "expected"),
     [
         (200, FULL, RateLimitStatus(limit=10, remaining=3, window=60.0)),
         (
@@ -54,8 +54,8 @@ FULL = {
         ),
     ],
 )
-def test_an_answer_tells_its_rate_limit(status, headers, told):
-    assert parse_rate_limit(status, httpx.Headers(headers), NOW) == told
+def test_an_answer_tells_its_rate_limit(status, headers, expected):
+    assert parse_rate_limit(status, httpx.Headers(headers), NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_retry_after_by_date_counts_from_the_answers_own_date():
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "told"),
+    ("status", "headers", "expected"),
     [
         (200, {"X-Rate-Limit-Limit": "2000000"}, RateLimitStatus(limit=1000)),
         (200, {"X-Rate-Limit-Remaining": "2000000"}, RateLimitStatus(remaining=1000)),
@@ -108,8 +108,8 @@ def test_retry_after_by_date_counts_from_the_answers_own_date():
         (429, {"Retry-After": "nan"}, RateLimitStatus(penalty=30.0)),
     ],
 )
-def test_figure_that_can_not_be_right_is_not_believed_and_that_is_said(status, headers, told):
-    assert parse_rate_limit(status, headers, NOW) == told
+def test_figure_that_can_not_be_right_is_not_believed_and_that_is_said(status, headers, expected):
+    assert parse_rate_limit(status, headers, NOW) == expected
     assert all(
         any(name in doubt for doubt in find_doubts(status, headers, NOW))
         for name in headers

@@ -1,4 +1,4 @@
-"""Every request that can be made, and every body: `sendInvite` is false for whoever is added, whatever the change."""
+"""Every request and every body: `sendInvite` is false for all who are added, in any change."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -133,25 +133,25 @@ changes = st.builds(
 
 
 @given(changes)
-def test_no_body_ever_has_ringcentral_mail_anybody_who_was_silent(change):
+def test_no_body_has_ringcentral_mail_a_person_who_was_silent(change):
     sent = requests.change_invitees(key(), change).body
 
-    assert all(one["sendInvite"] is False for one in sent.get("addedInvitees", []))
-    for update, one in zip(change.update, sent.get("updatedInvitees", []), strict=True):
-        assert one["sendInvite"] is (update.registration.send_invite is True)
+    assert all(person["sendInvite"] is False for person in sent.get("addedInvitees", []))
+    for update, written in zip(change.update, sent.get("updatedInvitees", []), strict=True):
+        assert written["sendInvite"] is (update.registration.send_invite is True)
 
 
 @given(changes)
 def test_every_body_keeps_to_the_fields_that_the_contract_allows(change):
     sent = requests.change_invitees(key(), change).body
 
-    for one in sent.get("addedInvitees", []):
-        rest = set(one) - {"role", "sendInvite", "jobTitle"}
+    for person in sent.get("addedInvitees", []):
+        rest = set(person) - {"role", "sendInvite", "jobTitle"}
         assert rest in ({"linkedUser"}, {"firstName", "lastName", "email"})
-    for one in sent.get("updatedInvitees", []):
+    for person in sent.get("updatedInvitees", []):
         assert (
             {"id", "role", "sendInvite"}
-            <= set(one)
+            <= set(person)
             <= {
                 "id",
                 "role",
@@ -162,7 +162,7 @@ def test_every_body_keeps_to_the_fields_that_the_contract_allows(change):
                 "jobTitle",
             }
         )
-    assert all(set(one) == {"id"} for one in sent.get("deletedInvitees", []))
+    assert all(set(person) == {"id"} for person in sent.get("deletedInvitees", []))
 
 
 SINCE = datetime(2026, 9, 1, 10, 30, tzinfo=timezone(timedelta(hours=2)))

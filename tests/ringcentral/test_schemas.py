@@ -249,13 +249,14 @@ def test_a_record_that_says_little_is_read_as_saying_nothing():
 def test_an_answer_of_another_shape_is_told_by_call_and_field_and_without_its_content(
     content, complaint
 ):
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as raised:
         parse_answer(Page, content, "the list of invitees")
 
-    assert told.value.message == (
-        f"RingCentral's answer to the call for the list of invitees is not what it used to be: {complaint}."
+    assert raised.value.message == (
+        "RingCentral's answer to the call for the list of invitees is not what it used to be:"
+        f" {complaint}."
     )
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -270,10 +271,10 @@ def test_an_answer_of_another_shape_is_told_by_call_and_field_and_without_its_co
     ],
 )
 def test_a_session_of_another_shape_is_told_by_field(field, value, complaint):
-    with pytest.raises(Refused, match="`") as told:
+    with pytest.raises(Refused, match="`") as raised:
         parse_answer(SessionRecord, json.dumps(SESSION | {field: value}).encode(), "the session")
 
-    assert complaint in told.value.message
+    assert complaint in raised.value.message
 
 
 def test_text_that_people_see_is_one_printable_line():
@@ -303,7 +304,8 @@ def test_text_that_people_see_is_one_printable_line():
 
 def test_the_answer_to_a_change_gives_records_and_deleted_ids():
     answer = parse_change_answer(
-        b'{"addedInvitees": [{"id": "1", "role": "Panelist"}], "updatedInvitees": [{"id": "2", "role": "CoHost"}],'
+        b'{"addedInvitees": [{"id": "1", "role": "Panelist"}],'
+        b' "updatedInvitees": [{"id": "2", "role": "CoHost"}],'
         b' "deletedInvitees": [{"id": "3"}, {"id": 4}]}'
     )
 
@@ -315,14 +317,17 @@ def test_the_answer_to_a_change_gives_records_and_deleted_ids():
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"addedInvitees": {}}', b"{}"])
-def test_the_answer_to_a_change_that_can_not_be_read_names_nobody(content):
+def test_the_answer_to_a_change_that_can_not_be_read_names_no_person(content):
     answer = parse_change_answer(content)
 
     assert (answer.registrations(), answer.gone_ids()) == ((), frozenset())
 
 
 def test_a_record_that_can_not_be_read_does_not_hide_the_others():
-    content = b'{"addedInvitees": [{"id": "1"}, 7, {"id": "2", "role": "Panelist"}], "deletedInvitees": [null, {"no": 1}]}'
+    content = (
+        b'{"addedInvitees": [{"id": "1"}, 7, {"id": "2", "role": "Panelist"}],'
+        b' "deletedInvitees": [null, {"no": 1}]}'
+    )
 
     answer = parse_change_answer(content)
 
@@ -355,7 +360,7 @@ def test_an_enabled_user_of_the_directory_is_a_colleague():
     "difference",
     [{"type": "Room"}, {"status": "Disabled"}, {"status": None}, {"type": None}, {"account": None}],
 )
-def test_nobody_else_of_the_directory_is_a_colleague(difference):
+def test_no_other_entry_of_the_directory_is_a_colleague(difference):
     assert Contact.model_validate(ENTRY | difference).to_colleague() is None
 
 
@@ -454,7 +459,7 @@ def test_an_odd_host_takes_no_seat():
 
 
 def test_half_a_character_spoils_no_list():
-    """A name may be cut in the middle of an emoji; the JSON escape of such a half is no text that can be sent."""
+    """A name may be cut in the middle of an emoji; half an emoji can't be sent as text."""
     content = b'{"records": [{"id": "1", "role": "Panelist", "firstName": "Ann \\ud83d"}]}'
 
     (ann,) = parse_invitees(parse_answer(Page, content, "the list").records).registrations
@@ -538,7 +543,7 @@ def test_an_odd_entry_of_the_directory_hides_no_other():
 
 
 @pytest.mark.parametrize("content", [b'{"addedInvitees": null, "deletedInvitees": [{"id": "3"}]}'])
-def test_a_null_in_the_answer_to_a_change_is_nobody(content):
+def test_a_null_in_the_answer_to_a_change_is_no_person(content):
     assert (
         parse_change_answer(content).registrations(),
         parse_change_answer(content).gone_ids(),

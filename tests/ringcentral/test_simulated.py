@@ -1,4 +1,4 @@
-"""The client at the simulator, whose rules are RingCentral's: the fewest calls, and the same end in any weather."""
+"""The client at the simulator, with RingCentral's rules: the fewest calls, the same end."""
 
 from dataclasses import replace
 
@@ -29,8 +29,8 @@ async def test_a_webinar_its_session_and_its_invitees_are_read():
     # The lists of sessions hold neither the host's link nor a word about unsent invites.
     assert found == replace(session, host_join_uri=None, has_unsent_invites=None)
     assert session.host_join_uri is not None
-    assert [one.role for one in registrations] == [Role.HOST, Role.PANELIST, Role.COHOST]
-    assert all(one.join_uri for one in registrations)
+    assert [record.role for record in registrations] == [Role.HOST, Role.PANELIST, Role.COHOST]
+    assert all(record.join_uri for record in registrations)
 
 
 @pytest.mark.parametrize("size", [1, 98])
@@ -45,7 +45,7 @@ async def test_a_first_run_is_four_heavy_calls_for_one_person_or_a_full_house(si
 
     assert visit.heavy() == ["GET", "GET", "GET", "PATCH"]
     assert (len(applied.registrations), applied.problems) == (size + 2, ())
-    assert all(one.join_uri for one in applied.registrations)
+    assert all(record.join_uri for record in applied.registrations)
     assert visit.server.account.mailed == []
     assert visit.client.calls == {"Auth": 1, "Heavy": 4}
     assert visit.around.clock.slept == []
@@ -67,13 +67,13 @@ async def test_adding_updating_and_removing_is_one_call():
         applied = await visit.client.apply(visit.key, change, before)
 
     assert visit.heavy() == ["GET", "PATCH"]
-    assert {name: one.first_name for name, one in visit.standing.items()} == {
+    assert {name: record.first_name for name, record in visit.standing.items()} == {
         "guest2@example.com": "New",
         "guest3@example.com": "First3",
         "guest4@example.com": "First4",
     }
-    assert {one.id for one in applied.registrations if one.role is not Role.HOST} == {
-        one.id for one in visit.standing.values()
+    assert {record.id for record in applied.registrations if record.role is not Role.HOST} == {
+        record.id for record in visit.standing.values()
     }
 
 
@@ -88,7 +88,7 @@ async def test_a_guest_who_becomes_co_host_is_removed_before_being_added(deletes
         )
 
     assert visit.heavy() == ["GET", "PATCH", "PATCH"]
-    assert {name: one.role for name, one in visit.standing.items()} == {"9001": Role.COHOST}
+    assert {name: record.role for name, record in visit.standing.items()} == {"9001": Role.COHOST}
     assert (len(applied.registrations), applied.problems) == (2, ())
 
 
@@ -106,7 +106,7 @@ async def test_a_full_house_makes_room_before_it_takes_others_in():
 
 
 @pytest.mark.parametrize("status", [SessionStatus.ACTIVE, SessionStatus.FINISHED])
-async def test_nobody_is_removed_from_a_session_under_way_and_the_others_go_on(status):
+async def test_no_person_is_removed_from_a_session_under_way_and_the_others_go_on(status):
     held = world([invited_guest(1), invited_guest(2), invited_guest(3)])
     async with visiting(held) as visit:
         _, one, two, three = before = await listed(visit)
@@ -122,7 +122,7 @@ async def test_nobody_is_removed_from_a_session_under_way_and_the_others_go_on(s
         problem.message.startswith("RingCentral removes no one once")
         for problem in applied.problems
     )
-    assert {name: one.first_name for name, one in visit.standing.items()} == {
+    assert {name: record.first_name for name, record in visit.standing.items()} == {
         "guest1@example.com": "First1",
         "guest2@example.com": "First2",
         "guest3@example.com": "New",
@@ -203,7 +203,7 @@ async def test_a_batch_too_large_for_the_server_is_split():
         ("PATCH:extra-fields", ["PATCH"]),
     ],
 )
-async def test_one_fault_costs_two_calls_at_most_and_nobody(fault, calls):
+async def test_one_fault_costs_two_calls_at_most_and_no_person(fault, calls):
     async with visiting(world()) as visit:
         before = await listed(visit)
         visit.server.faults.add(fault)
@@ -211,9 +211,11 @@ async def test_one_fault_costs_two_calls_at_most_and_nobody(fault, calls):
 
     assert visit.heavy()[1:] == calls
     assert applied.problems == ()
-    assert {one.id: one.join_uri for one in applied.registrations if one.role is not Role.HOST} == {
-        one.id: one.join_uri for one in visit.standing.values()
-    }
+    assert {
+        record.id: record.join_uri
+        for record in applied.registrations
+        if record.role is not Role.HOST
+    } == {record.id: record.join_uri for record in visit.standing.values()}
     assert sorted(visit.standing) == ["guest1@example.com", "guest2@example.com"]
 
 
@@ -306,7 +308,7 @@ async def test_within_the_default_limits_a_client_waits_instead_of_meeting_a_429
         for _ in range(25):
             await visit.client.webinar("101")
 
-    assert {one.status for one in visit.server.requests} == {200}
+    assert {request.status for request in visit.server.requests} == {200}
     assert sum(visit.around.clock.slept) == pytest.approx(120)
 
 
@@ -318,16 +320,16 @@ async def test_every_request_keeps_to_the_vendors_description():
         await visit.client.sessions(since=visit.around.clock.now, company=True)
         await visit.client.session(webinar, "201")
         await visit.client.directory()
-        _, one, two, three = before = await listed(visit)
+        _, first, second, third = before = await listed(visit)
         updates = (
-            Update(two, guest(2, first_name="New")),
-            Update(three, colleague(3, role=Role.PANELIST)),
+            Update(second, guest(2, first_name="New")),
+            Update(third, colleague(3, role=Role.PANELIST)),
         )
         await visit.client.apply(
-            visit.key, Change((guest(4), colleague(5)), updates, (one,)), before
+            visit.key, Change((guest(4), colleague(5)), updates, (first,)), before
         )
-    asked = [one for one in visit.server.requests if one.group != "Auth"]
+    asked = [request for request in visit.server.requests if request.group != "Auth"]
 
     assert len(asked) == 7
-    for one in asked:
-        openapi.check_request(one.method, one.path, one.query, one.body)
+    for request in asked:
+        openapi.check_request(request.method, request.path, request.query, request.body)

@@ -1,4 +1,4 @@
-"""Requests over a real line: through the gate, repeated where it can do no harm, given up in time."""
+"""Requests over a real connection: they wait their turn, are sent again if harmless, and end."""
 
 import asyncio
 import gzip
@@ -44,7 +44,7 @@ async def test_what_an_answer_says_of_its_limit_is_passed_on(client, server, aro
 
     await client.webinar("101")
 
-    assert around.gate.told == [("Heavy", RateLimitStatus(limit=10, remaining=9, window=60.0))]
+    assert around.gate.updates == [("Heavy", RateLimitStatus(limit=10, remaining=9, window=60.0))]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def test_a_429_is_told_to_the_gate_and_the_call_made_again(
     webinar = await client.webinar("101")
 
     assert webinar == WEBINAR
-    assert around.gate.told == [("Heavy", RateLimitStatus(penalty=penalty))]
+    assert around.gate.updates == [("Heavy", RateLimitStatus(penalty=penalty))]
     assert around.gate.entered == ["Auth", "Heavy", "Heavy"]
     assert around.clock.slept == []
 
@@ -75,7 +75,7 @@ async def test_a_figure_that_is_not_believed_is_said_once(client, server, around
     for _ in range(3):
         await client.webinar("101")
 
-    assert around.gate.told == [("Heavy", RateLimitStatus(limit=1000))] * 3
+    assert around.gate.updates == [("Heavy", RateLimitStatus(limit=1000))] * 3
     assert around.progress.lines == [
         "RingCentral's header X-Rate-Limit-Limit is more than can be right: 1000 counts."
     ]
@@ -87,7 +87,7 @@ async def test_a_429_to_a_change_is_no_reason_to_list(client, server):
     applied = await client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
 
     assert applied.registrations == (host(), record(1))
-    assert [one.method for one in server.calls] == ["PATCH", "PATCH"]
+    assert [call.method for call in server.calls] == ["PATCH", "PATCH"]
 
 
 async def test_a_limit_that_never_ends_is_left_for_later(client, server):
@@ -126,10 +126,10 @@ async def test_a_question_is_asked_again_after_a_fault(client, server, around, f
 async def test_a_question_that_is_never_answered_is_left_for_later(client, server, fault, reason):
     server.script = [fault] * 9
 
-    with pytest.raises(TryLater) as told:
+    with pytest.raises(TryLater) as raised:
         await client.webinar("101")
 
-    assert told.value.message == f"RingCentral (127.0.0.1) is away: {reason}."
+    assert raised.value.message == f"RingCentral (127.0.0.1) is away: {reason}."
     assert len(server.calls) == 5
 
 
@@ -163,7 +163,7 @@ async def test_a_change_whose_answer_is_too_large_is_looked_up(client, server):
     applied = await client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
 
     assert applied.registrations == (host(), record(1))
-    assert [one.method for one in server.calls] == ["PATCH", "GET"]
+    assert [call.method for call in server.calls] == ["PATCH", "GET"]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ async def test_a_change_that_a_signal_cuts_off_may_have_arrived_and_is_left_to_t
         with pytest.raises(Interrupted):
             await changing
 
-    assert [one.method for one in server.calls] == ["PATCH"]
+    assert [call.method for call in server.calls] == ["PATCH"]
     assert around.clock.slept == []
 
 
@@ -200,10 +200,10 @@ async def test_a_log_in_whose_lifetime_is_no_number_is_told(client, server, life
 
     with pytest.raises(
         Refused, match="answer to the call for a log-in is not what it used to be"
-    ) as told:
+    ) as raised:
         await client.webinar("101")
 
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(raised.value)
 
 
 async def test_a_token_is_believed_for_a_day_at_the_most(client, server, around):
@@ -278,7 +278,7 @@ async def test_a_server_that_can_not_prove_who_it_is_gets_no_credentials(around)
         with pytest.raises(Refused, match="can't prove that it is RingCentral"):
             await client.webinar("101")
 
-        assert server.asked == []
+        assert server.requests == []
     assert around.clock.slept == []
 
 
@@ -301,7 +301,7 @@ async def test_a_token_is_asked_for_with_the_jwt(client, server):
 
     await client.webinar("101")
 
-    login, call = server.asked
+    login, call = server.requests
     assert (login.method, login.path) == ("POST", "/restapi/oauth/token")
     assert login.headers["content-type"] == "application/x-www-form-urlencoded"
     assert login.headers["authorization"] == "Basic YXBwOmFwcC1zZWNyZXQ="
@@ -317,7 +317,7 @@ def token(name, seconds=7200):
 
 
 def bearers(server):
-    return [one.headers["authorization"].removeprefix("Bearer ") for one in server.calls]
+    return [call.headers["authorization"].removeprefix("Bearer ") for call in server.calls]
 
 
 @pytest.mark.parametrize(("after", "used"), [(7139, "first"), (7140, "second")])
@@ -355,10 +355,10 @@ async def test_many_tasks_log_in_once(client, server):
     assert client.calls == {"Auth": 1, "Heavy": 5}
 
 
-@pytest.mark.parametrize("said", [{"errors": [{"errorCode": "OAU-129", "message": "Gone."}]}, None])
-async def test_a_revoked_token_is_renewed_once(client, server, said):
+@pytest.mark.parametrize("body", [{"errors": [{"errorCode": "OAU-129", "message": "Gone."}]}, None])
+async def test_a_revoked_token_is_renewed_once(client, server, body):
     server.logins = [token("first"), token("second")]
-    server.script = [Reply(said, 401), FOUND]
+    server.script = [Reply(body, 401), FOUND]
 
     webinar = await client.webinar("101")
 
@@ -376,7 +376,7 @@ async def test_a_change_with_a_revoked_token_is_sent_again_without_listing(clien
     applied = await client.apply(key(server.url), Change(add=(guest(1),)), (host(),))
 
     assert applied.registrations == (host(), record(1))
-    assert [one.method for one in server.calls] == ["PATCH", "PATCH"]
+    assert [call.method for call in server.calls] == ["PATCH", "PATCH"]
 
 
 async def test_many_tasks_with_a_revoked_token_renew_it_once(client, server):
@@ -415,11 +415,11 @@ async def test_wrong_credentials_are_final(client, server, status):
         Reply({"error": "invalid_grant", "errors": [{"errorCode": "OAU-140"}]}, status)
     ]
 
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as raised:
         await client.webinar("101")
 
-    assert told.value.message == "RingCentral refuses the log-in (OAU-140)."
-    assert len(server.asked) == 1
+    assert raised.value.message == "RingCentral refuses the log-in (OAU-140)."
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -457,10 +457,10 @@ async def test_a_log_in_that_gives_no_token_is_told_by_field(client, server, ans
 
     with pytest.raises(
         Refused, match="answer to the call for a log-in is not what it used to be"
-    ) as told:
+    ) as raised:
         await client.webinar("101")
 
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(raised.value)
 
 
 @pytest.mark.parametrize("seconds", [None, "soon", -1, 0, 1e300, {"in": 7200}])
@@ -472,7 +472,7 @@ async def test_a_token_of_odd_or_no_life_is_used_for_an_hour(client, server, aro
         around.clock.now += timedelta(minutes=minutes)
         await client.webinar("101")
 
-    assert [one.headers["authorization"] for one in server.calls] == [
+    assert [call.headers["authorization"] for call in server.calls] == [
         "Bearer first",
         "Bearer first",
         "Bearer second",

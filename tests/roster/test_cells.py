@@ -1,4 +1,4 @@
-"""What single cells may say: tables of good and bad, and what the producer is told."""
+"""What single cells may say: tables of good and bad cells, and the messages for the bad."""
 
 from collections.abc import Callable
 
@@ -188,7 +188,7 @@ def test_domain_is_one_of_two(written: str, domain: str):
 
 
 def refusal(rule: Callable[[str], str], text: str) -> str:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - what it says is compared by the caller
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the caller compares the message
         rule(text)
     return str(caught.value)
 

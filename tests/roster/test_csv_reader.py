@@ -1,4 +1,4 @@
-"""CSV from real spreadsheets: every encoding with every delimiter, quoted line breaks, Excel's first line."""
+"""CSV from real spreadsheets: encodings, delimiters, quoted line breaks, Excel's first line."""
 
 import csv
 import io
@@ -43,7 +43,7 @@ def test_spreadsheet_is_read_in_every_encoding_and_with_every_delimiter(
 
     people = read(text.encode(encoding))
 
-    assert [(one.first_name, one.last_name) for one in people.invitees] == [
+    assert [(invitee.first_name, invitee.last_name) for invitee in people.invitees] == [
         ("Zoë", "Müller-Weiß; Sen., Dr. jur.")
     ]
     assert people.problems == ()
@@ -53,7 +53,7 @@ def test_spreadsheet_is_read_in_every_encoding_and_with_every_delimiter(
 def test_utf_16_is_read_in_either_byte_order(order: str):
     text = "\ufeff" + written([HEADER, ("花子", "山田", "hanako@example.com", "Panelist")], "\t")
 
-    assert [one.name for one in read(text.encode(order)).invitees] == ["花子 山田"]
+    assert [invitee.name for invitee in read(text.encode(order)).invitees] == ["花子 山田"]
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
@@ -66,7 +66,7 @@ def test_cell_with_line_breaks_is_one_spreadsheet_row(line_end: str):
 
     people = read(written(rows, ",", line_end, csv.QUOTE_ALL).encode())
 
-    assert [(one.row, one.name) for one in people.invitees] == [
+    assert [(invitee.row, invitee.name) for invitee in people.invitees] == [
         (2, "Ada Love lace"),
         (3, "Bob Bauer"),
     ]
@@ -77,7 +77,7 @@ def test_header_with_quoted_delimiters_and_line_breaks_does_not_mislead_about_th
 
     people = read(f"{header}\nAda;Lovelace;ada@example.com;Host;London\n".encode())
 
-    assert [dict(one.extra) for one in people.invitees] == [
+    assert [dict(invitee.extra) for invitee in people.invitees] == [
         {"street_door_floor_stair_zip_city": "London"}
     ]
 
@@ -85,7 +85,9 @@ def test_header_with_quoted_delimiters_and_line_breaks_does_not_mislead_about_th
 def test_blank_lines_above_the_header_do_not_mislead_about_the_delimiter():
     text = "\r\n\r\nfirst_name;last_name;email;role\r\nAda;Lovelace;ada@example.com;Host\r\n"
 
-    assert [(one.row, one.name) for one in read(text.encode()).invitees] == [(4, "Ada Lovelace")]
+    assert [(invitee.row, invitee.name) for invitee in read(text.encode()).invitees] == [
+        (4, "Ada Lovelace")
+    ]
 
 
 @pytest.mark.parametrize("line", ["sep=;\r\n", '"sep=;"\r\n', "SEP=;\n", "\ufeffsep=;\r\n"])
@@ -94,13 +96,14 @@ def test_first_line_that_excel_writes_for_itself_is_no_row(line: str):
         line + "first_name;last_name;email;role;a,b,c,d,e,f\nAda;Lovelace;ada@example.com;Host;\n"
     )
 
-    assert [one.row for one in read(text.encode()).invitees] == [2]
+    assert [invitee.row for invitee in read(text.encode()).invitees] == [2]
 
 
 def test_unclosed_quotation_mark_stops_the_run_and_names_the_row():
     text = (
         ",".join(HEADER)
-        + '\nAda,Lovelace,ada@example.com,Host\n"Bob,Bauer,bob@example.com,Panelist\nEve,Ek,e@x.example,Host\n'
+        + "\nAda,Lovelace,ada@example.com,Host\n"
+        + '"Bob,Bauer,bob@example.com,Panelist\nEve,Ek,e@x.example,Host\n'
     )
 
     with pytest.raises(ConfigurationError) as caught:
@@ -114,7 +117,7 @@ def test_unclosed_quotation_mark_stops_the_run_and_names_the_row():
 def test_quotation_mark_in_the_middle_of_a_cell_is_text():
     text = ",".join(HEADER) + '\nAda "Countess",Lovelace,ada@example.com,Host\n'
 
-    assert [one.first_name for one in read(text.encode()).invitees] == ['Ada "Countess"']
+    assert [invitee.first_name for invitee in read(text.encode()).invitees] == ['Ada "Countess"']
 
 
 @pytest.mark.parametrize(
@@ -143,11 +146,11 @@ def test_row_with_more_cells_than_the_header_is_one_problem():
 def test_row_with_fewer_cells_than_the_header_is_taken_as_if_the_others_were_empty():
     people = read((",".join(HEADER) + ",job_title\nAda,Lovelace,ada@example.com,Host\n").encode())
 
-    assert [one.job_title for one in people.invitees] == [""]
+    assert [invitee.job_title for invitee in people.invitees] == [""]
 
 
 LETTERS = st.characters(exclude_categories=["C"], exclude_characters="\ufffd")
-"""Everything that stays as it is, but for white space and normalisation. C: control, format, unassigned."""
+"""All that stays as it is, but for white space and normalisation. C: control, format and such."""
 LATIN_LETTERS = st.sampled_from(
     [char for char in bytes(range(0x20, 0xFF)).decode("cp1252", "ignore") if char.isprintable()]
 )
@@ -186,11 +189,14 @@ def test_every_roster_comes_back_as_it_was_written(encoded, delimiter, line_end,
     people = read(content)
 
     assert people.problems == ()
-    assert [(one.first_name, one.last_name, one.email, one.role) for one in people.invitees] == rows
+    assert [
+        (invitee.first_name, invitee.last_name, invitee.email, invitee.role)
+        for invitee in people.invitees
+    ] == rows
 
 
 def valid_utf_8(content: bytes) -> bool:
-    """A line of Windows-1252 whose special letters happen to be UTF-8 too: nothing can tell which was meant."""
+    """A line of Windows-1252 whose special letters are valid UTF-8, too: either may be right."""
     return not content.isascii() and content.decode("utf-8", "ignore").encode() == content
 
 
@@ -209,16 +215,20 @@ def test_cell_longer_than_pythons_reader_takes_is_one_rows_problem(column: str):
 
     people = read(f"{header}\n{bad}\n{good}\n".encode())
 
-    assert [one.name for one in people.invitees] == ["Ada Lovelace"]
-    assert [(one.row, one.column, one.message.split(",")[0]) for one in people.problems] == [
-        (2, column, "This cell has 200000 characters")
-    ]
+    assert [invitee.name for invitee in people.invitees] == ["Ada Lovelace"]
+    assert [
+        (problem.row, problem.column, problem.message.split(",")[0]) for problem in people.problems
+    ] == [(2, column, "This cell has 200000 characters")]
 
 
 def test_error_of_a_spreadsheet_is_told_by_row_and_column():
-    text = "first_name,last_name,email,role,room\n#N/A,Ek,eve@example.com,Host,x\nAda,L,ada@example.com,Host,#BEZUG!\n"
+    text = (
+        "first_name,last_name,email,role,room\n"
+        "#N/A,Ek,eve@example.com,Host,x\n"
+        "Ada,L,ada@example.com,Host,#BEZUG!\n"
+    )
 
-    assert [(one.row, one.column) for one in read(text.encode()).problems] == [
+    assert [(problem.row, problem.column) for problem in read(text.encode()).problems] == [
         (2, "first_name"),
         (3, "room"),
     ]

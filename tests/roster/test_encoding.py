@@ -1,4 +1,4 @@
-"""One encoding or two: a row in Windows-1252 in a file of UTF-8 is read as such, and harms no other row."""
+"""One encoding or two: a row of Windows-1252 in a file of UTF-8 is read, and harms no other."""
 
 import json
 
@@ -15,14 +15,14 @@ BOTH = "Jürgen,".encode() + "Weiß,juergen@example.com,Panelist\n".encode("cp12
 
 
 def names(content: bytes) -> list[str]:
-    return [one.name for one in roster.read(content).invitees]
+    return [invitee.name for invitee in roster.read(content).invitees]
 
 
 @pytest.mark.parametrize("rows", [UTF8 + CP1252, CP1252 + UTF8])
 def test_row_of_another_encoding_spoils_no_other(rows: bytes):
     people = roster.read(HEADER + rows)
 
-    assert sorted(one.name for one in people.invitees) == ["Jörg Müller", "Zoë Größe"]
+    assert sorted(invitee.name for invitee in people.invitees) == ["Jörg Müller", "Zoë Größe"]
     assert people.problems == ()
 
 
@@ -46,10 +46,10 @@ def test_file_without_a_line_of_utf8_is_windows_1252_whatever_its_bytes_look_lik
 def test_row_of_both_encodings_is_a_problem_that_names_it(row: bytes):
     people = roster.read(HEADER + UTF8 + row + CP1252)
 
-    assert [one.name for one in people.invitees] == ["Jörg Müller", "Zoë Größe"]
-    assert [(one.row, one.column, one.email, one.message) for one in people.problems] == [
-        (3, None, "juergen@example.com", MIXED)
-    ]
+    assert [invitee.name for invitee in people.invitees] == ["Jörg Müller", "Zoë Größe"]
+    assert [
+        (problem.row, problem.column, problem.email, problem.message) for problem in people.problems
+    ] == [(3, None, "juergen@example.com", MIXED)]
 
 
 def test_header_of_both_encodings_stops_the_run():
@@ -64,13 +64,13 @@ def test_header_of_both_encodings_stops_the_run():
 def test_byte_that_windows_does_not_have_is_one_cells_problem():
     people = roster.read(HEADER + UTF8 + b"B\x81b,Bauer,bob@example.com,Panelist\n")
 
-    assert [(one.row, one.column) for one in people.problems] == [(3, "first_name")]
+    assert [(problem.row, problem.column) for problem in people.problems] == [(3, "first_name")]
 
 
 def test_json_with_two_encodings_is_read_person_by_person():
     def person(name: str, email: str, encoding: str) -> bytes:
-        one = {"first_name": name, "last_name": "Ek", "email": email, "role": "Panelist"}
-        return json.dumps(one, ensure_ascii=False).encode(encoding)
+        fields = {"first_name": name, "last_name": "Ek", "email": email, "role": "Panelist"}
+        return json.dumps(fields, ensure_ascii=False).encode(encoding)
 
     people = [person("Jörg", "j@example.com", "utf-8"), person("Zoë", "z@example.com", "cp1252")]
 

@@ -1,4 +1,4 @@
-"""Where a roster's bytes come from: a file, a pipe, standard input; never a device, and never for ever."""
+"""Where a roster's bytes come from: a file, a pipe, standard input; no device, and not for ever."""
 
 import asyncio
 import os

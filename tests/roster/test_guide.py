@@ -1,4 +1,4 @@
-"""The guide for producers says what the program does: its columns, spellings, names for templates and problems."""
+"""The guide for producers says what the program does: columns, spellings, names, problems."""
 
 from pathlib import Path
 

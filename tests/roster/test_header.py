@@ -68,7 +68,7 @@ def test_columns_of_the_configuration_win_over_the_spelling():
         email="Contact Mail",
     )
 
-    assert [(one.email, dict(one.extra)) for one in people.invitees] == [
+    assert [(invitee.email, dict(invitee.extra)) for invitee in people.invitees] == [
         ("ada@example.com", {"email_2": "office@example.com"})
     ]
 
@@ -83,7 +83,10 @@ def test_columns_of_the_configuration_with_an_unknown_column_stop_the_run():
 
 def test_columns_of_the_configuration_with_an_unknown_header_stop_the_run():
     assert stopped_by("name,Contact mail", "1,2", email="Contact mial") == (
-        "[webinars.NAME.columns] says email = “Contact mial”, but the roster standard input has no such header.",
+        (
+            "[webinars.NAME.columns] says email = “Contact mial”,"
+            " but the roster standard input has no such header."
+        ),
         "Its headers are name, Contact mail. Did you mean “Contact mail”?",
     )
 
@@ -101,7 +104,7 @@ def test_our_own_name_for_a_column_wins_over_another_spelling():
         "Ada,Lovelace,ada@example.com,Host,Analyst,7",
     )
 
-    assert [(one.job_title, dict(one.extra)) for one in people.invitees] == [
+    assert [(invitee.job_title, dict(invitee.extra)) for invitee in people.invitees] == [
         ("Analyst", {"position": "7"})
     ]
 
@@ -118,18 +121,21 @@ def test_our_own_name_for_a_column_wins_over_another_spelling():
         ("first_name,last_name,email,rolle des Gastes", "There is no column role."),
         (
             "first_name,last_name,emial,roel",
-            "There is no column email; is it “emial”, misspelt? There is no column role; is it “roel”, misspelt?",
+            (
+                "There is no column email; is it “emial”, misspelt?"
+                " There is no column role; is it “roel”, misspelt?"
+            ),
         ),
         ("account_id,user_id", "There is no column role."),
         ("account_id,role", "There is no column email."),
     ],
 )
-def test_column_that_nobody_can_do_without_stops_the_run_and_names_the_nearest_header(
+def test_missing_needed_column_stops_the_run_and_names_the_nearest_header(
     header: str, message: str
 ):
-    said, hint = stopped_by(header, "1,2,3,4")
+    stopped, hint = stopped_by(header, "1,2,3,4")
 
-    assert said == f"The header of the roster standard input can't be understood. {message}"
+    assert stopped == f"The header of the roster standard input can't be understood. {message}"
     assert hint.startswith("The first row names the columns: first_name, last_name, email, role.")
 
 
@@ -140,7 +146,10 @@ def test_misspelt_name_column_is_named_in_each_guests_problem():
         (
             2,
             "first_name",
-            "The first name is missing: a guest needs it. There is no column first_name; is it “frist_name”, misspelt?",
+            (
+                "The first name is missing: a guest needs it."
+                " There is no column first_name; is it “frist_name”, misspelt?"
+            ),
         )
     ]
 
@@ -167,6 +176,6 @@ def test_further_columns_get_names_of_their_own():
         "Ada,Lovelace,ada@example.com,Host,M,L,3,gold",
     )
 
-    assert [dict(one.extra) for one in people.invitees] == [
+    assert [dict(invitee.extra) for invitee in people.invitees] == [
         {"t_shirt": "M", "t_shirt_2": "L", "items_2": "3", "values_2": "gold"}
     ]

@@ -31,7 +31,7 @@ def test_list_of_people_is_read_with_or_without_its_wrapping(wrapped: object, en
 def test_first_person_is_row_two_and_keys_are_columns():
     people = read(json.dumps([ADA, {}, ADA | {"email": "bob@example.com", "role": "Speaker"}]))
 
-    assert [one.row for one in people.invitees] == [2]
+    assert [invitee.row for invitee in people.invitees] == [2]
     assert {(problem.row, problem.column) for problem in people.problems} == {(4, "role")}
 
 
@@ -45,7 +45,7 @@ def test_keys_may_differ_from_person_to_person():
         )
     )
 
-    assert [(one.linked_user, dict(one.extra)) for one in people.invitees] == [
+    assert [(invitee.linked_user, dict(invitee.extra)) for invitee in people.invitees] == [
         (LinkedUser("62270350004", "62270351004"), {"tier": ""}),
         (None, {"tier": "gold"}),
     ]
@@ -64,7 +64,7 @@ def test_keys_may_differ_from_person_to_person():
 def test_value_becomes_text(value: str, text: str):
     person = json.dumps(ADA | {"further": "VALUE"}).replace('"VALUE"', value)
 
-    assert [dict(one.extra) for one in read(f"[{person}]").invitees] == [{"further": text}]
+    assert [dict(invitee.extra) for invitee in read(f"[{person}]").invitees] == [{"further": text}]
 
 
 def test_half_a_character_is_a_problem_and_no_crash():

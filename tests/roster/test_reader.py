@@ -1,4 +1,4 @@
-"""A roster from its file or stream to invitees and problems: which file it is, what stops everything, duplicates."""
+"""A roster from its bytes to invitees and problems: formats, what stops everything, duplicates."""
 
 from pathlib import Path
 
@@ -33,7 +33,9 @@ def test_csv_file_becomes_invitees(tmp_path: Path):
 def test_bad_row_never_stops_the_good_ones():
     read = read_text(
         HEADER
-        + "Ada,Lovelace,ada@example.com,Panelist\nBob,Bauer,bob,Speaker\nGrace,Hopper,grace@example.com,Host\n"
+        + "Ada,Lovelace,ada@example.com,Panelist\n"
+        + "Bob,Bauer,bob,Speaker\n"
+        + "Grace,Hopper,grace@example.com,Host\n"
     )
 
     assert [invitee.row for invitee in read.invitees] == [2, 4]
@@ -77,7 +79,11 @@ def test_second_row_for_one_address_is_a_problem_naming_the_first(first: str, se
 
 def test_second_row_for_one_linked_user_is_a_problem_naming_the_first():
     read = read_text(
-        "email,role,account_id,user_id\n,CoHost,1,2\nada@example.com,CoHost,1,2\n,CoHost,1,3\nada@example.com,CoHost,,\n"
+        "email,role,account_id,user_id\n"
+        ",CoHost,1,2\n"
+        "ada@example.com,CoHost,1,2\n"
+        ",CoHost,1,3\n"
+        "ada@example.com,CoHost,,\n"
     )
 
     assert [invitee.linked_user for invitee in read.invitees] == [

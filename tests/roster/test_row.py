@@ -26,7 +26,8 @@ def faults(header: str, row: str) -> list[tuple[str | None, str]]:
 def test_row_with_every_column_filled_in():
     people = read(
         ",".join(EVERY_COLUMN),
-        "Ada,Lovelace,ada@example.com,co host,Analyst,en-gb,europe/london,62270350004,62270351004,ILM,M",
+        "Ada,Lovelace,ada@example.com,co host,Analyst,en-gb,europe/london,"
+        "62270350004,62270351004,ILM,M",
     )
 
     assert people == Roster(
@@ -138,7 +139,10 @@ def test_domain_of_a_linked_user_is_one_of_two():
     assert faults("role,account_id,user_id,domain", "Host,1,2,example.com") == [
         (
             "domain",
-            "'example.com' is no domain of a linked user. Write pbx or ilm, or leave it empty for pbx.",
+            (
+                "'example.com' is no domain of a linked user."
+                " Write pbx or ilm, or leave it empty for pbx."
+            ),
         )
     ]
 
@@ -147,7 +151,10 @@ def test_damaged_text_in_a_further_column_is_that_columns_problem():
     assert faults("email,role,Notes", "ada@example.com,Host,\x07") == [
         (
             "Notes",
-            "This cell holds a damaged or unprintable character (shown as \ufffd). Type its text again.",
+            (
+                "This cell holds a damaged or unprintable character (shown as \ufffd)."
+                " Type its text again."
+            ),
         )
     ]
 

@@ -1,4 +1,4 @@
-"""Excel workbooks: values as text, row numbers as in Excel, the first visible sheet, and no sheet that eats the memory.
+"""Excel workbooks: values as text, Excel's row numbers, the first visible sheet, bounded memory.
 
 The workbooks are written by openpyxl, or by hand where it can't write what others do.
 """
@@ -43,7 +43,7 @@ def read(content: bytes) -> Roster:
 def test_workbook_is_read_with_the_row_numbers_that_excel_shows():
     people = read(saved(workbook((), HEADER, (), ADA, ("Bob", "Bauer", "bob", "Host"))))
 
-    assert [(one.row, one.name) for one in people.invitees] == [(4, "Ada Lovelace")]
+    assert [(invitee.row, invitee.name) for invitee in people.invitees] == [(4, "Ada Lovelace")]
     assert [(problem.row, problem.column) for problem in people.problems] == [(5, "email")]
 
 
@@ -57,7 +57,7 @@ def test_whole_numbers_stay_whole():
         )
     )
 
-    assert [one.linked_user for one in people.invitees] == [
+    assert [invitee.linked_user for invitee in people.invitees] == [
         LinkedUser("62270350004", "62270351004")
     ]
 
@@ -80,7 +80,7 @@ def test_number_longer_than_a_spreadsheet_keeps_is_refused_as_id():
         (0.1 + 0.2, "0.3"),
         (True, "TRUE"),
         (date(2026, 9, 1), "2026-09-01"),
-        (datetime(2026, 9, 1, 18, 30), "2026-09-01T18:30:00"),  # noqa: DTZ001 - a spreadsheet knows no zones
+        (datetime(2026, 9, 1, 18, 30), "2026-09-01T18:30:00"),  # noqa: DTZ001 - as in a sheet
         (time(18, 30), "18:30:00"),
         (timedelta(hours=30), "1 day, 6:00:00"),
         ("two\nlines", "two lines"),
@@ -90,7 +90,7 @@ def test_number_longer_than_a_spreadsheet_keeps_is_refused_as_id():
 def test_cell_becomes_text(value: Cell, text: str):
     people = read(saved(workbook((*HEADER, "further"), (*ADA, value))))
 
-    assert [dict(one.extra) for one in people.invitees] == [{"further": text}]
+    assert [dict(invitee.extra) for invitee in people.invitees] == [{"further": text}]
 
 
 def test_first_visible_sheet_is_read():
@@ -100,13 +100,13 @@ def test_first_visible_sheet_is_read():
     for row in (HEADER, ADA):
         book.create_sheet("People").append(row) if row is HEADER else book["People"].append(row)
 
-    assert [one.name for one in read(saved(book)).invitees] == ["Ada Lovelace"]
+    assert [invitee.name for invitee in read(saved(book)).invitees] == ["Ada Lovelace"]
 
 
 def test_notes_beside_the_list_are_ignored():
     people = read(saved(workbook(HEADER, (*ADA, None, "ask Bob"), (None,) * 5 + ("12 chairs",))))
 
-    assert [one.name for one in people.invitees] == ["Ada Lovelace"]
+    assert [invitee.name for invitee in people.invitees] == ["Ada Lovelace"]
     assert people.problems == ()
 
 
@@ -126,14 +126,14 @@ def test_coloured_cell_in_the_last_corner_costs_nothing():
     book = workbook(HEADER, ADA)
     book.worksheets[0]["XFD1048576"].fill = PatternFill("solid", "FFFF00")
 
-    assert [one.name for one in read(saved(book)).invitees] == ["Ada Lovelace"]
+    assert [invitee.name for invitee in read(saved(book)).invitees] == ["Ada Lovelace"]
 
 
 def test_stray_value_on_another_sheet_is_no_matter():
     book = workbook(HEADER, ADA)
     book.create_sheet("Scratch")["XFD1048576"] = "."
 
-    assert [one.name for one in read(saved(book)).invitees] == ["Ada Lovelace"]
+    assert [invitee.name for invitee in read(saved(book)).invitees] == ["Ada Lovelace"]
 
 
 def test_far_row_whose_cells_have_no_reference_is_refused():
@@ -171,9 +171,9 @@ def test_zip_that_is_no_workbook_is_refused():
 
 
 @given(st.integers(4, 4000), st.integers(0, 255))
-def test_every_damaged_workbook_is_read_or_refused_in_words(place: int, byte: int):
+def test_every_damaged_workbook_is_read_or_refused_in_words(index: int, byte: int):
     content = bytearray(saved(workbook(HEADER, ADA)))
-    content[place] = byte
+    content[index] = byte
 
     try:
         people = read(bytes(content))
@@ -207,31 +207,32 @@ def test_error_in_a_cell_is_that_cells_problem(error: str):
 
     people = read(saved(book))
 
-    assert [one.name for one in people.invitees] == ["Ada Lovelace"]
-    assert [(one.row, one.column, error in one.message) for one in people.problems] == [
-        (2, "first_name", True)
-    ]
+    assert [invitee.name for invitee in people.invitees] == ["Ada Lovelace"]
+    assert [
+        (problem.row, problem.column, error in problem.message) for problem in people.problems
+    ] == [(2, "first_name", True)]
 
 
 @pytest.mark.parametrize(
-    ("part", "said"),
+    ("part", "description"),
     [
         ("Index/Document.iwa", "is a Numbers file."),
         ("xl/workbook.bin", r"is an Excel file of the binary kind \(.xlsb\)."),
         ("word/document.xml", "is no Excel workbook that can be read."),
     ],
 )
-def test_other_kinds_of_zip_are_named(part: str, said: str):
+def test_other_kinds_of_zip_are_named(part: str, description: str):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(part, "x")
 
-    with pytest.raises(ConfigurationError, match=said):
+    with pytest.raises(ConfigurationError, match=description):
         read(file.getvalue())
 
 
 def test_flat_opendocument_is_named():
     with pytest.raises(ConfigurationError, match="is a flat OpenDocument file"):
         read(
-            b'<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>'
+            b'<?xml version="1.0"?><office:document'
+            b' xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>'
         )

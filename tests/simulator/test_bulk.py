@@ -1,4 +1,4 @@
-"""What a PATCH of several people does: its order, its size, and what one bad invitee costs the others."""
+"""What a PATCH of several people does: its order, its size, and what a bad invitee does to it."""
 
 import pytest
 from hypothesis import given
@@ -22,11 +22,11 @@ def test_person_can_be_deleted_and_added_in_one_call_where_deletes_come_first():
 def test_person_who_is_deleted_and_added_in_one_call_is_a_conflict_where_deletes_come_last():
     held = staged(EVE, deletes_first=False)
 
-    told = refusal(
+    refused = refusal(
         held, deletedInvitees=[{"id": EVE_ID}], addedInvitees=[{**ADA, "email": "eve@example.com"}]
     )
 
-    assert told[0] == 409
+    assert refused[0] == 409
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ def test_one_bad_invitee_costs_the_others_what_the_rules_say(switch, raises):
         "deletedInvitees": [{"id": EVE_ID}],
     }
 
-    told = None
+    parameter = None
     try:
         patch(held, **body)
-    except RequestRefused as refused:
-        told = refused.parameter
+    except RequestRefused as error:
+        parameter = error.parameter
 
-    assert told == ("addedInvitees[1].role" if raises else None)
-    assert [one.email for one in people(held)] == (
+    assert parameter == ("addedInvitees[1].role" if raises else None)
+    assert [record.email for record in people(held)] == (
         ["eve@example.com"] if switch == "refuse-all" else [ADA["email"]]
     )
 
@@ -100,7 +100,7 @@ def test_phone_code_is_given_where_the_webinar_can_be_dialled(pstn_enabled, leng
 def test_batch_that_is_too_large_is_refused_whole():
     held = staged(EVE, largest_batch=2)
 
-    told = refusal(held, addedInvitees=[ADA, BOB], deletedInvitees=[{"id": EVE_ID}])
+    refused = refusal(held, addedInvitees=[ADA, BOB], deletedInvitees=[{"id": EVE_ID}])
     patch(held, addedInvitees=[ADA, BOB])
 
-    assert told == (400, "CMN-106", "", "")
+    assert refused == (400, "CMN-106", "", "")

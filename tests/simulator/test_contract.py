@@ -1,4 +1,4 @@
-"""Every answer of the simulator, good and bad, held against the vendor's description; and the checks themselves."""
+"""Every answer of the simulator agrees with the vendor's description; and so do the checks."""
 
 import pytest
 
@@ -29,7 +29,7 @@ EVE = {"email": "eve@example.com", "first_name": "Eve", "send_invite": False}
 
 
 def full_world(**changes: object) -> SimulatedAccount:
-    """A webinar with dial-in, a guest and a linked co-host, and a second webinar whose session has begun."""
+    """A webinar with dial-in, a guest and a linked co-host, and a second one that has begun."""
     invitees = [EVE, {"role": "CoHost", "linked_user": {"account_id": "900", "user_id": "12"}}]
     first = webinar(
         pstn_enabled=True, description="About tides", sessions=[session(invitees=invitees)]

@@ -1,4 +1,4 @@
-"""The calls of the simulated RingCentral over real sockets: what they answer, page by page, and what they refuse."""
+"""The simulated calls over real sockets: what they answer, page by page, and what they refuse."""
 
 import pytest
 
@@ -26,9 +26,9 @@ pytestmark = pytest.mark.anyio
 async def test_webinar_tells_title_host_and_settings(visit: Served):
     held = world(webinars=[webinar(pstn_enabled=True, panelist_authentication="AuthenticatedUser")])
     async with visit(held) as there:
-        told = (await there.get(f"{API}/webinars/{WEBINAR}")).json()
+        shown = (await there.get(f"{API}/webinars/{WEBINAR}")).json()
 
-    assert (told["id"], told["title"], told["host"]["linkedUser"], told["settings"]) == (
+    assert (shown["id"], shown["title"], shown["host"]["linkedUser"], shown["settings"]) == (
         WEBINAR,
         "Tides",
         {"accountId": HOME, "userId": "11", "domain": "pbx"},
@@ -42,19 +42,19 @@ async def test_webinar_tells_title_host_and_settings(visit: Served):
 
 async def test_session_tells_when_and_the_hosts_own_link(visit: Served):
     async with visit() as there:
-        told = (await there.get(SESSION_PATH)).json()
+        shown = (await there.get(SESSION_PATH)).json()
         host = (await there.get(INVITEES_PATH)).json()["records"][0]
 
     assert {
-        name: told[name]
+        name: shown[name]
         for name in ("scheduledStartTime", "scheduledDuration", "panelJoinTimeOffset")
     } == {
         "scheduledStartTime": "2026-09-15T14:00:00.000Z",
         "scheduledDuration": 3600,
         "panelJoinTimeOffset": 900,
     }
-    assert told["hostJoinUri"] == host["joinUri"]
-    assert told["attendeeJoinUri"] != told["hostJoinUri"]
+    assert shown["hostJoinUri"] == host["joinUri"]
+    assert shown["attendeeJoinUri"] != shown["hostJoinUri"]
 
 
 async def test_invitees_come_in_pages_that_lead_to_each_other(visit: Served):
@@ -67,7 +67,7 @@ async def test_invitees_come_in_pages_that_lead_to_each_other(visit: Served):
             pages.append(page)
             token = page["paging"].get("nextPageToken", "")
 
-    assert [[one["role"] for one in page["records"]] for page in pages] == [
+    assert [[record["role"] for record in page["records"]] for page in pages] == [
         ["Host", "Panelist"],
         ["Panelist", "CoHost"],
     ]
@@ -145,13 +145,13 @@ async def test_single_invitee_can_be_read_changed_and_deleted(visit: Served):
         (ada,) = (await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})).json()[
             "addedInvitees"
         ]
-        place = f"{INVITEES_PATH}/{ada['id']}"
-        read = (await there.get(place)).json()
+        path = f"{INVITEES_PATH}/{ada['id']}"
+        read = (await there.get(path)).json()
         changed = (
-            await there.request("PUT", place, json={"role": "Panelist", "lastName": "King"})
+            await there.request("PUT", path, json={"role": "Panelist", "lastName": "King"})
         ).json()
-        gone = await there.request("DELETE", place)
-        after = await there.get(place)
+        gone = await there.request("DELETE", path)
+        after = await there.get(path)
 
     assert read == ada
     assert (changed["lastName"], changed["joinUri"]) == ("King", ada["joinUri"])
@@ -188,7 +188,7 @@ async def test_method_that_is_not_there_is_refused_in_json(visit: Served):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (b"{", (400, "CMN-103")),
         (b"\xff", (400, "CMN-103")),
@@ -196,11 +196,11 @@ async def test_method_that_is_not_there_is_refused_in_json(visit: Served):
         (b"[]", (400, "CMN-101")),
     ],
 )
-async def test_body_that_is_no_json_object_is_refused(visit: Served, content, told):
+async def test_body_that_is_no_json_object_is_refused(visit: Served, content, expected):
     async with visit() as there:
         answer = await there.patch(INVITEES_PATH, content=content)
 
-    assert code(answer) == told
+    assert code(answer) == expected
 
 
 THREE = [
@@ -312,7 +312,7 @@ async def test_search_finds_parts(visit: Served, body, ids):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "content", "told"),
+    ("method", "path", "content", "expected"),
     [
         ("GET", f"{DIRECTORY}?page=0", None, (400, "ADG-121")),
         ("GET", f"{DIRECTORY}?perPage=few", None, (400, "ADG-121")),
@@ -320,14 +320,14 @@ async def test_search_finds_parts(visit: Served, body, ids):
         ("POST", f"{DIRECTORY}/search", b'{"page": "one"}', (400, "ADG-112")),
     ],
 )
-async def test_directory_refuses_in_its_own_words(visit: Served, method, path, content, told):
+async def test_directory_refuses_in_its_own_words(visit: Served, method, path, content, expected):
     async with visit() as there:
         answer = await there.request(method, path, content=content)
 
-    assert code(answer) == told
+    assert code(answer) == expected
 
 
-async def test_extension_is_whoever_is_logged_in(visit: Served):
+async def test_extension_is_the_user_who_is_logged_in(visit: Served):
     async with visit() as there:
         me = (await there.get("/restapi/v1.0/account/~/extension/~")).json()
         same = (await there.get(f"/restapi/v1.0/account/{HOME}/extension/11")).json()

@@ -42,7 +42,7 @@ def test_short_form_is_read(text, fault):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "timeout-after"),
         ("PATCH:", "timeout-after"),
@@ -56,8 +56,8 @@ def test_short_form_is_read(text, fault):
         ("moved=soon", "moved=5"),
     ],
 )
-def test_short_form_that_means_nothing_says_what_is_possible(text, said):
-    with pytest.raises(BadFault, match=said):
+def test_short_form_that_means_nothing_says_what_is_possible(text, message):
+    with pytest.raises(BadFault, match=message):
         parse_fault(text)
 
 

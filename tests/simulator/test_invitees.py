@@ -1,4 +1,4 @@
-"""The rules of a session's invitees, without HTTP (`docs/ringcentral.md`, "Invitees of a session")."""
+"""The rules of invitees, without HTTP (`docs/ringcentral.md`, "Invitees of a session")."""
 
 import pytest
 
@@ -164,9 +164,9 @@ REFUSED_ADDS = [
 
 @pytest.mark.parametrize(("asked", "status", "code", "parameter", "value"), REFUSED_ADDS)
 def test_add_against_the_rules_is_refused(asked, status, code, parameter, value):
-    place = f"addedInvitees[1].{parameter}" if parameter else "addedInvitees[1]"
+    location = f"addedInvitees[1].{parameter}" if parameter else "addedInvitees[1]"
 
-    assert refusal(staged(), addedInvitees=[BOB, asked]) == (status, code, place, value)
+    assert refusal(staged(), addedInvitees=[BOB, asked]) == (status, code, location, value)
 
 
 @pytest.mark.parametrize(
@@ -215,17 +215,17 @@ CONFLICTS = [
 
 @pytest.mark.parametrize(("asked", "index", "parameter", "value"), CONFLICTS)
 def test_person_who_is_invited_already_is_a_conflict(asked, index, parameter, value):
-    told = refusal(staged(EVE, LINKED), addedInvitees=asked)
+    refused = refusal(staged(EVE, LINKED), addedInvitees=asked)
 
-    assert told == (409, "WBN-409", f"addedInvitees[{index}].{parameter}", value)
+    assert refused == (409, "WBN-409", f"addedInvitees[{index}].{parameter}", value)
 
 
 def test_conflict_has_the_code_that_the_rules_name():
-    told = refusal(
+    refused = refusal(
         staged(EVE, conflict_code="XYZ-001"), addedInvitees=[{**ADA, "email": "eve@example.com"}]
     )
 
-    assert told[:2] == (409, "XYZ-001")
+    assert refused[:2] == (409, "XYZ-001")
 
 
 def test_update_changes_what_is_given_and_leaves_the_rest():
@@ -301,17 +301,19 @@ REFUSED_UPDATES = [
 
 @pytest.mark.parametrize(("asked", "status", "code", "parameter", "value"), REFUSED_UPDATES)
 def test_update_against_the_rules_is_refused(asked, status, code, parameter, value):
-    told = refusal(staged(EVE, LINKED), updatedInvitees=[asked])
+    refused = refusal(staged(EVE, LINKED), updatedInvitees=[asked])
 
-    assert told == (status, code, f"updatedInvitees[0].{parameter}", value)
+    assert refused == (status, code, f"updatedInvitees[0].{parameter}", value)
 
 
 def test_send_invite_never_becomes_false_again():
     held = staged({**EVE, "send_invite": True})
 
-    told = refusal(held, updatedInvitees=[{"id": EVE_ID, "role": "Panelist", "sendInvite": False}])
+    refused = refusal(
+        held, updatedInvitees=[{"id": EVE_ID, "role": "Panelist", "sendInvite": False}]
+    )
 
-    assert told == (400, "CMN-101", "updatedInvitees[0].sendInvite", "false")
+    assert refused == (400, "CMN-101", "updatedInvitees[0].sendInvite", "false")
 
 
 @pytest.mark.parametrize(
@@ -343,9 +345,9 @@ def test_deleted_invitee_is_gone():
 
 @pytest.mark.parametrize("status", ["Active", "Finished"])
 def test_delete_is_refused_once_the_session_has_begun(status):
-    told = refusal(staged(EVE, status=status), deletedInvitees=[{"id": EVE_ID}])
+    refused = refusal(staged(EVE, status=status), deletedInvitees=[{"id": EVE_ID}])
 
-    assert told[:2] == (403, "CMN-101")
+    assert refused[:2] == (403, "CMN-101")
 
 
 @pytest.mark.parametrize("status", ["Active", "Finished"])

@@ -1,4 +1,4 @@
-"""Rate limits and penalties, with a time that the tests pass in (`docs/ringcentral.md`, "Rate limits")."""
+"""Rate limits and penalties, at times passed in (`docs/ringcentral.md`, "Rate limits")."""
 
 from datetime import timedelta
 

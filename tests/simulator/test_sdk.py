@@ -1,4 +1,4 @@
-"""The vendor's own Python SDK is served over a real socket: the simulator suits a real client, not only ours."""
+"""The vendor's own Python SDK works with the simulator over a real socket, like our client."""
 
 import pytest
 from anyio.to_thread import run_sync
@@ -47,7 +47,9 @@ async def test_sdk_logs_in_and_adds_an_invitee(visit: Served):
 async def test_sdk_renews_its_token_and_signs_out(visit: Served):
     async with visit(log_in=False) as there:
         states = await run_sync(live_a_session, there.server.url)
-        calls = [(one.path.rpartition("/")[2], one.status) for one in there.server.requests]
+        calls = [
+            (request.path.rpartition("/")[2], request.status) for request in there.server.requests
+        ]
 
     assert states == [True, False]
     assert calls == [("token", 200), ("token", 200), ("~", 200), ("revoke", 200)]

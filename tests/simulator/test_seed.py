@@ -1,4 +1,4 @@
-"""The stage of a rehearsal: webinars from a configuration, people from their rosters, and the samples that we ship."""
+"""A rehearsal's account: configured webinars, people from their rosters, and our samples."""
 
 import csv
 from datetime import UTC, datetime, timedelta
@@ -62,7 +62,7 @@ def test_hosts_of_the_rosters_host_their_webinars():
         [WebinarSeed("1", invitees=(HOST, LINKED)), WebinarSeed("2", invitees=(other,))], NOW
     )
 
-    hosts = [held.directory.find_user(held.webinars[one].host) for one in ("1", "2")]
+    hosts = [held.directory.find_user(held.webinars[number].host) for number in ("1", "2")]
     assert [host and host.email for host in hosts] == [
         "hanna@brightwater.example",
         "olga@brightwater.example",
@@ -125,7 +125,11 @@ def test_session_has_the_id_of_the_configuration_or_a_made_up_one(webinar_id, se
     assert list(held.sessions) == [(webinar_id, becomes)]
 
 
-@given(now=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis adds the zone
+# Hypothesis takes bounds without a zone, and adds it.
+FIRST_TIME, LAST_TIME = datetime(2020, 1, 1), datetime(2040, 1, 1)  # noqa: DTZ001
+
+
+@given(now=st.datetimes(FIRST_TIME, LAST_TIME, timezones=st.just(UTC)))
 def test_every_session_starts_on_a_thursday_afternoon_two_to_three_weeks_ahead(now):
     (session,) = seed_account([WebinarSeed("1")], now).sessions.values()
 
@@ -162,10 +166,10 @@ def test_demo_roster_holds_every_kind_of_row():
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
 def test_sample_roster_can_be_invited_to_the_world_made_for_it(sample):
-    people = {one.key: one for one in invitees(sample) if "@" in one.email}.values()
+    people = {invitee.key: invitee for invitee in invitees(sample) if "@" in invitee.email}.values()
     held = seed_account([WebinarSeed("123456789012", invitees=tuple(people))], NOW)
     (key,) = held.sessions
-    asked = [_asked(one) for one in people if one.role is not Role.HOST]
+    asked = [_asked(invitee) for invitee in people if invitee.role is not Role.HOST]
 
     applied = held.change_invitees(*key, parse_value(ChangeRequest, {"addedInvitees": asked}), NOW)
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(
-    ("fault", "told", "headers", "applied"),
+    ("fault", "expected", "headers", "applied"),
     [
         ("500", (500, "CMN-201"), {}, False),
         ("500-after", (500, "CMN-201"), {}, True),
@@ -34,12 +34,12 @@ pytestmark = pytest.mark.anyio
         ("revoked-token", (401, "OAU-129"), {}, False),
     ],
 )
-async def test_fault_that_is_an_error_is_answered(visit: Served, fault, told, headers, applied):
+async def test_fault_that_is_an_error_is_answered(visit: Served, fault, expected, headers, applied):
     async with visit(faults=[fault]) as there:
         answer = await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})
         people = there.account.list_records(WEBINAR, SESSION)
 
-    assert code(answer) == told
+    assert code(answer) == expected
     assert {
         name: value for name, value in answer.headers.items() if name == "retry-after"
     } == headers
@@ -99,7 +99,7 @@ async def test_client_that_dies_while_it_asks_is_nothing_to_complain_about(visit
         after = await there.get(SESSION_PATH)
 
     assert after.status_code == 200
-    assert [one.path for one in there.server.requests] == [SESSION_PATH]
+    assert [request.path for request in there.server.requests] == [SESSION_PATH]
     assert [record.message for record in caplog.records if record.name == "uvicorn.error"] == []
 
 
@@ -143,7 +143,7 @@ async def test_click_on_send_now_mails_all_who_were_added_silently(visit: Served
             },
         )
 
-    assert [one["sendInvite"] for one in listed] == [True, True, True]
+    assert [record["sendInvite"] for record in listed] == [True, True, True]
     assert there.account.mailed == ["ada@example.com", "carlos@brightwater.example"]
     assert unsent == [True, False]
     assert code(refused) == (400, "CMN-101")
@@ -162,7 +162,7 @@ async def test_list_lags_behind_as_many_changes_as_ordered(visit: Served):
         await there.patch(INVITEES_PATH, json={})
         lists = [(await there.get(INVITEES_PATH)).json()["records"] for _ in range(4)]
 
-    names = [[one["firstName"] for one in listed] for listed in lists]
+    names = [[record["firstName"] for record in listed] for listed in lists]
     assert names == [["Hanna", "Ada"], ["Hanna"], ["Hanna"], ["Hanna", "Ada", "Bob"]]
 
 
@@ -171,12 +171,12 @@ async def test_answer_is_spoiled_only_as_often_as_ordered(visit: Served):
         await there.patch(INVITEES_PATH, json={"addedInvitees": [ADA]})
         answers = [(await there.get(INVITEES_PATH)).json()["records"] for _ in range(3)]
 
-    assert [[one["role"] for one in records] for records in answers] == [
+    assert [[record["role"] for record in records] for records in answers] == [
         ["Panelist", "Host"],
         ["Host", "Panelist"],
         ["Host", "Panelist"],
     ]
-    assert [["joinUri" in one for one in records] for records in answers] == [
+    assert [["joinUri" in record for record in records] for records in answers] == [
         [True, True],
         [True, False],
         [True, True],

@@ -1,4 +1,4 @@
-"""The simulated RingCentral over real sockets: rate limits, permissions, tokens, the record of requests, its life."""
+"""The simulated RingCentral over real sockets: limits, permissions, tokens, log, start and stop."""
 
 import anyio
 import pytest
@@ -71,18 +71,20 @@ async def test_sixth_log_in_within_a_minute_is_refused(visit: Served):
 
 
 @pytest.mark.parametrize(
-    ("permissions", "path", "told"),
+    ("permissions", "path", "expected"),
     [
         ({"app_permissions": ["EditWebinars"]}, SESSION_PATH, (403, "CMN-401")),
         ({"app_permissions": ["ReadWebinars"]}, DIRECTORY, (403, "CMN-401")),
         ({"user_permissions": []}, f"{API}/company/sessions", (403, "CMN-408")),
     ],
 )
-async def test_missing_permission_is_told_by_its_code(visit: Served, permissions, path, told):
+async def test_missing_permission_is_answered_with_its_code(
+    visit: Served, permissions, path, expected
+):
     async with visit(world(**permissions)) as there:
         answer = await there.get(path, params=SINCE)
 
-    assert code(answer) == told
+    assert code(answer) == expected
 
 
 async def test_call_without_log_in_is_refused_and_counted(visit: Served):
@@ -128,13 +130,15 @@ async def test_every_request_is_recorded_without_secrets(visit: Served):
         await there.get(INVITEES_PATH, params={"perPage": 1})
         requests = there.server.requests
 
-    assert [(one.method, one.path, one.group, one.status) for one in requests] == [
+    assert [
+        (request.method, request.path, request.group, request.status) for request in requests
+    ] == [
         ("POST", "/restapi/oauth/token", LimitGroup.AUTH, 200),
         ("PATCH", INVITEES_PATH, LimitGroup.HEAVY, 200),
         ("PATCH", INVITEES_PATH, LimitGroup.HEAVY, 400),
         ("GET", INVITEES_PATH, LimitGroup.HEAVY, 200),
     ]
-    assert [one.body for one in requests] == [
+    assert [request.body for request in requests] == [
         {"grant_type": JWT_BEARER, "assertion": "***"},
         {"addedInvitees": [ADA]},
         None,

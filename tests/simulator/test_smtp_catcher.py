@@ -102,7 +102,10 @@ async def test_mail_without_a_folder_stays_in_memory():
         await send(mail, "ada@example.com")
         await send(mail, "bob@example.com")
 
-    assert [(one.number, one.recipients, one.content, one.file) for one in mail.messages()] == [
+    assert [
+        (message.number, message.recipients, message.content, message.file)
+        for message in mail.messages()
+    ] == [
         (1, ("ada@example.com",), BODY, None),
         (2, ("bob@example.com",), BODY, None),
     ]
@@ -170,7 +173,7 @@ async def test_refused_recipient_hears_the_reply_each_time_and_the_others_are_se
             )
         await send(mail, "bob@example.com")
 
-    assert [one.recipients for one in mail.messages()] == [("bob@example.com",)]
+    assert [message.recipients for message in mail.messages()] == [("bob@example.com",)]
 
 
 async def test_deferred_recipient_is_served_the_second_time():
@@ -198,7 +201,7 @@ async def test_lost_reply_leaves_the_sender_in_doubt_though_the_mail_is_taken():
             await send(mail, "ada@example.com")
         await send(mail, "bob@example.com")
 
-    assert [one.recipients for one in mail.messages()] == [
+    assert [message.recipients for message in mail.messages()] == [
         ("ada@example.com",),
         ("bob@example.com",),
     ]

@@ -61,15 +61,15 @@ def written(tmp_path, content):
 def test_state_file_comes_to_life(tmp_path):
     held = SimulatedAccount(read_state(written(tmp_path, WHOLE)), NOW)
 
-    told = held.find_session("1001", "2001")
+    session = held.find_session("1001", "2001")
     host, cohost, eve = held.list_records("1001", "2001")
     assert (
-        told.start,
-        told.duration.seconds,
-        told.time_zone,
-        told.join_offset.seconds,
-        told.locale,
-        told.title,
+        session.start,
+        session.duration.seconds,
+        session.time_zone,
+        session.join_offset.seconds,
+        session.locale,
+        session.title,
     ) == (
         datetime(2026, 9, 15, 14, tzinfo=UTC),
         1800,
@@ -78,7 +78,7 @@ def test_state_file_comes_to_life(tmp_path):
         "ja-JP",
         "Live",
     )
-    assert told.status is SessionStatus.ACTIVE
+    assert session.status is SessionStatus.ACTIVE
     assert (host.role, cohost.role, eve.role) == (Role.HOST, Role.COHOST, Role.PANELIST)
     assert (cohost.linked_user, cohost.send_invite, eve.send_invite) == (
         LinkedUser("900", "12"),
@@ -116,7 +116,7 @@ def test_state_does_not_print_its_secrets(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("{", "state.json is no state of the simulator:\nInvalid JSON"),
         ({}, "directory: Field required\nwebinars: Field required"),
@@ -139,11 +139,11 @@ def test_state_does_not_print_its_secrets(tmp_path):
         ),
     ],
 )
-def test_state_that_is_wrong_says_where(tmp_path, content, said):
+def test_state_that_is_wrong_says_where(tmp_path, content, message):
     with pytest.raises(BadState) as bad:
         read_state(written(tmp_path, content))
 
-    assert said in str(bad.value)
+    assert message in str(bad.value)
 
 
 def test_bad_state_does_not_print_its_secrets(tmp_path):
@@ -185,10 +185,11 @@ def test_odd_records_are_answered_as_the_state_says(tmp_path):
     )
 
     shown = [
-        answers.format_invitee(one, None, held.rules) for one in held.list_records("1001", "2001")
+        answers.format_invitee(record, None, held.rules)
+        for record in held.list_records("1001", "2001")
     ]
 
-    assert [("id" in one, one["role"]) for one in shown] == [
+    assert [("id" in record, record["role"]) for record in shown] == [
         (False, "Host"),
         (False, "Moderator"),
         (True, "Attendee"),
@@ -220,4 +221,4 @@ def test_an_attendee_takes_no_seat_at_the_simulator(tmp_path):
         "1001", "2001", ChangeRequest.model_validate({"addedInvitees": [bob]}), NOW
     )
 
-    assert [one.email for one in applied.added] == ["bob@example.com"]
+    assert [record.email for record in applied.added] == ["bob@example.com"]

@@ -98,11 +98,11 @@ def test_credentials_are_read_form_encoded():
     assert tokens.log_in(basic("a%3Ap", "s+%C3%A4"), JWT, NOW)["token_type"] == "bearer"
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(7199, ""), (7200, "OAU-128")])
-def test_token_lives_for_two_hours(seconds, told):
+@pytest.mark.parametrize(("seconds", "expected"), [(7199, ""), (7200, "OAU-128")])
+def test_token_lives_for_two_hours(seconds, expected):
     tokens = IssuedTokens()
 
-    assert code(tokens, log_in(tokens)["access_token"], timedelta(seconds=seconds)) == told
+    assert code(tokens, log_in(tokens)["access_token"], timedelta(seconds=seconds)) == expected
 
 
 def test_token_lives_as_shortly_as_the_client_asks():
