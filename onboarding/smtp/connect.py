@@ -80,6 +80,7 @@ class Connector:
         self._opening = asyncio.Lock()
         self._refusal: Refused | None = None
         self._failures: list[OnboardingError] = []
+        # Weak, so that a line that its connection has replaced is not kept.
         self._open_lines: weakref.WeakSet[WireProtocol] = weakref.WeakSet()
 
     async def open(self) -> WireProtocol:

@@ -170,6 +170,7 @@ async def _start_program(command: Sequence[str]) -> asyncio.subprocess.Process:
 
 def _parse_token(printed: bytes, program: str) -> SecretStr:
     """Read the one word that was printed. Raises `ConfigurationError`, which shows no output."""
+    # PowerShell may write a byte order mark.
     words = printed.removeprefix(codecs.BOM_UTF8).split()
     if len(words) != 1 or not words[0].isascii():
         raise ConfigurationError(

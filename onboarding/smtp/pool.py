@@ -82,12 +82,14 @@ class Pool:
         try:
             yield connection
         finally:
+            # The block was left early: the next message would read replies to this one.
             if connection.in_transaction:
                 await connection.abort()
             if connection in self._serving:
                 self._free.append(connection)
                 self._seats.release()
             else:
+                # It was given up. Its seat stays taken, so that one connection fewer is lent.
                 await connection.close()
 
     @property
@@ -100,6 +102,7 @@ class Pool:
         if self.last:
             raise refusal
         self._serving.remove(connection)
+        # Too many connections is a reason that a person can change, so it is the one to show.
         if self._loss is None or (refusal.crowded and not self._loss.crowded):
             self._loss = refusal
 

@@ -139,6 +139,7 @@ class WireProtocol(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self._closed = asyncio.get_running_loop().create_future()
         self._transport.set_protocol(self)
+        # The loop may have reported the end to the protocol before this one.
         if self._transport.is_closing():
             self.connection_lost(None)
 
@@ -230,6 +231,7 @@ class WireProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take in what the server sent (asyncio calls this, and the four below)."""
         try:
+            # The replies before a malformed one count: they may say what became of the message.
             for reply in self._reader.feed(data):
                 self._replies.append(reply)
         except MalformedReply:
@@ -271,6 +273,7 @@ class WireProtocol(asyncio.Protocol):
         self.abort(f"no answer within {seconds:g} seconds")
 
     def _record_loss(self, reason: str) -> None:
+        # The first reason is the cause; those after it follow from it.
         self._broken = self._broken or reason
         self._wake(self._waiter)
         self._wake(self._writable)

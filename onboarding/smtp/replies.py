@@ -150,12 +150,14 @@ def classify_by(known_replies: Iterable[KnownReply], phase: Phase, reply: Reply)
 
 def _find_scope(phase: Phase, reply: Reply) -> RefusalScope:
     """Tell what a refusal is about by its codes, and only then by its phase."""
+    # No message was named yet, so whatever a code says, it can't be about one.
     if phase in BEFORE_MESSAGES:
         return PHASES[phase]
     subject, _, detail = reply.enhanced[2:].partition(".")
     exact = CODES.get(reply.code) or STATUSES.get(f"{subject}.{detail}")
     if exact:
         return exact
+    # "Security or policy" (RFC 3463 3.8): a server that closes for that has us in mind.
     if reply.code == CLOSING and subject == "7":
         return RefusalScope.CONNECTION
     if phase is Phase.MAIL:

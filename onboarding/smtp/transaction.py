@@ -101,6 +101,8 @@ class Connection:
             try:
                 refused = await self._send_commands(line, encoded)
             except ConnectionLost as error:
+                # On a new line the message may be the cause. A used line may have been closed in a
+                # pause; no body has left yet, so a second try is safe.
                 if fresh:
                     return Deferred(f"the mail server did not take this message now: {error}")
                 continue
@@ -109,11 +111,13 @@ class Connection:
                 return EnvelopeAccepted()
             await self._reset(line, refused.reply)
             if is_dsn_refusal(encoded, refused):
+                # For all messages on this line, and for this one on every line.
                 line.disable_dsn()
                 dsn = False
                 continue
             if fresh or not may_be_worn(refused.phase, refused.reply, self._settings.provider):
                 return self._as_delivery_outcome(refused, fresh=fresh)
+            # The next line is fresh, so this ends after one more try.
             await self.close()
 
     async def send_body(
@@ -128,6 +132,7 @@ class Connection:
         Raises `Withheld` where `may_leave` forbids it; `ConnectionRefusal`, `Refused` or `TryLater`
         where the server does not serve this connection, or refuses us: it took no message then.
         """
+        # The envelope is forgotten before the body leaves: no second call can send it again.
         line, offered, self._offered = self._line, self._offered, None
         if line is None or offered is None or offered.message != message:
             raise RuntimeError(f"{message.message_id} was not offered on this connection")
@@ -203,6 +208,7 @@ class Connection:
         """Get the three commands answered, and return the refusal. PIPELINING sends all at once."""
         line.transactions += 1
         line.in_transaction = True
+        # Set before the first byte leaves: any reply from now on may quote the message.
         line.secrets = self._server.secrets | Secrets.of(links=[encoded.message.join_link])
         if line.capabilities.pipelining:
             line.write(b"".join(encoded.commands))
@@ -224,6 +230,7 @@ class Connection:
             try:
                 answer = await self._read_answer(line, phase)
             except ConnectionLost:
+                # The refusal says why, and the end of the line does not.
                 if refused:
                     return refused
                 raise
@@ -249,6 +256,7 @@ class Connection:
         """Say what the answer after the final dot means."""
         first = reply.code // 100
         if first not in (POSITIVE, *REFUSALS):
+            # RFC 5321 4.2.1 has no such answer here: what the server did is unknown.
             line.abort()
             return InDoubt(f"the message had left, and the server answered {reply}")
         if reply.code == CLOSING:

@@ -147,6 +147,7 @@ class WebClient:
 
     def _proxy_refusal_error(self, error: httpx.ProxyError) -> NoAnswer:
         """Say that a proxy does not lead on. Of its words only the status is shown."""
+        # httpx's text for an HTTP proxy begins with the status.
         status = str(error)[:3]
         code = int(status) if status.isascii() and status.isdigit() else 0
         answers = f" with status {code}" if code else ""
@@ -182,6 +183,7 @@ async def _exchange(
 ) -> httpx.Response:
     """Send a request and read the answer's content, both as they come."""
     try:
+        # Streamed, because httpx would unpack and keep an answer of any size.
         answer = await http.send(request, stream=True)
     except asyncio.CancelledError:
         await progress.abort()
@@ -209,6 +211,7 @@ async def _read_content(answer: httpx.Response) -> bytes:
             content += chunk
         if received > MAX_RECEIVED or len(content) > MAX_UNPACKED:
             raise _too_large_error(received)
+    # A stream that stops before gzip's trailer was cut off.
     if unpacker and received and not unpacker.eof:
         raise NoAnswer("its answer can't be unpacked", may_have_arrived=True)
     return bytes(content)
@@ -240,6 +243,7 @@ def _too_large_error(received: int) -> NoAnswer:
 
 def _find_certificate_fault(error: BaseException | None) -> str:
     """Find what is wrong with a certificate, if the connection failed for that; else empty."""
+    # httpx and httpcore wrap the TLS error, each in an error of its own.
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return clean(error.verify_message)

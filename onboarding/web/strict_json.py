@@ -69,6 +69,7 @@ def _replace_half_characters(value: Any) -> Any:
 def _check_limits(content: bytes) -> None:
     """Count brackets and commas outside of strings, before anything is built."""
     bare = _STRING.sub(b"", content)
+    # Each value but the first follows a comma or opens its list or object.
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MAX_VALUES:
         raise UnsoundJson("holds too many values")
     depth = 0
@@ -79,6 +80,7 @@ def _check_limits(content: bytes) -> None:
 
 
 def _parse_integer(text: str) -> int:
+    # The time to convert an integer grows with the square of its length.
     if len(text) > LONGEST_NUMBER:
         raise UnsoundJson("holds a number that is too large")
     return int(text)
@@ -97,6 +99,7 @@ def _refuse_constant(_text: str) -> float:
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
+    # Some readers take the first of two members, others the last: neither can be trusted.
     if len(found) != len(pairs):
         raise UnsoundJson("gives one name twice in an object")
     return found

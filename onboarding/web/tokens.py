@@ -51,6 +51,7 @@ class TokenCache:
         """
         async with self._lock:
             token = self._token
+            # If `refused` is an older one, another task has replaced it meanwhile.
             if token is None or self._is_old(token) or token.value == refused:
                 # The lifetime counts from the request: a slow answer makes the token older.
                 requested_at = self._clock()

@@ -84,6 +84,7 @@ def _parse_proxy(variable: str, value: str) -> Proxy:
         scheme, host, port = PROXY_SCHEMES[parts.scheme.lower()], parts.hostname or "", parts.port
     except (ValueError, KeyError):
         raise _proxy_variable_error(variable) from None
+    # An address with more than a host is that of a page, such as a PAC file.
     rest = parts.path.strip("/") or parts.query or parts.fragment
     if rest or not _PROXY_HOST.fullmatch(host):
         raise _proxy_variable_error(variable)
@@ -122,6 +123,7 @@ def _matches_entry(entry: str, host: str, port: int) -> bool:
         return False
     if found["six"]:
         return address is not None and address == _parse_address(found["six"])
+    # `*.example.com` and `.example.com` are other ways to write `example.com`.
     return _matches_name(found["host"].removeprefix("*").strip("."), host, address)
 
 
