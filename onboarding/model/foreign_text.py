@@ -233,7 +233,7 @@ def _decode_once(view: _DecodedLine) -> _DecodedLine:
 
 
 def _decode_character(found: re.Match[str]) -> str:
-    """Decode a character. Beyond ASCII it is part of no link or code, so it stays encoded."""
+    """Decode a character. Beyond ASCII it belongs to no link, token or code: it stays encoded."""
     digits = found[1] or found[2]
     if digits:
         char = chr(int(digits, 16))

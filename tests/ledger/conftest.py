@@ -1,4 +1,4 @@
-"""A ledger's tables in memory for what concerns statements alone, and a file where the file is the point."""
+"""A ledger in memory for tests of statements alone, and a file for tests of the file."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.ledger.making import seen
 
 @pytest.fixture(scope="session")
 def memory():
-    """One engine for all tests: it keeps its compiled statements, and every test its own transaction."""
+    """One engine for all tests: statements are compiled once. Each test has its transaction."""
     engine = open_engine(Path(":memory:"), 1.0)
     with engine.begin() as connection:
         metadata.create_all(connection)
@@ -28,7 +28,7 @@ def connection(memory: sa.Engine):
 
 
 @pytest.fixture
-def place(connection: sa.Connection) -> int:
+def session_row(connection: sa.Connection) -> int:
     """The number of a session that the ledger has seen."""
     return seen(connection)
 

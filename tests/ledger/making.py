@@ -1,4 +1,4 @@
-"""Fictional sessions, people and messages, and the ways in which a delivery gets into each of its states."""
+"""Fictional sessions, people and messages, and the ways of a delivery into each of its states."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -58,19 +58,21 @@ def order(email: str = ADA, number: int = 1, **changes) -> NewDelivery:
     return replace(made, **changes)
 
 
-def queue(connection: sa.Connection, place: int, *orders: NewDelivery, now: datetime = NOW) -> None:
-    deliveries.enqueue(connection, place, orders, now)
+def queue(
+    connection: sa.Connection, session_row: int, *orders: NewDelivery, now: datetime = NOW
+) -> None:
+    deliveries.enqueue(connection, session_row, orders, now)
 
 
 def claimed(
-    connection: sa.Connection, place: int, holder: str = RUN, now: datetime = NOW
+    connection: sa.Connection, session_row: int, holder: str = RUN, now: datetime = NOW
 ) -> Delivery:
-    (one,) = deliveries.claim(connection, place, holder, now, 1)
-    return one
+    (delivery,) = deliveries.claim(connection, session_row, holder, now, 1)
+    return delivery
 
 
 def sending(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
-    """Cross the point of no return with one message."""
+    """Cross the point of no return with a message."""
     return transitions.write_transitions(
         connection, [transitions.start_sending(delivery, holder, now)]
     )[0]
@@ -83,14 +85,14 @@ def record(
     transition: Transition,
     now: datetime,
 ) -> bool:
-    """Write down what became of one message."""
+    """Record what became of a message."""
     return transitions.write_transitions(
         connection, [transitions.record_outcome(delivery, holder, transition, now)]
     )[0]
 
 
 def requeue_last(connection: sa.Connection, delivery: Delivery, holder: str, now: datetime) -> bool:
-    """The server refused us in reply to one message."""
+    """The server refused us in reply to a message."""
     return transitions.write_transitions(
         connection,
         [transitions.requeue_last(delivery, holder, "not now, says the server to us", now)],
@@ -98,40 +100,44 @@ def requeue_last(connection: sa.Connection, delivery: Delivery, holder: str, now
 
 
 def offered(
-    connection: sa.Connection, place: int, transition: Transition, email: str = ADA, number: int = 1
+    connection: sa.Connection,
+    session_row: int,
+    transition: Transition,
+    email: str = ADA,
+    number: int = 1,
 ) -> None:
     """Queue a message, bring it to `sending` and record what became of it."""
-    queue(connection, place, order(email, number))
-    delivery = claimed(connection, place)
+    queue(connection, session_row, order(email, number))
+    delivery = claimed(connection, session_row)
     assert sending(connection, delivery, RUN, NOW)
     assert record(connection, delivery, RUN, transition, NOW)
 
 
-def reach(connection: sa.Connection, place: int, state: State) -> Delivery:
+def reach(connection: sa.Connection, session_row: int, state: State) -> Delivery:
     """Bring Ada's first message into a state, by the steps that lead there in real life."""
-    queue(connection, place, order())
+    queue(connection, session_row, order())
     match state:
         case State.QUEUED:
             return the_one(connection)
         case State.SUPERSEDED:
-            queue(connection, place, order(number=2))
-            deliveries.cancel_for_removed(connection, place, [ADA], NOW)
+            queue(connection, session_row, order(number=2))
+            deliveries.cancel_for_removed(connection, session_row, [ADA], NOW)
         case State.EXPIRED:
-            deliveries.expire_overdue(connection, place, LATE)
+            deliveries.expire_overdue(connection, session_row, LATE)
         case State.CANCELLED:
-            deliveries.cancel_for_removed(connection, place, [ADA], NOW)
+            deliveries.cancel_for_removed(connection, session_row, [ADA], NOW)
         case State.SENDING:
-            sending(connection, claimed(connection, place), RUN, NOW)
+            sending(connection, claimed(connection, session_row), RUN, NOW)
         case State.BOUNCED:
-            _settled(connection, place, State.SENT)
+            _settled(connection, session_row, State.SENT)
             connection.execute(table.update().values(state=State.BOUNCED))
         case _:
-            _settled(connection, place, state)
+            _settled(connection, session_row, state)
     return the_one(connection)
 
 
-def _settled(connection: sa.Connection, place: int, state: State) -> None:
-    delivery = claimed(connection, place)
+def _settled(connection: sa.Connection, session_row: int, state: State) -> None:
+    delivery = claimed(connection, session_row)
     sending(connection, delivery, RUN, NOW)
     assert record(connection, delivery, RUN, Transition(state), NOW)
 
@@ -152,11 +158,11 @@ def state_of(connection: sa.Connection, number: int = 1, email: str = ADA) -> St
     return State(connection.execute(sa.select(table.c.state).where(*where)).scalar_one())
 
 
-def in_doubt(connection: sa.Connection, place: int) -> list[deliveries.DeliveryRecord]:
+def in_doubt(connection: sa.Connection, session_row: int) -> list[deliveries.DeliveryRecord]:
     return [
-        one
-        for one in deliveries.list_deliveries(connection, place)
-        if one.delivery.state is State.IN_DOUBT
+        row
+        for row in deliveries.list_deliveries(connection, session_row)
+        if row.delivery.state is State.IN_DOUBT
     ]
 
 
@@ -167,5 +173,5 @@ def happened(connection: sa.Connection) -> list[tuple[str, str]]:
     ]
 
 
-def mailbox(connection: sa.Connection, place: int, email: str = ADA) -> Mailbox:
-    return mailboxes.load_mailboxes(connection, place)[address_key(email)]
+def mailbox(connection: sa.Connection, session_row: int, email: str = ADA) -> Mailbox:
+    return mailboxes.load_mailboxes(connection, session_row)[address_key(email)]

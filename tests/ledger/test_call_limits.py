@@ -25,7 +25,7 @@ def at(seconds: float) -> datetime:
 
 def calls(connection: sa.Connection, *times: float, most: int = 3) -> list[float]:
     """Reserve at those times (seconds); returns the waits."""
-    return [reserve_call(connection, "Heavy", most, at(one)).total_seconds() for one in times]
+    return [reserve_call(connection, "Heavy", most, at(second)).total_seconds() for second in times]
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_limits_of_two_names_are_apart(connection):
         (RateLimitStatus(remaining=0, penalty=90.0), [(2, 90), (91, 1), (92, 0)]),
     ],
     ids=[
-        "nothing told",
-        "somebody else has used one",
+        "an answer without figures",
+        "a call was made elsewhere",
         "as counted here",
         "nothing is left",
         "nothing is left of a shorter window",
@@ -87,7 +87,7 @@ def test_limits_of_two_names_are_apart(connection):
     ],
 )
 def test_answer_is_believed(connection, status, then):
-    """A call at 0 s, its answer at 2 s, and what calls at later times have to wait, all in seconds."""
+    """A call at 0 s, its answer at 2 s, and the waits of later calls, all in seconds."""
     calls(connection, 0)
 
     update_limit(connection, "Heavy", status, at(2))
@@ -106,7 +106,7 @@ def test_later_answer_never_shortens_a_penalty(connection):
 
 
 def waits(connection: sa.Connection, at_: float, *, most: int = 3) -> float:
-    """How long one call has to wait in all, asking again after each wait as the gate does; in seconds."""
+    """How many seconds a call has to wait, asking again after each wait as a run does."""
     total = 0.0
     while wait := reserve_call(connection, "Heavy", most, at(at_ + total)).total_seconds():
         total += wait
@@ -115,16 +115,18 @@ def waits(connection: sa.Connection, at_: float, *, most: int = 3) -> float:
 
 
 @pytest.mark.parametrize(
-    ("told", "most_waited"),
+    ("status", "most_waited"),
     [
         pytest.param(RateLimitStatus(remaining=1), 0, id="nothing to wait for"),
         pytest.param(RateLimitStatus(remaining=0), 60, id="nothing is left"),
         pytest.param(RateLimitStatus(penalty=90.0), 90, id="a penalty"),
     ],
 )
-def test_clock_that_is_set_back_by_an_hour_makes_nothing_last_longer(connection, told, most_waited):
+def test_clock_that_is_set_back_by_an_hour_makes_nothing_last_longer(
+    connection, status, most_waited
+):
     calls(connection, 3600)
-    update_limit(connection, "Heavy", told, at(3601))
+    update_limit(connection, "Heavy", status, at(3601))
 
     assert waits(connection, 1) == most_waited
 
@@ -179,7 +181,7 @@ STEPS = st.lists(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, most=st.integers(1, 4))
 def test_no_window_ever_holds_more_than_allowed_and_no_penalty_a_call(connection, steps, most):
-    """Whoever asks, whenever, whatever the answers say: a process keeps nothing of its own between two calls."""
+    """In any order of calls and answers: a process keeps nothing of its own between two calls."""
     with connection.begin_nested() as fresh:
         now, quiet_until, made = NOW, NOW, []
         for what, value in steps:
@@ -238,6 +240,6 @@ async def test_processes_that_share_a_ledger_share_the_limit(database):
     async with Ledger(database):
         command = [sys.executable, "-c", RESERVE, database, NOW.isoformat()]
         running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]  # noqa: ASYNC220 -- they run while we only wait for them
-        granted = [int(one.communicate()[0]) for one in running]
+        granted = [int(process.communicate()[0]) for process in running]
 
     assert sum(granted) == 10

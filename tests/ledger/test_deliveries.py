@@ -42,7 +42,7 @@ def _record(state: State) -> Act:
 
 
 ACTS: dict[str, Act] = {
-    "enqueue": lambda c, place, _: queue(c, place, order(number=3)),
+    "enqueue": lambda c, session_row, _: queue(c, session_row, order(number=3)),
     "sending": lambda c, _, delivery: sending(c, delivery, RUN, NOW),
     "record sent": _record(State.SENT),
     "record queued": _record(State.QUEUED),
@@ -50,14 +50,18 @@ ACTS: dict[str, Act] = {
     "record failed": _record(State.FAILED),
     "record in doubt": _record(State.IN_DOUBT),
     "put last": lambda c, _, delivery: requeue_last(c, delivery, RUN, NOW),
-    "take over": lambda c, place, _: deliveries.recover_stalled(c, place, NOW),
-    "expire": lambda c, place, _: deliveries.expire_overdue(c, place, LATE),
-    "withdraw": lambda c, place, _: deliveries.cancel_for_removed(c, place, [ADA], NOW),
+    "take over": lambda c, session_row, _: deliveries.recover_stalled(c, session_row, NOW),
+    "expire": lambda c, session_row, _: deliveries.expire_overdue(c, session_row, LATE),
+    "withdraw": lambda c, session_row, _: deliveries.cancel_for_removed(c, session_row, [ADA], NOW),
     "give back": lambda c, _, __: deliveries.release_claims(c, RUN),
-    "resolve sent": lambda c, place, _: operator_actions.resolve_sent(c, place, None, NOW),
-    "resolve resend": lambda c, place, _: operator_actions.resolve_resend(c, place, None, NOW),
-    "retry": lambda c, place, _: operator_actions.retry_unsent(c, place, None, NOW),
-    "cancel": lambda c, place, _: operator_actions.cancel_queued(c, place, None, NOW),
+    "resolve sent": lambda c, session_row, _: operator_actions.resolve_sent(
+        c, session_row, None, NOW
+    ),
+    "resolve resend": lambda c, session_row, _: operator_actions.resolve_resend(
+        c, session_row, None, NOW
+    ),
+    "retry": lambda c, session_row, _: operator_actions.retry_unsent(c, session_row, None, NOW),
+    "cancel": lambda c, session_row, _: operator_actions.cancel_queued(c, session_row, None, NOW),
 }
 
 ARROWS = {
@@ -79,36 +83,38 @@ ARROWS = {
     (State.FAILED, "withdraw"): State.CANCELLED,
     (State.FAILED, "retry"): State.QUEUED,
 }
-"""Every arrow of the drawing in `model.deliveries`; whatever is not here moves nothing."""
+"""Every arrow of the drawing in `model.deliveries`; all else moves nothing."""
 
 
 CASES = tuple(product(State, ACTS))
 
 
-def _act(connection: sa.Connection, place: int, delivery: Delivery, act: str) -> None:
+def _act(connection: sa.Connection, session_row: int, delivery: Delivery, act: str) -> None:
     """A second message under way to the same mailbox is refused by the database itself."""
     if (delivery.state, act) == (State.SENDING, "enqueue"):
         with pytest.raises(IntegrityError), connection.begin_nested():
-            ACTS[act](connection, place, delivery)
+            ACTS[act](connection, session_row, delivery)
     else:
-        ACTS[act](connection, place, delivery)
+        ACTS[act](connection, session_row, delivery)
 
 
 @pytest.mark.parametrize(("state", "act"), CASES)
-def test_delivery_moves_only_along_an_arrow(connection, place, state, act):
-    delivery = replace(reach(connection, place, state), attempt=0)
+def test_delivery_moves_only_along_an_arrow(connection, session_row, state, act):
+    delivery = replace(reach(connection, session_row, state), attempt=0)
 
-    _act(connection, place, delivery, act)
+    _act(connection, session_row, delivery, act)
 
     assert state_of(connection) is ARROWS.get((state, act), state)
 
 
 @pytest.mark.parametrize(("state", "act"), CASES)
-def test_history_gains_one_event_for_each_move_and_none_without(connection, place, state, act):
-    delivery = replace(reach(connection, place, state), attempt=0)
+def test_history_gains_one_event_for_each_move_and_none_without(
+    connection, session_row, state, act
+):
+    delivery = replace(reach(connection, session_row, state), attempt=0)
     before = len(_of(connection, delivery.id))
 
-    _act(connection, place, delivery, act)
+    _act(connection, session_row, delivery, act)
 
     target = ARROWS.get((state, act))
     assert _of(connection, delivery.id)[before:] == ([str(target)] if target else [])
@@ -120,9 +126,9 @@ def _of(connection: sa.Connection, delivery: int) -> list[str]:
 
 
 @pytest.mark.parametrize("state", [State.REJECTED, State.FAILED, State.QUEUED, State.CANCELLED])
-def test_refused_envelope_is_recorded_without_sending(connection, place, state):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
+def test_refused_envelope_is_recorded_without_sending(connection, session_row, state):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
 
     assert record(connection, delivery, RUN, Transition(state, due_at=NOW + MINUTE), NOW)
 
@@ -130,24 +136,24 @@ def test_refused_envelope_is_recorded_without_sending(connection, place, state):
 
 
 @pytest.mark.parametrize("state", [State.SENT, State.IN_DOUBT])
-def test_outcome_of_a_body_is_refused_where_no_body_left(connection, place, state):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
+def test_outcome_of_a_body_is_refused_where_no_body_left(connection, session_row, state):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
 
     assert not record(connection, delivery, RUN, Transition(state), NOW)
 
     assert state_of(connection) is State.QUEUED
 
 
-def test_record_keeps_reply_reason_and_next_time(connection, place):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
+def test_record_keeps_reply_reason_and_next_time(connection, session_row):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
     sending(connection, delivery, RUN, NOW)
     reply = Reply(451, "greylisted", "4.7.1", "9XYZ")
 
     record(connection, delivery, RUN, Transition(State.QUEUED, "later", reply, NOW + MINUTE), NOW)
 
-    (standing,) = deliveries.list_deliveries(connection, place)
+    (standing,) = deliveries.list_deliveries(connection, session_row)
     assert (standing.reply, standing.queue_id, standing.reason) == (
         "451 4.7.1 greylisted",
         "9XYZ",
@@ -162,27 +168,28 @@ def test_record_keeps_reply_reason_and_next_time(connection, place):
 
 
 def test_message_that_is_put_last_comes_after_the_others_and_keeps_its_attempts_and_its_age(
-    connection, place
+    connection, session_row
 ):
-    queue(connection, place, order(), order(GRACE))
-    delivery = claimed(connection, place)
+    queue(connection, session_row, order(), order(GRACE))
+    delivery = claimed(connection, session_row)
     sending(connection, delivery, RUN, NOW)
 
     assert requeue_last(connection, delivery, RUN, NOW + MINUTE)
     assert [
-        one.email for one in deliveries.claim(connection, place, "run-2", NOW + 2 * MINUTE, 9)
+        delivery.email
+        for delivery in deliveries.claim(connection, session_row, "run-2", NOW + 2 * MINUTE, 9)
     ] == [GRACE]
     deliveries.release_claims(connection, RUN)
     deliveries.release_claims(connection, "run-2")
 
-    again = deliveries.claim(connection, place, RUN, NOW + 2 * MINUTE, 9)
-    assert [one.email for one in again] == [GRACE, ADA]
+    again = deliveries.claim(connection, session_row, RUN, NOW + 2 * MINUTE, 9)
+    assert [delivery.email for delivery in again] == [GRACE, ADA]
     assert again[1] == replace(delivery, due_at=NOW + MINUTE)
 
 
-def test_message_is_put_last_by_its_holder_at_its_attempt_alone(connection, place):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
+def test_message_is_put_last_by_its_holder_at_its_attempt_alone(connection, session_row):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
 
     assert not requeue_last(connection, delivery, "run-2", NOW)
     assert not requeue_last(connection, replace(delivery, attempt=1), RUN, NOW)
@@ -190,7 +197,7 @@ def test_message_is_put_last_by_its_holder_at_its_attempt_alone(connection, plac
     assert sending(connection, delivery, RUN, NOW)
 
 
-# --- guards -----------------------------------------------------------------------------------------------------------
+# --- guards ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -198,85 +205,87 @@ def test_message_is_put_last_by_its_holder_at_its_attempt_alone(connection, plac
     [{"attempt": 1}, {"attempt": -1}, {"id": 99}],
     ids=["a later attempt", "an earlier attempt", "another delivery"],
 )
-def test_sending_and_record_are_refused_for(connection, place, change):
-    queue(connection, place, order())
-    wrong = replace(claimed(connection, place), **change)
+def test_sending_and_record_are_refused_for(connection, session_row, change):
+    queue(connection, session_row, order())
+    wrong = replace(claimed(connection, session_row), **change)
 
     assert not sending(connection, wrong, RUN, NOW)
     assert not record(connection, wrong, RUN, Transition(State.REJECTED), NOW)
     assert state_of(connection) is State.QUEUED
 
 
-def test_sending_is_refused_to_another_holder(connection, place):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
+def test_sending_is_refused_to_another_holder(connection, session_row):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
 
     assert not sending(connection, delivery, "run-2", NOW)
     assert not record(connection, delivery, "run-2", Transition(State.REJECTED), NOW)
 
 
-def test_record_is_refused_to_another_holder_of_a_message_being_sent(connection, place):
-    delivery = replace(reach(connection, place, State.SENDING), attempt=0)
+def test_record_is_refused_to_another_holder_of_a_message_being_sent(connection, session_row):
+    delivery = replace(reach(connection, session_row, State.SENDING), attempt=0)
 
     assert not record(connection, delivery, "run-2", Transition(State.SENT, reply=TAKEN), NOW)
     assert state_of(connection) is State.SENDING
 
 
-def test_sending_twice_is_refused(connection, place):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
+def test_sending_twice_is_refused(connection, session_row):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
 
     assert sending(connection, delivery, RUN, NOW)
     assert not sending(connection, delivery, RUN, NOW)
 
 
-def test_sending_is_refused_after_a_take_over(connection, place):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
-    deliveries.recover_stalled(connection, place, NOW)
+def test_sending_is_refused_after_a_take_over(connection, session_row):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
+    deliveries.recover_stalled(connection, session_row, NOW)
 
     assert not sending(connection, delivery, RUN, NOW)
 
 
-def test_late_answer_after_a_take_over_leaves_the_doubt(connection, place):
-    delivery = replace(reach(connection, place, State.SENDING), attempt=0)
-    deliveries.recover_stalled(connection, place, NOW)
+def test_late_answer_after_a_take_over_leaves_the_doubt(connection, session_row):
+    delivery = replace(reach(connection, session_row, State.SENDING), attempt=0)
+    deliveries.recover_stalled(connection, session_row, NOW)
 
     assert not record(connection, delivery, RUN, Transition(State.SENT, reply=TAKEN), NOW)
     assert state_of(connection) is State.IN_DOUBT
 
 
 def test_late_write_of_an_earlier_attempt_never_fits_the_next_one_of_the_same_run(
-    connection, place
+    connection, session_row
 ):
-    delivery = replace(reach(connection, place, State.SENDING), attempt=0)
-    deliveries.recover_stalled(connection, place, NOW)
-    operator_actions.resolve_resend(connection, place, None, NOW)
-    claimed(connection, place)
+    delivery = replace(reach(connection, session_row, State.SENDING), attempt=0)
+    deliveries.recover_stalled(connection, session_row, NOW)
+    operator_actions.resolve_resend(connection, session_row, None, NOW)
+    claimed(connection, session_row)
 
     assert not record(connection, delivery, RUN, Transition(State.REJECTED), NOW)
     assert state_of(connection) is State.QUEUED
 
 
-def test_late_write_of_an_earlier_attempt_never_fits_a_message_being_sent_again(connection, place):
-    first = replace(reach(connection, place, State.SENDING), attempt=0)
+def test_late_write_of_an_earlier_attempt_never_fits_a_message_being_sent_again(
+    connection, session_row
+):
+    first = replace(reach(connection, session_row, State.SENDING), attempt=0)
     record(connection, first, RUN, Transition(State.QUEUED, due_at=NOW), NOW)
-    sending(connection, claimed(connection, place), RUN, NOW)
+    sending(connection, claimed(connection, session_row), RUN, NOW)
 
     assert not record(connection, first, RUN, Transition(State.SENT, reply=TAKEN), NOW)
     assert state_of(connection) is State.SENDING
 
 
-# --- claiming ---------------------------------------------------------------------------------------------------------
+# --- claiming -------------------------------------------------------------------------------------
 
 
-def test_claim_takes_the_oldest_first_and_no_more_than_asked(connection, place):
-    queue(connection, place, order(ADA, due_at=NOW), order(LIN, due_at=NOW - MINUTE))
-    queue(connection, place, order(GRACE, due_at=NOW - 2 * MINUTE))
+def test_claim_takes_the_oldest_first_and_no_more_than_asked(connection, session_row):
+    queue(connection, session_row, order(ADA, due_at=NOW), order(LIN, due_at=NOW - MINUTE))
+    queue(connection, session_row, order(GRACE, due_at=NOW - 2 * MINUTE))
 
-    got = deliveries.claim(connection, place, RUN, NOW, 2)
+    got = deliveries.claim(connection, session_row, RUN, NOW, 2)
 
-    assert [one.email for one in got] == [GRACE, LIN]
+    assert [delivery.email for delivery in got] == [GRACE, LIN]
 
 
 @pytest.mark.parametrize(
@@ -284,66 +293,66 @@ def test_claim_takes_the_oldest_first_and_no_more_than_asked(connection, place):
     [{"due_at": NOW + MINUTE}, {"expires_at": NOW}, {"rehearsal_to": "me@example.com"}],
     ids=["not due", "too late", "a rehearsal"],
 )
-def test_claim_leaves_what_is(connection, place, changes):
-    queue(connection, place, order(**changes))
+def test_claim_leaves_what_is(connection, session_row, changes):
+    queue(connection, session_row, order(**changes))
 
-    assert list(deliveries.claim(connection, place, RUN, NOW, 10)) == []
-
-
-def test_claim_keeps_to_the_people_named(connection, place):
-    queue(connection, place, order(ADA), order(GRACE))
-
-    got = deliveries.claim(connection, place, RUN, NOW, 10, only={"grace@example.com"})
-
-    assert [one.email for one in got] == [GRACE]
-    assert list(deliveries.claim(connection, place, RUN, NOW, 10, only=set())) == []
+    assert list(deliveries.claim(connection, session_row, RUN, NOW, 10)) == []
 
 
-def test_claim_leaves_what_another_run_holds_and_other_sessions(connection, place):
-    queue(connection, place, order(ADA))
+def test_claim_keeps_to_the_people_named(connection, session_row):
+    queue(connection, session_row, order(ADA), order(GRACE))
+
+    got = deliveries.claim(connection, session_row, RUN, NOW, 10, only={"grace@example.com"})
+
+    assert [delivery.email for delivery in got] == [GRACE]
+    assert list(deliveries.claim(connection, session_row, RUN, NOW, 10, only=set())) == []
+
+
+def test_claim_leaves_what_another_run_holds_and_other_sessions(connection, session_row):
+    queue(connection, session_row, order(ADA))
     queue(connection, seen(connection, 2), order(GRACE))
-    claimed(connection, place)
+    claimed(connection, session_row)
 
-    assert list(deliveries.claim(connection, place, "run-2", NOW, 10)) == []
+    assert list(deliveries.claim(connection, session_row, "run-2", NOW, 10)) == []
 
 
-def test_given_back_message_can_be_claimed_by_the_next_run(connection, place):
-    queue(connection, place, order())
-    claimed(connection, place)
+def test_given_back_message_can_be_claimed_by_the_next_run(connection, session_row):
+    queue(connection, session_row, order())
+    claimed(connection, session_row)
 
     deliveries.release_claims(connection, RUN)
 
-    assert claimed(connection, place, "run-2").attempt == 0
+    assert claimed(connection, session_row, "run-2").attempt == 0
 
 
-def test_give_back_leaves_what_other_runs_hold(connection, place):
-    queue(connection, place, order())
-    delivery = claimed(connection, place, "run-2")
+def test_give_back_leaves_what_other_runs_hold(connection, session_row):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row, "run-2")
 
     deliveries.release_claims(connection, RUN)
 
     assert sending(connection, delivery, "run-2", NOW)
 
 
-# --- the mailbox ------------------------------------------------------------------------------------------------------
+# --- the mailbox ----------------------------------------------------------------------------------
 
 
-def test_database_refuses_two_open_messages_to_one_mailbox(connection, place):
-    queue(connection, place, order(number=1))
+def test_database_refuses_two_open_messages_to_one_mailbox(connection, session_row):
+    queue(connection, session_row, order(number=1))
 
     with pytest.raises(IntegrityError):
         connection.execute(table.insert().values(_copy(connection, number=2)))
 
 
-def test_database_refuses_two_messages_of_one_number(connection, place):
-    reach(connection, place, State.SENT)
+def test_database_refuses_two_messages_of_one_number(connection, session_row):
+    reach(connection, session_row, State.SENT)
 
     with pytest.raises(IntegrityError):
         connection.execute(table.insert().values(_copy(connection, state="cancelled")))
 
 
-def test_database_allows_rehearsals_of_any_number(connection, place):
-    queue(connection, place, order())
+def test_database_allows_rehearsals_of_any_number(connection, session_row):
+    queue(connection, session_row, order())
 
     connection.execute(table.insert().values(_copy(connection, rehearsal_to="me@example.com")))
 
@@ -356,26 +365,26 @@ def _copy(connection: sa.Connection, **changes) -> dict:
     return row | changes
 
 
-def test_newer_message_supersedes_a_queued_one_even_if_leased(connection, place):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
+def test_newer_message_supersedes_a_queued_one_even_if_leased(connection, session_row):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
 
-    queue(connection, place, order(number=2, kind=Kind.UPDATE))
+    queue(connection, session_row, order(number=2, kind=Kind.UPDATE))
 
     assert (state_of(connection, 1), state_of(connection, 2)) == (State.SUPERSEDED, State.QUEUED)
     assert not sending(connection, delivery, RUN, NOW)
 
 
-def test_two_spellings_of_an_address_are_one_mailbox(connection, place):
-    queue(connection, place, order("ada@EXAMPLE.com"))
-    queue(connection, place, order("Ada@example.com", number=2))
+def test_two_spellings_of_an_address_are_one_mailbox(connection, session_row):
+    queue(connection, session_row, order("ada@EXAMPLE.com"))
+    queue(connection, session_row, order("Ada@example.com", number=2))
 
     assert state_of(connection, 1) is State.SUPERSEDED
 
 
-def test_messages_to_others_and_in_other_sessions_are_not_superseded(connection, place):
-    queue(connection, place, order(ADA))
-    queue(connection, place, order(GRACE))
+def test_messages_to_others_and_in_other_sessions_are_not_superseded(connection, session_row):
+    queue(connection, session_row, order(ADA))
+    queue(connection, session_row, order(GRACE))
     queue(connection, seen(connection, 2), order(ADA, message_id="<other>"))
 
     states = connection.execute(sa.select(table.c.state)).scalars().all()
@@ -385,27 +394,29 @@ def test_messages_to_others_and_in_other_sessions_are_not_superseded(connection,
 @pytest.mark.parametrize(
     ("expires_at", "state"), [(NOW, State.EXPIRED), (NOW + MINUTE, State.QUEUED)]
 )
-def test_expire_takes_what_is_of_no_use_any_more(connection, place, expires_at, state):
-    queue(connection, place, order(expires_at=expires_at))
+def test_expire_takes_what_is_of_no_use_any_more(connection, session_row, expires_at, state):
+    queue(connection, session_row, order(expires_at=expires_at))
 
-    count = deliveries.expire_overdue(connection, place, NOW)
+    count = deliveries.expire_overdue(connection, session_row, NOW)
 
     assert (state_of(connection), count) == (state, int(state is State.EXPIRED))
 
 
-def test_take_over_frees_what_was_leased_and_counts_what_came_into_doubt(connection, place):
-    queue(connection, place, order(ADA), order(GRACE))
-    for delivery in deliveries.claim(connection, place, RUN, NOW, 1):
+def test_take_over_frees_what_was_leased_and_counts_what_came_into_doubt(connection, session_row):
+    queue(connection, session_row, order(ADA), order(GRACE))
+    for delivery in deliveries.claim(connection, session_row, RUN, NOW, 1):
         sending(connection, delivery, RUN, NOW)
-    deliveries.claim(connection, place, RUN, NOW, 1)
+    deliveries.claim(connection, session_row, RUN, NOW, 1)
 
-    assert deliveries.recover_stalled(connection, place, NOW) == 1
-    assert [one.email for one in deliveries.claim(connection, place, "run-2", NOW, 9)] == [GRACE]
+    assert deliveries.recover_stalled(connection, session_row, NOW) == 1
+    assert [
+        delivery.email for delivery in deliveries.claim(connection, session_row, "run-2", NOW, 9)
+    ] == [GRACE]
 
 
-def test_take_over_leaves_other_sessions_alone(connection, place):
-    queue(connection, place, order())
-    delivery = claimed(connection, place)
+def test_take_over_leaves_other_sessions_alone(connection, session_row):
+    queue(connection, session_row, order())
+    delivery = claimed(connection, session_row)
 
     deliveries.recover_stalled(connection, seen(connection, 2), NOW)
 
@@ -413,20 +424,20 @@ def test_take_over_leaves_other_sessions_alone(connection, place):
 
 
 @pytest.mark.parametrize("crossed", [False, True])
-def test_broken_off_rehearsal_is_over_and_in_nobodys_doubt(connection, place, crossed):
-    queue(connection, place, order(rehearsal_to="me@example.com"))
-    (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
+def test_broken_off_rehearsal_is_over_and_in_nobodys_doubt(connection, session_row, crossed):
+    queue(connection, session_row, order(rehearsal_to="me@example.com"))
+    (delivery,) = deliveries.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
     if crossed:
         sending(connection, delivery, RUN, NOW)
 
-    assert deliveries.recover_stalled(connection, place, NOW) == 0
+    assert deliveries.recover_stalled(connection, session_row, NOW) == 0
     assert connection.execute(sa.select(table.c.state)).scalar() == "cancelled"
 
 
-def test_withdraw_takes_back_only_the_named_people(connection, place):
-    queue(connection, place, order(ADA), order(GRACE))
+def test_withdraw_takes_back_only_the_named_people(connection, session_row):
+    queue(connection, session_row, order(ADA), order(GRACE))
 
-    deliveries.cancel_for_removed(connection, place, ["ADA@example.com"], NOW)
+    deliveries.cancel_for_removed(connection, session_row, ["ADA@example.com"], NOW)
 
     assert (state_of(connection), state_of(connection, email=GRACE)) == (
         State.CANCELLED,
@@ -443,7 +454,7 @@ def test_withdraw_takes_back_only_the_named_people(connection, place):
     ],
     ids=["nothing queued", "the earliest", "rehearsals aside"],
 )
-def test_next_due_is(connection, place, orders, expected):
-    queue(connection, place, *orders)
+def test_next_due_is(connection, session_row, orders, expected):
+    queue(connection, session_row, *orders)
 
-    assert deliveries.find_next_due(connection, place) == expected
+    assert deliveries.find_next_due(connection, session_row) == expected

@@ -1,4 +1,4 @@
-"""Two runs of one webinar never overlap, and a dead one's place is taken at once."""
+"""Two runs of a webinar never overlap, and a dead run's lease is taken at once."""
 
 import os
 import subprocess
@@ -51,7 +51,7 @@ def another_run(database: Path):
 
 
 def _kill(process: subprocess.Popen, *, cleared_away: bool) -> None:
-    """SIGKILL, and wait until it is dead; a zombie keeps its number until somebody asks how it ended."""
+    """Kill it and wait until it is dead; as a zombie it keeps its number until it is waited for."""
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | (0 if cleared_away else os.WNOWAIT))
 
@@ -127,7 +127,7 @@ def test_lease_says_since_when_it_is_held_however_often_it_was_renewed(connectio
 
 
 def test_dead_run_of_a_machine_whose_clock_was_ahead_is_believed_for_one_term(connection):
-    """Its lease ends in an hour by our clock; from the first time that we see it, it has one term to be renewed."""
+    """Its lease ends in an hour by our clock. From when we first see it, it has a single term."""
     ahead = NOW + timedelta(hours=1)
     leases.acquire(connection, "webinar", ELSEWHERE, ahead)
 
@@ -185,7 +185,7 @@ def test_two_runs_in_one_process_have_names_of_their_own():
 
 @pytest.mark.skipif(not psutil.LINUX, reason="elsewhere psutil's time of day is all there is")
 def test_start_of_a_process_does_not_depend_on_the_time_of_day():
-    """In ticks since the machine's start: psutil adds when that was, which moves as the clock is set."""
+    """In ticks since the machine's start: psutil adds its time, which moves as the clock is set."""
     ticks = int(new_holder().started) / os.sysconf("SC_CLK_TCK")
 
     assert psutil.Process().create_time() - psutil.boot_time() == pytest.approx(ticks, abs=0.02)

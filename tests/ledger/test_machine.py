@@ -1,4 +1,4 @@
-"""Whatever is tried, in whatever order, by runs that live, die and come back: promise 3 holds.
+"""Runs that live, die and come back may try anything in any order: promise 3 holds.
 
 Hypothesis plays several runs (each may be taken over and go on without knowing it), time, and a
 person. After every step each delivery's history must be a path along the arrows, and a body may
@@ -86,7 +86,7 @@ class Runs(RuleBasedStateMachine):
         super().__init__()
         self.ledger = memory.connect()
         self.transaction = self.ledger.begin()
-        self.place = seen(self.ledger)
+        self.session_row = seen(self.ledger)
         self.now, self.run = NOW, 1
         self.offers: list[tuple[Delivery, str]] = []
         self.bodies: Counter[int] = Counter()
@@ -102,7 +102,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule(email=PEOPLE, although_queued=st.booleans())
     def newer_facts(self, email, although_queued):
-        box = mailboxes.load_mailboxes(self.ledger, self.place).get(address_key(email))
+        box = mailboxes.load_mailboxes(self.ledger, self.session_row).get(address_key(email))
         # Not the latest alone: a person may have had an older one sent again, after calling off
         # what followed it.
         states = (
@@ -114,15 +114,15 @@ class Runs(RuleBasedStateMachine):
             return
         number = box.messages + 1 if box else 1
         made = order(email, number, due_at=self.now, expires_at=self.now + timedelta(days=3))
-        deliveries.enqueue(self.ledger, self.place, [made], self.now)
+        deliveries.enqueue(self.ledger, self.session_row, [made], self.now)
 
     @rule(most=st.integers(1, 2), crosses=st.booleans(), outcome=st.none() | OUTCOMES)
     def work(self, most, crosses, outcome):
         """The present run takes what is due, queueing something first if there is nothing."""
-        if deliveries.find_next_due(self.ledger, self.place) is None:
+        if deliveries.find_next_due(self.ledger, self.session_row) is None:
             self.newer_facts(ADA, although_queued=False)
         name = f"run-{self.run}"
-        for delivery in deliveries.claim(self.ledger, self.place, name, self.now, most):
+        for delivery in deliveries.claim(self.ledger, self.session_row, name, self.now, most):
             self.offers.append((delivery, name))
             self.offer(1, crosses, outcome)
 
@@ -161,7 +161,7 @@ class Runs(RuleBasedStateMachine):
     def crash(self):
         """The old run's offers are kept: it may only have been asleep."""
         self.run += 1
-        deliveries.recover_stalled(self.ledger, self.place, self.now)
+        deliveries.recover_stalled(self.ledger, self.session_row, self.now)
 
     @precondition(lambda self: self.offers)
     @rule()
@@ -170,18 +170,20 @@ class Runs(RuleBasedStateMachine):
 
     @rule(email=PEOPLE)
     def ringcentral_mails(self, email):
-        deliveries.hold_back(self.ledger, self.place, [email], self.now)
+        deliveries.hold_back(self.ledger, self.session_row, [email], self.now)
 
     @rule()
     def expire(self):
-        deliveries.expire_overdue(self.ledger, self.place, self.now)
+        deliveries.expire_overdue(self.ledger, self.session_row, self.now)
 
-    @precondition(lambda self: in_doubt(self.ledger, self.place))
+    @precondition(lambda self: in_doubt(self.ledger, self.session_row))
     @rule(emails=st.none() | st.sets(PEOPLE))
     def resend(self, emails):
-        before = {one.delivery.id for one in in_doubt(self.ledger, self.place)}
-        operator_actions.resolve_resend(self.ledger, self.place, emails, self.now)
-        self.allowed.update(one for one in before if self._state(one) is State.QUEUED)
+        before = {record.delivery.id for record in in_doubt(self.ledger, self.session_row)}
+        operator_actions.resolve_resend(self.ledger, self.session_row, emails, self.now)
+        self.allowed.update(
+            delivery for delivery in before if self._state(delivery) is State.QUEUED
+        )
 
     @precondition(lambda self: self.bodies)
     @rule(
@@ -196,7 +198,7 @@ class Runs(RuleBasedStateMachine):
         ),
     )
     def person(self, emails, decide):
-        decide(self.ledger, self.place, emails, self.now)
+        decide(self.ledger, self.session_row, emails, self.now)
 
     @invariant()
     def every_history_is_a_path_along_the_arrows(self):

@@ -24,86 +24,88 @@ from tests.ledger.making import (
 )
 
 
-def _send(connection, place, number: int, **changes) -> None:
-    queue(connection, place, order(number=number, **changes))
-    delivery = claimed(connection, place)
+def _send(connection, session_row, number: int, **changes) -> None:
+    queue(connection, session_row, order(number=number, **changes))
+    delivery = claimed(connection, session_row)
     sending(connection, delivery, RUN, NOW)
     record(connection, delivery, RUN, Transition(State.SENT), NOW)
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.SUPERSEDED])
-def test_mailbox_was_told_only_what_was_sent(connection, place, state):
-    reach(connection, place, state)
+def test_mailbox_was_told_only_what_was_sent(connection, session_row, state):
+    reach(connection, session_row, state)
 
     expected = Mailbox(facts() if state is State.SENT else None, the_one(connection), 1)
-    assert mailbox(connection, place) == expected
+    assert mailbox(connection, session_row) == expected
 
 
-def test_mailbox_without_any_message_is_not_listed(connection, place):
-    assert mailboxes.load_mailboxes(connection, place) == {}
+def test_mailbox_without_any_message_is_not_listed(connection, session_row):
+    assert mailboxes.load_mailboxes(connection, session_row) == {}
 
 
-def test_superseded_message_is_counted_and_never_the_last(connection, place):
-    _send(connection, place, 1)
-    queue(connection, place, order(number=2, facts=facts("f2")))
-    queue(connection, place, order(number=3, facts=facts("f3")))
+def test_superseded_message_is_counted_and_never_the_last(connection, session_row):
+    _send(connection, session_row, 1)
+    queue(connection, session_row, order(number=2, facts=facts("f2")))
+    queue(connection, session_row, order(number=3, facts=facts("f3")))
 
-    box = mailbox(connection, place)
+    box = mailbox(connection, session_row)
 
     assert (box.facts, box.last.number, box.messages) == (facts("f1"), 3, 3)
 
 
-def test_mailbox_holds_the_facts_of_the_last_message_sent(connection, place):
-    _send(connection, place, 1)
-    _send(connection, place, 2, kind=Kind.UPDATE, facts=facts("f2"))
+def test_mailbox_holds_the_facts_of_the_last_message_sent(connection, session_row):
+    _send(connection, session_row, 1)
+    _send(connection, session_row, 2, kind=Kind.UPDATE, facts=facts("f2"))
 
-    assert mailbox(connection, place).facts == facts("f2")
-
-
-def test_cancelled_person_holds_nothing(connection, place):
-    _send(connection, place, 1)
-    _send(connection, place, 2, kind=Kind.CANCELLATION)
-
-    assert mailbox(connection, place).facts is None
+    assert mailbox(connection, session_row).facts == facts("f2")
 
 
-def test_failed_update_leaves_the_facts_told_before(connection, place):
-    _send(connection, place, 1)
-    queue(connection, place, order(number=2, facts=facts("f2")))
-    deliveries.expire_overdue(connection, place, LATE)
+def test_cancelled_person_holds_nothing(connection, session_row):
+    _send(connection, session_row, 1)
+    _send(connection, session_row, 2, kind=Kind.CANCELLATION)
 
-    box = mailbox(connection, place)
+    assert mailbox(connection, session_row).facts is None
+
+
+def test_failed_update_leaves_the_facts_told_before(connection, session_row):
+    _send(connection, session_row, 1)
+    queue(connection, session_row, order(number=2, facts=facts("f2")))
+    deliveries.expire_overdue(connection, session_row, LATE)
+
+    box = mailbox(connection, session_row)
     assert (box.facts, box.last.state) == (facts("f1"), State.EXPIRED)
 
 
-def test_rehearsals_never_count(connection, place):
-    queue(connection, place, order(rehearsal_to="me@example.com"))
-    (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
+def test_rehearsals_never_count(connection, session_row):
+    queue(connection, session_row, order(rehearsal_to="me@example.com"))
+    (delivery,) = deliveries.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
     sending(connection, delivery, RUN, NOW)
     record(connection, delivery, RUN, Transition(State.SENT), NOW)
 
-    assert mailboxes.load_mailboxes(connection, place) == {}
-    assert list(deliveries.list_deliveries(connection, place)) == []
+    assert mailboxes.load_mailboxes(connection, session_row) == {}
+    assert list(deliveries.list_deliveries(connection, session_row)) == []
 
 
-def test_rehearsal_supersedes_nothing(connection, place):
-    queue(connection, place, order())
-    queue(connection, place, order(number=2, rehearsal_to="me@example.com"))
+def test_rehearsal_supersedes_nothing(connection, session_row):
+    queue(connection, session_row, order())
+    queue(connection, session_row, order(number=2, rehearsal_to="me@example.com"))
 
-    assert mailbox(connection, place).last.state is State.QUEUED
+    assert mailbox(connection, session_row).last.state is State.QUEUED
 
 
-def test_mailboxes_are_of_one_session_and_by_address_key(connection, place):
-    queue(connection, place, order(ADA), order(GRACE))
+def test_mailboxes_are_of_one_session_and_by_address_key(connection, session_row):
+    queue(connection, session_row, order(ADA), order(GRACE))
     queue(connection, seen(connection, 2), order("lin@example.com"))
 
-    assert set(mailboxes.load_mailboxes(connection, place)) == {"ada@example.com", GRACE}
+    assert set(mailboxes.load_mailboxes(connection, session_row)) == {"ada@example.com", GRACE}
 
 
-def test_standings_come_in_the_order_in_which_they_were_queued(connection, place):
-    queue(connection, place, order(GRACE), order(ADA))
+def test_standings_come_in_the_order_in_which_they_were_queued(connection, session_row):
+    queue(connection, session_row, order(GRACE), order(ADA))
 
-    assert [one.delivery.email for one in deliveries.list_deliveries(connection, place)] == [
+    assert [
+        record.delivery.email for record in deliveries.list_deliveries(connection, session_row)
+    ] == [
         GRACE,
         ADA,
     ]

@@ -32,11 +32,11 @@ def migrated():
 
 
 def _shape(connection: sa.Connection) -> dict[str, list[object]]:
-    """Every table and index as SQLite has it, apart from the order of columns and Alembic's own table."""
+    """Every table and index as SQLite has it, without the order of columns and Alembic's table."""
     names = connection.exec_driver_sql(
         "SELECT name, type, sql FROM sqlite_master WHERE sql IS NOT NULL"
     ).all()
-    written = (one for one in names if one.type in {"index", "trigger"})
+    written = (row for row in names if row.type in {"index", "trigger"})
     shape: dict[str, list[object]] = {name: [sql.replace('"', "")] for name, _type, sql in written}
     for name in (
         name for name, type_, _ in names if type_ == "table" and name != "alembic_version"
@@ -67,27 +67,29 @@ def ledger_of(revision: str) -> Iterator[sa.Connection]:
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
         command.upgrade(config, revision)
         old.exec_driver_sql(
-            "INSERT INTO sessions (server, webinar_id, session_id, start, duration) VALUES ('s', '1', '1', '2026', 1)"
+            "INSERT INTO sessions (server, webinar_id, session_id, start, duration)"
+            " VALUES ('s', '1', '1', '2026', 1)"
         )
         yield old
     engine.dispose()
 
 
-def test_ledger_of_the_first_revision_keeps_its_rows_and_tells_history_by_itself(connection):
-    """What was queued before has nothing told; what becomes of it is."""
+def test_ledger_of_the_first_revision_keeps_its_rows_and_writes_history_by_itself(connection):
+    """The queueing before left no event; what happens to the message from now on does."""
     with ledger_of("0001") as old:
         old.exec_driver_sql(
-            "INSERT INTO deliveries (session, key, kind, number, state, queued_at, due_at, expires_at, at, message_id,"
-            " start, duration) VALUES (1, 'a@example.com', 'invitation', 1, 'queued', '2026', '2026', '2026', '2026',"
-            " '<1>', '2026', 1)"
+            "INSERT INTO deliveries (session, key, kind, number, state, queued_at, due_at,"
+            " expires_at, at, message_id, start, duration)"
+            " VALUES (1, 'a@example.com', 'invitation', 1, 'queued', '2026', '2026',"
+            " '2026', '2026', '<1>', '2026', 1)"
         )
 
         migrations.upgrade(old)
 
         assert _shape(old) == _shape(connection)
         old.exec_driver_sql("UPDATE deliveries SET state = 'sent', told = '250 OK'")
-        told = old.exec_driver_sql("SELECT delivery, key, what, detail FROM events").all()
-        assert told == [(1, "a@example.com", "sent", "250 OK")]
+        written = old.exec_driver_sql("SELECT delivery, key, what, detail FROM events").all()
+        assert written == [(1, "a@example.com", "sent", "250 OK")]
 
 
 def test_lease_that_an_older_version_holds_is_kept_and_says_no_since(connection):
@@ -126,7 +128,8 @@ def test_what_an_older_version_asked_for_in_vain_is_still_known(before, after):
     with ledger_of("0002") as old:
         old.exec_driver_sql(
             "INSERT INTO registrations (session, key, email, role, standing, at, asked)"
-            " VALUES (1, 'ada@example.com', 'ada@example.com', 'Panelist', 'added', '2026-09-01 09:00:00.000000', ?)",
+            " VALUES (1, 'ada@example.com', 'ada@example.com', 'Panelist', 'added',"
+            " '2026-09-01 09:00:00.000000', ?)",
             (before,),
         )
 

@@ -35,13 +35,13 @@ REQUEUING = {
 }
 
 
-def test_in_doubt_lists_message_id_time_and_reason(connection, place):
-    offered(connection, place, DOUBT)
-    offered(connection, place, Transition(State.SENT), GRACE)
+def test_in_doubt_lists_message_id_time_and_reason(connection, session_row):
+    offered(connection, session_row, DOUBT)
+    offered(connection, session_row, Transition(State.SENT), GRACE)
 
-    (one,) = in_doubt(connection, place)
+    (record,) = in_doubt(connection, session_row)
 
-    assert (one.delivery.email, one.delivery.message_id, one.at, one.reason) == (
+    assert (record.delivery.email, record.delivery.message_id, record.at, record.reason) == (
         ADA,
         f"<1.{ADA}>",
         NOW,
@@ -49,36 +49,36 @@ def test_in_doubt_lists_message_id_time_and_reason(connection, place):
     )
 
 
-def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, place):
+def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, session_row):
     offered(connection, seen(connection, 2), DOUBT)
-    queue(connection, place, order(rehearsal_to="me@example.com"))
-    (delivery,) = deliveries.claim(connection, place, RUN, NOW, 1, rehearsal=True)
+    queue(connection, session_row, order(rehearsal_to="me@example.com"))
+    (delivery,) = deliveries.claim(connection, session_row, RUN, NOW, 1, rehearsal=True)
     sending(connection, delivery, RUN, NOW)
     record(connection, delivery, RUN, DOUBT, NOW)
 
-    assert list(in_doubt(connection, place)) == []
+    assert list(in_doubt(connection, session_row)) == []
 
 
-def test_resolved_as_sent_means_that_the_mailbox_holds_its_facts(connection, place):
-    offered(connection, place, DOUBT)
+def test_resolved_as_sent_means_that_the_mailbox_holds_its_facts(connection, session_row):
+    offered(connection, session_row, DOUBT)
 
-    assert operator_actions.resolve_sent(connection, place, None, NOW + MINUTE) == [
+    assert operator_actions.resolve_sent(connection, session_row, None, NOW + MINUTE) == [
         "ada@example.com"
     ]
 
-    assert mailbox(connection, place).facts == facts()
+    assert mailbox(connection, session_row).facts == facts()
     assert happened(connection)[-1] == ("sent", "a person found that it was sent")
 
 
-def test_resend_keeps_the_message_id_and_is_due_at_once(connection, place):
-    offered(connection, place, DOUBT)
+def test_resend_keeps_the_message_id_and_is_due_at_once(connection, session_row):
+    offered(connection, session_row, DOUBT)
     before = the_one(connection)
 
-    assert operator_actions.resolve_resend(connection, place, None, NOW + MINUTE) == [
+    assert operator_actions.resolve_resend(connection, session_row, None, NOW + MINUTE) == [
         "ada@example.com"
     ]
 
-    again = claimed(connection, place, now=NOW + MINUTE)
+    again = claimed(connection, session_row, now=NOW + MINUTE)
     assert (again.message_id, again.number, again.due_at) == (
         before.message_id,
         before.number,
@@ -88,59 +88,59 @@ def test_resend_keeps_the_message_id_and_is_due_at_once(connection, place):
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.REJECTED])
-def test_retry_starts_the_time_after_which_we_give_up_anew(connection, place, state):
-    reach(connection, place, state)
+def test_retry_starts_the_time_after_which_we_give_up_anew(connection, session_row, state):
+    reach(connection, session_row, state)
     later = NOW + RetryPolicy().give_up_after
 
-    operator_actions.retry_unsent(connection, place, None, later)
+    operator_actions.retry_unsent(connection, session_row, None, later)
 
-    again = claimed(connection, place, now=later)
+    again = claimed(connection, session_row, now=later)
     after = settle(again, Deferred("not now"), RetryPolicy(), later, 0.5)
     assert (again.queued_at, again.due_at, after.state) == (later, later, State.QUEUED)
     assert happened(connection)[-1] == ("queued", "a person asked to try again")
 
 
-def test_retry_goes_on_counting_attempts(connection, place):
-    reach(connection, place, State.FAILED)
+def test_retry_goes_on_counting_attempts(connection, session_row):
+    reach(connection, session_row, State.FAILED)
 
-    operator_actions.retry_unsent(connection, place, None, NOW)
+    operator_actions.retry_unsent(connection, session_row, None, NOW)
 
     assert the_one(connection).attempt == 1
 
 
 @pytest.mark.parametrize("state", REQUEUING)
-def test_message_of_no_more_use_is_not_queued_again(connection, place, state):
-    reach(connection, place, state)
+def test_message_of_no_more_use_is_not_queued_again(connection, session_row, state):
+    reach(connection, session_row, state)
 
-    assert list(REQUEUING[state](connection, place, None, LATE)) == []
+    assert list(REQUEUING[state](connection, session_row, None, LATE)) == []
 
     assert state_of(connection) is state
 
 
 @pytest.mark.parametrize("state", REQUEUING)
 @pytest.mark.parametrize("newer", [State.QUEUED, State.SENT, State.FAILED, State.EXPIRED])
-def test_message_is_not_queued_again_after_a_newer_one(connection, place, state, newer):
-    reach(connection, place, state)
+def test_message_is_not_queued_again_after_a_newer_one(connection, session_row, state, newer):
+    reach(connection, session_row, state)
     if newer is State.QUEUED:
-        queue(connection, place, order(number=2))
+        queue(connection, session_row, order(number=2))
     elif newer is State.EXPIRED:
-        queue(connection, place, order(number=2))
-        deliveries.expire_overdue(connection, place, LATE)
+        queue(connection, session_row, order(number=2))
+        deliveries.expire_overdue(connection, session_row, LATE)
     else:
-        offered(connection, place, Transition(newer), number=2)
+        offered(connection, session_row, Transition(newer), number=2)
 
-    REQUEUING[state](connection, place, None, NOW)
+    REQUEUING[state](connection, session_row, None, NOW)
 
     assert state_of(connection) is state
 
 
 @pytest.mark.parametrize("state", REQUEUING)
-def test_message_is_queued_again_where_the_newer_one_was_called_off(connection, place, state):
-    reach(connection, place, state)
-    queue(connection, place, order(number=2))
-    operator_actions.cancel_queued(connection, place, None, NOW)
+def test_message_is_queued_again_where_the_newer_one_was_called_off(connection, session_row, state):
+    reach(connection, session_row, state)
+    queue(connection, session_row, order(number=2))
+    operator_actions.cancel_queued(connection, session_row, None, NOW)
 
-    assert REQUEUING[state](connection, place, None, NOW) == ["ada@example.com"]
+    assert REQUEUING[state](connection, session_row, None, NOW) == ["ada@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -152,22 +152,24 @@ def test_message_is_queued_again_where_the_newer_one_was_called_off(connection, 
         (operator_actions.retry_unsent, State.REJECTED),
     ],
 )
-def test_decision_concerns_only_the_people_named(connection, place, decide, state):
-    offered(connection, place, Transition(state), ADA)
-    offered(connection, place, Transition(state), GRACE)
+def test_decision_concerns_only_the_people_named(connection, session_row, decide, state):
+    offered(connection, session_row, Transition(state), ADA)
+    offered(connection, session_row, Transition(state), GRACE)
 
-    assert decide(connection, place, ["ADA@Example.com", "nobody@example.com"], NOW) == [
+    assert decide(connection, session_row, ["ADA@Example.com", "nobody@example.com"], NOW) == [
         "ada@example.com"
     ]
 
     assert state_of(connection, email=GRACE) is state
 
 
-def test_cancelled_message_is_not_sent_even_if_leased(connection, place):
-    queue(connection, place, order(ADA), order(GRACE))
-    delivery = claimed(connection, place)
+def test_cancelled_message_is_not_sent_even_if_leased(connection, session_row):
+    queue(connection, session_row, order(ADA), order(GRACE))
+    delivery = claimed(connection, session_row)
 
-    assert operator_actions.cancel_queued(connection, place, [ADA], NOW) == ["ada@example.com"]
+    assert operator_actions.cancel_queued(connection, session_row, [ADA], NOW) == [
+        "ada@example.com"
+    ]
 
     assert not sending(connection, delivery, RUN, NOW)
     assert (state_of(connection), state_of(connection, email=GRACE)) == (
@@ -186,10 +188,10 @@ def test_cancelled_message_is_not_sent_even_if_leased(connection, place):
         operator_actions.cancel_queued,
     ],
 )
-def test_decision_leaves_other_sessions_and_rehearsals_alone(connection, place, decide):
+def test_decision_leaves_other_sessions_and_rehearsals_alone(connection, session_row, decide):
     other = seen(connection, 2)
     for number, state in enumerate((State.IN_DOUBT, State.FAILED), 1):
         offered(connection, other, Transition(state), number=number)
-    queue(connection, place, order(rehearsal_to="me@example.com"))
+    queue(connection, session_row, order(rehearsal_to="me@example.com"))
 
-    assert list(decide(connection, place, None, NOW)) == []
+    assert list(decide(connection, session_row, None, NOW)) == []

@@ -23,14 +23,14 @@ from tests.ledger.making import (
 
 @pytest.fixture
 def filled(connection):
-    """A ledger with some messages; SQLite plans by the indexes alone, as it does in a user's ledger."""
-    place = seen(connection)
-    queue(connection, place, *(order(f"person{number}@example.com") for number in range(20)))
-    return connection, place
+    """A ledger with messages; SQLite plans by the indexes alone, as it does in a user's ledger."""
+    session_row = seen(connection)
+    queue(connection, session_row, *(order(f"person{number}@example.com") for number in range(20)))
+    return connection, session_row
 
 
 def _plans(connection: sa.Connection, statement, *args) -> list[str]:
-    """Run a statement; returns how SQLite looked up each table that it read. `rows` are a batch's own."""
+    """Run a statement; returns how SQLite looked up each table. `rows` are those of a batch."""
     asked: list[tuple[str, tuple[object, ...]]] = []
 
     def note(_c, _cursor, sql, parameters, _context, _many):
@@ -47,30 +47,32 @@ def _plans(connection: sa.Connection, statement, *args) -> list[str]:
     return steps
 
 
-def _sending(connection, place):
-    delivery = claimed(connection, place)
+def _sending(connection, session_row):
+    delivery = claimed(connection, session_row)
     sending(connection, delivery, RUN, NOW)
     record(connection, delivery, RUN, Transition(State.SENT), NOW)
 
 
 CASES = {
-    "claim": lambda c, place: deliveries.claim(c, place, RUN, NOW, 5),
+    "claim": lambda c, session_row: deliveries.claim(c, session_row, RUN, NOW, 5),
     "sending and record": _sending,
     "give back": lambda c, _: deliveries.release_claims(c, RUN),
-    "take over": lambda c, place: deliveries.recover_stalled(c, place, NOW),
-    "expire": lambda c, place: deliveries.expire_overdue(c, place, LATE),
-    "withdraw": lambda c, place: deliveries.cancel_for_removed(c, place, [ADA, GRACE], NOW),
+    "take over": lambda c, session_row: deliveries.recover_stalled(c, session_row, NOW),
+    "expire": lambda c, session_row: deliveries.expire_overdue(c, session_row, LATE),
+    "withdraw": lambda c, session_row: deliveries.cancel_for_removed(
+        c, session_row, [ADA, GRACE], NOW
+    ),
     "next due": deliveries.find_next_due,
     "mailboxes": mailboxes.load_mailboxes,
     "standings": deliveries.list_deliveries,
-    "enqueue": lambda c, place: queue(c, place, order()),
-    "resend": lambda c, place: operator_actions.resolve_resend(c, place, [ADA], NOW),
-    "retry": lambda c, place: operator_actions.retry_unsent(c, place, None, NOW),
+    "enqueue": lambda c, session_row: queue(c, session_row, order()),
+    "resend": lambda c, session_row: operator_actions.resolve_resend(c, session_row, [ADA], NOW),
+    "retry": lambda c, session_row: operator_actions.retry_unsent(c, session_row, None, NOW),
     "history": lambda c, _: events.list_events(c, "person1@example.com"),
     "problems": sessions.list_problems,
-    "end of a run": lambda c, place: sessions.finish_run(c, place, [], 4, NOW),
-    "forgetting": lambda c, place: c.exec_driver_sql(
-        "DELETE FROM events WHERE session = ?", (place,)
+    "end of a run": lambda c, session_row: sessions.finish_run(c, session_row, [], 4, NOW),
+    "forgetting": lambda c, session_row: c.exec_driver_sql(
+        "DELETE FROM events WHERE session = ?", (session_row,)
     ),
 }
 
@@ -96,5 +98,5 @@ def test_claim_reads_the_due_messages_in_their_order(filled):
 
 
 def test_conditions_of_partial_indexes_need_no_planning_at_each_run():
-    """A parameter in their place costs three times as much: SQLite plans anew for its value."""
+    """A parameter in their place costs three times as much: SQLite plans again for its value."""
     assert [str(REAL), str(HELD)] == ["deliveries.rehearsal_to = ''", "deliveries.holder != ''"]

@@ -1,4 +1,4 @@
-"""A ledger is read without a trace: no migration, no mode changed, no file beside it, whoever reads."""
+"""A ledger is read without a trace: no migration, no mode changed, no file beside it."""
 
 import json
 import os
@@ -22,11 +22,14 @@ from tests.users import NOBODY, needs_root, open_folder
 pytestmark = pytest.mark.anyio
 
 State = dict[str, tuple[object, ...]]
-LATE = "INSERT INTO leases (name, holder, machine, pid, started, until) VALUES ('late', '', '', ?, '', '2026-09-01')"
+LATE = """
+INSERT INTO leases (name, holder, machine, pid, started, until)
+VALUES ('late', '', '', ?, '', '2026-09-01')
+"""
 
 
 class Recorded(NoProgress):
-    """Keeps what was said."""
+    """Keeps the lines that it would show."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -39,13 +42,13 @@ def trace(folder: Path) -> State:
     """Everything that a reader could have changed in a folder."""
     seen = {file.name: file.stat() for file in folder.iterdir()}
     return {
-        name: (one.st_ino, one.st_uid, one.st_mode, one.st_size, one.st_mtime_ns)
-        for name, one in seen.items()
+        name: (status.st_ino, status.st_uid, status.st_mode, status.st_size, status.st_mtime_ns)
+        for name, status in seen.items()
     }
 
 
 @pytest.fixture
-def told() -> Recorded:
+def progress() -> Recorded:
     return Recorded()
 
 
@@ -62,7 +65,7 @@ async def write(path: Path, *numbers: int) -> None:
 
 
 def died(path: Path) -> None:
-    """Leave what a killed run leaves: a log that holds more than the file. `-shm` is gone, as after a restart."""
+    """Leave what a killed run leaves after a restart: a log that holds more than the file."""
     with sqlite3.connect(path, isolation_level=None) as writer:
         writer.execute("PRAGMA wal_autocheckpoint=0")
         writer.execute(LATE, (99,))
@@ -72,51 +75,51 @@ def died(path: Path) -> None:
     kept.rename(f"{path}-wal")
 
 
-# --- no trace ---------------------------------------------------------------------------------------------------------
+# --- no trace -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["ledger.db", "100%25 wo?man#1 ü.db"])
-async def test_reading_leaves_folder_and_file_as_they_are(tmp_path, told, name):
+async def test_reading_leaves_folder_and_file_as_they_are(tmp_path, progress, name):
     path = tmp_path / name
     await write(path, 1, 2)
     path.chmod(0o644)
     before = trace(tmp_path)
 
-    assert read_ledger(path, noted, told) == [1, 2]
-    assert (trace(tmp_path), told.lines) == (before, [])
+    assert read_ledger(path, noted, progress) == [1, 2]
+    assert (trace(tmp_path), progress.lines) == (before, [])
 
 
-def test_where_there_is_no_ledger_none_is_made(tmp_path, told):
-    assert read_ledger(tmp_path / "a" / "ledger.db", noted, told) is None
+def test_where_there_is_no_ledger_none_is_made(tmp_path, progress):
+    assert read_ledger(tmp_path / "a" / "ledger.db", noted, progress) is None
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_ledger_that_a_run_has_open_is_read_with_what_it_has_just_written(database, told):
+async def test_ledger_that_a_run_has_open_is_read_with_what_it_has_just_written(database, progress):
     async with Ledger(database) as ledger:
         await ledger.run(note, 1)
-        assert read_ledger(database, noted, told) == [1]
+        assert read_ledger(database, noted, progress) == [1]
         await ledger.run(note, 2)
-        assert read_ledger(database, noted, told) == [1, 2]
-    assert told.lines == []
+        assert read_ledger(database, noted, progress) == [1, 2]
+    assert progress.lines == []
 
 
-async def test_log_of_a_run_that_died_is_read(database, told):
+async def test_log_of_a_run_that_died_is_read(database, progress):
     await write(database, 1)
     died(database)
 
-    assert read_ledger(database, noted, told) == [1, 99]
+    assert read_ledger(database, noted, progress) == [1, 99]
 
 
-async def test_log_lies_beside_the_file_and_not_beside_a_link_to_it(tmp_path, told):
+async def test_log_lies_beside_the_file_and_not_beside_a_link_to_it(tmp_path, progress):
     (tmp_path / "real").mkdir()
     await write(tmp_path / "real" / "ledger.db", 1)
     died(tmp_path / "real" / "ledger.db")
     (tmp_path / "link.db").symlink_to(tmp_path / "real" / "ledger.db")
 
-    assert read_ledger(tmp_path / "link.db", noted, told) == [1, 99]
+    assert read_ledger(tmp_path / "link.db", noted, progress) == [1, 99]
 
 
-async def test_answer_counts_only_if_the_ledger_did_not_change_meanwhile(database, told):
+async def test_answer_counts_only_if_the_ledger_did_not_change_meanwhile(database, progress):
     await write(database, 1)
     asked = []
 
@@ -128,11 +131,11 @@ async def test_answer_counts_only_if_the_ledger_did_not_change_meanwhile(databas
             other.close()
         return noted(connection)
 
-    assert read_ledger(database, while_a_run_writes, told) == [1, 2]
+    assert read_ledger(database, while_a_run_writes, progress) == [1, 2]
     assert len(asked) == 2
 
 
-async def test_ledger_that_changes_each_time_is_tried_later(database, told):
+async def test_ledger_that_changes_each_time_is_tried_later(database, progress):
     await write(database, 1)
     asked = []
 
@@ -141,11 +144,11 @@ async def test_ledger_that_changes_each_time_is_tried_later(database, told):
         os.utime(database, ns=(len(asked), len(asked)))
 
     with pytest.raises(TryLater):
-        read_ledger(database, touched, told)
+        read_ledger(database, touched, progress)
     assert len(asked) == MAX_READS
 
 
-# --- another user -----------------------------------------------------------------------------------------------------
+# --- another user ---------------------------------------------------------------------------------
 
 READ = f"""
 import json, os, sys
@@ -155,14 +158,15 @@ from onboarding.ledger.read_only import read_ledger
 from tests.ledger.test_read_only import Recorded
 from tests.ledger.writing import noted
 
-told = Recorded()
-read_ledger(Path(sys.argv[1]), noted, told)  # imports all: the other user may not read the interpreter's files
-told.lines.clear()
+progress = Recorded()
+# Imports all: the other user may not read the interpreter's files.
+read_ledger(Path(sys.argv[1]), noted, progress)
+progress.lines.clear()
 os.setgroups([])
 os.setgid({NOBODY})
 os.setuid({NOBODY})
 try:
-    print(json.dumps([read_ledger(Path(sys.argv[2]), noted, told), told.lines]))
+    print(json.dumps([read_ledger(Path(sys.argv[2]), noted, progress), progress.lines]))
 except OnboardingError as error:
     print(json.dumps([error.exit_code, error.message]))
 """
@@ -170,7 +174,7 @@ except OnboardingError as error:
 
 @pytest.fixture
 async def read_by_another(tmp_path):
-    """Reads in a process of another user: gives the answer and what was said, or exit code and message."""
+    """Read in another user's process: the answer and the lines shown, or exit code and message."""
     await write(tmp_path / "first.db", 1)
 
     def ended(path: Path) -> list[object]:
@@ -282,7 +286,7 @@ async def test_ledger_that_this_user_can_not_read_is_a_matter_of_configuration(
     assert read_by_another(path) == [2, f"The ledger {path} can't be read: Permission denied."]
 
 
-# --- what is no ledger of this version --------------------------------------------------------------------------------
+# --- what is no ledger of this version ------------------------------------------------------------
 
 
 def _older(path: Path) -> None:
@@ -330,14 +334,14 @@ def _pipe(path: Path) -> None:
     ],
 )
 async def test_what_is_no_ledger_of_this_version_is_refused_and_left_as_it_is(
-    database, told, become, words
+    database, progress, become, words
 ):
     await write(database, 1)
     become(database)
     before = trace(database.parent)
 
     with pytest.raises(OnboardingError) as caught:
-        read_ledger(database, noted, told)
+        read_ledger(database, noted, progress)
 
     assert (caught.value.exit_code, words in caught.value.message) == (2, True), (
         caught.value.message
@@ -345,7 +349,7 @@ async def test_what_is_no_ledger_of_this_version_is_refused_and_left_as_it_is(
     assert trace(database.parent) == before
 
 
-def test_empty_file_is_no_ledger_yet(database, told):
+def test_empty_file_is_no_ledger_yet(database, progress):
     database.touch()
 
-    assert read_ledger(database, noted, told) is None
+    assert read_ledger(database, noted, progress) is None

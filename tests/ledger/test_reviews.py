@@ -15,54 +15,54 @@ LATER = ReviewedMessage("ada@example.com", Kind.INVITATION, "", "b" * 64, "p", F
 ADDED = ("add", "ada@example.com")
 
 
-def store(connection, place, digest, *messages):
-    reviews.store_review(connection, place, digest, messages, [ADDED], NOW)
+def store(connection, session_row, digest, *messages):
+    reviews.store_review(connection, session_row, digest, messages, [ADDED], NOW)
     return reviews.find_reviews(connection, SERVER, digest)[0].id
 
 
-def test_a_review_is_found_by_the_first_digits_of_its_digest(connection, place):
-    store(connection, place, "12ab" * 16, ADA)
+def test_a_review_is_found_by_the_first_digits_of_its_digest(connection, session_row):
+    store(connection, session_row, "12ab" * 16, ADA)
 
     (found,) = reviews.find_reviews(connection, SERVER, "12ab12ab12ab")
 
-    assert (found.session, found.digest, found.made_at) == (place, "12ab" * 16, NOW)
+    assert (found.session, found.digest, found.made_at) == (session_row, "12ab" * 16, NOW)
     assert found.webinar_id == "webinar-1"
     assert reviews.find_reviews(connection, SERVER, "12ab12ab12ac") == []
     assert reviews.find_reviews(connection, "https://other.example", "12ab12ab12ab") == []
 
 
-def test_a_wild_card_is_a_digit_that_no_digest_has(connection, place):
-    store(connection, place, "12ab" * 16, ADA)
+def test_a_wild_card_is_a_digit_that_no_digest_has(connection, session_row):
+    store(connection, session_row, "12ab" * 16, ADA)
 
     assert reviews.find_reviews(connection, SERVER, "12ab%") == []
 
 
-def test_the_same_page_again_is_stored_once(connection, place):
-    first = store(connection, place, "a" * 64, ADA)
+def test_the_same_page_again_is_stored_once(connection, session_row):
+    first = store(connection, session_row, "a" * 64, ADA)
 
-    assert store(connection, place, "a" * 64, ADA) == first
-
-
-def test_what_was_not_approved_covers_nothing(connection, place):
-    store(connection, place, "a" * 64, ADA)
-
-    assert reviews.load_approved(connection, place) == Approved()
+    assert store(connection, session_row, "a" * 64, ADA) == first
 
 
-def test_approvals_add_up_and_the_latest_page_comes_first(connection, place):
-    first = store(connection, place, "a" * 64, ADA)
-    second = store(connection, place, "b" * 64, LATER)
+def test_what_was_not_approved_covers_nothing(connection, session_row):
+    store(connection, session_row, "a" * 64, ADA)
+
+    assert reviews.load_approved(connection, session_row) == Approved()
+
+
+def test_approvals_add_up_and_the_latest_page_comes_first(connection, session_row):
+    first = store(connection, session_row, "a" * 64, ADA)
+    second = store(connection, session_row, "b" * 64, LATER)
     for review in (second, first):
         reviews.approve(connection, review, "Dana Brooks", "fine", NOW)
 
-    approved = reviews.load_approved(connection, place)
+    approved = reviews.load_approved(connection, session_row)
 
     assert approved == Approved((LATER, ADA), frozenset({ADDED}))
     assert reviews.find_reviews(connection, SERVER, "a" * 12)[0].approved_by == ["Dana Brooks"]
 
 
-def test_an_approval_is_for_one_session(connection, place):
+def test_an_approval_is_for_one_session(connection, session_row):
     other = seen(connection, 2)
-    reviews.approve(connection, store(connection, place, "a" * 64, ADA), "Dana", "", NOW)
+    reviews.approve(connection, store(connection, session_row, "a" * 64, ADA), "Dana", "", NOW)
 
     assert reviews.load_approved(connection, other) == Approved()

@@ -16,8 +16,8 @@ TWO_SECONDS = SendRate(timedelta(seconds=2))
 
 def _waits(connection, pace: SendRate, *times: float) -> list[float]:
     return [
-        reserve_send(connection, "smtp", pace, NOW + timedelta(seconds=one)).total_seconds()
-        for one in times
+        reserve_send(connection, "smtp", pace, NOW + timedelta(seconds=second)).total_seconds()
+        for second in times
     ]
 
 
@@ -86,8 +86,8 @@ def test_paces_of_two_servers_are_apart(connection):
 
 def test_even_pace_reaches_the_rate(connection):
     sent = sum(
-        reserve_send(connection, "smtp", TWO_SECONDS, NOW + timedelta(seconds=one)) == FREE
-        for one in range(60)
+        reserve_send(connection, "smtp", TWO_SECONDS, NOW + timedelta(seconds=second)) == FREE
+        for second in range(60)
     )
 
     assert sent == 30

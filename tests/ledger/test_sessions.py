@@ -1,4 +1,4 @@
-"""Sessions as last seen, what the last run left behind, webinar facts, colleagues; and that the forgotten are gone."""
+"""Sessions as last seen, results of the last run, webinar facts, colleagues; and their removal."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -83,36 +83,36 @@ def test_find_looks_for(connection, server, webinar, wanted, found):
     assert (got.key.session_id if got else None) == found
 
 
-def test_problems_of_a_run_replace_those_of_the_run_before(connection, place):
-    sessions.finish_run(connection, place, [Problem(2, "role", "", "old")], 4, NOW)
-    sessions.finish_run(connection, place, PROBLEMS, 2, NOW + MINUTE)
+def test_problems_of_a_run_replace_those_of_the_run_before(connection, session_row):
+    sessions.finish_run(connection, session_row, [Problem(2, "role", "", "old")], 4, NOW)
+    sessions.finish_run(connection, session_row, PROBLEMS, 2, NOW + MINUTE)
 
-    assert sessions.list_problems(connection, place) == PROBLEMS
+    assert sessions.list_problems(connection, session_row) == PROBLEMS
     found = sessions.find(connection, SERVER, "webinar-1", "session-1")
     assert (found.heavy_calls, found.run_at) == (2, NOW + MINUTE)
 
 
 def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_before_stay(
-    connection, place
+    connection, session_row
 ):
-    sessions.finish_run(connection, place, PROBLEMS, 4, NOW)
+    sessions.finish_run(connection, session_row, PROBLEMS, 4, NOW)
 
-    sessions.begin_run(connection, place, 3, NOW + MINUTE)
+    sessions.begin_run(connection, session_row, 3, NOW + MINUTE)
 
     found = sessions.find(connection, SERVER, "webinar-1", "session-1")
     assert (found.heavy_calls, found.run_at) == (3, NOW + MINUTE)
-    assert sessions.list_problems(connection, place) == PROBLEMS
+    assert sessions.list_problems(connection, session_row) == PROBLEMS
 
 
-def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, place):
+def test_run_without_problems_clears_them_and_leaves_other_sessions(connection, session_row):
     other = seen(connection, 2)
-    sessions.finish_run(connection, place, PROBLEMS, 4, NOW)
+    sessions.finish_run(connection, session_row, PROBLEMS, 4, NOW)
     sessions.finish_run(connection, other, PROBLEMS, 4, NOW)
 
-    sessions.finish_run(connection, place, [], 2, NOW)
+    sessions.finish_run(connection, session_row, [], 2, NOW)
 
     assert (
-        list(sessions.list_problems(connection, place)),
+        list(sessions.list_problems(connection, session_row)),
         sessions.list_problems(connection, other),
     ) == (
         [],
@@ -156,19 +156,19 @@ def test_directory_comes_back_as_it_was_kept(connection, known):
     assert list(cache.load_colleagues(connection, SERVER)) == known
 
 
-# --- forgetting -------------------------------------------------------------------------------------------------------
+# --- forgetting -----------------------------------------------------------------------------------
 
 
 def _fill(connection: sa.Connection) -> int:
     """One session with a person in every table that holds people."""
-    place = seen(connection)
-    registrations.set_standing(connection, place, [invitee()], Standing.ADDED, NOW)
-    deliveries.enqueue(connection, place, [order()], NOW)
+    session_row = seen(connection)
+    registrations.set_standing(connection, session_row, [invitee()], Standing.ADDED, NOW)
+    deliveries.enqueue(connection, session_row, [order()], NOW)
     sessions.finish_run(
-        connection, place, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW
+        connection, session_row, [Problem(2, "email", "ada@example.com", "Lovelace")], 4, NOW
     )
     cache.store_colleagues(connection, SERVER, [ADA], NOW)
-    return place
+    return session_row
 
 
 def _rows(connection: sa.Connection) -> dict[str, int]:
@@ -231,15 +231,15 @@ async def test_forgotten_people_leave_no_bytes_in_the_file(database, tmp_path):
     ] == []
 
 
-# --- history ----------------------------------------------------------------------------------------------------------
+# --- history --------------------------------------------------------------------------------------
 
 
 def test_history_of_a_person_is_in_order_over_all_sessions(connection):
-    one, two = seen(connection, 1), seen(connection, 2)
-    events.record_event(connection, two, "ada@example.com", "added", NOW)
-    events.record_event(connection, one, "grace@example.com", "added", NOW)
+    first, second = seen(connection, 1), seen(connection, 2)
+    events.record_event(connection, second, "ada@example.com", "added", NOW)
+    events.record_event(connection, first, "grace@example.com", "added", NOW)
     events.record_event(
-        connection, one, "ada@example.com", "sent", NOW + MINUTE, delivery=7, detail="250 ok"
+        connection, first, "ada@example.com", "sent", NOW + MINUTE, delivery=7, detail="250 ok"
     )
 
     assert events.list_events(connection, "ada@example.com") == [

@@ -1,4 +1,4 @@
-"""The ledger's path is taken as written, and a ledger where older versions put it stops the command."""
+"""The ledger's path is taken as written; a ledger where older versions put it stops the command."""
 
 from pathlib import Path
 
@@ -36,9 +36,9 @@ async def test_ledger_lies_at_the_path_as_written(tmp_path, monkeypatch, name):
 
     async with Ledger(path) as ledger:
         await ledger.run(note, 1)
-        beside = {one.name for one in (tmp_path / name).iterdir()}
+        beside = {file.name for file in (tmp_path / name).iterdir()}
 
-    assert [one.name for one in tmp_path.iterdir()] == [name]
+    assert [file.name for file in tmp_path.iterdir()] == [name]
     assert beside == {f"{name}.db", f"{name}.db-wal", f"{name}.db-shm"}
     async with Ledger(path) as ledger:
         assert await ledger.run(noted) == [1]
@@ -57,7 +57,7 @@ async def test_ledger_lies_at_the_path_as_written(tmp_path, monkeypatch, name):
     ],
 )
 def test_older_versions_read_the_path_as_a_url(path, former):
-    assert [str(one) for one in former_paths(Path(path))] == former
+    assert [str(former_path) for former_path in former_paths(Path(path))] == former
 
 
 @pytest.mark.parametrize(

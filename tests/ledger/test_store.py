@@ -1,4 +1,4 @@
-"""The file and its one writer: durable, private, many statements to a commit."""
+"""The file and its only writer: durable, private, many statements to a commit."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from tests.ledger.writing import Held, Odd, counted, fail, grouped, note, noted
 pytestmark = pytest.mark.anyio
 
 
-# --- durable, private -------------------------------------------------------------------------------------------------
+# --- durable, private -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ async def test_what_run_returned_from_is_in_the_file(database, tmp_path):
 
 @pytest.fixture
 def open_umask():
-    """Whatever the program does not restrict itself is open to everybody."""
+    """What the program does not restrict itself is open to all."""
     before = os.umask(0)
     yield
     os.umask(before)
@@ -53,7 +53,7 @@ def open_umask():
 async def test_files_are_private_while_the_ledger_is_open(database, tmp_path):
     async with Ledger(database) as ledger:
         await ledger.run(note, 1)
-        modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
 
 
@@ -72,7 +72,7 @@ async def test_file_where_a_link_leads_is_private_too(tmp_path):
     (tmp_path / "link.db").symlink_to(tmp_path / "folder" / "ledger.db")
     async with Ledger(tmp_path / "link.db") as ledger:
         await ledger.run(note, 1)
-        modes = {one.name: one.stat().st_mode & 0o777 for one in (tmp_path / "folder").iterdir()}
+        modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "folder").iterdir()}
     assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
 
 
@@ -86,12 +86,15 @@ async def test_readable_file_is_made_private(database, tmp_path):
 
 
 async def test_second_opening_in_one_process_leaves_the_locks_of_the_first(database, tmp_path):
-    """Closing any descriptor of the file would drop them, and another process would delete the log under us."""
+    """Closing any descriptor of the file would drop them; another process would delete the log."""
     async with Ledger(database) as first:
         await first.run(note, 1)
         async with Ledger(database):
             pass
-        touch = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM leases'); c.close()"
+        touch = (
+            "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
+            "c.execute('SELECT * FROM leases'); c.close()"
+        )
         await anyio.run_process([sys.executable, "-c", touch, tmp_path / "ledger.db"])
         assert (tmp_path / "ledger.db-wal").exists()
 
@@ -102,11 +105,20 @@ async def test_folder_of_the_ledger_is_made(tmp_path):
 
 
 def test_several_processes_may_open_a_new_ledger_at_once(database):
-    script = "import asyncio, sys\nfrom pathlib import Path\nfrom onboarding.ledger.store import Ledger\nasync def main():\n"
-    script += "    async with Ledger(Path(sys.argv[1])):\n        pass\nasyncio.run(main())"
+    script = """
+import asyncio, sys
+from pathlib import Path
+from onboarding.ledger.store import Ledger
+
+async def main():
+    async with Ledger(Path(sys.argv[1])):
+        pass
+
+asyncio.run(main())
+"""
     running = [subprocess.Popen([sys.executable, "-c", script, database]) for _ in range(3)]
 
-    assert [one.wait() for one in running] == [0, 0, 0]
+    assert [process.wait() for process in running] == [0, 0, 0]
 
 
 async def test_file_that_another_process_is_just_making_is_waited_for(database, tmp_path):
@@ -121,7 +133,7 @@ async def test_file_that_another_process_is_just_making_is_waited_for(database, 
     other.close()
 
 
-# --- grouping ---------------------------------------------------------------------------------------------------------
+# --- grouping -------------------------------------------------------------------------------------
 
 
 async def test_statements_handed_in_meanwhile_share_one_commit(database):
@@ -141,7 +153,9 @@ async def test_group_is_bounded(database):
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError("oops"), ValueError("oops"), Odd("oops")], ids=lambda one: type(one).__name__
+    "error",
+    [KeyError("oops"), ValueError("oops"), Odd("oops")],
+    ids=lambda error: type(error).__name__,
 )
 async def test_error_of_one_statement_reaches_its_caller_and_nobody_else(database, error):
     async with Ledger(database) as ledger:
@@ -174,7 +188,7 @@ async def test_what_comes_after_a_failed_one_is_not_written(database, together):
             ]
         results = await asyncio.gather(*chain, return_exceptions=True)
 
-        assert [type(one) for one in results] == [KeyError, KeyError, KeyError, int]
+        assert [type(result) for result in results] == [KeyError, KeyError, KeyError, int]
         assert await ledger.run(noted) == [4]
 
 

@@ -1,4 +1,4 @@
-"""Moves of many messages in one statement are what they would be one by one; one lost right takes no other along."""
+"""Many moves in one statement do what each alone would do; one that is too late stops no other."""
 
 import asyncio
 from dataclasses import replace
@@ -33,29 +33,34 @@ OUTCOMES = (
 
 
 def _queued(connection: sa.Connection, rehearsal_to: str = "") -> list[Delivery]:
-    place = seen(connection)
+    session_row = seen(connection)
     queue(
         connection,
-        place,
-        *(order(f"p{one}@example.com", rehearsal_to=rehearsal_to) for one in range(PEOPLE)),
+        session_row,
+        *(order(f"p{number}@example.com", rehearsal_to=rehearsal_to) for number in range(PEOPLE)),
     )
-    return list(deliveries.claim(connection, place, RUN, NOW, PEOPLE, rehearsal=bool(rehearsal_to)))
+    return list(
+        deliveries.claim(connection, session_row, RUN, NOW, PEOPLE, rehearsal=bool(rehearsal_to))
+    )
 
 
 def _recordings(leased: list[Delivery]) -> list[TransitionWrite]:
     later = NOW + timedelta(seconds=1.5)
     return [
-        transitions.record_outcome(one, RUN, outcome, later)
-        for one, outcome in zip(leased, OUTCOMES, strict=True)
+        transitions.record_outcome(delivery, RUN, outcome, later)
+        for delivery, outcome in zip(leased, OUTCOMES, strict=True)
     ]
 
 
 def _rows(connection: sa.Connection) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Every delivery, and what history says of each, in order."""
-    told = sa.select(history.c.delivery, history.c.at, history.c.what, history.c.detail)
+    written = sa.select(history.c.delivery, history.c.at, history.c.what, history.c.detail)
     return (
         [tuple(row) for row in connection.execute(sa.select(table).order_by(table.c.id))],
-        [tuple(row) for row in connection.execute(told.order_by(history.c.delivery, history.c.id))],
+        [
+            tuple(row)
+            for row in connection.execute(written.order_by(history.c.delivery, history.c.id))
+        ],
     )
 
 
@@ -66,7 +71,7 @@ def test_group_leaves_the_same_rows_as_one_by_one(memory, rehearsal_to):
         with memory.connect() as connection, connection.begin() as transaction:
             leased = _queued(connection, rehearsal_to)
             for step in (
-                [transitions.start_sending(one, RUN, NOW) for one in leased],
+                [transitions.start_sending(delivery, RUN, NOW) for delivery in leased],
                 _recordings(leased),
             ):
                 groups = [step] if together else [[move] for move in step]
@@ -119,7 +124,7 @@ def test_delivery_that_is_forgotten_takes_no_other_along(connection):
     connection.execute(table.delete().where(table.c.id == first.id))
 
     assert write_transitions(
-        connection, [transitions.start_sending(one, RUN, NOW) for one in (first, second)]
+        connection, [transitions.start_sending(delivery, RUN, NOW) for delivery in (first, second)]
     ) == [
         False,
         True,
@@ -169,23 +174,20 @@ async def test_group_shares_one_commit_and_one_statement(database):
         traced: list[str] = []
         await ledger.run(lambda c: c.connection.driver_connection.set_trace_callback(traced.append))
         assert (
-            await _moved(ledger, [transitions.start_sending(one, RUN, NOW) for one in leased])
+            await _moved(
+                ledger, [transitions.start_sending(delivery, RUN, NOW) for delivery in leased]
+            )
             == [True] * PEOPLE
         )
 
-    statements = [
-        name for name, _again in groupby(one.split()[0] for one in traced)
-    ]  # again for what a trigger does
-    assert statements == [
-        "COMMIT",
-        "BEGIN",
-        "COMMIT",
-        "UPDATE",
-    ]  # all but the last are `run`'s and `AlreadyRunning`'s
+    # A statement is traced again for each trigger that it starts.
+    names = [name for name, _again in groupby(statement.split()[0] for statement in traced)]
+    # All but the last are from `run` and `Held`.
+    assert names == ["COMMIT", "BEGIN", "COMMIT", "UPDATE"]
 
 
 @pytest.mark.anyio
-async def test_lost_right_is_told_to_its_owner_and_the_others_move(database):
+async def test_move_that_is_too_late_fails_alone_and_the_others_are_made(database):
     async with Ledger(database) as ledger:
         leased = await ledger.run(_queued)
         lost = leased[2]
@@ -193,25 +195,29 @@ async def test_lost_right_is_told_to_its_owner_and_the_others_move(database):
             write_transitions, [transitions.record_outcome(lost, RUN, OUTCOMES[2], NOW)]
         )
 
-        made = await _moved(ledger, [transitions.start_sending(one, RUN, NOW) for one in leased])
+        made = await _moved(
+            ledger, [transitions.start_sending(delivery, RUN, NOW) for delivery in leased]
+        )
 
-        assert made == [one is not lost for one in leased]
+        assert made == [delivery is not lost for delivery in leased]
         states = await ledger.run(
             lambda c: c.execute(sa.select(table.c.state).order_by(table.c.id)).scalars().all()
         )
-        assert states == [State.QUEUED if one is lost else State.SENDING for one in leased]
+        assert states == [
+            State.QUEUED if delivery is lost else State.SENDING for delivery in leased
+        ]
 
 
 @pytest.mark.anyio
-async def test_what_is_handed_in_is_written_in_order_though_nobody_waits(database):
+async def test_what_is_handed_in_is_written_in_order_though_no_task_waits(database):
     async with Ledger(database) as ledger:
         leased = await ledger.run(_queued)
         crossing = [
-            ledger.submit(write_transitions, transitions.start_sending(one, RUN, NOW))
-            for one in leased
+            ledger.submit(write_transitions, transitions.start_sending(delivery, RUN, NOW))
+            for delivery in leased
         ]
-        for one in crossing:
-            one.cancel()
+        for result in crossing:
+            result.cancel()
         assert await ledger.run(noted) == []
 
         assert await _moved(ledger, _recordings(leased)) == [True] * PEOPLE

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 SHORT = 0.05
 
 
-# --- refused in words -------------------------------------------------------------------------------------------------
+# --- refused in words -----------------------------------------------------------------------------
 
 
 async def _refused(database: Path, kind=ConfigurationError) -> str:
@@ -82,7 +82,7 @@ async def test_file_in_the_place_of_the_folder_is_refused(tmp_path):
 
 @pytest.fixture
 def strict_folder():
-    """A folder whose permissions bind us, though the tests be run by root."""
+    """A folder whose permissions bind us, even if root runs the tests."""
     folder = Path(tempfile.mkdtemp())
     user = os.geteuid()
     if user == 0:
@@ -119,7 +119,7 @@ async def test_read_only_file_can_be_read_and_refuses_to_be_written(strict_folde
     )
 
 
-# --- try later --------------------------------------------------------------------------------------------------------
+# --- try later ------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -161,7 +161,7 @@ async def test_locked_ledger_is_waited_for_once_by_a_whole_group(database, tmp_p
             tasks = [asyncio.create_task(ledger.run(note, number)) for number in range(20)]
             results = await asyncio.gather(*tasks, return_exceptions=True)
 
-    assert [type(one) for one in results] == [TryLater] * 20
+    assert [type(result) for result in results] == [TryLater] * 20
     assert (
         1 <= traced.count("BEGIN IMMEDIATE") <= 2
     )  # the first statement's, and that of all who came while it waited
@@ -182,26 +182,26 @@ def _limit_pages(connection: sa.Connection, more: int) -> None:
 async def test_full_disk_is_tried_later_with_nothing_half_written(database):
     many = [order(f"person{number}@example.com") for number in range(500)]
     async with Ledger(database) as ledger:
-        place = await ledger.run(sessions.upsert, session())
+        session_row = await ledger.run(sessions.upsert, session())
         await ledger.run(_limit_pages, 2)
 
         with pytest.raises(TryLater, match="full"):
-            await ledger.run(deliveries.enqueue, place, many, NOW)
+            await ledger.run(deliveries.enqueue, session_row, many, NOW)
 
-        assert await ledger.run(mailboxes.load_mailboxes, place) == {}
+        assert await ledger.run(mailboxes.load_mailboxes, session_row) == {}
         await ledger.run(_limit_pages, 10_000)
-        await ledger.run(deliveries.enqueue, place, many, NOW)
-        assert len(await ledger.run(mailboxes.load_mailboxes, place)) == 500
+        await ledger.run(deliveries.enqueue, session_row, many, NOW)
+        assert len(await ledger.run(mailboxes.load_mailboxes, session_row)) == 500
 
 
 async def test_full_disk_keeps_what_still_fits_of_a_group(database):
-    """A result that is to be recorded must not be lost to somebody's new messages."""
+    """A result that is to be recorded must not be lost because of another run's new messages."""
     many = [Problem(None, None, "", "x" * 1000) for _ in range(100)]
     async with Ledger(database) as ledger:
-        place = await ledger.run(sessions.upsert, session())
+        session_row = await ledger.run(sessions.upsert, session())
         await ledger.run(_limit_pages, 2)
 
-        results = await grouped(ledger, (sessions.finish_run, place, many, 1, NOW), (note, 1))
+        results = await grouped(ledger, (sessions.finish_run, session_row, many, 1, NOW), (note, 1))
 
         assert (type(results[0]), results[1]) == (TryLater, 1)
         assert (

@@ -37,11 +37,11 @@ def fail(connection: sa.Connection, error: BaseException) -> None:
 
 
 class Odd(BaseException):
-    """What nobody expects."""
+    """An error that no code expects."""
 
 
 class Held:
-    """Keeps the writer busy with one statement, so that what is handed in meanwhile becomes one group."""
+    """Keeps the writer busy with a statement: what is submitted meanwhile becomes one group."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._release = ledger, threading.Event()
@@ -66,7 +66,7 @@ class Held:
 async def grouped(ledger: Ledger, *statements) -> list:
     """Hand in several statements at once; returns their results or errors."""
     async with Held(ledger):
-        tasks = [asyncio.create_task(ledger.run(*one)) for one in statements]
+        tasks = [asyncio.create_task(ledger.run(*statement)) for statement in statements]
         await anyio.lowlevel.checkpoint()
     return await asyncio.gather(*tasks, return_exceptions=True)
 

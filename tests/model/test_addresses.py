@@ -1,4 +1,4 @@
-"""One address, however it is spelled, is one mailbox; domains as they are sent; which hosts are this very machine."""
+"""An address in any spelling is one mailbox; domains as they are sent; hosts of this machine."""
 
 import string
 from pathlib import Path

@@ -210,20 +210,20 @@ def test_every_message_id_is_well_formed_and_names_nobody(email, kind, number, r
 
 
 @given(
-    one=st.tuples(
+    first=st.tuples(
         st.sampled_from(["ada@example.com", "grace@example.com"]),
         st.sampled_from(Kind),
         st.integers(1, 9),
     ),
-    other=st.tuples(
+    second=st.tuples(
         st.sampled_from(["ada@example.com", "grace@example.com"]),
         st.sampled_from(Kind),
         st.integers(1, 9),
     ),
 )
-def test_two_messages_have_one_message_id_only_if_they_are_one(one, other):
-    assert (message_id(KEY, *one, "example.com") == message_id(KEY, *other, "example.com")) is (
-        one == other
+def test_two_messages_have_one_message_id_only_if_they_are_one(first, second):
+    assert (message_id(KEY, *first, "example.com") == message_id(KEY, *second, "example.com")) is (
+        first == second
     )
 
 

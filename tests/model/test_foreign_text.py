@@ -41,9 +41,9 @@ def base64_of(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("text", "shown"),
     [
-        # Links of whatever kind, known or not.
+        # Links of any kind, known or not.
         ("see https://v.example/j/abc now.", "see (link to v.example) now."),
         ("see <HTTPS://V.Example:443/J/abc>", "see <(link to v.example)>"),
         ("(https://v.example/j/abc)", "((link to v.example))"),
@@ -110,8 +110,8 @@ def base64_of(text: str) -> str:
         ("100% sure; a=b; R&D; C:\\new", "100% sure; a=b; R&D; C:\\new"),
     ],
 )
-def test_link_or_secret_is_taken_out_and_nothing_else(said, shown):
-    assert clean(said, SECRETS) == shown
+def test_link_or_secret_is_taken_out_and_nothing_else(text, shown):
+    assert clean(text, SECRETS) == shown
 
 
 @pytest.mark.parametrize(
@@ -194,9 +194,9 @@ ENCODINGS = {
 @given(before=st.text(max_size=20), token=WORDS, after=st.text(max_size=20))
 def test_every_part_of_a_link_is_found_however_it_is_encoded(encoding, before, token, after):
     secrets = Secrets.of(links=[SecretStr(f"https://v.example/{token}")])
-    said = f"{before} {ENCODINGS[encoding](f'v.example/{token}')} {after}"
+    text = f"{before} {ENCODINGS[encoding](f'v.example/{token}')} {after}"
 
-    shown = clean(said, secrets)
+    shown = clean(text, secrets)
 
     assert ENCODINGS[encoding](token) not in shown
     assert not parts_of(token) & parts_of(shown)

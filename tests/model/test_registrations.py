@@ -1,4 +1,4 @@
-"""Whose record is whose, and how few calls a change takes."""
+"""Which record belongs to which invitee, and how few calls a change takes."""
 
 from dataclasses import replace
 
@@ -54,11 +54,11 @@ def record(email: str = "", user: LinkedUser | None = None, number: int = 1) -> 
         "only the record names a user",
         "only the roster names a user",
         "nothing to compare",
-        "nobody is nobody",
+        "neither has an address or user",
         "a domain that came back otherwise",
     ],
 )
-def test_record_is_of(registration, person, same):
+def test_record_matches_an_invitee(registration, person, same):
     assert matches(registration, person) is same
 
 
@@ -114,7 +114,7 @@ UPDATE = Update(RECORD, invitee("lin@example.com"))
         "removing",
     ],
 )
-def test_change_takes(change, occupied, calls):
+def test_change_is_split_into_the_fewest_calls(change, occupied, calls):
     assert split_change(change, occupied) == calls
 
 
@@ -140,7 +140,7 @@ def test_every_change_is_made_once_and_removing_comes_before_adding_the_same_per
 
     calls = split_change(change, occupied)
 
-    assert tuple(one for call in calls for one in call.add) == change.add
-    assert tuple(one for call in calls for one in call.remove) == change.remove
+    assert tuple(person for call in calls for person in call.add) == change.add
+    assert tuple(gone for call in calls for gone in call.remove) == change.remove
     assert len(calls) <= 2
     assert not any(matches(gone, new) for call in calls for gone in call.remove for new in call.add)

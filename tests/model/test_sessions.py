@@ -29,9 +29,9 @@ def test_session_key_reads_as_its_two_ids():
     assert str(KEY) == "webinar-1/session-1"
 
 
-@given(one=st.text(), other=st.text())
-def test_links_have_one_fingerprint_only_if_they_are_one(one, other):
-    assert (link_digest(SecretStr(one)) == link_digest(SecretStr(other))) is (one == other)
+@given(first=st.text(), second=st.text())
+def test_links_have_one_fingerprint_only_if_they_are_one(first, second):
+    assert (link_digest(SecretStr(first)) == link_digest(SecretStr(second))) is (first == second)
 
 
 def test_fingerprint_is_no_key_to_the_stage():
