@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any
 
@@ -266,23 +266,27 @@ def _session_context(session: Session, zone: tzinfo, locale: Locale) -> SessionC
     end = localize(session.end, zone, locale)
     own = localize(session.start, own_zone, locale)
     arrive_by = localize(session.arrive_by, zone, locale)
-    day = session.start.astimezone(zone).date()
     return SessionContext(
         title=plain_text(session.title),
         date=start.date,
         start=start.time,
         end=end.time,
         end_date=end.date,
-        end_days=(session.end.astimezone(zone).date() - day).days,
+        end_days=_count_days(session.start.astimezone(zone), session.end.astimezone(zone)),
         duration=format_duration(session.duration, locale),
         zone=start.zone,
-        zone_days=(day - session.start.astimezone(own_zone).date()).days,
+        zone_days=_count_days(session.start.astimezone(own_zone), session.start.astimezone(zone)),
         own_date=own.date,
         own_start=own.time,
         own_zone=own.zone,
         arrive_by=arrive_by.time,
         arrive_by_date=arrive_by.date,
     )
+
+
+def _count_days(start: datetime, end: datetime) -> int:
+    """Count midnights from one date to another, as clocks on the wall show them, in any two zones."""
+    return (end.date() - start.date()).days
 
 
 def _previous_context(

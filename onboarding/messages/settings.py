@@ -43,7 +43,7 @@ _MAILBOX = re.compile(
 )
 
 
-_ADDRESS = re.compile(r"https://[!-~]+")
+_HTTPS_ADDRESS = re.compile(r"https://[!-~]+")
 """An address as it is sent (RFC 3986): ASCII only, with `%` and `xn--` for all else."""
 
 
@@ -90,7 +90,9 @@ def _check_logo(value: str) -> str:
 def _check_https(value: str) -> str:
     """Accept an address to open in a browser, and no other kind of link, like `javascript:`."""
     parts = urlsplit(value)
-    if value and not (parts.scheme == "https" and parts.hostname and _ADDRESS.fullmatch(value)):
+    if value and not (
+        parts.scheme == "https" and parts.hostname and _HTTPS_ADDRESS.fullmatch(value)
+    ):
         raise ValueError("write an address that begins with https://, without spaces")
     return value
 
