@@ -187,7 +187,7 @@ def _add_records(
 
 
 def apply_lookup(state: BatchState, found: InviteeList) -> BatchState:
-    """Look up the people that an answer lacked; report those whom the list does not show either."""
+    """Look up the people that an answer lacked; report those that the list lacks, too."""
     found = _add_answers(state, found)
     records = found.registrations
     left = list_items(select_missing(build_change(state.unanswered), records, found.untouched))
@@ -217,17 +217,17 @@ def apply_list(state: BatchState, found: InviteeList) -> BatchState:
         records=records,
         untouched=found.untouched,
         waiting=waiting,
-        problems=(*state.problems, *_list_problems(unclear, present, found)),
+        problems=(*state.problems, *_report_unsent(unclear, present, found)),
         # Fewer people are waiting, so the refused person may be among those who are done.
         suspects=state.suspects if len(waiting) == len(state.waiting) else 0,
         uncertain=(*state.uncertain, *(part for part in state.group if part in waiting)),
     )
 
 
-def _list_problems(
+def _report_unsent(
     unclear: Iterable[Invitee], present: tuple[BatchItem, ...], found: InviteeList
 ) -> tuple[Problem, ...]:
-    """List what is wrong with people whose part is not sent again."""
+    """Report what is wrong with people who are not sent again."""
     return (
         *(build_problem(part, _explain_absence(part, found)) for part in unclear),
         *_find_linkless(present, found.registrations),

@@ -139,7 +139,7 @@ def normalize_role(role: Any) -> str:
     return str(role).replace("-", "").casefold()
 
 
-def parse_role(value: Any) -> Any:
+def parse_api_role(value: Any) -> Any:
     """Read a role in any spelling: the vendor's guide and description disagree about `CoHost`."""
     return next((role for role in Role if role.casefold() == normalize_role(value)), value)
 

@@ -42,7 +42,7 @@ from onboarding.ringcentral.fields import (
     describe_drift,
     lenient,
     normalize_role,
-    parse_role,
+    parse_api_role,
 )
 from onboarding.web.strict_json import UnsoundJson, decode_json
 
@@ -192,7 +192,7 @@ class InviteeRecord(ApiRecord):
     """
 
     id: Id
-    role: Annotated[Role, BeforeValidator(parse_role)]
+    role: Annotated[Role, BeforeValidator(parse_api_role)]
     type: Literal["User", "Room"] = "User"
     email: Word = ""
     linked_user: UserIds | None = None
@@ -206,7 +206,7 @@ class InviteeRecord(ApiRecord):
     @model_validator(mode="before")
     @classmethod
     def _with_id(cls, fields: Any) -> Any:
-        is_host = isinstance(fields, dict) and parse_role(fields.get("role")) is Role.HOST
+        is_host = isinstance(fields, dict) and parse_api_role(fields.get("role")) is Role.HOST
         return {**fields, "id": fields.get("id") or HOST_WITHOUT_ID} if is_host else fields
 
     def to_model(self) -> Registration:
@@ -229,7 +229,7 @@ class InviteeTraces(ApiRecord):
     """What can be read of an invitee's record that is left alone."""
 
     id: LooseText = ""
-    role: Annotated[Role | None, BeforeValidator(parse_role), lenient(None)] = None
+    role: Annotated[Role | None, BeforeValidator(parse_api_role), lenient(None)] = None
     email: LooseText = ""
     linked_user: Annotated[UserIds | None, lenient(None)] = None
     first_name: LooseText = ""

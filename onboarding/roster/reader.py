@@ -45,7 +45,8 @@ async def fetch(source: Path | Literal["-"]) -> bytes:
         raise ConfigurationError(
             f"The roster {name_of(source)} can't be read: {error.strerror}.",
             hint="Check the path (in config.toml it counts from config.toml's own folder),"
-            " and who may read it. Pipe a program's output in: `program | onboarding ... --invitees -`.",
+            " and who may read it."
+            " Pipe a program's output in: `program | onboarding ... --invitees -`.",
         ) from error
 
 

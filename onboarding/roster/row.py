@@ -59,19 +59,19 @@ def parse_row(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
     padded = [*row.cells, *[""] * len(header.cells)]
     written = _select_texts(padded, header)
     if row.fault:
-        return _list_problems(row, written, [(None, row.fault)])
+        return _build_row_problems(row, written, [(None, row.fault)])
     surplus = list(_find_surplus(row, header))
     if surplus:
-        return _list_problems(row, written, surplus)
+        return _build_row_problems(row, written, surplus)
     values, faults = _apply_rules(written, header)
     extra = {name: padded[index] for name, index in header.extras.items()}
     faults += [*_find_missing(written, values, header), *_find_damaged(extra, header)]
     if faults:
-        return _list_problems(row, written, faults)
+        return _build_row_problems(row, written, faults)
     return _build_row_invitee(row.number, values, extra)
 
 
-def _list_problems(
+def _build_row_problems(
     row: Row, written: Mapping[Column, str], faults: Iterable[CellFault]
 ) -> tuple[Problem, ...]:
     email = clean(written[Column.EMAIL], limit=LONGEST_ADDRESS)

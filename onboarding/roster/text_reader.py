@@ -148,7 +148,7 @@ _JSON_HINT = 'Write a list of objects, [{"first_name": "Ada", ...}, ...], or {"i
 
 
 def read_json(text: str, name: str) -> list[list[str]]:
-    """Read the rows of a JSON roster: objects, whose keys are the header.
+    """Read the rows of a JSON roster: objects with the header as their keys.
 
     Keys keep the order in which they first appear. They are row 1, so the first person is row 2
     wherever a problem names a row. Raises ConfigurationError if it is no JSON, or JSON of another

@@ -47,7 +47,7 @@ PartChange = Callable[[bytes], bytes]
 
 
 def check_size(archive: zipfile.ZipFile, name: str) -> None:
-    """Refuse an archive whose parts would not fit into memory."""
+    """Refuse an archive with more in it than fits into memory."""
     if sum(part.file_size for part in archive.infolist()) > MOST_WORKBOOK_BYTES:
         raise ConfigurationError(
             f"The roster {name} unpacks to more than {MOST_WORKBOOK_BYTES // 1024**2} MB.",
@@ -70,7 +70,7 @@ def copy_parts(archive: zipfile.ZipFile, changes: Mapping[str, PartChange]) -> i
 
 
 def check_extent(rows: int, columns: int, sheet: str, name: str, spent: int = 0) -> None:
-    """Refuse a sheet whose cells lie too far apart.
+    """Refuse a sheet with cells that are too far apart.
 
     `spent` counts the cells of the sheets before it, which are read, too.
     """

@@ -46,7 +46,7 @@ class SimulatedAccount:
         self.app_permissions = set(state.app_permissions)
         self.user_permissions = set(state.user_permissions)
         self.account_id = state.account_id
-        self.directory = _build_directory(state)
+        self.directory = _build_company_directory(state)
         self.webinars: dict[str, SimulatedWebinar] = {}
         self.sessions: dict[Key, SimulatedSession] = {}
         self.invitees: dict[Key, Mapping[str, SimulatedInvitee]] = {}
@@ -212,7 +212,7 @@ class SimulatedAccount:
         )
 
 
-def _build_directory(state: AccountState) -> CompanyDirectory:
+def _build_company_directory(state: AccountState) -> CompanyDirectory:
     return CompanyDirectory(
         DirectoryEntry(**entry.model_dump(exclude={"odd"}), odd=entry.odd)
         for entry in state.directory

@@ -23,7 +23,7 @@ from onboarding.simulator.errors import (
 )
 
 LARGEST_PAGE = 1000
-"""Items of a page; RingCentral gives no more, whatever is asked for."""
+"""Items of a page; RingCentral gives no more, even if more are asked for."""
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 """What is clearly an address. What else RingCentral refuses is not documented."""
