@@ -1,4 +1,4 @@
-"""Values as text: the JSON that programs read, a problem as one line, a plan as rows of a table.
+"""Values as text: the JSON that programs read, a plan as rows of a table.
 
 All shapes of `--json` are here and nowhere else. `docs/reference.md` documents them and a test
 compares: keys and values stay as they are, since other people's programs read them. Nothing is
@@ -22,13 +22,6 @@ ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
 
 PlanRow = tuple[str, str, str, str, str]
 """A person in the table of a plan: name, role, what happens at RingCentral, the mail, and why."""
-
-
-def format_problem(problem: Problem) -> str:
-    """A problem for a person to read: where it is, and what is wrong."""
-    row = f"row {problem.row}" if problem.row else ""
-    where = ", ".join(filter(None, (row, problem.column or "", problem.email)))
-    return f"{where}: {problem.message}" if where else problem.message
 
 
 def plan_rows(plan: Plan) -> list[PlanRow]:

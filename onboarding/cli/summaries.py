@@ -7,12 +7,12 @@ nothing. Programs read `output` instead.
 from collections.abc import Collection, Iterable, Mapping
 
 from onboarding.cli.console import echo
-from onboarding.cli.output import PlanRow, attendee_rows, format_problem, plan_rows
+from onboarding.cli.output import PlanRow, attendee_rows, plan_rows
 from onboarding.cli.terminal import format_local, print_table
 from onboarding.config import Config
 from onboarding.errors import EXIT_TRY_LATER
 from onboarding.model.deliveries import State
-from onboarding.model.people import Problem
+from onboarding.model.people import Problem, format_problem
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Attention, Status

@@ -88,6 +88,13 @@ class Problem:
     message: str
 
 
+def format_problem(problem: Problem) -> str:
+    """Format a problem for a person to read: where it is, and what is wrong."""
+    row = f"row {problem.row}" if problem.row else ""
+    where = ", ".join(filter(None, (row, problem.column, problem.email)))
+    return f"{where}: {problem.message}" if where else problem.message
+
+
 @dataclass(frozen=True, slots=True)
 class Roster:
     """What a roster says: the rows that can be acted on, and everything wrong with the others."""

@@ -1,4 +1,4 @@
-"""The story: from a roster row to `sent`. Here, and in `reports`, several rooms are seen together; nowhere else.
+"""The story: from a roster row to `sent`. Only here and in `reports` several rooms meet.
 
 Read in this order: `target` (which webinar), `services` (what is opened for a command), `refresh`
 (roster, RingCentral and ledger become one snapshot), `register` (the change is applied), `deliver`

@@ -24,8 +24,8 @@ WAIT_OR_STOP_IT = (
 class LockedWebinar:
     """One webinar's messages while we hold its lease.
 
-    Each method takes addresses (None: all of the webinar), and returns the address keys whose
-    message was changed.
+    Each method takes addresses (None: all of the webinar). It returns the address keys of the
+    people with a changed message.
     """
 
     services: Services
@@ -42,7 +42,7 @@ class LockedWebinar:
         return await ledger.run(operator_actions.resolve_resend, self.session_row, emails, now)
 
     async def retry(self, emails: Collection[str] | None) -> Sequence[str]:
-        """Queue rejected and failed messages again; of people named by address, cancelled ones too."""
+        """Queue rejected and failed messages again; with addresses, cancelled messages too."""
         ledger, now = self.services.ledger, self.services.clock.now()
         return await ledger.run(operator_actions.retry_unsent, self.session_row, emails, now)
 

@@ -1,15 +1,16 @@
-"""Everything that can be known before the day, found out without changing anything: for `onboarding check`.
+"""Tests credentials, roster, templates and mail server, and changes nothing: for `onboarding check`.
 
-Goes through configuration, roster, templates, RingCentral and mail server, and collects findings;
-one that fails keeps no other from being made, unless it rests on it.
+A check that fails stops only the checks that need its result.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from onboarding.errors import Interrupted, OnboardingError
 from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.checks import CheckResult
-from onboarding.model.people import Roster
+from onboarding.model.people import Roster, format_problem
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
@@ -26,17 +27,11 @@ NEEDED = {
 
 
 async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIterator[CheckResult]:
-    """Look at everything, in the order in which a run would meet it."""
-    yield CheckResult("configuration", ok=True, detail=str(services.config.file))
-    if paths := services.config.private_paths:
-        found = find_exposed(paths)
-        detail = describe_exposed(found) if found else "closed to other users of this machine"
-        yield CheckResult(
-            "secrets",
-            ok=not found,
-            detail=detail,
-            hint=f"Type: {build_chmod_command(found)}" if found else "",
-        )
+    """Check everything, in the order in which a run would need it."""
+    config = services.config
+    yield CheckResult("configuration", ok=True, detail=str(config.file))
+    if config.private_paths:
+        yield _check_secrets(config.private_paths)
     logged_in = True
     async for result in _check_ringcentral(services):
         logged_in = logged_in and result.ok
@@ -44,10 +39,17 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
     for target in targets:
         async for result in _check_webinar(services, target, logged_in=logged_in):
             yield result
-    for item in await check_connection(
-        services.config.smtp, services.config.brand.sender_address, services.stop
-    ):
-        yield CheckResult(f"mail server: {item.what}", item.ok, item.detail, item.hint)
+    sender = config.brand.sender_address
+    for result in await check_connection(config.smtp, sender, services.stop):
+        yield replace(result, what=f"mail server: {result.what}")
+
+
+def _check_secrets(paths: Collection[Path]) -> CheckResult:
+    exposed = find_exposed(paths)
+    if not exposed:
+        return CheckResult("secrets", ok=True, detail="closed to other users of this machine")
+    hint = f"Type: {build_chmod_command(exposed)}"
+    return CheckResult("secrets", ok=False, detail=describe_exposed(exposed), hint=hint)
 
 
 async def _check_ringcentral(services: Services) -> AsyncIterator[CheckResult]:
@@ -57,21 +59,23 @@ async def _check_ringcentral(services: Services) -> AsyncIterator[CheckResult]:
         yield _failure("RingCentral: log-in", error)
         return
     yield CheckResult("RingCentral: log-in", ok=True, detail=services.config.ringcentral.server)
-    missing = [name for name in NEEDED if name not in permissions]
-    if missing:
-        lacks = "; ".join(f"{name}: {NEEDED[name]}" for name in missing)
-        hint = "Add it to the app in RingCentral's developer console, then make a new JWT."
-        yield CheckResult(
-            "RingCentral: app permissions", ok=False, detail=f"the app lacks {lacks}", hint=hint
-        )
-    else:
-        yield CheckResult("RingCentral: app permissions", ok=True, detail=", ".join(NEEDED))
+    yield _check_permissions(permissions)
+
+
+def _check_permissions(permissions: Collection[str]) -> CheckResult:
+    what = "RingCentral: app permissions"
+    missing = [f"{name}: {reason}" for name, reason in NEEDED.items() if name not in permissions]
+    if not missing:
+        return CheckResult(what, ok=True, detail=", ".join(NEEDED))
+    detail = f"the app lacks {'; '.join(missing)}"
+    hint = "Add it to the app in RingCentral's developer console, then make a new JWT."
+    return CheckResult(what, ok=False, detail=detail, hint=hint)
 
 
 async def _check_webinar(
     services: Services, target: Target, *, logged_in: bool
 ) -> AsyncIterator[CheckResult]:
-    """Check roster and templates, and if the log-in works, also the session and what a run would find wrong."""
+    """Check roster and templates; after a log-in also the session, and what a run would find wrong."""
     try:
         roster = await read_roster(target, services.stop)
     except OnboardingError as error:
@@ -79,38 +83,17 @@ async def _check_webinar(
         return
     yield _check_roster(target, roster)
     yield _check_templates(services, target)
-    if not logged_in:
-        return
-    try:
-        state = await refresh(services, target, roster)
-    except OnboardingError as error:
-        yield _failure(f"{target.name}: session", error)
-        return
-    yield _check_session(target, state.snapshot)
-    for problem in make_plan(state.snapshot, Options()).problems:
-        if problem not in roster.problems:
-            who = problem.email or "everybody"
-            yield CheckResult(f"{target.name}: {who}", ok=False, detail=problem.message)
+    if logged_in:
+        async for result in _check_session(services, target, roster):
+            yield result
 
 
 def _check_roster(target: Target, roster: Roster) -> CheckResult:
     what = f"{target.name}: roster"
     if not roster.problems:
         return CheckResult(what, ok=True, detail=f"{len(roster.invitees)} people")
-    detail = "; ".join(f"row {problem.row}: {problem.message}" for problem in roster.problems)
+    detail = "; ".join(map(format_problem, roster.problems))
     return CheckResult(what, ok=False, detail=detail, hint="Fix these rows.")
-
-
-def _check_session(target: Target, snapshot: Snapshot) -> CheckResult:
-    session = snapshot.session
-    detail = (
-        f"{session.title}, {session.start.astimezone():%Y-%m-%d %H:%M} local time, {session.status}"
-    )
-    hint = "It is over: `onboarding webinars` lists those to come; name one in config.toml."
-    is_over = snapshot.is_over
-    return CheckResult(
-        f"{target.name}: session", ok=not is_over, detail=detail, hint=hint if is_over else ""
-    )
 
 
 def _check_templates(services: Services, target: Target) -> CheckResult:
@@ -119,15 +102,38 @@ def _check_templates(services: Services, target: Target) -> CheckResult:
         templates = load_templates(services.config, target)
     except OnboardingError as error:
         return _failure(what, error)
-    return CheckResult(
-        what,
-        ok=True,
-        detail=f"{len(templates.templates)} templates compile and render for every role",
-    )
+    count = len(templates.templates)
+    detail = f"{count} templates compile and render for every role"
+    return CheckResult(what, ok=True, detail=detail)
+
+
+async def _check_session(
+    services: Services, target: Target, roster: Roster
+) -> AsyncIterator[CheckResult]:
+    what = f"{target.name}: session"
+    try:
+        state = await refresh(services, target, roster)
+    except OnboardingError as error:
+        yield _failure(what, error)
+        return
+    yield _check_is_to_come(what, state.snapshot)
+    for problem in make_plan(state.snapshot, Options()).problems:
+        if problem not in roster.problems:
+            yield CheckResult(f"{target.name}: plan", ok=False, detail=format_problem(problem))
+
+
+def _check_is_to_come(what: str, snapshot: Snapshot) -> CheckResult:
+    session = snapshot.session
+    start = f"{session.start.astimezone():%Y-%m-%d %H:%M} local time"
+    detail = f"{session.title}, {start}, {session.status}"
+    if not snapshot.is_over:
+        return CheckResult(what, ok=True, detail=detail)
+    hint = "It is over: `onboarding webinars` lists those to come; name one in config.toml."
+    return CheckResult(what, ok=False, detail=detail, hint=hint)
 
 
 def _failure(what: str, error: OnboardingError) -> CheckResult:
-    """Make a result of an error. A signal is no result, and ends the check."""
+    """Make a result of an error. A signal is no result: it ends the check."""
     if isinstance(error, Interrupted):
         raise error
     return CheckResult(what, ok=False, detail=error.message, hint=error.hint)

@@ -32,7 +32,7 @@ from onboarding.model.deliveries import (
 )
 from onboarding.model.kinds import RULES
 from onboarding.pipeline.delivery_run import DeliveryRun, Recording
-from onboarding.pipeline.forecast import in_words
+from onboarding.pipeline.forecast import format_span
 from onboarding.smtp.phases import ConnectionRefusal, Phase
 from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection, EnvelopeAccepted, Withheld
@@ -340,7 +340,9 @@ def _too_long(
     smtp: SmtpSettings, allowed: rate_limits.SendRate, wait: timedelta, now: datetime
 ) -> TryLater:
     """Say why nothing may leave for a while, and when it may again."""
-    when = f"the next may leave at {(now + wait).astimezone():%Y-%m-%d %H:%M}, in {in_words(wait)}"
+    when = (
+        f"the next may leave at {(now + wait).astimezone():%Y-%m-%d %H:%M}, in {format_span(wait)}"
+    )
     if wait <= allowed.interval:
         return TryLater(
             f"the rate ([smtp] rate = {smtp.rate}) is a slow one; {when}", hint=STAYS_QUEUED

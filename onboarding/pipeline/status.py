@@ -1,4 +1,4 @@
-"""What the ledger says: who has their link and who has not, what needs a person, what happened to an address.
+"""What the ledger says: who has their link, what needs a person, what happened to an address.
 
 Asks only the ledger, and changes nothing in it. For tables, reports and programs.
 """
@@ -38,7 +38,7 @@ HistoryEvent = events.Event
 class Status:
     """What is known of one webinar. `seen` is None where no run has looked at it yet.
 
-    `mailed_by_ringcentral`: addresses of people added from here whom RingCentral has mailed itself.
+    `mailed_by_ringcentral`: addresses of people that we added and RingCentral has mailed itself.
     """
 
     name: str
@@ -50,18 +50,18 @@ class Status:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many deliveries stand in each state that occurs."""
-        return dict(Counter(entry.delivery.state.value for entry in self.current))
+        """How many deliveries are in each state that occurs."""
+        return dict(Counter(record.delivery.state.value for record in self.current))
 
     @property
     def current(self) -> list[DeliveryRecord]:
         """The deliveries that count: not those that a later one replaced."""
-        return [entry for entry in self.records if entry.delivery.state is not State.SUPERSEDED]
+        return [record for record in self.records if record.delivery.state is not State.SUPERSEDED]
 
     @property
     def in_doubt(self) -> list[DeliveryRecord]:
         """The messages that may or may not have arrived, those of a run that died included."""
-        return [entry for entry in self.records if entry.delivery.state is State.IN_DOUBT]
+        return [record for record in self.records if record.delivery.state is State.IN_DOUBT]
 
     @property
     def is_empty(self) -> bool:
@@ -74,41 +74,44 @@ async def read_status(config: Config, target: Target, now: datetime, progress: P
 
     Raises what `ledger.read_only.read_ledger` raises.
     """
-    known = partial(_load_status, config=config, target=target, now=now)
-    found = await asyncio.to_thread(read_ledger, ledger_path(config.ledger), known, progress)
+    load = partial(_load_status, config=config, target=target, now=now)
+    found = await asyncio.to_thread(read_ledger, ledger_path(config.ledger), load, progress)
     return found or Status(target.name, target.webinar_id, None, (), ())
 
 
 def _load_status(
     connection: sa.Connection, config: Config, target: Target, now: datetime
 ) -> Status | None:
-    """None before the first run; a session that only `plan` has looked at had none."""
+    """Load the status; None before the first run. `plan` is no run, though it stores the session."""
     server = config.ringcentral.server
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:
         return None
-    entries = deliveries.list_deliveries(connection, seen.id)
-    running = leases.is_held(connection, lease_name(server, target.webinar_id), now)
+    records = deliveries.list_deliveries(connection, seen.id)
+    if not leases.is_held(connection, lease_name(server, target.webinar_id), now):
+        records = [_mark_in_doubt(record) for record in records]
     problems = sessions.list_problems(connection, seen.id)
     mailed = registrations.list_mailed_by_ringcentral(connection, seen.id)
-    shown = entries if running else [_as_if_taken_over(entry) for entry in entries]
     return Status(
         target.name,
         target.webinar_id,
         replace(seen, title=printable(seen.title), time_zone=printable(seen.time_zone)),
-        [_clean_record(entry, config.secrets) for entry in shown],
+        [_clean_record(record, config.secrets) for record in records],
         [_clean_problem(problem, config.secrets) for problem in problems],
         [printable(email) for email in mailed],
     )
 
 
-def _clean_record(entry: DeliveryRecord, secrets: Secrets) -> DeliveryRecord:
-    """Clean what was stored: a ledger of an older version holds replies as the server gave them."""
+# A ledger of an older version holds replies as the server sent them, control characters and perhaps
+# secrets included. So texts are cleaned here, too, and not only where they are stored.
+
+
+def _clean_record(record: DeliveryRecord, secrets: Secrets) -> DeliveryRecord:
     return replace(
-        entry,
-        name=printable(entry.name),
-        reply=clean(entry.reply, secrets),
-        reason=clean(entry.reason, secrets),
+        record,
+        name=printable(record.name),
+        reply=clean(record.reply, secrets),
+        reason=clean(record.reason, secrets),
     )
 
 
@@ -118,17 +121,21 @@ def _clean_problem(problem: Problem, secrets: Secrets) -> Problem:
     )
 
 
-def _as_if_taken_over(entry: DeliveryRecord) -> DeliveryRecord:
-    """What a dead run was sending is in doubt, and is shown so before the next run writes it down."""
-    if entry.delivery.state is not State.SENDING:
-        return entry
-    doubtful = replace(entry.delivery, state=State.IN_DOUBT)
-    return replace(entry, delivery=doubtful, reason=deliveries.RUN_DIED)
+def _clean_event(event: HistoryEvent, secrets: Secrets) -> HistoryEvent:
+    return replace(event, title=printable(event.title), detail=clean(event.detail, secrets))
+
+
+def _mark_in_doubt(record: DeliveryRecord) -> DeliveryRecord:
+    """Show what a dead run was sending as in doubt, before the next run records that."""
+    if record.delivery.state is not State.SENDING:
+        return record
+    delivery = replace(record.delivery, state=State.IN_DOUBT)
+    return replace(record, delivery=delivery, reason=deliveries.RUN_DIED)
 
 
 def no_run_yet(name: str) -> ConfigurationError:
-    """Say that there is nothing to show or to decide, because no run has worked on a webinar."""
-    return ConfigurationError(f"{name} has had no run yet", hint=f"`onboarding run {name}` first.")
+    """Make the error for a webinar without a run: there is nothing to show or to decide."""
+    return ConfigurationError(f"{name} has had no run yet.", hint=f"`onboarding run {name}` first.")
 
 
 def ledger_file(config: Config) -> Path:
@@ -149,28 +156,27 @@ class Attention:
 
 
 def find_attention(records: Sequence[DeliveryRecord], problems: Sequence[Problem]) -> Attention:
-    """Collect what needs a person. A person with a message and a problem, or two of them, counts once."""
+    """Collect what needs a person. People count once, with however many messages and problems."""
     waiting = [record for record in records if record.delivery.state in NEEDS_A_PERSON]
     keys = {address_key(record.delivery.email) for record in waiting}
     for problem in problems:
-        # A row without an address is a person, too; a problem with neither concerns the whole
-        # webinar.
-        if who := address_key(problem.email) or (f"row {problem.row}" if problem.row else ""):
-            keys.add(who)
+        # A row without an address is a person, too. A problem with neither is the webinar's.
+        row_key = f"row {problem.row}" if problem.row else ""
+        if person_key := address_key(problem.email) or row_key:
+            keys.add(person_key)
     return Attention(len(keys), Counter(record.delivery.state for record in waiting), len(problems))
 
 
 async def read_attention(services: Services, session_row: int) -> Attention:
-    """Read what needs a person from the ledger that a run holds open; its problems are not known yet."""
+    """Read what needs a person from the ledger that a run has open, without this run's problems."""
     return find_attention(await services.ledger.run(deliveries.list_deliveries, session_row), ())
 
 
 def read_history(config: Config, email: str, progress: Progress) -> Sequence[HistoryEvent]:
-    """Read everything that happened to an address, in order, in all sessions. Raises what `read_ledger` raises."""
-    of_person = partial(events.list_events, key=address_key(email))
-    found = read_ledger(ledger_path(config.ledger), of_person, progress) or []
-    # A ledger of an older version holds texts as they came from outside.
-    return [
-        replace(event, title=printable(event.title), detail=clean(event.detail, config.secrets))
-        for event in found
-    ]
+    """Read everything that happened to an address, in order, in all sessions.
+
+    Raises what `ledger.read_only.read_ledger` raises.
+    """
+    load = partial(events.list_events, key=address_key(email))
+    found = read_ledger(ledger_path(config.ledger), load, progress) or []
+    return [_clean_event(event, config.secrets) for event in found]

@@ -8,7 +8,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import BinaryIO
 
@@ -16,7 +16,7 @@ from babel.dates import format_datetime, get_timezone_name
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.kinds import Kind
-from onboarding.model.people import Problem, Role
+from onboarding.model.people import Problem, Role, format_problem
 from onboarding.model.sessions import SessionKey
 from onboarding.model.time_zones import zone_named
 from onboarding.reports.page import PAGES
@@ -140,14 +140,8 @@ def _csv_rows(report: Report) -> Iterator[tuple[str, ...]]:
         about = (row.email, row.name, row.role, row.kind, row.state, at, str(row.attempts))
         yield *about, row.message_id, row.reply, row.reason, mask_link(row.link_fingerprint)
     for problem in report.problems:
-        yield problem.email, "", "", "", NOT_USED, "", "", "", "", _format_problem(problem), ""
-
-
-def _format_problem(problem: Problem) -> str:
-    """Say where and what. The address is left out: it has a column of its own."""
-    row = f"row {problem.row}" if problem.row else ""
-    place = ", ".join(filter(None, (row, problem.column)))
-    return f"{place}: {problem.message}" if place else problem.message
+        what = format_problem(replace(problem, email=""))  # the address has a column of its own
+        yield problem.email, "", "", "", NOT_USED, "", "", "", "", what, ""
 
 
 def _escape_formula(cell: str) -> str:

@@ -76,7 +76,10 @@ async def test_name_that_an_encoding_lacks_is_written_as_json_writes_it(tmp_path
 
 
 def test_entry_point_imports_nothing_that_takes_time_before_it_is_ready():
-    code = "import os, signal, sys; old = set(sys.modules); import onboarding.__main__; print(*set(sys.modules) - old)"
+    code = (
+        "import gc, os, signal, sys; old = set(sys.modules);"
+        "import onboarding.__main__; print(*set(sys.modules) - old)"
+    )
 
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, text=True

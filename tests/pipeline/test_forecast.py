@@ -1,4 +1,4 @@
-"""How long sending takes at the configured pace, and whether that is before the panel joins."""
+"""How long sending takes at the configured pace, and whether that is early enough."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from onboarding.model.sessions import Session, SessionKey, SessionStatus
-from onboarding.pipeline.forecast import forecast, in_words, sending_takes
+from onboarding.pipeline.forecast import forecast, format_span, sending_time
 from onboarding.smtp.settings import SmtpSettings
 
 START = datetime(2027, 3, 1, 15, 0, tzinfo=UTC)
@@ -43,26 +43,26 @@ def smtp(**fields: object) -> SmtpSettings:
 def test_sending_takes_its_pace_and_no_more_than_the_cap_in_a_day(
     messages, interval, per_day, takes
 ):
-    assert sending_takes(messages, interval, per_day) == takes
+    assert sending_time(messages, interval, per_day) == takes
 
 
 @pytest.mark.parametrize(
-    ("messages", "settings", "before", "told"),
+    ("messages", "settings", "before", "sentence"),
     [
         (0, {"rate": "30/minute"}, HOUR, ""),
         (
             91,
             {"rate": "30/minute"},
             HOUR,
-            "Sending 91 mails takes 3 minutes at 30/minute: done before the panel joins, 42 minutes to spare.",
+            "91 emails will be sent in 3 minutes (30/minute), 42 minutes before the panel joins.",
         ),
         (
             91,
             {"rate": "60/hour"},
             HOUR,
             (
-                "Sending 91 mails takes 1 hour 30 minutes at 60/hour: done NOT before the panel joins, "
-                "but 45 minutes too late."
+                "91 emails will be sent in 1 hour 30 minutes (60/hour), "
+                "45 minutes AFTER the panel joins."
             ),
         ),
         (
@@ -70,39 +70,37 @@ def test_sending_takes_its_pace_and_no_more_than_the_cap_in_a_day(
             {"per_day": 20, "rate": "30/minute"},
             timedelta(days=3),
             (
-                "Sending 21 mails takes 1 day 1 hour at 30/minute and 20 a day: done before the panel joins, "
-                "1 day 22 hours to spare."
+                "21 emails will be sent in 1 day 1 hour (30/minute and 20 a day), "
+                "1 day 22 hours before the panel joins."
             ),
         ),
+        (
+            6,
+            {"per_day": 20},
+            timedelta(days=18, hours=1),
+            "6 emails will be sent at once, 18 days before the panel joins.",
+        ),
+        (1, {}, HOUR, "1 email will be sent at once, 45 minutes before the panel joins."),
         (
             1,
-            {},
+            {"rate": "30/minute"},
             HOUR,
-            (
-                "Sending 1 mail goes as fast as the mail server takes it: done before the panel joins, "
-                "45 minutes to spare."
-            ),
+            "1 email will be sent at once, 45 minutes before the panel joins.",
         ),
-        (
-            2,
-            {},
-            timedelta(),
-            (
-                "Sending 2 mails goes as fast as the mail server takes it: done NOT before the panel joins, "
-                "but 15 minutes too late."
-            ),
-        ),
+        (2, {}, timedelta(), "2 emails will be sent at once, 15 minutes AFTER the panel joins."),
     ],
 )
 def test_forecast_says_how_long_and_whether_that_is_before_the_panel_joins(
-    messages, settings, before, told
+    messages, settings, before, sentence
 ):
-    assert forecast(messages, smtp(**settings), SESSION, START - before) == told
+    assert forecast(messages, smtp(**settings), SESSION, START - before) == sentence
 
 
-def test_forecast_counts_to_the_start_where_nobody_has_to_come_early():
+def test_forecast_counts_to_the_start_if_the_panel_need_not_come_early():
     session = replace(SESSION, join_offset=timedelta())
-    assert "15 minutes to spare" in forecast(1, smtp(), session, START - timedelta(minutes=15))
+    assert "15 minutes before the panel joins" in forecast(
+        1, smtp(), session, START - timedelta(minutes=15)
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,7 +113,9 @@ def test_forecast_counts_to_the_start_where_nobody_has_to_come_early():
         (timedelta(hours=2), "2 hours"),
         (timedelta(days=1, minutes=5), "1 day 5 minutes"),
         (timedelta(days=2, hours=3, minutes=4), "2 days 3 hours"),
+        (timedelta(days=6, hours=23, minutes=59), "6 days 23 hours"),
+        (timedelta(days=7, hours=3), "7 days"),
     ],
 )
-def test_lengths_of_time_are_told_in_two_units_at_most(span, words):
-    assert in_words(span) == words
+def test_spans_have_two_units_at_most(span, words):
+    assert format_span(span) == words
