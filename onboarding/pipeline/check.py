@@ -1,4 +1,4 @@
-"""Tests credentials, roster, templates and mail server, and changes nothing: for `onboarding check`.
+"""Tests credentials, roster, templates and mail server, for `onboarding check`. Changes nothing.
 
 A check that fails stops only the checks that need its result.
 """
@@ -59,10 +59,10 @@ async def _check_ringcentral(services: Services) -> AsyncIterator[CheckResult]:
         yield _failure("RingCentral: log-in", error)
         return
     yield CheckResult("RingCentral: log-in", ok=True, detail=services.config.ringcentral.server)
-    yield _check_permissions(permissions)
+    yield _check_app_permissions(permissions)
 
 
-def _check_permissions(permissions: Collection[str]) -> CheckResult:
+def _check_app_permissions(permissions: Collection[str]) -> CheckResult:
     what = "RingCentral: app permissions"
     missing = [f"{name}: {reason}" for name, reason in NEEDED.items() if name not in permissions]
     if not missing:
@@ -75,7 +75,7 @@ def _check_permissions(permissions: Collection[str]) -> CheckResult:
 async def _check_webinar(
     services: Services, target: Target, *, logged_in: bool
 ) -> AsyncIterator[CheckResult]:
-    """Check roster and templates; after a log-in also the session, and what a run would find wrong."""
+    """Check roster and templates; after a log-in also the session and what a run would report."""
     try:
         roster = await read_roster(target, services.stop)
     except OnboardingError as error:
@@ -116,13 +116,13 @@ async def _check_session(
     except OnboardingError as error:
         yield _failure(what, error)
         return
-    yield _check_is_to_come(what, state.snapshot)
+    yield _check_start(what, state.snapshot)
     for problem in make_plan(state.snapshot, Options()).problems:
         if problem not in roster.problems:
             yield CheckResult(f"{target.name}: plan", ok=False, detail=format_problem(problem))
 
 
-def _check_is_to_come(what: str, snapshot: Snapshot) -> CheckResult:
+def _check_start(what: str, snapshot: Snapshot) -> CheckResult:
     session = snapshot.session
     start = f"{session.start.astimezone():%Y-%m-%d %H:%M} local time"
     detail = f"{session.title}, {start}, {session.status}"

@@ -1,8 +1,8 @@
 """Queues what a plan owes, and delivers a session's queue.
 
-Delivering claims what is due, keeps the workers busy, comes back for what was deferred, and stops
-well: at the first error that stops all workers, and at a signal, which gives the messages in flight
-their grace. Workers stop between messages, never within one. `send` does one message.
+`deliver` claims what is due, keeps the workers busy, and comes back for what was deferred. It stops
+at the first error that stops all workers. After a signal it waits for the messages in flight.
+Workers stop between messages, never within one. `send` does one message.
 """
 
 import asyncio
@@ -53,35 +53,36 @@ async def queue_messages(
 
 
 def _is_to_be_queued(item: PlanItem, rehearsal_to: str) -> bool:
-    """Whether a message is true already, and not in the queue yet; a rehearsal's own message never is."""
+    """Whether a message is true already, and not in the queue yet; a rehearsal's own never is."""
     return item.action not in NOT_DONE and (bool(rehearsal_to) or not item.queued)
 
 
 def _new_delivery(
     item: PlanItem, state: RunState, domain: str, now: datetime, rehearsal_to: str
 ) -> deliveries.NewDelivery | None:
-    """Make the delivery of one message; None while there is no link (the plan names that problem)."""
-    message_facts = _facts_to_send(item, state)
-    if item.mail is None or message_facts is None:
+    """Make the delivery of one message; None without a link (the plan names that problem)."""
+    kind, facts = item.mail, _facts_to_send(item, state)
+    if kind is None or facts is None:
         return None
     invitee, session = item.invitee, state.snapshot.session
     number = state.snapshot.mailbox(invitee.key).messages + 1
+    # A rehearsal's Message-ID has its moment in it: each rehearsal is a new message.
     rehearsal = f"rehearsal {now.isoformat()}" if rehearsal_to else ""
     return deliveries.NewDelivery(
         email=invitee.email,
         name=invitee.name,
-        kind=item.mail,
+        kind=kind,
         number=number,
-        message_id=message_id(session.key, invitee.email, item.mail, number, domain, rehearsal),
-        facts=message_facts,
-        due_at=due_at(item.mail, session, now),
-        expires_at=expires_at(item.mail, session),
+        message_id=message_id(session.key, invitee.email, kind, number, domain, rehearsal),
+        facts=facts,
+        due_at=due_at(kind, session, now),
+        expires_at=expires_at(kind, session),
         rehearsal_to=rehearsal_to,
     )
 
 
 def _facts_to_send(item: PlanItem, state: RunState) -> Facts | None:
-    """What the message tells: a cancellation repeats what the person was sent last, all others what is true now."""
+    """Find the facts in a message: what is true now; in a cancellation, what was sent last."""
     if item.mail and clears_facts(item.mail):
         return state.snapshot.mailbox(item.invitee.key).facts
     record = item.registration
@@ -89,11 +90,11 @@ def _facts_to_send(item: PlanItem, state: RunState) -> Facts | None:
 
 
 async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:
-    """Deliver what is due, over several connections at once; returns how many messages the server took.
+    """Deliver what is due, over several connections; returns how many messages the server took.
 
-    A deferred message is tried again within this run if it is due within `retry_window` from now.
+    A deferred message is sent again within this run if it is due within `retry_window` from now.
     Raises what stopped the run (the server refuses us or is away, a signal), after the messages in
-    flight were settled and those claimed were given back.
+    flight were settled and the claims on the others were released.
     """
     services = run.services
     services.pool.prepare()
@@ -124,8 +125,7 @@ async def _deliver_until(run: DeliveryRun, until: datetime) -> None:
         due = await services.ledger.run(
             deliveries.find_next_due, run.state.session_row, rehearsal=run.rehearsal
         )
-        # A run with --limit does its share and ends: the earliest due may be a message of another
-        # person.
+        # A run with --limit does its share and ends: what is due next may be another person's.
         if due is None or due > until or run.only is not None or not run.is_going:
             return
         seconds = max((due - services.clock.now()).total_seconds(), 1.0)
@@ -157,7 +157,7 @@ async def _expire(run: DeliveryRun) -> None:
 
 
 async def _cancel_after_grace(run: DeliveryRun, workers: Sequence[asyncio.Task[None]]) -> None:
-    """After a signal, give the messages in flight their grace, then cut their connections: those are in doubt."""
+    """After a signal, wait for the messages in flight; those still there then are in doubt."""
     await run.services.stop.wait()
     await run.services.clock.linger(GRACE)
     for worker in workers:
@@ -165,7 +165,7 @@ async def _cancel_after_grace(run: DeliveryRun, workers: Sequence[asyncio.Task[N
 
 
 async def _work(run: DeliveryRun) -> None:
-    """Deliver one message after the other until there is none left, or something stops all workers."""
+    """Deliver one message after the other until none is left, or something stops all workers."""
     while run.is_going and (delivery := await _next_delivery(run)):
         try:
             await deliver_one(run, delivery)
@@ -176,7 +176,7 @@ async def _work(run: DeliveryRun) -> None:
 
 
 async def _next_delivery(run: DeliveryRun) -> Delivery | None:
-    """Take the next message that is due, and claim more if none is left. Those that were put back come last."""
+    """Take the next message, and claim more if none is left. Those put back come last."""
     while not run.claimed and not run.all_claimed:
         await _claim_chunk(run)
     waiting = run.claimed or run.put_back

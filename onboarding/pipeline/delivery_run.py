@@ -1,4 +1,4 @@
-"""One delivery of one session's queue: who gets what, what no message may hold, and what its workers share.
+"""One delivery of one session's queue: who gets what, and what its workers share.
 
 Values and counters only; `deliver` claims the messages, `send` sends them.
 """
@@ -22,12 +22,12 @@ from onboarding.plan import Plan, PlanItem, Snapshot
 from onboarding.smtp.transaction import Connection
 
 Recording = asyncio.Future[bool]
-"""An outcome on its way into the ledger; it gets there whatever becomes of the task that waits for it."""
+"""An outcome on its way into the ledger. It gets there even if the task that waits is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecipient:
-    """One person as their message needs them: who they are, and their record (None once they are removed)."""
+    """One person as their message needs them; `record` is None once they are removed."""
 
     invitee: Invitee
     record: Registration | None
@@ -52,9 +52,9 @@ class DeliveryRun:
 
     - `recipients` by address key; `panel` are those of them who appear in messages.
     - `only`: the address keys that `--limit` keeps this run to.
-    - `failure`: the first error that stops all workers; they look at it between messages, never within one.
+    - `failure`: the first error that stops all workers; they check it between messages only.
     - `claimed`: messages claimed and not yet begun; `all_claimed` once no more were due.
-    - `put_back`: messages that met a refusal of us or of a connection; they come after all others.
+    - `put_back`: messages that met a refusal of us or of a connection; they come last.
     - `met_refusal`: the ids of all messages that ever did; `refusals` counts refusals in a row.
     - `rejections`: messages in a row that the server rejected.
     - `recordings`: the last outcome on each connection.
@@ -123,7 +123,7 @@ def prepare_delivery(
 
 
 def _find_protected_values(snapshot: Snapshot) -> ProtectedValues:
-    """Collect the links and addresses of all people concerned: a message may hold none but its recipient's own."""
+    """Collect the links and addresses of all people: a message may hold only its recipient's."""
     records: list[Registration | UntouchedRecord] = [*snapshot.registrations, *snapshot.untouched]
     links = [record.join_uri for record in records if record.join_uri]
     if snapshot.session.host_join_uri:

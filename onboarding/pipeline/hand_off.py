@@ -1,4 +1,4 @@
-"""The hand-off for marketing operations: a webinar's status as the report that `reports.report` renders.
+"""Makes the hand-off for marketing operations: the values that `reports.report` renders.
 
 Apart from `status`, because the report loads page templates and calendars, which a run does not
 need.
@@ -14,7 +14,10 @@ from onboarding.reports.report import Report, ReportRow
 
 
 def make_report(found: Status, made_at: datetime) -> Report:
-    """Make the hand-off: the latest message of each person. Raises ConfigurationError before the first run."""
+    """Make the hand-off: the latest message of each person.
+
+    Raises ConfigurationError before the first run.
+    """
     if found.seen is None or found.is_empty:
         raise no_run_yet(found.name)
     latest = {address_key(record.delivery.email): record for record in found.current}

@@ -1,4 +1,4 @@
-"""Keeps two runs of one webinar apart: takes the webinar's lease, and renews it while the run lives."""
+"""Keeps two runs of one webinar apart: takes the webinar's lease, and renews it during the run."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,11 +13,11 @@ from onboarding.pipeline.services import Clock, Instant, Services
 from onboarding.pipeline.target import Target
 
 TOO_LONG = timedelta(hours=2)
-"""No run works as long as this on one webinar: it hangs, or a question that it asked was never answered."""
+"""A run that has a webinar for longer hangs, or waits for a person's answer."""
 
 
 class AlreadyRunning(TryLater):
-    """Another run is at work on this webinar; cron takes this for a success, unless it is held `too_long`."""
+    """Another run is at work on this webinar. For cron that is a success, except `too_long`."""
 
     def __init__(self, name: str, lease: Lease, now: datetime, *, hint: str) -> None:
         holder, since = lease.holder, lease.taken_at
@@ -29,7 +29,7 @@ class AlreadyRunning(TryLater):
         self.too_long = since is not None and now - since > TOO_LONG
 
 
-WAIT = "It will finish what you wanted to begin. Look with `onboarding status`, or run again later."
+WAIT = "It does what you wanted. Look with `onboarding status`, or run again later."
 
 
 def lease_name(server: str, webinar_id: str) -> str:
@@ -39,17 +39,17 @@ def lease_name(server: str, webinar_id: str) -> str:
 
 @dataclass(slots=True)
 class HeldLease:
-    """The lease that this run holds; `renewed` is the moment before it was last taken or renewed."""
+    """The lease of this run; `renewed` is the moment before it was last taken or renewed."""
 
     holder: Holder
     clock: Clock
     renewed: Instant
 
     def is_current(self) -> bool:
-        """Tell, without a query, whether its term still runs: past it another machine may have taken it over.
+        """Whether its term still runs, without a query; after it another machine may have taken it.
 
-        A process that was stopped (SIGSTOP, a suspended machine) does not know how long, so both
-        clocks are read.
+        A process that was stopped (SIGSTOP, a suspended machine) does not know for how long, so
+        both clocks are read.
         """
         return self.clock.instant().since(self.renewed) < leases.TERM.total_seconds()
 
@@ -58,7 +58,10 @@ class HeldLease:
 async def webinar_lease(
     services: Services, target: Target, *, hint: str = WAIT
 ) -> AsyncIterator[HeldLease]:
-    """Hold a webinar's lease; a dead run's is taken at once. Raises AlreadyRunning, with this hint, if a run has it."""
+    """Hold a webinar's lease; a dead run's is taken at once.
+
+    Raises AlreadyRunning, with this hint, if another run holds it.
+    """
     name = lease_name(services.config.ringcentral.server, target.webinar_id)
     lease = HeldLease(leases.new_holder(), services.clock, services.clock.instant())
     now = services.clock.now()
@@ -75,7 +78,10 @@ async def webinar_lease(
 
 
 async def _renew(services: Services, name: str, lease: HeldLease) -> None:
-    """Keep the lease while the run lives; a run that can't keep it stops, and its guarded writes find nothing."""
+    """Renew the lease during the run. A run that can't keep it stops.
+
+    What it still writes finds nothing: each write is guarded by the holder's name.
+    """
     kept = True
     while kept:
         await asyncio.sleep(leases.TERM.total_seconds() / 3)

@@ -1,4 +1,4 @@
-"""What a run needs to queue, write and send a webinar's messages, templates included, behind one door.
+"""What a run needs to queue, write and send messages, templates included, behind one door.
 
 `pipeline.run` opens this door late, and only when there is a message to send or a person to
 register. The modules behind it (template engine, calendar, date formats) take as much processor
@@ -9,6 +9,7 @@ cron, loads none of them.
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from onboarding import samples
@@ -37,7 +38,7 @@ class Mailer:
 
     @classmethod
     def load(cls, services: Services, target: Target) -> "Mailer":
-        """Compile the webinar's templates. Raises ConfigurationError naming file, line and what is wrong."""
+        """Compile the webinar's templates. Raises what `load_templates` raises."""
         return cls(services, load_templates(services.config, target))
 
     async def queue(self, state: RunState, plan: Plan, rehearsal_to: str) -> int:
@@ -54,7 +55,10 @@ class Mailer:
         limited: bool,
         retry_window: timedelta,
     ) -> int:
-        """Send what is queued and due; returns how many messages the server took. Raises what `deliver` raises."""
+        """Send what is queued and due; returns how many messages the server took.
+
+        Raises what `pipeline.deliver.deliver` raises.
+        """
         run = prepare_delivery(
             self.services, state, plan, self.templates, lease, rehearsal=rehearsal, limited=limited
         )
@@ -62,7 +66,10 @@ class Mailer:
 
 
 def load_templates(config: Config, target: Target) -> TemplateSet:
-    """Compile a webinar's templates. Raises ConfigurationError naming file, line and what is wrong."""
+    """Compile a webinar's templates, once in a process as long as no file changes.
+
+    Raises ConfigurationError naming file, line and what is wrong.
+    """
     folders = template_folders(config.folder, target)
     # An empty name would mean the current folder, with everything in it.
     logo = [Path(config.brand.logo)] if config.brand.logo else []
@@ -70,7 +77,7 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
 
 
 def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
-    """Where templates are looked for: the webinar's own folder, the one beside config.toml, then the shipped ones."""
+    """Find the templates: the webinar's own, those beside config.toml, then the shipped ones."""
     own = (target.templates,) if target.templates else ()
     beside = folder / "templates"
     return (*own, *((beside,) if beside.is_dir() else ()), samples.find_templates())
@@ -83,11 +90,7 @@ def _load_cached(
     return TemplateSet.load(folders, brand, fixed)
 
 
-def _stamp(places: list[Path]) -> Stamp:
-    files = [
-        file
-        for place in places
-        for file in (place.rglob("*") if place.is_dir() else [place])
-        if file.is_file()
-    ]
-    return tuple((file, file.stat().st_mtime_ns) for file in sorted(files))
+def _stamp(paths: list[Path]) -> Stamp:
+    found = chain.from_iterable(path.rglob("*") if path.is_dir() else [path] for path in paths)
+    files = sorted(file for file in found if file.is_file())
+    return tuple((file, file.stat().st_mtime_ns) for file in files)

@@ -45,7 +45,7 @@ LINKS = "https://join.example/made-up-link/"
 
 PHONE_CODE = "123 456 789"
 LEAD = timedelta(minutes=15)
-"""How long before the start the panel should arrive; the ledger doesn't keep RingCentral's figure."""
+"""How long before the start the panel arrives; the ledger doesn't keep RingCentral's figure."""
 
 TUESDAY = 1
 """The sample session's day of the week, as `weekday` counts: Monday is 0."""

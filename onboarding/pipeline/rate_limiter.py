@@ -1,8 +1,8 @@
-"""Waits until RingCentral allows a call: the `RateLimiter` of the model, on the limits that the ledger keeps.
+"""Waits until RingCentral allows a call: `model.ports.RateLimiter` with the ledger's limits.
 
 All processes that share the ledger share one limit. `ledger.rate_limits` counts the calls and says
 how long to wait; this waits, shows the wait, and gives up when it gets too long. The mail server's
-rate is `send.wait_for_rate`.
+rate is waited for in `pipeline.send.wait_for_rate`.
 """
 
 import hashlib
@@ -39,7 +39,10 @@ class LedgerRateLimiter:
     sleep: Callable[[float], Awaitable[None]]
 
     async def wait_turn(self, group: str) -> None:
-        """Wait until a call of that group may be made, and count it. Raises TryLater if that takes too long."""
+        """Wait until a call of that group may be made, and count it.
+
+        Raises TryLater if that takes too long.
+        """
         name = f"{self.account} {group}"
         limit = CALLS_PER_MINUTE.get(group, CALLS_PER_MINUTE["Heavy"])
         waited = timedelta()
@@ -66,7 +69,7 @@ class LedgerRateLimiter:
 
 
 def account_name(server: str, client_id: str, token: str) -> str:
-    """Name the user whose limits are counted, without naming their secret: limits are per user and app."""
+    """Name the user whose limits are counted (they are per user and app), without the secret."""
     digest = hashlib.sha256(f"{server} {client_id} {token}".encode()).hexdigest()
     return f"ringcentral {digest[:16]}"
 

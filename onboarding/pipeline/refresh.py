@@ -6,7 +6,7 @@ calls: RingCentral is not asked for what the ledger still knows for certain.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -16,7 +16,8 @@ from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import cache, mailboxes, registrations, sessions
 from onboarding.model.people import Colleague, Roster
-from onboarding.model.sessions import END_GRACE, Session, Webinar, has_ended
+from onboarding.model.registrations import ManagedRegistration
+from onboarding.model.sessions import END_GRACE, InviteeList, Session, Webinar, has_ended
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Plan, Snapshot, make_plan
@@ -47,7 +48,7 @@ async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
     """
     if target.invitees is None:
         raise ConfigurationError(
-            f"no roster is given for {target.name}",
+            f"No roster is given for {target.name}.",
             hint="Name it with --invitees FILE, or - for standard input.",
         )
     content = await wait_unless_stopped(stop, rosters.fetch(target.invitees))
@@ -55,7 +56,7 @@ async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
 
 
 async def refresh(services: Services, target: Target, roster: Roster) -> RunState:
-    """See everything that a plan has to know. Raises what RingCentral's client raises."""
+    """Find out everything that a plan needs. Raises what RingCentral's client raises."""
     webinar, remembered = await _find_webinar(services, target)
     return await _build_state(services, target, roster, webinar, remembered=remembered)
 
@@ -63,7 +64,7 @@ async def refresh(services: Services, target: Target, roster: Roster) -> RunStat
 async def plan_fresh(
     services: Services, target: Target, state: RunState, options: Options
 ) -> tuple[RunState, Plan]:
-    """Make the plan. If there is anything to do, make it from the webinar's own facts and not from remembered ones."""
+    """Make the plan. If there is anything to do, make it from fresh facts of the webinar."""
     plan = make_plan(state.snapshot, options)
     if not (plan and state.remembered):
         return state, plan
@@ -75,7 +76,7 @@ async def plan_fresh(
 
 
 async def _find_webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
-    """Take the webinar's facts from the ledger, or else from RingCentral; returns them, and whether remembered."""
+    """Find the webinar in the ledger, else at RingCentral. Returns also whether it is remembered."""
     server = services.config.ringcentral.server
     facts = await services.ledger.run(cache.find_webinar_facts, server, target.webinar_id)
     if facts is not None:
@@ -97,7 +98,10 @@ async def _fetch_webinar(services: Services, target: Target) -> Webinar:
 
 
 async def _find_session(services: Services, target: Target, webinar: Webinar) -> Session:
-    """Find the session: the configured one, else the last run's while it is not over, else RingCentral's choice."""
+    """Find the session: the configured one, else the last run's until it is over.
+
+    Else it is what RingCentral's client chooses.
+    """
     if target.session_id:
         return await services.ringcentral.session(webinar, target.session_id)
     server = services.config.ringcentral.server
@@ -116,14 +120,11 @@ async def _build_state(
     services: Services, target: Target, roster: Roster, webinar: Webinar, *, remembered: bool
 ) -> RunState:
     now = services.clock.now()
-    ledger, server = services.ledger, services.config.ringcentral.server
+    ledger = services.ledger
     session = await _find_session(services, target, webinar)
     listed = await services.ringcentral.invitees(session.key)
     row = await ledger.run(sessions.upsert, session)
-    colleagues = await ledger.run(cache.load_colleagues, server)
     managed = await ledger.run(registrations.load_managed, row)
-    if needs_directory(roster.invitees, listed, colleagues, session, managed.values()):
-        colleagues = await fetch_colleagues(services)
     snapshot = Snapshot(
         session=session,
         roster=roster,
@@ -132,13 +133,31 @@ async def _build_state(
         now=now,
         managed=managed,
         mailboxes=await ledger.run(mailboxes.load_mailboxes, row),
-        colleagues=tuple(colleagues),
+        colleagues=await _find_colleagues(services, roster, session, listed, managed),
     )
     return RunState(row, identify(snapshot), webinar, remembered)
 
 
+async def _find_colleagues(
+    services: Services,
+    roster: Roster,
+    session: Session,
+    listed: InviteeList,
+    managed: Mapping[str, ManagedRegistration],
+) -> tuple[Colleague, ...]:
+    """Load the directory from the ledger; ask RingCentral if that does not identify all people."""
+    server = services.config.ringcentral.server
+    colleagues = await services.ledger.run(cache.load_colleagues, server)
+    if needs_directory(roster.invitees, listed, colleagues, session, managed.values()):
+        colleagues = await fetch_colleagues(services)
+    return tuple(colleagues)
+
+
 async def fetch_colleagues(services: Services) -> Sequence[Colleague]:
-    """Ask RingCentral for the company directory, and store it in the ledger. Raises what the client raises."""
+    """Ask RingCentral for the company directory, and store it in the ledger.
+
+    Raises what RingCentral's client raises.
+    """
     server = services.config.ringcentral.server
     colleagues = await services.ringcentral.directory()
     await services.ledger.run(cache.store_colleagues, server, colleagues, services.clock.now())

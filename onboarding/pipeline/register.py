@@ -1,12 +1,13 @@
 """Applies a plan's change at RingCentral, with the intention in the ledger before the PATCH leaves.
 
 So after a crash anywhere, the next run still knows which people this ledger added (and may mail)
-and which it removed (and owes a cancellation). How a lost answer is recovered is the business of
+and which it removed (and owes a cancellation). How a lost answer is recovered is decided in
 `ringcentral`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from onboarding.ledger import deliveries, registrations
 from onboarding.model.people import Invitee, Problem
@@ -19,7 +20,7 @@ from onboarding.model.registrations import (
     record_fields,
     registration_key,
 )
-from onboarding.model.sessions import Registration
+from onboarding.model.sessions import Registration, UntouchedRecord
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
 from onboarding.plan import Action, Plan
@@ -30,37 +31,43 @@ from onboarding.plan.invitee_changes import diff
 async def register(
     services: Services, state: RunState, plan: Plan
 ) -> tuple[RunState, tuple[Problem, ...]]:
-    """Do what the plan says at RingCentral; returns the state afterwards, and the problems of people not served."""
+    """Do what the plan says at RingCentral.
+
+    Returns the state afterwards, and the problems of the people that RingCentral did not serve.
+    """
     await _record_adopted(services, state, plan)
     await _clear_fulfilled(services, state, plan)
-    problems: tuple[Problem, ...] = ()
-    records, untouched = state.snapshot.registrations, state.snapshot.untouched
+    snapshot = state.snapshot
+    applied = Applied(snapshot.registrations, untouched=snapshot.untouched)
     if plan.change:
-        before = await services.ledger.run(registrations.load_managed, state.session_row)
-        await _record_intentions(services, state, plan)
-        services.progress.say(_describe_change(plan.change))
-        applied = await services.ringcentral.apply(
-            state.snapshot.session.key, plan.change, records, untouched
-        )
-        records = add_addresses(applied.registrations, state.snapshot.colleagues)
-        untouched = add_addresses(applied.untouched, state.snapshot.colleagues)
-        problems = applied.problems
-        await _record_result(
-            services,
-            state,
-            plan,
-            replace(applied, registrations=records, untouched=untouched),
-            before,
-        )
-    known = await services.ledger.run(registrations.load_managed, state.session_row)
-    snapshot = replace(
-        state.snapshot,
-        registrations=records,
-        untouched=untouched,
-        managed=known,
+        applied = await _apply(services, state, plan)
+    managed = await services.ledger.run(registrations.load_managed, state.session_row)
+    after = replace(
+        snapshot,
+        registrations=applied.registrations,
+        untouched=applied.untouched,
+        managed=managed,
         now=services.clock.now(),
     )
-    return replace(state, snapshot=snapshot), problems
+    return replace(state, snapshot=after), applied.problems
+
+
+async def _apply(services: Services, state: RunState, plan: Plan) -> Applied:
+    """Change the list at RingCentral, between what is recorded before and after."""
+    snapshot, row = state.snapshot, state.session_row
+    before = await services.ledger.run(registrations.load_managed, row)
+    await _record_intentions(services, state, plan)
+    services.progress.say(_describe_change(plan.change))
+    answer = await services.ringcentral.apply(
+        snapshot.session.key, plan.change, snapshot.registrations, snapshot.untouched
+    )
+    applied = replace(
+        answer,
+        registrations=add_addresses(answer.registrations, snapshot.colleagues),
+        untouched=add_addresses(answer.untouched, snapshot.colleagues),
+    )
+    await _record_result(services, state, plan, applied, before)
+    return applied
 
 
 async def _record_adopted(services: Services, state: RunState, plan: Plan) -> None:
@@ -69,22 +76,24 @@ async def _record_adopted(services: Services, state: RunState, plan: Plan) -> No
 
 
 async def _clear_fulfilled(services: Services, state: RunState, plan: Plan) -> None:
-    """Forget what RingCentral left undone and others have done since: if it changes back, it is asked for again."""
-    asked = [
-        known.invitee
-        for item in plan.with_action(Action.KEEP)
-        if item.registration and not diff(item.invitee, item.registration)
-        for known in state.snapshot.find_managed(item.invitee)
-        if known.last_requested
+    """Forget what RingCentral left undone and others have done since.
+
+    If it changes back later, it is requested again.
+    """
+    kept = plan.with_action(Action.KEEP)
+    same = [
+        item for item in kept if item.registration and not diff(item.invitee, item.registration)
     ]
-    if asked:
-        await services.ledger.run(registrations.clear_unfulfilled, state.session_row, asked)
+    found = chain.from_iterable(state.snapshot.find_managed(item.invitee) for item in same)
+    fulfilled = [managed.invitee for managed in found if managed.last_requested]
+    if fulfilled:
+        await services.ledger.run(registrations.clear_unfulfilled, state.session_row, fulfilled)
 
 
 async def _record_intentions(services: Services, state: RunState, plan: Plan) -> None:
-    """Write who will be added or removed.
+    """Record who will be added or removed.
 
-    Committed before the PATCH leaves: behind it, a crash would make us forget the people that we
+    Committed before the PATCH leaves: after it, a crash would make us forget the people that we
     added.
     """
     await _set_standing(services, state, plan.change.add, Standing.ADDING)
@@ -92,7 +101,7 @@ async def _record_intentions(services: Services, state: RunState, plan: Plan) ->
 
 
 def _removals(plan: Plan) -> dict[str, Invitee]:
-    """List who is removed, by the id of their record: also a linked user that another one replaces."""
+    """List the people to remove, by their record's id: also a linked user that another replaces."""
     removed = {
         item.registration.id: item.invitee
         for item in plan.with_action(Action.REMOVE)
@@ -114,7 +123,7 @@ async def _record_result(
     applied: Applied,
     before: Mapping[str, ManagedRegistration],
 ) -> None:
-    """Write what came of the intentions.
+    """Record what came of the intentions.
 
     A person who is not where they should be keeps their intention: a list may lag behind the
     change, so only RingCentral's refusal takes an intention back.
@@ -127,17 +136,15 @@ async def _record_result(
     ]
     await _set_standing(services, state, added, Standing.ADDED)
     await _record_removed(services, state, _find_removed(plan, applied))
-    now = services.clock.now()
-    await services.ledger.run(
-        registrations.revert, state.session_row, _find_refused(plan, applied), before, now
-    )
-    changed = [item.invitee for item in plan.with_action(Action.UPDATE, Action.REPLACE)]
-    changed += [invitee for invitee in added if invitee not in changed]
-    await _update_unfulfilled(services, state, changed, records)
+    row, refused = state.session_row, _find_refused(plan, applied)
+    await services.ledger.run(registrations.revert, row, refused, before, services.clock.now())
+    updated = [item.invitee for item in plan.with_action(Action.UPDATE, Action.REPLACE)]
+    added = [invitee for invitee in added if invitee not in updated]
+    await _update_unfulfilled(services, state, [*updated, *added], records)
 
 
 async def _record_removed(services: Services, state: RunState, removed: Sequence[Invitee]) -> None:
-    """Write who is gone, and cancel what they were to get."""
+    """Record who is gone, and cancel what is queued for them."""
     await _set_standing(services, state, removed, Standing.REMOVED)
     emails = [invitee.email for invitee in removed]
     await services.ledger.run(
@@ -146,13 +153,16 @@ async def _record_removed(services: Services, state: RunState, removed: Sequence
 
 
 def _find_listed_ids(applied: Applied) -> set[str]:
-    return {record.id for record in applied.registrations} | {
-        record.id for record in applied.untouched
-    }
+    records: Iterable[Registration | UntouchedRecord]
+    records = chain(applied.registrations, applied.untouched)
+    return {record.id for record in records}
 
 
 def _find_removed(plan: Plan, applied: Applied) -> list[Invitee]:
-    """List who is gone from RingCentral's list, unless a record that is not understood may be theirs."""
+    """List the people that RingCentral's list has no longer.
+
+    Not among them are people to whom a record may belong that was not understood.
+    """
     listed = _find_listed_ids(applied)
     missing = [invitee for record_id, invitee in _removals(plan).items() if record_id not in listed]
     return [invitee for invitee in missing if not find_not_understood(invitee, applied.untouched)]
@@ -172,30 +182,28 @@ def _find_refused(plan: Plan, applied: Applied) -> list[Invitee]:
 async def _update_unfulfilled(
     services: Services, state: RunState, changed: Iterable[Invitee], records: Records
 ) -> None:
-    """Remember what RingCentral left undone.
+    """Record what RingCentral left undone, so that later runs do not request it again.
 
-    Not before the answer: an update that did not leave because of a crash has to be sent by the
-    next run.
+    Only after the answer: if a crash kept an update from leaving, the next run has to send it.
     """
-    done = []
+    row, now = state.session_row, services.clock.now()
+    fulfilled = []
     for invitee in changed:
         record = records.find(invitee)
-        left = diff(invitee, record) if record else {}
-        if left:
-            asked = {name: value for name, value in record_fields(invitee).items() if name in left}
-            now = services.clock.now()
-            await services.ledger.run(
-                registrations.record_unfulfilled, state.session_row, invitee, asked, now
-            )
-        else:
-            done.append(invitee)
-    await services.ledger.run(registrations.clear_unfulfilled, state.session_row, done)
+        differences = diff(invitee, record) if record else {}
+        if not differences:
+            fulfilled.append(invitee)
+            continue
+        wanted = record_fields(invitee)
+        left = {name: value for name, value in wanted.items() if name in differences}
+        await services.ledger.run(registrations.record_unfulfilled, row, invitee, left, now)
+    await services.ledger.run(registrations.clear_unfulfilled, row, fulfilled)
 
 
 async def _set_standing(
     services: Services, state: RunState, invitees: Iterable[Invitee], standing: Standing
 ) -> None:
-    # Without address and ids a person can't be told from any other.
+    # Without address and ids a person can't be distinguished from others.
     people = [invitee for invitee in invitees if registration_key(invitee)]
     if people:
         await services.ledger.run(

@@ -1,4 +1,4 @@
-"""One webinar, from roster to `sent`: refresh, plan, register, queue, deliver, and say how it ended.
+"""One webinar, from roster to `sent`: refresh, plan, register, queue, deliver, give the result.
 
 `prepare_run` changes nothing at RingCentral and sends nothing, so that a person can be asked in
 between; `execute_plan` does what they agreed to. What writes and sends messages is behind `mailer`,
@@ -7,7 +7,7 @@ alone, because their session was over at the last run.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, Co
 from onboarding.ledger import deliveries, mailboxes, registrations, sessions
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
-from onboarding.model.people import Problem, Roster
+from onboarding.model.people import Problem, Roster, format_problem
 from onboarding.model.sessions import END_GRACE, has_ended
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState, plan_fresh, read_roster, refresh
@@ -33,7 +33,7 @@ RETRY_WINDOW = timedelta(minutes=10)
 """How long a run waits for deferred messages before it leaves them to the next one."""
 
 RECHECK_EVERY = timedelta(days=1)
-"""How often a session that is over is checked all the same, in case it was moved or followed by another."""
+"""How often a session that is over is checked: it may be moved, or another may follow."""
 
 RECHECKED_FOR = timedelta(days=60)
 """How long after its end it is still checked."""
@@ -43,8 +43,8 @@ RECHECKED_FOR = timedelta(days=60)
 class PreparedRun:
     """A run that has looked and not yet done anything.
 
-    `mailer` is None if there is nothing to send. `doubts` counts the messages that a dead run left
-    in doubt just now. `calls_before` are the scarce calls that this process had made before.
+    `mailer` is None if there is nothing to send. `doubts` counts the messages of a dead run that
+    this run has marked in doubt. `calls_before` are the scarce calls that this process had made.
     """
 
     target: Target
@@ -88,7 +88,7 @@ class Result:
 
 @dataclass(slots=True)
 class _Tally:
-    """How far a run has come: what is written down of it at its end, also where it was stopped."""
+    """How far a run has come: what is recorded of it at its end, also if it was stopped."""
 
     state: RunState
     plan: Plan
@@ -102,9 +102,9 @@ async def prepare_run(
 ) -> PreparedRun:
     """Look at everything and plan; call while holding the webinar's lease.
 
-    If there is anything to do, the templates are compiled and the mail server's password is read:
-    what is wrong with them is found before a person is asked, and before anybody is registered.
-    Raises ConfigurationError for that, and if `strict` and the roster has a problem.
+    If there is anything to do, the templates are compiled: what is wrong with them is found before
+    a person is asked, and before the first person is registered. Raises ConfigurationError for
+    that, and if `strict` and the roster has a problem.
     """
     calls_before = _heavy_calls(services)
     await _remove_old_sessions(services)
@@ -121,7 +121,10 @@ async def prepare_run(
 
 
 def load_mailer(services: Services, target: Target) -> "Mailer":
-    """Load what writes and sends messages, and compile the templates. Raises ConfigurationError for a wrong one."""
+    """Load what writes and sends messages, and compile the templates.
+
+    Raises ConfigurationError for a wrong template.
+    """
     # The only late import of a run: these modules and the templates take more processor time than
     # all the rest.
     from onboarding.pipeline.mailer import Mailer  # noqa: PLC0415
@@ -137,33 +140,40 @@ async def execute_plan(
     rehearsal_to: str = "",
     retry_window: timedelta = RETRY_WINDOW,
 ) -> Result:
-    """Register, queue and deliver what was planned, and note how it ended, also where it was stopped."""
-    row, plan = prepared.state.session_row, prepared.plan
-    if plan.mail:
-        services.pool.prepare()  # a missing password is found before anybody is registered, and not after
-    tally = _Tally(prepared.state, plan, plan.problems)
+    """Register, queue and deliver what was planned, and record how it ended, also if stopped."""
+    if prepared.plan.mail:
+        # A missing password is found here, before the first person is registered.
+        services.pool.prepare()
+    tally = _Tally(prepared.state, prepared.plan, prepared.plan.problems)
     try:
         services.raise_if_stopped()
         await _register(services, prepared, tally)
         await _queue_and_deliver(services, prepared, tally, lease, rehearsal_to, retry_window)
         await _record_mailed(services, tally.state, tally.plan)
     finally:
-        noted_before = await services.ledger.run(sessions.list_problems, row)
-        noted = [*tally.problems, *_run_notes(tally.plan, prepared.state)]
-        await _record_end(services, prepared, noted)
-    entries = await services.ledger.run(deliveries.list_deliveries, row)
+        has_new_notes = await _record_end(services, prepared, tally)
+    return await _build_result(services, prepared, tally, has_new_notes=has_new_notes)
+
+
+async def _build_result(
+    services: Services, prepared: PreparedRun, tally: _Tally, *, has_new_notes: bool
+) -> Result:
+    plan = prepared.plan
+    row = prepared.state.session_row
+    records = await services.ledger.run(deliveries.list_deliveries, row)
+    newly_mailed = any(item.newly_mailed for item in tally.plan.items)
     return Result(
         name=prepared.target.name,
         title=prepared.state.snapshot.session.title,
         sent=tally.sent,
         registered=len(plan.with_action(Action.ADD, Action.REPLACE)),
-        counts=Counter(entry.delivery.state for entry in entries),
+        counts=Counter(record.delivery.state for record in records),
         problems=tally.problems,
         heavy_calls=_heavy_calls(services) - prepared.calls_before,
         has_changes=bool(tally.sent or tally.queued or plan.change or prepared.doubts),
-        has_news=list(noted_before) != noted or any(item.newly_mailed for item in tally.plan.items),
+        has_news=has_new_notes or newly_mailed,
         has_unsent_invites=_has_unsent_invites(prepared, tally.state),
-        attention=find_attention(entries, tally.problems),
+        attention=find_attention(records, tally.problems),
     )
 
 
@@ -175,38 +185,38 @@ async def _remove_old_sessions(services: Services) -> None:
 
 
 def _roster_error(roster: Roster) -> ConfigurationError:
-    problems = [
-        f"row {problem.row}, {problem.column or 'whole row'}: {problem.message}"
-        for problem in roster.problems
-    ]
-    return ConfigurationError(
-        "\n".join(problems), hint="Fix the roster, or leave --strict out to serve the other rows."
-    )
+    problems = "\n".join(map(format_problem, roster.problems))
+    hint = "Fix the roster, or leave --strict out to serve the other rows."
+    return ConfigurationError(problems, hint=hint)
 
 
 async def _recover(services: Services, state: RunState) -> tuple[RunState, int]:
-    """Settle what a dead run left in the queue; returns the state afterwards, and how many messages are in doubt."""
+    """Settle what a dead run left in the queue.
+
+    Returns the state afterwards, and how many messages are in doubt.
+    """
     row, now = state.session_row, services.clock.now()
     doubts = await services.ledger.run(deliveries.recover_stalled, row, now)
     await services.ledger.run(deliveries.bring_forward, row, now)
     if doubts:
-        held = await services.ledger.run(mailboxes.load_mailboxes, row)
-        state = replace(state, snapshot=replace(state.snapshot, mailboxes=held))
+        # A mailbox whose message is in doubt may hold it: the plan must not owe it again.
+        loaded = await services.ledger.run(mailboxes.load_mailboxes, row)
+        state = replace(state, snapshot=replace(state.snapshot, mailboxes=loaded))
     return state, doubts
 
 
 async def _has_queue(services: Services, state: RunState) -> bool:
-    """Whether earlier runs left messages to send, to people of the roster or to others, or of a rehearsal."""
-    real = await services.ledger.run(deliveries.count_queued, state.session_row)
-    return bool(
-        real
-        or await services.ledger.run(deliveries.count_queued, state.session_row, rehearsal=True)
-    )
+    """Whether earlier runs left messages to send, those of a rehearsal included."""
+    row = state.session_row
+    real = await services.ledger.run(deliveries.count_queued, row)
+    rehearsed = await services.ledger.run(deliveries.count_queued, row, rehearsal=True)
+    return bool(real or rehearsed)
 
 
 async def _register(services: Services, prepared: PreparedRun, tally: _Tally) -> None:
-    """Apply the change at RingCentral, and plan again from what it says now, within what was agreed to."""
+    """Apply the change at RingCentral, and plan again from what it says now."""
     tally.state, refused = await register(services, prepared.state, prepared.plan)
+    # `within`: a person agreed to the first plan, so the second one may do less, but not more.
     tally.plan = make_plan(tally.state.snapshot, prepared.options, within=prepared.plan)
     tally.problems = tuple(dict.fromkeys((*refused, *tally.plan.problems)))
     await _hold_queued_messages(services, tally.state, tally.plan)
@@ -220,8 +230,8 @@ async def _queue_and_deliver(
     rehearsal_to: str,
     retry_window: timedelta,
 ) -> None:
-    """Queue what is owed, and deliver the queue. Without a mailer nothing was owed or queued when this run looked."""
-    if prepared.mailer is None:
+    """Queue what is owed, and deliver the queue."""
+    if prepared.mailer is None:  # nothing was owed or queued when this run looked
         return
     state, plan = tally.state, tally.plan
     tally.queued = await prepared.mailer.queue(state, plan, rehearsal_to)
@@ -237,7 +247,7 @@ async def _queue_and_deliver(
 
 
 async def _hold_queued_messages(services: Services, state: RunState, plan: Plan) -> None:
-    """Keep back what an earlier run queued for people that RingCentral has mailed since."""
+    """Hold what an earlier run queued for people that RingCentral has mailed since."""
     emails = [item.invitee.email for item in plan.items if item.held]
     if emails:
         await services.ledger.run(
@@ -246,9 +256,9 @@ async def _hold_queued_messages(services: Services, state: RunState, plan: Plan)
 
 
 async def _record_mailed(services: Services, state: RunState, plan: Plan) -> None:
-    """Remember the people that this run reports as mailed by RingCentral, so that later runs don't.
+    """Record the people that this run reports as mailed by RingCentral, so that later runs don't.
 
-    Last of all: a run that is stopped has reported nothing.
+    Called last of all: a run that is stopped has reported nothing.
     """
     newly_mailed = [item.invitee for item in plan.items if item.newly_mailed]
     if newly_mailed:
@@ -258,16 +268,19 @@ async def _record_mailed(services: Services, state: RunState, plan: Plan) -> Non
 
 
 def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
-    """Whether RingCentral's *Send now* would mail people after this run: those just added are silent."""
+    """Whether RingCentral's *Send now* would mail people after this run, such as those just added."""
     added = bool(prepared.plan.change.add) and state.snapshot.holds_silent_records
     return added or state.snapshot.has_unsent_invites
 
 
-async def _record_end(services: Services, prepared: PreparedRun, noted: Sequence[Problem]) -> None:
+async def _record_end(services: Services, prepared: PreparedRun, tally: _Tally) -> bool:
+    """Record problems and notes. Returns whether they differ from those of the last run."""
+    row = prepared.state.session_row
+    notes = [*tally.problems, *_run_notes(tally.plan, prepared.state)]
+    earlier = await services.ledger.run(sessions.list_problems, row)
     calls = _heavy_calls(services) - prepared.calls_before
-    await services.ledger.run(
-        sessions.finish_run, prepared.state.session_row, noted, calls, services.clock.now()
-    )
+    await services.ledger.run(sessions.finish_run, row, notes, calls, services.clock.now())
+    return list(earlier) != notes
 
 
 def _run_notes(plan: Plan, state: RunState) -> list[Problem]:
@@ -285,7 +298,7 @@ def _run_notes(plan: Plan, state: RunState) -> list[Problem]:
 
 
 def _is_left_unmailed(item: PlanItem, state: RunState) -> bool:
-    """Whether a person on the roster has never had a message, gets none now, and nothing is wrong with them."""
+    """Whether a person on the roster has had no message, gets none now, and has no problem."""
     on_roster = bool(item.invitee.row)
     has_mail = item.mail or state.snapshot.mailbox(item.invitee.key).messages
     return on_roster and not has_mail and not item.problems

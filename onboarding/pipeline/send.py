@@ -42,6 +42,7 @@ T = TypeVar("T")
 RETRY = RetryPolicy()
 NOT_REGISTERED = "not on board any more"
 STOPPED = "the run was stopped before the message left"
+NO_ANSWER_YET = "the run was stopped before the server had answered"
 
 LONGEST_WAIT = timedelta(minutes=10)
 """A longer wait for the rate is left to a later run."""
@@ -51,23 +52,28 @@ ANY_PACE = rate_limits.SendRate()
 
 
 MAY_BE_THE_MESSAGE = frozenset({Phase.RCPT, Phase.DATA, Phase.BODY, Phase.DOT})
-"""Phases in which the server knows the recipient, so that a refusal of us may be due to this message alone."""
+"""Phases in which the server knows the recipient: a refusal may be due to this message alone."""
 
 ENOUGH_IN_A_ROW = 3
 """So many refusals of different messages in a row show that they are not due to one message."""
 
 
 class RefusalAction(Enum):
-    """What to do. Unless it is recorded, the message comes again after all others, and no attempt is counted."""
+    """What to do. Unless it is recorded, the message comes after all others; no attempt is counted.
 
-    RECORD_DEFERRED = auto()  # the refusal came again on a new connection: it is due to the message
-    KEEP_CONNECTION = auto()  # it may be due to the message: the next one will show
-    GIVE_UP_CONNECTION = auto()  # the others go on
+    - RECORD_DEFERRED: the refusal came again on a new connection, so it is due to the message.
+    - KEEP_CONNECTION: it may be due to the message; the next message will show.
+    - GIVE_UP_CONNECTION: the other connections go on.
+    """
+
+    RECORD_DEFERRED = auto()
+    KEEP_CONNECTION = auto()
+    GIVE_UP_CONNECTION = auto()
     STOP_RUN = auto()
 
 
 async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
-    """Compose the message while the connections are busy with others, then send it over the next that is free.
+    """Compose the message while the connections are busy, then send it over the next free one.
 
     Returns once the outcome is written, or once the message is put back to come after all others.
     Raises what stops the run.
@@ -87,7 +93,7 @@ async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
 
 
 def _compose_message(run: DeliveryRun, delivery: Delivery) -> Message | Rejected | None:
-    """Write the message from what is true now; None if the person is not to get it any more."""
+    """Write the message from what is true now; None if the person should not get it any more."""
     recipient = run.recipients.get(address_key(delivery.email))
     rules = RULES[delivery.kind]
     if recipient is None or (rules.needs_registration and not recipient.may_have_link):
@@ -110,7 +116,7 @@ def _compose_message(run: DeliveryRun, delivery: Delivery) -> Message | Rejected
 async def _send_message(
     run: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
 ) -> Recording | None:
-    """Send envelope and body, and submit the outcome. None: the message stays queued, and others go on with it."""
+    """Send envelope and body, and submit the outcome. None: the message stays queued."""
     if not await _open_connection(run, delivery, connection):
         return None
     answer: Outcome | EnvelopeAccepted | OnboardingError | None
@@ -128,9 +134,9 @@ async def _send_message(
 
 
 async def _open_connection(run: DeliveryRun, delivery: Delivery, connection: Connection) -> bool:
-    """Connect to the server. False: it does not serve this connection; the message goes over another one.
+    """Connect to the server. False: it does not serve this connection, so another one is used.
 
-    Raises what keeps us out if no connection is left.
+    Raises the refusal if no connection is left.
     """
     try:
         # A message that was refused together with its connection gets a new one: a second refusal
@@ -146,7 +152,7 @@ async def _open_connection(run: DeliveryRun, delivery: Delivery, connection: Con
 
 
 async def _result_or_error(reply: Awaitable[T]) -> T | OnboardingError:
-    """Wait for the server. What it says against us, or against the connection, comes back as a value."""
+    """Wait for the server. If it refuses us or the connection, return the error, do not raise it."""
     try:
         return await reply
     except OnboardingError as error:
@@ -180,9 +186,9 @@ async def _handle_refusal(
 
 
 def _action_after(run: DeliveryRun, delivery: Delivery, error: OnboardingError) -> RefusalAction:
-    """Choose what follows: an error that is not about one connection is about all, and stops the run."""
+    """Choose what follows from an error."""
     if not isinstance(error, ConnectionRefusal):
-        return RefusalAction.STOP_RUN
+        return RefusalAction.STOP_RUN  # it is not about one connection, so it is about all
     again = delivery.id in run.met_refusal
     return choose_action(error, again=again, last=run.services.pool.last, in_a_row=run.refusals)
 
@@ -194,7 +200,7 @@ def choose_action(
 
     `again`: the message has met one in this run before; it then gets a new connection, so that only
     the message can be to blame. `last`: no other connection is left. `in_a_row`: refusals since a
-    message was last taken, deferred or rejected, this one included.
+    message was last accepted, deferred or rejected, this one included.
     """
     if again and refusal.deferred:
         return RefusalAction.RECORD_DEFERRED
@@ -217,52 +223,55 @@ def _needs_proof(refusal: ConnectionRefusal, *, last: bool, in_a_row: int) -> bo
 async def _send_body(
     run: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
 ) -> Outcome | OnboardingError | None:
-    """Cross the point of no return. None: the body does not leave, because the delivery is not ours any more.
+    """Cross the point of no return. None: the body does not leave, the delivery is not ours.
 
-    Past the lease's term the row is left as it is: another run may have taken it over, and a person
+    Past the lease's term the row stays as it is: another run may have taken it over, and a person
     may have had the message sent again by now. Otherwise the next run finds it in doubt.
     """
-    # The order is what keeps a person from getting two messages. `sending` is committed before the
-    # first byte of the body leaves, and not before the outcome of the connection's last message is
-    # written, so that at most one message for each connection can be in doubt after a crash.
-    try:
-        renamed = None if message.message_id == delivery.message_id else message.message_id
-        write = transitions.start_sending(
-            delivery, run.holder.name, run.services.clock.now(), renamed
-        )
-        is_ours = await _submit(run, write, depends_on=run.recordings.get(connection))
-    except OnboardingError:
-        await connection.abort()
-        raise
-    except asyncio.CancelledError:
-        _detach(_record_not_accepted(run, delivery, STOPPED))
-        raise
-    if not is_ours:
+    if not await _start_sending(run, delivery, connection, message):
         await connection.abort()
         return None
-    # ---- The point of no return: from here on the server may deliver the message, so nothing sends it again. ----
+    # ---- The point of no return: the server may deliver the message. Nothing sends it again. ----
     try:
         return await _result_or_error(connection.send_body(message, run.lease.is_current))
     except Withheld:
         return None
     except asyncio.CancelledError:
-        _detach(
-            _settle_delivery(
-                run, delivery, InDoubt("the run was stopped before the server had answered")
-            )
-        )
+        _detach(_settle_delivery(run, delivery, InDoubt(NO_ANSWER_YET)))
+        raise
+
+
+async def _start_sending(
+    run: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
+) -> bool:
+    """Commit `sending`. False: the delivery is not ours any more."""
+    # The order is what keeps a person from getting two messages. `sending` is committed before the
+    # first byte of the body leaves, and not before the outcome of the connection's last message is
+    # written, so that at most one message for each connection can be in doubt after a crash.
+    renamed = None if message.message_id == delivery.message_id else message.message_id
+    now = run.services.clock.now()
+    write = transitions.start_sending(delivery, run.holder.name, now, renamed)
+    try:
+        return await _submit(run, write, depends_on=run.recordings.get(connection))
+    except OnboardingError:
+        await connection.abort()
+        raise
+    except asyncio.CancelledError:
+        # The write may be done or not. This one follows it and undoes it: no body has left.
+        _detach(_record_not_accepted(run, delivery, STOPPED))
         raise
 
 
 def _detach(recording: Recording) -> None:
-    """Don't wait for a recording. If the ledger can't write it, releasing the claims fails too, and says so."""
+    """Don't wait for a recording."""
+    # Its error is taken here, or asyncio would print it. It is not lost: a ledger that can't write
+    # this can't release the claims either, and that error ends the run.
     recording.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def _record_not_accepted(run: DeliveryRun, delivery: Delivery, reason: str) -> Recording:
-    return _submit(
-        run, transitions.requeue_unsent(delivery, run.holder.name, reason, run.services.clock.now())
-    )
+    now = run.services.clock.now()
+    return _submit(run, transitions.requeue_unsent(delivery, run.holder.name, reason, now))
 
 
 def _settle_delivery(run: DeliveryRun, delivery: Delivery, outcome: Outcome) -> Recording:
@@ -279,20 +288,20 @@ def _count_rejection(run: DeliveryRun, transition: Transition) -> None:
     by_server = transition.state is State.REJECTED and transition.reply is not None
     run.rejections = run.rejections + 1 if by_server else 0
     if run.rejections >= run.services.config.smtp.max_consecutive_rejections:
-        run.fail(
-            TooManyRejections(
-                f"the mail server has rejected {run.rejections} messages in a row; "
-                f"the last answer was: {transition.reply}",
-                hint="Find out why before going on. The rest stays queued; `onboarding retry` takes up the rejected.",
-            )
+        message = (
+            f"The mail server has rejected {run.rejections} messages in a row; "
+            f"the last answer was: {transition.reply}"
         )
+        hint = (
+            "Find out why before going on. The rest stays queued; "
+            "`onboarding retry` queues the rejected again."
+        )
+        run.fail(TooManyRejections(message, hint=hint))
 
 
 def _record_transition(run: DeliveryRun, delivery: Delivery, transition: Transition) -> Recording:
-    return _submit(
-        run,
-        transitions.record_outcome(delivery, run.holder.name, transition, run.services.clock.now()),
-    )
+    now = run.services.clock.now()
+    return _submit(run, transitions.record_outcome(delivery, run.holder.name, transition, now))
 
 
 def _submit(
@@ -302,10 +311,10 @@ def _submit(
 
 
 async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
-    """Wait for the pace that all runs share. False: the run ends, or the message has become too late meanwhile.
+    """Wait for the pace that all runs share. False: the run ends, or the message is too late now.
 
-    Asked last of all, so that what was counted does leave. Raises TryLater where the next message
-    has to wait for long: the day's messages are used up, or the rate is a slow one.
+    Asked last of all, so that what was counted does leave. Raises TryLater if the next message
+    has to wait for long: the day's messages are used up, or the rate is low.
     """
     clock, smtp = run.services.clock, run.services.config.smtp
     allowed = _pace(smtp)
@@ -332,22 +341,19 @@ def _pace(smtp: SmtpSettings) -> rate_limits.SendRate:
 
 
 def _account(smtp: SmtpSettings) -> str:
-    """Whose pace it is: the account at the mail server."""
+    """Name what the pace is counted for: the account at the mail server."""
     return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
 
 
 def _too_long(
     smtp: SmtpSettings, allowed: rate_limits.SendRate, wait: timedelta, now: datetime
 ) -> TryLater:
-    """Say why nothing may leave for a while, and when it may again."""
-    when = (
-        f"the next may leave at {(now + wait).astimezone():%Y-%m-%d %H:%M}, in {format_span(wait)}"
-    )
+    """Say why no message may leave for a while, and when one may again."""
+    at = f"{(now + wait).astimezone():%Y-%m-%d %H:%M}"
+    when = f"the next may leave at {at}, in {format_span(wait)}."
     if wait <= allowed.interval:
-        return TryLater(
-            f"the rate ([smtp] rate = {smtp.rate}) is a slow one; {when}", hint=STAYS_QUEUED
-        )
-    return TryLater(
-        f"the day's messages ([smtp] per_day = {smtp.per_day}) are used up; {when}",
-        hint=f"{STAYS_QUEUED} Or raise per_day if your provider allows more.",
-    )
+        message = f"The rate ([smtp] rate = {smtp.rate}) is low; {when}"
+        return TryLater(message, hint=STAYS_QUEUED)
+    message = f"The day's messages ([smtp] per_day = {smtp.per_day}) are used up; {when}"
+    hint = f"{STAYS_QUEUED} Or raise per_day if your provider allows more."
+    return TryLater(message, hint=hint)

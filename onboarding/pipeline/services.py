@@ -1,4 +1,4 @@
-"""What is opened once for a command and closed at its end: the ledger, RingCentral's client, clock and stop signal."""
+"""What is opened for a command and closed at its end: ledger, RingCentral's client, mail, clock."""
 
 import asyncio
 import random
@@ -20,25 +20,27 @@ from onboarding.smtp.pool import Pool
 
 
 class Instant(NamedTuple):
-    """A moment on two clocks, in seconds: the time of day, and the time since this machine's start, sleep included."""
+    """A moment on two clocks, in seconds: time of day, and time since the start of this machine."""
 
     wall: float
     boot: float
 
     def since(self, earlier: "Instant") -> float:
-        """Seconds since an earlier moment, the larger of both: one clock may be set back, the other may not count."""
+        """Seconds since an earlier moment by the clock that shows more: either may stand still."""
         return max(self.wall - earlier.wall, self.boot - earlier.boot)
 
 
 def instant() -> Instant:
-    """This moment. CLOCK_BOOTTIME is Linux's (clock_gettime(2)); elsewhere the monotonic clock has to do."""
+    """Read both clocks."""
+    # Linux's CLOCK_BOOTTIME also counts while the machine sleeps (clock_gettime(2)). Elsewhere the
+    # monotonic clock has to do.
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return Instant(time.time(), time.monotonic() if boot is None else time.clock_gettime(boot))
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time and chance, as arguments: aware UTC now, a wait in seconds, a draw in [0, 1), a moment to measure from.
+    """Time and chance as arguments: aware UTC, a wait in seconds, a draw in [0, 1), both clocks.
 
     A signal may end `sleep` early, with Interrupted; it never ends `linger`, which waits for what
     the signal began.
@@ -64,7 +66,7 @@ class Services:
     stop: asyncio.Event
 
     def raise_if_stopped(self) -> None:
-        """Raise Interrupted once a signal has asked us to stop: called between steps, never within one."""
+        """Raise Interrupted after a signal to stop: called between steps, never within one."""
         if self.stop.is_set():
             raise stop_error()
 
@@ -76,7 +78,7 @@ async def open_services(
     clock: Clock | None = None,
     stop: asyncio.Event | None = None,
 ) -> AsyncIterator[Services]:
-    """Open the rooms for one command."""
+    """Open what one command needs."""
     clock = clock or Clock()
     stop = stop or asyncio.Event()
     settings = config.ringcentral

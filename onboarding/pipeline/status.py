@@ -82,7 +82,7 @@ async def read_status(config: Config, target: Target, now: datetime, progress: P
 def _load_status(
     connection: sa.Connection, config: Config, target: Target, now: datetime
 ) -> Status | None:
-    """Load the status; None before the first run. `plan` is no run, though it stores the session."""
+    """Load the status; None before the first run. `plan` stores the session but is no run."""
     server = config.ringcentral.server
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:

@@ -15,7 +15,10 @@ IDS = re.compile(r"(\d{1,20})(?:/(\d{1,20}))?")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One webinar to work on. `session_id` empty: its only session. `invitees` None: no roster was named."""
+    """One webinar to work on.
+
+    Without `session_id` it is the webinar's only session. `invitees` is None if no roster is named.
+    """
 
     name: str
     webinar_id: str
@@ -31,9 +34,9 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
     `invitees` is `--invitees`: a roster that counts instead of the configured one, `-` for standard
     input. Raises ConfigurationError for a name that is not configured.
     """
-    roster: Path | Literal["-"] | None = (
-        "-" if invitees == Path("-") else invitees and invitees.absolute()
-    )
+    roster: Path | Literal["-"] | None = invitees and invitees.absolute()
+    if invitees == Path("-"):
+        roster = "-"
     ids = IDS.fullmatch(name)
     if ids and name not in config.webinars:
         return Target(name, ids[1], ids[2] or "", roster)
@@ -49,10 +52,10 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
 
 
 def all_targets(config: Config) -> list[Target]:
-    """Every configured webinar, for `--all`. Raises ConfigurationError where there is none."""
+    """List every configured webinar, for `--all`. Raises ConfigurationError if there is none."""
     if not config.webinars:
         raise ConfigurationError(
-            f"no webinar is configured in {config.file}",
+            f"No webinar is configured in {config.file}.",
             hint="Add a section [webinars.NAME] with webinar and invitees.",
         )
     return [find_target(config, name) for name in config.webinars]

@@ -1,1 +1,4 @@
-"""What people look at: messages before a run (`preview`, `serve`), results after it (`report`). Sends nothing."""
+"""What people look at: messages before a run (`preview`, `serve`), results after it (`report`).
+
+Sends nothing.
+"""

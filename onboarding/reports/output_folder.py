@@ -1,4 +1,4 @@
-"""The folder of `preview --out`: lists what was written, and removes what is no longer part of the preview.
+"""The folder of `preview --out`: lists what was written, and removes what is no longer needed.
 
 A file is removed only if the list names it and it still holds what was written. So the messages of
 a removed person are deleted, but nothing that a user added or changed. Names in the list count only
@@ -28,7 +28,7 @@ NAME = re.compile(
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files, given by name and content, and remove those of an earlier preview that are not among them.
+    """Write files, by name and content, and remove the other files of an earlier preview.
 
     Raises OSError if a file can't be written, ConfigurationError if a symbolic link is in its
     place.

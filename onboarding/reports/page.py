@@ -1,4 +1,4 @@
-"""The one Jinja environment of the report and the preview page: our own page templates, escaped, nothing undefined.
+"""The Jinja environment of report and preview: our own pages, escaped, nothing undefined.
 
 Messages are rendered elsewhere, by `messages`, with templates that a user writes.
 """

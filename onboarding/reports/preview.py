@@ -14,7 +14,9 @@ import unicodedata
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.message import EmailMessage
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from onboarding.errors import ConfigurationError
@@ -30,7 +32,7 @@ from onboarding.reports.page import PAGES
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is previewed: a message of every kind for each person (by roster row), and where its templates are.
+    """What is previewed: a message of every kind for each person, by roster row.
 
     `notes` say which facts are samples, and which rows can't be shown. Every join link in the
     messages is made up.
@@ -60,7 +62,7 @@ class ParsedMessage:
 
 @dataclass(frozen=True, slots=True)
 class ComposedKind:
-    """All people's messages of one kind, by roster row, as the templates of that `version` make them.
+    """All people's messages of one kind, by roster row, made with templates of that `version`.
 
     `error` says what is wrong with the templates; then there is no message.
     """
@@ -76,28 +78,25 @@ ENDINGS = ("html", "txt", "eml", "ics")
 
 def template_version(folders: tuple[Path, ...], logo: str) -> str:
     """Identify the state of the templates and the logo: it changes with each save."""
-    places = [*folders, Path(logo)] if logo else folders
-    files = {
-        file
-        for place in places
-        for file in (place.rglob("*") if place.is_dir() else [place])
-        if file.is_file()
-    }
-    stamps = "\n".join(f"{file} {file.stat().st_mtime_ns}" for file in sorted(files))
+    paths = [*folders, Path(logo)] if logo else folders
+    found = chain.from_iterable(path.rglob("*") if path.is_dir() else [path] for path in paths)
+    files = sorted({file for file in found if file.is_file()})
+    stamps = "\n".join(f"{file} {file.stat().st_mtime_ns}" for file in files)
     return hashlib.sha256(os.fsencode(stamps)).hexdigest()[:16]
 
 
 def compose_kind(preview: Preview, kind: Kind) -> ComposedKind:
     """Compose all messages of a kind with the templates as they are on disk now."""
-    now = template_version(preview.folders, preview.brand.logo)
+    version = template_version(preview.folders, preview.brand.logo)
     try:
-        templates = _load_templates(preview.folders, preview.brand, now)
+        templates = _load_templates(preview.folders, preview.brand, version)
     except ConfigurationError as error:
-        return ComposedKind(now, {}, error)
-    letters = {person.row: preview.requests[person.row, kind] for person in preview.people}
-    return ComposedKind(
-        now, {row: templates.compose(letter, preview.protected) for row, letter in letters.items()}
-    )
+        return ComposedKind(version, {}, error)
+    messages = {
+        person.row: templates.compose(preview.requests[person.row, kind], preview.protected)
+        for person in preview.people
+    }
+    return ComposedKind(version, messages)
 
 
 @lru_cache(maxsize=2)
@@ -105,65 +104,58 @@ def _load_templates(folders: tuple[Path, ...], brand: BrandSettings, _version: s
     return TemplateSet.load(folders, brand)
 
 
+_MIME_HEADERS = frozenset({"mime-version", "content-type", "content-transfer-encoding"})
+
+
 def parse_for_page(message: Message) -> ParsedMessage:
     """Parse a finished message."""
     parsed = email.message_from_bytes(message.body, policy=email.policy.default)
     parts = {part.get_content_type(): part for part in parsed.walk() if not part.is_multipart()}
+    headers = [(name, str(value)) for name, value in parsed.items()]
+    pictures = [part for kind, part in parts.items() if kind.startswith("image/")]
     return ParsedMessage(
-        headers=tuple(
-            (name, str(value))
-            for name, value in parsed.items()
-            if name.lower() not in _MIME_HEADERS
-        ),
+        headers=tuple(header for header in headers if header[0].lower() not in _MIME_HEADERS),
         subject=str(parsed["Subject"]),
         text=parts["text/plain"].get_content(),
         html=parts["text/html"].get_content(),
         calendar=parts["text/calendar"].get_content().replace("\r\n", "\n"),
-        pictures={
-            str(part["Content-ID"]).strip(
-                "<>"
-            ): f"data:{kind};base64,{b64encode(part.get_content()).decode()}"
-            for kind, part in parts.items()
-            if kind.startswith("image/")
-        },
+        pictures={str(part["Content-ID"]).strip("<>"): _data_url(part) for part in pictures},
         size=len(message.body),
     )
 
 
-_MIME_HEADERS = frozenset({"mime-version", "content-type", "content-transfer-encoding"})
+def _data_url(picture: EmailMessage) -> str:
+    content = b64encode(picture.get_content()).decode()
+    return f"data:{picture.get_content_type()};base64,{content}"
 
 
 _PREFERS = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 ALWAYS, NEVER = "(min-width: 0)", "(max-width: 0)"
-"""Media queries instead of `prefers-color-scheme`: a page can't tell a frame which scheme to use."""
+"""Media queries instead of `prefers-color-scheme`: a page can't choose the scheme of a frame."""
 
 
-def render_frame(letter: ParsedMessage, *, dark: bool) -> str:
-    """Make the HTML of a frame: as a dark or a light mail program shows it, with links that open nothing.
+def render_frame(message: ParsedMessage, *, dark: bool) -> str:
+    """Make a frame's HTML, as a dark or a light mail program shows it. Its links open nothing.
 
     A message that says nothing about dark mode stays as it is, as it does in mail programs that
     respect this.
     """
     scheme = "dark" if dark else "light"
-    html = _PREFERS.sub(lambda query: ALWAYS if query[1].lower() == scheme else NEVER, letter.html)
-    for content_id, address in letter.pictures.items():
+    html = _PREFERS.sub(lambda query: ALWAYS if query[1].lower() == scheme else NEVER, message.html)
+    for content_id, address in message.pictures.items():
         html = html.replace(f"cid:{content_id}", address)
-    palette = f"color-scheme: {scheme};" if "color-scheme" in letter.html else ""
+    palette = f"color-scheme: {scheme};" if "color-scheme" in message.html else ""
     # A scroll bar would make the phone's page narrower. The frame's sandbox opens no windows, so a
     # click on a link does nothing: not even a made-up link is visited.
-    return (
-        f'{html}<style>:root {{ scrollbar-width: none; {palette} }}</style><base target="_blank">'
-    )
+    style = f"<style>:root {{ scrollbar-width: none; {palette} }}</style>"
+    return f'{html}{style}<base target="_blank">'
 
 
 def person_folder(person: Invitee) -> str:
     """Name a person's folder: their roster row, and their name in plain ASCII letters."""
-    plain = (
-        unicodedata.normalize("NFKD", f"{person.first_name} {person.last_name}")
-        .encode("ascii", "ignore")
-        .decode()
-    )
-    return "-".join([f"{person.row:03}", *re.findall(r"[a-z0-9]+", plain.lower())])
+    name = unicodedata.normalize("NFKD", f"{person.first_name} {person.last_name}")
+    plain = name.encode("ascii", "ignore").decode().lower()
+    return "-".join([f"{person.row:03}", *re.findall(r"[a-z0-9]+", plain)])
 
 
 def page_path(person: Invitee, kind: Kind) -> str:
@@ -173,9 +165,10 @@ def page_path(person: Invitee, kind: Kind) -> str:
 
 RELOAD = """
 const { root, version } = document.documentElement.dataset;
-new EventSource(root + "changes").onmessage = (event) => { if (event.data !== version) location.reload(); };
+const changes = new EventSource(root + "changes");
+changes.onmessage = (event) => { if (event.data !== version) location.reload(); };
 """
-"""The page's only script: it reloads the page when a template was saved. Pages that are files have none."""
+"""The page's only script: it reloads the page when a template is saved. Files have none."""
 
 POLICY = "; ".join(
     (
@@ -193,48 +186,51 @@ POLICY = "; ".join(
 
 
 def render_page(
-    preview: Preview, person: Invitee, kind: Kind, letters: ComposedKind, *, root: str, live: bool
+    preview: Preview, person: Invitee, kind: Kind, composed: ComposedKind, *, root: str, live: bool
 ) -> str:
-    """Render one person's page. `root` leads from it to the preview's root; `live` pages reload themselves."""
-    message = letters.messages.get(person.row)
-    letter = parse_for_page(message) if isinstance(message, Message) else None
-    people = [
-        (
-            other,
-            root + page_path(other, kind),
-            isinstance(letters.messages.get(other.row), Rejected),
-        )
-        for other in preview.people
-    ]
+    """Render one person's page.
+
+    `root` leads from it to the preview's root; `live` pages reload themselves.
+    """
+    message = composed.messages.get(person.row)
+    parsed = parse_for_page(message) if isinstance(message, Message) else None
     return PAGES.get_template("preview.html.j2").render(
         preview=preview,
         person=person,
         kind=kind,
         kinds=[(other, root + page_path(person, other)) for other in Kind],
-        people=people,
-        letter=letter,
-        light=render_frame(letter, dark=False) if letter else "",
-        dark=render_frame(letter, dark=True) if letter else "",
+        people=[_person_link(other, kind, composed, root) for other in preview.people],
+        message=parsed,
+        light=render_frame(parsed, dark=False) if parsed else "",
+        dark=render_frame(parsed, dark=True) if parsed else "",
         fault=message.reason if isinstance(message, Rejected) else "",
-        error=letters.error,
-        files={ending: f"{root}{person_folder(person)}/{kind}.{ending}" for ending in ENDINGS},
-        version=letters.version,
+        error=composed.error,
+        files={ending: root + _file_path(person, kind, ending) for ending in ENDINGS},
+        version=composed.version,
         root=root,
         reload=RELOAD if live else "",
         policy=POLICY,
     )
 
 
+def _person_link(
+    person: Invitee, kind: Kind, composed: ComposedKind, root: str
+) -> tuple[Invitee, str, bool]:
+    """Make a person's entry in the page's list; the last part is whether they have no message."""
+    is_rejected = isinstance(composed.messages.get(person.row), Rejected)
+    return person, root + page_path(person, kind), is_rejected
+
+
 def message_file(message: Message, ending: str) -> bytes:
-    """The content of one of a message's files: its HTML, text or calendar part, or the whole message."""
-    letter = parse_for_page(message)
+    """Make one of a message's files: its HTML, text or calendar part, or the whole message."""
+    parsed = parse_for_page(message)
     match ending:
         case "html":
-            return letter.html.encode()
+            return parsed.html.encode()
         case "txt":
-            return letter.text.encode()
+            return parsed.text.encode()
         case "ics":
-            return letter.calendar.replace("\n", "\r\n").encode()
+            return parsed.calendar.replace("\n", "\r\n").encode()
         case _:
             return message.body
 
@@ -246,37 +242,44 @@ def write_preview(preview: Preview, folder: Path) -> list[str]:
     Returns a line for each message that can't be made. Raises ConfigurationError if the templates
     or the folder can't be used.
     """
-    letters = {kind: compose_kind(preview, kind) for kind in Kind}
-    if broken := next((composed.error for composed in letters.values() if composed.error), None):
-        raise broken
+    kinds = {kind: compose_kind(preview, kind) for kind in Kind}
+    for composed in kinds.values():
+        if composed.error:
+            raise composed.error
     try:
-        write_files(folder, _preview_files(preview, letters))
+        write_files(folder, _preview_files(preview, kinds))
     except OSError as error:
         raise ConfigurationError(
             f"{error.filename} can't be written: {error.strerror}.", hint="Choose another --out."
         ) from None
     return [
         f"{person.name}, {kind}: {message.reason}"
-        for kind in Kind
+        for kind, composed in kinds.items()
         for person in preview.people
-        if isinstance(message := letters[kind].messages[person.row], Rejected)
+        if isinstance(message := composed.messages[person.row], Rejected)
     ]
 
 
 def _preview_files(
-    preview: Preview, letters: Mapping[Kind, ComposedKind]
+    preview: Preview, kinds: Mapping[Kind, ComposedKind]
 ) -> Iterator[tuple[str, bytes]]:
     first, kind = preview.people[0], Kind.INVITATION
-    yield (
-        "index.html",
-        render_page(preview, first, kind, letters[kind], root="", live=False).encode(),
-    )
-    for kind, composed in letters.items():
+    index = render_page(preview, first, kind, kinds[kind], root="", live=False)
+    yield "index.html", index.encode()
+    for kind, composed in kinds.items():
         for person in preview.people:
             page = render_page(preview, person, kind, composed, root="../", live=False)
             yield page_path(person, kind), page.encode()
-            message = composed.messages[person.row]
-            if isinstance(message, Message):
-                for ending in ENDINGS:
-                    name = f"{person_folder(person)}/{kind}.{ending}"
-                    yield name, message_file(message, ending)
+            yield from _message_files(person, kind, composed.messages[person.row])
+
+
+def _message_files(
+    person: Invitee, kind: Kind, message: Message | Rejected
+) -> Iterator[tuple[str, bytes]]:
+    if isinstance(message, Message):
+        for ending in ENDINGS:
+            yield _file_path(person, kind, ending), message_file(message, ending)
+
+
+def _file_path(person: Invitee, kind: Kind, ending: str) -> str:
+    return f"{person_folder(person)}/{kind}.{ending}"

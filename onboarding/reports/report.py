@@ -1,4 +1,4 @@
-"""The hand-off to marketing operations: who has their link, who doesn't and why, as a CSV file or one HTML page.
+"""The hand-off to marketing operations: who has their link and who doesn't, as CSV or HTML.
 
 Pure: takes a `Report` that the pipeline has built and returns text or bytes. It knows no join link,
 only a fingerprint, so it can't leak one. Last page of the story: `onboarding report`.
@@ -46,7 +46,10 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One webinar session's deliveries and problems. `start` and `made_at` are aware; `time_zone` is an IANA name."""
+    """One webinar session's deliveries and problems.
+
+    `start` and `made_at` are aware; `time_zone` is an IANA name.
+    """
 
     webinar_name: str
     title: str
@@ -59,24 +62,31 @@ class Report:
 
 
 CSV_COLUMNS = (
-    "email", "name", "role", "kind", "state", "at", "attempts", "message_id", "reply", "reason", "link",
-)  # fmt: skip
+    *("email", "name", "role", "kind", "state", "at", "attempts"),
+    *("message_id", "reply", "reason", "link"),
+)
 """The columns of the CSV file, in order. The names stay: programs read the file by them."""
 
 NOT_USED = "not_used"
-"""The state of a roster row that could not be used, in the CSV file: so one table has all people."""
+"""The state of a roster row that could not be used: the CSV file has all people in one table."""
 
 MEANINGS = {
     State.QUEUED: "The message is queued; the next run sends it.",
     State.SENDING: "The message is on its way to the mail server right now.",
     State.SENT: "Our mail server has accepted the message and is responsible for it.",
-    State.IN_DOUBT: "The connection dropped before the server confirmed. It may have been sent: check its log.",
-    State.REJECTED: "The mail server rejected the message for good. Fix the address or the message, then retry.",
+    State.IN_DOUBT: (
+        "The connection dropped before the server confirmed. It may have been sent: check its log."
+    ),
+    State.REJECTED: (
+        "The mail server rejected the message for good. Fix the address or the message, then retry."
+    ),
     State.FAILED: "The mail server deferred the message until it was too late. Retry.",
     State.SUPERSEDED: "The message was never sent: a newer one replaced it.",
     State.EXPIRED: "The message was never sent: it would have come too late.",
     State.CANCELLED: "The message was never sent: it was cancelled.",
-    State.BOUNCED: "Our mail server accepted the message, a later one returned it. Fix the address.",
+    State.BOUNCED: (
+        "Our mail server accepted the message, a later one returned it. Fix the address."
+    ),
 }
 """What each state means, for readers of the report."""
 
@@ -84,7 +94,7 @@ _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def write_csv(report: Report, stream: BinaryIO) -> None:
-    """Write one row per person as UTF-8 with a byte order mark, without which Excel takes it for another encoding.
+    """Write one row per person as UTF-8, with the byte order mark that Excel needs.
 
     Times are ISO 8601 in the session's time zone. Cells that a spreadsheet would run as a formula
     get an apostrophe in front: names and server replies come from outside.
@@ -97,7 +107,7 @@ def write_csv(report: Report, stream: BinaryIO) -> None:
 
 
 def render_html(report: Report) -> str:
-    """Render the report as one self-contained page: no scripts, nothing fetched, fit for print and screen readers.
+    """Render one page for screen, print and screen readers: no scripts, nothing fetched.
 
     Rows that need a person come first.
     """
@@ -153,7 +163,7 @@ def _format_local(moment: datetime, time_zone: str, pattern: str) -> str:
 
 
 def _zone_abbreviation(moment: datetime, time_zone: str) -> str:
-    """The zone's short name as its region writes it (`CEST`, `EDT`), or its offset if it has none (`UTC-03`)."""
+    """Find the zone's short name as its region writes it (`CEST`), else its offset (`UTC-03`)."""
     name = moment.astimezone(zone_named(time_zone)).tzname() or ""
     return f"UTC{name}" if name.startswith(("+", "-")) else name
 

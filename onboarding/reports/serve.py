@@ -38,7 +38,7 @@ from onboarding.web.server import LOOPBACK, serve_application
 HOSTS = (LOOPBACK, "localhost")
 
 CHANGE_CHECK = 0.3
-"""Seconds between two checks of the template files: long enough for an editor to write its whole file."""
+"""Seconds between two checks of the template files: an editor has written its file by then."""
 
 TYPES = {"html": "text/html", "txt": "text/plain", "ics": "text/calendar", "eml": "message/rfc822"}
 HEADERS = {
@@ -82,7 +82,7 @@ def preview_app(preview: Preview, key: str) -> Starlette:
 
 
 class _KeyCheck:
-    """Passes on requests whose path begins with the key. All others get 404."""
+    """Passes requests on if their path begins with the key. All others get 404."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app, self._key = app, key.encode()
@@ -95,7 +95,10 @@ class _KeyCheck:
 
 @dataclass(frozen=True, slots=True)
 class _Pages:
-    """One preview's endpoints. Those that compose messages are not coroutines: starlette runs them in threads."""
+    """One preview's endpoints.
+
+    Those that compose messages are not coroutines, so that starlette runs them in threads.
+    """
 
     preview: Preview
 
