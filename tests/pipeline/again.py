@@ -1,4 +1,4 @@
-"""Starts the real command again and again without paying for Python's start each time: imports once, then forks.
+"""Starts the real command many times and pays for its imports once: it forks.
 
     python -m tests.pipeline.again WORDS...
 

@@ -1,4 +1,4 @@
-"""An SMTP server that records every message it takes, and kills whoever sends, at a moment that it has been told.
+"""An SMTP server that records every message it takes, and kills the sender at a given moment.
 
 A moment is something that the server sees or does: a greeting, a command, a piece of a body, the
 final dot, and the time just after it has answered one of them. So tests kill at chosen places, and
@@ -21,7 +21,7 @@ ANSWERS = {b"EHLO": b"250-mail.example\r\n250-PIPELINING\r\n250 8BITMIME", b"QUI
 
 @dataclass
 class Recorder:
-    """How often each message (its Message-ID) was taken; `moments` counts down to the kill of process `victim`."""
+    """How often each Message-ID was taken; `moments` counts down to the kill of `victim`."""
 
     port: int = 0
     taken: Counter[str] = field(default_factory=Counter)
@@ -42,7 +42,7 @@ class Recorder:
 async def converse(
     server: Recorder, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
-    """Serve one connection. Once its sender is dead, what had come from it is still read, as a real server's is."""
+    """Serve one connection. What a dead sender had sent is still read, as by a real server."""
     writer.write(b"220 mail.example\r\n")
     server.moment()
     while line := await reader.readline():

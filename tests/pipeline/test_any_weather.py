@@ -1,4 +1,4 @@
-"""For any roster, any state at RingCentral and any faults: runs end with what was planned, nobody twice, few calls."""
+"""For any roster, list and faults: runs end as planned, people get one mail, calls are few."""
 
 import asyncio
 import tempfile
@@ -20,7 +20,7 @@ from tests.stage import COHOST, HOST, NAME, SESSION, WEBINAR, Stage, panelist, s
 
 GUESTS = [panelist(number) for number in range(1, 6)]
 rosters = st.lists(
-    st.sampled_from([COHOST, *GUESTS]), unique_by=lambda one: one["email"], max_size=6
+    st.sampled_from([COHOST, *GUESTS]), unique_by=lambda person: person["email"], max_size=6
 ).map(lambda people: [HOST, *people])
 TROUBLES = [
     "timeout-before",
@@ -59,13 +59,13 @@ def test_runs_in_any_weather_end_with_what_was_planned(before, after, weather):
 
 
 async def change_of_roster(folder: Path, before: list, after: list, weather: list[str]) -> None:
-    everybody = {one["email"]: one for one in (*before, *after)}
-    async with stage(folder, everybody.values()) as scene:
+    people = {person["email"]: person for person in (*before, *after)}
+    async with stage(folder, people.values()) as scene:
         scene.write_roster(before)
         await scene.run()
         scene.write_roster(after)
         allowed = await heavy_calls_planned(scene) + 2 * len(weather)
-        told, calls = len(scene.told()), scene.heavy_calls()
+        mailed, calls = len(scene.told()), scene.heavy_calls()
 
         scene.ringcentral.faults.add(*weather)
         await run_through(scene, weather)
@@ -74,11 +74,13 @@ async def change_of_roster(folder: Path, before: list, after: list, weather: lis
         scene.ringcentral.faults.clear()
         await until_nothing_changes(scene)
 
-        assert registered(scene) == sorted(one["email"] for one in after if one is not HOST)
+        assert registered(scene) == sorted(
+            person["email"] for person in after if person is not HOST
+        )
         assert scene.ringcentral.account.mailed == []
-        new = {one["email"] for one in after} - {one["email"] for one in before}
-        gone = {one["email"] for one in before} - {one["email"] for one in after}
-        assert sorted(scene.told()[told:]) == sorted(new | gone)
+        new = {person["email"] for person in after} - {person["email"] for person in before}
+        gone = {person["email"] for person in before} - {person["email"] for person in after}
+        assert sorted(scene.told()[mailed:]) == sorted(new | gone)
 
 
 async def heavy_calls_planned(scene: Stage) -> int:
@@ -115,13 +117,15 @@ async def until_nothing_changes(scene: Stage) -> None:
 
 
 def registered(scene: Stage) -> list[str]:
-    """The addresses registered at RingCentral, the Host's aside; a linked user's from the directory."""
+    """List the addresses at RingCentral without the Host's; a linked user's is the directory's."""
     world = scene.ringcentral.account
-    records = [one for one in world.list_records(WEBINAR, SESSION) if one.role is not Role.HOST]
+    records = [
+        record for record in world.list_records(WEBINAR, SESSION) if record.role is not Role.HOST
+    ]
     emails = []
-    for one in records:
-        colleague = world.find_entry(one)
-        emails.append(colleague.email if colleague else one.email)
+    for record in records:
+        colleague = world.find_entry(record)
+        emails.append(colleague.email if colleague else record.email)
     return sorted(emails)
 
 
@@ -147,7 +151,9 @@ trouble = st.lists(
     known_as=st.sampled_from([COHOST["email"], "old@example.com"]),
     weather=trouble,
 )
-def test_nobody_added_from_here_stays_behind_however_ids_change(rosters, rules, known_as, weather):
+def test_all_people_added_from_here_are_removed_however_ids_change(
+    rosters, rules, known_as, weather
+):
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(changes_of_ids(Path(folder), rosters, rules, known_as, weather))
 
@@ -159,9 +165,9 @@ async def changes_of_ids(
         world = scene.ringcentral.account
         world.rules = rules
         company = [
-            one
-            for one in world.directory.entries
-            if one.user_id not in {OLD["user_id"], NEW["user_id"]}
+            colleague
+            for colleague in world.directory.entries
+            if colleague.user_id not in {OLD["user_id"], NEW["user_id"]}
         ]
         world.directory = CompanyDirectory(
             [
@@ -181,25 +187,31 @@ async def changes_of_ids(
             await scene.run()
         await until_nothing_changes(scene)
 
-        there = [one for one in world.list_records(WEBINAR, SESSION) if one.role is not Role.HOST]
-        wanted = [one.get("user_id") or one["email"] for one in rosters[-1]]
+        there = [
+            record
+            for record in world.list_records(WEBINAR, SESSION)
+            if record.role is not Role.HOST
+        ]
+        wanted = [person.get("user_id") or person["email"] for person in rosters[-1]]
         assert sorted(
-            one.linked_user.user_id if one.linked_user else one.email for one in there
+            record.linked_user.user_id if record.linked_user else record.email for record in there
         ) == sorted(wanted)
         assert world.mailed == []
-        links = {one.join_uri.get_secret_value() for one in world.list_records(WEBINAR, SESSION)}
+        links = {
+            record.join_uri.get_secret_value() for record in world.list_records(WEBINAR, SESSION)
+        }
         for person in rosters[-1]:
             (last,) = [
-                one
-                for one in scene.messages()
-                if one["To"].addresses[0].addr_spec == person["email"]
+                message
+                for message in scene.messages()
+                if message["To"].addresses[0].addr_spec == person["email"]
             ][-1:]
             assert any(link in str(last.get_body(("plain",)).get_content()) for link in links)
 
 
 @pytest.mark.anyio
 async def test_record_without_ids_is_found_by_the_directory(tmp_path):
-    """A colleague is added by ids; the record shows no ids, and the directory's address instead of the roster's."""
+    """A colleague is added by ids; the record shows the directory's address and no ids."""
     async with stage(tmp_path, [HOST, OLD]) as scene:
         world = scene.ringcentral.account
         world.rules = Rules(linked_users_show_ids=False)

@@ -1,4 +1,4 @@
-"""A run that sleeps past its lease's term, just before a body would leave, wakes up and sends nothing."""
+"""A run that sleeps past its lease's term, just before a body would leave, sends nothing."""
 
 import asyncio
 import os
@@ -79,7 +79,7 @@ async def test_message_that_was_left_is_in_doubt_for_the_next_run(tmp_path):
 
 
 async def test_stopped_process_sends_no_second_copy_when_it_wakes_up(tmp_path):
-    """It stops itself, for real, directly before the body; meanwhile the message is sent from another machine."""
+    """It stops itself just before the body; meanwhile another machine sends the message."""
     async with stage(tmp_path, [panelist(1)], limits=ROOMY) as scene:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.pipeline.test_asleep"),
@@ -106,7 +106,7 @@ async def test_stopped_process_sends_no_second_copy_when_it_wakes_up(tmp_path):
 
 
 class StopsItself:
-    """The real clocks of a process that stops where it would send, and sleeps for longer than the lease's term."""
+    """The real clocks of a process that stops before it sends, for longer than the lease's term."""
 
     def __init__(self) -> None:
         self.asked = 0

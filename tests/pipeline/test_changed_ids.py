@@ -1,4 +1,4 @@
-"""A row whose linked user changes while its address stays: the old person is known still, and leaves the stage."""
+"""A row's linked user changes and its address stays: the old person is known, and is removed."""
 
 from dataclasses import replace
 
@@ -19,12 +19,12 @@ ADDRESS = COHOST["email"]
 
 
 def company(scene: Stage, address_of_old: str) -> None:
-    """Both are colleagues; RingCentral knows the old one by this address, and the new one by another than the row."""
+    """Make two colleagues: RingCentral has the old one at this address, the new one at another."""
     world = scene.ringcentral.account
     others = [
-        one
-        for one in world.directory.entries
-        if one.user_id not in {OLD["user_id"], NEW["user_id"]}
+        colleague
+        for colleague in world.directory.entries
+        if colleague.user_id not in {OLD["user_id"], NEW["user_id"]}
     ]
     world.directory = CompanyDirectory(
         [
@@ -39,7 +39,7 @@ def company(scene: Stage, address_of_old: str) -> None:
 
 def on_stage(scene: Stage) -> list[str]:
     records = scene.ringcentral.account.list_records(WEBINAR, SESSION)[1:]
-    return [one.linked_user.user_id for one in records if one.linked_user]
+    return [record.linked_user.user_id for record in records if record.linked_user]
 
 
 async def test_record_that_shows_the_address_is_replaced_without_remove(tmp_path):
@@ -113,9 +113,9 @@ async def test_new_person_whom_another_has_registered_is_not_ours(tmp_path):
         await scene.run()
         people = dict(scene.ringcentral.account.invitees[WEBINAR, SESSION])
         (theirs,) = [
-            one
-            for one in people.values()
-            if one.linked_user and one.linked_user.user_id == OLD["user_id"]
+            record
+            for record in people.values()
+            if record.linked_user and record.linked_user.user_id == OLD["user_id"]
         ]
         other = replace(
             theirs,

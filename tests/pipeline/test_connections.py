@@ -1,4 +1,4 @@
-"""A server that does not serve all our connections, or one message: that alone waits, and the others go on."""
+"""A server that does not serve all our connections, or one message: only that one waits."""
 
 from collections import Counter
 
@@ -36,7 +36,7 @@ def taken(server: Scripted) -> Counter[str]:
     return Counter(str(parsed(body)["To"].addresses[0].addr_spec) for body in server.taken)
 
 
-EVERYBODY = Counter(one["email"] for one in GUESTS)
+EVERYBODY = Counter(person["email"] for person in GUESTS)
 
 TOO_MANY = [
     ("greeting", Say("421 4.3.2 Too many open connections.", hang_up=True)),
@@ -83,14 +83,14 @@ async def test_connection_that_is_not_served_is_given_up_and_the_others_deliver_
         stage(tmp_path, GUESTS) as scene,
         scripted(extensions=["PIPELINING", "AUTH PLAIN"], crowded=limit) as server,
     ):
-        result, said = await run_with_six(scene, server)
+        result, output = await run_with_six(scene, server)
         entries = (await scene.status()).records
 
     assert (result.exit_code, result.sent) == (0, len(GUESTS))
     assert taken(server) == EVERYBODY
-    assert {one.delivery.attempt for one in entries} == {1}
-    assert "So 2 of 6 connections were used." in said
-    assert ("Lower [smtp] max_connections to 2." in said) == ((phase, act) in TOO_MANY)
+    assert {record.delivery.attempt for record in entries} == {1}
+    assert "So 2 of 6 connections were used." in output
+    assert ("Lower [smtp] max_connections to 2." in output) == ((phase, act) in TOO_MANY)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,9 @@ async def test_run_stops_once_no_connection_is_left(tmp_path, phase, act, error)
             await run_with_six(scene, server)
         entries = (await scene.status()).records
 
-    assert {(one.delivery.state, one.delivery.attempt) for one in entries} == {("queued", 0)}
+    assert {(record.delivery.state, record.delivery.attempt) for record in entries} == {
+        ("queued", 0)
+    }
     assert server.taken == []
     assert len(server.connections) == (1 if phase == "auth" else 6)
 
@@ -134,13 +136,13 @@ async def test_server_that_stays_silent_is_waited_for_once(tmp_path):
 
 
 async def test_wrong_password_costs_one_log_in_though_others_stand(tmp_path):
-    """The password was changed meanwhile: those that are in go on, and nobody tries again with it."""
+    """The password was changed meanwhile: open connections go on, and it is not used again."""
     refusal = Crowded(2, "auth", Say("535 5.7.8 wrong"))
     async with (
         stage(tmp_path, GUESTS) as scene,
         scripted(extensions=["PIPELINING", "AUTH PLAIN"], crowded=refusal) as server,
     ):
-        result, _said = await run_with_six(scene, server)
+        result, _output = await run_with_six(scene, server)
 
     assert (result.exit_code, taken(server)) == (0, EVERYBODY)
     assert len(server.connections) == 3
@@ -180,7 +182,7 @@ async def test_server_that_takes_two_messages_over_a_connection_gets_everything(
         entries = (await scene.status()).records
 
     assert (result.exit_code, taken(server)) == (0, EVERYBODY)
-    assert {one.delivery.attempt for one in entries} == {1}
+    assert {record.delivery.attempt for record in entries} == {1}
 
 
 async def test_connection_is_replaced_though_the_server_counts_the_closed_one_for_a_while(tmp_path):
@@ -202,7 +204,7 @@ async def test_connection_is_replaced_though_the_server_counts_the_closed_one_fo
         ("dot", Say("452 4.3.1 Insufficient system storage")),
     ],
 )
-async def test_one_message_that_is_refused_every_time_keeps_nobody_waiting(
+async def test_message_that_is_refused_each_time_makes_no_other_wait(
     tmp_path, phase, act, connections
 ):
     async with stage(tmp_path, GUESTS) as scene, scripted(always={(phase, FIRST): act}) as server:
@@ -210,7 +212,9 @@ async def test_one_message_that_is_refused_every_time_keeps_nobody_waiting(
         queued_at = scene.clock.now()
         with pytest.raises(TryLater, match=act.text[4:]):
             await scene.run()
-        (waiting,) = [one for one in (await scene.status()).records if one.delivery.email == FIRST]
+        (waiting,) = [
+            record for record in (await scene.status()).records if record.delivery.email == FIRST
+        ]
 
         assert taken(server) == EVERYBODY - Counter([FIRST])
         assert (waiting.delivery.state, waiting.delivery.attempt) == ("queued", 0)
@@ -219,12 +223,12 @@ async def test_one_message_that_is_refused_every_time_keeps_nobody_waiting(
 
 
 async def test_messages_that_are_refused_every_time_come_last_in_the_next_run(tmp_path):
-    """Three in a row, as people of one company are on a roster: on the last connection they stop the run."""
+    """Three in a row, like people of one company: on the last connection they stop the run."""
     busy, act = Say("421 4.3.2 busy", hang_up=True), Say("452 4.3.1 full")
-    bad = [one["email"] for one in GUESTS[:3]]
+    bad = [person["email"] for person in GUESTS[:3]]
     async with (
         stage(tmp_path, GUESTS) as scene,
-        scripted({"greeting": [busy]}, always={("rcpt", one): act for one in bad}) as server,
+        scripted({"greeting": [busy]}, always={("rcpt", email): act for email in bad}) as server,
     ):
         lead_to(scene, server, 1)
         for _run in range(3):
@@ -234,7 +238,7 @@ async def test_messages_that_are_refused_every_time_come_last_in_the_next_run(tm
         entries = (await scene.status()).records
 
     assert taken(server) == EVERYBODY - Counter(bad)
-    assert {one.delivery.attempt for one in entries if one.delivery.email in bad} == {0}
+    assert {record.delivery.attempt for record in entries if record.delivery.email in bad} == {0}
 
 
 async def test_message_for_whose_sake_a_run_stopped_comes_last_in_the_next(tmp_path):
@@ -253,7 +257,9 @@ async def test_message_for_whose_sake_a_run_stopped_comes_last_in_the_next(tmp_p
         assert taken(server) == Counter()
         with pytest.raises(Refused):
             await scene.run()
-        (waiting,) = [one for one in (await scene.status()).records if one.delivery.email == FIRST]
+        (waiting,) = [
+            record for record in (await scene.status()).records if record.delivery.email == FIRST
+        ]
 
     assert taken(server) == EVERYBODY - Counter([FIRST])
     assert (waiting.delivery.attempt, waiting.delivery.queued_at) == (0, queued_at)
@@ -268,7 +274,9 @@ async def test_server_that_hangs_up_over_one_message_puts_off_that_message_alone
     async with stage(tmp_path, GUESTS) as scene, scripted(always={(phase, FIRST): act}) as server:
         lead_to(scene, server, connections)
         result = await scene.run()
-        (waiting,) = [one for one in (await scene.status()).records if one.delivery.email == FIRST]
+        (waiting,) = [
+            record for record in (await scene.status()).records if record.delivery.email == FIRST
+        ]
 
     assert (result.exit_code, taken(server)) == (75, EVERYBODY - Counter([FIRST]))
     assert (waiting.delivery.state, waiting.delivery.attempt) == ("queued", 1)

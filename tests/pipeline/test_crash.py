@@ -1,4 +1,4 @@
-"""The promise about crashes, shown: killed at 50 random moments, and every message is there once, or in doubt.
+"""The promise about crashes: killed at 50 random moments, each message is sent once or in doubt.
 
 The command is the real one, killed by the kernel (`again` only saves Python's start). The moments
 come from a seeded generator and are counted by the mail server, which knows what it has truly got.
@@ -31,7 +31,7 @@ WEBINARS = ("launch", "launch2", "launch3")
 KILLS = 50
 CONNECTIONS = 2
 FURTHEST = 80
-"""Moments to a kill at the most; a message is about eleven of them, so the last kills still find messages to send."""
+"""At most so many moments to a kill; a message has about eleven, so the last kill finds some."""
 KILLED = -9
 
 
@@ -77,9 +77,9 @@ async def runs(scene: Stage) -> AsyncIterator[Runs]:
 @asynccontextmanager
 async def crowd(folder: Path) -> AsyncIterator[tuple[Stage, Recorder, Runs]]:
     """Three webinars of the same guests, a recording mail server, and runs of all three."""
-    everybody = [panelist(number) for number in range(1, PEOPLE + 1)]
+    people = [panelist(number) for number in range(1, PEOPLE + 1)]
     async with (
-        stage(folder, everybody, more=len(WEBINARS) - 1, limits=ROOMY) as scene,
+        stage(folder, people, more=len(WEBINARS) - 1, limits=ROOMY) as scene,
         recording() as server,
     ):
         scene.variables["ONBOARDING_SMTP__PORT"] = str(server.port)
@@ -89,13 +89,17 @@ async def crowd(folder: Path) -> AsyncIterator[tuple[Stage, Recorder, Runs]]:
 
 
 async def states(scene: Stage) -> dict[str, str]:
-    """Every message of every webinar: its Message-ID, and where it stands; what a dead run was sending is in doubt."""
+    """Map each Message-ID of all webinars to its state; what a dead run was sending is in doubt."""
     now = datetime.now(UTC)
     known = [
         await read_status(scene.config, find_target(scene.config, name), now, NoProgress())
         for name in WEBINARS
     ]
-    return {one.delivery.message_id: one.delivery.state for each in known for one in each.current}
+    return {
+        record.delivery.message_id: record.delivery.state
+        for each in known
+        for record in each.current
+    }
 
 
 async def test_killed_at_50_random_moments_every_message_is_there_once_or_in_doubt(tmp_path):

@@ -1,4 +1,4 @@
-"""Delivering over a real socket: nothing twice, nothing lost, and nobody pays for somebody else's trouble."""
+"""Delivering over a real socket: nothing twice, nothing lost, and one fault costs one message."""
 
 import asyncio
 import contextlib
@@ -32,16 +32,18 @@ async def test_a_refused_address_is_rejected_and_the_others_get_theirs(tmp_path)
         assert (first.exit_code, again.exit_code, again.sent) == (1, 1, 0)
         assert await scene.states() == {PANELIST["email"]: "rejected", HOST["email"]: "sent"}
         (rejected,) = [
-            one for one in (await scene.status()).records if one.delivery.email == PANELIST["email"]
+            record
+            for record in (await scene.status()).records
+            if record.delivery.email == PANELIST["email"]
         ]
         assert rejected.reply == NO_SUCH_USER
 
 
 async def test_a_rejected_message_goes_out_when_a_person_retries_it(tmp_path):
     rules = MailRules(refuse={PANELIST["email"]: NO_SUCH_USER})
-    async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene, serve_mail(None) as mended:
+    async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene, serve_mail(None) as working:
         await scene.run()
-        scene.variables["ONBOARDING_SMTP__PORT"] = str(mended.port)
+        scene.variables["ONBOARDING_SMTP__PORT"] = str(working.port)
         assert (await scene.run()).sent == 0
         assert await scene.decide(LockedWebinar.retry) == [address_key(PANELIST["email"])]
         assert (await scene.run()).sent == 1
@@ -55,7 +57,9 @@ async def test_greylisting_is_waited_out_within_the_run(tmp_path):
         assert (result.exit_code, result.sent) == (0, 2)
         assert sum(scene.clock.slept) == 60
         (late,) = [
-            one for one in (await scene.status()).records if one.delivery.email == PANELIST["email"]
+            record
+            for record in (await scene.status()).records
+            if record.delivery.email == PANELIST["email"]
         ]
         assert late.delivery.attempt == 2
 
@@ -91,13 +95,13 @@ async def test_a_doubt_is_settled_by_a_person_and_a_resend_keeps_its_message_id(
         assert (await scene.run()).exit_code == 0
 
 
-async def test_a_refused_sender_stops_the_run_and_costs_nobody_an_attempt(tmp_path):
+async def test_refused_sender_stops_the_run_and_costs_no_attempt(tmp_path):
     rules = MailRules(refuse_sender="550 5.7.1 Sender not allowed")
     async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules) as scene:
         with pytest.raises(Refused, match=r"5\.7\.1"):
             await scene.run()
         entries = (await scene.status()).records
-        assert [(one.delivery.state, one.delivery.attempt) for one in entries] == [
+        assert [(record.delivery.state, record.delivery.attempt) for record in entries] == [
             ("queued", 0),
             ("queued", 0),
         ]
@@ -126,7 +130,7 @@ async def test_credentials_that_are_missing_are_found_before_anybody_is_register
 
 
 async def test_many_rejections_in_a_row_put_the_brake_on(tmp_path):
-    refuse = {one["email"]: "550 5.7.1 Looks like spam" for one in GUESTS}
+    refuse = {person["email"]: "550 5.7.1 Looks like spam" for person in GUESTS}
     async with stage(tmp_path, GUESTS, mail_rules=MailRules(refuse=refuse)) as scene:
         scene.variables["ONBOARDING_SMTP__BRAKE"] = "5"
         scene.variables["ONBOARDING_SMTP__MAX_CONNECTIONS"] = "1"
@@ -215,7 +219,7 @@ async def test_a_signal_ends_the_run_between_messages_and_nothing_is_lost(tmp_pa
         assert 0 < sent < len(GUESTS)
         assert (await scene.status()).counts == {"sent": sent, "queued": len(GUESTS) - sent}
         await scene.run()
-        assert scene.recipients() == sorted(one["email"] for one in GUESTS)
+        assert scene.recipients() == sorted(person["email"] for person in GUESTS)
 
 
 def interrupt_at(scene: Stage, stop: asyncio.Event, waits: int) -> None:
@@ -237,12 +241,14 @@ async def test_sender_at_a_domain_beyond_ascii_names_its_messages_by_the_a_label
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         scene.variables["ONBOARDING_BRAND__SENDER"] = IDN
         result = await scene.run()
-        stored = {one.delivery.message_id for one in (await scene.status()).records}
+        stored = {record.delivery.message_id for record in (await scene.status()).records}
 
     assert (result.exit_code, result.sent) == (0, 2)
-    assert {one["Message-ID"] for one in scene.messages()} == stored
-    assert {one.partition("@")[2] for one in stored} == {"xn--brckenwasser-elb.example>"}
-    assert [one["From"].addresses[0].domain for one in scene.messages()] == [
+    assert {message["Message-ID"] for message in scene.messages()} == stored
+    assert {message_id.partition("@")[2] for message_id in stored} == {
+        "xn--brckenwasser-elb.example>"
+    }
+    assert [message["From"].addresses[0].domain for message in scene.messages()] == [
         "xn--brckenwasser-elb.example"
     ] * 2
 
@@ -294,7 +300,7 @@ async def test_header_fields_of_provider_and_user_are_in_every_message_and_a_res
         await scene.run()
         first, second = scene.messages()
 
-    assert [one["X-Stream"] for one in (first, second)] == ["panel"] * 2
+    assert [message["X-Stream"] for message in (first, second)] == ["panel"] * 2
     assert (
         first["Resend-Idempotency-Key"] == second["Resend-Idempotency-Key"] == first["Message-ID"]
     )

@@ -1,4 +1,4 @@
-"""A run with nothing to do, the usual one under cron, loads nothing that writes messages and compiles no template."""
+"""A run with nothing to do, the usual one under cron, loads nothing that writes messages."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ from tests.stage import HOST, NAME, PANELIST, ROOMY, Stage, panelist, stage
 pytestmark = pytest.mark.anyio
 
 MESSAGE_LIBRARIES = {"jinja2", "icalendar", "babel.dates", "css_inline", "mrml", "selectolax"}
-"""Of Babel only what formats dates: its tables of languages and zones are for rosters and sessions."""
+"""Of Babel only what formats dates: rosters and sessions need its languages and zones."""
 
 LIGHT = {"onboarding.messages", "onboarding.messages.settings"}
 
@@ -30,7 +30,7 @@ except SystemExit as end:
 
 
 async def run_and_list_modules(scene: Stage, *words: str) -> tuple[int | None, set[str]]:
-    """Run a command in a process of its own; returns its exit code, and the modules that it has loaded."""
+    """Run a command in its own process; returns its exit code, and the modules that it loaded."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM, *words),
         cwd=scene.folder,

@@ -1,4 +1,4 @@
-"""A run killed at every HTTP request in turn, then run again: the same end as if nothing had happened."""
+"""A run killed at each HTTP request in turn, then run again: it ends as if never killed."""
 
 import asyncio
 from pathlib import Path
@@ -45,10 +45,12 @@ async def test_killed_at_a_request_then_run_again_ends_the_same(
         again = await on(scene, "run", NAME, "--yes")
 
         assert again.code == 0, again.all
-        assert scene.recipients() == sorted(one["email"] for one in PEOPLE)
+        assert scene.recipients() == sorted(person["email"] for person in PEOPLE)
         records = scene.ringcentral.account.list_records(WEBINAR, SESSION)
         assert len(records) == len(PEOPLE)
-        assert [one.send_invite for one in records if one.role is not Role.HOST] == [False] * 3
+        assert [record.send_invite for record in records if record.role is not Role.HOST] == [
+            False
+        ] * 3
         assert scene.ringcentral.account.mailed == []
 
 

@@ -1,4 +1,4 @@
-"""A list that lags behind a change makes the ledger forget nobody; only a refusal takes an intention back."""
+"""A list that lags behind a change makes the ledger forget no person; only a refusal does."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 REMOVE = Options(remove=True)
 PEOPLE = [HOST, PANELIST, panelist(1)]
-EVERYBODY = sorted(one["email"] for one in PEOPLE)
+EVERYBODY = sorted(person["email"] for person in PEOPLE)
 
 
 def registered(scene: Stage) -> int:
@@ -26,7 +26,7 @@ async def standings(scene: Stage) -> dict[str, Standing]:
         )
         assert seen is not None
         known = await opened.ledger.run(registrations.load_managed, seen.id)
-    return {key: one.standing for key, one in known.items()}
+    return {key: record.standing for key, record in known.items()}
 
 
 @pytest.mark.parametrize("patch", ["PATCH:timeout-after", "PATCH:500-after"])
@@ -76,7 +76,7 @@ async def test_who_was_removed_by_a_lost_call_gets_a_cancellation_once_the_list_
         assert (second.exit_code, second.sent, scene.told()[-1]) == (0, 1, "guest1@example.com")
 
 
-async def test_list_that_shows_somebody_late_leads_to_no_second_registration_and_no_second_mail(
+async def test_list_that_shows_a_person_late_leads_to_no_second_registration_and_no_second_mail(
     tmp_path,
 ):
     async with stage(tmp_path, PEOPLE) as scene:
@@ -104,5 +104,7 @@ async def test_who_was_registered_by_another_while_the_list_lagged_is_not_ours(t
         result = await scene.run()
 
         assert (result.exit_code, scene.told()) == (1, [HOST["email"]])
-        assert [one.message.split(",")[0] for one in result.problems] == ["registered silently"]
+        assert [problem.message.split(",")[0] for problem in result.problems] == [
+            "registered silently"
+        ]
         assert await standings(scene) == {}

@@ -35,11 +35,12 @@ ODD_FIELDS = [
 def make_odd(
     scene: Stage, email: str, fields: dict[str, Any] | None = None, without: tuple[str, ...] = ()
 ) -> None:
-    """Let RingCentral answer somebody's record like this from now on."""
+    """Let RingCentral answer this person's record like this from now on."""
     odd = Odd(fields=fields or {}, without=without)
     records = scene.ringcentral.account.invitees[WEBINAR, SESSION]
     changed = {
-        id_: replace(one, odd=odd) if one.email == email else one for id_, one in records.items()
+        id_: replace(record, odd=odd) if record.email == email else record
+        for id_, record in records.items()
     }
     scene.ringcentral.account.invitees[WEBINAR, SESSION] = changed
 
@@ -47,15 +48,16 @@ def make_odd(
 def make_attendee(scene: Stage, email: str) -> None:
     records = scene.ringcentral.account.invitees[WEBINAR, SESSION]
     changed = {
-        id_: replace(one, role=ATTENDEE_ROLE) if one.email == email else one
-        for id_, one in records.items()
+        id_: replace(record, role=ATTENDEE_ROLE) if record.email == email else record
+        for id_, record in records.items()
     }
     scene.ringcentral.account.invitees[WEBINAR, SESSION] = changed
 
 
 def message(fault: str) -> str:
     return (
-        f"RingCentral's record of this person is not understood ({fault}), so they are left as they are."
+        f"RingCentral's record of this person is not understood ({fault}), "
+        "so they are left as they are."
         " Look at them in RingCentral, or for a newer version of this program."
     )
 
@@ -72,11 +74,13 @@ async def test_who_has_an_odd_record_is_left_alone_and_all_others_are_served(
         result = await scene.run(Options(remove=True))
 
         assert result.exit_code == 1
-        assert [(one.row, one.email, one.message) for one in result.problems] == [
+        assert [(problem.row, problem.email, problem.message) for problem in result.problems] == [
             (3, PANELIST["email"], message(fault))
         ]
         assert scene.told()[2:] == ["guest1@example.com"]
-        names = [one.last_name for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)]
+        names = [
+            record.last_name for record in scene.ringcentral.account.list_records(WEBINAR, SESSION)
+        ]
         assert sorted(names) == ["", "Example", "Müller"]
         again = await scene.run()
         assert (again.has_changes, again.heavy_calls, again.exit_code) == (False, 2, 1)
@@ -85,7 +89,7 @@ async def test_who_has_an_odd_record_is_left_alone_and_all_others_are_served(
 @pytest.mark.parametrize(
     "options", [Options(), Options(remove=True, remove_foreign=True, adopt=True)]
 )
-async def test_an_odd_record_of_nobody_on_the_roster_is_neither_removed_nor_mailed(
+async def test_odd_record_of_a_person_off_the_roster_is_neither_removed_nor_mailed(
     tmp_path, options
 ):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
@@ -95,13 +99,15 @@ async def test_an_odd_record_of_nobody_on_the_roster_is_neither_removed_nor_mail
 
         result = await scene.run(options)
 
-        assert [(one.row, one.email) for one in result.problems] == [(None, PANELIST["email"])]
+        assert [(problem.row, problem.email) for problem in result.problems] == [
+            (None, PANELIST["email"])
+        ]
         assert scene.told()[2:] == ["guest1@example.com"]
         assert len(scene.ringcentral.account.list_records(WEBINAR, SESSION)) == 3
         assert scene.ringcentral.account.mailed == []
 
 
-async def test_nobody_is_told_that_they_are_removed_while_a_nameless_record_may_be_theirs(tmp_path):
+async def test_no_cancellation_is_sent_while_a_nameless_record_may_be_the_persons(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         make_odd(
@@ -114,7 +120,7 @@ async def test_nobody_is_told_that_they_are_removed_while_a_nameless_record_may_
 
         result = await scene.run(Options(remove=True))
 
-        assert ([one.email for one in result.problems], result.sent) == (["an invitee"], 0)
+        assert ([problem.email for problem in result.problems], result.sent) == (["an invitee"], 0)
 
 
 async def test_a_record_that_becomes_clear_again_is_served_as_ever(tmp_path):
@@ -128,16 +134,16 @@ async def test_a_record_that_becomes_clear_again_is_served_as_ever(tmp_path):
         result = await scene.run()
 
         assert (result.exit_code, result.sent, result.problems) == (0, 0, ())
-        assert [one.last_name for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)][
-            1:
-        ] == ["Meyer"]
+        assert [
+            record.last_name for record in scene.ringcentral.account.list_records(WEBINAR, SESSION)
+        ][1:] == ["Meyer"]
 
 
 @pytest.mark.parametrize(
     "fault", ["PATCH:timeout-after", "PATCH:missing-person", "PATCH:500-after"]
 )
 async def test_who_is_added_with_an_odd_record_is_added_once_and_reported(tmp_path, fault):
-    """The list that is read after a lost answer, or one that lacks them, shows a role that nobody knows."""
+    """The list read after a lost answer, or after one that lacks them, shows an unknown role."""
     email = "guest1@example.com"
     async with stage(tmp_path, [HOST, PANELIST, panelist(1)]) as scene:
         scene.ringcentral.faults.add(
@@ -146,12 +152,12 @@ async def test_who_is_added_with_an_odd_record_is_added_once_and_reported(tmp_pa
 
         result = await scene.run()
 
-        assert [(one.email, one.message) for one in result.problems] == [
+        assert [(problem.email, problem.message) for problem in result.problems] == [
             (email, message("`role` is “Moderator”"))
         ]
         assert sorted(scene.told()) == sorted([HOST["email"], PANELIST["email"]])
         records = scene.ringcentral.account.list_records(WEBINAR, SESSION)
-        assert [one.email for one in records if one.email] == [PANELIST["email"], email]
+        assert [record.email for record in records if record.email] == [PANELIST["email"], email]
 
         scene.ringcentral.faults.clear()
         assert ((await scene.run()).sent, scene.told()[2:]) == (1, [email])
@@ -178,7 +184,9 @@ async def test_a_host_without_id_is_the_host(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         key = (WEBINAR, SESSION)
         records = scene.ringcentral.account.invitees[key]
-        nameless = {id_: replace(one, odd=Odd(without=("id",))) for id_, one in records.items()}
+        nameless = {
+            id_: replace(record, odd=Odd(without=("id",))) for id_, record in records.items()
+        }
         scene.ringcentral.account.invitees[key] = nameless
 
         result = await scene.run()
@@ -196,7 +204,7 @@ async def test_an_attendee_is_left_alone_and_nothing_is_wrong(tmp_path):
         result = await scene.run(Options(remove_foreign=True, adopt=True))
 
         assert (result.exit_code, result.problems) == (0, ())
-        roles = [one.role for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)]
+        roles = [record.role for record in scene.ringcentral.account.list_records(WEBINAR, SESSION)]
         assert roles == [Role.HOST, ATTENDEE_ROLE, Role.PANELIST]
 
 
@@ -230,7 +238,7 @@ SESSION_FIELDS = [
 
 
 @pytest.mark.parametrize(("fields", "fault"), SESSION_FIELDS)
-async def test_an_odd_field_of_the_session_is_a_problem_and_everybody_is_served(
+async def test_odd_field_of_the_session_is_a_problem_and_all_people_are_served(
     tmp_path, fields, fault
 ):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
@@ -238,11 +246,13 @@ async def test_an_odd_field_of_the_session_is_a_problem_and_everybody_is_served(
 
         result = await scene.run()
 
-        assert [fault in one.message for one in result.problems] == ([True] if fault else [])
+        assert [fault in problem.message for problem in result.problems] == (
+            [True] if fault else []
+        )
         assert (result.sent, result.exit_code) == (2, 1 if fault else 0)
 
 
-async def test_nobody_is_removed_from_a_session_of_a_status_that_nobody_knows(tmp_path):
+async def test_no_person_is_removed_from_a_session_of_unknown_status(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         scene.ringcentral.account.update_session(
@@ -311,7 +321,7 @@ async def test_odd_facts_of_a_webinar_are_a_problem_until_they_are_understood(
         world.webinars[WEBINAR] = replace(world.webinars[WEBINAR], odd=Odd())
         again = await scene.run()
 
-        assert [fault in one.message for one in first.problems] == [True]
+        assert [fault in problem.message for problem in first.problems] == [True]
         assert PANELIST["email"] in scene.told()
         assert (again.problems, again.exit_code) == ((), 0)
 
@@ -352,17 +362,18 @@ async def test_an_odd_session_of_the_webinar_itself_is_named(tmp_path):
             WEBINAR, SESSION, odd=Odd(fields={"scheduledStartTime": "soon"})
         )
 
-        with pytest.raises(Refused) as told:
+        with pytest.raises(Refused) as caught:
             await scene.run()
 
-        assert told.value.message == (
-            f"A session in RingCentral's list is not understood (webinar {WEBINAR}, session {SESSION}):"
+        assert caught.value.message == (
+            "A session in RingCentral's list is not understood "
+            f"(webinar {WEBINAR}, session {SESSION}):"
             " `scheduledStartTime` has another form."
         )
 
 
 async def test_which_of_two_sessions_is_meant_is_asked_though_one_is_odd(tmp_path):
-    """It may be the one that lies ahead; nobody gets a link to the wrong one."""
+    """It may be the next session; no person gets a link to the wrong one."""
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         without_session(scene)
         world = scene.ringcentral.account
@@ -391,7 +402,7 @@ async def test_which_of_two_sessions_is_meant_is_asked_though_one_is_odd(tmp_pat
         ),
     ],
 )
-async def test_an_odd_entry_of_the_directory_is_nobodys_and_harms_nobody(tmp_path, odd):
+async def test_odd_entry_of_the_directory_is_left_out_and_harms_no_person(tmp_path, odd):
     cohost = {**COHOST, "account_id": "", "user_id": ""}
     async with stage(tmp_path, [HOST, cohost]) as scene:
         directory = scene.ringcentral.account.directory
@@ -412,13 +423,13 @@ async def test_a_join_link_that_can_not_be_parsed_is_one_persons_problem(tmp_pat
 
         result = await scene.run()
 
-        assert [(one.row, one.email, one.message) for one in result.problems] == [
+        assert [(problem.row, problem.email, problem.message) for problem in result.problems] == [
             (3, PANELIST["email"], NO_LINK),
         ]
         assert (result.exit_code, scene.told()[2:]) == (1, ["guest1@example.com"])
 
 
-async def test_a_link_that_is_broken_from_the_start_is_told_after_registering(tmp_path):
+async def test_link_that_is_broken_from_the_start_is_reported_after_registering(tmp_path):
     email = "guest1@example.com"
     async with stage(tmp_path, [HOST, PANELIST, panelist(1)]) as scene:
         scene.ringcentral.faults.add(
@@ -427,7 +438,7 @@ async def test_a_link_that_is_broken_from_the_start_is_told_after_registering(tm
 
         result = await scene.run()
 
-        assert [one.email for one in result.problems] == [email]
+        assert [problem.email for problem in result.problems] == [email]
         assert "join link" in result.problems[0].message
         assert sorted(scene.told()) == sorted([HOST["email"], PANELIST["email"]])
         scene.ringcentral.faults.clear()
@@ -436,7 +447,7 @@ async def test_a_link_that_is_broken_from_the_start_is_told_after_registering(tm
 
 @given(st.text("[]:/@%?#\\.ab1-\u2100\uff0e\u200d5Bx ", max_size=20), st.text(max_size=20))
 def test_every_link_that_counts_as_one_can_be_guarded(host, rest):
-    """Letters to everybody are checked for each link of the session; none may stop them."""
+    """All messages are checked for each link of the session; none may stop them."""
     record = InviteeRecord.model_validate(
         {"id": "1", "role": "Panelist", "joinUri": f"https://{host}/{rest}"}
     )

@@ -1,4 +1,4 @@
-"""Records that come back other than they were sent: asked for once, reported, and never asked for again and again."""
+"""Records that come back other than they were sent: requested once, reported, never again."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ NOT_LINKED = "RingCentral was asked to change the linked user and did not. Chang
 
 
 def patches(scene: Stage) -> int:
-    return sum(one.method == "PATCH" for one in scene.ringcentral.requests)
+    return sum(request.method == "PATCH" for request in scene.ringcentral.requests)
 
 
 @pytest.mark.parametrize("first", [LINKED, {**LINKED, "account_id": "", "user_id": ""}])
@@ -33,9 +33,9 @@ async def test_linked_panelist_without_ids_in_the_record_is_replaced_once_at_mos
 
         assert (len(scene.told()), patches(scene)) == (sent, changes)
         assert sent <= 3
-        assert [(one.exit_code, [problem.message for problem in one.problems]) for one in last] == [
-            (1, [NOT_LINKED])
-        ] * 2
+        assert [
+            (result.exit_code, [problem.message for problem in result.problems]) for result in last
+        ] == [(1, [NOT_LINKED])] * 2
 
 
 async def test_linked_user_whose_domain_comes_back_otherwise_is_left_alone(tmp_path):
@@ -44,11 +44,11 @@ async def test_linked_user_whose_domain_comes_back_otherwise_is_left_alone(tmp_p
         people = scene.ringcentral.account.invitees[WEBINAR, SESSION]
         scene.ringcentral.account.invitees[WEBINAR, SESSION] = {
             key: replace(
-                one,
-                linked_user=one.linked_user
-                and LinkedUser(one.linked_user.account_id, one.linked_user.user_id, "ilm"),
+                record,
+                linked_user=record.linked_user
+                and LinkedUser(record.linked_user.account_id, record.linked_user.user_id, "ilm"),
             )
-            for key, one in people.items()
+            for key, record in people.items()
         }
 
         again = await scene.run()
@@ -70,7 +70,9 @@ async def test_title_that_never_shows_is_sent_once_and_is_no_problem(tmp_path):
 
         assert (codes, patches(scene) - before) == ([0, 0, 0], 1)
         (guest,) = [
-            one for one in scene.ringcentral.account.list_records(WEBINAR, SESSION) if one.email
+            record
+            for record in scene.ringcentral.account.list_records(WEBINAR, SESSION)
+            if record.email
         ]
         assert guest.job_title == "Poet"
         scene.ringcentral.faults.clear()
@@ -92,11 +94,11 @@ async def test_record_that_became_as_wanted_by_other_hands_may_be_changed_again(
         await scene.run()
         await scene.run()
         people = scene.ringcentral.account.invitees[WEBINAR, SESSION]
-        for key, one in people.items():
-            if one.email:
+        for key, record in people.items():
+            if record.email:
                 scene.ringcentral.account.invitees[WEBINAR, SESSION] = {
                     **people,
-                    key: replace(one, job_title="Bard"),
+                    key: replace(record, job_title="Bard"),
                 }
 
         changed = await scene.run()
@@ -110,9 +112,9 @@ async def test_run_status_and_report_tell_every_problem_of_a_row_once(tmp_path):
         result = await scene.run()
         known = await scene.status()
 
-    columns = [one.column for one in result.problems]
+    columns = [problem.column for problem in result.problems]
     assert sorted(columns) == ["language", "role", "time_zone"]
-    assert [one.column for one in known.problems] == columns
+    assert [problem.column for problem in known.problems] == columns
 
 
 async def test_adding_two_colleagues_without_ids_in_their_records_mails_both(tmp_path):

@@ -1,4 +1,4 @@
-"""Whatever the mail server does at any phase, the ledger tells the truth afterwards, and nobody is mailed twice.
+"""All that the mail server does in any phase: the ledger is true, no person is mailed twice.
 
 The whole pipeline against a scripted server: it drops the line, refuses for now or for good, talks
 nonsense, or says nothing, twice at each phase, and is polite from then on.

@@ -1,4 +1,4 @@
-"""What previews are made from: whom they show, what is known, and what is a sample and says so."""
+"""What previews are made from: the people, what is known, and what is a sample and says so."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,12 +54,12 @@ def test_every_person_has_a_letter_of_every_kind_with_a_made_up_link_of_their_ow
     preview = made(config, KnownFacts(), GUEST, COLLEAGUE)
     assert list(preview.requests) == [(row, kind) for row in (2, 3) for kind in Kind]
     links = {
-        key: one.join_link.get_secret_value()
-        for key, one in preview.requests.items()
-        if one.join_link
+        key: request.join_link.get_secret_value()
+        for key, request in preview.requests.items()
+        if request.join_link
     }
     assert {kind for _row, kind in links} == set(Kind) - {Kind.CANCELLATION}
-    assert [one.startswith(LINKS) for one in links.values()] == [True] * 6
+    assert [link.startswith(LINKS) for link in links.values()] == [True] * 6
     assert [len({link for (of, _kind), link in links.items() if of == row}) for row in (2, 3)] == [
         1,
         1,
@@ -76,7 +76,7 @@ def test_session_is_the_one_that_the_last_run_saw(config):
     )
 
 
-def test_session_that_nobody_has_seen_is_a_sample_on_a_working_day(config):
+def test_unknown_session_is_a_sample_on_a_working_day(config):
     session = made(config, KnownFacts(), GUEST).requests[2, Kind.INVITATION].session
     assert (session.title, session.start) == ("Launch", datetime(2027, 3, 16, 13, 0, tzinfo=UTC))
     assert session.start.strftime("%A") == "Tuesday"
@@ -107,7 +107,7 @@ def test_a_colleague_whom_no_directory_has_shown_yet_has_a_sample_address(config
     assert person.email == "colleague-3@sample.example"
 
 
-def test_a_roster_of_nobody_shows_sample_people_and_says_so(config):
+def test_empty_roster_shows_sample_people_and_says_so(config):
     preview = made(config, KnownFacts(SEEN, dial_in=False))
     assert preview.people == SAMPLE_PEOPLE
     assert (

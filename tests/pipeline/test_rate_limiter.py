@@ -1,4 +1,4 @@
-"""The rate limiter waits for RingCentral's limits, visibly and not for ever, and shares them through the ledger."""
+"""The rate limiter waits for RingCentral's limits, says so, and shares them through the ledger."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -130,5 +130,5 @@ def test_account_name_tells_users_apart_and_no_secret():
 
 def test_account_name_is_the_same_for_every_process():
     assert all(
-        one == other for one, other in pairwise(account_name("a", "b", "c") for _ in range(3))
+        name == other for name, other in pairwise(account_name("a", "b", "c") for _ in range(3))
     )

@@ -1,4 +1,4 @@
-"""Whatever differs between roster, RingCentral and mailboxes: a run removes the difference, and the next finds none."""
+"""Differences between roster, RingCentral and mailboxes: a run removes them all."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 def roles(scene: Stage) -> list[Role]:
-    return [one.role for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)]
+    return [record.role for record in scene.ringcentral.account.list_records(WEBINAR, SESSION)]
 
 
 async def settled(scene: Stage) -> None:
@@ -25,7 +25,7 @@ async def settled(scene: Stage) -> None:
     assert (again.has_changes, again.sent, again.heavy_calls) == (False, 0, 2)
 
 
-async def test_a_session_that_moved_gets_everybody_an_update(tmp_path):
+async def test_session_that_moved_gets_all_people_an_update(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=2))
@@ -33,28 +33,30 @@ async def test_a_session_that_moved_gets_everybody_an_update(tmp_path):
         assert moved.sent == 2
         assert sorted(scene.told()[2:]) == [HOST["email"], PANELIST["email"]]
         entries = (await scene.status()).records
-        assert [(one.delivery.kind, one.delivery.number) for one in entries[2:]] == [
+        assert [
+            (colleague.delivery.kind, colleague.delivery.number) for colleague in entries[2:]
+        ] == [
             ("update", 2),
             ("update", 2),
         ]
         await settled(scene)
 
 
-async def test_a_new_name_is_updated_at_ringcentral_and_mailed_to_nobody(tmp_path):
+async def test_new_name_is_updated_at_ringcentral_without_a_mail(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         scene.write_roster([HOST, {**PANELIST, "last_name": "Müller-Groß"}])
         changed = await scene.run()
         names = [
-            one.last_name
-            for one in scene.ringcentral.account.list_records(WEBINAR, SESSION)
-            if one.role is Role.PANELIST
+            record.last_name
+            for record in scene.ringcentral.account.list_records(WEBINAR, SESSION)
+            if record.role is Role.PANELIST
         ]
         assert (changed.sent, names) == (0, ["Müller-Groß"])
         await settled(scene)
 
 
-async def test_a_guest_who_becomes_cohost_is_registered_anew_and_told_the_new_link(tmp_path):
+async def test_guest_who_becomes_cohost_is_registered_again_and_mailed_the_new_link(tmp_path):
     colleague = {**COHOST, "role": "Panelist", "account_id": "", "user_id": ""}
     async with stage(tmp_path, [HOST, COHOST]) as scene:
         scene.write_roster([HOST, colleague])
@@ -69,7 +71,7 @@ async def test_a_guest_who_becomes_cohost_is_registered_anew_and_told_the_new_li
         await settled(scene)
 
 
-async def test_somebody_off_the_roster_stays_until_removal_is_asked_for_and_is_then_told(tmp_path):
+async def test_person_off_the_roster_stays_until_removal_is_requested_and_is_then_mailed(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST, panelist(1)]) as scene:
         await scene.run()
         links = scene.join_links()
@@ -91,7 +93,7 @@ async def test_somebody_off_the_roster_stays_until_removal_is_asked_for_and_is_t
         await settled(scene)
 
 
-async def test_somebody_removed_by_a_run_that_died_before_its_mails_is_still_told(tmp_path):
+async def test_person_removed_by_a_run_that_died_before_its_mails_is_still_mailed(tmp_path):
     async with stage(tmp_path, [HOST, panelist(1)]) as scene:
         await scene.run()
         scene.write_roster([HOST])
@@ -118,7 +120,7 @@ class Begins(NoProgress):
             )
 
 
-async def test_who_could_not_be_removed_after_all_is_told_nothing(tmp_path):
+async def test_person_who_could_not_be_removed_is_mailed_nothing(tmp_path):
     async with stage(tmp_path, [HOST, panelist(1)]) as scene:
         await scene.run()
         scene.write_roster([HOST])
@@ -145,15 +147,19 @@ async def test_a_first_run_makes_four_heavy_calls_however_many_people(tmp_path, 
     async with stage(tmp_path, [HOST, *(panelist(number) for number in range(count))]) as scene:
         result = await scene.run()
         assert (result.sent, result.heavy_calls, scene.heavy_calls()) == (count + 1, 4, 4)
-        assert [one.status for one in scene.ringcentral.requests if one.status == 429] == []
+        assert [
+            request.status for request in scene.ringcentral.requests if request.status == 429
+        ] == []
 
 
 async def test_three_webinars_wait_for_the_limit_instead_of_failing(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], more=2) as scene:
         results = [await scene.run(name=name) for name in (NAME, f"{NAME}2", f"{NAME}3")]
-        assert [one.sent for one in results] == [2, 2, 2]
+        assert [result.sent for result in results] == [2, 2, 2]
         assert sum(scene.clock.slept) == pytest.approx(60, abs=1)
-        assert [one.status for one in scene.ringcentral.requests if one.status == 429] == []
+        assert [
+            request.status for request in scene.ringcentral.requests if request.status == 429
+        ] == []
 
 
 async def test_a_session_that_is_not_given_costs_no_call_more(tmp_path):

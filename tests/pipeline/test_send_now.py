@@ -1,4 +1,4 @@
-"""RingCentral mails people of ours itself (*Send now*, or although they were added silently), and what follows."""
+"""RingCentral mails our people itself (*Send now*, or although added silently): what follows."""
 
 from datetime import timedelta
 
@@ -30,7 +30,11 @@ async def test_the_run_that_first_sees_it_names_them_and_updates_go_on(tmp_path)
 
         first, second = await scene.run(), await scene.run()
 
-        assert (first.exit_code, first.sent, sorted(one.email for one in first.problems)) == (
+        assert (
+            first.exit_code,
+            first.sent,
+            sorted(problem.email for problem in first.problems),
+        ) == (
             1,
             0,
             OURS,
@@ -71,13 +75,16 @@ async def test_who_was_added_silently_and_mailed_all_the_same_waits_for_a_person
 
         for _ in range(3):
             result = await scene.run()
-            assert (result.exit_code, sorted(one.email for one in result.problems)) == (1, OURS)
+            assert (result.exit_code, sorted(problem.email for problem in result.problems)) == (
+                1,
+                OURS,
+            )
         assert scene.told() == [HOST["email"]]
         assert status_json(await scene.status())["mailed_by_ringcentral"] == OURS
 
         scene.write_roster([HOST, PANELIST])
         gone = await scene.run()
-        assert [one.email for one in gone.problems] == [PANELIST["email"]]
+        assert [problem.email for problem in gone.problems] == [PANELIST["email"]]
 
         asked = await scene.run(INCLUDE)
         assert (asked.exit_code, scene.told()) == (0, [HOST["email"], PANELIST["email"]])
@@ -90,7 +97,10 @@ async def test_message_put_off_before_the_click_does_not_leave_after_it(tmp_path
         assert (await scene.run()).exit_code == 75
         send_now(scene)
         held = await scene.run()
-        assert (held.exit_code, [one.email for one in held.problems]) == (1, [PANELIST["email"]])
+        assert (held.exit_code, [problem.email for problem in held.problems]) == (
+            1,
+            [PANELIST["email"]],
+        )
         scene.clock.pass_time(hours=1)
         assert (await scene.run()).sent == 0
 
@@ -120,7 +130,7 @@ async def test_who_was_removed_and_added_silently_again_is_named_again(tmp_path)
         assert (await scene.run()).exit_code == 0
         assert status_json(await scene.status())["mailed_by_ringcentral"] == []
         send_now(scene)
-        assert [one.email for one in (await scene.run()).problems] == [PANELIST["email"]]
+        assert [problem.email for problem in (await scene.run()).problems] == [PANELIST["email"]]
 
 
 async def test_cron_names_them_once_even_where_the_first_run_breaks_off(tmp_path, capsys):
@@ -152,7 +162,9 @@ async def test_plan_and_run_end_with_advice_while_there_is_something_to_send(tmp
         named = await on(scene, "run", NAME, "--yes")
         status = await on(scene, "status", NAME)
 
-    assert [ADVICE in one.out for one in (before, quiet, as_json, everything, named)] == [False] * 5
+    assert [ADVICE in person.out for person in (before, quiet, as_json, everything, named)] == [
+        False
+    ] * 5
     assert ran.out.splitlines()[-1].startswith(ADVICE)
     assert after.out.splitlines()[-1].startswith(ADVICE)
     assert (named.code, PANELIST["email"] in named.out) == (1, True)

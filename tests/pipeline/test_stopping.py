@@ -1,4 +1,4 @@
-"""A run that has to stop in the middle: the ledger can't be written any more, or the grace after a signal is over.
+"""A run has to stop in the middle: the ledger can't be written, or the grace after a signal ends.
 
 Nothing is sent that can't be recorded, and at most one message for each connection is left in
 doubt.
@@ -34,7 +34,7 @@ AT = 7
 
 
 class Trouble(NoProgress, ABC):
-    """Makes the ledger unwritable after some messages, until sending has ended. `Progress` tells when both is."""
+    """Makes the ledger unwritable after some messages, until sending ends; `Progress` says when."""
 
     ledger: Ledger
     path: Path
@@ -104,7 +104,7 @@ async def troubled(scene: Stage, trouble: Trouble) -> None:
 
 
 async def broken_off(scene: Stage, trouble: Trouble) -> OnboardingError:
-    """A run that the trouble stops, and whose process is gone then: its lease does not count any more."""
+    """A run that the fault stops, and its process is gone then: its lease counts no longer."""
     with pytest.raises(OnboardingError) as stopped:
         await troubled(scene, trouble)
     with sqlite3.connect(trouble.path) as other:
@@ -146,11 +146,11 @@ async def test_ledger_that_cannot_be_written_stops_the_run_and_nothing_leaves_un
             email for email, state in (await scene.states()).items() if state != "sent"
         } == doubtful
         assert set(taken(server).values()) == {1}
-        assert set(taken(server)) | doubtful == {one["email"] for one in GUESTS}
+        assert set(taken(server)) | doubtful == {person["email"] for person in GUESTS}
 
 
 async def stalled_and_interrupted(scene: Stage, server: Scripted) -> None:
-    """A run that gets a signal while the server says nothing, and whose grace runs out."""
+    """A run that gets a signal while the server says nothing, until its grace ends."""
     stop, scene.clock.grace_runs_out = asyncio.Event(), True
 
     async def signal() -> None:
@@ -181,13 +181,13 @@ async def test_message_in_flight_when_the_grace_is_over(tmp_path, phase, act, st
 
         assert scene.clock.lingered == [GRACE]
         entries = [
-            (one.delivery.state.value, one.delivery.attempt)
-            for one in (await scene.status()).records
+            (record.delivery.state.value, record.delivery.attempt)
+            for record in (await scene.status()).records
         ]
         assert entries == [("sent", 1), (state, attempt), ("queued", 0), ("queued", 0)]
 
         await scene.run()
-        expected = Counter({one["email"]: 1 for one in people})
+        expected = Counter({person["email"]: 1 for person in people})
         assert taken(server) == expected
         assert (await scene.status()).counts == (
             {"sent": 3, "in_doubt": 1} if state == "in_doubt" else {"sent": 4}

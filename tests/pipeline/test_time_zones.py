@@ -1,4 +1,4 @@
-"""Time zones of sessions and of rows through a whole run: a strange one is found before anybody is added."""
+"""Time zones of sessions and rows in a whole run: an unknown one is found before any change."""
 
 import pytest
 
@@ -18,7 +18,9 @@ IN_UTC = (
 
 
 def text_of(scene: Stage, email: str) -> str:
-    (message,) = [one for one in scene.messages() if one["To"].addresses[0].addr_spec == email]
+    (message,) = [
+        message for message in scene.messages() if message["To"].addresses[0].addr_spec == email
+    ]
     return message.get_body(("plain",)).get_content()
 
 
@@ -39,12 +41,12 @@ async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc
         assert "Coordinated Universal Time" in text_of(scene, PANELIST["email"])
         assert "Eastern" in text_of(scene, "guest1@example.com")
         status = await scene.status()
-        assert [one.message for one in status.problems] == [IN_UTC]
+        assert [problem.message for problem in status.problems] == [IN_UTC]
         assert "Coordinated Universal Time" in render_html(make_report(status, scene.clock.now()))
 
 
 @pytest.mark.parametrize(
-    ("of_session", "of_row", "said"),
+    ("of_session", "of_row", "shown"),
     [
         ("W. Europe Standard Time", "", "Central European"),
         ("UTC+2", "", "GMT+02:00"),
@@ -52,11 +54,11 @@ async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc
         ("UTC", "Tokyo Standard Time", "Japan Standard Time"),
     ],
 )
-async def test_names_of_windows_and_offsets_are_told_in_the_letter(
-    tmp_path, of_session, of_row, said
+async def test_names_of_windows_and_offsets_are_understood_in_messages(
+    tmp_path, of_session, of_row, shown
 ):
     async with stage(tmp_path, [HOST, panelist(1, time_zone=of_row)]) as scene:
         scene.ringcentral.account.update_session(WEBINAR, SESSION, time_zone=of_session)
 
         assert (await scene.run()).exit_code == 0
-        assert said in text_of(scene, "guest1@example.com")
+        assert shown in text_of(scene, "guest1@example.com")

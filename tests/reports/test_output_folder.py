@@ -23,17 +23,17 @@ def folder(tmp_path) -> Path:
 
 
 def names(folder: Path) -> set[str]:
-    return {one.relative_to(folder).as_posix() for one in folder.rglob("*") if not one.is_dir()}
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
 
 
 def test_letters_of_a_person_who_is_gone_are_removed_with_their_folder(tmp_path):
     write_preview(preview(people=(ANNA, HOSTILE, HANA)), tmp_path)
     write_preview(preview(people=(ANNA, HANA)), tmp_path)
 
-    assert {one.name for one in tmp_path.iterdir() if one.is_dir()} == {"002-anna-author", "004"}
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"002-anna-author", "004"}
     listed = set(json.loads((tmp_path / LIST).read_text()))
     assert names(tmp_path) == listed | {LIST}
-    assert [one for one in listed if not NAME.fullmatch(one)] == []
+    assert [name for name in listed if not NAME.fullmatch(name)] == []
 
 
 def test_new_files_are_private_and_the_others_keep_their_mode(folder):

@@ -57,7 +57,8 @@ HANA = make_invitee(
     row=4, email="hana@example.com", role=Role.HOST, first_name="花", last_name="山田"
 )
 LINKS = {
-    one.row: f"https://join.example/made-up/{one.row}aa11bb22cc33" for one in (ANNA, HOSTILE, HANA)
+    person.row: f"https://join.example/made-up/{person.row}aa11bb22cc33"
+    for person in (ANNA, HOSTILE, HANA)
 }
 NEAR = httpx.Timeout(20)
 KEY = "the-key-of-this-preview"
@@ -76,11 +77,13 @@ def preview(
         name="launch",
         people=people,
         requests={
-            (one.row, kind): make_request(kind, one, LINKS[one.row], panel=people)
-            for one in people
+            (person.row, kind): make_request(kind, person, LINKS[person.row], panel=people)
+            for person in people
             for kind in Kind
         },
-        protected=ProtectedValues.of(map(SecretStr, LINKS.values()), [one.email for one in people]),
+        protected=ProtectedValues.of(
+            map(SecretStr, LINKS.values()), [person.email for person in people]
+        ),
         folders=(folder,),
         brand=brand,
         notes=("Join links are made up.",),
@@ -113,8 +116,8 @@ async def test_first_page_shows_the_first_persons_invitation_and_links_to_all_ot
 async def test_every_page_and_file_that_a_page_links_to_is_there(site):
     page = await site.get("/003-img-src-x-onerror-1/update.page.html")
     addresses = re.findall(r'<a href="([^"]+)"', page.text)
-    answers = [await site.get(str(page.url.join(one))) for one in addresses]
-    assert [one.status_code for one in answers] == [200] * 10
+    answers = [await site.get(str(page.url.join(address))) for address in addresses]
+    assert [answer.status_code for answer in answers] == [200] * 10
 
 
 async def test_page_shows_text_headers_and_calendar(site):
@@ -127,7 +130,7 @@ async def test_page_shows_text_headers_and_calendar(site):
 
 async def test_letters_stand_in_sandboxed_frames_and_a_hostile_name_is_text_in_all_of_them(site):
     page = (await site.get("/003-img-src-x-onerror-1/invitation.page.html")).text
-    assert [" sandbox srcdoc=" in one for one in frames(page)] == [True] * 4
+    assert [" sandbox srcdoc=" in frame for frame in frames(page)] == [True] * 4
     outside = re.sub(r'srcdoc="[^"]*"', "", page)
     assert "<img" not in outside
     assert "&lt;img src=x onerror=1&gt;" in outside
@@ -151,7 +154,7 @@ async def test_another_host_name_is_refused(site):
         await site.get("/", headers={"Host": host})
         for host in ("evil.example", "127.0.0.1.evil.example", "localhost:1")
     ]
-    assert [one.status_code for one in answers] == [400, 400, 200]
+    assert [answer.status_code for answer in answers] == [400, 400, 200]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ async def test_another_host_name_is_refused(site):
         "/002-anna-author/invitation.exe",
     ],
 )
-async def test_what_is_not_there_is_said_so(site, path):
+async def test_page_that_does_not_exist_says_so(site, path):
     answer = await site.get(path)
     assert (answer.status_code, "Traceback" in answer.text) == (404, False)
 
@@ -191,8 +194,8 @@ async def test_without_the_key_there_is_nothing(key):
             "/002-anna-author/invitation.eml",
         )
         answers = [await stranger.get(origin + path, follow_redirects=True) for path in paths]
-    assert [one.status_code for one in answers] == [404] * len(paths)
-    assert [one.text for one in answers if "Anna" in one.text or KEY in one.text] == []
+    assert [answer.status_code for answer in answers] == [404] * len(paths)
+    assert [answer.text for answer in answers if "Anna" in answer.text or KEY in answer.text] == []
 
 
 async def test_no_page_says_its_key_to_another_place(site):
@@ -202,7 +205,7 @@ async def test_no_page_says_its_key_to_another_place(site):
     assert KEY not in page.text
 
 
-async def test_a_template_error_is_said_in_words_and_goes_away_when_it_is_mended(tmp_path):
+async def test_template_error_is_shown_as_a_sentence_until_it_is_fixed(tmp_path):
     folder = write_templates(tmp_path, words="{{ invitee.naem }}")
     async with (
         serve_preview(preview(folder), key=KEY) as url,
@@ -211,14 +214,14 @@ async def test_a_template_error_is_said_in_words_and_goes_away_when_it_is_mended
         broken = await site.get("/")
         file = await site.get("/002-anna-author/invitation.html")
         write_templates(tmp_path, words="{{ invitee.name }}")
-        mended = await site.get("/")
+        fixed = await site.get("/")
     assert "invitation.html.j2, line 3" in broken.text
     assert "naem" in broken.text
     assert ("Traceback" in broken.text, frames(broken.text), file.status_code) == (False, [], 404)
-    assert len(frames(mended.text)) == 4
+    assert len(frames(fixed.text)) == 4
 
 
-async def test_one_persons_failing_letter_is_told_and_marked_beside_their_name(tmp_path):
+async def test_failing_message_is_explained_and_marked_beside_the_persons_name(tmp_path):
     folder = write_templates(tmp_path, words="{{ invitee.extra['company'] }}")
     people = (replace(ANNA, extra={"company": "Northwind"}), HOSTILE)
     async with (
@@ -240,7 +243,7 @@ async def events(client: httpx.AsyncClient) -> AsyncIterator[str]:
                 yield line.removeprefix("data: ")
 
 
-async def test_a_saved_template_is_told_and_pages_know_their_version(tmp_path):
+async def test_saved_template_is_announced_and_pages_know_their_version(tmp_path):
     folder = write_templates(tmp_path)
     async with (
         serve_preview(preview(folder), key=KEY) as url,
@@ -328,14 +331,14 @@ def test_written_pages_link_to_files_that_are_there_and_run_nothing(tmp_path):
     assert write_preview(preview(), tmp_path) == []
     pages = sorted(tmp_path.rglob("*.html"))
     for page in (
-        one for one in pages if one.name == "index.html" or one.name.endswith(".page.html")
+        path for path in pages if path.name == "index.html" or path.name.endswith(".page.html")
     ):
         html = page.read_text()
         assert "<script" not in html
         assert [
-            one
-            for one in re.findall(r'<a href="([^"]+)"', html)
-            if not (page.parent / one).is_file()
+            address
+            for address in re.findall(r'<a href="([^"]+)"', html)
+            if not (page.parent / address).is_file()
         ] == []
     assert (
         len(list(tmp_path.rglob("*.*"))) == 1 + 2 * 4 * 5 + 1
@@ -355,7 +358,7 @@ def test_writing_says_whose_letters_fail_and_writes_the_others(tmp_path):
     faults = write_preview(
         preview(folder, (replace(ANNA, extra={"company": "Northwind"}), HOSTILE)), tmp_path / "out"
     )
-    assert [one.partition(": ")[0] for one in faults] == [
+    assert [fault.partition(": ")[0] for fault in faults] == [
         f"{HOSTILE.name}, {kind}" for kind in Kind if kind is not Kind.CANCELLATION
     ]
     assert (tmp_path / "out" / "002-anna-author" / "invitation.eml").is_file()
@@ -387,15 +390,15 @@ def test_frames_are_light_and_dark_whatever_the_reader_prefers(tmp_path, reader)
         page = chromium.new_page(color_scheme=reader, viewport={"width": 1400, "height": 900})
         page.goto((tmp_path / "index.html").as_uri())
         desktop, phone, dark_desktop, dark_phone = page.frames[1:]
-        assert {background(one) for one in (desktop, phone)} == {"rgb(238, 241, 245)"}
-        assert {background(one) for one in (dark_desktop, dark_phone)} == {"rgb(17, 21, 27)"}
+        assert {background(frame) for frame in (desktop, phone)} == {"rgb(238, 241, 245)"}
+        assert {background(frame) for frame in (dark_desktop, dark_phone)} == {"rgb(17, 21, 27)"}
         schemes = [
-            one.evaluate("getComputedStyle(document.documentElement).colorScheme")
-            for one in page.frames[1:]
+            frame.evaluate("getComputedStyle(document.documentElement).colorScheme")
+            for frame in page.frames[1:]
         ]
         assert schemes == ["light", "light", "dark", "dark"]
         widths = [
-            one.evaluate("document.documentElement.clientWidth") for one in (phone, dark_phone)
+            frame.evaluate("document.documentElement.clientWidth") for frame in (phone, dark_phone)
         ]
         assert widths == [390, 390]
 

@@ -1,4 +1,4 @@
-"""The hand-off: a CSV file that no spreadsheet runs, and a page that fetches nothing and leaks no link."""
+"""The hand-off: a CSV file that no spreadsheet runs; a page that fetches nothing, with no link."""
 
 import csv
 import io
@@ -211,20 +211,20 @@ def test_page_counts_people_by_state_what_is_done_first():
 @pytest.mark.parametrize(
     ("rows", "problems", "verdict"),
     [
-        ((ADA, BOB), (SPEAKER,), "2 entries need somebody to look at them."),
-        ((ADA, BOB), (), "1 entry needs somebody to look at it."),
+        ((ADA, BOB), (SPEAKER,), "2 entries need attention."),
+        ((ADA, BOB), (), "1 entry needs attention."),
         ((ADA,), (), "Nothing here needs attention."),
         ((), (), "Nobody has been written to yet."),
     ],
 )
-def test_page_says_whether_somebody_is_needed(rows, problems, verdict: str):
+def test_page_says_whether_a_person_is_needed(rows, problems, verdict: str):
     assert (
         words(page_of(replace(REPORT, rows=rows, problems=problems)).css_first(".verdict"))
         == verdict
     )
 
 
-def test_page_has_one_row_per_person_and_those_who_need_somebody_first():
+def test_page_has_one_row_per_person_and_those_with_problems_first():
     assert table(page_of(REPORT), "people") == [
         [
             "Bob Bauer bob@example.com",
