@@ -116,13 +116,13 @@ async def _check_session(
     except OnboardingError as error:
         yield _failure(what, error)
         return
-    yield _check_start(what, state.snapshot)
+    yield _check_session_time(what, state.snapshot)
     for problem in make_plan(state.snapshot, Options()).problems:
         if problem not in roster.problems:
             yield CheckResult(f"{target.name}: plan", ok=False, detail=format_problem(problem))
 
 
-def _check_start(what: str, snapshot: Snapshot) -> CheckResult:
+def _check_session_time(what: str, snapshot: Snapshot) -> CheckResult:
     session = snapshot.session
     start = f"{session.start.astimezone():%Y-%m-%d %H:%M} local time"
     detail = f"{session.title}, {start}, {session.status}"

@@ -1,28 +1,39 @@
 """One delivery of one session's queue: who gets what, and what its workers share.
 
-Values and counters only; `deliver` claims the messages, `send` sends them.
+What they share are values, counters and the rate of the mail server, for which all of them wait.
+`deliver` claims the messages, `send` sends them.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from onboarding.errors import OnboardingError
+from onboarding.errors import OnboardingError, TryLater
+from onboarding.ledger import rate_limits
 from onboarding.ledger.leases import Holder
 from onboarding.messages.composer import Composer, TemplateSet
 from onboarding.messages.request import ProtectedValues
 from onboarding.model.deliveries import Delivery
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Registration, UntouchedRecord
+from onboarding.pipeline.forecast import format_span
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
 from onboarding.plan import Plan, PlanItem, Snapshot
+from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection
 
 Recording = asyncio.Future[bool]
 """An outcome on its way into the ledger. It gets there even if the task that waits is cancelled."""
+
+LONGEST_WAIT = timedelta(minutes=10)
+"""A longer wait for the rate is left to a later run."""
+
+STAYS_QUEUED = "What is left stays queued: run again then."
+ANY_PACE = rate_limits.SendRate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +142,52 @@ def _find_protected_values(snapshot: Snapshot) -> ProtectedValues:
     addresses = [record.email for record in records]
     addresses += [invitee.email for invitee in snapshot.roster.invitees]
     return ProtectedValues.of(links, addresses)
+
+
+async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
+    """Wait for the pace that all runs share. False: the run ends, or the message is too late now.
+
+    Asked last of all, so that what was counted does leave. Raises TryLater if the next message
+    has to wait for long: the day's messages are used up, or the rate is low.
+    """
+    clock, smtp = run.services.clock, run.services.config.smtp
+    allowed = _pace(smtp)
+    if allowed == ANY_PACE:
+        return run.is_going and clock.now() < delivery.expires_at
+    async with run.waiting_for_rate:  # one worker waits at a time
+        while run.is_going and clock.now() < delivery.expires_at:
+            now = clock.now()
+            wait = await run.services.ledger.run(
+                rate_limits.reserve_send, _account(smtp), allowed, now
+            )
+            if not wait:
+                return True
+            if wait > LONGEST_WAIT:
+                raise _too_long(smtp, allowed, wait, now)
+            await clock.sleep(wait.total_seconds())
+    return False
+
+
+def _pace(smtp: SmtpSettings) -> rate_limits.SendRate:
+    """The pace that the settings allow."""
+    interval = timedelta(seconds=smtp.rate.interval if smtp.rate else 0)
+    return rate_limits.SendRate(interval, smtp.per_day)
+
+
+def _account(smtp: SmtpSettings) -> str:
+    """Name what the pace is counted for: the account at the mail server."""
+    return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
+
+
+def _too_long(
+    smtp: SmtpSettings, allowed: rate_limits.SendRate, wait: timedelta, now: datetime
+) -> TryLater:
+    """Say why no message may leave for a while, and when one may again."""
+    at = f"{(now + wait).astimezone():%Y-%m-%d %H:%M}"
+    when = f"the next may leave at {at}, in {format_span(wait)}."
+    if wait <= allowed.interval:
+        message = f"The rate ([smtp] rate = {smtp.rate}) is low; {when}"
+        return TryLater(message, hint=STAYS_QUEUED)
+    message = f"The day's messages ([smtp] per_day = {smtp.per_day}) are used up; {when}"
+    hint = f"{STAYS_QUEUED} Or raise per_day if your provider allows more."
+    return TryLater(message, hint=hint)

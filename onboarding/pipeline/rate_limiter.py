@@ -2,7 +2,7 @@
 
 All processes that share the ledger share one limit. `ledger.rate_limits` counts the calls and says
 how long to wait; this waits, shows the wait, and gives up when it gets too long. The mail server's
-rate is waited for in `pipeline.send.wait_for_rate`.
+rate is waited for in `pipeline.delivery_run.wait_for_rate`.
 """
 
 import hashlib

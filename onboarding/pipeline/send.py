@@ -9,12 +9,11 @@ What a reply means is decided by `smtp.replies`; what follows from it for the me
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import TypeVar
 
-from onboarding.errors import OnboardingError, TooManyRejections, TryLater
-from onboarding.ledger import rate_limits, transitions
+from onboarding.errors import OnboardingError, TooManyRejections
+from onboarding.ledger import transitions
 from onboarding.messages.request import MessageRequest
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import (
@@ -31,10 +30,8 @@ from onboarding.model.deliveries import (
     settle,
 )
 from onboarding.model.kinds import RULES
-from onboarding.pipeline.delivery_run import DeliveryRun, Recording
-from onboarding.pipeline.forecast import format_span
+from onboarding.pipeline.delivery_run import DeliveryRun, Recording, wait_for_rate
 from onboarding.smtp.phases import ConnectionRefusal, Phase
-from onboarding.smtp.settings import SmtpSettings
 from onboarding.smtp.transaction import Connection, EnvelopeAccepted, Withheld
 
 T = TypeVar("T")
@@ -43,13 +40,6 @@ RETRY = RetryPolicy()
 NOT_REGISTERED = "not on board any more"
 STOPPED = "the run was stopped before the message left"
 NO_ANSWER_YET = "the run was stopped before the server had answered"
-
-LONGEST_WAIT = timedelta(minutes=10)
-"""A longer wait for the rate is left to a later run."""
-
-STAYS_QUEUED = "What is left stays queued: run again then."
-ANY_PACE = rate_limits.SendRate()
-
 
 MAY_BE_THE_MESSAGE = frozenset({Phase.RCPT, Phase.DATA, Phase.BODY, Phase.DOT})
 """Phases in which the server knows the recipient: a refusal may be due to this message alone."""
@@ -308,52 +298,3 @@ def _submit(
     run: DeliveryRun, write: transitions.TransitionWrite, depends_on: Recording | None = None
 ) -> Recording:
     return run.services.ledger.submit(transitions.write_transitions, write, depends_on)
-
-
-async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
-    """Wait for the pace that all runs share. False: the run ends, or the message is too late now.
-
-    Asked last of all, so that what was counted does leave. Raises TryLater if the next message
-    has to wait for long: the day's messages are used up, or the rate is low.
-    """
-    clock, smtp = run.services.clock, run.services.config.smtp
-    allowed = _pace(smtp)
-    if allowed == ANY_PACE:
-        return run.is_going and clock.now() < delivery.expires_at
-    async with run.waiting_for_rate:  # one worker waits at a time
-        while run.is_going and clock.now() < delivery.expires_at:
-            wait = await run.services.ledger.run(
-                rate_limits.reserve_send, _account(smtp), allowed, clock.now()
-            )
-            if not wait:
-                return True
-            if wait > LONGEST_WAIT:
-                raise _too_long(smtp, allowed, wait, clock.now())
-            await clock.sleep(wait.total_seconds())
-    return False
-
-
-def _pace(smtp: SmtpSettings) -> rate_limits.SendRate:
-    """The pace that the settings allow."""
-    return rate_limits.SendRate(
-        timedelta(seconds=smtp.rate.interval if smtp.rate else 0), smtp.per_day
-    )
-
-
-def _account(smtp: SmtpSettings) -> str:
-    """Name what the pace is counted for: the account at the mail server."""
-    return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
-
-
-def _too_long(
-    smtp: SmtpSettings, allowed: rate_limits.SendRate, wait: timedelta, now: datetime
-) -> TryLater:
-    """Say why no message may leave for a while, and when one may again."""
-    at = f"{(now + wait).astimezone():%Y-%m-%d %H:%M}"
-    when = f"the next may leave at {at}, in {format_span(wait)}."
-    if wait <= allowed.interval:
-        message = f"The rate ([smtp] rate = {smtp.rate}) is low; {when}"
-        return TryLater(message, hint=STAYS_QUEUED)
-    message = f"The day's messages ([smtp] per_day = {smtp.per_day}) are used up; {when}"
-    hint = f"{STAYS_QUEUED} Or raise per_day if your provider allows more."
-    return TryLater(message, hint=hint)
