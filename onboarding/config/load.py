@@ -50,18 +50,19 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     variables = read_environment(environ, secret_files)
     if problems := [*find_secrets(content, Config, file), *find_misspelt(variables)]:
         raise ConfigurationError("\n".join(problems), hint=ADVICE)
-    origin: dict[str, Any] = {
+    own_files = () if are_from_systemd(secret_files, environ) else secret_files
+    values = {
+        **_merge(content, parse_variables(variables)),
         "file": file,
-        "secret_files": () if are_from_systemd(secret_files, environ) else secret_files,
+        "secret_files": own_files,
     }
     try:
-        config = Config(**_merge(content, parse_variables(variables)), **origin)
+        return resolve_paths(Config(**values))
     except ValidationError as error:
         # Without the input: it may be a secret.
         details = error.errors(include_input=False)
-        problems = [describe_error(detail, content, variables, file) for detail in details]
-        raise ConfigurationError("\n".join(problems), hint=ADVICE) from None
-    return resolve_paths(config)
+    problems = [describe_error(detail, content, variables, file) for detail in details]
+    raise ConfigurationError("\n".join(problems), hint=ADVICE)
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -91,9 +91,13 @@ def _is_worth_sending(
     other = deliveries.alias("other")
     is_newer = sa.and_(other.c.number > deliveries.c.number, other.c.state.not_in(gone))
     is_in_the_way = sa.or_(is_newer, other.c.state.in_(UNDER_WAY))
-    to_same_mailbox = (
+    other_in_the_way = sa.exists().where(*_is_to_same_mailbox(other), is_in_the_way)
+    return (deliveries.c.expires_at > now, ~other_in_the_way)
+
+
+def _is_to_same_mailbox(other: sa.FromClause) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
         other.c.session == deliveries.c.session,
         other.c.key == deliveries.c.key,
         other.c.rehearsal_to == sa.literal_column("''"),
     )
-    return (deliveries.c.expires_at > now, ~sa.exists().where(*to_same_mailbox, is_in_the_way))

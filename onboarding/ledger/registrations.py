@@ -127,19 +127,19 @@ def revert(
 ) -> None:
     """Take back an intention that RingCentral refused: these people are as they were `before`."""
     for invitee in invitees:
+        key = registration_key(invitee)
         this_row = _is_person(session, invitee)
         standing = sa.select(registrations.c.standing).where(*this_row)
-        intended = connection.execute(standing).scalar()
-        known = before.get(registration_key(invitee))
-        if known is None:
-            connection.execute(registrations.delete().where(*this_row))
-        else:
+        was_removing = connection.execute(standing).scalar() == Standing.REMOVING
+        if known := before.get(key):
             former = {**_person_columns(known.invitee), "standing": known.standing, "at": now}
             connection.execute(registrations.update().where(*this_row).values(former))
             if _has_address_back(known.invitee, before):
                 _remove_row_by_ids(connection, session, known.invitee)
-        what = "not removed" if intended == Standing.REMOVING else "not added"
-        events.record_event(connection, session, registration_key(invitee), what, now)
+        else:
+            connection.execute(registrations.delete().where(*this_row))
+        what = "not removed" if was_removing else "not added"
+        events.record_event(connection, session, key, what, now)
 
 
 def _has_address_back(invitee: Invitee, before: Mapping[str, ManagedRegistration]) -> bool:

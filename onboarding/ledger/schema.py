@@ -4,35 +4,9 @@ State is in `deliveries` and `registrations`, history in the append-only `events
 `migrations/` brings a ledger to these tables; a test compares them.
 """
 
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
 
-
-def in_utc(moment: datetime) -> datetime:
-    """Convert to UTC. Raises ValueError for a naive time, which could mean any zone."""
-    if moment.tzinfo is None:
-        raise ValueError("a time without zone can't be stored")
-    return moment.astimezone(UTC)
-
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware point in time: refused naive, stored in UTC, returned aware."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert to UTC; SQLite has no zones, so there the zone is left off."""
-        if value is None:
-            return None
-        return in_utc(value).replace(tzinfo=None) if dialect.name == "sqlite" else in_utc(value)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give the zone back (the signature, with its unused dialect, is SQLAlchemy's)."""
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
+from onboarding.ledger.sql import UtcDateTime
 
 metadata = sa.MetaData(
     naming_convention={

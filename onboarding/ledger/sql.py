@@ -1,18 +1,18 @@
-"""Passes many rows to SQLite as one JSON text: one compiled statement takes any number of them.
+"""How values pass to SQLite: times in UTC, and many rows as one JSON text.
 
-SQLite then works through them without returning to Python for each row. Otherwise the ledger's
-thread would wait for the interpreter (its lock) once for each row. Knows no table.
+With one text for many rows, one compiled statement takes any number of them, and SQLite works
+through them without returning to Python for each. Otherwise the ledger's thread would wait for the
+interpreter (its lock) once for each row. Knows no table.
 """
 
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
-
-from onboarding.ledger.schema import in_utc
+from sqlalchemy.engine import Dialect
 
 Statement = TypeVar("Statement", bound=Callable[..., Any])
 
@@ -59,5 +59,29 @@ def pack(batch: Iterable[Sequence[Any]]) -> tuple[str]:
 
 
 def encode_time(moment: datetime) -> str:
-    """Encode a time as the tables hold it (`schema.UtcDateTime` on SQLite)."""
+    """Encode a time as the tables hold it (`UtcDateTime` on SQLite)."""
     return in_utc(moment).isoformat(" ", "microseconds").removesuffix("+00:00")
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Convert to UTC. Raises ValueError for a naive time, which could mean any zone."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without zone can't be stored")
+    return moment.astimezone(UTC)
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware point in time: refused naive, stored in UTC, returned aware."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; SQLite has no zones, so there the zone is left off."""
+        if value is None:
+            return None
+        return in_utc(value).replace(tzinfo=None) if dialect.name == "sqlite" else in_utc(value)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the zone back (the signature, with its unused dialect, is SQLAlchemy's)."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value

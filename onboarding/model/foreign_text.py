@@ -258,11 +258,14 @@ def _find_links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]
         authority = _AUTHORITY.match(link)
         host = authority[1].rstrip(".").lower() if authority else ""
         host_start = start + (authority.start(1) if authority else 0)
-        host_end = host_start + len(host)
         # A secret may be written where a host belongs; then it is not shown.
-        is_secret = any(begin < host_end and host_start < end for begin, end in known)
+        is_secret = _overlaps((host_start, host_start + len(host)), known)
         is_shown = _HOST_NAME.fullmatch(host) and not is_secret
         yield (start, start + len(link)), f"(link to {host})" if is_shown else "(link)"
+
+
+def _overlaps(place: Place, others: Sequence[Place]) -> bool:
+    return any(begin < place[1] and place[0] < end for begin, end in others)
 
 
 def _extend_to_token(text: str, place: Place) -> Place:

@@ -109,10 +109,10 @@ def matches(registration: Registration, invitee: Invitee) -> bool:
     """Tell whether a record is this invitee's: the same linked user, or the same address."""
     if invitee.linked_user and registration.linked_user:
         return invitee.linked_user == registration.linked_user
-    return _has_address(invitee, registration.email)
+    return _is_same_address(invitee, registration.email)
 
 
-def _has_address(invitee: Invitee, email: str) -> bool:
+def _is_same_address(invitee: Invitee, email: str) -> bool:
     """Whether both have an address, and it is the same. Without one they have nothing in common."""
     return bool(invitee.email and email) and invitee.key == address_key(email)
 
@@ -137,7 +137,7 @@ def find_not_understood(
 
 def _shows(record: UntouchedRecord, invitee: Invitee) -> bool:
     is_user = record.linked_user is not None and record.linked_user == invitee.linked_user
-    return is_user or _has_address(invitee, record.email)
+    return is_user or _is_same_address(invitee, record.email)
 
 
 def differences(invitee: Invitee, record: Registration) -> dict[str, tuple[str, str]]:
@@ -181,7 +181,7 @@ def split_change(change: Change, occupied: int) -> tuple[Change, ...]:
     """
     # Another linked user with the same address counts too: RingCentral would call it a conflict.
     is_replaced = any(
-        matches(gone, new) or _has_address(new, gone.email)
+        matches(gone, new) or _is_same_address(new, gone.email)
         for gone in change.remove
         for new in change.add
     )
