@@ -17,7 +17,8 @@ T = TypeVar("T")
 def stop_error() -> Interrupted:
     """Build the error of a run that a signal has stopped."""
     return Interrupted(
-        "stopped by a signal", hint="Nothing is lost: run the same command again to go on."
+        "This command was stopped by a signal.",
+        hint="Nothing is lost: run the same command again to go on.",
     )
 
 

@@ -1,4 +1,4 @@
-"""A real browser for tests: Debian's Chromium through playwright, kept away from every network but loopback."""
+"""A real browser for tests: Debian's Chromium by playwright, which reaches loopback only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ ALONE = [
     "--disable-gpu",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-"""No sandbox of its own: test machines are containers, often without the kernel's user namespaces."""
+"""Without its own sandbox: test machines are containers, often without user namespaces."""
 
 
 @contextmanager

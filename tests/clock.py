@@ -1,4 +1,4 @@
-"""A clock that stands still until somebody sleeps: waits cost no time, and tests know what time it is."""
+"""A clock that stands still until a sleep: waits cost no time, and tests know what time it is."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ class Clock:
         self.time += timedelta(seconds=seconds)
 
     async def linger(self, seconds: float) -> None:
-        """Messages in flight have all the time in the world, unless the test is about its end."""
+        """Wait for ever for messages in flight, unless the test is about the end of this time."""
         self.lingered.append(seconds)
         if not self.grace_runs_out:
             await asyncio.Event().wait()

@@ -1,9 +1,9 @@
-"""Holds requests and answers against the vendor's OpenAPI description, which is read in place and never copied.
+"""Compares requests and answers with the vendor's OpenAPI description.
 
-Where the description says nothing (a status that it doesn't name), the error body of
-`docs/ringcentral.md`, "Errors", is demanded. A field that the description doesn't know is a
-failure, too: on the wire it would be ignored in silence. Every check raises `AssertionError` and
-says which part of which message is wrong.
+The description is read in place and never copied. Where it says nothing (a status that it doesn't
+name), the error body of `docs/ringcentral.md`, "Errors", is expected. A field that the description
+doesn't know is a failure too: RingCentral would ignore it in silence. Every check raises
+`AssertionError`, and says which part of which message is wrong.
 """
 
 import functools
@@ -57,17 +57,20 @@ def _is_int64(value: object) -> bool:
 
 
 def check_request(method: str, path: str, query: Mapping[str, list[str]], body: Any) -> None:
-    """Check a request: path, query (every value of a name), and body (JSON as Python values, or a form as a dict)."""
+    """Check a request's path, query and body.
+
+    `query` has every value of a name. `body` is JSON as Python values, or a form as a dict.
+    """
     where = f"{method} {path}"
     operation, ids = _operation(method, path)
-    parameters = [_resolved(one) for one in operation["parameters"]]
+    parameters = [_resolved(parameter) for parameter in operation["parameters"]]
     for name, value in ids.items():
         _check_parameter(where, _named(parameters, "path", name), [value])
     for name, values in query.items():
         _check_parameter(where, _named(parameters, "query", name), values)
-    missing = {
-        one["name"] for one in parameters if one["in"] == "query" and one.get("required")
-    } - set(query)
+    query_parameters = [parameter for parameter in parameters if parameter["in"] == "query"]
+    required = {parameter["name"] for parameter in query_parameters if parameter.get("required")}
+    missing = required - set(query)
     assert not missing, f"{where}: the query lacks {sorted(missing)}"
     _check_body(where, operation.get("requestBody"), body)
 
@@ -122,7 +125,7 @@ def _check_parameter(where: str, parameter: dict[str, Any] | None, values: list[
 
 def _from_query(schema: dict[str, Any], value: str) -> Any:
     """A query's text as what its schema says it is."""
-    kinds = {one.get("type") for one in schema.get("oneOf", [schema])}
+    kinds = {choice.get("type") for choice in schema.get("oneOf", [schema])}
     if "integer" in kinds and value.isdecimal():
         return int(value)
     return {"true": True, "false": False}.get(value, value) if "boolean" in kinds else value
@@ -132,9 +135,8 @@ def _check(where: str, schema: dict[str, Any], value: Any) -> None:
     errors = sorted(
         _validator(json.dumps(schema)).iter_errors(value), key=lambda error: error.json_path
     )
-    assert not errors, f"{where}: " + "; ".join(
-        f"{one.json_path}: {_without_values(one)}" for one in errors
-    )
+    messages = [f"{error.json_path}: {_without_values(error)}" for error in errors]
+    assert not errors, f"{where}: {'; '.join(messages)}"
 
 
 def _check_fields(where: str, schema: dict[str, Any], value: Any) -> None:
@@ -147,27 +149,27 @@ def _without_values(error: ValidationError) -> str:
     return f"breaks {error.validator}: {error.validator_value!r:.80}"
 
 
-def _strange(schema: dict[str, Any], value: Any, place: str) -> Iterator[str]:
-    """Yield the places of all fields that the schema doesn't name."""
+def _strange(schema: dict[str, Any], value: Any, where: str) -> Iterator[str]:
+    """Find all fields that the schema doesn't name, with their paths."""
     parts = list(_parts(schema))
     if isinstance(value, list):
         items = {"allOf": [part["items"] for part in parts if "items" in part]}
-        for index, one in enumerate(value):
-            yield from _strange(items, one, f"{place}[{index}]")
+        for index, item in enumerate(value):
+            yield from _strange(items, item, f"{where}[{index}]")
     if not isinstance(value, dict) or any(
         part.get("additionalProperties") is True for part in parts
     ):
         return
-    for name, one in value.items():
+    for name, item in value.items():
         known = [part["properties"][name] for part in parts if name in part.get("properties", {})]
         if known:
-            yield from _strange({"allOf": known}, one, f"{place}.{name}")
+            yield from _strange({"allOf": known}, item, f"{where}.{name}")
         elif any("properties" in part for part in parts):
-            yield f"{place}.{name}"
+            yield f"{where}.{name}"
 
 
 def _parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a schema and everything that it is put together from."""
+    """Yield a schema and all schemas that it is made of."""
     schema = _resolved(schema)
     yield schema
     for word in ("allOf", "anyOf", "oneOf"):
@@ -176,7 +178,10 @@ def _parts(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _operation(method: str, path: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Find what the description says of a call (the parameters of its path among the others), and the path's ids."""
+    """Find what the description says of a call, and the path's ids.
+
+    The parameters of the path are among the others.
+    """
     for template, item in _document()["paths"].items():
         ids = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template), path)
         if ids and method.lower() in item:
@@ -186,8 +191,11 @@ def _operation(method: str, path: str) -> tuple[dict[str, Any], dict[str, str]]:
     raise AssertionError(f"{method} {path}: the description knows no such call")
 
 
-def _named(parameters: list[dict[str, Any]], place: str, name: str) -> dict[str, Any] | None:
-    return next((one for one in parameters if (one["in"], one["name"]) == (place, name)), None)
+def _named(parameters: list[dict[str, Any]], where: str, name: str) -> dict[str, Any] | None:
+    for parameter in parameters:
+        if (parameter["in"], parameter["name"]) == (where, name):
+            return parameter
+    return None
 
 
 def _resolved(part: dict[str, Any]) -> dict[str, Any]:
@@ -201,7 +209,10 @@ def _resolved(part: dict[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def _validator(schema: str) -> Draft4Validator:
-    """Make the validator of a schema. OpenAPI 3.0 is close to draft 4: what stands beside a `$ref` doesn't count."""
+    """Make the validator of a schema.
+
+    OpenAPI 3.0 is close to draft 4: what is beside a `$ref` doesn't count.
+    """
     registry = Registry().with_resource(DOCUMENT, DRAFT4.create_resource(_document()))
     absolute = json.loads(schema.replace('"#/', f'"{DOCUMENT}#/'))
     return Draft4Validator(absolute, registry=registry, format_checker=FORMATS)
@@ -209,23 +220,22 @@ def _validator(schema: str) -> Draft4Validator:
 
 @functools.cache
 def _document() -> dict[str, Any]:
-    return _mended(json.loads(PATH.read_text(encoding="utf-8")))
+    return _as_json_schema(json.loads(PATH.read_text(encoding="utf-8")))
 
 
-def _mended(part: Any) -> Any:
-    """Translate what JSON Schema doesn't know (`nullable`), and mend a slip of the description.
+def _as_json_schema(part: Any) -> Any:
+    """Translate what JSON Schema doesn't know (`nullable`), and correct a slip of the description.
 
-    Its directory's error codes are printed objects: "ErrorCode{code='ADG-112', httpStatus=400,
-    ...}".
+    The directory's error codes are printed objects there: "ErrorCode{code='ADG-112', ...}".
     """
     match part:
         case {"nullable": True, "type": str(kind)}:
-            return _mended({**part, "nullable": False, "type": [kind, "null"]})
+            return _as_json_schema({**part, "nullable": False, "type": [kind, "null"]})
         case {"enum": list(values)} if values and str(values[0]).startswith("ErrorCode{"):
             return {**part, "enum": [re.search(r"code='([^']+)'", value)[1] for value in values]}
         case dict():
-            return {name: _mended(value) for name, value in part.items()}
+            return {name: _as_json_schema(value) for name, value in part.items()}
         case list():
-            return [_mended(value) for value in part]
+            return [_as_json_schema(value) for value in part]
         case _:
             return part

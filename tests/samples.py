@@ -1,7 +1,7 @@
-"""The people and the session that tests of several rooms share; what is special to a room stays beside its tests.
+"""The people and the session that tests of several rooms share.
 
-All are fictional: their addresses are at `example.com` or end in `.example`, which can't be
-anyone's (RFC 2606).
+What only one room needs is beside its tests. All people are fictional: their addresses are at
+`example.com` or end in `.example`, which can't be a real person's (RFC 2606).
 """
 
 from dataclasses import dataclass, replace

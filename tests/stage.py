@@ -1,7 +1,7 @@
-"""A whole stage for the program: a folder as `onboarding init` makes it, RingCentral and a mail server on loopback.
+"""A whole stage for the program: a folder, RingCentral, and a mail server on loopback.
 
-Everything is real but the vendor: HTTP and SMTP over sockets, a ledger in a file, the shipped
-templates.
+The folder is as `onboarding init` makes it. Everything is real but the vendor: HTTP and SMTP over
+sockets, a ledger in a file, the shipped templates.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.message import EmailMessage
+from itertools import chain
 from pathlib import Path
 
 from onboarding import roster
@@ -38,7 +39,7 @@ SESSION = "5550001"
 NAME = "launch"
 
 ROOMY = Limits(heavy=1000, medium=1000, light=1000, auth=1000)
-"""For commands in a process of their own: their clock is the real one, and a real minute is too long for a test."""
+"""For commands in a process of their own: by their real clock, a limit would take a real minute."""
 
 Action = Callable[[LockedWebinar, list[str] | None], Awaitable[Sequence[str]]]
 
@@ -71,7 +72,7 @@ def panelist(number: int, **more: str) -> dict[str, str]:
 
 @dataclass
 class Stage:
-    """The folder and the servers, with the few things that tests do to them again and again."""
+    """The folder and the servers, with what many tests do to them."""
 
     folder: Path
     ringcentral: RunningRingCentral
@@ -122,7 +123,7 @@ class Stage:
         return await run_all(self.config, RunOptions(patience=timedelta()), asyncio.Event(), clock)
 
     async def decide(self, action: Action, emails: list[str] | None = None) -> list[str]:
-        """What `resolve`, `retry` or `cancel` does about messages: `decide(LockedWebinar.retry)`."""
+        """Do what `resolve`, `retry` or `cancel` does: `decide(LockedWebinar.retry)`."""
         async with (
             self.rooms() as opened,
             lock_webinar(opened, find_target(opened.config, NAME)) as webinar,
@@ -131,9 +132,8 @@ class Stage:
 
     async def states(self) -> dict[str, str]:
         """Each person's latest delivery: address -> state."""
-        return {
-            one.delivery.email: one.delivery.state.value for one in (await self.status()).current
-        }
+        records = (await self.status()).current
+        return {record.delivery.email: record.delivery.state.value for record in records}
 
     async def status(self) -> Status:
         return await read_status(
@@ -142,22 +142,23 @@ class Stage:
 
     def messages(self) -> list[EmailMessage]:
         """What the mail server took, parsed by the standard library."""
-        return [parsed(one.content) for one in self.mail.messages()]
+        return [as_email(message.content) for message in self.mail.messages()]
 
     def recipients(self) -> list[str]:
-        return sorted(address for one in self.mail.messages() for address in one.recipients)
+        return sorted(self.told())
 
     def heavy_calls(self) -> int:
         return self.ringcentral.requests.count_groups()[LimitGroup.HEAVY]
 
     def join_links(self) -> set[str]:
-        """Everybody's own link at RingCentral, in the clear."""
+        """All people's join links at RingCentral, in the clear."""
         records = self.ringcentral.account.list_records(WEBINAR, SESSION)
-        return {one.join_uri.get_secret_value() for one in records}
+        return {record.join_uri.get_secret_value() for record in records}
 
     def told(self) -> list[str]:
-        """Whom the mail server took a message for, in order."""
-        return [address for one in self.mail.messages() for address in one.recipients]
+        """The recipients of all messages that the mail server accepted, in order."""
+        messages = self.mail.messages()
+        return list(chain.from_iterable(message.recipients for message in messages))
 
 
 @asynccontextmanager
@@ -170,7 +171,10 @@ async def stage(
     mail_rules: MailRules | None = None,
     faults: Iterable[str] = (),
 ) -> AsyncIterator[Stage]:
-    """Set the stage for one webinar with this roster, and for `more` webinars (`launch2`, ...) with the same one."""
+    """Set the stage for a webinar with this roster.
+
+    `more` webinars (`launch2`, ...) have the same roster.
+    """
     people = list(people)
     clock = Clock()
     others = {f"{NAME}{number}": str(int(WEBINAR) + number) for number in range(2, more + 2)}
@@ -183,7 +187,7 @@ async def stage(
     invitees = roster.read((folder / "invitees.csv").read_bytes()).invitees
     staged = [
         WebinarSeed(WEBINAR, SESSION, invitees, "The Launch"),
-        *(WebinarSeed(one, "", invitees) for one in others.values()),
+        *(WebinarSeed(webinar_id, "", invitees) for webinar_id in others.values()),
     ]
     world = seed_account(staged, clock.now())
     async with (
@@ -194,7 +198,7 @@ async def stage(
 
 
 def write_roster(path: Path, people: Iterable[Mapping[str, str]]) -> None:
-    """Write people as a producer's spreadsheet would."""
+    """Write people as a spreadsheet would."""
     columns = [
         "first_name",
         "last_name",
@@ -212,7 +216,7 @@ def write_roster(path: Path, people: Iterable[Mapping[str, str]]) -> None:
         writer.writerows(people)
 
 
-def parsed(content: bytes) -> EmailMessage:
+def as_email(content: bytes) -> EmailMessage:
     """Read a message as a mail client would."""
     message = email.message_from_bytes(content, policy=email.policy.default)
     assert isinstance(message, EmailMessage)

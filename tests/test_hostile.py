@@ -1,4 +1,4 @@
-"""Attacks, run through the command line: what a hostile server, account, roster or old ledger can reach."""
+"""Attacks through the command line by a hostile server, account, roster, template or old ledger."""
 
 import base64
 import json
@@ -38,7 +38,7 @@ def parts(text: str, length: int = LINK_PART) -> set[str]:
 
 
 def assert_tells_nothing(printed: str, *secrets: str) -> None:
-    """No ten letters and digits in a row of a secret, whatever stands between them."""
+    """Find no ten letters and digits in a row of a secret, also with other characters between."""
     shown = parts(printed)
     for secret in secrets:
         assert not parts(secret) & shown
@@ -47,9 +47,8 @@ def assert_tells_nothing(printed: str, *secrets: str) -> None:
 def assert_harmless(seen: Seen) -> None:
     """Nothing in it that a terminal obeys, and no traceback."""
     assert "Traceback" not in seen.err
-    for line in re.split(
-        "[\r\n]", seen.all.removeprefix("\ufeff")
-    ):  # a report begins with a byte order mark
+    # a report begins with a byte order mark
+    for line in re.split("[\r\n]", seen.all.removeprefix("\ufeff")):
         assert line.isprintable(), ascii(line)
 
 
@@ -85,7 +84,7 @@ QUOTATIONS: list[Callable[[bytes], str]] = [
 ]
 
 
-async def test_a_mail_server_that_quotes_the_message_tells_nobody_a_join_link(tmp_path):
+async def test_a_mail_server_that_quotes_the_message_does_not_show_a_join_link(tmp_path):
     people = [HOST, PANELIST, *(panelist(number) for number in range(len(QUOTATIONS) - 2))]
     async with (
         smtp.scripted({"dot": [Quote(quotation) for quotation in QUOTATIONS]}) as server,
@@ -99,16 +98,16 @@ async def test_a_mail_server_that_quotes_the_message_tells_nobody_a_join_link(tm
 
     assert len(server.bodies) == len(people)
     coded = [base64.b64encode(token.encode()).decode() for token in tokens]
-    for one in seen:
-        assert_harmless(one)
-        assert_tells_nothing(one.all, *tokens, *coded)
+    for output in seen:
+        assert_harmless(output)
+        assert_tells_nothing(output.all, *tokens, *coded)
     for content in files:
         assert not [token for token in tokens if token in content]
 
 
 @pytest.mark.parametrize("method", ["PLAIN", "LOGIN"])
 @pytest.mark.parametrize("decoded", [False, True], ids=["as sent", "decoded"])
-async def test_a_mail_server_that_echoes_the_log_in_tells_nobody_the_password(
+async def test_a_mail_server_that_echoes_the_log_in_does_not_show_the_password(
     tmp_path, method, decoded
 ):
     password = "Tr0ub4dor-and-3-more"
@@ -116,8 +115,8 @@ async def test_a_mail_server_that_echoes_the_log_in_tells_nobody_the_password(
 
     def echo(received: bytes) -> str:
         heard.append(received.decode().split()[-1])
-        said = base64.b64decode(heard[-1]).decode().replace("\0", " ") if decoded else heard[-1]
-        return f"535 5.7.8 no log-in with {said}"
+        text = base64.b64decode(heard[-1]).decode().replace("\0", " ") if decoded else heard[-1]
+        return f"535 5.7.8 no log-in with {text}"
 
     login = {
         "ONBOARDING_SMTP__USERNAME": "events@brightwater.example",
@@ -137,38 +136,41 @@ async def test_a_mail_server_that_echoes_the_log_in_tells_nobody_the_password(
         seen = [await on(scene, *words, **variables) for words in commands]
 
     assert len(heard) == 3
-    for one in seen:
-        assert_harmless(one)
-        assert_tells_nothing(one.all, password)
-        assert not [argument for argument in heard if argument in one.all]
+    for output in seen:
+        assert_harmless(output)
+        assert_tells_nothing(output.all, password)
+        assert not [argument for argument in heard if argument in output.all]
 
 
 JWT = "eyJraWQiOiI4NzYyZjU5OGQ3In0.eyJhdWQiOiJodHRwczovL3BsYXRmb3JtIn0.dZPPZn-Y2a9gHnZkTq0w"
 
 
-@pytest.mark.parametrize("place", ["error", "errorCode", "message"])
-@pytest.mark.parametrize("at", ["log-in", "call"])
-async def test_a_ringcentral_that_echoes_the_jwt_tells_it_to_nobody(tmp_path, at, place):
-    said = f"bad\x1b[31m {JWT}"
-    body = {"error": said} if place == "error" else {"errors": [{place: said}]}
+@pytest.mark.parametrize("field", ["error", "errorCode", "message"])
+@pytest.mark.parametrize("step", ["log-in", "call"])
+async def test_a_ringcentral_that_echoes_the_jwt_does_not_show_it(tmp_path, step, field):
+    text = f"bad\x1b[31m {JWT}"
+    body = {"error": text} if field == "error" else {"errors": [{field: text}]}
     async with http.scripted() as server, stage(tmp_path, [HOST]) as scene:
         server.script = [Reply(body, 400)] * 9
-        server.logins = [Reply(body, 400)] * 9 if at == "log-in" else []
+        server.logins = [Reply(body, 400)] * 9 if step == "log-in" else []
         variables = {"RC_SERVER_URL": server.url, "RC_USER_JWT": JWT}
         seen = [
             await on(scene, *words, **variables)
             for words in (["check", NAME], ["run", NAME, "--yes"], ["webinars"])
         ]
 
-    assert [one.code for one in seen] == [1, 2, 2]
-    for one in seen:
-        assert_harmless(one)
-        assert_tells_nothing(one.all, JWT)
-    if place != "message":
+    assert [output.code for output in seen] == [1, 2, 2]
+    for output in seen:
+        assert_harmless(output)
+        assert_tells_nothing(output.all, JWT)
+    if field != "message":
         assert "no code" in seen[1].err
 
 
-EVIL = "Launch\x1b[31m\x1b]8;;https://evil.example\x07day\x1b]8;;\x07\r\nrow\t\u202e\u2028\x9b2J\u200b[red]:boom:[/red]"
+EVIL = (
+    "Launch\x1b[31m\x1b]8;;https://evil.example\x07day\x1b]8;;\x07\r\n"
+    "row\t\u202e\u2028\x9b2J\u200b[red]:boom:[/red]"
+)
 SHOWN = "Launchday row [red]:boom:[/red]"
 
 
@@ -186,8 +188,8 @@ async def test_titles_and_names_from_ringcentral_do_nothing_to_a_terminal(tmp_pa
         )
         seen = [await on(scene, *words) for words in (*REPORTS, *further)]
 
-    for one in (plan, webinars, run, *seen):
-        assert_harmless(one)
+    for output in (plan, webinars, run, *seen):
+        assert_harmless(output)
     assert SHOWN in plan.out
     assert SHOWN in webinars.out
     assert SHOWN in run.out
@@ -226,11 +228,11 @@ async def test_what_an_older_version_stored_is_cleaned_when_it_is_shown(tmp_path
         age(tmp_path / "onboarding.db")
         seen = [await on(scene, *words) for words in REPORTS]
 
-    for one in seen:
-        assert one.code == 0
-        assert_harmless(one)
-        assert_tells_nothing(one.all, "0ldT0kenThatN0b0dyMaySee", "QWxhZGRpbjpvcGVuIHNlc2FtZQ")
-        assert "(link to webinar.example)" in one.all
+    for output in seen:
+        assert output.code == 0
+        assert_harmless(output)
+        assert_tells_nothing(output.all, "0ldT0kenThatN0b0dyMaySee", "QWxhZGRpbjpvcGVuIHNlc2FtZQ")
+        assert "(link to webinar.example)" in output.all
 
 
 def age(ledger: Path) -> None:
@@ -262,10 +264,10 @@ async def test_cells_headers_and_names_of_files_do_nothing_to_a_terminal(tmp_pat
             await on(scene, "preview", NAME, "--out", "pages", "--invitees", roster.name),
         ]
 
-    for one in seen:
-        assert_harmless(one)
-        assert_tells_nothing(one.all, "T0kenInACell0123456789")
-        assert max(map(len, one.all.split("\n")), default=0) < 5000
+    for output in seen:
+        assert_harmless(output)
+        assert_tells_nothing(output.all, "T0kenInACell0123456789")
+        assert max(map(len, output.all.split("\n")), default=0) < 5000
     assert "[red]Chef[/red]" in seen[0].out
 
 
@@ -309,24 +311,34 @@ async def test_an_error_of_the_program_itself_shows_no_value(tmp_path):
 PICKLE = "cposix\\nmkdir\\n(Vcanary\\ntR."
 """As `pickle` reads it: make a folder."""
 
+AS_PICKLE = "content_type='application/pickle', allow_pickle=True"
+
 TEMPLATES = {
-    "{% set c = brand.colours %}{{ c.parse_raw('"
-    + PICKLE
-    + "', content_type='application/pickle', allow_pickle=True) }}": "asks for 'parse_raw', which does not exist",
+    f"{{% set c = brand.colours %}}{{{{ c.parse_raw('{PICKLE}', {AS_PICKLE}) }}}}": (
+        "asks for 'parse_raw', which does not exist"
+    ),
     "{{ invitee.name['__class__'] }}": "asks for '__class__', which no template may use",
     "{{ '{0.__class__}'.format(invitee) }}": "asks for 'format', which no template may use",
-    "{{ [invitee]|map(attribute='__class__')|list }}": "asks for '__class__', which no template may use",
+    "{{ [invitee]|map(attribute='__class__')|list }}": (
+        "asks for '__class__', which no template may use"
+    ),
     "{{ invitee|attr('name') }}": "there is no filter attr",
     "{{ panel.invitees }}": "asks for 'invitees', which does not exist",
     "{% for person in panel %}{{ person.email }}{% endfor %}": "there is no person.email",
     "{% include '../secrets/RC_USER_JWT' %}": "there is no file '../secrets/RC_USER_JWT'",
     "{% include 'parts/jwt' %}": "is a link that leads out of the template folders",
-    "{% set name = '/etc/passwd' %}{% include name %}": "a shared part that is not in the template folders",
+    "{% set name = '/etc/passwd' %}{% include name %}": (
+        "a shared part that is not in the template folders"
+    ),
     "{{ 'a'|center(10 ** 9) }}": "a value of more than 1,000,000 characters or items",
     "{{ 'a' * 10 ** 10 }}": "a value of more than 1,000,000 characters or items",
     "{{ 9 ** (9 ** 9) }}": "a number of more than 4,000 digits",
-    "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}": "more than 100,000 steps",
-    "{% for i in range(99) %}{{ 'a' * 99999 }}{% endfor %}": "a part of more than 2,000,000 characters",
+    "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}": (
+        "more than 100,000 steps"
+    ),
+    "{% for i in range(99) %}{{ 'a' * 99999 }}{% endfor %}": (
+        "a part of more than 2,000,000 characters"
+    ),
     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}": "calls or includes itself without end",
 }
 
@@ -342,15 +354,14 @@ async def test_hostile_template_is_refused_by_every_command_that_meets_it(
         (folder / "parts").mkdir()
         (folder / "parts" / "jwt").symlink_to("../../secrets/RC_USER_JWT")
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
-        said = [
+        outputs = [
             await on(scene, "lint"),
             await on(scene, "preview", NAME, "--out", str(tmp_path / "pages")),
             await on(scene, "run", NAME, "--yes", "--wait", "0"),
         ]
 
-    assert said[0].code == 1
-    assert [seen.code for seen in said[1:]] == [2, 2]
-    for seen in said:
+    assert [output.code for output in outputs] == [1, 2, 2]
+    for seen in outputs:
         assert_harmless(seen)
         assert TEMPLATES[words] in " ".join(seen.all.split())
         assert "a-secret-that-no-template-shows" not in seen.all

@@ -1,4 +1,4 @@
-"""Join links, tokens and passwords show nowhere: not in what commands print, not in reports, not in the ledger."""
+"""Join links, tokens and passwords are in no output of a command, no report and no ledger."""
 
 import pytest
 

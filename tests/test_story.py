@@ -1,7 +1,7 @@
-"""One invitee, from a row of the roster to `sent`, told in the order in which the program does it.
+"""One invitee, from a row of the roster to `sent`, in the order in which the program does it.
 
-A newcomer reads this first: every stage is the real one, over real sockets, with a real ledger in a
-real file.
+A newcomer reads this first. Every step is the real one, over real sockets, with a real ledger in a
+file.
 """
 
 import asyncio
@@ -43,18 +43,18 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             joerg = people.invitees[1]
             assert (joerg.row, joerg.name, joerg.role) == (3, "Jörg Müller", Role.PANELIST)
 
-            # This run takes the webinar's lease, so that no other one begins beside it.
+            # This run takes the webinar's lease, so that no other run works on it.
             holder = leases.new_holder()
             assert await ledger.run(leases.acquire, NAME, holder, clock.now()) is None
 
-            # RingCentral is looked at, and the plan says what is missing.
+            # The list at RingCentral is read, and the plan says what is missing.
             view = await refresh.refresh(opened, goal, people)
             plan = plans.make_plan(view.snapshot, Options())
             step = plan.items[1]
             assert (step.invitee, step.action, step.mail) == (joerg, Action.ADD, Kind.INVITATION)
 
-            # The intention is written down, then one PATCH registers Jörg, and RingCentral mails
-            # nobody.
+            # The intention is committed. Then one PATCH registers Jörg, and RingCentral sends no
+            # mail.
             await ledger.run(
                 registrations.set_standing, view.session_row, [joerg], Standing.ADDING, clock.now()
             )
@@ -64,34 +64,34 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             await ledger.run(
                 registrations.set_standing, view.session_row, [joerg], Standing.ADDED, clock.now()
             )
-            record = next(one for one in applied.registrations if one.email == joerg.email)
+            record = next(person for person in applied.registrations if person.email == joerg.email)
             assert record.join_uri is not None
             (patch,) = scene.ringcentral.requests.select("PATCH")
-            assert [one["sendInvite"] for one in patch.body["addedInvitees"]] == [False]
+            assert [added["sendInvite"] for added in patch.body["addedInvitees"]] == [False]
 
             # The message is queued: its name is made once, its facts are kept without the link
             # itself.
             session = view.snapshot.session
-            told = current_facts(session, Role.PANELIST, record)
-            assert told is not None
+            facts = current_facts(session, Role.PANELIST, record)
+            assert facts is not None
             name = message_id(session.key, joerg.email, Kind.INVITATION, 1, "brightwater.example")
             order = deliveries.NewDelivery(
-                joerg.email, joerg.name, Kind.INVITATION, 1, name, told, clock.now(), session.end
+                joerg.email, joerg.name, Kind.INVITATION, 1, name, facts, clock.now(), session.end
             )
             await ledger.run(deliveries.enqueue, view.session_row, [order], clock.now())
 
-            # It is claimed, and the letter is written: Jörg's own link and nobody else's, proved on
-            # the bytes.
+            # It is claimed, and the message is composed. The check reads its finished bytes: they
+            # have Jörg's link and no other person's.
             (delivery,) = await ledger.run(
                 deliveries.claim, view.session_row, holder.name, clock.now(), 10
             )
-            letters = mailer.load_templates(config, goal)
-            links = [one.join_uri for one in applied.registrations if one.join_uri]
-            guarded = ProtectedValues.of(links, [one.email for one in people.invitees])
-            letter = MessageRequest(
+            templates = mailer.load_templates(config, goal)
+            links = [person.join_uri for person in applied.registrations if person.join_uri]
+            protected = ProtectedValues.of(links, [person.email for person in people.invitees])
+            request = MessageRequest(
                 Kind.INVITATION, joerg, session, record, 1, name, clock.now(), joerg.email
             )
-            message = letters.compose(letter, guarded)
+            message = templates.compose(request, protected)
             assert isinstance(message, Message)
 
             # The mail server takes the envelope; `sending` is committed; only then the body leaves.
@@ -105,7 +105,7 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
                 outcome = await connection.send_body(message)
             assert isinstance(outcome, Sent)
 
-            # What became of it is decided in one place, and written down.
+            # What the outcome means is decided in one place, and recorded.
             transition = settle(delivery, outcome, RetryPolicy(), clock.now(), 0.5)
             assert await ledger.submit(
                 transitions.write_transitions,
@@ -114,9 +114,9 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             (entry,) = await ledger.run(deliveries.list_deliveries, view.session_row)
             assert (entry.delivery.state, entry.reply[:3]) == (State.SENT, "250")
 
-            # The mailbox holds what is true now.
+            # The ledger knows what the mailbox holds now.
             boxes = await ledger.run(mailboxes.load_mailboxes, view.session_row)
-            assert boxes[joerg.key].facts == told
+            assert boxes[joerg.key].facts == facts
         assert scene.recipients() == [joerg.email]
         text = scene.messages()[0].get_body(("plain",))
         assert text is not None

@@ -1,4 +1,4 @@
-"""Acts as another user of this machine, for what file permissions forbid: root is forbidden nothing."""
+"""Runs as another user of this machine, to test file permissions: root may do everything."""
 
 import os
 import shutil
@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 NOBODY = 65534
-"""The user who owns nothing, and his group (Debian's `nobody` and `nogroup`)."""
+"""The user who owns nothing, and the group (Debian's `nobody` and `nogroup`)."""
 
 AS_READER = (
     *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
     *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
 )
-"""Starts a program as that user, who may read everything here (the interpreter may be root's own) and write nothing."""
+"""Starts a program as that user, who may read everything here and write nothing.
+
+The interpreter may be in a folder that only root can read.
+"""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 needs_setpriv = pytest.mark.skipif(

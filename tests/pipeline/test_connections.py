@@ -8,7 +8,7 @@ from onboarding.cli.terminal import NoProgress
 from onboarding.errors import Refused, TryLater
 from onboarding.pipeline.run import Result
 from tests.smtp.scripted import Crowded, HangUp, Say, Scripted, Stall, scripted
-from tests.stage import Stage, panelist, parsed, stage
+from tests.stage import Stage, as_email, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +33,7 @@ def lead_to(scene: Stage, server: Scripted, connections: int, **more: str) -> No
 
 def taken(server: Scripted) -> Counter[str]:
     """How often the server took a message for each address."""
-    return Counter(str(parsed(body)["To"].addresses[0].addr_spec) for body in server.taken)
+    return Counter(str(as_email(body)["To"].addresses[0].addr_spec) for body in server.taken)
 
 
 EVERYBODY = Counter(person["email"] for person in GUESTS)

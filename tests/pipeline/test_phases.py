@@ -12,7 +12,7 @@ import pytest
 
 from onboarding.errors import OnboardingError
 from tests.smtp.scripted import Act, HangUp, Say, Scripted, Stall, scripted
-from tests.stage import Stage, panelist, parsed, stage
+from tests.stage import Stage, as_email, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +65,7 @@ async def test_ledger_is_true_after_a_fault_and_a_good_server_gets_the_rest(tmp_
 async def assert_true_after_a_run(scene: Stage, server: Scripted) -> None:
     with contextlib.suppress(OnboardingError):
         await scene.run()
-    taken = Counter(str(parsed(body)["To"].addresses[0].addr_spec) for body in server.taken)
+    taken = Counter(str(as_email(body)["To"].addresses[0].addr_spec) for body in server.taken)
     for email, state in (await scene.states()).items():
         match state:
             case "sent":

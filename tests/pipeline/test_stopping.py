@@ -23,7 +23,7 @@ from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from tests.smtp.scripted import POLITE, Act, Say, Scripted, Stall, scripted
-from tests.stage import NAME, Stage, panelist, parsed, stage
+from tests.stage import NAME, Stage, as_email, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -115,7 +115,7 @@ async def broken_off(scene: Stage, trouble: Trouble) -> OnboardingError:
 
 def taken(server: Scripted) -> Counter[str]:
     """How often the server took a message for each address."""
-    return Counter(str(parsed(body)["To"].addresses[0].addr_spec) for body in server.taken)
+    return Counter(str(as_email(body)["To"].addresses[0].addr_spec) for body in server.taken)
 
 
 @pytest.mark.parametrize(
