@@ -1,4 +1,4 @@
-"""Fictional people and the letters that tests send them; templates written into a folder of their own."""
+"""Fictional people, the requests for their messages, and small template folders, for tests."""
 
 import email
 import email.policy
@@ -80,7 +80,7 @@ def protect(*people: Invitee) -> ProtectedValues:
     """Guard Anna's and Boris' links, their addresses, and those of further people."""
     return ProtectedValues.of(
         map(SecretStr, (OWN, OTHERS)),
-        ["anna@example.com", OTHER.email, *(one.email for one in people)],
+        ["anna@example.com", OTHER.email, *(person.email for person in people)],
     )
 
 
@@ -94,7 +94,7 @@ def as_email(composed: Message | Rejected) -> EmailMessage:
 
 def find_part(message: EmailMessage, content_type: str) -> str:
     """The content of the message's one part of that type."""
-    found = [one for one in message.walk() if one.get_content_type() == content_type]
+    found = [inner for inner in message.walk() if inner.get_content_type() == content_type]
     assert len(found) == 1
     return found[0].get_content().replace("\r\n", "\n")
 
@@ -109,7 +109,10 @@ FAREWELL = "<html><head><title>Cancelled</title></head><body>Goodbye</body></htm
 def write_templates(
     folder: Path, words: str = "Hello", title: str = "Welcome", **files: str
 ) -> Path:
-    """Write a small set of templates that a run could use; `files` replace or add (`__` in a name is a dot)."""
+    """Write a small set of templates that a run could use.
+
+    `files` replace or add templates; `__` in a name is a dot.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kinds = {kind.value: HTML.format(title=title, words=words) for kind in Kind} | {
         "cancellation": FAREWELL

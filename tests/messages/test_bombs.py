@@ -1,4 +1,4 @@
-"""Templates made to hold up or end the program while they are read: each is named as a mistake, in a moment.
+"""Templates that try to hang or end the program while it reads them: each is refused at once.
 
 Without the limits each of these takes minutes or ends the process, so that a test of one is known
 by its not ending.
@@ -19,6 +19,12 @@ from tests.messages.samples import BRAND, HTML, make_request, protect, write_tem
 
 MANY = 300_000
 SUPERS = "{{ super() }}" * 9
+
+
+def child_of(parent: str) -> str:
+    return f'{{% extends "{parent}" %}}{{% block a %}}{SUPERS}{{% endblock %}}'
+
+
 TOO_MANY = "with its shared parts, more than 10,000 tags and texts"
 
 
@@ -28,7 +34,9 @@ def html(words: str) -> str:
 
 def including(ending: str, tag: str) -> dict[str, str]:
     """Fifteen parts, each with ten of the next."""
-    parts = {f"p{at}{ending}": tag.format(f"p{at + 1}{ending}") * 10 for at in range(15)}
+    parts = {
+        f"p{number}{ending}": tag.format(f"p{number + 1}{ending}") * 10 for number in range(15)
+    }
     return {**parts, f"p15{ending}": "x"}
 
 
@@ -49,18 +57,19 @@ BOMBS = {
     ),
     "parts of MJML": (
         {
-            "invitation.cohost.mjml.j2": '<mjml><mj-body><mj-include path="p0.mjml.j2" /></mj-body></mjml>',
+            "invitation.cohost.mjml.j2": (
+                '<mjml><mj-body><mj-include path="p0.mjml.j2" /></mj-body></mjml>'
+            ),
             **including(".mjml.j2", '<mj-include path="{}" />'),
         },
         TOO_MANY,
     ),
     "blocks that say their parent's twice": (
         {
-            "invitation.html.j2": '{% extends "b0.html.j2" %}{% block a %}{{ super() }}{{ super() }}{% endblock %}',
-            **{
-                f"b{at}.html.j2": f'{{% extends "b{at + 1}.html.j2" %}}{{% block a %}}{SUPERS}{{% endblock %}}'
-                for at in range(15)
-            },
+            "invitation.html.j2": (
+                '{% extends "b0.html.j2" %}{% block a %}{{ super() }}{{ super() }}{% endblock %}'
+            ),
+            **{f"b{number}.html.j2": child_of(f"b{number + 1}.html.j2") for number in range(15)},
             "b15.html.j2": html("{% block a %}x{% endblock %}"),
         },
         TOO_MANY,

@@ -1,4 +1,4 @@
-"""Letters in a real browser: where the button leads, how they fit a phone, whether dark text can be read."""
+"""Messages in a real browser: where the button leads, the width of a phone, the dark mode."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.messages.samples import OTHER, SESSION, as_email, find_part, make_inv
 pytestmark = needs_chromium
 
 LETTERS = list(product(Kind, Role, ("en", "de")))
-JOINING = [one for one in LETTERS if one[0] is not Kind.CANCELLATION]
+JOINING = [given for given in LETTERS if given[0] is not Kind.CANCELLATION]
 DESKTOP, PHONE = 1000, 390
 """Widths in pixels."""
 
@@ -86,7 +86,7 @@ def test_button_leads_to_the_persons_own_link(stationery, page, kind, role, lang
 def test_no_other_link_of_a_letter_joins_anything(stationery, page, kind, role, language):
     show(page, message(stationery, kind, role, language), DESKTOP)
     links = page.eval_on_selector_all("a", "all => all.map(one => one.href)")
-    joining = {one for one in links if "/join/" in one}
+    joining = {link for link in links if "/join/" in link}
     assert joining == (set() if kind is Kind.CANCELLATION else {link_of(kind, role, language)})
 
 
@@ -99,24 +99,29 @@ def test_a_phone_needs_no_scrolling_sideways(stationery, page, kind, role, langu
 WORST = """() => {
   const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const opaque = (colour) => numbers(colour).length === 3 || numbers(colour)[3] === 1;
-  const linear = (one) => one <= 0.04045 * 255 ? one / 255 / 12.92 : ((one / 255 + 0.055) / 1.055) ** 2.4;
-  const luminance = ([red, green, blue]) => 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
+  const linear = (channel) =>
+    channel <= 0.04045 * 255 ? channel / 255 / 12.92 : ((channel / 255 + 0.055) / 1.055) ** 2.4;
+  const luminance = ([red, green, blue]) =>
+    0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
   const behind = (element) => {
-    for (let one = element; one; one = one.parentElement) {
-      const colour = getComputedStyle(one).backgroundColor;
+    for (let parent = element; parent; parent = parent.parentElement) {
+      const colour = getComputedStyle(parent).backgroundColor;
       if (opaque(colour)) return colour;
     }
-    return matchMedia("(prefers-color-scheme: dark)").matches ? "rgb(0, 0, 0)" : "rgb(255, 255, 255)";
+    const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+    return isDark ? "rgb(0, 0, 0)" : "rgb(255, 255, 255)";
   };
   const found = [];
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const element = texts.currentNode.parentElement;
-    if (!texts.currentNode.data.trim() || !element.checkVisibility({opacityProperty: true})) continue;
-    const both = [getComputedStyle(element).color, behind(element)].map((one) => luminance(numbers(one)));
-    found.push([(Math.max(...both) + 0.05) / (Math.min(...both) + 0.05), texts.currentNode.data.trim()]);
+    const text = texts.currentNode.data.trim();
+    if (!text || !element.checkVisibility({opacityProperty: true})) continue;
+    const colours = [getComputedStyle(element).color, behind(element)];
+    const both = colours.map((colour) => luminance(numbers(colour)));
+    found.push([(Math.max(...both) + 0.05) / (Math.min(...both) + 0.05), text]);
   }
-  return found.sort((one, other) => one[0] - other[0])[0];
+  return found.sort((first, second) => first[0] - second[0])[0];
 }"""
 """The least contrast of a text with what is behind it (WCAG 2.1), and that text."""
 
@@ -162,7 +167,7 @@ def test_distances_are_the_same_in_all_letters(stationery, page, width):
 @pytest.mark.parametrize(("kind", "role", "language"), JOINING)
 def test_calendar_buttons_stand_side_by_side_on_a_phone(stationery, page, kind, role, language):
     show(page, message(stationery, kind, role, language), PHONE)
-    boxes = [one.bounding_box() for one in page.locator(".quiet a").all()]
+    boxes = [link.bounding_box() for link in page.locator(".quiet a").all()]
     assert len({box["y"] for box in boxes}) == 1
     assert len({box["height"] for box in boxes}) == 1
     assert min(box["height"] for box in boxes) >= 40

@@ -1,4 +1,4 @@
-"""The calendar entry, parsed back: right times across zones and clock changes, one identity, growing versions."""
+"""The calendar entry, parsed back: times across zones and clock changes, one UID, new versions."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -83,8 +83,8 @@ def test_the_entry_stays_itself_and_its_version_grows():
         event(make_request(Kind.CANCELLATION, number=3))[1],
     ]
 
-    assert len({str(one["UID"]) for one in entries}) == 1
-    assert [int(one["SEQUENCE"]) for one in entries] == [0, 1, 2]
+    assert len({str(entry["UID"]) for entry in entries}) == 1
+    assert [int(entry["SEQUENCE"]) for entry in entries] == [0, 1, 2]
 
 
 def test_another_person_session_or_server_is_another_entry():
@@ -101,7 +101,7 @@ def test_another_person_session_or_server_is_another_entry():
         )[1]["UID"],
     ]
 
-    assert len({str(one) for one in (anna, *others)}) == 4
+    assert len({str(key) for key in (anna, *others)}) == 4
     assert (
         event(make_request(person=make_invitee(email="ANNA@example.com", role=Role.COHOST)))[1][
             "UID"

@@ -1,4 +1,4 @@
-"""The shipped stationery: every kind, role and language; hostile names; and people whose letter can't be written."""
+"""The shipped templates: every kind, role and language; hostile names; values that don't fit."""
 
 import re
 from dataclasses import replace
@@ -170,7 +170,7 @@ def test_device_test_is_offered_where_there_is_one(kind, role, language, device_
     assert links.count(DEVICE_TEST) == int(is_offered)
     for words in (text, calendar):
         assert (DEVICE_TEST in words) == is_offered
-        assert any(said in words for said in ("microphone", "Mikrofon")) == is_offered
+        assert any(device in words for device in ("microphone", "Mikrofon")) == is_offered
 
 
 WHY = {
@@ -265,7 +265,9 @@ def test_calendars_on_the_web_get_title_and_times_and_no_join_link(stationery):
     message = as_email(stationery.compose(make_request(), protect()))
 
     links = [one.attributes["href"] or "" for one in html_of(message).css("a")]
-    google, outlook = (next(one for one in links if site in one) for site in ("google", "outlook"))
+    google, outlook = (
+        next(link for link in links if site in link) for site in ("google", "outlook")
+    )
     assert google == (
         "https://calendar.google.com/calendar/render?action=TEMPLATE&text=Robots%20in%20the%20warehouse"
         "&dates=20260512T130000Z%2F20260512T143000Z"
@@ -314,9 +316,9 @@ def assert_harmless(message):
         "MIME-Version",
         "Content-Type",
     ]
-    assert [one.addr_spec for one in message["To"].addresses] == ["anna@example.com"]
+    assert [mailbox.addr_spec for mailbox in message["To"].addresses] == ["anna@example.com"]
     html = html_of(message)
-    assert [one.tag for one in html.css("img, script, iframe, form, raw")] == []
+    assert [element.tag for element in html.css("img, script, iframe, form, raw")] == []
     assert not any(name.startswith("on") for node in html.css("*") for name in node.attributes)
     links = [one.attributes["href"] or "" for one in html.css("a")]
     assert all(link.startswith(("https://", "mailto:help@northwind.example")) for link in links)
@@ -352,7 +354,7 @@ def test_a_name_that_looks_like_a_template_is_shown_as_it_is(stationery):
     )
 
     assert find_part(message, "text/plain").startswith("Hello {{7*7}},\n")
-    assert [one.display_name for one in message["To"].addresses] == ["{{7*7}}"]
+    assert [mailbox.display_name for mailbox in message["To"].addresses] == ["{{7*7}}"]
 
 
 def test_the_finished_message_bears_envelope_and_identity(stationery):
@@ -415,7 +417,10 @@ def test_an_address_beyond_ascii_tells_whether_it_needs_smtputf8(
         ),
         (
             make_request(link="http://v.example/w/join/own0aa11bb22cc33dd44"),
-            "The message was stopped before it left: its text part holds a link without encryption (http:).",
+            (
+                "The message was stopped before it left: "
+                "its text part holds a link without encryption (http:)."
+            ),
         ),
     ],
 )
@@ -486,7 +491,7 @@ def test_a_logo_from_a_file_travels_inside_the_message(tmp_path, content, conten
 
     message = as_email(stationery.compose(make_request(), protect()))
 
-    [picture] = [one for one in message.walk() if one.get_content_maintype() == "image"]
+    [picture] = [part for part in message.walk() if part.get_content_maintype() == "image"]
     assert (picture.get_content_type(), picture.get_content()) == (content_type, content)
     [shown] = html_of(message).css("img")
     assert (shown.attributes["src"], shown.attributes["alt"]) == (

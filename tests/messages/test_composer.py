@@ -47,16 +47,16 @@ LETTERS = [
 
 def test_every_shipped_letter_is_the_same_whatever_was_written_before(stationery):
     composer = Composer(stationery, protect())
-    first = [composer.compose(one) for one in LETTERS]
+    first = [composer.compose(request) for request in LETTERS]
 
-    assert first == [composer.compose(one) for one in LETTERS]
-    assert first == [stationery.compose(one, protect()) for one in LETTERS]
+    assert first == [composer.compose(request) for request in LETTERS]
+    assert first == [stationery.compose(request, protect()) for request in LETTERS]
 
 
 def test_every_body_is_known_to_travel_as_it_is_and_does(stationery):
-    for one in LETTERS:
+    for request in LETTERS:
         composed = stationery.compose(
-            replace(one, invitee=replace(one.invitee, first_name="..\u0085.")), protect()
+            replace(request, invitee=replace(request.invitee, first_name="..\u0085.")), protect()
         )
         assert isinstance(composed, Message)
         assert composed.canonical
@@ -99,13 +99,13 @@ def test_piece_that_may_not_stand_in_every_letter_is_always_looked_at(tmp_path):
     dora = make_invitee(email="dora@example.com")
     composer = Composer(stationery, protect(dora))
 
-    said = [
+    composed = [
         composer.compose(make_request(person=person))
         for person in (dora, make_invitee(), dora, make_invitee())
     ]
 
-    assert [type(one) for one in said] == [Message, Rejected, Message, Rejected]
-    assert said[1] == Rejected(
+    assert [type(message) for message in composed] == [Message, Rejected, Message, Rejected]
+    assert composed[1] == Rejected(
         "The message was stopped before it left: its text part holds somebody else's address."
     )
 
@@ -134,15 +134,15 @@ def test_memory_has_a_bound_and_begins_again(stationery):
     pieces = [f"{number:0100}" for number in range(ROOM // (100 + OVERHEAD))]
 
     sizes = []
-    for said in (pieces[:-1], pieces[-1:], ["one more"], ["another"]):
-        assert fragments.html(said) == Fragments(protect(), stationery.configured).html(said)
+    for texts in (pieces[:-1], pieces[-1:], ["one more"], ["another"]):
+        assert fragments.html(texts) == Fragments(protect(), stationery.configured).html(texts)
         sizes.append(len(fragments._encoded))
 
     assert sizes == [len(pieces) - 1, len(pieces), len(pieces) + 1, 1]
 
 
 def test_only_a_templates_own_text_outlives_a_session(stationery):
-    """What a template yields for a value has a type of its own: without that, join links would stay in memory."""
+    """A value that a template yields has its own type: else join links would stay in memory."""
     room._of_a_template.cache_clear()
     kept = []
     for number in range(20):

@@ -1,4 +1,4 @@
-"""Times in the words of a language and the zone of a person, across zones and daylight-saving changes."""
+"""Times in a person's language and zone, across zones and daylight-saving changes."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

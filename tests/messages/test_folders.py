@@ -1,4 +1,4 @@
-"""A template's name for a shared part finds files of the template folders only, also behind links."""
+"""The name of a shared part finds files of the template folders only, also behind links."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Names, subjects and addresses come back from the `email` package exactly as they went in, and nothing else does."""
+"""The `email` package reads names, subjects and addresses exactly as they went in."""
 
 from datetime import UTC, datetime
 from email import message_from_bytes, policy

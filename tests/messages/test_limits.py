@@ -57,8 +57,12 @@ GREATER = {
     "{{ [[1], [[2]]]|tojson(indent=10 ** 6) }}": VALUE,
     "{{ ('http://a.example ' * 5000)|urlize(rel='x' * 100000) }}": VALUE,
     "{{ ('a ' * 40000)|wordwrap(1, wrapstring='b' * 1000) }}": VALUE,
-    "{{ ('a ' * 60000)|wordwrap(1) }}": "the filter wordwrap is for texts of up to 100,000 characters",
-    "{{ ('<!---->' * 100000)|striptags }}": "the filter striptags is for texts of up to 100,000 characters",
+    "{{ ('a ' * 60000)|wordwrap(1) }}": (
+        "the filter wordwrap is for texts of up to 100,000 characters"
+    ),
+    "{{ ('<!---->' * 100000)|striptags }}": (
+        "the filter striptags is for texts of up to 100,000 characters"
+    ),
     "{{ ('a.b ' * 30000)|urlize }}": "the filter urlize is for texts of up to 100,000 characters",
     "{{ ('a' * 500000).strip('b' * 400000 ~ 'a') }}": VALUE,
     "{{ ('a' * 500000)|trim('b' * 400000 ~ 'a') }}": VALUE,
@@ -69,21 +73,31 @@ GREATER = {
     "{{ ('f' * 100000)|int(0, 16) }}": NUMBER,
     "{% for i in range(10 ** 12) %}{% endfor %}": "a range has more than 100,000 numbers",
     "{% for i in range(400) %}{% for j in range(400) %}{% endfor %}{% endfor %}": STEPS,
-    "{% for i in range(60) %}{% for p in ('ab' * 1000)|map('upper') %}{% endfor %}{% endfor %}": STEPS,
+    "{% for i in range(60) %}{% for p in ('ab' * 1000)|map('upper') %}{% endfor %}{% endfor %}": (
+        STEPS
+    ),
     "{{ ('ab' * 60000)|map('upper')|length }}": STEPS,
     "{% for x in ['ab' * 60000] recursive %}{{ loop(x) if x|length > 1 }}{% endfor %}": STEPS,
     "{% for i in range(30) %}{{ 'a' * 100000 }}{% endfor %}": PART,
     "{% for i in range(90000) %}A text of the template itself.{% endfor %}": PART,
-    "{% set x %}{% for i in range(90000) %}A text of the template itself.{% endfor %}{% endset %}": PART,
-    "{% macro m() %}{% for i in range(50000) %}{{ '<' * 1000000 }}{% endfor %}{% endmacro %}{{ m() }}": (
-        "writes values of more than 10,000,000 characters"
+    "{% set x %}{% for i in range(90000) %}A text of the template itself.{% endfor %}{% endset %}": (
+        PART
     ),
+    "{% macro m() %}{% for i in range(50000) %}{{ '<' * 1000000 }}{% endfor %}{% endmacro %}"
+    "{{ m() }}": ("writes values of more than 10,000,000 characters"),
     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}": "calls or includes itself without end",
-    "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}": "calls or includes itself without end",
+    "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}": (
+        "calls or includes itself without end"
+    ),
     "{% set p = 'parts/itself.html.j2' %}{% include p %}": "calls or includes itself without end",
-    "{% set ns = namespace(x='ab') %}{% for i in range(40) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}": VALUE,
-    "{% set ns = namespace(x=3) %}{% for i in range(40) %}{% set ns.x = ns.x * ns.x %}{% endfor %}": NUMBER,
-    "{% set ns = namespace(x=1) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}": VALUE,
+    "{% set ns = namespace(x='ab') %}{% for i in range(40) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}": (
+        VALUE
+    ),
+    "{% set ns = namespace(x=3) %}{% for i in range(40) %}{% set ns.x = ns.x * ns.x %}{% endfor %}": (
+        NUMBER
+    ),
+    "{% set ns = namespace(x=1) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}"
+    "{{ ns.x }}": VALUE,
     "{% set ns = namespace(x=1, y=1) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}"
     "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{% if ns.x == ns.y %}{% endif %}": VALUE,
     "{% set ns = namespace(x=1) %}{% for i in range(40) %}{% set ns.x = {1: ns.x, 2: ns.x} %}{% endfor %}"
@@ -307,7 +321,7 @@ def test_power_is_never_larger_than_was_said_before(base, exponent):
 
 
 def test_every_filter_and_test_looks_at_the_limits_first():
-    """Jinja calls none of them while compiling, either: they take the context, which is there for a letter only."""
+    """Jinja calls none of them while compiling: they take the context, which only a message has."""
     for found in (FILTERS[name] for name in FILTER_NAMES):
         assert found.jinja_pass_arg.name == "context"
     environment = MessageEnvironment(autoescape=True)

@@ -11,16 +11,16 @@ def page(words: str) -> str:
     return HTML.format(title="Welcome", words=words)
 
 
-def told(folder, brand=BRAND) -> dict[str, bool]:
+def found_in(folder, brand=BRAND) -> dict[str, bool]:
     """Messages, each with whether it is an error, without those about derived text."""
     return {
-        f"{one.where}: {one.message}": one.is_error
-        for one in lint_templates([folder], brand)
-        if "text part is made" not in one.message
+        f"{warning.where}: {warning.message}": warning.is_error
+        for warning in lint_templates([folder], brand)
+        if "text part is made" not in warning.message
     }
 
 
-def test_the_shipped_templates_and_colours_have_nothing_to_mend():
+def test_the_shipped_templates_and_colours_have_no_findings():
     assert lint_templates([SHIPPED], BRAND) == ()
 
 
@@ -33,13 +33,15 @@ def test_every_shipped_template_has_its_text():
     }
 
 
-def test_a_missing_text_part_is_told(tmp_path):
+def test_a_missing_text_part_is_reported(tmp_path):
     findings = lint_templates(
         [write_templates(tmp_path, invitation__txt__j2="{{ join_link }}")], BRAND
     )
 
     assert [
-        (one.where, one.is_error) for one in findings if "text part is made" in one.message
+        (warning.where, warning.is_error)
+        for warning in findings
+        if "text part is made" in warning.message
     ] == [
         ("cancellation", False),
         ("reminder", False),
@@ -47,19 +49,22 @@ def test_a_missing_text_part_is_told(tmp_path):
     ]
 
 
-def test_a_picture_without_words_is_told(tmp_path):
+def test_a_picture_without_words_is_reported(tmp_path):
     words = '<img src="https://example.com/a.png"><img src="https://example.com/b.png" alt="B">'
 
-    assert told(write_templates(tmp_path, update__html__j2=page(words))) == {
+    assert found_in(write_templates(tmp_path, update__html__j2=page(words))) == {
         "update: The picture https://example.com/a.png has no alt text, for people who don't see it.": False
     }
 
 
 @pytest.mark.parametrize("href", ['href=""', 'href="#"', "href", 'href=" "'])
-def test_a_link_that_leads_nowhere_is_told(tmp_path, href):
-    words = f'<a {href}>Our <b>terms</b></a><a {href}><img src="https://example.com/b.png" alt="Terms"></a>'
+def test_a_link_that_leads_nowhere_is_reported(tmp_path, href):
+    words = (
+        f"<a {href}>Our <b>terms</b></a><a {href}><img "
+        f'src="https://example.com/b.png" alt="Terms"></a>'
+    )
 
-    assert told(write_templates(tmp_path, update__html__j2=page(words))) == {
+    assert found_in(write_templates(tmp_path, update__html__j2=page(words))) == {
         "update: The link 'Our terms' leads nowhere: its address is empty or #.": False,
         "update: The link 'Terms' leads nowhere: its address is empty or #.": False,
     }
@@ -68,27 +73,29 @@ def test_a_link_that_leads_nowhere_is_told(tmp_path, href):
 def test_a_link_within_the_letter_leads_somewhere(tmp_path):
     words = '<a href="#terms">Terms</a><a name="terms">Here</a>'
 
-    assert told(write_templates(tmp_path, update__html__j2=page(words))) == {}
+    assert found_in(write_templates(tmp_path, update__html__j2=page(words))) == {}
 
 
-def test_a_link_without_encryption_is_told_by_its_line(tmp_path):
+def test_a_link_without_encryption_is_reported_by_its_line(tmp_path):
     folder = write_templates(
         tmp_path, update__html__j2=page('{% if 0 %}<a href="http://example.com/">x</a>{% endif %}')
     )
 
-    assert told(folder) == {
+    assert found_in(folder) == {
         f"{folder}/update.html.j2, line 3: Links in letters begin with https://, not http://.": True
     }
 
 
-def test_what_gmail_cuts_off_is_told(tmp_path):
-    assert told(write_templates(tmp_path, update__html__j2=page("x" * 105_000))) == {
+def test_what_gmail_cuts_off_is_reported(tmp_path):
+    assert found_in(write_templates(tmp_path, update__html__j2=page("x" * 105_000))) == {
         "update: The HTML has 102 KB; Gmail cuts a message off after 102 KB.": False
     }
 
 
-def test_a_template_without_join_link_is_told(tmp_path):
-    findings = told(write_templates(tmp_path, update__html__j2="<title>Update</title><p>Hello</p>"))
+def test_a_template_without_join_link_is_reported(tmp_path):
+    findings = found_in(
+        write_templates(tmp_path, update__html__j2="<title>Update</title><p>Hello</p>")
+    )
 
     assert findings == {
         f"update: A letter to a sample {role} fails: The message was stopped before it left: "
@@ -97,34 +104,34 @@ def test_a_template_without_join_link_is_told(tmp_path):
     }
 
 
-def test_a_pasted_join_link_is_told(tmp_path):
+def test_a_pasted_join_link_is_reported(tmp_path):
     folder = write_templates(
         tmp_path, parts__x__j2="https://v.ringcentral.com/w/join/de7yd8ew7yfsdfjh899"
     )
 
-    assert told(folder) == {
+    assert found_in(folder) == {
         f"templates: {folder}/parts.x.j2, line 1: a join link was pasted into the template.": True
     }
 
 
-def test_a_template_that_nobody_gets_is_told(tmp_path):
+def test_a_template_that_no_person_gets_is_reported(tmp_path):
     folder = write_templates(
         tmp_path, invitaton__cohost__html__j2=page("x"), base__html__j2="a shared part"
     )
 
-    assert told(folder) == {
+    assert found_in(folder) == {
         f"{folder}/invitaton.cohost.html.j2: No letter is called invitaton; did you mean invitation?": False
     }
 
 
-def test_mistakes_in_several_templates_are_all_told(tmp_path):
-    findings = told(
+def test_mistakes_in_several_templates_are_all_reported(tmp_path):
+    findings = found_in(
         write_templates(
             tmp_path, update__html__j2=page("{{ nobody }}"), reminder__html__j2=page("{{ nil }}")
         )
     )
 
-    assert [one.split(": ")[0] for one in findings] == ["reminder", "update"]
+    assert [finding.split(": ")[0] for finding in findings] == ["reminder", "update"]
     assert all(findings.values())
 
 
@@ -142,16 +149,21 @@ def test_mistakes_in_several_templates_are_all_told(tmp_path):
                 "button_text #888888 on primary #1f5fbf has a contrast of 1.7; 4.5 is the least.",
                 "text #999999 on background #aaaaaa has a contrast of 1.2; 4.5 is the least.",
                 "text #999999 on white #ffffff has a contrast of 2.8; 4.5 is the least.",
-                "small print #5b6675 on background #aaaaaa has a contrast of 2.5; 4.5 is the least.",
+                (
+                    "small print #5b6675 on background #aaaaaa has a contrast of 2.5; 4.5 "
+                    "is the least."
+                ),
             ],
         ),
     ],
 )
-def test_colours_that_cannot_be_read_on_each_other_are_told(tmp_path, colours, findings):
+def test_colours_that_cannot_be_read_on_each_other_are_reported(tmp_path, colours, findings):
     brand = BRAND.model_copy(update={"colours": colours})
 
     found = [
-        one for one in lint_templates([write_templates(tmp_path)], brand) if "colours" in one.where
+        warning
+        for warning in lint_templates([write_templates(tmp_path)], brand)
+        if "colours" in warning.where
     ]
     assert found == [LintWarning("[brand] colours", words, is_error=False) for words in findings]
 
@@ -163,8 +175,8 @@ def test_small_print_is_checked_in_the_grey_that_ships():
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "second", "expected"),
     [("#000000", "#ffffff", 21.0), ("#ffffff", "#ffffff", 1.0), ("#777777", "#ffffff", 4.48)],
 )
-def test_contrast_is_that_of_wcag(one, other, expected):
-    assert contrast(one, other) == contrast(other, one) == pytest.approx(expected, abs=0.01)
+def test_contrast_is_that_of_wcag(first, second, expected):
+    assert contrast(first, second) == contrast(second, first) == pytest.approx(expected, abs=0.01)

@@ -1,4 +1,4 @@
-"""A filled skeleton equals, part by part and header by header, what the `email` package would have built."""
+"""A filled frame equals, part by part, the message that the `email` package builds."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ FILLING = MessageParts(
 
 
 def described(sent: bytes):
-    """Everything that the package reads from a message: fields with their values, and the parts' contents.
+    """Read all of a message by the package: fields with their values, and the parts' contents.
 
     Without the white space of To and Subject, with which CPython's package is at odds with itself:
     its parser shows spaces between the encoded words of a name, its generator loses one in a long
@@ -139,4 +139,4 @@ def test_an_address_beyond_ascii_stays_as_it_is_for_smtputf8():
     filled = make_frame(BRAND, "PUBLISH", None).fill(replace(FILLING, recipient="änna@example.com"))
 
     message = message_from_string(filled.decode(), policy=policy.SMTPUTF8)
-    assert [one.addr_spec for one in message["To"].addresses] == ["änna@example.com"]
+    assert [mailbox.addr_spec for mailbox in message["To"].addresses] == ["änna@example.com"]

@@ -1,4 +1,4 @@
-"""The narrow reader agrees with the `email` package's parser on everything that it reads, and refuses the rest."""
+"""Our parser agrees with that of the `email` package on all that it reads; it refuses the rest."""
 
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
@@ -43,9 +43,9 @@ def test_leaves_equal_those_of_the_email_package(message):
     _fields, leaves = mime_parser.parse_message(sent)
 
     whole = message_from_bytes(sent, policy=policy.default)
-    expected = [one for one in whole.walk() if not one.is_multipart()]
+    expected = [part for part in whole.walk() if not part.is_multipart()]
     assert [(leaf.content_type, leaf.content()) for leaf in leaves] == [
-        (one.get_content_type(), one.get_payload(decode=True)) for one in expected
+        (part.get_content_type(), part.get_payload(decode=True)) for part in expected
     ]
 
 

@@ -1,4 +1,4 @@
-"""Whatever the pieces, the bytes say the same text, in lines that every mail server passes on as they are."""
+"""All pieces of a text give the same text, in lines that no mail server changes."""
 
 import quopri
 

@@ -1,4 +1,4 @@
-"""A template is no program: it reaches plain values only, and only by what the white list admits."""
+"""A template is no program: it reaches plain values only, by what the white list admits."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -87,7 +87,7 @@ def given(tmp_path) -> dict[str, object]:
 
 
 def reached(environment: MessageEnvironment, value: object) -> Iterator[tuple[str, object]]:
-    """All that a template can ask of a value: attributes by every name that Python knows for it, and items."""
+    """List what a template can ask of a value: attributes by all names in Python, and items."""
     asked = {
         *dir(value),
         *dir(type(value)),
@@ -106,20 +106,20 @@ def reached(environment: MessageEnvironment, value: object) -> Iterator[tuple[st
             if not isinstance(found, jinja2.Undefined):
                 yield name, found
     if isinstance(value, (dict, MappingProxyType)):
-        yield from (("", each) for each in (*value, *value.values()))
+        yield from (("", item) for item in (*value, *value.values()))
     elif isinstance(value, (tuple, list)):
-        yield from (("", each) for each in value)
+        yield from (("", item) for item in value)
 
 
 def walk(
     environment: MessageEnvironment, starts: list[object]
 ) -> tuple[set[type], set[tuple[type, str]]]:
-    """Go on from what a template has to all that it can reach: the types, and by which names of which types."""
+    """Find all that a template can reach from what it has: types, and the names that lead there."""
     types, used, left, seen = set(), set(), [*starts], list[object]()
     while left:
         value = left.pop()
         types.add(type(value))
-        if any(value is each for each in seen):
+        if any(value is known for known in seen):
             continue
         seen.append(value)
         if isinstance(value, Method):
@@ -208,7 +208,9 @@ REFUSED_AT_ONCE = {
     "cycler('a').pos": "asks for 'pos', which does not exist",
     "joiner('a').sep": "asks for 'sep', which does not exist",
     "namespace(a=1)._Namespace__attrs": "asks for '_Namespace__attrs', which does not exist",
-    "self._TemplateReference__context": "asks for '_TemplateReference__context', which does not exist",
+    "self._TemplateReference__context": (
+        "asks for '_TemplateReference__context', which does not exist"
+    ),
     "invitee.name()": "calls what no template may call",
     "invitee()": "calls what no template may call",
     "range": "uses something other than text, numbers and lists as if it were text",
@@ -276,15 +278,24 @@ def said(tmp_path, words: str, **columns: str) -> str:
             "Boris Beispiel",
         ),
         (
-            "{% for role, people in panel|groupby('role') %}{{ role }}:{{ people|length }} {% endfor %}",
+            (
+                "{% for role, people in panel|groupby('role') %}{{ role }}:{{ "
+                "people|length }} {% endfor %}"
+            ),
             "CoHost:1 Panelist:1 ",
         ),
         (
-            "{% for g in panel|groupby('role') %}{{ g.grouper }}{{ (g.list|first).name }}{% endfor %}",
+            (
+                "{% for g in panel|groupby('role') %}{{ g.grouper }}{{ "
+                "(g.list|first).name }}{% endfor %}"
+            ),
             "CoHostBoris BeispielPanelistAnna Author",
         ),
         (
-            "{% for p in panel|sort(attribute='name') %}{{ loop.index }}{{ p.name }}{{ loop.last }}{% endfor %}",
+            (
+                "{% for p in panel|sort(attribute='name') %}{{ loop.index }}{{ p.name "
+                "}}{{ loop.last }}{% endfor %}"
+            ),
             "1Anna AuthorFalse2Boris BeispielTrue",
         ),
         ("{{ panel|length }}{{ (panel|list)[:1]|length }}{{ 'abc'[1:] }}{{ 'abc'[0] }}", "21bca"),
@@ -295,32 +306,53 @@ def said(tmp_path, words: str, **columns: str) -> str:
         ),
         ("{{ session.title|upper|truncate(9)|replace('R', 'r') }}", "rOBOTS..."),
         (
-            "{% set ns = namespace(n=0) %}{% for x in [1, 2] %}{% set ns.n = ns.n + x %}{% endfor %}{{ ns.n }}",
+            (
+                "{% set ns = namespace(n=0) %}{% for x in [1, 2] %}{% set ns.n = ns.n "
+                "+ x %}{% endfor %}{{ ns.n }}"
+            ),
             "3",
         ),
         (
-            "{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.current }}{{ c.next() }}{{ c.next() }}",
+            (
+                "{% set c = cycler('a', 'b') %}{{ c.next() }}{{ c.current }}{{ "
+                "c.next() }}{{ c.next() }}"
+            ),
             "abba",
         ),
         ("{% set j = joiner('-') %}{{ j() }}a{{ j() }}b", "a-b"),
         (
-            "{% macro box(t, s='!') %}<b>{{ t }}{{ s }}{{ varargs }}</b>{% endmacro %}{{ box(invitee.extra.company) }}",
+            (
+                "{% macro box(t, s='!') %}<b>{{ t }}{{ s }}{{ varargs }}</b>{% "
+                "endmacro %}{{ box(invitee.extra.company) }}"
+            ),
             "<b>&lt;i&gt;!()</b>",
         ),
         (
-            "{% macro box() %}({{ caller(1) }}){% endmacro %}{% call(n) box() %}{{ n }}{% endcall %}",
+            (
+                "{% macro box() %}({{ caller(1) }}){% endmacro %}{% call(n) box() %}{{ "
+                "n }}{% endcall %}"
+            ),
             "(1)",
         ),
         (
-            "{% for x in [[1, [2]], 3] recursive %}{{ loop(x) if x is sequence else x }}{% endfor %}",
+            (
+                "{% for x in [[1, [2]], 3] recursive %}{{ loop(x) if x is sequence "
+                "else x }}{% endfor %}"
+            ),
             "123",
         ),
         (
-            "{{ 'yes' if invitee.extra.none is defined else 'no' }}{{ invitee.extra.none|default('none') }}",
+            (
+                "{{ 'yes' if invitee.extra.none is defined else 'no' }}{{ "
+                "invitee.extra.none|default('none') }}"
+            ),
             "nonone",
         ),
         (
-            "{{ {'a': 1}.a }}{{ {'a': 1}['a'] }}{% for k, v in {'b': 2}.items() %}{{ k }}{{ v }}{% endfor %}",
+            (
+                "{{ {'a': 1}.a }}{{ {'a': 1}['a'] }}{% for k, v in {'b': 2}.items() %}"
+                "{{ k }}{{ v }}{% endfor %}"
+            ),
             "11b2",
         ),
         ("{{ '%s has %05.1f%%' % ('a', 2.5) }}{{ '%(x)s'|format(x='y') }}", "a has 002.5%y"),
@@ -333,7 +365,10 @@ def said(tmp_path, words: str, **columns: str) -> str:
             "TrueTrueFalseTrue",
         ),
         (
-            "{{ [1, 2]|sum }}{{ [{'n': 2}]|sum(attribute='n', start=1) }}{{ [3, 1]|min }}{{ 42.55|round(1) }}",
+            (
+                "{{ [1, 2]|sum }}{{ [{'n': 2}]|sum(attribute='n', start=1) }}{{ [3, "
+                "1]|min }}{{ 42.55|round(1) }}"
+            ),
             "33142.5",
         ),
     ],
@@ -378,7 +413,10 @@ def test_rosters_column_counts_first_and_the_functions_of_its_name_work_beside_i
         "{% set x %}y{% endset %}{{ x ~ invitee.extra.name }}{{ x + invitee.extra.name }}",
         "{% set x %}%s{% endset %}{{ x % invitee.extra.name }}{{ x|format(invitee.extra.name) }}",
         '<b title="{{ invitee.extra.name|tojson }}">x</b>',
-        "{{ invitee.extra.name|urlize }}{{ invitee.extra.name|wordwrap(3, wrapstring=invitee.extra.name) }}",
+        (
+            "{{ invitee.extra.name|urlize }}{{ invitee.extra.name|wordwrap(3, "
+            "wrapstring=invitee.extra.name) }}"
+        ),
         "{{ {'title': invitee.extra.name}|xmlattr }}",
         "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(invitee.extra.name) }}",
         "{{ [invitee.extra.name]|join('<hr>') }}",

@@ -1,4 +1,4 @@
-"""The check on a message without the middles of its long pieces lets nothing pass that the whole check refuses.
+"""The check of a message without the middles of its long pieces passes no more than the whole one.
 
 A differential fuzz: thousands of messages of pieces that are cut where it hurts, through both. It
 is as good as the careless rules that it finds out.

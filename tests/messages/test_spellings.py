@@ -1,4 +1,4 @@
-"""Another spelling of a join link, and the word in it that is one person's only, are found wherever they stand."""
+"""Other spellings of a join link are found everywhere, and so is its word that is one person's."""
 
 from dataclasses import replace
 

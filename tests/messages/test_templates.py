@@ -102,7 +102,10 @@ def test_shared_parts_are_looked_for_in_the_own_folder_first(tmp_path):
 
 
 def test_a_templates_language_sets_dates_and_zones(tmp_path):
-    words = "{{ session.date }}, {{ session.start }}, {{ session.duration }}, {{ session.zone }} {{ join_link }}"
+    words = (
+        "{{ session.date }}, {{ session.start }}, {{ session.duration }}, {{ "
+        "session.zone }} {{ join_link }}"
+    )
     folder = write_templates(
         tmp_path, invitation__txt__j2=words, invitation__de__html__j2=named("de")
     )
@@ -120,9 +123,15 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
     }
 
     assert told == {
-        "de": f"Dienstag, 12. Mai 2026, 15:00, 1 Stunde 30 Minuten, Mitteleuropäische Sommerzeit {OWN}\n",
+        "de": (
+            f"Dienstag, 12. Mai 2026, 15:00, 1 Stunde 30 Minuten, Mitteleuropäische "
+            f"Sommerzeit {OWN}\n"
+        ),
         "en-GB": f"Tuesday, 12 May 2026, 15:00, 1 hour 30 minutes, Central European Summer Time {OWN}\n",
-        "fr": f"Tuesday, May 12, 2026, 3:00\u00a0PM, 1 hour 30 minutes, Central European Summer Time {OWN}\n",
+        "fr": (
+            f"Tuesday, May 12, 2026, 3:00\u00a0PM, 1 hour 30 minutes, Central "
+            f"European Summer Time {OWN}\n"
+        ),
     }
 
 
@@ -145,7 +154,10 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
         ),
         (
             {"cancellation__html__j2": named("x")},
-            "The template cancellation fails for a sample Host: The letter can't be written: a link has to begin",
+            (
+                "The template cancellation fails for a sample Host: The letter can't "
+                "be written: a link has to begin"
+            ),
         ),
         (
             {"invitation__html__j2": named("{{ '{{' }} name }}")},
@@ -172,7 +184,10 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
         ),
         (
             {
-                "update__txt__j2": "https://abc.webinar.ringcentral.com/register?jlt=iuyef77fsj473wn10a {{ join_link }}"
+                "update__txt__j2": (
+                    "https://abc.webinar.ringcentral.com/register?jlt=iuyef77fsj473wn10a "
+                    "{{ join_link }}"
+                )
             },
             "update.txt.j2, line 1: a join link was pasted into the template.",
         ),

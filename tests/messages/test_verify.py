@@ -348,7 +348,7 @@ def test_the_same_letter_without_anothers_link_leaves(telling_all):
 
 
 def test_anothers_link_in_a_template_never_leaves(tmp_path):
-    """Links of a shape that nobody knows yet: not recognised when the template is loaded, refused all the same."""
+    """Links of an unknown shape: not recognised when the template is loaded, but refused."""
     own, others = (link.replace("/w/join/", "/x/come/") for link in (OWN, OTHERS))
     stationery = TemplateSet.load([write_templates(tmp_path, words=f"<p>{others}</p>")], BRAND)
     known = ProtectedValues.of([SecretStr(own), SecretStr(others)], [])

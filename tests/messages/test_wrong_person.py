@@ -1,4 +1,4 @@
-"""What is another person's never leaves, also where a template and a person's value make it together."""
+"""What is another person's is never sent, also if template and value make it together."""
 
 from dataclasses import replace
 from urllib.parse import quote
@@ -87,7 +87,7 @@ def test_what_a_template_and_a_value_make_together_is_found(tmp_path, before, va
         for note in ("-", own)
     ]
 
-    assert [type(one) for one in composed] == [Message, Rejected]
+    assert [type(message) for message in composed] == [Message, Rejected]
 
 
 @pytest.mark.parametrize("note", ["javascript:alert(1)", "java\tscript:x", "data:x", "https://x y"])
@@ -111,4 +111,4 @@ def test_an_address_in_a_template_is_its_owners_only(tmp_path):
         for person in (DORA, DORA, make_invitee())
     ]
 
-    assert [type(one) for one in composed] == [Message, Message, Rejected]
+    assert [type(message) for message in composed] == [Message, Message, Rejected]
