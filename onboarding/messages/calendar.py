@@ -55,7 +55,7 @@ def calendar_entry(
     a newer version of the last one (RFC 5545 3.8.7.4).
     """
     lines = personal_lines(request, brand, name, description)
-    return "".join(lines.get(part, part) for part in calendar_frame(request, brand, title))
+    return "".join([lines.get(part, part) for part in calendar_frame(request, brand, title)])
 
 
 def calendar_frame(request: MessageRequest, brand: BrandSettings, title: str) -> tuple[str, ...]:

@@ -51,6 +51,7 @@ from onboarding.messages.sandbox.limits import (
     Budget,
     LimitExceeded,
     collect,
+    join_text,
     one_letter,
 )
 from onboarding.messages.seams import is_in_one_piece, seams
@@ -197,8 +198,8 @@ class TemplateSet:
         names = self._context(letter, template, said).names()
         with one_letter(Budget()):
             return RenderedParts(
-                pieces=collect(template.html.generate(names)) if template.html else (),
-                text=join_empty_lines(template.text.render(names)),
+                pieces=collect(_generate(template.html, names)) if template.html else (),
+                text=join_empty_lines(join_text(_generate(template.text, names))),
                 calendar_description=self._calendar_description(letter, template, names, said),
             )
 
@@ -208,9 +209,16 @@ class TemplateSet:
 
     def template(self, kind: str, letter: MessageRequest) -> Template:
         """Choose the template for a person: role and language, from the most special to the most general."""
+        if template := self._find_template(kind, letter):
+            return template
+        raise LookupError(kind)  # `assert_complete` has looked for one of every kind
+
+    def _find_template(self, kind: str, letter: MessageRequest) -> Template | None:
         language = letter.invitee.language or letter.session.locale
-        fitting = candidates(kind, letter.invitee.role, language)
-        return next(self.templates[name] for name in fitting if name in self.templates)
+        for name in candidates(kind, letter.invitee.role, language):
+            if template := self.templates.get(name):
+                return template
+        return None
 
     def _context(
         self, letter: MessageRequest, template: Template, said: SessionWords
@@ -227,12 +235,12 @@ class TemplateSet:
         """Describe the calendar entry: by the calendar's template where there is one. Empty for a kind without link."""
         if not RULES[letter.kind].holds_join_link:
             return ""
-        if not any(name.partition(".")[0] == CALENDAR for name in self.templates):
+        template = self._find_template(CALENDAR, letter)
+        if template is None:
             return str(names["join_link"])
-        template = self.template(CALENDAR, letter)
         if template.locale != beside.locale:
             names = self._context(letter, template, said).names()
-        return template.text.render(names).strip()
+        return join_text(_generate(template.text, names)).strip()
 
 
 class Composer:
@@ -317,6 +325,11 @@ def make_template_set(
         configured=frozenset(map(normal_key, brand.addresses)),
         fixed=fixed,
     )
+
+
+def _generate(template: jinja2.Template, names: dict[str, Any]) -> Iterator[str]:
+    """Render piece by piece, as Jinja's own `generate` does; that rewrites the tracebacks of errors, too."""
+    return template.root_render_func(template.new_context(names))
 
 
 def _explain(problem: Exception) -> str:

@@ -8,6 +8,7 @@ something of them. Judges nothing itself: `verify` does, and `seams` knows where
 from binascii import a2b_qp
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from itertools import filterfalse
 from typing import NamedTuple
 
 from onboarding.messages import quoted_printable, verify
@@ -61,10 +62,11 @@ class Fragments:
             encoded.clear()
             checked.clear()
             self._room = ROOM
-        self._add([piece for piece in pieces if piece not in encoded])
+        if new := [*filterfalse(encoded.__contains__, pieces)]:
+            self._add(new)
         return Fragment(
-            quoted_printable.terminate(b"".join([encoded[piece] for piece in pieces])),
-            quoted_printable.terminate(b"".join([checked[piece] for piece in pieces])),
+            quoted_printable.terminate(b"".join(map(encoded.__getitem__, pieces))),
+            quoted_printable.terminate(b"".join(map(checked.__getitem__, pieces))),
         )
 
     def _add(self, pieces: Sequence[str]) -> None:
@@ -72,6 +74,10 @@ class Fragments:
         self._room -= sum(map(len, pieces)) + OVERHEAD * len(pieces)
         long = []
         for piece in pieces:
+            if len(piece) <= LONG:
+                encoded = quoted_printable.encode_fragment(piece)
+                self._encoded[piece] = self._checked[piece] = encoded
+                continue
             # Values come escaped, so as a type of their own: only a template's own text outlives
             # the session.
             parted = (_of_a_template if type(piece) is str else _at_seams)(piece, self._part)
@@ -86,7 +92,7 @@ class Fragments:
 
 def _at_seams(piece: str, part: Part) -> Parted:
     encoded = quoted_printable.encode_fragment(piece)
-    first, last = part(piece) if len(piece) > LONG else (0, 0)
+    first, last = part(piece)
     if first == last:
         return Parted(encoded, encoded, None)
     middle = verify.CheckedPiece.of(a2b_qp(quoted_printable.encode_fragment(piece[first:last])))

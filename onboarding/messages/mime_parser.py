@@ -8,11 +8,13 @@ that is `verify`.
 import re
 from binascii import Error as NotBase64
 from binascii import a2b_base64, a2b_qp
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
-Fields = tuple[tuple[str, str], ...]
-"""Header fields in order: names in lower case, values unfolded but not decoded."""
+Fields = Mapping[str, Sequence[str]]
+"""Header fields by their names in lower case; values unfolded but not decoded, each name's in order."""
 
 
 class UnreadableError(ValueError):
@@ -53,7 +55,7 @@ def parse_message(message: bytes) -> tuple[Fields, list[BodyPart]]:
 
 def field_value(fields: Fields, name: str) -> str:
     """Find the one value of a field, empty where there is none; raises `UnreadableError` where there are several."""
-    values = [one for field, one in fields if field == name]
+    values = fields.get(name, ())
     if len(values) > 1:
         raise UnreadableError(f"the field {name} is there {len(values)} times")
     return values[0] if values else ""
@@ -74,20 +76,25 @@ def parse_fields(head: bytes) -> Fields:
     except UnicodeDecodeError as problem:
         raise UnreadableError("a header isn't UTF-8") from problem
     lines = written.replace("\r\n ", " ").replace("\r\n\t", "\t").split("\r\n") if head else []
-    cut = [line.partition(":") for line in lines]
-    fields = tuple([(name.lower(), body.strip()) for name, colon, body in cut if colon])
-    if len(fields) != len(lines):
-        raise UnreadableError("a header line has no colon")
+    fields: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon:
+            raise UnreadableError("a header line has no colon")
+        fields.setdefault(name.lower(), []).append(value.strip())
     return fields
+
+
+def header_text(fields: Fields) -> str:
+    """Join the values of all fields, decoded; raises `UnreadableError`."""
+    return decode_words("\n".join(chain.from_iterable(fields.values())))
 
 
 @lru_cache(maxsize=64)
 def _header_of_a_part(head: bytes) -> PartHeader:
     """Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
     fields = parse_fields(head)
-    return _part_header(fields)._replace(
-        text="\n".join([decode_words(text) for _name, text in fields])
-    )
+    return _part_header(fields)._replace(text=header_text(fields))
 
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)

@@ -41,6 +41,7 @@ def normalize(text: bytes) -> bytes:
     return Normal.of(text).text
 
 
+@lru_cache(maxsize=8192)
 def normal_key(address: str) -> str:
     """Fold an address so that two spellings of one mailbox compare equal, those of this module too."""
     return address_key(normalize(address.encode(errors="replace")).decode(errors="replace"))
@@ -55,7 +56,11 @@ _OCTETS = {
 
 def _unescape(text: bytes) -> bytes:
     """Undo percent-escapes, also those of escapes: a redirecting link holds another one so."""
-    return _ESCAPE.sub(lambda found: _OCTETS[found[1]], text) if b"%" in text else text
+    if b"%" not in text:
+        return text
+    parts = _ESCAPE.split(text)  # text and an escape's two digits in turn
+    parts[1::2] = map(_OCTETS.__getitem__, parts[1::2])
+    return b"".join(parts)
 
 
 def character_mask(octets: bytes) -> bytes:

@@ -30,7 +30,8 @@ class MessageRequest:
     and becomes the calendar entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP.
     `recipient` is the address on envelope and `To:` header; it differs from the invitee's in a
     rehearsal. `panel` is everybody on board, for the producer's sheet. `previous` is what the
-    invitee was told before (updates).
+    invitee was told before (updates). `join_link` is the link that the letter has to hold: the
+    invitee's own, None for a kind that holds no link.
     """
 
     kind: Kind
@@ -43,13 +44,11 @@ class MessageRequest:
     recipient: str
     panel: tuple[Invitee, ...] = ()
     previous: Facts | None = None
+    join_link: SecretStr | None = field(init=False)
 
-    @property
-    def join_link(self) -> SecretStr | None:
-        """The link this letter has to hold: the invitee's own, none for a kind that holds no link."""
-        if self.registration is None or not RULES[self.kind].holds_join_link:
-            return None
-        return self.registration.join_uri
+    def __post_init__(self) -> None:
+        record = self.registration if RULES[self.kind].holds_join_link else None
+        object.__setattr__(self, "join_link", record.join_uri if record else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class ProtectedValues:
         written = [link.get_secret_value() for link in given]
         places = sorted(link_places(written))
         times = Counter(map(link_digest, given))
-        keys = frozenset(normal_key(address) for address in addresses if address)
+        keys = frozenset(map(normal_key, filter(None, addresses)))
         return cls(
             links=tuple(place.encode() for place in places),
             tokens=Tokens.of(written, places),

@@ -19,6 +19,8 @@ MOST_SEAMS = 20
 
 def seams(html: str) -> tuple[int, int]:
     """Find the first and the last place where a piece may be parted; twice the same place where there is none."""
+    if ">" not in html:
+        return 0, 0
     first, last = html.find(">") + 1, html.rfind(">") + 1
     for _try in range(MOST_SEAMS):
         first = html.find(">", first) + 1 if first and _is_open(html, first) else first

@@ -54,30 +54,33 @@ def find_violation(
 
 
 class CheckedPiece(NamedTuple):
-    """A piece of HTML, ready to be looked through for one session after the other; `long_words` are those in it."""
+    """A piece of HTML, ready to be looked through for one session after the other.
 
-    text: bytes
+    `addresses` is its text where it may hold one, else empty; `long_words` are those in it.
+    """
+
+    addresses: bytes
     lower: bytes
     long_words: bytes
 
     @classmethod
     def of(cls, html: bytes) -> "CheckedPiece | None":
         """Make a piece ready; None where a link in it leads where mail may not lead."""
-        if _odd_scheme(html):
-            return None
         shown = _as_displayed("HTML", html)
         text, lower = Normal.of(shown + _over_lines(html, shown))
-        return cls(text, lower, long_words(lower))
+        if _odd_scheme(html) or _is_unencrypted(lower):
+            return None
+        return cls(text if b"@" in text else b"", lower, long_words(lower))
 
 
 def is_neutral(
     pieces: Iterable[CheckedPiece], guarded: ProtectedValues, configured: frozenset[str]
 ) -> bool:
     """Tell whether pieces that nothing goes on between hold nothing that may not stand in every letter."""
-    text, lower, words = (b"\n".join(texts) for texts in zip((b"", b"", b""), *pieces, strict=True))
+    addresses, lower, words = map(b"\n".join, zip(*pieces, strict=True))
     leads_on = any(leads_below(lower, place) for place in guarded.links)
     foreign = leads_on or any(guarded.tokens.find_in(words, b""))
-    return not foreign and not _foreign_address(Normal(text, lower), guarded, configured)
+    return not foreign and not _has_foreign_address(addresses, guarded, configured)
 
 
 NEEDED_FIELDS = ("from", "date", "message-id", "reply-to")
@@ -109,9 +112,9 @@ def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
     """Tell whether a record is certainly not the invitee's (one without address and user tells nothing)."""
     if registration.linked_user and invitee.linked_user:
         return registration.linked_user != invitee.linked_user
-    return bool(registration.email and invitee.email) and _key(registration.email) != _key(
-        invitee.email
-    )
+    return bool(registration.email and invitee.email) and normal_key(
+        registration.email
+    ) != normal_key(invitee.email)
 
 
 def _check_structure(parts: Sequence[mime_parser.BodyPart]) -> str:
@@ -121,8 +124,7 @@ def _check_structure(parts: Sequence[mime_parser.BodyPart]) -> str:
 
 def _check_header(fields: mime_parser.Fields, recipient: str) -> str:
     """One recipient, a subject, and the fields that a message has to have."""
-    names = {name for name, _text in fields}
-    if {"cc", "bcc"} & names or any(name.startswith("resent-") for name in names):
+    if {"cc", "bcc"} & fields.keys() or any(name.startswith("resent-") for name in fields):
         return "it goes to somebody in copy"
     to = mime_parser.field_value(fields, "to")
     if to != recipient and not to.endswith(f"<{recipient}>"):
@@ -166,13 +168,15 @@ def _check_content(
         PARTS[leaf.content_type]: leaf.content() for leaf in leaves if leaf.content_type in PARTS
     }
     own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
-    allowed = configured | {_key(letter.invitee.email), _key(letter.recipient), _key(recipient)}
+    allowed = configured | {
+        normal_key(letter.invitee.email),
+        normal_key(letter.recipient),
+        normal_key(recipient),
+    }
     shown = {part: _as_displayed(part, content) for part, content in contents.items()}
     if own and (without := [name for name, text in shown.items() if not _contains_link(text, own)]):
         return f"its {without[0]} part lacks this person's join link"
-    written = [mime_parser.decode_words(text) for _name, text in fields] + [
-        leaf.header for leaf in leaves
-    ]
+    written = [mime_parser.header_text(fields), *(leaf.header for leaf in leaves)]
     header = "\n".join(written).encode()
     texts = {"header": header} | {f"{name} part": text for name, text in shown.items()}
     texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
@@ -236,17 +240,21 @@ def _find_foreign(
     """Find somebody else's link or address, or a link without encryption."""
     if _foreign_link(text, normalize(own), guarded):
         return "a join link that isn't this person's"
-    return _foreign_address(text, guarded, allowed)
-
-
-def _foreign_address(text: Normal, guarded: ProtectedValues, allowed: frozenset[str]) -> str:
-    addresses = _addresses(text.text, guarded.domains)
-    if any(
-        not allowed.intersection(keys) and guarded.addresses.intersection(keys)
-        for keys in addresses
-    ):
+    if _has_foreign_address(text.text, guarded, allowed):
         return "somebody else's address"
-    return "a link without encryption (http:)" if _PLAIN_HTTP.search(text.lower) else ""
+    return "a link without encryption (http:)" if _is_unencrypted(text.lower) else ""
+
+
+def _has_foreign_address(text: bytes, guarded: ProtectedValues, allowed: frozenset[str]) -> bool:
+    return any(
+        not allowed.intersection(keys) and guarded.addresses.intersection(keys)
+        for keys in _addresses(text, guarded.domains)
+    )
+
+
+def _is_unencrypted(lower: bytes) -> bool:
+    """Tell whether a text holds a link without encryption."""
+    return bool(_PLAIN_HTTP.search(lower))
 
 
 _GOES_ON = re.compile(rb"[\w%&=+~/?#@$-]|[.,;:!*'](?=\w)")
@@ -335,10 +343,6 @@ def _addresses(text: bytes, domains: frozenset[bytes]) -> Iterator[list[str]]:
             local = before[len(before.rstrip(_LOCAL)) :]
             starts = [0, *(found.end() for found in _BEFORE.finditer(local))]
             yield [
-                _key((local[start:] + b"@" + domain).decode(errors="replace")) for start in starts
+                normal_key((local[start:] + b"@" + domain).decode(errors="replace"))
+                for start in starts
             ]
-
-
-@lru_cache(maxsize=4096)
-def _key(address: str) -> str:
-    return normal_key(address)

@@ -128,16 +128,20 @@ FOR_ANYTHING = frozenset({"d", "default"})
 SLOW = frozenset({"striptags", "urlize", "wordwrap"})
 
 
+_LINK = re.compile(r"(https?://|cid:|mailto:|tel:)\S+$")
+_STYLE = re.compile(r"#[0-9A-Fa-f]{6}|\d{1,4}(\.\d+)?(px|em|%)?")
+
+
 def link(value: object) -> str:
     """Let an address through that begins with http(s), cid (the logo), mailto or tel; filters every href and src."""
-    if not re.match(r"(https?://|cid:|mailto:|tel:)\S+$", text := str(value)):
+    if not _LINK.match(text := str(value)):
         raise UnrenderableValue("a link has to begin with https://")
     return text
 
 
 def style(value: object) -> str:
     """Let a colour or a length through; the filter of every value inside a style sheet."""
-    if not re.fullmatch(r"#[0-9A-Fa-f]{6}|\d{1,4}(\.\d+)?(px|em|%)?", text := str(value)):
+    if not _STYLE.fullmatch(text := str(value)):
         raise UnrenderableValue("a colour has to be written as #rrggbb")
     return text
 
