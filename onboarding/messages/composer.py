@@ -238,7 +238,7 @@ class TemplateSet:
         template = self._find_template(CALENDAR, letter)
         if template is None:
             return str(names["join_link"])
-        if template.locale != beside.locale:
+        if template.locale is not beside.locale:  # to compare them takes longer than to look again
             names = self._context(letter, template, said).names()
         return join_text(_generate(template.text, names)).strip()
 

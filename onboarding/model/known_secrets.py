@@ -59,6 +59,10 @@ class Secrets:
         """Take passwords, tokens, keys and log-in arguments as they were sent, and join links."""
         return cls(_distinct(values), _distinct(links))
 
+    def with_link(self, link: "SecretStr | None") -> "Secrets":
+        """Know one join link more."""
+        return Secrets(self.values, (*self.links, link.get_secret_value())) if link else self
+
     def __or__(self, other: "Secrets") -> "Secrets":
         """All that both know."""
         return Secrets((*self.values, *other.values), (*self.links, *other.links))

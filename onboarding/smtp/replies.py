@@ -119,7 +119,9 @@ def clean_reply(reply: Reply, secrets: Secrets = NONE) -> Reply:
     """Remove links and secrets: servers quote the message, or the log-in, that they refuse."""
     text = clean(reply.text, secrets)
     # Half a queue id would lead to no message in the server's log.
-    queue_id = reply.queue_id if reply.queue_id == clean(reply.queue_id, secrets) else ""
+    queue_id = reply.queue_id
+    if queue_id and clean(queue_id, secrets) != queue_id:
+        queue_id = ""
     if (text, queue_id) == (reply.text, reply.queue_id):
         return reply
     return replace(reply, text=text, queue_id=queue_id)

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from onboarding.model.deliveries import Deferred, InDoubt, Message, Rejected, Reply, Sent
-from onboarding.model.known_secrets import Secrets
 from onboarding.smtp.connect import Connector
 from onboarding.smtp.envelope import FINAL_DOT, EncodedMessage, encode_message
 from onboarding.smtp.phases import ConnectionRefusal, Phase, cleanup_timeout, timeout_for
@@ -209,7 +208,7 @@ class Connection:
         line.transactions += 1
         line.in_transaction = True
         # Set before the first byte leaves: any reply from now on may quote the message.
-        line.secrets = self._server.secrets | Secrets.of(links=[encoded.message.join_link])
+        line.secrets = self._server.secrets.with_link(encoded.message.join_link)
         if line.capabilities.pipelining:
             line.write(b"".join(encoded.commands))
             return await self._read_pipelined_answers(line)

@@ -28,6 +28,7 @@ from tests.messages.samples import (
     SESSION,
     SHIPPED,
     as_email,
+    find_part,
     make_invitee,
     make_request,
     protect,
@@ -210,3 +211,11 @@ def test_field_that_holds_a_guarded_address_stops_the_message():
 def test_field_that_no_letter_may_hold_is_found_before_anybody_is_registered():
     with pytest.raises(ConfigurationError, match="without encryption"):
         TemplateSet.load([SHIPPED], BRAND, (("X-Page", "http://example.com/"),))
+
+
+def test_calendar_entry_has_the_link_where_its_template_is_in_another_language(tmp_path):
+    folder = write_templates(tmp_path, calendar__de__txt__j2="Bis bald")
+
+    composed = TemplateSet.load([folder], BRAND).compose(make_request(), protect())
+
+    assert f"DESCRIPTION:{OWN}" in find_part(as_email(composed), "text/calendar").replace("\n ", "")
