@@ -328,7 +328,7 @@ def make_template_set(
 
 
 def _generate(template: jinja2.Template, names: dict[str, Any]) -> Iterator[str]:
-    """Render piece by piece, as Jinja's own `generate` does; that rewrites the tracebacks of errors, too."""
+    """Render piece by piece. Jinja's own way also rewrites the tracebacks of errors."""
     return template.root_render_func(template.new_context(names))
 
 
