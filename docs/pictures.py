@@ -1,4 +1,4 @@
-"""Makes the README's two pictures from a real run of `onboarding demo`: the terminal (SVG) and a mail (PNG).
+"""Makes the README's two pictures from a real run of `onboarding demo`: a terminal and a mail.
 
 Draws nothing itself: rich exports what the demo printed, Chromium renders the HTML that it sent.
 Needs the development requirements and Debian's `chromium`. `make pictures` runs it; look at both
@@ -22,7 +22,7 @@ IMAGES = Path(__file__).parent / "images"
 CHROMIUM = "/usr/bin/chromium"
 
 COLUMNS = 126
-"""Characters in a line of the terminal: the status table just fits, and can still be read in a README's column."""
+"""Characters in a line of the terminal: the table of `status` just fits."""
 
 MAIL_WIDTH = 700
 """Pixels: the letter's own width and a little of the page around it."""
@@ -43,7 +43,7 @@ def demo(folder: Path) -> str:
 
 
 def _read(terminal: int) -> bytes:
-    """Read what there is; a terminal whose program has ended answers with an error."""
+    """Read what there is; the terminal of a program that has ended answers with an error."""
     try:
         return os.read(terminal, 65536)
     except OSError:
@@ -51,7 +51,7 @@ def _read(terminal: int) -> bytes:
 
 
 def status_of(printed: str) -> str:
-    """Cut the first status out of what the demo printed, with the command that prints it in front."""
+    """Cut the first status out of what the demo printed, below the command that prints it."""
     end = re.search(r"^.*\d+ sent.*, .*problems.*\.\S*\r?$", printed, re.MULTILINE)
     heads = list(re.finditer(r"^.*Town Hall", printed[: end.end()], re.MULTILINE)) if end else []
     if end is None or not heads:

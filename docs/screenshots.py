@@ -1,4 +1,4 @@
-"""Photographs every shipped letter into `screenshots/`: kinds, roles, languages, on desktop and phone, light and dark.
+"""Photographs every shipped message into `screenshots/`: each kind, role, language and screen.
 
 For people to look at before they commit a template; nothing compares the pictures. The letters go
 the whole way, as a preview's do, for sample people with made-up links. Needs the development
@@ -61,7 +61,7 @@ def sample() -> Preview:
     made = build_preview(
         config, find_target(config, "town-hall"), Roster(tuple(people), ()), KnownFacts(), NOW
     )
-    # A panel of everybody in both languages would show each person twice.
+    # A panel of all people in both languages would show each person twice.
     panels = {
         language: tuple(one for one in people if one.language == language) for language in LANGUAGES
     }
@@ -101,9 +101,11 @@ def photograph(browser: Browser, name: str, html: str, width: str, scheme: Schem
 
 
 CONTENTS = """<!doctype html><meta charset="utf-8"><title>Letters</title>
-<style>body{font:15px sans-serif;margin:24px}div{display:flex;gap:16px;align-items:flex-start}img{width:300px}</style>
+<style>body{font:15px sans-serif;margin:24px}
+div{display:flex;gap:16px;align-items:flex-start}img{width:300px}</style>
 {% for name, files in rows %}<h2>{{ name }}</h2><div>
-{% for file in files %}<a href="{{ file }}"><img src="{{ file }}" alt="{{ file }}" loading="lazy"></a>
+{% for file in files %}
+<a href="{{ file }}"><img src="{{ file }}" alt="{{ file }}" loading="lazy"></a>
 {% endfor %}</div>{% endfor %}"""
 
 

@@ -63,6 +63,8 @@ def add_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> Pla
             return _note_cancelled(item, snapshot)
         case Action.REMOVE:
             return plan_cancellation(item, snapshot)
+        # From here on a message is only due before the end. A kind for the time after the session
+        # (`due_after_end`) goes above this line.
         case _ if is_over(Kind.UPDATE, snapshot.session, snapshot.now):
             return replace(item, mail_reason=_OVER)
         case Action.ADD | Action.REPLACE:

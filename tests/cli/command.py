@@ -1,4 +1,4 @@
-"""Runs the real command in a process of its own, as a user or cron does, and gives back what they would see."""
+"""Runs the real command in its own process, as a user or cron does, and returns what they see."""
 
 import asyncio
 import os
@@ -36,7 +36,7 @@ async def command(
     stdin: bytes = b"",
     through: Sequence[str] = (),
 ) -> Seen:
-    """Run `onboarding WORDS` in a folder with these variables and no terminal, `through` another program."""
+    """Run `onboarding WORDS` in a folder, without a terminal, `through` another program."""
     process = await started(folder, *words, variables=variables, through=through)
     out, err = await process.communicate(stdin)
     assert process.returncode is not None
@@ -65,7 +65,7 @@ async def started(
 
 
 async def on(scene: Stage, *words: str, stdin: bytes = b"", **changed: str | None) -> Seen:
-    """Run a command on a stage; `changed` variables replace the stage's own, None takes one away."""
+    """Run a command on a stage; `changed` variables replace the stage's own, None removes one."""
     variables = {
         name: value for name, value in {**scene.variables, **changed}.items() if value is not None
     }

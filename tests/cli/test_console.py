@@ -1,4 +1,4 @@
-"""What the commands print does nothing to a terminal, and no command prints past the place that sees to it."""
+"""What the commands print does nothing to a terminal, and no command prints past `console`."""
 
 import ast
 import json

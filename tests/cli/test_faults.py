@@ -1,4 +1,4 @@
-"""Bad input and bad weather: one clear message, the right exit code, no traceback, and the next run goes on."""
+"""Bad input and faults: one clear message, the right exit code, and the next run goes on."""
 
 from collections.abc import Awaitable, Callable
 
@@ -107,7 +107,7 @@ async def certificate_missing(scene: Stage) -> Seen:
         (certificate_missing, 2, ["STARTTLS"]),
     ],
 )
-async def test_bad_weather_gets_one_clear_message_and_the_next_run_goes_on(
+async def test_a_fault_gets_one_clear_message_and_the_next_run_goes_on(
     tmp_path, weather: Callable[[Stage], Awaitable[Seen]], code: int, words: list[str]
 ):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
@@ -125,7 +125,7 @@ async def test_bad_weather_gets_one_clear_message_and_the_next_run_goes_on(
         )
 
 
-async def test_a_wrong_smtp_password_costs_nobody_anything(tmp_path):
+async def test_a_wrong_smtp_password_costs_no_person_anything(tmp_path):
     rules = MailRules(username="me", password=SecretStr("right-password"), needs_login=True)
     async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules, limits=ROOMY) as scene:
         login = {"ONBOARDING_SMTP__USERNAME": "me", "ONBOARDING_SMTP__PASSWORD": "wrong-password"}

@@ -45,12 +45,12 @@ async def test_all_that_config_toml_names_is_found_in_a_folder_of_any_name(tmp_p
 
         found = {"RC_USER_JWT": None, "ONBOARDING_SECRETS_DIR": str(home / name)}
         ran = await on(scene, "run", NAME, "--yes", **found)
-        told = await on(scene, "status", NAME, "--json", **found)
+        seen = await on(scene, "status", NAME, "--json", **found)
         page = await on(scene, "report", NAME, "--html", "-o", f"{name}.html", **found)
         shown = await on(scene, "preview", NAME, "--out", f"{name}.pages", **found)
 
         assert (ran.code, page.code, shown.code) == (0, 0, 0), ran.err + page.err + shown.err
-        assert json.loads(told.out)["counts"] == {"sent": 1}
+        assert json.loads(seen.out)["counts"] == {"sent": 1}
         made = {one for one in everything_in(tmp_path) - before if ".pages/" not in one}
         assert made == {f"{name}/{name}/{name}.db", f"{name}/{name}.html"}
         assert (home / f"{name}.pages" / "index.html").is_file()

@@ -1,4 +1,4 @@
-"""Files that users name, from the command line: one that would hold the program up is one message and exit code 2."""
+"""Files that users name: one that would block the program is one message and exit code 2."""
 
 import asyncio
 import os
@@ -63,7 +63,7 @@ FILES = [
 
 
 @pytest.mark.parametrize(("name", "words", "variables"), FILES)
-async def test_fifo_in_place_of_a_file_is_named_and_waited_for_by_nobody(
+async def test_fifo_in_place_of_a_file_is_named_and_not_waited_for(
     tmp_path, name, words, variables
 ):
     (tmp_path / "config.toml").write_text(CONFIG)

@@ -171,9 +171,11 @@ async def test_check_without_log_in_still_looks_at_the_rest(tmp_path):
 async def test_webinars_lists_ids_and_what_is_configured(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY, more=1) as scene:
         seen = json.loads((await on(scene, "webinars", "--json")).out)
-        told = {(one["webinar_id"], one["session_id"]): one["configured"] for one in seen}
-        assert told[WEBINAR, SESSION] == NAME
-        assert set(told.values()) == {NAME, f"{NAME}2"}
+        names = {
+            (listed["webinar_id"], listed["session_id"]): listed["configured"] for listed in seen
+        }
+        assert names[WEBINAR, SESSION] == NAME
+        assert set(names.values()) == {NAME, f"{NAME}2"}
         table = await on(scene, "webinars", "--company")
         assert f"{WEBINAR}/{SESSION}" in table.out
 

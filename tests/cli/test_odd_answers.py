@@ -1,4 +1,4 @@
-"""RingCentral says things that can't be right: one message, the right exit code, no traceback, no long wait."""
+"""RingCentral says things that can't be right: one message, and no traceback or long wait."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`resolve`, `retry`, `cancel` and `history` as a person meets them, and what a signal does to a run."""
+"""`resolve`, `retry`, `cancel` and `history` as a user meets them, and a signal to a run."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ async def test_resolve_resend_sends_the_same_message_id_at_the_next_run(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (("resolve", NAME, "--sent", "--resend"), 2, "Choose one"),
         (("resolve", NAME, "--sent"), 2, "--all"),
@@ -72,11 +72,11 @@ async def test_resolve_resend_sends_the_same_message_id_at_the_next_run(tmp_path
         (("history", "nobody@example.com"), 0, "has nothing about"),
     ],
 )
-async def test_bad_input_is_told_in_words_and_changes_nothing(tmp_path, words, code, told):
+async def test_bad_input_is_explained_and_changes_nothing(tmp_path, words, code, message):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         await scene.run()
         seen = await on(scene, *words)
-        assert (seen.code, told in seen.all) == (code, True), seen.all
+        assert (seen.code, message in seen.all) == (code, True), seen.all
         assert "Traceback" not in seen.all
         assert await scene.states() == {HANNA: "sent"}
 
@@ -107,9 +107,9 @@ async def test_history_shows_every_attempt_with_the_servers_reply(tmp_path):
         await on(scene, "run", NAME, "--yes")
         await on(scene, "retry", NAME, JOERG)
         await on(scene, "run", NAME, "--yes")
-        told = json.loads((await on(scene, "history", JOERG, "--json")).out)
+        events = json.loads((await on(scene, "history", JOERG, "--json")).out)
         deliveries = [
-            (one["what"], "550 5.1.1" in one["detail"]) for one in told if one["delivery"]
+            (event["what"], "550 5.1.1" in event["detail"]) for event in events if event["delivery"]
         ]
         assert deliveries == [
             ("queued", False),
@@ -121,7 +121,7 @@ async def test_history_shows_every_attempt_with_the_servers_reply(tmp_path):
 
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_finishes_what_is_in_flight_and_says_how_to_go_on(tmp_path, kind):
-    """The server says nothing after the body, so that message is in doubt once its time is up; no other is begun."""
+    """The server is silent after the body: that message is in doubt, and no other is begun."""
     people = [panelist(number) for number in range(1, 6)]
     async with (
         stage(tmp_path, people, limits=ROOMY) as scene,
@@ -177,7 +177,7 @@ async def test_a_line_lost_after_the_354_and_before_the_body_is_offered_again(tm
         assert await scene.states() == {JOERG: "queued"}
 
 
-async def test_somebody_removed_from_the_roster_leaves_no_rejected_message_behind(tmp_path):
+async def test_a_person_removed_from_the_roster_leaves_no_rejected_message_behind(tmp_path):
     rules = MailRules(refuse={JOERG: "550 5.1.1 No such user here"})
     async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules, limits=ROOMY) as scene:
         assert (await on(scene, "run", NAME, "--yes")).code == 1

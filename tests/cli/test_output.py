@@ -105,7 +105,7 @@ def test_an_empty_plan_has_the_same_shape():
     }
 
 
-def test_a_line_for_everybody():
+def test_a_line_for_each_person():
     assert plan_rows(PLAN) == [
         (
             "Ada Lovelace",
@@ -130,7 +130,7 @@ def test_a_line_for_everybody():
     ]
 
 
-def test_a_reason_is_told_once():
+def test_a_reason_comes_once():
     plan = plan_of(
         make_snapshot(
             row("ada"), there=(guest("ada", join_uri=None),), known={"ada": Standing.ADDED}

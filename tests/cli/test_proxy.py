@@ -1,4 +1,4 @@
-"""RingCentral behind a company's proxy: `https://platform.example`, which only the proxy on loopback knows."""
+"""RingCentral behind a company's proxy: only the proxy knows `https://platform.example`."""
 
 import ssl
 from collections.abc import AsyncIterator

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def answered(scene: Stage, answer: bytes | signal.Signals) -> tuple[int, str]:
-    """Run on a terminal of its own, wait for the question, and answer it; returns exit code and what was shown."""
+    """Run on a terminal, wait for the question, and answer it. Returns exit code and output."""
     master, slave = pty.openpty()
     variables = {**OWN, **scene.variables, "TERM": "xterm", "COLUMNS": "120"}
     words = [sys.executable, "-m", "onboarding", "run", NAME]

@@ -29,7 +29,7 @@ LOOKING = (
     ("resolve", NAME),
     ("preview", NAME, "--out", "/dev/null/pages"),
 )
-"""The commands that read the ledger and write nothing to it. The last one fails at its own pages, after reading."""
+"""Commands that only read the ledger. The last one fails at its own pages, after reading."""
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ async def test_user_who_may_write_nothing_sees_all_and_changes_nothing(folder):
         await scene.run()
         (folder / "onboarding.db").chmod(0o644)
         before = trace(folder)
-        told, table, past, doubts, shown = [await as_reader(scene, *words) for words in LOOKING]
+        status, table, past, doubts, shown = [await as_reader(scene, *words) for words in LOOKING]
 
-        assert (told.code, table.code, past.code, doubts.code) == (0, 0, 0, 0), told.err
-        assert json.loads(told.out)["counts"] == {"sent": 1}
+        assert (status.code, table.code, past.code, doubts.code) == (0, 0, 0, 0), status.err
+        assert json.loads(status.out)["counts"] == {"sent": 1}
         assert [HOST["email"] in table.out, len(json.loads(past.out)) > 0] == [True, True]
         assert [
-            "can't be written here" in one.err for one in (told, table, past, doubts, shown)
+            "can't be written here" in seen.err for seen in (status, table, past, doubts, shown)
         ] == [True] * 5
         assert trace(folder) == before
 
@@ -110,12 +110,12 @@ async def test_a_mere_plan_is_no_run(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         planned = await on(scene, "plan", NAME)
         table = await on(scene, "report", NAME, "--csv")
-        told = json.loads((await on(scene, "status", NAME, "--json")).out)
+        known = json.loads((await on(scene, "status", NAME, "--json")).out)
         shown = await on(scene, "status", NAME)
         doubts = await on(scene, "resolve", NAME)
         again = await on(scene, "retry", NAME)
 
-    assert (planned.code, told["session"], "no run yet" in shown.out) == (0, None, True)
+    assert (planned.code, known["session"], "no run yet" in shown.out) == (0, None, True)
     assert [(one.code, one.out, "no run yet" in one.err) for one in (table, doubts, again)] == [
         (2, "", True)
     ] * 3

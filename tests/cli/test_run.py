@@ -18,7 +18,7 @@ BAD_ROW = {
 }
 
 
-async def test_run_mails_everybody_once_and_exits_0(tmp_path):
+async def test_run_mails_each_person_once_and_exits_0(tmp_path):
     async with stage(tmp_path, [HOST, COHOST, PANELIST], limits=ROOMY) as scene:
         first = await on(scene, "run", NAME, "--yes")
         again = await on(scene, "run", NAME, "--yes")
@@ -75,13 +75,13 @@ async def test_what_an_earlier_run_queued_is_shown_as_mail_and_counts_for_the_li
         assert len({message["Message-ID"] for message in scene.messages()}) == len(people)
 
 
-async def test_a_missing_password_is_told_before_anybody_is_registered(tmp_path):
+async def test_a_missing_password_is_reported_before_a_person_is_registered(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         seen = await on(scene, "run", NAME, "--yes", ONBOARDING_SMTP__USERNAME="me")
         assert (seen.code, scene.ringcentral.requests.select("PATCH")) == (2, [])
 
 
-async def test_a_rehearsal_registers_everybody_and_counts_nobody_as_mailed(tmp_path):
+async def test_a_rehearsal_registers_all_people_and_counts_none_as_mailed(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         rehearsed = await on(scene, "run", NAME, "--yes", "--to", "me@example.com")
         assert rehearsed.code == 0
@@ -97,14 +97,14 @@ async def test_a_rehearsal_registers_everybody_and_counts_nobody_as_mailed(tmp_p
 async def test_run_as_json_prints_json_alone(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
         seen = await on(scene, "run", NAME, "--yes", "--json")
-        told = json.loads(seen.out)
-        assert (told["webinar"], told["sent"], told["registered"], told["counts"]) == (
+        result = json.loads(seen.out)
+        assert (result["webinar"], result["sent"], result["registered"], result["counts"]) == (
             NAME,
             2,
             1,
             {"sent": 2},
         )
-        assert (told["problems"], told["heavy_calls"], told["exit_code"]) == ([], 4, 0)
+        assert (result["problems"], result["heavy_calls"], result["exit_code"]) == ([], 4, 0)
 
 
 async def test_the_roster_may_come_from_standard_input(tmp_path):
@@ -133,7 +133,7 @@ async def test_all_tells_a_problem_once_and_keeps_exiting_1(tmp_path):
         assert again.all == ""
 
 
-async def test_all_never_mails_whom_another_ledger_may_have_mailed(tmp_path):
+async def test_all_never_mails_people_that_another_ledger_may_have_mailed(tmp_path):
     async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
         await on(scene, "run", NAME, "--yes", ONBOARDING_LEDGER__DATABASE="sqlite:///another.db")
         held = await on(scene, "run", "--all")

@@ -27,8 +27,8 @@ async def test_status_as_json_has_the_shape_that_stays(tmp_path):
     }
     async with stage(tmp_path, [HOST, PANELIST, bad], limits=ROOMY) as scene:
         await scene.run()
-        told = json.loads((await on(scene, "status", NAME, "--json")).out)
-    assert list(told) == [
+        status = json.loads((await on(scene, "status", NAME, "--json")).out)
+    assert list(status) == [
         "webinar",
         "session",
         "counts",
@@ -37,9 +37,9 @@ async def test_status_as_json_has_the_shape_that_stays(tmp_path):
         "heavy_calls",
         "mailed_by_ringcentral",
     ]
-    assert (told["webinar"], told["counts"], told["heavy_calls"]) == (NAME, {"sent": 2}, 4)
-    assert (told["session"]["webinar_id"], told["session"]["session_id"]) == (WEBINAR, SESSION)
-    assert [list(one) for one in told["deliveries"]] == [
+    assert (status["webinar"], status["counts"], status["heavy_calls"]) == (NAME, {"sent": 2}, 4)
+    assert (status["session"]["webinar_id"], status["session"]["session_id"]) == (WEBINAR, SESSION)
+    assert [list(delivery) for delivery in status["deliveries"]] == [
         [
             "email",
             "name",
@@ -53,10 +53,10 @@ async def test_status_as_json_has_the_shape_that_stays(tmp_path):
             "reason",
         ]
     ] * 2
-    assert told["deliveries"][0]["reply"].startswith("250")
-    assert [(one["row"], one["column"], one["email"]) for one in told["problems"]] == [
-        (4, "role", "tom@example.com")
-    ]
+    assert status["deliveries"][0]["reply"].startswith("250")
+    assert [
+        (problem["row"], problem["column"], problem["email"]) for problem in status["problems"]
+    ] == [(4, "role", "tom@example.com")]
 
 
 async def test_status_before_any_run_says_so(tmp_path):
@@ -121,8 +121,8 @@ async def test_history_tells_every_attempt_in_order(tmp_path):
             "sending",
             "sent",
         ]
-        nobody = await on(scene, "history", "nobody@example.com")
-        assert (nobody.code, "has nothing about" in nobody.out) == (0, True)
+        unknown = await on(scene, "history", "nobody@example.com")
+        assert (unknown.code, "has nothing about" in unknown.out) == (0, True)
 
 
 async def test_init_writes_a_folder_that_works_and_overwrites_nothing(tmp_path):
@@ -201,7 +201,7 @@ async def test_the_simulator_names_what_it_can_not_do(tmp_path):
     assert "timeout-after" in seen.err
 
 
-async def test_the_version_is_told(tmp_path):
+async def test_the_version_is_printed(tmp_path):
     assert (await command(tmp_path, "--version")).out.startswith("onboarding ")
 
 
@@ -210,7 +210,7 @@ async def test_an_unknown_option_exits_2(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("demo", "--dir", "taken"), "taken can't be written"),
         (
@@ -219,10 +219,10 @@ async def test_an_unknown_option_exits_2(tmp_path):
         ),
     ],
 )
-async def test_a_file_in_the_place_of_a_folder_is_told(tmp_path, words, told):
+async def test_a_file_in_the_place_of_a_folder_is_reported(tmp_path, words, message):
     (tmp_path / "taken").touch()
     await command(tmp_path, "init", ".")
     seen = await command(tmp_path, *words)
 
-    assert (seen.code, told in seen.err) == (2, True), seen.all
+    assert (seen.code, message in seen.err) == (2, True), seen.all
     assert "Traceback" not in seen.all

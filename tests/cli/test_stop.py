@@ -1,4 +1,4 @@
-"""The stop signal while RingCentral does not answer: the command ends at once, and the next run loses nothing."""
+"""The stop signal while RingCentral does not answer: the command ends at once, nothing is lost."""
 
 import signal
 import subprocess

@@ -1,4 +1,4 @@
-"""`lint`, `preview` and `send-test` as users meet them: what they print, what they leave behind, how they exit."""
+"""`lint`, `preview` and `send-test` as users meet them: output, files and exit codes."""
 
 import asyncio
 import json
@@ -80,7 +80,8 @@ def test_lint_as_json_prints_json_alone(folder):
 def test_lint_looks_at_every_webinars_own_templates(folder):
     (folder / "own").mkdir()
     (folder / "own" / "reminder.html.j2").write_text(NO_ALT, encoding="utf-8")
-    other = f'[webinars.other]\nwebinar = "9"\ninvitees = "invitees.csv"\ntemplates = "{folder / "own"}"\n'
+    other = '[webinars.other]\nwebinar = "9"\ninvitees = "invitees.csv"\n'
+    other += f'templates = "{folder / "own"}"\n'
     (folder / "config.toml").write_text(CONFIG + other, encoding="utf-8")
     everything, one = invoked(folder, "lint"), invoked(folder, "lint", NAME)
     assert (everything.code, "reminder" in everything.out, one.code) == (1, True, 0)
@@ -143,7 +144,7 @@ def test_preview_of_a_colleague_without_address_needs_no_directory(folder):
     ) == (0, True)
 
 
-def test_preview_tells_whose_letter_fails_and_exits_1(folder):
+def test_preview_names_the_person_of_a_message_that_fails_and_exits_1(folder):
     with_template(folder, HTML.format(title="Hi", words="{{ invitee.extra['company'] }}"))
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
     assert seen.code == 1
@@ -179,7 +180,7 @@ async def test_preview_at_a_taken_port_exits_2_in_words(folder):
     assert (seen.code, f"port {port}" in seen.err, "Traceback" in seen.err) == (2, True, False)
 
 
-async def test_send_test_mails_one_persons_letter_with_a_made_up_link_to_the_address_alone(
+async def test_send_test_mails_one_persons_message_with_a_made_up_link_to_the_address_alone(
     tmp_path,
 ):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
@@ -193,7 +194,7 @@ async def test_send_test_mails_one_persons_letter_with_a_made_up_link_to_the_add
         assert str(message["Subject"]).startswith("Reminder: Launch")
 
 
-async def test_send_test_asks_nobody_and_records_nothing(tmp_path):
+async def test_send_test_asks_nothing_and_records_nothing(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         await scene.run()
         before, asked = await scene.status(), len(scene.ringcentral.requests)
@@ -217,37 +218,37 @@ async def test_send_test_has_a_name_and_a_calendar_entry_of_its_own(tmp_path):
     assert (len(set(names)), len(set(entries))) == (3, 2)
 
 
-async def test_send_test_to_somebody_on_the_roster_is_allowed(tmp_path):
+async def test_send_test_to_a_person_on_the_roster_is_allowed(tmp_path):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
         seen = await send_test(scene, "--to", HOST["email"], "--person", PANELIST["email"])
         assert (seen.code, scene.recipients()) == (0, [HOST["email"]])
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--person", "guset1@example.com"], "Did you mean guest1@example.com?"),
         (["--kind", "greeting"], "invitation, update, reminder, cancellation"),
         (["--to", "me at example"], "--to"),
     ],
 )
-async def test_send_test_of_what_there_is_not_exits_2_and_sends_nothing(tmp_path, words, told):
+async def test_send_test_of_what_there_is_not_exits_2_and_sends_nothing(tmp_path, words, message):
     async with stage(tmp_path, [panelist(1)]) as scene:
         seen = await on(scene, "send-test", NAME, "--to", ME, *words)
-        assert (seen.code, told in seen.err, scene.messages()) == (2, True, [])
+        assert (seen.code, message in seen.err, scene.messages()) == (2, True, [])
 
 
 @pytest.mark.parametrize(
-    ("rules", "code", "told"),
+    ("rules", "code", "message"),
     [
         (MailRules(refuse={ME: "550 5.1.1 no such mailbox"}), 1, "no such mailbox"),
         (MailRules(refuse={ME: "451 4.7.1 come back later"}), 75, "come back later"),
     ],
 )
-async def test_send_test_that_the_server_refuses_says_so(tmp_path, rules, code, told):
+async def test_send_test_that_the_server_refuses_says_so(tmp_path, rules, code, message):
     async with stage(tmp_path, [PANELIST], mail_rules=rules) as scene:
         seen = await send_test(scene)
-        assert (seen.code, told in seen.err, scene.messages()) == (code, True, [])
+        assert (seen.code, message in seen.err, scene.messages()) == (code, True, [])
 
 
 async def test_send_test_without_a_mail_server_exits_75(tmp_path):

@@ -84,6 +84,5 @@ def test_command_says_once_that_its_times_are_in_utc():
         text=True,
     )
 
-    assert ended.stderr.splitlines() == [
-        "onboarding: the environment variable TZ names no time zone ('Mars/Base'): times are in UTC."
-    ]
+    warning = "onboarding: the environment variable TZ names no time zone ('Mars/Base'): "
+    assert ended.stderr.splitlines() == [f"{warning}times are in UTC."]

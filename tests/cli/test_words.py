@@ -30,7 +30,7 @@ async def run(scene, capsys) -> tuple[int, str]:
     return code, capsys.readouterr().out
 
 
-async def test_a_run_does_not_call_up_to_date_whom_it_leaves_alone(tmp_path, capsys):
+async def test_a_run_does_not_call_people_up_to_date_that_it_leaves_alone(tmp_path, capsys):
     async with stage(tmp_path, [HOST, PANELIST, panelist(1)], limits=ROOMY) as scene:
         await run(scene, capsys)
         scene.write_roster([HOST, PANELIST])
@@ -77,9 +77,9 @@ async def test_a_run_that_is_stopped_says_who_is_in_doubt_too(tmp_path, capsys):
         with pytest.raises(TryLater):
             await run(scene, capsys)
 
-    told = capsys.readouterr().err
-    assert f"{NAME}: 1 person needs attention (1 in doubt)" in told
-    assert f"`onboarding resolve {NAME}` for messages in doubt" in told
+    printed = capsys.readouterr().err
+    assert f"{NAME}: 1 person needs attention (1 in doubt)" in printed
+    assert f"`onboarding resolve {NAME}` for messages in doubt" in printed
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_person_with_several_problems_counts_once():
     assert find_attention([], twice + without_address) == Attention(2, {}, 4)
 
 
-async def test_missing_credentials_are_the_only_thing_that_is_told(tmp_path):
+async def test_missing_credentials_are_the_only_thing_that_is_reported(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         config = scene.folder / "config.toml"
         config.write_text(config.read_text().replace('session = "5550001"\n', ""))

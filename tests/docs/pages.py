@@ -36,7 +36,7 @@ def prose(text: str) -> str:
 
 
 def sections(text: str, level: int) -> dict[str, str]:
-    """The parts below each heading of a level: heading -> text up to the next heading of this level or above."""
+    """The parts of a page: heading -> text up to the next heading of this level or above."""
     parts = re.split(rf"^(#{{1,{level}}}) (.+)$", prose(text), flags=re.MULTILINE)
     marks, names, bodies = parts[1::3], parts[2::3], parts[3::3]
     return {
@@ -56,7 +56,7 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def table(text: str, *header: str) -> list[list[str]]:
-    """The rows of the one table whose header begins like this."""
+    """The rows of the one table with a header that begins like this."""
     (rows,) = [rows for first, *rows in tables(text) if tuple(first[: len(header)]) == header]
     return rows
 

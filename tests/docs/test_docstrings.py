@@ -1,4 +1,4 @@
-"""Backticked names in docstrings exist: a name that was renamed or removed is found here, not by a reader.
+"""Backticked names in docstrings exist: a test finds a name that was renamed or removed.
 
 A name counts as existing if its own module uses it (as a name, an attribute, a parameter or a
 text), if its room or a module that it imports defines it, or if it is a module, a file, a command,
@@ -63,7 +63,7 @@ FOREIGN_WORDS = {
     "examples: abbreviated time zones": {"CST", "CEST", "EDT"},
     "examples: misspelt variables": {"session.strat", "sesion"},
 }
-"""Words of other people's formats and programs, and examples: no module of ours needs to name them."""
+"""Words of other people's formats and programs, and examples: no module of ours names them."""
 
 ALLOWED = frozenset().union(*FOREIGN_WORDS.values(), DEFAULT_FILTERS, keyword.kwlist, {"macro"})
 """With the filters and statements of templates (Jinja's), and Python's keywords."""
@@ -76,7 +76,7 @@ def tree(module: str) -> ast.Module:
 
 @cache
 def defined(module: str) -> frozenset[str]:
-    """Every name that a module defines: classes and functions with their members and parameters, and constants."""
+    """Every name that a module defines: classes, functions, members, parameters, constants."""
     names: set[str] = set()
     for node in ast.walk(tree(module)):
         match node:
@@ -145,13 +145,13 @@ def words_of_the_package() -> frozenset[str]:
 
 @cache
 def field_names() -> frozenset[str]:
-    """The fields of RingCentral's objects, as our schemas have them: `joinUri` is `join_uri` there."""
+    """The fields of RingCentral's objects, as our schemas have them: `joinUri` as `join_uri`."""
     return defined("onboarding.ringcentral.schemas") | defined("onboarding.simulator.parse")
 
 
 @cache
 def settings_and_columns() -> frozenset[str]:
-    """What users and the database call things: keys of the configuration, fields of the model, columns, commands."""
+    """What users and the database call things: keys, fields of the model, columns, commands."""
     sources = [
         name
         for name in MODULES
@@ -185,7 +185,7 @@ def exists(module: str, name: str) -> bool:
 
 
 def is_path(module: str, first: str, rest: list[str]) -> bool:
-    """Tell whether a dotted path leads somewhere: to a file, through the program's modules, or through a library's."""
+    """Whether a dotted path leads to a file, or through modules of the program or a library."""
     parts = [first, *rest]
     if (ROOT / ".".join(parts)).exists() or ".".join(parts) in used_texts(module):
         return True

@@ -28,7 +28,7 @@ FREE_KEYS = {"counts", "changes"}
 
 
 def shape(value: Any, name: str = "") -> Any:
-    """What a program relies on: keys in their order, kinds of values; a list has the shape of its first item."""
+    """What a program relies on: keys in order, kinds of values; a list is like its first item."""
     match value:
         case dict() if name in FREE_KEYS:
             return {"...": {str(shape(one)) for one in value.values()}}
@@ -72,7 +72,7 @@ async def test_json_is_printed_as_documented(tmp_path):
         scene.ringcentral.account.update_session(
             WEBINAR, SESSION, time_zone=""
         )  # so that the plan has a note
-        # Since then somebody came, somebody left, somebody has another title, and the host is gone
+        # Since then a person came, a person left, a person has another title, and the host is gone
         # from the list.
         scene.write_roster(
             [COHOST, panelist(1, job_title="Head of Analysis"), panelist(3), BAD_ROW]

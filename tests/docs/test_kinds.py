@@ -26,7 +26,7 @@ def missing_parts(kind: str) -> Iterator[str]:
     if not any(kind in words(row[-1]) for row in options):
         yield f"The kind {kind} is not in docs/reference.md: name it at the option --kind."
     if not any(kind in file for row in table(GUIDE, "file") for file in words(row[0])):
-        yield f"The kind {kind} is not in docs/guides/templates.md: add its row to the table of files."
+        yield f"The kind {kind} is not in docs/guides/templates.md: add it to the table of files."
     if not any(kind in words(row[1]) for row in table(GUIDE, "name") if word(row[0]) == "kind"):
         yield f"The kind {kind} is not in docs/guides/templates.md: name it at the name `kind`."
     glossary = [row for row in table(read("docs/glossary.md"), "word") if "kind" in row[0]]

@@ -1,4 +1,4 @@
-"""What holds for every page: links lead somewhere, commands and settings are real, every page can be reached."""
+"""What holds for every page: links, commands and settings are real, and it can be reached."""
 
 import re
 import shlex
@@ -49,7 +49,7 @@ def test_every_page_can_be_reached_from_the_readme():
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Every `onboarding ...` of a page: whole lines of shell blocks and what stands in backticks."""
+    """Every `onboarding ...` of a page: whole lines of shell blocks, and text in backticks."""
     lines = [line for block in blocks(text, "sh") for line in block.text.splitlines()]
     spans = re.findall(r"`(onboarding [^`]+)`", prose(text))
     for one in (*lines, *spans):

@@ -1,4 +1,4 @@
-"""The README's way from an empty folder to the first webinar, walked command by command as a reader would.
+"""The README's way from an empty folder to the first webinar, walked command by command.
 
 The blocks marked `rehearsal` are run by a shell on a terminal of its own, with a person's "y" typed
 ahead. RingCentral and the mail server are the simulator's, first as the reader starts it, then once
@@ -68,7 +68,7 @@ async def typed(
 
 
 def _everything(terminal: int) -> str:
-    """Read until the program behind the terminal has ended; the terminal then answers with an error."""
+    """Read until the program on the terminal has ended; then reading is an error."""
     shown = b""
     try:
         while part := os.read(terminal, 65536):
@@ -79,7 +79,7 @@ def _everything(terminal: int) -> str:
 
 
 async def walk(folder: Path, script: str, stack: AsyncExitStack, **more: str) -> RunningMail:
-    """Walk through a script in a folder with servers of its own; they stay until the stack is closed."""
+    """Walk through a script in a folder with its own servers; they stay until the stack closes."""
     config = load(folder / "config.toml", {})
     world = await simulate_configured_webinars(config, datetime.now(UTC), asyncio.Event())
     ringcentral = await stack.enter_async_context(serve_ringcentral(world, limits=ROOMY))
@@ -91,7 +91,7 @@ async def walk(folder: Path, script: str, stack: AsyncExitStack, **more: str) ->
     return mail
 
 
-def told(mail: RunningMail) -> list[str]:
+def recipients(mail: RunningMail) -> list[str]:
     return [address for one in mail.messages() for address in one.recipients]
 
 
@@ -99,10 +99,10 @@ async def test_readme_leads_from_an_empty_folder_to_the_first_webinar(tmp_path: 
     code, shown = await typed(tmp_path, script("1."))
     assert code == 0, shown
     home = tmp_path / "my-webinars"
-    everybody = [one.split(",")[2] for one in (home / "invitees.csv").read_text().splitlines()[1:]]
+    addresses = [row.split(",")[2] for row in (home / "invitees.csv").read_text().splitlines()[1:]]
     async with AsyncExitStack() as stack:
         rehearsed = await walk(home, script("2."), stack)
-        assert sorted(told(rehearsed)) == sorted(everybody)
+        assert sorted(recipients(rehearsed)) == sorted(addresses)
 
         real = await walk(
             home,
@@ -110,8 +110,8 @@ async def test_readme_leads_from_an_empty_folder_to_the_first_webinar(tmp_path: 
             stack,
             ONBOARDING_LEDGER__DATABASE="sqlite:///onboarding.db",
         )
-        assert told(real)[:6] == ["me@example.com"] * 6
-        assert sorted(told(real)[6:]) == sorted(everybody)
+        assert recipients(real)[:6] == ["me@example.com"] * 6
+        assert sorted(recipients(real)[6:]) == sorted(addresses)
     assert {file.stat().st_mode & 0o777 for file in (home / "secrets").iterdir()} == {0o600}
     assert (home / "town-hall.csv").read_text(encoding="utf-8-sig").count(",sent,") == 5
 

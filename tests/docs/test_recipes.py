@@ -58,7 +58,8 @@ from onboarding.messages.composer import TemplateSet
 from onboarding.messages.settings import BrandSettings
 
 brand = BrandSettings(name="Northwind", sender="events@example.com", reply_to="events@example.com")
-print(len([sample for sample in TemplateSet.load([Path("templates")], brand).samples() if sample.kind == "thank_you"]))
+samples = TemplateSet.load([Path("templates")], brand).samples()
+print(len([sample for sample in samples if sample.kind == "thank_you"]))
 """
     without = run(copy, "-c", script)
     assert "There is no template thank_you.mjml.j2" in without.stderr
@@ -71,7 +72,8 @@ print(len([sample for sample in TemplateSet.load([Path("templates")], brand).sam
 def test_a_providers_reply_is_one_row(copy):
     providers = copy / "onboarding/smtp/providers.py"
     content = providers.read_text(encoding="utf-8")
-    row = 'KnownReply(code=452, enhanced=("4.5.3",), phase=Phase.RCPT, scope=RefusalScope.MESSAGE, hint="Too many.")'
+    row = 'KnownReply(code=452, enhanced=("4.5.3",), phase=Phase.RCPT, '
+    row += 'scope=RefusalScope.MESSAGE, hint="Too many.")'
     changed = re.sub(
         r"(GMAIL = Preset\(.*?replies=\(\n)", rf"\1        {row},\n", content, flags=re.DOTALL
     )
@@ -84,7 +86,8 @@ from onboarding.smtp.providers import Provider
 from onboarding.smtp.replies import classify
 
 reply = Reply(452, "4.5.3 too many", "4.5.3")
-print(classify(Phase.RCPT, reply, Provider.GMAIL).scope.name, classify(Phase.RCPT, reply).scope.name)
+answers = classify(Phase.RCPT, reply, Provider.GMAIL), classify(Phase.RCPT, reply)
+print(*(answer.scope.name for answer in answers))
 """
     finished = run(copy, "-c", script)
     assert finished.stdout.split() == ["MESSAGE", "RECIPIENT"], finished.stderr
@@ -105,7 +108,9 @@ def read_pipes(content: bytes, name: str) -> list[list[str]]:
         "from onboarding.roster.header import",
         "from onboarding.roster import pipes_reader\n",
     )
-    row = '    Format("pipes", lambda content: content.startswith(b"#pipes"), pipes_reader.read_pipes),\n'
+    row = (
+        '    Format("pipes", lambda content: content[:6] == b"#pipes", pipes_reader.read_pipes),\n'
+    )
     insert(formats, '    Format("ODS", ', row)
     script = """
 from onboarding import roster

@@ -1,4 +1,4 @@
-"""The scripts beside the package (benchmarks, pictures) import only what is there: no other test runs them."""
+"""The scripts beside the package import only what is there: no other test runs them."""
 
 import ast
 from importlib import import_module

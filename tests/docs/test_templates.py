@@ -39,7 +39,7 @@ def test_every_name_that_templates_may_use_is_documented():
     assert [word(name) for name, _ in table(GUIDE, "name")] == names_of(TemplateContext)
 
 
-def test_template_that_somebody_gets_is_found_in_the_order_shown():
+def test_template_that_a_person_gets_is_found_in_the_order_shown():
     shown = [word(line) for line in GUIDE.splitlines() if line[:1].isdigit()]
     assert shown == list(candidates("invitation", Role.COHOST, "de"))
 

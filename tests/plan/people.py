@@ -1,4 +1,4 @@
-"""Fictional people as the plan sees them: on the roster, at RingCentral, in the ledger, in the directory.
+"""Fictional people as the plan sees them: on the roster, and in each place that knows people.
 
 Each goes by a first name: Ada is `ada@example.com`, her link ends in `ada`, her user id as a
 colleague is `ada`.
@@ -69,7 +69,7 @@ def row(name: str, role: Role = PANELIST, **fields: Any) -> Invitee:
 
 
 def guest(name: str, role: Role = PANELIST, **fields: Any) -> Registration:
-    """The silent and complete record of somebody invited by name and address."""
+    """The silent and complete record of a person invited by name and address."""
     given = {
         "id": f"id-{name}",
         "role": role,
@@ -97,7 +97,7 @@ def host(name: str = "henry", **fields: Any) -> Registration:
 
 
 def odd(record: Registration, fault: str = "`role` is “Moderator”") -> UntouchedRecord:
-    """What is read of a record that isn't understood for this reason; of an attendee's where the reason is empty."""
+    """What is read of a record that isn't understood; of an attendee's if the reason is empty."""
     return UntouchedRecord(
         id=record.id,
         email=record.email,
@@ -148,13 +148,13 @@ def delivery(
 
 
 def holds(name: str, role: Role = PANELIST, **changed: Any) -> Mailbox:
-    """The mailbox of somebody who was sent these facts, and nothing since."""
+    """The mailbox of a person who was sent these facts, and nothing since."""
     told = facts(name, role, **changed)
     return Mailbox(told, delivery(name, State.SENT, told=told), 1)
 
 
 def holding(name: str, told: Facts | None, state: State, kind: Kind, latest: Facts) -> Mailbox:
-    """A mailbox that was told something (or nothing), and whose latest message stands in a state."""
+    """A mailbox that holds facts (or none), with the state of the latest message to it."""
     return Mailbox(told, delivery(name, state, kind, latest), 2)
 
 
@@ -169,7 +169,7 @@ def make_snapshot(
     now: datetime = NOW,
     **of_session: Any,
 ) -> Snapshot:
-    """What a plan looks at: these rows from the second on, these records, and what the ledger knows by first name."""
+    """What a plan looks at: rows from the second on, records, and the ledger by first name."""
     invitees = tuple(replace(one, row=number) for number, one in enumerate(rows, 2))
     return Snapshot(
         session=session(**of_session),

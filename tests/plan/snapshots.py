@@ -1,4 +1,4 @@
-"""Any snapshot that a plan may have to look at (for Hypothesis), and what is true after its plan was carried out.
+"""Any snapshot that a plan may look at (for Hypothesis), and what is true after a run.
 
 Five people and a host, each on the roster or not, registered or not, known to the ledger and the
 directory or not, and all of that in every form that occurs. The forms are listed beforehand: that
@@ -48,13 +48,13 @@ T = TypeVar("T")
 
 NAMES = ("ada", "bob", "cleo", "dora", "eve")
 CONFUSED = {"ada": "bob", "cleo": "dora"}
-"""Whose ids may stand in somebody else's row."""
+"""People that have ids, which may be in another person's row."""
 BROKEN = ("", "ada", "bob@", "cleo(at)example.com", "dora@example..com")
 TITLES = ("", "Engineer", "Poet")
 
 
 def rows(name: str) -> list[Invitee]:
-    """All rows for somebody: by address, by ids, by both; with somebody else's ids, or under an alias."""
+    """All rows for a person: by address, ids or both; with another's ids, or under an alias."""
     by_address = [
         row(name, role, job_title=title)
         for role, title in product((PANELIST, PANELIST, PANELIST, COHOST, COHOST, HOST), TITLES)
@@ -69,7 +69,7 @@ def rows(name: str) -> list[Invitee]:
 
 
 def records(name: str) -> list[Registration]:
-    """All records of somebody: as a guest, or as a colleague with or without address."""
+    """All records of a person: as a guest, or as a colleague with or without address."""
     return [
         record(role, send_invite=send_invite, join_uri=uri)
         for record, role, send_invite, uri in product(
@@ -87,7 +87,7 @@ def records(name: str) -> list[Registration]:
 
 
 def mailboxes(name: str) -> list[Mailbox]:
-    """All that somebody may have been told, with everything that may have become of the latest message to them."""
+    """All that a mailbox may hold, with every state of the latest message to it."""
     known = [
         facts(one, role, **moved)
         for one in (name, "old")
@@ -109,7 +109,7 @@ def mailboxes(name: str) -> list[Mailbox]:
 
 
 def acquaintances(name: str) -> list[ManagedRegistration]:
-    """All that the ledger may know of somebody; most often that it added them."""
+    """All that the ledger may know of a person; most often that it added them."""
     standings = (*Standing, *[Standing.ADDED] * 6)
     return [
         ManagedRegistration(row(name, linked_user=ids), one)
@@ -151,7 +151,7 @@ SESSIONS = [
 
 
 def any_snapshot(status: SessionStatus | None = None) -> st.SearchStrategy[Snapshot]:
-    """Anything a plan may have to look at, or any session in one status; but no row with the ids of another row."""
+    """Any snapshot, or any with one status; but no row with the ids of another row."""
     snapshots = st.builds(
         _build_snapshot,
         st.tuples(*PEOPLE.values()),
@@ -243,7 +243,7 @@ def _new(invitee: Invitee, colleagues: Iterable[Colleague], number: int) -> Regi
 
 
 def _acquainted(snapshot: Snapshot, plan: Plan) -> dict[str, ManagedRegistration]:
-    """What the ledger writes down of it, as `pipeline.register` does; ids once known are not forgotten."""
+    """What the ledger stores of it, as `pipeline.register` does; known ids are not forgotten."""
     known = dict(snapshot.managed)
     for one in plan.change.update:
         known.setdefault(one.invitee.key, ManagedRegistration(one.invitee, Standing.UPDATED))
@@ -262,7 +262,7 @@ def _acquainted(snapshot: Snapshot, plan: Plan) -> dict[str, ManagedRegistration
 
 
 def left_undone(snapshot: Snapshot, plan: Plan) -> Snapshot:
-    """What is true where RingCentral accepts everything, changes nothing, and shows neither new ids nor titles."""
+    """What is true if RingCentral accepts all, changes nothing, and shows no new ids or titles."""
     after = registered(snapshot, plan)
     kept = {one.registration.id: one.registration for one in plan.change.update}
     new = {f"new-{number}-{one.row}": one.email for number, one in enumerate(plan.change.add)}
@@ -289,7 +289,7 @@ def mailed(snapshot: Snapshot, plan: Plan) -> Snapshot:
         now_true = item.registration and true_facts(snapshot.session, item.role, item.registration)
         told = box.facts if item.mail is Kind.CANCELLATION else now_true
         assert told, "a message that is owed has something to tell"
-        sent = delivery("somebody", State.SENT, item.mail, told)
+        sent = delivery("a person", State.SENT, item.mail, told)
         boxes[item.invitee.key] = Mailbox(
             None if item.mail is Kind.CANCELLATION else told, sent, box.messages + 1
         )
@@ -297,7 +297,7 @@ def mailed(snapshot: Snapshot, plan: Plan) -> Snapshot:
 
 
 def has_crossed_ids(snapshot: Snapshot) -> bool:
-    """Whether a row has the ids under which ledger, directory or records know the address of another row.
+    """Whether a row has the ids that belong to the address of another row.
 
     Which of the two people is meant can't be told. Such a roster is planned row by row, and no
     promise is made about the second run.

@@ -1,4 +1,4 @@
-"""Who is who: the host, people by address and by ids, one person in two rows, and when the directory is asked."""
+"""Who is who: the host, people by address and ids, a person in two rows; asking the directory."""
 
 import pytest
 
@@ -74,7 +74,7 @@ def test_the_host_is_recognised(snapshot):
         pytest.param(make_snapshot(HENRY, there=(host(),)), id="the directory unknown"),
         pytest.param(
             make_snapshot(row("ada", HOST), there=(host(),), colleagues=IN_DIRECTORY),
-            id="somebody else",
+            id="another person",
         ),
         pytest.param(
             make_snapshot(row("ada", HOST), there=(NAMELESS,), host=None),
@@ -91,7 +91,7 @@ def test_the_host_is_recognised(snapshot):
                 host=user("ada"),
                 colleagues=IN_DIRECTORY,
             ),
-            id="whom the webinar names, against the list's own record",
+            id="the host that the webinar names, against the list's own record",
         ),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_row_with_ids_means_the_record_with_those_ids_and_not_one_with_its_add
     assert plan.items[0].registration.id == "id-bob"
 
 
-def test_the_lists_own_host_counts_before_whom_the_webinar_names():
+def test_the_lists_own_host_counts_before_the_one_that_the_webinar_names():
     snapshot = make_snapshot(
         row("ada", HOST, linked_user=user("ada")),
         there=(host(linked_user=None, email="henry@example.com"),),
@@ -178,7 +178,7 @@ def test_the_lists_own_host_counts_before_whom_the_webinar_names():
 
 
 @pytest.mark.parametrize("shown", ["", "maiden@example.com"])
-def test_a_row_that_lost_its_ids_is_the_linked_user_whom_this_ledger_added_under_its_address(shown):
+def test_a_row_that_lost_its_ids_is_the_linked_user_that_this_ledger_added_under_its_address(shown):
     known = {"ada": ManagedRegistration(row("ada", linked_user=user("ada")), Standing.ADDED)}
     there = (linked("ada", PANELIST, email=shown),)
 
@@ -276,10 +276,10 @@ COWORKERS = session(panelist_authentication=PanelistAuthentication.AUTHENTICATED
         ),
         pytest.param([], [linked("ada")], [], session(), True, id="a record with ids alone"),
         pytest.param(
-            [], [linked("ada")], IN_DIRECTORY, session(), False, id="of somebody who is known"
+            [], [linked("ada")], IN_DIRECTORY, session(), False, id="of a person who is known"
         ),
         pytest.param(
-            [HENRY], [host()], [], session(), True, id="a host whose record has ids alone"
+            [HENRY], [host()], [], session(), True, id="a host with only ids in the record"
         ),
         pytest.param([HENRY], [NAMELESS], [], session(), True, id="or not even those"),
         pytest.param(

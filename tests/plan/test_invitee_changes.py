@@ -75,7 +75,7 @@ BY_IDS = row("ada", linked_user=user("ada"))
                 row("ada", COHOST), there=(linked("ada"),), colleagues=ADA_IS_A_COLLEAGUE
             ),
             KEEP,
-            id="a co-host whose record has only ids, the directory knowing them",
+            id="a co-host with only ids in the record, known by the directory",
         ),
         pytest.param(
             make_snapshot(
@@ -87,7 +87,7 @@ BY_IDS = row("ada", linked_user=user("ada"))
         pytest.param(
             make_snapshot(row("ada", COHOST), there=(linked("ada", email="ada@example.com"),)),
             KEEP,
-            id="a co-host whose record shows address and ids needs no directory",
+            id="a co-host with a record that shows address and ids needs no directory",
         ),
         pytest.param(
             make_snapshot(
@@ -97,7 +97,7 @@ BY_IDS = row("ada", linked_user=user("ada"))
                 colleagues=ADA_IS_A_COLLEAGUE,
             ),
             KEEP,
-            id="a co-host whom RingCentral has without ids is one already",
+            id="a co-host that RingCentral has without ids is one already",
         ),
         pytest.param(
             make_snapshot(
@@ -164,12 +164,12 @@ BY_IDS = row("ada", linked_user=user("ada"))
         pytest.param(
             make_snapshot(row("ada"), there=(guest("ada", last_name="L.", send_invite=True),)),
             KEEP,
-            id="whom RingCentral has mailed is not updated",
+            id="a person that RingCentral has mailed is not updated",
         ),
         pytest.param(
             make_snapshot(row("ada"), there=(guest("ada", last_name="L.", send_invite=None),)),
             KEEP,
-            id="nor whom it may have mailed",
+            id="nor one that it may have mailed",
         ),
         pytest.param(
             make_snapshot(
@@ -198,14 +198,14 @@ BY_IDS = row("ada", linked_user=user("ada"))
             id="a finished one does not",
         ),
         pytest.param(
-            make_snapshot(row("ada"), now=START + HOUR), NONE, id="nor one whose end has passed"
+            make_snapshot(row("ada"), now=START + HOUR), NONE, id="nor one that has ended"
         ),
         pytest.param(
             make_snapshot(
                 row("ada"), there=(guest("ada", last_name="L."),), status=SessionStatus.FINISHED
             ),
             KEEP,
-            id="after the end nobody is updated",
+            id="after the end no person is updated",
         ),
     ],
 )
@@ -235,7 +235,7 @@ def test_a_plain_run(snapshot, action):
             "email",
             NO_ADDRESS,
             NONE,
-            id="nobody knows the address",
+            id="no source knows the address",
         ),
         pytest.param(
             make_snapshot(row("", COHOST, linked_user=user("ada")), there=(linked("ada"),)),
@@ -276,7 +276,7 @@ def test_a_plain_run(snapshot, action):
             "role",
             RUNNING,
             KEEP,
-            id="nobody is deleted from a running session",
+            id="no person is deleted from a running session",
         ),
     ],
 )
@@ -324,7 +324,7 @@ def test_an_update_on_request_says_that_ringcentral_may_mail():
     "options",
     [Options(include_already_mailed=True), Options(adopt=True, include_already_mailed=True)],
 )
-def test_a_replacement_of_somebody_whom_ringcentral_has_mailed_needs_that_request_alone(options):
+def test_a_replacement_of_a_person_that_ringcentral_has_mailed_needs_that_request_alone(options):
     snapshot = make_snapshot(
         row("ada", COHOST), there=(guest("ada", send_invite=True),), colleagues=ADA_IS_A_COLLEAGUE
     )
@@ -545,7 +545,7 @@ LOGGED_IN = {"panelist_authentication": PanelistAuthentication.AUTHENTICATED_USE
         ),
     ],
 )
-def test_panelist_authentication_that_locks_an_outsider_out_is_told(snapshot, warned):
+def test_panelist_authentication_that_locks_an_outsider_out_is_reported(snapshot, warned):
     plan = plan_of(snapshot)
 
     assert any("admits only" in one.message for one in plan.problems) is warned
@@ -562,7 +562,7 @@ def test_a_host_on_the_roster_with_another_role_is_a_problem_and_is_not_mailed()
     assert (item.action, item.mail, item.problems[0].message) == (NONE, None, IS_THE_HOST)
 
 
-def test_nobody_is_changed_at_ringcentral_by_what_the_directory_says_of_names():
+def test_no_person_is_changed_at_ringcentral_by_what_the_directory_says_of_names():
     ada = replace(row("ada", COHOST), first_name="", last_name="")
     snapshot = make_snapshot(
         ada, there=(guest("ada", COHOST),), colleagues=(colleague("ada", first_name="Ada"),)

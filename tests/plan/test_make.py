@@ -1,4 +1,4 @@
-"""The plan as a whole: its order, seats, limit, calls, and the plan that is made again after registering."""
+"""The plan as a whole: its order, seats, limit, calls, and the second plan after registering."""
 
 import time
 from dataclasses import replace
@@ -28,7 +28,7 @@ HENRY = host(email="henry@example.com")
 
 
 def actions(plan: Plan) -> list[Action]:
-    """What happens to everybody but the Host."""
+    """What happens to all people but the Host."""
     return [item.action for item in plan.items if item.role is not HOST]
 
 
@@ -37,7 +37,7 @@ def crowd(number: int, first: int = 0) -> list[str]:
 
 
 def full(*rows, occupied: int = SEATS, **also) -> Snapshot:
-    """A webinar whose seats are taken by people who are on the roster, and up to date."""
+    """A webinar that is full of people who are on the roster, and up to date."""
     names = crowd(occupied)
     return make_snapshot(
         *(row(name) for name in names),
@@ -81,7 +81,7 @@ def test_a_seat_for_the_last_one_who_fits():
     assert [(one.row, one.message) for one in plan.problems] == [(SEATS + 2, FULL)]
 
 
-def test_a_seat_in_the_place_of_somebody_who_is_removed():
+def test_a_seat_in_place_of_a_person_who_is_removed():
     snapshot = full(
         row("ada"), occupied=SEATS - 1, there=(guest("bob"),), known={"bob": Standing.ADDED}
     )

@@ -48,7 +48,7 @@ def registered(box: Mailbox | None = None, standing: Standing | None = Standing.
 
 
 def latest(state: State, kind: Kind = UPDATE, *, told=None, saying=None):
-    """Ada's mailbox, whose latest message stands in this state and says what is true now unless told otherwise."""
+    """Ada's mailbox, with a latest message in this state that says what is true now."""
     return registered(holding("ada", told, state, kind, saying or facts("ada")))
 
 
@@ -65,7 +65,7 @@ OLD = facts("ada", **MOVED)
             id="who is about to be added",
         ),
         pytest.param(
-            registered(), INVITATION, "has no invitation yet", id="whom we added and never mailed"
+            registered(), INVITATION, "has no invitation yet", id="added and never mailed"
         ),
         pytest.param(registered(holds("ada")), None, "", id="who is up to date"),
         pytest.param(
@@ -90,7 +90,7 @@ OLD = facts("ada", **MOVED)
             make_snapshot(row("ada"), known=OURS, boxes={"ada": holds("ada")}),
             UPDATE,
             "gets a new link",
-            id="somebody else removed them: registered anew",
+            id="another person removed them: registered again",
         ),
         pytest.param(
             make_snapshot(
@@ -125,13 +125,13 @@ OLD = facts("ada", **MOVED)
             ),
             UPDATE,
             "new start",
-            id="whose new role is refused is told the new start all the same",
+            id="the new start, though the new role is refused",
         ),
         pytest.param(
             registered(holds("ada", **MOVED), last_name="L."),
             UPDATE,
             "new start",
-            id="whose name changes",
+            id="a new name",
         ),
         pytest.param(registered(holds("ada"), last_name="L."), None, "", id="a name is no fact"),
         pytest.param(
@@ -142,7 +142,7 @@ OLD = facts("ada", **MOVED)
         ),
     ],
 )
-def test_cron_mails_whom_it_may(snapshot, kind, reason):
+def test_cron_mails_people_that_it_may(snapshot, kind, reason):
     item = only_item(snapshot)
 
     assert (item.mail, item.mail_reason) == (kind, reason)
@@ -171,19 +171,19 @@ def test_cron_mails_whom_it_may(snapshot, kind, reason):
         pytest.param(
             registered(standing=Standing.REMOVED),
             ADOPT,
-            id="removed by us, registered anew by another",
+            id="removed by us, registered again by another",
         ),
         pytest.param(
             registered(standing=Standing.REMOVING),
             ADOPT,
-            id="perhaps removed by us, and registered anew",
+            id="perhaps removed by us, and registered again",
         ),
         pytest.param(
             registered(
                 holding("ada", None, State.SENT, CANCELLATION, OLD), standing=Standing.REMOVED
             ),
             ADOPT,
-            id="cancelled by us, registered anew by another",
+            id="cancelled by us, registered again by another",
         ),
     ],
 )
@@ -196,7 +196,7 @@ def test_some_are_mailed_only_on_request(snapshot, asked_for):
 
 @pytest.mark.parametrize("standing", [Standing.ADDED, Standing.ADOPTED, None])
 @pytest.mark.parametrize("send_invite", [True, None])
-def test_whom_this_ledger_has_told_something_goes_on_hearing_from_it(standing, send_invite):
+def test_people_that_had_mail_from_this_ledger_get_more_of_it(standing, send_invite):
     snapshot = registered(holds("ada", **MOVED), standing=standing, send_invite=send_invite)
 
     assert only_item(snapshot).mail is UPDATE
@@ -207,7 +207,7 @@ def known(standing: Standing = Standing.ADDED, *, mailed: bool) -> ManagedRegist
 
 
 @pytest.mark.parametrize(("mailed", "problems"), [(False, 1), (True, 0)])
-def test_that_ringcentral_has_mailed_who_was_told_is_said_once(mailed, problems):
+def test_that_ringcentral_has_mailed_them_too_is_said_once(mailed, problems):
     snapshot = make_snapshot(
         row("ada"),
         there=(guest("ada", send_invite=True),),
@@ -237,7 +237,7 @@ def test_who_was_added_silently_and_mailed_all_the_same_is_a_problem_until_a_per
     assert (asked.items[0].mail, asked.items[0].held, asked.problems) == (INVITATION, False, ())
 
 
-def test_who_is_off_the_roster_and_was_told_nothing_is_no_problem():
+def test_a_person_off_the_roster_and_without_mail_is_no_problem():
     snapshot = make_snapshot(
         there=(guest("ada", send_invite=True),), known={"ada": known(mailed=False)}
     )
@@ -267,7 +267,7 @@ def test_the_wrong_request_does_not_help():
     assert not plan_of(registered(standing=None, send_invite=True), ADOPT).mail
 
 
-def test_whom_another_ledger_may_have_mailed_is_a_problem_until_somebody_decides():
+def test_mail_from_another_ledger_is_a_problem_until_a_person_decides():
     problem = plan_of(registered(standing=None)).problems[0]
 
     assert (problem.row, problem.email) == (2, "ada@example.com")
@@ -275,7 +275,7 @@ def test_whom_another_ledger_may_have_mailed_is_a_problem_until_somebody_decides
     assert plan_of(registered(standing=None), ADOPT).problems == ()
 
 
-def test_whom_ringcentral_has_mailed_is_no_problem():
+def test_a_person_that_ringcentral_has_mailed_is_no_problem():
     assert plan_of(registered(standing=None, send_invite=True)).problems == ()
 
 
@@ -307,9 +307,9 @@ def test_a_record_without_a_link_is_one_persons_problem():
     plan = plan_of(registered(join_uri=None))
 
     assert not plan
-    assert [one.message for one in plan.problems] == [
-        "RingCentral has given no join link that can be used for them. Run again, or look at them in RingCentral."
-    ]
+    no_link = "RingCentral has given no join link that can be used for them. "
+    no_link += "Run again, or look at them in RingCentral."
+    assert [problem.message for problem in plan.problems] == [no_link]
 
 
 @pytest.mark.parametrize(
@@ -364,12 +364,12 @@ def test_a_record_without_a_link_is_one_persons_problem():
         pytest.param(
             latest(State.IN_DOUBT, INVITATION, saying=OLD),
             None,
-            id="in doubt, whatever has changed",
+            id="in doubt, with any change",
         ),
         pytest.param(
             latest(State.SENDING, INVITATION, saying=OLD),
             None,
-            id="being sent, whatever has changed",
+            id="being sent, with any change",
         ),
         pytest.param(
             latest(State.SENT, CANCELLATION), INVITATION, id="cancelled, and registered again"
@@ -402,7 +402,7 @@ def test_the_latest_message_decides_whether_another_one_goes_out(snapshot, kind)
         (State.IN_DOUBT, "in doubt: the last message may have arrived; onboarding resolve decides"),
     ],
 )
-def test_why_nothing_further_is_sent_is_told(state, reason):
+def test_why_nothing_further_is_sent_is_said(state, reason):
     assert only_item(latest(state, INVITATION)).mail_reason == reason
 
 
@@ -430,7 +430,7 @@ def test_who_was_removed_with_a_cancellation_and_is_back_is_invited_anew():
     )
 
 
-def test_a_colleague_whose_address_has_changed_is_still_ours_and_is_invited_there():
+def test_a_colleague_with_a_new_address_is_still_ours_and_is_invited_there():
     known = {
         "maiden": ManagedRegistration(
             row("maiden", COHOST, linked_user=user("ada")), Standing.ADDED
@@ -453,7 +453,7 @@ def test_a_colleague_whose_address_has_changed_is_still_ours_and_is_invited_ther
         ),
     ],
 )
-def test_nobody_is_mailed_about_a_session_that_is_over(when):
+def test_no_person_is_mailed_about_a_session_that_is_over(when):
     snapshot = make_snapshot(
         row("ada"),
         row("bob"),
@@ -469,7 +469,7 @@ def test_nobody_is_mailed_about_a_session_that_is_over(when):
     assert [item.mail_reason for item in plan.items] == ["the session is over", ""]
 
 
-def test_a_message_queued_for_somebody_who_is_not_on_board_is_called_off():
+def test_a_message_queued_for_a_person_who_is_not_on_board_is_cancelled():
     queued = holding("ada", None, State.QUEUED, INVITATION, facts("ada"))
 
     item = only_item(make_snapshot(there=(guest("ada"),), known=OURS, boxes={"ada": queued}))

@@ -1,4 +1,4 @@
-"""What holds for every snapshot: the promises that the plan has to keep, whatever it looks at."""
+"""What holds for every snapshot: the promises that each plan has to keep."""
 
 from collections import Counter
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_limited_runs_end_where_one_run_does(snapshot: Snapshot, asked_for: Opti
 
 
 @given(any_snapshot(), options())
-def test_nobody_is_served_twice(snapshot: Snapshot, asked_for: Options):
+def test_no_person_is_served_twice(snapshot: Snapshot, asked_for: Options):
     plan = make_plan(snapshot, asked_for)
 
     added = [name for one in plan.change.add for name in {one.key, one.linked_user} - {None}]
@@ -102,7 +102,7 @@ def test_every_step_says_why(snapshot: Snapshot, asked_for: Options):
 
 
 @given(any_snapshot())
-def test_cron_removes_nobody(snapshot: Snapshot):
+def test_cron_removes_no_person(snapshot: Snapshot):
     plan = make_plan(snapshot, CRON)
 
     assert plan.with_action(Action.REMOVE) == ()
@@ -112,7 +112,7 @@ def test_cron_removes_nobody(snapshot: Snapshot):
 
 
 @given(any_snapshot())
-def test_cron_mails_nobody_whom_ringcentral_has_mailed_and_this_ledger_told_nothing(
+def test_cron_mails_no_person_that_only_ringcentral_has_mailed(
     snapshot: Snapshot,
 ):
     for item in _registered(make_plan(snapshot, CRON).mail):
@@ -123,8 +123,8 @@ def test_cron_mails_nobody_whom_ringcentral_has_mailed_and_this_ledger_told_noth
 
 
 @given(any_snapshot())
-def test_who_has_been_told_something_is_never_left_out_of_date_without_a_word(snapshot: Snapshot):
-    """Whatever RingCentral has mailed: what is not true any more is corrected, or a reason is given."""
+def test_a_person_who_had_mail_is_never_left_out_of_date_without_a_word(snapshot: Snapshot):
+    """What is not true any more is corrected, or a reason is given."""
     for item in make_plan(snapshot, CRON).items:
         box, record = snapshot.mailbox(item.invitee.key), item.registration
         if item.invitee.row and record and record.join_uri and box.facts and not snapshot.is_over:
@@ -133,7 +133,7 @@ def test_who_has_been_told_something_is_never_left_out_of_date_without_a_word(sn
 
 
 @given(any_snapshot())
-def test_cron_mails_nobody_whom_another_ledger_has_registered(snapshot: Snapshot):
+def test_cron_mails_no_person_that_another_ledger_has_registered(snapshot: Snapshot):
     for item in _registered(make_plan(snapshot, CRON).mail):
         # Whom RingCentral has mailed is no other ledger's; told from here they go on hearing from
         # here.
@@ -144,7 +144,7 @@ def test_cron_mails_nobody_whom_another_ledger_has_registered(snapshot: Snapshot
 
 
 @given(any_snapshot())
-def test_cron_replaces_nobody_but_its_own(snapshot: Snapshot):
+def test_cron_replaces_only_its_own_people(snapshot: Snapshot):
     for item in make_plan(snapshot, CRON).with_action(Action.REPLACE):
         assert _standings(item, snapshot) & MANAGED
         assert item.registration.send_invite is not True
@@ -177,8 +177,8 @@ def test_the_host_is_never_added_updated_or_removed(snapshot: Snapshot, asked_fo
 
 @given(any_snapshot(), options())
 def test_only_the_host_gets_the_hosts_link(snapshot: Snapshot, asked_for: Options):
-    everybody = identify(snapshot)
-    hosts = [one for one in everybody.registrations if one.role is HOST]
+    known = identify(snapshot)
+    hosts = [record for record in known.registrations if record.role is HOST]
 
     for item in make_plan(snapshot, asked_for).mail:
         if item.registration and item.registration.role is HOST:
@@ -217,7 +217,7 @@ def test_there_are_never_more_people_than_seats(
     any_snapshot(status=SessionStatus.FINISHED) | any_snapshot(status=SessionStatus.ACTIVE),
     options(),
 )
-def test_nobody_is_removed_once_the_session_has_begun(snapshot: Snapshot, asked_for: Options):
+def test_no_person_is_removed_once_the_session_has_begun(snapshot: Snapshot, asked_for: Options):
     assert make_plan(snapshot, asked_for).change.remove == ()
 
 
@@ -230,7 +230,7 @@ def test_a_finished_session_asks_for_nothing(snapshot: Snapshot, asked_for: Opti
 
 
 @given(any_snapshot(), options(), st.sampled_from(("", "ada", "ada@", "ada@example,com")))
-def test_a_row_without_a_sound_address_keeps_everybody_registered(
+def test_a_row_without_a_sound_address_keeps_all_people_registered(
     snapshot: Snapshot, asked_for: Options, email: str
 ):
     bad = replace(snapshot.roster, problems=(Problem(99, "Kontakt", email, "..."),))
@@ -239,7 +239,7 @@ def test_a_row_without_a_sound_address_keeps_everybody_registered(
 
 
 @given(any_snapshot(), options())
-def test_nobody_is_mailed_while_their_last_message_is_in_doubt(
+def test_no_person_is_mailed_while_their_last_message_is_in_doubt(
     snapshot: Snapshot, asked_for: Options
 ):
     for item in make_plan(snapshot, asked_for).mail:
@@ -248,7 +248,7 @@ def test_nobody_is_mailed_while_their_last_message_is_in_doubt(
 
 
 @given(any_snapshot(), options())
-def test_the_json_names_everybody_who_is_registered_once(snapshot: Snapshot, asked_for: Options):
+def test_the_json_names_each_registered_person_once(snapshot: Snapshot, asked_for: Options):
     plan = make_plan(snapshot, asked_for)
     told = plan_json(plan)["register"]
 
@@ -272,12 +272,12 @@ def _owed(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _registered(items: tuple[PlanItem, ...]) -> list[PlanItem]:
-    """Those who are registered already, and for whom the Host's exemption does not count."""
+    """Those who are registered already, without the Host and its exemption."""
     return [item for item in items if item.registration and item.registration.role is not HOST]
 
 
 def _standings(item: PlanItem, snapshot: Snapshot) -> set[Standing]:
-    """All that the ledger knows of a person, under the addresses or ids of their row and of their record."""
+    """All that the ledger knows of a person, by addresses or ids of their row and record."""
     sides = [item.invitee, *([item.registration] if item.registration else [])]
     addresses = {address_key(side.email) for side in sides if side.email}
     users = {side.linked_user for side in sides if side.linked_user}

@@ -45,8 +45,8 @@ def left(standing: Standing | None = Standing.ADDED, **also):
 @pytest.mark.parametrize(
     ("snapshot", "options", "action"),
     [
-        pytest.param(left(), CRON, NONE, id="cron removes nobody"),
-        pytest.param(left(), REMOVE, Action.REMOVE, id="--remove removes whom we added"),
+        pytest.param(left(), CRON, NONE, id="cron removes no person"),
+        pytest.param(left(), REMOVE, Action.REMOVE, id="--remove removes people that we added"),
         pytest.param(
             left(Standing.ADDING),
             REMOVE,
@@ -60,10 +60,10 @@ def left(standing: Standing | None = Standing.ADDED, **also):
             id="or were about to remove when the run died",
         ),
         pytest.param(left(Standing.REMOVING), CRON, NONE, id="which cron does not go on with"),
-        pytest.param(left(Standing.ADOPTED), REMOVE, NONE, id="not whom we adopted"),
-        pytest.param(left(Standing.UPDATED), REMOVE, NONE, id="nor whom we changed"),
+        pytest.param(left(Standing.ADOPTED), REMOVE, NONE, id="not people that we adopted"),
+        pytest.param(left(Standing.UPDATED), REMOVE, NONE, id="nor people that we changed"),
         pytest.param(
-            left(Standing.REMOVED), REMOVE, NONE, id="nor who was registered anew by another"
+            left(Standing.REMOVED), REMOVE, NONE, id="nor who was registered again by another"
         ),
         pytest.param(left(None), REMOVE, NONE, id="nor a stranger"),
         pytest.param(
@@ -94,7 +94,7 @@ def left(standing: Standing | None = Standing.ADDED, **also):
             ),
             REMOVE,
             Action.REMOVE,
-            id="whom we added under another address",
+            id="added under another address",
         ),
     ],
 )
@@ -120,13 +120,13 @@ def test_who_is_registered_and_not_on_the_roster_is_shown(snapshot, reason):
     assert only_item(snapshot).reason == reason
 
 
-def test_removing_somebody_whom_ringcentral_has_mailed_says_that_it_may_mail_them():
+def test_removing_a_person_that_ringcentral_has_mailed_says_that_it_may_mail_them():
     item = only_item(left(there=(guest("ada", send_invite=True),)), REMOVE)
 
     assert item.reason == "not on the roster; RingCentral may mail them"
 
 
-def test_nobody_can_be_removed_while_the_session_runs_and_that_is_a_problem():
+def test_no_person_can_be_removed_while_the_session_runs_and_that_is_a_problem():
     plan = plan_of(left(status=SessionStatus.ACTIVE), REMOVE)
 
     assert [(one.row, one.email, one.message) for one in plan.problems] == [
@@ -164,7 +164,7 @@ def test_nobody_can_be_removed_while_the_session_runs_and_that_is_a_problem():
         ),
     ],
 )
-def test_a_typing_error_on_the_roster_removes_nobody(problem, kept):
+def test_a_typing_error_on_the_roster_removes_no_person(problem, kept):
     item = only_item(left(problems=(problem,)), REMOVE)
 
     assert item.action is (NONE if kept else Action.REMOVE)
@@ -178,13 +178,13 @@ def test_a_typing_error_on_the_roster_removes_nobody(problem, kept):
 @pytest.mark.parametrize(
     "mistyped",
     [
-        pytest.param(row("adda", COHOST), id="a co-host whom the directory doesn't know"),
+        pytest.param(row("adda", COHOST), id="a co-host that the directory doesn't know"),
         pytest.param(
             row("", COHOST, linked_user=user("adda")), id="ids that the directory doesn't know"
         ),
     ],
 )
-def test_a_typing_error_that_only_the_directory_shows_removes_nobody(mistyped):
+def test_a_typing_error_that_only_the_directory_shows_removes_no_person(mistyped):
     snapshot = make_snapshot(
         mistyped,
         there=(linked("ada"),),
@@ -212,7 +212,7 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
             left(boxes={"ada": holding("ada", None, State.QUEUED, Kind.INVITATION, facts("ada"))}),
             REMOVE,
             None,
-            id="nor whose invitation is still queued",
+            id="nor with a queued invitation",
         ),
         pytest.param(
             left(
@@ -285,13 +285,13 @@ OFFBOARD = {"known": {"ada": Standing.REMOVED}}
             ),
             CRON,
             Kind.CANCELLATION,
-            id="whatever became of an update before",
+            id="with any end of an update before",
         ),
         pytest.param(
             make_snapshot(boxes={"ada": holds("ada")}, known={"ada": Standing.ADDED}),
             CRON,
             None,
-            id="not to whom somebody else removed",
+            id="not to people that another person removed",
         ),
         pytest.param(
             make_snapshot(boxes={"ada": holds("ada")}, known={"ada": Standing.ADDED}),
@@ -322,7 +322,7 @@ def test_a_cancellation_goes_to(snapshot, options, kind):
                 boxes={"ada": holds("ada")},
                 problems=(Problem(7, "role", "ada@example.com", "..."),),
             ),
-            id="whose row has a problem",
+            id="a row with a problem",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Records that are left alone: attendees, and those that are not understood. They stop nobody else."""
+"""Records that are left alone: attendees, and those that are not understood. They stop no one else."""
 
 from dataclasses import replace
 
@@ -30,7 +30,8 @@ from tests.plan.snapshots import any_snapshot, options
 
 ODD_ADA = odd(guest("ada"))
 MESSAGE = (
-    "RingCentral's record of this person is not understood (`role` is “Moderator”), so they are left as they are."
+    "RingCentral's record of this person is not understood (`role` is “Moderator”), "
+    "so they are left as they are."
     " Look at them in RingCentral, or for a newer version of this program."
 )
 
@@ -75,7 +76,9 @@ MESSAGE = (
     ],
 )
 @pytest.mark.parametrize("asked_for", [CRON, EVERYTHING])
-def test_a_row_whose_record_is_not_understood_is_left_alone(snapshot: Snapshot, asked_for: Options):
+def test_a_row_with_a_record_that_is_not_understood_is_left_alone(
+    snapshot: Snapshot, asked_for: Options
+):
     plan = make_plan(snapshot, asked_for)
 
     (item,) = [item for item in plan.items if item.invitee.row]
@@ -94,7 +97,7 @@ def test_a_row_whose_record_is_not_understood_is_left_alone(snapshot: Snapshot, 
     ],
 )
 @pytest.mark.parametrize("asked_for", [CRON, EVERYTHING])
-def test_a_record_of_nobody_on_the_roster_is_a_problem_and_stops_nobody(record, who, asked_for):
+def test_a_record_of_no_person_on_the_roster_is_a_problem_and_stops_no_run(record, who, asked_for):
     plan = make_plan(make_snapshot(row("bob"), untouched=(record,)), asked_for)
 
     assert [one.email for one in plan.change.add] == ["bob@example.com"]
@@ -109,10 +112,10 @@ def test_a_record_of_nobody_on_the_roster_is_a_problem_and_stops_nobody(record, 
             ODD_ADA, [], id="who may be registered still is not told that they were removed"
         ),
         pytest.param(
-            odd(guest("", join_uri=None)), [], id="nor anybody whom a nameless record may mean"
+            odd(guest("", join_uri=None)), [], id="nor people that a nameless record may mean"
         ),
         pytest.param(
-            odd(guest("bob")), ["cancellation"], id="a record of somebody else is no hindrance"
+            odd(guest("bob")), ["cancellation"], id="a record of another person is no obstacle"
         ),
         pytest.param(odd(guest("ada"), ""), [], id="an attendee is left alone"),
         pytest.param(
@@ -120,7 +123,7 @@ def test_a_record_of_nobody_on_the_roster_is_a_problem_and_stops_nobody(record, 
         ),
     ],
 )
-def test_nobody_is_told_that_they_were_removed_while_a_record_may_be_theirs(record, mail):
+def test_no_cancellation_leaves_while_a_record_may_be_theirs(record, mail):
     snapshot = make_snapshot(
         untouched=(record,), known={"ada": Standing.ADDED}, boxes={"ada": holds("ada")}
     )
@@ -128,7 +131,7 @@ def test_nobody_is_told_that_they_were_removed_while_a_record_may_be_theirs(reco
     assert [item.mail for item in make_plan(snapshot, Options(remove=True)).mail] == mail
 
 
-def test_who_was_removed_is_told_so_though_they_attend_by_now():
+def test_a_removed_person_gets_a_cancellation_though_they_attend_by_now():
     attendee = odd(guest("ada"), "")
     snapshot = make_snapshot(
         untouched=(attendee,), known={"ada": Standing.REMOVED}, boxes={"ada": holds("ada")}
@@ -147,7 +150,7 @@ def test_a_record_that_is_not_understood_takes_a_seat_and_an_attendee_takes_none
     assert [len(plan.change.add) for plan in (with_seat, without)] == [1, 0]
 
 
-def test_an_attendee_is_told_as_skipped_and_is_no_problem():
+def test_an_attendee_is_shown_as_skipped_and_is_no_problem():
     plan = plan_of(make_snapshot(untouched=(odd(guest("ada"), ""), UntouchedRecord(id="7"))))
 
     reason = "an attendee in RingCentral's list, left alone"
@@ -171,7 +174,7 @@ def test_an_attendee_who_is_on_the_roster_is_added_as_what_the_roster_says():
     )
 
 
-def test_a_session_that_is_not_fully_understood_is_a_problem_and_stops_nobody():
+def test_a_session_that_is_not_fully_understood_is_a_problem_and_stops_no_run():
     plan = plan_of(
         make_snapshot(
             row("ada"), not_understood=("`status` is “Postponed”", "`localeCode` has another form")
@@ -192,7 +195,7 @@ def test_a_session_that_is_not_fully_understood_is_a_problem_and_stops_nobody():
 
 
 @given(any_snapshot(), options(), st.data())
-def test_nobody_with_a_record_that_is_not_understood_is_touched(
+def test_no_person_with_a_record_that_is_not_understood_is_touched(
     snapshot: Snapshot, asked_for: Options, data: st.DataObject
 ):
     """Whatever a plan looks at, and whichever records of it are odd."""
