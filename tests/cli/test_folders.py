@@ -19,7 +19,7 @@ PIXEL = bytes.fromhex(
 
 
 def everything_in(folder: Path) -> set[str]:
-    return {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()}
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.mark.parametrize("name", NAMES)

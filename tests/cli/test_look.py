@@ -35,13 +35,13 @@ async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
             "role": "Panelist",
             "reason": added["reason"],
         }
-        assert [(one["email"], one["kind"]) for one in plan["mail"]] == [
+        assert [(mailed["email"], mailed["kind"]) for mailed in plan["mail"]] == [
             (HOST["email"], "invitation"),
             (PANELIST["email"], "invitation"),
         ]
-        assert [(one["row"], one["column"], one["email"]) for one in plan["problems"]] == [
-            (4, "role", ATTENDEE["email"])
-        ]
+        assert [
+            (problem["row"], problem["column"], problem["email"]) for problem in plan["problems"]
+        ] == [(4, "role", ATTENDEE["email"])]
 
 
 async def test_plan_and_run_tell_attendees_and_odd_records_apart(tmp_path):
@@ -67,7 +67,7 @@ async def test_plan_and_run_tell_attendees_and_odd_records_apart(tmp_path):
     (problem,) = json.loads(as_json.out)["problems"]
     assert (problem["row"], problem["message"].startswith(odd)) == (3, True)
     skipped = json.loads(as_json.out)["skip"]
-    assert [(one["email"], one["role"]) for one in skipped] == [
+    assert [(skipped_person["email"], skipped_person["role"]) for skipped_person in skipped] == [
         (PANELIST["email"], "Panelist"),
         ("guest1@example.com", "Attendee"),
     ]
@@ -121,7 +121,7 @@ async def test_plan_changes_nothing(tmp_path):
         seen = await on(scene, "plan", NAME)
         assert seen.code == 0
         assert "A run makes 4 of RingCentral's webinar calls" in seen.out
-        assert {one.method for one in scene.ringcentral.requests} == {"POST", "GET"}
+        assert {request.method for request in scene.ringcentral.requests} == {"POST", "GET"}
         assert scene.recipients() == []
         assert (await scene.status()).counts == {}
 
@@ -141,9 +141,9 @@ async def test_check_says_ok_line_by_line_and_changes_nothing(tmp_path):
             "sender",
         ):
             assert subject in seen.out
-        assert {one.method for one in scene.ringcentral.requests if "oauth" not in one.path} == {
-            "GET"
-        }
+        assert {
+            request.method for request in scene.ringcentral.requests if "oauth" not in request.path
+        } == {"GET"}
         assert scene.recipients() == []
 
 

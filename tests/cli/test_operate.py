@@ -22,7 +22,7 @@ async def test_resolve_lists_doubts_with_message_id_and_how_to_look_them_up(tmp_
     rules = MailRules(lose_reply=frozenset({JOERG}))
     async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules, limits=ROOMY) as scene:
         assert (await on(scene, "run", NAME, "--yes")).code == 1
-        (doubtful,) = [one for one in scene.messages() if JOERG in one["To"]]
+        (doubtful,) = [message for message in scene.messages() if JOERG in message["To"]]
         listed = await on(scene, "resolve", NAME)
         assert listed.code == 1
         assert [

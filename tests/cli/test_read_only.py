@@ -39,7 +39,7 @@ def folder():
 
 
 def trace(folder: Path) -> dict[str, tuple[int, ...]]:
-    seen = {one.name: one.stat() for one in folder.iterdir()}
+    seen = {file.name: file.stat() for file in folder.iterdir()}
     return {
         name: (one.st_ino, one.st_mode, one.st_uid, one.st_size, one.st_mtime_ns)
         for name, one in seen.items()

@@ -67,11 +67,13 @@ async def test_what_an_earlier_run_queued_is_shown_as_mail_and_counts_for_the_li
         away = await on(scene, "run", NAME, "--yes", ONBOARDING_SMTP__PORT="1")
         assert (away.code, scene.recipients()) == (75, [])
         planned = json.loads((await on(scene, "plan", NAME, "--json")).out)
-        assert [one["email"] for one in planned["mail"]] == [one["email"] for one in people]
+        assert [mailed["email"] for mailed in planned["mail"]] == [
+            person["email"] for person in people
+        ]
         first = await on(scene, "run", NAME, "--yes", "--limit", "1")
         assert ("nothing to do" in first.out, scene.recipients()) == (False, ["guest1@example.com"])
         await on(scene, "run", NAME, "--yes")
-        assert scene.recipients() == [one["email"] for one in people]
+        assert scene.recipients() == [person["email"] for person in people]
         assert len({message["Message-ID"] for message in scene.messages()}) == len(people)
 
 

@@ -171,7 +171,7 @@ async def test_a_new_user_rehearses_against_the_simulator_at_once(tmp_path):
 async def test_what_only_a_person_can_decide_is_rehearsed(tmp_path):
     await command(tmp_path, "init", ".")
     first, second, third, *_ = [
-        one.email for one in roster.read((tmp_path / "invitees.csv").read_bytes()).invitees
+        invitee.email for invitee in roster.read((tmp_path / "invitees.csv").read_bytes()).invitees
     ]
     weather = ("--refuse-mail", first, "--defer-mail", second, "--lose-reply", third)
     async with simulator(tmp_path, *weather) as variables:
@@ -183,7 +183,7 @@ async def test_what_only_a_person_can_decide_is_rehearsed(tmp_path):
         )
 
     assert ran.code == 75
-    assert [one["state"] for one in seen["deliveries"]] == [
+    assert [delivery["state"] for delivery in seen["deliveries"]] == [
         "rejected",
         "queued",
         "in_doubt",

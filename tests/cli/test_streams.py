@@ -72,7 +72,7 @@ async def test_name_that_an_encoding_lacks_is_written_as_json_writes_it(tmp_path
 
         assert (seen.code, "Traceback" in seen.all) == (0, False)
         known = json.loads(seen.out[seen.out.index("\n{") :])
-        assert "Jörg Łoś 😀" in [one["name"] for one in known["deliveries"]]
+        assert "Jörg Łoś 😀" in [delivery["name"] for delivery in known["deliveries"]]
 
 
 def test_entry_point_imports_nothing_that_takes_time_before_it_is_ready():

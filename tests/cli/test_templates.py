@@ -73,8 +73,10 @@ def test_lint_as_json_prints_json_alone(folder):
     seen = invoked(with_template(folder, UNKNOWN_NAME), "lint", "--json")
     findings = json.loads(seen.out)
     assert seen.code == 1
-    assert {tuple(one) for one in findings} == {("where", "message", "error")}
-    assert [one["where"] for one in findings if "naem" in one["message"]] == ["invitation"]
+    assert {tuple(finding) for finding in findings} == {("where", "message", "error")}
+    assert [finding["where"] for finding in findings if "naem" in finding["message"]] == [
+        "invitation"
+    ]
 
 
 def test_lint_looks_at_every_webinars_own_templates(folder):
@@ -107,9 +109,9 @@ async def test_preview_shows_what_the_last_run_saw_and_no_real_link(tmp_path):
             invoked, tmp_path, "preview", NAME, "--out", out, **scene.variables
         )
         written = "".join(
-            one.read_text(encoding="utf-8")
-            for one in (tmp_path / "pages").rglob("*.*")
-            if one.suffix != ".eml"
+            file.read_text(encoding="utf-8")
+            for file in (tmp_path / "pages").rglob("*.*")
+            if file.suffix != ".eml"
         )
         assert seen.code == 0
         assert "The Launch" in written
@@ -211,9 +213,10 @@ async def test_send_test_has_a_name_and_a_calendar_entry_of_its_own(tmp_path):
         await scene.run()
         await send_test(scene)
         await send_test(scene)
-        names = [one["Message-ID"] for one in scene.messages()]
+        names = [message["Message-ID"] for message in scene.messages()]
         entries = [
-            re.search(r"UID:\S+", find_part(one, "text/calendar"))[0] for one in scene.messages()
+            re.search(r"UID:\S+", find_part(message, "text/calendar"))[0]
+            for message in scene.messages()
         ]
     assert (len(set(names)), len(set(entries))) == (3, 2)
 

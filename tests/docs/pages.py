@@ -76,7 +76,7 @@ def word(cell: str) -> str:
 def anchors(text: str) -> set[str]:
     """The names by which links reach a page's headings, made as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def _cells(line: str) -> list[str]:

@@ -41,8 +41,8 @@ def test_every_page_can_be_reached_from_the_readme():
         page = waiting.pop()
         reached.add(page)
         files = {
-            (page.parent / one.partition("#")[0]).resolve()
-            for one in links(page.read_text(encoding="utf-8"))
+            (page.parent / link.partition("#")[0]).resolve()
+            for link in links(page.read_text(encoding="utf-8"))
         }
         waiting |= {file for file in files if file.suffix == ".md"} - reached
     assert set(PAGES) - reached == {ROOT / "CONTRIBUTING.md"}

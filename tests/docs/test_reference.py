@@ -68,12 +68,12 @@ def real_options(command: Any) -> list[tuple[list[str], str, str]]:
     """The same of the program."""
     return [
         (
-            one.opts,
-            one.metavar or "",
-            "" if one.default is None or one.default is False else str(one.default),
+            param.opts,
+            param.metavar or "",
+            "" if param.default is None or param.default is False else str(param.default),
         )
-        for one in command.params
-        if one.param_type_name == "option" and one.opts != ["--help"]
+        for param in command.params
+        if param.param_type_name == "option" and param.opts != ["--help"]
     ]
 
 
@@ -112,7 +112,7 @@ def test_every_exit_code_is_documented():
 def test_every_section_of_the_configuration_is_documented():
     headings = [one for one in sections(REFERENCE, 3) if one.startswith("`[")]
     assert headings == list(SECTIONS)
-    assert {one.strip("`[]").split(".")[0] for one in headings} == set(settings.SECTIONS)
+    assert {heading.strip("`[]").split(".")[0] for heading in headings} == set(settings.SECTIONS)
 
 
 def shown_default(value: Any) -> Any:
@@ -243,7 +243,7 @@ def test_every_state_is_documented_with_its_exit_code():
     ("header", "values"), [("kind", Kind), ("role", Role), ("standing", Standing)]
 )
 def test_every_word_of_the_model_is_documented(header: str, values: type[StrEnum]):
-    assert [word(row[0]) for row in table(REFERENCE, header)] == [one.value for one in values]
+    assert [word(row[0]) for row in table(REFERENCE, header)] == [value.value for value in values]
 
 
 def test_columns_of_the_report_are_documented():

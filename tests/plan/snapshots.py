@@ -185,7 +185,11 @@ def _build_snapshot(
         *filter(None, (*rows[:2], henry, *rows[2:])),
         there=(
             *there,
-            *(one for one in records if one and (one.linked_user or one.email not in guests)),
+            *(
+                record
+                for record in records
+                if record and (record.linked_user or record.email not in guests)
+            ),
         ),
         known={name: one for name, one in zip(NAMES, known, strict=True) if one},
         boxes={name: one for name, one in zip(NAMES, boxes, strict=True) if one},
@@ -208,12 +212,15 @@ def options(**fixed: Any) -> st.SearchStrategy[Options]:
 
 def registered(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """What is true once RingCentral has done everything that the plan asks for."""
-    gone = {one.id for one in plan.change.remove}
+    gone = {record.id for record in plan.change.remove}
     updated = {
-        one.registration.id: _updated(one.registration, one.invitee) for one in plan.change.update
+        update.registration.id: _updated(update.registration, update.invitee)
+        for update in plan.change.update
     }
     new = [_new(one, snapshot.colleagues, number) for number, one in enumerate(plan.change.add)]
-    left = [updated.get(one.id, one) for one in snapshot.registrations if one.id not in gone]
+    left = [
+        updated.get(record.id, record) for record in snapshot.registrations if record.id not in gone
+    ]
     return replace(snapshot, registrations=(*left, *new), managed=_acquainted(snapshot, plan))
 
 
@@ -264,13 +271,13 @@ def _acquainted(snapshot: Snapshot, plan: Plan) -> dict[str, ManagedRegistration
 def left_undone(snapshot: Snapshot, plan: Plan) -> Snapshot:
     """What is true if RingCentral accepts all, changes nothing, and shows no new ids or titles."""
     after = registered(snapshot, plan)
-    kept = {one.registration.id: one.registration for one in plan.change.update}
+    kept = {update.registration.id: update.registration for update in plan.change.update}
     new = {f"new-{number}-{one.row}": one.email for number, one in enumerate(plan.change.add)}
     records = tuple(
-        replace(one, linked_user=None, job_title="", email=new[one.id])
-        if one.id in new
-        else kept.get(one.id, one)
-        for one in after.registrations
+        replace(record, linked_user=None, job_title="", email=new[record.id])
+        if record.id in new
+        else kept.get(record.id, record)
+        for record in after.registrations
     )
     known = dict(after.managed)
     for item in plan.with_action(Action.ADD, Action.UPDATE, Action.REPLACE):

@@ -98,7 +98,7 @@ def test_the_host_is_recognised(snapshot):
 def test_a_stranger_never_gets_the_hosts_link(snapshot):
     items = [item for item in plan_of(snapshot).items if item.invitee.row]
 
-    assert [(one.action, one.mail, one.problems[0].message) for one in items] == [
+    assert [(item.action, item.mail, item.problems[0].message) for item in items] == [
         (Action.NONE, None, NOT_THE_HOST)
     ]
 
@@ -142,8 +142,8 @@ def test_the_hosts_link_comes_from_the_session_where_the_list_has_none():
 def test_two_rows_that_are_one_person_through_the_directory_count_once(rows):
     plan = plan_of(make_snapshot(*rows, colleagues=IN_DIRECTORY))
 
-    assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.ADD)]
-    assert [(one.row, one.message) for one in plan.problems] == [
+    assert [(item.invitee.row, item.action) for item in plan.items] == [(2, Action.ADD)]
+    assert [(problem.row, problem.message) for problem in plan.problems] == [
         (3, "is the same person as row 2, which counts: delete one of the two rows")
     ]
 
@@ -155,8 +155,8 @@ def test_two_rows_that_are_one_person_by_their_record_count_once():
 
     plan = plan_of(make_snapshot(*rows, there=there, known={"alias": Standing.ADDED}))
 
-    assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.KEEP)]
-    assert [one.row for one in plan.problems] == [3]
+    assert [(item.invitee.row, item.action) for item in plan.items] == [(2, Action.KEEP)]
+    assert [problem.row for problem in plan.problems] == [3]
 
 
 def test_a_row_with_ids_means_the_record_with_those_ids_and_not_one_with_its_address():
@@ -184,7 +184,7 @@ def test_a_row_that_lost_its_ids_is_the_linked_user_that_this_ledger_added_under
 
     plan = plan_of(make_snapshot(row("ada"), there=there, known=known))
 
-    assert [(one.invitee.row, one.action) for one in plan.items] == [(2, Action.KEEP)]
+    assert [(item.invitee.row, item.action) for item in plan.items] == [(2, Action.KEEP)]
     assert plan.problems == ()
 
 
@@ -198,7 +198,7 @@ def test_a_row_that_lost_its_ids_to_another_row_is_a_guest():
         )
     )
 
-    assert [(one.invitee.row, one.action) for one in plan.items] == [
+    assert [(item.invitee.row, item.action) for item in plan.items] == [
         (2, Action.ADD),
         (3, Action.KEEP),
     ]
@@ -222,7 +222,7 @@ def test_a_co_host_by_address_is_invited_as_linked_user_and_a_panelist_as_guest(
         )
     )
 
-    assert [one.linked_user for one in plan.change.add] == [user("ada"), None]
+    assert [invitee.linked_user for invitee in plan.change.add] == [user("ada"), None]
 
 
 def test_a_name_on_the_roster_is_not_mixed_with_the_directorys():

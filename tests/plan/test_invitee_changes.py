@@ -283,7 +283,7 @@ def test_a_plain_run(snapshot, action):
 def test_a_row_that_can_not_be_served_is_a_problem(snapshot, column, message, action):
     plan = plan_of(snapshot)
 
-    (item,) = [one for one in plan.items if one.invitee.row]
+    (item,) = [item for item in plan.items if item.invitee.row]
     problem = plan.problems[0]
     assert (item.action, plan.change) == (action, Change())
     assert (problem.row, problem.column, problem.email, problem.message) == (
@@ -363,7 +363,7 @@ def test_what_one_update_did_not_change_is_reported_and_not_repeated():
     plan = plan_of(snapshot)
 
     assert not plan
-    assert [one.message for one in plan.problems] == [
+    assert [problem.message for problem in plan.problems] == [
         "RingCentral was asked to change the last name and did not. Change it there by hand."
     ]
 
@@ -475,7 +475,7 @@ def test_what_one_replacement_did_not_change_is_reported_and_not_repeated(record
 
     item = plan.items[0]
     assert (item.action, item.mail is None) == (action, action is KEEP)
-    assert [one.message for one in plan.problems] == [
+    assert [problem.message for problem in plan.problems] == [
         "RingCentral was asked to change the linked user and did not. Change it there by hand."
     ] * (action is KEEP)
 
@@ -504,7 +504,7 @@ def test_a_domain_that_came_back_otherwise_is_no_difference():
 def test_every_problem_of_a_row_is_said_once():
     snapshot = make_snapshot(row("ada", linked_user=None), there=(guest("ada"),), **COWORKERS)
 
-    assert [one.message.split(",")[0] for one in plan_of(snapshot).problems] == [
+    assert [problem.message.split(",")[0] for problem in plan_of(snapshot).problems] == [
         "this webinar admits only colleagues as panelists",
         "registered silently",
     ]
@@ -548,7 +548,7 @@ LOGGED_IN = {"panelist_authentication": PanelistAuthentication.AUTHENTICATED_USE
 def test_panelist_authentication_that_locks_an_outsider_out_is_reported(snapshot, warned):
     plan = plan_of(snapshot)
 
-    assert any("admits only" in one.message for one in plan.problems) is warned
+    assert any("admits only" in problem.message for problem in plan.problems) is warned
     assert plan.items[0].action is not NONE or snapshot.now > NOW
 
 

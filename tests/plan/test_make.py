@@ -71,14 +71,14 @@ def test_the_rosters_problems_come_with_the_plans():
 
     plan = plan_of(make_snapshot(row("henry", HOST), problems=(problem,)))
 
-    assert [one.row for one in plan.problems] == [9, 2]
+    assert [problem.row for problem in plan.problems] == [9, 2]
 
 
 def test_a_seat_for_the_last_one_who_fits():
     plan = plan_of(full(row("ada"), row("bob"), occupied=SEATS - 1))
 
     assert actions(plan)[-2:] == [ADD, NONE]
-    assert [(one.row, one.message) for one in plan.problems] == [(SEATS + 2, FULL)]
+    assert [(problem.row, problem.message) for problem in plan.problems] == [(SEATS + 2, FULL)]
 
 
 def test_a_seat_in_place_of_a_person_who_is_removed():

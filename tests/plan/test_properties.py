@@ -70,8 +70,8 @@ def test_no_person_is_served_twice(snapshot: Snapshot, asked_for: Options):
     plan = make_plan(snapshot, asked_for)
 
     added = [name for one in plan.change.add for name in {one.key, one.linked_user} - {None}]
-    touched = [one.registration.id for one in plan.change.update] + [
-        one.id for one in plan.change.remove
+    touched = [update.registration.id for update in plan.change.update] + [
+        record.id for record in plan.change.remove
     ]
     for several in (added, touched, [item.invitee.key for item in plan.mail]):
         assert max(Counter(several).values(), default=0) <= 1
@@ -84,10 +84,12 @@ def test_every_row_of_the_roster_ends_in_one_step_or_one_problem(
     plan = make_plan(snapshot, asked_for)
 
     items = [item.invitee.row for item in plan.items if item.invitee.row]
-    problems = [one.row for one in plan.problems if one.row and one.row not in items]
+    problems = [
+        problem.row for problem in plan.problems if problem.row and problem.row not in items
+    ]
     assert sorted(items + problems) == sorted(
-        [one.row for one in snapshot.roster.invitees]
-        + [one.row for one in snapshot.roster.problems]
+        [invitee.row for invitee in snapshot.roster.invitees]
+        + [problem.row for problem in snapshot.roster.problems]
     )
 
 
@@ -97,7 +99,7 @@ def test_every_step_says_why(snapshot: Snapshot, asked_for: Options):
 
     assert all(item.reason for item in plan.items)
     assert all(item.mail_reason for item in plan.mail)
-    assert all(one.message for one in plan.problems)
+    assert all(problem.message for problem in plan.problems)
     assert len(plan_rows(plan)) == len(plan.items)
 
 
@@ -160,7 +162,7 @@ def test_what_is_adopted_is_adopted_on_request(snapshot: Snapshot):
 @given(any_snapshot(), options())
 def test_the_host_is_never_added_updated_or_removed(snapshot: Snapshot, asked_for: Options):
     change = make_plan(snapshot, asked_for).change
-    hosts = [one for one in identify(snapshot).registrations if one.role is HOST]
+    hosts = [record for record in identify(snapshot).registrations if record.role is HOST]
 
     assert not [
         one
@@ -197,7 +199,7 @@ def test_only_the_host_gets_the_hosts_link(snapshot: Snapshot, asked_for: Option
 def test_there_are_never_more_people_than_seats(
     snapshot: Snapshot, asked_for: Options, free: int, wanting: int, limit: int | None
 ):
-    taken = sum(one.role is not HOST for one in snapshot.registrations)
+    taken = sum(record.role is not HOST for record in snapshot.registrations)
     crowd = tuple(guest(f"crowd{number}") for number in range(SEATS - free - taken))
     hopeful = tuple(row(f"hopeful{number}", row=100 + number) for number in range(wanting))
     crowded = replace(
@@ -208,7 +210,7 @@ def test_there_are_never_more_people_than_seats(
 
     after = registered(crowded, make_plan(crowded, replace(asked_for, limit=limit)))
 
-    assert sum(one.role is not HOST for one in after.registrations) <= max(
+    assert sum(record.role is not HOST for record in after.registrations) <= max(
         SEATS, taken + len(crowd)
     )
 

@@ -129,7 +129,7 @@ def test_removing_a_person_that_ringcentral_has_mailed_says_that_it_may_mail_the
 def test_no_person_can_be_removed_while_the_session_runs_and_that_is_a_problem():
     plan = plan_of(left(status=SessionStatus.ACTIVE), REMOVE)
 
-    assert [(one.row, one.email, one.message) for one in plan.problems] == [
+    assert [(problem.row, problem.email, problem.message) for problem in plan.problems] == [
         (None, "ada@example.com", "can't be removed while the session is running or over")
     ]
 
@@ -352,7 +352,7 @@ def test_a_second_record_of_one_person_is_shown_and_never_touched():
     plan = plan_of(snapshot, EVERYTHING)
 
     assert [(item.action, item.registration.id) for item in plan.items] == [(Action.KEEP, "id-ada")]
-    assert [one.message for one in plan.problems] == [
+    assert [problem.message for problem in plan.problems] == [
         "is registered twice at RingCentral: remove one of the two there (invitee id-2)"
     ]
 

@@ -100,7 +100,7 @@ def test_a_row_with_a_record_that_is_not_understood_is_left_alone(
 def test_a_record_of_no_person_on_the_roster_is_a_problem_and_stops_no_run(record, who, asked_for):
     plan = make_plan(make_snapshot(row("bob"), untouched=(record,)), asked_for)
 
-    assert [one.email for one in plan.change.add] == ["bob@example.com"]
+    assert [invitee.email for invitee in plan.change.add] == ["bob@example.com"]
     assert plan.change.remove == ()
     assert plan.problems == (Problem(None, None, who, MESSAGE),)
 
@@ -199,13 +199,13 @@ def test_no_person_with_a_record_that_is_not_understood_is_touched(
     snapshot: Snapshot, asked_for: Options, data: st.DataObject
 ):
     """Whatever a plan looks at, and whichever records of it are odd."""
-    records = [one for one in snapshot.registrations if one.email]
+    records = [record for record in snapshot.registrations if record.email]
     chosen = (
         data.draw(st.lists(st.sampled_from(records), unique_by=lambda one: one.id))
         if records
         else []
     )
-    left = tuple(one for one in snapshot.registrations if one not in chosen)
+    left = tuple(record for record in snapshot.registrations if record not in chosen)
     unclear = replace(snapshot, registrations=left, untouched=tuple(map(odd, chosen)))
 
     plan = make_plan(unclear, asked_for)
