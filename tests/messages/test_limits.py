@@ -80,9 +80,8 @@ GREATER = {
     "{% for x in ['ab' * 60000] recursive %}{{ loop(x) if x|length > 1 }}{% endfor %}": STEPS,
     "{% for i in range(30) %}{{ 'a' * 100000 }}{% endfor %}": PART,
     "{% for i in range(90000) %}A text of the template itself.{% endfor %}": PART,
-    "{% set x %}{% for i in range(90000) %}A text of the template itself.{% endfor %}{% endset %}": (
-        PART
-    ),
+    "{% set x %}{% for i in range(90000) %}A text of the template itself.{% endfor %}"
+    "{% endset %}": (PART),
     "{% macro m() %}{% for i in range(50000) %}{{ '<' * 1000000 }}{% endfor %}{% endmacro %}"
     "{{ m() }}": ("writes values of more than 10,000,000 characters"),
     "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}": "calls or includes itself without end",
@@ -90,18 +89,16 @@ GREATER = {
         "calls or includes itself without end"
     ),
     "{% set p = 'parts/itself.html.j2' %}{% include p %}": "calls or includes itself without end",
-    "{% set ns = namespace(x='ab') %}{% for i in range(40) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}": (
-        VALUE
-    ),
-    "{% set ns = namespace(x=3) %}{% for i in range(40) %}{% set ns.x = ns.x * ns.x %}{% endfor %}": (
-        NUMBER
-    ),
+    "{% set ns = namespace(x='ab') %}{% for i in range(40) %}{% set ns.x = ns.x ~ ns.x %}"
+    "{% endfor %}": (VALUE),
+    "{% set ns = namespace(x=3) %}{% for i in range(40) %}{% set ns.x = ns.x * ns.x %}"
+    "{% endfor %}": (NUMBER),
     "{% set ns = namespace(x=1) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}"
     "{{ ns.x }}": VALUE,
     "{% set ns = namespace(x=1, y=1) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}"
     "{% set ns.y = [ns.y, ns.y] %}{% endfor %}{% if ns.x == ns.y %}{% endif %}": VALUE,
-    "{% set ns = namespace(x=1) %}{% for i in range(40) %}{% set ns.x = {1: ns.x, 2: ns.x} %}{% endfor %}"
-    "{{ ns.x|tojson }}": VALUE,
+    "{% set ns = namespace(x=1) %}{% for i in range(40) %}{% set ns.x = {1: ns.x, 2: ns.x} %}"
+    "{% endfor %}{{ ns.x|tojson }}": VALUE,
 }
 
 

@@ -53,7 +53,8 @@ def test_a_picture_without_words_is_reported(tmp_path):
     words = '<img src="https://example.com/a.png"><img src="https://example.com/b.png" alt="B">'
 
     assert found_in(write_templates(tmp_path, update__html__j2=page(words))) == {
-        "update: The picture https://example.com/a.png has no alt text, for people who don't see it.": False
+        "update: The picture https://example.com/a.png has no alt text, "
+        "for people who don't see it.": False
     }
 
 
@@ -120,7 +121,8 @@ def test_a_template_that_no_person_gets_is_reported(tmp_path):
     )
 
     assert found_in(folder) == {
-        f"{folder}/invitaton.cohost.html.j2: No letter is called invitaton; did you mean invitation?": False
+        f"{folder}/invitaton.cohost.html.j2: No letter is called invitaton; "
+        "did you mean invitation?": False
     }
 
 

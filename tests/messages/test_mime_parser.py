@@ -81,7 +81,10 @@ def _squeezed(text: str) -> str:
         b"Subject: \xff\r\n\r\nbody",
         b"Content-Type: multipart/mixed\r\n\r\nbody",
         b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nno end',
-        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--bb\r\n\r\nanother boundary\r\n--b--\r\n',
+        (
+            b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--bb\r\n\r\n'
+            b"another boundary\r\n--b--\r\n"
+        ),
     ],
 )
 def test_what_is_not_a_message_of_ours_is_refused(broken):

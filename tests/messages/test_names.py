@@ -70,9 +70,11 @@ def test_an_unknown_name_in_a_shared_part_is_told_by_the_parts_line(tmp_path):
 
 def test_names_that_a_template_makes_itself_are_known(tmp_path):
     text = (
-        "{% set a = 1 %}{% macro m(b, c=2) %}{{ a }}{{ b }}{{ c }}{{ varargs }}{% endmacro %}{{ m(1) }}"
+        "{% set a = 1 %}{% macro m(b, c=2) %}{{ a }}{{ b }}{{ c }}{{ varargs }}{% endmacro %}"
+        "{{ m(1) }}"
         "{% for d, e in [(1, 2)] %}{{ d }}{{ e }}{{ loop.index }}{% endfor %}"
-        '{% from "part.txt.j2" import f as g %}{{ g() }}{% import "part.txt.j2" as h %}{{ h.f() }}{{ range(3) }}'
+        '{% from "part.txt.j2" import f as g %}{{ g() }}'
+        '{% import "part.txt.j2" as h %}{{ h.f() }}{{ range(3) }}'
     )
 
     names_in(tmp_path, text, part__txt__j2="{% macro f() %}{% endmacro %}")

@@ -127,7 +127,9 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
             f"Dienstag, 12. Mai 2026, 15:00, 1 Stunde 30 Minuten, Mitteleuropäische "
             f"Sommerzeit {OWN}\n"
         ),
-        "en-GB": f"Tuesday, 12 May 2026, 15:00, 1 hour 30 minutes, Central European Summer Time {OWN}\n",
+        "en-GB": (
+            f"Tuesday, 12 May 2026, 15:00, 1 hour 30 minutes, Central European Summer Time {OWN}\n"
+        ),
         "fr": (
             f"Tuesday, May 12, 2026, 3:00\u00a0PM, 1 hour 30 minutes, Central "
             f"European Summer Time {OWN}\n"

@@ -315,7 +315,8 @@ SWAPPED = {
     "somebody on the panel": make_request(panel=(ANNA, replace(OTHER, last_name=OTHERS))),
 }
 WORDS = (
-    "{{ invitee.name }} {{ invitee.job_title }} {{ session.title }} {{ phone_code }} {{ invitee.extra.note }}"
+    "{{ invitee.name }} {{ invitee.job_title }} {{ session.title }} "
+    "{{ phone_code }} {{ invitee.extra.note }}"
     " {% for one in panel %}{{ one.name }} {% endfor %}"
 )
 

@@ -37,10 +37,14 @@ INJECTED = [
 def telling_all(tmp_path_factory) -> TemplateSet:
     """Stationery that writes what it is given into HTML, attribute, title and text."""
     words = (
-        "<h1>{{ invitee.name }}</h1>{{ invitee.first_name or invitee.last_name }} {{ invitee.job_title }}, "
+        "<h1>{{ invitee.name }}</h1>{{ invitee.first_name or invitee.last_name }} "
+        "{{ invitee.job_title }}, "
         "<p title='{{ invitee.extra.note }}'>{{ invitee.extra['note'] }}</p>"
     )
-    text = ".{{ invitee.last_name }}\n{{ invitee.extra.note }}\n.{{ join_link }}\n{{ invitee.job_title }}\n"
+    text = (
+        ".{{ invitee.last_name }}\n{{ invitee.extra.note }}\n"
+        ".{{ join_link }}\n{{ invitee.job_title }}\n"
+    )
     folder = tmp_path_factory.mktemp("templates")
     return TemplateSet.load(
         [write_templates(folder, words, "For {{ invitee.name }}", invitation__txt__j2=text)], BRAND
