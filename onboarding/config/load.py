@@ -50,6 +50,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     variables = read_environment(environ, secret_files)
     if problems := [*find_secrets(content, Config, file), *find_misspelt(variables)]:
         raise ConfigurationError("\n".join(problems), hint=ADVICE)
+    # Only what the user has put there: systemd sets the modes of its files itself.
     own_files = () if are_from_systemd(secret_files, environ) else secret_files
     values = {
         **_merge(content, parse_variables(variables)),

@@ -68,6 +68,7 @@ def acquire(connection: sa.Connection, name: str, holder: Holder, now: datetime)
     if current and current.holder != holder and is_alive(current.holder, current.until, now):
         _shorten(connection, name, current, now)
         return current
+    # Deleted and not updated, so that nothing of a former holder stays.
     connection.execute(leases.delete().where(leases.c.name == name))
     connection.execute(
         leases.insert().values(

@@ -119,6 +119,7 @@ def remove_ended(connection: sa.Connection, before: datetime) -> int:
     Also removes colleagues last listed before it. Returns how many sessions it removed.
     """
     times = sa.select(sessions.c.id, sessions.c.start, sessions.c.duration)
+    # The end is not in the table: start and duration are, so most rows are left out by their start.
     started = connection.execute(times.where(sessions.c.start < before))
     ended = [row.id for row in started if row.start + timedelta(seconds=row.duration) < before]
     connection.execute(sessions.delete().where(sessions.c.id.in_(ended)))
