@@ -58,7 +58,8 @@ ADMITTED = {*PLAIN, *SHOWN, *MADE_BY_TEMPLATES, *MADE_BY_FUNCTIONS}
 
 EVERYTHING = """
 {% import "macros.html.j2" as imported %}{{ imported|seen }}
-{% macro own() %}{{ caller|seen if caller }}{% endmacro %}{{ own|seen }}{% call own() %}x{% endcall %}
+{% macro own() %}{{ caller|seen if caller }}{% endmacro %}{{ own|seen }}
+{% call own() %}x{% endcall %}
 {% for each in [1, 2] %}{{ loop|seen }}{% endfor %}
 {% for group in panel|groupby("role") %}{{ group|seen }}{% endfor %}
 {% block body %}{{ self|seen }}{{ self.body|seen }}{% endblock %}
