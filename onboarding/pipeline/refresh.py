@@ -76,7 +76,7 @@ async def plan_fresh(
 
 
 async def _find_webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
-    """Find the webinar in the ledger, else at RingCentral. Returns also whether it is remembered."""
+    """Find the webinar in the ledger, else at RingCentral. Returns also if it is remembered."""
     server = services.config.ringcentral.server
     facts = await services.ledger.run(cache.find_webinar_facts, server, target.webinar_id)
     if facts is not None:

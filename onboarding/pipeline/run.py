@@ -268,7 +268,8 @@ async def _record_mailed(services: Services, state: RunState, plan: Plan) -> Non
 
 
 def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
-    """Whether RingCentral's *Send now* would mail people after this run, such as those just added."""
+    """Whether RingCentral's *Send now* would mail people after this run."""
+    # It mails people who were added silently, as this run adds them.
     added = bool(prepared.plan.change.add) and state.snapshot.holds_silent_records
     return added or state.snapshot.has_unsent_invites
 

@@ -142,7 +142,7 @@ async def _open_connection(run: DeliveryRun, delivery: Delivery, connection: Con
 
 
 async def _result_or_error(reply: Awaitable[T]) -> T | OnboardingError:
-    """Wait for the server. If it refuses us or the connection, return the error, do not raise it."""
+    """Wait for the server. If it refuses us or the connection, return the error."""
     try:
         return await reply
     except OnboardingError as error:
