@@ -1,4 +1,4 @@
-"""The entry point and the standard streams: closed, full, left by their reader, or without a letter that is needed."""
+"""The entry point and the standard streams: closed, full, without a reader or a character."""
 
 import asyncio
 import json

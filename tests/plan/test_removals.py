@@ -108,7 +108,10 @@ def test_removing_happens_only_on_request(snapshot, options, action):
         (left(), "registered, but not on the roster (--remove removes them)"),
         (
             left(None),
-            "registered, but not on the roster (not added from here; --remove-foreign removes them)",
+            (
+                "registered, but not on the roster"
+                " (not added from here; --remove-foreign removes them)"
+            ),
         ),
         (
             make_snapshot(there=(host(),)),

@@ -1,4 +1,4 @@
-"""Records that are left alone: attendees, and those that are not understood. They stop no one else."""
+"""Records that are left alone: attendees, and those that are not understood."""
 
 from dataclasses import replace
 
@@ -187,9 +187,9 @@ def test_a_session_that_is_not_fully_understood_is_a_problem_and_stops_no_run():
             None,
             None,
             "",
-            "RingCentral's facts of this session are not fully understood (`status` is “Postponed”, `localeCode` has"
-            " another form): the run goes on without them. Look at the session in RingCentral, or for a newer version"
-            " of this program.",
+            "RingCentral's facts of this session are not fully understood (`status` is "
+            "“Postponed”, `localeCode` has another form): the run goes on without them. "
+            "Look at the session in RingCentral, or for a newer version of this program.",
         ),
     )
 
