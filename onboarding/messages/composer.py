@@ -1,4 +1,4 @@
-"""A webinar's templates, compiled once per run, and the one way from a `MessageRequest` to a finished message.
+"""A webinar's templates, compiled once per run, and the way from a request to a message.
 
 `load` finds every mistake that can be found without knowing people; `compose` renders, assembles
 and proves one person's message, and answers with a value when that can't be done. Sends and stores
@@ -82,7 +82,7 @@ RENDERING = (
     TypeError,
     ValueError,
 )
-"""What a template's own expressions can raise for one person's values: that person's trouble, not the run's.
+"""What a template's own expressions can raise for one person's values: it stops that letter only.
 
 Nearly everything: a filter asserts, a macro calls itself without end (`RecursionError`), a part is
 not there.
@@ -104,7 +104,9 @@ class TemplateSet:
     def load(
         cls, folders: Sequence[Path], brand: BrandSettings, fixed: FixedFields = ()
     ) -> "TemplateSet":
-        """Compile all templates of these folders, the most special folder first. Messages bear the `fixed` fields.
+        """Compile all templates of these folders, the most special folder first.
+
+        Messages bear the `fixed` fields.
 
         Raises `ConfigurationError` naming file, line and the unknown name with the nearest known
         one; for a kind without template; for a logo that can't be read.
@@ -128,11 +130,15 @@ class TemplateSet:
         return stationery
 
     def try_out(self) -> None:
-        """Compose every letter for sample people; raises `ConfigurationError` for the first that fails."""
+        """Compose every letter for sample people.
+
+        Raises `ConfigurationError` for the first that fails.
+        """
         for letter in self.samples():
             if wrong := self.find_fault(letter):
                 raise ConfigurationError(
-                    f"The template {self.name_for(letter)} fails for a sample {letter.invitee.role}: {wrong}",
+                    f"The template {self.name_for(letter)} fails "
+                    f"for a sample {letter.invitee.role}: {wrong}",
                     hint="`onboarding lint` says all that is wrong with the templates.",
                 )
 
@@ -150,7 +156,8 @@ class TemplateSet:
                 all_together.look()
             except LimitExceeded as error:
                 raise ConfigurationError(
-                    f"The template {self.name_for(letter)} is slow. For the letters to sample people, {error}.",
+                    f"The template {self.name_for(letter)} is slow. "
+                    f"For the letters to sample people, {error}.",
                     hint="Look for loops and large values in the templates and their shared parts.",
                 ) from error
 
@@ -172,7 +179,7 @@ class TemplateSet:
     def render_parts(
         self, letter: MessageRequest, recipient: str, said: SessionWords | None = None
     ) -> MessageParts:
-        """Render one person's parts; raises one of `RENDERING` where their values don't fit the template."""
+        """Render one person's parts; raises one of `RENDERING` where their values don't fit."""
         words = self.render(letter, said or SessionWords())
         name = plain_text(letter.invitee.name)
         return MessageParts(
@@ -208,7 +215,7 @@ class TemplateSet:
         return self.template(letter.kind, letter).name
 
     def template(self, kind: str, letter: MessageRequest) -> Template:
-        """Choose the template for a person: role and language, from the most special to the most general."""
+        """Choose the template for a person's role and language, the most special that fits."""
         if template := self._find_template(kind, letter):
             return template
         raise LookupError(kind)  # `assert_complete` has looked for one of every kind
@@ -232,7 +239,10 @@ class TemplateSet:
     def _calendar_description(
         self, letter: MessageRequest, beside: Template, names: dict[str, Any], said: SessionWords
     ) -> str:
-        """Describe the calendar entry: by the calendar's template where there is one. Empty for a kind without link."""
+        """Describe the calendar entry: by the calendar's template where there is one.
+
+        Empty for a kind without link.
+        """
         if not RULES[letter.kind].holds_join_link:
             return ""
         template = self._find_template(CALENDAR, letter)
@@ -277,8 +287,8 @@ class Composer:
                 "text": quoted_printable((filling.text,)),
                 "calendar": quoted_printable((filling.calendar,)),
             }
-        except RENDERING as problem:
-            return Rejected(_explain(problem))
+        except RENDERING as error:
+            return Rejected(_explain(error))
         frame = stationery.frames[calendar.method_of(letter.kind, stationery.brand)]
         body = frame.join({**others, "html": html.encoded})
         short = frame.join({**others, "html": html.checked})
@@ -297,7 +307,7 @@ class Composer:
         )
 
     def _fault(self, letter: MessageRequest, recipient: str, body: bytes, short: bytes) -> str:
-        """Look at the short message, and at the whole one where anything is wrong with that: it says what."""
+        """Check the short message; if anything is wrong with it, the whole one, to say what."""
         guarded, configured = self._guarded, self._stationery.configured
         link = letter.join_link.get_secret_value().encode() if letter.join_link else b""
         may_shorten = self._places_in_one_piece and is_in_one_piece(link)
@@ -368,7 +378,7 @@ def _name(problem: jinja2.TemplateError) -> str:
 
 
 def assert_complete(names: AbstractSet[str], folders: Folders) -> None:
-    """Every kind and role needs a template, or somebody would be left without a letter in the middle of a run."""
+    """Raise `ConfigurationError` where a kind and role has no template: no run may end halfway."""
     if kind := kind_without(names):
         where = ", ".join(map(str, folders.paths))
         raise ConfigurationError(
@@ -378,7 +388,7 @@ def assert_complete(names: AbstractSet[str], folders: Folders) -> None:
 
 
 def kind_without(names: AbstractSet[str]) -> str:
-    """Name a kind of which somebody could get no letter, given templates of these names; empty where there is none."""
+    """Name a kind that some role could not get with templates of these names; empty for none."""
     return next(
         (kind for kind in KINDS for role in Role if names.isdisjoint(candidates(kind, role, ""))),
         "",

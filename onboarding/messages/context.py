@@ -1,4 +1,4 @@
-"""What a template may say: the names a marketing person writes between `{{` and `}}`, and nothing else.
+"""What a template may say: the names written between `{{` and `}}`, and nothing else.
 
 Turns a `MessageRequest` into plain, display-ready values: dates in the invitee's zone and the
 template's language, names without control characters. The field names below are the documented
@@ -34,7 +34,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """The invitee. `role` is `Host`, `CoHost` or `Panelist`; `extra` has the roster's further columns."""
+    """The invitee. `role` is `Host`, `CoHost` or `Panelist`; `extra` has further columns."""
 
     name: str
     first_name: str
@@ -47,12 +47,12 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class SessionContext:
-    """The session. All times are words, in the invitee's zone: `start`, `end` and `arrive_by` are times of day.
+    """The session. All times are words, in the invitee's zone; `start` and `end` are times of day.
 
-    `arrive_by_date` differs from `date` only around midnight. `end_days` counts the days from `date`
-    to `end_date` (0: the same day). `zone_days` is 1 where `date` is a day later than in the
-    session's own time zone, and -1 where it is a day earlier; `own_date`, `own_start` and `own_zone`
-    are the start in that zone.
+    `arrive_by_date` differs from `date` only around midnight. `end_days` counts the days from
+    `date` to `end_date` (0: the same day). `zone_days` is 1 where `date` is a day later than in the
+    session's own time zone, and -1 where it is a day earlier; `own_date`, `own_start` and
+    `own_zone` are the start in that zone.
     """
 
     title: str
@@ -97,7 +97,7 @@ class Palette:
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """`[brand]` of config.toml. `logo` is ready for an image's `src`, and empty where there is none."""
+    """`[brand]` of config.toml. `logo` is ready for an image's `src`, empty where there is none."""
 
     name: str
     help_address: str
@@ -111,7 +111,10 @@ class Brand:
 
 @dataclass(frozen=True, slots=True)
 class AddTo:
-    """Addresses that add the session to a calendar on the web; without the join link, for they end up in logs."""
+    """Addresses that add the session to a calendar on the web.
+
+    They lack the join link, for they end up in logs.
+    """
 
     google: str
     outlook: str
@@ -119,7 +122,7 @@ class AddTo:
 
 @dataclass(frozen=True, slots=True)
 class TemplateContext:
-    """All names that a template may use, with plain values only: nothing that a template is given can do anything."""
+    """All names that a template may use, with plain values only: none of them can do anything."""
 
     kind: str
     invitee: Recipient
@@ -148,7 +151,10 @@ FIELDS_OF: Mapping[type, frozenset[str]] = {
 
 
 class SessionWords:
-    """What is said of a session to people of one time zone and language; remembered for the last session asked for.
+    """What is said of a session to people of one time zone and language.
+
+    Remembered for the session asked for last.
+
 
     The panel likewise: all letters of a session have the same one, which may be a hundred people.
     """
@@ -204,7 +210,7 @@ def make_context(
 
 
 def zone_of(invitee: Invitee, session: Session) -> tzinfo:
-    """The zone a person reads times in: the roster's, else the session's; UTC where that is unknown to this machine."""
+    """The zone a person reads times in: the roster's, else the session's, else UTC."""
     return zone_named(invitee.time_zone or session.time_zone)
 
 
@@ -228,13 +234,13 @@ _ODD = re.compile(r"[^\x20-\x7e\xa1-\u02ff]")
 """A cheap first look: everything beyond plain Latin letters is then looked at one by one."""
 
 _DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that turn the direction of all text after them, the letter's own included. Right-to-left script needs none."""
+"""Marks that turn the direction of all text after them. Right-to-left script needs none."""
 
 
 def plain_text(text: str) -> str:
-    """Make one harmless line: no line breaks, control characters or marks that reach beyond the text itself."""
+    """Make one harmless line: no line breaks, and no marks that reach beyond the text itself."""
     if _ODD.search(text):
-        text = "".join(" " if _breaks(one) else one for one in text if one not in _DIRECTION)
+        text = "".join(" " if _breaks(sign) else sign for sign in text if sign not in _DIRECTION)
     return " ".join(text.split())
 
 
@@ -255,7 +261,7 @@ def _recipient_context(invitee: Invitee) -> Recipient:
 
 
 def _extra_columns(extra: Mapping[str, str]) -> Mapping[str, str]:
-    """The roster's further columns. A mapping that has every name (`sample_people.AnyColumn`) keeps that."""
+    """The roster's further columns. `sample_people.AnyColumn` has every name, and keeps that."""
     made_plain = {column: plain_text(text) for column, text in extra.items()}
     return MappingProxyType(made_plain or extra)
 
@@ -285,7 +291,7 @@ def _session_context(session: Session, zone: tzinfo, locale: Locale) -> SessionC
 
 
 def _count_days(start: datetime, end: datetime) -> int:
-    """Count midnights from one date to another, as clocks on the wall show them, in any two zones."""
+    """Count midnights from one date to another, as clocks on the wall show them."""
     return (end.date() - start.date()).days
 
 

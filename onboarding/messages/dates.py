@@ -26,7 +26,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class LocalDate:
-    """One point in time as a person reads it: `Tuesday, 12 May 2026`, `15:00`, `Central European Summer Time`."""
+    """One point in time as a person reads it: `Tuesday, 12 May 2026`, `15:00`, and its zone."""
 
     date: str
     time: str
@@ -35,7 +35,7 @@ class LocalDate:
 
 @lru_cache(maxsize=1024)
 def localize(at: datetime, zone: tzinfo, locale: Locale) -> LocalDate:
-    """Say when `at` (aware) is in that zone. The zone is spelled out, for nobody abroad knows what CDT means."""
+    """Say when `at` (aware) is in that zone, whose name is spelled out: few know what CDT means."""
     local = at.astimezone(zone)
     return LocalDate(
         date=format_date(local, "full", locale),
@@ -50,7 +50,7 @@ _ALIASES = get_global("zone_aliases")
 _META_ZONES = {
     _ALIASES.get(name, name): meta_zone for name, meta_zone in get_global("meta_zones").items()
 }
-"""CLDR's meta zones by the names that zones have today: Babel looks Asia/Kolkata up as Asia/Calcutta and vice versa."""
+"""CLDR's meta zones by today's names: Babel looks Asia/Kolkata up as Asia/Calcutta."""
 
 
 def _format_zone(local: datetime, zone: tzinfo, locale: Locale) -> str:
@@ -73,7 +73,7 @@ def _format_zone(local: datetime, zone: tzinfo, locale: Locale) -> str:
 
 
 def _offset_name(offset: timedelta, locale: Locale) -> str:
-    """Write an offset as the language does, `GMT-05:30`; Babel's own way makes -06:30 of that one."""
+    """Write an offset as the language does, `GMT-05:30`; Babel itself makes -06:30 of it."""
     minutes = abs(offset) // MINUTE
     sign = "-" if offset < timedelta() else "+"
     return str(locale.zone_formats["gmt"] % f"{sign}{minutes // 60:02d}:{minutes % 60:02d}")
@@ -98,7 +98,7 @@ def _format_count(part: timedelta, unit: Literal["hour", "minute"], locale: Loca
 
 @lru_cache(maxsize=256)
 def locale_of(language: str) -> Locale | None:
-    """Find the locale for a tag as rosters, file names and RingCentral write it (`de`, `de-AT`, `de_at`), if any.
+    """Find the locale for a tag as it is written anywhere (`de`, `de-AT`, `de_at`), if any.
 
     A region that Babel does not know leaves the language alone.
     """

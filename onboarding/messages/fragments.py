@@ -1,4 +1,6 @@
-"""The HTML of a session's messages by its pieces, as Jinja yields them: each is encoded once, and looked at once.
+"""The HTML of a session's messages by its pieces: each is encoded once, and looked at once.
+
+The pieces are as Jinja yields them.
 
 Where a long piece is known to hold nothing that may not stand in every letter, its middle is left
 out of what the check (`verify`) looks at. Its edges stay, for what stands next to it may make
@@ -22,7 +24,7 @@ ROOM = 1_000_000
 """Characters that are remembered of a session at the most. Then it begins again."""
 
 OVERHEAD = 100
-"""What a remembered piece counts beside its characters, so that many short ones are bounded as well."""
+"""What a piece counts beside its characters, so that many short ones are bounded as well."""
 
 Part = Callable[[str], tuple[int, int]]
 """Tells where a fragment may be parted, as `seams` does."""
@@ -36,7 +38,7 @@ class Fragment(NamedTuple):
 
 
 class Parted(NamedTuple):
-    """A fragment, whole and without its middle; and the middle as the check looks through it, if it may stay."""
+    """A piece, whole and without its middle; and the middle for the check, if it may go."""
 
     encoded: bytes
     edges: bytes
@@ -44,7 +46,7 @@ class Parted(NamedTuple):
 
 
 class Fragments:
-    """The pieces of one session's messages; `guarded` and `configured` are what `verify` guards and admits."""
+    """The pieces of one session's messages; `verify` guards `guarded`, and admits `configured`."""
 
     def __init__(
         self, guarded: ProtectedValues, configured: frozenset[str], part: Part = seams
@@ -70,7 +72,7 @@ class Fragments:
         )
 
     def _add(self, pieces: Sequence[str]) -> None:
-        """Encode, and look through the middles of what is long, all at once: where they end, nothing goes on."""
+        """Encode, and look through all middles of long pieces together: no word reaches across."""
         self._room -= sum(map(len, pieces)) + OVERHEAD * len(pieces)
         long = []
         for piece in pieces:

@@ -1,4 +1,4 @@
-"""Where a session's join links live, which words of them are one person's only, and both found in a text.
+"""Where a session's join links live, which words are one person's only, and both found in a text.
 
 Hosts and paths are compared as a browser reads them (WHATWG URL 4.4, RFC 3986 6.2.2). A text that
 is looked through is in its `normal_form` and in lower case; that costs its length, with any number
@@ -23,11 +23,11 @@ _PATH = re.compile(rb"\.*(?::[0-9]*)?([/\\][^\s<>?#]*)")
 """What may follow a host in a text: a full stop, a port, and the path."""
 
 LONGEST_PLACE = 1024
-"""Bytes that are looked at behind a host: a join link has at most 256 characters (`docs/ringcentral.md`)."""
+"""Bytes looked at behind a host: a join link has at most 256 (`docs/ringcentral.md`)."""
 
 
 def link_places(links: Iterable[str]) -> set[str]:
-    """Where join links live: per host, the deepest folder that all of them share, without the scheme.
+    """Where join links live: per host, the deepest folder that all share, without the scheme.
 
     Everything below such a place is taken for somebody's join link. So a link cut short, one with
     something appended, and one of a person who has left meanwhile are seen too. In normal form, in
@@ -46,7 +46,7 @@ def _lower(link: str) -> bytes:
 
 
 def _above(link: str) -> str:
-    """Cut off what is a link's own, so that many links become few; one that is written in an unusual way stays."""
+    """Cut off what is a link's own, so that many links become few; an unusual one stays."""
     folder, slash, _own = link.rpartition("/")
     return (
         link

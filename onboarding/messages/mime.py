@@ -1,4 +1,4 @@
-"""A message's skeleton, built once per template by the `email` package, and filled per person by joining bytes.
+"""A message's frame, built once per template by the `email` package, and filled by joining bytes.
 
 The structure is multipart/mixed[ multipart/alternative[ text, HTML (related with the logo) ],
 calendar ]. What differs per person is encoded here, as the package would have (a test holds the two
@@ -28,12 +28,14 @@ class Picture:
 
 
 LOGO_CID = "logo@letters"
-"""The logo's Content-ID, without angle brackets; unique within a message, which is all that is asked of it."""
+"""The logo's Content-ID, without angle brackets; it has to be unique within a message only."""
 
 
 @dataclass(frozen=True, slots=True)
 class MessageParts:
-    """What differs per person. `recipient` is as `transport_address` makes it; texts may have any line ends.
+    """What differs per person. `recipient` is as `transport_address` makes it.
+
+    Texts may have any line ends.
 
     `pieces` are the HTML as the template yields it: what it says to everybody comes as the same
     `str` each time.
@@ -89,7 +91,7 @@ def own_fields(filling: MessageParts) -> dict[str, bytes]:
 
 
 def is_canonical(lines: bytes) -> bool:
-    """Tell whether every line ends in CRLF and none begins with a dot: such a body travels as it is."""
+    """Tell whether every line ends in CRLF and none begins with a dot: it travels as it is."""
     within_lines = lines.replace(b"\r\n", b"")
     bare = b"\r" in within_lines or b"\n" in within_lines
     return (
@@ -118,7 +120,7 @@ MESSAGE_NAME = "{message_id}"
 def make_frame(
     brand: BrandSettings, method: str, logo: Picture | None, fixed: FixedFields = ()
 ) -> MimeFrame:
-    """Build a skeleton. `method` is the calendar's: MIME parameter and METHOD have to be equal (RFC 6047 2.4).
+    """Build a frame. `method` is the calendar's METHOD and MIME parameter (RFC 6047 2.4).
 
     The `fixed` fields come first and are never folded: their readers are programs.
     """
@@ -143,13 +145,13 @@ def make_frame(
     written["date"] = headers.format_date(_MARK_DATE)
     names = {value: name for name, value in written.items()}
     cuts = re.split(b"(" + b"|".join(map(re.escape, names)) + b")", whole)
-    return MimeFrame(tuple(cuts[::2]), tuple(names[one] for one in cuts[1::2]))
+    return MimeFrame(tuple(cuts[::2]), tuple(names[mark] for mark in cuts[1::2]))
 
 
 def build_message(
     brand: BrandSettings, method: str, logo: Picture | None, filling: MessageParts
 ) -> EmailMessage:
-    """Build a whole message by the `email` package: for skeletons, and the measure that tests hold `fill` against."""
+    """Build a whole message by the `email` package: for frames, and for tests to compare with."""
     message = EmailMessage(policy=SMTP)
     message["From"] = brand.sender_header
     message["To"] = Address(filling.name, addr_spec=filling.recipient)
@@ -178,7 +180,7 @@ def build_message(
 
 
 IN_BOUNDARIES = "=_"
-"""In every boundary, and in no quoted-printable (RFC 2045 6.7): so no content can hold a boundary."""
+"""In every boundary, and in no quoted-printable (RFC 2045 6.7): no content holds a boundary."""
 
 
 def _tidy(message: EmailMessage) -> None:

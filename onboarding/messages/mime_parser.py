@@ -1,4 +1,4 @@
-"""A narrow reader of finished messages: header fields and decoded leaf parts, straight from the bytes.
+"""A narrow reader of finished messages: header fields and leaf parts, straight from the bytes.
 
 Reads what our skeletons write, and anything else is refused rather than guessed: that is what makes
 it forty times as fast as the `email` package, against whose parser a test holds it. Judges nothing:
@@ -14,7 +14,7 @@ from itertools import chain
 from typing import NamedTuple
 
 Fields = Mapping[str, Sequence[str]]
-"""Header fields by their names in lower case; values unfolded but not decoded, each name's in order."""
+"""Header fields by their names in lower case; values unfolded but not decoded, in order."""
 
 
 class UnreadableError(ValueError):
@@ -22,7 +22,9 @@ class UnreadableError(ValueError):
 
 
 class PartHeader(NamedTuple):
-    """What a header says of the body below it, in lower case; `boundary` as written, empty where it is no multipart.
+    """What a header says of the body below it, in lower case.
+
+    `boundary` is as written, empty where it is no multipart.
 
     `text` are a part's fields as they read; the message's own are looked at one by one.
     """
@@ -34,7 +36,7 @@ class PartHeader(NamedTuple):
 
 
 class BodyPart(NamedTuple):
-    """A part that is no multipart: its type in lower case, its header as text, its body encoded as it travels."""
+    """A part that is no multipart: its type in lower case, its header as text, its encoded body."""
 
     content_type: str
     encoding: str
@@ -54,7 +56,7 @@ def parse_message(message: bytes) -> tuple[Fields, list[BodyPart]]:
 
 
 def field_value(fields: Fields, name: str) -> str:
-    """Find the one value of a field, empty where there is none; raises `UnreadableError` where there are several."""
+    """Find the one value of a field, empty for none; raises `UnreadableError` for several."""
     values = fields.get(name, ())
     if len(values) > 1:
         raise UnreadableError(f"the field {name} is there {len(values)} times")
@@ -62,7 +64,7 @@ def field_value(fields: Fields, name: str) -> str:
 
 
 def _split_header(message: bytes) -> tuple[bytes, bytes]:
-    """Cut header from body; the body keeps the line end before it, for a boundary line may be its first."""
+    """Cut header from body. The body keeps the line end before it: a boundary may come first."""
     end = message.find(b"\r\n\r\n")
     if end < 0:
         raise UnreadableError("a part has no end of header")
@@ -73,8 +75,8 @@ def parse_fields(head: bytes) -> Fields:
     """Read the fields of a header; raises `UnreadableError`."""
     try:
         written = head.decode()
-    except UnicodeDecodeError as problem:
-        raise UnreadableError("a header isn't UTF-8") from problem
+    except UnicodeDecodeError as error:
+        raise UnreadableError("a header isn't UTF-8") from error
     lines = written.replace("\r\n ", " ").replace("\r\n\t", "\t").split("\r\n") if head else []
     fields: dict[str, list[str]] = {}
     for line in lines:
@@ -92,7 +94,7 @@ def header_text(fields: Fields) -> str:
 
 @lru_cache(maxsize=64)
 def _header_of_a_part(head: bytes) -> PartHeader:
-    """Remembered: parts have the same few headers in every message. The message's own header is somebody's."""
+    """Remembered: parts have few headers. The message's own is personal, so is not read here."""
     fields = parse_fields(head)
     return _part_header(fields)._replace(text=header_text(fields))
 
@@ -121,7 +123,7 @@ def _find_body_parts(header: PartHeader, body: bytes) -> list[BodyPart]:
 
 
 def _split_parts(body: bytes, boundary: str) -> list[bytes]:
-    """Cut a multipart at its boundary lines (RFC 2046 5.1.1), leaving out what stands before and after them."""
+    """Cut a multipart at its boundary lines (RFC 2046 5.1.1), without preamble and epilogue."""
     _preamble, *parts, last = body.split(b"\r\n--" + boundary.encode())
     if (
         not parts
@@ -137,8 +139,8 @@ def _decode_body(encoding: str, body: bytes) -> bytes:
         case "base64":
             try:
                 return a2b_base64(body)
-            except NotBase64 as problem:
-                raise UnreadableError("a part isn't base64") from problem
+            except NotBase64 as error:
+                raise UnreadableError("a part isn't base64") from error
         case "quoted-printable":
             return a2b_qp(body)
         case "" | "7bit" | "8bit":
@@ -161,5 +163,5 @@ def _decode_word(found: re.Match[str]) -> str:
     try:
         octets = a2b_base64(encoded) if found[1] in "bB" else a2b_qp(encoded, header=True)
         return octets.decode()
-    except ValueError as problem:
-        raise UnreadableError("an encoded word can't be decoded") from problem
+    except ValueError as error:
+        raise UnreadableError("an encoded word can't be decoded") from error

@@ -18,7 +18,7 @@ from onboarding.model.addresses import address_key
 
 
 class Normal(NamedTuple):
-    """A text in that form, and the same in lower case: both have each character at the same place."""
+    """A text in that form, and in lower case: each character is at the same place in both."""
 
     text: bytes
     lower: bytes
@@ -43,7 +43,7 @@ def normalize(text: bytes) -> bytes:
 
 @lru_cache(maxsize=8192)
 def normal_key(address: str) -> str:
-    """Fold an address so that two spellings of one mailbox compare equal, those of this module too."""
+    """Fold an address so that two spellings of one mailbox compare equal, encoded ones too."""
     return address_key(normalize(address.encode(errors="replace")).decode(errors="replace"))
 
 
@@ -85,7 +85,7 @@ def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, in
 
 
 def _fold_text(text: bytes) -> bytes:
-    """Fold what is beyond ASCII: each character by itself, where it has nothing to do with the one before it."""
+    """Fold what is beyond ASCII: by character where none joins the one before it, else by run."""
     beyond = {
         letter: _by_itself(letter)
         for letter in set(text.translate(None, _ASCII).decode(errors="replace"))
@@ -105,7 +105,7 @@ _JOINS_IN_HANGUL = range(0x1160, 0x1200)
 
 @lru_cache(maxsize=4096)
 def _by_itself(letter: str) -> str | None:
-    """Fold a character; None for one that may become one with what stands before it, and for what is no UTF-8."""
+    """Fold a character; None if it may join the one before it, or is no UTF-8."""
     folded = _fold(letter.encode()).decode()
     joins = any(unicodedata.category(each).startswith("M") for each in letter + folded)
     return (
@@ -116,7 +116,7 @@ def _by_itself(letter: str) -> str | None:
 
 
 def _fold_runs(text: bytes) -> bytes:
-    """Fold each run of what is beyond ASCII, with the letter before it: an accent may stand behind that."""
+    """Fold each run beyond ASCII, with the letter before it: an accent may come behind that."""
     parts: list[bytes] = []
     done = 0
     for start, end in runs(text, _MASK):
@@ -134,10 +134,12 @@ def _fold(run: bytes) -> bytes:
 
 
 _SHOWS_NOTHING = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
-"""Unicode's Default_Ignorable_Code_Point: soft hyphens, zero-width characters, marks of direction and variation."""
+"""Unicode's Default_Ignorable_Code_Point: soft hyphens, zero-width characters, and marks."""
 
 _A_LABEL = re.compile(rb"(?<![a-z0-9-])xn--([a-z0-9-]{1,59})(?![a-z0-9-])", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""Text as quoted-printable (RFC 2045 6.7), piece by piece: what is the same in many messages is encoded once.
+"""Text as quoted-printable (RFC 2045 6.7), by pieces: what many messages share is encoded once.
 
 Soft line breaks make that possible: each piece begins on a line of its own, so its bytes don't
 depend on what stands before it. Remembers nothing (that is `fragments`' work) and knows no message;
@@ -9,7 +9,7 @@ from binascii import b2a_qp
 from collections.abc import Iterable
 
 LONGEST_ENCODED_LINE = 76
-"""Of quoted-printable, without the line end, with the `=` of a soft break (RFC 2045 6.7, rule 5)."""
+"""Without the line end, with the `=` of a soft break (RFC 2045 6.7, rule 5)."""
 
 SOFT_BREAK = b"=\r\n"
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class RenderedParts(NamedTuple):
-    """A letter's rendered words: the HTML as its template yields it, the text, the calendar entry's description."""
+    """A letter's rendered words: HTML as its template yields it, text, calendar description."""
 
     pieces: Sequence[str]
     text: str
@@ -14,7 +14,7 @@ class RenderedParts(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """The subject: the HTML's title. It is near the beginning, so the rest need not be put together for it."""
+        """The subject: the HTML's title. It is near the beginning, so the rest is not needed."""
         before = next(
             (at for at, piece in enumerate(self.pieces, 1) if "</title>" in piece), len(self.pieces)
         )

@@ -1,4 +1,4 @@
-"""What goes into one letter, and what no letter to anybody else may hold. Frozen values; no rendering, no I/O.
+"""What goes into one letter, and what no other letter may hold. Frozen values; no I/O.
 
 The pipeline makes a `MessageRequest` from a delivery, the roster and RingCentral's answers, and one
 `ProtectedValues` per session.
@@ -19,7 +19,7 @@ from onboarding.model.sessions import Facts, Registration, Session, link_digest
 
 
 class UnrenderableValue(ValueError):
-    """A person's value that can't stand in a letter; the words say so without the value, so they may be shown."""
+    """A value that can't be in a letter; the words don't hold the value, so may be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class MessageRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProtectedValues:
-    """What may stand in its owner's letter only: the join links and addresses of one session's people.
+    """What may be in its owner's letter only: links and addresses of one session's people.
 
     Made once per session. `links` are the few places, in lower case, below which any join link of
     the session lies (none: there is no link yet), so that a proof costs the message's size and not
@@ -71,7 +71,10 @@ class ProtectedValues:
 
     @classmethod
     def of(cls, join_links: Iterable[SecretStr], addresses: Iterable[str]) -> "ProtectedValues":
-        """Guard these people's links and addresses; empty addresses (linked users not yet looked up) don't count."""
+        """Guard these people's links and addresses. Empty addresses don't count.
+
+        A linked user who was not yet looked up has one.
+        """
         given = list(join_links)
         written = [link.get_secret_value() for link in given]
         places = sorted(link_places(written))

@@ -1,4 +1,4 @@
-"""Where a long piece of HTML may be parted: nothing that the check on finished bytes looks for reaches across.
+"""Where a piece of HTML may be parted: nothing that the check looks for reaches across.
 
 The check (`verify`) looks for links, addresses and words, none of which holds a `>`, and for the
 schemes of links: an attribute's value, up to the first of the characters that end a scheme. So a
@@ -10,15 +10,15 @@ the piece is not known, so every doubt is a no. A careless rule here lets the wr
 from onboarding.messages.normal_form import normalize
 
 ENDS_A_SCHEME = "\"':/?"
-"""Each of them ends the scheme of a link, and the quotes may begin an attribute's value. (`#` may be an entity's.)"""
+"""Each ends a link's scheme; a quote may begin an attribute's value. (`#` may be an entity's.)"""
 
 
 MOST_SEAMS = 20
-"""Places looked at from either end. Each look costs the piece's length, and the first or second one is right."""
+"""Places looked at from either end. A look costs the piece's length; an early one is right."""
 
 
 def seams(html: str) -> tuple[int, int]:
-    """Find the first and the last place where a piece may be parted; twice the same place where there is none."""
+    """Find the first and the last place where a piece may be parted; twice the same for none."""
     if ">" not in html:
         return 0, 0
     first, last = html.find(">") + 1, html.rfind(">") + 1
@@ -30,7 +30,7 @@ def seams(html: str) -> tuple[int, int]:
 
 
 def _is_open(html: str, end: int) -> bool:
-    """Tell whether the scheme of a link may be open here: one that began in this piece, or in one before it."""
+    """Tell whether a link's scheme may be open here, from this piece or from one before it."""
     last = max(html.rfind(character, 0, end) for character in ENDS_A_SCHEME)
     if last < 0:
         return True

@@ -1,4 +1,4 @@
-"""The proof before sending, on the finished bytes: the right link, nobody else's link or address, nothing unsafe.
+"""The check before sending, on the finished bytes: the right link, and nothing unsafe or of others.
 
 Every message passes here after it was assembled and before it leaves (promise 2 of
 `docs/architecture.md`). It trusts no template and no code above it, and costs the message's size,
@@ -8,7 +8,7 @@ which never hold a link or an address.
 
 import re
 import string
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import unescape
 from typing import NamedTuple
@@ -41,16 +41,15 @@ def find_violation(
     """
     try:
         fields, leaves = mime_parser.parse_message(body)
-        parts = [leaf for leaf in leaves if leaf.content_type in PARTS]
-        wrong = (
+        return (
             _check_owner(letter, guarded)
             or _check_header(fields, recipient)
-            or _check_structure(parts)
+            or _check_structure(leaves)
+            or _check_fixed_fields(fields, letter, fixed)
+            or _check_content(fields, leaves, letter, recipient, guarded, configured)
         )
-        wrong = wrong or _check_fixed_fields(fields, letter, fixed)
-        return wrong or _check_content(fields, leaves, letter, recipient, guarded, configured)
-    except mime_parser.UnreadableError as problem:
-        return f"it can't be read back ({problem})"
+    except mime_parser.UnreadableError as error:
+        return f"it can't be read back ({error})"
 
 
 class CheckedPiece(NamedTuple):
@@ -76,7 +75,7 @@ class CheckedPiece(NamedTuple):
 def is_neutral(
     pieces: Iterable[CheckedPiece], guarded: ProtectedValues, configured: frozenset[str]
 ) -> bool:
-    """Tell whether pieces that nothing goes on between hold nothing that may not stand in every letter."""
+    """Tell whether pieces, each ending where a word does, may all be in every letter."""
     addresses, lower, words = map(b"\n".join, zip(*pieces, strict=True))
     leads_on = any(leads_below(lower, place) for place in guarded.links)
     foreign = leads_on or any(guarded.tokens.find_in(words, b""))
@@ -88,7 +87,7 @@ NEEDED_FIELDS = ("from", "date", "message-id", "reply-to")
 
 
 def _check_owner(letter: MessageRequest, guarded: ProtectedValues) -> str:
-    """The link has to be this person's own: from a record that is nobody else's, and on no other record too.
+    """The link has to be this person's own: from their own record, and on no other record too.
 
     A message whose kind holds a link never leaves without one.
     The Host's link is RingCentral's `hostJoinUri` as well, so stands twice by right.
@@ -109,7 +108,7 @@ def _check_owner(letter: MessageRequest, guarded: ProtectedValues) -> str:
 
 
 def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
-    """Tell whether a record is certainly not the invitee's (one without address and user tells nothing)."""
+    """Tell whether a record is certainly not the invitee's; one without person may be."""
     if registration.linked_user and invitee.linked_user:
         return registration.linked_user != invitee.linked_user
     return bool(registration.email and invitee.email) and normal_key(
@@ -117,8 +116,9 @@ def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
     ) != normal_key(invitee.email)
 
 
-def _check_structure(parts: Sequence[mime_parser.BodyPart]) -> str:
-    right = [leaf.content_type for leaf in parts] == list(PARTS)
+def _check_structure(leaves: Sequence[mime_parser.BodyPart]) -> str:
+    types = [leaf.content_type for leaf in leaves if leaf.content_type in PARTS]
+    right = types == list(PARTS)
     return "" if right else "it doesn't have one text, one HTML and one calendar part"
 
 
@@ -159,39 +159,47 @@ def _check_content(
     guarded: ProtectedValues,
     configured: frozenset[str],
 ) -> str:
-    """Find what may not stand in the header or in a part, or a part without its link.
+    """Find what may not be in the header or in a part, or a part without its link.
 
-    All of them are looked through at once; only what is found there is looked for in each, to say
-    where it stands.
+    All of them are looked through at once. Only what is found there is looked for in each, to say
+    where it is.
     """
     contents = {
         PARTS[leaf.content_type]: leaf.content() for leaf in leaves if leaf.content_type in PARTS
     }
-    own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
-    allowed = configured | {
-        normal_key(letter.invitee.email),
-        normal_key(letter.recipient),
-        normal_key(recipient),
-    }
     shown = {part: _as_displayed(part, content) for part, content in contents.items()}
-    if own and (without := [name for name, text in shown.items() if not _contains_link(text, own)]):
-        return f"its {without[0]} part lacks this person's join link"
-    written = [mime_parser.header_text(fields), *(leaf.header for leaf in leaves)]
-    header = "\n".join(written).encode()
-    texts = {"header": header} | {f"{name} part": text for name, text in shown.items()}
+    own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
+    if own and (part := _find_part_without(own, shown)):
+        return f"its {part} part lacks this person's join link"
+    texts = {"header": _header_text(fields, leaves)}
+    texts |= {f"{part} part": text for part, text in shown.items()}
     texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
+    allowed = configured | set(map(normal_key, (letter.invitee.email, letter.recipient, recipient)))
     if _find_foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
-        found = {
-            place: _find_foreign(Normal.of(text), own, guarded, allowed)
-            for place, text in texts.items()
-        }
-        return next(
-            (f"its {place} holds {what}" for place, what in found.items() if what),
-            "it holds what it may not",
-        )
-    return (
-        "its HTML part holds a link that mail may not hold" if _odd_scheme(contents["HTML"]) else ""
-    )
+        return _say_where(texts, own, guarded, allowed)
+    odd = _odd_scheme(contents["HTML"])
+    return "its HTML part holds a link that mail may not hold" if odd else ""
+
+
+def _find_part_without(link: bytes, shown: Mapping[str, bytes]) -> str:
+    """Name the first part that lacks a link, empty where each has it."""
+    return next((part for part, text in shown.items() if not _contains_link(text, link)), "")
+
+
+def _header_text(fields: mime_parser.Fields, leaves: Sequence[mime_parser.BodyPart]) -> bytes:
+    """Join what the message's own header says, and the headers of all its parts."""
+    headers = [mime_parser.header_text(fields), *(leaf.header for leaf in leaves)]
+    return "\n".join(headers).encode()
+
+
+def _say_where(
+    texts: Mapping[str, bytes], own: bytes, guarded: ProtectedValues, allowed: frozenset[str]
+) -> str:
+    """Say which of the texts holds what it may not; in none of them where only all together do."""
+    for place, text in texts.items():
+        if found := _find_foreign(Normal.of(text), own, guarded, allowed):
+            return f"its {place} holds {found}"
+    return "it holds what it may not"
 
 
 def _as_displayed(part: str, content: bytes) -> bytes:
@@ -206,7 +214,7 @@ def _as_displayed(part: str, content: bytes) -> bytes:
 
 
 def _over_lines(html: bytes, shown: bytes) -> bytes:
-    """Write attributes' values that go over several lines in one, as a browser reads a link (WHATWG URL 4.4)."""
+    """Write attributes' values of several lines in one, as browsers read links (WHATWG URL 4.4)."""
     if not any(map(shown.rstrip().__contains__, (b"\n", b"\r", b"\t"))):
         return b""
     values = _SEVERAL_LINES.findall(_BREAK.sub(b"\n", html))
@@ -266,7 +274,7 @@ def _contains_link(text: bytes, link: bytes) -> bool:
 
 
 def _foreign_link(text: Normal, own: bytes, guarded: ProtectedValues) -> bool:
-    """Look beside the own link, which has to be whole and nothing more, for another one and for another's tokens."""
+    """Look beside the own link, which has to be whole, for other links and others' tokens."""
     lower, rest = text.lower, _BEFORE_HOST.sub(b"", own)
     if rest:
         before, *beside = text.text.split(rest)
@@ -289,7 +297,7 @@ def _all(text: bytes, part: bytes) -> Iterator[int]:
 
 
 _PLAIN_HTTP = re.compile(rb"http:(?!//www\.w3\.org/)")
-"""`http://www.w3.org/` names XHTML's vocabulary; nobody is led there."""
+"""`http://www.w3.org/` names XHTML's vocabulary; it leads no reader there."""
 
 SCHEMES = frozenset({b"https", b"mailto", b"tel", b"cid"})
 _COLON = rb"(?::|&colon;|&#0*58;|&#x0*3a;)"
@@ -303,7 +311,7 @@ _SCHEMES_USED = tuple(
     )
     for attribute in (b"href", b"src")
 )
-"""One pattern per attribute, each beginning with letters: those are found ten times as fast as alternatives.
+"""One pattern per attribute, each beginning with letters: ten times as fast as alternatives.
 
 Each character can be read in one way only (`*+` gives none back): else a row of entities takes
 ages.
@@ -311,13 +319,13 @@ ages.
 
 
 def _odd_scheme(html: bytes) -> bool:
-    """Look at where links lead, in the markup itself: there a person's name is escaped, so has no quotes."""
+    """Look at where links lead, in the markup: names are escaped there, so have no quotes."""
     lower = html.lower()
-    return not all(SCHEMES.issuperset(one.findall(lower)) for one in _SCHEMES_USED)
+    return not all(SCHEMES.issuperset(used.findall(lower)) for used in _SCHEMES_USED)
 
 
 LONGEST_LOCAL = 128
-"""Bytes looked at before an `@`: a local part has at most 64 (RFC 5321 4.5.3.1.1), and more may stick to it."""
+"""Bytes looked at before an `@`: a local part has 64 (RFC 5321 4.5.3.1.1), more may touch it."""
 
 LONGEST_DOMAIN = 256
 """Bytes looked at behind an `@` (RFC 5321 4.5.3.1.2)."""
@@ -332,7 +340,9 @@ _BEFORE = re.compile(rb"[!#$%&'*/=?^`{|}~]")
 
 
 def _addresses(text: bytes, domains: frozenset[bytes]) -> Iterator[list[str]]:
-    """For each address at one of these domains, the ways to read it: whole, and from after what may stand before one.
+    """Give, for each address at one of these domains, the ways to read it: whole, and cut.
+
+    It is cut behind each character that may also come before an address.
 
     A domain beyond ASCII can be written in several ways, so it is always looked at.
     """

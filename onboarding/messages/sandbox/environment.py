@@ -80,7 +80,7 @@ METHODS_OF: Mapping[type, frozenset[str]] = {
     LoopContext: frozenset({"cycle", "changed"}),
     Cycler: frozenset({"next", "reset"}),
 }
-"""What a template may call, by the type that has it; of mappings `MAPPING_METHODS`, where they are called."""
+"""What a template may call, by the type that has it; of mappings `MAPPING_METHODS`."""
 
 SUBSCRIPTED = frozenset({*TEXTS, *SEQUENCES, *MAPPINGS, range})
 """Types whose items a template may ask for in square brackets."""
@@ -88,7 +88,7 @@ SUBSCRIPTED = frozenset({*TEXTS, *SEQUENCES, *MAPPINGS, range})
 
 MOST_TAGS = 5_000
 MOST_NODES = 25_000
-"""Tags, and names, values and operators in them, of one template with its shared parts. Ours have a hundred tags."""
+"""Tags of one template with its shared parts, and names, values and operators in them."""
 
 DEEPEST_TREE = 100
 """Expressions and blocks within each other; Python's own limits are not far beyond."""
@@ -165,7 +165,7 @@ def assert_not_too_long(source: str) -> None:
 
 
 def assert_simple(tree: nodes.Template) -> None:
-    """Raise `TooComplex` for expressions and blocks within each other, or as many, as Python takes long to compile."""
+    """Raise `TooComplex` for trees so deep or large that Python takes long to compile them."""
     level: list[nodes.Node] = [tree]
     size = depth = 0
     while level:
@@ -202,8 +202,10 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         super().__init__(
             undefined=jinja2.StrictUndefined,
             finalize=format_white_list,
-            optimized=False,  # Jinja's optimizer looks at each expression once for each expression around it
-            auto_reload=False,  # or each letter would ask the disk whether its parts are still the same
+            # Jinja's optimizer looks at each expression once for each expression around it.
+            optimized=False,
+            # Else each letter asks the disk whether its parts are still the same.
+            auto_reload=False,
             **options,
         )
         self.filters = {**filters.FILTERS, **guards.GUARD_FILTERS}
@@ -211,7 +213,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         self.globals = dict(GLOBALS)
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        """Give a template its global names as a plain dictionary: Jinja's chain of two is asked for each name."""
+        """Give global names as a plain dictionary: Jinja's chain of two is asked for each name."""
         return {**self.globals, **(d or {})}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -295,7 +297,7 @@ HOLDERS = frozenset({*MAPPINGS, Namespace, TemplateModule, TemplateReference})
 
 
 def _contents(obj: Any) -> Any:
-    """What a value holds: a roster's columns, what a template has set in a namespace or exports, its blocks."""
+    """What a value holds: a roster's columns, what a template has set or exports, its blocks."""
     kind = type(obj)
     if kind is Namespace:
         return obj._Namespace__attrs  # noqa: SLF001 -- else a name could be one of Python's own

@@ -1,4 +1,4 @@
-"""The filters and tests that a template may use: Jinja's own, each with a look at the limits before and after it.
+"""The filters and tests that a template may use: Jinja's own, with a look at the limits.
 
 A white list: what a later Jinja adds is not admitted by itself. `safe`, `attr` and `pprint` are
 missing on purpose: with the first a name from the roster could become markup, the others reach what
@@ -133,7 +133,7 @@ _STYLE = re.compile(r"#[0-9A-Fa-f]{6}|\d{1,4}(\.\d+)?(px|em|%)?")
 
 
 def link(value: object) -> str:
-    """Let an address through that begins with http(s), cid (the logo), mailto or tel; filters every href and src."""
+    """Let an address of a known scheme through; this filters every href and src."""
     if not _LINK.match(text := str(value)):
         raise UnrenderableValue("a link has to begin with https://")
     return text
@@ -150,7 +150,7 @@ def style(value: object) -> str:
 def add_up(
     environment: Environment, values: Iterable[Any], attribute: Any = None, start: Any = 0
 ) -> Any:
-    """`sum`, of numbers only. Jinja's also adds lists, each time into a new one: many of them take minutes."""
+    """`sum`, of numbers only. Jinja's also adds lists, each into a new one: that takes minutes."""
     numbers = (
         [*map(jinjas.make_attrgetter(environment, attribute), values)]
         if attribute is not None
@@ -175,7 +175,7 @@ def indent(text: Any, width: int | str = 4, *args: Any, **kwargs: Any) -> Any:
 
 @pass_eval_context
 def json_filter(context: EvalContext, value: Any, step: int | None = None) -> str:
-    """`tojson`, as text. Jinja's is markup whose quotation marks would end an attribute; letters have no scripts."""
+    """`tojson`, as text. Jinja's is markup, whose quotation marks would end an attribute."""
     return str(jinjas.do_tojson(context, value, step))
 
 
@@ -188,7 +188,7 @@ OURS: Mapping[str, Function] = {
 
 
 def _limit_filter(name: str, function: Function) -> Function:
-    """Make a filter look at the limits. As it takes the context, Jinja does not call it while compiling either."""
+    """Make a filter look at the limits. It takes the context, so is not called while compiling."""
     estimate = size_estimates.FILTER_ESTIMATES.get(name, _no_larger)
     is_for_values = name not in FOR_ANYTHING
 
@@ -216,7 +216,7 @@ def _no_larger(*_args: Any, **_kwargs: Any) -> int:
 
 
 def _limit_test(function: Any) -> Function:
-    """Make a test look at the limits likewise. What it tests may be anything: a macro, or missing."""
+    """Make a test look at the limits likewise. It may test anything: a macro, a missing name."""
 
     @pass_context
     def limited(context: Context, *args: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Guards put into a template's tree before it becomes Python: looks at the limits where Jinja itself has no hook.
+"""Guards put into a template's tree before it becomes Python: limits where Jinja has no hook.
 
 Jinja lets a sandbox decide about attributes, calls and arithmetic. Loops, `~`, comparisons and
 slices it writes as plain Python, and what `{% filter %}` and `{% set %}...{% endset %}` make of a
@@ -55,13 +55,13 @@ class _Guards(NodeTransformer):
         raise TemplateSyntaxError("{% autoescape %} is not allowed", node.lineno)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
-        """Count the steps of a loop, whether Jinja goes through it once or the loop calls itself."""
+        """Count the steps of a loop, whether Jinja goes through it or the loop calls itself."""
         self.generic_visit(node)
         node.iter = self._filter(STEPS, node.iter)
         return node
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
-        """Measure what is compared, unless one side is a text or number of the template: then it costs nothing."""
+        """Measure what is compared, unless one side is a constant: then it costs nothing."""
         self.generic_visit(node)
         sides: list[Any] = [node, *node.ops]
         is_cheap = (
@@ -114,7 +114,7 @@ def _is_short(side: nodes.Compare | nodes.Operand) -> bool:
 
 
 class Writer(CodeGenerator):
-    """Jinja's own, but for a value that is written: what is no text is looked at, and what a macro keeps is counted.
+    """Jinja's own, but a written value that is no text is looked at, and a macro's is counted.
 
     A text that is written at once needs no call: `limits.collect` counts it.
     """

@@ -1,4 +1,6 @@
-"""How much a template may do: how large a value, how many steps, how long. The sandbox asks before each operation.
+"""How much a template may do: how large a value, how many steps, how long.
+
+The sandbox asks before each operation.
 
 Reaching a limit is that letter's error (`LimitExceeded`), not the run's end. What an operation
 would make is estimated in `size_estimates`; this module measures what is there, and counts.
@@ -27,7 +29,7 @@ LARGEST_PART = 2_000_000
 """Characters of one rendered part: the HTML, the text, the calendar entry's description."""
 
 MOST_WRITTEN = 5 * LARGEST_PART
-"""Characters of all values that one letter writes, those that a macro writes for its caller included."""
+"""Characters of all values that one letter writes, those in its macros included."""
 
 MOST_STEPS = 100_000
 """Steps of all loops of one letter, those of filters such as `map` included."""
@@ -36,16 +38,16 @@ MOST_SECONDS = 5.0
 """Processor time for one letter."""
 
 UNMEASURED = 0.1
-"""Seconds on the clock until the processor's time is taken at all: nearly every letter is done by then."""
+"""Seconds on the clock until processor time is taken: nearly every letter is done by then."""
 
 MOST_SECONDS_FOR_SAMPLES = 10.0
-"""Processor time for the letters of all sample people together (`sample_people`), each of which is a letter as well."""
+"""Processor time for the letters of all sample people together (`sample_people`)."""
 
 MOST_DIGITS = 4_000
 """Of a whole number. Python itself writes none beyond 4,300."""
 
 LONGEST_SLOW = 100_000
-"""Characters of a text for the filters whose work grows faster than the text (`striptags`, `urlize`, `wordwrap`)."""
+"""Characters for filters whose work grows faster (`striptags`, `urlize`, `wordwrap`)."""
 
 _ONE_DIGIT = 3
 """Bits of a whole number that certainly has one digit."""
@@ -110,7 +112,7 @@ class Budget:
         self.look()
 
     def write(self, size: int) -> None:
-        """Count a value that is written. Each costs one more than its characters, so that empty ones end too."""
+        """Count a written value: its characters and one more, so that empty ones end too."""
         self.written += size + 1
         if self.written > MOST_WRITTEN:
             raise LimitExceeded(
@@ -132,7 +134,7 @@ def one_letter(budget: Budget) -> Iterator[None]:
 
 
 def current() -> Budget:
-    """The budget of the letter that is being rendered. What is rendered outside of a letter gets one for each call."""
+    """The budget of the letter that is being rendered; outside of one, a new one for each call."""
     return CURRENT.get(None) or Budget()
 
 
@@ -151,7 +153,8 @@ class Steps:
             yield item
 
     def __len__(self) -> int:
-        return len(self._items)  # type: ignore[arg-type]  # Jinja asks, and catches the error of one without a length
+        # Jinja asks, and catches the error of one without a length.
+        return len(self._items)  # type: ignore[arg-type]
 
 
 TEXTS = (str, Markup)
@@ -188,7 +191,7 @@ def fitting(size: int) -> int:
 
 
 def _own_size(value: Any, *, anything: bool) -> int:
-    """Count a value's characters beyond the first of a number, or its items; what is in those is counted by itself."""
+    """Count a value's items, or its characters beyond the first of a number; not what is inside."""
     kind = type(value)
     if kind in TEXTS or kind is range or kind in SEQUENCES or kind in MAPPINGS:
         return len(value)
@@ -215,7 +218,7 @@ def _contents_size(value: Any) -> Collection[Any]:
 
 
 def _size_at_once(values: Collection[Any]) -> int | None:
-    """Measure values that are all texts, or all numbers, without going through them one by one; None for others."""
+    """Measure values that are all texts, or all numbers, at once; None for others."""
     kinds = set(map(type, values))
     if kinds <= {str, Markup}:
         return sum(map(len, values))
@@ -228,7 +231,7 @@ def _size_at_once(values: Collection[Any]) -> int | None:
 
 
 def digits(bits: int) -> int:
-    """Say how many digits beyond the first a whole number of so many bits has. Raises `LimitExceeded`."""
+    """Say how many digits beyond the first a number of so many bits has. Raises `LimitExceeded`."""
     written = int(bits * log10(2))
     if written >= MOST_DIGITS:
         raise LimitExceeded(f"the template makes a number of more than {MOST_DIGITS:,} digits")
@@ -247,12 +250,12 @@ def _type_name(kind: type) -> str:
 
 
 def join_text(pieces: Iterable[str]) -> str:
-    """Put the pieces of a rendered part together; raises `LimitExceeded` before they become too long."""
+    """Join the pieces of a rendered part; raises `LimitExceeded` before they become too long."""
     return "".join(collect(pieces))
 
 
 def collect(pieces: Iterable[str]) -> tuple[str, ...]:
-    """Collect the pieces of a rendered part; raises `LimitExceeded` before they become too long, or too many."""
+    """Collect the pieces of a rendered part; raises `LimitExceeded` before they are too many."""
     kept: list[str] = []
     left, size = iter(pieces), 0
     while more := list(islice(left, _PIECES_AT_ONCE)):

@@ -96,7 +96,12 @@ def replacement(text: Any, old: Any, new: Any, count: int | None = None) -> int:
     return len(str(text)) + replaced * max(0, len(str(new)) - len(str(old)))
 
 
-def indentation(text: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> int:  # noqa: FBT001, FBT002 -- Jinja's signature
+def indentation(
+    text: Any,
+    width: int | str = 4,
+    first: bool = False,  # noqa: FBT001, FBT002 -- Jinja's signature
+    blank: bool = False,  # noqa: FBT001, FBT002
+) -> int:
     """A text with each line indented."""
     step = len(width) if isinstance(width, str) else width
     return len(text) + step * (len(str(text).splitlines()) + first + blank)
@@ -143,7 +148,7 @@ def linking(text: Any, *arguments: Any, **options: Any) -> int:
 
 
 def json_size(value: Any, indent: int | str | None = None) -> int:
-    """A value as JSON; every item stands on a line of its own where `indent` is given, as deep as it is nested."""
+    """A value as JSON; with `indent`, every item is on a line of its own, indented."""
     step = len(indent) if isinstance(indent, str) else indent or 0
     return size_of(value) * (1 + step * _depth(value))
 
@@ -162,7 +167,7 @@ def _items(value: Any) -> Iterable[Any]:
 
 
 def stripping(text: Any, signs: Any = None) -> int:
-    """A text without some signs at its ends. Each is looked for anew at each end, so there may not be many."""
+    """A text without some signs at its ends. Each is looked for at each end: few are allowed."""
     fitting(len(signs or "") * _STRIPPED)
     return len(str(text))
 
@@ -201,7 +206,7 @@ FILTER_ESTIMATES: Mapping[str, Callable[..., int]] = {
     "urlize": linking,
     "wordwrap": wrapping,
 }
-"""Of the filters that are not here, the result is no larger than the value but for a fixed factor."""
+"""The result of a filter that is not here is no larger than the value but for a fixed factor."""
 
 METHOD_ESTIMATES: Mapping[str, Callable[..., int]] = {
     "replace": replacement,
