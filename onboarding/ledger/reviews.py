@@ -111,6 +111,7 @@ def _message_columns(review: int, message: ReviewedMessage) -> Mapping[str, obje
         "kind": message.kind,
         "entry": message.entry,
         "digest": message.digest,
+        "wording": message.wording,
         "panel": message.panel,
         "role": message.facts.role,
         "start": message.facts.start,
@@ -128,4 +129,5 @@ def _build_message(row: sa.RowMapping) -> ReviewedMessage:
         panel=row["panel"],
         facts=SessionFacts(Role(row["role"]), row["start"], timedelta(seconds=row["duration"])),
         text=row["text"],
+        wording=row["wording"],
     )

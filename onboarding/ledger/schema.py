@@ -337,6 +337,7 @@ reviewed_messages = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     _text_column("entry"),
     sa.Column("digest", sa.Text, nullable=False),
+    _text_column("wording"),
     _text_column("panel"),
     _text_column("role"),
     sa.Column("start", UtcDateTime, nullable=False),
@@ -346,6 +347,8 @@ reviewed_messages = sa.Table(
 )
 """One message that a plan page showed. `digest` is its content digest, 64 hex digits.
 
+`digest` is empty for a message that was not due; `wording` is the digest of all that a message says
+beside its facts, for the kinds that follow when the session moves or the person is removed.
 `panel` is the digest of the list of the panel, which is compared apart. `role`, `start` and
 `duration` are the facts that the message told; `text` is its text part with a stand-in for the
 link, so that a later change can be shown.

@@ -91,7 +91,10 @@ not there.
 
 @dataclass(frozen=True, slots=True)
 class TemplateSet:
-    """A webinar's templates, compiled, and the brand that they are printed with."""
+    """A webinar's templates, compiled, and the brand that they are printed with.
+
+    `logo` is the picture that travels inside each message, None where there is none.
+    """
 
     brand: BrandSettings
     templates: Mapping[str, Template]
@@ -99,6 +102,7 @@ class TemplateSet:
     shown_brand: Brand
     configured: frozenset[str]
     fixed: FixedFields = ()
+    logo: Picture | None = None
 
     @classmethod
     def load(
@@ -288,7 +292,7 @@ class Composer:
                 "calendar": quoted_printable((filling.calendar,)),
             }
         except RENDERING as error:
-            return Rejected(_explain(error))
+            return Rejected(explain(error))
         frame = stationery.frames[calendar.method_of(letter.kind, stationery.brand)]
         body = frame.join({**others, "html": html.encoded})
         short = frame.join({**others, "html": html.checked})
@@ -334,6 +338,7 @@ def make_template_set(
         shown_brand=_brand_context(brand, logo),
         configured=frozenset(map(normal_key, brand.addresses)),
         fixed=fixed,
+        logo=logo,
     )
 
 
@@ -342,7 +347,7 @@ def _generate(template: jinja2.Template, names: dict[str, Any]) -> Iterator[str]
     return template.root_render_func(template.new_context(names))
 
 
-def _explain(problem: Exception) -> str:
+def explain(problem: Exception) -> str:
     """Say why a person's letter can't be written; never the values, which may be secrets."""
     match problem:
         case UnrenderableValue():

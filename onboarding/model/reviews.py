@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Problem, Role
@@ -18,6 +19,14 @@ from onboarding.model.sessions import Session
 
 SHOWN_DIGITS = 12
 """Hex digits of a page digest that are shown, and that are enough to approve it."""
+
+
+class ApprovalMode(StrEnum):
+    """What `[webinars.NAME] approval` asks for."""
+
+    NONE = "none"
+    REQUIRED = "required"
+    STRICT = "strict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +61,18 @@ class SessionFacts:
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessage:
-    """One message of a plan. `digest` is its content digest, composed with the stand-in panel.
+    """One message of a plan, or one that may follow from it.
+
+    `digest` is its content digest, composed with stand-ins for link, phone code and panel. It is
+    empty for a message that is not due, and would be only if the session moves or the person is
+    removed. `wording` is the digest of all that the message says beside its facts, for the kinds
+    that such a change can cause; empty for the others. `panel` is the digest of the list of the
+    panel, empty where the message doesn't show it. `facts` are what it tells.
 
     `shown` is the content with the real panel, None where it can't be composed; then `fault` says
-    why. `panel` is the digest of the real panel, which is compared apart. `facts` are what the
-    message tells. `due_at` is None for what is sent as soon as a run is started. `reason` says why
-    it is due.
+    why. `due_at` is None for what is sent as soon as a run is started. `reason` says why it is due.
+    `covered`: an approved page shows it. `difference` is a unified diff of its text against what
+    was approved last, empty where there is none.
     """
 
     invitee: Invitee
@@ -70,6 +85,9 @@ class PlannedMessage:
     shown: MessageContent | None
     fault: str = ""
     due_at: datetime | None = None
+    wording: str = ""
+    covered: bool = False
+    difference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +103,10 @@ class PlannedChange:
 class Review:
     """Everything that a plan page shows of one webinar. `digest` is the page digest, 64 hex digits.
 
-    `forecast` is the sentence about how long sending takes. `problems` need a person; `notes` are
-    worth knowing.
+    `messages` are due. `conditional` are those that follow without a further look if the session
+    moves or a person is removed: for each person an update and a cancellation, told today's facts.
+    `approval` is what the webinar asks for before anything is done. `forecast` is the sentence
+    about how long sending takes. `problems` need a person; `notes` are worth knowing.
     """
 
     name: str
@@ -98,14 +118,16 @@ class Review:
     notes: tuple[str, ...]
     forecast: str
     digest: str
+    conditional: tuple[PlannedMessage, ...] = ()
+    approval: ApprovalMode = ApprovalMode.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewedMessage:
     """One message that a page has shown, as the ledger keeps it.
 
-    `key` is the address key. `text` is the text part with stand-ins, for showing what has changed
-    since.
+    `key` is the address key. `digest` and `wording` are as in `PlannedMessage`. `text` is the text
+    part with stand-ins, for showing what has changed since.
     """
 
     key: str
@@ -115,6 +137,7 @@ class ReviewedMessage:
     panel: str
     facts: SessionFacts
     text: str
+    wording: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,24 +8,21 @@ for a signature. Under `strict` it does.
 
 import difflib
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 
 from onboarding.model.kinds import Kind
-from onboarding.model.reviews import Approved, PlannedMessage, ReviewedMessage, SessionFacts
+from onboarding.model.reviews import (
+    ApprovalMode,
+    Approved,
+    PlannedMessage,
+    ReviewedMessage,
+    SessionFacts,
+)
 
 FOLLOWS_FACTS = frozenset({Kind.UPDATE, Kind.CANCELLATION})
 """Kinds that RingCentral's side can cause. An invitation always needs its own approval."""
 
 Recompose = Callable[[PlannedMessage, SessionFacts], str]
-"""Gives the content digest that a message would have if it told these facts instead."""
-
-
-class ApprovalMode(StrEnum):
-    """What `[webinars.NAME] approval` asks for."""
-
-    NONE = "none"
-    REQUIRED = "required"
-    STRICT = "strict"
+"""Gives the wording that a message would have if it told these facts instead of its own."""
 
 
 def is_message_covered(
@@ -41,9 +38,24 @@ def is_message_covered(
         return True
     if mode is ApprovalMode.STRICT or message.kind not in FOLLOWS_FACTS:
         return False
-    # The same template, row and brand give the approved digest again under the approved facts: so
+    # The same template, row and brand give the approved wording again under the approved facts: so
     # nothing but the facts has changed.
-    return any(recompose(message, shown.facts) == shown.digest for shown in reviewed)
+    worded = [shown for shown in reviewed if shown.wording]
+    return any(recompose(message, shown.facts) == shown.wording for shown in worded)
+
+
+def is_act_covered(message: PlannedMessage, approved: Approved) -> bool:
+    """Tell whether an approved page showed the message of a person's own act, under `strict`.
+
+    It may have shown it as a message that is due, or as one that would follow.
+    """
+    if message.shown is None:
+        return False
+    reviewed = list(_find_reviewed(message, approved))
+    if any(shown.digest == message.digest for shown in reviewed):
+        return True
+    worded = [shown for shown in reviewed if shown.wording and shown.facts == message.facts]
+    return any(shown.wording == message.wording for shown in worded)
 
 
 def is_change_covered(action: str, key: str, approved: Approved, mode: ApprovalMode) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.reviews import (
+    ApprovalMode,
     Approved,
     MessageContent,
     PlannedMessage,
@@ -15,8 +16,8 @@ from onboarding.model.reviews import (
     SessionFacts,
 )
 from onboarding.plan.approval import (
-    ApprovalMode,
     describe_difference,
+    is_act_covered,
     is_change_covered,
     is_message_covered,
 )
@@ -34,15 +35,15 @@ def content(text="Hello\nat nine\n"):
     )
 
 
-def planned(kind, digest="now", text="Hello\nat ten\n"):
+def planned(kind, digest="now", text="Hello\nat ten\n", **more):
     return PlannedMessage(
-        ADA.as_invitee(), kind, "", digest, "panel", NOW_TRUE, "new start", content(text)
+        ADA.as_invitee(), kind, "", digest, "panel", NOW_TRUE, "new start", content(text), **more
     )
 
 
 def reviewed(kind, digest="then", email=ADA.email):
     key = ADA.as_invitee(email=email).key
-    return ReviewedMessage(key, kind, "", digest, "panel", THEN, "Hello\nat nine\n")
+    return ReviewedMessage(key, kind, "", digest, "panel", THEN, "Hello\nat nine\n", digest)
 
 
 def facts_only(message, facts):
@@ -87,6 +88,39 @@ def test_what_only_ringcentral_has_changed(kind, mode, recompose, covered):
     approved = Approved((reviewed(kind),))
 
     assert is_message_covered(planned(kind), approved, mode, recompose) is covered
+
+
+def test_a_message_without_wording_never_follows_the_facts():
+    approved = Approved((replace(reviewed(Kind.UPDATE), wording=""),))
+
+    def fails(_message, _facts):
+        return ""
+
+    assert not is_message_covered(planned(Kind.UPDATE), approved, ApprovalMode.REQUIRED, fails)
+
+
+@pytest.mark.parametrize(
+    ("shown", "covered"),
+    [
+        (reviewed(Kind.CANCELLATION, "now"), True),
+        (replace(reviewed(Kind.CANCELLATION, ""), wording="words", facts=NOW_TRUE), True),
+        (replace(reviewed(Kind.CANCELLATION, ""), wording="words"), False),
+        (replace(reviewed(Kind.CANCELLATION, ""), wording="others", facts=NOW_TRUE), False),
+        (replace(reviewed(Kind.CANCELLATION, ""), wording="", facts=NOW_TRUE), False),
+        (reviewed(Kind.UPDATE, "now"), False),
+    ],
+    ids=["due", "would follow", "other facts", "other words", "no words", "other kind"],
+)
+def test_an_act_under_strict_needs_a_page_that_showed_its_message(shown, covered):
+    message = planned(Kind.CANCELLATION, wording="words")
+
+    assert is_act_covered(message, Approved((shown,))) is covered
+
+
+def test_an_act_whose_message_can_not_be_composed_is_not_covered():
+    broken = replace(planned(Kind.CANCELLATION), shown=None, fault="The template fails.")
+
+    assert not is_act_covered(broken, Approved((reviewed(Kind.CANCELLATION, "now"),)))
 
 
 def test_an_approval_for_another_person_or_kind_covers_nothing():

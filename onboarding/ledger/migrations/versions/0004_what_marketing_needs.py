@@ -82,6 +82,7 @@ def _add_reviews() -> None:
         _required_text("kind"),
         _text("entry"),
         _required_text("digest"),
+        _text("wording"),
         _text("panel"),
         _text("role"),
         _time("start"),

@@ -1,0 +1,70 @@
+"""A message as its reader sees it, for a person who looks at it beforehand and approves it.
+
+Rendered by the same templates as the message that is sent, but not assembled: what differs from one
+attempt to the next (Date, Message-ID, boundaries, the calendar's DTSTAMP and SEQUENCE) is left out.
+Checks nothing: `Composer.compose` does. Knows no digests: those are in `model.reviews`.
+"""
+
+import hashlib
+
+from onboarding.messages.composer import RENDERING, TemplateSet, explain
+from onboarding.messages.context import SessionWords
+from onboarding.messages.headers import transport_address
+from onboarding.messages.mime import MessageParts
+from onboarding.messages.request import MessageRequest
+from onboarding.model.deliveries import Rejected
+from onboarding.model.reviews import MessageContent
+
+DIFFERS_EACH_TIME = ("DTSTAMP:", "SEQUENCE:")
+"""Lines of a calendar entry that say when it was written, and how often (RFC 5545 3.8.7)."""
+
+
+def render_content(
+    templates: TemplateSet, request: MessageRequest, words: SessionWords | None = None
+) -> MessageContent | Rejected:
+    """Render what the reader of a message will see; never raises for one person.
+
+    `words` are shared by requests of one session. `Rejected` says why the templates don't fit this
+    person's values.
+    """
+    try:
+        recipient = transport_address(request.recipient)
+        parts = templates.render_parts(request, recipient, words)
+    except RENDERING as error:
+        return Rejected(explain(error))
+    brand = templates.brand
+    return MessageContent(
+        kind=request.kind,
+        entry="",
+        recipient=_format_recipient(parts),
+        subject=parts.subject,
+        sender=str(brand.sender_header),
+        reply_to=str(brand.reply_header),
+        headers=templates.fixed,
+        text=_join_lines(parts.text),
+        html=_join_lines(parts.html),
+        calendar=_format_calendar(parts.calendar),
+        attachments=_list_attachments(templates),
+    )
+
+
+def _format_recipient(parts: MessageParts) -> str:
+    return f"{parts.name} <{parts.recipient}>" if parts.name else parts.recipient
+
+
+def _join_lines(text: str) -> str:
+    """Give a text one kind of line ends: in a message all become CRLF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _format_calendar(entry: str) -> str:
+    """Leave out what differs each time. Lines are unfolded (RFC 5545 3.1), to be read by a person."""
+    # Not `splitlines`: a line separator of Unicode inside a value is a character like any other.
+    lines = entry.replace("\r\n ", "").split("\r\n")
+    return "\n".join(line for line in lines if not line.startswith(DIFFERS_EACH_TIME))
+
+
+def _list_attachments(templates: TemplateSet) -> tuple[str, ...]:
+    """List the digests of attached files: the logo, where it travels inside the message."""
+    logo = templates.logo
+    return (hashlib.sha256(logo.content).hexdigest(),) if logo else ()
