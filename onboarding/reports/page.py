@@ -1,11 +1,37 @@
-"""The Jinja environment of report and preview: our own pages, escaped, nothing undefined.
+"""The Jinja environment of our own pages (report, preview, plan page), and how they show times.
 
-Messages are rendered elsewhere, by `messages`, with templates that a user writes.
+Values are escaped, and a name that is not defined is an error. `onboarding/reports/page.css` and
+`onboarding/reports/macros.html.j2` are the look that they share. Messages are rendered elsewhere,
+by `messages`, with templates that a user writes.
 """
 
+from datetime import datetime, timezone
 from pathlib import Path
 
+from babel.dates import format_datetime, get_timezone_name
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from onboarding.model.time_zones import zone_named
+
+
+def format_local_time(moment: datetime, time_zone: str, pattern: str) -> str:
+    """Format a moment in a zone. `pattern` is Unicode's (UTS 35): `d MMMM y, HH:mm`."""
+    return format_datetime(moment, pattern, tzinfo=zone_named(time_zone), locale="en_GB")
+
+
+def zone_abbreviation(moment: datetime, time_zone: str) -> str:
+    """Find the zone's short name as its region writes it (`CEST`), else its offset (`UTC-03`)."""
+    name = moment.astimezone(zone_named(time_zone)).tzname() or ""
+    return f"UTC{name}" if name.startswith(("+", "-")) else name
+
+
+def zone_full_name(moment: datetime, time_zone: str) -> str:
+    """Find the zone's name at a moment: `Central European Summer Time`, or its offset."""
+    zone = zone_named(time_zone)
+    if isinstance(zone, timezone):
+        return zone.tzname(None)  # an offset has no other name
+    return get_timezone_name(moment.astimezone(zone), locale="en_GB")
+
 
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -15,3 +41,9 @@ PAGES = Environment(
     lstrip_blocks=True,
 )
 """Each module adds the filters of its own template."""
+
+PAGES.filters |= {
+    "local": format_local_time,
+    "zone_sign": zone_abbreviation,
+    "zone_name": zone_full_name,
+}

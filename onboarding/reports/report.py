@@ -9,10 +9,8 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import BinaryIO
-
-from babel.dates import format_datetime, get_timezone_name
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.kinds import Kind
@@ -158,27 +156,4 @@ def _escape_formula(cell: str) -> str:
     return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA_STARTS) else cell
 
 
-def _format_local(moment: datetime, time_zone: str, pattern: str) -> str:
-    return format_datetime(moment, pattern, tzinfo=zone_named(time_zone), locale="en_GB")
-
-
-def _zone_abbreviation(moment: datetime, time_zone: str) -> str:
-    """Find the zone's short name as its region writes it (`CEST`), else its offset (`UTC-03`)."""
-    name = moment.astimezone(zone_named(time_zone)).tzname() or ""
-    return f"UTC{name}" if name.startswith(("+", "-")) else name
-
-
-def _zone_full_name(moment: datetime, time_zone: str) -> str:
-    zone = zone_named(time_zone)
-    if isinstance(zone, timezone):
-        return zone.tzname(None)  # an offset has no other name
-    return get_timezone_name(moment.astimezone(zone), locale="en_GB")
-
-
-PAGES.filters |= {
-    "local": _format_local,
-    "zone_name": _zone_full_name,
-    "zone_sign": _zone_abbreviation,
-    "masked": mask_link,
-    "tone": badge,
-}
+PAGES.filters |= {"masked": mask_link, "tone": badge}
