@@ -19,7 +19,9 @@ from onboarding import __version__
 from onboarding.cli.console import LibraryLog, describe_crash, echo
 from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
 
-PREPARE, SEND, DECIDE, REHEARSE = "Prepare", "Send and follow up", "Decide", "Rehearse"
+SET_UP, LOOK, SEND = "Set up", "Look", "Send"
+REPAIR, HAND_OVER, REHEARSE = "Repair", "Hand over", "Rehearse"
+"""The groups of `--help`: repair is for one person or one webinar, hand over is what lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,44 +43,45 @@ class CommandRow:
 
 
 COMMANDS = (
+    # In the order of the groups: `--help` shows a group where its first command is.
     CommandRow(
         "init",
         "init",
-        PREPARE,
+        SET_UP,
         "Write a sample config.toml, templates and roster; overwrites nothing.",
     ),
-    CommandRow("check", "account", PREPARE, "Test credentials, roster, templates and mail server."),
-    CommandRow("webinars", "account", PREPARE, "List the upcoming sessions with their ids."),
-    CommandRow("directory", "account", PREPARE, "Look an address up in the company directory."),
-    CommandRow("plan", "show", SEND, "Show what `run` would do for each person, and why."),
+    CommandRow("check", "account", SET_UP, "Test credentials, roster, templates and mail server."),
+    CommandRow("webinars", "account", SET_UP, "List the upcoming sessions with their ids."),
+    CommandRow("directory", "account", SET_UP, "Look an address up in the company directory."),
+    CommandRow("plan", "show", LOOK, "Show what `run` would do for each person, and why."),
+    CommandRow(
+        "lint", "templates", LOOK, "List what is wrong or unwise in the templates and the brand."
+    ),
+    CommandRow(
+        "preview", "templates", LOOK, "Show each person's messages in a browser, or as files."
+    ),
+    CommandRow("status", "show", LOOK, "Show who has their link and who has not, and why."),
+    CommandRow("history", "show", LOOK, "Show everything that happened to one address, in order."),
+    CommandRow("send-test", "templates", SEND, "Send one person's message to yourself."),
     CommandRow(
         "run", "run", SEND, "Register the people on the roster and mail each their own join link."
     ),
-    CommandRow("status", "show", SEND, "Show who has their link and who has not, and why."),
     CommandRow(
-        "report",
-        "show",
-        SEND,
-        "Write the hand-off for marketing operations; join links are masked.",
-    ),
-    CommandRow("history", "show", SEND, "Show everything that happened to one address, in order."),
-    CommandRow(
-        "lint", "templates", PREPARE, "List what is wrong or unwise in the templates and the brand."
-    ),
-    CommandRow(
-        "preview", "templates", PREPARE, "Show each person's messages in a browser, or as files."
-    ),
-    CommandRow("send-test", "templates", PREPARE, "Send one person's message to yourself."),
-    CommandRow(
-        "resolve", "operate", DECIDE, "List messages in doubt, or say whether they were sent."
+        "resolve", "operate", REPAIR, "List messages in doubt, or say whether they were sent."
     ),
     CommandRow(
         "retry",
         "operate",
-        DECIDE,
+        REPAIR,
         "Queue rejected and failed messages again; the next run sends them.",
     ),
-    CommandRow("cancel", "operate", DECIDE, "Cancel messages that are queued and not yet sent."),
+    CommandRow("cancel", "operate", REPAIR, "Cancel messages that are queued and not yet sent."),
+    CommandRow(
+        "report",
+        "show",
+        HAND_OVER,
+        "Write the hand-off for marketing operations; join links are masked.",
+    ),
     CommandRow(
         "demo", "rehearse", REHEARSE, "Run everything once on this machine, with a sample roster."
     ),
