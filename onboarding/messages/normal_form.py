@@ -107,7 +107,7 @@ _JOINS_IN_HANGUL = range(0x1160, 0x1200)
 def _by_itself(letter: str) -> str | None:
     """Fold a character; None if it may join the one before it, or is no UTF-8."""
     folded = _fold(letter.encode()).decode()
-    joins = any(unicodedata.category(each).startswith("M") for each in letter + folded)
+    joins = any(unicodedata.category(character).startswith("M") for character in letter + folded)
     return (
         None
         if joins or ord(letter) in _JOINS_IN_HANGUL or letter == "\N{REPLACEMENT CHARACTER}"

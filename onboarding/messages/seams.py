@@ -19,14 +19,26 @@ MOST_SEAMS = 20
 
 def seams(html: str) -> tuple[int, int]:
     """Find the first and the last place where a piece may be parted; twice the same for none."""
-    if ">" not in html:
-        return 0, 0
-    first, last = html.find(">") + 1, html.rfind(">") + 1
-    for _try in range(MOST_SEAMS):
-        first = html.find(">", first) + 1 if first and _is_open(html, first) else first
-        last = html.rfind(">", 0, last - 1) + 1 if last and _is_open(html, last) else last
-    is_known = first and last and not _is_open(html, first) and not _is_open(html, last)
-    return (first, last) if is_known else (0, 0)
+    first, last = _first_seam(html), _last_seam(html)
+    return (first, last) if first and last else (0, 0)
+
+
+def _first_seam(html: str) -> int:
+    end = 0
+    for _look in range(MOST_SEAMS):
+        end = html.find(">", end) + 1
+        if not end or not _is_open(html, end):
+            return end
+    return 0
+
+
+def _last_seam(html: str) -> int:
+    end = len(html) + 1
+    for _look in range(MOST_SEAMS):
+        end = html.rfind(">", 0, end - 1) + 1
+        if not end or not _is_open(html, end):
+            return end
+    return 0
 
 
 def _is_open(html: str, end: int) -> bool:
