@@ -5,6 +5,7 @@ configuration, warns of risks in it, and opens the services.
 """
 
 import asyncio
+import getpass
 import os
 import re
 from collections.abc import AsyncIterator
@@ -17,10 +18,10 @@ import typer
 from email_validator import EmailNotValidError, validate_email
 
 from onboarding.cli.console import echo
-from onboarding.cli.terminal import pause, progress_for
+from onboarding.cli.terminal import is_interactive, pause, progress_for
 from onboarding.config import Config, load
 from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
-from onboarding.model.foreign_text import printable
+from onboarding.model.foreign_text import clean, printable
 from onboarding.model.ports import Progress
 from onboarding.pipeline.services import Clock, Services, open_services
 
@@ -78,6 +79,15 @@ RemoveForeign = Annotated[
         help="Remove all people who are not on the roster, also those added elsewhere.",
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking, for scripts.")]
+By = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="NAME",
+        help="Who does this, for the history (default: this machine's user name).",
+    ),
+]
 Limit = Annotated[
     int | None,
     typer.Option("--limit", min=1, metavar="N", help="Only the first N people with work to do."),
@@ -85,6 +95,9 @@ Limit = Annotated[
 
 UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 """The units of `--wait`; a bare number is minutes."""
+
+LONGEST_NAME = 200
+"""Characters of `--by`: history is a table that people read."""
 
 
 def parse_duration(text: str) -> timedelta:
@@ -103,6 +116,31 @@ def parse_recipient(text: str) -> str:
         return validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise typer.BadParameter(printable(str(error)), param_hint="--to") from None
+
+
+def require_answer(*, yes: bool) -> None:
+    """Raise BadParameter where a person has to be asked, and there is no terminal to ask on."""
+    if not (yes or is_interactive()):
+        message = "No terminal to confirm on. Add --yes to run without asking."
+        raise typer.BadParameter(message, param_hint="--yes")
+
+
+def find_actor(by: str) -> str:
+    """Find who does this: the name that `--by` gives, else the operating system's user name.
+
+    Raises BadParameter for a name of more than LONGEST_NAME characters.
+    """
+    given = clean(by.strip())
+    if len(given) > LONGEST_NAME:
+        message = f"A name has {LONGEST_NAME} characters at most."
+        raise typer.BadParameter(message, param_hint="--by")
+    if given:
+        return given
+    try:
+        return printable(getpass.getuser())
+    except (OSError, KeyError):  # KeyError before Python 3.13
+        # A container may run under a number that no account has.
+        return f"user {os.getuid()}"
 
 
 def load_config(file: Path | None) -> Config:

@@ -25,7 +25,6 @@ from onboarding.cli.summaries import (
 from onboarding.cli.terminal import (
     NoProgress,
     confirm,
-    is_interactive,
     progress_for,
     run_until_stopped,
 )
@@ -71,7 +70,6 @@ AllWebinars = Annotated[
     bool,
     typer.Option("--all", help="Every configured webinar that is not over, for cron; never asks."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Run without asking, for scripts.")]
 To = Annotated[
     str,
     typer.Option(
@@ -107,7 +105,7 @@ def run_command(
     name: RunName = None,
     *,
     all_: AllWebinars = False,
-    yes: Yes = False,
+    yes: options.Yes = False,
     to: To = "",
     limit: options.Limit = None,
     adopt: options.Adopt = False,
@@ -135,7 +133,8 @@ def run_command(
         "--remove-foreign": remove_foreign,
         "--invitees": invitees,
     }
-    _check_usage(name, decisions, all_=all_, can_confirm=yes or is_interactive())
+    _check_usage(name, decisions, all_=all_)
+    options.require_answer(yes=yes or all_)
     plan_options = Options(
         adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
     )
@@ -209,9 +208,7 @@ async def run_all(
     return max(codes, key=SEVERITY.index, default=EXIT_DONE)
 
 
-def _check_usage(
-    name: str | None, decisions: Mapping[str, object], *, all_: bool, can_confirm: bool
-) -> None:
+def _check_usage(name: str | None, decisions: Mapping[str, object], *, all_: bool) -> None:
     """Check options that exclude or need each other. Raises BadParameter.
 
     `decisions` are the options that decide something about one webinar, so never with `--all`.
@@ -222,9 +219,6 @@ def _check_usage(
     if all_ and given:
         message = f"{given} can't be used with --all. Use `onboarding run NAME {given}`."
         raise typer.BadParameter(message, param_hint="--all")
-    if not all_ and not can_confirm:
-        message = "No terminal to confirm on. Add --yes to run without asking."
-        raise typer.BadParameter(message, param_hint="--yes")
 
 
 async def _show_and_confirm(

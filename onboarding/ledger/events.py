@@ -1,10 +1,10 @@
 """History: what happened to each person; events are only ever added.
 
 The events of deliveries are not written here: a trigger does that, so that no move is without its
-event (`schema`).
+event (`schema`). What a person does on purpose is an act: its event says who it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,8 @@ from onboarding.ledger.schema import events, sessions
 class Event:
     """What happened once.
 
-    `what` is a delivery's new state or a standing, `detail` holds the server's words or ours.
+    `what` is a delivery's new state, a standing or an act; `detail` holds the server's words or
+    ours, and who did it.
     """
 
     at: datetime
@@ -29,6 +30,9 @@ class Event:
     what: str
     detail: str
 
+
+WEBINAR = ""
+"""The key of an event that is about a whole session, and no person."""
 
 _APPEND = events.insert()
 
@@ -63,6 +67,27 @@ def record_events(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) 
     """Record several events at once, each with every column of the table but `id`."""
     if rows:
         connection.execute(_APPEND, rows)
+
+
+def record_act(
+    connection: sa.Connection,
+    session: int,
+    keys: Collection[str],
+    act: str,
+    by: str,
+    at: datetime,
+    note: str = "",
+) -> None:
+    """Record what a person did: an event for each address key (`WEBINAR`: the whole session).
+
+    `act` is the command's name. `by` is who it was, `note` the reason or what else is worth it.
+    """
+    detail = f"by {by}: {note}" if note else f"by {by}"
+    rows = [
+        {"session": session, "key": key, "what": act, "at": at, "delivery": None, "detail": detail}
+        for key in dict.fromkeys(keys)
+    ]
+    record_events(connection, rows)
 
 
 def list_events(connection: sa.Connection, key: str) -> Sequence[Event]:
