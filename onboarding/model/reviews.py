@@ -92,11 +92,24 @@ class PlannedMessage:
 
 @dataclass(frozen=True, slots=True)
 class PlannedChange:
-    """One change at RingCentral: `action` is `add`, `update`, `replace` or `remove`."""
+    """One change at RingCentral: `action` is `add`, `update`, `replace` or `remove`.
+
+    `covered`: an approved page shows it.
+    """
 
     invitee: Invitee
     action: str
     reason: str
+    covered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InlinePicture:
+    """A picture that travels inside messages, whose HTML names it as `cid:` and its Content-ID."""
+
+    content_id: str
+    media_type: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +119,8 @@ class Review:
     `messages` are due. `conditional` are those that follow without a further look if the session
     moves or a person is removed: for each person an update and a cancellation, told today's facts.
     `approval` is what the webinar asks for before anything is done. `forecast` is the sentence
-    about how long sending takes. `problems` need a person; `notes` are worth knowing.
+    about how long sending takes; `is_late` if that is until after the panel joins. `problems` need
+    a person; `notes` are worth knowing. `pictures` travel inside the messages.
     """
 
     name: str
@@ -120,6 +134,8 @@ class Review:
     digest: str
     conditional: tuple[PlannedMessage, ...] = ()
     approval: ApprovalMode = ApprovalMode.NONE
+    pictures: tuple[InlinePicture, ...] = ()
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
