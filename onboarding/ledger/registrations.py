@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from onboarding.ledger import events
+from onboarding.ledger.schema import events as history
 from onboarding.ledger.schema import registrations
 from onboarding.model.people import Invitee, LinkedUser, Role
 from onboarding.model.registrations import ManagedRegistration, Standing, registration_key
@@ -174,6 +175,22 @@ def list_mailed_by_ringcentral(connection: sa.Connection, session: int) -> Seque
     noted = (registrations.c.session == session, registrations.c.mailed_by_ringcentral.is_not(None))
     rows = connection.execute(sa.select(registrations.c.email, registrations.c.key).where(*noted))
     return sorted(row.email or row.key for row in rows)
+
+
+def list_registered_at(connection: sa.Connection, session: int) -> Mapping[str, datetime]:
+    """List when this program registered the people of a session who are registered, by key."""
+    gone = registrations.c.standing.in_([Standing.REMOVING, Standing.REMOVED])
+    latest = sa.func.max(history.c.at, type_=history.c.at.type).label("at")
+    is_same_person = (history.c.session == registrations.c.session) & (
+        history.c.key == registrations.c.key
+    )
+    query = (
+        sa.select(history.c.key, latest)
+        .join(registrations, is_same_person)
+        .where(registrations.c.session == session, ~gone, history.c.what == Standing.ADDED)
+        .group_by(history.c.key)
+    )
+    return {row.key: row.at for row in connection.execute(query)}
 
 
 def _is_person(session: int, invitee: Invitee) -> tuple[sa.ColumnElement[bool], ...]:

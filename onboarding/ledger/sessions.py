@@ -82,18 +82,14 @@ def finish_run(
     found: Collection[Problem],
     heavy_calls: int,
     now: datetime,
+    *,
+    notes: Collection[Problem] = (),
 ) -> None:
-    """Record how a run ended: its problems replace those of the run before."""
+    """Record how a run ended: its problems and notes replace those of the run before."""
     connection.execute(problems.delete().where(problems.c.session == session))
     rows = [
-        {
-            "session": session,
-            "row": problem.row,
-            "column": problem.column,
-            "email": problem.email,
-            "message": problem.message,
-        }
-        for problem in found
+        *(_problem_columns(session, problem, is_note=False) for problem in found),
+        *(_problem_columns(session, note, is_note=True) for note in notes),
     ]
     if rows:
         connection.execute(problems.insert(), rows)
@@ -105,12 +101,26 @@ def _update_run(connection: sa.Connection, session: int, heavy_calls: int, now: 
     connection.execute(sessions.update().where(sessions.c.id == session).values(values))
 
 
-def list_problems(connection: sa.Connection, session: int) -> Sequence[Problem]:
-    """List what the last run could not do, and for which person."""
-    rows = connection.execute(
-        sa.select(problems).where(problems.c.session == session).order_by(problems.c.id)
-    ).mappings()
+def list_problems(
+    connection: sa.Connection, session: int, *, only_notes: bool = False
+) -> Sequence[Problem]:
+    """List what the last run could not do, and for which person; then its notes, or only these."""
+    query = sa.select(problems).where(problems.c.session == session).order_by(problems.c.id)
+    if only_notes:
+        query = query.where(problems.c.is_note)
+    rows = connection.execute(query).mappings()
     return [Problem(row["row"], row["column"], row["email"], row["message"]) for row in rows]
+
+
+def _problem_columns(session: int, problem: Problem, *, is_note: bool) -> dict[str, object]:
+    return {
+        "session": session,
+        "row": problem.row,
+        "column": problem.column,
+        "email": problem.email,
+        "message": problem.message,
+        "is_note": is_note,
+    }
 
 
 def remove_ended(connection: sa.Connection, before: datetime) -> int:

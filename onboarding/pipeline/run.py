@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
-from onboarding.ledger import deliveries, mailboxes, registrations, sessions
+from onboarding.ledger import deliveries, mailboxes, registrations, roster_rows, sessions
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem, Roster, format_problem
@@ -117,6 +118,8 @@ async def prepare_run(
     mailer = load_mailer(services, target) if plan or await _has_queue(services, state) else None
     calls = _heavy_calls(services) - calls_before
     await services.ledger.run(sessions.begin_run, state.session_row, calls, services.clock.now())
+    roster_now = state.snapshot.roster.invitees
+    await services.ledger.run(roster_rows.store_roster, state.session_row, roster_now)
     return PreparedRun(target, state, plan, options, mailer, doubts, calls_before)
 
 
@@ -277,11 +280,12 @@ def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
 async def _record_end(services: Services, prepared: PreparedRun, tally: _Tally) -> bool:
     """Record problems and notes. Returns whether they differ from those of the last run."""
     row = prepared.state.session_row
-    notes = [*tally.problems, *_run_notes(tally.plan, prepared.state)]
+    problems, notes = tally.problems, _run_notes(tally.plan, prepared.state)
     earlier = await services.ledger.run(sessions.list_problems, row)
     calls = _heavy_calls(services) - prepared.calls_before
-    await services.ledger.run(sessions.finish_run, row, notes, calls, services.clock.now())
-    return list(earlier) != notes
+    finish = partial(sessions.finish_run, notes=notes)
+    await services.ledger.run(finish, row, problems, calls, services.clock.now())
+    return list(earlier) != [*problems, *notes]
 
 
 def _run_notes(plan: Plan, state: RunState) -> list[Problem]:

@@ -3,7 +3,15 @@
 import pytest
 import sqlalchemy as sa
 
-from onboarding.ledger import deliveries, events, mailboxes, operator_actions, sessions
+from onboarding.ledger import (
+    deliveries,
+    events,
+    mailboxes,
+    operator_actions,
+    registrations,
+    roster_rows,
+    sessions,
+)
 from onboarding.ledger.schema import HELD, REAL
 from onboarding.model.deliveries import State, Transition
 from tests.ledger.making import (
@@ -70,6 +78,8 @@ CASES = {
     "retry": lambda c, session_row: operator_actions.retry_unsent(c, session_row, None, NOW),
     "history": lambda c, _: events.list_events(c, "person1@example.com"),
     "problems": sessions.list_problems,
+    "roster": roster_rows.load_roster,
+    "registered at": registrations.list_registered_at,
     "end of a run": lambda c, session_row: sessions.finish_run(c, session_row, [], 4, NOW),
     "forgetting": lambda c, session_row: c.exec_driver_sql(
         "DELETE FROM events WHERE session = ?", (session_row,)

@@ -25,7 +25,10 @@ def _owner(name: str, column: str) -> sa.Column[int]:
 
 
 def upgrade() -> None:
-    """Add the tables; what is there stays as it is."""
+    """Add the tables; what is there stays as it is. Problems so far count as needing a person."""
+    op.add_column(
+        "problems", sa.Column("is_note", sa.Boolean, nullable=False, server_default=sa.false())
+    )
     _add_roster_and_decisions()
     _add_reviews()
     _add_kept_messages()
