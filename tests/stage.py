@@ -198,7 +198,8 @@ async def stage(
 
 
 def write_roster(path: Path, people: Iterable[Mapping[str, str]]) -> None:
-    """Write people as a spreadsheet would."""
+    """Write people as a spreadsheet would, further columns last."""
+    rows = list(people)
     columns = [
         "first_name",
         "last_name",
@@ -211,9 +212,10 @@ def write_roster(path: Path, people: Iterable[Mapping[str, str]]) -> None:
         "user_id",
     ]
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="")
+        further = {key for person in rows for key in person} - {*columns}
+        writer = csv.DictWriter(file, [*columns, *sorted(further)], restval="")
         writer.writeheader()
-        writer.writerows(people)
+        writer.writerows(rows)
 
 
 def as_email(content: bytes) -> EmailMessage:

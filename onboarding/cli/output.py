@@ -12,7 +12,7 @@ from onboarding.model.people import Colleague, Invitee, Problem
 from onboarding.model.sessions import ListedSession, UntouchedRecord
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import HistoryEvent, Status
-from onboarding.plan import Action, Plan, PlanItem
+from onboarding.plan import Action, Plan, PlanItem, SkipCode
 
 if TYPE_CHECKING:
     # It loads every template tool, and a run with nothing to do needs none.
@@ -99,6 +99,7 @@ def result_json(result: Result) -> dict[str, Any]:
         "registered": result.registered,
         "sent": result.sent,
         "counts": {state.value: count for state, count in result.counts.items()},
+        "skip": [skipped_json(item) for item in result.skipped],
         "problems": [problem_json(problem) for problem in result.problems],
         "heavy_calls": result.heavy_calls,
         "exit_code": result.exit_code,
@@ -186,9 +187,13 @@ def _register_json(plan: Plan) -> dict[str, list[dict[str, Any]]]:
 
 
 def _skip_json(plan: Plan) -> list[dict[str, Any]]:
-    skipped = [item for item in plan.items if _is_skipped(item)]
-    people = [_item_json(item, join_reasons(item)) for item in skipped]
+    people = [skipped_json(item) for item in plan.skipped]
     return people + [_attendee_json(record) for record in plan.attendees]
+
+
+def skipped_json(item: PlanItem) -> dict[str, Any]:
+    """A person who is left alone, with the code and the reason in words."""
+    return {**_item_json(item, join_reasons(item)), "code": item.skip}
 
 
 def _item_json(item: PlanItem, reason: str, role: str = "") -> dict[str, Any]:
@@ -197,6 +202,29 @@ def _item_json(item: PlanItem, reason: str, role: str = "") -> dict[str, Any]:
         "name": display_name(item.invitee),
         "role": str(role or item.role),
         "reason": reason,
+        "roster": _roster_json(item.invitee),
+    }
+
+
+def _roster_json(invitee: Invitee) -> dict[str, Any] | None:
+    """All that the roster gives of a person; what is empty there may come from the directory.
+
+    None for a person who is not on the roster.
+    """
+    if not invitee.row:
+        return None
+    user = invitee.linked_user
+    return {
+        "row": invitee.row,
+        "first_name": invitee.first_name,
+        "last_name": invitee.last_name,
+        "role": invitee.role,
+        "job_title": invitee.job_title,
+        "language": invitee.language,
+        "time_zone": invitee.time_zone,
+        "account_id": user.account_id if user else "",
+        "user_id": user.user_id if user else "",
+        "extra": dict(invitee.extra),
     }
 
 
@@ -215,11 +243,9 @@ def _attendee_json(record: UntouchedRecord) -> dict[str, Any]:
         "name": attendee_name(record),
         "role": "Attendee",
         "reason": ATTENDEE_REASON,
+        "roster": None,
+        "code": SkipCode.ATTENDEE,
     }
-
-
-def _is_skipped(item: PlanItem) -> bool:
-    return item.mail is None and (item.action is Action.NONE or bool(item.mail_reason))
 
 
 def _old_role(item: PlanItem) -> str:

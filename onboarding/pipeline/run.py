@@ -61,8 +61,9 @@ class PreparedRun:
 class Result:
     """How a run ended.
 
-    `problems` need a person; `attention` sums up. `has_changes`: it changed anything at RingCentral
-    or in the queue. `has_news`: its problems and notes differ from the last run's.
+    `problems` need a person; `attention` sums up. `skipped` are the items of people who were left
+    alone. `has_changes`: it changed anything at RingCentral or in the queue. `has_news`: its
+    problems and notes differ from the last run's.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Result:
     has_news: bool
     has_unsent_invites: bool
     attention: Attention
+    skipped: tuple[PlanItem, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -177,6 +179,7 @@ async def _build_result(
         has_news=has_new_notes or newly_mailed,
         has_unsent_invites=_has_unsent_invites(prepared, tally.state),
         attention=find_attention(records, tally.problems),
+        skipped=tally.plan.skipped,
     )
 
 

@@ -8,6 +8,6 @@ to all others, `messages_due` what each mailbox is sent. `make` puts them togeth
 """
 
 from onboarding.plan.make import make_plan
-from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, Snapshot
+from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, SkipCode, Snapshot
 
-__all__ = ["Action", "Options", "Plan", "PlanItem", "Snapshot", "make_plan"]
+__all__ = ["Action", "Options", "Plan", "PlanItem", "SkipCode", "Snapshot", "make_plan"]

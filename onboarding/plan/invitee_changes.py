@@ -24,7 +24,7 @@ from onboarding.model.sessions import (
     UntouchedRecord,
 )
 from onboarding.plan.identity import Records
-from onboarding.plan.snapshot import Action, Options, PlanItem, Snapshot
+from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
 
 NO_ADDRESS = (
     "has no address on the roster and none in the company directory: fill in the email column"
@@ -74,7 +74,8 @@ def _plan_host(invitee: Invitee, host: Registration) -> PlanItem:
 
 def _plan_addition(invitee: Invitee, snapshot: Snapshot) -> PlanItem:
     if snapshot.is_over:
-        return PlanItem(invitee, Action.NONE, "not registered, and the session is over")
+        reason = "not registered, and the session is over"
+        return PlanItem(invitee, Action.NONE, reason, skip=SkipCode.SESSION_OVER)
     if invitee.role is Role.COHOST and not invitee.linked_user:
         return refuse(invitee, "email", NO_COLLEAGUE)
     reason = "on the roster, not registered"
@@ -236,7 +237,8 @@ def refuse(
 def _add_refusal(item: PlanItem, column: str | None, message: str) -> PlanItem:
     """Add a problem to an item: this can't be done."""
     problem = Problem(item.invitee.row or None, column, item.invitee.email, message)
-    return replace(item, reason=message, problems=(*item.problems, problem))
+    problems = (*item.problems, problem)
+    return replace(item, reason=message, problems=problems, skip=SkipCode.PROBLEM)
 
 
 def _find_lockout(invitee: Invitee, snapshot: Snapshot) -> tuple[Problem, ...]:

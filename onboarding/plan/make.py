@@ -14,7 +14,7 @@ from onboarding.plan.identity import Records, identify
 from onboarding.plan.invitee_changes import plan_invitee, refuse_beyond_seats
 from onboarding.plan.messages_due import add_due_message, add_ringcentral_notice
 from onboarding.plan.removals import plan_departed, plan_unlisted
-from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, Snapshot
+from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, SkipCode, Snapshot
 
 LOOKING_CALLS = 2
 """Heavy calls by which a run sees a session and its invitees."""
@@ -123,6 +123,7 @@ def _leave_for_later(item: PlanItem, limit: int) -> PlanItem:
         mail=None,
         mail_reason=f"left for a later run: not among the first {limit} who need anything",
         adopted=False,
+        skip=SkipCode.NOT_SELECTED,
     )
 
 

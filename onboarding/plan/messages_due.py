@@ -13,7 +13,7 @@ from onboarding.model.kinds import Kind, clears_facts, is_over, sets_facts
 from onboarding.model.people import Problem, Role
 from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
-from onboarding.plan.snapshot import Action, Options, PlanItem, Snapshot
+from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
 
 _MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
 """States in which a message may have arrived: nothing more is sent until a person decides."""
@@ -66,7 +66,7 @@ def add_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> Pla
         # From here on a message is only due before the end. A kind for the time after the session
         # (`due_after_end`) goes above this line.
         case _ if is_over(Kind.UPDATE, snapshot.session, snapshot.now):
-            return replace(item, mail_reason=_OVER)
+            return replace(item, mail_reason=_OVER, skip=SkipCode.SESSION_OVER)
         case Action.ADD | Action.REPLACE:
             return _plan_message(item, None, snapshot)
         case Action.KEEP | Action.UPDATE:
@@ -78,12 +78,13 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
     if last and last.state in _MAY_HAVE_ARRIVED:
-        return replace(item, mail_reason=_IN_DOUBT)
+        return replace(item, mail_reason=_IN_DOUBT, skip=SkipCode.IN_DOUBT)
     if box.facts is None:
         cancelled = _note_cancelled(item, snapshot)
-        return cancelled if cancelled.mail_reason else replace(item, mail_reason=_NEVER_MAILED)
+        never_mailed = replace(item, mail_reason=_NEVER_MAILED, skip=SkipCode.NEVER_MAILED)
+        return cancelled if cancelled.mail_reason else never_mailed
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
-        return replace(item, mail_reason=_OVER)
+        return replace(item, mail_reason=_OVER, skip=SkipCode.SESSION_OVER)
     if last and clears_facts(last.kind) and last.state is not State.SENT:
         return _keep_last(item, last, snapshot.now, held="their cancellation: ")
     return replace(item, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
@@ -96,21 +97,24 @@ def _keep_last(item: PlanItem, last: Delivery, now: datetime, *, held: str = "")
     """
     if last.state is State.QUEUED:
         return replace(item, mail=last.kind, mail_reason=_queue_reason(last, now), queued=True)
-    return replace(item, mail_reason=f"{held}{_WHY_HELD[last.state]}")
+    return replace(item, mail_reason=f"{held}{_WHY_HELD[last.state]}", skip=SkipCode.HELD)
 
 
 def _note_cancelled(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     """Say that a queued message will not leave: `pipeline.send` cancels it for such a person."""
     last = snapshot.mailbox(item.invitee.key).last
     queued = last is not None and last.state is State.QUEUED and not clears_facts(last.kind)
-    return replace(item, mail_reason="the message queued for them is cancelled") if queued else item
+    if not queued:
+        return item
+    reason = "the message queued for them is cancelled"
+    return replace(item, mail_reason=reason, skip=item.skip or SkipCode.CANCELLED)
 
 
 def _plan_news(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem:
     """Plan a message for a registered person, if they may be mailed. The Host always may."""
     invitee, record = item.invitee, item.registration
     if record is None or record.join_uri is None:
-        return _refuse_mail(item, NO_LINK)
+        return _refuse_mail(item, NO_LINK, SkipCode.NO_LINK)
     due = _plan_message(item, current_facts(snapshot.session, item.role, record), snapshot)
     if due.mail is None or record.role is Role.HOST:
         return due
@@ -118,7 +122,9 @@ def _plan_news(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem
         return _plan_after_ringcentral(item, record, due, snapshot, options)
     if snapshot.is_managed(invitee, record):
         return due
-    return replace(due, adopted=True) if options.adopt else _refuse_mail(item, _FOREIGN)
+    if options.adopt:
+        return replace(due, adopted=True)
+    return _refuse_mail(item, _FOREIGN, SkipCode.FOREIGN)
 
 
 def _plan_after_ringcentral(
@@ -137,8 +143,9 @@ def _plan_after_ringcentral(
     if snapshot.mailbox(invitee.key).facts or asked_for:
         return due
     if snapshot.is_managed(invitee, record):
-        return replace(_refuse_mail(item, _MAILED_INSTEAD), held=True)
-    return replace(item, mail_reason=_ALREADY_MAILED)
+        refused = _refuse_mail(item, _MAILED_INSTEAD, SkipCode.MAILED_BY_RINGCENTRAL)
+        return replace(refused, held=True)
+    return replace(item, mail_reason=_ALREADY_MAILED, skip=SkipCode.MAILED_BY_RINGCENTRAL)
 
 
 def add_ringcentral_notice(item: PlanItem, snapshot: Snapshot) -> PlanItem:
@@ -159,8 +166,9 @@ def add_ringcentral_notice(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     return replace(item, newly_mailed=True, problems=problems)
 
 
-def _refuse_mail(item: PlanItem, message: str) -> PlanItem:
-    return replace(item, mail_reason=message, problems=(*item.problems, _problem_of(item, message)))
+def _refuse_mail(item: PlanItem, message: str, skip: SkipCode) -> PlanItem:
+    problems = (*item.problems, _problem_of(item, message))
+    return replace(item, mail_reason=message, problems=problems, skip=skip)
 
 
 def _problem_of(item: PlanItem, message: str) -> Problem:
@@ -176,7 +184,7 @@ def _plan_message(item: PlanItem, now_true: Facts | None, snapshot: Snapshot) ->
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
     if last and last.state in _MAY_HAVE_ARRIVED:
-        return replace(item, mail_reason=_IN_DOUBT)
+        return replace(item, mail_reason=_IN_DOUBT, skip=SkipCode.IN_DOUBT)
     if _is_up_to_date(box, now_true):
         return item
     if last and _holds_facts(last, now_true) and last.state in {State.QUEUED, *_WHY_HELD}:

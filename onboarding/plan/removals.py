@@ -15,7 +15,7 @@ from onboarding.model.sessions import Registration, SessionStatus, UntouchedReco
 from onboarding.plan.identity import PersonKey, person_keys
 from onboarding.plan.invitee_changes import RUNNING, invite_warning, refuse
 from onboarding.plan.messages_due import plan_cancellation
-from onboarding.plan.snapshot import ADDED_HERE, Action, Options, PlanItem, Snapshot
+from onboarding.plan.snapshot import ADDED_HERE, Action, Options, PlanItem, SkipCode, Snapshot
 
 _WELL_FORMED = re.compile(
     r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@([^\W_]([\w-]*[^\W_])?\.)+[^\W\d_]{2,}"
@@ -151,14 +151,15 @@ def _plan_unlisted_record(
     """Plan for a person who is registered but not on the roster."""
     if record.role is Role.HOST:
         reason = "the webinar's host, not on the roster: gets no mail from here"
-        return PlanItem(person, Action.NONE, reason, record)
+        return PlanItem(person, Action.NONE, reason, record, skip=SkipCode.NOT_ON_ROSTER)
     is_ours = snapshot.has_standing(person, _REMOVABLE)
     if options.remove_foreign or (options.remove and is_ours):
         return _plan_removal(record, person, snapshot, doubtful)
     how = "--remove removes them"
     if not is_ours:
         how = "not added from here; --remove-foreign removes them"
-    return PlanItem(person, Action.NONE, f"registered, but not on the roster ({how})", record)
+    reason = f"registered, but not on the roster ({how})"
+    return PlanItem(person, Action.NONE, reason, record, skip=SkipCode.NOT_ON_ROSTER)
 
 
 def _plan_removal(
@@ -167,7 +168,7 @@ def _plan_removal(
     """Plan the removal that was asked for, unless a bad row may mean this person."""
     if row := next((problem.row for problem in doubtful if _may_mean(problem, person)), None):
         reason = f"kept: row {row} of the roster has a problem and may mean them; fix it first"
-        return PlanItem(person, Action.NONE, reason, record)
+        return PlanItem(person, Action.NONE, reason, record, skip=SkipCode.PROBLEM)
     if snapshot.session.status is not SessionStatus.SCHEDULED:
         return replace(refuse(person, None, RUNNING, record), action=Action.NONE)
     reason = f"not on the roster{invite_warning(person, record, snapshot)}"
@@ -197,11 +198,11 @@ def _plan_departure(known: ManagedRegistration, snapshot: Snapshot, options: Opt
     has_nameless = any(not person_keys(record) for record in _unreadable_records(snapshot))
     if has_nameless and known.standing is not Standing.REMOVED:
         reason = "off the roster; a record that is not understood may be theirs"
-        return PlanItem(known.invitee, Action.NONE, reason)
+        return PlanItem(known.invitee, Action.NONE, reason, skip=SkipCode.NOT_ON_ROSTER)
     if known.standing in {Standing.REMOVING, Standing.REMOVED}:
         return plan_cancellation(PlanItem(known.invitee, Action.NONE, "removed"), snapshot)
     reason = "off the roster, and removed at RingCentral by another person"
-    item = PlanItem(known.invitee, Action.NONE, reason)
+    item = PlanItem(known.invitee, Action.NONE, reason, skip=SkipCode.NOT_ON_ROSTER)
     if options.remove or options.remove_foreign:
         return plan_cancellation(item, snapshot)
     return replace(item, mail_reason="--remove tells them")

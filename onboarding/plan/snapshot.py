@@ -185,6 +185,28 @@ class Action(StrEnum):
     NONE = "none"
 
 
+class SkipCode(StrEnum):
+    """Why a run leaves a person alone, or sends them nothing: programs read these codes.
+
+    `docs/reference.md` explains each; a code is never renamed.
+    """
+
+    FENCED = "fenced"
+    NOT_APPROVED = "not_approved"
+    NOT_SELECTED = "not_selected"
+    NOT_ON_ROSTER = "not_on_roster"
+    FOREIGN = "foreign"
+    MAILED_BY_RINGCENTRAL = "mailed_by_ringcentral"
+    NO_LINK = "no_link"
+    IN_DOUBT = "in_doubt"
+    HELD = "held"
+    CANCELLED = "cancelled"
+    NEVER_MAILED = "never_mailed"
+    SESSION_OVER = "session_over"
+    PROBLEM = "problem"
+    ATTENDEE = "attendee"
+
+
 @dataclass(frozen=True, slots=True)
 class PlanItem:
     """One person's line of the plan: what is done at RingCentral, what is mailed, and why.
@@ -195,7 +217,7 @@ class PlanItem:
     `--adopt`, which has to be recorded. `queued`: the message is in the queue already. `held`: no
     message may leave to them, because RingCentral has mailed them instead. `newly_mailed`:
     RingCentral has mailed a person that we registered, and no run has said so yet. `problems`: what
-    a person has to look at.
+    a person has to look at. `skip`: why they are left alone (`is_left_alone`).
     """
 
     invitee: Invitee
@@ -210,6 +232,12 @@ class PlanItem:
     held: bool = False
     newly_mailed: bool = False
     problems: tuple[Problem, ...] = ()
+    skip: SkipCode | None = None
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether a run does not touch this person, or sends them nothing, for a reason."""
+        return self.mail is None and (self.action is Action.NONE or bool(self.mail_reason))
 
     @property
     def needs_anything(self) -> bool:
@@ -244,6 +272,11 @@ class Plan:
     def mail(self) -> tuple[PlanItem, ...]:
         """The items with a message that is due."""
         return tuple(item for item in self.items if item.mail)
+
+    @property
+    def skipped(self) -> tuple[PlanItem, ...]:
+        """The items of people who are left alone, each with its reason and code."""
+        return tuple(item for item in self.items if item.is_left_alone)
 
     def __bool__(self) -> bool:
         return any(item.needs_anything for item in self.items)

@@ -34,6 +34,18 @@ async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
             "name": "Jörg Müller",
             "role": "Panelist",
             "reason": added["reason"],
+            "roster": {
+                "row": 3,
+                "first_name": "Jörg",
+                "last_name": "Müller",
+                "role": "Panelist",
+                "job_title": PANELIST.get("job_title", ""),
+                "language": PANELIST.get("language", ""),
+                "time_zone": PANELIST.get("time_zone", ""),
+                "account_id": "",
+                "user_id": "",
+                "extra": {},
+            },
         }
         assert [(mailed["email"], mailed["kind"]) for mailed in plan["mail"]] == [
             (HOST["email"], "invitation"),

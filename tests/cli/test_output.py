@@ -81,9 +81,19 @@ def test_the_json_shape_that_programs_read():
             },
         ],
         "skip": [
-            _person("eve", "Panelist", f"registered; {_MAILED}"),
-            _person("finn", "Host", NOT_THE_HOST),
-            {"email": "", "name": "user hal", "role": "CoHost", "reason": _STRANGER},
+            {
+                **_person("eve", "Panelist", f"registered; {_MAILED}"),
+                "code": "mailed_by_ringcentral",
+            },
+            {**_person("finn", "Host", NOT_THE_HOST), "code": "problem"},
+            {
+                "email": "",
+                "name": "user hal",
+                "role": "CoHost",
+                "reason": _STRANGER,
+                "roster": None,
+                "code": "not_on_roster",
+            },
         ],
         "problems": [
             {"row": 8, "column": "role", "email": "tom@example.com", "message": "no attendees"},
@@ -147,15 +157,41 @@ def test_no_line_holds_a_join_link():
     assert "https://" not in repr(PLAN)
 
 
-def _person(name: str, role: str, reason: str) -> dict[str, str]:
+def _person(name: str, role: str, reason: str) -> dict[str, object]:
     return {
         "email": f"{name}@example.com",
         "name": f"{name.title()} {last_name(name)}",
         "role": role,
         "reason": reason,
+        "roster": _ROWS[name],
     }
 
 
+def _roster(number: int, name: str, **given: str) -> dict[str, object]:
+    row_of_person = {
+        "row": number,
+        "first_name": name.title(),
+        "last_name": last_name(name),
+        "role": "Panelist",
+        "job_title": "",
+        "language": "",
+        "time_zone": "",
+        "account_id": "",
+        "user_id": "",
+        "extra": {},
+    }
+    return {**row_of_person, **given}
+
+
+_ROWS: dict[str, dict[str, object] | None] = {
+    "ada": _roster(2, "ada"),
+    "bob": _roster(3, "bob", role="CoHost", account_id="company", user_id="bob"),
+    "cleo": _roster(4, "cleo", job_title="Poet"),
+    "dora": _roster(5, "dora"),
+    "eve": _roster(6, "eve"),
+    "finn": _roster(7, "finn", role="Host"),
+    "gus": None,
+}
 _BOB = "linked user: guest -> bob, role: Panelist -> CoHost (removed and added: the link changes)"
 _MAILED = "RingCentral has mailed them itself (--include-already-mailed mails them anyway)"
 _STRANGER = "registered, but not on the roster (not added from here; --remove-foreign removes them)"

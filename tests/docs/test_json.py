@@ -23,8 +23,8 @@ DOCUMENTED = {
 }
 
 BAD_ROW = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Speaker"}
-FREE_KEYS = {"counts", "changes"}
-"""Objects whose keys are not fixed: states, fields."""
+FREE_KEYS = {"counts", "changes", "extra"}
+"""Objects whose keys are not fixed: states, fields, columns."""
 
 
 def shape(value: Any, name: str = "") -> Any:
@@ -75,7 +75,12 @@ async def test_json_is_printed_as_documented(tmp_path):
         # Since then a person came, a person left, a person has another title, and the host is gone
         # from the list.
         scene.write_roster(
-            [COHOST, panelist(1, job_title="Head of Analysis"), panelist(3), BAD_ROW]
+            [
+                COHOST,
+                panelist(1, job_title="Head of Analysis", topic="Engines"),
+                panelist(3),
+                BAD_ROW,
+            ]
         )
         looked = await asyncio.gather(
             *(on(scene, *command, "--json", **pale) for command in LOOKING.values())

@@ -21,6 +21,7 @@ from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
+from onboarding.plan import SkipCode
 from onboarding.reports.report import CSV_COLUMNS
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.smtp.providers import PRESETS
@@ -240,7 +241,8 @@ def test_every_state_is_documented_with_its_exit_code():
 
 
 @pytest.mark.parametrize(
-    ("header", "values"), [("kind", Kind), ("role", Role), ("standing", Standing)]
+    ("header", "values"),
+    [("kind", Kind), ("role", Role), ("standing", Standing), ("skip", SkipCode)],
 )
 def test_every_word_of_the_model_is_documented(header: str, values: type[StrEnum]):
     assert [word(row[0]) for row in table(REFERENCE, header)] == [value.value for value in values]

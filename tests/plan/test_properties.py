@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.cli.output import plan_json, plan_rows
+from onboarding.cli.output import join_reasons, plan_json, plan_rows
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem
@@ -63,6 +63,18 @@ def test_limited_runs_end_where_one_run_does(snapshot: Snapshot, asked_for: Opti
         assert runs < 20
 
     assert not make_plan(snapshot, asked_for)
+
+
+@given(any_snapshot(), options())
+def test_each_person_who_is_left_alone_has_a_reason_and_a_code(
+    snapshot: Snapshot, asked_for: Options
+):
+    plan = make_plan(snapshot, asked_for)
+
+    assert [item for item in plan.skipped if not (item.skip and join_reasons(item))] == []
+    served = {id(item) for item in plan.items} - {id(item) for item in plan.skipped}
+    silent = [item for item in plan.items if id(item) in served and not item.needs_anything]
+    assert {item.action for item in silent} <= {Action.KEEP}
 
 
 @given(any_snapshot(), options())
