@@ -12,16 +12,17 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import colleagues_json, sessions_json
-from onboarding.cli.terminal import format_local, print_table, run_until_stopped
+from onboarding.cli.terminal import print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
 from onboarding.model.sessions import ListedSession
+from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.check import run_checks
 from onboarding.pipeline.refresh import fetch_colleagues
 from onboarding.pipeline.target import Target, all_targets, find_target
 
-SESSION_COLUMNS = ("title", "start (local time)", "status", "WEBINAR_ID/SESSION_ID", "configured")
+SESSION_COLUMNS = ("title", "start", "status", "WEBINAR_ID/SESSION_ID", "configured")
 
 CheckName = Annotated[
     str | None,
@@ -136,7 +137,13 @@ async def print_colleague(config: Config, email: str, stop: asyncio.Event, *, as
 
 def _session_row(session: ListedSession, name: str | None) -> tuple[str, ...]:
     ids = f"{session.webinar_id}/{session.session_id}"
-    return session.title, format_local(session.start), session.status, ids, name or "-"
+    return (
+        session.title,
+        format_with_zone(session.start, session.time_zone),
+        session.status,
+        ids,
+        name or "-",
+    )
 
 
 def _find_name(config: Config, session: ListedSession) -> str | None:

@@ -14,10 +14,11 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.console import echo
-from onboarding.cli.terminal import ProgressLines, format_local, print_table, run_until_stopped
+from onboarding.cli.terminal import ProgressLines, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
+from onboarding.model.time_zones import format_in_zone
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
 from onboarding.pipeline.status import no_run_yet, read_status
 from onboarding.pipeline.target import find_target
@@ -109,7 +110,10 @@ def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> i
     found = asyncio.run(read_status(config, target, datetime.now(UTC), ProgressLines()))
     if found.seen is None:
         raise no_run_yet(name)
-    doubts = [(record.delivery, format_local(record.at)) for record in found.in_doubt]
+    doubts = [
+        (record.delivery, format_in_zone(record.at, found.seen.time_zone))
+        for record in found.in_doubt
+    ]
     if emails is not None:
         keys = {address_key(email) for email in emails}
         doubts = [doubt for doubt in doubts if address_key(doubt[0].email) in keys]

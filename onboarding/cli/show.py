@@ -15,10 +15,11 @@ from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import history_json, plan_json, status_json
 from onboarding.cli.summaries import print_plan, print_send_now_warning, print_status
-from onboarding.cli.terminal import ProgressLines, format_local, print_table, run_until_stopped
+from onboarding.cli.terminal import ProgressLines, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.files.write import write_file
+from onboarding.model.time_zones import format_in_zone
 from onboarding.pipeline.hand_off import make_report
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.status import Status, read_history, read_status
@@ -115,7 +116,13 @@ def history_command(
         echo(f"The ledger has nothing about {email}.")
         return
     rows = [
-        (format_local(event.at), event.title, str(event.delivery or ""), event.what, event.detail)
+        (
+            format_in_zone(event.at, event.time_zone),
+            event.title,
+            str(event.delivery or ""),
+            event.what,
+            event.detail,
+        )
         for event in events
     ]
     print_table(f"History of {email}", ("when", "webinar", "message", "what", "detail"), rows)

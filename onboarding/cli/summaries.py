@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from onboarding.cli.console import echo
 from onboarding.cli.output import PlanRow, attendee_rows, plan_rows
-from onboarding.cli.terminal import format_local, print_table
+from onboarding.cli.terminal import print_table
 from onboarding.config import Config
 from onboarding.errors import EXIT_TRY_LATER
 from onboarding.model.deliveries import State
 from onboarding.model.people import Problem, format_problem
+from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Attention, Status
@@ -37,8 +38,8 @@ def print_plan(
     `all_people`: also the people for which there is nothing to do.
     """
     session = snapshot.session
-    start = format_local(session.start)
-    echo(f"{session.title}  ({session.key}), {start} local time, {session.status}")
+    start = format_with_zone(session.start, session.time_zone)
+    echo(f"{session.title}  ({session.key}), {start}, {session.status}")
     echo(f"RingCentral {session.key.server}, mail through {config.smtp.host_and_port}")
     if rehearsal_to:
         echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
@@ -70,10 +71,10 @@ def print_status(status: Status) -> None:
     if seen is None:
         echo(f"{status.name}: no run yet. `onboarding run {status.name}` starts one.")
         return
-    start = format_local(seen.start)
-    title = f"{seen.title}  ({seen.key}), {start} local time, {seen.status}"
+    start = format_with_zone(seen.start, seen.time_zone)
+    title = f"{seen.title}  ({seen.key}), {start}, {seen.status}"
     columns = ("person", "role", "mail", "state", "when", "server's reply", "why")
-    print_table(title, columns, _status_rows(status))
+    print_table(title, columns, _status_rows(status, seen.time_zone))
     if status.problems:
         rows = [
             (str(problem.row or ""), problem.column or "", problem.email, problem.message)
@@ -138,12 +139,12 @@ def _nothing_to_do(plan: Plan) -> str:
     return "All people are up to date: nothing to do."
 
 
-def _status_rows(status: Status) -> list[tuple[str, ...]]:
+def _status_rows(status: Status, time_zone: str) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for record in status.current:
         delivery, name, address = record.delivery, record.name, record.delivery.email
         person = name if name == address else f"{name}\n{address}"
-        when = format_local(record.at)
+        when = format_in_zone(record.at, time_zone)
         role, kind, state = delivery.facts.role, delivery.kind, delivery.state
         rows.append((person, role, kind, state, when, record.reply, record.reason))
     return rows

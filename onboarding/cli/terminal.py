@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
 from typing import TypeVar
 
 from rich.console import Console
@@ -235,8 +234,3 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     for row in rows:
         table.add_row(*map(escape_lines, row))
     console.print(table)
-
-
-def format_local(moment: datetime) -> str:
-    """A point in time, in the time zone of this machine."""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -18,14 +18,15 @@ from onboarding.ledger.schema import events, sessions
 class Event:
     """What happened once.
 
-    `what` is a delivery's new state, a standing or an act; `detail` holds the server's words or
-    ours, and who did it.
+    `time_zone` is the session's. `what` is a delivery's new state, a standing or an act; `detail`
+    holds the server's words or ours, and who did it.
     """
 
     at: datetime
     webinar_id: str
     session_id: str
     title: str
+    time_zone: str
     delivery: int | None
     what: str
     detail: str
@@ -98,6 +99,7 @@ def list_events(connection: sa.Connection, key: str) -> Sequence[Event]:
             sessions.c.webinar_id,
             sessions.c.session_id,
             sessions.c.title,
+            sessions.c.time_zone,
             events.c.delivery,
             events.c.what,
             events.c.detail,

@@ -6,7 +6,7 @@ zones, so it is not understood.
 """
 
 import re
-from datetime import timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -43,6 +43,30 @@ def zone_named(name: str) -> tzinfo:
     if found := _OFFSET.fullmatch(understood):
         return timezone(_parse_span(found))
     return ZoneInfo(understood)
+
+
+def zone_abbreviation(moment: datetime, name: str) -> str:
+    """Find a zone's short name as its region writes it (`CEST`), else its offset (`UTC-03`)."""
+    short = moment.astimezone(zone_named(name)).tzname() or ""
+    return f"UTC{short}" if short.startswith(("+", "-")) else short
+
+
+def format_in_zone(moment: datetime, name: str) -> str:
+    """Format a point in time for a person to read: `2026-12-17 15:00 CET`."""
+    local = moment.astimezone(zone_named(name))
+    return f"{local:%Y-%m-%d %H:%M} {zone_abbreviation(moment, name)}"
+
+
+def format_with_zone(moment: datetime, name: str) -> str:
+    """Format a point in time, and spell its zone out: `2026-12-17 15:00 CET (Europe/Berlin)`."""
+    understood = canonical(name) or FALLBACK
+    text = format_in_zone(moment, understood)
+    return text if text.endswith(f" {understood}") else f"{text} ({understood})"
+
+
+def format_machine_time(moment: datetime) -> str:
+    """Format a point in time in this machine's zone, named, for what belongs to no session."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def _is_usual(name: str) -> bool:

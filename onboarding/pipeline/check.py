@@ -11,6 +11,7 @@ from onboarding.errors import Interrupted, OnboardingError
 from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.checks import CheckResult
 from onboarding.model.people import Roster, format_problem
+from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
@@ -124,7 +125,7 @@ async def _check_session(
 
 def _check_session_time(what: str, snapshot: Snapshot) -> CheckResult:
     session = snapshot.session
-    start = f"{session.start.astimezone():%Y-%m-%d %H:%M} local time"
+    start = format_with_zone(session.start, session.time_zone)
     detail = f"{session.title}, {start}, {session.status}"
     if not snapshot.is_over:
         return CheckResult(what, ok=True, detail=detail)

@@ -18,6 +18,7 @@ from onboarding.messages.request import ProtectedValues
 from onboarding.model.deliveries import Delivery
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Registration, UntouchedRecord
+from onboarding.model.time_zones import format_machine_time
 from onboarding.pipeline.forecast import format_span
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
@@ -183,7 +184,7 @@ def _too_long(
     smtp: SmtpSettings, allowed: rate_limits.SendRate, wait: timedelta, now: datetime
 ) -> TryLater:
     """Say why no message may leave for a while, and when one may again."""
-    at = f"{(now + wait).astimezone():%Y-%m-%d %H:%M}"
+    at = format_machine_time(now + wait)
     when = f"the next may leave at {at}, in {format_span(wait)}."
     if wait <= allowed.interval:
         message = f"The rate ([smtp] rate = {smtp.rate}) is low; {when}"

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import leases
 from onboarding.ledger.leases import Holder, Lease
+from onboarding.model.time_zones import format_machine_time
 from onboarding.pipeline.services import Clock, Instant, Services
 from onboarding.pipeline.target import Target
 
@@ -21,7 +22,7 @@ class AlreadyRunning(TryLater):
 
     def __init__(self, name: str, lease: Lease, now: datetime, *, hint: str) -> None:
         holder, since = lease.holder, lease.taken_at
-        when = f" since {since.astimezone():%Y-%m-%d %H:%M}" if since else ""
+        when = f" since {format_machine_time(since)}" if since else ""
         super().__init__(
             f"Another run is at work on {name}{when} (process {holder.pid} on {holder.host}).",
             hint=hint,

@@ -14,6 +14,7 @@ from onboarding.errors import TryLater
 from onboarding.ledger.rate_limits import reserve_call, update_limit
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress, RateLimitStatus
+from onboarding.model.time_zones import format_machine_time
 
 CALLS_PER_MINUTE = {"Heavy": 10, "Medium": 40, "Light": 50, "Auth": 5}
 """Per user, until an answer says otherwise (`docs/ringcentral.md`, "Rate limits")."""
@@ -61,9 +62,9 @@ class LedgerRateLimiter:
         await self.ledger.run(update_limit, f"{self.account} {group}", status, self.now())
 
     def _wait_error(self, group: str, wait: timedelta) -> TryLater:
-        until = (self.now() + wait).astimezone()
+        until = format_machine_time(self.now() + wait)
         return TryLater(
-            f"RingCentral allows no more {_group_name(group)} until {until:%Y-%m-%d %H:%M}.",
+            f"RingCentral allows no more {_group_name(group)} until {until}.",
             hint="Nothing is lost: run again then.",
         )
 

@@ -6,13 +6,13 @@ decisions.
 """
 
 from dataclasses import replace
-from datetime import datetime
 
 from onboarding.model.deliveries import Delivery, Mailbox, State
 from onboarding.model.kinds import Kind, clears_facts, is_over, sets_facts
 from onboarding.model.people import Problem, Role
 from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
+from onboarding.model.time_zones import format_in_zone
 from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
 
 _MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
@@ -86,17 +86,17 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
         return replace(item, mail_reason=_OVER, skip=SkipCode.SESSION_OVER)
     if last and clears_facts(last.kind) and last.state is not State.SENT:
-        return _keep_last(item, last, snapshot.now, held="their cancellation: ")
+        return _keep_last(item, last, snapshot, held="their cancellation: ")
     return replace(item, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
 
 
-def _keep_last(item: PlanItem, last: Delivery, now: datetime, *, held: str = "") -> PlanItem:
+def _keep_last(item: PlanItem, last: Delivery, snapshot: Snapshot, *, held: str = "") -> PlanItem:
     """Plan no second message beside one that is queued, or that waits for a person.
 
     `held` comes before the reason why it waits.
     """
     if last.state is State.QUEUED:
-        return replace(item, mail=last.kind, mail_reason=_queue_reason(last, now), queued=True)
+        return replace(item, mail=last.kind, mail_reason=_queue_reason(last, snapshot), queued=True)
     return replace(item, mail_reason=f"{held}{_WHY_HELD[last.state]}", skip=SkipCode.HELD)
 
 
@@ -188,17 +188,18 @@ def _plan_message(item: PlanItem, now_true: Facts | None, snapshot: Snapshot) ->
     if _is_up_to_date(box, now_true):
         return item
     if last and _holds_facts(last, now_true) and last.state in {State.QUEUED, *_WHY_HELD}:
-        return _keep_last(item, last, snapshot.now)
+        return _keep_last(item, last, snapshot)
     if box.facts is None:
         return replace(item, mail=Kind.INVITATION, mail_reason="has no invitation yet")
     return replace(item, mail=Kind.UPDATE, mail_reason=_change_reason(box.facts, now_true))
 
 
-def _queue_reason(last: Delivery, now: datetime) -> str:
+def _queue_reason(last: Delivery, snapshot: Snapshot) -> str:
     """Say why a message that an earlier run has queued has not left."""
-    if last.due_at <= now:
+    if last.due_at <= snapshot.now:
         return "queued by an earlier run"
-    return f"deferred until {last.due_at.astimezone():%H:%M} (attempt {last.attempt} of it failed)"
+    until = format_in_zone(last.due_at, snapshot.session.time_zone)
+    return f"deferred until {until} (attempt {last.attempt} of it failed)"
 
 
 def _is_up_to_date(box: Mailbox, now_true: Facts | None) -> bool:

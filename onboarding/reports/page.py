@@ -11,18 +11,12 @@ from pathlib import Path
 from babel.dates import format_datetime, get_timezone_name
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from onboarding.model.time_zones import zone_named
+from onboarding.model.time_zones import zone_abbreviation, zone_named
 
 
 def format_local_time(moment: datetime, time_zone: str, pattern: str) -> str:
     """Format a moment in a zone. `pattern` is Unicode's (UTS 35): `d MMMM y, HH:mm`."""
     return format_datetime(moment, pattern, tzinfo=zone_named(time_zone), locale="en_GB")
-
-
-def zone_abbreviation(moment: datetime, time_zone: str) -> str:
-    """Find the zone's short name as its region writes it (`CEST`), else its offset (`UTC-03`)."""
-    name = moment.astimezone(zone_named(time_zone)).tzname() or ""
-    return f"UTC{name}" if name.startswith(("+", "-")) else name
 
 
 def zone_full_name(moment: datetime, time_zone: str) -> str:

@@ -13,6 +13,7 @@ import httpx
 
 from onboarding.errors import Refused, TryLater
 from onboarding.model.ports import Progress, RateLimiter
+from onboarding.model.time_zones import format_machine_time
 from onboarding.ringcentral.rate_limits import (
     MAX_BACK_OFF,
     MAX_CALLS_TRIED,
@@ -189,5 +190,5 @@ class Transport:
 
 
 def _format_time_after(now: datetime, seconds: float) -> str:
-    """Say when so many seconds are over, in local time."""
-    return f"{(now + timedelta(seconds=min(seconds, YEAR))).astimezone():%Y-%m-%d %H:%M}"
+    """Say when so many seconds are over."""
+    return format_machine_time(now + timedelta(seconds=min(seconds, YEAR)))

@@ -243,6 +243,17 @@ def test_history_of_a_person_is_in_order_over_all_sessions(connection):
     )
 
     assert events.list_events(connection, "ada@example.com") == [
-        events.Event(NOW, "webinar-1", "session-2", "Spring launch", None, "added", ""),
-        events.Event(NOW + MINUTE, "webinar-1", "session-1", "Spring launch", 7, "sent", "250 ok"),
+        events.Event(
+            NOW, "webinar-1", "session-2", "Spring launch", "Europe/Berlin", None, "added", ""
+        ),
+        events.Event(
+            NOW + MINUTE,
+            "webinar-1",
+            "session-1",
+            "Spring launch",
+            "Europe/Berlin",
+            7,
+            "sent",
+            "250 ok",
+        ),
     ]

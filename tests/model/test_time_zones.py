@@ -7,7 +7,13 @@ from babel.core import get_global
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onboarding.model.time_zones import canonical, iana_names, zone_named
+from onboarding.model.time_zones import (
+    canonical,
+    format_in_zone,
+    format_with_zone,
+    iana_names,
+    zone_named,
+)
 
 SUMMER = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
@@ -91,3 +97,21 @@ def test_no_name_stops_anybody(name):
 
     assert SUMMER.astimezone(zone_named(name)).utcoffset() is not None
     assert meant is None or canonical(meant) == meant
+
+
+@pytest.mark.parametrize(
+    ("name", "short", "whole"),
+    [
+        ("Europe/Berlin", "2026-07-01 14:00 CEST", "2026-07-01 14:00 CEST (Europe/Berlin)"),
+        (
+            "America/Sao_Paulo",
+            "2026-07-01 09:00 UTC-03",
+            "2026-07-01 09:00 UTC-03 (America/Sao_Paulo)",
+        ),
+        ("UTC+05:30", "2026-07-01 17:30 UTC+05:30", "2026-07-01 17:30 UTC+05:30"),
+        ("UTC", "2026-07-01 12:00 UTC", "2026-07-01 12:00 UTC"),
+        ("Mars/Base", "2026-07-01 12:00 UTC", "2026-07-01 12:00 UTC"),
+    ],
+)
+def test_time_is_shown_with_the_name_of_its_zone(name, short, whole):
+    assert (format_in_zone(SUMMER, name), format_with_zone(SUMMER, name)) == (short, whole)
