@@ -17,6 +17,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.messages.settings import BrandSettings
 from onboarding.model.known_secrets import Secrets
+from onboarding.model.reviews import ApprovalMode
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.smtp.settings import SmtpSettings
 
@@ -27,11 +28,29 @@ Identifier = Annotated[
 ]
 
 
+_APPROVAL_MODES = {
+    "true": ApprovalMode.REQUIRED,
+    "false": ApprovalMode.NONE,
+    "strict": ApprovalMode.STRICT,
+}
+
+
+def _parse_approval(value: object) -> object:
+    """Take true, false or "strict"; a variable has them as words."""
+    if isinstance(value, ApprovalMode):
+        return value
+    word = str(value).lower() if isinstance(value, bool) else value
+    if not isinstance(word, str) or word not in _APPROVAL_MODES:
+        raise ValueError('write true, false or "strict"')
+    return _APPROVAL_MODES[word]
+
+
 class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     """`[webinars.NAME]`: which webinar, who is invited, and which templates are used.
 
     `session` may be left out if the webinar has only one. `columns` maps our columns to the
-    roster's headers.
+    roster's headers. With `approval`, only what a person has approved is done: see
+    `plan.approval`.
     """
 
     webinar: Annotated[Identifier, Field(pattern=r"^\d{1,20}$")]
@@ -39,6 +58,7 @@ class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     invitees: Path
     templates: Path | None = None
     columns: dict[str, str] = {}
+    approval: Annotated[ApprovalMode, BeforeValidator(_parse_approval)] = ApprovalMode.NONE
 
 
 WEBINAR_NAME = r"^[a-z0-9][a-z0-9_-]*$"

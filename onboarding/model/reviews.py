@@ -71,8 +71,8 @@ class PlannedMessage:
 
     `shown` is the content with the real panel, None where it can't be composed; then `fault` says
     why. `due_at` is None for what is sent as soon as a run is started. `reason` says why it is due.
-    `covered`: an approved page shows it. `difference` is a unified diff of its text against what
-    was approved last, empty where there is none.
+    `text` is its text part with the made-up panel, for comparing. `covered`: it needs no further
+    approval. `difference` is a unified diff of its text against what was approved last.
     """
 
     invitee: Invitee
@@ -86,6 +86,7 @@ class PlannedMessage:
     fault: str = ""
     due_at: datetime | None = None
     wording: str = ""
+    text: str = ""
     covered: bool = False
     difference: str = ""
 
@@ -170,6 +171,18 @@ class Approved:
 def content_digest(content: MessageContent) -> str:
     """Compute the digest of a message's content, 64 hex digits: equal content has one digest."""
     return _sha256(astuple(content))
+
+
+def wording_digest(contents: Iterable[MessageContent]) -> str:
+    """Compute the digest of a message in all its forms, 64 hex digits."""
+    return _sha256([astuple(content) for content in contents])
+
+
+def panel_digest(people: Iterable[Invitee]) -> str:
+    """Compute the digest of a panel as messages list it: names, roles, titles, in order."""
+    return _sha256(
+        [[person.first_name, person.last_name, person.role, person.job_title] for person in people]
+    )
 
 
 def page_digest(

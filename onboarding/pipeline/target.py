@@ -9,6 +9,7 @@ from typing import Literal
 
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
+from onboarding.model.reviews import ApprovalMode
 
 IDS = re.compile(r"(\d{1,20})(?:/(\d{1,20}))?")
 
@@ -18,6 +19,7 @@ class Target:
     """One webinar to work on.
 
     Without `session_id` it is the webinar's only session. `invitees` is None if no roster is named.
+    `approval` is what the webinar asks for before anything is done.
     """
 
     name: str
@@ -26,6 +28,7 @@ class Target:
     invitees: Path | Literal["-"] | None = None
     templates: Path | None = None
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    approval: ApprovalMode = ApprovalMode.NONE
 
 
 def find_target(config: Config, name: str, invitees: Path | None = None) -> Target:
@@ -39,7 +42,7 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
         roster = "-"
     ids = IDS.fullmatch(name)
     if ids and name not in config.webinars:
-        return Target(name, ids[1], ids[2] or "", roster)
+        return Target(name, ids[1], ids[2] or "", roster, approval=_find_approval(config, ids[1]))
     webinar = config.webinar(name)
     return Target(
         name,
@@ -48,7 +51,15 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
         roster or webinar.invitees,
         webinar.templates,
         webinar.columns,
+        webinar.approval,
     )
+
+
+def _find_approval(config: Config, webinar_id: str) -> ApprovalMode:
+    """Find what a webinar asks for that is named by its ids: they are no way round an approval."""
+    asked = [found.approval for found in config.webinars.values() if found.webinar == webinar_id]
+    # From the mildest to the strictest, as they are defined.
+    return max(asked, key=[*ApprovalMode].index, default=ApprovalMode.NONE)
 
 
 def all_targets(config: Config) -> list[Target]:

@@ -74,7 +74,7 @@ def describe_difference(message: PlannedMessage, approved: Approved) -> str:
         return ""
     lines = difflib.unified_diff(
         before.text.splitlines(),
-        message.shown.text.splitlines(),
+        message.text.splitlines(),
         "approved",
         "now",
         lineterm="",

@@ -21,6 +21,7 @@ from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
+from onboarding.model.reviews import ApprovalMode
 from onboarding.plan import SkipCode
 from onboarding.reports.report import CSV_COLUMNS
 from onboarding.ringcentral.settings import RingCentralSettings
@@ -118,6 +119,8 @@ def test_every_section_of_the_configuration_is_documented():
 
 def shown_default(value: Any) -> Any:
     """A default as TOML would give it back."""
+    if value is ApprovalMode.NONE:
+        return False
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -174,6 +177,8 @@ def kind_of(name: str, field: FieldInfo) -> str:
         kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         return ", ".join(f'`"{one}"`' for one in get_args(kind))
+    if kind is ApprovalMode:
+        return 'true, false or `"strict"`'
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return ", ".join(f'`"{one.value}"`' for one in kind)
     if name in IDS | ADDRESSES:

@@ -36,9 +36,10 @@ def content(text="Hello\nat nine\n"):
 
 
 def planned(kind, digest="now", text="Hello\nat ten\n", **more):
-    return PlannedMessage(
-        ADA.as_invitee(), kind, "", digest, "panel", NOW_TRUE, "new start", content(text), **more
+    message = PlannedMessage(
+        ADA.as_invitee(), kind, "", digest, "panel", NOW_TRUE, "new start", content(text), text=text
     )
+    return replace(message, **more)
 
 
 def reviewed(kind, digest="then", email=ADA.email):

@@ -1,0 +1,208 @@
+"""What a plan's messages will say, known before any person is registered: contents and digests.
+
+Every message is rendered with one made-up link, phone code and panel for all people, so that its
+digest is the same before and after they are registered. `review` puts the messages on a page,
+`hold_back` compares them with what was approved. Sends and stores nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import product
+
+from pydantic import SecretStr
+
+from onboarding.messages.composer import Composer, TemplateSet
+from onboarding.messages.content import render_content
+from onboarding.messages.context import SessionWords
+from onboarding.messages.request import MessageRequest, ProtectedValues
+from onboarding.messages.sample_people import PANEL
+from onboarding.model.deliveries import Rejected
+from onboarding.model.kinds import RULES, Kind, clears_facts
+from onboarding.model.people import Invitee, Role
+from onboarding.model.reviews import (
+    MessageContent,
+    PlannedMessage,
+    SessionFacts,
+    content_digest,
+    panel_digest,
+    wording_digest,
+)
+from onboarding.model.sessions import Facts, Registration, Session, link_digest
+from onboarding.plan import Action, PlanItem, Snapshot
+from onboarding.plan.approval import FOLLOWS_FACTS
+
+LINK = SecretStr("https://join.example/each-reader-has-their-own-link")
+"""Stands for every reader's join link. `.example` belongs to no person (RFC 2606)."""
+
+PHONE_CODE = "000 000 000"
+"""Stands for every reader's code, where the webinar has dial-in."""
+
+MESSAGE_ID = "<planned@join.example>"
+OTHER_LINK = "another link"
+"""Stands for the digest of a link that has changed since."""
+
+EARLIER = timedelta(days=1)
+"""How far a made-up update says that the session has moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealPanel:
+    """Who is on board, and what no other person's message may hold: needed to show a message."""
+
+    people: tuple[Invitee, ...]
+    protected: ProtectedValues
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMessages:
+    """Renders the messages of one session's plan.
+
+    `dial_in`: panelists may join by telephone. With `panel`, messages are also shown as they will
+    be sent and checked as a run checks them. Without it they are only compared, and `shown` has the
+    made-up panel.
+    """
+
+    templates: TemplateSet
+    snapshot: Snapshot
+    dial_in: bool
+    panel: RealPanel | None = None
+    _sessions: dict[tuple[datetime, timedelta], tuple[Session, SessionWords]] = field(
+        default_factory=dict
+    )
+
+    def plan_item(self, item: PlanItem) -> PlannedMessage:
+        """Render the message that is due for an item. Raises ValueError if none is."""
+        if item.mail is None:
+            raise ValueError("no message is due")
+        # Who is still to be added has no link yet, and who is replaced gets another one.
+        has_new_link = item.action in {Action.ADD, Action.REPLACE}
+        record = None if has_new_link else item.registration
+        message = self.plan_kind(replace(item.invitee, role=item.role), item.mail, record)
+        return replace(message, reason=item.mail_reason, due_at=self._find_later(item))
+
+    def plan_kind(
+        self, invitee: Invitee, kind: Kind, record: Registration | None
+    ) -> PlannedMessage:
+        """Render a message as it is due now. `record` is None while their link is still to come."""
+        told = self.snapshot.mailbox(invitee.key).facts
+        message = self._plan(invitee, kind, _make_up_link(told, record) if told else None)
+        if message.shown is None:
+            return message
+        wording = self.find_wording(message, message.facts) if kind in FOLLOWS_FACTS else ""
+        return replace(message, wording=wording)
+
+    def plan_conditional(self, invitee: Invitee, kind: Kind, reason: str) -> PlannedMessage:
+        """Render the message that follows if the session moves, or the person is removed.
+
+        It tells today's facts. An update says that the session was a day earlier before, and the
+        link another one.
+        """
+        facts = self._find_facts(invitee)
+        previous = Facts(OTHER_LINK, facts.role, facts.start - EARLIER, facts.duration)
+        message = replace(self._plan(invitee, kind, previous), digest="", reason=reason)
+        if message.shown is None:
+            return message
+        return replace(message, wording=self.find_wording(message, facts))
+
+    def find_wording(self, message: PlannedMessage, facts: SessionFacts) -> str:
+        """Compute what a message says beside its facts: its digest if it told these facts.
+
+        A template may have other words for each thing that has changed, so that an update's wording
+        is made of all of them. Empty if one can't be rendered.
+        """
+        contents: list[MessageContent] = []
+        for previous in _list_previous(message.kind, facts):
+            content = self._render(self._request(message.invitee, message.kind, facts, previous))
+            if isinstance(content, Rejected):
+                return ""
+            contents.append(content)
+        return wording_digest(contents)
+
+    def _plan(self, invitee: Invitee, kind: Kind, previous: Facts | None) -> PlannedMessage:
+        facts = self._find_facts(invitee)
+        message = PlannedMessage(invitee, kind, "", "", "", facts, "", None)
+        request = self._request(invitee, kind, facts, previous)
+        content = self._render(request)
+        if isinstance(content, Rejected):
+            return replace(message, fault=content.reason)
+        planned = replace(message, digest=content_digest(content), shown=content, text=content.text)
+        return self._show(planned, request, self.panel) if self.panel else planned
+
+    def _show(
+        self, message: PlannedMessage, request: MessageRequest, panel: RealPanel
+    ) -> PlannedMessage:
+        """Put the real panel in, and check the message. What fails has a fault and no digest."""
+        request = replace(request, panel=panel.people)
+        checked = Composer(self.templates, panel.protected).compose(request)
+        content = self._render(request)
+        for result in (content, checked):
+            if isinstance(result, Rejected):
+                return replace(message, digest="", shown=None, fault=result.reason)
+        if isinstance(content, Rejected) or content == message.shown:
+            return message  # with another panel it says the same: it doesn't show the panel
+        return replace(message, shown=content, panel=panel_digest(panel.people))
+
+    def _render(self, request: MessageRequest) -> MessageContent | Rejected:
+        session = request.session
+        _session, words = self._sessions[session.start, session.duration]
+        return render_content(self.templates, request, words)
+
+    def _request(
+        self, invitee: Invitee, kind: Kind, facts: SessionFacts, previous: Facts | None
+    ) -> MessageRequest:
+        rules = RULES[kind]
+        code = PHONE_CODE if self.dial_in else ""
+        record = Registration("planned", facts.role, join_uri=LINK, phone_code=code)
+        # A cancellation is written from what the ledger remembers of a person who is gone.
+        person = replace(invitee, job_title="", extra={}) if clears_facts(kind) else invitee
+        return MessageRequest(
+            kind=kind,
+            invitee=replace(person, role=facts.role),
+            session=self._find_session(facts),
+            registration=record if rules.needs_registration else None,
+            number=1,
+            message_id=MESSAGE_ID,
+            date=facts.start,
+            recipient=invitee.email,
+            panel=PANEL,
+            previous=previous if rules.shows_previous else None,
+        )
+
+    def _find_session(self, facts: SessionFacts) -> Session:
+        """Give the session these facts. The same object each time, so that its words are kept."""
+        key = (facts.start, facts.duration)
+        if key not in self._sessions:
+            session = replace(self.snapshot.session, start=facts.start, duration=facts.duration)
+            self._sessions[key] = (session, SessionWords())
+        return self._sessions[key][0]
+
+    def _find_facts(self, invitee: Invitee) -> SessionFacts:
+        session = self.snapshot.session
+        return SessionFacts(invitee.role, session.start, session.duration)
+
+    def _find_later(self, item: PlanItem) -> datetime | None:
+        """When a deferred message is tried again, None for one that goes at once."""
+        last = self.snapshot.mailbox(item.invitee.key).last
+        is_later = item.queued and last is not None and last.due_at > self.snapshot.now
+        return last.due_at if last and is_later else None
+
+
+def _make_up_link(told: Facts, record: Registration | None) -> Facts:
+    """Keep whether the link has changed, while the message has a made-up one."""
+    link = record.join_uri if record else None
+    is_same = link is not None and told.link == link_digest(link)
+    return replace(told, link=link_digest(LINK) if is_same else OTHER_LINK)
+
+
+def _list_previous(kind: Kind, facts: SessionFacts) -> Sequence[Facts | None]:
+    """List what a reader may have been told before: every choice of what has changed since."""
+    if not RULES[kind].shows_previous:
+        return (None,)
+    other_role = next(role for role in Role if role is not facts.role)
+    choices = product(
+        (link_digest(LINK), OTHER_LINK), (facts.role, other_role), (timedelta(), EARLIER)
+    )
+    return [
+        Facts(link, role, facts.start - earlier, facts.duration) for link, role, earlier in choices
+    ]

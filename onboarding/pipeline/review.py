@@ -1,0 +1,171 @@
+"""What a plan page shows of one webinar: every message as it will be sent, and every change.
+
+A page covers what a run would do if all of it were approved. It is stored in the ledger once it is
+written, so that an approval can name it by its digest. Asks RingCentral nothing, sends nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from onboarding.ledger import reviews
+from onboarding.messages.request import ProtectedValues
+from onboarding.model.kinds import Kind
+from onboarding.model.people import Invitee
+from onboarding.model.registrations import registration_key
+from onboarding.model.reviews import (
+    ApprovalMode,
+    Approved,
+    PlannedChange,
+    PlannedMessage,
+    Review,
+    ReviewedMessage,
+    page_digest,
+)
+from onboarding.pipeline.forecast import forecast
+from onboarding.pipeline.mailer import load_templates
+from onboarding.pipeline.planned_messages import LINK, PlannedMessages, RealPanel
+from onboarding.pipeline.refresh import RunState
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, make_plan
+from onboarding.plan.approval import describe_difference, is_act_covered, is_message_covered
+
+CHANGES = frozenset({Action.ADD, Action.UPDATE, Action.REPLACE, Action.REMOVE})
+"""What happens at RingCentral only if an approved page shows it."""
+
+IF_MOVED = "if the session moves, or the link or the role changes"
+IF_REMOVED = "if the person is removed"
+
+
+async def make_review(
+    services: Services, target: Target, state: RunState, options: Options
+) -> Review:
+    """Make the page of what a run would do with these options, if all of it were approved.
+
+    A message that can't be composed has a fault. Raises ConfigurationError for a template that
+    can't be used.
+    """
+    plan = make_plan(state.snapshot, options)
+    approved = await services.ledger.run(reviews.load_approved, state.session_row)
+    templates = load_templates(services.config, target)
+    panel = RealPanel(_find_panel(plan), _find_protected_values(state.snapshot))
+    planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in, panel)
+    mark = partial(_compare, approved=approved, mode=target.approval, planned=planned)
+    messages = [mark(planned.plan_item(item)) for item in plan.mail]
+    conditional = [
+        _compare_conditional(message, approved) for message in _plan_conditional(planned, plan)
+    ]
+    changes = tuple(_list_changes(plan))
+    snapshot = state.snapshot
+    return Review(
+        name=target.name,
+        session=snapshot.session,
+        made_at=snapshot.now,
+        messages=tuple(messages),
+        changes=changes,
+        problems=plan.problems,
+        notes=plan.notes,
+        forecast=forecast(len(messages), services.config.smtp, snapshot.session, snapshot.now),
+        digest=_find_digest(snapshot, [*messages, *conditional], changes),
+        conditional=tuple(conditional),
+        approval=target.approval,
+    )
+
+
+async def store_review(services: Services, state: RunState, review: Review) -> None:
+    """Store what a page showed, so that it can be approved. Call it once the page is written."""
+    shown = [message for message in (*review.messages, *review.conditional) if message.shown]
+    await services.ledger.run(
+        reviews.store_review,
+        state.session_row,
+        review.digest,
+        [_as_reviewed(message) for message in shown],
+        _name_changes(review.changes),
+        review.made_at,
+    )
+
+
+def _compare(
+    message: PlannedMessage, approved: Approved, mode: ApprovalMode, planned: PlannedMessages
+) -> PlannedMessage:
+    """Mark a message that needs no further approval, or say how it differs from the approved one."""
+    asked = ApprovalMode.REQUIRED if mode is ApprovalMode.NONE else mode
+    if is_message_covered(message, approved, asked, planned.find_wording):
+        return replace(message, covered=True)
+    return replace(message, difference=describe_difference(message, approved))
+
+
+def _compare_conditional(message: PlannedMessage, approved: Approved) -> PlannedMessage:
+    if is_act_covered(message, approved):
+        return replace(message, covered=True)
+    return replace(message, difference=describe_difference(message, approved))
+
+
+def _find_panel(plan: Plan) -> tuple[Invitee, ...]:
+    """Who will be on board after the run, as the messages list them."""
+    return tuple(replace(item.invitee, role=item.role) for item in plan.items if _is_on_board(item))
+
+
+def _is_on_board(item: PlanItem) -> bool:
+    """Whether a person will be on the roster and registered, so that mail reaches them."""
+    is_registered = item.registration is not None or item.action in {Action.ADD, Action.REPLACE}
+    return bool(item.invitee.row and item.invitee.email) and is_registered
+
+
+def _find_protected_values(snapshot: Snapshot) -> ProtectedValues:
+    """Guard the addresses of all people. Nobody's link is in a message yet but the made-up one."""
+    addresses = [record.email for record in snapshot.registrations]
+    addresses += [record.email for record in snapshot.untouched]
+    addresses += [invitee.email for invitee in snapshot.roster.invitees]
+    return ProtectedValues.of([LINK], addresses)
+
+
+def _plan_conditional(planned: PlannedMessages, plan: Plan) -> Iterator[PlannedMessage]:
+    """Render what follows for each person, but for the kinds that they are due anyway."""
+    for item in plan.items:
+        invitee = replace(item.invitee, role=item.role)
+        if _is_on_board(item) and item.mail is not Kind.UPDATE:
+            yield planned.plan_conditional(invitee, Kind.UPDATE, IF_MOVED)
+        holds_link = planned.snapshot.mailbox(item.invitee.key).facts is not None
+        if (_is_on_board(item) or holds_link) and item.mail is not Kind.CANCELLATION:
+            known = _find_remembered(item, planned.snapshot)
+            yield planned.plan_conditional(known, Kind.CANCELLATION, IF_REMOVED)
+
+
+def _find_remembered(item: PlanItem, snapshot: Snapshot) -> Invitee:
+    """Find the person as the ledger remembers them: a cancellation is written from that."""
+    remembered = snapshot.find_managed(item.invitee, item.registration)
+    known = next((managed.invitee for managed in remembered), item.invitee)
+    return replace(known, role=item.role, email=known.email or item.invitee.email)
+
+
+def _list_changes(plan: Plan) -> Iterator[PlannedChange]:
+    for item in plan.with_action(*CHANGES):
+        yield PlannedChange(item.invitee, item.action.value, item.reason)
+
+
+def _name_changes(changes: Iterable[PlannedChange]) -> list[tuple[str, str]]:
+    return [(change.action, registration_key(change.invitee)) for change in changes]
+
+
+def _find_digest(
+    snapshot: Snapshot, messages: Iterable[PlannedMessage], changes: Iterable[PlannedChange]
+) -> str:
+    key = snapshot.session.key
+    digests = [digest for message in messages for digest in (message.digest, message.wording)]
+    shown = [digest for digest in digests if digest]
+    return page_digest(key.webinar_id, key.session_id, shown, _name_changes(changes))
+
+
+def _as_reviewed(message: PlannedMessage) -> ReviewedMessage:
+    return ReviewedMessage(
+        key=message.invitee.key,
+        kind=message.kind,
+        entry=message.entry,
+        digest=message.digest,
+        panel=message.panel,
+        facts=message.facts,
+        text=message.text,
+        wording=message.wording,
+    )
