@@ -29,8 +29,7 @@ def forecast(messages: int, smtp: SmtpSettings, session: Session, now: datetime)
     """Make the sentence for a person who is about to send messages; empty if there are none."""
     if not messages:
         return ""
-    interval = timedelta(seconds=smtp.rate.interval if smtp.rate else 0)
-    duration = sending_time(messages, interval, smtp.per_day)
+    duration = _sending_time(messages, smtp)
     margin = session.arrive_by - now - duration
     emails = "1 email" if messages == 1 else f"{messages} emails"
     # In capitals, since people read the beginning of a sentence and say yes.
@@ -39,6 +38,16 @@ def forecast(messages: int, smtp: SmtpSettings, session: Session, now: datetime)
         f"{emails} will be sent {_describe_pace(smtp, duration)}, "
         f"{format_span(abs(margin))} {when} the panel joins."
     )
+
+
+def is_late(messages: int, smtp: SmtpSettings, session: Session, now: datetime) -> bool:
+    """Whether sending ends only after the panel joins."""
+    return bool(messages) and now + _sending_time(messages, smtp) >= session.arrive_by
+
+
+def _sending_time(messages: int, smtp: SmtpSettings) -> timedelta:
+    interval = timedelta(seconds=smtp.rate.interval if smtp.rate else 0)
+    return sending_time(messages, interval, smtp.per_day)
 
 
 def _describe_pace(smtp: SmtpSettings, duration: timedelta) -> str:

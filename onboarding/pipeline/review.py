@@ -9,6 +9,8 @@ from dataclasses import replace
 from functools import partial
 
 from onboarding.ledger import reviews
+from onboarding.messages.composer import TemplateSet
+from onboarding.messages.mime import LOGO_CID
 from onboarding.messages.request import ProtectedValues
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee
@@ -16,13 +18,14 @@ from onboarding.model.registrations import registration_key
 from onboarding.model.reviews import (
     ApprovalMode,
     Approved,
+    InlinePicture,
     PlannedChange,
     PlannedMessage,
     Review,
     ReviewedMessage,
     page_digest,
 )
-from onboarding.pipeline.forecast import forecast
+from onboarding.pipeline.forecast import forecast, is_late
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.planned_messages import LINK, PlannedMessages, RealPanel
 from onboarding.pipeline.refresh import RunState
@@ -56,20 +59,23 @@ async def make_review(
     conditional = [
         _compare_conditional(message, approved) for message in _plan_conditional(planned, plan)
     ]
-    changes = tuple(_list_changes(plan))
-    snapshot = state.snapshot
+    changes = tuple(_list_changes(plan, approved))
+    snapshot, smtp = state.snapshot, services.config.smtp
+    session, now = snapshot.session, snapshot.now
     return Review(
         name=target.name,
-        session=snapshot.session,
-        made_at=snapshot.now,
+        session=session,
+        made_at=now,
         messages=tuple(messages),
         changes=changes,
         problems=plan.problems,
         notes=plan.notes,
-        forecast=forecast(len(messages), services.config.smtp, snapshot.session, snapshot.now),
+        forecast=forecast(len(messages), smtp, session, now),
         digest=_find_digest(snapshot, [*messages, *conditional], changes),
         conditional=tuple(conditional),
         approval=target.approval,
+        pictures=_list_pictures(templates),
+        is_late=is_late(len(messages), smtp, session, now),
     )
 
 
@@ -140,9 +146,17 @@ def _find_remembered(item: PlanItem, snapshot: Snapshot) -> Invitee:
     return replace(known, role=item.role, email=known.email or item.invitee.email)
 
 
-def _list_changes(plan: Plan) -> Iterator[PlannedChange]:
+def _list_changes(plan: Plan, approved: Approved) -> Iterator[PlannedChange]:
     for item in plan.with_action(*CHANGES):
-        yield PlannedChange(item.invitee, item.action.value, item.reason)
+        is_covered = (item.action.value, registration_key(item.invitee)) in approved.changes
+        yield PlannedChange(item.invitee, item.action.value, item.reason, is_covered)
+
+
+def _list_pictures(templates: TemplateSet) -> tuple[InlinePicture, ...]:
+    logo = templates.logo
+    if logo is None:
+        return ()
+    return (InlinePicture(LOGO_CID, f"image/{logo.subtype}", logo.content),)
 
 
 def _name_changes(changes: Iterable[PlannedChange]) -> list[tuple[str, str]]:

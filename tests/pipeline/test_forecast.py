@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from onboarding.model.sessions import Session, SessionKey, SessionStatus
-from onboarding.pipeline.forecast import forecast, format_span, sending_time
+from onboarding.pipeline.forecast import forecast, format_span, is_late, sending_time
 from onboarding.smtp.settings import SmtpSettings
 
 START = datetime(2027, 3, 1, 15, 0, tzinfo=UTC)
@@ -94,6 +94,7 @@ def test_forecast_says_how_long_and_whether_that_is_before_the_panel_joins(
     messages, settings, before, sentence
 ):
     assert forecast(messages, smtp(**settings), SESSION, START - before) == sentence
+    assert is_late(messages, smtp(**settings), SESSION, START - before) is ("AFTER" in sentence)
 
 
 def test_forecast_counts_to_the_start_if_the_panel_need_not_come_early():
