@@ -1,8 +1,8 @@
 """What a plan's messages will say, known before any person is registered: contents and digests.
 
 Every message is rendered with one made-up link, phone code and panel for all people, so that its
-digest is the same before and after they are registered. `review` puts the messages on a page,
-`hold_back` compares them with what was approved. Sends and stores nothing.
+digest is the same before and after they are registered. `review` puts the messages on a page. A
+run compares them with what was approved. Sends and stores nothing.
 """
 
 from collections.abc import Sequence
