@@ -5,15 +5,17 @@ and templates with it, so it is imported when the command is called. `--help` an
 need only the table.
 """
 
+import inspect
 import logging
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 import typer.main
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from onboarding import __version__
 from onboarding.cli.console import LibraryLog, describe_crash, echo
@@ -91,6 +93,36 @@ COMMANDS = (
 )
 
 
+def without_types(params: Iterable[Any]) -> list[Any]:
+    """Take the type out of the help of flags and arguments: `<bool>` and `<str>` help no reader.
+
+    An option with a value says what to write in its metavar.
+    """
+    params = list(params)
+    for param in params:
+        if isinstance(param, TyperArgument) or getattr(param, "is_flag", False):
+            # Typer asks the parameter what to show, and has no setting for it.
+            param.display_type_rich = _no_type
+    return params
+
+
+def _no_type(ctx: Any) -> None:  # noqa: ARG001 -- Typer's signature
+    return None
+
+
+class HelpfulCommand(TyperCommand):
+    """A command with a help text that fills the terminal's lines, and without types."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        paragraphs = inspect.cleandoc(self.help or "").split("\n\n")
+        self.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters as the help shows them."""
+        return without_types(super().get_params(ctx))
+
+
 class LazyCommand(TyperCommand):
     """A command as the table describes it. The real one is imported when it is called."""
 
@@ -102,7 +134,7 @@ class LazyCommand(TyperCommand):
         """Import the command's module, and build the real command with arguments and options."""
         function = getattr(import_module(f"onboarding.cli.{self._row.module}"), self._row.function)
         single = typer.Typer(add_completion=False)
-        single.command(self._row.name)(function)
+        single.command(self._row.name, cls=HelpfulCommand)(function)
         return typer.main.get_command(single)
 
     def make_context(
@@ -121,6 +153,10 @@ class LazyGroup(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         commands = {row.name: LazyCommand(row) for row in COMMANDS}
         super().__init__(**{**settings, "commands": commands})
+
+    def get_params(self, ctx: Any) -> Any:
+        """The parameters as the help shows them."""
+        return without_types(super().get_params(ctx))
 
 
 app = typer.Typer(

@@ -59,12 +59,19 @@ ANY_CREDENTIALS = Credentials(
 """Credentials for a simulator that accepts any."""
 
 SimulatorPort = Annotated[
-    int, typer.Option("--port", min=0, max=65535, help="The simulator's port; 0 is any free one.")
+    int,
+    typer.Option(
+        "--port", metavar="PORT", min=0, max=65535, help="The simulator's port; 0 is any free one."
+    ),
 ]
 MailPort = Annotated[
     int,
     typer.Option(
-        "--mail-port", min=0, max=65535, help="The mail catcher's port; 0 is any free one."
+        "--mail-port",
+        metavar="PORT",
+        min=0,
+        max=65535,
+        help="The mail catcher's port; 0 is any free one.",
     ),
 ]
 MailDir = Annotated[
@@ -76,11 +83,17 @@ StateFile = Annotated[
     typer.Option("--state", metavar="FILE", help="What RingCentral has at the start (JSON)."),
 ]
 Heavy = Annotated[
-    int, typer.Option("--heavy", min=1, help="Webinar calls that are allowed in a window.")
+    int,
+    typer.Option("--heavy", metavar="N", min=1, help="Webinar calls that are allowed in a window."),
 ]
-Window = Annotated[float, typer.Option("--window", min=0.1, help="Seconds of a window.")]
+Window = Annotated[
+    float, typer.Option("--window", metavar="SECONDS", min=0.1, help="Seconds of a window.")
+]
 Penalty = Annotated[
-    float, typer.Option("--penalty", min=0.1, help="Seconds to wait after one call too many.")
+    float,
+    typer.Option(
+        "--penalty", metavar="SECONDS", min=0.1, help="Seconds to wait after one call too many."
+    ),
 ]
 FaultOptions = Annotated[
     list[str] | None,

@@ -48,7 +48,10 @@ Out = Annotated[
     ),
 ]
 PagePort = Annotated[
-    int, typer.Option("--port", min=0, max=65535, help="The page's port; 0 is any free one.")
+    int,
+    typer.Option(
+        "--port", metavar="PORT", min=0, max=65535, help="The page's port; 0 is any free one."
+    ),
 ]
 TestRecipient = Annotated[
     str, typer.Option("--to", metavar="ADDRESS", help="Who gets the mail: yourself.")

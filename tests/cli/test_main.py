@@ -1,6 +1,8 @@
 """The table of commands says what the commands say, and `--help` imports none of them."""
 
 import inspect
+import itertools
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -37,6 +39,27 @@ def test_table_says_what_the_command_says_itself(row):
 @pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
 def test_real_command_has_the_name_of_its_row(row):
     assert GROUP.commands[row.name].load().name == row.name
+
+
+@pytest.mark.parametrize("name", ["", *(row.name for row in COMMANDS)])
+def test_help_shows_no_type(name, capsys):
+    with pytest.raises(SystemExit):
+        app([name, "--help"] if name else ["--help"])
+
+    assert re.findall(r"<[a-z ]+>", capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_help_breaks_no_line_within_a_paragraph(row):
+    paragraphs = GROUP.commands[row.name].load().help.split("\n\n")
+
+    assert [paragraph for paragraph in paragraphs if "\n" in paragraph] == []
+
+
+def test_groups_of_the_help_are_in_their_order():
+    groups = [group for group, _rows in itertools.groupby(COMMANDS, key=lambda row: row.group)]
+
+    assert groups == ["Set up", "Look", "Send", "Repair", "Hand over", "Rehearse"]
 
 
 def test_help_imports_no_command():
