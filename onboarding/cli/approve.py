@@ -38,11 +38,10 @@ def approve_command(
 
     Makes no call to RingCentral, and sends nothing.
     """
-    words = clean(note.strip())
-    if len(words) > LONGEST_NOTE:
+    if len(note) > LONGEST_NOTE:
         message = f"A note has {LONGEST_NOTE} characters at most."
         raise typer.BadParameter(message, param_hint="--note")
-    actor = options.find_actor(by)
+    words, actor = clean(note.strip(), limit=LONGEST_NOTE), options.find_actor(by)
     config = options.load_config(config_file)
     target = find_target(config, name)
 
