@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -30,3 +31,16 @@ def browser() -> Iterator[Browser]:
             yield started
         finally:
             started.close()
+
+
+def find_faults(page: Page) -> list[str]:
+    """List what axe-core finds wrong, for people who can't see, hear or point: impact, rule, element.
+
+    What is in sandboxed frames can't be looked into: a message is not the page's own.
+    """
+    found = Axe().run(page, options={"resultTypes": ["violations"], "iframes": False})
+    return [
+        f"{violation['impact']} {violation['id']}: {node['html'][:120]} {node['failureSummary']}"
+        for violation in found.response["violations"]
+        for node in violation["nodes"]
+    ]

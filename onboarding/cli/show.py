@@ -14,6 +14,7 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import history_json, plan_json, status_json
+from onboarding.cli.plan_page import Page, print_page_written, write_plan_page
 from onboarding.cli.summaries import print_plan, print_send_now_warning, print_status
 from onboarding.cli.terminal import ProgressLines, print_table, run_until_stopped
 from onboarding.config import Config
@@ -44,6 +45,7 @@ def plan_command(
     remove: options.Remove = False,
     remove_foreign: options.RemoveForeign = False,
     invitees: options.Invitees = None,
+    page: Page = None,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -58,7 +60,7 @@ def plan_command(
     target = find_target(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
-        return await show_plan(config, target, plan_options, stop, as_json=as_json)
+        return await show_plan(config, target, plan_options, stop, page=page, as_json=as_json)
 
     raise typer.Exit(run_until_stopped(work))
 
@@ -129,12 +131,21 @@ def history_command(
 
 
 async def show_plan(
-    config: Config, target: Target, plan_options: Options, stop: asyncio.Event, *, as_json: bool
+    config: Config,
+    target: Target,
+    plan_options: Options,
+    stop: asyncio.Event,
+    *,
+    page: Path | None = None,
+    as_json: bool = False,
 ) -> int:
-    """Make the plan and print it. Returns exit code 1 if it has problems."""
+    """Make the plan and print it, and write its page. Returns exit code 1 if it has problems."""
     async with options.open_command_services(config, stop, quiet=as_json) as services:
         state = await refresh(services, target, await read_roster(target, stop))
         state, plan = await plan_fresh(services, target, state, plan_options)
+        review = (
+            await write_plan_page(services, target, state, plan_options, page) if page else None
+        )
     if as_json:
         echo_json(plan_json(plan))
     else:
@@ -142,7 +153,10 @@ async def show_plan(
         calls = f"{plan.heavy_calls} of RingCentral's webinar calls"
         echo(f"A run makes {calls} (usual limit: 10 a minute).")
         print_send_now_warning(has_unsent_invites=state.snapshot.has_unsent_invites)
-    return EXIT_NEEDS_A_PERSON if plan.problems else EXIT_DONE
+    if page and review:
+        print_page_written(review, page)
+    is_faulty = review is not None and any(message.fault for message in review.messages)
+    return EXIT_NEEDS_A_PERSON if plan.problems or is_faulty else EXIT_DONE
 
 
 def _read_status(name: str, config_file: Path | None) -> Status:

@@ -94,10 +94,9 @@ def print_send_now_warning(*, has_unsent_invites: bool) -> None:
 
 
 def print_problems(problems: Iterable[Problem]) -> None:
-    """Print each problem. Further lines, which show what has changed, are below it."""
+    """Print one line per problem."""
     for problem in problems:
-        lines = format_problem(problem).replace("\n", "\n      ")
-        echo(f"  ! {lines}")
+        echo(f"  ! {format_problem(problem)}")
 
 
 def attention_needed(name: str, attention: Attention) -> str:

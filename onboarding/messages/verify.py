@@ -206,14 +206,10 @@ def _as_displayed(part: str, content: bytes) -> bytes:
     """Show a part's text as a mail program would: entities, folded lines and escapes undone."""
     match part:
         case "HTML":
-            parts = _ENTITY.split(content)  # text and an entity in turn
-            parts[1::2] = map(_character, parts[1::2])
-            return b"".join(parts)
+            return _ENTITY.sub(lambda found: _character(found[0]), content)
         case "calendar":
             unfolded = content.replace(b"\r\n ", b"").replace(b"\r\n\t", b"")
-            parts = _CALENDAR_ESCAPE.split(unfolded)  # text and an escaped character in turn
-            parts[1::2] = [_LINE_ENDS.get(escaped, escaped) for escaped in parts[1::2]]
-            return b"".join(parts)
+            return _CALENDAR_ESCAPE.sub(_calendar_character, unfolded)
     return content
 
 
@@ -231,7 +227,7 @@ _BREAK = re.compile(
 )
 _SEVERAL_LINES = re.compile(rb"""=\s*["']([^"'<>\t\r\n]*+[\t\r\n][^"'<>]*+)""")
 
-_ENTITY = re.compile(rb"(&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});?)")
+_ENTITY = re.compile(rb"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});?")
 
 
 @lru_cache(maxsize=1024)
@@ -240,7 +236,10 @@ def _character(entity: bytes) -> bytes:
 
 
 _CALENDAR_ESCAPE = re.compile(rb"\\(.)")
-_LINE_ENDS = {b"n": b"\n", b"N": b"\n"}
+
+
+def _calendar_character(found: re.Match[bytes]) -> bytes:
+    return b"\n" if found[1] in b"nN" else found[1]
 
 
 def _find_foreign(
@@ -271,10 +270,7 @@ _GOES_ON = re.compile(rb"[\w%&=+~/?#@$-]|[.,;:!*'](?=\w)")
 
 
 def _contains_link(text: bytes, link: bytes) -> bool:
-    at = text.find(link)
-    while at >= 0 and _GOES_ON.match(text, at + len(link)):
-        at = text.find(link, at + 1)
-    return at >= 0
+    return any(not _GOES_ON.match(text, at + len(link)) for at in _all(text, link))
 
 
 def _foreign_link(text: Normal, own: bytes, guarded: ProtectedValues) -> bool:
@@ -290,6 +286,14 @@ def _foreign_link(text: Normal, own: bytes, guarded: ProtectedValues) -> bool:
 
 
 _BEFORE_HOST = re.compile(rb"\A[^/?#]*//(?:[^/?#]*@)?")
+
+
+def _all(text: bytes, part: bytes) -> Iterator[int]:
+    """Find each place of a part."""
+    at = text.find(part)
+    while at >= 0:
+        yield at
+        at = text.find(part, at + 1)
 
 
 _PLAIN_HTTP = re.compile(rb"http:(?!//www\.w3\.org/)")

@@ -1,6 +1,5 @@
 """What holds for every page: links, commands and settings are real, and it can be reached."""
 
-import json
 import re
 import shlex
 import tomllib
@@ -130,7 +129,7 @@ def as_toml(value: Any, place: str = "") -> str:
         if isinstance(one, dict):
             below.append(as_toml(one, f"{place}.{key}" if place else key))
         else:
-            lines.append(f"{key} = {json.dumps(one)}")
+            lines.append(f"{key} = {one!r}" if not isinstance(one, str) else f'{key} = "{one}"')
     return "\n".join([*lines, *below])
 
 

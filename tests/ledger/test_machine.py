@@ -170,8 +170,7 @@ class Runs(RuleBasedStateMachine):
 
     @rule(email=PEOPLE)
     def ringcentral_mails(self, email):
-        reason = deliveries.MAILED_BY_RINGCENTRAL
-        deliveries.hold_back(self.ledger, self.session_row, [email], reason, self.now)
+        deliveries.hold_back(self.ledger, self.session_row, [email], self.now)
 
     @rule()
     def expire(self):

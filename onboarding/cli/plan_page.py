@@ -1,0 +1,48 @@
+"""`plan --page`: writes the plan page, and stores what it showed so that it can be approved."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onboarding.cli.console import echo
+from onboarding.errors import ConfigurationError
+from onboarding.files.write import write_file
+from onboarding.model.reviews import Review
+from onboarding.pipeline.refresh import RunState
+from onboarding.pipeline.review import make_review, store_review
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+from onboarding.plan import Options
+from onboarding.reports.plan_page import approve_command, render_plan_page
+
+Page = Annotated[
+    Path | None,
+    typer.Option(
+        "--page",
+        metavar="FILE",
+        help="Also write one page with every change and message, to read and approve.",
+    ),
+]
+
+
+async def write_plan_page(
+    services: Services, target: Target, state: RunState, plan_options: Options, file: Path
+) -> Review:
+    """Write the page of what a run would do. Raises ConfigurationError if it can't be written."""
+    review = await make_review(services, target, state, plan_options)
+    try:
+        write_file(file, render_plan_page(review).encode())
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} can't be written: {error.strerror}.", hint="Choose another file for --page."
+        ) from None
+    # Only a page that a person can read may be approved, so the ledger hears of it last.
+    await store_review(services, state, review)
+    return review
+
+
+def print_page_written(review: Review, file: Path) -> None:
+    """Print where the page is, and the command that approves it: on standard error."""
+    echo(f"wrote {file}", err=True)
+    echo(f"To approve exactly this page: {approve_command(review)}", err=True)
