@@ -2,13 +2,13 @@
 
     python benchmarks/letters.py [people] [rounds] [--baseline CHECKOUT]
 
-Shipped templates, one session, different people. The plain way renders the same templates, and lets
+The shipped templates, one session, different people. The plain way renders the same templates, and lets
 `icalendar` build each calendar, `email` build each message and read it back for the same questions.
 Best round of each stage counts.
 
-Panels are timed from a session's first letter on: people who are all alike, and people of three
-roles, two languages and three time zones. `--baseline` times the plain letters of another checkout
-beside them, in turn (`panels.py`).
+Panels are timed from a session's first message on: people who are all alike, and people of three
+roles, two languages and three time zones. `--baseline` times the plain messages of another checkout
+beside them, in turn and with that checkout's templates in both (`panels.py`).
 """
 
 import argparse
@@ -51,11 +51,11 @@ SESSION = Session(
 )
 PANEL: tuple[Invitee, ...] = ()
 TARGET = 400
-"""Microseconds for a whole letter of ours (issue 4)."""
+"""Microseconds for a whole message of ours."""
 
 
-def letter(number: int) -> MessageRequest:
-    """Write to one of many people."""
+def make_request(number: int) -> MessageRequest:
+    """Ask for a message to one of many people."""
     person = Invitee(number, f"person{number}@example.com", Role.PANELIST, f"Zoë{number}", "Müller")
     link = SecretStr(f"https://v.example/w/join/{number * 7919:026x}")
     return MessageRequest(
@@ -72,77 +72,77 @@ def letter(number: int) -> MessageRequest:
 
 
 class Bench:
-    """One set of letters, and each stage of ours and of the plain way over it."""
+    """One set of requests, and each stage of ours and of the plain way over it."""
 
     def __init__(self, people: int) -> None:
-        self.stationery = TemplateSet.load([TEMPLATES], BRAND)
-        self.letters = [letter(number) for number in range(1, people + 1)]
-        links = [letter.join_link for letter in self.letters if letter.join_link]
-        self.guarded = ProtectedValues.of(links, [letter.recipient for letter in self.letters])
-        self.fillings = [
-            self.stationery.render_parts(letter, letter.recipient) for letter in self.letters
+        self.templates = TemplateSet.load([TEMPLATES], BRAND)
+        self.requests = [make_request(number) for number in range(1, people + 1)]
+        links = [request.join_link for request in self.requests if request.join_link]
+        self.protected = ProtectedValues.of(links, [request.recipient for request in self.requests])
+        self.parts = [
+            self.templates.render_parts(request, request.recipient) for request in self.requests
         ]
-        self.finished = [self.stationery.frames["PUBLISH"].fill(parts) for parts in self.fillings]
+        self.finished = [self.templates.frames["PUBLISH"].fill(parts) for parts in self.parts]
 
     def render(self) -> None:
         """Render HTML, text and subject, without the calendar entry, which `calendar` measures."""
-        for letter in self.letters:
-            self.stationery.render_parts(letter, letter.recipient)
+        for request in self.requests:
+            self.templates.render_parts(request, request.recipient)
 
     def calendar(self) -> None:
         """The calendar entry, from its session's skeleton."""
-        for letter in self.letters:
+        for request in self.requests:
             calendar.calendar_entry(
-                letter,
+                request,
                 BRAND,
                 SESSION.title,
-                letter.invitee.name,
+                request.invitee.name,
                 "Please be there by 2:45 PM.\n" * 6,
             )
 
     def assembly(self) -> None:
         """The message's bytes, from the template's skeleton."""
-        for parts in self.fillings:
-            self.stationery.frames["PUBLISH"].fill(parts)
+        for parts in self.parts:
+            self.templates.frames["PUBLISH"].fill(parts)
 
-    def proof(self) -> None:
-        """The proof on the finished bytes."""
-        for letter, body in zip(self.letters, self.finished, strict=True):
+    def check(self) -> None:
+        """The check on the finished bytes."""
+        for request, body in zip(self.requests, self.finished, strict=True):
             verify.find_violation(
-                body, letter, letter.recipient, self.guarded, self.stationery.configured
+                body, request, request.recipient, self.protected, self.templates.configured
             )
 
     def compose(self) -> None:
-        """All of it, from a session's first letter on."""
-        composer = Composer(self.stationery, self.guarded)
-        for letter in self.letters:
-            if not isinstance(composer.compose(letter), Message):
-                raise SystemExit("a letter was rejected: the figures would be worth nothing")
+        """All of it, from a session's first message on."""
+        composer = Composer(self.templates, self.protected)
+        for request in self.requests:
+            if not isinstance(composer.compose(request), Message):
+                raise SystemExit("a message was rejected: the figures would be worth nothing")
 
     def plain_calendar(self) -> None:
         """The calendar entry, built by `icalendar` each time."""
-        for letter in self.letters:
-            plain_entry(letter)
+        for request in self.requests:
+            plain_entry(request)
 
     def plain_assembly(self) -> None:
         """The message, built by `email` each time."""
-        for parts in self.fillings:
+        for parts in self.parts:
             build_message(BRAND, "PUBLISH", None, parts).as_bytes()
 
-    def plain_proof(self) -> None:
+    def plain_check(self) -> None:
         """The message, read back by `email`."""
-        for letter, body in zip(self.letters, self.finished, strict=True):
-            plain_proof(letter, body)
+        for request, body in zip(self.requests, self.finished, strict=True):
+            plain_check(request, body)
 
 
-def plain_entry(given: MessageRequest) -> bytes:
+def plain_entry(request: MessageRequest) -> bytes:
     """Build the calendar entry as the library's manual does."""
     event = Event()
-    link = given.join_link.get_secret_value() if given.join_link else ""
+    link = request.join_link.get_secret_value() if request.join_link else ""
     for name, value in {
-        "uid": given.message_id,
-        "sequence": given.number - 1,
-        "dtstamp": given.date,
+        "uid": request.message_id,
+        "sequence": request.number - 1,
+        "dtstamp": request.date,
         "dtstart": SESSION.start,
         "dtend": SESSION.end,
         "summary": SESSION.title,
@@ -160,45 +160,45 @@ def plain_entry(given: MessageRequest) -> bytes:
     return bytes(whole.to_ical())
 
 
-def plain_proof(given: MessageRequest, body: bytes) -> None:
+def plain_check(request: MessageRequest, body: bytes) -> None:
     """Read a message back by the `email` package and look for the link in each part."""
     message = email.message_from_bytes(body, policy=email.policy.default)
-    link = given.join_link.get_secret_value() if given.join_link else ""
+    link = request.join_link.get_secret_value() if request.join_link else ""
     for part in message.walk():
         if part.get_content_maintype() == "text" and link not in part.get_content().replace(
             "\r\n ", ""
         ):
-            raise SystemExit("a letter lacks its link: the figures would be worth nothing")
+            raise SystemExit("a message lacks its link: the figures would be worth nothing")
 
 
-def microseconds(stage: Callable[[], None], letters: Sequence[MessageParts], rounds: int) -> float:
+def microseconds(stage: Callable[[], None], messages: Sequence[MessageParts], rounds: int) -> float:
     """Time a stage per message in its best round: in the others the machine had more to do."""
     best = float("inf")
     for _round in range(rounds):
         started = time.perf_counter()
         stage()
         best = min(best, time.perf_counter() - started)
-    return best / len(letters) * 1e6
+    return best / len(messages) * 1e6
 
 
 def stages(people: int, rounds: int) -> None:
     """Measure ours and the plain way, stage by stage, and print them."""
     bench = Bench(people)
-    ours = (bench.render, bench.calendar, bench.assembly, bench.proof, bench.compose)
-    plain = (bench.plain_calendar, bench.plain_assembly, bench.plain_proof)
-    taken = {stage.__name__: microseconds(stage, bench.fillings, rounds) for stage in ours}
+    ours = (bench.render, bench.calendar, bench.assembly, bench.check, bench.compose)
+    plain = (bench.plain_calendar, bench.plain_assembly, bench.plain_check)
+    taken = {stage.__name__: microseconds(stage, bench.parts, rounds) for stage in ours}
     taken |= {
-        stage.__name__: microseconds(stage, bench.fillings, max(2, rounds // 5)) for stage in plain
+        stage.__name__: microseconds(stage, bench.parts, max(2, rounds // 5)) for stage in plain
     }
     taken["render"] -= taken["calendar"]
     plainly = taken["render"] + sum(taken[stage.__name__] for stage in plain)
-    html, body = len(bench.fillings[0].html.encode()), len(bench.finished[0])
+    html, body = len(bench.parts[0].html.encode()), len(bench.finished[0])
     print(
-        f"microseconds per letter ({people} people, HTML {html:,} bytes, message {body:,} bytes)\n"
+        f"microseconds per message ({people} people, HTML {html:,} bytes, message {body:,} bytes)\n"
     )
     print(f"{'':10}{'ours':>8}{'plain':>8}")
     print(f"{'render':10}{taken['render']:8.0f}{taken['render']:8.0f}")
-    for name in ("calendar", "assembly", "proof"):
+    for name in ("calendar", "assembly", "check"):
         print(f"{name:10}{taken[name]:8.0f}{taken['plain_' + name]:8.0f}")
     print(f"{'together':10}{taken['compose']:8.0f}{plainly:8.0f}   target for ours: {TARGET}\n")
 

@@ -1,10 +1,12 @@
 """Times the messages of whole panels, from a session's first on, in this checkout and in another.
 
-    python benchmarks/panels.py     prints times as JSON, once for each line that it reads
+    python benchmarks/panels.py TEMPLATES     prints times as JSON, once for each line that it reads
 
-Each checkout has a process of its own, and they take turns, so that both meet the same load of the
-machine. Of each message the best round counts. Imports nothing of the program that an older
-checkout does not have.
+Both versions render the templates of the other checkout, or they would write different messages:
+the shipped templates grow too. Beside that ratio, as information, is the one with the templates of
+this checkout. Each of the three has a process of its own, and they take turns, so that all meet the
+same load of the machine. Of each message the best round counts. Imports nothing of the program that
+an older checkout does not have.
 """
 
 import importlib
@@ -13,12 +15,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
@@ -30,7 +32,7 @@ PANELS = {
     "10 mixed": (10, True),
 }
 AT_MOST = {"99 mixed": 0.78, "10 mixed": 0.85}
-"""Of the plain letters of ef5d948, which had moulds beside them."""
+"""Of the plain messages of ef5d948, which had moulds beside them."""
 
 KINDS = [
     (role, language, zone)
@@ -40,40 +42,67 @@ KINDS = [
 ]
 
 
+class Version(NamedTuple):
+    """A checkout of the program, and the folder of the templates that it renders."""
+
+    checkout: Path
+    templates: Path
+
+
 def compare(rounds: int, baseline: Path | None) -> None:
     """Time all panels and print them, beside the baseline's where there is one."""
-    checkouts = [HERE, *([baseline.resolve()] if baseline else [])]
-    best: list[dict[str, list[float]]] = [{} for _ in checkouts]
-    with ExitStack() as stack:
-        asked = [stack.enter_context(asking(checkout)) for checkout in checkouts]
-        for _round in range(max(rounds, 1)):
-            for known, ask in zip(best, asked, strict=True):
-                for panel, taken in ask().items():
-                    known[panel] = list(map(min, known.get(panel, taken), taken))
+    if baseline is None:
+        (today,) = time_versions([Version(HERE, HERE / "templates")], rounds)
+        print(f"{'panel':10}{'ours':>8}")
+        for panel, taken in today.items():
+            print(f"{panel:10}{taken:8.0f}")
+        return
+    other = baseline.resolve()
+    versions = (
+        Version(HERE, other / "templates"),
+        Version(other, other / "templates"),
+        Version(HERE, HERE / "templates"),
+    )
+    same, before, today = time_versions(versions, rounds)
+    print("both with the baseline's templates; last, ours with our own")
     print(
-        f"{'panel':10}{'ours':>8}{'baseline':>10}{'ratio':>8}"
-        if baseline
-        else f"{'panel':10}{'ours':>8}"
+        f"{'panel':10}{'ours':>8}{'baseline':>10}{'ratio':>8}{'floor':>16}{'our own':>10}{'ratio':>8}"
     )
     for panel in PANELS:
-        ours, *others = (sum(known[panel]) / len(known[panel]) * 1e6 for known in best)
-        print(f"{panel:10}{ours:8.0f}" + "".join(beside(panel, ours, other) for other in others))
+        ratio = same[panel] / before[panel]
+        print(
+            f"{panel:10}{same[panel]:8.0f}{before[panel]:10.0f}{ratio:8.2f}"
+            f"{verdict(panel, ratio):>16}{today[panel]:10.0f}{today[panel] / before[panel]:8.2f}"
+        )
 
 
-def beside(panel: str, ours: float, other: float) -> str:
-    """Write a baseline's time, the ratio, and whether that is good enough."""
+def time_versions(versions: Sequence[Version], rounds: int) -> list[dict[str, float]]:
+    """Time all panels with each version, in turn: microseconds for a message of each panel."""
+    best: list[dict[str, list[float]]] = [{} for _ in versions]
+    with ExitStack() as stack:
+        ask_each = [stack.enter_context(asking(version)) for version in versions]
+        for _round in range(max(rounds, 1)):
+            for known, ask in zip(best, ask_each, strict=True):
+                for panel, taken in ask().items():
+                    known[panel] = list(map(min, known.get(panel, taken), taken))
+    return [
+        {panel: sum(taken) / len(taken) * 1e6 for panel, taken in known.items()} for known in best
+    ]
+
+
+def verdict(panel: str, ratio: float) -> str:
+    """Say whether a ratio is good enough; empty for a panel without a floor."""
     most = AT_MOST.get(panel)
-    good = f"   at most {most}: {'met' if ours / other <= most else 'MISSED'}" if most else ""
-    return f"{other:10.0f}{ours / other:8.2f}{good}"
+    return f"{most} {'met' if ratio <= most else 'MISSED'}" if most else ""
 
 
 @contextmanager
-def asking(checkout: Path) -> Iterator[Callable[[], dict[str, list[float]]]]:
-    """Start a process that times a checkout's panels whenever it is asked."""
-    environment = os.environ | {"PYTHONPATH": str(checkout)}
+def asking(version: Version) -> Iterator[Callable[[], dict[str, list[float]]]]:
+    """Start a process that times a version's panels whenever it is asked."""
+    environment = os.environ | {"PYTHONPATH": str(version.checkout)}
     process = subprocess.Popen(
-        [sys.executable, __file__],
-        cwd=checkout,
+        [sys.executable, __file__, str(version.templates)],
+        cwd=version.checkout,
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -86,7 +115,7 @@ def asking(checkout: Path) -> Iterator[Callable[[], dict[str, list[float]]]]:
     def ask() -> dict[str, list[float]]:
         print(file=asked, flush=True)
         if not (answer := answers.readline()):
-            raise SystemExit(f"the letters of {checkout} can't be timed")
+            raise SystemExit(f"the messages of {version.checkout} can't be timed")
         timed: dict[str, list[float]] = json.loads(answer)
         return timed
 
@@ -106,10 +135,10 @@ def find(*places: str) -> Any:
     return None
 
 
-class Letters:
-    """The letters of this process's checkout, whatever its version."""
+class Messages:
+    """The messages of this process's checkout, whatever its version."""
 
-    def __init__(self) -> None:
+    def __init__(self, templates: Path) -> None:
         self.request = find(
             "onboarding.messages.request:MessageRequest", "onboarding.letters.letter:Letter"
         )
@@ -135,7 +164,7 @@ class Letters:
             sender="Northwind <webinars@northwind.example>",
             reply_to="help@northwind.example",
         )
-        self.templates = template_set.load([Path.cwd() / "templates"], brand)
+        self.templates = template_set.load([templates], brand)
         self.numbers = count(1)
         self.session = self.sessions.Session(
             key=self.sessions.SessionKey("https://platform.example", "101", "201"),
@@ -149,22 +178,23 @@ class Letters:
         )
 
     def times(self, people: int, *, mixed: bool) -> list[float]:
-        """Time each letter of a new session, in seconds."""
-        letters = [
-            self.write(number, *(KINDS[number * 7 % len(KINDS)] if mixed else KINDS[0]))
+        """Time each message of a new session, in seconds."""
+        requests = [
+            self.make_request(number, *(KINDS[number * 7 % len(KINDS)] if mixed else KINDS[0]))
             for number in range(people)
         ]
         protected = self.protected.of(
-            [letter.join_link for letter in letters], [letter.recipient for letter in letters]
+            [request.join_link for request in requests],
+            [request.recipient for request in requests],
         )
         compose = self.composing(protected)
         taken = []
-        for letter in letters:
+        for request in requests:
             began = time.perf_counter()
-            message = compose(letter)
+            message = compose(request)
             taken.append(time.perf_counter() - began)
             if not hasattr(message, "body"):
-                raise SystemExit("a letter was rejected: the figures would be worth nothing")
+                raise SystemExit("a message was rejected: the figures would be worth nothing")
         return taken
 
     def composing(self, protected: object) -> Callable[[object], object]:
@@ -174,8 +204,8 @@ class Letters:
         composing: Callable[[object], object] = self.composer(self.templates, protected).compose
         return composing
 
-    def write(self, number: int, role: str, language: str, zone: str) -> object:
-        """Write to one of many people, with a link that no other session has."""
+    def make_request(self, number: int, role: str, language: str, zone: str) -> Any:
+        """Ask for a message to one of many people, with a link that no other session has."""
         row = number + 2
         person = self.people.Invitee(
             row=row,
@@ -203,9 +233,9 @@ class Letters:
 
 
 if __name__ == "__main__":
-    letters = Letters()
+    messages = Messages(Path(sys.argv[1]))
     for _asked in sys.stdin:
         timed = {
-            name: letters.times(people, mixed=mixed) for name, (people, mixed) in PANELS.items()
+            name: messages.times(people, mixed=mixed) for name, (people, mixed) in PANELS.items()
         }
         print(json.dumps(timed), flush=True)

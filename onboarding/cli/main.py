@@ -64,6 +64,9 @@ COMMANDS = (
     ),
     CommandRow("status", "show", LOOK, "Show who has their link and who has not, and why."),
     CommandRow("history", "show", LOOK, "Show everything that happened to one address, in order."),
+    CommandRow(
+        "approve", "approve", SEND, "Approve what a plan page showed, so that a run does it."
+    ),
     CommandRow("send-test", "templates", SEND, "Send one person's message to yourself."),
     CommandRow(
         "run", "run", SEND, "Register the people on the roster and mail each their own join link."

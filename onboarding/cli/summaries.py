@@ -94,9 +94,10 @@ def print_send_now_warning(*, has_unsent_invites: bool) -> None:
 
 
 def print_problems(problems: Iterable[Problem]) -> None:
-    """Print one line per problem."""
+    """Print each problem. Further lines, which show what has changed, are below it."""
     for problem in problems:
-        echo(f"  ! {format_problem(problem)}")
+        lines = format_problem(problem).replace("\n", "\n      ")
+        echo(f"  ! {lines}")
 
 
 def attention_needed(name: str, attention: Attention) -> str:

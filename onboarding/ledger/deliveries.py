@@ -28,6 +28,9 @@ UNSENT = (State.QUEUED, State.REJECTED, State.FAILED)
 RUN_DIED = "the run that was sending it died before the server's answer was recorded"
 """Why a message is in doubt that a dead run was sending."""
 
+MAILED_BY_RINGCENTRAL = "RingCentral has mailed the reader itself"
+"""Why a queued message is held back."""
+
 TOO_LATE = "too late: its use was over before it could be sent"
 """Why a message has expired."""
 
@@ -183,14 +186,11 @@ def bring_forward(connection: sa.Connection, session: int, now: datetime) -> Non
 
 
 def hold_back(
-    connection: sa.Connection, session: int, emails: Collection[str], now: datetime
+    connection: sa.Connection, session: int, emails: Collection[str], reason: str, now: datetime
 ) -> None:
-    """Supersede what is queued for people that RingCentral has mailed itself.
-
-    A person may ask for it again.
-    """
+    """Supersede what is queued for these people. A person may ask for it again."""
     queued = (*_is_queued(session), _is_to(emails))
-    move(connection, queued, State.SUPERSEDED, "RingCentral has mailed the reader itself", now)
+    move(connection, queued, State.SUPERSEDED, reason, now)
 
 
 def find_next_due(

@@ -21,8 +21,9 @@ from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, OnboardingError, TryLater
 from onboarding.ledger.errors import DENIED, as_read_error, result_code
-from onboarding.ledger.migrations import is_ledger
-from onboarding.ledger.store import BUSY_SECONDS
+from onboarding.ledger.migrations import Version, find_version, upgrade
+from onboarding.ledger.sql import driver
+from onboarding.ledger.store import BUSY_SECONDS, open_engine
 from onboarding.model.ports import Progress
 
 T = TypeVar("T")
@@ -178,11 +179,33 @@ def _query(path: Path, file: Path, mode: str, statement: Callable[[sa.Connection
     try:
         with _open_read_only(file, mode).connect() as connection:
             connection.exec_driver_sql("BEGIN")
-            return statement(connection) if is_ledger(connection) else None
+            match find_version(connection):
+                case Version.EMPTY:
+                    return None
+                case Version.OLDER:
+                    return _query_upgraded(connection, statement)
+                case Version.USABLE:
+                    return statement(connection)
     except (DBAPIError, sqlite3.Error) as error:
         if mode == WITH_LOG and result_code(error) in DENIED:
             raise _Denied from error
         raise as_read_error(path, error) from None
+
+
+def _query_upgraded(connection: sa.Connection, statement: Callable[[sa.Connection], T]) -> T:
+    """Run a statement on a copy of an older version's ledger, migrated in memory.
+
+    So a command that only looks works before the first run of a new version, and changes nothing.
+    """
+    engine = open_engine(Path(":memory:"), BUSY_SECONDS)
+    try:
+        with engine.connect() as copy:
+            driver(connection).backup(driver(copy))
+            with copy.begin():
+                upgrade(copy)
+                return statement(copy)
+    finally:
+        engine.dispose()
 
 
 def _open_read_only(file: Path, mode: str) -> sa.Engine:

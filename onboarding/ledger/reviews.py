@@ -11,21 +11,28 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from onboarding.ledger.events import WEBINAR, record_act
 from onboarding.ledger.schema import approvals, reviewed_messages, reviews, sessions
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
-from onboarding.model.reviews import Approved, ReviewedMessage, SessionFacts
+from onboarding.model.reviews import SHOWN_DIGITS, Approved, ReviewedMessage, SessionFacts
+from onboarding.model.sessions import SessionStatus
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReview:
-    """One plan page as it was shown. `digest` has 64 hex digits; `approved_by` is in order."""
+    """One plan page as it was shown, with its session as last seen.
+
+    `digest` has 64 hex digits; `approved_by` is in order.
+    """
 
     id: int
     session: int
     webinar_id: str
     session_id: str
     title: str
+    status: SessionStatus
+    end: datetime
     digest: str
     made_at: datetime
     approved_by: Sequence[str]
@@ -53,10 +60,16 @@ def store_review(
         connection.execute(reviewed_messages.insert(), rows)
 
 
+_SESSION_COLUMNS = [
+    sessions.c[name]
+    for name in ("webinar_id", "session_id", "title", "status", "start", "duration")
+]
+
+
 def find_reviews(connection: sa.Connection, server: str, digits: str) -> Sequence[StoredReview]:
     """Find the reviews of all webinars whose digest begins with these hex digits."""
     rows = connection.execute(
-        sa.select(reviews, sessions.c.webinar_id, sessions.c.session_id, sessions.c.title)
+        sa.select(reviews, *_SESSION_COLUMNS)
         .join(sessions, sessions.c.id == reviews.c.session)
         .where(sessions.c.server == server, reviews.c.digest.startswith(digits, autoescape=True))
         .order_by(reviews.c.id)
@@ -68,6 +81,8 @@ def find_reviews(connection: sa.Connection, server: str, digits: str) -> Sequenc
             webinar_id=row["webinar_id"],
             session_id=row["session_id"],
             title=row["title"],
+            status=SessionStatus(row["status"]),
+            end=row["start"] + timedelta(seconds=row["duration"]),
             digest=row["digest"],
             made_at=row["made_at"],
             approved_by=_list_approvers(connection, row["id"]),
@@ -76,9 +91,14 @@ def find_reviews(connection: sa.Connection, server: str, digits: str) -> Sequenc
     ]
 
 
-def approve(connection: sa.Connection, review: int, by: str, note: str, now: datetime) -> None:
-    """Record that a person approved a review."""
-    connection.execute(approvals.insert().values(review=review, by=by, note=note, at=now))
+def approve(
+    connection: sa.Connection, review: StoredReview, by: str, note: str, now: datetime
+) -> None:
+    """Record that a person approved a review, also in history."""
+    connection.execute(approvals.insert().values(review=review.id, by=by, note=note, at=now))
+    digits = review.digest[:SHOWN_DIGITS]
+    detail = f"{digits}, {note}" if note else digits
+    record_act(connection, review.session, [WEBINAR], "approve", by, now, detail)
 
 
 def load_approved(connection: sa.Connection, session: int) -> Approved:

@@ -397,3 +397,11 @@ kept_parts = sa.Table(
     sa.Column("content", sa.Text, nullable=False),
 )
 """Parts that several kept messages share, each once."""
+
+versions = sa.Table(
+    "versions",
+    metadata,
+    sa.Column("schema", sa.Text, primary_key=True),
+    sa.Column("readable_from", sa.Text, nullable=False),
+)
+"""One row: the ledger's revision, and the oldest revision of a program that may work with it."""

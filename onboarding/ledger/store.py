@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from onboarding.errors import ConfigurationError, OnboardingError
+from onboarding.ledger.backups import back_up_before
 from onboarding.ledger.errors import LOCKED, as_write_error, result_code
 from onboarding.ledger.migrations import upgrade
 from onboarding.ledger.sql import driver, is_autocommit
@@ -149,12 +150,15 @@ class Ledger:
         while True:
             try:
                 with self._engine.begin() as connection:
-                    return upgrade(connection)
+                    return upgrade(connection, before=self._back_up)
             except (DBAPIError, sqlite3.Error, OnboardingError) as error:
                 self._engine.dispose()
                 if result_code(error) not in LOCKED or time.monotonic() > until:
                     raise as_write_error(self.path, error) from None
             time.sleep(REOPEN_AFTER)
+
+    def _back_up(self, revision: str) -> None:
+        back_up_before(self.path.resolve(), revision)
 
     def _work(self) -> None:
         with self._engine.connect() as connection:

@@ -52,7 +52,6 @@ from onboarding.messages.sandbox.limits import (
     LimitExceeded,
     collect,
     join_text,
-    one_letter,
 )
 from onboarding.messages.seams import is_in_one_piece, seams
 from onboarding.messages.settings import BrandSettings
@@ -207,7 +206,7 @@ class TemplateSet:
         """Render what the templates say; raises one of `RENDERING`."""
         template = self.template(letter.kind, letter)
         names = self._context(letter, template, said).names()
-        with one_letter(Budget()):
+        with Budget():
             return RenderedParts(
                 pieces=collect(_generate(template.html, names)) if template.html else (),
                 text=join_empty_lines(join_text(_generate(template.text, names))),

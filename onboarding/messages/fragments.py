@@ -13,7 +13,8 @@ from functools import lru_cache, partial
 from itertools import filterfalse
 from typing import NamedTuple
 
-from onboarding.messages import quoted_printable, verify
+from onboarding.messages import verify
+from onboarding.messages.quoted_printable import encode_fragment, terminate
 from onboarding.messages.request import ProtectedValues
 from onboarding.messages.seams import seams
 
@@ -67,8 +68,8 @@ class Fragments:
         if new := [*filterfalse(encoded.__contains__, pieces)]:
             self._add(new)
         return Fragment(
-            quoted_printable.terminate(b"".join(map(encoded.__getitem__, pieces))),
-            quoted_printable.terminate(b"".join(map(checked.__getitem__, pieces))),
+            terminate(b"".join(map(encoded.__getitem__, pieces))),
+            terminate(b"".join(map(checked.__getitem__, pieces))),
         )
 
     def _add(self, pieces: Sequence[str]) -> None:
@@ -76,13 +77,14 @@ class Fragments:
         self._room -= sum(map(len, pieces)) + OVERHEAD * len(pieces)
         long = []
         for piece in pieces:
-            if len(piece) <= LONG:
-                encoded = quoted_printable.encode_fragment(piece)
-                self._encoded[piece] = self._checked[piece] = encoded
-                continue
             # Values come escaped, so as a type of their own: only a template's own text outlives
             # the session.
-            parted = (_of_a_template if type(piece) is str else _at_seams)(piece, self._part)
+            of_a_template = type(piece) is str
+            if len(piece) <= LONG:
+                encode = _encode_of_a_template if of_a_template else encode_fragment
+                self._encoded[piece] = self._checked[piece] = encode(piece)
+                continue
+            parted = (_part_of_a_template if of_a_template else _at_seams)(piece, self._part)
             self._encoded[piece] = self._checked[piece] = parted.encoded
             if parted.middle:
                 long.append((piece, parted.edges, parted.middle))
@@ -93,17 +95,17 @@ class Fragments:
 
 
 def _at_seams(piece: str, part: Part) -> Parted:
-    encoded = quoted_printable.encode_fragment(piece)
+    encoded = encode_fragment(piece)
     first, last = part(piece)
     if first == last:
         return Parted(encoded, encoded, None)
-    middle = verify.CheckedPiece.of(a2b_qp(quoted_printable.encode_fragment(piece[first:last])))
+    middle = verify.CheckedPiece.of(a2b_qp(encode_fragment(piece[first:last])))
     return Parted(
         encoded,
-        quoted_printable.encode_fragment(piece[:first])
-        + quoted_printable.encode_fragment(piece[last:]),
+        encode_fragment(piece[:first]) + encode_fragment(piece[last:]),
         middle,
     )
 
 
-_of_a_template = lru_cache(maxsize=4096)(_at_seams)
+_part_of_a_template = lru_cache(maxsize=4096)(_at_seams)
+_encode_of_a_template = lru_cache(maxsize=4096)(encode_fragment)

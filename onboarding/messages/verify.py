@@ -206,10 +206,14 @@ def _as_displayed(part: str, content: bytes) -> bytes:
     """Show a part's text as a mail program would: entities, folded lines and escapes undone."""
     match part:
         case "HTML":
-            return _ENTITY.sub(lambda found: _character(found[0]), content)
+            parts = _ENTITY.split(content)  # text and an entity in turn
+            parts[1::2] = map(_character, parts[1::2])
+            return b"".join(parts)
         case "calendar":
             unfolded = content.replace(b"\r\n ", b"").replace(b"\r\n\t", b"")
-            return _CALENDAR_ESCAPE.sub(_calendar_character, unfolded)
+            parts = _CALENDAR_ESCAPE.split(unfolded)  # text and an escaped character in turn
+            parts[1::2] = [_LINE_ENDS.get(escaped, escaped) for escaped in parts[1::2]]
+            return b"".join(parts)
     return content
 
 
@@ -227,7 +231,7 @@ _BREAK = re.compile(
 )
 _SEVERAL_LINES = re.compile(rb"""=\s*["']([^"'<>\t\r\n]*+[\t\r\n][^"'<>]*+)""")
 
-_ENTITY = re.compile(rb"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});?")
+_ENTITY = re.compile(rb"(&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});?)")
 
 
 @lru_cache(maxsize=1024)
@@ -236,10 +240,7 @@ def _character(entity: bytes) -> bytes:
 
 
 _CALENDAR_ESCAPE = re.compile(rb"\\(.)")
-
-
-def _calendar_character(found: re.Match[bytes]) -> bytes:
-    return b"\n" if found[1] in b"nN" else found[1]
+_LINE_ENDS = {b"n": b"\n", b"N": b"\n"}
 
 
 def _find_foreign(
@@ -270,7 +271,10 @@ _GOES_ON = re.compile(rb"[\w%&=+~/?#@$-]|[.,;:!*'](?=\w)")
 
 
 def _contains_link(text: bytes, link: bytes) -> bool:
-    return any(not _GOES_ON.match(text, at + len(link)) for at in _all(text, link))
+    at = text.find(link)
+    while at >= 0 and _GOES_ON.match(text, at + len(link)):
+        at = text.find(link, at + 1)
+    return at >= 0
 
 
 def _foreign_link(text: Normal, own: bytes, guarded: ProtectedValues) -> bool:
@@ -286,14 +290,6 @@ def _foreign_link(text: Normal, own: bytes, guarded: ProtectedValues) -> bool:
 
 
 _BEFORE_HOST = re.compile(rb"\A[^/?#]*//(?:[^/?#]*@)?")
-
-
-def _all(text: bytes, part: bytes) -> Iterator[int]:
-    """Find each place of a part."""
-    at = text.find(part)
-    while at >= 0:
-        yield at
-        at = text.find(part, at + 1)
 
 
 _PLAIN_HTTP = re.compile(rb"http:(?!//www\.w3\.org/)")

@@ -20,6 +20,7 @@ from onboarding.model.people import Invitee
 from onboarding.model.sessions import Registration, UntouchedRecord
 from onboarding.model.time_zones import format_machine_time
 from onboarding.pipeline.forecast import format_span
+from onboarding.pipeline.hold_back import ApprovalGate
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
@@ -63,6 +64,7 @@ class DeliveryRun:
     """One delivery of one session's queue: what its workers share.
 
     - `recipients` by address key; `panel` are those of them who appear in messages.
+    - `gate` lets only approved messages through; None for a webinar that asks for no approval.
     - `only`: the address keys that `--limit` keeps this run to.
     - `failure`: the first error that stops all workers; they check it between messages only.
     - `claimed`: messages claimed and not yet begun; `all_claimed` once no more were due.
@@ -80,6 +82,7 @@ class DeliveryRun:
     panel: tuple[Invitee, ...]
     rehearsal: bool
     only: frozenset[str] | None = None
+    gate: ApprovalGate | None = None
     failure: OnboardingError | None = None
     claimed: deque[Delivery] = field(default_factory=deque)
     all_claimed: bool = False

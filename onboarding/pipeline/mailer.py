@@ -19,6 +19,7 @@ from onboarding.messages.mime import FixedFields
 from onboarding.messages.settings import BrandSettings
 from onboarding.pipeline.deliver import deliver, queue_messages
 from onboarding.pipeline.delivery_run import prepare_delivery
+from onboarding.pipeline.hold_back import load_gate
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
@@ -34,12 +35,13 @@ class Mailer:
     """Queues, writes and sends the messages of one webinar, with its compiled templates."""
 
     services: Services
+    target: Target
     templates: TemplateSet
 
     @classmethod
     def load(cls, services: Services, target: Target) -> "Mailer":
         """Compile the webinar's templates. Raises what `load_templates` raises."""
-        return cls(services, load_templates(services.config, target))
+        return cls(services, target, load_templates(services.config, target))
 
     async def queue(self, state: RunState, plan: Plan, rehearsal_to: str) -> int:
         """Queue what the plan owes; returns how many messages that are."""
@@ -61,6 +63,15 @@ class Mailer:
         """
         run = prepare_delivery(
             self.services, state, plan, self.templates, lease, rehearsal=rehearsal, limited=limited
+        )
+        # With these very templates: they may have been compiled before the plan was agreed to.
+        run.gate = await load_gate(
+            self.services,
+            self.target,
+            state.session_row,
+            state.snapshot,
+            dial_in=state.webinar.dial_in,
+            templates=self.templates,
         )
         return await deliver(run, retry_window)
 

@@ -18,6 +18,7 @@ from onboarding.ledger import cache, mailboxes, registrations, sessions
 from onboarding.model.people import Colleague, Roster
 from onboarding.model.registrations import ManagedRegistration
 from onboarding.model.sessions import END_GRACE, InviteeList, Session, Webinar, has_ended
+from onboarding.pipeline.hold_back import load_gate
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Plan, Snapshot, make_plan
@@ -65,14 +66,32 @@ async def plan_fresh(
     services: Services, target: Target, state: RunState, options: Options
 ) -> tuple[RunState, Plan]:
     """Make the plan. If there is anything to do, make it from fresh facts of the webinar."""
-    plan = make_plan(state.snapshot, options)
-    if not (plan and state.remembered):
-        return state, plan
-    webinar = await _fetch_webinar(services, target)
-    if webinar == state.webinar:
-        return state, plan
-    fresh = await _build_state(services, target, state.snapshot.roster, webinar, remembered=False)
-    return fresh, make_plan(fresh.snapshot, options)
+    # What is held back needs fresh facts, too: it may be held back because of old ones.
+    if state.remembered and make_plan(state.snapshot, options):
+        webinar = await _fetch_webinar(services, target)
+        if webinar != state.webinar:
+            roster = state.snapshot.roster
+            state = await _build_state(services, target, roster, webinar, remembered=False)
+    return state, await plan_approved(services, target, state, options)
+
+
+async def plan_approved(
+    services: Services,
+    target: Target,
+    state: RunState,
+    options: Options,
+    *,
+    within: Plan | None = None,
+) -> Plan:
+    """Make the plan, and hold back what is not approved, if the webinar asks for approval.
+
+    Raises ConfigurationError for a template that can't be used, if a message has to be compared.
+    """
+    gate = await load_gate(
+        services, target, state.session_row, state.snapshot, dial_in=state.webinar.dial_in
+    )
+    hold = gate.hold if gate else None
+    return make_plan(state.snapshot, options, within=within, hold=hold)
 
 
 async def _find_webinar(services: Services, target: Target) -> tuple[Webinar, bool]:

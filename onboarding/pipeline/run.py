@@ -19,13 +19,14 @@ from onboarding.ledger.sessions import StoredSession
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem, Roster, format_problem
 from onboarding.model.sessions import END_GRACE, has_ended
+from onboarding.pipeline.hold_back import NOT_APPROVED
 from onboarding.pipeline.lease import HeldLease
-from onboarding.pipeline.refresh import RunState, plan_fresh, read_roster, refresh
+from onboarding.pipeline.refresh import RunState, plan_approved, plan_fresh, read_roster, refresh
 from onboarding.pipeline.register import register
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import Attention, find_attention
 from onboarding.pipeline.target import Target
-from onboarding.plan import Action, Options, Plan, PlanItem, make_plan
+from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
 
 if TYPE_CHECKING:
     from onboarding.pipeline.mailer import Mailer
@@ -223,7 +224,9 @@ async def _register(services: Services, prepared: PreparedRun, tally: _Tally) ->
     """Apply the change at RingCentral, and plan again from what it says now."""
     tally.state, refused = await register(services, prepared.state, prepared.plan)
     # `within`: a person agreed to the first plan, so the second one may do less, but not more.
-    tally.plan = make_plan(tally.state.snapshot, prepared.options, within=prepared.plan)
+    tally.plan = await plan_approved(
+        services, prepared.target, tally.state, prepared.options, within=prepared.plan
+    )
     tally.problems = tuple(dict.fromkeys((*refused, *tally.plan.problems)))
     await _hold_queued_messages(services, tally.state, tally.plan)
 
@@ -253,12 +256,18 @@ async def _queue_and_deliver(
 
 
 async def _hold_queued_messages(services: Services, state: RunState, plan: Plan) -> None:
-    """Hold what an earlier run queued for people that RingCentral has mailed since."""
-    emails = [item.invitee.email for item in plan.items if item.held]
-    if emails:
-        await services.ledger.run(
-            deliveries.hold_back, state.session_row, emails, services.clock.now()
-        )
+    """Hold what an earlier run queued, for a person that RingCentral has mailed, or not approved."""
+    mailed = [item.invitee.email for item in plan.items if item.held]
+    unapproved = [
+        item.invitee.email
+        for item in plan.items
+        if item.skip is SkipCode.NOT_APPROVED and item.mail is None
+    ]
+    held = {deliveries.MAILED_BY_RINGCENTRAL: mailed, NOT_APPROVED: unapproved}
+    for reason, emails in held.items():
+        if emails:
+            row, now = state.session_row, services.clock.now()
+            await services.ledger.run(deliveries.hold_back, row, emails, reason, now)
 
 
 async def _record_mailed(services: Services, state: RunState, plan: Plan) -> None:

@@ -30,7 +30,13 @@ from onboarding.model.deliveries import (
     settle,
 )
 from onboarding.model.kinds import RULES
-from onboarding.pipeline.delivery_run import DeliveryRun, Recording, wait_for_rate
+from onboarding.pipeline.delivery_run import (
+    DeliveryRecipient,
+    DeliveryRun,
+    Recording,
+    wait_for_rate,
+)
+from onboarding.pipeline.hold_back import NOT_APPROVED
 from onboarding.smtp.phases import ConnectionRefusal, Phase
 from onboarding.smtp.transaction import Connection, EnvelopeAccepted, Withheld
 
@@ -68,10 +74,12 @@ async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
     Returns once the outcome is written, or once the message is put back to come after all others.
     Raises what stops the run.
     """
-    message = _compose_message(run, delivery)
     recording: Recording | None = None
-    if message is None:
-        recording = _record_transition(run, delivery, Transition(State.SUPERSEDED, NOT_REGISTERED))
+    recipient = _find_recipient(run, delivery)
+    message = _compose_message(run, delivery, recipient) if recipient else None
+    if recipient is None or message is None:
+        reason = NOT_APPROVED if recipient else NOT_REGISTERED
+        recording = _record_transition(run, delivery, Transition(State.SUPERSEDED, reason))
     elif isinstance(message, Rejected):
         recording = _settle_delivery(run, delivery, message)
     else:
@@ -82,12 +90,22 @@ async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
         await recording
 
 
-def _compose_message(run: DeliveryRun, delivery: Delivery) -> Message | Rejected | None:
-    """Write the message from what is true now; None if the person should not get it any more."""
+def _find_recipient(run: DeliveryRun, delivery: Delivery) -> DeliveryRecipient | None:
+    """Find whom a message goes to; None if the person should not get it any more."""
     recipient = run.recipients.get(address_key(delivery.email))
-    rules = RULES[delivery.kind]
-    if recipient is None or (rules.needs_registration and not recipient.may_have_link):
+    needs_registration = RULES[delivery.kind].needs_registration
+    if recipient is None or (needs_registration and not recipient.may_have_link):
         return None
+    return recipient
+
+
+def _compose_message(
+    run: DeliveryRun, delivery: Delivery, recipient: DeliveryRecipient
+) -> Message | Rejected | None:
+    """Write the message from what is true now; None if it is not approved as it is now."""
+    if run.gate and not run.gate.covers(recipient.invitee, delivery.kind, recipient.record):
+        return None
+    rules = RULES[delivery.kind]
     request = MessageRequest(
         kind=delivery.kind,
         invitee=recipient.invitee,

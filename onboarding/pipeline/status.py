@@ -116,9 +116,9 @@ def _clean_record(record: DeliveryRecord, secrets: Secrets) -> DeliveryRecord:
 
 
 def _clean_problem(problem: Problem, secrets: Secrets) -> Problem:
-    return replace(
-        problem, email=clean(problem.email, secrets), message=clean(problem.message, secrets)
-    )
+    # Line by line: of a message that is held back, the lines that have changed are shown.
+    lines = [clean(line, secrets) for line in problem.message.split("\n")]
+    return replace(problem, email=clean(problem.email, secrets), message="\n".join(lines))
 
 
 def _clean_event(event: HistoryEvent, secrets: Secrets) -> HistoryEvent:

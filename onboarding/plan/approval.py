@@ -8,8 +8,12 @@ for a signature. Under `strict` it does.
 
 import difflib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from onboarding.model.kinds import Kind
+from onboarding.model.people import Problem
+from onboarding.model.registrations import registration_key
 from onboarding.model.reviews import (
     ApprovalMode,
     Approved,
@@ -17,12 +21,118 @@ from onboarding.model.reviews import (
     ReviewedMessage,
     SessionFacts,
 )
+from onboarding.plan.messages_due import add_due_message
+from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
 
 FOLLOWS_FACTS = frozenset({Kind.UPDATE, Kind.CANCELLATION})
 """Kinds that RingCentral's side can cause. An invitation always needs its own approval."""
 
+CHANGES = frozenset({Action.ADD, Action.UPDATE, Action.REPLACE, Action.REMOVE})
+"""What happens at RingCentral only if an approved page shows it."""
+
+HELD_BACK = "held back until it is approved"
+
+MOST_LINES = 30
+"""Lines of a difference that are shown of one message: a page shows it whole."""
+
 Recompose = Callable[[PlannedMessage, SessionFacts], str]
 """Gives the wording that a message would have if it told these facts instead of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRule:
+    """What the approved pages of a session let a run do.
+
+    `plan_item` renders the message that is due for an item.
+    """
+
+    mode: ApprovalMode
+    approved: Approved
+    plan_item: Callable[[PlanItem], PlannedMessage]
+    recompose: Recompose
+
+
+def hold_unapproved(
+    item: PlanItem, snapshot: Snapshot, options: Options, rule: ApprovalRule
+) -> PlanItem:
+    """Hold back what no approved page shows of a person's item, the message with its change.
+
+    Without its change another message may be due: that their session has moved, say. It goes if it
+    is covered.
+    """
+    held = _find_held(item, rule)
+    if not held:
+        return item
+    kept = _without_message(item)
+    if item.action in CHANGES:
+        kept = _without_change(item, snapshot, options)
+        if also_held := _find_held(kept, rule):
+            held += also_held
+            kept = _without_message(kept)
+    message = f"{HELD_BACK}: {_join_held(held)}"
+    problem = Problem(item.invitee.row or None, None, item.invitee.email, message)
+    return replace(
+        kept,
+        mail_reason=kept.mail_reason if kept.mail else HELD_BACK,
+        problems=(*kept.problems, problem),
+        skip=SkipCode.NOT_APPROVED,
+    )
+
+
+def _find_held(item: PlanItem, rule: ApprovalRule) -> list[str]:
+    """List what no approved page shows of an item, each in words; empty if all of it may go."""
+    held = []
+    key = registration_key(item.invitee)
+    if item.action in CHANGES and not is_change_covered(item.action, key, rule.approved, rule.mode):
+        held.append(_CHANGE_WORDS[item.action])
+    if item.mail:
+        message = rule.plan_item(item)
+        if not is_message_covered(message, rule.approved, rule.mode, rule.recompose):
+            held.append(_describe_held_message(message, rule.approved))
+    return held
+
+
+_CHANGE_WORDS = {
+    Action.ADD: "registering them",
+    Action.UPDATE: "changing their record at RingCentral",
+    Action.REPLACE: "removing and registering them again",
+    Action.REMOVE: "removing them",
+}
+
+
+def _describe_held_message(message: PlannedMessage, approved: Approved) -> str:
+    """Name a message and what has changed of it since a page that shows it was approved."""
+    if message.shown is None:
+        return f"{message.kind} (can't be composed: {message.fault})"
+    if next(_find_reviewed(message, approved), None) is None:
+        return f"{message.kind}"
+    if difference := describe_difference(message, approved):
+        lines = difference.splitlines()
+        more = [f"({len(lines) - MOST_LINES} lines more)"] if len(lines) > MOST_LINES else []
+        return "\n".join([f"{message.kind}, which has changed:", *lines[:MOST_LINES], *more])
+    return f"{message.kind}, which has changed (not its text: subject, HTML, calendar or header)"
+
+
+def _join_held(held: list[str]) -> str:
+    # What has several lines comes last; the same message may be held twice, with and without the
+    # person's change.
+    return "; ".join(sorted(dict.fromkeys(held), key=lambda words: "\n" in words))
+
+
+def _without_change(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem:
+    """Leave the record as it is, and plan the message that is due then."""
+    is_listed = bool(item.invitee.row and item.registration)
+    kept = replace(
+        _without_message(item),
+        action=Action.KEEP if is_listed else Action.NONE,
+        changes=MappingProxyType({}),
+        adopted=False,
+    )
+    return add_due_message(kept, snapshot, options) if is_listed else kept
+
+
+def _without_message(item: PlanItem) -> PlanItem:
+    return replace(item, mail=None, mail_reason="", queued=False, skip=None)
 
 
 def is_message_covered(

@@ -4,7 +4,7 @@ The other modules of this room plan for one person at a time. Here is what conce
 order, the seats, `--limit`, and the problems of the whole session.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -16,19 +16,27 @@ from onboarding.plan.messages_due import add_due_message, add_ringcentral_notice
 from onboarding.plan.removals import plan_departed, plan_unlisted
 from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, SkipCode, Snapshot
 
+Hold = Callable[[PlanItem, Snapshot, Options], PlanItem]
+"""Holds back what is not approved of an item (`approval.hold_unapproved`)."""
+
 LOOKING_CALLS = 2
 """Heavy calls by which a run sees a session and its invitees."""
 
 
-def make_plan(snapshot: Snapshot, options: Options, *, within: Plan | None = None) -> Plan:
+def make_plan(
+    snapshot: Snapshot, options: Options, *, within: Plan | None = None, hold: Hold | None = None
+) -> Plan:
     """Compare roster, registrations and mailboxes, and say what to do.
 
     A look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is
     anything to do, and one to each PATCH. `within` is the plan that a person has agreed to: with
-    it, `Options.limit` means the people that it served.
+    it, `Options.limit` means the people that it served. `hold` holds back what is not approved.
     """
     snapshot = identify(snapshot)
     unlimited, problems = _plan_items(snapshot, options)
+    if hold:
+        # Before the limit: who is held back must not use it up.
+        unlimited = [hold(item, snapshot, options) for item in unlimited]
     # Seats are counted twice. People who can't get a seat must not use up the limit, and a removal
     # beyond the limit makes no room.
     limited = _apply_limit(refuse_beyond_seats(unlimited, snapshot), options.limit, within)

@@ -1,5 +1,6 @@
 """What holds for every page: links, commands and settings are real, and it can be reached."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -129,7 +130,7 @@ def as_toml(value: Any, place: str = "") -> str:
         if isinstance(one, dict):
             below.append(as_toml(one, f"{place}.{key}" if place else key))
         else:
-            lines.append(f"{key} = {one!r}" if not isinstance(one, str) else f'{key} = "{one}"')
+            lines.append(f"{key} = {json.dumps(one)}")
     return "\n".join([*lines, *below])
 
 

@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
 
-from onboarding.ledger import deliveries, mailboxes, sessions, transitions
+from onboarding.ledger import deliveries, mailboxes, migrations, sessions, transitions
 from onboarding.ledger.deliveries import NewDelivery
 from onboarding.ledger.schema import deliveries as table
 from onboarding.ledger.schema import events as history
+from onboarding.ledger.store import open_engine
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Delivery, Mailbox, Reply, State, Transition
 from onboarding.model.kinds import Kind
@@ -175,3 +179,22 @@ def happened(connection: sa.Connection) -> list[tuple[str, str]]:
 
 def mailbox(connection: sa.Connection, session_row: int, email: str = ADA) -> Mailbox:
     return mailboxes.load_mailboxes(connection, session_row)[address_key(email)]
+
+
+def migrate_to(connection: sa.Connection, revision: str) -> None:
+    """Make the tables as the version with this revision made them."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    command.upgrade(config, revision)
+
+
+def make_old_ledger(path: Path, revision: str) -> None:
+    """Make a ledger of an older version, with one session."""
+    engine = open_engine(path, 1.0)
+    with engine.begin() as connection:
+        migrate_to(connection, revision)
+        connection.exec_driver_sql(
+            "INSERT INTO sessions (server, webinar_id, session_id, start, duration)"
+            " VALUES ('s', '1', '1', '2026-12-01 09:00:00.000000', 1)"
+        )
+    engine.dispose()

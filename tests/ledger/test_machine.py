@@ -170,7 +170,8 @@ class Runs(RuleBasedStateMachine):
 
     @rule(email=PEOPLE)
     def ringcentral_mails(self, email):
-        deliveries.hold_back(self.ledger, self.session_row, [email], self.now)
+        reason = deliveries.MAILED_BY_RINGCENTRAL
+        deliveries.hold_back(self.ledger, self.session_row, [email], reason, self.now)
 
     @rule()
     def expire(self):

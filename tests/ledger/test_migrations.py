@@ -1,23 +1,23 @@
 """A ledger's file is brought to the shape of `schema`, and never by an older version."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from onboarding.errors import ConfigurationError
-from onboarding.ledger import migrations, registrations
+from onboarding.errors import ConfigurationError, OnboardingError
+from onboarding.ledger import backups, migrations, registrations, sessions
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger, open_engine
 from onboarding.model.registrations import Standing
+from tests.ledger.making import make_old_ledger, migrate_to, session
 
 pytestmark = pytest.mark.anyio
 
@@ -63,9 +63,7 @@ def ledger_of(revision: str) -> Iterator[sa.Connection]:
     """A ledger as the version with this revision made it."""
     engine = open_engine(Path(":memory:"), 1.0)
     with engine.begin() as old:
-        config = Config(attributes={"connection": old})
-        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-        command.upgrade(config, revision)
+        migrate_to(old, revision)
         old.exec_driver_sql(
             "INSERT INTO sessions (server, webinar_id, session_id, start, duration)"
             " VALUES ('s', '1', '1', '2026', 1)"
@@ -157,11 +155,95 @@ def test_upgrading_again_changes_nothing(migrated):
     assert _shape(migrated) == before
 
 
-async def test_newer_ledger_is_refused_and_left_as_it_is(database, tmp_path):
+def make_newer(path: Path, readable_from: str) -> None:
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+        other.execute("UPDATE versions SET schema = '9999', readable_from = ?", (readable_from,))
+
+
+def read_revision(path: Path) -> list[tuple[str]]:
+    with closing(sqlite3.connect(path)) as other:
+        return other.execute("SELECT version_num FROM alembic_version").fetchall()
+
+
+async def test_newer_ledger_that_only_has_more_is_used_and_keeps_its_version(database):
     async with Ledger(database):
         pass
-    with sqlite3.connect(tmp_path / "ledger.db") as other:
-        other.execute("UPDATE alembic_version SET version_num = '9999'")
+    make_newer(database, migrations.HEAD)
+
+    async with Ledger(database) as ledger:
+        assert await ledger.run(sessions.upsert, session()) == 1
+
+    assert read_revision(database) == [("9999",)]
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+async def test_older_ledger_is_copied_before_it_is_migrated(database, revision):
+    make_old_ledger(database, revision)
+    before = database.read_bytes()
+
+    async with Ledger(database):
+        pass
+
+    (copy,) = backups.list_backups(database)
+    assert copy.name == f"ledger.db.before-{revision}.backup"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert (read_revision(copy), read_revision(database)) == ([(revision,)], [(migrations.HEAD,)])
+    assert before
+    assert [file.name for file in database.parent.iterdir() if "-wal" in file.name] == []
+
+
+async def test_new_ledger_has_no_copy(database):
+    async with Ledger(database):
+        pass
+
+    assert backups.list_backups(database) == []
+
+
+async def test_ledger_is_left_as_it_is_if_no_copy_can_be_made(database):
+    make_old_ledger(database, "0003")
+    (database.parent / "ledger.db.before-0003.backup").mkdir()
+
+    with pytest.raises(OnboardingError):
+        async with Ledger(database):
+            pass
+
+    assert read_revision(database) == [("0003",)]
+
+
+def test_only_the_newest_copies_are_kept(database):
+    make_old_ledger(database, "0003")
+    for number, revision in enumerate(("0001", "0002", "0003", "0004", "0005")):
+        copy = backups.back_up_before(database, revision)
+        os.utime(copy, (number, number))
+    other = database.parent / "ledger.db.mine.backup"
+    backups.back_up(database, other)
+
+    kept = [copy.name for copy in backups.list_backups(database)]
+
+    assert kept == [
+        "ledger.db.before-0003.backup",
+        "ledger.db.before-0004.backup",
+        "ledger.db.before-0005.backup",
+        "ledger.db.mine.backup",
+    ]
+
+
+def test_copy_never_replaces_a_file(database):
+    make_old_ledger(database, "0003")
+    mine = database.parent / "mine"
+    mine.write_text("mine")
+
+    with pytest.raises(FileExistsError):
+        backups.back_up(database, mine)
+
+    assert mine.read_text() == "mine"
+
+
+async def test_newer_ledger_is_refused_and_left_as_it_is(database):
+    async with Ledger(database):
+        pass
+    make_newer(database, "9998")
 
     with pytest.raises(ConfigurationError) as caught:
         async with Ledger(database):
@@ -171,5 +253,4 @@ async def test_newer_ledger_is_refused_and_left_as_it_is(database, tmp_path):
         caught.value.message
         == "The ledger was made by a newer version: its revision 9999 is not known here."
     )
-    assert other.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
-    other.close()
+    assert read_revision(database) == [("9999",)]

@@ -13,9 +13,10 @@ import sqlalchemy as sa
 
 from onboarding.cli.terminal import NoProgress
 from onboarding.errors import OnboardingError, TryLater
-from onboarding.ledger import migrations
 from onboarding.ledger.read_only import MAX_READS, read_ledger
+from onboarding.ledger.schema import sessions
 from onboarding.ledger.store import Ledger
+from tests.ledger.making import make_old_ledger
 from tests.ledger.writing import note, noted
 from tests.users import NOBODY, needs_root, open_folder
 
@@ -289,15 +290,24 @@ async def test_ledger_that_this_user_can_not_read_is_a_matter_of_configuration(
 # --- what is no ledger of this version ------------------------------------------------------------
 
 
-def _older(path: Path) -> None:
-    with sqlite3.connect(path) as other:
-        other.execute("UPDATE alembic_version SET version_num = '0001'")
-    other.close()
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+async def test_older_ledger_is_read_and_left_as_it_is(database, progress, revision):
+    make_old_ledger(database, revision)
+    before = trace(database.parent)
+
+    titles = read_ledger(
+        database,
+        lambda opened: opened.execute(sa.select(sessions.c.webinar_id)).scalars().all(),
+        progress,
+    )
+
+    assert (titles, trace(database.parent)) == (["1"], before)
 
 
 def _newer(path: Path) -> None:
     with sqlite3.connect(path) as other:
         other.execute("UPDATE alembic_version SET version_num = '9999'")
+        other.execute("UPDATE versions SET readable_from = '9999'")
     other.close()
 
 
@@ -325,7 +335,6 @@ def _pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("become", "words"),
     [
-        (_older, f"made by an older version (its revision is 0001, not {migrations.HEAD})"),
         (_newer, "made by a newer version: its revision 9999 is not known here"),
         (_another_programs, "another program's database"),
         (_no_database, "can't be read: file is not a database"),

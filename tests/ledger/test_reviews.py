@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from onboarding.ledger import reviews
+from onboarding.ledger import events, reviews
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.reviews import Approved, ReviewedMessage, SessionFacts
@@ -17,7 +17,7 @@ ADDED = ("add", "ada@example.com")
 
 def store(connection, session_row, digest, *messages):
     reviews.store_review(connection, session_row, digest, messages, [ADDED], NOW)
-    return reviews.find_reviews(connection, SERVER, digest)[0].id
+    return reviews.find_reviews(connection, SERVER, digest)[0]
 
 
 def test_a_review_is_found_by_the_first_digits_of_its_digest(connection, session_row):
@@ -59,6 +59,16 @@ def test_approvals_add_up_and_the_latest_page_comes_first(connection, session_ro
 
     assert approved == Approved((LATER, ADA), frozenset({ADDED}))
     assert reviews.find_reviews(connection, SERVER, "a" * 12)[0].approved_by == ["Dana Brooks"]
+
+
+def test_an_approval_is_in_history_with_who_gave_it(connection, session_row):
+    review = store(connection, session_row, "12ab" * 16, ADA)
+    reviews.approve(connection, review, "Dana Brooks", "after the call", NOW)
+
+    (event,) = events.list_events(connection, events.WEBINAR)
+
+    assert (event.what, event.at) == ("approve", NOW)
+    assert event.detail == "by Dana Brooks: 12ab12ab12ab, after the call"
 
 
 def test_an_approval_is_for_one_session(connection, session_row):

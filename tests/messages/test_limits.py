@@ -16,7 +16,6 @@ from onboarding.messages.sandbox.limits import (
     LimitExceeded,
     collect,
     join_text,
-    one_letter,
     size_of,
 )
 from onboarding.model.deliveries import Message, Rejected
@@ -146,7 +145,7 @@ def test_letter_that_asks_for_too_much_is_rejected_and_the_next_one_is_not(tmp_p
     ],
 )
 def test_a_template_may_go_up_to_the_limits(words, expected):
-    with one_letter(Budget()):
+    with Budget():
         assert MessageEnvironment(autoescape=True).from_string(words).render() == expected
 
 
@@ -211,7 +210,7 @@ def test_time_is_looked_at_before_each_operation(words):
     budget.look()
     now.time = processor.time = 10.0
 
-    with one_letter(budget), pytest.raises(LimitExceeded, match="processor time"):
+    with budget, pytest.raises(LimitExceeded, match="processor time"):
         template.render(kind="invitation", number=1, panel=[(1,), (0,)])
 
 
@@ -340,7 +339,7 @@ def test_every_filter_and_test_looks_at_the_limits_first():
 def test_nothing_large_is_made_while_a_template_is_compiled(words):
     template = MessageEnvironment(autoescape=True).from_string(words)
 
-    with one_letter(Budget()), pytest.raises(LimitExceeded):
+    with Budget(), pytest.raises(LimitExceeded):
         template.render()
 
 

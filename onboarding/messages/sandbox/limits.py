@@ -7,8 +7,7 @@ would make is estimated in `size_estimates`; this module measures what is there,
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from itertools import islice
 from math import log10
@@ -70,7 +69,8 @@ class Group(NamedTuple):
 class Budget:
     """What one letter has used up of its time (`seconds` of the processor's), steps and characters.
 
-    `now` is any clock that is quick to ask, `processor` this thread's processor time.
+    `now` is any clock that is quick to ask, `processor` this thread's processor time. `with` a
+    budget, everything that is rendered inside counts towards it.
     """
 
     seconds: float = MOST_SECONDS
@@ -80,9 +80,17 @@ class Budget:
     written: int = 0
     _started: float | None = None
     _look_again: float = 0.0
+    _token: Token["Budget"] | None = None
 
     def __post_init__(self) -> None:
         self._look_again = self.now() + UNMEASURED
+
+    def __enter__(self) -> None:
+        self._token = CURRENT.set(self)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._token is not None:
+            CURRENT.reset(self._token)
 
     def look(self) -> None:
         """Raise `LimitExceeded` where the letter has had its time.
@@ -121,16 +129,6 @@ class Budget:
 
 
 CURRENT: ContextVar[Budget] = ContextVar("budget")
-
-
-@contextmanager
-def one_letter(budget: Budget) -> Iterator[None]:
-    """Let everything that is rendered inside count towards one letter."""
-    token = CURRENT.set(budget)
-    try:
-        yield
-    finally:
-        CURRENT.reset(token)
 
 
 def current() -> Budget:

@@ -32,6 +32,12 @@ def upgrade() -> None:
     _add_roster_and_decisions()
     _add_reviews()
     _add_kept_messages()
+    op.create_table(
+        "versions",
+        _required_text("schema"),
+        _required_text("readable_from"),
+        sa.PrimaryKeyConstraint("schema", name="pk_versions"),
+    )
 
 
 def _add_roster_and_decisions() -> None:

@@ -1,0 +1,97 @@
+"""Approves what a plan page showed, by the page's digest. Asks RingCentral nothing.
+
+A page of another webinar, an unknown one, and one of a session that is over are refused with a
+sentence each: an approval that has no effect must not look like one.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from onboarding.errors import ConfigurationError
+from onboarding.ledger import reviews
+from onboarding.ledger.reviews import StoredReview
+from onboarding.model.reviews import SHOWN_DIGITS
+from onboarding.model.sessions import has_ended
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+
+_DIGEST = re.compile(rf"[0-9a-f]{{{SHOWN_DIGITS},64}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What was approved. `is_new` is False if the same person had approved the page before."""
+
+    title: str
+    digest: str
+    made_at: datetime
+    is_new: bool
+
+
+async def approve_page(
+    services: Services, target: Target, digest: str, by: str, note: str
+) -> Approval:
+    """Record that `by` approves the page with this digest.
+
+    Raises ConfigurationError for a digest that is none, unknown, not unique or another webinar's,
+    and for a session that is over.
+    """
+    digits = _parse_digest(digest)
+    server = services.config.ringcentral.server
+    found = await services.ledger.run(reviews.find_reviews, server, digits)
+    review = _choose_review(found, target, digits)
+    now = services.clock.now()
+    if has_ended(review.status, review.end, now):
+        raise ConfigurationError(
+            f"The session of {target.name} is over: there is nothing to approve any more.",
+            hint="`onboarding webinars` lists the upcoming sessions.",
+        )
+    is_new = by not in review.approved_by
+    if is_new:
+        await services.ledger.run(reviews.approve, review, by, note, now)
+    return Approval(review.title, review.digest, review.made_at, is_new)
+
+
+def _parse_digest(text: str) -> str:
+    digits = text.strip().lower()
+    if not _DIGEST.fullmatch(digits):
+        raise ConfigurationError(
+            f"{text.strip()!r} is not the digest of a plan page.",
+            hint=f"It has {SHOWN_DIGITS} digits, 0 to 9 and a to f, and is at the top of the page.",
+        )
+    return digits
+
+
+def _choose_review(found: Sequence[StoredReview], target: Target, digits: str) -> StoredReview:
+    """Choose the one page of this webinar."""
+    ours = [review for review in found if _is_of(review, target)]
+    if not ours:
+        raise _wrong_digest(found, target, digits)
+    if len(ours) > 1:
+        raise ConfigurationError(
+            f"{len(ours)} plan pages of {target.name} begin with {digits}.",
+            hint="Give more digits: the page's file has all 64.",
+        )
+    return ours[0]
+
+
+def _is_of(review: StoredReview, target: Target) -> bool:
+    has_session = target.session_id in {"", review.session_id}
+    return review.webinar_id == target.webinar_id and has_session
+
+
+def _wrong_digest(found: Sequence[StoredReview], target: Target, digits: str) -> ConfigurationError:
+    if found:
+        other = found[0]
+        return ConfigurationError(
+            f"The plan page {digits} is not of {target.name}. It is of webinar "
+            f"{other.webinar_id}/{other.session_id}, {other.title}.",
+            hint="Approve it under that webinar's name, if it is the one you mean.",
+        )
+    return ConfigurationError(
+        f"No plan page of {target.name} has the digest {digits}.",
+        hint="Look for a typing error, or write a new page: "
+        f"`onboarding plan {target.name} --page FILE`.",
+    )
