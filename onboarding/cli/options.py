@@ -8,11 +8,12 @@ import asyncio
 import getpass
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from email_validator import EmailNotValidError, validate_email
@@ -20,10 +21,15 @@ from email_validator import EmailNotValidError, validate_email
 from onboarding.cli.console import echo
 from onboarding.cli.terminal import is_interactive, pause, progress_for
 from onboarding.config import Config, load
+from onboarding.config.settings import suggest
 from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.foreign_text import clean, printable
+from onboarding.model.kinds import Kind
+from onboarding.model.people import Role
 from onboarding.model.ports import Progress
 from onboarding.pipeline.services import Clock, Services, open_services
+
+Word = TypeVar("Word", bound=StrEnum)
 
 ConfigFile = Annotated[
     Path | None,
@@ -93,6 +99,34 @@ Limit = Annotated[
     typer.Option("--limit", min=1, metavar="N", help="Only the first N people with work to do."),
 ]
 
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="EMAIL", help="Only this person; may be given several times."),
+]
+Roles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role", metavar="ROLE", help="Only people of this role; may be given several times."
+    ),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="Only people who are due a message of this kind; may be given several times.",
+    ),
+]
+
+AsTold = Annotated[
+    bool,
+    typer.Option(
+        "--as-told",
+        help="With --adopt: mail no person now; record what is true as told, "
+        "so that only later changes are mailed.",
+    ),
+]
+
 UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 """The units of `--wait`; a bare number is minutes."""
 
@@ -116,6 +150,41 @@ def parse_recipient(text: str) -> str:
         return validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise typer.BadParameter(printable(str(error)), param_hint="--to") from None
+
+
+def parse_roles(words: Sequence[str] | None) -> frozenset[Role]:
+    """Parse `--role`, in any case. Raises BadParameter that names the nearest role."""
+    return frozenset(_parse_word(word, Role, "--role") for word in words or ())
+
+
+def parse_kinds(words: Sequence[str] | None) -> frozenset[Kind]:
+    """Parse `--kind`, in any case. Raises BadParameter that names the nearest kind."""
+    return frozenset(_parse_word(word, Kind, "--kind") for word in words or ())
+
+
+def _parse_word(word: str, known: type[Word], option: str) -> Word:
+    for value in known:
+        if value.casefold() == word.strip().casefold():
+            return value
+    near = suggest(word, known) or f"Choose one of {', '.join(known)}."
+    message = f"{printable(word)!r} is not known. {near}"
+    raise typer.BadParameter(message, param_hint=option)
+
+
+def check_as_told(given: Mapping[str, object]) -> None:
+    """Check what `--as-told` needs and excludes: it mails, removes and rehearses nothing.
+
+    `given` has the value of each option. Raises BadParameter.
+    """
+    if not given["--as-told"]:
+        return
+    if not given["--adopt"]:
+        message = "Add --adopt: it says that people registered elsewhere may be mailed from here."
+        raise typer.BadParameter(message, param_hint="--as-told")
+    excluded = ("--to", "--kind", "--remove", "--remove-foreign")
+    if other := next((option for option in excluded if given.get(option)), None):
+        message = f"{other} can't be used with --as-told, which mails and removes no person."
+        raise typer.BadParameter(message, param_hint="--as-told")
 
 
 def require_answer(*, yes: bool) -> None:
@@ -172,6 +241,17 @@ def warn_about_plaintext(config: Config) -> None:
     if config.smtp.is_plaintext:
         server = config.smtp.host_and_port
         echo(f"Warning: mail goes unencrypted to {server} ([smtp] allow_plaintext).", err=True)
+
+
+def warn_about_fence(config: Config) -> None:
+    """Say that `[rehearsal] allow_domains` is on: forgotten, it keeps the panel without mail."""
+    if allowed := config.rehearsal.allow_domains:
+        domains = ", ".join(allowed)
+        echo(
+            f"REHEARSAL: only people at {domains} are registered and mailed "
+            "([rehearsal] allow_domains).",
+            err=True,
+        )
 
 
 def warn_about_secrets(config: Config) -> None:

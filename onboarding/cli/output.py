@@ -31,11 +31,17 @@ def plan_rows(plan: Plan) -> list[PlanRow]:
             display_name(item.invitee),
             item.role,
             "-" if item.action is Action.NONE else item.action.value,
-            item.mail.value if item.mail else "-",
+            _mail_word(item),
             join_reasons(item),
         )
         for item in plan.items
     ]
+
+
+def _mail_word(item: PlanItem) -> str:
+    if item.as_told:
+        return "as told"
+    return item.mail.value if item.mail else "-"
 
 
 def attendee_rows(plan: Plan) -> list[PlanRow]:
@@ -77,13 +83,17 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
     `register` says what becomes of each record, in one list per action. A person who is replaced
     (deleted and added again, because an update can't do it) is in `remove` with the old role and in
-    `add` with the new one, with the same reason. `mail` says who is sent what. `skip` says who is
+    `add` with the new one, with the same reason. `mail` says who is sent what, `as_told`
+    whose mailbox is only recorded as told. `skip` says who is
     left alone and why: not registered, not removed, or not mailed. Attendees are there, too. A
     person who is up to date is only in `keep`.
     """
     return {
         "register": _register_json(plan),
         "mail": [{**_item_json(item, item.mail_reason), "kind": item.mail} for item in plan.mail],
+        "as_told": [
+            {**_item_json(item, item.mail_reason), "kind": item.as_told} for item in plan.as_told
+        ],
         "skip": _skip_json(plan),
         "problems": [problem_json(problem) for problem in plan.problems],
         "heavy_calls": plan.heavy_calls,
@@ -98,6 +108,7 @@ def result_json(result: Result) -> dict[str, Any]:
         "title": result.title,
         "registered": result.registered,
         "sent": result.sent,
+        "recorded": result.recorded,
         "counts": {state.value: count for state, count in result.counts.items()},
         "skip": [skipped_json(item) for item in result.skipped],
         "problems": [problem_json(problem) for problem in result.problems],

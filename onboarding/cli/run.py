@@ -99,6 +99,7 @@ class RunOptions:
     ask: bool = False
     rehearsal_to: str = ""
     patience: timedelta = RETRY_WINDOW
+    by: str = ""
 
 
 def run_command(
@@ -107,13 +108,18 @@ def run_command(
     all_: AllWebinars = False,
     yes: options.Yes = False,
     to: To = "",
+    only: options.Only = None,
+    role: options.Roles = None,
+    kind: options.Kinds = None,
     limit: options.Limit = None,
     adopt: options.Adopt = False,
+    as_told: options.AsTold = False,
     include_already_mailed: options.IncludeAlreadyMailed = False,
     remove: options.Remove = False,
     remove_foreign: options.RemoveForeign = False,
     strict: Strict = False,
     wait: Wait = "10m",
+    by: options.By = "",
     invitees: options.Invitees = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -126,17 +132,31 @@ def run_command(
     """
     decisions = {
         "--to": to,
+        "--only": only,
+        "--role": role,
+        "--kind": kind,
         "--limit": limit,
         "--adopt": adopt,
+        "--as-told": as_told,
         "--include-already-mailed": include_already_mailed,
         "--remove": remove,
         "--remove-foreign": remove_foreign,
+        "--by": by,
         "--invitees": invitees,
     }
     _check_usage(name, decisions, all_=all_)
+    options.check_as_told(decisions)
     options.require_answer(yes=yes or all_)
     plan_options = Options(
-        adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
+        adopt=adopt,
+        include_already_mailed=include_already_mailed,
+        remove=remove or remove_foreign,
+        remove_foreign=remove_foreign,
+        limit=limit,
+        only=tuple(only or ()),
+        roles=options.parse_roles(role),
+        kinds=options.parse_kinds(kind),
+        as_told=as_told,
     )
     run_options = RunOptions(
         strict=strict,
@@ -145,9 +165,12 @@ def run_command(
         ask=not yes,
         rehearsal_to=options.parse_recipient(to),
         patience=options.parse_duration(wait),
+        by=options.find_actor(by),
     )
     config = options.load_config(config_file)
     options.warn_about_secrets(config)
+    if not quiet:
+        options.warn_about_fence(config)
 
     async def work(stop: asyncio.Event) -> int:
         if name:
@@ -250,6 +273,7 @@ def _question(plan: Plan, rehearsal_to: str) -> str:
         f"update {len(change.update)}": change.update,
         f"remove {len(change.remove)}": change.remove,
         f"send {mails} {'mail' if mails == 1 else 'mails'}{to}": mails,
+        f"record {len(plan.as_told)} as told, without mailing them": plan.as_told,
     }
     question = ", ".join(part for part, is_needed in parts.items() if is_needed)
     return f"{question[:1].upper()}{question[1:]}?"
@@ -294,6 +318,7 @@ async def _execute(
             lease,
             rehearsal_to=run_options.rehearsal_to,
             retry_window=run_options.patience,
+            by=run_options.by,
         )
     except TryLater:
         attention = await read_attention(services, prepared.state.session_row)

@@ -39,8 +39,12 @@ PersonEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's 
 def plan_command(
     name: options.Name,
     *,
+    only: options.Only = None,
+    role: options.Roles = None,
+    kind: options.Kinds = None,
     limit: options.Limit = None,
     adopt: options.Adopt = False,
+    as_told: options.AsTold = False,
     include_already_mailed: options.IncludeAlreadyMailed = False,
     remove: options.Remove = False,
     remove_foreign: options.RemoveForeign = False,
@@ -53,10 +57,28 @@ def plan_command(
 
     Also counts RingCentral's scarce calls that it would make.
     """
+    options.check_as_told(
+        {
+            "--as-told": as_told,
+            "--adopt": adopt,
+            "--kind": kind,
+            "--remove": remove,
+            "--remove-foreign": remove_foreign,
+        }
+    )
     config = options.load_config(config_file)
     plan_options = Options(
-        adopt, include_already_mailed, remove or remove_foreign, remove_foreign, limit
+        adopt=adopt,
+        include_already_mailed=include_already_mailed,
+        remove=remove or remove_foreign,
+        remove_foreign=remove_foreign,
+        limit=limit,
+        only=tuple(only or ()),
+        roles=options.parse_roles(role),
+        kinds=options.parse_kinds(kind),
+        as_told=as_told,
     )
+    options.warn_about_fence(config)
     target = find_target(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:

@@ -58,6 +58,9 @@ def print_result(result: Result, *, seen: Collection[Problem] = ()) -> None:
     """Print the end of a run. Problems that the person has `seen` are not repeated."""
     counts = _join_counts(result.counts)
     echo(f"{result.name}: sent {result.sent} now. All messages so far: {counts or 'none'}.")
+    if result.recorded:
+        people = _count(result.recorded, "mailbox", "mailboxes")
+        echo(f"{people} recorded as told; nothing was mailed. Later changes will be.")
     print_problems(problem for problem in result.problems if problem not in seen)
     if result.exit_code == EXIT_TRY_LATER:
         echo(f"The next run sends what is queued: `onboarding status {result.name}`.")
@@ -161,5 +164,5 @@ def _join_counts(counts: Mapping[State, int]) -> str:
     return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from onboarding.errors import ConfigurationError
 from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.messages.settings import BrandSettings
+from onboarding.model.addresses import encode_domain
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.reviews import ApprovalMode
 from onboarding.ringcentral.settings import RingCentralSettings
@@ -45,6 +46,14 @@ def _parse_approval(value: object) -> object:
     return _APPROVAL_MODES[word]
 
 
+def _encode_allowed(domain: str) -> str:
+    """Write a domain as its A-label, as addresses are compared. Raises ValueError if it is none."""
+    try:
+        return encode_domain(domain.strip().rstrip("."))
+    except ValueError:
+        raise ValueError("a domain is written as example.com, without @ and *") from None
+
+
 class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     """`[webinars.NAME]`: which webinar, who is invited, and which templates are used.
 
@@ -59,6 +68,15 @@ class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     templates: Path | None = None
     columns: dict[str, str] = {}
     approval: Annotated[ApprovalMode, BeforeValidator(_parse_approval)] = ApprovalMode.NONE
+
+
+class RehearsalSettings(BaseModel, extra="forbid", frozen=True):
+    """`[rehearsal]`: the fence that keeps a rehearsal from reaching real people.
+
+    With `allow_domains`, people at other domains are neither registered nor mailed.
+    """
+
+    allow_domains: tuple[Annotated[str, AfterValidator(_encode_allowed)], ...] = ()
 
 
 WEBINAR_NAME = r"^[a-z0-9][a-z0-9_-]*$"
@@ -80,6 +98,7 @@ class Config(BaseSettings):
     smtp: SmtpSettings
     brand: BrandSettings
     ledger: LedgerSettings = LedgerSettings()
+    rehearsal: RehearsalSettings = RehearsalSettings()
     webinars: dict[WebinarName, WebinarSettings] = {}
     file: Path
     secret_files: tuple[Path, ...] = ()

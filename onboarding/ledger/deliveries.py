@@ -86,6 +86,27 @@ def enqueue(
     connection.exec_driver_sql(_compile_insert(connection.dialect), sql.pack(rows))
 
 
+def record_told(
+    connection: sa.Connection, session: int, new: Collection[NewDelivery], by: str, now: datetime
+) -> None:
+    """Record what mailboxes hold although nothing was sent from here: a person (`by`) said so.
+
+    What is queued for them is superseded. Raises what `enqueue` raises.
+    """
+    if not new:
+        return
+    queued = (*_is_queued(session), _is_to([delivery.email for delivery in new]))
+    move(connection, queued, State.SUPERSEDED, "recorded as told", now)
+    reason = f"as told, not sent from here (by {by})"
+    rows = [
+        _build_row(session, delivery, now)._replace(
+            state=State.RECORDED, reason=reason, told=f"{delivery.kind}: {reason}"
+        )
+        for delivery in new
+    ]
+    connection.exec_driver_sql(_compile_insert(connection.dialect), sql.pack(rows))
+
+
 def claim(
     connection: sa.Connection,
     session: int,
@@ -276,6 +297,7 @@ class _Row(NamedTuple):
     start: str
     duration: int
     rehearsal_to: str
+    reason: str
     told: str
 
 
@@ -298,6 +320,7 @@ def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
         start=sql.encode_time(new.facts.start),
         duration=int(new.facts.duration.total_seconds()),
         rehearsal_to=new.rehearsal_to,
+        reason="",
         told=new.kind,
     )
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from onboarding.ledger.deliveries import build_delivery, select_deliveries
 from onboarding.ledger.schema import REAL, deliveries
-from onboarding.model.deliveries import Delivery, Mailbox, State
+from onboarding.model.deliveries import HOLDS_FACTS, Delivery, Mailbox
 from onboarding.model.kinds import facts_after
 
 
@@ -27,6 +27,6 @@ def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mail
 
 def _add_delivery(mailbox: Mailbox, delivery: Delivery) -> Mailbox:
     facts = mailbox.facts
-    if delivery.state is State.SENT:
+    if delivery.state in HOLDS_FACTS:
         facts = facts_after(delivery.kind, delivery.facts, facts)
     return Mailbox(facts, delivery, max(mailbox.messages, delivery.number))

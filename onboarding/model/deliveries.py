@@ -8,6 +8,9 @@
       |                         (a person decides: sent, or queued again)
       +--> rejected, failed, superseded (newer facts), expired (too late), cancelled (by a person)
 
+A delivery may also begin and end as `recorded`: nothing is sent, because a person said that the
+mailbox holds its facts already.
+
 `settle` is the only place that decides what an outcome means for a delivery. It writes nothing:
 `ledger` does.
 """
@@ -47,12 +50,17 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     # A person: accepted by our server, returned by a later one.
     BOUNCED = "bounced"
+    # No one: never sent from here. A person said that the mailbox holds these facts (`--as-told`).
+    RECORDED = "recorded"
 
 
 NEEDS_A_PERSON = frozenset(
     {State.IN_DOUBT, State.REJECTED, State.FAILED, State.EXPIRED, State.BOUNCED}
 )
 """States that end a run with exit code 1: a person has no link, or may have none."""
+
+HOLDS_FACTS = frozenset({State.SENT, State.RECORDED})
+"""States in which a delivery says what its mailbox holds."""
 
 UNDER_WAY = frozenset({State.QUEUED, State.SENDING})
 """States out of which the program itself goes on."""
@@ -160,8 +168,8 @@ class Delivery:
 class Mailbox:
     """What the ledger knows of one invitee's mailbox, rehearsals aside.
 
-    `facts` are what the mailbox holds now: those of the last message sent, None before the first
-    and after a cancellation. `last` is the latest delivery that no later one replaced, in any
+    `facts` are what the mailbox holds now: those of the last message sent or recorded as told, None
+    before the first and after a cancellation. `last` is the latest delivery that no later one replaced, in any
     state. `messages` counts the deliveries so far: the next number is one more.
     """
 

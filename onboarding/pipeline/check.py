@@ -33,6 +33,8 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
     yield CheckResult("configuration", ok=True, detail=str(config.file))
     if config.private_paths:
         yield _check_secrets(config.private_paths)
+    if allowed := config.rehearsal.allow_domains:
+        yield _warn_of_fence(allowed)
     logged_in = True
     async for result in _check_ringcentral(services):
         logged_in = logged_in and result.ok
@@ -51,6 +53,16 @@ def _check_secrets(paths: Collection[Path]) -> CheckResult:
         return CheckResult("secrets", ok=True, detail="closed to other users of this machine")
     hint = f"Type: {build_chmod_command(exposed)}"
     return CheckResult("secrets", ok=False, detail=describe_exposed(exposed), hint=hint)
+
+
+def _warn_of_fence(allowed: Collection[str]) -> CheckResult:
+    """Warn of a setting that is right for a rehearsal, and wrong on the day."""
+    return CheckResult(
+        "rehearsal",
+        ok=True,
+        detail=f"only people at {', '.join(allowed)} are registered and mailed",
+        hint="Delete [rehearsal] allow_domains before the real run.",
+    )
 
 
 async def _check_ringcentral(services: Services) -> AsyncIterator[CheckResult]:

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from onboarding import roster as rosters
+from onboarding.config.settings import suggest
 from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import cache, mailboxes, registrations, sessions
+from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, Roster
 from onboarding.model.registrations import ManagedRegistration
 from onboarding.model.sessions import END_GRACE, InviteeList, Session, Webinar, has_ended
@@ -23,6 +25,7 @@ from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Plan, Snapshot, make_plan
 from onboarding.plan.identity import identify, needs_directory
+from onboarding.plan.selection import find_unknown
 from onboarding.ringcentral.errors import NotThere
 
 WEBINAR = TypeAdapter(Webinar)
@@ -65,14 +68,20 @@ async def refresh(services: Services, target: Target, roster: Roster) -> RunStat
 async def plan_fresh(
     services: Services, target: Target, state: RunState, options: Options
 ) -> tuple[RunState, Plan]:
-    """Make the plan. If there is anything to do, make it from fresh facts of the webinar."""
+    """Make the plan. If there is anything to do, make it from fresh facts of the webinar.
+
+    Raises ConfigurationError for an address of `--only` that no one has.
+    """
     # What is held back needs fresh facts, too: it may be held back because of old ones.
     if state.remembered and make_plan(state.snapshot, options):
         webinar = await _fetch_webinar(services, target)
         if webinar != state.webinar:
             roster = state.snapshot.roster
             state = await _build_state(services, target, roster, webinar, remembered=False)
-    return state, await plan_approved(services, target, state, options)
+    plan = await plan_approved(services, target, state, options)
+    if unknown := find_unknown(options.only, plan):
+        raise _unknown_person(unknown, plan)
+    return state, plan
 
 
 async def plan_approved(
@@ -92,6 +101,14 @@ async def plan_approved(
     )
     hold = gate.hold if gate else None
     return make_plan(state.snapshot, options, within=within, hold=hold)
+
+
+def _unknown_person(email: str, plan: Plan) -> ConfigurationError:
+    known = [item.invitee.email for item in plan.items if item.invitee.email]
+    return ConfigurationError(
+        f"{printable(email)} is neither on the roster nor registered.",
+        hint=suggest(email, known) or "`onboarding plan NAME` lists all people.",
+    )
 
 
 async def _find_webinar(services: Services, target: Target) -> tuple[Webinar, bool]:
@@ -153,6 +170,7 @@ async def _build_state(
         managed=managed,
         mailboxes=await ledger.run(mailboxes.load_mailboxes, row),
         colleagues=await _find_colleagues(services, roster, session, listed, managed),
+        allow_domains=frozenset(services.config.rehearsal.allow_domains),
     )
     return RunState(row, identify(snapshot), webinar, remembered)
 

@@ -25,6 +25,7 @@ from onboarding.pipeline.refresh import RunState, plan_approved, plan_fresh, rea
 from onboarding.pipeline.register import register
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import Attention, find_attention
+from onboarding.pipeline.take_over import record_as_told
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
 
@@ -63,8 +64,9 @@ class Result:
     """How a run ended.
 
     `problems` need a person; `attention` sums up. `skipped` are the items of people who were left
-    alone. `has_changes`: it changed anything at RingCentral or in the queue. `has_news`: its
-    problems and notes differ from the last run's.
+    alone; `recorded` counts mailboxes that were recorded as told. `has_changes`: it changed
+    anything at RingCentral or in the ledger. `has_news`: its problems and notes differ from the
+    last run's.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Result:
     has_unsent_invites: bool
     attention: Attention
     skipped: tuple[PlanItem, ...] = ()
+    recorded: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -99,6 +102,7 @@ class _Tally:
     problems: tuple[Problem, ...]
     queued: int = 0
     sent: int = 0
+    recorded: int = 0
 
 
 async def prepare_run(
@@ -118,7 +122,8 @@ async def prepare_run(
     state = await refresh(services, target, roster)
     state, doubts = await _recover(services, state)
     state, plan = await plan_fresh(services, target, state, options)
-    mailer = load_mailer(services, target) if plan or await _has_queue(services, state) else None
+    may_mail = not options.as_told and (bool(plan) or await _has_queue(services, state))
+    mailer = load_mailer(services, target) if may_mail else None
     calls = _heavy_calls(services) - calls_before
     await services.ledger.run(sessions.begin_run, state.session_row, calls, services.clock.now())
     roster_now = state.snapshot.roster.invitees
@@ -145,8 +150,12 @@ async def execute_plan(
     *,
     rehearsal_to: str = "",
     retry_window: timedelta = RETRY_WINDOW,
+    by: str = "",
 ) -> Result:
-    """Register, queue and deliver what was planned, and record how it ended, also if stopped."""
+    """Register, queue and deliver what was planned, and record how it ended, also if stopped.
+
+    `by` is the person on whose word mailboxes are recorded as told (`Options.as_told`).
+    """
     if prepared.plan.mail:
         # A missing password is found here, before the first person is registered.
         services.pool.prepare()
@@ -154,6 +163,7 @@ async def execute_plan(
     try:
         services.raise_if_stopped()
         await _register(services, prepared, tally)
+        tally.recorded = await record_as_told(services, tally.state, tally.plan, by)
         await _queue_and_deliver(services, prepared, tally, lease, rehearsal_to, retry_window)
         await _record_mailed(services, tally.state, tally.plan)
     finally:
@@ -172,11 +182,14 @@ async def _build_result(
         name=prepared.target.name,
         title=prepared.state.snapshot.session.title,
         sent=tally.sent,
+        recorded=tally.recorded,
         registered=len(plan.with_action(Action.ADD, Action.REPLACE)),
         counts=Counter(record.delivery.state for record in records),
         problems=tally.problems,
         heavy_calls=_heavy_calls(services) - prepared.calls_before,
-        has_changes=bool(tally.sent or tally.queued or plan.change or prepared.doubts),
+        has_changes=bool(
+            tally.sent or tally.queued or tally.recorded or plan.change or prepared.doubts
+        ),
         has_news=has_new_notes or newly_mailed,
         has_unsent_invites=_has_unsent_invites(prepared, tally.state),
         attention=find_attention(records, tally.problems),
@@ -250,7 +263,7 @@ async def _queue_and_deliver(
         plan,
         lease,
         rehearsal=bool(rehearsal_to),
-        limited=prepared.options.limit is not None,
+        limited=prepared.options.is_selective or bool(state.snapshot.allow_domains),
         retry_window=retry_window,
     )
 

@@ -1,12 +1,10 @@
 """Puts the plan together: an item for each person, the change for RingCentral, the calls it costs.
 
 The other modules of this room plan for one person at a time. Here is what concerns all of them: the
-order, the seats, `--limit`, and the problems of the whole session.
+order, the seats, and the problems of the whole session; `selection` keeps to the people asked for.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from types import MappingProxyType
 
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Change, Update, split_change
@@ -14,7 +12,8 @@ from onboarding.plan.identity import Records, identify
 from onboarding.plan.invitee_changes import plan_invitee, refuse_beyond_seats
 from onboarding.plan.messages_due import add_due_message, add_ringcentral_notice
 from onboarding.plan.removals import plan_departed, plan_unlisted
-from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, SkipCode, Snapshot
+from onboarding.plan.selection import keep_fence, plan_as_told, select_items
+from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, Snapshot
 
 Hold = Callable[[PlanItem, Snapshot, Options], PlanItem]
 """Holds back what is not approved of an item (`approval.hold_unapproved`)."""
@@ -30,17 +29,18 @@ def make_plan(
 
     A look costs a run LOOKING_CALLS; one more goes to the webinar's own facts when there is
     anything to do, and one to each PATCH. `within` is the plan that a person has agreed to: with
-    it, `Options.limit` means the people that it served. `hold` holds back what is not approved.
+    it, options that select people mean those that it served. `hold` holds back what is not
+    approved.
     """
     snapshot = identify(snapshot)
-    unlimited, problems = _plan_items(snapshot, options)
+    planned, problems = _plan_items(snapshot, options)
     if hold:
-        # Before the limit: who is held back must not use it up.
-        unlimited = [hold(item, snapshot, options) for item in unlimited]
+        # Before the selection: who is held back must not use up the limit.
+        planned = [hold(item, snapshot, options) for item in planned]
     # Seats are counted twice. People who can't get a seat must not use up the limit, and a removal
     # beyond the limit makes no room.
-    limited = _apply_limit(refuse_beyond_seats(unlimited, snapshot), options.limit, within)
-    items = tuple(refuse_beyond_seats(limited, snapshot))
+    selected = select_items(refuse_beyond_seats(planned, snapshot), options, within)
+    items = tuple(refuse_beyond_seats(selected, snapshot))
     change = _build_change(items)
     needs_facts = any(item.needs_anything for item in items)
     patches = len(split_change(change, snapshot.seats_taken))
@@ -91,7 +91,10 @@ def _lateness_problems(snapshot: Snapshot) -> list[Problem]:
 
 
 def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], list[Problem]]:
-    """Plan for the roster in its order, for others who are registered, and for the departed."""
+    """Plan for the roster in its order, for others who are registered, and for the departed.
+
+    People outside of the fence of a rehearsal are left alone here, so they take no seat.
+    """
     records = Records.of(snapshot.registrations, snapshot.colleagues)
     rows = [
         plan_invitee(invitee, records, snapshot, options) for invitee in snapshot.roster.invitees
@@ -99,40 +102,9 @@ def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], l
     others, problems = plan_unlisted(snapshot, rows, options)
     due = [add_due_message(item, snapshot, options) for item in (*rows, *others)]
     present = [add_ringcentral_notice(item, snapshot) for item in due]
-    return [*present, *plan_departed(snapshot, present, options)], problems
-
-
-def _apply_limit(items: list[PlanItem], limit: int | None, within: Plan | None) -> list[PlanItem]:
-    """Keep to the first people who need anything; the others are left for a later run."""
-    if limit is None:
-        return items
-    agreed = within.items if within else items
-    needy = [_person_id(item) for item in agreed if item.needs_anything]
-    served = set(needy[:limit])
-    limited = []
-    for item in items:
-        is_beyond = item.needs_anything and _person_id(item) not in served
-        limited.append(_leave_for_later(item, limit) if is_beyond else item)
-    return limited
-
-
-def _person_id(item: PlanItem) -> int | str:
-    """What stays the same of a person through a run's plans: row, else address, else record."""
-    record_id = item.registration.id if item.registration else ""
-    return item.invitee.row or item.invitee.key or record_id
-
-
-def _leave_for_later(item: PlanItem, limit: int) -> PlanItem:
-    registered = item.invitee.row and item.registration
-    return replace(
-        item,
-        action=Action.KEEP if registered else Action.NONE,
-        changes=MappingProxyType({}),
-        mail=None,
-        mail_reason=f"left for a later run: not among the first {limit} who need anything",
-        adopted=False,
-        skip=SkipCode.NOT_SELECTED,
-    )
+    planned = [*present, *plan_departed(snapshot, present, options)]
+    items = keep_fence(planned, snapshot.allow_domains)
+    return [plan_as_told(item) for item in items] if options.as_told else items, problems
 
 
 def _build_change(items: Iterable[PlanItem]) -> Change:

@@ -31,7 +31,9 @@ ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
 class Options:
     """What a person has asked for beyond the plain run; each is a request that cron never makes.
 
-    `limit` keeps the run to the first so many people who need anything.
+    `limit` keeps the run to the first so many people who need anything; `only` (addresses), `roles`
+    and `kinds` keep it to the people and messages that they name, empty: to all. `as_told` records
+    what is true as told instead of mailing it.
     """
 
     adopt: bool = False
@@ -39,6 +41,15 @@ class Options:
     remove: bool = False
     remove_foreign: bool = False
     limit: int | None = None
+    only: tuple[str, ...] = ()
+    roles: frozenset[Role] = frozenset()
+    kinds: frozenset[Kind] = frozenset()
+    as_told: bool = False
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether the run keeps to some of the people."""
+        return self.limit is not None or bool(self.only or self.roles or self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,8 @@ class Snapshot:
     `registrations` is RingCentral's list, `untouched` the records in it that are left alone.
     `managed` (by address key) has the people that this ledger had to do with, `mailboxes` (by
     address key) what each mailbox holds, `colleagues` the company directory, as far as it was
-    asked.
+    asked. `allow_domains` is the fence of a rehearsal (`[rehearsal] allow_domains`), as A-labels;
+    empty: all people.
     """
 
     session: Session
@@ -59,6 +71,7 @@ class Snapshot:
     mailboxes: Mapping[str, Mailbox] = field(default_factory=lambda: MappingProxyType({}))
     colleagues: tuple[Colleague, ...] = ()
     untouched: tuple[UntouchedRecord, ...] = ()
+    allow_domains: frozenset[str] = frozenset()
 
     @property
     def seats_taken(self) -> int:
@@ -217,7 +230,8 @@ class PlanItem:
     `--adopt`, which has to be recorded. `queued`: the message is in the queue already. `held`: no
     message may leave to them, because RingCentral has mailed them instead. `newly_mailed`:
     RingCentral has mailed a person that we registered, and no run has said so yet. `problems`: what
-    a person has to look at. `skip`: why they are left alone (`is_left_alone`).
+    a person has to look at. `skip`: why they are left alone (`is_left_alone`). `as_told`: the kind
+    of message that is recorded as told and not sent (`--as-told`).
     """
 
     invitee: Invitee
@@ -233,16 +247,19 @@ class PlanItem:
     newly_mailed: bool = False
     problems: tuple[Problem, ...] = ()
     skip: SkipCode | None = None
+    as_told: Kind | None = None
 
     @property
     def is_left_alone(self) -> bool:
         """Whether a run does not touch this person, or sends them nothing, for a reason."""
-        return self.mail is None and (self.action is Action.NONE or bool(self.mail_reason))
+        has_nothing = self.mail is None and self.as_told is None
+        return has_nothing and (self.action is Action.NONE or bool(self.mail_reason))
 
     @property
     def needs_anything(self) -> bool:
         """Whether a run does anything for this person."""
-        return self.action not in {Action.KEEP, Action.NONE} or self.mail is not None
+        has_news = self.mail is not None or self.as_told is not None
+        return has_news or self.action not in {Action.KEEP, Action.NONE}
 
     @property
     def role(self) -> Role:
@@ -272,6 +289,11 @@ class Plan:
     def mail(self) -> tuple[PlanItem, ...]:
         """The items with a message that is due."""
         return tuple(item for item in self.items if item.mail)
+
+    @property
+    def as_told(self) -> tuple[PlanItem, ...]:
+        """The items whose mailbox is recorded as told."""
+        return tuple(item for item in self.items if item.as_told)
 
     @property
     def skipped(self) -> tuple[PlanItem, ...]:

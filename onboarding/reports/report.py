@@ -82,6 +82,9 @@ MEANINGS = {
     State.SUPERSEDED: "The message was never sent: a newer one replaced it.",
     State.EXPIRED: "The message was never sent: it would have come too late.",
     State.CANCELLED: "The message was never sent: it was cancelled.",
+    State.RECORDED: (
+        "Nothing was sent from here: a person said that they have these facts already (--as-told)."
+    ),
     State.BOUNCED: (
         "Our mail server accepted the message, a later one returned it. Fix the address."
     ),

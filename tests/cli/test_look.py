@@ -26,7 +26,15 @@ async def test_plan_as_json_has_the_shape_that_stays(tmp_path):
         seen = await on(scene, "plan", NAME, "--json")
         plan = json.loads(seen.out)
         assert seen.code == 1
-        assert list(plan) == ["register", "mail", "skip", "problems", "heavy_calls", "notes"]
+        assert list(plan) == [
+            "register",
+            "mail",
+            "as_told",
+            "skip",
+            "problems",
+            "heavy_calls",
+            "notes",
+        ]
         assert list(plan["register"]) == ["add", "update", "remove", "keep"]
         (added,) = plan["register"]["add"]
         assert added == {

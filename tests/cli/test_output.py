@@ -7,6 +7,7 @@ from onboarding.model.people import Problem
 from onboarding.model.registrations import Standing
 from onboarding.plan import Options
 from onboarding.plan.invitee_changes import NOT_THE_HOST
+from onboarding.plan.selection import AS_TOLD
 from tests.plan.people import (
     COHOST,
     HOST,
@@ -80,6 +81,7 @@ def test_the_json_shape_that_programs_read():
                 "kind": "cancellation",
             },
         ],
+        "as_told": [],
         "skip": [
             {
                 **_person("eve", "Panelist", f"registered; {_MAILED}"),
@@ -108,11 +110,25 @@ def test_an_empty_plan_has_the_same_shape():
     assert plan_json(plan_of(make_snapshot())) == {
         "register": {"add": [], "update": [], "remove": [], "keep": []},
         "mail": [],
+        "as_told": [],
         "skip": [],
         "problems": [],
         "heavy_calls": 2,
         "notes": [],
     }
+
+
+def test_who_is_recorded_as_told_is_shown_apart_from_mail():
+    plan = plan_of(
+        make_snapshot(row("dora"), there=(guest("dora"),)), Options(adopt=True, as_told=True)
+    )
+
+    recorded = {**_person("dora", "Panelist", AS_TOLD), "roster": _roster(2, "dora")}
+    assert (plan_json(plan)["mail"], plan_json(plan)["skip"]) == ([], [])
+    assert json.loads(json.dumps(plan_json(plan)["as_told"])) == [
+        {**recorded, "kind": "invitation"}
+    ]
+    assert [cells[3] for cells in plan_rows(plan)] == ["as told"]
 
 
 def test_a_line_for_each_person():

@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, BaseModel] = {
     "`[brand]`": BrandSettings(name="Example", sender="events@example.com"),
     "`[brand.colours]`": Colours(),
     "`[ledger]`": LedgerSettings(),
+    "`[rehearsal]`": settings.RehearsalSettings(),
     "`[webinars.NAME]`": settings.WebinarSettings(webinar="1", invitees=Path("invitees.csv")),
 }
 """Each section of config.toml with nothing given but what has to be."""

@@ -13,6 +13,7 @@ from tests.ledger.making import (
     RUN,
     claimed,
     facts,
+    happened,
     mailbox,
     order,
     queue,
@@ -20,6 +21,7 @@ from tests.ledger.making import (
     record,
     seen,
     sending,
+    state_of,
     the_one,
 )
 
@@ -32,10 +34,11 @@ def _send(connection, session_row, number: int, **changes) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.SUPERSEDED])
-def test_mailbox_was_told_only_what_was_sent(connection, session_row, state):
+def test_mailbox_was_told_only_what_was_sent_or_recorded_as_told(connection, session_row, state):
     reach(connection, session_row, state)
 
-    expected = Mailbox(facts() if state is State.SENT else None, the_one(connection), 1)
+    told = facts() if state in {State.SENT, State.RECORDED} else None
+    expected = Mailbox(told, the_one(connection), 1)
     assert mailbox(connection, session_row) == expected
 
 
@@ -109,3 +112,22 @@ def test_standings_come_in_the_order_in_which_they_were_queued(connection, sessi
         GRACE,
         ADA,
     ]
+
+
+def test_what_is_recorded_as_told_is_history_and_replaces_what_was_queued(connection, session_row):
+    queue(connection, session_row, order())
+    deliveries.record_told(connection, session_row, [order(number=2)], "Grace", NOW)
+
+    assert state_of(connection, 1) is State.SUPERSEDED
+    assert state_of(connection, 2) is State.RECORDED
+    assert happened(connection) == [
+        ("queued", "invitation"),
+        ("superseded", "recorded as told"),
+        ("recorded", "invitation: as told, not sent from here (by Grace)"),
+    ]
+    (record_of_ada,) = [
+        shown
+        for shown in deliveries.list_deliveries(connection, session_row)
+        if shown.delivery.state is State.RECORDED
+    ]
+    assert record_of_ada.reason == "as told, not sent from here (by Grace)"

@@ -98,14 +98,15 @@ def mailboxes(name: str) -> list[Mailbox]:
     cancelled = [
         Mailbox(None, delivery(name, State.SENT, Kind.CANCELLATION, one), 2) for one in known
     ]
+    as_told = [Mailbox(one, delivery(name, State.RECORDED, told=one), 1) for one in known]
     unsent = [
         Mailbox(told, delivery(name, state, kind, latest), 2)
-        for state in sorted(set(State) - {State.SUPERSEDED, State.SENT})
+        for state in sorted(set(State) - {State.SUPERSEDED, State.SENT, State.RECORDED})
         for told, latest, kind in product(
             (None, known[0], known[1]), known[:4], (Kind.UPDATE, Kind.CANCELLATION)
         )
     ]
-    return [*sent * 10, *cancelled * 2, *unsent]
+    return [*sent * 10, *as_told * 2, *cancelled * 2, *unsent]
 
 
 def acquaintances(name: str) -> list[ManagedRegistration]:
