@@ -82,6 +82,18 @@ COMMANDS = (
     ),
     CommandRow("cancel", "operate", REPAIR, "Cancel messages that are queued and not yet sent."),
     CommandRow(
+        "pause",
+        "pause",
+        REPAIR,
+        "Make `run --all` leave a webinar alone, for a while or until `resume`.",
+    ),
+    CommandRow(
+        "resume",
+        "pause",
+        REPAIR,
+        "End the pause of a webinar: the next `run --all` serves it again.",
+    ),
+    CommandRow(
         "report",
         "show",
         HAND_OVER,

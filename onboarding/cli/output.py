@@ -8,6 +8,7 @@ decided and nothing is printed here.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from onboarding.model.pauses import Pause
 from onboarding.model.people import Colleague, Invitee, Problem
 from onboarding.model.sessions import ListedSession, UntouchedRecord
 from onboarding.pipeline.run import Result
@@ -78,7 +79,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
     }
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
+def plan_json(plan: Plan, pause: Pause | None = None) -> dict[str, Any]:
     """`plan --json`.
 
     `register` says what becomes of each record, in one list per action. A person who is replaced
@@ -98,6 +99,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "problems": [problem_json(problem) for problem in plan.problems],
         "heavy_calls": plan.heavy_calls,
         "notes": list(plan.notes),
+        "pause": _pause_json(pause),
     }
 
 
@@ -127,6 +129,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "problems": [problem_json(problem) for problem in status.problems],
         "heavy_calls": status.seen.heavy_calls if status.seen else 0,
         "mailed_by_ringcentral": list(status.mailed_by_ringcentral),
+        "pause": _pause_json(status.pause),
     }
 
 
@@ -184,6 +187,14 @@ def lint_json(warnings: Sequence["LintWarning"]) -> list[dict[str, Any]]:
         {"where": warning.where, "message": warning.message, "error": warning.is_error}
         for warning in warnings
     ]
+
+
+def _pause_json(pause: Pause | None) -> dict[str, Any] | None:
+    """A pause that holds now; `until` is null for one without an end."""
+    if pause is None:
+        return None
+    until = pause.until.isoformat() if pause.until else None
+    return {"since": pause.at.isoformat(), "until": until}
 
 
 def _register_json(plan: Plan) -> dict[str, list[dict[str, Any]]]:

@@ -18,6 +18,7 @@ from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import result_json
 from onboarding.cli.summaries import (
     attention_needed,
+    describe_pause,
     print_plan,
     print_result,
     print_send_now_warning,
@@ -39,6 +40,7 @@ from onboarding.errors import (
     TryLater,
 )
 from onboarding.pipeline.lease import AlreadyRunning, HeldLease, webinar_lease
+from onboarding.pipeline.pause import find_pause, find_time_zone, report_pause
 from onboarding.pipeline.run import (
     RETRY_WINDOW,
     PreparedRun,
@@ -198,6 +200,7 @@ async def run_webinar(
     ):
         prepared = await prepare_run(services, target, plan_options, strict=run_options.strict)
         progress.end()
+        await _note_pause(services, prepared, run_options)
         if not await _show_and_confirm(services, prepared, run_options):
             return EXIT_NEEDS_A_PERSON
         try:
@@ -242,6 +245,15 @@ def _check_usage(name: str | None, decisions: Mapping[str, object], *, all_: boo
     if all_ and given:
         message = f"{given} can't be used with --all. Use `onboarding run NAME {given}`."
         raise typer.BadParameter(message, param_hint="--all")
+
+
+async def _note_pause(services: Services, prepared: PreparedRun, run_options: RunOptions) -> None:
+    """Say that a webinar is paused: a run by name goes all the same, and the pause stays."""
+    pause = await find_pause(services, prepared.target)
+    if pause and not run_options.quiet:
+        zone = prepared.state.snapshot.session.time_zone
+        sentence = describe_pause(prepared.target.name, pause.until, zone)
+        echo(f"{sentence} This run goes all the same, and the pause stays.", err=True)
 
 
 async def _show_and_confirm(
@@ -293,15 +305,26 @@ async def _try_target(services: Services, target: Target, run_options: RunOption
 
 
 async def _run_target(services: Services, target: Target, run_options: RunOptions) -> Result | None:
-    """Run one webinar of `--all`; None if it is over.
+    """Run one webinar of `--all`; None if it is over, or paused.
 
     Raises AlreadyRunning if another run holds it.
     """
-    if await is_finished(services, target):
+    if await is_finished(services, target) or await _is_paused(services, target, run_options):
         return None
     async with webinar_lease(services, target, hint=CHECK_OTHER_RUN) as lease:
         prepared = await prepare_run(services, target, Options(), strict=run_options.strict)
         return await _execute(services, prepared, lease, run_options)
+
+
+async def _is_paused(services: Services, target: Target, run_options: RunOptions) -> bool:
+    """Whether a person has paused a webinar of `--all`. Says so once a day, not with `--quiet`."""
+    pause = await find_pause(services, target)
+    if pause is None:
+        return False
+    if not run_options.quiet and await report_pause(services, target, pause):
+        zone = await find_time_zone(services, target)
+        echo(describe_pause(target.name, pause.until, zone), err=True)
+    return True
 
 
 async def _execute(

@@ -15,13 +15,19 @@ from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import history_json, plan_json, status_json
 from onboarding.cli.plan_page import Page, print_page_written, write_plan_page
-from onboarding.cli.summaries import print_plan, print_send_now_warning, print_status
+from onboarding.cli.summaries import (
+    describe_pause,
+    print_plan,
+    print_send_now_warning,
+    print_status,
+)
 from onboarding.cli.terminal import ProgressLines, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.files.write import write_file
 from onboarding.model.time_zones import format_in_zone
 from onboarding.pipeline.hand_off import make_report
+from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.status import Status, read_history, read_status
 from onboarding.pipeline.target import Target, find_target
@@ -165,12 +171,15 @@ async def show_plan(
     async with options.open_command_services(config, stop, quiet=as_json) as services:
         state = await refresh(services, target, await read_roster(target, stop))
         state, plan = await plan_fresh(services, target, state, plan_options)
+        pause = await find_pause(services, target)
         review = (
             await write_plan_page(services, target, state, plan_options, page) if page else None
         )
     if as_json:
-        echo_json(plan_json(plan))
+        echo_json(plan_json(plan, pause))
     else:
+        if pause:
+            echo(describe_pause(target.name, pause.until, state.snapshot.session.time_zone))
         print_plan(state.snapshot, plan, config, all_people=True)
         calls = f"{plan.heavy_calls} of RingCentral's webinar calls"
         echo(f"A run makes {calls} (usual limit: 10 a minute).")

@@ -5,6 +5,7 @@ nothing. Programs read `output` instead.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 from onboarding.cli.console import echo
 from onboarding.cli.output import PlanRow, attendee_rows, plan_rows
@@ -71,6 +72,9 @@ def print_result(result: Result, *, seen: Collection[Problem] = ()) -> None:
 def print_status(status: Status) -> None:
     """Print each person's message and what came of it, then what is wrong."""
     seen = status.seen
+    if status.pause:
+        zone = seen.time_zone if seen else ""
+        echo(describe_pause(status.name, status.pause.until, zone))
     if seen is None:
         echo(f"{status.name}: no run yet. `onboarding run {status.name}` starts one.")
         return
@@ -88,6 +92,15 @@ def print_status(status: Status) -> None:
         people = ", ".join(status.mailed_by_ringcentral)
         echo(f"RingCentral has mailed these people itself: {people}.")
     echo(_status_line(status))
+
+
+def describe_pause(name: str, until: datetime | None, time_zone: str) -> str:
+    """Say that a webinar is paused, until when, and how to end that."""
+    held = f" until {format_with_zone(until, time_zone)}" if until else ""
+    return (
+        f"{name} is paused{held}: `run --all` leaves it alone. "
+        f"`onboarding resume {name}` ends the pause."
+    )
 
 
 def print_send_now_warning(*, has_unsent_invites: bool) -> None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
-from onboarding.ledger import deliveries, events, leases, registrations, sessions
+from onboarding.ledger import deliveries, events, leases, pauses, registrations, sessions
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
@@ -24,6 +24,7 @@ from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.known_secrets import Secrets
+from onboarding.model.pauses import Pause
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.pipeline.lease import lease_name
@@ -39,6 +40,7 @@ class Status:
     """What is known of one webinar. `seen` is None where no run has looked at it yet.
 
     `mailed_by_ringcentral`: addresses of people that we added and RingCentral has mailed itself.
+    `pause` is the one that holds now.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Status:
     records: Sequence[DeliveryRecord]
     problems: Sequence[Problem]
     mailed_by_ringcentral: Sequence[str] = ()
+    pause: Pause | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -81,12 +84,13 @@ async def read_status(config: Config, target: Target, now: datetime, progress: P
 
 def _load_status(
     connection: sa.Connection, config: Config, target: Target, now: datetime
-) -> Status | None:
-    """Load the status; None before the first run. `plan` stores the session but is no run."""
+) -> Status:
+    """Load the status. `plan` stores the session but is no run, so nothing is seen before one."""
     server = config.ringcentral.server
+    pause = pauses.find_pause(connection, server, target.webinar_id, target.session_id, now)
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:
-        return None
+        return Status(target.name, target.webinar_id, None, (), (), pause=pause)
     records = deliveries.list_deliveries(connection, seen.id)
     if not leases.is_held(connection, lease_name(server, target.webinar_id), now):
         records = [_mark_in_doubt(record) for record in records]
@@ -99,6 +103,7 @@ def _load_status(
         [_clean_record(record, config.secrets) for record in records],
         [_clean_problem(problem, config.secrets) for problem in problems],
         [printable(email) for email in mailed],
+        pause,
     )
 
 

@@ -1,8 +1,10 @@
 """The plan in words: the JSON that programs read, and the lines that people read."""
 
 import json
+from datetime import UTC, datetime
 
 from onboarding.cli.output import plan_json, plan_rows
+from onboarding.model.pauses import Pause
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Standing
 from onboarding.plan import Options
@@ -103,6 +105,7 @@ def test_the_json_shape_that_programs_read():
         ],
         "heavy_calls": 5,
         "notes": [],
+        "pause": None,
     }
 
 
@@ -115,7 +118,18 @@ def test_an_empty_plan_has_the_same_shape():
         "problems": [],
         "heavy_calls": 2,
         "notes": [],
+        "pause": None,
     }
+
+
+def test_a_pause_is_shown_with_its_end():
+    since, until = datetime(2026, 9, 1, 9, tzinfo=UTC), datetime(2026, 9, 2, 9, tzinfo=UTC)
+    plan = plan_of(make_snapshot())
+
+    assert [plan_json(plan, pause)["pause"] for pause in (Pause(since), Pause(since, until))] == [
+        {"since": "2026-09-01T09:00:00+00:00", "until": None},
+        {"since": "2026-09-01T09:00:00+00:00", "until": "2026-09-02T09:00:00+00:00"},
+    ]
 
 
 def test_who_is_recorded_as_told_is_shown_apart_from_mail():

@@ -1,0 +1,64 @@
+"""Which webinars `run --all` leaves alone, because a person has paused them.
+
+A pause belongs to a webinar as config.toml or a person names it, so it may come before the first
+run. A pause of a webinar holds for each of its sessions, and the other way round: leaving too much
+alone is noticed, and mailing too early is not undone.
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from onboarding.ledger.schema import pauses
+from onboarding.model.pauses import Pause
+
+
+def set_pause(
+    connection: sa.Connection,
+    server: str,
+    webinar_id: str,
+    session_id: str,
+    until: datetime | None,
+    now: datetime,
+) -> None:
+    """Pause a webinar; an earlier pause of it is replaced. `session_id` may be empty."""
+    values = {"at": now, "until": until, "reported_at": None}
+    keys = {"server": server, "webinar_id": webinar_id, "session_id": session_id}
+    connection.execute(
+        insert(pauses)
+        .values(**keys, **values)
+        .on_conflict_do_update(index_elements=list(keys), set_=values)
+    )
+
+
+def remove_pauses(connection: sa.Connection, server: str, webinar_id: str, session_id: str) -> int:
+    """Remove the pauses that hold for a webinar. Returns how many there were, over or not."""
+    held = pauses.delete().where(*_holds_for(server, webinar_id, session_id))
+    return connection.execute(held).rowcount
+
+
+def find_pause(
+    connection: sa.Connection, server: str, webinar_id: str, session_id: str, now: datetime
+) -> Pause | None:
+    """Find the pause that holds for a webinar now; of several, the one that lasts longest."""
+    query = sa.select(pauses.c.at, pauses.c.until, pauses.c.reported_at).where(
+        *_holds_for(server, webinar_id, session_id)
+    )
+    found = [Pause(**row) for row in connection.execute(query).mappings()]
+    on = [pause for pause in found if pause.is_on(now)]
+    endless = [pause for pause in on if pause.until is None]
+    return next(iter(endless), None) or max(on, key=lambda pause: pause.until or now, default=None)
+
+
+def record_reported(
+    connection: sa.Connection, server: str, webinar_id: str, session_id: str, now: datetime
+) -> None:
+    """Record that `run --all` has said that it leaves the webinar alone."""
+    held = pauses.update().where(*_holds_for(server, webinar_id, session_id))
+    connection.execute(held.values(reported_at=now))
+
+
+def _holds_for(server: str, webinar_id: str, session_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    is_session = pauses.c.session_id.in_(["", session_id]) if session_id else sa.true()
+    return (pauses.c.server == server, pauses.c.webinar_id == webinar_id, is_session)

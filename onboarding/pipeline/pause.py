@@ -1,0 +1,90 @@
+"""Pauses a webinar for `run --all`, and resumes it. Asks only the ledger; sends nothing.
+
+A run that a person starts by name goes all the same. Where the session is known to the ledger, its
+history says who paused it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from onboarding.ledger import events, pauses, sessions
+from onboarding.ledger.sessions import StoredSession
+from onboarding.model.pauses import Pause, parse_until
+from onboarding.model.time_zones import canonical, zone_named
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A pause as it was set, with what is needed to say it in words.
+
+    `time_zone` is the session's, empty where no plan or run has seen the session. `after_end`: it
+    holds beyond the session's end, so nothing more is mailed by `run --all`.
+    """
+
+    until: datetime | None
+    time_zone: str
+    after_end: bool
+
+
+async def pause_webinar(services: Services, target: Target, until: str, by: str) -> Paused:
+    """Pause a webinar until a time as a person writes it, empty: until it is resumed.
+
+    Raises `model.pauses.TimeNotUnderstoodError`.
+    """
+    seen, now = await _find_session(services, target), services.clock.now()
+    name = canonical(seen.time_zone) if seen else None
+    ends = parse_until(until, zone_named(name) if name else None, now) if until else None
+    keys = _keys(services, target)
+    await services.ledger.run(pauses.set_pause, *keys, ends, now)
+    await _record_act(services, seen, "pause", by, f"until {ends.isoformat()}" if ends else "")
+    is_late = seen is not None and ends is not None and ends >= seen.end
+    return Paused(ends, name or "", is_late)
+
+
+async def resume_webinar(services: Services, target: Target, by: str) -> bool:
+    """End the pause of a webinar. Returns whether it was paused."""
+    paused = await find_pause(services, target)
+    await services.ledger.run(pauses.remove_pauses, *_keys(services, target))
+    if paused:
+        await _record_act(services, await _find_session(services, target), "resume", by)
+    return paused is not None
+
+
+async def find_pause(services: Services, target: Target) -> Pause | None:
+    """Find the pause that holds for a webinar now."""
+    now = services.clock.now()
+    return await services.ledger.run(pauses.find_pause, *_keys(services, target), now)
+
+
+async def find_time_zone(services: Services, target: Target) -> str:
+    """Find the session's time zone as last seen; empty where no plan or run has seen it."""
+    seen = await _find_session(services, target)
+    return seen.time_zone if seen else ""
+
+
+async def report_pause(services: Services, target: Target, pause: Pause) -> bool:
+    """Tell whether `run --all` has to say now that it leaves the webinar alone, and record it."""
+    now = services.clock.now()
+    if not pause.is_report_due(now):
+        return False
+    await services.ledger.run(pauses.record_reported, *_keys(services, target), now)
+    return True
+
+
+def _keys(services: Services, target: Target) -> tuple[str, str, str]:
+    return services.config.ringcentral.server, target.webinar_id, target.session_id
+
+
+async def _find_session(services: Services, target: Target) -> StoredSession | None:
+    server, webinar_id, session_id = _keys(services, target)
+    return await services.ledger.run(sessions.find, server, webinar_id, session_id or None)
+
+
+async def _record_act(
+    services: Services, seen: StoredSession | None, act: str, by: str, note: str = ""
+) -> None:
+    if seen is not None:
+        now = services.clock.now()
+        await services.ledger.run(events.record_act, seen.id, [events.WEBINAR], act, by, now, note)
