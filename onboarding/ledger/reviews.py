@@ -38,7 +38,7 @@ class StoredReview:
     approved_by: Sequence[str]
 
 
-def store_review(
+def add_review(
     connection: sa.Connection,
     session: int,
     digest: str,
@@ -46,7 +46,7 @@ def store_review(
     changes: Sequence[tuple[str, str]],
     now: datetime,
 ) -> None:
-    """Store what a page showed. The same page again is the same review: nothing is stored twice."""
+    """Add what a page showed. The same page again is the same review: nothing is stored twice."""
     row = {
         "session": session,
         "digest": digest,
@@ -99,6 +99,26 @@ def approve(
     digits = review.digest[:SHOWN_DIGITS]
     detail = f"{digits}, {note}" if note else digits
     record_act(connection, review.session, [WEBINAR], "approve", by, now, detail)
+
+
+def approve_at_once(
+    connection: sa.Connection,
+    session: int,
+    digest: str,
+    messages: Sequence[ReviewedMessage],
+    changes: Sequence[tuple[str, str]],
+    by: str,
+    act: str,
+    now: datetime,
+) -> None:
+    """Store what a person's own act does as a page that they have approved. `act` is the command.
+
+    It has no event: the act itself has one.
+    """
+    add_review(connection, session, digest, messages, changes, now)
+    review = sa.select(reviews.c.id).where(reviews.c.session == session, reviews.c.digest == digest)
+    row = {"review": connection.execute(review).scalar_one(), "by": by, "note": act, "at": now}
+    connection.execute(approvals.insert().values(row))
 
 
 def load_approved(connection: sa.Connection, session: int) -> Approved:

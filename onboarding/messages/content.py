@@ -58,7 +58,7 @@ def _join_lines(text: str) -> str:
 
 
 def _format_calendar(entry: str) -> str:
-    """Leave out what differs each time. Lines are unfolded (RFC 5545 3.1), to be read by a person."""
+    """Leave out what differs each time. Lines are unfolded (RFC 5545 3.1), for people to read."""
     # Not `splitlines`: a line separator of Unicode inside a value is a character like any other.
     lines = entry.replace("\r\n ", "").split("\r\n")
     return "\n".join(line for line in lines if not line.startswith(DIFFERS_EACH_TIME))

@@ -41,7 +41,7 @@ class ApprovalGate:
     _planned: "PlannedMessages | None" = None
 
     def hold(self, item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem:
-        """Hold back what is not approved of a plan's item. Raises ConfigurationError for templates."""
+        """Hold back what is not approved of an item. Raises ConfigurationError for a template."""
         return hold_unapproved(item, snapshot, options, self._rule())
 
     def covers(self, invitee: Invitee, kind: Kind, record: Registration | None) -> bool:

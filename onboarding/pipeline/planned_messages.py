@@ -32,10 +32,10 @@ from onboarding.model.sessions import Facts, Registration, Session, link_digest
 from onboarding.plan import Action, PlanItem, Snapshot
 from onboarding.plan.approval import FOLLOWS_FACTS
 
-LINK = SecretStr("https://join.example/each-reader-has-their-own-link")
+STAND_IN_LINK = SecretStr("https://join.example/each-reader-has-their-own-link")
 """Stands for every reader's join link. `.example` belongs to no person (RFC 2606)."""
 
-PHONE_CODE = "000 000 000"
+STAND_IN_CODE = "000 000 000"
 """Stands for every reader's code, where the webinar has dial-in."""
 
 MESSAGE_ID = "<planned@join.example>"
@@ -85,8 +85,8 @@ class PlannedMessages:
         self, invitee: Invitee, kind: Kind, record: Registration | None
     ) -> PlannedMessage:
         """Render a message as it is due now. `record` is None while their link is still to come."""
-        told = self.snapshot.mailbox(invitee.key).facts
-        message = self._plan(invitee, kind, _make_up_link(told, record) if told else None)
+        held = self.snapshot.mailbox(invitee.key).facts
+        message = self._plan(invitee, kind, _replace_link(held, record) if held else None)
         if message.shown is None:
             return message
         wording = self.find_wording(message, message.facts) if kind in FOLLOWS_FACTS else ""
@@ -152,8 +152,8 @@ class PlannedMessages:
         self, invitee: Invitee, kind: Kind, facts: SessionFacts, previous: Facts | None
     ) -> MessageRequest:
         rules = RULES[kind]
-        code = PHONE_CODE if self.dial_in else ""
-        record = Registration("planned", facts.role, join_uri=LINK, phone_code=code)
+        code = STAND_IN_CODE if self.dial_in else ""
+        record = Registration("planned", facts.role, join_uri=STAND_IN_LINK, phone_code=code)
         # A cancellation is written from what the ledger remembers of a person who is gone.
         person = replace(invitee, job_title="", extra={}) if clears_facts(kind) else invitee
         return MessageRequest(
@@ -188,11 +188,11 @@ class PlannedMessages:
         return last.due_at if last and is_later else None
 
 
-def _make_up_link(told: Facts, record: Registration | None) -> Facts:
+def _replace_link(held: Facts, record: Registration | None) -> Facts:
     """Keep whether the link has changed, while the message has a made-up one."""
     link = record.join_uri if record else None
-    is_same = link is not None and told.link == link_digest(link)
-    return replace(told, link=link_digest(LINK) if is_same else OTHER_LINK)
+    is_same = link is not None and held.link == link_digest(link)
+    return replace(held, link=link_digest(STAND_IN_LINK) if is_same else OTHER_LINK)
 
 
 def _list_previous(kind: Kind, facts: SessionFacts) -> Sequence[Facts | None]:
@@ -201,7 +201,7 @@ def _list_previous(kind: Kind, facts: SessionFacts) -> Sequence[Facts | None]:
         return (None,)
     other_role = next(role for role in Role if role is not facts.role)
     choices = product(
-        (link_digest(LINK), OTHER_LINK), (facts.role, other_role), (timedelta(), EARLIER)
+        (link_digest(STAND_IN_LINK), OTHER_LINK), (facts.role, other_role), (timedelta(), EARLIER)
     )
     return [
         Facts(link, role, facts.start - earlier, facts.duration) for link, role, earlier in choices

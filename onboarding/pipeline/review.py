@@ -25,17 +25,21 @@ from onboarding.model.reviews import (
     ReviewedMessage,
     page_digest,
 )
+from onboarding.model.sessions import SessionKey
 from onboarding.pipeline.forecast import forecast, is_late
 from onboarding.pipeline.mailer import load_templates
-from onboarding.pipeline.planned_messages import LINK, PlannedMessages, RealPanel
+from onboarding.pipeline.planned_messages import STAND_IN_LINK, PlannedMessages, RealPanel
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, make_plan
-from onboarding.plan.approval import describe_difference, is_act_covered, is_message_covered
-
-CHANGES = frozenset({Action.ADD, Action.UPDATE, Action.REPLACE, Action.REMOVE})
-"""What happens at RingCentral only if an approved page shows it."""
+from onboarding.plan.approval import (
+    CHANGES,
+    describe_difference,
+    is_act_covered,
+    is_message_covered,
+)
+from onboarding.smtp.settings import SmtpSettings
 
 IF_MOVED = "if the session moves, or the link or the role changes"
 IF_REMOVED = "if the person is removed"
@@ -52,30 +56,36 @@ async def make_review(
     plan = make_plan(state.snapshot, options)
     approved = await services.ledger.run(reviews.load_approved, state.session_row)
     templates = load_templates(services.config, target)
-    panel = RealPanel(_find_panel(plan), _find_protected_values(state.snapshot))
+    panel = RealPanel(_find_panel(plan), _protect_addresses(state.snapshot))
     planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in, panel)
-    mark = partial(_compare, approved=approved, mode=target.approval, planned=planned)
-    messages = [mark(planned.plan_item(item)) for item in plan.mail]
-    conditional = [
-        _compare_conditional(message, approved) for message in _plan_conditional(planned, plan)
-    ]
-    changes = tuple(_list_changes(plan, approved))
-    snapshot, smtp = state.snapshot, services.config.smtp
-    session, now = snapshot.session, snapshot.now
-    return Review(
+    compare = partial(_compare, approved=approved, mode=target.approval, planned=planned)
+    follow = partial(_compare_conditional, approved=approved)
+    review = Review(
         name=target.name,
-        session=session,
-        made_at=now,
-        messages=tuple(messages),
-        changes=changes,
+        session=state.snapshot.session,
+        made_at=state.snapshot.now,
+        messages=tuple(compare(planned.plan_item(item)) for item in plan.mail),
+        changes=tuple(_list_changes(plan, approved)),
         problems=plan.problems,
         notes=plan.notes,
-        forecast=forecast(len(messages), smtp, session, now),
-        digest=_find_digest(snapshot, [*messages, *conditional], changes),
-        conditional=tuple(conditional),
+        forecast="",
+        digest="",
+        conditional=tuple(follow(message) for message in _plan_conditional(planned, plan)),
         approval=target.approval,
         pictures=_list_pictures(templates),
+    )
+    return _sum_up(review, services.config.smtp)
+
+
+def _sum_up(review: Review, smtp: SmtpSettings) -> Review:
+    """Add what follows from the messages: the digest, and how long sending takes."""
+    messages, session, now = review.messages, review.session, review.made_at
+    shown = (*messages, *review.conditional)
+    return replace(
+        review,
+        forecast=forecast(len(messages), smtp, session, now),
         is_late=is_late(len(messages), smtp, session, now),
+        digest=find_page_digest(session.key, shown, _name_changes(review.changes)),
     )
 
 
@@ -83,10 +93,10 @@ async def store_review(services: Services, state: RunState, review: Review) -> N
     """Store what a page showed, so that it can be approved. Call it once the page is written."""
     shown = [message for message in (*review.messages, *review.conditional) if message.shown]
     await services.ledger.run(
-        reviews.store_review,
+        reviews.add_review,
         state.session_row,
         review.digest,
-        [_as_reviewed(message) for message in shown],
+        [as_reviewed(message) for message in shown],
         _name_changes(review.changes),
         review.made_at,
     )
@@ -95,7 +105,7 @@ async def store_review(services: Services, state: RunState, review: Review) -> N
 def _compare(
     message: PlannedMessage, approved: Approved, mode: ApprovalMode, planned: PlannedMessages
 ) -> PlannedMessage:
-    """Mark a message that needs no further approval, or say how it differs from the approved one."""
+    """Mark a message that needs no further approval, or say how it differs from before."""
     asked = ApprovalMode.REQUIRED if mode is ApprovalMode.NONE else mode
     if is_message_covered(message, approved, asked, planned.find_wording):
         return replace(message, covered=True)
@@ -119,12 +129,12 @@ def _is_on_board(item: PlanItem) -> bool:
     return bool(item.invitee.row and item.invitee.email) and is_registered
 
 
-def _find_protected_values(snapshot: Snapshot) -> ProtectedValues:
-    """Guard the addresses of all people. Nobody's link is in a message yet but the made-up one."""
+def _protect_addresses(snapshot: Snapshot) -> ProtectedValues:
+    """Guard the addresses of all people. No message holds a real link yet."""
     addresses = [record.email for record in snapshot.registrations]
     addresses += [record.email for record in snapshot.untouched]
     addresses += [invitee.email for invitee in snapshot.roster.invitees]
-    return ProtectedValues.of([LINK], addresses)
+    return ProtectedValues.of([STAND_IN_LINK], addresses)
 
 
 def _plan_conditional(planned: PlannedMessages, plan: Plan) -> Iterator[PlannedMessage]:
@@ -163,16 +173,17 @@ def _name_changes(changes: Iterable[PlannedChange]) -> list[tuple[str, str]]:
     return [(change.action, registration_key(change.invitee)) for change in changes]
 
 
-def _find_digest(
-    snapshot: Snapshot, messages: Iterable[PlannedMessage], changes: Iterable[PlannedChange]
+def find_page_digest(
+    key: SessionKey, messages: Iterable[PlannedMessage], changes: Iterable[tuple[str, str]]
 ) -> str:
-    key = snapshot.session.key
+    """Compute the page digest of these messages and changes (action, key), 64 hex digits."""
     digests = [digest for message in messages for digest in (message.digest, message.wording)]
     shown = [digest for digest in digests if digest]
-    return page_digest(key.webinar_id, key.session_id, shown, _name_changes(changes))
+    return page_digest(key.webinar_id, key.session_id, shown, changes)
 
 
-def _as_reviewed(message: PlannedMessage) -> ReviewedMessage:
+def as_reviewed(message: PlannedMessage) -> ReviewedMessage:
+    """Take what the ledger keeps of a message that a page shows."""
     return ReviewedMessage(
         key=message.invitee.key,
         kind=message.kind,

@@ -269,7 +269,7 @@ async def _queue_and_deliver(
 
 
 async def _hold_queued_messages(services: Services, state: RunState, plan: Plan) -> None:
-    """Hold what an earlier run queued, for a person that RingCentral has mailed, or not approved."""
+    """Hold what an earlier run queued: RingCentral has mailed the person, or it is not approved."""
     mailed = [item.invitee.email for item in plan.items if item.held]
     unapproved = [
         item.invitee.email

@@ -16,7 +16,7 @@ ADDED = ("add", "ada@example.com")
 
 
 def store(connection, session_row, digest, *messages):
-    reviews.store_review(connection, session_row, digest, messages, [ADDED], NOW)
+    reviews.add_review(connection, session_row, digest, messages, [ADDED], NOW)
     return reviews.find_reviews(connection, SERVER, digest)[0]
 
 

@@ -1,4 +1,4 @@
-"""What a reader will see: the same as in the message that is sent, without what differs each time."""
+"""What a reader will see: as in the message that is sent, without what differs each time."""
 
 from dataclasses import replace
 from datetime import timedelta

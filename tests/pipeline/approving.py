@@ -1,4 +1,4 @@
-"""A stage whose webinar asks for approval, and what a person does there: look at a page, approve."""
+"""A stage whose webinar asks for approval, and what people do there: look at a page, approve."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""With approval, a run does what an approved page shows, and holds back the rest person by person."""
+"""With approval, a run does what an approved page shows, and holds back the rest by person."""
 
 from datetime import timedelta
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from onboarding.model.kinds import Kind
-from onboarding.pipeline.planned_messages import LINK
+from onboarding.pipeline.planned_messages import STAND_IN_LINK
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.review import make_review
 from onboarding.pipeline.target import find_target
@@ -58,7 +58,9 @@ async def test_review_shows_all_messages_before_any_person_is_registered(tmp_pat
             assert message.fault == ""
             assert message.shown is not None
             assert not message.covered
-        assert all(LINK.get_secret_value() in message.shown.html for message in made.messages)
+        assert all(
+            STAND_IN_LINK.get_secret_value() in message.shown.html for message in made.messages
+        )
         assert made.problems == ()
         assert made.forecast.startswith("2 emails")
         assert scene.ringcentral.requests.select("PATCH") == []

@@ -1,0 +1,82 @@
+"""What a person does on purpose to single people, where the webinar asks for approval.
+
+An act goes without a page: it is recorded as that person's own approval, so that a later run that
+has to go on with it is not held back. Under `strict` an approved page must have shown it.
+"""
+
+from collections.abc import Iterable
+
+from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
+from onboarding.ledger import reviews
+from onboarding.model.registrations import registration_key
+from onboarding.model.reviews import ApprovalMode, Approved, PlannedMessage
+from onboarding.pipeline.mailer import load_templates
+from onboarding.pipeline.planned_messages import PlannedMessages
+from onboarding.pipeline.refresh import RunState
+from onboarding.pipeline.review import as_reviewed, find_page_digest
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+from onboarding.plan import PlanItem
+from onboarding.plan.approval import CHANGES, is_act_covered
+
+
+class NotApproved(OnboardingError):
+    """A webinar with `approval = "strict"`: no approved page has shown what a person asks for."""
+
+    exit_code = EXIT_NEEDS_A_PERSON
+
+
+async def approve_act(
+    services: Services,
+    target: Target,
+    state: RunState,
+    items: Iterable[PlanItem],
+    by: str,
+    act: str,
+) -> None:
+    """Let through what a person does to these items, messages and changes alike.
+
+    Call it before anything is queued or changed. `act` is the command's name. Does nothing for a
+    webinar that asks for no approval. Raises NotApproved under `strict` if no approved page showed
+    all of it, and ConfigurationError for a template that can't be used.
+    """
+    if target.approval is ApprovalMode.NONE:
+        return
+    templates = load_templates(services.config, target)
+    planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in)
+    acted = list(items)
+    messages = [planned.plan_item(item) for item in acted if item.mail]
+    changes = _name_changes(acted)
+    if target.approval is ApprovalMode.STRICT:
+        approved = await services.ledger.run(reviews.load_approved, state.session_row)
+        _refuse_unapproved(target, messages, changes, approved)
+    digest = find_page_digest(state.snapshot.session.key, messages, changes)
+    shown = [as_reviewed(message) for message in messages if message.shown]
+    now = services.clock.now()
+    await services.ledger.run(
+        reviews.approve_at_once, state.session_row, digest, shown, changes, by, act, now
+    )
+
+
+def _name_changes(items: Iterable[PlanItem]) -> list[tuple[str, str]]:
+    return [
+        (item.action.value, registration_key(item.invitee))
+        for item in items
+        if item.action in CHANGES
+    ]
+
+
+def _refuse_unapproved(
+    target: Target,
+    messages: Iterable[PlannedMessage],
+    changes: Iterable[tuple[str, str]],
+    approved: Approved,
+) -> None:
+    held = [message.invitee.email for message in messages if not is_act_covered(message, approved)]
+    held += [key for action, key in changes if (action, key) not in approved.changes]
+    if held:
+        people = ", ".join(dict.fromkeys(held))
+        raise NotApproved(
+            f"No approved page shows this for {people}: nothing was done.",
+            hint=f'[webinars.{target.name}] has approval = "strict": approve a page that shows it.',
+        )
