@@ -9,6 +9,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.smtp.pool import Pool
 from onboarding.smtp.settings import SmtpSettings
 from tests.cli.command import OWN, on
+from tests.pipeline.approving import approval_stage, approve_all
 from tests.stage import HOST, NAME, PANELIST, ROOMY, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -58,6 +59,19 @@ async def test_run_with_nothing_to_do_loads_nothing_for_messages(tmp_path, words
         assert message_modules(busy) >= {"jinja2", "onboarding.messages.composer"}
         assert "onboarding.pipeline.run" in idle
         assert message_modules(idle) == set()
+
+
+async def test_run_with_nothing_to_do_stays_as_cheap_where_it_needs_approval(tmp_path):
+    async with approval_stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        await approve_all(scene)
+        await scene.run()
+        calls = scene.heavy_calls()
+
+        code, loaded = await run_and_list_modules(scene, "run", NAME, "--yes")
+
+        assert (code, scene.heavy_calls() - calls) == (0, 2)
+        assert "onboarding.pipeline.hold_back" in loaded
+        assert message_modules(loaded) == set()
 
 
 def break_a_template(scene: Stage) -> None:
