@@ -9,7 +9,7 @@ import hashlib
 import shlex
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -45,6 +45,9 @@ POLICY = "; ".join(
 
 WIDE, NARROW = 68, 40
 """Characters in a line of a message, on a desktop and on a phone: they give a frame its height."""
+
+NAMED_AT_MOST = 5
+"""People whose names a warning lists: a changed template concerns all."""
 
 
 class MessageState(Enum):
@@ -92,8 +95,7 @@ def render_plan_page(review: Review) -> str:
         review=review,
         cards=cards,
         conditional=[
-            _make_card(people[0], review, others=people[1:])
-            for people in _group_alike(review.conditional)
+            _make_card(people[0], review, others=people[1:]) for people in _group_alike(review)
         ],
         states=_count_states(cards),
         state_choices=[(state.name, state.label) for state, _ in _count_states(cards)],
@@ -143,16 +145,17 @@ def _make_card(
     )
 
 
-def _group_alike(messages: Iterable[PlannedMessage]) -> list[list[PlannedMessage]]:
-    """Group messages by kind, role and language: in a group they differ in names only.
+def _group_alike(review: Review) -> list[list[PlannedMessage]]:
+    """Group the messages that would follow by kind, role and language.
 
-    A message that can't be made is never hidden behind another one.
+    In a group they differ in names only: a message that is not approved, or can't be made, is never
+    hidden behind another one.
     """
     groups: dict[tuple[object, ...], list[PlannedMessage]] = {}
-    for message in messages:
-        invitee = message.invitee
-        about = (message.kind, message.entry, invitee.role, invitee.language, message.fault)
-        groups.setdefault(about, []).append(message)
+    for message in review.conditional:
+        invitee, state = message.invitee, state_of(message, review)
+        about = (message.kind, message.entry, invitee.role, invitee.language)
+        groups.setdefault((*about, state, message.fault), []).append(message)
     return list(groups.values())
 
 
@@ -167,7 +170,10 @@ def _list_choices(values: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _list_warnings(review: Review) -> list[str]:
-    """List what needs a person, what concerns all people first."""
+    """List what needs a person, what concerns all people first.
+
+    That all wait for approval is no warning: the page is made for that.
+    """
     late = [review.forecast] if review.is_late else []
     problems = [format_problem(problem) for problem in review.problems]
     broken = [
@@ -175,7 +181,24 @@ def _list_warnings(review: Review) -> list[str]:
         for message in (*review.messages, *review.conditional)
         if message.shown is None
     ]
-    return [*late, *problems, *dict.fromkeys(broken)]
+    return [*late, *problems, *dict.fromkeys(broken), *_list_changed(review)]
+
+
+def _list_changed(review: Review) -> Iterator[str]:
+    """Say for each kind whose messages have changed since they were approved."""
+    names: dict[str, list[str]] = {}
+    for message in (*review.messages, *review.conditional):
+        if state_of(message, review) is MessageState.CHANGED:
+            names.setdefault(message.kind, []).append(message.invitee.name)
+    for kind, people in names.items():
+        yield f"The {kind} has changed since it was approved: {_join_names(people)}."
+
+
+def _join_names(names: Sequence[str]) -> str:
+    """Join names for a sentence, the first few if there are many."""
+    if len(names) <= NAMED_AT_MOST:
+        return ", ".join(names)
+    return f"{', '.join(names[:NAMED_AT_MOST])} and {len(names) - NAMED_AT_MOST} more"
 
 
 def data_url(picture: InlinePicture) -> str:

@@ -118,6 +118,12 @@ def test_an_act_under_strict_needs_a_page_that_showed_its_message(shown, covered
     assert is_act_covered(message, Approved((shown,))) is covered
 
 
+def test_messages_that_were_not_due_are_not_equal_for_want_of_a_digest():
+    message = planned(Kind.UPDATE, "", wording="now")
+
+    assert not is_act_covered(message, Approved((replace(reviewed(Kind.UPDATE, ""), wording="x"),)))
+
+
 def test_an_act_whose_message_can_not_be_composed_is_not_covered():
     broken = replace(planned(Kind.CANCELLATION), shown=None, fault="The template fails.")
 

@@ -52,6 +52,7 @@ def test_warnings_come_first_then_counts_changes_forecast_messages_and_the_diges
     assert [words(item) for item in page.css(".warnings li")] == [
         "row 7, Rolle, eve@example.com: 'Speaker' is no role. Write Host or Panelist.",
         f"Ada Author would get no invitation: {FULL.messages[3].fault}",
+        "The invitation has changed since it was approved: Carlos Ortega.",
     ]
     assert [words(item) for item in page.css(".counts li")] == [
         "4 messages",
@@ -68,7 +69,17 @@ def test_a_page_without_warnings_says_so():
     page = page_of(PLAIN)
 
     assert page.css(".warnings") == []
-    assert words(page.css_first("section .verdict")) == "Nothing here needs a person."
+    assert words(page.css_first("section .verdict")) == "No warnings."
+
+
+def test_a_warning_names_a_few_of_many_people():
+    changed = [plan(replace(HANNA, first_name=f"P{n}"), difference="+x") for n in range(7)]
+    page = page_of(make_review(changed, approval=ApprovalMode.REQUIRED))
+
+    assert words(page.css_first(".warnings")) == (
+        "The invitation has changed since it was approved: "
+        "P0 Holm, P1 Holm, P2 Holm, P3 Holm, P4 Holm and 2 more."
+    )
 
 
 def test_sending_that_ends_too_late_is_the_first_warning():
@@ -139,8 +150,10 @@ def test_a_changed_message_shows_what_has_changed():
 def test_messages_that_would_follow_are_shown_once_per_kind_role_and_language():
     second = replace(JOERG, email="j2@example.com", first_name="Jana")
     conditional = [
-        plan(person, Kind.UPDATE) for person in (HANNA, JOERG, second, replace(CARLOS, row=9))
+        plan(person, Kind.UPDATE, digest="", covered=True)
+        for person in (HANNA, JOERG, second, replace(CARLOS, row=9))
     ]
+    conditional.append(plan(JOERG, Kind.UPDATE, digest="", difference="+x"))
     page = page_of(replace(FULL, conditional=tuple(conditional)))
 
     shown = page.css(".message.conditional")
@@ -148,11 +161,13 @@ def test_messages_that_would_follow_are_shown_once_per_kind_role_and_language():
         "Hanna Holm",
         "Jörg Müller",
         "Carlos Ortega",
+        "Jörg Müller",
     ]
     assert [words(card.css_first("summary > :last-child")) for card in shown] == [
-        "",
-        "and 1 more",
-        "",
+        "✓approved",
+        "✓approvedand 1 more",
+        "✓approved",
+        "!changed since approval",
     ]
 
 
