@@ -11,6 +11,10 @@ document.addEventListener("DOMContentLoaded", () => {
 
   fillPictures();
   for (const message of all) message.open = listed.length === 1 && message === listed[0];
+  // A long list would hide that the messages follow.
+  for (const changes of document.querySelectorAll(".changes")) {
+    changes.open = changes.querySelectorAll("tbody tr").length <= 12;
+  }
   page.classList.add("ready");
   openTarget();
   addEventListener("hashchange", openTarget);

@@ -78,6 +78,17 @@ def test_messages_are_closed_at_first_and_open_with_what_they_hold(opened):
     assert message.locator(".calendar").is_visible()
 
 
+def test_a_long_list_of_changes_is_closed_at_first(chromium, tmp_path):
+    changes = tuple(replace(FULL.changes[0], reason=f"reason {n}") for n in range(13))
+    page = chromium.new_page()
+    page.goto(write(tmp_path, replace(FULL, changes=changes)).as_uri())
+
+    assert not page.get_by_text("reason 12").is_visible()
+    page.get_by_text("13 changes").click()
+    assert page.get_by_text("reason 12").is_visible()
+    page.close()
+
+
 def test_messages_open_by_keyboard(opened):
     opened.locator("#message-2 summary").focus()
 
