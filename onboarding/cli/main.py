@@ -94,6 +94,12 @@ COMMANDS = (
         "End the pause of a webinar: the next `run --all` serves it again.",
     ),
     CommandRow(
+        "db",
+        "database",
+        REPAIR,
+        "Check the ledger's file, copy it, or bring it to this version.",
+    ),
+    CommandRow(
         "report",
         "show",
         HAND_OVER,

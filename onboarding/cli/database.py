@@ -1,0 +1,64 @@
+"""`db`: looks after the ledger's file."""
+
+import asyncio
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onboarding.cli import options
+from onboarding.cli.console import echo
+from onboarding.cli.terminal import ProgressLines
+from onboarding.config import Config
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
+from onboarding.pipeline.ledger_care import back_up_ledger, check_ledger, upgrade_ledger
+
+
+class DbAction(StrEnum):
+    """What `db` can do."""
+
+    CHECK = "check"
+    BACKUP = "backup"
+    UPGRADE = "upgrade"
+
+
+Action = Annotated[
+    DbAction, typer.Argument(metavar="ACTION", help="check, backup or upgrade.", show_default=False)
+]
+BackupFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="For backup: the new file, not beside the ledger."
+    ),
+]
+
+
+def db_command(
+    action: Action, *, output: BackupFile = None, config_file: options.ConfigFile = None
+) -> None:
+    """Check the ledger's file, copy it, or bring it to this version.
+
+    `check` and `backup` may be used during a run, and change nothing in the ledger.
+    """
+    if output and action is not DbAction.BACKUP:
+        raise typer.BadParameter("It goes with `db backup` only.", param_hint="--output")
+    config = options.load_config(config_file)
+    match action:
+        case DbAction.CHECK:
+            raise typer.Exit(_print_checks(config))
+        case DbAction.BACKUP:
+            echo(f"Copied the ledger to {back_up_ledger(config, output, datetime.now(UTC))}.")
+        case DbAction.UPGRADE:
+            asyncio.run(upgrade_ledger(config))
+            echo("The ledger has the tables of this version.")
+
+
+def _print_checks(config: Config) -> int:
+    results = check_ledger(config, ProgressLines())
+    for result in results:
+        echo(f"{'ok ' if result.ok else 'NO '} {result.what}: {result.detail}")
+        if result.hint:
+            echo(f"      {result.hint}")
+    return EXIT_DONE if all(result.ok for result in results) else EXIT_NEEDS_A_PERSON
