@@ -1,5 +1,6 @@
 """`init`: a folder to start from. It copies the samples, and overwrites nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,9 @@ import typer
 from onboarding import samples
 from onboarding.cli.console import echo
 from onboarding.errors import ConfigurationError
+
+SHOWN_KEPT = 3
+"""Files that were there before, by name."""
 
 NewFolder = Annotated[
     Path, typer.Argument(metavar="DIR", help="The folder; it is created if it does not exist.")
@@ -23,14 +27,23 @@ def init_command(folder: NewFolder = Path()) -> None:
             f"{folder} can't be written: {error.strerror}.",
             hint="Choose a folder that you may write to.",
         ) from None
-    for path in written:
-        echo(f"wrote {path}")
-    for path in kept:
-        echo(f"kept  {path} (it was there already)")
-    echo(
-        "\nNext: fill in config.toml, then run `onboarding check`. "
-        "To rehearse first: `onboarding simulator`."
-    )
+    echo(_describe_written(folder, written, kept))
+    echo("To rehearse on this machine: `onboarding simulator` in that folder.")
+    echo("For a real webinar: fill in config.toml, then `onboarding check`.")
+
+
+def _describe_written(folder: Path, written: Sequence[Path], kept: Sequence[Path]) -> str:
+    """Say in one line what is new, and which of the files were there before."""
+    where = "this folder" if folder == Path() else folder
+    templates = sum(path.parent != folder for path in written)
+    others = [path.name for path in written if path.parent == folder]
+    new = [*others, f"{templates} files in templates/"] if templates else others
+    sentences = [f"In {where}: wrote {', '.join(new) or 'nothing'}."]
+    if kept:
+        names = ", ".join(str(path.relative_to(folder)) for path in kept[:SHOWN_KEPT])
+        more = f" and {len(kept) - SHOWN_KEPT} more" if len(kept) > SHOWN_KEPT else ""
+        sentences.append(f"Kept what was there: {names}{more}.")
+    return " ".join(sentences)
 
 
 def write_samples(folder: Path, roster: Path) -> tuple[list[Path], list[Path]]:

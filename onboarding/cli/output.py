@@ -21,17 +21,20 @@ if TYPE_CHECKING:
 
 ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
 
+NOTHING = "-"
+"""In a plan's table: nothing is done, nothing is sent."""
+
 PlanRow = tuple[str, str, str, str, str]
 """A person in the table of a plan: name, role, what happens at RingCentral, the mail, and why."""
 
 
 def plan_rows(plan: Plan) -> list[PlanRow]:
-    """A plan as rows of a table, one for each item; `-` is nothing."""
+    """A plan as rows of a table, one for each item."""
     return [
         (
             display_name(item.invitee),
             item.role,
-            "-" if item.action is Action.NONE else item.action.value,
+            NOTHING if item.action is Action.NONE else item.action.value,
             _mail_word(item),
             join_reasons(item),
         )
@@ -42,13 +45,14 @@ def plan_rows(plan: Plan) -> list[PlanRow]:
 def _mail_word(item: PlanItem) -> str:
     if item.as_told:
         return "as told"
-    return item.mail.value if item.mail else "-"
+    return item.mail.value if item.mail else NOTHING
 
 
 def attendee_rows(plan: Plan) -> list[PlanRow]:
     """The attendees in RingCentral's list, in the columns of `plan_rows`."""
     return [
-        (attendee_name(record), "Attendee", "-", "-", ATTENDEE_REASON) for record in plan.attendees
+        (attendee_name(record), "Attendee", NOTHING, NOTHING, ATTENDEE_REASON)
+        for record in plan.attendees
     ]
 
 

@@ -211,7 +211,7 @@ async def run_webinar(
         echo_json(result_json(result))
         return result.exit_code
     if not (run_options.quiet and result.exit_code == EXIT_DONE):
-        print_result(result, seen=prepared.plan.problems)
+        print_result(result, seen=prepared.plan.problems, rehearsal_to=run_options.rehearsal_to)
     print_send_now_warning(has_unsent_invites=result.has_unsent_invites and not run_options.quiet)
     return result.exit_code
 
@@ -265,7 +265,13 @@ async def _show_and_confirm(
     """
     snapshot, plan = prepared.state.snapshot, prepared.plan
     if not run_options.quiet and not run_options.as_json:
-        print_plan(snapshot, plan, services.config, rehearsal_to=run_options.rehearsal_to)
+        print_plan(
+            snapshot,
+            plan,
+            services.config,
+            name=prepared.target.name,
+            rehearsal_to=run_options.rehearsal_to,
+        )
     if not run_options.ask or not plan:
         return True
     if await confirm(_question(plan, run_options.rehearsal_to), services.stop):

@@ -21,7 +21,7 @@ from onboarding.cli.summaries import (
     print_send_now_warning,
     print_status,
 )
-from onboarding.cli.terminal import ProgressLines, print_table, run_until_stopped
+from onboarding.cli.terminal import ProgressLines, print_table, print_text, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.files.write import write_file
@@ -179,8 +179,8 @@ async def show_plan(
         echo_json(plan_json(plan, pause))
     else:
         if pause:
-            echo(describe_pause(target.name, pause.until, state.snapshot.session.time_zone))
-        print_plan(state.snapshot, plan, config, all_people=True)
+            print_text(describe_pause(target.name, pause.until, state.snapshot.session.time_zone))
+        print_plan(state.snapshot, plan, config, name=target.name, all_people=True)
         calls = f"{plan.heavy_calls} of RingCentral's webinar calls"
         echo(f"A run makes {calls} (usual limit: 10 a minute).")
         print_send_now_warning(has_unsent_invites=state.snapshot.has_unsent_invites)

@@ -4,21 +4,22 @@ These are the plan, the result and what needs attention. It prints what it is gi
 nothing. Programs read `output` instead.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from onboarding.cli.console import echo
-from onboarding.cli.output import PlanRow, attendee_rows, plan_rows
-from onboarding.cli.terminal import print_table
+from onboarding.cli.output import NOTHING, PlanRow, attendee_rows, plan_rows
+from onboarding.cli.terminal import LabelledText, print_list, print_table, print_text
 from onboarding.config import Config
-from onboarding.errors import EXIT_TRY_LATER
-from onboarding.model.deliveries import State
-from onboarding.model.people import Problem, format_problem
+from onboarding.errors import EXIT_DONE, EXIT_TRY_LATER
+from onboarding.model.deliveries import NEEDS_A_PERSON, State
+from onboarding.model.people import Problem, format_problem, shorten_problems
 from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
-from onboarding.pipeline.status import Attention, Status
+from onboarding.pipeline.status import Attention, MessageRecord, Status
 from onboarding.plan import Action, Plan, PlanItem, Snapshot
+
+PROBLEM_MARK = "  ! "
 
 DO_NOT_SEND_NOW = (
     "Don't click Send now at RingCentral: it would send RingCentral's own invitation "
@@ -32,6 +33,7 @@ def print_plan(
     config: Config,
     *,
     all_people: bool = False,
+    name: str,
     rehearsal_to: str = "",
 ) -> None:
     """Print which servers are used, what is done for each person, and how long sending takes.
@@ -40,33 +42,37 @@ def print_plan(
     """
     session = snapshot.session
     start = format_with_zone(session.start, session.time_zone)
-    echo(f"{session.title}  ({session.key}), {start}, {session.status}")
-    echo(f"RingCentral {session.key.server}, mail through {config.smtp.host_and_port}")
+    print_text(f"{session.title}  ({session.key}), {start}, {session.status}")
+    print_text(f"RingCentral {session.key.server}, mail through {config.smtp.host_and_port}")
     if rehearsal_to:
-        echo(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
+        print_text(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
     if rows := _rows_to_show(plan, all_people=all_people):
-        print_table("What a run does", ("person", "role", "RingCentral", "mail", "why"), rows)
+        columns = ("person", "role", "RingCentral", "mail", "why")
+        print_table("What a run does", columns, rows, narrow=[_plan_text(row) for row in rows])
     for note in plan.notes:
-        echo(note)
-    print_problems(plan.problems)
+        print_text(note)
+    print_problems(plan.problems, f"onboarding plan {name} --json")
     if sentence := forecast(len(plan.mail), config.smtp, session, snapshot.now):
-        echo(sentence)
+        print_text(sentence)
     if not plan:
-        echo(_nothing_to_do(plan))
+        print_text(_nothing_to_do(plan))
 
 
-def print_result(result: Result, *, seen: Collection[Problem] = ()) -> None:
-    """Print the end of a run. Problems that the person has `seen` are not repeated."""
+def print_result(result: Result, *, seen: Collection[Problem] = (), rehearsal_to: str = "") -> None:
+    """Print the end of a run and the next step, without problems that the person has `seen`."""
     counts = _join_counts(result.counts)
-    echo(f"{result.name}: sent {result.sent} now. All messages so far: {counts or 'none'}.")
+    print_text(f"{result.name}: sent {result.sent} now. All messages so far: {counts or 'none'}.")
     if result.recorded:
         people = _count(result.recorded, "mailbox", "mailboxes")
-        echo(f"{people} recorded as told; nothing was mailed. Later changes will be.")
-    print_problems(problem for problem in result.problems if problem not in seen)
+        print_text(f"{people} recorded as told; nothing was mailed. Later changes will be.")
+    unseen = [problem for problem in result.problems if problem not in seen]
+    print_problems(unseen, f"onboarding status {result.name}")
     if result.exit_code == EXIT_TRY_LATER:
-        echo(f"The next run sends what is queued: `onboarding status {result.name}`.")
+        print_text(f"The next run sends what is queued: `onboarding status {result.name}`.")
     if sentence := attention_needed(result.name, result.attention):
-        echo(sentence)
+        print_text(sentence)
+    if sentence := _next_step(result, rehearsal_to):
+        print_text(sentence)
 
 
 def print_status(status: Status) -> None:
@@ -74,24 +80,23 @@ def print_status(status: Status) -> None:
     seen = status.seen
     if status.pause:
         zone = seen.time_zone if seen else ""
-        echo(describe_pause(status.name, status.pause.until, zone))
+        print_text(describe_pause(status.name, status.pause.until, zone))
     if seen is None:
-        echo(f"{status.name}: no run yet. `onboarding run {status.name}` starts one.")
+        print_text(f"{status.name}: no run yet. `onboarding run {status.name}` starts one.")
         return
     start = format_with_zone(seen.start, seen.time_zone)
     title = f"{seen.title}  ({seen.key}), {start}, {seen.status}"
-    columns = ("person", "role", "mail", "state", "when", "server's reply", "why")
-    print_table(title, columns, _status_rows(status, seen.time_zone))
+    rows = [_status_row(record, seen.time_zone) for record in status.current]
+    narrow = [_status_text(record, seen.time_zone) for record in status.current]
+    columns = ("person", "address", "role", "mail", "state", "when", "why")
+    print_table(title, columns, rows, narrow=narrow)
     if status.problems:
-        rows = [
-            (str(problem.row or ""), problem.column or "", problem.email, problem.message)
-            for problem in status.problems
-        ]
-        print_table("Remarks on the last run", ("row", "column", "address", "why"), rows)
+        print_text("Remarks on the last run:")
+        print_list([_problem_item(problem) for problem in status.problems])
     if status.mailed_by_ringcentral:
         people = ", ".join(status.mailed_by_ringcentral)
-        echo(f"RingCentral has mailed these people itself: {people}.")
-    echo(_status_line(status))
+        print_text(f"RingCentral has mailed these people itself: {people}.")
+    print_text(_status_line(status))
 
 
 def describe_pause(name: str, until: datetime | None, time_zone: str) -> str:
@@ -106,14 +111,15 @@ def describe_pause(name: str, until: datetime | None, time_zone: str) -> str:
 def print_send_now_warning(*, has_unsent_invites: bool) -> None:
     """Warn of RingCentral's own button while it would mail the people who were added from here."""
     if has_unsent_invites:
-        echo(DO_NOT_SEND_NOW)
+        print_text(DO_NOT_SEND_NOW)
 
 
-def print_problems(problems: Iterable[Problem]) -> None:
-    """Print each problem. Further lines, which show what has changed, are below it."""
-    for problem in problems:
-        lines = format_problem(problem).replace("\n", "\n      ")
-        echo(f"  ! {lines}")
+def print_problems(problems: Sequence[Problem], where: str) -> None:
+    """Print the problems, each on a line. Of many the first, and `where` (a command) all are."""
+    shown, rest = shorten_problems(problems)
+    print_list([_problem_item(problem) for problem in shown])
+    if rest:
+        print_text(f"  … {rest}: `{where}` shows them all.")
 
 
 def attention_needed(name: str, attention: Attention) -> str:
@@ -129,6 +135,21 @@ def attention_needed(name: str, attention: Attention) -> str:
     if State.IN_DOUBT in states:
         commands += f", and `onboarding resolve {name}` for messages in doubt"
     return f"{start}{found}: {commands}."
+
+
+def _next_step(result: Result, rehearsal_to: str) -> str:
+    """Name the next step; empty where a sentence before has named it."""
+    if rehearsal_to:
+        return (
+            f"Look at the messages in the mailbox {rehearsal_to}. "
+            f"Next: `onboarding run {result.name}` mails the people themselves."
+        )
+    if result.exit_code == EXIT_DONE:
+        return (
+            f"Next: `onboarding status {result.name}` shows who has their link, "
+            f"`onboarding report {result.name} --html -o {result.name}.html` writes the hand-off."
+        )
+    return ""
 
 
 def _rows_to_show(plan: Plan, *, all_people: bool) -> list[PlanRow]:
@@ -156,25 +177,52 @@ def _nothing_to_do(plan: Plan) -> str:
     return "All people are up to date: nothing to do."
 
 
-def _status_rows(status: Status, time_zone: str) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for record in status.current:
-        delivery, name, address = record.delivery, record.name, record.delivery.email
-        person = name if name == address else f"{name}\n{address}"
-        when = format_in_zone(record.at, time_zone)
-        role, kind, state = delivery.facts.role, delivery.kind, delivery.state
-        rows.append((person, role, kind, state, when, record.reply, record.reason))
-    return rows
+def _problem_item(problem: Problem) -> LabelledText:
+    """A problem as an item of a list. Further lines, which show what has changed, are below it."""
+    return PROBLEM_MARK, format_problem(problem).replace("\n", "\n  ")
+
+
+def _plan_text(row: PlanRow) -> LabelledText:
+    """A person of a plan as an item of a list, labelled with what happens at RingCentral."""
+    person, role, action, mail, why = row
+    about = f"{person}, {role}" if mail == NOTHING else f"{person}, {role}, mail: {mail}"
+    return f"  {action}  ", f"{about}\n{why}".rstrip()
+
+
+def _status_row(record: MessageRecord, time_zone: str) -> tuple[str, ...]:
+    delivery, when = record.delivery, format_in_zone(record.at, time_zone)
+    person = (record.name, delivery.email, delivery.facts.role)
+    return (*person, delivery.kind, _label(delivery.state), when, _explain(record))
+
+
+def _status_text(record: MessageRecord, time_zone: str) -> LabelledText:
+    """A message as an item of a list: what it is about, the whole address, and why."""
+    delivery, when = record.delivery, format_in_zone(record.at, time_zone)
+    named = "" if record.name == delivery.email else f"{record.name}, "
+    about = f"{named}{delivery.facts.role}, {delivery.kind}, {when}"
+    lines = filter(None, (about, delivery.email, _explain(record)))
+    mark = "!" if delivery.state in NEEDS_A_PERSON else " "
+    return f"{mark} {_label(delivery.state)}  ", "\n".join(lines)
+
+
+def _explain(record: MessageRecord) -> str:
+    """Say why a message is in its state. The reply to one that was sent says nothing of use."""
+    reply = "" if record.delivery.state is State.SENT else record.reply
+    return "; ".join(dict.fromkeys(filter(None, (record.reason, reply))))
+
+
+def _label(state: State) -> str:
+    return state.replace("_", " ")
 
 
 def _status_line(status: Status) -> str:
-    counts = ", ".join(f"{count} {state}" for state, count in status.counts.items())
+    counts = ", ".join(f"{count} {_label(State(state))}" for state, count in status.counts.items())
     problems = _count(len(status.problems), "problem") if status.problems else "no problems"
     return f"{counts or 'no message yet'}, {problems}."
 
 
 def _join_counts(counts: Mapping[State, int]) -> str:
-    return ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
+    return ", ".join(f"{count} {_label(state)}" for state, count in counts.items())
 
 
 def _count(number: int, noun: str, plural: str = "") -> str:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import zip_longest
 from typing import TypeVar
 
 from rich.console import Console
@@ -34,6 +35,9 @@ T = TypeVar("T")
 
 UNLIMITED_WIDTH = 4000
 """Columns of a table that is not shown on a screen: one line for each row, for grep and mail."""
+
+LabelledText = tuple[str, str]
+"""An item of a list: a label with the space after it, and the text, perhaps in several lines."""
 
 _OPEN_RUNNERS: list[asyncio.Runner] = []
 """Runners that are left open at the end of the process.
@@ -224,13 +228,48 @@ async def confirm(question: str, stop: asyncio.Event) -> bool:
     return not stop.is_set() and sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table: as wide as the terminal, or one unbroken line per row without a terminal."""
-    width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
-    console = Console(width=width, markup=False, emoji=False, highlight=False)
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    narrow: Sequence[LabelledText] = (),
+) -> None:
+    """Print a table: as wide as the terminal, or one unbroken line per row without a terminal.
+
+    `narrow` is the same as a list, for a terminal that is not wide enough. Without it the cells are
+    folded.
+    """
+    console = _open_console()
     table = Table(title=escape_lines(title), title_justify="left", header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(escape_lines, row))
-    console.print(table)
+    unlimited = console.options.update(width=UNLIMITED_WIDTH)
+    if narrow and console.measure(table, options=unlimited).maximum > console.width:
+        print_text(title)
+        print_list(narrow)
+    else:
+        console.print(table)
+
+
+def print_text(text: str) -> None:
+    """Print sentences, broken between words where the terminal ends."""
+    print_list([("", text)])
+
+
+def print_list(items: Sequence[LabelledText]) -> None:
+    """Print texts beside their labels, and wrap them where the terminal ends."""
+    console = _open_console()
+    indent = max((len(label) for label, _ in items), default=0)
+    for label, text in items:
+        lines = Text(escape_lines(text)).wrap(console, console.width - indent, overflow="fold")
+        for start, line in zip_longest([label], lines, fillvalue=""):
+            echo(f"{start:<{indent}}{line}".rstrip())
+
+
+def _open_console() -> Console:
+    """Open standard output for tables: on a terminal as wide as it, elsewhere unlimited."""
+    width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
+    return Console(width=width, markup=False, emoji=False, highlight=False)

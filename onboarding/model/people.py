@@ -3,7 +3,8 @@
 No reading of files (that is `roster`) and no judgement about RingCentral (that is `plan`).
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -88,11 +89,28 @@ class Problem:
     message: str
 
 
+MOST_SHOWN = 20
+"""Problems that a person reads one by one. A roster with the wrong columns has one in each row."""
+
+
 def format_problem(problem: Problem) -> str:
     """Format a problem for a person to read: where it is, and what is wrong."""
     row = f"row {problem.row}" if problem.row else ""
     where = ", ".join(filter(None, (row, problem.column, problem.email)))
     return f"{where}: {problem.message}" if where else problem.message
+
+
+def shorten_problems(problems: Sequence[Problem]) -> tuple[Sequence[Problem], str]:
+    """Choose the problems that a person is shown at once, and count the others by column.
+
+    The count is empty where all are shown.
+    """
+    shown, others = problems[:MOST_SHOWN], problems[MOST_SHOWN:]
+    if not others:
+        return problems, ""
+    counts = Counter(problem.column or "no column" for problem in others)
+    columns = ", ".join(f"{column} {count:,}" for column, count in counts.most_common(MOST_SHOWN))
+    return shown, f"and {len(others):,} more ({columns})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from onboarding.errors import Interrupted, OnboardingError
 from onboarding.files.modes import build_chmod_command, describe_exposed, find_exposed
 from onboarding.model.checks import CheckResult
-from onboarding.model.people import Roster, format_problem
+from onboarding.model.people import Roster, format_problem, shorten_problems
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import read_roster, refresh
@@ -105,7 +105,8 @@ def _check_roster(target: Target, roster: Roster) -> CheckResult:
     what = f"{target.name}: roster"
     if not roster.problems:
         return CheckResult(what, ok=True, detail=f"{len(roster.invitees)} people")
-    detail = "; ".join(map(format_problem, roster.problems))
+    shown, rest = shorten_problems(roster.problems)
+    detail = "; ".join(filter(None, (*map(format_problem, shown), rest)))
     return CheckResult(what, ok=False, detail=detail, hint="Fix these rows.")
 
 

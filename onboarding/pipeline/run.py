@@ -17,7 +17,7 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, Co
 from onboarding.ledger import deliveries, mailboxes, registrations, roster_rows, sessions
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
-from onboarding.model.people import Problem, Roster, format_problem
+from onboarding.model.people import Problem, Roster, format_problem, shorten_problems
 from onboarding.model.sessions import END_GRACE, has_ended
 from onboarding.pipeline.hold_back import NOT_APPROVED
 from onboarding.pipeline.lease import HeldLease
@@ -205,7 +205,8 @@ async def _remove_old_sessions(services: Services) -> None:
 
 
 def _roster_error(roster: Roster) -> ConfigurationError:
-    problems = "\n".join(map(format_problem, roster.problems))
+    shown, rest = shorten_problems(roster.problems)
+    problems = "\n".join(filter(None, (*map(format_problem, shown), rest)))
     hint = "Fix the roster, or leave --strict out to serve the other rows."
     return ConfigurationError(problems, hint=hint)
 

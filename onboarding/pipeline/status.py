@@ -34,6 +34,9 @@ from onboarding.pipeline.target import Target
 HistoryEvent = events.Event
 """One thing that happened to a person or a message (`onboarding history`)."""
 
+MessageRecord = DeliveryRecord
+"""One message and what came of it (`onboarding status`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
