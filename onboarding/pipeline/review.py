@@ -36,6 +36,7 @@ from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, make_plan
 from onboarding.plan.approval import (
     CHANGES,
     describe_difference,
+    has_other_panel,
     is_act_covered,
     is_message_covered,
 )
@@ -60,14 +61,15 @@ async def make_review(
     planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in, panel)
     compare = partial(_compare, approved=approved, mode=target.approval, planned=planned)
     follow = partial(_compare_conditional, approved=approved)
+    messages = tuple(compare(planned.plan_item(item)) for item in plan.mail)
     review = Review(
         name=target.name,
         session=state.snapshot.session,
         made_at=state.snapshot.now,
-        messages=tuple(compare(planned.plan_item(item)) for item in plan.mail),
+        messages=messages,
         changes=tuple(_list_changes(plan, approved)),
         problems=plan.problems,
-        notes=plan.notes,
+        notes=(*plan.notes, *_list_panel_notes(messages, approved)),
         forecast="",
         digest="",
         conditional=tuple(follow(message) for message in _plan_conditional(planned, plan)),
@@ -154,6 +156,15 @@ def _find_remembered(item: PlanItem, snapshot: Snapshot) -> Invitee:
     remembered = snapshot.find_managed(item.invitee, item.registration)
     known = next((managed.invitee for managed in remembered), item.invitee)
     return replace(known, role=item.role, email=known.email or item.invitee.email)
+
+
+def _list_panel_notes(messages: Iterable[PlannedMessage], approved: Approved) -> list[str]:
+    """Say that a list of the panel has changed: it holds nothing back, so it has to be shown."""
+    others = sum(has_other_panel(message, approved) for message in messages if message.covered)
+    if not others:
+        return []
+    count = "1 approved message lists" if others == 1 else f"{others} approved messages list"
+    return [f"{count} the panel, which has changed since. It is sent with the list of today."]
 
 
 def _list_changes(plan: Plan, approved: Approved) -> Iterator[PlannedChange]:

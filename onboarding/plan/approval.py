@@ -169,6 +169,12 @@ def is_act_covered(message: PlannedMessage, approved: Approved) -> bool:
     return any(shown.wording == message.wording for shown in worded)
 
 
+def has_other_panel(message: PlannedMessage, approved: Approved) -> bool:
+    """Tell whether a message that is covered lists another panel than the approved page did."""
+    same = [shown for shown in _find_reviewed(message, approved) if shown.digest == message.digest]
+    return bool(same) and all(shown.panel != message.panel for shown in same)
+
+
 def is_change_covered(action: str, key: str, approved: Approved, mode: ApprovalMode) -> bool:
     """Tell whether an approved page showed this change at RingCentral of this person."""
     return mode is ApprovalMode.NONE or (action, key) in approved.changes

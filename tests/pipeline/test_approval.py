@@ -110,6 +110,22 @@ async def test_approvals_add_up(tmp_path):
         assert (await scene.run()).exit_code == 0
 
 
+async def test_a_list_of_the_panel_that_changed_holds_back_nobody_and_is_said(tmp_path):
+    async with approval_stage(tmp_path, [HOST, PANELIST]) as scene:
+        await approve_all(scene)
+        scene.write_roster(PEOPLE)
+
+        page = await see_page(scene)
+
+        assert page.messages[0].covered
+        assert any("lists the panel, which has changed since" in note for note in page.notes)
+        result = await scene.run()
+        assert (scene.recipients(), skipped(result)) == (
+            sorted([HANNA.email, JOERG.email]),
+            [GUEST],
+        )
+
+
 async def test_one_character_of_a_template_holds_back_all_of_that_kind(tmp_path):
     async with approval_stage(tmp_path, PEOPLE) as scene:
         write_invitation(scene)
