@@ -8,6 +8,7 @@ text, `header` finds which column is which, and `row` turns a row into an invite
 `cells`.
 """
 
+from onboarding.roster.failed_rows import FailedRows, find_failed_rows
 from onboarding.roster.reader import fetch, name_of, read
 
-__all__ = ["fetch", "name_of", "read"]
+__all__ = ["FailedRows", "fetch", "find_failed_rows", "name_of", "read"]

@@ -26,6 +26,7 @@ _DAMAGED = "\ufffd"
 _BETWEEN = r"\s<>()\[\]\"',;:/|&"
 _ADDRESSES = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}@]+@[^{_BETWEEN}@]+")
 """Begins at a word's start only, so that a long cell takes no longer than its length."""
+_QUOTED_FORMULA = re.compile("' ?[=+@\uff1d\uff0b\uff0d\uff20-]")
 _KEPT_JOINERS = "\u200c\u200d"
 _SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 _ROLES = {
@@ -44,10 +45,12 @@ def clean_cell(text: str) -> str:
     characters (zero-width spaces, direction marks, byte order marks: they come along with copied
     addresses and make them undeliverable), but not the joiners that Persian, Indic scripts and
     emoji need. Control characters and halves of characters become U+FFFD, which `refuse_damaged`
-    refuses.
+    refuses. The apostrophe goes that keeps a spreadsheet from running a cell: our own files have
+    it, and it belongs to no name or address.
     """
     visible = text if text.isprintable() else "".join(map(_clean_character, text))
-    return " ".join(unicodedata.normalize("NFC", visible).split())
+    plain = " ".join(unicodedata.normalize("NFC", visible).split())
+    return plain[1:].lstrip() if _QUOTED_FORMULA.match(plain) else plain
 
 
 def refuse_damaged(text: str) -> str:

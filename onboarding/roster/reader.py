@@ -7,7 +7,7 @@ The pipeline calls this first of all.
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -64,7 +64,14 @@ def read(
     a row is a `Problem`; raises ConfigurationError where no row can be read at all, or there is
     none.
     """
-    rows = [row for row in _read_rows(content, name) if any(row.cells)]
+    return parse_rows([row for row in read_rows(content, name) if any(row.cells)], name, columns)
+
+
+def parse_rows(rows: Sequence[Row], name: str, columns: Mapping[str, str]) -> Roster:
+    """Parse a grid without empty rows, the header first. Raises ConfigurationError as `read` does.
+
+    A caller that also needs the cells as they were written uses this instead of `read`.
+    """
     if not rows:
         raise ConfigurationError(
             f"The roster {name} is empty.", hint="Write a header and one row for each person."
@@ -83,7 +90,8 @@ def read(
     return _build_roster(parse_row(row, header) for row in people)
 
 
-def _read_rows(content: bytes, name: str) -> list[Row]:
+def read_rows(content: bytes, name: str) -> list[Row]:
+    """Read a roster's grid, empty rows included. Raises ConfigurationError if it is no roster."""
     for form in FORMATS:
         if form.recognises(content):
             grid = form.read(content, name)
