@@ -27,6 +27,7 @@ REPORTS = [
     ["status", NAME, "--json"],
     ["report", NAME, "--csv"],
     ["report", NAME, "--html"],
+    ["report", NAME, "--json"],
     ["history", PANELIST["email"]],
     ["history", PANELIST["email"], "--json"],
 ]

@@ -29,8 +29,13 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
 
 
 def echo_json(value: Any) -> None:
-    """Print a value as JSON. Its texts are harmless to a terminal, also when they are decoded."""
-    typer.echo(json.dumps(_escape_values(value), ensure_ascii=False, indent=2))
+    """Print a value as JSON."""
+    typer.echo(format_json(value), nl=False)
+
+
+def format_json(value: Any) -> str:
+    """Write a value as JSON. Its texts are harmless to a terminal, also when they are decoded."""
+    return json.dumps(_escape_values(value), ensure_ascii=False, indent=2) + "\n"
 
 
 def describe_crash(error: BaseException) -> str:

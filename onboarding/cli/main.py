@@ -101,7 +101,7 @@ COMMANDS = (
     ),
     CommandRow(
         "report",
-        "show",
+        "report",
         HAND_OVER,
         "Write the hand-off for marketing operations; join links are masked.",
     ),

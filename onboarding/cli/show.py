@@ -1,10 +1,9 @@
-"""`plan`, `status`, `report`, `history`: what a run would do, and what runs did.
+"""`plan`, `status`, `history`: what a run would do, and what runs did.
 
 They change nothing. `plan` asks RingCentral. The others ask only the ledger.
 """
 
 import asyncio
-import io
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,22 +22,14 @@ from onboarding.cli.summaries import (
 )
 from onboarding.cli.terminal import ProgressLines, print_table, print_text, run_until_stopped
 from onboarding.config import Config
-from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
-from onboarding.files.write import write_file
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.time_zones import format_in_zone
-from onboarding.pipeline.hand_off import make_report
 from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.status import Status, read_history, read_status
 from onboarding.pipeline.target import Target, find_target
 from onboarding.plan import Options
-from onboarding.reports.report import render_html, write_csv
 
-Csv = Annotated[bool, typer.Option("--csv", help="A table for a spreadsheet.")]
-Html = Annotated[bool, typer.Option("--html", help="One self-contained page.")]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
-]
 PersonEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
 
 
@@ -107,30 +98,6 @@ def status_command(
         print_status(found)
 
 
-def report_command(
-    name: options.Name,
-    *,
-    csv: Csv = False,
-    html: Html = False,
-    output: Output = None,
-    config_file: options.ConfigFile = None,
-) -> None:
-    """Write the hand-off for marketing operations; join links are masked."""
-    if csv == html:
-        raise typer.BadParameter("Choose one of --csv and --html.", param_hint="--csv / --html")
-    content = _render_report(_read_status(name, config_file), html=html)
-    if output is None:
-        typer.echo(content, nl=False)
-        return
-    try:
-        write_file(output, content)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{output} can't be written: {error.strerror}.", hint="Choose another file."
-        ) from None
-    echo(f"wrote {output}", err=True)
-
-
 def history_command(
     email: PersonEmail,
     *,
@@ -194,12 +161,3 @@ def _read_status(name: str, config_file: Path | None) -> Status:
     config = options.load_config(config_file)
     target = find_target(config, name)
     return asyncio.run(read_status(config, target, datetime.now(UTC), ProgressLines()))
-
-
-def _render_report(found: Status, *, html: bool) -> bytes:
-    made = make_report(found, datetime.now(UTC))
-    if html:
-        return render_html(made).encode()
-    stream = io.BytesIO()
-    write_csv(made, stream)
-    return stream.getvalue()

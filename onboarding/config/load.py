@@ -26,7 +26,6 @@ from onboarding.config.settings import (
     PREFIX,
     SECTIONS,
     Config,
-    WebinarSettings,
     resolve_paths,
     suggest,
 )
@@ -208,8 +207,9 @@ def _describe_form(path: tuple[str, ...]) -> str:
     match path:
         case (*_, "webinar" | "session"):
             return "It has to be RingCentral's id, digits only (`onboarding webinars` lists them)."
-        case ("webinars", *_):
-            return "A webinar's name has to be of lower-case letters, digits, - and _."
+        case ("webinars" | "reports" as section, *_):
+            what = section.removesuffix("s")
+            return f"A {what}'s name has to be of lower-case letters, digits, - and _."
         case (_, "colours", *_):
             return "A colour is written as #rrggbb."
         case ("ledger", "database"):
@@ -242,10 +242,12 @@ def _is_in_file(content: Any, path: tuple[str, ...]) -> bool:
 
 def _sibling_keys(path: tuple[str, ...]) -> list[str]:
     """List the keys of the section in which a wrong one was written."""
-    model: type[BaseModel] = Config
+    kind: Any = Config
     for part in path[:-1]:
-        field = model.model_fields.get(part)
-        inner = field.annotation if field else None
-        # What is no model is a webinar's name, as in [webinars.NAME].
-        model = inner if is_model(inner) else WebinarSettings
-    return SECTIONS if model is Config else [*model.model_fields]
+        if is_model(kind):
+            field = kind.model_fields.get(part)
+            kind = field.annotation if field else None
+        else:
+            # A name of the user's, as in [webinars.NAME]: its table's type is the last argument.
+            kind = get_args(kind)[-1]
+    return SECTIONS if kind is Config else [*kind.model_fields]

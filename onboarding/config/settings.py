@@ -17,6 +17,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.messages.settings import BrandSettings
 from onboarding.model.addresses import encode_domain
+from onboarding.model.foreign_text import printable
 from onboarding.model.known_secrets import Secrets
 from onboarding.model.reviews import ApprovalMode
 from onboarding.ringcentral.settings import RingCentralSettings
@@ -79,6 +80,16 @@ class RehearsalSettings(BaseModel, extra="forbid", frozen=True):
     allow_domains: tuple[Annotated[str, AfterValidator(_encode_allowed)], ...] = ()
 
 
+class ReportSettings(BaseModel, extra="forbid", frozen=True):
+    """`[reports.NAME]`: a CRM's headers, each with our column, and its word for each status.
+
+    What they name is checked when the report is made: the rosters have columns of their own.
+    """
+
+    columns: dict[str, str]
+    status: dict[str, str] = {}
+
+
 WEBINAR_NAME = r"^[a-z0-9][a-z0-9_-]*$"
 WebinarName = Annotated[str, Field(pattern=WEBINAR_NAME, max_length=64)]
 
@@ -100,6 +111,7 @@ class Config(BaseSettings):
     ledger: LedgerSettings = LedgerSettings()
     rehearsal: RehearsalSettings = RehearsalSettings()
     webinars: dict[WebinarName, WebinarSettings] = {}
+    reports: dict[WebinarName, ReportSettings] = {}
     file: Path
     secret_files: tuple[Path, ...] = ()
     """Files of the secrets folder whose modes the user has set."""
@@ -145,6 +157,15 @@ class Config(BaseSettings):
         raise ConfigurationError(
             f"There is no webinar called {name!r} in {self.file}.",
             hint=suggest(name, self.webinars) or _hint_for_name(name),
+        )
+
+    def report(self, name: str) -> ReportSettings:
+        """Find a report's shape. Raises ConfigurationError naming the nearest one there is."""
+        if name in self.reports:
+            return self.reports[name]
+        raise ConfigurationError(
+            f"There is no section [reports.{printable(name)}] in {self.file}.",
+            hint=suggest(name, self.reports) or "Add it with columns and status.",
         )
 
 

@@ -50,13 +50,22 @@ async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
 
     Raises ConfigurationError if there is none, or if it can't be read at all.
     """
+    content, name = await fetch_roster(target, stop)
+    return rosters.read(content, name, target.columns)
+
+
+async def fetch_roster(target: Target, stop: asyncio.Event) -> tuple[bytes, str]:
+    """Fetch the bytes of the target's roster, and what messages call it.
+
+    Raises ConfigurationError if there is none, or if it can't be read.
+    """
     if target.invitees is None:
         raise ConfigurationError(
             f"No roster is given for {target.name}.",
             hint="Name it with --invitees FILE, or - for standard input.",
         )
     content = await wait_unless_stopped(stop, rosters.fetch(target.invitees))
-    return rosters.read(content, rosters.name_of(target.invitees), target.columns)
+    return content, rosters.name_of(target.invitees)
 
 
 async def refresh(services: Services, target: Target, roster: Roster) -> RunState:

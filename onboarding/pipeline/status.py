@@ -80,15 +80,13 @@ async def read_status(config: Config, target: Target, now: datetime, progress: P
 
     Raises what `ledger.read_only.read_ledger` raises.
     """
-    load = partial(_load_status, config=config, target=target, now=now)
+    load = partial(load_status, config=config, target=target, now=now)
     found = await asyncio.to_thread(read_ledger, ledger_path(config.ledger), load, progress)
     return found or Status(target.name, target.webinar_id, None, (), ())
 
 
-def _load_status(
-    connection: sa.Connection, config: Config, target: Target, now: datetime
-) -> Status:
-    """Load the status. `plan` stores the session but is no run, so nothing is seen before one."""
+def load_status(connection: sa.Connection, config: Config, target: Target, now: datetime) -> Status:
+    """Load the status, its texts clean. Nothing is seen before a run, and a `plan` is none."""
     server = config.ringcentral.server
     pause = pauses.find_pause(connection, server, target.webinar_id, target.session_id, now)
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)

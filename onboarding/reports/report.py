@@ -1,129 +1,201 @@
-"""The hand-off to marketing operations: who has their link and who doesn't, as CSV or HTML.
+"""What the report says: people, their messages, what needs a person. Values and decisions, pure.
 
-Pure: takes a `Report` that the pipeline has built and returns text or bytes. It knows no join link,
-only a fingerprint, so it can't leak one. Last page of the story: `onboarding report`.
+The pipeline builds a `Report` from the ledger (`pipeline.hand_off`); `table`, `report_page` and
+`crm` show it. It knows no join link, only fingerprints, so none of them can leak one.
 """
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from types import MappingProxyType
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
-from onboarding.model.kinds import Kind
-from onboarding.model.people import Problem, Role, format_problem
+from onboarding.model.kinds import Kind, clears_facts
+from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import SessionKey
-from onboarding.model.time_zones import zone_named
-from onboarding.reports.page import PAGES
+
+SHOWN_FINGERPRINT = 12
+"""Hex digits of a link's fingerprint in tables: no two links of a panel begin with the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReportRow:
-    """One person's latest message and what came of it.
+class ReportedMessage:
+    """One message to a person, and what came of it.
 
-    `at` (aware) is when the delivery last changed, None while it has only been queued. `reply` and
-    `reason` are for people to read. `link_fingerprint` is (the beginning of) the link's digest,
-    empty where the message held none.
+    `at` (aware) is when its state last changed. `reply` is the mail server's answer, `reason` says
+    in our words why. `link_fingerprint` is the link's digest, empty where the message holds none.
     """
 
-    email: str
-    name: str
-    role: Role
     kind: Kind
     state: State
-    at: datetime | None
+    at: datetime
     attempts: int
     message_id: str
     reply: str
     reason: str
     link_fingerprint: str
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """One webinar session's deliveries and problems.
+class ReportedPerson:
+    """One person of a session, with their messages in order, those aside that a later one replaced.
 
-    `start` and `made_at` are aware; `time_zone` is an IANA name.
+    `extra` are the roster's further columns, name -> value. `link_fingerprint` is that of the link
+    which their mailbox holds, empty without one. `outdated` names what is no longer true of what
+    the mailbox holds. `note` says why they have no message. `answer`, `attendance` and `joined_at`
+    are empty where nothing is known.
+    """
+
+    email: str
+    name: str
+    role: Role
+    first_name: str = ""
+    last_name: str = ""
+    company: str = ""
+    extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    registered_at: datetime | None = None
+    link_fingerprint: str = ""
+    outdated: tuple[str, ...] = ()
+    messages: tuple[ReportedMessage, ...] = ()
+    note: str = ""
+    answer: str = ""
+    attendance: str = ""
+    joined_at: datetime | None = None
+
+    @property
+    def latest(self) -> ReportedMessage | None:
+        """The latest message, None before the first."""
+        return self.messages[-1] if self.messages else None
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether a message of theirs needs a person, or their mailbox holds what is not true."""
+        return bool(self.outdated) or any(
+            message.state in NEEDS_A_PERSON for message in self.messages
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WebinarReport:
+    """One webinar session: its people, and what the last run reported.
+
+    `start` is aware, `time_zone` an IANA name. `problems` need a person, `notes` need nothing done.
     """
 
     webinar_name: str
     title: str
     key: SessionKey
     start: datetime
+    duration: timedelta
     time_zone: str
-    made_at: datetime
-    rows: tuple[ReportRow, ...]
+    people: tuple[ReportedPerson, ...]
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> tuple[ReportedMessage, ...]:
+        """The messages of all people."""
+        return tuple(chain.from_iterable(person.messages for person in self.people))
+
+    @property
+    def counts(self) -> list[tuple[State, int]]:
+        """How many messages are in each state that occurs, the sent ones first."""
+        counts = Counter(message.state for message in self.messages)
+        in_order = sorted(State, key=lambda state: state is not State.SENT)
+        return [(state, counts[state]) for state in in_order if counts[state]]
+
+    @property
+    def outdated_people(self) -> tuple[ReportedPerson, ...]:
+        """The people whose mailbox holds something that is no longer true."""
+        return tuple(person for person in self.people if person.outdated)
+
+    @property
+    def attention(self) -> int:
+        """How many people and problems need a person."""
+        return sum(person.needs_a_person for person in self.people) + len(self.problems)
 
 
-CSV_COLUMNS = (
-    *("email", "name", "role", "kind", "state", "at", "attempts"),
-    *("message_id", "reply", "reason", "link"),
-)
-"""The columns of the CSV file, in order. The names stay: programs read the file by them."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The hand-off about one or several webinars. `made_at` is aware."""
 
-NOT_USED = "not_used"
-"""The state of a roster row that could not be used: the CSV file has all people in one table."""
+    made_at: datetime
+    webinars: tuple[WebinarReport, ...]
+
+    def list_extra_columns(self) -> list[str]:
+        """List the names of the rosters' further columns, in the order in which they are met."""
+        people = chain.from_iterable(webinar.people for webinar in self.webinars)
+        return list(dict.fromkeys(chain.from_iterable(person.extra for person in people)))
+
 
 MEANINGS = {
     State.QUEUED: "The message is queued; the next run sends it.",
     State.SENDING: "The message is on its way to the mail server right now.",
     State.SENT: "Our mail server has accepted the message and is responsible for it.",
-    State.IN_DOUBT: (
-        "The connection dropped before the server confirmed. It may have been sent: check its log."
-    ),
-    State.REJECTED: (
-        "The mail server rejected the message for good. Fix the address or the message, then retry."
-    ),
-    State.FAILED: "The mail server deferred the message until it was too late. Retry.",
+    State.IN_DOUBT: "The connection dropped before the server confirmed. It may have been sent.",
+    State.REJECTED: "The mail server rejected the message for good.",
+    State.FAILED: "The mail server deferred the message until it was too late.",
     State.SUPERSEDED: "The message was never sent: a newer one replaced it.",
     State.EXPIRED: "The message was never sent: it would have come too late.",
     State.CANCELLED: "The message was never sent: it was cancelled.",
     State.RECORDED: (
         "Nothing was sent from here: a person said that they have these facts already (--as-told)."
     ),
-    State.BOUNCED: (
-        "Our mail server accepted the message, a later one returned it. Fix the address."
-    ),
+    State.BOUNCED: "Our mail server accepted the message, a later one returned it.",
 }
 """What each state means, for readers of the report."""
 
-_FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+NEXT_STEPS = {
+    State.IN_DOUBT: (
+        "Look for the Message-ID in the mail server's log. Then type"
+        " `onboarding resolve {name} EMAIL` with `--sent` or `--resend`."
+    ),
+    State.REJECTED: (
+        "Read the server's reply. If the address is wrong, correct it on the roster: the next run"
+        " writes to the new one. Else remove the cause and type `onboarding retry {name} EMAIL`."
+    ),
+    State.FAILED: "Type `onboarding retry {name} EMAIL`: the next run sends it.",
+    State.EXPIRED: "Call them: it is too late for a message.",
+    State.BOUNCED: "Correct the address on the roster: the next run writes to the new one.",
+}
+"""What a person has to do, for each state that needs one; `{name}` is the webinar's."""
 
 
-def write_csv(report: Report, stream: BinaryIO) -> None:
-    """Write one row per person as UTF-8, with the byte order mark that Excel needs.
+def list_next_steps(webinar: WebinarReport) -> Iterator[tuple[State, str, list[ReportedPerson]]]:
+    """Yield each state that needs a person: what to do, and the people it is about."""
+    for state, step in NEXT_STEPS.items():
+        people = [
+            person
+            for person in webinar.people
+            if any(message.state is state for message in person.messages)
+        ]
+        if people:
+            yield state, step.format(name=webinar.webinar_name), people
 
-    Times are ISO 8601 in the session's time zone. Cells that a spreadsheet would run as a formula
-    get an apostrophe in front: names and server replies come from outside.
+
+NO_MESSAGE, REMOVED = "no_message", "removed"
+"""Words of a person's status that no message has: on the roster without one; taken off board."""
+
+ATTENDANCE = ("joined", "missing", "unknown")
+"""Words of a person's attendance."""
+
+STATUS_WORDS = (*State, NO_MESSAGE, REMOVED, *ATTENDANCE)
+"""All words that a person's status can be."""
+
+
+def person_status(person: ReportedPerson) -> str:
+    """Say in one word where a person is: their attendance if known, else their latest message.
+
+    A person whose latest message is a cancellation is `removed`, whatever its state.
     """
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="", write_through=True)
-    rows = csv.writer(text)
-    rows.writerow(CSV_COLUMNS)
-    rows.writerows([_escape_formula(cell) for cell in row] for row in _csv_rows(report))
-    text.detach()
-
-
-def render_html(report: Report) -> str:
-    """Render one page for screen, print and screen readers: no scripts, nothing fetched.
-
-    Rows that need a person come first.
-    """
-    counts = Counter(row.state for row in report.rows)
-    return PAGES.get_template("report.html.j2").render(
-        report=report,
-        rows=sorted(report.rows, key=lambda row: row.state not in NEEDS_A_PERSON),
-        counts=[
-            (state, counts[state])
-            for state in sorted(State, key=lambda state: state is not State.SENT)
-            if counts[state]
-        ],
-        attention=sum(counts[state] for state in NEEDS_A_PERSON) + len(report.problems),
-        meanings=MEANINGS,
-    )
+    if person.attendance:
+        return person.attendance
+    if person.latest is None:
+        return NO_MESSAGE
+    return REMOVED if clears_facts(person.latest.kind) else person.latest.state
 
 
 def mask_link(link_fingerprint: str) -> str:
@@ -142,21 +214,3 @@ def badge(state: State) -> str:
             return "under-way"
         case _:
             return "over"
-
-
-def _csv_rows(report: Report) -> Iterator[tuple[str, ...]]:
-    zone = zone_named(report.time_zone)
-    for row in report.rows:
-        at = row.at.astimezone(zone).isoformat(timespec="seconds") if row.at else ""
-        about = (row.email, row.name, row.role, row.kind, row.state, at, str(row.attempts))
-        yield *about, row.message_id, row.reply, row.reason, mask_link(row.link_fingerprint)
-    for problem in report.problems:
-        what = format_problem(replace(problem, email=""))  # the address has a column of its own
-        yield problem.email, "", "", "", NOT_USED, "", "", "", "", what, ""
-
-
-def _escape_formula(cell: str) -> str:
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA_STARTS) else cell
-
-
-PAGES.filters |= {"masked": mask_link, "tone": badge}

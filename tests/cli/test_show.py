@@ -1,8 +1,7 @@
-"""`status`, `report`, `history`, `init`, `simulator` and the command itself."""
+"""`status`, `history`, `init`, `simulator` and the command itself."""
 
 import asyncio
 import json
-import re
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -82,28 +81,6 @@ async def test_a_run_started_from_elsewhere_finds_the_same_ledger(tmp_path):
         )
         assert (cron.code, cron.all) == (0, "")
         assert (scene.recipients(), list(elsewhere.iterdir())) == ([HOST["email"]], [])
-
-
-async def test_report_writes_masked_links_for_a_spreadsheet_and_a_browser(tmp_path):
-    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
-        await scene.run()
-        page = await on(scene, "report", NAME, "--html", "-o", "hand-off.html")
-        sheet = await on(scene, "report", NAME, "--csv")
-        assert (page.code, sheet.code) == (0, 0)
-        html = (tmp_path / "hand-off.html").read_text(encoding="utf-8")
-        assert stat.S_IMODE((tmp_path / "hand-off.html").stat().st_mode) == 0o600
-        assert "Hanna Holm" in html
-        assert HOST["email"] in sheet.out
-        assert re.search(r'(src|href)="http', html) is None
-
-
-async def test_report_without_a_format_or_a_run_says_what_to_do(tmp_path):
-    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
-        unformed = await on(scene, "report", NAME)
-        early = await on(scene, "report", NAME, "--csv")
-        assert (unformed.code, early.code) == (2, 2)
-        assert "--csv" in unformed.err
-        assert "onboarding run" in early.err
 
 
 async def test_history_tells_every_attempt_in_order(tmp_path):

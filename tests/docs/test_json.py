@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import typer.main
 
 from onboarding.cli.main import app
 from onboarding.model.people import Role
+from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
 from tests.docs.pages import blocks, read
 from tests.stage import COHOST, HOST, NAME, ROOMY, SESSION, WEBINAR, Stage, panelist, stage
@@ -63,7 +65,18 @@ LOOKING = {
     "directory": ["directory", COHOST["email"]],
     "lint": ["lint"],
 }
-DOING = {"run": ["run", NAME, "--yes"], "history": ["history", "guest3@example.com"]}
+DOING = {
+    "run": ["run", NAME, "--yes"],
+    "history": ["history", "guest3@example.com"],
+    "report": ["report", NAME],
+}
+
+
+async def move_session(scene: Stage) -> None:
+    """Move the session, and let a plan see it: what was sent is out of date for the report."""
+    start = scene.ringcentral.account.sessions[WEBINAR, SESSION].start + timedelta(hours=1)
+    scene.ringcentral.account.update_session(WEBINAR, SESSION, start=start)
+    await on(scene, "plan", NAME)
 
 
 async def test_json_is_printed_as_documented(tmp_path):
@@ -71,7 +84,8 @@ async def test_json_is_printed_as_documented(tmp_path):
     pale = {
         "ONBOARDING_BRAND__COLOURS__BUTTON_TEXT": "#1f5fbe"
     }  # so that lint has something to say
-    async with stage(tmp_path, first, limits=ROOMY) as scene:
+    refused = MailRules(refuse={"guest2@example.com": "550 5.1.1 No such user"})
+    async with stage(tmp_path, first, limits=ROOMY, mail_rules=refused) as scene:
         await on(scene, "run", NAME, "--yes")
         mail_by_ringcentral(scene)
         await on(scene, "run", NAME, "--yes")
@@ -91,7 +105,11 @@ async def test_json_is_printed_as_documented(tmp_path):
         looked = await asyncio.gather(
             *(on(scene, *command, "--json", **pale) for command in LOOKING.values())
         )
-        did = [await on(scene, *command, "--json") for command in DOING.values()]
+        did = []
+        for mark, command in DOING.items():
+            if mark == "report":
+                await move_session(scene)
+            did.append(await on(scene, *command, "--json"))
     printed = {
         mark: json.loads(seen.out)
         for mark, seen in zip([*LOOKING, *DOING], [*looked, *did], strict=True)

@@ -130,7 +130,8 @@ def as_toml(value: Any, place: str = "") -> str:
         if isinstance(one, dict):
             below.append(as_toml(one, f"{place}.{key}" if place else key))
         else:
-            lines.append(f"{key} = {json.dumps(one)}")
+            name = key if key.isidentifier() else json.dumps(key)
+            lines.append(f"{name} = {json.dumps(one)}")
     return "\n".join([*lines, *below])
 
 

@@ -23,7 +23,8 @@ from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
 from onboarding.model.reviews import ApprovalMode
 from onboarding.plan import SkipCode
-from onboarding.reports.report import CSV_COLUMNS
+from onboarding.reports.report import STATUS_WORDS
+from onboarding.reports.table import CSV_COLUMNS
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.smtp.providers import PRESETS
 from onboarding.smtp.settings import GoogleSettings, MicrosoftSettings, Rate, SmtpSettings
@@ -47,11 +48,15 @@ SECTIONS: Mapping[str, BaseModel] = {
     "`[ledger]`": LedgerSettings(),
     "`[rehearsal]`": settings.RehearsalSettings(),
     "`[webinars.NAME]`": settings.WebinarSettings(webinar="1", invitees=Path("invitees.csv")),
+    "`[reports.NAME]`": settings.ReportSettings(columns={"Email": "email"}),
 }
 """Each section of config.toml with nothing given but what has to be."""
 
 RC_CLIENT_ID = ("`[ringcentral]`", "client_id")
 """Kept as one, beside the secret that belongs to it."""
+
+REPORT_COLUMNS = ("`[reports.NAME]`", "columns")
+"""Needed here, and not in `[webinars.NAME]`."""
 
 NEEDED = {"host", "name", "sender", "webinar", "invitees"}
 
@@ -140,7 +145,7 @@ def test_every_key_is_documented_with_type_and_default(heading: str):
         assert kind == (
             "secret" if (heading, name) == RC_CLIENT_ID else kind_of(name, fields[name])
         ), name
-        if name in NEEDED:
+        if name in NEEDED or (heading, name) == REPORT_COLUMNS:
             assert (default, fields[name].is_required()) == ("needed", True), name
         elif kind == "secret":
             assert default == "", name
@@ -257,3 +262,9 @@ def test_every_word_of_the_model_is_documented(header: str, values: type[StrEnum
 def test_columns_of_the_report_are_documented():
     rows = table(sections(REFERENCE, 2)["The report's columns"], "column")
     assert tuple(word(name) for name, _ in rows) == CSV_COLUMNS
+
+
+def test_every_status_of_a_person_is_documented():
+    rows = table(sections(REFERENCE, 3)["`[reports.NAME]`"], "status")
+    documented = [status for name, _ in rows for status in words(name)]
+    assert [*State, *documented] == [*STATUS_WORDS]

@@ -2,11 +2,12 @@
 
 import pytest
 
-from onboarding.pipeline.hand_off import make_report
+from onboarding.cli.terminal import NoProgress
+from onboarding.pipeline.hand_off import read_report
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
-from onboarding.reports.report import render_html
+from onboarding.reports.report_page import render_html
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +43,9 @@ async def test_unknown_zone_is_found_before_anybody_is_added_and_letters_say_utc
         assert "Eastern" in text_of(scene, "guest1@example.com")
         status = await scene.status()
         assert [problem.message for problem in status.problems] == [IN_UTC]
-        assert "Coordinated Universal Time" in render_html(make_report(status, scene.clock.now()))
+        report, _unknown = read_report(scene.config, [goal], scene.clock.now(), NoProgress())
+        assert report.webinars[0].notes == (IN_UTC,)
+        assert "Coordinated Universal Time" in render_html(report)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,229 @@
+"""`report`: the hand-off as a page, a table, a workbook, JSON, or in the shape of a CRM.
+
+Asks only the ledger, and for `--failed-roster` the roster; changes nothing in either.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onboarding.cli import options
+from onboarding.cli.console import echo, format_json
+from onboarding.cli.output import report_json
+from onboarding.cli.terminal import ProgressLines, run_until_stopped
+from onboarding.config import Config
+from onboarding.errors import ConfigurationError
+from onboarding.files.write import write_file
+from onboarding.pipeline.hand_off import read_failed_rows, read_report
+from onboarding.pipeline.status import ledger_file, no_run_yet
+from onboarding.pipeline.target import Target, all_targets, find_target
+from onboarding.reports.crm import CrmShape, build_crm_table
+from onboarding.reports.csv_file import render_csv
+from onboarding.reports.report import Report
+from onboarding.reports.report_page import render_html
+from onboarding.reports.table import ReportTable, build_overview, build_table
+from onboarding.reports.workbook import Sheet, render_workbook
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME", help="One or several webinars, as in other commands."),
+]
+AllWebinars = Annotated[
+    bool, typer.Option("--all", help="Every webinar of config.toml that has had a run.")
+]
+Csv = Annotated[bool, typer.Option("--csv", help="A table for a spreadsheet.")]
+Html = Annotated[bool, typer.Option("--html", help="One self-contained page.")]
+Xlsx = Annotated[bool, typer.Option("--xlsx", help="An Excel workbook, with real dates.")]
+AsShape = Annotated[
+    str | None,
+    typer.Option(
+        "--as", metavar="SHAPE", help="In the shape of [reports.SHAPE], as CSV or with --xlsx."
+    ),
+]
+FailedRoster = Annotated[
+    Path | None,
+    typer.Option(
+        "--failed-roster",
+        metavar="FILE",
+        help="Write the rows that need correcting, as a roster (CSV, or .xlsx).",
+    ),
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
+]
+
+FORMATS = "--csv / --html / --xlsx / --json / --as"
+
+
+class ReportFormat(Enum):
+    """What a report is written as."""
+
+    CSV = "--csv"
+    HTML = "--html"
+    XLSX = "--xlsx"
+    JSON = "--json"
+
+
+def report_command(
+    names: Names = None,
+    *,
+    every: AllWebinars = False,
+    csv: Csv = False,
+    html: Html = False,
+    xlsx: Xlsx = False,
+    as_json: options.AsJson = False,
+    shape: AsShape = None,
+    failed_roster: FailedRoster = None,
+    invitees: options.Invitees = None,
+    output: Output = None,
+    config_file: options.ConfigFile = None,
+) -> None:
+    """Write the hand-off for marketing operations; join links are masked."""
+    wanted = {
+        ReportFormat.CSV: csv,
+        ReportFormat.HTML: html,
+        ReportFormat.XLSX: xlsx,
+        ReportFormat.JSON: as_json,
+    }
+    form = _choose_format([form for form, is_wanted in wanted.items() if is_wanted], shape)
+    _check_options(form, names or [], failed_roster, output, every=every)
+    config = options.load_config(config_file)
+    crm = _find_shape(config, shape) if shape else None
+    targets = _find_targets(config, names or [], invitees, every=every)
+    for file in filter(None, (output, failed_roster)):
+        _refuse_own_file(file, config, targets)
+    report = _read_report(config, targets, every=every)
+    if form:
+        _hand_over(_render(report, form, crm), output)
+    if failed_roster:
+        _write_failed_roster(targets[0], report, failed_roster)
+
+
+def _choose_format(wanted: Sequence[ReportFormat], shape: str | None) -> ReportFormat | None:
+    """Choose the format; None if no option asks for one. Raises BadParameter for two."""
+    if len(wanted) > 1:
+        raise typer.BadParameter("Choose one of them.", param_hint=FORMATS)
+    form = wanted[0] if wanted else None
+    if shape and form not in {None, ReportFormat.CSV, ReportFormat.XLSX}:
+        raise typer.BadParameter("A CRM's shape is CSV, or XLSX with --xlsx.", param_hint="--as")
+    return form or (ReportFormat.CSV if shape else None)
+
+
+def _check_options(
+    form: ReportFormat | None,
+    names: Sequence[str],
+    failed_roster: Path | None,
+    output: Path | None,
+    *,
+    every: bool,
+) -> None:
+    """Check what needs no configuration. Raises BadParameter."""
+    if every == bool(names):
+        raise typer.BadParameter("Name webinars, or use --all.", param_hint="NAME / --all")
+    if not (form or failed_roster):
+        raise typer.BadParameter("Choose what to write.", param_hint=FORMATS)
+    if failed_roster and len(names) != 1:
+        raise typer.BadParameter("It is for one webinar: name it.", param_hint="--failed-roster")
+    if output and not form:
+        raise typer.BadParameter("Choose what to write there.", param_hint=FORMATS)
+    if output and failed_roster and output.resolve() == failed_roster.resolve():
+        raise typer.BadParameter("They name the same file.", param_hint="-o / --failed-roster")
+    if form is ReportFormat.XLSX and output is None and sys.stdout.isatty():
+        raise typer.BadParameter("A terminal can't show it: name a file with -o.", param_hint="-o")
+
+
+def _find_shape(config: Config, name: str) -> CrmShape:
+    settings = config.report(name)
+    return CrmShape(name, settings.columns, settings.status)
+
+
+def _find_targets(
+    config: Config, names: Iterable[str], invitees: Path | None, *, every: bool
+) -> list[Target]:
+    if every:
+        return all_targets(config)
+    return [find_target(config, name, invitees) for name in dict.fromkeys(names)]
+
+
+def _refuse_own_file(file: Path, config: Config, targets: Iterable[Target]) -> None:
+    """Refuse to write over a file that the program reads. Raises ConfigurationError."""
+    rosters = [target.invitees for target in targets if isinstance(target.invitees, Path)]
+    configured = [webinar.invitees for webinar in config.webinars.values()]
+    own = (config.file, ledger_file(config), *config.secret_files, *configured, *rosters)
+    if file.resolve() in {path.resolve() for path in own}:
+        raise ConfigurationError(
+            f"{file} is a file that this program reads: the report would destroy it.",
+            hint="Choose another file.",
+        )
+
+
+def _read_report(config: Config, targets: Sequence[Target], *, every: bool) -> Report:
+    """Read the report. With `--all`, webinars without a run are named and left out."""
+    report, unknown = read_report(config, targets, datetime.now(UTC), ProgressLines())
+    if unknown and not every:
+        raise no_run_yet(unknown[0])
+    for name in unknown:
+        echo(f"{name} has had no run yet, so it is left out.", err=True)
+    return report
+
+
+def _render(report: Report, form: ReportFormat, crm: CrmShape | None) -> bytes:
+    if crm:
+        table = build_crm_table(report, crm)
+        return _render_table(table, form, report.made_at)
+    match form:
+        case ReportFormat.HTML:
+            return render_html(report).encode()
+        case ReportFormat.JSON:
+            return format_json(report_json(report)).encode()
+        case ReportFormat.CSV:
+            return render_csv(build_table(report))
+        case ReportFormat.XLSX:
+            sheets = [
+                Sheet("Messages", build_table(report)),
+                Sheet("Webinars", build_overview(report)),
+            ]
+            return render_workbook(sheets, report.made_at)
+
+
+def _render_table(table: ReportTable, form: ReportFormat, made_at: datetime) -> bytes:
+    if form is ReportFormat.XLSX:
+        return render_workbook([Sheet("People", table)], made_at)
+    return render_csv(table, keeps_phone_numbers=True)
+
+
+def _hand_over(content: bytes, output: Path | None) -> None:
+    if output is None:
+        typer.echo(content, nl=False)
+    else:
+        _write(output, content)
+
+
+def _write_failed_roster(target: Target, report: Report, file: Path) -> None:
+    async def work(stop: asyncio.Event) -> ReportTable:
+        failed = await read_failed_rows(target, report.webinars[0], stop)
+        return ReportTable(failed.header, failed.rows)
+
+    table = run_until_stopped(work)
+    is_workbook = file.suffix.lower() == ".xlsx"
+    sheet = Sheet("Roster", table)
+    _write(file, render_workbook([sheet], report.made_at) if is_workbook else render_csv(table))
+    count = len(table.rows)
+    rows = "1 row needs" if count == 1 else f"{count or 'no'} rows need"
+    echo(f"{rows} correcting", err=True)
+
+
+def _write(file: Path, content: bytes) -> None:
+    try:
+        write_file(file, content)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} can't be written: {error.strerror}.", hint="Choose another file."
+        ) from None
+    echo(f"wrote {file}", err=True)
