@@ -246,17 +246,7 @@ def _is_to(emails: Collection[str]) -> sa.ColumnElement[bool]:
 def list_deliveries(connection: sa.Connection, session: int) -> Sequence[DeliveryRecord]:
     """List the deliveries of a session in the order in which they were queued, no rehearsals."""
     rows = connection.execute(select_deliveries(deliveries.c.session == session, REAL)).mappings()
-    return [
-        DeliveryRecord(
-            delivery=build_delivery(row),
-            name=row["name"],
-            at=row["at"],
-            reply=row["reply"],
-            queue_id=row["queue_id"],
-            reason=row["reason"],
-        )
-        for row in rows
-    ]
+    return [build_record(row) for row in rows]
 
 
 def move(
@@ -342,6 +332,18 @@ def select_deliveries(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
         .join(sessions, sessions.c.id == deliveries.c.session)
         .where(*where)
         .order_by(deliveries.c.id)
+    )
+
+
+def build_record(row: sa.RowMapping) -> DeliveryRecord:
+    """Build a record from a row of `select_deliveries`."""
+    return DeliveryRecord(
+        delivery=build_delivery(row),
+        name=row["name"],
+        at=row["at"],
+        reply=row["reply"],
+        queue_id=row["queue_id"],
+        reason=row["reason"],
     )
 
 

@@ -380,15 +380,18 @@ kept_messages = sa.Table(
     sa.Column("sender", sa.Text, nullable=False),
     sa.Column("recipient", sa.Text, nullable=False),
     sa.Column("headers", sa.Text, nullable=False),
-    sa.Column("text", sa.JSON, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("calendar", sa.Text, nullable=False),
+    sa.Column("part", sa.Text, nullable=False),
     sa.Column("html", sa.JSON, nullable=False),
-    sa.Column("calendar", sa.JSON, nullable=False),
 )
 """A message as it left, with fingerprints where link, token and phone code stood.
 
-`sha256` is the digest of its exact bytes. `text`, `html` and `calendar` are lists: a string is the
-message's own, [digest] is a part in `kept_parts`.
+`sha256` is the digest of its exact bytes. `part` is the digest of what its HTML has in common with
+others (`kept_parts`), `html` the list of its own pieces, which fill that. `calendar` is unfolded.
 """
+
+sa.Index("ix_kept_messages_part", kept_messages.c.part)
 
 kept_parts = sa.Table(
     "kept_parts",
@@ -396,7 +399,7 @@ kept_parts = sa.Table(
     sa.Column("digest", sa.Text, primary_key=True),
     sa.Column("content", sa.Text, nullable=False),
 )
-"""Parts that several kept messages share, each once."""
+"""Parts of HTML that several kept messages share, each once (`model.copies.SharedPart`)."""
 
 versions = sa.Table(
     "versions",

@@ -123,15 +123,26 @@ def _problem_columns(session: int, problem: Problem, *, is_note: bool) -> dict[s
     }
 
 
-def remove_ended(connection: sa.Connection, before: datetime) -> int:
-    """Remove sessions that ended before a time, with all their people and history.
+def find_latest_run(connection: sa.Connection) -> datetime | None:
+    """Find when the latest run of any session was; None before the first."""
+    run_at = sessions.c.run_at
+    return connection.execute(sa.select(sa.func.max(run_at, type_=run_at.type))).scalar()
 
-    Also removes colleagues last listed before it. Returns how many sessions it removed.
-    """
+
+def list_ended(connection: sa.Connection, before: datetime) -> Sequence[int]:
+    """List the sessions that ended before a time."""
     times = sa.select(sessions.c.id, sessions.c.start, sessions.c.duration)
     # The end is not in the table: start and duration are, so most rows are left out by their start.
     started = connection.execute(times.where(sessions.c.start < before))
-    ended = [row.id for row in started if row.start + timedelta(seconds=row.duration) < before]
+    return [row.id for row in started if row.start + timedelta(seconds=row.duration) < before]
+
+
+def remove_ended(connection: sa.Connection, before: datetime, spare: int | None = None) -> int:
+    """Remove sessions that ended before a time, with all their people and history, except `spare`.
+
+    Also removes colleagues last listed before it. Returns how many sessions it removed.
+    """
+    ended = [session for session in list_ended(connection, before) if session != spare]
     connection.execute(sessions.delete().where(sessions.c.id.in_(ended)))
     cache.remove_outdated(connection, before)
     return len(ended)

@@ -34,6 +34,9 @@ class LedgerSettings(BaseModel):
     keep: Annotated[int, Field(ge=0)] = 365
     """Days after a session's end until its people are removed; 0 keeps them for ever."""
 
+    keep_messages: Annotated[int, Field(ge=0)] = 90
+    """Days after a session's end until copies of its messages are removed; 0 keeps none at all."""
+
 
 HEADER = b"SQLite format 3\0"
 """How every SQLite database begins (https://sqlite.org/fileformat.html, 1.3)."""

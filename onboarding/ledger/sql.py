@@ -7,7 +7,8 @@ interpreter (its lock) once for each row. Knows no table.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
@@ -31,6 +32,24 @@ def is_autocommit(statement: Callable[..., Any]) -> bool:
 def driver(connection: sa.Connection) -> sqlite3.Connection:
     """Get SQLite's own connection: SQLAlchemy adds more time to a statement than SQLite needs."""
     return cast("sqlite3.Connection", connection.connection.driver_connection)
+
+
+@contextmanager
+def transaction(connection: sa.Connection) -> Iterator[None]:
+    """Let several statements of an `autocommit` function be one transaction, if none is open."""
+    if driver(connection).in_transaction:
+        yield
+        return
+    execute = driver(connection).execute
+    execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        execute("COMMIT")
+    except BaseException:
+        # Some errors have ended the transaction already (https://sqlite.org/lang_transaction.html).
+        if driver(connection).in_transaction:
+            execute("ROLLBACK")
+        raise
 
 
 def batch_rows(*columns: str) -> sa.Subquery:

@@ -16,8 +16,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from onboarding.ledger import sql
+from onboarding.ledger import kept, sql
+from onboarding.ledger.kept import KeptRow
 from onboarding.ledger.schema import deliveries
+from onboarding.model.copies import MessageCopy
 from onboarding.model.deliveries import Delivery, State, Transition
 
 BODY_LEFT = frozenset({State.SENT, State.IN_DOUBT})
@@ -53,17 +55,23 @@ class TransitionWrite(NamedTuple):
     queue_id: str | None = None
     reason: str | None = None
     message_id: str | None = None
+    copy: MessageCopy | None = None
 
 
 def start_sending(
-    delivery: Delivery, holder: str, now: datetime, message_id: str | None = None
+    delivery: Delivery,
+    holder: str,
+    now: datetime,
+    message_id: str | None = None,
+    copy: MessageCopy | None = None,
 ) -> TransitionWrite:
     """Cross the point of no return: to be committed after the 354 and before the body leaves.
 
     After the body, a crash could send a second copy; before the 354, a crash would put every
     refused message in doubt. If the write is not made, the delivery is not ours any more and its
     body must not leave. `message_id` is the Message-ID in the body, if it differs from the stored
-    one.
+    one; `copy` is what is kept of the message, from now on, so that a message in doubt can be shown
+    too.
     """
     return TransitionWrite(
         id=delivery.id,
@@ -76,6 +84,7 @@ def start_sending(
         detail="",
         keeper=holder,
         message_id=message_id,
+        copy=copy,
     )
 
 
@@ -150,8 +159,26 @@ def write_transitions(
     Raises GuardFailed, with none made, if the guard of one of several did not hold, or two are of
     one delivery. The caller then writes each alone (`ledger.store` does).
     """
+    if not any(write.copy for write in writes):
+        return _write_rows(connection, writes)
+    with sql.transaction(connection):
+        written = _write_rows(connection, writes)
+        _store_copies(
+            connection, [write for write, done in zip(writes, written, strict=True) if done]
+        )
+    return written
+
+
+def _store_copies(connection: sa.Connection, writes: Sequence[TransitionWrite]) -> None:
+    """Store the copies that come with writes that were made."""
+    rows = [KeptRow.of(write.id, write.at, write.copy) for write in writes if write.copy]
+    kept.store_copies(connection, rows, {write.copy.part for write in writes if write.copy})
+
+
+def _write_rows(connection: sa.Connection, writes: Sequence[TransitionWrite]) -> Sequence[bool]:
     single, group, existing = _compile_statements(connection.dialect)
-    driver, batch = sql.driver(connection), sql.pack(writes)
+    driver = sql.driver(connection)
+    batch = sql.pack(write[:_COLUMNS] for write in writes)
     if len(writes) == 1:
         return [driver.execute(single, batch).rowcount == 1]
     if len({write.id for write in writes}) < len(writes):
@@ -177,7 +204,10 @@ def _join_words(*words: str) -> str:
     return " | ".join(filter(None, words))
 
 
-_WRITES = sql.batch_rows(*TransitionWrite._fields)
+_COLUMNS = TransitionWrite._fields.index("copy")
+"""The fields before this one are columns of `deliveries`; a copy is stored beside them."""
+
+_WRITES = sql.batch_rows(*TransitionWrite._fields[:_COLUMNS])
 
 
 def _is_in(state: State) -> sa.ColumnElement[bool]:

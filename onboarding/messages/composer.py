@@ -29,6 +29,7 @@ from onboarding.messages.context import (
     make_context,
     plain_text,
 )
+from onboarding.messages.copies import CopyMaker
 from onboarding.messages.dates import locale_of
 from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.headers import transport_address
@@ -263,13 +264,19 @@ class Composer:
     """
 
     def __init__(
-        self, stationery: TemplateSet, guarded: ProtectedValues, part: Part = seams
+        self,
+        stationery: TemplateSet,
+        guarded: ProtectedValues,
+        part: Part = seams,
+        *,
+        keeps_copies: bool = False,
     ) -> None:
         self._stationery = stationery
         self._guarded = guarded
         self._said = SessionWords()
         self._fragments = Fragments(guarded, stationery.configured, part)
         self._places_in_one_piece = all(map(is_in_one_piece, guarded.links))
+        self._copies = CopyMaker(self._render_again) if keeps_copies else None
 
     def compose(self, letter: MessageRequest) -> Message | Rejected:
         """Make one person's message and check it; never raises for one person.
@@ -297,9 +304,11 @@ class Composer:
         short = frame.join({**others, "html": html.checked})
         if fault := self._fault(letter, recipient, body, short):
             return Rejected(f"The message was stopped before it left: {fault}.")
+        sender = stationery.brand.sender_address
+        copies = self._copies
         return Message(
             message_id=letter.message_id,
-            sender=stationery.brand.sender_address,
+            sender=sender,
             recipient=recipient,
             body=body,
             needs_smtputf8=not recipient.isascii(),
@@ -307,7 +316,17 @@ class Composer:
                 b"".join([b": " + field + b"\r\n" for field in fields.values()])
             ),
             join_link=letter.join_link,
+            copy=copies.make(letter, filling, frame, body, sender) if copies else None,
         )
+
+    def _render_again(self, letter: MessageRequest) -> MessageParts | None:
+        """Render a message for its copy; None if its template can't work with the stand-ins."""
+        try:
+            return self._stationery.render_parts(
+                letter, transport_address(letter.recipient), self._said
+            )
+        except RENDERING:
+            return None
 
     def _fault(self, letter: MessageRequest, recipient: str, body: bytes, short: bytes) -> str:
         """Check the short message; if anything is wrong with it, the whole one, to say what."""

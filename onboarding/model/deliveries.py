@@ -23,6 +23,7 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from onboarding.model.addresses import address_key, encode_address_domain
+from onboarding.model.copies import MessageCopy
 from onboarding.model.kinds import Kind
 from onboarding.model.sessions import Facts, SessionKey
 
@@ -127,7 +128,8 @@ class Message:
     The body has CRLF line ends and no dot-stuffing yet. `needs_smtputf8`: an address has characters
     beyond ASCII before its `@` (RFC 6531). `canonical`: it is known that every line of the body
     ends in CRLF and none begins with a dot, so that it may be sent as it is. `join_link` is the
-    link in the body; with it, an answer that quotes the body can be cleaned.
+    link in the body; with it, an answer that quotes the body can be cleaned. `copy` is what is kept
+    of the message once it leaves, None if nothing is.
     """
 
     message_id: str
@@ -137,6 +139,7 @@ class Message:
     needs_smtputf8: bool = False
     canonical: bool = False
     join_link: SecretStr | None = None
+    copy: MessageCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)

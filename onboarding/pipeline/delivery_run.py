@@ -128,7 +128,11 @@ def prepare_delivery(
     return DeliveryRun(
         services=services,
         state=state,
-        composer=Composer(templates, _find_protected_values(state.snapshot)),
+        composer=Composer(
+            templates,
+            _find_protected_values(state.snapshot),
+            keeps_copies=bool(services.config.ledger.keep_messages),
+        ),
         lease=lease,
         recipients=recipients,
         panel=tuple(recipient.invitee for recipient in listed),

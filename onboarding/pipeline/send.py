@@ -258,7 +258,7 @@ async def _start_sending(
     # written, so that at most one message for each connection can be in doubt after a crash.
     renamed = None if message.message_id == delivery.message_id else message.message_id
     now = run.services.clock.now()
-    write = transitions.start_sending(delivery, run.holder.name, now, renamed)
+    write = transitions.start_sending(delivery, run.holder.name, now, renamed, message.copy)
     try:
         return await _submit(run, write, depends_on=run.recordings.get(connection))
     except OnboardingError:

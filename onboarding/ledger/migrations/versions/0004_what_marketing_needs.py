@@ -117,9 +117,11 @@ def _add_kept_messages() -> None:
         _owner("delivery", "deliveries.id"),
         _time("at"),
         *map(_required_text, ("sha256", "sender", "recipient", "headers")),
-        *(sa.Column(part, sa.JSON, nullable=False) for part in ("text", "html", "calendar")),
+        *map(_required_text, ("text", "calendar", "part")),
+        sa.Column("html", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("delivery", name="pk_kept_messages"),
     )
+    op.create_index("ix_kept_messages_part", "kept_messages", ["part"])
     op.create_table(
         "kept_parts",
         _required_text("digest"),

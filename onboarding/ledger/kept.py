@@ -1,0 +1,156 @@
+"""Messages that were kept: stored as they leave, shown, and removed when their time is over.
+
+`transitions` stores a copy in the transaction that writes `sending`, so a message in doubt has one
+too. What a copy may hold is decided in `messages.copies`; for how long it stays, in
+`pipeline.prune`.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from onboarding.ledger import sql
+from onboarding.ledger.deliveries import DeliveryRecord, build_record, select_deliveries
+from onboarding.ledger.schema import deliveries, kept_messages, kept_parts
+from onboarding.ledger.sessions import list_ended
+from onboarding.model.copies import MessageCopy, SharedPart, fill_part
+
+
+class KeptRow(NamedTuple):
+    """A copy as a row of the table, its time as it is stored."""
+
+    delivery: int
+    at: str
+    sha256: str
+    sender: str
+    recipient: str
+    headers: str
+    text: str
+    calendar: str
+    part: str
+    html: str
+
+    @classmethod
+    def of(cls, delivery: int, at: str, copy: MessageCopy) -> "KeptRow":
+        """Build the row of a delivery's copy."""
+        return cls(
+            delivery=delivery,
+            at=at,
+            sha256=hashlib.sha256(copy.body).hexdigest(),
+            sender=copy.sender,
+            recipient=copy.recipient,
+            headers=copy.headers,
+            text=copy.text,
+            calendar=copy.calendar,
+            part=copy.part.digest,
+            html=json.dumps(copy.html, ensure_ascii=False),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMessage:
+    """A kept message with its delivery as it is now. `html` is whole, `calendar` is unfolded."""
+
+    record: DeliveryRecord
+    at: datetime
+    sha256: str
+    sender: str
+    recipient: str
+    headers: str
+    text: str
+    html: str
+    calendar: str
+
+
+def store_copies(
+    connection: sa.Connection, rows: Sequence[KeptRow], parts: Collection[SharedPart]
+) -> None:
+    """Store copies, each in place of the one of an earlier attempt. Call it in a transaction."""
+    if not rows:
+        return
+    driver = sql.driver(connection)
+    digests = [part.digest for part in parts]
+    # Asked each time: another process may have removed the parts that no message had.
+    known = {row[0] for row in driver.execute(_find_statement(len(digests)), digests)}
+    new = [part for part in parts if part.digest not in known]
+    if new:
+        driver.execute(_insert_statement(kept_parts, len(new)), list(chain(*new)))
+    driver.execute(_insert_statement(kept_messages, len(rows)), list(chain(*rows)))
+
+
+@lru_cache(maxsize=64)
+def _find_statement(count: int) -> str:
+    marks = ", ".join("?" * count)
+    return f"SELECT digest FROM kept_parts WHERE digest IN ({marks})"  # noqa: S608 -- only marks
+
+
+@lru_cache(maxsize=64)
+def _insert_statement(table: sa.Table, rows: int) -> str:
+    """Write the statement that inserts so many rows.
+
+    With a parameter for each value: as one JSON text (`sql.pack`) SQLite would read through each
+    long message once for every column.
+    """
+    marks = ", ".join("?" * len(table.columns))
+    values = ", ".join([f"({marks})"] * rows)
+    into = f"{table.name} VALUES {values}"
+    return f"INSERT OR REPLACE INTO {into}"
+
+
+def list_kept(connection: sa.Connection, session: int, key: str) -> Sequence[KeptMessage]:
+    """List the messages kept for a person in a session, the latest last, rehearsals included."""
+    rows = connection.execute(
+        select_deliveries(deliveries.c.session == session, deliveries.c.key == key)
+        .add_columns(*(column.label(f"kept_{column.name}") for column in kept_messages.c))
+        .add_columns(kept_parts.c.content)
+        .join(kept_messages, kept_messages.c.delivery == deliveries.c.id)
+        .join(kept_parts, kept_parts.c.digest == kept_messages.c.part)
+        .order_by(None)
+        .order_by(kept_messages.c.at, deliveries.c.id)
+    ).mappings()
+    return [_build_kept(row) for row in rows]
+
+
+def remove_kept(connection: sa.Connection, before: datetime) -> int:
+    """Remove the messages of sessions that ended before a time. Returns how many."""
+    ended = list_ended(connection, before)
+    of_ended = sa.select(deliveries.c.id).where(deliveries.c.session.in_(ended))
+    removed = connection.execute(
+        kept_messages.delete().where(kept_messages.c.delivery.in_(of_ended))
+    )
+    remove_unused_parts(connection)
+    return removed.rowcount
+
+
+def remove_all_kept(connection: sa.Connection) -> int:
+    """Remove every kept message. Returns how many there were."""
+    removed = connection.execute(kept_messages.delete())
+    remove_unused_parts(connection)
+    return removed.rowcount
+
+
+def remove_unused_parts(connection: sa.Connection) -> None:
+    """Remove the parts that no message has any more."""
+    used = sa.select(kept_messages.c.part)
+    connection.execute(kept_parts.delete().where(kept_parts.c.digest.not_in(used)))
+
+
+def _build_kept(row: sa.RowMapping) -> KeptMessage:
+    return KeptMessage(
+        record=build_record(row),
+        at=row["kept_at"],
+        sha256=row["kept_sha256"],
+        sender=row["kept_sender"],
+        recipient=row["kept_recipient"],
+        headers=row["kept_headers"],
+        text=row["kept_text"],
+        html=fill_part(row["content"], row["kept_html"]),
+        calendar=row["kept_calendar"],
+    )
