@@ -13,6 +13,7 @@ from tests.stage import HOST, PANELIST, stage
 
 pytestmark = pytest.mark.anyio
 
+
 def _count(connection: sa.Connection) -> list[bool]:
     tables = (deliveries, events, kept_messages, kept_parts)
     return [
