@@ -65,6 +65,9 @@ COMMANDS = (
     CommandRow("status", "show", LOOK, "Show who has their link and who has not, and why."),
     CommandRow("history", "show", LOOK, "Show everything that happened to one address, in order."),
     CommandRow(
+        "show", "kept", LOOK, "Show the messages that a person was sent; join links are masked."
+    ),
+    CommandRow(
         "approve", "approve", SEND, "Approve what a plan page showed, so that a run does it."
     ),
     CommandRow("send-test", "templates", SEND, "Send one person's message to yourself."),
@@ -104,6 +107,18 @@ COMMANDS = (
         "report",
         HAND_OVER,
         "Write the hand-off for marketing operations; join links are masked.",
+    ),
+    CommandRow(
+        "prune",
+        "kept",
+        HAND_OVER,
+        "Remove what has been over for longer than the configuration keeps it.",
+    ),
+    CommandRow(
+        "forget",
+        "kept",
+        HAND_OVER,
+        "Remove a person from the ledger, its copies of messages and its backups.",
     ),
     CommandRow(
         "demo", "rehearse", REHEARSE, "Run everything once on this machine, with a sample roster."

@@ -27,6 +27,7 @@ from onboarding.reports.report import (
 if TYPE_CHECKING:
     # It loads every template tool, and a run with nothing to do needs none.
     from onboarding.messages.lint import LintWarning
+    from onboarding.pipeline.kept_messages import KeptMessage
 
 ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
 
@@ -255,6 +256,31 @@ def history_json(events: Sequence[HistoryEvent]) -> list[dict[str, Any]]:
             "detail": event.detail,
         }
         for event in events
+    ]
+
+
+def kept_json(messages: "Sequence[KeptMessage]") -> list[dict[str, Any]]:
+    """`show --json`: the messages that are kept for one address, the latest last."""
+    return [
+        {
+            "number": number,
+            "kind": message.record.delivery.kind,
+            "state": message.record.delivery.state,
+            "at": message.record.at.isoformat(),
+            "reply": message.record.reply,
+            "reason": message.record.reason,
+            "rehearsal_to": message.record.delivery.rehearsal_to,
+            "left_at": message.at.isoformat(),
+            "sender": message.sender,
+            "recipient": message.recipient,
+            "headers": message.headers,
+            "text": message.text,
+            "html": message.html,
+            "calendar": message.calendar,
+            "link_fingerprint": message.record.delivery.facts.link,
+            "sha256": message.sha256,
+        }
+        for number, message in enumerate(messages, 1)
     ]
 
 

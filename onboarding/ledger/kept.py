@@ -21,6 +21,10 @@ from onboarding.ledger.deliveries import DeliveryRecord, build_record, select_de
 from onboarding.ledger.schema import deliveries, kept_messages, kept_parts
 from onboarding.ledger.sessions import list_ended
 from onboarding.model.copies import MessageCopy, SharedPart, fill_part
+from onboarding.model.deliveries import State
+
+LEFT = (State.SENDING, State.SENT, State.IN_DOUBT, State.BOUNCED)
+"""States of a message whose body has left, or may have."""
 
 
 class KeptRow(NamedTuple):
@@ -116,6 +120,17 @@ def list_kept(connection: sa.Connection, session: int, key: str) -> Sequence[Kep
         .order_by(kept_messages.c.at, deliveries.c.id)
     ).mappings()
     return [_build_kept(row) for row in rows]
+
+
+def count_sent(connection: sa.Connection, session: int, key: str) -> int:
+    """Count the messages of a person that left, or may have left, kept or not."""
+    return connection.execute(
+        sa.select(sa.func.count()).where(
+            deliveries.c.session == session,
+            deliveries.c.key == key,
+            deliveries.c.state.in_(LEFT),
+        )
+    ).scalar_one()
 
 
 def remove_kept(connection: sa.Connection, before: datetime) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psutil
 import sqlalchemy as sa
@@ -119,6 +119,12 @@ def is_held(connection: sa.Connection, name: str, now: datetime) -> bool:
     return current is not None and is_alive(current.holder, current.until, now)
 
 
+def find_held(connection: sa.Connection, now: datetime) -> Lease | None:
+    """Find a lease that any living run holds, whatever it is on; None if no run is at work."""
+    found = [_build_lease(row) for row in connection.execute(sa.select(leases))]
+    return next((lease for lease in found if is_alive(lease.holder, lease.until, now)), None)
+
+
 def is_alive(holder: Holder, until: datetime, now: datetime) -> bool:
     """Tell whether a lease's holder still lives.
 
@@ -131,8 +137,10 @@ def is_alive(holder: Holder, until: datetime, now: datetime) -> bool:
 
 def _find_lease(connection: sa.Connection, name: str) -> Lease | None:
     row = connection.execute(sa.select(leases).where(leases.c.name == name)).one_or_none()
-    if row is None:
-        return None
+    return _build_lease(row) if row else None
+
+
+def _build_lease(row: sa.Row[Any]) -> Lease:
     holder = Holder(row.holder, row.machine, row.pid, row.started)
     return Lease(holder, row.until, row.taken_at)
 

@@ -94,7 +94,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
         return Status(target.name, target.webinar_id, None, (), (), pause=pause)
     records = deliveries.list_deliveries(connection, seen.id)
     if not leases.is_held(connection, lease_name(server, target.webinar_id), now):
-        records = [_mark_in_doubt(record) for record in records]
+        records = [mark_in_doubt(record) for record in records]
     problems = sessions.list_problems(connection, seen.id)
     mailed = registrations.list_mailed_by_ringcentral(connection, seen.id)
     return Status(
@@ -131,7 +131,7 @@ def _clean_event(event: HistoryEvent, secrets: Secrets) -> HistoryEvent:
     return replace(event, title=printable(event.title), detail=clean(event.detail, secrets))
 
 
-def _mark_in_doubt(record: DeliveryRecord) -> DeliveryRecord:
+def mark_in_doubt(record: DeliveryRecord) -> DeliveryRecord:
     """Show what a dead run was sending as in doubt, before the next run records that."""
     if record.delivery.state is not State.SENDING:
         return record

@@ -63,6 +63,7 @@ LOOKING = {
     "plan": ["plan", NAME, "--remove"],
     "webinars": ["webinars"],
     "directory": ["directory", COHOST["email"]],
+    "show": ["show", NAME, HOST["email"]],
     "lint": ["lint"],
 }
 DOING = {

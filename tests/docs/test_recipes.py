@@ -135,7 +135,7 @@ def greet_command() -> None:
     (copy / "onboarding/cli/greet.py").write_text(command, encoding="utf-8")
     main = copy / "onboarding/cli/main.py"
     content = main.read_text(encoding="utf-8")
-    row = 'COMMANDS = (\n    CommandRow("greet", "greet", PREPARE, "Say hello."),\n'
+    row = 'COMMANDS = (\n    CommandRow("greet", "greet", SET_UP, "Say hello."),\n'
     main.write_text(content.replace("COMMANDS = (\n", row, 1), encoding="utf-8")
     assert run(copy, "-m", "onboarding", "greet").stdout == "hello\n"
     assert "Say hello." in run(copy, "-m", "onboarding", "--help").stdout

@@ -1,0 +1,269 @@
+"""Takes one person out of the ledger, and leaves everybody else's history as it is.
+
+Rows that are only about the person go. A delivery stays, so that the numbers of its session stay
+true, without anything that tells whose it was. Where a text about others names the person, only the
+name is taken out. Whether a person may be forgotten is decided in `pipeline.forget`.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from html import unescape
+
+import sqlalchemy as sa
+
+from onboarding.ledger import kept, sql
+from onboarding.ledger.schema import (
+    approvals,
+    cached_colleagues,
+    called_off,
+    deliveries,
+    events,
+    kept_messages,
+    kept_parts,
+    problems,
+    registrations,
+    reviewed_messages,
+    reviews,
+    roster_rows,
+    sessions,
+)
+from onboarding.model.addresses import address_key
+from onboarding.model.copies import fill_part
+from onboarding.model.deliveries import UNDER_WAY
+from onboarding.model.registrations import Standing
+
+GONE = "(forgotten)"
+"""What stands in place of an address or a name."""
+
+_FREE_TEXTS = (
+    (deliveries, "reply"),
+    (deliveries, "reason"),
+    (deliveries, "told"),
+    (deliveries, "rehearsal_to"),
+    (events, "detail"),
+    (problems, "message"),
+    (registrations, "asked"),
+    (roster_rows, "extra"),
+    (reviewed_messages, "text"),
+    (approvals, "by"),
+    (approvals, "note"),
+    (called_off, "by"),
+)
+"""Columns in which a text about others may name the person."""
+
+_TAG = re.compile(r"<[^>]*>")
+
+User = tuple[str, str]
+"""A linked user's account id and user id."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPerson:
+    """What the ledger calls a person: every key, spelling of the address, name and linked user."""
+
+    keys: frozenset[str]
+    addresses: frozenset[str]
+    names: frozenset[str]
+    users: frozenset[User]
+
+    def pattern(self) -> re.Pattern[str]:
+        """Build the pattern that finds the person in a text.
+
+        A name of a single word is left out: it would be found in other people's texts.
+        """
+        words = [name.split() for name in self.names]
+        turned = [[f"{last[-1]},", *last[:-1]] for last in words if len(last) > 1]
+        names = [
+            r"\s+".join(map(re.escape, parts)) for parts in [*words, *turned] if len(parts) > 1
+        ]
+        spelled = [*map(re.escape, self.addresses | self.keys), *names]
+        longest_first = sorted(filter(None, spelled), key=len, reverse=True)
+        return re.compile(rf"(?<![\w.+-])(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many rows were removed, and in how many other texts the person's name was taken out.
+
+    `deliveries` stay and name no person. `messages` are kept copies: the person's own, and those of
+    others that name them.
+    """
+
+    registrations: int
+    deliveries: int
+    events: int
+    problems: int
+    directory: int
+    roster_rows: int
+    reviewed_messages: int
+    messages: int
+    mentions: int
+
+
+def find_person(connection: sa.Connection, email: str) -> KnownPerson:
+    """Find what the ledger calls the person with an address."""
+    key = address_key(email)
+    users = {
+        *_list_users(connection, registrations, key),
+        *_list_users(connection, cached_colleagues, key),
+    }
+    keys = {key, *(f"{account}/{user}" for account, user in users)}
+    addresses, names = {email, key}, set[str]()
+    for table in (registrations, roster_rows):
+        rows = connection.execute(sa.select(table).where(table.c.key.in_(keys))).mappings()
+        for row in rows:
+            addresses.add(row["email"])
+            names.add(f"{row['first_name']} {row['last_name']}")
+    sent = sa.select(deliveries.c.email, deliveries.c.name).where(deliveries.c.key.in_(keys))
+    for address, name in connection.execute(sent.distinct()):
+        addresses.add(address)
+        names.add(name)
+    known = frozenset(" ".join(name.split()) for name in names)
+    return KnownPerson(frozenset(keys), frozenset(addresses - {""}), known - {""}, frozenset(users))
+
+
+def find_unfinished(connection: sa.Connection, person: KnownPerson) -> list[sa.Row[tuple[object]]]:
+    """List the sessions in which the person is registered, or a message to them is under way."""
+    registered = sa.select(registrations.c.session).where(
+        registrations.c.key.in_(person.keys), registrations.c.standing != Standing.REMOVED
+    )
+    under_way = sa.select(deliveries.c.session).where(
+        deliveries.c.key.in_(person.keys), deliveries.c.state.in_(UNDER_WAY)
+    )
+    columns = (sessions.c.title, sessions.c.status, sessions.c.start, sessions.c.duration)
+    query = sa.select(*columns).where(sessions.c.id.in_(registered.union(under_way)))
+    return list(connection.execute(query))
+
+
+def forget_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
+    """Take a person out of every table. Call it while no run is at work."""
+    messages = _remove_messages(connection, person)
+    ours = sa.select(deliveries.c.id).where(deliveries.c.key.in_(person.keys))
+    of_person = connection.execute(
+        events.delete().where(events.c.key.in_(person.keys) | events.c.delivery.in_(ours))
+    )
+    return Forgotten(
+        registrations=_remove_by_key(connection, registrations, person),
+        roster_rows=_remove_by_key(connection, roster_rows, person),
+        reviewed_messages=_remove_by_key(connection, reviewed_messages, person),
+        directory=_remove_colleague(connection, person),
+        problems=_remove_problems(connection, person),
+        events=of_person.rowcount,
+        deliveries=_blank_deliveries(connection, person),
+        messages=messages,
+        mentions=_blank_mentions(connection, person) + _blank_changes(connection, person),
+    )
+
+
+@sql.autocommit
+def compact(connection: sa.Connection, items: Collection[None]) -> list[bool]:
+    """Write the file anew, so that no free page and no log holds what was removed.
+
+    False: another process is reading the ledger, and the old log is still there.
+    """
+    execute = sql.driver(connection).execute
+    execute("VACUUM")
+    busy = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    return [not busy for _item in items]
+
+
+def _list_users(connection: sa.Connection, table: sa.Table, key: str) -> Iterator[User]:
+    rows = connection.execute(
+        sa.select(table.c.email, table.c.account_id, table.c.user_id).where(table.c.user_id != "")
+    )
+    for email, account, user in rows:
+        if address_key(email) == key:
+            yield account, user
+
+
+def _remove_by_key(connection: sa.Connection, table: sa.Table, person: KnownPerson) -> int:
+    return connection.execute(table.delete().where(table.c.key.in_(person.keys))).rowcount
+
+
+def _remove_colleague(connection: sa.Connection, person: KnownPerson) -> int:
+    table = cached_colleagues
+    users = [
+        sa.and_(table.c.account_id == account, table.c.user_id == user)
+        for account, user in person.users
+    ]
+    return connection.execute(table.delete().where(sa.or_(sa.false(), *users))).rowcount
+
+
+def _remove_problems(connection: sa.Connection, person: KnownPerson) -> int:
+    rows = connection.execute(sa.select(problems.c.id, problems.c.email))
+    ids = [row.id for row in rows if address_key(row.email) in person.keys]
+    return connection.execute(problems.delete().where(problems.c.id.in_(ids))).rowcount
+
+
+def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
+    """Take everything out of the deliveries that tells whose they were."""
+    # The key stays different for each: unique indexes count a mailbox's messages.
+    own_number = sa.cast(deliveries.c.id, sa.Text)
+    blanks = dict.fromkeys(("name", "reply", "queue_id", "reason", "told", "holder", "link"), "")
+    blanked = connection.execute(
+        deliveries.update()
+        .where(deliveries.c.key.in_(person.keys))
+        .values(
+            key=sa.literal(f"{GONE} ") + own_number,
+            email=GONE,
+            message_id=sa.literal("<forgotten-") + own_number + ">",
+            **blanks,
+        )
+    )
+    return blanked.rowcount
+
+
+def _remove_messages(connection: sa.Connection, person: KnownPerson) -> int:
+    """Remove the kept messages of the person, and of everybody whose message names them."""
+    pattern = person.pattern()
+    rows = connection.execute(
+        sa.select(kept_messages, kept_parts.c.content, deliveries.c.key)
+        .join(kept_parts, kept_parts.c.digest == kept_messages.c.part)
+        .join(deliveries, deliveries.c.id == kept_messages.c.delivery)
+    ).mappings()
+    ids = [
+        row["delivery"]
+        for row in rows
+        if row["key"] in person.keys or pattern.search(_read_words(row))
+    ]
+    removed = connection.execute(kept_messages.delete().where(kept_messages.c.delivery.in_(ids)))
+    kept.remove_unused_parts(connection)
+    return removed.rowcount
+
+
+def _read_words(row: sa.RowMapping) -> str:
+    """All that a reader of a kept message sees, as one text without tags."""
+    html = unescape(_TAG.sub(" ", fill_part(row["content"], row["html"])))
+    envelope = (row["headers"], row["sender"], row["recipient"])
+    return "\n".join((*envelope, row["text"], row["calendar"], html, *row["html"]))
+
+
+def _blank_mentions(connection: sa.Connection, person: KnownPerson) -> int:
+    """Take address and name out of texts about others. Returns in how many they were."""
+    pattern = person.pattern()
+    number: sa.ColumnClause[int] = sa.literal_column("rowid")
+    count = 0
+    for table, name in _FREE_TEXTS:
+        # As text, also where it is JSON: what is replaced stands within one of its strings.
+        column = sa.type_coerce(table.c[name], sa.Text)
+        query = sa.select(number.label("number"), column.label("text")).select_from(table)
+        for row in connection.execute(query.where(column != "")).all():
+            blanked = pattern.sub(GONE, row.text)
+            if blanked != row.text:
+                values = {table.c[name]: sa.literal(blanked, sa.Text)}
+                connection.execute(table.update().where(number == row.number).values(values))
+                count += 1
+    return count
+
+
+def _blank_changes(connection: sa.Connection, person: KnownPerson) -> int:
+    """Take the person out of the changes that plan pages showed."""
+    count = 0
+    for row in connection.execute(sa.select(reviews.c.id, reviews.c.changes)).all():
+        changes = [change for change in row.changes if change[1] not in person.keys]
+        if changes != row.changes:
+            blanked = reviews.update().where(reviews.c.id == row.id).values(changes=changes)
+            connection.execute(blanked)
+            count += 1
+    return count

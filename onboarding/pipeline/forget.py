@@ -1,0 +1,139 @@
+"""Forgets one person: refused while they are needed, else nothing of them is left in our files.
+
+Rosters are the user's own, so they are only read: a person who is on one would be back with the
+next run. What is removed is decided in `ledger.forget`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import sqlalchemy as sa
+
+from onboarding.errors import ConfigurationError, OnboardingError, TryLater
+from onboarding.ledger import forget, leases
+from onboarding.ledger.backups import list_backups
+from onboarding.ledger.forget import Forgotten, KnownPerson
+from onboarding.ledger.settings import ledger_path
+from onboarding.model.addresses import address_key
+from onboarding.model.people import Invitee, Roster
+from onboarding.model.sessions import SessionStatus, has_ended
+from onboarding.pipeline.refresh import read_roster
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target, find_target
+
+OnRosters = Sequence[tuple[Target, Roster]]
+"""Every configured webinar that has a roster, with what it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenPerson:
+    """What was removed, and how many backups of the ledger were deleted."""
+
+    removed: Forgotten
+    backups: int
+
+
+async def read_all_rosters(services: Services) -> OnRosters:
+    """Read the roster of every configured webinar.
+
+    Raises ConfigurationError naming the one that can't be read: the person may be on it.
+    """
+    rosters = []
+    for name in services.config.webinars:
+        target = find_target(services.config, name)
+        if target.invitees is None:
+            continue
+        try:
+            rosters.append((target, await read_roster(target, services.stop)))
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"The roster of {name} can't be read, so nothing was forgotten: {error.message}",
+                hint=f"The person may be on it. {error.hint or ''}".strip(),
+            ) from None
+    return rosters
+
+
+async def forget_person(services: Services, email: str, rosters: OnRosters) -> ForgottenPerson:
+    """Forget a person, and write the ledger's file anew without them.
+
+    Raises ConfigurationError while they are on a roster or in a session that is not over, and
+    TryLater while a run is at work, or while another process reads the ledger.
+    """
+    work = partial(_forget, email=email, rosters=rosters, now=services.clock.now())
+    removed = await services.ledger.run(work)
+    backups = list_backups(ledger_path(services.config.ledger))
+    for backup in backups:
+        backup.unlink(missing_ok=True)
+    if not await services.ledger.submit(forget.compact, None):
+        raise TryLater(
+            "The person is forgotten, but another process reads the ledger, and its log still "
+            "holds them.",
+            hint="Type the same command again when that process has ended.",
+        )
+    return ForgottenPerson(removed, len(backups))
+
+
+def _forget(
+    connection: sa.Connection, *, email: str, rosters: OnRosters, now: datetime
+) -> Forgotten:
+    """Forget a person in one transaction with the checks, so that no run begins between them."""
+    person = forget.find_person(connection, email)
+    obstacles = (
+        _find_row(rosters, person, email),
+        _find_session(connection, person, email, now),
+        _find_run(connection, now),
+    )
+    for obstacle in obstacles:
+        if obstacle:
+            raise obstacle
+    return forget.forget_person(connection, person)
+
+
+def _find_row(rosters: OnRosters, person: KnownPerson, email: str) -> OnboardingError | None:
+    for target, roster in rosters:
+        rows = [invitee.row for invitee in roster.invitees if _is_person(invitee, person)]
+        rows += [
+            problem.row
+            for problem in roster.problems
+            if problem.row and address_key(problem.email) in person.keys
+        ]
+        if rows:
+            return ConfigurationError(
+                f"{email} is on the roster of {target.name} ({target.invitees}, row {rows[0]}).",
+                hint="Remove the row first: the next run would register the person again.",
+            )
+    return None
+
+
+def _is_person(invitee: Invitee, person: KnownPerson) -> bool:
+    user = invitee.linked_user
+    is_user = user is not None and (user.account_id, user.user_id) in person.users
+    return is_user or (bool(invitee.key) and invitee.key in person.keys)
+
+
+def _find_session(
+    connection: sa.Connection, person: KnownPerson, email: str, now: datetime
+) -> OnboardingError | None:
+    for row in forget.find_unfinished(connection, person):
+        end = row.start + timedelta(seconds=row.duration)
+        if not has_ended(SessionStatus(row.status), end, now):
+            return ConfigurationError(
+                f"{email} is registered for {row.title}, or gets a message about it, "
+                "and the session is not over.",
+                hint="Remove the person first (`onboarding run NAME --remove`), "
+                "or wait until the session is over.",
+            )
+    return None
+
+
+def _find_run(connection: sa.Connection, now: datetime) -> OnboardingError | None:
+    lease = leases.find_held(connection, now)
+    if lease is None:
+        return None
+    return TryLater(
+        f"A run is at work (process {lease.holder.pid} on {lease.holder.host}), "
+        "and it may be about this person.",
+        hint="Nothing was forgotten. Type the command again when the run has ended.",
+    )

@@ -1,0 +1,132 @@
+"""The messages that were kept for one person of a webinar: read from the ledger, rebuilt as files.
+
+Asks only the ledger, and changes nothing in it. For `onboarding show`.
+"""
+
+import email
+import email.message
+import email.policy
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+import sqlalchemy as sa
+
+from onboarding.config import Config
+from onboarding.ledger import kept, leases, sessions
+from onboarding.ledger.read_only import read_ledger
+from onboarding.ledger.settings import ledger_path
+from onboarding.messages.calendar import fold_line
+from onboarding.model.addresses import address_key
+from onboarding.model.foreign_text import clean
+from onboarding.model.ports import Progress
+from onboarding.pipeline.lease import lease_name
+from onboarding.pipeline.status import mark_in_doubt, no_run_yet
+from onboarding.pipeline.target import Target
+
+KeptMessage = kept.KeptMessage
+"""A message that was kept, with its delivery as it is now."""
+
+COPY_FIELD = "X-Onboarding-Copy"
+"""The header field that tells a rebuilt message from the one that left."""
+
+ONLY_ENVELOPE = "(The text of this message could not be kept without its secrets.)"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptForPerson:
+    """What is kept for one address, the latest message last. `sent` counts all of its deliveries.
+
+    `days` is how long messages are kept after the session's end; 0 is not at all.
+    """
+
+    messages: Sequence[KeptMessage]
+    time_zone: str
+    sent: int
+    days: int
+
+
+def read_kept(
+    config: Config, target: Target, address: str, now: datetime, progress: Progress
+) -> KeptForPerson:
+    """Read what is kept for an address in a webinar.
+
+    Raises ConfigurationError before the first run, and what `ledger.read_only.read_ledger` raises.
+    """
+    load = partial(_load_kept, config=config, target=target, key=address_key(address), now=now)
+    found = read_ledger(ledger_path(config.ledger), load, progress)
+    if found is None:
+        raise no_run_yet(target.name)
+    return found
+
+
+def _load_kept(
+    connection: sa.Connection, config: Config, target: Target, key: str, now: datetime
+) -> KeptForPerson | None:
+    server = config.ringcentral.server
+    seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
+    if seen is None or seen.run_at is None:
+        return None
+    is_running = leases.is_held(connection, lease_name(server, target.webinar_id), now)
+    messages = kept.list_kept(connection, seen.id, key)
+    return KeptForPerson(
+        [_show_message(message, config, is_running=is_running) for message in messages],
+        seen.time_zone,
+        kept.count_sent(connection, seen.id, key),
+        config.ledger.keep_messages,
+    )
+
+
+def _show_message(message: KeptMessage, config: Config, *, is_running: bool) -> KeptMessage:
+    record = message.record if is_running else mark_in_doubt(message.record)
+    reply, reason = clean(record.reply, config.secrets), clean(record.reason, config.secrets)
+    return replace(message, record=replace(record, reply=reply, reason=reason))
+
+
+def shown_fields(message: KeptMessage) -> dict[str, str]:
+    """Decode the header fields that a reader knows: From, To, Subject and so on."""
+    parsed = _parse_fields(message.headers)
+    names = ("From", "To", "Reply-To", "Subject", "Date", "Message-ID")
+    return {name: str(parsed[name]) for name in names if name in parsed}
+
+
+def rebuild(message: KeptMessage) -> bytes:
+    """Rebuild a message as a file that mail programs open. A header field says that it is a copy.
+
+    It holds text, HTML and calendar entry, but not the logo's picture.
+    """
+    copy = _parse_fields(message.headers)
+    for name in ("MIME-Version", "Content-Type", "Content-Transfer-Encoding"):
+        del copy[name]
+    copy[COPY_FIELD] = (
+        f"copy of the message that left at {message.at:%Y-%m-%d %H:%M:%S} UTC; "
+        f"join link and phone code are masked; SHA-256 of the original: {message.sha256}"
+    )
+    copy.set_content(message.text or ONLY_ENVELOPE, cte="quoted-printable")
+    if message.html:
+        copy.add_alternative(message.html, subtype="html", cte="quoted-printable")
+    if message.calendar:
+        method = re.search(r"^METHOD:(\w+)", message.calendar, re.MULTILINE)
+        copy.add_attachment(
+            _fold(message.calendar),
+            subtype="calendar",
+            cte="quoted-printable",
+            params={"method": method[1] if method else "PUBLISH"},
+            filename="invite.ics",
+        )
+    return copy.as_bytes()
+
+
+def _parse_fields(headers: str) -> email.message.EmailMessage:
+    parsed = email.message_from_string(f"{headers}\r\n", policy=email.policy.SMTP)
+    if not isinstance(parsed, email.message.EmailMessage):  # the policy makes this class
+        raise TypeError(type(parsed))
+    return parsed
+
+
+def _fold(entry: str) -> str:
+    """Fold the lines of a calendar entry again, as they left."""
+    lines = [line.partition(":") for line in entry.splitlines()]
+    return "".join(fold_line(name, value) for name, _colon, value in lines)
