@@ -21,8 +21,8 @@ from rich.text import Text
 IMAGES = Path(__file__).parent / "images"
 CHROMIUM = "/usr/bin/chromium"
 
-COLUMNS = 126
-"""Characters in a line of the terminal: the table of `status` just fits."""
+COLUMNS = 84
+"""Characters in a line of the terminal: about as wide as most are."""
 
 MAIL_WIDTH = 700
 """Pixels: the letter's own width and a little of the page around it."""
@@ -55,7 +55,7 @@ def status_of(printed: str) -> str:
     end = re.search(r"^.*\d+ sent.*, .*problems.*\.\S*\r?$", printed, re.MULTILINE)
     heads = list(re.finditer(r"^.*Town Hall", printed[: end.end()], re.MULTILINE)) if end else []
     if end is None or not heads:
-        sys.exit("the demo prints no status any more: mend docs/pictures.py")
+        sys.exit("the demo prints no status any more: correct docs/pictures.py")
     return f"$ onboarding status town-hall\n{printed[heads[-1].start() : end.end()]}\n"
 
 

@@ -42,7 +42,7 @@ def print_plan(
     """
     session = snapshot.session
     start = format_with_zone(session.start, session.time_zone)
-    print_text(f"{session.title}  ({session.key}), {start}, {session.status}")
+    print_text(f"{session.title}  ({session.key}), {session.status}\n{start}")
     print_text(f"RingCentral {session.key.server}, mail through {config.smtp.host_and_port}")
     if rehearsal_to:
         print_text(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
@@ -85,18 +85,18 @@ def print_status(status: Status) -> None:
         print_text(f"{status.name}: no run yet. `onboarding run {status.name}` starts one.")
         return
     start = format_with_zone(seen.start, seen.time_zone)
-    title = f"{seen.title}  ({seen.key}), {start}, {seen.status}"
+    title = f"{seen.title}  ({seen.key}), {seen.status}\n{start}"
     rows = [_status_row(record, seen.time_zone) for record in status.current]
     narrow = [_status_text(record, seen.time_zone) for record in status.current]
     columns = ("person", "address", "role", "mail", "state", "when", "why")
     print_table(title, columns, rows, narrow=narrow)
     if status.problems:
-        print_text("Remarks on the last run:")
+        print_text("\nRemarks on the last run:")
         print_list([_problem_item(problem) for problem in status.problems])
     if status.mailed_by_ringcentral:
         people = ", ".join(status.mailed_by_ringcentral)
         print_text(f"RingCentral has mailed these people itself: {people}.")
-    print_text(_status_line(status))
+    print_text(f"\n{_status_line(status)}")
 
 
 def describe_pause(name: str, until: datetime | None, time_zone: str) -> str:
