@@ -26,9 +26,12 @@ document.addEventListener("DOMContentLoaded", () => {
   function fillPictures() {
     const pictures = [...document.querySelectorAll("img[data-box]")];
     for (const frame of document.querySelectorAll("iframe")) {
-      const before = frame.srcdoc;
-      const filled = pictures.reduce((text, picture) => text.replaceAll(picture.dataset.box, picture.src), before);
-      if (filled !== before) frame.srcdoc = filled;
+      // A frame that still loads its first document may miss a second one: it gets a successor.
+      const filled = frame.cloneNode();
+      for (const { dataset, src } of pictures) {
+        filled.srcdoc = filled.srcdoc.replaceAll(dataset.box, src);
+      }
+      if (filled.srcdoc !== frame.srcdoc) frame.replaceWith(filled);
     }
   }
 

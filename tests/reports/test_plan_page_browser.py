@@ -239,9 +239,8 @@ def test_a_picture_inside_the_message_is_shown_in_its_frame(chromium, tmp_path):
     page.goto(write(tmp_path, review).as_uri())
     page.locator("#message-1 summary").click()
 
-    picture = page.frame_locator("#message-1 iframe").locator("img")
+    picture = page.frame_locator("#message-1 iframe").locator("img[src^='data:image/png;base64,']")
     picture.wait_for()
-    assert picture.get_attribute("src").startswith("data:image/png;base64,")
     assert picture.evaluate("image => image.naturalWidth") == 1
     page.close()
 
