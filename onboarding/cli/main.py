@@ -85,6 +85,12 @@ COMMANDS = (
     ),
     CommandRow("cancel", "operate", REPAIR, "Cancel messages that are queued and not yet sent."),
     CommandRow(
+        "links",
+        "links",
+        REPAIR,
+        "Print the panel's join links, for reading one out over the phone.",
+    ),
+    CommandRow(
         "pause",
         "pause",
         REPAIR,

@@ -14,11 +14,14 @@ from tests.stage import HOST, NAME, PANELIST, ROOMY, Stage, stage
 pytestmark = pytest.mark.anyio
 
 
-async def answered(scene: Stage, answer: bytes | signal.Signals) -> tuple[int, str]:
-    """Run on a terminal, wait for the question, and answer it. Returns exit code and output."""
+async def answered(scene: Stage, answer: bytes | signal.Signals, *command: str) -> tuple[int, str]:
+    """Run a command (`run`) on a terminal, wait for the question, and answer it.
+
+    Returns exit code and output.
+    """
     master, slave = pty.openpty()
     variables = {**OWN, **scene.variables, "TERM": "xterm", "COLUMNS": "120"}
-    words = [sys.executable, "-m", "onboarding", "run", NAME]
+    words = [sys.executable, "-m", "onboarding", *(command or ("run", NAME))]
     process = await asyncio.create_subprocess_exec(
         *words, cwd=scene.folder, env=variables, stdin=slave, stdout=slave, stderr=slave
     )

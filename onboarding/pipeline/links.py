@@ -1,0 +1,102 @@
+"""Reads the panel's join links, so that a person can read one out over the phone.
+
+Makes one Heavy call, to list the session's invitees: the session is the one that the last plan or
+run saw. The links are `SecretStr` here; the history says for each person who asked for theirs.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from onboarding.config.settings import suggest
+from onboarding.errors import ConfigurationError
+from onboarding.ledger import cache, events, registrations, sessions
+from onboarding.ledger.sessions import StoredSession
+from onboarding.model.addresses import address_key
+from onboarding.model.foreign_text import printable
+from onboarding.model.people import Invitee, Role
+from onboarding.model.registrations import registration_key
+from onboarding.model.sessions import Registration
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+from onboarding.plan.identity import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class PanelLink:
+    """One person of the panel and their join link; None where RingCentral gives none."""
+
+    person: Invitee
+    link: SecretStr | None
+
+
+@dataclass(frozen=True, slots=True)
+class PanelLinks:
+    """The links of one session's panel. `seen` is the session as the last plan or run saw it."""
+
+    seen: StoredSession
+    links: Sequence[PanelLink]
+
+
+async def read_links(
+    services: Services, target: Target, roles: Collection[Role], only: Sequence[str]
+) -> PanelLinks:
+    """Read the links of the panel, or of these roles and addresses (empty: of all).
+
+    Raises ConfigurationError before the first plan or run, and for an address that no one has.
+    """
+    server = services.config.ringcentral.server
+    session_id = target.session_id or None
+    seen = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+    if seen is None:
+        raise ConfigurationError(
+            f"The session of {target.name} is not known yet.",
+            hint=f"`onboarding plan {target.name}` finds it.",
+        )
+    listed = await services.ringcentral.invitees(seen.key)
+    colleagues = await services.ledger.run(cache.load_colleagues, server)
+    managed = await services.ledger.run(registrations.load_managed, seen.id)
+    named = Directory.of(colleagues, *(known.invitee for known in managed.values()))
+    panel = [_make_link(record, named) for record in listed.registrations]
+    _check_known(only, panel, target)
+    keys = {address_key(email) for email in only}
+    return PanelLinks(
+        seen,
+        [
+            entry
+            for entry in panel
+            if (not roles or entry.person.role in roles) and (not keys or entry.person.key in keys)
+        ],
+    )
+
+
+async def record_shown(services: Services, found: PanelLinks, by: str) -> None:
+    """Record for each person that their link is shown, and to whom. Called before it is."""
+    keys = [registration_key(entry.person) for entry in found.links if entry.link]
+    now = services.clock.now()
+    await services.ledger.run(events.record_act, found.seen.id, keys, "links", by, now)
+
+
+def _make_link(record: Registration, named: Directory) -> PanelLink:
+    """Name the person of a record: a colleague's record may have ids only."""
+    person = Invitee(
+        row=0,
+        email=record.email,
+        role=record.role,
+        first_name=record.first_name,
+        last_name=record.last_name,
+        linked_user=record.linked_user,
+    )
+    return PanelLink(named.complete(person), record.join_uri)
+
+
+def _check_known(only: Sequence[str], panel: Sequence[PanelLink], target: Target) -> None:
+    known = {entry.person.key: entry.person.email for entry in panel if entry.person.email}
+    for email in only:
+        if address_key(email) not in known:
+            raise ConfigurationError(
+                f"{printable(email)} is not registered for {target.name}.",
+                hint=suggest(email, known.values())
+                or f"`onboarding plan {target.name}` lists who is.",
+            )
