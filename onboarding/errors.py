@@ -14,6 +14,9 @@ or an outcome, and the run goes on with the others. An exception from here ends 
 EXIT_DONE = 0
 EXIT_NEEDS_A_PERSON = 1
 EXIT_USAGE = 2
+EXIT_HAS_WORK = 3
+"""Only of `plan --detailed-exitcode`, as Terraform has 2: here 2 is an error already."""
+
 EXIT_TRY_LATER = 75
 """`EX_TEMPFAIL` of sysexits.h: cron wrappers and mail tools understand it as "run me again"."""
 

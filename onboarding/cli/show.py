@@ -22,7 +22,7 @@ from onboarding.cli.summaries import (
 )
 from onboarding.cli.terminal import ProgressLines, print_table, print_text, run_until_stopped
 from onboarding.config import Config
-from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
+from onboarding.errors import EXIT_DONE, EXIT_HAS_WORK, EXIT_NEEDS_A_PERSON
 from onboarding.model.time_zones import format_in_zone
 from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
@@ -30,6 +30,13 @@ from onboarding.pipeline.status import Status, read_history, read_status
 from onboarding.pipeline.target import Target, find_target
 from onboarding.plan import Options
 
+DetailedExitCode = Annotated[
+    bool,
+    typer.Option(
+        "--detailed-exitcode",
+        help="For scripts: exit 3 if a run has anything to do and no person has a problem.",
+    ),
+]
 PersonEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
 
 
@@ -47,6 +54,7 @@ def plan_command(
     remove_foreign: options.RemoveForeign = False,
     invitees: options.Invitees = None,
     page: Page = None,
+    detailed_exitcode: DetailedExitCode = False,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -79,7 +87,15 @@ def plan_command(
     target = find_target(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
-        return await show_plan(config, target, plan_options, stop, page=page, as_json=as_json)
+        return await show_plan(
+            config,
+            target,
+            plan_options,
+            stop,
+            page=page,
+            as_json=as_json,
+            detailed=detailed_exitcode,
+        )
 
     raise typer.Exit(run_until_stopped(work))
 
@@ -133,8 +149,12 @@ async def show_plan(
     *,
     page: Path | None = None,
     as_json: bool = False,
+    detailed: bool = False,
 ) -> int:
-    """Make the plan and print it, and write its page. Returns exit code 1 if it has problems."""
+    """Make the plan and print it, and write its page. Returns the exit code.
+
+    It is 1 if the plan has problems, and if `detailed` EXIT_HAS_WORK if a run has anything to do.
+    """
     async with options.open_command_services(config, stop, quiet=as_json) as services:
         state = await refresh(services, target, await read_roster(target, stop))
         state, plan = await plan_fresh(services, target, state, plan_options)
@@ -154,7 +174,9 @@ async def show_plan(
     if page and review:
         print_page_written(review, page)
     is_faulty = review is not None and any(message.fault for message in review.messages)
-    return EXIT_NEEDS_A_PERSON if plan.problems or is_faulty else EXIT_DONE
+    if plan.problems or is_faulty:
+        return EXIT_NEEDS_A_PERSON
+    return EXIT_HAS_WORK if detailed and plan else EXIT_DONE
 
 
 def _read_status(name: str, config_file: Path | None) -> Status:

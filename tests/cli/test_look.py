@@ -219,3 +219,18 @@ async def test_a_webinar_may_be_named_by_its_ids_without_touching_the_configurat
         unnamed = await on(scene, "plan", WEBINAR)
         assert unnamed.code == 2
         assert "--invitees" in unnamed.err
+
+
+async def test_the_detailed_exit_code_says_whether_there_is_work(tmp_path):
+    async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
+        words = ("plan", NAME, "--detailed-exitcode")
+        work = await on(scene, *words)
+        plain = await on(scene, "plan", NAME)
+        await on(scene, "run", NAME, "--yes")
+        done = await on(scene, *words, "--json")
+        scene.write_roster([PANELIST, panelist(1), ATTENDEE])
+        problem = await on(scene, *words)
+        wrong = await on(scene, "plan", "unknown-webinar", "--detailed-exitcode")
+        away = await on(scene, *words, RC_SERVER_URL="http://127.0.0.1:1")
+
+    assert [seen.code for seen in (work, plain, done, problem, wrong, away)] == [3, 0, 0, 1, 2, 75]
