@@ -65,7 +65,8 @@ class LibraryLog(logging.Handler):
 def _escape_values(value: Any) -> Any:
     match value:
         case str():
-            return visible(value)
+            # A line end is written as \n, so it can't begin a line of its own.
+            return escape_lines(value)
         case dict():
             return {key: _escape_values(inner) for key, inner in value.items()}
         case list() | tuple():

@@ -4,7 +4,7 @@ These are the plan, the result and what needs attention. It prints what it is gi
 nothing. Programs read `output` instead.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from onboarding.cli.output import NOTHING, PlanRow, attendee_rows, plan_rows
@@ -17,7 +17,7 @@ from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Attention, MessageRecord, Status
-from onboarding.plan import Action, Plan, PlanItem, Snapshot
+from onboarding.plan import Action, Plan, PlanItem, SkipCode, Snapshot
 
 PROBLEM_MARK = "  ! "
 
@@ -54,7 +54,9 @@ def print_plan(
     print_problems(plan.problems, f"onboarding plan {name} --json")
     if sentence := forecast(len(plan.mail), config.smtp, session, snapshot.now):
         print_text(sentence)
-    if not plan:
+    if sentence := _approval_step(name, plan.items):
+        print_text(sentence)
+    elif not plan:
         print_text(_nothing_to_do(plan))
 
 
@@ -67,6 +69,8 @@ def print_result(result: Result, *, seen: Collection[Problem] = (), rehearsal_to
         print_text(f"{people} recorded as told; nothing was mailed. Later changes will be.")
     unseen = [problem for problem in result.problems if problem not in seen]
     print_problems(unseen, f"onboarding status {result.name}")
+    if unseen and (sentence := _approval_step(result.name, result.skipped)):
+        print_text(sentence)
     if result.exit_code == EXIT_TRY_LATER:
         print_text(f"The next run sends what is queued: `onboarding status {result.name}`.")
     if sentence := attention_needed(result.name, result.attention):
@@ -135,6 +139,18 @@ def attention_needed(name: str, attention: Attention) -> str:
     if State.IN_DOUBT in states:
         commands += f", and `onboarding resolve {name}` for messages in doubt"
     return f"{start}{found}: {commands}."
+
+
+def _approval_step(name: str, items: Iterable[PlanItem]) -> str:
+    """Say how what is held back can be approved; empty if nothing is held back."""
+    held = sum(item.skip is SkipCode.NOT_APPROVED for item in items)
+    if not held:
+        return ""
+    who = "1 person is" if held == 1 else f"{held} people are"
+    return (
+        f"{who} held back, since no approved page shows this. "
+        f"`onboarding plan {name} --page FILE` writes a page to approve."
+    )
 
 
 def _next_step(result: Result, rehearsal_to: str) -> str:

@@ -190,8 +190,8 @@ def describe_difference(message: PlannedMessage, approved: Approved) -> str:
     if before is None or message.shown is None:
         return ""
     lines = difflib.unified_diff(
-        before.text.splitlines(),
-        message.text.splitlines(),
+        before.text.strip().splitlines(),
+        message.text.strip().splitlines(),
         "approved",
         "now",
         lineterm="",

@@ -37,6 +37,23 @@ async def test_who_is_held_back_is_shown_by_plan_and_status(tmp_path):
         for seen in (plan, status):
             assert JOERG.email in seen.out
             assert "held back until it is approved" in " ".join(seen.out.split())
+        step = "1 person is held back, since no approved page shows this."
+        assert step in " ".join(plan.out.split())
+        assert "`onboarding plan launch --page FILE` writes a page to approve." in " ".join(
+            plan.out.split()
+        )
+
+
+async def test_programs_read_the_lines_that_have_changed(tmp_path):
+    async with approval_stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
+        digest = (await see_page(scene)).digest
+        await on(scene, "approve", NAME, digest)
+        scene.write_roster([{**PANELIST, "first_name": "Georg"}])
+
+        (problem,) = json.loads((await on(scene, "plan", NAME, "--json")).out)["problems"]
+
+        assert "-Hello Jörg," in problem["message"].splitlines()
+        assert "+Hello Georg," in problem["message"].splitlines()
 
 
 @pytest.mark.parametrize(
