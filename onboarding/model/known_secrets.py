@@ -69,15 +69,10 @@ class Secrets:
 
     def may_be_in(self, text: str) -> bool:
         """Tell quickly whether a text may hold a secret; "no" is certain if nothing is encoded."""
-        short, known = _value_blocks(self.values)
-        if any(value in text for value in short):
+        if _may_repeat_value(text, self.values):
             return True
-        as_written, letters = _split_into_blocks(text)
-        return (
-            not known.isdisjoint(as_written)
-            or not known.isdisjoint(letters)
-            or any(block in link for link in map(_link_tail, self.links) for block in letters)
-        )
+        _as_written, letters = _split_into_blocks(text)
+        return any(block in link for link in map(_link_tail, self.links) for block in letters)
 
     def places(self, text: str) -> Iterator[Place]:
         """Find every place where a text repeats a secret, or a part of one that tells it."""
@@ -139,6 +134,18 @@ def _distinct(values: "Iterable[SecretStr | str | None]") -> tuple[str, ...]:
         value if isinstance(value, str) else value.get_secret_value() for value in values if value
     ]
     return tuple(dict.fromkeys(plain))
+
+
+@lru_cache(maxsize=64)
+def _may_repeat_value(text: str, values: tuple[str, ...]) -> bool:
+    """Tell whether a text may hold one of the values. Cached: a run's values stay the same."""
+    short, known = _value_blocks(values)
+    as_written, letters = _split_into_blocks(text)
+    return (
+        any(value in text for value in short)
+        or not known.isdisjoint(as_written)
+        or not known.isdisjoint(letters)
+    )
 
 
 @lru_cache(maxsize=64)
