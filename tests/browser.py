@@ -34,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
 
 def find_faults(page: Page) -> list[str]:
-    """List what axe-core finds wrong, for people who can't see, hear or point: impact, rule, element.
+    """List what axe-core finds wrong for people who can't see, hear or point, element by element.
 
     What is in sandboxed frames can't be looked into: a message is not the page's own.
     """

@@ -14,9 +14,9 @@ from onboarding.pipeline.review import make_review, store_review
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options
-from onboarding.reports.plan_page import approve_command, render_plan_page
+from onboarding.reports.plan_page import format_approve_command, render_plan_page
 
-Page = Annotated[
+PageFile = Annotated[
     Path | None,
     typer.Option(
         "--page",
@@ -45,4 +45,4 @@ async def write_plan_page(
 def print_page_written(review: Review, file: Path) -> None:
     """Print where the page is, and the command that approves it: on standard error."""
     echo(f"wrote {file}", err=True)
-    echo(f"To approve exactly this page: {approve_command(review)}", err=True)
+    echo(f"To approve exactly this page: {format_approve_command(review)}", err=True)

@@ -13,7 +13,7 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import history_json, plan_json, status_json
-from onboarding.cli.plan_page import Page, print_page_written, write_plan_page
+from onboarding.cli.plan_page import PageFile, print_page_written, write_plan_page
 from onboarding.cli.summaries import (
     describe_pause,
     print_plan,
@@ -53,7 +53,7 @@ def plan_command(
     remove: options.Remove = False,
     remove_foreign: options.RemoveForeign = False,
     invitees: options.Invitees = None,
-    page: Page = None,
+    page: PageFile = None,
     detailed_exitcode: DetailedExitCode = False,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,

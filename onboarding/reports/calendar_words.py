@@ -35,15 +35,21 @@ def _describe(calendar: Calendar, event: Event, time_zone: str) -> Iterator[tupl
     yield "What it does", METHODS.get(method, method)
     yield "Title", str(event.get("summary", ""))
     yield "Time", _format_span(event.decoded("dtstart"), event.decoded("dtend"), time_zone)
-    for label, name in (("Place", "location"), ("Organizer", "organizer"), ("For", "attendee")):
-        if name in event:
-            yield label, str(event[name]).removeprefix("mailto:")
-    if answer := _describe_answer(event):
-        yield "Answer", answer
+    yield from _describe_place_and_people(event)
     for alarm in event.walk("VALARM"):
         yield "Reminder", _describe_alarm(alarm.get("trigger").dt, time_zone)
     if description := str(event.get("description", "")):
         yield "Description", description
+
+
+def _describe_place_and_people(event: Event) -> Iterator[tuple[str, str]]:
+    for label, name in (("Place", "location"), ("Organizer", "organizer"), ("For", "attendee")):
+        if name in event:
+            yield label, str(event[name]).removeprefix("mailto:")
+    if (attendee := event.get("attendee")) is not None:
+        asks_back = attendee.params.get("RSVP", "").upper() == "TRUE"
+        wish = "The organizer asks for an answer." if asks_back else "No answer is asked for."
+        yield "Answer", wish
 
 
 def _format_span(start: datetime, end: datetime, time_zone: str) -> str:
@@ -55,14 +61,6 @@ def _format_span(start: datetime, end: datetime, time_zone: str) -> str:
     until = until if first == last else f"{last}, {until}"
     begin = format_local_time(start, time_zone, "HH:mm")
     return f"{first}, {begin} to {until}, {zone_full_name(start, time_zone)}"
-
-
-def _describe_answer(event: Event) -> str:
-    attendee = event.get("attendee")
-    if attendee is None:
-        return ""
-    asks_back = attendee.params.get("RSVP", "").upper() == "TRUE"
-    return "The organizer asks for an answer." if asks_back else "No answer is asked for."
 
 
 def _describe_alarm(trigger: datetime | timedelta, time_zone: str) -> str:

@@ -14,20 +14,22 @@ from urllib.parse import quote, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+FRAME_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What the document in a frame may load. The page's own policy holds there as well."""
 
 # A link opens nothing: the sandbox allows no window, and without `target` the message itself would
 # be replaced. With the doctype here, that of the message is ignored, so the policy comes first.
 HEAD = (
     "<!doctype html>"
-    f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    f'<meta http-equiv="Content-Security-Policy" content="{FRAME_POLICY}">'
     '<meta http-equiv="x-dns-prefetch-control" content="off">'
     '<base target="_blank">'
     "<style>:root{-webkit-print-color-adjust:exact;print-color-adjust:exact}</style>"
 )
 
-REMOVED = "base, link, script, meta[http-equiv], iframe, frame, object, embed, audio, video"
+REMOVED_ELEMENTS = (
+    "base, link, script, meta[http-equiv], iframe, frame, object, embed, audio, video"
+)
 """Elements that could lead the frame elsewhere, or look up a name: no mail program shows them."""
 
 BACKGROUND = re.compile(r"""url\(\s*['"]?((?:https?:)?//[^'")\s]+)""", re.IGNORECASE)
@@ -55,7 +57,7 @@ class MailFrame:
 def build_frame(html: str) -> MailFrame:
     """Build the document of a frame from a message's HTML."""
     parsed = LexborHTMLParser(html)
-    for node in parsed.css(REMOVED):
+    for node in parsed.css(REMOVED_ELEMENTS):
         node.decompose()
     pictures = [_box_picture(picture) for picture in parsed.css("img, input[type=image]")]
     _remove_comments(parsed)
@@ -67,16 +69,16 @@ def build_frame(html: str) -> MailFrame:
     return MailFrame(f"{HEAD}{shown}", tuple(names))
 
 
-def draw_box(label: str) -> str:
-    """Draw a box with a label, as a `data:` address: what is shown in place of a picture."""
+def build_box(label: str) -> str:
+    """Build a box with a label, as a `data:` address: what is shown in place of a picture."""
     if len(label) > LONGEST_LABEL:
         label = f"{label[: LONGEST_LABEL - 1]}…"
     return f"data:image/svg+xml,{quote(BOX.format(escape(label)))}"
 
 
 def box_for(content_id: str) -> str:
-    """Draw the box of a picture that travels inside the message, by its Content-ID."""
-    return draw_box(f"Picture {content_id.partition('@')[0]}")
+    """Build the box of a picture that travels inside the message, by its Content-ID."""
+    return build_box(f"Picture {content_id.partition('@')[0]}")
 
 
 def count_lines(text: str, width: int) -> int:
@@ -102,7 +104,7 @@ def _box_picture(picture: LexborNode) -> str:
             attributes["src"] = box_for(rest)
             return ""
     name = _name_picture(address)
-    attributes["src"] = draw_box(f"Picture from {name}")
+    attributes["src"] = build_box(f"Picture from {name}")
     return name
 
 

@@ -32,7 +32,7 @@ SCRIPT = (Path(__file__).parent / "plan_page.js").read_text(encoding="utf-8")
 The page's policy names it by its hash, so nothing else can run.
 """
 
-POLICY = "; ".join(
+PAGE_POLICY = "; ".join(
     (
         "default-src 'none'",
         f"script-src 'sha256-{b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()}'",
@@ -42,6 +42,7 @@ POLICY = "; ".join(
         "form-action 'none'",
     )
 )
+"""What the page, and the messages in its frames, may load and run."""
 
 WIDE, NARROW = 68, 40
 """Characters in a line of a message, on a desktop and on a phone: they give a frame its height."""
@@ -104,14 +105,14 @@ def render_plan_page(review: Review) -> str:
         kinds=_list_choices(message.kind for message in review.messages),
         warnings=_list_warnings(review),
         digest=review.digest[:SHOWN_DIGITS],
-        command=approve_command(review),
+        command=format_approve_command(review),
         needs_approval=review.approval is not ApprovalMode.NONE,
-        policy=POLICY,
+        policy=PAGE_POLICY,
         script=SCRIPT,
     )
 
 
-def approve_command(review: Review) -> str:
+def format_approve_command(review: Review) -> str:
     """Write the command that approves exactly this page, for a shell."""
     name = shlex.quote(review.name)
     return f'onboarding approve {name} {review.digest[:SHOWN_DIGITS]} --by "Your name"'

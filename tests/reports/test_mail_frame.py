@@ -3,7 +3,7 @@
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from onboarding.reports.mail_frame import HEAD, box_for, build_frame, count_lines, draw_box
+from onboarding.reports.mail_frame import HEAD, box_for, build_box, build_frame, count_lines
 
 
 def shown(html: str) -> LexborHTMLParser:
@@ -34,7 +34,7 @@ def test_a_picture_from_elsewhere_is_a_box_with_its_name(address, name):
     picture = LexborHTMLParser(frame.document).css_first("img")
 
     assert frame.remote_pictures == (name,)
-    assert picture.attributes == {"alt": "Logo", "src": draw_box(f"Picture from {name}")}
+    assert picture.attributes == {"alt": "Logo", "src": build_box(f"Picture from {name}")}
 
 
 def test_pictures_in_style_sheets_and_backgrounds_are_named():
@@ -88,7 +88,7 @@ def test_what_leads_elsewhere_is_not_in_the_frame(html):
 
 @pytest.mark.parametrize("label", ['"><script>x</script>', "x" * 300, "ä & <b>", "it's"])
 def test_a_box_shows_any_label_as_text(label):
-    address = draw_box(label)
+    address = build_box(label)
 
     assert set('"<>& ').isdisjoint(address)
     assert len(address) < 1500

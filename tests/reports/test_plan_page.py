@@ -15,7 +15,12 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Problem
 from onboarding.model.reviews import ApprovalMode, InlinePicture, PlannedChange
 from onboarding.reports.mail_frame import box_for
-from onboarding.reports.plan_page import MessageState, approve_command, render_plan_page, state_of
+from onboarding.reports.plan_page import (
+    MessageState,
+    format_approve_command,
+    render_plan_page,
+    state_of,
+)
 from tests.reports.reviews import (
     CARLOS,
     FULL,
@@ -205,8 +210,8 @@ def test_an_empty_page_says_that_nothing_changes_and_nothing_is_due():
 def test_the_command_approves_this_page(name, command):
     review = replace(FULL, name=name)
 
-    assert approve_command(review) == command.format(FULL.digest[:12])
-    assert words(page_of(review).css_first("#command")) == approve_command(review)
+    assert format_approve_command(review) == command.format(FULL.digest[:12])
+    assert words(page_of(review).css_first("#command")) == format_approve_command(review)
     assert FULL.digest in words(page_of(review).body)
 
 
