@@ -102,6 +102,14 @@ COMMANDS = (
         REPAIR,
         "End the pause of a webinar: the next `run --all` serves it again.",
     ),
+    CommandRow("resend", "one_person", REPAIR, "Send people their message again, at once."),
+    CommandRow(
+        "call-off",
+        "call_off",
+        REPAIR,
+        "Call a webinar off: send a cancellation to every person with a link, "
+        "and nothing after it.",
+    ),
     CommandRow(
         "db",
         "database",

@@ -200,7 +200,7 @@ def find_actor(by: str) -> str:
     Raises BadParameter for a name of more than LONGEST_NAME characters.
     """
     given = clean(by.strip())
-    if len(given) > LONGEST_NAME:
+    if len(by) > LONGEST_NAME:
         message = f"A name has {LONGEST_NAME} characters at most."
         raise typer.BadParameter(message, param_hint="--by")
     if given:

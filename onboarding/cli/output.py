@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from onboarding.model.pauses import Pause
 from onboarding.model.people import Colleague, Invitee, Problem
-from onboarding.model.sessions import ListedSession, UntouchedRecord
+from onboarding.model.sessions import CallOff, ListedSession, UntouchedRecord
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import HistoryEvent, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     # It loads every template tool, and a run with nothing to do needs none.
     from onboarding.messages.lint import LintWarning
     from onboarding.pipeline.kept_messages import KeptMessage
+    from onboarding.pipeline.resend import ResendResult
 
 ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
 
@@ -133,6 +134,29 @@ def result_json(result: Result) -> dict[str, Any]:
     }
 
 
+def call_off_json(result: Result, call_off: CallOff, doubts: Sequence[str]) -> dict[str, Any]:
+    """`call-off --json`: who called it off, what was sent, and who is in doubt."""
+    run = result_json(result)
+    return {
+        "webinar": result.name,
+        "title": result.title,
+        "called_off": _call_off_json(call_off),
+        "sent": result.sent,
+        "counts": run["counts"],
+        "in_doubt": list(doubts),
+        "exit_code": result.exit_code,
+    }
+
+
+def _call_off_json(call_off: CallOff | None) -> dict[str, str] | None:
+    return {"at": call_off.at.isoformat(), "by": call_off.by} if call_off else None
+
+
+def resend_json(name: str, results: "Sequence[ResendResult]") -> dict[str, Any]:
+    """`resend --json`: what came of it for each person; `state` is null for a refusal."""
+    return {"webinar": name, "results": [_resend_result_json(result) for result in results]}
+
+
 def status_json(status: Status) -> dict[str, Any]:
     """`status --json`: the deliveries that count, and what is wrong."""
     return {
@@ -144,6 +168,7 @@ def status_json(status: Status) -> dict[str, Any]:
         "heavy_calls": status.seen.heavy_calls if status.seen else 0,
         "mailed_by_ringcentral": list(status.mailed_by_ringcentral),
         "pause": _pause_json(status.pause),
+        "called_off": _call_off_json(status.call_off),
     }
 
 
@@ -298,6 +323,18 @@ def _pause_json(pause: Pause | None) -> dict[str, Any] | None:
         return None
     until = pause.until.isoformat() if pause.until else None
     return {"since": pause.at.isoformat(), "until": until}
+
+
+def _resend_result_json(result: "ResendResult") -> dict[str, Any]:
+    record = result.record
+    return {
+        "email": result.email,
+        "kind": record.delivery.kind if record else None,
+        "state": record.delivery.state if record else None,
+        "message_id": record.delivery.message_id if record else None,
+        "reply": record.reply if record else "",
+        "reason": result.reason,
+    }
 
 
 def _register_json(plan: Plan) -> dict[str, list[dict[str, Any]]]:

@@ -97,6 +97,10 @@ def print_status(status: Status) -> None:
     if status.problems:
         print_text("\nRemarks on the last run:")
         print_list([_problem_item(problem) for problem in status.problems])
+    if status.call_off:
+        when = format_with_zone(status.call_off.at, seen.time_zone)
+        by = status.call_off.by
+        print_text(f"Called off by {by} at {when}: only cancellations are sent.")
     if status.mailed_by_ringcentral:
         people = ", ".join(status.mailed_by_ringcentral)
         print_text(f"RingCentral has mailed these people itself: {people}.")

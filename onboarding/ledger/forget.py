@@ -23,6 +23,7 @@ from onboarding.ledger.schema import (
     kept_parts,
     problems,
     registrations,
+    replacements,
     reviewed_messages,
     reviews,
     roster_rows,
@@ -139,6 +140,7 @@ def find_unfinished(connection: sa.Connection, person: KnownPerson) -> list[sa.R
 def forget_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
     """Take a person out of every table. Call it while no run is at work."""
     messages = _remove_messages(connection, person)
+    _remove_replacements(connection, person)
     ours = sa.select(deliveries.c.id).where(deliveries.c.key.in_(person.keys))
     of_person = connection.execute(
         events.delete().where(events.c.key.in_(person.keys) | events.c.delivery.in_(ours))
@@ -179,6 +181,12 @@ def _list_users(connection: sa.Connection, table: sa.Table, key: str) -> Iterato
 
 def _remove_by_key(connection: sa.Connection, table: sa.Table, person: KnownPerson) -> int:
     return connection.execute(table.delete().where(table.c.key.in_(person.keys))).rowcount
+
+
+def _remove_replacements(connection: sa.Connection, person: KnownPerson) -> None:
+    """Remove what is left to do about them: a person who may be forgotten is on no roster."""
+    pair = replacements.c.old.in_(person.keys) | replacements.c.new.in_(person.keys)
+    connection.execute(replacements.delete().where(pair))
 
 
 def _remove_colleague(connection: sa.Connection, person: KnownPerson) -> int:

@@ -1,20 +1,27 @@
-"""What only a person can decide about a delivery: resolve a doubt, retry, cancel.
+"""What only a person can decide about a delivery: resolve a doubt, retry, cancel, send it again.
 
 Each function is a guarded write, as in `deliveries`, and its event says that a person did it.
 `emails` are the addresses it is about (None: all of the session). It returns the address keys of
-the deliveries that it moved. `pipeline.by_hand` calls these functions while it holds the webinar's
-lease.
+the deliveries that it moved. `pipeline.by_hand` and `pipeline.resend` call these functions while
+they hold the webinar's lease.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from onboarding.ledger.deliveries import move
-from onboarding.ledger.schema import REAL, deliveries
+from onboarding.ledger.deliveries import NewDelivery, enqueue, move
+from onboarding.ledger.events import record_act
+from onboarding.ledger.schema import REAL, called_off, deliveries
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, State
+from onboarding.model.kinds import Kind, clears_facts
+
+RESEND = "resend"
+
+CANCELLING = [kind for kind in Kind if clears_facts(kind)]
+"""Kinds that a session which is called off still sends."""
 
 
 def resolve_sent(
@@ -62,6 +69,53 @@ def cancel_queued(
     return move(connection, where, State.CANCELLED, "cancelled by a person", now)
 
 
+def queue_resends(
+    connection: sa.Connection,
+    session: int,
+    new: Collection[NewDelivery],
+    seen: Mapping[str, int],
+    by: str,
+    reason: str,
+    now: datetime,
+) -> Sequence[str]:
+    """Queue second copies that a person has asked for. Returns the address keys they are for.
+
+    `seen` has the number of each mailbox's latest message as the person saw it, by address key.
+    Where another message came since, or one may be on its way, no copy is queued.
+    """
+    rows = connection.execute(
+        sa.select(
+            deliveries.c.key,
+            sa.func.max(deliveries.c.number).label("latest"),
+            sa.func.max(deliveries.c.state.in_([State.SENDING, State.IN_DOUBT])).label("on_way"),
+        )
+        .where(deliveries.c.session == session, REAL)
+        .group_by(deliveries.c.key)
+    )
+    unchanged = {row.key for row in rows if row.latest == seen.get(row.key) and not row.on_way}
+    chosen = [delivery for delivery in new if address_key(delivery.email) in unchanged]
+    enqueue(connection, session, chosen, now)
+    keys = [address_key(delivery.email) for delivery in chosen]
+    record_act(connection, session, keys, RESEND, by, now, reason)
+    return keys
+
+
+def release_queued(
+    connection: sa.Connection,
+    session: int,
+    emails: Collection[str],
+    by: str,
+    reason: str,
+    now: datetime,
+) -> Sequence[str]:
+    """Make queued messages due now that a person has asked for again: no second copy is queued."""
+    due = deliveries.update().where(*_is_open_to(session, emails, State.QUEUED))
+    released = due.values(due_at=now).returning(deliveries.c.key)
+    keys = connection.execute(released).scalars().all()
+    record_act(connection, session, keys, RESEND, by, now, reason)
+    return keys
+
+
 def _requeue(
     connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]], reason: str, now: datetime
 ) -> Sequence[str]:
@@ -83,7 +137,8 @@ def _is_worth_sending(
 ) -> tuple[sa.ColumnElement[bool], ...]:
     """Match deliveries that are still of use, if nothing newer went to the mailbox or is under way.
 
-    Otherwise a second copy of old facts would arrive after the new ones. A cancelled message does
+    Otherwise a second copy of old facts would arrive after the new ones. Of a session that is
+    called off only cancellations are of use. A cancelled message does
     not count as newer, unless cancelled messages are `returning` to the queue in the same
     statement: then both would be queued.
     """
@@ -92,7 +147,9 @@ def _is_worth_sending(
     is_newer = sa.and_(other.c.number > deliveries.c.number, other.c.state.not_in(gone))
     is_in_the_way = sa.or_(is_newer, other.c.state.in_(UNDER_WAY))
     other_in_the_way = sa.exists().where(*_is_to_same_mailbox(other), is_in_the_way)
-    return (deliveries.c.expires_at > now, ~other_in_the_way)
+    is_called_off = sa.exists().where(called_off.c.session == deliveries.c.session)
+    is_told = sa.or_(~is_called_off, deliveries.c.kind.in_(CANCELLING))
+    return (deliveries.c.expires_at > now, ~other_in_the_way, is_told)
 
 
 def _is_to_same_mailbox(other: sa.FromClause) -> tuple[sa.ColumnElement[bool], ...]:

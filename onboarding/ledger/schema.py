@@ -318,6 +318,21 @@ called_off = sa.Table(
 )
 """Sessions that a person has called off: from then on only cancellations are queued."""
 
+replacements = sa.Table(
+    "replacements",
+    metadata,
+    _session_column(),
+    sa.Column("old", sa.Text, nullable=False),
+    sa.Column("new", sa.Text, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("session", "old"),
+)
+"""People that a person wants replaced by others: stored before the roster is written.
+
+`old` and `new` are address keys. A row is removed once its work is done, so it is there only during
+`replace`, or after a crash, or while RingCentral refuses to remove the old person.
+"""
+
 reviews = sa.Table(
     "reviews",
     metadata,

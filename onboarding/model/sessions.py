@@ -184,6 +184,14 @@ def link_digest(join_uri: SecretStr) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class CallOff:
+    """A person's word that a session does not take place: when it was given, and by whom."""
+
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Webinar:
     """A webinar's own facts. No secret is among them, so the ledger may keep them from run to run.
 

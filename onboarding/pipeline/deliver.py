@@ -43,13 +43,20 @@ async def queue_messages(
     was not: RingCentral refused, or its list lags behind. What they are owed is owed once that is
     done.
     """
+    new = make_deliveries(services, state, plan, rehearsal_to)
+    await services.ledger.run(deliveries.enqueue, state.session_row, new, services.clock.now())
+    return len(new)
+
+
+def make_deliveries(
+    services: Services, state: RunState, plan: Plan, rehearsal_to: str = ""
+) -> list[deliveries.NewDelivery]:
+    """Make the deliveries that the plan owes and that are not in the queue yet."""
     now = services.clock.now()
     domain = services.config.brand.sender_address.rpartition("@")[2]
     due = [item for item in plan.mail if _is_to_be_queued(item, rehearsal_to)]
     messages = [_new_delivery(item, state, domain, now, rehearsal_to) for item in due]
-    queued = [message for message in messages if message]
-    await services.ledger.run(deliveries.enqueue, state.session_row, queued, now)
-    return len(queued)
+    return [message for message in messages if message]
 
 
 def _is_to_be_queued(item: PlanItem, rehearsal_to: str) -> bool:
@@ -84,7 +91,9 @@ def _new_delivery(
 def _facts_to_send(item: PlanItem, state: RunState) -> Facts | None:
     """Find the facts in a message: what is true now; in a cancellation, what was sent last."""
     if item.mail and clears_facts(item.mail):
-        return state.snapshot.mailbox(item.invitee.key).facts
+        box = state.snapshot.mailbox(item.invitee.key)
+        # A cancellation that is sent again takes back what the first one took back.
+        return box.facts or (box.last.facts if box.last else None)
     record = item.registration
     return current_facts(state.snapshot.session, record.role, record) if record else None
 

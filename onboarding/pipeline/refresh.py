@@ -15,7 +15,8 @@ from onboarding import roster as rosters
 from onboarding.config.settings import suggest
 from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
-from onboarding.ledger import cache, mailboxes, registrations, sessions
+from onboarding.ledger import cache, call_offs, mailboxes, registrations, replacements, sessions
+from onboarding.ledger.sessions import StoredSession
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, Roster
 from onboarding.model.registrations import ManagedRegistration
@@ -72,6 +73,57 @@ async def refresh(services: Services, target: Target, roster: Roster) -> RunStat
     """Find out everything that a plan needs. Raises what RingCentral's client raises."""
     webinar, remembered = await _find_webinar(services, target)
     return await _build_state(services, target, roster, webinar, remembered=remembered)
+
+
+async def refresh_or_recall(
+    services: Services, target: Target, roster: Roster, *, even_without_call_off: bool = False
+) -> RunState:
+    """As `refresh`, but a session that is called off may be gone at RingCentral.
+
+    Then the ledger has what its cancellations need. `even_without_call_off`: a person is about to
+    call it off. Raises NotThere where the ledger has no such session either.
+    """
+    try:
+        return await refresh(services, target, roster)
+    except NotThere:
+        state = await _recall(services, target, roster)
+        is_enough = state and (state.snapshot.call_off or even_without_call_off)
+        if not (state and is_enough):
+            raise
+        services.progress.say("The session is gone at RingCentral: the ledger knows its people.")
+        return state
+
+
+async def _recall(services: Services, target: Target, roster: Roster) -> RunState | None:
+    """Put together what the ledger knows of a session, without RingCentral. None: nothing."""
+    ledger, server = services.ledger, services.config.ringcentral.server
+    stored = await ledger.run(sessions.find, server, target.webinar_id, target.session_id or None)
+    if stored is None:
+        return None
+    snapshot = Snapshot(
+        session=_build_stored_session(stored),
+        roster=roster,
+        registrations=(),
+        now=services.clock.now(),
+        managed=await ledger.run(registrations.load_managed, stored.id),
+        mailboxes=await ledger.run(mailboxes.load_mailboxes, stored.id),
+        colleagues=tuple(await ledger.run(cache.load_colleagues, server)),
+        call_off=await ledger.run(call_offs.find_call_off, stored.id),
+        allow_domains=frozenset(services.config.rehearsal.allow_domains),
+    )
+    webinar = Webinar(target.webinar_id, stored.title)
+    return RunState(stored.id, identify(snapshot), webinar, remembered=False)
+
+
+def _build_stored_session(stored: StoredSession) -> Session:
+    return Session(
+        key=stored.key,
+        title=stored.title,
+        start=stored.start,
+        duration=stored.duration,
+        time_zone=stored.time_zone,
+        status=stored.status,
+    )
 
 
 async def plan_fresh(
@@ -180,6 +232,8 @@ async def _build_state(
         mailboxes=await ledger.run(mailboxes.load_mailboxes, row),
         colleagues=await _find_colleagues(services, roster, session, listed, managed),
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
+        replacements=await ledger.run(replacements.load_replacements, row),
+        call_off=await ledger.run(call_offs.find_call_off, row),
     )
     return RunState(row, identify(snapshot), webinar, remembered)
 

@@ -22,7 +22,13 @@ from onboarding.model.sessions import END_GRACE, has_ended
 from onboarding.pipeline.hold_back import NOT_APPROVED
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.prune import prune
-from onboarding.pipeline.refresh import RunState, plan_approved, plan_fresh, read_roster, refresh
+from onboarding.pipeline.refresh import (
+    RunState,
+    plan_approved,
+    plan_fresh,
+    read_roster,
+    refresh_or_recall,
+)
 from onboarding.pipeline.register import register
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import Attention, find_attention
@@ -115,22 +121,34 @@ async def prepare_run(
     a person is asked, and before the first person is registered. Raises ConfigurationError for
     that, and if `strict` and the roster has a problem.
     """
-    calls_before = _heavy_calls(services)
+    calls_before = count_heavy_calls(services)
     roster = await read_roster(target, services.stop)
     if strict and roster.problems:
         raise _roster_error(roster)
-    state = await refresh(services, target, roster)
+    state = await refresh_or_recall(services, target, roster)
     # After RingCentral has answered: with a clock far from the truth, its certificate is not valid.
     await prune(services, spare=state.session_row)
-    state, doubts = await _recover(services, state)
+    state, doubts = await recover(services, state)
     state, plan = await plan_fresh(services, target, state, options)
-    may_mail = not options.as_told and (bool(plan) or await _has_queue(services, state))
+    looked = PreparedRun(target, state, plan, options, None, doubts, calls_before)
+    return await begin_run(services, looked)
+
+
+async def begin_run(services: Services, looked: PreparedRun) -> PreparedRun:
+    """Compile the templates if they are needed, and record that a run is at work.
+
+    `looked` is a run with its plan and without its mailer. Raises ConfigurationError for a wrong
+    template.
+    """
+    state, target = looked.state, looked.target
+    has_messages = bool(looked.plan) or await _has_queue(services, state)
+    may_mail = has_messages and not looked.options.as_told
     mailer = load_mailer(services, target) if may_mail else None
-    calls = _heavy_calls(services) - calls_before
+    calls = count_heavy_calls(services) - looked.calls_before
     await services.ledger.run(sessions.begin_run, state.session_row, calls, services.clock.now())
     roster_now = state.snapshot.roster.invitees
     await services.ledger.run(roster_rows.store_roster, state.session_row, roster_now)
-    return PreparedRun(target, state, plan, options, mailer, doubts, calls_before)
+    return replace(looked, mailer=mailer)
 
 
 def load_mailer(services: Services, target: Target) -> "Mailer":
@@ -188,7 +206,7 @@ async def _build_result(
         registered=len(plan.with_action(Action.ADD, Action.REPLACE)),
         counts=Counter(record.delivery.state for record in records),
         problems=tally.problems,
-        heavy_calls=_heavy_calls(services) - prepared.calls_before,
+        heavy_calls=count_heavy_calls(services) - prepared.calls_before,
         has_changes=bool(
             tally.sent or tally.queued or tally.recorded or plan.change or prepared.doubts
         ),
@@ -206,7 +224,7 @@ def _roster_error(roster: Roster) -> ConfigurationError:
     return ConfigurationError(problems, hint=hint)
 
 
-async def _recover(services: Services, state: RunState) -> tuple[RunState, int]:
+async def recover(services: Services, state: RunState) -> tuple[RunState, int]:
     """Settle what a dead run left in the queue.
 
     Returns the state afterwards, and how many messages are in doubt.
@@ -303,7 +321,7 @@ async def _record_end(services: Services, prepared: PreparedRun, tally: _Tally) 
     row = prepared.state.session_row
     problems, notes = tally.problems, _run_notes(tally.plan, prepared.state)
     earlier = await services.ledger.run(sessions.list_problems, row)
-    calls = _heavy_calls(services) - prepared.calls_before
+    calls = count_heavy_calls(services) - prepared.calls_before
     finish = partial(sessions.finish_run, notes=notes)
     await services.ledger.run(finish, row, problems, calls, services.clock.now())
     return list(earlier) != [*problems, *notes]
@@ -330,7 +348,8 @@ def _is_left_unmailed(item: PlanItem, state: RunState) -> bool:
     return on_roster and not has_mail and not item.problems
 
 
-def _heavy_calls(services: Services) -> int:
+def count_heavy_calls(services: Services) -> int:
+    """Count the scarce calls that this process has made."""
     return services.ringcentral.calls.get("Heavy", 0)
 
 

@@ -29,7 +29,7 @@ from onboarding.model.deliveries import (
     ascii_message_id,
     settle,
 )
-from onboarding.model.kinds import RULES
+from onboarding.model.kinds import RULES, clears_facts
 from onboarding.pipeline.delivery_run import (
     DeliveryRecipient,
     DeliveryRun,
@@ -44,6 +44,7 @@ T = TypeVar("T")
 
 RETRY = RetryPolicy()
 NOT_REGISTERED = "not on board any more"
+CALLED_OFF = "the webinar is called off"
 STOPPED = "the run was stopped before the message left"
 NO_ANSWER_YET = "the run was stopped before the server had answered"
 
@@ -78,7 +79,7 @@ async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
     recipient = _find_recipient(run, delivery)
     message = _compose_message(run, delivery, recipient) if recipient else None
     if recipient is None or message is None:
-        reason = NOT_APPROVED if recipient else NOT_REGISTERED
+        reason = _why_not_sent(run, delivery, recipient)
         recording = _record_transition(run, delivery, Transition(State.SUPERSEDED, reason))
     elif isinstance(message, Rejected):
         recording = _settle_delivery(run, delivery, message)
@@ -94,7 +95,9 @@ def _find_recipient(run: DeliveryRun, delivery: Delivery) -> DeliveryRecipient |
     """Find whom a message goes to; None if the person should not get it any more."""
     recipient = run.recipients.get(address_key(delivery.email))
     needs_registration = RULES[delivery.kind].needs_registration
-    if recipient is None or (needs_registration and not recipient.may_have_link):
+    if recipient is None or _is_called_off(run, delivery):
+        return None
+    if needs_registration and not recipient.may_have_link:
         return None
     return recipient
 
@@ -119,6 +122,20 @@ def _compose_message(
         previous=run.state.snapshot.mailbox(recipient.invitee.key).facts,
     )
     return run.composer.compose(request)
+
+
+def _is_called_off(run: DeliveryRun, delivery: Delivery) -> bool:
+    """Whether the session does not take place, and the message says anything but that.
+
+    Asked before each message leaves, because a run that had planned it before may have queued it.
+    """
+    return run.state.snapshot.call_off is not None and not clears_facts(delivery.kind)
+
+
+def _why_not_sent(run: DeliveryRun, delivery: Delivery, recipient: DeliveryRecipient | None) -> str:
+    if _is_called_off(run, delivery):
+        return CALLED_OFF
+    return NOT_APPROVED if recipient else NOT_REGISTERED
 
 
 async def _send_message(

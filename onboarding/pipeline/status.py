@@ -15,7 +15,15 @@ import sqlalchemy as sa
 
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
-from onboarding.ledger import deliveries, events, leases, pauses, registrations, sessions
+from onboarding.ledger import (
+    call_offs,
+    deliveries,
+    events,
+    leases,
+    pauses,
+    registrations,
+    sessions,
+)
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
@@ -27,6 +35,7 @@ from onboarding.model.known_secrets import Secrets
 from onboarding.model.pauses import Pause
 from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
+from onboarding.model.sessions import CallOff
 from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
@@ -43,7 +52,7 @@ class Status:
     """What is known of one webinar. `seen` is None where no run has looked at it yet.
 
     `mailed_by_ringcentral`: addresses of people that we added and RingCentral has mailed itself.
-    `pause` is the one that holds now.
+    `pause` is the one that holds now. `call_off` is None for a session that takes place.
     """
 
     name: str
@@ -53,6 +62,7 @@ class Status:
     problems: Sequence[Problem]
     mailed_by_ringcentral: Sequence[str] = ()
     pause: Pause | None = None
+    call_off: CallOff | None = None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -105,6 +115,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
         [_clean_problem(problem, config.secrets) for problem in problems],
         [printable(email) for email in mailed],
         pause,
+        call_offs.find_call_off(connection, seen.id),
     )
 
 

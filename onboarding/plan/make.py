@@ -5,9 +5,12 @@ order, the seats, and the problems of the whole session; `selection` keeps to th
 """
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Change, Update, split_change
+from onboarding.model.time_zones import format_with_zone
+from onboarding.plan.call_offs import plan_call_off
 from onboarding.plan.identity import Records, identify
 from onboarding.plan.invitee_changes import plan_invitee, refuse_beyond_seats
 from onboarding.plan.messages_due import add_due_message, add_ringcentral_notice
@@ -50,18 +53,30 @@ def make_plan(
         change=change,
         heavy_calls=LOOKING_CALLS + int(needs_facts) + patches,
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
-        notes=snapshot.session.notes,
+        notes=(*_call_off_notes(snapshot), *snapshot.session.notes),
     )
+
+
+def _call_off_notes(snapshot: Snapshot) -> list[str]:
+    """Say that a session is called off, by whom, and how to take that back."""
+    if snapshot.call_off is None:
+        return []
+    when = format_with_zone(snapshot.call_off.at, snapshot.session.time_zone)
+    note = f"Called off by {snapshot.call_off.by} at {when}: only cancellations are sent. "
+    return [f"{note}`onboarding call-off NAME --undo` takes that back."]
 
 
 def _collect_problems(
     snapshot: Snapshot, items: Iterable[PlanItem], others: Iterable[Problem]
 ) -> tuple[Problem, ...]:
     """Put all problems together, those of the whole session first. Each comes once."""
-    found = [*_session_problems(snapshot), *_lateness_problems(snapshot), *snapshot.roster.problems]
-    for item in items:
-        found += item.problems
-    return tuple(dict.fromkeys([*found, *others]))
+    of_people = list(chain.from_iterable(item.problems for item in items))
+    if snapshot.call_off:
+        # The roster is of no use any more, so its faults need no person.
+        return tuple(dict.fromkeys(of_people))
+    of_session = [*_session_problems(snapshot), *_lateness_problems(snapshot)]
+    found = [*of_session, *snapshot.roster.problems, *of_people, *others]
+    return tuple(dict.fromkeys(found))
 
 
 def _session_problems(snapshot: Snapshot) -> list[Problem]:
@@ -103,6 +118,8 @@ def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], l
     due = [add_due_message(item, snapshot, options) for item in (*rows, *others)]
     present = [add_ringcentral_notice(item, snapshot) for item in due]
     planned = [*present, *plan_departed(snapshot, present, options)]
+    if snapshot.call_off:
+        planned = plan_call_off(planned, snapshot)
     items = keep_fence(planned, snapshot.allow_domains)
     return [plan_as_told(item) for item in items] if options.as_told else items, problems
 

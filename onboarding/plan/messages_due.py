@@ -15,7 +15,7 @@ from onboarding.model.sessions import Facts, Registration, Session, link_digest
 from onboarding.model.time_zones import format_in_zone
 from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
 
-_MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
+MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
 """States in which a message may have arrived: nothing more is sent until a person decides."""
 
 _WHY_HELD = {
@@ -77,7 +77,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     """Plan a cancellation for a person who is removed and holds a link."""
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
-    if last and last.state in _MAY_HAVE_ARRIVED:
+    if last and last.state in MAY_HAVE_ARRIVED:
         return replace(item, mail_reason=_IN_DOUBT, skip=SkipCode.IN_DOUBT)
     if box.facts is None:
         cancelled = _note_cancelled(item, snapshot)
@@ -85,7 +85,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
         return cancelled if cancelled.mail_reason else never_mailed
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
         return replace(item, mail_reason=_OVER, skip=SkipCode.SESSION_OVER)
-    if last and clears_facts(last.kind) and last.state is not State.SENT:
+    if last and clears_facts(last.kind) and last.state in {State.QUEUED, *_WHY_HELD}:
         return _keep_last(item, last, snapshot, held="their cancellation: ")
     return replace(item, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
 
@@ -183,7 +183,7 @@ def _plan_message(item: PlanItem, now_true: Facts | None, snapshot: Snapshot) ->
     """
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
-    if last and last.state in _MAY_HAVE_ARRIVED:
+    if last and last.state in MAY_HAVE_ARRIVED:
         return replace(item, mail_reason=_IN_DOUBT, skip=SkipCode.IN_DOUBT)
     if _is_up_to_date(box, now_true):
         return item

@@ -153,7 +153,8 @@ def _plan_unlisted_record(
         reason = "the webinar's host, not on the roster: gets no mail from here"
         return PlanItem(person, Action.NONE, reason, record, skip=SkipCode.NOT_ON_ROSTER)
     is_ours = snapshot.has_standing(person, _REMOVABLE)
-    if options.remove_foreign or (options.remove and is_ours):
+    is_asked_for = options.remove_foreign or (options.remove and is_ours)
+    if is_asked_for or snapshot.is_replaced(person):
         return _plan_removal(record, person, snapshot, doubtful)
     how = "--remove removes them"
     if not is_ours:
@@ -203,6 +204,6 @@ def _plan_departure(known: ManagedRegistration, snapshot: Snapshot, options: Opt
         return plan_cancellation(PlanItem(known.invitee, Action.NONE, "removed"), snapshot)
     reason = "off the roster, and removed at RingCentral by another person"
     item = PlanItem(known.invitee, Action.NONE, reason, skip=SkipCode.NOT_ON_ROSTER)
-    if options.remove or options.remove_foreign:
+    if options.remove or options.remove_foreign or snapshot.is_replaced(known.invitee):
         return plan_cancellation(item, snapshot)
     return replace(item, mail_reason="--remove tells them")

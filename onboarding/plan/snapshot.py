@@ -16,6 +16,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.registrations import MANAGED, Change, ManagedRegistration, Standing
 from onboarding.model.sessions import (
+    CallOff,
     InviteeList,
     Registration,
     Session,
@@ -60,7 +61,8 @@ class Snapshot:
     `managed` (by address key) has the people that this ledger had to do with, `mailboxes` (by
     address key) what each mailbox holds, `colleagues` the company directory, as far as it was
     asked. `allow_domains` is the fence of a rehearsal (`[rehearsal] allow_domains`), as A-labels;
-    empty: all people.
+    empty: all people. `replacements` has the people that a person wants replaced (address key of
+    the old -> of the new). `call_off` is None for a session that takes place.
     """
 
     session: Session
@@ -72,6 +74,8 @@ class Snapshot:
     colleagues: tuple[Colleague, ...] = ()
     untouched: tuple[UntouchedRecord, ...] = ()
     allow_domains: frozenset[str] = frozenset()
+    replacements: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    call_off: CallOff | None = None
 
     @property
     def seats_taken(self) -> int:
@@ -86,6 +90,11 @@ class Snapshot:
     def mailbox(self, key: str) -> Mailbox:
         """What one mailbox holds."""
         return self.mailboxes.get(key, Mailbox())
+
+    def is_replaced(self, person: Invitee) -> bool:
+        """Whether a person wants this one replaced, and the roster has the other one by now."""
+        new = self.replacements.get(person.key)
+        return new is not None and any(row.key == new for row in self.roster.invitees)
 
     def find_managed(
         self, person: Invitee, record: Registration | None = None
@@ -216,6 +225,7 @@ class SkipCode(StrEnum):
     CANCELLED = "cancelled"
     NEVER_MAILED = "never_mailed"
     SESSION_OVER = "session_over"
+    CALLED_OFF = "called_off"
     PROBLEM = "problem"
     ATTENDEE = "attendee"
 

@@ -35,6 +35,7 @@ from onboarding.ringcentral import batch, bisection, requests, schemas
 from onboarding.ringcentral.batch import build_change
 from onboarding.ringcentral.errors import (
     ApiError,
+    NotThere,
     assert_from_ringcentral,
     parse_error,
     request_error,
@@ -244,7 +245,7 @@ class RingCentral:
         if len(ahead) + len(odd_ahead) > 1:
             raise _many_sessions_error(webinar, ahead, odd_ahead)
         if not found:
-            raise ConfigurationError(
+            raise NotThere(
                 f"Webinar {webinar.id} has no session that lies ahead.",
                 hint="Schedule one at RingCentral, or give its id: `session = ...` in config.toml.",
             )

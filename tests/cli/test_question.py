@@ -66,3 +66,22 @@ async def test_the_question_is_waited_for_and_its_answer_obeyed(tmp_path, answer
         assert scene.recipients() == mailed
         assert len(scene.ringcentral.requests.select("PATCH")) == bool(mailed)
         assert "Register 1, send 2 mails?" in shown
+
+
+@pytest.mark.parametrize(
+    ("command", "question"),
+    [
+        (("resend", NAME, PANELIST["email"]), "Send 1 mail again?"),
+        (("call-off", NAME), "Call off “The Launch” on 2027-"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("answer", "code"), [(b"y\n", 0), (b"n\n", 1), (signal.SIGINT, 75)], ids=["yes", "no", "Ctrl-C"]
+)
+async def test_act_is_done_only_after_a_yes(tmp_path, command, question, answer, code):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        await scene.run()
+        ended, shown = await answered(scene, answer, *command)
+        assert (ended, question in shown) == (code, True), shown
+        assert (len(scene.told()) > 2) == (code == 0)
+        assert (await scene.status()).call_off is None or code == 0

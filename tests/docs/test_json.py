@@ -70,6 +70,8 @@ DOING = {
     "run": ["run", NAME, "--yes"],
     "history": ["history", "guest3@example.com"],
     "report": ["report", NAME],
+    "resend": ["resend", NAME, "guest3@example.com", "--yes"],
+    "call-off": ["call-off", NAME, "--yes"],
 }
 
 
@@ -85,8 +87,11 @@ async def test_json_is_printed_as_documented(tmp_path):
     pale = {
         "ONBOARDING_BRAND__COLOURS__BUTTON_TEXT": "#1f5fbe"
     }  # so that lint has something to say
-    refused = MailRules(refuse={"guest2@example.com": "550 5.1.1 No such user"})
-    async with stage(tmp_path, first, limits=ROOMY, mail_rules=refused) as scene:
+    rules = MailRules(
+        refuse={"guest2@example.com": "550 5.1.1 No such user"},
+        lose_reply=frozenset({"guest1@example.com"}),
+    )
+    async with stage(tmp_path, first, limits=ROOMY, mail_rules=rules) as scene:
         await on(scene, "run", NAME, "--yes")
         mail_by_ringcentral(scene)
         await on(scene, "run", NAME, "--yes")

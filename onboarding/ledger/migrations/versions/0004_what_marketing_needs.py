@@ -71,6 +71,14 @@ def _add_roster_and_decisions() -> None:
         _text("by"),
         sa.PrimaryKeyConstraint("session", name="pk_called_off"),
     )
+    op.create_table(
+        "replacements",
+        _owner("session", "sessions.id"),
+        _required_text("old"),
+        _required_text("new"),
+        _time("at"),
+        sa.PrimaryKeyConstraint("session", "old", name="pk_replacements"),
+    )
 
 
 def _add_reviews() -> None:

@@ -1,0 +1,178 @@
+"""`resend`: what is done about one person of one webinar, on a person's wish.
+
+It holds the webinar's lease, shows what it will do, asks, does it and says what came of it. What is
+done, and what is refused, is the business of `pipeline.resend`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from onboarding.cli import options
+from onboarding.cli.console import echo, echo_json
+from onboarding.cli.output import resend_json
+from onboarding.cli.terminal import confirm, print_table, run_until_stopped
+from onboarding.config import Config
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER
+from onboarding.model.deliveries import UNDER_WAY, State
+from onboarding.model.foreign_text import clean
+from onboarding.model.people import Role
+from onboarding.model.time_zones import format_with_zone
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.resend import (
+    PreparedResend,
+    ResendResult,
+    execute_resend,
+    prepare_resend,
+)
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target, find_target
+
+LONGEST_REASON = 500
+"""Characters of `--reason`: history is a table that people read."""
+
+Emails = Annotated[
+    list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --role.")
+]
+InRole = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="ROLE",
+        help="All people on the roster in this role, instead of naming addresses; "
+        "may be given several times.",
+    ),
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, for the history: “never arrived”.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who wants it, why, and how they are answered."""
+
+    by: str
+    reason: str
+    ask: bool
+    as_json: bool
+
+
+def resend_command(
+    name: options.Name,
+    emails: Emails = None,
+    *,
+    role: InRole = None,
+    reason: Reason = "",
+    yes: options.Yes = False,
+    by: options.By = "",
+    invitees: options.Invitees = None,
+    as_json: options.AsJson = False,
+    config_file: options.ConfigFile = None,
+) -> None:
+    """Send people their message again, at once.
+
+    It says what is true now, has a new Message-ID, and is a person's wish: no run does this.
+    """
+    if bool(emails) == bool(role):
+        raise typer.BadParameter("Name the addresses, or use --role.", param_hint="EMAIL / --role")
+    roles = options.parse_roles(role)
+    options.require_answer(yes=yes)
+    act = Act(options.find_actor(by), _parse_reason(reason), ask=not yes, as_json=as_json)
+    config = options.load_config(config_file)
+    target = find_target(config, name, invitees)
+
+    async def work(stop: asyncio.Event) -> int:
+        return await resend(config, target, emails or [], roles, act, stop)
+
+    raise typer.Exit(run_until_stopped(work))
+
+
+async def resend(
+    config: Config,
+    target: Target,
+    emails: Sequence[str],
+    roles: frozenset[Role],
+    act: Act,
+    stop: asyncio.Event,
+) -> int:
+    """Send the messages again. Returns the exit code; raises what stopped the sending."""
+    options.warn_about_plaintext(config)
+    async with (
+        options.open_command_services(config, stop, quiet=act.as_json) as services,
+        webinar_lease(services, target) as lease,
+    ):
+        prepared = await prepare_resend(services, target, emails, roles)
+        if prepared.plan.mail and not await _agree_to_resend(services, prepared, act):
+            return EXIT_NEEDS_A_PERSON
+        results, error = await execute_resend(services, prepared, lease, act.by, act.reason)
+    if act.as_json:
+        echo_json(resend_json(target.name, results))
+    else:
+        _print_results(results, f"No {' or '.join(sorted(roles))} is on the roster.")
+    if error:
+        raise error
+    return _exit_code(results)
+
+
+async def _agree_to_resend(services: Services, prepared: PreparedResend, act: Act) -> bool:
+    """Say who gets a message again, and ask. Raises Interrupted on a signal."""
+    services.progress.end()
+    if not act.ask:
+        return True
+    rows = [
+        (item.invitee.email, item.mail.value, _describe_last(prepared, item.invitee.key))
+        for item in prepared.plan.items
+        if item.mail
+    ]
+    print_table("Sent again", ("person", "mail", "last message"), rows)
+    for refused in prepared.refused:
+        echo(f"{refused.email}: not sent again: {refused.reason}.", err=True)
+    count = len(rows)
+    question = f"Send {count} {'mail' if count == 1 else 'mails'} again?"
+    if await confirm(question, services.stop):
+        return True
+    services.raise_if_stopped()
+    echo("Nothing was done.")
+    return False
+
+
+def _describe_last(prepared: PreparedResend, key: str) -> str:
+    record = prepared.latest[key]
+    when = format_with_zone(record.at, prepared.state.snapshot.session.time_zone)
+    return f"{record.delivery.kind}, {record.delivery.state.replace('_', ' ')}, {when}"
+
+
+def _print_results(results: Sequence[ResendResult], nobody: str) -> None:
+    """Print a line for each person: what was sent again, or why not."""
+    for result in results:
+        if result.record is None:
+            echo(f"{result.email}: not sent again: {result.reason}.", err=True)
+            continue
+        state = result.record.delivery.state
+        words = [result.record.delivery.kind, state.replace("_", " ")]
+        why = result.record.reply or result.reason
+        echo(f"{result.email}: {' '.join(words)}{f': {why}' if why else ''}")
+    if not results:
+        echo(nobody, err=True)
+
+
+def _exit_code(results: Sequence[ResendResult]) -> int:
+    """75 if a message still waits, 1 if a person got none or may have got none, else 0."""
+    states = [result.record.delivery.state if result.record else None for result in results]
+    if any(state in UNDER_WAY for state in states):
+        return EXIT_TRY_LATER
+    all_sent = bool(states) and all(state is State.SENT for state in states)
+    return EXIT_DONE if all_sent else EXIT_NEEDS_A_PERSON
+
+
+def _parse_reason(text: str) -> str:
+    """Make the reason one line without secrets. Raises BadParameter for an endless one."""
+    reason = clean(text.strip())
+    if len(text) > LONGEST_REASON:
+        message = f"A reason has {LONGEST_REASON} characters at most."
+        raise typer.BadParameter(message, param_hint="--reason")
+    return reason

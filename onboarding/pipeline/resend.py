@@ -1,0 +1,199 @@
+"""Sends people their message again because a person asks for it: "I never got it".
+
+The message says what is true now and has a new Message-ID. It leaves by the same steps as in a run:
+lease, queue, rate, point of no return. Nobody is registered or removed, and nothing else that waits
+in the queue is sent. Who may get a copy, and as what kind, is decided in `plan.resends`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from onboarding.errors import OnboardingError
+from onboarding.ledger import deliveries, operator_actions
+from onboarding.ledger.deliveries import DeliveryRecord
+from onboarding.model.addresses import address_key
+from onboarding.model.deliveries import Delivery
+from onboarding.model.people import Invitee, Role
+from onboarding.pipeline.acts import approve_act
+from onboarding.pipeline.deliver import make_deliveries
+from onboarding.pipeline.lease import HeldLease
+from onboarding.pipeline.mailer import Mailer
+from onboarding.pipeline.refresh import RunState, read_roster, refresh_or_recall
+from onboarding.pipeline.run import recover
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, make_plan
+from onboarding.plan.resends import plan_resend
+from onboarding.plan.selection import keep_fence
+
+CHANGED_MEANWHILE = "something else was queued for them meanwhile; look at their history"
+UNKNOWN = "is neither on the roster nor known to the ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class ResendResult:
+    """What came of it for one person. `record` is None where nothing was sent: `reason` says why.
+
+    `email` is the address as it was written.
+    """
+
+    email: str
+    record: DeliveryRecord | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedResend:
+    """A resend that has looked and not yet done anything.
+
+    `plan` has all people, since messages may list the panel, but only the messages to send again.
+    `refused` are the people who get none. `latest` has each person's latest message, by address
+    key.
+    """
+
+    target: Target
+    state: RunState
+    plan: Plan
+    refused: tuple[ResendResult, ...]
+    latest: Mapping[str, DeliveryRecord]
+    mailer: Mailer
+
+
+async def prepare_resend(
+    services: Services, target: Target, emails: Collection[str], roles: Collection[Role] = ()
+) -> PreparedResend:
+    """Find out who can be sent their message again; call while holding the webinar's lease.
+
+    `emails` are the people's addresses; without any, they are those on the roster in these roles.
+    Raises what RingCentral's client raises, and ConfigurationError for a roster that can't be read.
+    """
+    roster = await read_roster(target, services.stop)
+    state, _doubts = await recover(services, await refresh_or_recall(services, target, roster))
+    found = await services.ledger.run(deliveries.list_deliveries, state.session_row)
+    plan = make_plan(state.snapshot, Options())
+    wanted = emails or [item.invitee.email for item in plan.items if _has_role(item, roles)]
+    people = {address_key(email): email for email in wanted}
+    planned = {
+        key: _plan_person(email, plan, found, state.snapshot) for key, email in people.items()
+    }
+    return PreparedResend(
+        target=target,
+        state=state,
+        plan=replace(plan, items=_join_items(plan, planned)),
+        refused=tuple(_build_refusal(item) for item in planned.values() if not item.mail),
+        latest={address_key(record.delivery.email): record for record in found},
+        mailer=Mailer.load(services, target),
+    )
+
+
+async def execute_resend(
+    services: Services, prepared: PreparedResend, lease: HeldLease, by: str, reason: str
+) -> tuple[Sequence[ResendResult], OnboardingError | None]:
+    """Queue the copies, and send them at once.
+
+    Returns what came of each person, and the error that stopped the sending, if any: what is queued
+    then leaves with the next run. Raises NotApproved under `approval = "strict"`.
+    """
+    # A missing password is found here, before anything is queued.
+    services.pool.prepare()
+    services.raise_if_stopped()
+    target, state, copies = prepared.target, prepared.state, prepared.plan.mail
+    await approve_act(services, target, state, copies, by, operator_actions.RESEND)
+    chosen = await _queue(services, prepared, by, reason)
+    error = await _deliver(prepared, lease, chosen)
+    found = await services.ledger.run(deliveries.list_deliveries, prepared.state.session_row)
+    latest = {address_key(record.delivery.email): record for record in found}
+    sent = [_build_result(item, latest, chosen) for item in prepared.plan.mail]
+    return (*prepared.refused, *sent), error
+
+
+async def _queue(
+    services: Services, prepared: PreparedResend, by: str, reason: str
+) -> frozenset[str]:
+    """Queue the copies, release what is queued. Returns the address keys of who gets a message."""
+    state, now = prepared.state, services.clock.now()
+    waiting = [item.invitee.email for item in prepared.plan.mail if item.queued]
+    new = make_deliveries(services, state, prepared.plan)
+    seen = {key: box.messages for key, box in state.snapshot.mailboxes.items()}
+    queued = await services.ledger.run(
+        operator_actions.queue_resends, state.session_row, new, seen, by, reason, now
+    )
+    released = await services.ledger.run(
+        operator_actions.release_queued, state.session_row, waiting, by, reason, now
+    )
+    return frozenset([*queued, *released])
+
+
+async def _deliver(
+    prepared: PreparedResend, lease: HeldLease, chosen: Collection[str]
+) -> OnboardingError | None:
+    """Send to these people only. Returns the error that stopped it."""
+    items = tuple(
+        item if item.invitee.key in chosen else _without_mail(item) for item in prepared.plan.items
+    )
+    try:
+        await prepared.mailer.deliver(
+            prepared.state,
+            replace(prepared.plan, items=items),
+            lease,
+            rehearsal=False,
+            limited=True,
+            retry_window=timedelta(),
+        )
+    except OnboardingError as error:
+        return error
+    return None
+
+
+def _has_role(item: PlanItem, roles: Collection[Role]) -> bool:
+    return bool(item.invitee.row and item.invitee.email) and item.role in roles
+
+
+def _plan_person(
+    email: str, plan: Plan, found: Iterable[DeliveryRecord], snapshot: Snapshot
+) -> PlanItem:
+    """Plan for one person, as the roster has them, else as the ledger does."""
+    key = address_key(email)
+    earlier = [record.delivery for record in found if address_key(record.delivery.email) == key]
+    item = next((item for item in plan.items if item.invitee.key == key), None)
+    if item is None and not earlier:
+        nobody = PlanItem(Invitee(0, email, Role.PANELIST), Action.NONE, "")
+        return replace(nobody, mail_reason=UNKNOWN)
+    # What RingCentral is still to be asked for is a run's: the message tells what is true now.
+    still = replace(item or _find_departed(email, earlier, snapshot), action=Action.NONE)
+    (fenced,) = keep_fence([plan_resend(still, earlier, snapshot)], snapshot.allow_domains)
+    return fenced
+
+
+def _find_departed(email: str, earlier: Sequence[Delivery], snapshot: Snapshot) -> PlanItem:
+    """Find a person who is neither on the roster nor registered: what the ledger knows of them."""
+    known = snapshot.managed.get(address_key(email))
+    invitee = known.invitee if known else Invitee(0, email, earlier[-1].facts.role)
+    return PlanItem(invitee, Action.NONE, "")
+
+
+def _join_items(plan: Plan, planned: Mapping[str, PlanItem]) -> tuple[PlanItem, ...]:
+    """All people of the plan; of its messages only those that are sent again."""
+    listed = {item.invitee.key for item in plan.items}
+    others = [item for key, item in planned.items() if key not in listed]
+    kept = [planned.get(item.invitee.key) or _without_mail(item) for item in plan.items]
+    return (*kept, *others)
+
+
+def _without_mail(item: PlanItem) -> PlanItem:
+    return replace(item, mail=None, queued=False)
+
+
+def _build_refusal(item: PlanItem) -> ResendResult:
+    return ResendResult(item.invitee.email, None, item.mail_reason)
+
+
+def _build_result(
+    item: PlanItem, latest: Mapping[str, DeliveryRecord], chosen: Collection[str]
+) -> ResendResult:
+    key = item.invitee.key
+    if key not in chosen:
+        return ResendResult(item.invitee.email, None, CHANGED_MEANWHILE)
+    record = latest[key]
+    return ResendResult(item.invitee.email, record, record.reason)

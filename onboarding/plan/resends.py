@@ -1,0 +1,78 @@
+"""Whether a person is sent their message again, and as what kind: for `resend`, never for a run.
+
+Pure. A run sends no message twice by itself; here a person asks for a second copy. It is refused
+where the first may still arrive, and where there is nothing true to say. The answer is an item of a
+plan: `mail` is the kind (None: refused, `mail_reason` says why), `queued` means that a message
+which waits in the queue leaves now instead.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from onboarding.model.deliveries import Delivery, State
+from onboarding.model.kinds import Kind, clears_facts, is_over
+from onboarding.plan.messages_due import MAY_HAVE_ARRIVED, current_facts
+from onboarding.plan.snapshot import PlanItem, Snapshot
+
+SENT_ONCE = frozenset({State.SENT, State.RECORDED, State.BOUNCED, State.REJECTED, State.FAILED})
+"""States of a message that can be sent again: the mail server, or we, have decided about it.
+
+`recorded` stands for a message that another program has sent.
+"""
+
+ASKED_FOR = "a person asked for it again"
+
+_IN_DOUBT = "the last message may have arrived; onboarding resolve decides"
+_NEVER_SENT = "no message to them was sent, rejected or failed; onboarding run sends the first"
+_OVER = "the session is over"
+_CALLED_OFF = "the webinar is called off"
+_BACK_ON_BOARD = "is on board again after the cancellation; onboarding run invites them"
+_NOT_ON_ROSTER = "is not on the roster"
+_NOT_REGISTERED = "is not registered, or has no join link; onboarding run registers them"
+
+
+def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot) -> PlanItem:
+    """Plan a second copy for a person who is on board or was, or say why there is none.
+
+    `earlier` are all deliveries to them, in order, no rehearsals.
+    """
+    if any(delivery.state in MAY_HAVE_ARRIVED for delivery in earlier):
+        return _refuse(item, _IN_DOUBT)
+    waiting = next((delivery for delivery in earlier if delivery.state is State.QUEUED), None)
+    decided = [delivery for delivery in earlier if delivery.state in SENT_ONCE]
+    last = waiting or next(reversed(decided), None)
+    if last is None:
+        return _refuse(item, _NEVER_SENT)
+    kind = last.kind if clears_facts(last.kind) else Kind.INVITATION
+    if reason := _find_obstacle(item, kind, snapshot):
+        return _refuse(item, reason)
+    if waiting and _is_still_true(item, waiting, snapshot):
+        return replace(item, mail=waiting.kind, mail_reason=ASKED_FOR, queued=True)
+    return replace(item, mail=kind, mail_reason=ASKED_FOR, queued=False)
+
+
+def _refuse(item: PlanItem, reason: str) -> PlanItem:
+    return replace(item, mail=None, mail_reason=reason, queued=False)
+
+
+def _find_obstacle(item: PlanItem, kind: Kind, snapshot: Snapshot) -> str:
+    """Say why a message of this kind may not leave now; empty if it may."""
+    is_on_board = bool(item.invitee.row) and item.registration is not None
+    has_link = item.registration is not None and item.registration.join_uri is not None
+    takes_back = clears_facts(kind)
+    obstacles = {
+        _OVER: is_over(kind, snapshot.session, snapshot.now),
+        _CALLED_OFF: not takes_back and snapshot.call_off is not None,
+        _BACK_ON_BOARD: takes_back and is_on_board and snapshot.call_off is None,
+        _NOT_ON_ROSTER: not takes_back and not item.invitee.row,
+        _NOT_REGISTERED: not takes_back and not has_link,
+    }
+    return next((reason for reason, is_there in obstacles.items() if is_there), "")
+
+
+def _is_still_true(item: PlanItem, waiting: Delivery, snapshot: Snapshot) -> bool:
+    """Whether a queued message tells the facts of now. One that does not is replaced."""
+    if clears_facts(waiting.kind) or item.registration is None:
+        return True
+    record = item.registration
+    return waiting.facts == current_facts(snapshot.session, record.role, record)

@@ -1,0 +1,117 @@
+"""`resend` and `call-off` as a person meets them: what they ask, print and exit with."""
+
+import asyncio
+import json
+
+import pytest
+
+from onboarding.simulator.smtp_catcher import MailRules
+from tests.cli.command import on
+from tests.stage import HOST, NAME, PANELIST, ROOMY, panelist, stage
+
+pytestmark = pytest.mark.anyio
+
+JOERG, HANNA = PANELIST["email"], HOST["email"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("resend", NAME, "--yes"), 2, "Name the addresses, or use --role."),
+        (("resend", NAME, HANNA, "--role", "Host", "--yes"), 2, "Name the addresses, or use"),
+        (("resend", NAME, "--role", "Speaker", "--yes"), 2, "Speaker"),
+        (("resend", NAME, HANNA), 2, "No terminal to confirm on. Add --yes"),
+        (("resend", NAME, HANNA, "--yes", "--by", "M" * 201), 2, "200 characters at most"),
+        (("resend", NAME, HANNA, "--yes", "--reason", "x" * 501), 2, "500 characters at most"),
+        (("resend", "lunch", HANNA, "--yes"), 2, "Did you mean launch?"),
+        (("resend", NAME, "nobody@example.com", "--yes"), 1, "is neither on the roster nor"),
+        (("resend", NAME, "no address", "--yes"), 1, "is neither on the roster nor"),
+        (("resend", NAME, "--role", "CoHost", "--yes"), 1, "No CoHost is on the roster."),
+        (("call-off", NAME), 2, "No terminal to confirm on. Add --yes"),
+        (("call-off", NAME, "--undo", "--yes"), 1, "launch is not called off."),
+        (("call-off", NAME, "--undo", "--json", "--yes"), 2, "prints no JSON"),
+        (("call-off", "lunch", "--yes"), 2, "Did you mean launch?"),
+    ],
+)
+async def test_bad_input_is_explained_and_changes_nothing(tmp_path, words, code, message):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        seen = await on(scene, *words)
+        assert (seen.code, message in seen.all) == (code, True), seen.all
+        assert "Traceback" not in seen.all
+        assert scene.told() == [HANNA]
+
+
+async def test_resend_says_what_came_of_it_and_history_who_asked(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY) as scene:
+        await scene.run()
+        seen = await on(
+            scene, "resend", NAME, JOERG, "--yes", "--by", "Mia", "--reason", "never arrived"
+        )
+        history = await on(scene, "history", JOERG, "--json")
+        assert (seen.code, f"{JOERG}: invitation sent: 250" in seen.out) == (0, True), seen.all
+        acts = [event for event in json.loads(history.out) if event["what"] == "resend"]
+        assert [act["detail"] for act in acts] == ["by Mia: never arrived"]
+        assert not [link for link in scene.join_links() if link in seen.all + history.all]
+
+
+async def test_resend_before_the_first_run_says_what_sends_the_first_message(tmp_path):
+    async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
+        seen = await on(scene, "resend", NAME, JOERG, "--yes", "--json")
+        (result,) = json.loads(seen.out)["results"]
+        assert (seen.code, result["state"]) == (1, None)
+        assert result["reason"].startswith("no message to them was sent")
+
+
+async def test_resend_twice_at_once_sends_a_copy_for_each_that_was_not_turned_away(tmp_path):
+    async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
+        await scene.run()
+        both = await asyncio.gather(*(on(scene, "resend", NAME, JOERG, "--yes") for _ in range(2)))
+        served = [seen for seen in both if seen.code == 0]
+        turned_away = [seen for seen in both if seen.code == 75]
+        assert len(served) + len(turned_away) == 2, [seen.all for seen in both]
+        assert scene.told() == [JOERG] * (1 + len(served))
+        assert all("Another run is at work" in seen.err for seen in turned_away)
+
+
+async def test_resend_beside_a_run_sends_no_message_that_no_person_asked_for(tmp_path):
+    people = [PANELIST, *(panelist(number) for number in range(1, 4))]
+    async with stage(tmp_path, people, limits=ROOMY) as scene:
+        await scene.run()
+        scene.write_roster([*people, panelist(9)])
+        run, again = await asyncio.gather(
+            on(scene, "run", NAME, "--yes"), on(scene, "resend", NAME, JOERG, "--yes")
+        )
+        assert {run.code, again.code} <= {0, 75}
+        await on(scene, "run", NAME, "--yes")
+        copies = {address: scene.told().count(address) for address in set(scene.told())}
+        assert copies == {
+            JOERG: 1 + (again.code == 0),
+            **{f"guest{number}@example.com": 1 for number in (1, 2, 3, 9)},
+        }
+
+
+async def test_call_off_names_title_and_people_and_run_says_that_it_is_off(tmp_path):
+    rules = MailRules(lose_reply=frozenset({JOERG}))
+    async with stage(tmp_path, [HOST, PANELIST], mail_rules=rules, limits=ROOMY) as scene:
+        await on(scene, "run", NAME, "--yes")
+        seen = await on(scene, "call-off", NAME, "--yes", "--by", "Mia")
+        assert seen.code == 1, seen.all
+        assert f"In doubt, so not told by this: {JOERG}." in seen.out
+        assert "Called off by" not in seen.out
+
+        run, status = await on(scene, "run", NAME, "--yes"), await on(scene, "status", NAME)
+        assert [said for said in (run, status) if "Called off by Mia at" not in said.out] == []
+        found = json.loads((await on(scene, "status", NAME, "--json")).out)["called_off"]
+        assert found["by"] == "Mia"
+        assert scene.told().count(HANNA) == 2
+
+
+async def test_call_off_is_undone_with_its_name_in_the_history(tmp_path):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        await on(scene, "call-off", NAME, "--yes")
+        seen = await on(scene, "call-off", NAME, "--yes", "--undo")
+        assert (seen.code, "takes place" in seen.out) == (0, True), seen.all
+        run = await on(scene, "run", NAME, "--yes")
+        assert (run.code, "Called off" in run.all, len(scene.told())) == (0, False, 3)
