@@ -55,6 +55,9 @@ COMMANDS = (
     CommandRow("check", "account", SET_UP, "Test credentials, roster, templates and mail server."),
     CommandRow("webinars", "account", SET_UP, "List the upcoming sessions with their ids."),
     CommandRow("directory", "account", SET_UP, "Look an address up in the company directory."),
+    CommandRow(
+        "roster", "roster", SET_UP, "Write a roster of the panel that is registered already."
+    ),
     CommandRow("plan", "show", LOOK, "Show what `run` would do for each person, and why."),
     CommandRow(
         "lint", "templates", LOOK, "List what is wrong or unwise in the templates and the brand."

@@ -1,0 +1,77 @@
+"""`roster`: writes a roster of the panel that is registered at RingCentral already."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onboarding.cli import options
+from onboarding.cli.console import echo
+from onboarding.cli.terminal import run_until_stopped
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
+from onboarding.files.write import write_file
+from onboarding.model.people import Invitee, format_problem
+from onboarding.pipeline.roster_file import find_problems, read_panel, render_roster
+from onboarding.pipeline.target import find_target
+
+RosterFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to a new file: an Excel workbook if its name ends in .xlsx, else CSV.",
+    ),
+]
+
+
+def roster_command(
+    name: options.Name,
+    *,
+    output: RosterFile = None,
+    config_file: options.ConfigFile = None,
+) -> None:
+    """Write a roster of the panel that is registered already.
+
+    For taking over a running webinar without typing. Overwrites nothing.
+    """
+    config = options.load_config(config_file)
+    target = find_target(config, name)
+    if output and output.is_file():
+        raise ConfigurationError(
+            f"{output} is there already, and is not overwritten.",
+            hint="Choose another name: it may be the roster that you use.",
+        )
+
+    async def work(stop: asyncio.Event) -> Sequence[Invitee]:
+        async with options.open_command_services(config, stop, quiet=False) as services:
+            return await read_panel(services, target)
+
+    panel = run_until_stopped(work)
+    content = render_roster(panel, output, datetime.now(UTC))
+    _write(content, output, len(panel))
+    problems = find_problems(content)
+    for problem in problems:
+        echo(f"  ! {format_problem(problem)}", err=True)
+    raise typer.Exit(EXIT_NEEDS_A_PERSON if problems else EXIT_DONE)
+
+
+def _write(content: bytes, output: Path | None, count: int) -> None:
+    if output is None and sys.stdout.isatty():
+        # Names come from outside: on a screen they pass the one way that makes them harmless.
+        echo(content.decode("utf-8-sig"), nl=False)
+        return
+    if output is None:
+        typer.echo(content, nl=False)
+        return
+    try:
+        write_file(output, content)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{output} can't be written: {error.strerror}.", hint="Choose another file."
+        ) from None
+    echo(f"wrote {output}: {count} {'person' if count == 1 else 'people'}", err=True)
