@@ -8,16 +8,15 @@ from collections.abc import Iterable
 
 from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
 from onboarding.ledger import reviews
-from onboarding.model.registrations import registration_key
 from onboarding.model.reviews import ApprovalMode, Approved, PlannedMessage
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.planned_messages import PlannedMessages
 from onboarding.pipeline.refresh import RunState
-from onboarding.pipeline.review import as_reviewed, find_page_digest
+from onboarding.pipeline.review import as_reviewed, find_page_digest, list_changes, name_changes
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import PlanItem
-from onboarding.plan.approval import CHANGES, is_act_covered
+from onboarding.plan.approval import is_act_covered
 
 
 class NotApproved(OnboardingError):
@@ -46,7 +45,7 @@ async def approve_act(
     planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in)
     acted = list(items)
     messages = [planned.plan_item(item) for item in acted if item.mail]
-    changes = _name_changes(acted)
+    changes = name_changes(list_changes(acted, Approved()))
     if target.approval is ApprovalMode.STRICT:
         approved = await services.ledger.run(reviews.load_approved, state.session_row)
         _refuse_unapproved(target, messages, changes, approved)
@@ -56,14 +55,6 @@ async def approve_act(
     await services.ledger.run(
         reviews.approve_at_once, state.session_row, digest, shown, changes, by, act, now
     )
-
-
-def _name_changes(items: Iterable[PlanItem]) -> list[tuple[str, str]]:
-    return [
-        (item.action.value, registration_key(item.invitee))
-        for item in items
-        if item.action in CHANGES
-    ]
 
 
 def _refuse_unapproved(

@@ -54,29 +54,37 @@ async def make_review(
     A message that can't be composed has a fault. Raises ConfigurationError for a template that
     can't be used.
     """
-    plan = make_plan(state.snapshot, options)
     approved = await services.ledger.run(reviews.load_approved, state.session_row)
-    templates = load_templates(services.config, target)
+    plan = make_plan(state.snapshot, options)
     panel = RealPanel(_find_panel(plan), _protect_addresses(state.snapshot))
+    templates = load_templates(services.config, target)
     planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in, panel)
+    review = _build_review(target, plan, planned, approved)
+    return _sum_up(review, services.config.smtp)
+
+
+def _build_review(
+    target: Target, plan: Plan, planned: PlannedMessages, approved: Approved
+) -> Review:
+    """Put together what a page shows, but for what is computed from all of it."""
     compare = partial(_compare, approved=approved, mode=target.approval, planned=planned)
     follow = partial(_compare_conditional, approved=approved)
     messages = tuple(compare(planned.plan_item(item)) for item in plan.mail)
-    review = Review(
+    snapshot = planned.snapshot
+    return Review(
         name=target.name,
-        session=state.snapshot.session,
-        made_at=state.snapshot.now,
+        session=snapshot.session,
+        made_at=snapshot.now,
         messages=messages,
-        changes=tuple(_list_changes(plan, approved)),
+        changes=tuple(list_changes(plan.items, approved)),
         problems=plan.problems,
         notes=(*plan.notes, *_list_panel_notes(messages, approved)),
         forecast="",
         digest="",
         conditional=tuple(follow(message) for message in _plan_conditional(planned, plan)),
         approval=target.approval,
-        pictures=_list_pictures(templates),
+        pictures=_list_pictures(planned.templates),
     )
-    return _sum_up(review, services.config.smtp)
 
 
 def _sum_up(review: Review, smtp: SmtpSettings) -> Review:
@@ -87,7 +95,7 @@ def _sum_up(review: Review, smtp: SmtpSettings) -> Review:
         review,
         forecast=forecast(len(messages), smtp, session, now),
         is_late=is_late(len(messages), smtp, session, now),
-        digest=find_page_digest(session.key, shown, _name_changes(review.changes)),
+        digest=find_page_digest(session.key, shown, name_changes(review.changes)),
     )
 
 
@@ -99,7 +107,7 @@ async def store_review(services: Services, state: RunState, review: Review) -> N
         state.session_row,
         review.digest,
         [as_reviewed(message) for message in shown],
-        _name_changes(review.changes),
+        name_changes(review.changes),
         review.made_at,
     )
 
@@ -167,10 +175,12 @@ def _list_panel_notes(messages: Iterable[PlannedMessage], approved: Approved) ->
     return [f"{count} the panel, which has changed since. It is sent with the list of today."]
 
 
-def _list_changes(plan: Plan, approved: Approved) -> Iterator[PlannedChange]:
-    for item in plan.with_action(*CHANGES):
-        is_covered = (item.action.value, registration_key(item.invitee)) in approved.changes
-        yield PlannedChange(item.invitee, item.action.value, item.reason, is_covered)
+def list_changes(items: Iterable[PlanItem], approved: Approved) -> Iterator[PlannedChange]:
+    """List what happens at RingCentral, each with whether an approved page shows it."""
+    for item in items:
+        if item.action in CHANGES:
+            is_covered = (item.action.value, registration_key(item.invitee)) in approved.changes
+            yield PlannedChange(item.invitee, item.action.value, item.reason, is_covered)
 
 
 def _list_pictures(templates: TemplateSet) -> tuple[InlinePicture, ...]:
@@ -180,7 +190,8 @@ def _list_pictures(templates: TemplateSet) -> tuple[InlinePicture, ...]:
     return (InlinePicture(LOGO_CID, f"image/{logo.subtype}", logo.content),)
 
 
-def _name_changes(changes: Iterable[PlannedChange]) -> list[tuple[str, str]]:
+def name_changes(changes: Iterable[PlannedChange]) -> list[tuple[str, str]]:
+    """Name changes as the ledger keeps them: pairs of action and address key."""
     return [(change.action, registration_key(change.invitee)) for change in changes]
 
 

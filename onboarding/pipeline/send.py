@@ -109,6 +109,7 @@ def _compose_message(
     if run.gate and not run.gate.covers(recipient.invitee, delivery.kind, recipient.record):
         return None
     rules = RULES[delivery.kind]
+    box = run.state.snapshot.mailbox(recipient.invitee.key)
     request = MessageRequest(
         kind=delivery.kind,
         invitee=recipient.invitee,
@@ -119,7 +120,8 @@ def _compose_message(
         date=run.services.clock.now(),
         recipient=delivery.rehearsal_to or recipient.invitee.email,
         panel=run.panel,
-        previous=run.state.snapshot.mailbox(recipient.invitee.key).facts,
+        # Any other kind would then say more than the page that was approved.
+        previous=box.facts if rules.shows_previous else None,
     )
     return run.composer.compose(request)
 

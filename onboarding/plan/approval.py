@@ -126,13 +126,13 @@ def _without_change(item: PlanItem, snapshot: Snapshot, options: Options) -> Pla
         _without_message(item),
         action=Action.KEEP if is_listed else Action.NONE,
         changes=MappingProxyType({}),
-        adopted=False,
     )
     return add_due_message(kept, snapshot, options) if is_listed else kept
 
 
 def _without_message(item: PlanItem) -> PlanItem:
-    return replace(item, mail=None, mail_reason="", queued=False, skip=None)
+    # Who is not mailed is not adopted either: a later run has to be asked for that again.
+    return replace(item, mail=None, mail_reason="", queued=False, adopted=False, skip=None)
 
 
 def is_message_covered(

@@ -94,6 +94,15 @@ def test_what_is_approved_goes():
     assert plan == make_plan(NEW, CRON)
 
 
+def test_who_is_held_back_is_not_adopted():
+    foreign = make_snapshot(row("ada"), there=(guest("ada"),))
+    _plan, held = Pages({}).hold(foreign, Options(adopt=True))
+    _plan, goes = Pages({Kind.INVITATION: "Hello"}).hold(foreign, Options(adopt=True))
+
+    assert (held.mail, held.adopted) == (None, False)
+    assert (goes.mail, goes.adopted) == (Kind.INVITATION, True)
+
+
 def test_a_change_of_the_record_is_held_and_other_news_goes():
     plan, item = Pages({Kind.UPDATE: "Hello"}).hold(TITLED)
 
