@@ -1,8 +1,8 @@
 """Values as text: the JSON that programs read, a plan as rows of a table.
 
-All shapes of `--json` are here and nowhere else. `docs/reference.md` documents them and a test
-compares: keys and values stay as they are, since other people's programs read them. Nothing is
-decided and nothing is printed here.
+All shapes of `--json` are here, but for the report's (`report_json`). `docs/reference.md` documents
+them and a test compares: keys and values stay as they are, since other people's programs read them.
+Nothing is decided and nothing is printed here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,15 +14,6 @@ from onboarding.model.sessions import CallOff, ListedSession, UntouchedRecord
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import HistoryEvent, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode
-from onboarding.reports.report import (
-    SHOWN_FINGERPRINT,
-    Report,
-    ReportedMessage,
-    ReportedPerson,
-    WebinarReport,
-    list_next_steps,
-    person_status,
-)
 
 if TYPE_CHECKING:
     # It loads every template tool, and a run with nothing to do needs none.
@@ -169,70 +160,6 @@ def status_json(status: Status) -> dict[str, Any]:
         "mailed_by_ringcentral": list(status.mailed_by_ringcentral),
         "pause": _pause_json(status.pause),
         "called_off": _call_off_json(status.call_off),
-    }
-
-
-def report_json(report: Report) -> dict[str, Any]:
-    """`report --json`: each webinar with its people, and each person with their messages."""
-    return {
-        "made_at": report.made_at.isoformat(),
-        "webinars": [_webinar_json(webinar) for webinar in report.webinars],
-    }
-
-
-def _webinar_json(webinar: WebinarReport) -> dict[str, Any]:
-    return {
-        "webinar": webinar.webinar_name,
-        "server": webinar.key.server,
-        "webinar_id": webinar.key.webinar_id,
-        "session_id": webinar.key.session_id,
-        "title": webinar.title,
-        "start": webinar.start.isoformat(),
-        "duration": int(webinar.duration.total_seconds()),
-        "time_zone": webinar.time_zone,
-        "counts": {state.value: count for state, count in webinar.counts},
-        "people": [_person_json(person) for person in webinar.people],
-        "next_steps": [
-            {"state": state.value, "what": step, "people": [person.email for person in people]}
-            for state, step, people in list_next_steps(webinar)
-        ],
-        "problems": [problem_json(problem) for problem in webinar.problems],
-        "notes": list(webinar.notes),
-    }
-
-
-def _person_json(person: ReportedPerson) -> dict[str, Any]:
-    return {
-        "email": person.email,
-        "name": person.name,
-        "first_name": person.first_name,
-        "last_name": person.last_name,
-        "role": person.role.value,
-        "company": person.company,
-        "extra": dict(person.extra),
-        "status": str(person_status(person)),
-        "registered_at": person.registered_at.isoformat() if person.registered_at else None,
-        "link_fingerprint": person.link_fingerprint[:SHOWN_FINGERPRINT],
-        "outdated": list(person.outdated),
-        "note": person.note,
-        "answer": person.answer,
-        "attendance": person.attendance,
-        "joined_at": person.joined_at.isoformat() if person.joined_at else None,
-        "messages": [_message_json(message) for message in person.messages],
-    }
-
-
-def _message_json(message: ReportedMessage) -> dict[str, Any]:
-    return {
-        "kind": message.kind.value,
-        "entry": message.entry,
-        "state": message.state.value,
-        "at": message.at.isoformat(),
-        "attempts": message.attempts,
-        "message_id": message.message_id,
-        "reply": message.reply,
-        "reason": message.reason,
-        "link_fingerprint": message.link_fingerprint[:SHOWN_FINGERPRINT],
     }
 
 

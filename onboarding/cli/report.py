@@ -15,7 +15,7 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.console import echo, format_json
-from onboarding.cli.output import report_json
+from onboarding.cli.report_json import report_json
 from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
@@ -34,7 +34,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME", help="One or several webinars, as in other commands."),
 ]
-AllWebinars = Annotated[
+EveryWebinar = Annotated[
     bool, typer.Option("--all", help="Every webinar of config.toml that has had a run.")
 ]
 Csv = Annotated[bool, typer.Option("--csv", help="A table for a spreadsheet.")]
@@ -58,7 +58,7 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file.")
 ]
 
-FORMATS = "--csv / --html / --xlsx / --json / --as"
+FORMAT_OPTIONS = "--csv / --html / --xlsx / --json / --as"
 
 
 class ReportFormat(Enum):
@@ -73,7 +73,7 @@ class ReportFormat(Enum):
 def report_command(
     names: Names = None,
     *,
-    every: AllWebinars = False,
+    every: EveryWebinar = False,
     csv: Csv = False,
     html: Html = False,
     xlsx: Xlsx = False,
@@ -108,7 +108,7 @@ def report_command(
 def _choose_format(wanted: Sequence[ReportFormat], shape: str | None) -> ReportFormat | None:
     """Choose the format; None if no option asks for one. Raises BadParameter for two."""
     if len(wanted) > 1:
-        raise typer.BadParameter("Choose one of them.", param_hint=FORMATS)
+        raise typer.BadParameter("Choose one of them.", param_hint=FORMAT_OPTIONS)
     form = wanted[0] if wanted else None
     if shape and form not in {None, ReportFormat.CSV, ReportFormat.XLSX}:
         raise typer.BadParameter("A CRM's shape is CSV, or XLSX with --xlsx.", param_hint="--as")
@@ -124,18 +124,20 @@ def _check_options(
     every: bool,
 ) -> None:
     """Check what needs no configuration. Raises BadParameter."""
-    if every == bool(names):
-        raise typer.BadParameter("Name webinars, or use --all.", param_hint="NAME / --all")
-    if not (form or failed_roster):
-        raise typer.BadParameter("Choose what to write.", param_hint=FORMATS)
-    if failed_roster and len(names) != 1:
-        raise typer.BadParameter("It is for one webinar: name it.", param_hint="--failed-roster")
-    if output and not form:
-        raise typer.BadParameter("Choose what to write there.", param_hint=FORMATS)
-    if output and failed_roster and output.resolve() == failed_roster.resolve():
-        raise typer.BadParameter("They name the same file.", param_hint="-o / --failed-roster")
-    if form is ReportFormat.XLSX and output is None and sys.stdout.isatty():
-        raise typer.BadParameter("A terminal can't show it: name a file with -o.", param_hint="-o")
+    files = [file.resolve() for file in (output, failed_roster) if file]
+    is_on_terminal = form is ReportFormat.XLSX and output is None and sys.stdout.isatty()
+    # In the order in which a person meets them; the first that holds is said.
+    refusals = (
+        (every == bool(names), "Name webinars, or use --all.", "NAME / --all"),
+        (not (form or failed_roster), "Choose what to write.", FORMAT_OPTIONS),
+        (failed_roster and len(names) != 1, "It is for one webinar: name it.", "--failed-roster"),
+        (output and not form, "Choose what to write there.", FORMAT_OPTIONS),
+        (len(files) > len(set(files)), "They name the same file.", "-o / --failed-roster"),
+        (is_on_terminal, "A terminal can't show it: name a file with -o.", "-o"),
+    )
+    for is_wrong, message, param_hint in refusals:
+        if is_wrong:
+            raise typer.BadParameter(message, param_hint=param_hint)
 
 
 def _find_shape(config: Config, name: str) -> CrmShape:

@@ -18,10 +18,11 @@ from onboarding.model.registrations import registration_key
 def store_roster(connection: sa.Connection, session: int, invitees: Iterable[Invitee]) -> None:
     """Store a session's roster in place of the one before."""
     before = {row["key"]: row for row in _select_rows(connection, session)}
-    now = {row["key"]: row for row in (_build_row(session, person) for person in invitees)}
-    # A changed row is deleted and inserted: one path for what is new and what differs.
-    changed = [row for key, row in now.items() if before.get(key) != row]
-    outdated = [*(before.keys() - now.keys()), *(row["key"] for row in changed)]
+    rows = [_roster_columns(session, person) for person in invitees]
+    changed = [row for row in rows if before.get(row["key"]) != row]
+    left = before.keys() - {row["key"] for row in rows}
+    # A changed row is deleted and inserted: one way for what is new and what differs.
+    outdated = [*left, *(row["key"] for row in changed)]
     if outdated:
         ours = roster_rows.c.session == session
         connection.execute(roster_rows.delete().where(ours, roster_rows.c.key.in_(outdated)))
@@ -40,7 +41,7 @@ def _select_rows(connection: sa.Connection, session: int) -> Sequence[Mapping[st
     return [dict(row) for row in connection.execute(in_order).mappings()]
 
 
-def _build_row(session: int, person: Invitee) -> dict[str, Any]:
+def _roster_columns(session: int, person: Invitee) -> dict[str, Any]:
     return {
         "session": session,
         "key": registration_key(person),

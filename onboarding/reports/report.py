@@ -176,13 +176,13 @@ def list_next_steps(webinar: WebinarReport) -> Iterator[tuple[State, str, list[R
             yield state, step.format(name=webinar.webinar_name), people
 
 
-NO_MESSAGE, REMOVED = "no_message", "removed"
+NO_MESSAGE, OFF_BOARD = "no_message", "removed"
 """Words of a person's status that no message has: on the roster without one; taken off board."""
 
 ATTENDANCE = ("joined", "missing", "unknown")
 """Words of a person's attendance."""
 
-STATUS_WORDS = (*State, NO_MESSAGE, REMOVED, *ATTENDANCE)
+STATUS_WORDS = (*State, NO_MESSAGE, OFF_BOARD, *ATTENDANCE)
 """All words that a person's status can be."""
 
 
@@ -195,10 +195,10 @@ def person_status(person: ReportedPerson) -> str:
         return person.attendance
     if person.latest is None:
         return NO_MESSAGE
-    return REMOVED if clears_facts(person.latest.kind) else person.latest.state
+    return OFF_BOARD if clears_facts(person.latest.kind) else person.latest.state
 
 
-def mask_link(link_fingerprint: str) -> str:
+def format_masked_link(link_fingerprint: str) -> str:
     """Show a join link as its fingerprint: enough to tell two apart, useless to join with."""
     return f"https://…/•••• {link_fingerprint[:4]}" if link_fingerprint else ""
 

@@ -10,8 +10,8 @@ from onboarding.reports.report import (
     Report,
     WebinarReport,
     badge,
+    format_masked_link,
     list_next_steps,
-    mask_link,
 )
 from onboarding.reports.timeline import build_timeline
 
@@ -33,5 +33,5 @@ def _show_webinar(webinar: WebinarReport, report: Report) -> dict[str, object]:
     }
 
 
-PAGES.filters |= {"masked": mask_link, "tone": badge}
+PAGES.filters |= {"masked": format_masked_link, "tone": badge}
 PAGES.globals |= {"meanings": MEANINGS}

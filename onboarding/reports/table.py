@@ -20,7 +20,7 @@ from onboarding.reports.report import (
     ReportedMessage,
     ReportedPerson,
     WebinarReport,
-    mask_link,
+    format_masked_link,
 )
 
 CellValue = str | int | datetime
@@ -152,7 +152,7 @@ def _message_cells(webinar: WebinarReport, message: ReportedMessage) -> dict[str
         "message_id": message.message_id,
         "reply": message.reply,
         "reason": message.reason,
-        "link": mask_link(message.link_fingerprint),
+        "link": format_masked_link(message.link_fingerprint),
         "link_fingerprint": message.link_fingerprint[:SHOWN_FINGERPRINT],
         "entry": message.entry,
     }

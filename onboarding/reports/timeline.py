@@ -74,13 +74,9 @@ def build_timeline(webinar: WebinarReport, made_at: datetime) -> Timeline | None
     tallest = max(map(len, parts.values()))
     pixels = FULL_HEIGHT / tallest
     bars = [bar for part in parts for bar in _stack_bars(webinar, part, parts[part], pixels)]
-    numbers = [
-        ((part + 0.5) * WIDTH, pixels * len(messages), len(messages))
-        for part, messages in parts.items()
-    ]
     return Timeline(
         bars=tuple(bars),
-        numbers=tuple(numbers) if len(numbers) <= MOST_NUMBERS else (),
+        numbers=_place_numbers(parts, pixels) if len(parts) <= MOST_NUMBERS else (),
         marks=(
             TimelineMark(span.place(made_at), f"this report: {_say(made_at, webinar)}"),
             TimelineMark(span.place(webinar.start), f"start: {_say(webinar.start, webinar)}"),
@@ -134,6 +130,16 @@ def _stack_bars(
             label = f"{when}: {len(states)} {_name_states(states)}"
             yield TimelineBar(part * WIDTH, WIDTH, below, height, tone, label)
             below += height
+
+
+def _place_numbers(
+    parts: dict[int, list[ReportedMessage]], pixels: float
+) -> tuple[tuple[float, float, int], ...]:
+    """Place each part's number of messages in the middle, above its bars."""
+    return tuple(
+        ((part + 0.5) * WIDTH, pixels * len(messages), len(messages))
+        for part, messages in parts.items()
+    )
 
 
 def _name_states(states: Iterable[State]) -> str:

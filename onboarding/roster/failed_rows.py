@@ -1,11 +1,11 @@
 """The rows of a roster that need correcting, as a roster of their own with a column for the error.
 
-What a row lacks is found as for a run (`reader`); what came of the others is told by the caller, by
+What a row lacks is found as for a run (`reader`); the caller says what came of the others, by
 address. The producer corrects the rows and hands the file back: the reader takes the column `error`
 for one of the roster's own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -41,33 +41,36 @@ def find_failed_rows(
     header = grid[0].cells
     # A file that was corrected before has the column already: it is written again, not twice.
     kept = [index for index, cell in enumerate(header) if fold(cell) != fold(ERROR)]
+    failed = [row for row in grid[1:] if row.number in errors]
     return FailedRows(
-        (*(header[index] for index in kept), ERROR),
-        tuple(
-            (*_select_cells(row.cells, kept), " ".join(dict.fromkeys(errors[row.number])))
-            for row in grid[1:]
-            if row.number in errors
-        ),
+        (*_select_cells(header, kept), ERROR),
+        tuple((*_select_cells(row.cells, kept), errors[row.number]) for row in failed),
     )
 
 
-def _find_errors(roster: Roster, faults: Iterable[Problem]) -> dict[int, list[str]]:
-    """Say by row what is wrong with it."""
-    errors: dict[int, list[str]] = {}
+def _find_errors(roster: Roster, faults: Iterable[Problem]) -> dict[int, str]:
+    """Say by row what is wrong with it, each thing once."""
+    errors: dict[int, dict[str, None]] = {}
     for problem in roster.problems:
         if problem.row is not None:
-            errors.setdefault(problem.row, []).append(_describe(problem))
+            errors.setdefault(problem.row, {})[_describe_cell_fault(problem)] = None
+    for row, message in _match_faults(roster, faults):
+        errors.setdefault(row, {})[message] = None
+    return {row: " ".join(messages) for row, messages in errors.items()}
+
+
+def _match_faults(roster: Roster, faults: Iterable[Problem]) -> Iterator[tuple[int, str]]:
+    """Yield the row of each fault whose person is on the roster."""
     # A second row of a person has the first one's address: that row has no fault.
     known = {(address_key(problem.email), problem.message) for problem in roster.problems}
     rows = {invitee.key: invitee.row for invitee in roster.invitees if invitee.email}
     for fault in faults:
         key = address_key(fault.email)
         if key in rows and (key, fault.message) not in known:
-            errors.setdefault(rows[key], []).append(fault.message)
-    return errors
+            yield rows[key], fault.message
 
 
-def _describe(problem: Problem) -> str:
+def _describe_cell_fault(problem: Problem) -> str:
     return f"{problem.column}: {problem.message}" if problem.column else problem.message
 
 

@@ -18,9 +18,15 @@ pytestmark = pytest.mark.anyio
 
 BAD_ROW = {"first_name": "Tom", "last_name": "Baker", "email": "tom@example.com", "role": "Speaker"}
 CRM = """
-[reports.salesforce]
-columns = { "Email" = "email", "Last Name" = "last_name", "Member Status" = "status", "Type" = "=Webinar" }
-status = { sent = "Invited", rejected = "Not reached" }
+[reports.salesforce.columns]
+"Email" = "email"
+"Last Name" = "last_name"
+"Member Status" = "status"
+"Type" = "=Webinar"
+
+[reports.salesforce.status]
+sent = "Invited"
+rejected = "Not reached"
 """
 
 

@@ -10,7 +10,8 @@ from onboarding.errors import ConfigurationError
 from onboarding.model.deliveries import State
 from onboarding.model.people import Role
 from onboarding.model.sessions import link_digest
-from onboarding.pipeline.hand_off import REMOVED_FROM_BOARD, read_report
+from onboarding.pipeline.hand_off import read_report
+from onboarding.pipeline.reported_people import REMOVED_FROM_BOARD
 from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.reports.report import WebinarReport
@@ -150,3 +151,14 @@ async def test_webinars_without_a_run_are_named(tmp_path):
 
         assert [webinar.webinar_name for webinar in report.webinars] == [NAME]
         assert unknown == [f"{NAME}2"]
+
+
+async def test_after_the_session_nothing_is_out_of_date(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        await scene.run()
+        start = scene.ringcentral.account.sessions[WEBINAR, SESSION].start
+        scene.ringcentral.account.update_session(WEBINAR, SESSION, start=start + timedelta(hours=1))
+        await scene.run(Options(limit=1))
+        scene.clock.pass_time(days=60)
+
+        assert [person.outdated for person in report_of(scene).people] == [(), ()]

@@ -8,7 +8,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
 from onboarding.model.people import Problem
-from onboarding.reports.report import MEANINGS, NEXT_STEPS, Report, mask_link
+from onboarding.reports.report import MEANINGS, NEXT_STEPS, Report, format_masked_link
 from onboarding.reports.report_page import render_html
 from tests.browser import browser, find_faults, needs_chromium
 from tests.reports.samples import (
@@ -243,7 +243,7 @@ def test_page_fetches_and_runs_nothing():
 def test_page_holds_no_more_of_a_link_than_four_signs_of_its_fingerprint():
     html = render_html(REPORT)
 
-    assert mask_link(FINGERPRINT) in html
+    assert format_masked_link(FINGERPRINT) in html
     assert FINGERPRINT[:5] not in html
 
 

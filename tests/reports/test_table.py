@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onboarding.reports.csv_file import render_csv
-from onboarding.reports.report import Report, mask_link
+from onboarding.reports.report import Report, format_masked_link
 from onboarding.reports.table import CSV_COLUMNS, build_overview, build_table
 from tests.reports.samples import (
     ADA,
@@ -178,7 +178,7 @@ def test_every_cell_is_harmless_and_comes_back(name: str, reply: str):
 def test_table_holds_no_more_of_a_link_than_the_beginning_of_its_fingerprint():
     content = render_csv(build_table(REPORT)).decode()
 
-    assert mask_link(FINGERPRINT) in content
+    assert format_masked_link(FINGERPRINT) in content
     assert FINGERPRINT[:12] in content
     assert FINGERPRINT[:13] not in content
 

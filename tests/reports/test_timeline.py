@@ -1,4 +1,4 @@
-"""The timeline: each message is in a bar, nothing outside the picture, and the words say the same."""
+"""The timeline: each message is in a bar, nothing outside the picture, the words say the same."""
 
 from dataclasses import replace
 from datetime import timedelta
