@@ -12,7 +12,7 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import colleagues_json, sessions_json
-from onboarding.cli.terminal import print_table, run_until_stopped
+from onboarding.cli.terminal import LabelledText, print_list, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
@@ -23,6 +23,9 @@ from onboarding.pipeline.refresh import fetch_colleagues
 from onboarding.pipeline.target import Target, all_targets, find_target
 
 SESSION_COLUMNS = ("title", "start", "status", "WEBINAR_ID/SESSION_ID", "configured")
+
+SessionRow = tuple[str, str, str, str, str]
+"""A session in the columns of the table."""
 
 CheckName = Annotated[
     str | None,
@@ -89,9 +92,9 @@ async def print_checks(config: Config, targets: Sequence[Target], stop: asyncio.
     code = EXIT_DONE
     async with options.open_command_services(config, stop, quiet=False) as services:
         async for result in run_checks(services, targets):
-            echo(f"{'ok ' if result.ok else 'NO '} {result.what}: {result.detail}")
-            if result.hint:
-                echo(f"      {result.hint}")
+            found = f"{result.what}: {result.detail}"
+            text = f"{found}\n  {result.hint}" if result.hint else found
+            print_list([("ok  " if result.ok else "NO  ", text)])
             if not result.ok:
                 code = EXIT_NEEDS_A_PERSON
     return code
@@ -112,7 +115,8 @@ async def print_sessions(
         rows = [
             _session_row(session, name) for session, name in zip(found.listed, names, strict=True)
         ]
-        print_table("Upcoming sessions", SESSION_COLUMNS, rows)
+        narrow = [_session_text(row) for row in rows]
+        print_table("Upcoming sessions", SESSION_COLUMNS, rows, narrow=narrow)
     for entry in found.odd:
         echo(str(entry), err=True)
     return EXIT_DONE
@@ -129,13 +133,14 @@ async def print_colleague(config: Config, email: str, stop: asyncio.Event, *, as
         echo_json(rows)
     elif rows:
         cells = [tuple(row.values()) for row in rows]
-        print_table("In the company directory", tuple(rows[0]), cells)
+        narrow = [(f"  {column}  ", text) for row in rows for column, text in row.items()]
+        print_table("In the company directory", tuple(rows[0]), cells, narrow=narrow)
     else:
         echo(f"The company directory has no enabled user with the address {email}.")
     return EXIT_DONE if rows else EXIT_NEEDS_A_PERSON
 
 
-def _session_row(session: ListedSession, name: str | None) -> tuple[str, ...]:
+def _session_row(session: ListedSession, name: str | None) -> SessionRow:
     ids = f"{session.webinar_id}/{session.session_id}"
     return (
         session.title,
@@ -144,6 +149,12 @@ def _session_row(session: ListedSession, name: str | None) -> tuple[str, ...]:
         ids,
         name or "-",
     )
+
+
+def _session_text(row: SessionRow) -> LabelledText:
+    """A session as an item of a list, with ids that can be copied whole."""
+    title, start, status, ids, name = row
+    return f"  {name}  ", f"{title}, {start}, {status}\n{ids}"
 
 
 def _find_name(config: Config, session: ListedSession) -> str | None:

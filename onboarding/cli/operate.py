@@ -121,7 +121,10 @@ def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> i
         echo(f"{name}: no message {'' if emails is None else 'for these addresses '}is in doubt.")
         return EXIT_DONE
     rows = [(delivery.email, delivery.kind, at, delivery.message_id) for delivery, at in doubts]
-    print_table("In doubt", ("address", "mail", "since", "Message-ID"), rows)
+    columns = ("address", "mail", "since", "Message-ID")
+    # The Message-ID is to be copied, so it gets a line of its own.
+    narrow = [("  ", f"{email}, {kind}, {since}\n{id_}") for email, kind, since, id_ in rows]
+    print_table("In doubt", columns, rows, narrow=narrow)
     echo(DOUBT_HELP.format(name=name))
     return EXIT_NEEDS_A_PERSON
 

@@ -138,7 +138,12 @@ def history_command(
         )
         for event in events
     ]
-    print_table(f"History of {email}", ("when", "webinar", "message", "what", "detail"), rows)
+    columns = ("when", "webinar", "message", "what", "detail")
+    narrow = [
+        (f"  {when}  ", f"{title}: {what}\n{detail}".rstrip())
+        for when, title, _number, what, detail in rows
+    ]
+    print_table(f"History of {email}", columns, rows, narrow=narrow)
 
 
 async def show_plan(

@@ -12,7 +12,17 @@ from onboarding.plan import Options
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import command, on
 from tests.cli.on_terminal import on_terminal
-from tests.stage import HOST, NAME, PANELIST, ROOMY, Stage, panelist, stage
+from tests.stage import (
+    HOST,
+    NAME,
+    PANELIST,
+    ROOMY,
+    SESSION,
+    WEBINAR,
+    Stage,
+    panelist,
+    stage,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -150,3 +160,17 @@ async def test_init_is_three_lines(tmp_path):
     )
     assert "onboarding simulator" in new.out
     assert "onboarding check" in new.out
+
+
+async def test_ids_that_are_copied_are_whole_in_80_columns(tmp_path):
+    rules = MailRules(lose_reply=frozenset({PANELIST["email"]}))
+    async with stage(tmp_path, [HOST, PANELIST], limits=ROOMY, mail_rules=rules) as scene:
+        await scene.run()
+        (doubtful,) = (await scene.status()).in_doubt
+        _, sessions = await on_terminal(scene, "webinars", columns=80)
+        _, doubts = await on_terminal(scene, "resolve", NAME, columns=80)
+        _, history = await on_terminal(scene, "history", PANELIST["email"], columns=80)
+
+    assert f"{WEBINAR}/{SESSION}\n" in sessions
+    assert doubtful.delivery.message_id in doubts
+    assert re.search(f"  {WHEN}  The Launch: in_doubt\n", history)
