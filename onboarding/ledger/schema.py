@@ -204,10 +204,12 @@ problems = sa.Table(
     _text_column("email"),
     _text_column("message"),
     sa.Column("is_note", sa.Boolean, nullable=False, server_default=sa.false()),
+    _text_column("code"),
 )
 """What the last run could not do, and for which person; `status` shows it, each run replaces it.
 
-A note (`is_note`) is worth knowing and needs nothing done.
+`code` is that of a `model.people.Problem`. A note (`is_note`) is worth knowing and needs nothing
+done.
 """
 
 sa.Index("ix_problems_session", problems.c.session)

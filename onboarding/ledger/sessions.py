@@ -109,7 +109,10 @@ def list_problems(
     if only_notes:
         query = query.where(problems.c.is_note)
     rows = connection.execute(query).mappings()
-    return [Problem(row["row"], row["column"], row["email"], row["message"]) for row in rows]
+    return [
+        Problem(row["row"], row["column"], row["email"], row["message"], row["code"])
+        for row in rows
+    ]
 
 
 def _problem_columns(session: int, problem: Problem, *, is_note: bool) -> dict[str, object]:
@@ -119,6 +122,7 @@ def _problem_columns(session: int, problem: Problem, *, is_note: bool) -> dict[s
         "column": problem.column,
         "email": problem.email,
         "message": problem.message,
+        "code": problem.code,
         "is_note": is_note,
     }
 

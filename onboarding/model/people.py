@@ -75,18 +75,28 @@ class Invitee:
         return f"{self.first_name} {self.last_name}".strip() or self.email
 
 
+NOT_APPROVED = "not_approved"
+"""The code of a problem that an approval solves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What one row, or one person, keeps from getting on board, in words that say what to do.
 
     `row` and `column` are None where the problem is not a cell's (RingCentral refused the person,
-    say).
+    say). `code` is `NOT_APPROVED` for what waits for an approval, and empty for all others.
     """
 
     row: int | None
     column: str | None
     email: str
     message: str
+    code: str = ""
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """Whether nothing is wrong: a person has to approve what is held back."""
+        return self.code == NOT_APPROVED
 
 
 MOST_SHOWN = 20

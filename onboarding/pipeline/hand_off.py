@@ -106,7 +106,11 @@ async def read_failed_rows(
 
 def _list_faults(webinar: WebinarReport) -> list[Problem]:
     """List what came of people whose row can be used: at RingCentral, and at the mail server."""
-    faults = [problem for problem in webinar.problems if problem.email and not problem.column]
+    faults = [
+        problem
+        for problem in webinar.problems
+        if problem.email and not problem.column and not problem.waits_for_approval
+    ]
     for person in webinar.people:
         if person.latest and person.latest.state in WRONG_ADDRESS:
             why = person.latest.reply or person.latest.reason

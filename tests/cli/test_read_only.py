@@ -100,7 +100,8 @@ async def test_ledger_of_an_older_version_is_left_as_it_is(tmp_path):
         with sqlite3.connect(tmp_path / "onboarding.db") as ledger:
             for table in NEW_IN_0004:
                 ledger.execute(f"DROP TABLE {table}")
-            ledger.execute("ALTER TABLE problems DROP COLUMN is_note")
+            for column in ("is_note", "code"):
+                ledger.execute(f"ALTER TABLE problems DROP COLUMN {column}")
             ledger.execute("UPDATE alembic_version SET version_num = '0003'")
         ledger.close()
         before = trace(tmp_path)

@@ -46,7 +46,9 @@ async def test_nothing_is_done_before_the_first_approval(tmp_path, value):
         assert skipped(result) == EVERYBODY
         assert scene.ringcentral.requests.select("PATCH") == []
         assert await scene.states() == {}
-        messages = [problem.message for problem in (await scene.status()).problems]
+        problems = (await scene.status()).problems
+        assert all(problem.waits_for_approval for problem in problems)
+        messages = [problem.message for problem in problems]
         assert "held back until it is approved: registering them; invitation" in messages
 
 

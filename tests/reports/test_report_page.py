@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
-from onboarding.model.people import Problem
+from onboarding.model.people import NOT_APPROVED, Problem
 from onboarding.reports.report import MEANINGS, NEXT_STEPS, Report, format_masked_link
 from onboarding.reports.report_page import render_html
 from tests.browser import browser, find_faults, needs_chromium
@@ -335,3 +335,21 @@ def test_page_can_be_printed(opened):
     page.emulate_media(media="print")
     body = page.locator("body").evaluate("body => getComputedStyle(body).backgroundColor")
     assert body == "rgb(255, 255, 255)"
+
+
+def test_what_waits_for_approval_is_no_row_to_correct():
+    waiting = Problem(6, None, ADA.email, "held back:\n-Hello\n+Hi", NOT_APPROVED)
+
+    page = words(page_of(report_on(ADA, problems=(waiting,))).body)
+
+    assert "onboarding plan launch --page FILE" in page
+    assert "--failed-roster" not in page
+
+
+def test_a_row_to_correct_beside_it_is_named():
+    waiting = Problem(6, None, ADA.email, "held back", NOT_APPROVED)
+
+    page = words(page_of(report_on(ADA, problems=(waiting, SPEAKER))).body)
+
+    assert "onboarding plan launch --page FILE" in page
+    assert "--failed-roster" in page

@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.add_column(
         "problems", sa.Column("is_note", sa.Boolean, nullable=False, server_default=sa.false())
     )
+    op.add_column("problems", _text("code"))
     _add_roster_and_decisions()
     _add_reviews()
     _add_kept_messages()
