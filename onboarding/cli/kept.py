@@ -1,4 +1,4 @@
-"""`show`, `prune`, `forget`: what the ledger keeps of messages and people, and what it no longer does.
+"""`show`, `prune`, `forget`: what the ledger keeps of messages and people, and for how long.
 
 `show` only reads. What is removed, and when that is refused, is decided in `pipeline`.
 """
@@ -22,14 +22,13 @@ from onboarding.pipeline.forget import ForgottenPerson, forget_person, read_all_
 from onboarding.pipeline.kept_messages import (
     KeptForPerson,
     KeptMessage,
+    read_fields,
     read_kept,
     rebuild,
-    shown_fields,
 )
 from onboarding.pipeline.prune import Pruned, prune
 from onboarding.pipeline.target import find_target
 
-PersonEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
 Eml = Annotated[
     Path | None,
     typer.Option("--eml", metavar="FILE", help="Write one message to a file for mail programs."),
@@ -42,7 +41,7 @@ Number = Annotated[
 
 def show_command(
     name: options.Name,
-    email: PersonEmail,
+    email: options.PersonEmail,
     *,
     number: Number = None,
     eml: Eml = None,
@@ -93,7 +92,7 @@ def prune_command(*, config_file: options.ConfigFile = None) -> None:
 
 
 def forget_command(
-    email: PersonEmail, *, yes: options.Yes = False, config_file: options.ConfigFile = None
+    email: options.PersonEmail, *, yes: options.Yes = False, config_file: options.ConfigFile = None
 ) -> None:
     """Remove a person from the ledger, its copies of messages and its backups.
 
@@ -156,8 +155,8 @@ def _write_copy(found: KeptForPerson, number: int, file: Path) -> None:
 
 def _print_message(found: KeptForPerson, number: int) -> None:
     message = found.messages[number - 1]
-    echo(f"{_describe(found, number)}\n")
-    for name, value in shown_fields(message).items():
+    echo(f"{_describe_message(found, number)}\n")
+    for name, value in read_fields(message).items():
         echo(f"{name}: {value}")
     if message.record.delivery.facts.link:
         echo(f"Fingerprint of the join link: {message.record.delivery.facts.link}")
@@ -165,7 +164,7 @@ def _print_message(found: KeptForPerson, number: int) -> None:
     echo(message.text.replace("\r\n", "\n"))
 
 
-def _describe(found: KeptForPerson, number: int) -> str:
+def _describe_message(found: KeptForPerson, number: int) -> str:
     """Say which message this is, what became of it, and when."""
     message: KeptMessage = found.messages[number - 1]
     record = message.record

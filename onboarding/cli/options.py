@@ -45,6 +45,7 @@ Name = Annotated[
         metavar="NAME", help="A webinar of config.toml, or WEBINAR_ID, or WEBINAR_ID/SESSION_ID."
     ),
 ]
+PersonEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
 Invitees = Annotated[
     Path | None,
     typer.Option(

@@ -37,7 +37,6 @@ DetailedExitCode = Annotated[
         help="For scripts: exit 3 if a run has anything to do and no person has a problem.",
     ),
 ]
-PersonEmail = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
 
 
 def plan_command(
@@ -115,7 +114,7 @@ def status_command(
 
 
 def history_command(
-    email: PersonEmail,
+    email: options.PersonEmail,
     *,
     as_json: options.AsJson = False,
     config_file: options.ConfigFile = None,

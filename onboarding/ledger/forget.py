@@ -1,7 +1,7 @@
-"""Takes one person out of the ledger, and leaves everybody else's history as it is.
+"""Takes one person out of the ledger, and leaves all others' history as it is.
 
 Rows that are only about the person go. A delivery stays, so that the numbers of its session stay
-true, without anything that tells whose it was. Where a text about others names the person, only the
+true, without anything that tells its person. Where a text about others names the person, only the
 name is taken out. Whether a person may be forgotten is decided in `pipeline.forget`.
 """
 
@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from html import unescape
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -53,7 +54,7 @@ _FREE_TEXTS = (
 )
 """Columns in which a text about others may name the person."""
 
-_TAG = re.compile(r"<[^>]*>")
+_MARKUP_TAG = re.compile(r"<[^>]*>")
 
 User = tuple[str, str]
 """A linked user's account id and user id."""
@@ -105,23 +106,17 @@ class Forgotten:
 def find_person(connection: sa.Connection, email: str) -> KnownPerson:
     """Find what the ledger calls the person with an address."""
     key = address_key(email)
-    users = {
-        *_list_users(connection, registrations, key),
-        *_list_users(connection, cached_colleagues, key),
-    }
-    keys = {key, *(f"{account}/{user}" for account, user in users)}
-    addresses, names = {email, key}, set[str]()
-    for table in (registrations, roster_rows):
-        rows = connection.execute(sa.select(table).where(table.c.key.in_(keys))).mappings()
-        for row in rows:
-            addresses.add(row["email"])
-            names.add(f"{row['first_name']} {row['last_name']}")
-    sent = sa.select(deliveries.c.email, deliveries.c.name).where(deliveries.c.key.in_(keys))
-    for address, name in connection.execute(sent.distinct()):
-        addresses.add(address)
-        names.add(name)
-    known = frozenset(" ".join(name.split()) for name in names)
-    return KnownPerson(frozenset(keys), frozenset(addresses - {""}), known - {""}, frozenset(users))
+    users = frozenset(
+        chain(
+            _list_users(connection, registrations, key),
+            _list_users(connection, cached_colleagues, key),
+        )
+    )
+    keys = frozenset([key, *(f"{account}/{user}" for account, user in users)])
+    called = set(_list_names(connection, keys))
+    addresses = {email, key, *(address for address, _name in called)}
+    names = {" ".join(name.split()) for _address, name in called}
+    return KnownPerson(keys, frozenset(addresses - {""}), frozenset(names - {""}), users)
 
 
 def find_unfinished(connection: sa.Connection, person: KnownPerson) -> list[sa.Row[tuple[object]]]:
@@ -137,7 +132,7 @@ def find_unfinished(connection: sa.Connection, person: KnownPerson) -> list[sa.R
     return list(connection.execute(query))
 
 
-def forget_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
+def remove_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
     """Take a person out of every table. Call it while no run is at work."""
     messages = _remove_messages(connection, person)
     _remove_replacements(connection, person)
@@ -160,7 +155,7 @@ def forget_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
 
 @sql.autocommit
 def compact(connection: sa.Connection, items: Collection[None]) -> list[bool]:
-    """Write the file anew, so that no free page and no log holds what was removed.
+    """Write the whole file again, so that no free page and no log holds what was removed.
 
     False: another process is reading the ledger, and the old log is still there.
     """
@@ -177,6 +172,16 @@ def _list_users(connection: sa.Connection, table: sa.Table, key: str) -> Iterato
     for email, account, user in rows:
         if address_key(email) == key:
             yield account, user
+
+
+def _list_names(connection: sa.Connection, keys: Collection[str]) -> Iterator[tuple[str, str]]:
+    """List the addresses and names under which the ledger knows a person."""
+    for table in (registrations, roster_rows):
+        full_name = table.c.first_name + " " + table.c.last_name
+        query = sa.select(table.c.email, full_name.label("name")).where(table.c.key.in_(keys))
+        yield from ((row.email, row.name) for row in connection.execute(query))
+    query = sa.select(deliveries.c.email, deliveries.c.name).where(deliveries.c.key.in_(keys))
+    yield from ((row.email, row.name) for row in connection.execute(query))
 
 
 def _remove_by_key(connection: sa.Connection, table: sa.Table, person: KnownPerson) -> int:
@@ -205,7 +210,7 @@ def _remove_problems(connection: sa.Connection, person: KnownPerson) -> int:
 
 
 def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
-    """Take everything out of the deliveries that tells whose they were."""
+    """Take everything out of the deliveries that tells their person."""
     # The key stays different for each: unique indexes count a mailbox's messages.
     own_number = sa.cast(deliveries.c.id, sa.Text)
     blanks = dict.fromkeys(("name", "reply", "queue_id", "reason", "told", "holder", "link"), "")
@@ -223,7 +228,7 @@ def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
 
 
 def _remove_messages(connection: sa.Connection, person: KnownPerson) -> int:
-    """Remove the kept messages of the person, and of everybody whose message names them."""
+    """Remove the kept messages of the person, and all messages of others that name them."""
     pattern = person.pattern()
     rows = connection.execute(
         sa.select(kept_messages, kept_parts.c.content, deliveries.c.key)
@@ -242,7 +247,7 @@ def _remove_messages(connection: sa.Connection, person: KnownPerson) -> int:
 
 def _read_words(row: sa.RowMapping) -> str:
     """All that a reader of a kept message sees, as one text without tags."""
-    html = unescape(_TAG.sub(" ", fill_part(row["content"], row["html"])))
+    html = unescape(_MARKUP_TAG.sub(" ", fill_part(row["content"], row["html"])))
     envelope = (row["headers"], row["sender"], row["recipient"])
     return "\n".join((*envelope, row["text"], row["calendar"], html, *row["html"]))
 
@@ -250,19 +255,22 @@ def _read_words(row: sa.RowMapping) -> str:
 def _blank_mentions(connection: sa.Connection, person: KnownPerson) -> int:
     """Take address and name out of texts about others. Returns in how many they were."""
     pattern = person.pattern()
+    return sum(_blank_column(connection, table, name, pattern) for table, name in _FREE_TEXTS)
+
+
+def _blank_column(
+    connection: sa.Connection, table: sa.Table, name: str, pattern: re.Pattern[str]
+) -> int:
     number: sa.ColumnClause[int] = sa.literal_column("rowid")
-    count = 0
-    for table, name in _FREE_TEXTS:
-        # As text, also where it is JSON: what is replaced stands within one of its strings.
-        column = sa.type_coerce(table.c[name], sa.Text)
-        query = sa.select(number.label("number"), column.label("text")).select_from(table)
-        for row in connection.execute(query.where(column != "")).all():
-            blanked = pattern.sub(GONE, row.text)
-            if blanked != row.text:
-                values = {table.c[name]: sa.literal(blanked, sa.Text)}
-                connection.execute(table.update().where(number == row.number).values(values))
-                count += 1
-    return count
+    # As text, also where it is JSON: what is replaced stands within one of its strings.
+    column = sa.type_coerce(table.c[name], sa.Text)
+    query = sa.select(number.label("number"), column.label("text")).select_from(table)
+    rows = connection.execute(query.where(column != "")).all()
+    named = [row for row in rows if pattern.search(row.text)]
+    for row in named:
+        values = {table.c[name]: sa.literal(pattern.sub(GONE, row.text), sa.Text)}
+        connection.execute(table.update().where(number == row.number).values(values))
+    return len(named)
 
 
 def _blank_changes(connection: sa.Connection, person: KnownPerson) -> int:

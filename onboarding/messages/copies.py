@@ -35,15 +35,15 @@ FINGERPRINT_DIGITS = 12
 SHORTEST_CODE = 6
 """A shorter phone code is not replaced in the text: it would be found in dates and numbers."""
 
-BLOCK = 5
-"""Every run of `LINK_PART` characters holds a whole block of so many, which is quick to look for."""
+PART_BLOCK = 5
+"""Every run of `LINK_PART` characters holds a whole block of so many, quickly looked for."""
 
 MOST_PARTS = 100
 """Shared parts that are remembered of a session. A template that yields more shares nothing."""
 
-_NO_LETTERS = bytes(octet for octet in range(256) if not bytes([octet]).isalnum())
+_NO_WORD = bytes(octet for octet in range(256) if not bytes([octet]).isalnum())
 _LOWER = bytes(range(256)).lower()
-_BETWEEN = "\0"
+_TEXT_END = "\0"
 """Between the texts that are masked together; no text of a message may hold it."""
 
 
@@ -89,7 +89,7 @@ class Mask(NamedTuple):
         if not self.parts and not self.code:
             return False
         # Without tags too: a template may print a secret letter by letter, with tags between.
-        squeezed = _squeeze(text) + (_squeeze(_TAG.sub("", text)) if "<" in text else b"")
+        squeezed = _squeeze(text) + (_squeeze(_ANY_TAG.sub("", text)) if "<" in text else b"")
         has_code = bool(self.code) and self.code in squeezed
         return has_code or any(_is_partly_in(part, squeezed) for part in self.parts)
 
@@ -154,11 +154,11 @@ class CopyMaker:
         shared = tuple([piece if type(piece) is str else None for piece in parts.pieces])
         own = [piece for piece in parts.pieces if type(piece) is not str]
         part = self._find_part(shared, mask)
-        masked = mask.apply(_BETWEEN.join([parts.text, _unfold(parts.calendar), *own]))
+        masked = mask.apply(_TEXT_END.join([parts.text, _unfold(parts.calendar), *own]))
         # Subject and name are encoded in the header fields, which would hide a secret.
         if part is None or mask.is_traced_in(f"{parts.subject} {parts.name} {masked}"):
             return None
-        text, entry, *html = masked.split(_BETWEEN)
+        text, entry, *html = masked.split(_TEXT_END)
         if len(html) != len(own):
             return None
         return MessageCopy(
@@ -174,7 +174,7 @@ class CopyMaker:
 
     def _find_part(self, shared: tuple[str | None, ...], mask: Mask) -> SharedPart | None:
         """Find a shared part, or make it; None if it holds a secret of the first who has it."""
-        # Only the first is asked: a text that is somebody's own is in nobody's message before.
+        # Only the first is asked: what is one person's own was in no message before theirs.
         part = self._parts.get(shared)
         if part is None:
             if mask.is_traced_in("".join(filter(None, shared))):
@@ -243,9 +243,9 @@ _IS_SIMPLE = re.compile(r"[\w:/.?=~-]*", re.ASCII)
 _WORDS = bytes(_LOWER[octet] if bytes([octet]).isalnum() else ord(" ") for octet in range(256))
 """Letters and digits in lower case; all else is between words."""
 
-_TAG = re.compile(r"<[^<>]*>")
-_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
-_HIDES_LETTERS = re.compile(rb"%(?:25|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
+_ANY_TAG = re.compile(r"<[^<>]*>")
+_OTHER_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
+_LETTER_ESCAPE = re.compile(rb"%(?:25|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 """A percent-escape of an ASCII letter or digit, or of an escape."""
 
 
@@ -255,14 +255,17 @@ def _squeeze(text: str) -> bytes:
         text = unescape(text)
     octets = text.encode("utf-8", "replace")
     if b"%" in octets:
-        has_letters = _HIDES_LETTERS.search(octets)
-        octets = normalize(octets) if has_letters else _ESCAPE.sub(b"", octets)
-    return octets.translate(_LOWER, _NO_LETTERS)
+        has_letters = _LETTER_ESCAPE.search(octets)
+        octets = normalize(octets) if has_letters else _OTHER_ESCAPE.sub(b"", octets)
+    return octets.translate(_LOWER, _NO_WORD)
 
 
 def _is_partly_in(part: bytes, squeezed: bytes) -> bool:
     """Whether a text holds a run of a link's part that is long enough to tell it."""
-    blocks = [part[start : start + BLOCK] for start in range(0, len(part) - BLOCK + 1, BLOCK)]
+    blocks = [
+        part[start : start + PART_BLOCK]
+        for start in range(0, len(part) - PART_BLOCK + 1, PART_BLOCK)
+    ]
     if not any(block in squeezed for block in blocks):
         return False
     runs = range(max(len(part) - LINK_PART, 0) + 1)

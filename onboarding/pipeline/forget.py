@@ -56,7 +56,7 @@ async def read_all_rosters(services: Services) -> OnRosters:
 
 
 async def forget_person(services: Services, email: str, rosters: OnRosters) -> ForgottenPerson:
-    """Forget a person, and write the ledger's file anew without them.
+    """Forget a person, and write the ledger's file again without them.
 
     Raises ConfigurationError while they are on a roster or in a session that is not over, and
     TryLater while a run is at work, or while another process reads the ledger.
@@ -82,18 +82,18 @@ def _forget(
     person = forget.find_person(connection, email)
     obstacles = (
         _find_row(rosters, person, email),
-        _find_session(connection, person, email, now),
+        _find_open_session(connection, person, email, now),
         _find_run(connection, now),
     )
     for obstacle in obstacles:
         if obstacle:
             raise obstacle
-    return forget.forget_person(connection, person)
+    return forget.remove_person(connection, person)
 
 
 def _find_row(rosters: OnRosters, person: KnownPerson, email: str) -> OnboardingError | None:
     for target, roster in rosters:
-        rows = [invitee.row for invitee in roster.invitees if _is_person(invitee, person)]
+        rows = [invitee.row for invitee in roster.invitees if _is_same_person(invitee, person)]
         rows += [
             problem.row
             for problem in roster.problems
@@ -107,13 +107,13 @@ def _find_row(rosters: OnRosters, person: KnownPerson, email: str) -> Onboarding
     return None
 
 
-def _is_person(invitee: Invitee, person: KnownPerson) -> bool:
+def _is_same_person(invitee: Invitee, person: KnownPerson) -> bool:
     user = invitee.linked_user
     is_user = user is not None and (user.account_id, user.user_id) in person.users
     return is_user or (bool(invitee.key) and invitee.key in person.keys)
 
 
-def _find_session(
+def _find_open_session(
     connection: sa.Connection, person: KnownPerson, email: str, now: datetime
 ) -> OnboardingError | None:
     for row in forget.find_unfinished(connection, person):

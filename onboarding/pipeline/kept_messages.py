@@ -85,8 +85,8 @@ def _show_message(message: KeptMessage, config: Config, *, is_running: bool) -> 
     return replace(message, record=replace(record, reply=reply, reason=reason))
 
 
-def shown_fields(message: KeptMessage) -> dict[str, str]:
-    """Decode the header fields that a reader knows: From, To, Subject and so on."""
+def read_fields(message: KeptMessage) -> dict[str, str]:
+    """Read the header fields that a person knows, decoded: From, To, Subject and so on."""
     parsed = _parse_fields(message.headers)
     names = ("From", "To", "Reply-To", "Subject", "Date", "Message-ID")
     return {name: str(parsed[name]) for name in names if name in parsed}
@@ -110,7 +110,7 @@ def rebuild(message: KeptMessage) -> bytes:
     if message.calendar:
         method = re.search(r"^METHOD:(\w+)", message.calendar, re.MULTILINE)
         copy.add_attachment(
-            _fold(message.calendar),
+            _fold_entry(message.calendar),
             subtype="calendar",
             cte="quoted-printable",
             params={"method": method[1] if method else "PUBLISH"},
@@ -126,7 +126,7 @@ def _parse_fields(headers: str) -> email.message.EmailMessage:
     return parsed
 
 
-def _fold(entry: str) -> str:
+def _fold_entry(entry: str) -> str:
     """Fold the lines of a calendar entry again, as they left."""
     lines = [line.partition(":") for line in entry.splitlines()]
     return "".join(fold_line(name, value) for name, _colon, value in lines)

@@ -16,7 +16,7 @@ from onboarding.pipeline.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was removed. `counted_from` is the moment from which days were counted, None: no run yet.
+    """What was removed. `counted_from` is when the days were counted from, None before any run.
 
     `messages` counts copies of messages, without those of removed sessions.
     """
@@ -27,7 +27,10 @@ class Pruned:
 
 
 async def prune(services: Services, *, spare: int | None = None) -> Pruned:
-    """Apply `[ledger] keep` and `keep_messages` now. The session `spare` stays: a run works on it."""
+    """Apply `[ledger] keep` and `keep_messages` now. `spare` is a session that stays.
+
+    A run spares its own: it is at work on it.
+    """
     settings, now = services.config.ledger, services.clock.now()
     return await services.ledger.run(_prune, settings, now, spare)
 
