@@ -60,6 +60,11 @@ def print_approval(target: Target, approval: Approval) -> None:
         echo(f"{page} is approved. `onboarding run {target.name}` does what it shows.")
     else:
         echo(f"{page} was approved before by the same person: nothing is new.")
+    if approval.newer:
+        echo(
+            f"The plan page {approval.newer[:SHOWN_DIGITS]} is newer: a run holds back what has "
+            "changed since the one that you have approved."
+        )
     if target.approval is ApprovalMode.NONE:
         echo(
             f"[webinars.{target.name}] asks for no approval, so a run does not wait for one: "

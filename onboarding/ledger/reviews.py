@@ -46,7 +46,7 @@ def add_review(
     changes: Sequence[tuple[str, str]],
     now: datetime,
 ) -> None:
-    """Add what a page showed. The same page again is the same review: nothing is stored twice."""
+    """Add what a page showed. The same page again is the same review, made at a later time."""
     row = {
         "session": session,
         "digest": digest,
@@ -55,7 +55,10 @@ def add_review(
     }
     new = insert(reviews).values(row).on_conflict_do_nothing().returning(reviews.c.id)
     review = connection.execute(new).scalar()
-    if review is not None and messages:
+    if review is None:
+        same = (reviews.c.session == session, reviews.c.digest == digest)
+        connection.execute(reviews.update().where(*same).values(made_at=now))
+    elif messages:
         rows = [_message_columns(review, message) for message in messages]
         connection.execute(reviewed_messages.insert(), rows)
 
@@ -89,6 +92,21 @@ def find_reviews(connection: sa.Connection, server: str, digits: str) -> Sequenc
         )
         for row in rows
     ]
+
+
+def find_newer(connection: sa.Connection, review: StoredReview) -> str:
+    """Find the digest of the newest page that was made later and is not approved; else empty."""
+    newest = (
+        sa.select(reviews.c.digest)
+        .where(
+            reviews.c.session == review.session,
+            reviews.c.made_at > review.made_at,
+            reviews.c.id.not_in(sa.select(approvals.c.review)),
+        )
+        .order_by(reviews.c.made_at.desc())
+        .limit(1)
+    )
+    return connection.execute(newest).scalar() or ""
 
 
 def approve(

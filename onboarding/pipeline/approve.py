@@ -7,7 +7,6 @@ sentence each: an approval that has no effect must not look like one.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import reviews
@@ -22,12 +21,15 @@ _DIGEST = re.compile(rf"[0-9a-f]{{{SHOWN_DIGITS},64}}")
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """What was approved. `is_new` is False if the same person had approved the page before."""
+    """What was approved. `is_new` is False if the same person had approved the page before.
+
+    `newer` is the digest of a page that was made since and is not approved; else empty.
+    """
 
     title: str
     digest: str
-    made_at: datetime
     is_new: bool
+    newer: str
 
 
 async def approve_page(
@@ -51,7 +53,8 @@ async def approve_page(
     is_new = by not in review.approved_by
     if is_new:
         await services.ledger.run(reviews.approve, review, by, note, now)
-    return Approval(review.title, review.digest, review.made_at, is_new)
+    newer = await services.ledger.run(reviews.find_newer, review)
+    return Approval(review.title, review.digest, is_new, newer)
 
 
 def _parse_digest(text: str) -> str:

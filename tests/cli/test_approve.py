@@ -24,6 +24,7 @@ async def test_a_page_is_approved_and_then_carried_out(tmp_path):
         assert (first.code, again.code) == (0, 0)
         assert f"The plan page {digest} of The Launch is approved." in first.out
         assert "was approved before by the same person" in again.out
+        assert "is newer" not in again.out
         assert (await on(scene, "run", NAME, "--yes")).code == 0
 
 

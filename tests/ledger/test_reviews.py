@@ -7,7 +7,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.reviews import Approved, ReviewedMessage, SessionFacts
 from tests.ledger.making import seen
-from tests.samples import NOW, SERVER, START
+from tests.samples import HOUR, NOW, SERVER, START
 
 FACTS = SessionFacts(Role.PANELIST, START, timedelta(hours=1))
 ADA = ReviewedMessage("ada@example.com", Kind.INVITATION, "", "a" * 64, "p", FACTS, "Hello Ada")
@@ -41,6 +41,27 @@ def test_the_same_page_again_is_stored_once(connection, session_row):
     first = store(connection, session_row, "a" * 64, ADA)
 
     assert store(connection, session_row, "a" * 64, ADA) == first
+
+
+def test_a_newer_page_is_found_until_it_is_approved(connection, session_row):
+    first = store(connection, session_row, "a" * 64, ADA)
+    reviews.add_review(connection, session_row, "b" * 64, [LATER], [ADDED], NOW + HOUR)
+
+    assert reviews.find_newer(connection, first) == "b" * 64
+    (second,) = reviews.find_reviews(connection, SERVER, "b" * 12)
+    assert reviews.find_newer(connection, second) == ""
+    reviews.approve(connection, second, "Dana", "", NOW + HOUR)
+    assert reviews.find_newer(connection, first) == ""
+
+
+def test_the_same_page_again_is_the_newest(connection, session_row):
+    store(connection, session_row, "a" * 64, ADA)
+    reviews.add_review(connection, session_row, "b" * 64, [LATER], [ADDED], NOW + HOUR)
+    reviews.add_review(connection, session_row, "a" * 64, [ADA], [ADDED], NOW + 2 * HOUR)
+
+    (first,) = reviews.find_reviews(connection, SERVER, "a" * 12)
+
+    assert reviews.find_newer(connection, first) == ""
 
 
 def test_what_was_not_approved_covers_nothing(connection, session_row):

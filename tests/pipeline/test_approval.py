@@ -283,6 +283,19 @@ async def test_the_same_page_again_is_said_and_not_stored(tmp_path):
         assert (await approve(scene, review.digest, by="Sam Green")).is_new
 
 
+async def test_a_page_that_is_stale_is_approved_and_the_newer_one_is_named(tmp_path):
+    async with approval_stage(tmp_path, [HOST, PANELIST]) as scene:
+        stale = await see_page(scene)
+        scene.clock.pass_time(minutes=1)
+        scene.write_roster(PEOPLE)
+        newer = await see_page(scene)
+
+        assert (await approve(scene, stale.digest)).newer == newer.digest
+        assert skipped(await scene.run()) == [GUEST]
+        await approve(scene, newer.digest)
+        assert (await approve(scene, stale.digest, by="Sam Green")).newer == ""
+
+
 @pytest.mark.parametrize(
     ("digits", "words"),
     [
