@@ -163,7 +163,7 @@ def _no_type(ctx: Any) -> None:  # noqa: ARG001 -- Typer's signature
     return None
 
 
-class HelpfulCommand(TyperCommand):
+class RealCommand(TyperCommand):
     """A command with a help text that fills the terminal's lines, and without types."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -187,7 +187,7 @@ class LazyCommand(TyperCommand):
         """Import the command's module, and build the real command with arguments and options."""
         function = getattr(import_module(f"onboarding.cli.{self._row.module}"), self._row.function)
         single = typer.Typer(add_completion=False)
-        single.command(self._row.name, cls=HelpfulCommand)(function)
+        single.command(self._row.name, cls=RealCommand)(function)
         return typer.main.get_command(single)
 
     def make_context(

@@ -16,19 +16,20 @@ from onboarding.cli.output import history_json, plan_json, status_json
 from onboarding.cli.plan_page import PageFile, print_page_written, write_plan_page
 from onboarding.cli.summaries import (
     describe_pause,
+    print_history,
     print_plan,
     print_send_now_warning,
     print_status,
 )
-from onboarding.cli.terminal import ProgressLines, print_table, print_text, run_until_stopped
+from onboarding.cli.terminal import ProgressLines, print_text, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_HAS_WORK, EXIT_NEEDS_A_PERSON
-from onboarding.model.time_zones import format_in_zone
+from onboarding.model.reviews import Review
 from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.refresh import plan_fresh, read_roster, refresh
 from onboarding.pipeline.status import Status, read_history, read_status
 from onboarding.pipeline.target import Target, find_target
-from onboarding.plan import Options
+from onboarding.plan import Options, Plan, Snapshot
 
 DetailedExitCode = Annotated[
     bool,
@@ -127,22 +128,7 @@ def history_command(
     if not events:
         echo(f"The ledger has nothing about {email}.")
         return
-    rows = [
-        (
-            format_in_zone(event.at, event.time_zone),
-            event.title,
-            str(event.delivery or ""),
-            event.what,
-            event.detail,
-        )
-        for event in events
-    ]
-    columns = ("when", "webinar", "message", "what", "detail")
-    narrow = [
-        (f"  {when}  ", f"{title}: {what}\n{detail}".rstrip())
-        for when, title, _number, what, detail in rows
-    ]
-    print_table(f"History of {email}", columns, rows, narrow=narrow)
+    print_history(email, events)
 
 
 async def show_plan(
@@ -171,16 +157,25 @@ async def show_plan(
     else:
         if pause:
             print_text(describe_pause(target.name, pause.until, state.snapshot.session.time_zone))
-        print_plan(state.snapshot, plan, config, name=target.name, all_people=True)
-        calls = f"{plan.heavy_calls} of RingCentral's webinar calls"
-        echo(f"A run makes {calls} (usual limit: 10 a minute).")
-        print_send_now_warning(has_unsent_invites=state.snapshot.has_unsent_invites)
+        _print_whole_plan(state.snapshot, plan, config, target.name)
     if page and review:
         print_page_written(review, page)
-    is_faulty = review is not None and any(message.fault for message in review.messages)
-    if plan.problems or is_faulty:
+    if plan.problems or (review and _has_fault(review)):
         return EXIT_NEEDS_A_PERSON
     return EXIT_HAS_WORK if detailed and plan else EXIT_DONE
+
+
+def _print_whole_plan(snapshot: Snapshot, plan: Plan, config: Config, name: str) -> None:
+    """Print a plan with the people for whom nothing is done, and what it costs."""
+    print_plan(snapshot, plan, config, name=name, all_people=True)
+    calls = f"{plan.heavy_calls} of RingCentral's webinar calls"
+    echo(f"A run makes {calls} (usual limit: 10 a minute).")
+    print_send_now_warning(has_unsent_invites=snapshot.has_unsent_invites)
+
+
+def _has_fault(review: Review) -> bool:
+    """Whether a message of a plan page can't be composed."""
+    return any(message.fault for message in review.messages)
 
 
 def _read_status(name: str, config_file: Path | None) -> Status:

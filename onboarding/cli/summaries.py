@@ -16,7 +16,7 @@ from onboarding.model.people import Problem, format_problem, shorten_problems
 from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
-from onboarding.pipeline.status import Attention, MessageRecord, Status
+from onboarding.pipeline.status import Attention, HistoryEvent, MessageRecord, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode, Snapshot
 
 PROBLEM_MARK = "  ! "
@@ -90,21 +90,41 @@ def print_status(status: Status) -> None:
         return
     start = format_with_zone(seen.start, seen.time_zone)
     title = f"{seen.title}  ({seen.key}), {seen.status}\n{start}"
-    rows = [_status_row(record, seen.time_zone) for record in status.current]
-    narrow = [_status_text(record, seen.time_zone) for record in status.current]
+    _print_messages(title, status.current, seen.time_zone)
+    _print_remarks(status, seen.time_zone)
+    print_text(f"\n{_status_line(status)}")
+
+
+def _print_messages(title: str, records: Sequence[MessageRecord], time_zone: str) -> None:
+    rows = [_status_row(record, time_zone) for record in records]
+    narrow = [_status_text(record, time_zone) for record in records]
     columns = ("person", "address", "role", "mail", "state", "when", "why")
     print_table(title, columns, rows, narrow=narrow)
+
+
+def _print_remarks(status: Status, time_zone: str) -> None:
+    """Print what else a person should know: problems, and what others have done."""
     if status.problems:
         print_text("\nRemarks on the last run:")
         print_list([_problem_item(problem) for problem in status.problems])
     if status.call_off:
-        when = format_with_zone(status.call_off.at, seen.time_zone)
+        when = format_with_zone(status.call_off.at, time_zone)
         by = status.call_off.by
         print_text(f"Called off by {by} at {when}: only cancellations are sent.")
     if status.mailed_by_ringcentral:
         people = ", ".join(status.mailed_by_ringcentral)
         print_text(f"RingCentral has mailed these people itself: {people}.")
-    print_text(f"\n{_status_line(status)}")
+
+
+def print_history(email: str, events: Sequence[HistoryEvent]) -> None:
+    """Print everything that happened to an address, in order."""
+    rows = [_history_row(event) for event in events]
+    columns = ("when", "webinar", "message", "what", "detail")
+    narrow = [
+        (f"  {when}  ", f"{title}: {what}\n{detail}".rstrip())
+        for when, title, _number, what, detail in rows
+    ]
+    print_table(f"History of {email}", columns, rows, narrow=narrow)
 
 
 def describe_pause(name: str, until: datetime | None, time_zone: str) -> str:
@@ -207,6 +227,11 @@ def _plan_text(row: PlanRow) -> LabelledText:
     person, role, action, mail, why = row
     about = f"{person}, {role}" if mail == NOTHING else f"{person}, {role}, mail: {mail}"
     return f"  {action}  ", f"{about}\n{why}".rstrip()
+
+
+def _history_row(event: HistoryEvent) -> tuple[str, str, str, str, str]:
+    when = format_in_zone(event.at, event.time_zone)
+    return when, event.title, str(event.delivery or ""), event.what, event.detail
 
 
 def _status_row(record: MessageRecord, time_zone: str) -> tuple[str, ...]:
