@@ -107,6 +107,12 @@ COMMANDS = (
     ),
     CommandRow("resend", "one_person", REPAIR, "Send people their message again, at once."),
     CommandRow(
+        "replace",
+        "one_person",
+        REPAIR,
+        "Replace a person by another, on the roster and at RingCentral.",
+    ),
+    CommandRow(
         "call-off",
         "call_off",
         REPAIR,

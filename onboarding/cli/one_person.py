@@ -1,19 +1,21 @@
-"""`resend`: what is done about one person of one webinar, on a person's wish.
+"""`resend` and `replace`: what is done about one person of one webinar, on a person's wish.
 
-It holds the webinar's lease, shows what it will do, asks, does it and says what came of it. What is
-done, and what is refused, is the business of `pipeline.resend`.
+They hold the webinar's lease, show what they will do, ask, do it and say what came of it. What is
+done, and what is refused, is the business of `pipeline.resend` and `pipeline.replace`.
 """
 
 import asyncio
+import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
 
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
-from onboarding.cli.output import resend_json
+from onboarding.cli.output import replacement_json, resend_json
+from onboarding.cli.summaries import print_plan, print_result
 from onboarding.cli.terminal import confirm, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER
@@ -22,6 +24,11 @@ from onboarding.model.foreign_text import clean
 from onboarding.model.people import Role
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.replace import (
+    PreparedReplacement,
+    execute_replacement,
+    prepare_replacement,
+)
 from onboarding.pipeline.resend import (
     PreparedResend,
     ResendResult,
@@ -44,6 +51,16 @@ InRole = Annotated[
         metavar="ROLE",
         help="All people on the roster in this role, instead of naming addresses; "
         "may be given several times.",
+    ),
+]
+Old = Annotated[str, typer.Argument(metavar="OLD", help="The address of the old person.")]
+With = Annotated[
+    str,
+    typer.Option(
+        "--with",
+        metavar="PERSON",
+        help="The new person as First,Last,EMAIL or First,Last,EMAIL,ROLE; "
+        "without a role they get the old person's.",
     ),
 ]
 Reason = Annotated[
@@ -132,12 +149,105 @@ async def _agree_to_resend(services: Services, prepared: PreparedResend, act: Ac
     for refused in prepared.refused:
         echo(f"{refused.email}: not sent again: {refused.reason}.", err=True)
     count = len(rows)
-    question = f"Send {count} {'mail' if count == 1 else 'mails'} again?"
+    return await _agree(services, f"Send {count} {'mail' if count == 1 else 'mails'} again?")
+
+
+def replace_command(
+    name: options.Name,
+    old: Old,
+    *,
+    with_: With,
+    yes: options.Yes = False,
+    by: options.By = "",
+    invitees: options.Invitees = None,
+    as_json: options.AsJson = False,
+    config_file: options.ConfigFile = None,
+) -> None:
+    """Replace a person by another, on the roster and at RingCentral.
+
+    The old person is removed and gets a cancellation, the new one is added and invited.
+    """
+    cells = _parse_person(with_)
+    options.require_answer(yes=yes)
+    act = Act(options.find_actor(by), "", ask=not yes, as_json=as_json)
+    config = options.load_config(config_file)
+    target = find_target(config, name, invitees)
+
+    async def work(stop: asyncio.Event) -> int:
+        return await replace_person(config, target, old, cells, act, stop)
+
+    raise typer.Exit(run_until_stopped(work))
+
+
+async def replace_person(
+    config: Config,
+    target: Target,
+    old: str,
+    cells: Sequence[str],
+    act: Act,
+    stop: asyncio.Event,
+) -> int:
+    """Replace a person by another. Returns the exit code."""
+    options.warn_about_plaintext(config)
+    async with (
+        options.open_command_services(config, stop, quiet=act.as_json) as services,
+        webinar_lease(services, target) as lease,
+    ):
+        prepared = await prepare_replacement(services, target, old, cells)
+        services.progress.end()
+        if not act.as_json:
+            _print_replacement(prepared, config, target.name)
+        if act.ask and not await _agree(services, _replacement_question(prepared)):
+            return EXIT_NEEDS_A_PERSON
+        done = await execute_replacement(services, prepared, lease, act.by)
+        services.progress.end()
+    if act.as_json:
+        echo_json(replacement_json(prepared, done))
+    else:
+        echo(f"The roster as it was: {done.backup}")
+        print_result(done.result, seen=prepared.run.plan.problems)
+    return done.result.exit_code
+
+
+def _print_replacement(prepared: PreparedReplacement, config: Config, name: str) -> None:
+    """Print what is done about the two, and plainly what can't be."""
+    run, pair = prepared.run, prepared.change
+    keys = {pair.old.key, pair.new.key}
+    shown = tuple(item for item in run.plan.items if item.invitee.key in keys)
+    print_plan(run.state.snapshot, replace(run.plan, items=shown), config, name=name)
+    if prepared.keeps_link:
+        echo(
+            f"The session is running, so RingCentral removes nobody: "
+            f"the link of {pair.old.email} still works."
+        )
+
+
+def _replacement_question(prepared: PreparedReplacement) -> str:
+    pair = prepared.change
+    new = f"{pair.new.name} <{pair.new.email}>, {pair.new.role}"
+    return f"Replace {pair.old.email} by {new}, in row {pair.old.row} of {pair.path}?"
+
+
+async def _agree(services: Services, question: str) -> bool:
+    """Ask. Raises Interrupted on a signal."""
     if await confirm(question, services.stop):
         return True
     services.raise_if_stopped()
     echo("Nothing was done.")
     return False
+
+
+def _parse_person(text: str) -> list[str]:
+    """Parse `--with`: three or four cells of CSV. Raises BadParameter for anything else."""
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader([text], strict=True)]
+    except csv.Error:
+        rows = []
+    cells = rows[0] if len(rows) == 1 else []
+    if len(cells) not in {3, 4} or not all(cells):
+        message = "Write it as First,Last,EMAIL or First,Last,EMAIL,ROLE."
+        raise typer.BadParameter(message, param_hint="--with")
+    return cells
 
 
 def _describe_last(prepared: PreparedResend, key: str) -> str:

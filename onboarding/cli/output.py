@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     # It loads every template tool, and a run with nothing to do needs none.
     from onboarding.messages.lint import LintWarning
     from onboarding.pipeline.kept_messages import KeptMessage
+    from onboarding.pipeline.replace import PreparedReplacement, Replacement
     from onboarding.pipeline.resend import ResendResult
 
 ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
@@ -141,6 +142,22 @@ def call_off_json(result: Result, call_off: CallOff, doubts: Sequence[str]) -> d
 
 def _call_off_json(call_off: CallOff | None) -> dict[str, str] | None:
     return {"at": call_off.at.isoformat(), "by": call_off.by} if call_off else None
+
+
+def replacement_json(prepared: "PreparedReplacement", replacement: "Replacement") -> dict[str, Any]:
+    """`replace --json`: what a run for the two did, and where the roster's copy is."""
+    change, result = prepared.change, replacement.result
+    return {
+        "webinar": result.name,
+        "old": change.old.email,
+        "new": change.new.email,
+        "roster": str(change.path),
+        "backup": str(replacement.backup),
+        "old_link_works": prepared.keeps_link,
+        "sent": result.sent,
+        "problems": [problem_json(problem) for problem in result.problems],
+        "exit_code": result.exit_code,
+    }
 
 
 def resend_json(name: str, results: "Sequence[ResendResult]") -> dict[str, Any]:

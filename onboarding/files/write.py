@@ -5,6 +5,7 @@ since a person may have opened it to others on purpose. It is replaced as a whol
 that a full disk leaves the old file. Every fault is an `OSError`.
 """
 
+import errno
 import os
 import shutil
 import stat
@@ -27,6 +28,31 @@ def write_file(path: Path, content: bytes) -> None:
     is_replaceable = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
     if not (is_replaceable and _replace_file(path.resolve(), content, status)):
         path.write_bytes(content)
+
+
+def can_replace(path: Path) -> bool:
+    """Tell whether `replace_file` can replace a file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    real = path.resolve()
+    is_single = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
+    return is_single and os.access(real, os.W_OK) and os.access(real.parent, os.W_OK | os.X_OK)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Replace a file as a whole; it keeps its mode, owner and attributes.
+
+    Raises OSError where that is not possible: then the file is as it was.
+    """
+    if not (can_replace(path) and _replace_file(path.resolve(), content, path.stat())):
+        raise PermissionError(errno.EPERM, "it can't be replaced as a whole")
+
+
+def create_file(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner can read. Raises OSError, also if there is one."""
+    _create_file(path, content)
 
 
 def _create_file(path: Path, content: bytes) -> None:
@@ -55,6 +81,9 @@ def _replace_file(path: Path, content: bytes, status: os.stat_result) -> bool:
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 -- it is open already
             file.write(content)
+            file.flush()
+            # Before the rename: after a power cut the name must not lead to an empty file.
+            os.fsync(file.fileno())
         if not _copy_metadata(new, path, status):
             new.unlink()
             return False

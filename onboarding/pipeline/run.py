@@ -14,7 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
-from onboarding.ledger import deliveries, mailboxes, registrations, roster_rows, sessions
+from onboarding.ledger import (
+    deliveries,
+    mailboxes,
+    registrations,
+    replacements,
+    roster_rows,
+    sessions,
+)
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem, Roster, format_problem, shorten_problems
@@ -185,6 +192,7 @@ async def execute_plan(
         await _register(services, prepared, tally)
         tally.recorded = await record_as_told(services, tally.state, tally.plan, by)
         await _queue_and_deliver(services, prepared, tally, lease, rehearsal_to, retry_window)
+        await _finish_replacements(services, tally)
         await _record_mailed(services, tally.state, tally.plan)
     finally:
         has_new_notes = await _record_end(services, prepared, tally)
@@ -280,6 +288,24 @@ async def _queue_and_deliver(
         limited=prepared.options.is_selective or bool(state.snapshot.allow_domains),
         retry_window=retry_window,
     )
+
+
+async def _finish_replacements(services: Services, tally: _Tally) -> None:
+    """Forget the replacements that are done, so that no later run removes the person again.
+
+    One stays while the old person is registered, and the roster has the new one instead.
+    """
+    snapshot = tally.state.snapshot
+    on_roster = {invitee.key for invitee in snapshot.roster.invitees}
+    waiting = {
+        item.invitee.key
+        for item in tally.plan.items
+        if item.registration and snapshot.is_replaced(item.invitee)
+    }
+    done = snapshot.replacements.keys() - (waiting - on_roster)
+    if done:
+        row = tally.state.session_row
+        await services.ledger.run(replacements.remove_replacements, row, sorted(done))
 
 
 async def _hold_queued_messages(services: Services, state: RunState, plan: Plan) -> None:

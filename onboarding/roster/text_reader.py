@@ -37,12 +37,16 @@ def read_text_rows(content: bytes, name: str) -> list[Row]:
     `name` is what messages call the roster. Raises ConfigurationError if it can't be read.
     """
     text = decode_text(content, name)
-    is_json = text.lstrip()[:1] in {"[", "{"}
-    grid = read_json(text, name) if is_json else read_csv(text, name)
+    grid = read_json(text, name) if is_json(text) else read_csv(text, name)
     # Asked of the whole text: JSON can write a lone surrogate (`\\udc80`) that was no byte.
     if has_one_encoding(text):
         return [clean_row(number, cells) for number, cells in enumerate(grid, 1)]
     return [_decode_row(number, cells) for number, cells in enumerate(grid, 1)]
+
+
+def is_json(text: str) -> bool:
+    """Tell whether a roster's text is JSON. All other text is CSV."""
+    return text.lstrip()[:1] in {"[", "{"}
 
 
 def _decode_row(number: int, cells: list[str]) -> Row:
@@ -56,16 +60,7 @@ def decode_text(content: bytes, name: str) -> str:
     Bytes of a UTF-8 file that are not UTF-8 are kept as lone surrogates (PEP 383), for
     `decode_row`. Raises ConfigurationError if it is no text in any encoding.
     """
-    # One line in UTF-8 decides: text in another encoding is hardly ever valid UTF-8, while nearly
-    # all bytes are valid Windows-1252.
-    if content.startswith(_UTF_16):
-        encoding, errors = "utf-16", "strict"
-    elif content.startswith(codecs.BOM_UTF8):
-        encoding, errors = "utf-8-sig", "strict"
-    elif _is_utf8(content):
-        encoding, errors = "utf-8", "surrogateescape"
-    else:
-        encoding, errors = "cp1252", "strict"
+    encoding, errors = _find_encoding(content)
     try:
         text = content.decode(encoding, errors)
     except UnicodeDecodeError:
@@ -75,6 +70,31 @@ def decode_text(content: bytes, name: str) -> str:
             f"The roster {name} is no text in UTF-8, UTF-16 or Windows-1252.", hint=SAVE_AS_UTF8
         )
     return text
+
+
+def encode_text(text: str, before: bytes) -> bytes:
+    """Encode a text as the file that it was read from (`before`), with its byte order mark.
+
+    Raises UnicodeEncodeError for a character that the file's encoding lacks.
+    """
+    encoding, errors = _find_encoding(before)
+    if encoding == "utf-16":
+        # The codec of that name would write this machine's byte order.
+        mark = before[: len(codecs.BOM_UTF16)]
+        order = "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
+        return mark + text.encode(order)
+    return text.encode(encoding, errors)
+
+
+def _find_encoding(content: bytes) -> tuple[str, str]:
+    """Find a file's encoding, and how its decoder treats bytes that are none of it."""
+    # One line in UTF-8 decides: text in another encoding is hardly ever valid UTF-8, while nearly
+    # all bytes are valid Windows-1252.
+    if content.startswith(_UTF_16):
+        return "utf-16", "strict"
+    if content.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig", "strict"
+    return ("utf-8", "surrogateescape") if _is_utf8(content) else ("cp1252", "strict")
 
 
 def _is_utf8(content: bytes) -> bool:
@@ -116,9 +136,7 @@ def read_csv(text: str, name: str) -> list[list[str]]:
 
     Raises ConfigurationError, with the row, where a quotation mark is left open.
     """
-    declared = _EXCEL_DELIMITER.match(text)
-    body = text[declared.end() :] if declared else text
-    delimiter = declared[1] if declared else _find_delimiter(body)
+    _, delimiter, body = split_declaration(text)
     rows: list[list[str]] = []
     # csv's own limit would refuse the whole file for a long cell; `cells` refuses only its row.
     csv.field_size_limit(max(len(body), csv.field_size_limit()))
@@ -133,6 +151,14 @@ def read_csv(text: str, name: str) -> list[list[str]]:
             ' "the ""big"" one".',
         ) from error
     return rows
+
+
+def split_declaration(text: str) -> tuple[str, str, str]:
+    """Split off Excel's first line `sep=;`. Returns it (or nothing), the delimiter, and the rest."""
+    declared = _EXCEL_DELIMITER.match(text)
+    if declared:
+        return declared[0], declared[1], text[declared.end() :]
+    return "", _find_delimiter(text), text
 
 
 def _find_delimiter(text: str) -> str:
