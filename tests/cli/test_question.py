@@ -73,6 +73,10 @@ async def test_the_question_is_waited_for_and_its_answer_obeyed(tmp_path, answer
     [
         (("resend", NAME, PANELIST["email"]), "Send 1 mail again?"),
         (("call-off", NAME), "Call off “The Launch” on 2027-"),
+        (
+            ("replace", NAME, PANELIST["email"], "--with", "Lin,Example,lin@example.com"),
+            "Replace joerg@lindenhof.example by Lin Example <lin@example.com>, Panelist, in row 3",
+        ),
     ],
 )
 @pytest.mark.parametrize(

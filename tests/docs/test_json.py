@@ -71,6 +71,14 @@ DOING = {
     "history": ["history", "guest3@example.com"],
     "report": ["report", NAME],
     "resend": ["resend", NAME, "guest3@example.com", "--yes"],
+    "replace": [
+        "replace",
+        NAME,
+        "guest3@example.com",
+        "--with",
+        "Guest4,E,g4@example.com",
+        "--yes",
+    ],
     "call-off": ["call-off", NAME, "--yes"],
 }
 
