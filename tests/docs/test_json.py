@@ -91,13 +91,13 @@ async def move_session(scene: Stage) -> None:
 
 
 async def test_json_is_printed_as_documented(tmp_path):
-    first = [HOST, COHOST, panelist(1, job_title="Analyst"), panelist(2), BAD_ROW]
+    first = [HOST, COHOST, panelist(1, job_title="Analyst"), panelist(2), panelist(5), BAD_ROW]
     pale = {
         "ONBOARDING_BRAND__COLOURS__BUTTON_TEXT": "#1f5fbe"
     }  # so that lint has something to say
     rules = MailRules(
         refuse={"guest2@example.com": "550 5.1.1 No such user"},
-        lose_reply=frozenset({"guest1@example.com"}),
+        lose_reply=frozenset({"guest5@example.com"}),
     )
     async with stage(tmp_path, first, limits=ROOMY, mail_rules=rules) as scene:
         await on(scene, "run", NAME, "--yes")
