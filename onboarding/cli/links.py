@@ -18,7 +18,7 @@ from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.links import PanelLink, PanelLinks, read_links, record_shown
 from onboarding.pipeline.target import Target, find_target
 
-NO_LINK = "RingCentral gives no link for this person."
+MISSING_LINK = "RingCentral gives no link for this person."
 
 
 def links_command(
@@ -82,6 +82,6 @@ def _question(found: PanelLinks) -> str:
 def _print_link(entry: PanelLink) -> None:
     """Print one person's link, in a line of its own: a table would break it."""
     # The one place where a link leaves as text on purpose: `echo` makes it harmless, and no more.
-    link = entry.link.get_secret_value() if entry.link else NO_LINK
+    link = entry.link.get_secret_value() if entry.link else MISSING_LINK
     address = f" <{entry.person.email}>" if entry.person.email else ""
     echo(f"\n{display_name(entry.person)}{address}, {entry.person.role}\n  {link}")

@@ -48,21 +48,21 @@ def parse_until(text: str, zone: tzinfo | None, now: datetime) -> datetime:
             f"{text!r} is not understood. Write 18:30, or a date and time as 2026-09-01T09:00."
         ) from None
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=_needed(zone))
+        moment = moment.replace(tzinfo=_require_zone(zone))
     if moment <= now:
         raise TimeNotUnderstoodError(f"{text!r} is past. Write a time that is still to come.")
     return moment
 
 
 def _next_clock_time(hour: int, minute: int, zone: tzinfo | None, now: datetime) -> datetime:
-    known = _needed(zone)
+    known = _require_zone(zone)
     local = now.astimezone(known)
     today = local.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
     # By the calendar: a day later the same clock time may be 23 or 25 hours away.
     return today if today > now else today + timedelta(days=1)
 
 
-def _needed(zone: tzinfo | None) -> tzinfo:
+def _require_zone(zone: tzinfo | None) -> tzinfo:
     if zone is None:
         raise TimeNotUnderstoodError(
             "The session's time zone is known only after the first plan or run. "

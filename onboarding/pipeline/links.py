@@ -47,28 +47,26 @@ async def read_links(
     Raises ConfigurationError before the first plan or run, and for an address that no one has.
     """
     server = services.config.ringcentral.server
-    session_id = target.session_id or None
-    seen = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
-    if seen is None:
-        raise ConfigurationError(
-            f"The session of {target.name} is not known yet.",
-            hint=f"`onboarding plan {target.name}` finds it.",
-        )
+    seen = await _require_session(services, target)
     listed = await services.ringcentral.invitees(seen.key)
     colleagues = await services.ledger.run(cache.load_colleagues, server)
     managed = await services.ledger.run(registrations.load_managed, seen.id)
     named = Directory.of(colleagues, *(known.invitee for known in managed.values()))
     panel = [_make_link(record, named) for record in listed.registrations]
     _check_known(only, panel, target)
-    keys = {address_key(email) for email in only}
-    return PanelLinks(
-        seen,
-        [
-            entry
-            for entry in panel
-            if (not roles or entry.person.role in roles) and (not keys or entry.person.key in keys)
-        ],
-    )
+    return PanelLinks(seen, [entry for entry in panel if _is_asked_for(entry.person, roles, only)])
+
+
+async def _require_session(services: Services, target: Target) -> StoredSession:
+    """Find the session that the last plan or run saw: asking for it would be a second call."""
+    server, session_id = services.config.ringcentral.server, target.session_id or None
+    seen = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+    if seen is None:
+        raise ConfigurationError(
+            f"The session of {target.name} is not known yet.",
+            hint=f"`onboarding plan {target.name}` finds it.",
+        )
+    return seen
 
 
 async def record_shown(services: Services, found: PanelLinks, by: str) -> None:
@@ -76,6 +74,11 @@ async def record_shown(services: Services, found: PanelLinks, by: str) -> None:
     keys = [registration_key(entry.person) for entry in found.links if entry.link]
     now = services.clock.now()
     await services.ledger.run(events.record_act, found.seen.id, keys, "links", by, now)
+
+
+def _is_asked_for(person: Invitee, roles: Collection[Role], only: Sequence[str]) -> bool:
+    keys = {address_key(email) for email in only}
+    return (not roles or person.role in roles) and (not keys or person.key in keys)
 
 
 def _make_link(record: Registration, named: Directory) -> PanelLink:
