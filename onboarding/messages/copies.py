@@ -220,8 +220,9 @@ def _spell(secret: str) -> list[str]:
     if not secret:
         return []
     if _IS_SIMPLE.fullmatch(secret):
-        # Nearly every link is, and `quote` takes longer than all the rest.
+        # Nearly every link and code is, and `quote` takes longer than all the rest.
         half = secret.replace(":", "%3A").replace("?", "%3F").replace("=", "%3D")
+        half = half.replace(" ", "%20")
         return [secret, half.replace("/", "%2F"), half]
     quoted = quote(secret, safe="")
     return [
@@ -239,7 +240,7 @@ def _link_parts(link: str) -> tuple[bytes, ...]:
     return tuple([word for word in words if len(word) >= LINK_PART])
 
 
-_IS_SIMPLE = re.compile(r"[\w:/.?=~-]*", re.ASCII)
+_IS_SIMPLE = re.compile(r"[\w:/.?=~ -]*", re.ASCII)
 _WORDS = bytes(_LOWER[octet] if bytes([octet]).isalnum() else ord(" ") for octet in range(256))
 """Letters and digits in lower case; all else is between words."""
 
