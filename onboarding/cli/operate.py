@@ -20,7 +20,7 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
 from onboarding.model.time_zones import format_in_zone
 from onboarding.pipeline.by_hand import LockedWebinar, lock_webinar
-from onboarding.pipeline.status import no_run_yet, read_status
+from onboarding.pipeline.status import MessageRecord, no_run_yet, read_status
 from onboarding.pipeline.target import find_target
 
 Decision = Callable[[LockedWebinar, Collection[str] | None], Awaitable[Sequence[str]]]
@@ -110,23 +110,25 @@ def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> i
     found = asyncio.run(read_status(config, target, datetime.now(UTC), ProgressLines()))
     if found.seen is None:
         raise no_run_yet(name)
-    doubts = [
-        (record.delivery, format_in_zone(record.at, found.seen.time_zone))
-        for record in found.in_doubt
-    ]
+    doubts = found.in_doubt
     if emails is not None:
         keys = {address_key(email) for email in emails}
-        doubts = [doubt for doubt in doubts if address_key(doubt[0].email) in keys]
+        doubts = [record for record in doubts if address_key(record.delivery.email) in keys]
     if not doubts:
         echo(f"{name}: no message {'' if emails is None else 'for these addresses '}is in doubt.")
         return EXIT_DONE
-    rows = [(delivery.email, delivery.kind, at, delivery.message_id) for delivery, at in doubts]
+    rows = [_doubt_row(record, found.seen.time_zone) for record in doubts]
     columns = ("address", "mail", "since", "Message-ID")
     # The Message-ID is to be copied, so it gets a line of its own.
     narrow = [("  ", f"{email}, {kind}, {since}\n{id_}") for email, kind, since, id_ in rows]
     print_table("In doubt", columns, rows, narrow=narrow)
     echo(DOUBT_HELP.format(name=name))
     return EXIT_NEEDS_A_PERSON
+
+
+def _doubt_row(record: MessageRecord, time_zone: str) -> tuple[str, str, str, str]:
+    delivery, since = record.delivery, format_in_zone(record.at, time_zone)
+    return delivery.email, delivery.kind, since, delivery.message_id
 
 
 def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:

@@ -160,9 +160,7 @@ async def show_plan(
         _print_whole_plan(state.snapshot, plan, config, target.name)
     if page and review:
         print_page_written(review, page)
-    if plan.problems or (review and _has_fault(review)):
-        return EXIT_NEEDS_A_PERSON
-    return EXIT_HAS_WORK if detailed and plan else EXIT_DONE
+    return _plan_exit_code(plan, review, detailed=detailed)
 
 
 def _print_whole_plan(snapshot: Snapshot, plan: Plan, config: Config, name: str) -> None:
@@ -173,9 +171,12 @@ def _print_whole_plan(snapshot: Snapshot, plan: Plan, config: Config, name: str)
     print_send_now_warning(has_unsent_invites=snapshot.has_unsent_invites)
 
 
-def _has_fault(review: Review) -> bool:
-    """Whether a message of a plan page can't be composed."""
-    return any(message.fault for message in review.messages)
+def _plan_exit_code(plan: Plan, review: Review | None, *, detailed: bool) -> int:
+    """Whether a person is needed: for a problem, or a message that can't be composed."""
+    has_fault = review is not None and any(message.fault for message in review.messages)
+    if plan.problems or has_fault:
+        return EXIT_NEEDS_A_PERSON
+    return EXIT_HAS_WORK if detailed and plan else EXIT_DONE
 
 
 def _read_status(name: str, config_file: Path | None) -> Status:
