@@ -46,7 +46,7 @@ def call_off_command(
 ) -> None:
     """Call a webinar off: send a cancellation to every person with a link, and nothing after it.
 
-    It removes nobody at RingCentral. A session that is gone there can be called off, too.
+    It removes no person at RingCentral. A session that is gone there can be called off, too.
     """
     if undo and as_json:
         raise typer.BadParameter("--undo prints no JSON.", param_hint="--json")

@@ -198,5 +198,5 @@ FORGOTTEN_WORDS = {
     "reviewed_messages": "messages remembered from plan pages",
     "messages": "copies of messages, those of others that name the person included",
     "mentions": "texts about others in which the person was named",
-    "backups": "backups of the ledger",
+    "backups": "backups of the ledger and of rosters",
 }

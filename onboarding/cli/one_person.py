@@ -217,7 +217,7 @@ def _print_replacement(prepared: PreparedReplacement, config: Config, name: str)
     print_plan(run.state.snapshot, replace(run.plan, items=shown), config, name=name)
     if prepared.keeps_link:
         echo(
-            f"The session is running, so RingCentral removes nobody: "
+            f"The session is running, so RingCentral removes no person: "
             f"the link of {pair.old.email} still works."
         )
 
@@ -256,7 +256,7 @@ def _describe_last(prepared: PreparedResend, key: str) -> str:
     return f"{record.delivery.kind}, {record.delivery.state.replace('_', ' ')}, {when}"
 
 
-def _print_results(results: Sequence[ResendResult], nobody: str) -> None:
+def _print_results(results: Sequence[ResendResult], fallback: str) -> None:
     """Print a line for each person: what was sent again, or why not."""
     for result in results:
         if result.record is None:
@@ -267,7 +267,7 @@ def _print_results(results: Sequence[ResendResult], nobody: str) -> None:
         why = result.record.reply or result.reason
         echo(f"{result.email}: {' '.join(words)}{f': {why}' if why else ''}")
     if not results:
-        echo(nobody, err=True)
+        echo(fallback, err=True)
 
 
 def _exit_code(results: Sequence[ResendResult]) -> int:

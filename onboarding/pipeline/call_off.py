@@ -2,7 +2,7 @@
 
 The same run as any other, from a plan that has only cancellations (`plan.call_offs`). The word of a
 person is stored first, so that after a crash the next run goes on. A session that is gone at
-RingCentral is called off from what the ledger knows. Nobody is removed at RingCentral.
+RingCentral is called off from what the ledger knows. No person is removed there.
 """
 
 from collections.abc import Sequence

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from onboarding.errors import ConfigurationError, OnboardingError, TryLater
+from onboarding.files.backups import list_copies
 from onboarding.ledger import forget, leases
 from onboarding.ledger.backups import list_backups
 from onboarding.ledger.forget import Forgotten, KnownPerson
@@ -29,7 +31,7 @@ OnRosters = Sequence[tuple[Target, Roster]]
 
 @dataclass(frozen=True, slots=True)
 class ForgottenPerson:
-    """What was removed, and how many backups of the ledger were deleted."""
+    """What was removed, and how many backups of the ledger and of rosters were deleted."""
 
     removed: Forgotten
     backups: int
@@ -63,7 +65,10 @@ async def forget_person(services: Services, email: str, rosters: OnRosters) -> F
     """
     work = partial(_forget, email=email, rosters=rosters, now=services.clock.now())
     removed = await services.ledger.run(work)
-    backups = list_backups(ledger_path(services.config.ledger))
+    backups = list(list_backups(ledger_path(services.config.ledger)))
+    for target, _roster in rosters:
+        if isinstance(target.invitees, Path):
+            backups += list_copies(target.invitees)
     for backup in backups:
         backup.unlink(missing_ok=True)
     if not await services.ledger.submit(forget.compact, None):

@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from onboarding import roster as rosters
 from onboarding.errors import EXIT_NEEDS_A_PERSON, ConfigurationError, OnboardingError, TryLater
-from onboarding.files.write import can_replace, create_file, replace_file
+from onboarding.files.backups import write_copy
+from onboarding.files.write import can_replace, replace_file
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import deliveries, replacements
 from onboarding.model.addresses import address_key
@@ -227,9 +228,8 @@ def _refuse_new_person(plan: Plan, change: RosterChange) -> None:
 
 def _write_roster(change: RosterChange, now: datetime) -> Path:
     """Copy the roster, then replace it as a whole. Returns the copy."""
-    backup = change.path.with_name(f"{change.path.name}.{now:%Y%m%dT%H%M%SZ}.bak")
     try:
-        create_file(backup, change.before)
+        backup = write_copy(change.path, change.before, now)
         replace_file(change.path, change.after)
     except OSError as error:
         raise ConfigurationError(

@@ -1,7 +1,7 @@
 """Sends people their message again because a person asks for it: "I never got it".
 
 The message says what is true now and has a new Message-ID. It leaves by the same steps as in a run:
-lease, queue, rate, point of no return. Nobody is registered or removed, and nothing else that waits
+lease, queue, rate, point of no return. No person is registered or removed, and nothing else that waits
 in the queue is sent. Who may get a copy, and as what kind, is decided in `plan.resends`.
 """
 
@@ -158,8 +158,8 @@ def _plan_person(
     earlier = [record.delivery for record in found if address_key(record.delivery.email) == key]
     item = next((item for item in plan.items if item.invitee.key == key), None)
     if item is None and not earlier:
-        nobody = PlanItem(Invitee(0, email, Role.PANELIST), Action.NONE, "")
-        return replace(nobody, mail_reason=UNKNOWN)
+        unknown = PlanItem(Invitee(0, email, Role.PANELIST), Action.NONE, "")
+        return replace(unknown, mail_reason=UNKNOWN)
     # What RingCentral is still to be asked for is a run's: the message tells what is true now.
     still = replace(item or _find_departed(email, earlier, snapshot), action=Action.NONE)
     (fenced,) = keep_fence([plan_resend(still, earlier, snapshot)], snapshot.allow_domains)

@@ -1,6 +1,6 @@
 """What is left to do for a session that a person has called off: cancellations, and nothing else.
 
-Comes after all other modules of this room and overrules them: nobody is added or changed, and no
+Comes after all other modules of this room and overrules them: no person is added or changed, and no
 other message is sent. A removal that was asked for stays. People hold a link if a message with one
 was sent to them, wherever they are listed now; each of them gets a cancellation.
 """
@@ -61,6 +61,6 @@ def _find_invitee(key: str, box: Mailbox, snapshot: Snapshot) -> Invitee:
     """Find what is known of a person who is neither on the roster nor registered."""
     if known := snapshot.managed.get(key):
         return known.invitee
-    # A Host who has left the roster: what they were told is all that the ledger has of them.
+    # A Host who has left the roster: their last message is all that the ledger has of them.
     last = box.last
     return Invitee(0, last.email if last else key, last.facts.role if last else Role.PANELIST)

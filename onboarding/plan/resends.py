@@ -38,17 +38,23 @@ def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot)
     """
     if any(delivery.state in MAY_HAVE_ARRIVED for delivery in earlier):
         return _refuse(item, _IN_DOUBT)
-    waiting = next((delivery for delivery in earlier if delivery.state is State.QUEUED), None)
-    decided = [delivery for delivery in earlier if delivery.state in SENT_ONCE]
-    last = waiting or next(reversed(decided), None)
+    last = _find_last(earlier)
     if last is None:
         return _refuse(item, _NEVER_SENT)
     kind = last.kind if clears_facts(last.kind) else Kind.INVITATION
     if reason := _find_obstacle(item, kind, snapshot):
         return _refuse(item, reason)
-    if waiting and _is_still_true(item, waiting, snapshot):
-        return replace(item, mail=waiting.kind, mail_reason=ASKED_FOR, queued=True)
-    return replace(item, mail=kind, mail_reason=ASKED_FOR, queued=False)
+    # A message that waits is released. One that tells what was true before is replaced.
+    is_released = last.state is State.QUEUED and _is_still_true(item, last, snapshot)
+    kind = last.kind if is_released else kind
+    return replace(item, mail=kind, mail_reason=ASKED_FOR, queued=is_released)
+
+
+def _find_last(earlier: Sequence[Delivery]) -> Delivery | None:
+    """Find the message that waits, else the last one about which something was decided."""
+    waiting = [delivery for delivery in earlier if delivery.state is State.QUEUED]
+    decided = [delivery for delivery in earlier if delivery.state in SENT_ONCE]
+    return next(reversed(waiting or decided), None)
 
 
 def _refuse(item: PlanItem, reason: str) -> PlanItem:

@@ -1,7 +1,7 @@
 """Puts another person into one row of a CSV roster, and leaves every other byte as it is.
 
 Keeps encoding, byte order mark, separator, quoting and line ends. The row's further cells are
-emptied: they were about somebody else. Workbooks and JSON are refused, since rewriting one would
+emptied: they were about another person. Workbooks and JSON are refused, since rewriting one would
 change more than a row. Writes no file: `pipeline.replace` does.
 """
 
@@ -44,17 +44,27 @@ def replace_row(
     declaration, delimiter, body = split_declaration(text)
     lines = list(io.StringIO(body, newline=""))
     records = list(_find_records(lines, delimiter))
-    indexes = _find_indexes(records, person, columns, name)
     old = records[row - 1]
-    cells = [""] * max(len(old.cells), 1 + max(indexes.values()))
-    for column, index in indexes.items():
-        cells[index] = person[column]
+    cells = _fill_cells(old, _find_indexes(records, person, columns, name), person)
     end = old.first_line + old.lines
     raw = "".join(lines[old.first_line : end])
     new = _format_like(raw, old.cells, cells, delimiter)
     changed = [declaration, *lines[: old.first_line], new, *lines[end:]]
+    return _encode("".join(changed), content, name)
+
+
+def _fill_cells(
+    old: _Record, indexes: Mapping[Column, int], person: Mapping[Column, str]
+) -> list[str]:
+    cells = [""] * max(len(old.cells), 1 + max(indexes.values()))
+    for column, index in indexes.items():
+        cells[index] = person[column]
+    return cells
+
+
+def _encode(text: str, before: bytes, name: str) -> bytes:
     try:
-        return encode_text("".join(changed), content)
+        return encode_text(text, before)
     except UnicodeEncodeError as error:
         raise ConfigurationError(
             f"The roster {name} can't hold {error.object[error.start]!r}: it is in {error.encoding}.",
@@ -68,7 +78,7 @@ def _read_csv_text(content: bytes, name: str) -> str:
     if is_binary or is_json(text):
         raise ConfigurationError(f"The roster {name} is no CSV file, so no row of it is rewritten.")
     if encode_text(text, content) != content:
-        # Rewriting it would change rows that nobody asked to change.
+        # Rewriting it would change other rows, too.
         raise ConfigurationError(
             f"The roster {name} can't be rewritten without changing other rows."
         )

@@ -7,6 +7,7 @@ import pytest
 from onboarding.errors import ConfigurationError, OnboardingError, TryLater
 from onboarding.model.people import Role
 from onboarding.model.sessions import SessionStatus
+from onboarding.pipeline.forget import forget_person, read_all_rosters
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.replace import (
     NotReplaced,
@@ -179,6 +180,19 @@ async def test_person_who_is_registered_again_later_is_not_removed_again(tmp_pat
         scene.write_roster([HOST, panelist(1), NEW])
         await scene.run()
         assert JOERG in registered(scene)
+
+
+async def test_forgotten_person_is_in_no_copy_of_the_roster(tmp_path):
+    async with stage(tmp_path, PEOPLE) as scene:
+        await scene.run()
+        done = await replaced(scene)
+        kept = scene.folder / "invitees.csv.bak"
+        kept.write_text("a copy of the user's own")
+        async with scene.rooms() as opened:
+            forgotten = await forget_person(opened, JOERG, await read_all_rosters(opened))
+        assert (done.backup.exists(), kept.exists(), forgotten.backups) == (False, True, 1)
+        written = [file.read_bytes() for file in scene.folder.rglob("*") if file.is_file()]
+        assert [content for content in written if JOERG.encode() in content] == []
 
 
 async def test_mail_server_that_is_away_loses_nothing(tmp_path):
