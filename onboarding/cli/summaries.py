@@ -12,7 +12,7 @@ from onboarding.cli.terminal import LabelledText, print_list, print_table, print
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_TRY_LATER
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
-from onboarding.model.people import Problem, format_problem, shorten_problems
+from onboarding.model.people import MOST_SHOWN, Problem, format_problem, shorten_problems
 from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
@@ -75,6 +75,9 @@ def print_result(result: Result, *, seen: Collection[Problem] = (), rehearsal_to
         print_text(f"The next run sends what is queued: `onboarding status {result.name}`.")
     if sentence := attention_needed(result.name, result.attention):
         print_text(sentence)
+    if len(result.problems) > MOST_SHOWN:
+        command = f"onboarding report {result.name} --failed-roster to-correct.csv"
+        print_text(f"`{command}` writes the rows that need correcting, each with its error.")
     if sentence := _next_step(result, rehearsal_to):
         print_text(sentence)
 

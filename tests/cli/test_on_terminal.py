@@ -132,6 +132,7 @@ async def test_a_run_over_5000_wrong_rows_shows_the_first_and_says_where_all_are
     assert printed.count("  ! row ") == MOST_SHOWN
     assert "… and 4,980 more (role 3,980, email 1,000): `onboarding plan" in printed
     assert status.out.count("  ! row ") == 5000
+    assert f"`onboarding report {NAME} --failed-roster to-correct.csv`" in printed
     assert f"5000 people need attention: `onboarding status {NAME}`." in printed
 
 
