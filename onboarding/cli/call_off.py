@@ -19,7 +19,7 @@ from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.call_off import (
     execute_call_off,
-    find_call_off,
+    find_current_call_off,
     list_doubts,
     prepare_call_off,
     undo_call_off,
@@ -91,7 +91,7 @@ async def take_back(
         options.open_command_services(config, stop, quiet=True) as services,
         webinar_lease(services, target),
     ):
-        if await find_call_off(services, target) is None:
+        if await find_current_call_off(services, target) is None:
             echo(f"{target.name} is not called off.", err=True)
             return EXIT_NEEDS_A_PERSON
         question = f"Let {target.name} take place after all? The next run invites its people again."

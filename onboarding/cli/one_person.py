@@ -129,7 +129,7 @@ async def resend(
     if act.as_json:
         echo_json(resend_json(target.name, results))
     else:
-        _print_results(results, f"No {' or '.join(sorted(roles))} is on the roster.")
+        _print_resends(results, f"No {' or '.join(sorted(roles))} is on the roster.")
     if error:
         raise error
     return _exit_code(results)
@@ -256,7 +256,7 @@ def _describe_last(prepared: PreparedResend, key: str) -> str:
     return f"{record.delivery.kind}, {record.delivery.state.replace('_', ' ')}, {when}"
 
 
-def _print_results(results: Sequence[ResendResult], fallback: str) -> None:
+def _print_resends(results: Sequence[ResendResult], fallback: str) -> None:
     """Print a line for each person: what was sent again, or why not."""
     for result in results:
         if result.record is None:

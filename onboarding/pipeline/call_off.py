@@ -20,10 +20,10 @@ from onboarding.pipeline.refresh import read_roster, refresh_or_recall
 from onboarding.pipeline.run import (
     PreparedRun,
     Result,
-    begin_run,
     count_heavy_calls,
     execute_plan,
     recover,
+    start_run,
 )
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import no_run_yet
@@ -52,7 +52,7 @@ async def prepare_call_off(services: Services, target: Target, by: str) -> Prepa
         # The plan's note says that it is called off: so far a person has only asked for that.
         plan = replace(plan, notes=snapshot.session.notes)
     looked = PreparedRun(target, state, plan, options, None, doubts, calls_before)
-    return await begin_run(services, looked)
+    return await start_run(services, looked)
 
 
 async def execute_call_off(
@@ -74,7 +74,7 @@ def list_doubts(plan: Plan) -> Sequence[str]:
     return [item.invitee.email for item in plan.items if item.skip is SkipCode.IN_DOUBT]
 
 
-async def find_call_off(services: Services, target: Target) -> CallOff | None:
+async def find_current_call_off(services: Services, target: Target) -> CallOff | None:
     """Find who has called a webinar off. Raises ConfigurationError before its first run."""
     stored = await _find_session(services, target)
     return await services.ledger.run(call_offs.find_call_off, stored.id)

@@ -28,10 +28,10 @@ from onboarding.pipeline.refresh import RunState, refresh
 from onboarding.pipeline.run import (
     PreparedRun,
     Result,
-    begin_run,
     count_heavy_calls,
     execute_plan,
     recover,
+    start_run,
 )
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
@@ -105,7 +105,7 @@ async def prepare_replacement(
     looked = PreparedRun(target, state, plan, options, None, doubts, calls_before)
     is_there = find_registration(change.old, snapshot.registrations) is not None
     keeps_link = is_there and snapshot.session.status is not SessionStatus.SCHEDULED
-    return PreparedReplacement(change, await begin_run(services, looked), keeps_link)
+    return PreparedReplacement(change, await start_run(services, looked), keeps_link)
 
 
 async def execute_replacement(

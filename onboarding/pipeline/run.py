@@ -138,10 +138,10 @@ async def prepare_run(
     state, doubts = await recover(services, state)
     state, plan = await plan_fresh(services, target, state, options)
     looked = PreparedRun(target, state, plan, options, None, doubts, calls_before)
-    return await begin_run(services, looked)
+    return await start_run(services, looked)
 
 
-async def begin_run(services: Services, looked: PreparedRun) -> PreparedRun:
+async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:
     """Compile the templates if they are needed, and record that a run is at work.
 
     `looked` is a run with its plan and without its mailer. Raises ConfigurationError for a wrong
