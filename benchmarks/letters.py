@@ -2,9 +2,9 @@
 
     python benchmarks/letters.py [people] [rounds] [--baseline CHECKOUT]
 
-The shipped templates, one session, different people. The plain way renders the same templates, and lets
-`icalendar` build each calendar, `email` build each message and read it back for the same questions.
-Best round of each stage counts.
+The shipped templates, one session, different people. The plain way renders the same templates, and
+lets `icalendar` build each calendar, `email` build each message and read it back for the same
+questions. Best round of each stage counts.
 
 Panels are timed from a session's first message on: people who are all alike, and people of three
 roles, two languages and three time zones. `--baseline` times the plain messages of another checkout

@@ -66,7 +66,8 @@ def compare(rounds: int, baseline: Path | None) -> None:
     same, before, today = time_versions(versions, rounds)
     print("both with the baseline's templates; last, ours with our own")
     print(
-        f"{'panel':10}{'ours':>8}{'baseline':>10}{'ratio':>8}{'floor':>16}{'our own':>10}{'ratio':>8}"
+        f"{'panel':10}{'ours':>8}{'baseline':>10}{'ratio':>8}"
+        f"{'floor':>16}{'our own':>10}{'ratio':>8}"
     )
     for panel in PANELS:
         ratio = same[panel] / before[panel]

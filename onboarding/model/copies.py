@@ -25,9 +25,9 @@ class SharedPart(NamedTuple):
 class MessageCopy(NamedTuple):
     """A message as it left, with fingerprints in place of link, token and phone code.
 
-    `body` are its exact bytes, of which only the digest is stored. `headers` are the header fields as they were sent.
-    `html` are the message's own pieces, in the order in which they fill `part`. A message that
-    can't be shown without its secrets has empty texts.
+    `body` are its exact bytes, of which only the digest is stored. `headers` are the header fields
+    as they were sent. `html` are the message's own pieces, in the order in which they fill `part`.
+    A message that can't be shown without its secrets has empty texts.
     """
 
     body: bytes

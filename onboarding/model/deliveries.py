@@ -172,8 +172,8 @@ class Mailbox:
     """What the ledger knows of one invitee's mailbox, rehearsals aside.
 
     `facts` are what the mailbox holds now: those of the last message sent or recorded as told, None
-    before the first and after a cancellation. `last` is the latest delivery that no later one replaced, in any
-    state. `messages` counts the deliveries so far: the next number is one more.
+    before the first and after a cancellation. `last` is the latest delivery that no later one
+    replaced, in any state. `messages` counts the deliveries so far: the next number is one more.
     """
 
     facts: Facts | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 REPORT_EVERY = timedelta(days=1)
-"""How often `run --all` says that it leaves a webinar alone: a forgotten pause must not be silent."""
+"""How often `run --all` says that it leaves a webinar alone: no pause is forgotten in silence."""
 
 _CLOCK_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
@@ -28,11 +28,11 @@ class Pause:
 
 
 class TimeNotUnderstoodError(ValueError):
-    """A time that is not written as `parse_until` reads it, or that is past; its text says which."""
+    """A time that `parse_until` can't read, or that is past; its text says which."""
 
 
 def parse_until(text: str, zone: tzinfo | None, now: datetime) -> datetime:
-    """Parse until when a pause holds: `18:30`, the next time it is that late, or an ISO date and time.
+    """Parse until when a pause holds: `18:30`, the next time it is that late, or an ISO time.
 
     Without an offset it is a time in `zone`; None: the zone is not known, so an offset is needed. A
     local time that does not exist moves forward by the gap; of two, it is the first. Raises

@@ -67,7 +67,8 @@ def _encode(text: str, before: bytes, name: str) -> bytes:
         return encode_text(text, before)
     except UnicodeEncodeError as error:
         raise ConfigurationError(
-            f"The roster {name} can't hold {error.object[error.start]!r}: it is in {error.encoding}.",
+            f"The roster {name} can't hold {error.object[error.start]!r}: "
+            f"it is in {error.encoding}.",
             hint="Save it as CSV UTF-8 first.",
         ) from None
 

@@ -154,7 +154,7 @@ def read_csv(text: str, name: str) -> list[list[str]]:
 
 
 def split_declaration(text: str) -> tuple[str, str, str]:
-    """Split off Excel's first line `sep=;`. Returns it (or nothing), the delimiter, and the rest."""
+    """Split off Excel's first line `sep=;`. Returns it (or nothing), the delimiter, the rest."""
     declared = _EXCEL_DELIMITER.match(text)
     if declared:
         return declared[0], declared[1], text[declared.end() :]

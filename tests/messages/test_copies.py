@@ -61,7 +61,7 @@ def everything(copy: MessageCopy) -> str:
 
 
 def letters(text: str) -> str:
-    """The letters and digits of a text without tags and escapes, as a clever reader would see it."""
+    """The letters and digits of a text without tags and escapes, as a clever reader sees it."""
     shown = unquote(unescape(re.sub(r"<[^>]*>", "", text)))
     return "".join(filter(str.isalnum, shown)).lower()
 
