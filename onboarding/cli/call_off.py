@@ -13,7 +13,7 @@ from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import call_off_json
 from onboarding.cli.summaries import print_plan, print_result
-from onboarding.cli.terminal import confirm, run_until_stopped
+from onboarding.cli.terminal import confirm_act, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.time_zones import format_with_zone
@@ -26,7 +26,6 @@ from onboarding.pipeline.call_off import (
 )
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.run import PreparedRun, Result
-from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target, find_target
 
 Undo = Annotated[
@@ -76,7 +75,7 @@ async def call_off(
         services.progress.end()
         if not as_json:
             print_plan(prepared.state.snapshot, prepared.plan, config, name=target.name)
-        if ask and not await _agree(services, _question(prepared)):
+        if ask and not await confirm_act(_call_off_question(prepared), services.stop):
             return EXIT_NEEDS_A_PERSON
         result = await execute_call_off(services, prepared, lease, by)
         services.progress.end()
@@ -95,23 +94,14 @@ async def take_back(
             echo(f"{target.name} is not called off.", err=True)
             return EXIT_NEEDS_A_PERSON
         question = f"Let {target.name} take place after all? The next run invites its people again."
-        if ask and not await _agree(services, question):
+        if ask and not await confirm_act(question, services.stop):
             return EXIT_NEEDS_A_PERSON
         await undo_call_off(services, target, by)
     echo(f"{target.name} takes place. `onboarding run {target.name}` invites its people again.")
     return EXIT_DONE
 
 
-async def _agree(services: Services, question: str) -> bool:
-    """Ask. Raises Interrupted on a signal."""
-    if await confirm(question, services.stop):
-        return True
-    services.raise_if_stopped()
-    echo("Nothing was done.")
-    return False
-
-
-def _question(prepared: PreparedRun) -> str:
+def _call_off_question(prepared: PreparedRun) -> str:
     session, count = prepared.state.snapshot.session, len(prepared.plan.mail)
     when = format_with_zone(session.start, session.time_zone)
     mails = f"{count} {'cancellation' if count == 1 else 'cancellations'}"

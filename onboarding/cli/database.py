@@ -24,7 +24,7 @@ class DbAction(StrEnum):
     UPGRADE = "upgrade"
 
 
-Action = Annotated[
+ActionArgument = Annotated[
     DbAction, typer.Argument(metavar="ACTION", help="check, backup or upgrade.", show_default=False)
 ]
 BackupFile = Annotated[
@@ -36,7 +36,7 @@ BackupFile = Annotated[
 
 
 def db_command(
-    action: Action, *, output: BackupFile = None, config_file: options.ConfigFile = None
+    action: ActionArgument, *, output: BackupFile = None, config_file: options.ConfigFile = None
 ) -> None:
     """Check the ledger's file, copy it, or bring it to this version.
 

@@ -14,14 +14,13 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import kept_json
+from onboarding.cli.output_file import write_output_file
 from onboarding.cli.terminal import ProgressLines, confirm, run_until_stopped
-from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
-from onboarding.files.write import write_file
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.time_zones import format_machine_time, format_with_zone
 from onboarding.pipeline.forget import ForgottenPerson, forget_person, read_all_rosters
 from onboarding.pipeline.kept_messages import (
     KeptForPerson,
-    KeptMessage,
     read_fields,
     read_kept,
     rebuild,
@@ -59,7 +58,7 @@ def show_command(
     found = read_kept(config, target, email, datetime.now(UTC), ProgressLines())
     chosen = _choose_messages(found, number)
     if as_json:
-        shown = [entry for entry in kept_json(found.messages) if entry["number"] in chosen]
+        shown = [entry for entry in kept_json(found) if entry["number"] in chosen]
         echo_json(shown)
     if not found.messages:
         echo(_explain_nothing(found, name, email), err=True)
@@ -144,12 +143,7 @@ def _explain_nothing(found: KeptForPerson, name: str, email: str) -> str:
 
 
 def _write_copy(found: KeptForPerson, number: int, file: Path) -> None:
-    try:
-        write_file(file, rebuild(found.messages[number - 1]))
-    except OSError as error:
-        raise ConfigurationError(
-            f"{file} can't be written: {error.strerror}.", hint="Choose another file."
-        ) from None
+    write_output_file(file, rebuild(found.messages[number - 1]))
     echo(f"wrote {file}", err=True)
 
 
@@ -166,7 +160,7 @@ def _print_message(found: KeptForPerson, number: int) -> None:
 
 def _describe_message(found: KeptForPerson, number: int) -> str:
     """Say which message this is, what became of it, and when."""
-    message: KeptMessage = found.messages[number - 1]
+    message = found.messages[number - 1]
     record = message.record
     when = format_with_zone(record.at, found.time_zone)
     title = f"Message {number} of {len(found.messages)}: {record.delivery.kind}"

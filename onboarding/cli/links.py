@@ -61,7 +61,7 @@ async def show_links(
         if not found.links:
             echo("No such person is registered.", err=True)
             return EXIT_NEEDS_A_PERSON
-        if ask and not await confirm(_question(found), stop):
+        if ask and not await confirm(_links_question(found), stop):
             services.raise_if_stopped()
             echo("Nothing was shown.")
             return EXIT_NEEDS_A_PERSON
@@ -73,7 +73,7 @@ async def show_links(
     return EXIT_DONE
 
 
-def _question(found: PanelLinks) -> str:
+def _links_question(found: PanelLinks) -> str:
     count = len(found.links)
     links = "1 join link" if count == 1 else f"{count} join links"
     return f"Anyone who uses a link joins as that person. Print {links} on this screen?"

@@ -16,7 +16,7 @@ from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import replacement_json, resend_json
 from onboarding.cli.summaries import print_plan, print_result
-from onboarding.cli.terminal import confirm, print_table, run_until_stopped
+from onboarding.cli.terminal import confirm_act, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER
 from onboarding.model.deliveries import UNDER_WAY, State
@@ -41,7 +41,7 @@ from onboarding.pipeline.target import Target, find_target
 LONGEST_REASON = 500
 """Characters of `--reason`: history is a table that people read."""
 
-Emails = Annotated[
+EmailsOrRole = Annotated[
     list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --role.")
 ]
 InRole = Annotated[
@@ -80,7 +80,7 @@ class Act:
 
 def resend_command(
     name: options.Name,
-    emails: Emails = None,
+    emails: EmailsOrRole = None,
     *,
     role: InRole = None,
     reason: Reason = "",
@@ -149,7 +149,9 @@ async def _agree_to_resend(services: Services, prepared: PreparedResend, act: Ac
     for refused in prepared.refused:
         echo(f"{refused.email}: not sent again: {refused.reason}.", err=True)
     count = len(rows)
-    return await _agree(services, f"Send {count} {'mail' if count == 1 else 'mails'} again?")
+    return await confirm_act(
+        f"Send {count} {'mail' if count == 1 else 'mails'} again?", services.stop
+    )
 
 
 def replace_command(
@@ -197,7 +199,7 @@ async def replace_person(
         services.progress.end()
         if not act.as_json:
             _print_replacement(prepared, config, target.name)
-        if act.ask and not await _agree(services, _replacement_question(prepared)):
+        if act.ask and not await confirm_act(_replacement_question(prepared), services.stop):
             return EXIT_NEEDS_A_PERSON
         done = await execute_replacement(services, prepared, lease, act.by)
         services.progress.end()
@@ -226,15 +228,6 @@ def _replacement_question(prepared: PreparedReplacement) -> str:
     pair = prepared.change
     new = f"{pair.new.name} <{pair.new.email}>, {pair.new.role}"
     return f"Replace {pair.old.email} by {new}, in row {pair.old.row} of {pair.path}?"
-
-
-async def _agree(services: Services, question: str) -> bool:
-    """Ask. Raises Interrupted on a signal."""
-    if await confirm(question, services.stop):
-        return True
-    services.raise_if_stopped()
-    echo("Nothing was done.")
-    return False
 
 
 def _parse_person(text: str) -> list[str]:

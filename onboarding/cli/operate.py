@@ -34,7 +34,7 @@ Exchange: Get-MessageTraceV2 -MessageId ID; Google: Email log search).
   not found:  onboarding resolve {name} EMAIL --resend     \
 (keeps the Message-ID: a copy can be recognised)"""
 
-Emails = Annotated[
+EmailsOrAll = Annotated[
     list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --all.")
 ]
 AllPeople = Annotated[bool, typer.Option("--all", help="All people, instead of naming addresses.")]
@@ -52,7 +52,7 @@ ResendOption = Annotated[
 
 def resolve_command(
     name: options.Name,
-    emails: Emails = None,
+    emails: EmailsOrAll = None,
     *,
     all_: AllPeople = False,
     sent: SentOption = False,
@@ -76,7 +76,7 @@ def resolve_command(
 
 
 def retry_command(
-    name: options.Name, emails: Emails = None, *, config_file: options.ConfigFile = None
+    name: options.Name, emails: EmailsOrAll = None, *, config_file: options.ConfigFile = None
 ) -> None:
     """Queue rejected and failed messages again; the next run sends them.
 
@@ -90,7 +90,7 @@ def retry_command(
 
 def cancel_command(
     name: options.Name,
-    emails: Emails = None,
+    emails: EmailsOrAll = None,
     *,
     all_: AllPeople = False,
     config_file: options.ConfigFile = None,

@@ -29,7 +29,7 @@ from onboarding.model.people import Role
 from onboarding.model.ports import Progress
 from onboarding.pipeline.services import Clock, Services, open_services
 
-Word = TypeVar("Word", bound=StrEnum)
+KnownWord = TypeVar("KnownWord", bound=StrEnum)
 
 ConfigFile = Annotated[
     Path | None,
@@ -131,7 +131,7 @@ AsTold = Annotated[
 UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 """The units of `--wait`; a bare number is minutes."""
 
-LONGEST_NAME = 200
+LONGEST_PERSON_NAME = 200
 """Characters of `--by`: history is a table that people read."""
 
 
@@ -163,7 +163,7 @@ def parse_kinds(words: Sequence[str] | None) -> frozenset[Kind]:
     return frozenset(_parse_word(word, Kind, "--kind") for word in words or ())
 
 
-def _parse_word(word: str, known: type[Word], option: str) -> Word:
+def _parse_word(word: str, known: type[KnownWord], option: str) -> KnownWord:
     for value in known:
         if value.casefold() == word.strip().casefold():
             return value
@@ -198,11 +198,11 @@ def require_answer(*, yes: bool) -> None:
 def find_actor(by: str) -> str:
     """Find who does this: the name that `--by` gives, else the operating system's user name.
 
-    Raises BadParameter for a name of more than LONGEST_NAME characters.
+    Raises BadParameter for a name of more than LONGEST_PERSON_NAME characters.
     """
     given = clean(by.strip())
-    if len(by) > LONGEST_NAME:
-        message = f"A name has {LONGEST_NAME} characters at most."
+    if len(by) > LONGEST_PERSON_NAME:
+        message = f"A name has {LONGEST_PERSON_NAME} characters at most."
         raise typer.BadParameter(message, param_hint="--by")
     if given:
         return given

@@ -18,7 +18,7 @@ from onboarding.plan import Action, Plan, PlanItem, SkipCode
 if TYPE_CHECKING:
     # It loads every template tool, and a run with nothing to do needs none.
     from onboarding.messages.lint import LintWarning
-    from onboarding.pipeline.kept_messages import KeptMessage
+    from onboarding.pipeline.kept_messages import KeptForPerson
     from onboarding.pipeline.replace import PreparedReplacement, Replacement
     from onboarding.pipeline.resend import ResendResult
 
@@ -228,7 +228,7 @@ def history_json(events: Sequence[HistoryEvent]) -> list[dict[str, Any]]:
     ]
 
 
-def kept_json(messages: "Sequence[KeptMessage]") -> list[dict[str, Any]]:
+def kept_json(found: "KeptForPerson") -> list[dict[str, Any]]:
     """`show --json`: the messages that are kept for one address, the latest last."""
     return [
         {
@@ -249,7 +249,7 @@ def kept_json(messages: "Sequence[KeptMessage]") -> list[dict[str, Any]]:
             "link_fingerprint": message.record.delivery.facts.link,
             "sha256": message.sha256,
         }
-        for number, message in enumerate(messages, 1)
+        for number, message in enumerate(found.messages, 1)
     ]
 
 

@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from onboarding.cli.console import echo
-from onboarding.errors import ConfigurationError
-from onboarding.files.write import write_file
+from onboarding.cli.output_file import write_output_file
 from onboarding.model.reviews import Review
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.review import make_review, store_review
@@ -31,12 +30,8 @@ async def write_plan_page(
 ) -> Review:
     """Write the page of what a run would do. Raises ConfigurationError if it can't be written."""
     review = await make_review(services, target, state, plan_options)
-    try:
-        write_file(file, render_plan_page(review).encode())
-    except OSError as error:
-        raise ConfigurationError(
-            f"{file} can't be written: {error.strerror}.", hint="Choose another file for --page."
-        ) from None
+    page = render_plan_page(review).encode()
+    write_output_file(file, page, hint="Choose another file for --page.")
     # Only a page that a person can read may be approved, so the ledger hears of it last.
     await store_review(services, state, review)
     return review

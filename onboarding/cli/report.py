@@ -15,11 +15,11 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.console import echo, format_json
+from onboarding.cli.output_file import write_output_file
 from onboarding.cli.report_json import report_json
 from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
-from onboarding.files.write import write_file
 from onboarding.pipeline.hand_off import read_failed_rows, read_report
 from onboarding.pipeline.status import ledger_file, no_run_yet
 from onboarding.pipeline.target import Target, all_targets, find_target
@@ -222,10 +222,5 @@ def _write_failed_roster(target: Target, report: Report, file: Path) -> None:
 
 
 def _write(file: Path, content: bytes) -> None:
-    try:
-        write_file(file, content)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{file} can't be written: {error.strerror}.", hint="Choose another file."
-        ) from None
+    write_output_file(file, content)
     echo(f"wrote {file}", err=True)

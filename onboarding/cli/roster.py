@@ -11,9 +11,9 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.console import echo
+from onboarding.cli.output_file import write_output_file
 from onboarding.cli.terminal import run_until_stopped
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
-from onboarding.files.write import write_file
 from onboarding.model.people import Invitee, format_problem
 from onboarding.pipeline.roster_file import find_problems, read_panel, render_roster
 from onboarding.pipeline.target import find_target
@@ -53,14 +53,14 @@ def roster_command(
 
     panel = run_until_stopped(work)
     content = render_roster(panel, output, datetime.now(UTC))
-    _write(content, output, len(panel))
+    _write_roster(content, output, len(panel))
     problems = find_problems(content)
     for problem in problems:
         echo(f"  ! {format_problem(problem)}", err=True)
     raise typer.Exit(EXIT_NEEDS_A_PERSON if problems else EXIT_DONE)
 
 
-def _write(content: bytes, output: Path | None, count: int) -> None:
+def _write_roster(content: bytes, output: Path | None, count: int) -> None:
     if output is None and sys.stdout.isatty():
         # Names come from outside: on a screen they pass the one way that makes them harmless.
         echo(content.decode("utf-8-sig"), nl=False)
@@ -68,10 +68,5 @@ def _write(content: bytes, output: Path | None, count: int) -> None:
     if output is None:
         typer.echo(content, nl=False)
         return
-    try:
-        write_file(output, content)
-    except OSError as error:
-        raise ConfigurationError(
-            f"{output} can't be written: {error.strerror}.", hint="Choose another file."
-        ) from None
+    write_output_file(output, content)
     echo(f"wrote {output}: {count} {'person' if count == 1 else 'people'}", err=True)

@@ -25,7 +25,7 @@ from onboarding.cli.summaries import (
 )
 from onboarding.cli.terminal import (
     NoProgress,
-    confirm,
+    confirm_act,
     progress_for,
     run_until_stopped,
 )
@@ -274,15 +274,13 @@ async def _show_and_confirm(
         )
     if not run_options.ask or not plan:
         return True
-    if await confirm(_question(plan, run_options.rehearsal_to), services.stop):
+    if await confirm_act(_plan_question(plan, run_options.rehearsal_to), services.stop):
         return True
-    services.raise_if_stopped()
-    echo("Nothing was done.")
     print_send_now_warning(has_unsent_invites=snapshot.has_unsent_invites)
     return False
 
 
-def _question(plan: Plan, rehearsal_to: str) -> str:
+def _plan_question(plan: Plan, rehearsal_to: str) -> str:
     """What a person agrees to: only what this plan does."""
     change, mails = plan.change, len(plan.mail)
     to = f" to {rehearsal_to}" if rehearsal_to else ""

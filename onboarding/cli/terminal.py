@@ -228,6 +228,17 @@ async def confirm(question: str, stop: asyncio.Event) -> bool:
     return not stop.is_set() and sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
+async def confirm_act(question: str, stop: asyncio.Event) -> bool:
+    """Ask before something is done, and say so if it is not. Raises Interrupted on a signal."""
+    if await confirm(question, stop):
+        return True
+    # A signal is no answer: it ends the program with its own exit code.
+    if stop.is_set():
+        raise stop_error()
+    echo("Nothing was done.")
+    return False
+
+
 def print_table(
     title: str,
     columns: Sequence[str],

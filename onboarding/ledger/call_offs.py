@@ -4,22 +4,20 @@ What it means for people is decided in `plan.call_offs`. Here nothing that was q
 is left that its people must not get.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from onboarding.ledger.deliveries import move
-from onboarding.ledger.events import WEBINAR, record_act
+from onboarding.ledger.deliveries import is_queued, move
+from onboarding.ledger.events import WHOLE_SESSION, record_act
 from onboarding.ledger.operator_actions import CANCELLING
-from onboarding.ledger.schema import REAL, called_off, deliveries, registrations
+from onboarding.ledger.schema import called_off, deliveries, registrations
 from onboarding.model.deliveries import State
 from onboarding.model.registrations import Standing
-from onboarding.model.sessions import CallOff
+from onboarding.model.sessions import CALLED_OFF, CallOff
 
 CALL_OFF = "call-off"
-CALLED_OFF = "the webinar is called off"
 TAKES_PLACE = "the webinar takes place after all"
 
 
@@ -31,8 +29,8 @@ def record_call_off(connection: sa.Connection, session: int, by: str, now: datet
     row = {"session": session, "at": now, "by": by}
     new = insert(called_off).values(row).on_conflict_do_nothing().returning(called_off.c.session)
     if connection.execute(new).scalar() is not None:
-        record_act(connection, session, [WEBINAR], CALL_OFF, by, now)
-    outdated = (*_is_queued(session), deliveries.c.kind.not_in(CANCELLING))
+        record_act(connection, session, [WHOLE_SESSION], CALL_OFF, by, now)
+    outdated = (*is_queued(session), deliveries.c.kind.not_in(CANCELLING))
     move(connection, outdated, State.SUPERSEDED, CALLED_OFF, now)
 
 
@@ -44,21 +42,17 @@ def remove_call_off(connection: sa.Connection, session: int, by: str, now: datet
     removed = connection.execute(called_off.delete().where(called_off.c.session == session))
     if not removed.rowcount:
         return False
-    record_act(connection, session, [WEBINAR], CALL_OFF, by, now, "taken back")
-    waiting = (*_is_queued(session), deliveries.c.kind.in_(CANCELLING), ~_was_removed())
+    record_act(connection, session, [WHOLE_SESSION], CALL_OFF, by, now, "taken back")
+    waiting = (*is_queued(session), deliveries.c.kind.in_(CANCELLING), ~_was_removed())
     move(connection, waiting, State.SUPERSEDED, TAKES_PLACE, now)
     return True
 
 
-def find_call_off(connection: sa.Connection, session: int) -> CallOff | None:
+def load_call_off(connection: sa.Connection, session: int) -> CallOff | None:
     """Find who has called a session off, and when; None if it takes place."""
     columns = sa.select(called_off.c.at, called_off.c.by).where(called_off.c.session == session)
     row = connection.execute(columns).one_or_none()
     return CallOff(row.at, row.by) if row else None
-
-
-def _is_queued(session: int) -> Sequence[sa.ColumnElement[bool]]:
-    return (deliveries.c.session == session, deliveries.c.state == State.QUEUED, REAL)
 
 
 def _was_removed() -> sa.ColumnElement[bool]:

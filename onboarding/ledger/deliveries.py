@@ -80,7 +80,7 @@ def enqueue(
     if not new:
         return
     real = [delivery.email for delivery in new if not delivery.rehearsal_to]
-    queued = (*_is_queued(session), _is_to(real))
+    queued = (*is_queued(session), _is_to(real))
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
     rows = [_build_row(session, delivery, now) for delivery in new]
     connection.exec_driver_sql(_compile_insert(connection.dialect), sql.pack(rows))
@@ -95,7 +95,7 @@ def record_told(
     """
     if not new:
         return
-    queued = (*_is_queued(session), _is_to([delivery.email for delivery in new]))
+    queued = (*is_queued(session), _is_to([delivery.email for delivery in new]))
     move(connection, queued, State.SUPERSEDED, "recorded as told", now)
     reason = f"as told, not sent from here (by {by})"
     rows = [
@@ -122,7 +122,7 @@ def claim(
     `only` are the address keys to keep to (None: all). A claim may be lost at no cost: the message
     is still queued. `holder` is never empty: that means unclaimed.
     """
-    claimable = (*_is_queued(session, rehearsal=rehearsal), *_is_claimable(now, only))
+    claimable = (*is_queued(session, rehearsal=rehearsal), *_is_claimable(now, only))
     oldest = sa.select(deliveries.c.id).where(*claimable).order_by(*_OLDEST_FIRST).limit(most)
     ids = connection.execute(oldest).scalars().all()
     if not ids:
@@ -210,7 +210,7 @@ def hold_back(
     connection: sa.Connection, session: int, emails: Collection[str], reason: str, now: datetime
 ) -> None:
     """Supersede what is queued for these people. A person may ask for it again."""
-    queued = (*_is_queued(session), _is_to(emails))
+    queued = (*is_queued(session), _is_to(emails))
     move(connection, queued, State.SUPERSEDED, reason, now)
 
 
@@ -220,18 +220,19 @@ def find_next_due(
     """Find when the earliest queued message is due; None if nothing is queued."""
     due_at = deliveries.c.due_at
     earliest = sa.select(sa.func.min(due_at, type_=due_at.type)).where(
-        *_is_queued(session, rehearsal=rehearsal)
+        *is_queued(session, rehearsal=rehearsal)
     )
     return connection.execute(earliest).scalar()
 
 
 def count_queued(connection: sa.Connection, session: int, *, rehearsal: bool = False) -> int:
     """Count the queued messages, due or not."""
-    count = sa.select(sa.func.count()).where(*_is_queued(session, rehearsal=rehearsal))
+    count = sa.select(sa.func.count()).where(*is_queued(session, rehearsal=rehearsal))
     return connection.execute(count).scalar_one()
 
 
-def _is_queued(session: int, *, rehearsal: bool = False) -> tuple[sa.ColumnElement[bool], ...]:
+def is_queued(session: int, *, rehearsal: bool = False) -> tuple[sa.ColumnElement[bool], ...]:
+    """Match the queued deliveries of a session: the real ones, or those of rehearsals."""
     return (
         deliveries.c.session == session,
         deliveries.c.state == State.QUEUED,

@@ -32,7 +32,7 @@ class Event:
     detail: str
 
 
-WEBINAR = ""
+WHOLE_SESSION = ""
 """The key of an event that is about a whole session, and no person."""
 
 _APPEND = events.insert()
@@ -79,7 +79,7 @@ def record_act(
     at: datetime,
     note: str = "",
 ) -> None:
-    """Record what a person did: an event for each address key (`WEBINAR`: the whole session).
+    """Record what a person did: an event for each address key (`WHOLE_SESSION`: the whole session).
 
     `act` is the command's name. `by` is who it was, `note` the reason or what else is worth it.
     """

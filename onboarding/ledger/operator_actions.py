@@ -18,7 +18,7 @@ from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, State
 from onboarding.model.kinds import Kind, clears_facts
 
-RESEND = "resend"
+RESEND_ACT = "resend"
 
 CANCELLING = [kind for kind in Kind if clears_facts(kind)]
 """Kinds that a session which is called off still sends."""
@@ -96,7 +96,7 @@ def queue_resends(
     chosen = [delivery for delivery in new if address_key(delivery.email) in unchanged]
     enqueue(connection, session, chosen, now)
     keys = [address_key(delivery.email) for delivery in chosen]
-    record_act(connection, session, keys, RESEND, by, now, reason)
+    record_act(connection, session, keys, RESEND_ACT, by, now, reason)
     return keys
 
 
@@ -112,7 +112,7 @@ def release_queued(
     due = deliveries.update().where(*_is_open_to(session, emails, State.QUEUED))
     released = due.values(due_at=now).returning(deliveries.c.key)
     keys = connection.execute(released).scalars().all()
-    record_act(connection, session, keys, RESEND, by, now, reason)
+    record_act(connection, session, keys, RESEND_ACT, by, now, reason)
     return keys
 
 

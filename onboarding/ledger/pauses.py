@@ -38,7 +38,7 @@ def remove_pauses(connection: sa.Connection, server: str, webinar_id: str, sessi
     return connection.execute(held).rowcount
 
 
-def find_pause(
+def load_pause(
     connection: sa.Connection, server: str, webinar_id: str, session_id: str, now: datetime
 ) -> Pause | None:
     """Find the pause that holds for a webinar now; of several, the one that lasts longest."""

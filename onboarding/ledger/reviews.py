@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from onboarding.ledger.events import WEBINAR, record_act
+from onboarding.ledger.events import WHOLE_SESSION, record_act
 from onboarding.ledger.schema import approvals, reviewed_messages, reviews, sessions
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
@@ -116,7 +116,7 @@ def approve(
     connection.execute(approvals.insert().values(review=review.id, by=by, note=note, at=now))
     digits = review.digest[:SHOWN_DIGITS]
     detail = f"{digits}, {note}" if note else digits
-    record_act(connection, review.session, [WEBINAR], "approve", by, now, detail)
+    record_act(connection, review.session, [WHOLE_SESSION], "approve", by, now, detail)
 
 
 def approve_at_once(

@@ -68,7 +68,9 @@ def find(
     return _build_stored_session(row) if row else None
 
 
-def begin_run(connection: sa.Connection, session: int, heavy_calls: int, now: datetime) -> None:
+def store_run_start(
+    connection: sa.Connection, session: int, heavy_calls: int, now: datetime
+) -> None:
     """Record that a run is at work, and the calls that it has made so far.
 
     They count even if the run is killed.

@@ -103,13 +103,13 @@ SHORTEST_TOKEN = 10
 
 _LONG_WORD = re.compile(rf"[^\W_]{{{SHORTEST_TOKEN},}}")
 
-_MASK = character_mask(string.ascii_letters.encode() + string.digits.encode() + BEYOND_ASCII)
+_TOKEN_MASK = character_mask(string.ascii_letters.encode() + string.digits.encode() + BEYOND_ASCII)
 """Letters and digits; what is beyond ASCII may be one."""
 
 
 def long_words(text: bytes) -> bytes:
     """Take the words from a text that a token may stand in."""
-    return b" ".join([text[start:end] for start, end in runs(text, _MASK, SHORTEST_TOKEN)])
+    return b" ".join([text[start:end] for start, end in runs(text, _TOKEN_MASK, SHORTEST_TOKEN)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Tokens:
 
     def find_in(self, text: bytes, own: bytes) -> Iterator[bytes]:
         """Find tokens in a text, also within longer words; those in one's own link don't count."""
-        for start, end in runs(text, _MASK, self.lengths[0]) if self.lengths else ():
+        for start, end in runs(text, _TOKEN_MASK, self.lengths[0]) if self.lengths else ():
             run = text[start:end]
             windows = [
                 run[at : at + length]

@@ -69,7 +69,7 @@ def character_mask(octets: bytes) -> bytes:
 
 
 BEYOND_ASCII = bytes(range(0x80, 0x100))
-_MASK = character_mask(BEYOND_ASCII)
+_BEYOND_ASCII_MASK = character_mask(BEYOND_ASCII)
 
 
 def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, int]]:
@@ -119,7 +119,7 @@ def _fold_runs(text: bytes) -> bytes:
     """Fold each run beyond ASCII, with the letter before it: an accent may come behind that."""
     parts: list[bytes] = []
     done = 0
-    for start, end in runs(text, _MASK):
+    for start, end in runs(text, _BEYOND_ASCII_MASK):
         begin = start - 1 if text[max(start - 1, done) : start].isalnum() else start
         parts += (text[done:begin], _fold(text[begin:end]))
         done = end

@@ -75,7 +75,7 @@ class Invitee:
         return f"{self.first_name} {self.last_name}".strip() or self.email
 
 
-NOT_APPROVED = "not_approved"
+NOT_APPROVED_CODE = "not_approved"
 """The code of a problem that an approval solves."""
 
 
@@ -84,7 +84,7 @@ class Problem:
     """What one row, or one person, keeps from getting on board, in words that say what to do.
 
     `row` and `column` are None where the problem is not a cell's (RingCentral refused the person,
-    say). `code` is `NOT_APPROVED` for what waits for an approval, and empty for all others.
+    say). `code` is `NOT_APPROVED_CODE` for what waits for an approval, and empty for all others.
     """
 
     row: int | None
@@ -96,7 +96,7 @@ class Problem:
     @property
     def waits_for_approval(self) -> bool:
         """Whether nothing is wrong: a person has to approve what is held back."""
-        return self.code == NOT_APPROVED
+        return self.code == NOT_APPROVED_CODE
 
 
 MOST_SHOWN = 20

@@ -191,6 +191,10 @@ class CallOff:
     by: str
 
 
+CALLED_OFF = "the webinar is called off"
+"""Why a message of such a session does not leave, or is a cancellation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Webinar:
     """A webinar's own facts. No secret is among them, so the ledger may keep them from run to run.

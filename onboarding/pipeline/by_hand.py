@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from onboarding.ledger import deliveries, operator_actions, sessions
+from onboarding.ledger import deliveries, operator_actions
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.services import Services
-from onboarding.pipeline.status import no_run_yet
+from onboarding.pipeline.status import find_seen_session, no_run_yet
 from onboarding.pipeline.target import Target
 
 WAIT_OR_STOP_IT = (
@@ -58,10 +58,8 @@ async def lock_webinar(services: Services, target: Target) -> AsyncIterator[Lock
 
     Raises AlreadyRunning while a run is at work on it, and ConfigurationError before its first run.
     """
-    server = services.config.ringcentral.server
     async with webinar_lease(services, target, hint=WAIT_OR_STOP_IT):
-        session_id = target.session_id or None
-        session = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+        session = await find_seen_session(services, target)
         if session is None or session.run_at is None:
             raise no_run_yet(target.name)
         await services.ledger.run(deliveries.recover_stalled, session.id, services.clock.now())

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from onboarding.errors import ConfigurationError
-from onboarding.ledger import call_offs, roster_rows, sessions
-from onboarding.ledger.sessions import StoredSession
+from onboarding.ledger import call_offs, roster_rows
 from onboarding.model.kinds import Kind, is_over
 from onboarding.model.people import Roster
 from onboarding.model.sessions import CallOff
@@ -26,7 +25,7 @@ from onboarding.pipeline.run import (
     start_run,
 )
 from onboarding.pipeline.services import Services
-from onboarding.pipeline.status import no_run_yet
+from onboarding.pipeline.status import load_seen_session
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, Plan, SkipCode, make_plan
 
@@ -76,22 +75,14 @@ def list_doubts(plan: Plan) -> Sequence[str]:
 
 async def find_current_call_off(services: Services, target: Target) -> CallOff | None:
     """Find who has called a webinar off. Raises ConfigurationError before its first run."""
-    stored = await _find_session(services, target)
-    return await services.ledger.run(call_offs.find_call_off, stored.id)
+    stored = await load_seen_session(services, target)
+    return await services.ledger.run(call_offs.load_call_off, stored.id)
 
 
 async def undo_call_off(services: Services, target: Target, by: str) -> bool:
     """Let runs go on; call while holding the webinar's lease. False if it is not called off."""
-    stored, now = await _find_session(services, target), services.clock.now()
+    stored, now = await load_seen_session(services, target), services.clock.now()
     return await services.ledger.run(call_offs.remove_call_off, stored.id, by, now)
-
-
-async def _find_session(services: Services, target: Target) -> StoredSession:
-    server, session_id = services.config.ringcentral.server, target.session_id or None
-    stored = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
-    if stored is None:
-        raise no_run_yet(target.name)
-    return stored
 
 
 async def _read_roster_if_possible(services: Services, target: Target) -> Roster:
@@ -102,7 +93,7 @@ async def _read_roster_if_possible(services: Services, target: Target) -> Roster
     try:
         return await read_roster(target, services.stop)
     except ConfigurationError as error:
-        stored = await _find_session(services, target)
+        stored = await load_seen_session(services, target)
         people = await services.ledger.run(roster_rows.load_roster, stored.id)
         services.progress.say(f"{error.message} The people are those of the last run.")
         return Roster(tuple(people.values()), ())

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from onboarding.config import Config
 from onboarding.ledger import kept, leases, sessions
+from onboarding.ledger.kept import KeptMessage
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.settings import ledger_path
 from onboarding.messages.calendar import fold_line
@@ -25,9 +26,6 @@ from onboarding.model.ports import Progress
 from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.status import mark_in_doubt, no_run_yet
 from onboarding.pipeline.target import Target
-
-KeptMessage = kept.KeptMessage
-"""A message that was kept, with its delivery as it is now."""
 
 COPY_FIELD = "X-Onboarding-Copy"
 """The header field that tells a rebuilt message from the one that left."""

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from onboarding.config.settings import suggest
 from onboarding.errors import ConfigurationError
-from onboarding.ledger import cache, events, registrations, sessions
+from onboarding.ledger import cache, events, registrations
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.addresses import address_key
 from onboarding.model.foreign_text import printable
@@ -19,6 +19,7 @@ from onboarding.model.people import Invitee, Role
 from onboarding.model.registrations import registration_key
 from onboarding.model.sessions import Registration
 from onboarding.pipeline.services import Services
+from onboarding.pipeline.status import find_seen_session
 from onboarding.pipeline.target import Target
 from onboarding.plan.identity import Directory
 
@@ -53,14 +54,13 @@ async def read_links(
     managed = await services.ledger.run(registrations.load_managed, seen.id)
     named = Directory.of(colleagues, *(known.invitee for known in managed.values()))
     panel = [_make_link(record, named) for record in listed.registrations]
-    _check_known(only, panel, target)
+    _check_on_panel(only, panel, target)
     return PanelLinks(seen, [entry for entry in panel if _is_asked_for(entry.person, roles, only)])
 
 
 async def _require_session(services: Services, target: Target) -> StoredSession:
     """Find the session that the last plan or run saw: asking for it would be a second call."""
-    server, session_id = services.config.ringcentral.server, target.session_id or None
-    seen = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+    seen = await find_seen_session(services, target)
     if seen is None:
         raise ConfigurationError(
             f"The session of {target.name} is not known yet.",
@@ -94,7 +94,7 @@ def _make_link(record: Registration, named: Directory) -> PanelLink:
     return PanelLink(named.complete(person), record.join_uri)
 
 
-def _check_known(only: Sequence[str], panel: Sequence[PanelLink], target: Target) -> None:
+def _check_on_panel(only: Sequence[str], panel: Sequence[PanelLink], target: Target) -> None:
     known = {entry.person.key: entry.person.email for entry in panel if entry.person.email}
     for email in only:
         if address_key(email) not in known:

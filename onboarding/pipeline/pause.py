@@ -7,11 +7,12 @@ history says who paused it.
 from dataclasses import dataclass
 from datetime import datetime
 
-from onboarding.ledger import events, pauses, sessions
+from onboarding.ledger import events, pauses
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.pauses import Pause, parse_until
 from onboarding.model.time_zones import canonical, zone_named
 from onboarding.pipeline.services import Services
+from onboarding.pipeline.status import find_seen_session
 from onboarding.pipeline.target import Target
 
 
@@ -33,7 +34,7 @@ async def pause_webinar(services: Services, target: Target, until: str, by: str)
 
     Raises `model.pauses.TimeNotUnderstoodError`.
     """
-    seen, now = await _find_session(services, target), services.clock.now()
+    seen, now = await find_seen_session(services, target), services.clock.now()
     name = canonical(seen.time_zone) if seen else None
     ends = parse_until(until, zone_named(name) if name else None, now) if until else None
     keys = _keys(services, target)
@@ -48,19 +49,19 @@ async def resume_webinar(services: Services, target: Target, by: str) -> bool:
     paused = await find_pause(services, target)
     await services.ledger.run(pauses.remove_pauses, *_keys(services, target))
     if paused:
-        await _record_act(services, await _find_session(services, target), "resume", by)
+        await _record_act(services, await find_seen_session(services, target), "resume", by)
     return paused is not None
 
 
 async def find_pause(services: Services, target: Target) -> Pause | None:
     """Find the pause that holds for a webinar now."""
     now = services.clock.now()
-    return await services.ledger.run(pauses.find_pause, *_keys(services, target), now)
+    return await services.ledger.run(pauses.load_pause, *_keys(services, target), now)
 
 
 async def find_time_zone(services: Services, target: Target) -> str:
     """Find the session's time zone as last seen; empty where no plan or run has seen it."""
-    seen = await _find_session(services, target)
+    seen = await find_seen_session(services, target)
     return seen.time_zone if seen else ""
 
 
@@ -77,14 +78,11 @@ def _keys(services: Services, target: Target) -> tuple[str, str, str]:
     return services.config.ringcentral.server, target.webinar_id, target.session_id
 
 
-async def _find_session(services: Services, target: Target) -> StoredSession | None:
-    server, webinar_id, session_id = _keys(services, target)
-    return await services.ledger.run(sessions.find, server, webinar_id, session_id or None)
-
-
 async def _record_act(
     services: Services, seen: StoredSession | None, act: str, by: str, note: str = ""
 ) -> None:
     if seen is not None:
         now = services.clock.now()
-        await services.ledger.run(events.record_act, seen.id, [events.WEBINAR], act, by, now, note)
+        await services.ledger.run(
+            events.record_act, seen.id, [events.WHOLE_SESSION], act, by, now, note
+        )

@@ -101,21 +101,21 @@ async def _recall(services: Services, target: Target, roster: Roster) -> RunStat
     if stored is None:
         return None
     snapshot = Snapshot(
-        session=_build_stored_session(stored),
+        session=_as_session(stored),
         roster=roster,
         registrations=(),
         now=services.clock.now(),
         managed=await ledger.run(registrations.load_managed, stored.id),
         mailboxes=await ledger.run(mailboxes.load_mailboxes, stored.id),
         colleagues=tuple(await ledger.run(cache.load_colleagues, server)),
-        call_off=await ledger.run(call_offs.find_call_off, stored.id),
+        call_off=await ledger.run(call_offs.load_call_off, stored.id),
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
     )
     webinar = Webinar(target.webinar_id, stored.title)
     return RunState(stored.id, identify(snapshot), webinar, remembered=False)
 
 
-def _build_stored_session(stored: StoredSession) -> Session:
+def _as_session(stored: StoredSession) -> Session:
     return Session(
         key=stored.key,
         title=stored.title,
@@ -194,7 +194,7 @@ async def _fetch_webinar(services: Services, target: Target) -> Webinar:
     return webinar
 
 
-async def _find_session(services: Services, target: Target, webinar: Webinar) -> Session:
+async def _choose_session(services: Services, target: Target, webinar: Webinar) -> Session:
     """Find the session: the configured one, else the last run's until it is over.
 
     Else it is what RingCentral's client chooses.
@@ -218,7 +218,7 @@ async def _build_state(
 ) -> RunState:
     now = services.clock.now()
     ledger = services.ledger
-    session = await _find_session(services, target, webinar)
+    session = await _choose_session(services, target, webinar)
     listed = await services.ringcentral.invitees(session.key)
     row = await ledger.run(sessions.upsert, session)
     managed = await ledger.run(registrations.load_managed, row)
@@ -233,7 +233,7 @@ async def _build_state(
         colleagues=await _find_colleagues(services, roster, session, listed, managed),
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
         replacements=await ledger.run(replacements.load_replacements, row),
-        call_off=await ledger.run(call_offs.find_call_off, row),
+        call_off=await ledger.run(call_offs.load_call_off, row),
     )
     return RunState(row, identify(snapshot), webinar, remembered)
 

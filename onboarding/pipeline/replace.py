@@ -40,7 +40,7 @@ from onboarding.plan.messages_due import MAY_HAVE_ARRIVED
 from onboarding.roster.header import Column
 from onboarding.roster.rewrite import replace_row
 
-COLUMNS = (Column.FIRST_NAME, Column.LAST_NAME, Column.EMAIL, Column.ROLE)
+PERSON_COLUMNS = (Column.FIRST_NAME, Column.LAST_NAME, Column.EMAIL, Column.ROLE)
 """What a new person is given by; the role may be left out."""
 
 
@@ -163,8 +163,8 @@ async def _plan_roster(
 
 def _read_cells(cells: Sequence[str], old: Invitee) -> Mapping[Column, str]:
     """Give each column its text; the role is the old person's unless another is given."""
-    role = cells[3] if len(cells) > len(COLUMNS) - 1 else old.role.value
-    return dict(zip(COLUMNS, (*cells[:3], role), strict=True))
+    role = cells[3] if len(cells) > len(PERSON_COLUMNS) - 1 else old.role.value
+    return dict(zip(PERSON_COLUMNS, (*cells[:3], role), strict=True))
 
 
 def _describe_row(old: Invitee, values: Mapping[Column, str]) -> str:
@@ -219,7 +219,7 @@ async def _refuse_people(
 
 
 def _refuse_new_person(plan: Plan, change: RosterChange) -> None:
-    """Refuse a person that this run would not add: they are registered, or RingCentral would not."""
+    """Refuse a person that this run would not add: registered already, or refused elsewhere."""
     item = next((item for item in plan.items if item.invitee.row == change.new.row), None)
     if item is None or item.action is not Action.ADD:
         reason = item.reason if item else "unknown"

@@ -1,8 +1,8 @@
 """Sends people their message again because a person asks for it: "I never got it".
 
 The message says what is true now and has a new Message-ID. It leaves by the same steps as in a run:
-lease, queue, rate, point of no return. No person is registered or removed, and nothing else that waits
-in the queue is sent. Who may get a copy, and as what kind, is decided in `plan.resends`.
+lease, queue, rate, point of no return. No person is registered or removed, and nothing else that
+waits in the queue is sent. Who may get a copy, and as what kind, is decided in `plan.resends`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ async def prepare_resend(
     wanted = emails or [item.invitee.email for item in plan.items if _has_role(item, roles)]
     people = {address_key(email): email for email in wanted}
     planned = {
-        key: _plan_person(email, plan, found, state.snapshot) for key, email in people.items()
+        key: _plan_second_copy(email, plan, found, state.snapshot) for key, email in people.items()
     }
     return PreparedResend(
         target=target,
@@ -99,12 +99,12 @@ async def execute_resend(
     services.pool.prepare()
     services.raise_if_stopped()
     target, state, copies = prepared.target, prepared.state, prepared.plan.mail
-    await approve_act(services, target, state, copies, by, operator_actions.RESEND)
+    await approve_act(services, target, state, copies, by, operator_actions.RESEND_ACT)
     chosen = await _queue(services, prepared, by, reason)
     error = await _deliver(prepared, lease, chosen)
     found = await services.ledger.run(deliveries.list_deliveries, prepared.state.session_row)
     latest = {address_key(record.delivery.email): record for record in found}
-    sent = [_build_result(item, latest, chosen) for item in prepared.plan.mail]
+    sent = [_build_resend_result(item, latest, chosen) for item in prepared.plan.mail]
     return (*prepared.refused, *sent), error
 
 
@@ -150,7 +150,7 @@ def _has_role(item: PlanItem, roles: Collection[Role]) -> bool:
     return bool(item.invitee.row and item.invitee.email) and item.role in roles
 
 
-def _plan_person(
+def _plan_second_copy(
     email: str, plan: Plan, found: Iterable[DeliveryRecord], snapshot: Snapshot
 ) -> PlanItem:
     """Plan for one person, as the roster has them, else as the ledger does."""
@@ -189,7 +189,7 @@ def _build_refusal(item: PlanItem) -> ResendResult:
     return ResendResult(item.invitee.email, None, item.mail_reason)
 
 
-def _build_result(
+def _build_resend_result(
     item: PlanItem, latest: Mapping[str, DeliveryRecord], chosen: Collection[str]
 ) -> ResendResult:
     key = item.invitee.key

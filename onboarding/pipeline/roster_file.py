@@ -25,7 +25,7 @@ from onboarding.reports.workbook import Sheet, render_workbook
 from onboarding.roster.header import Column
 
 EMPTY = Roster((), ())
-COLUMNS = tuple(column.value for column in Column)
+ROSTER_COLUMNS = tuple(column.value for column in Column)
 NO_USER = LinkedUser("", "", "")
 
 
@@ -74,7 +74,7 @@ def _make_row(
 
 def render_roster(panel: Iterable[Invitee], file: Path | None, made_at: datetime) -> bytes:
     """Render rows as a roster: XLSX if the file's name ends so, else CSV in UTF-8."""
-    table = ReportTable(COLUMNS, tuple(map(_cells, panel)))
+    table = ReportTable(ROSTER_COLUMNS, tuple(map(_cells, panel)))
     if file is not None and file.suffix.lower() == ".xlsx":
         return render_workbook([Sheet("Roster", table)], made_at)
     return render_csv(table)

@@ -38,7 +38,7 @@ from onboarding.pipeline.refresh import (
 )
 from onboarding.pipeline.register import register
 from onboarding.pipeline.services import Services
-from onboarding.pipeline.status import Attention, find_attention
+from onboarding.pipeline.status import Attention, find_attention, find_seen_session
 from onboarding.pipeline.take_over import record_as_told
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
@@ -152,7 +152,9 @@ async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:
     may_mail = has_messages and not looked.options.as_told
     mailer = load_mailer(services, target) if may_mail else None
     calls = count_heavy_calls(services) - looked.calls_before
-    await services.ledger.run(sessions.begin_run, state.session_row, calls, services.clock.now())
+    await services.ledger.run(
+        sessions.store_run_start, state.session_row, calls, services.clock.now()
+    )
     roster_now = state.snapshot.roster.invitees
     await services.ledger.run(roster_rows.store_roster, state.session_row, roster_now)
     return replace(looked, mailer=mailer)
@@ -381,9 +383,7 @@ def count_heavy_calls(services: Services) -> int:
 
 async def is_finished(services: Services, target: Target) -> bool:
     """Whether a webinar needs no run: its session is over, and was checked lately."""
-    server = services.config.ringcentral.server
-    session_id = target.session_id or None
-    seen = await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+    seen = await find_seen_session(services, target)
     return seen is not None and _needs_no_run(seen, services.clock.now())
 
 

@@ -30,6 +30,7 @@ from onboarding.model.deliveries import (
     settle,
 )
 from onboarding.model.kinds import RULES, clears_facts
+from onboarding.model.sessions import CALLED_OFF
 from onboarding.pipeline.delivery_run import (
     DeliveryRecipient,
     DeliveryRun,
@@ -44,7 +45,6 @@ T = TypeVar("T")
 
 RETRY = RetryPolicy()
 NOT_REGISTERED = "not on board any more"
-CALLED_OFF = "the webinar is called off"
 STOPPED = "the run was stopped before the message left"
 NO_ANSWER_YET = "the run was stopped before the server had answered"
 

@@ -98,7 +98,7 @@ async def read_status(config: Config, target: Target, now: datetime, progress: P
 def load_status(connection: sa.Connection, config: Config, target: Target, now: datetime) -> Status:
     """Load the status, its texts clean. Nothing is seen before a run, and a `plan` is none."""
     server = config.ringcentral.server
-    pause = pauses.find_pause(connection, server, target.webinar_id, target.session_id, now)
+    pause = pauses.load_pause(connection, server, target.webinar_id, target.session_id, now)
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:
         return Status(target.name, target.webinar_id, None, (), (), pause=pause)
@@ -115,7 +115,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
         [_clean_problem(problem, config.secrets) for problem in problems],
         [printable(email) for email in mailed],
         pause,
-        call_offs.find_call_off(connection, seen.id),
+        call_offs.load_call_off(connection, seen.id),
     )
 
 
@@ -148,6 +148,19 @@ def mark_in_doubt(record: DeliveryRecord) -> DeliveryRecord:
         return record
     delivery = replace(record.delivery, state=State.IN_DOUBT)
     return replace(record, delivery=delivery, reason=deliveries.RUN_DIED)
+
+
+async def find_seen_session(services: Services, target: Target) -> StoredSession | None:
+    """Find the session that the last plan or run saw; None where the ledger knows none."""
+    server, session_id = services.config.ringcentral.server, target.session_id or None
+    return await services.ledger.run(sessions.find, server, target.webinar_id, session_id)
+
+
+async def load_seen_session(services: Services, target: Target) -> StoredSession:
+    """Load the session that the last plan or run saw. Raises ConfigurationError without one."""
+    if seen := await find_seen_session(services, target):
+        return seen
+    raise no_run_yet(target.name)
 
 
 def no_run_yet(name: str) -> ConfigurationError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from onboarding.model.kinds import Kind
-from onboarding.model.people import NOT_APPROVED, Problem
+from onboarding.model.people import NOT_APPROVED_CODE, Problem
 from onboarding.model.registrations import registration_key
 from onboarding.model.reviews import (
     ApprovalMode,
@@ -71,7 +71,7 @@ def hold_unapproved(
             kept = _without_message(kept)
     message = f"{HELD_BACK}: {_join_held(held)}"
     email = item.invitee.email
-    problem = Problem(item.invitee.row or None, None, email, message, NOT_APPROVED)
+    problem = Problem(item.invitee.row or None, None, email, message, NOT_APPROVED_CODE)
     return replace(
         kept,
         mail_reason=kept.mail_reason if kept.mail else HELD_BACK,

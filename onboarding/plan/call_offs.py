@@ -12,25 +12,24 @@ from types import MappingProxyType
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Mailbox
 from onboarding.model.people import Invitee, Role
+from onboarding.model.sessions import CALLED_OFF
 from onboarding.plan.messages_due import MAY_HAVE_ARRIVED, plan_cancellation
 from onboarding.plan.snapshot import Action, PlanItem, SkipCode, Snapshot
-
-CALLED_OFF = "the webinar is called off"
 
 
 def plan_call_off(items: Sequence[PlanItem], snapshot: Snapshot) -> list[PlanItem]:
     """Turn the items of a plan into those of a session that is called off."""
-    planned = [_plan_person(item, snapshot) for item in items]
+    planned = [_plan_called_off(item, snapshot) for item in items]
     listed = {address_key(item.invitee.email) for item in items if item.invitee.email}
     others = [
         PlanItem(_find_invitee(key, box, snapshot), Action.NONE, CALLED_OFF)
         for key, box in snapshot.mailboxes.items()
         if key not in listed and box.facts
     ]
-    return planned + [_plan_person(item, snapshot) for item in others]
+    return planned + [_plan_called_off(item, snapshot) for item in others]
 
 
-def _plan_person(item: PlanItem, snapshot: Snapshot) -> PlanItem:
+def _plan_called_off(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     if item.action is Action.REMOVE:
         return item
     stays = replace(

@@ -15,6 +15,8 @@ from onboarding.model.sessions import Facts, Registration, Session, link_digest
 from onboarding.model.time_zones import format_in_zone
 from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
 
+SESSION_IS_OVER = "the session is over"
+
 MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
 """States in which a message may have arrived: nothing more is sent until a person decides."""
 
@@ -44,7 +46,6 @@ _FOREIGN = (
 )
 _IN_DOUBT = "in doubt: the last message may have arrived; onboarding resolve decides"
 _NEVER_MAILED = "was never mailed from here, so gets no cancellation"
-_OVER = "the session is over"
 
 
 def current_facts(session: Session, role: Role, record: Registration) -> Facts | None:
@@ -66,7 +67,7 @@ def add_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> Pla
         # From here on a message is only due before the end. A kind for the time after the session
         # (`due_after_end`) goes above this line.
         case _ if is_over(Kind.UPDATE, snapshot.session, snapshot.now):
-            return replace(item, mail_reason=_OVER, skip=SkipCode.SESSION_OVER)
+            return replace(item, mail_reason=SESSION_IS_OVER, skip=SkipCode.SESSION_OVER)
         case Action.ADD | Action.REPLACE:
             return _plan_message(item, None, snapshot)
         case Action.KEEP | Action.UPDATE:
@@ -84,7 +85,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
         never_mailed = replace(item, mail_reason=_NEVER_MAILED, skip=SkipCode.NEVER_MAILED)
         return cancelled if cancelled.mail_reason else never_mailed
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
-        return replace(item, mail_reason=_OVER, skip=SkipCode.SESSION_OVER)
+        return replace(item, mail_reason=SESSION_IS_OVER, skip=SkipCode.SESSION_OVER)
     if last and clears_facts(last.kind) and last.state in {State.QUEUED, *_WHY_HELD}:
         return _keep_last(item, last, snapshot, held="their cancellation: ")
     return replace(item, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")

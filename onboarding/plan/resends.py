@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from onboarding.model.deliveries import Delivery, State
 from onboarding.model.kinds import Kind, clears_facts, is_over
-from onboarding.plan.messages_due import MAY_HAVE_ARRIVED, current_facts
+from onboarding.model.sessions import CALLED_OFF
+from onboarding.plan.messages_due import MAY_HAVE_ARRIVED, SESSION_IS_OVER, current_facts
 from onboarding.plan.snapshot import PlanItem, Snapshot
 
 SENT_ONCE = frozenset({State.SENT, State.RECORDED, State.BOUNCED, State.REJECTED, State.FAILED})
@@ -22,10 +23,8 @@ SENT_ONCE = frozenset({State.SENT, State.RECORDED, State.BOUNCED, State.REJECTED
 
 ASKED_FOR = "a person asked for it again"
 
-_IN_DOUBT = "the last message may have arrived; onboarding resolve decides"
+_LAST_IN_DOUBT = "the last message may have arrived; onboarding resolve decides"
 _NEVER_SENT = "no message to them was sent, rejected or failed; onboarding run sends the first"
-_OVER = "the session is over"
-_CALLED_OFF = "the webinar is called off"
 _BACK_ON_BOARD = "is on board again after the cancellation; onboarding run invites them"
 _NOT_ON_ROSTER = "is not on the roster"
 _NOT_REGISTERED = "is not registered, or has no join link; onboarding run registers them"
@@ -37,12 +36,12 @@ def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot)
     `earlier` are all deliveries to them, in order, no rehearsals.
     """
     if any(delivery.state in MAY_HAVE_ARRIVED for delivery in earlier):
-        return _refuse(item, _IN_DOUBT)
+        return _refuse(item, _LAST_IN_DOUBT)
     last = _find_last(earlier)
     if last is None:
         return _refuse(item, _NEVER_SENT)
     kind = last.kind if clears_facts(last.kind) else Kind.INVITATION
-    if reason := _find_obstacle(item, kind, snapshot):
+    if reason := _find_resend_obstacle(item, kind, snapshot):
         return _refuse(item, reason)
     # A message that waits is released. One that tells what was true before is replaced.
     is_released = last.state is State.QUEUED and _is_still_true(item, last, snapshot)
@@ -61,14 +60,14 @@ def _refuse(item: PlanItem, reason: str) -> PlanItem:
     return replace(item, mail=None, mail_reason=reason, queued=False)
 
 
-def _find_obstacle(item: PlanItem, kind: Kind, snapshot: Snapshot) -> str:
+def _find_resend_obstacle(item: PlanItem, kind: Kind, snapshot: Snapshot) -> str:
     """Say why a message of this kind may not leave now; empty if it may."""
     is_on_board = bool(item.invitee.row) and item.registration is not None
     has_link = item.registration is not None and item.registration.join_uri is not None
     takes_back = clears_facts(kind)
     obstacles = {
-        _OVER: is_over(kind, snapshot.session, snapshot.now),
-        _CALLED_OFF: not takes_back and snapshot.call_off is not None,
+        SESSION_IS_OVER: is_over(kind, snapshot.session, snapshot.now),
+        CALLED_OFF: not takes_back and snapshot.call_off is not None,
         _BACK_ON_BOARD: takes_back and is_on_board and snapshot.call_off is None,
         _NOT_ON_ROSTER: not takes_back and not item.invitee.row,
         _NOT_REGISTERED: not takes_back and not has_link,

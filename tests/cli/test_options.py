@@ -24,7 +24,7 @@ def test_actor_is_the_name_given_or_the_operating_systems_user(by, actor):
 
 
 def test_actor_with_an_endless_name_is_refused():
-    longest = "Mia, " * (options.LONGEST_NAME // 5 - 1) + "Lin A"
+    longest = "Mia, " * (options.LONGEST_PERSON_NAME // 5 - 1) + "Lin A"
     assert options.find_actor(longest) == longest
     with pytest.raises(typer.BadParameter, match="200 characters at most"):
         options.find_actor(f"{longest}n")

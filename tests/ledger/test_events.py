@@ -18,7 +18,9 @@ def test_act_is_an_event_of_each_person_it_is_about_with_who_did_it(connection):
 def test_act_without_a_reason_says_only_who_did_it(connection):
     row = seen(connection)
 
-    events.record_act(connection, row, [events.WEBINAR, events.WEBINAR], "call-off", "Mia", NOW)
+    events.record_act(
+        connection, row, [events.WHOLE_SESSION, events.WHOLE_SESSION], "call-off", "Mia", NOW
+    )
 
-    (event,) = events.list_events(connection, events.WEBINAR)
+    (event,) = events.list_events(connection, events.WHOLE_SESSION)
     assert (event.what, event.detail) == ("call-off", "by Mia")

@@ -86,7 +86,7 @@ def test_an_approval_is_in_history_with_who_gave_it(connection, session_row):
     review = store(connection, session_row, "12ab" * 16, ADA)
     reviews.approve(connection, review, "Dana Brooks", "after the call", NOW)
 
-    (event,) = events.list_events(connection, events.WEBINAR)
+    (event,) = events.list_events(connection, events.WHOLE_SESSION)
 
     assert (event.what, event.at) == ("approve", NOW)
     assert event.detail == "by Dana Brooks: 12ab12ab12ab, after the call"

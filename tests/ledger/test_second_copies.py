@@ -109,8 +109,8 @@ def test_call_off_supersedes_what_is_queued_but_for_cancellations(connection, se
 
     assert state_of(connection) is State.SUPERSEDED
     assert state_of(connection, email=GRACE) is State.QUEUED
-    assert call_offs.find_call_off(connection, session_row) == CallOff(NOW, "Mia")
-    (act,) = events.list_events(connection, events.WEBINAR)
+    assert call_offs.load_call_off(connection, session_row) == CallOff(NOW, "Mia")
+    (act,) = events.list_events(connection, events.WHOLE_SESSION)
     assert (act.what, act.detail) == ("call-off", "by Mia")
 
 
@@ -118,8 +118,8 @@ def test_second_call_off_keeps_the_first_persons_name(connection, session_row):
     call_offs.record_call_off(connection, session_row, "Mia", NOW)
     call_offs.record_call_off(connection, session_row, "Tom", NOW + MINUTE)
 
-    assert call_offs.find_call_off(connection, session_row) == CallOff(NOW, "Mia")
-    assert len(events.list_events(connection, events.WEBINAR)) == 1
+    assert call_offs.load_call_off(connection, session_row) == CallOff(NOW, "Mia")
+    assert len(events.list_events(connection, events.WHOLE_SESSION)) == 1
 
 
 def test_call_off_is_one_sessions_only(connection, session_row):
@@ -128,7 +128,7 @@ def test_call_off_is_one_sessions_only(connection, session_row):
 
     call_offs.record_call_off(connection, session_row, "Mia", NOW)
 
-    assert (state_of(connection), call_offs.find_call_off(connection, other)) == (
+    assert (state_of(connection), call_offs.load_call_off(connection, other)) == (
         State.QUEUED,
         None,
     )
@@ -161,7 +161,7 @@ def test_undo_supersedes_waiting_cancellations_but_those_of_people_who_were_remo
 
     assert state_of(connection) is State.SUPERSEDED
     assert state_of(connection, email=GRACE) is State.QUEUED
-    assert call_offs.find_call_off(connection, session_row) is None
+    assert call_offs.load_call_off(connection, session_row) is None
     assert not call_offs.remove_call_off(connection, session_row, "Mia", NOW)
 
 

@@ -97,7 +97,7 @@ def test_calls_of_a_run_that_is_killed_are_known_and_the_problems_of_the_one_bef
 ):
     sessions.finish_run(connection, session_row, PROBLEMS, 4, NOW)
 
-    sessions.begin_run(connection, session_row, 3, NOW + MINUTE)
+    sessions.store_run_start(connection, session_row, 3, NOW + MINUTE)
 
     found = sessions.find(connection, SERVER, "webinar-1", "session-1")
     assert (found.heavy_calls, found.run_at) == (3, NOW + MINUTE)

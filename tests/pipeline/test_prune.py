@@ -1,4 +1,4 @@
-"""What is over for long is removed by runs and by `prune`, and never because of a clock far ahead."""
+"""What is over for long is removed by runs and by `prune`, never because of a clock far ahead."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ async def _run_elsewhere(scene) -> None:
     async with scene.rooms() as opened:
         other = replace(samples.SPRING_LAUNCH, start=scene.clock.now())
         row = await opened.ledger.run(sessions.upsert, other)
-        await opened.ledger.run(sessions.begin_run, row, 0, scene.clock.now())
+        await opened.ledger.run(sessions.store_run_start, row, 0, scene.clock.now())
 
 
 async def test_copies_go_after_their_days_and_the_rest_after_its_own(tmp_path):

@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
-from onboarding.model.people import NOT_APPROVED, Problem
+from onboarding.model.people import NOT_APPROVED_CODE, Problem
 from onboarding.reports.report import MEANINGS, NEXT_STEPS, Report, format_masked_link
 from onboarding.reports.report_page import render_html
 from tests.browser import browser, find_faults, needs_chromium
@@ -338,7 +338,7 @@ def test_page_can_be_printed(opened):
 
 
 def test_what_waits_for_approval_is_no_row_to_correct():
-    waiting = Problem(6, None, ADA.email, "held back:\n-Hello\n+Hi", NOT_APPROVED)
+    waiting = Problem(6, None, ADA.email, "held back:\n-Hello\n+Hi", NOT_APPROVED_CODE)
 
     page = words(page_of(report_on(ADA, problems=(waiting,))).body)
 
@@ -347,7 +347,7 @@ def test_what_waits_for_approval_is_no_row_to_correct():
 
 
 def test_a_row_to_correct_beside_it_is_named():
-    waiting = Problem(6, None, ADA.email, "held back", NOT_APPROVED)
+    waiting = Problem(6, None, ADA.email, "held back", NOT_APPROVED_CODE)
 
     page = words(page_of(report_on(ADA, problems=(waiting, SPEAKER))).body)
 

@@ -125,7 +125,8 @@ def _check_fields(file: Path, tree: nodes.Template, types: Types) -> None:
             raise _unknown_name(file, attribute.lineno, name, known, owner=owner)
         if name.startswith("__"):
             raise ConfigurationError(
-                f"{file}, line {attribute.lineno}: a template can't use {name[:LONGEST_NAME]}.",
+                f"{file}, line {attribute.lineno}: "
+                f"a template can't use {name[:LONGEST_SHOWN_NAME]}.",
                 hint="The guide to the letters lists the names that templates may use.",
             )
 
@@ -144,7 +145,7 @@ def _check_filters(file: Path, tree: nodes.Template) -> None:
         )
 
 
-LONGEST_NAME = 60
+LONGEST_SHOWN_NAME = 60
 """Characters of an unknown name that a message shows, and that are compared with known names."""
 
 
@@ -152,7 +153,7 @@ def _unknown_name(
     file: Path, line: int, name: str, known: Iterable[str], *, owner: str = ""
 ) -> ConfigurationError:
     """Report an unknown name, with the nearest known one as a suggestion."""
-    prefix, name = f"{owner}." if owner else "", name[:LONGEST_NAME]
+    prefix, name = f"{owner}." if owner else "", name[:LONGEST_SHOWN_NAME]
     near = get_close_matches(name, known, n=1, cutoff=0)
     return ConfigurationError(
         f"{file}, line {line}: there is no {prefix}{name}.",

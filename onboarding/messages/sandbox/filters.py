@@ -128,13 +128,13 @@ FOR_ANYTHING = frozenset({"d", "default"})
 SLOW = frozenset({"striptags", "urlize", "wordwrap"})
 
 
-_LINK = re.compile(r"(https?://|cid:|mailto:|tel:)\S+$")
+_LINK_TARGET = re.compile(r"(https?://|cid:|mailto:|tel:)\S+$")
 _STYLE = re.compile(r"#[0-9A-Fa-f]{6}|\d{1,4}(\.\d+)?(px|em|%)?")
 
 
 def link(value: object) -> str:
     """Let an address of a known scheme through; this filters every href and src."""
-    if not _LINK.match(text := str(value)):
+    if not _LINK_TARGET.match(text := str(value)):
         raise UnrenderableValue("a link has to begin with https://")
     return text
 
