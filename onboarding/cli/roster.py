@@ -53,14 +53,14 @@ def roster_command(
 
     panel = run_until_stopped(work)
     content = render_roster(panel, output, datetime.now(UTC))
-    _write_roster(content, output, len(panel))
+    _write_panel(content, output, len(panel))
     problems = find_problems(content)
     for problem in problems:
         echo(f"  ! {format_problem(problem)}", err=True)
     raise typer.Exit(EXIT_NEEDS_A_PERSON if problems else EXIT_DONE)
 
 
-def _write_roster(content: bytes, output: Path | None, count: int) -> None:
+def _write_panel(content: bytes, output: Path | None, count: int) -> None:
     if output is None and sys.stdout.isatty():
         # Names come from outside: on a screen they pass the one way that makes them harmless.
         echo(content.decode("utf-8-sig"), nl=False)

@@ -73,7 +73,7 @@ class Fragments:
         )
 
     def _add(self, pieces: Sequence[str]) -> None:
-        """Encode, and look through all middles of long pieces together: no word reaches across."""
+        """Encode; of long pieces, the check looks at the edges alone where that is enough."""
         self._room -= sum(map(len, pieces)) + OVERHEAD * len(pieces)
         long = []
         for piece in pieces:
@@ -88,7 +88,12 @@ class Fragments:
             self._encoded[piece] = self._checked[piece] = parted.encoded
             if parted.middle:
                 long.append((piece, parted.edges, parted.middle))
-        all_neutral = bool(long) and self._is_neutral([middle for _piece, _edges, middle in long])
+        if long:
+            self._drop_neutral_middles(long)
+
+    def _drop_neutral_middles(self, long: Sequence[tuple[str, bytes, verify.CheckedPiece]]) -> None:
+        """Look through all middles together, since no word reaches across; else through each."""
+        all_neutral = self._is_neutral([middle for _piece, _edges, middle in long])
         for piece, edges, middle in long:
             if all_neutral or self._is_neutral([middle]):
                 self._checked[piece] = edges
