@@ -71,15 +71,23 @@ def print_result(result: Result, *, seen: Collection[Problem] = (), rehearsal_to
     print_problems(unseen, f"onboarding status {result.name}")
     if unseen and (sentence := _approval_step(result.name, result.skipped)):
         print_text(sentence)
-    if result.exit_code == EXIT_TRY_LATER:
-        print_text(f"The next run sends what is queued: `onboarding status {result.name}`.")
-    if sentence := attention_needed(result.name, result.attention):
+    for sentence in _list_steps(result, rehearsal_to):
         print_text(sentence)
-    if len(result.problems) > MOST_SHOWN:
-        command = f"onboarding report {result.name} --failed-roster to-correct.csv"
-        print_text(f"`{command}` writes the rows that need correcting, each with its error.")
-    if sentence := _next_step(result, rehearsal_to):
-        print_text(sentence)
+
+
+def _list_steps(result: Result, rehearsal_to: str) -> list[str]:
+    """List what a person may do now, in the order in which it is said."""
+    has_queued = result.exit_code == EXIT_TRY_LATER
+    has_many_problems = len(result.problems) > MOST_SHOWN
+    command = f"onboarding report {result.name} --failed-roster to-correct.csv"
+    steps = (
+        f"The next run sends what is queued: `onboarding status {result.name}`." * has_queued,
+        attention_needed(result.name, result.attention),
+        f"`{command}` writes the rows that need correcting, each with its error."
+        * has_many_problems,
+        _next_step(result, rehearsal_to),
+    )
+    return [step for step in steps if step]
 
 
 def print_status(status: Status) -> None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
-from onboarding.model.people import LinkedUser, Role
+from onboarding.model.people import Invitee, LinkedUser, Role
 
 
 class SessionStatus(StrEnum):
@@ -117,6 +117,17 @@ class Registration:
     send_invite: bool | None = None
     join_uri: SecretStr | None = None
     phone_code: str = ""
+
+    def as_invitee(self) -> Invitee:
+        """The person of this record, without a row: they may not be on the roster."""
+        return Invitee(
+            row=0,
+            email=self.email,
+            role=self.role,
+            first_name=self.first_name,
+            last_name=self.last_name,
+            linked_user=self.linked_user,
+        )
 
 
 @dataclass(frozen=True, slots=True)

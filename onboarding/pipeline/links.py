@@ -83,15 +83,7 @@ def _is_asked_for(person: Invitee, roles: Collection[Role], only: Sequence[str])
 
 def _make_link(record: Registration, named: Directory) -> PanelLink:
     """Name the person of a record: a colleague's record may have ids only."""
-    person = Invitee(
-        row=0,
-        email=record.email,
-        role=record.role,
-        first_name=record.first_name,
-        last_name=record.last_name,
-        linked_user=record.linked_user,
-    )
-    return PanelLink(named.complete(person), record.join_uri)
+    return PanelLink(named.complete(record.as_invitee()), record.join_uri)
 
 
 def _check_on_panel(only: Sequence[str], panel: Sequence[PanelLink], target: Target) -> None:

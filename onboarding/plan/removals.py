@@ -123,14 +123,7 @@ def _find_unmatched_rows(on_roster: Iterable[PlanItem]) -> list[Problem]:
 
 def _invitee_of(record: Registration, snapshot: Snapshot) -> Invitee:
     """Make an invitee without a row from a record, with the names of the invitation, if any."""
-    person = Invitee(
-        row=0,
-        email=record.email,
-        role=record.role,
-        first_name=record.first_name,
-        last_name=record.last_name,
-        linked_user=record.linked_user,
-    )
+    person = record.as_invitee()
     known = next((managed.invitee for managed in snapshot.find_managed(person)), person)
     known = replace(known, role=record.role, linked_user=record.linked_user)
     # The roster now gives their address to another linked user, who gets all mail to it. So they
