@@ -24,7 +24,7 @@ from onboarding.pipeline.call_off import (
     prepare_call_off,
     undo_call_off,
 )
-from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.lease import NOTHING_WAS_DONE, webinar_lease
 from onboarding.pipeline.run import PreparedRun, Result
 from onboarding.pipeline.target import Target, find_target
 
@@ -52,6 +52,7 @@ def call_off_command(
     options.require_answer(yes=yes)
     actor = options.find_actor(by)
     config = options.load_config(config_file)
+    options.warn_about_fence(config)
     target = find_target(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
@@ -69,7 +70,7 @@ async def call_off(
     options.warn_about_plaintext(config)
     async with (
         options.open_command_services(config, stop, quiet=as_json) as services,
-        webinar_lease(services, target) as lease,
+        webinar_lease(services, target, hint=NOTHING_WAS_DONE) as lease,
     ):
         prepared = await prepare_call_off(services, target, by)
         services.progress.end()
@@ -88,7 +89,7 @@ async def take_back(
     """Take a call-off back. Returns exit code 1 if the webinar is not called off."""
     async with (
         options.open_command_services(config, stop, quiet=True) as services,
-        webinar_lease(services, target),
+        webinar_lease(services, target, hint=NOTHING_WAS_DONE),
     ):
         if await find_current_call_off(services, target) is None:
             echo(f"{target.name} is not called off.", err=True)

@@ -14,7 +14,7 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import kept_json
-from onboarding.cli.output_file import write_output_file
+from onboarding.cli.output_file import check_output_file, write_output_file
 from onboarding.cli.terminal import ProgressLines, confirm, run_until_stopped
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.time_zones import format_machine_time, format_with_zone
@@ -55,6 +55,8 @@ def show_command(
         raise typer.BadParameter("Choose one of --eml and --json.", param_hint="--eml / --json")
     config = options.load_config(config_file)
     target = find_target(config, name)
+    if eml:
+        check_output_file(eml, config, [target])
     found = read_kept(config, target, email, datetime.now(UTC), ProgressLines())
     chosen = _choose_messages(found, number)
     if as_json:
@@ -124,7 +126,8 @@ def _choose_messages(found: KeptForPerson, number: int | None) -> list[int]:
     if number is None:
         return list(range(1, count + 1))
     if count and number > count:
-        message = f"Only {count} messages are kept: 1 is the first, {count} the latest."
+        kept = "messages are" if count > 1 else "message is"
+        message = f"Only {count} {kept} kept: 1 is the first, {count} the latest."
         raise typer.BadParameter(message, param_hint="--number")
     return [number]
 

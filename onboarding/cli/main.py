@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 import typer.main
+from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from onboarding import __version__
@@ -176,6 +177,11 @@ class RealCommand(TyperCommand):
         super().__init__(*args, **settings)
         paragraphs = inspect.cleandoc(self.help or "").split("\n\n")
         self.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+        # Typer reads `[ledger]` as a style, and would leave it out.
+        self.help = escape(self.help)
+        params: list[Any] = list(self.params)
+        for param in params:
+            param.help = escape(getattr(param, "help", None) or "")
 
     def get_params(self, ctx: Any) -> Any:
         """The parameters as the help shows them."""

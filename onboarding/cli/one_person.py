@@ -23,7 +23,7 @@ from onboarding.model.deliveries import UNDER_WAY, State
 from onboarding.model.foreign_text import clean
 from onboarding.model.people import Role
 from onboarding.model.time_zones import format_with_zone
-from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.lease import NOTHING_WAS_DONE, webinar_lease
 from onboarding.pipeline.replace import (
     PreparedReplacement,
     execute_replacement,
@@ -100,6 +100,7 @@ def resend_command(
     options.require_answer(yes=yes)
     act = Act(options.find_actor(by), _parse_reason(reason), ask=not yes, as_json=as_json)
     config = options.load_config(config_file)
+    options.warn_about_fence(config)
     target = find_target(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
@@ -120,7 +121,7 @@ async def resend(
     options.warn_about_plaintext(config)
     async with (
         options.open_command_services(config, stop, quiet=act.as_json) as services,
-        webinar_lease(services, target) as lease,
+        webinar_lease(services, target, hint=NOTHING_WAS_DONE) as lease,
     ):
         prepared = await prepare_resend(services, target, emails, roles)
         if prepared.plan.mail and not await _agree_to_resend(services, prepared, act):
@@ -173,6 +174,7 @@ def replace_command(
     options.require_answer(yes=yes)
     act = Act(options.find_actor(by), "", ask=not yes, as_json=as_json)
     config = options.load_config(config_file)
+    options.warn_about_fence(config)
     target = find_target(config, name, invitees)
 
     async def work(stop: asyncio.Event) -> int:
@@ -193,7 +195,7 @@ async def replace_person(
     options.warn_about_plaintext(config)
     async with (
         options.open_command_services(config, stop, quiet=act.as_json) as services,
-        webinar_lease(services, target) as lease,
+        webinar_lease(services, target, hint=NOTHING_WAS_DONE) as lease,
     ):
         prepared = await prepare_replacement(services, target, old, cells)
         services.progress.end()

@@ -3,10 +3,33 @@
 For `--output`, `--page` and their like; the bytes are made elsewhere.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.files.write import write_file
+from onboarding.pipeline.status import ledger_file
+from onboarding.pipeline.target import Target
+
+
+def check_output_file(file: Path, config: Config, targets: Iterable[Target]) -> None:
+    """Refuse a name that is no file's, or the name of a file that the program reads.
+
+    Call it before any server is asked. Raises ConfigurationError.
+    """
+    if str(file) == "-":
+        raise ConfigurationError(
+            "- stands for no file here, so nothing was written.", hint="Name a file."
+        )
+    rosters = [target.invitees for target in targets if isinstance(target.invitees, Path)]
+    configured = [webinar.invitees for webinar in config.webinars.values()]
+    own = (config.file, ledger_file(config), *config.secret_files, *configured, *rosters)
+    if file.resolve() in {path.resolve() for path in own}:
+        raise ConfigurationError(
+            f"{file} is a file that this program reads: it would be destroyed.",
+            hint="Choose another file.",
+        )
 
 
 def write_output_file(file: Path, content: bytes, hint: str = "Choose another file.") -> None:

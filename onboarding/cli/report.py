@@ -15,13 +15,12 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.console import echo, format_json
-from onboarding.cli.output_file import write_output_file
+from onboarding.cli.output_file import check_output_file, write_output_file
 from onboarding.cli.report_json import report_json
 from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config
-from onboarding.errors import ConfigurationError
 from onboarding.pipeline.hand_off import read_failed_rows, read_report
-from onboarding.pipeline.status import ledger_file, no_run_yet
+from onboarding.pipeline.status import no_run_yet
 from onboarding.pipeline.target import Target, all_targets, find_target
 from onboarding.reports.crm import CrmShape, build_crm_table
 from onboarding.reports.csv_file import render_csv
@@ -97,7 +96,7 @@ def report_command(
     crm = _find_shape(config, shape) if shape else None
     targets = _find_targets(config, names or [], invitees, every=every)
     for file in filter(None, (output, failed_roster)):
-        _refuse_own_file(file, config, targets)
+        check_output_file(file, config, targets)
     report = _read_report(config, targets, every=every)
     if form:
         _hand_over(_render(report, form, crm), output)
@@ -151,18 +150,6 @@ def _find_targets(
     if every:
         return all_targets(config)
     return [find_target(config, name, invitees) for name in dict.fromkeys(names)]
-
-
-def _refuse_own_file(file: Path, config: Config, targets: Iterable[Target]) -> None:
-    """Refuse to write over a file that the program reads. Raises ConfigurationError."""
-    rosters = [target.invitees for target in targets if isinstance(target.invitees, Path)]
-    configured = [webinar.invitees for webinar in config.webinars.values()]
-    own = (config.file, ledger_file(config), *config.secret_files, *configured, *rosters)
-    if file.resolve() in {path.resolve() for path in own}:
-        raise ConfigurationError(
-            f"{file} is a file that this program reads: the report would destroy it.",
-            hint="Choose another file.",
-        )
 
 
 def _read_report(config: Config, targets: Sequence[Target], *, every: bool) -> Report:

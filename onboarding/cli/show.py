@@ -13,6 +13,7 @@ import typer
 from onboarding.cli import options
 from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import history_json, plan_json, status_json
+from onboarding.cli.output_file import check_output_file
 from onboarding.cli.plan_page import PageFile, print_page_written, write_plan_page
 from onboarding.cli.summaries import (
     describe_pause,
@@ -85,6 +86,8 @@ def plan_command(
     )
     options.warn_about_fence(config)
     target = find_target(config, name, invitees)
+    if page:
+        check_output_file(page, config, [target])
 
     async def work(stop: asyncio.Event) -> int:
         return await show_plan(

@@ -32,6 +32,9 @@ class AlreadyRunning(TryLater):
 
 WAIT = "It does what you wanted. Look with `onboarding status`, or run again later."
 
+NOTHING_WAS_DONE = "Nothing was done. Type the command again when that run has ended."
+"""For what only a person asks for: no run does it instead."""
+
 
 def lease_name(server: str, webinar_id: str) -> str:
     """A webinar's lease, on one server."""

@@ -21,6 +21,9 @@ from onboarding.ledger.store import Ledger
 from onboarding.model.checks import CheckResult
 from onboarding.model.ports import Progress
 
+_SQLITE_ENDINGS = ("-wal", "-shm", "-journal")
+"""Of files beside a database, by SQLite's documentation of temporary files."""
+
 RESTORE = "Stop all runs, and restore the ledger from a copy (`onboarding db backup` makes one)."
 TRIGGERS = frozenset({"tr_deliveries_queued", "tr_deliveries_moved"})
 """The triggers that write history; without them a message would move without an event."""
@@ -49,6 +52,11 @@ def back_up_ledger(config: Config, target: Path | None, now: datetime) -> Path:
         raise _missing_error(path)
     stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     file = target or path.with_name(f"{path.name}.{stamp}{backups.ENDING}")
+    if file.resolve() in {path.with_name(path.name + end) for end in _SQLITE_ENDINGS}:
+        raise ConfigurationError(
+            f"{file} is a name that SQLite uses for the ledger's own log.",
+            hint="Choose another file.",
+        )
     try:
         backups.back_up(path, file)
     except OSError as error:

@@ -62,6 +62,7 @@ async def test_programs_read_the_lines_that_have_changed(tmp_path):
     [
         (("0123456789ab",), "No plan page of launch has the digest 0123456789ab."),
         (("not-a-digest",), "'not-a-digest' is not the digest of a plan page."),
+        (("x" * 4000,), f"'{'x' * 64}' is not the digest of a plan page."),
         (("0123456789ab", "--note", "x" * 501), "A note has 500 characters at most."),
     ],
 )

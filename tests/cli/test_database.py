@@ -79,6 +79,14 @@ async def test_copy_replaces_no_file(folder):
     assert f"The copy {target} can't be written: File exists." in seen.err
 
 
+@pytest.mark.parametrize("ending", ["-wal", "-shm", "-journal"])
+async def test_copy_takes_no_name_that_the_ledger_needs(folder, ending):
+    seen = await command(folder, "db", "backup", "-o", f"onboarding.db{ending}")
+
+    assert seen.code == EXIT_USAGE
+    assert f"onboarding.db{ending} is a name that SQLite uses" in seen.err
+
+
 async def test_copy_into_a_folder_that_is_not_there(folder):
     seen = await command(folder, "db", "backup", "-o", "gone/copy.db")
 

@@ -56,6 +56,16 @@ def test_help_breaks_no_line_within_a_paragraph(row):
     assert [paragraph for paragraph in paragraphs if "\n" in paragraph] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "section"), [("prune", "`[ledger]`"), ("report", "[reports.SHAPE]")]
+)
+def test_help_shows_the_sections_of_the_configuration(name, section, capsys):
+    with pytest.raises(SystemExit):
+        app([name, "--help"])
+
+    assert section in capsys.readouterr().out
+
+
 def test_groups_of_the_help_are_in_their_order():
     groups = [group for group, _rows in itertools.groupby(COMMANDS, key=lambda row: row.group)]
 

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.target import find_target
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.cli.command import on
 from tests.stage import HOST, NAME, PANELIST, ROOMY, panelist, stage
@@ -88,6 +90,18 @@ async def test_resend_twice_at_once_sends_a_copy_for_each_that_was_not_turned_aw
         assert len(served) + len(turned_away) == 2, [seen.all for seen in both]
         assert scene.told() == [JOERG] * (1 + len(served))
         assert all("Another run is at work" in seen.err for seen in turned_away)
+        # A run sends no copies and calls nothing off, so it does not do what was asked for.
+        assert all("Nothing was done. Type the command again" in seen.err for seen in turned_away)
+
+
+@pytest.mark.parametrize("words", [("call-off", NAME), ("call-off", NAME, "--undo")])
+async def test_call_off_during_a_run_says_that_nothing_was_done(tmp_path, words):
+    async with stage(tmp_path, [PANELIST], limits=ROOMY) as scene:
+        await scene.run()
+        async with scene.rooms() as opened, webinar_lease(opened, find_target(opened.config, NAME)):
+            seen = await on(scene, *words, "--yes")
+        assert (seen.code, "Nothing was done. Type the command again" in seen.err) == (75, True)
+        assert scene.told() == [JOERG]
 
 
 async def test_resend_beside_a_run_sends_no_message_that_no_person_asked_for(tmp_path):

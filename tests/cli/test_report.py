@@ -222,6 +222,22 @@ async def test_report_never_takes_the_place_of_what_the_program_reads(tmp_path, 
             assert f"{name} is a file that this program reads" in seen.err
 
 
+@pytest.mark.parametrize(
+    "words", [("plan", NAME, "--page"), ("show", NAME, HOST["email"], "--eml")]
+)
+async def test_pages_and_copies_never_take_the_place_of_what_the_program_reads(tmp_path, words):
+    async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
+        await scene.run()
+        for name in ("invitees.csv", "config.toml", "onboarding.db"):
+            before = (tmp_path / name).read_bytes()
+            seen = await on(scene, *words, name)
+            assert (seen.code, (tmp_path / name).read_bytes()) == (2, before)
+            assert f"{name} is a file that this program reads" in seen.err
+        seen = await on(scene, *words, "-")
+        assert (seen.code, (tmp_path / "-").exists()) == (2, False)
+        assert "- stands for no file here" in seen.err
+
+
 async def test_output_that_can_not_be_written_loses_nothing(tmp_path):
     async with stage(tmp_path, [HOST], limits=ROOMY) as scene:
         await scene.run()
