@@ -148,15 +148,20 @@ def _protect_addresses(snapshot: Snapshot) -> ProtectedValues:
 
 
 def _plan_conditional(planned: PlannedMessages, plan: Plan) -> Iterator[PlannedMessage]:
-    """Render what follows for each person, but for the kinds that they are due anyway."""
+    """Render what may follow for each person, but for the kind that they are due anyway."""
     for item in plan.items:
-        invitee = replace(item.invitee, role=item.role)
-        if _is_on_board(item) and item.mail is not Kind.UPDATE:
-            yield planned.plan_conditional(invitee, Kind.UPDATE, IF_MOVED)
-        holds_link = planned.snapshot.mailbox(item.invitee.key).facts is not None
-        if (_is_on_board(item) or holds_link) and item.mail is not Kind.CANCELLATION:
-            known = _find_remembered(item, planned.snapshot)
-            yield planned.plan_conditional(known, Kind.CANCELLATION, IF_REMOVED)
+        for kind, invitee, reason in _list_conditional(item, planned.snapshot):
+            if kind is not item.mail:
+                yield planned.plan_conditional(invitee, kind, reason)
+
+
+def _list_conditional(item: PlanItem, snapshot: Snapshot) -> Iterator[tuple[Kind, Invitee, str]]:
+    """List what may follow for a person: the kind, the person as it names them, and when."""
+    is_on_board = _is_on_board(item)
+    if is_on_board:
+        yield Kind.UPDATE, replace(item.invitee, role=item.role), IF_MOVED
+    if is_on_board or snapshot.mailbox(item.invitee.key).facts is not None:
+        yield Kind.CANCELLATION, _find_remembered(item, snapshot), IF_REMOVED
 
 
 def _find_remembered(item: PlanItem, snapshot: Snapshot) -> Invitee:
