@@ -53,6 +53,10 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             step = plan.items[1]
             assert (step.invitee, step.action, step.mail) == (joerg, Action.ADD, Kind.INVITATION)
 
+            # The templates are compiled and tried: what is wrong there is found before a person is
+            # registered.
+            templates = mailer.load_templates(config, goal)
+
             # The intention is committed. Then one PATCH registers Jörg, and RingCentral sends no
             # mail.
             await ledger.run(
@@ -85,7 +89,6 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             (delivery,) = await ledger.run(
                 deliveries.claim, view.session_row, holder.name, clock.now(), 10
             )
-            templates = mailer.load_templates(config, goal)
             links = [person.join_uri for person in applied.registrations if person.join_uri]
             protected = ProtectedValues.of(links, [person.email for person in people.invitees])
             request = MessageRequest(
