@@ -2,8 +2,8 @@
 
 Planning, composing, verifying, sending and the reports read these rules. None of them compares with
 a kind by name, so a new kind is a member of `Kind`, a row of `RULES`, its templates and its lines
-in the docs. Decides nothing about people: which kind a mailbox is owed is planned in
-`plan.messages_due`.
+in the docs. Only templates ask for a kind: a part says other words in a cancellation. Decides
+nothing about people: which kind a mailbox is owed is planned in `plan.messages_due`.
 """
 
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ RULES: Mapping[Kind, KindRules] = MappingProxyType(
         ),
     }
 )
-"""Each kind's rules. A test says so where a kind has none."""
+"""Each kind's rules. `tests/docs/test_kinds.py` says so where a kind has none."""
 
 
 def sets_facts(kind: Kind) -> bool:

@@ -58,7 +58,7 @@ def name_of(source: Path | Literal["-"]) -> str:
 def read(
     content: bytes, name: str = "standard input", columns: Mapping[str, str] = MappingProxyType({})
 ) -> Roster:
-    """Read a roster that is CSV, XLSX, ODS or JSON; `name` is what messages call it.
+    """Read a roster that is CSV (tabs, too), XLSX, ODS or JSON; `name` is what messages call it.
 
     `columns` maps our column names to the file's headers, where they differ. Everything wrong with
     a row is a `Problem`; raises ConfigurationError where no row can be read at all, or there is
@@ -101,7 +101,7 @@ def read_rows(content: bytes, name: str) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format that isn't text: its name, what recognises its bytes, and what reads its cells.
+    """A format that `text_reader` does not read: what recognises its bytes and reads its cells.
 
     `read` takes the bytes and the roster's name. It raises ConfigurationError for a format that
     this program refuses.
@@ -171,7 +171,9 @@ FORMATS: tuple[Format, ...] = (
         _refuse_format("a flat OpenDocument file", "Save it as .ods, .xlsx or CSV."),
     ),
 )
-"""In the order in which they are tried. All other files are text: JSON or CSV."""
+"""In the order in which they are tried. All other files are text: JSON, or CSV with commas,
+semicolons or tabs.
+"""
 
 
 def _build_roster(rows: Iterable[Invitee | tuple[Problem, ...]]) -> Roster:

@@ -39,7 +39,9 @@ class KnownReply:
     It is recognised by its code, its enhanced code, a part of its text in lower case, and the phase
     in which it came, each only where given. `scope` is what it refuses. With `retry_after`
     (seconds) the refusal passes, even if its code says otherwise: a daily limit comes as 550.
-    Without it the code decides. `crowded`: we use more connections at once than the server allows.
+    Without it the code decides. A person's message waits that long or longer. `hint` is shown only
+    where the refusal stops a connection or the run. `crowded`: we use more connections at once than
+    the server allows.
     """
 
     code: int = 0
