@@ -41,14 +41,14 @@ def test_each_kind_has_rules_templates_and_a_line_in_the_docs(kind: Kind):
 
 
 def test_a_kind_that_lacks_everything_is_said_to_lack_everything():
-    sentences = list(missing_parts("thank_you"))
+    sentences = list(missing_parts("postcard"))
     assert [sentence.split(":")[0] for sentence in sentences] == [
-        "The kind thank_you has no rules",
-        "The kind thank_you has no template templates/thank_you.mjml.j2",
-        "The kind thank_you has no template templates/thank_you.txt.j2",
-        "The kind thank_you has no template templates/thank_you.de.mjml.j2",
-        "The kind thank_you has no template templates/thank_you.de.txt.j2",
-        *["The kind thank_you is not in docs/reference.md"] * 2,
-        *["The kind thank_you is not in docs/guides/templates.md"] * 2,
-        "The kind thank_you is not in docs/glossary.md",
+        "The kind postcard has no rules",
+        "The kind postcard has no template templates/postcard.mjml.j2",
+        "The kind postcard has no template templates/postcard.txt.j2",
+        "The kind postcard has no template templates/postcard.de.mjml.j2",
+        "The kind postcard has no template templates/postcard.de.txt.j2",
+        *["The kind postcard is not in docs/reference.md"] * 2,
+        *["The kind postcard is not in docs/guides/templates.md"] * 2,
+        "The kind postcard is not in docs/glossary.md",
     ]

@@ -46,11 +46,11 @@ def test_every_place_of_a_recipe_is_there(title):
 
 def test_a_message_kind_is_added_by_its_row_and_its_templates(copy):
     kinds = copy / "onboarding/model/kinds.py"
-    insert(kinds, '    CANCELLATION = "cancellation"\n', '    THANK_YOU = "thank_you"\n')
+    insert(kinds, '    CANCELLATION = "cancellation"\n', '    POSTCARD = "postcard"\n')
     insert(
         kinds,
         "        Kind.CANCELLATION: KindRules(\n",
-        "        Kind.THANK_YOU: KindRules(due_after_end=True),\n",
+        "        Kind.POSTCARD: KindRules(due_after_end=True),\n",
     )
     script = """
 from pathlib import Path
@@ -59,13 +59,13 @@ from onboarding.messages.settings import BrandSettings
 
 brand = BrandSettings(name="Northwind", sender="events@example.com", reply_to="events@example.com")
 samples = TemplateSet.load([Path("templates")], brand).samples()
-print(len([sample for sample in samples if sample.kind == "thank_you"]))
+print(len([sample for sample in samples if sample.kind == "postcard"]))
 """
     without = run(copy, "-c", script)
-    assert "There is no template thank_you.mjml.j2" in without.stderr
+    assert "There is no template postcard.mjml.j2" in without.stderr
     for ending in ("mjml", "txt"):
         source = copy / "templates" / f"reminder.{ending}.j2"
-        shutil.copy(source, source.with_name(f"thank_you.{ending}.j2"))
+        shutil.copy(source, source.with_name(f"postcard.{ending}.j2"))
     assert int(run(copy, "-c", script).stdout) > 0
 
 
