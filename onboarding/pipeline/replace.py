@@ -35,7 +35,7 @@ from onboarding.pipeline.run import (
 )
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
-from onboarding.plan import Action, Options, Plan, make_plan
+from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode, make_plan
 from onboarding.plan.messages_due import MAY_HAVE_ARRIVED
 from onboarding.roster.header import Column
 from onboarding.roster.rewrite import replace_row
@@ -222,8 +222,13 @@ def _refuse_new_person(plan: Plan, change: RosterChange) -> None:
     """Refuse a person that this run would not add: registered already, or refused elsewhere."""
     item = next((item for item in plan.items if item.invitee.row == change.new.row), None)
     if item is None or item.action is not Action.ADD:
-        reason = item.reason if item else "unknown"
+        reason = _find_reason(item) if item else "unknown"
         raise NotReplaced(f"{change.new.email} can't be added ({reason}): nothing was done.")
+
+
+def _find_reason(item: PlanItem) -> str:
+    # What the fence keeps out is not registered, and only the mail's reason says why.
+    return item.mail_reason if item.skip is SkipCode.FENCED else item.reason
 
 
 def _write_roster(change: RosterChange, now: datetime) -> Path:

@@ -102,6 +102,17 @@ async def test_replacement_that_can_not_be_made_changes_nothing(tmp_path, old, n
         assert [file.name for file in scene.folder.glob("*.bak")] == []
 
 
+async def test_person_whom_the_fence_keeps_out_is_refused_with_that_reason(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        await scene.run()
+        with (tmp_path / "config.toml").open("a", encoding="utf-8") as file:
+            file.write('[rehearsal]\nallow_domains = ["lindenhof.example"]\n')
+        before = (tmp_path / "invitees.csv").read_bytes()
+        with pytest.raises(NotReplaced, match=r"\[rehearsal\] allow_domains does not list"):
+            await replaced(scene)
+        assert (tmp_path / "invitees.csv").read_bytes() == before
+
+
 async def test_person_in_doubt_is_not_replaced(tmp_path):
     rules = MailRules(lose_reply=frozenset({JOERG}))
     async with stage(tmp_path, PEOPLE, mail_rules=rules) as scene:
