@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
 from onboarding.model.deliveries import Message, Rejected
-from onboarding.model.kinds import Kind
+from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
 
@@ -66,7 +66,7 @@ def make_request(
         "kind": kind,
         "invitee": person,
         "session": SESSION,
-        "registration": None if kind is Kind.CANCELLATION else registration,
+        "registration": registration if RULES[kind].needs_registration else None,
         "number": 1,
         "message_id": "<0123456789@northwind.example>",
         "date": datetime(2026, 5, 1, 9, 30, tzinfo=UTC),
@@ -114,10 +114,10 @@ def write_templates(
     `files` replace or add templates; `__` in a name is a dot.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kinds = {kind.value: HTML.format(title=title, words=words) for kind in Kind} | {
-        "cancellation": FAREWELL
+    letter = HTML.format(title=title, words=words)
+    written = {
+        f"{kind}.html.j2": letter if RULES[kind].holds_join_link else FAREWELL for kind in Kind
     }
-    written = {f"{kind}.html.j2": text for kind, text in kinds.items()}
     written |= {name.replace("__", "."): text for name, text in files.items()}
     for name, text in written.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
