@@ -7,7 +7,7 @@ has to go on with it is not held back. Under `strict` an approved page must have
 from collections.abc import Iterable
 
 from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
-from onboarding.ledger import reviews
+from onboarding.ledger import replacements, reviews
 from onboarding.model.reviews import ApprovalMode, Approved, PlannedMessage
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.planned_messages import PlannedMessages
@@ -48,7 +48,7 @@ async def approve_act(
     changes = name_changes(list_changes(acted, Approved()))
     if target.approval is ApprovalMode.STRICT:
         approved = await services.ledger.run(reviews.load_approved, state.session_row)
-        _refuse_unapproved(target, messages, changes, approved)
+        _refuse_unapproved(target, messages, changes, approved, act)
     digest = find_page_digest(state.snapshot.session.key, messages, changes)
     shown = [as_reviewed(message) for message in messages if message.shown]
     now = services.clock.now()
@@ -62,6 +62,7 @@ def _refuse_unapproved(
     messages: Iterable[PlannedMessage],
     changes: Iterable[tuple[str, str]],
     approved: Approved,
+    act: str,
 ) -> None:
     held = [message.invitee.email for message in messages if not is_act_covered(message, approved)]
     held += [key for action, key in changes if (action, key) not in approved.changes]
@@ -69,5 +70,15 @@ def _refuse_unapproved(
         people = ", ".join(dict.fromkeys(held))
         raise NotApproved(
             f"No approved page shows this for {people}: nothing was done.",
-            hint=f'[webinars.{target.name}] has approval = "strict": approve a page that shows it.',
+            hint=f'[webinars.{target.name}] has approval = "strict". {_name_way(target.name, act)}',
         )
+
+
+def _name_way(name: str, act: str) -> str:
+    """Say how an act gets its approval. No page shows a replacement before its row is changed."""
+    if act == replacements.REPLACE:
+        return (
+            f"Change the row yourself, write a page with `onboarding plan {name} --remove --page"
+            f" FILE`, have it approved, then `onboarding run {name} --remove`."
+        )
+    return "Approve a page that shows it."

@@ -44,12 +44,16 @@ async def test_an_act_lets_later_runs_go_on_with_it_and_with_nothing_else(tmp_pa
         assert scene.recipients() == [JOERG.email]
 
 
-async def test_under_strict_an_act_needs_a_page_that_showed_it(tmp_path):
+@pytest.mark.parametrize(
+    ("act", "way"),
+    [("resend", "Approve a page that shows it."), ("replace", "--remove --page FILE")],
+)
+async def test_under_strict_an_act_needs_a_page_that_showed_it(tmp_path, act, way):
     async with approval_stage(tmp_path, [HOST, PANELIST], '"strict"') as scene:
         async with opened(scene) as (services, target, state, plan):
             with pytest.raises(NotApproved, match=HANNA.email) as refused:
-                await approve_act(services, target, state, plan.items, BY, "replace")
-            assert refused.value.exit_code == 1
+                await approve_act(services, target, state, plan.items, BY, act)
+            assert (refused.value.exit_code, way in refused.value.hint) == (1, True)
         assert (await scene.run()).sent == 0
 
 
