@@ -60,8 +60,7 @@ def show_command(
     found = read_kept(config, target, email, datetime.now(UTC), ProgressLines())
     chosen = _choose_messages(found, number)
     if as_json:
-        shown = [entry for entry in kept_json(found) if entry["number"] in chosen]
-        echo_json(shown)
+        _print_json(found, chosen)
     if not found.messages:
         echo(_explain_nothing(found, name, email), err=True)
         raise typer.Exit(EXIT_NEEDS_A_PERSON)
@@ -148,6 +147,11 @@ def _explain_nothing(found: KeptForPerson, name: str, email: str) -> str:
 def _write_copy(found: KeptForPerson, number: int, file: Path) -> None:
     write_output_file(file, rebuild(found.messages[number - 1]))
     echo(f"wrote {file}", err=True)
+
+
+def _print_json(found: KeptForPerson, chosen: list[int]) -> None:
+    # A message keeps its number: the same one then names it in the next command.
+    echo_json([entry for entry in kept_json(found) if entry["number"] in chosen])
 
 
 def _print_message(found: KeptForPerson, number: int) -> None:

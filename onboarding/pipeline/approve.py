@@ -16,7 +16,7 @@ from onboarding.model.sessions import has_ended
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 
-LONGEST_SHOWN = 64
+LONGEST_SHOWN_DIGEST = 64
 """Characters of a mistyped digest that a message repeats: as many as a whole digest has."""
 
 _DIGEST = re.compile(rf"[0-9a-f]{{{SHOWN_DIGITS},64}}")
@@ -64,7 +64,7 @@ def _parse_digest(text: str) -> str:
     digits = text.strip().lower()
     if not _DIGEST.fullmatch(digits):
         raise ConfigurationError(
-            f"{text.strip()[:LONGEST_SHOWN]!r} is not the digest of a plan page.",
+            f"{text.strip()[:LONGEST_SHOWN_DIGEST]!r} is not the digest of a plan page.",
             hint=f"It has {SHOWN_DIGITS} digits, 0 to 9 and a to f, and is at the top of the page.",
         )
     return digits
