@@ -36,9 +36,10 @@ def main() -> None:
         run_command_line()
     except SystemExit as error:
         code = error.code
+    # This flushes as well, which `os._exit` would not do.
     code = standard_streams.exit_code(code)
     if code == INTERRUPTED:
-        # a thread may still be looking up a name, and waiting for it could take a minute
+        # A thread may still be looking up a name, and waiting for it could take a minute.
         os._exit(INTERRUPTED)
     # The process ends. A last search for garbage among all modules would cost as much as a sixth of
     # a run with nothing to do.
@@ -48,7 +49,7 @@ def main() -> None:
 
 def _open_closed_streams() -> None:
     """Open closed standard streams (`<&-`, `>&-`, `2>&-`) on /dev/null."""
-    # in order of their numbers, because `open` takes the lowest free number
+    # In order of their numbers, because `open` takes the lowest free number.
     for descriptor in STANDARD_STREAMS:
         try:
             os.fstat(descriptor)

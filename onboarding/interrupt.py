@@ -37,6 +37,6 @@ async def wait_unless_stopped(stop: asyncio.Event, work: Awaitable[T]) -> T:
     finally:
         task.cancel()
         signal.cancel()
-        # until both are really over, so that the work has closed what it opened
+        # Until both are really over, so that the work has closed what it opened.
         await asyncio.gather(task, signal, return_exceptions=True)
     raise stop_error()

@@ -41,6 +41,7 @@ def vendor_names(variable: str) -> list[str]:
 def read_environment(environ: Mapping[str, str], secret_files: Sequence[Path]) -> dict[str, str]:
     """Read secret files and variables together. Variables win; unknown ones are left out."""
     secrets = {file.name.upper(): _read_secret(file) for file in secret_files}
+    # Each gets our names first, so the vendor's variable wins over a file with our name for it.
     return _drop_unknown({**_select_variables(secrets), **_select_variables(environ)})
 
 
@@ -51,10 +52,13 @@ def list_secret_files(environ: Mapping[str, str], beside: Path) -> tuple[Path, .
     folder can't be read.
     """
     named = environ.get("ONBOARDING_SECRETS_DIR") or environ.get("CREDENTIALS_DIRECTORY")
+    # Only the folder beside config.toml may be missing; one that was named is an error then.
     if not (named or beside.exists()):
         return ()
     folder = Path(named) if named else beside
     try:
+        # Other files may lie there too: Kubernetes mounts a folder `..data`, systemd all that
+        # the unit's other programs need.
         return tuple(
             file for file in folder.iterdir() if file.name.upper().startswith((PREFIX, "RC_"))
         )
@@ -94,6 +98,8 @@ def parse_variables(variables: Mapping[str, str]) -> dict[str, Any]:
     try:
         return _VariablesSource(variables)()
     except SettingsError:
+        # pydantic's error does not say which variable. Its cause holds the value, which may be a
+        # secret: so `from None` below.
         paths = {name: name.removeprefix(PREFIX).lower().split("__") for name in variables}
         whole = [name for name, path in paths.items() if _is_section(_annotation_at(path))]
         names = " and ".join(whole) or "A variable"
@@ -107,6 +113,7 @@ class _VariablesSource(EnvSettingsSource):
     """What pydantic-settings reads from variables, over a given mapping."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
+        # Before `super().__init__`, which reads them at once.
         self._variables = variables
         super().__init__(Config)
 
@@ -144,6 +151,7 @@ def is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
 def _read_secret(file: Path) -> str:
     """Read a file of the secrets folder. No message holds a byte of it."""
     try:
+        # Editors and `echo` add a line end, which a server would count as part of the password.
         return read_text(file).strip()
     except OSError as error:
         raise ConfigurationError(

@@ -43,10 +43,12 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     folder. Raises ConfigurationError that lists everything that is wrong, each with its key and
     what to do.
     """
+    # `absolute`, not `resolve`: paths count from the folder of the link, where config.toml is one.
     file = (path or Path(environ.get("ONBOARDING_CONFIG") or "config.toml")).absolute()
     content = _read_toml(file)
     secret_files = list_secret_files(environ, file.parent / SECRETS_FOLDER)
     variables = read_environment(environ, secret_files)
+    # Before the two are merged: a secret in the file is refused even if a variable replaces it.
     if problems := [*find_secrets(content, Config, file), *find_misspelt(variables)]:
         raise ConfigurationError("\n".join(problems), hint=ADVICE)
     # Only what the user has put there: systemd sets the modes of its files itself.
@@ -61,6 +63,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     except ValidationError as error:
         # Without the input: it may be a secret.
         details = error.errors(include_input=False)
+    # Outside of `except`: pydantic's error, which holds the input, is not the context of ours.
     problems = [describe_error(detail, content, variables, file) for detail in details]
     raise ConfigurationError("\n".join(problems), hint=ADVICE)
 
@@ -148,6 +151,7 @@ def find_secrets(
             continue
         key_path = (*path, key)
         inner = field.annotation
+        # `get_args` looks into `SecretStr | None`.
         if SecretStr in (inner, *get_args(inner)) or key_path in ALSO_SECRET:
             yield f"{file}: {_format_key(key_path)} is a secret. {_advice_for_secret(key_path)}"
         elif is_model(inner):
@@ -176,6 +180,7 @@ def describe_error(
     detail: Any, content: Mapping[str, Any], variables: Mapping[str, str], file: Path
 ) -> str:
     """Say of one of pydantic's errors where it is and what is wrong, with the nearest right key."""
+    # pydantic adds `[key]` where it is the name of a table that is wrong.
     path = tuple(str(part) for part in detail["loc"] if part != "[key]")
     where = _name_source(path, content, variables, file)
     match detail["type"]:

@@ -25,6 +25,7 @@ from onboarding.smtp.settings import SmtpSettings
 
 PREFIX = "ONBOARDING_"
 
+# TOML reads RingCentral's id as a number where it has no quotes.
 Identifier = Annotated[
     str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)
 ]
@@ -211,10 +212,12 @@ def _resolve_smtp(folder: Path, smtp: SmtpSettings) -> SmtpSettings:
 
 
 def _resolve_database(folder: Path, database: str) -> str:
+    # Here and below an absolute path stays as it is: pathlib drops what stands before it.
     return f"{SCHEME}{folder / database.removeprefix(SCHEME)}"
 
 
 def _resolve_logo(folder: Path, logo: str) -> str:
+    # A logo may also be an address on the web.
     return logo if not logo or "://" in logo else str(folder / logo)
 
 

@@ -49,6 +49,7 @@ def find_exposed(
     without_modes = _find_devices_without_modes(mounts)
     for path in paths:
         try:
+            # Follows links, because a link's own mode means nothing.
             status = path.stat()
         except OSError:
             continue
@@ -78,6 +79,7 @@ def build_chmod_command(found: Sequence[Exposed]) -> str:
 
 
 def _is_provided(path: Path) -> bool:
+    # Where it really lies: `/var/run` is often a link to `/run`.
     real = path.resolve()
     return any(real.is_relative_to(folder) for folder in PROVIDED_SECRETS)
 
@@ -89,6 +91,7 @@ def _find_devices_without_modes(mounts: Path) -> frozenset[str]:
     except OSError:
         # Not Linux: every file system that people use there has modes.
         return frozenset()
+    # Any number of optional fields may stand before the hyphen, so we count from it.
     without = [line for line in lines if _has_no_modes(line.partition(" - ")[2].split())]
     return frozenset(line.split()[2] for line in without)
 

@@ -64,6 +64,7 @@ def check_file(path: Path, most: int = MOST_BYTES) -> None:
     """Check a file before a library opens it. Raises `OSError` as `read_file` does."""
     descriptor = _open_checked(path, stat.S_IFREG)
     try:
+        # The library opens the name once more. So this guards against mistakes, not against a swap.
         _check_size(os.fstat(descriptor).st_size, most)
     finally:
         os.close(descriptor)
@@ -81,6 +82,7 @@ async def read_stream(
     At most `most` bytes. `patience` and `longest` are seconds: without a byte, and as a whole.
     Raises `OSError`.
     """
+    # It is open already, so opening can do no more harm: sockets are allowed too.
     if isinstance(source, int):
         _check_kind(os.fstat(source).st_mode, stat.S_IFREG, stat.S_IFIFO, stat.S_IFSOCK)
         return await _read_all(source, most, patience, longest)
@@ -98,6 +100,7 @@ def _open_checked(path: Path, *kinds: int) -> int:
     may have been replaced meanwhile. Without O_NONBLOCK, opening a FIFO would wait for its writer.
     """
     _check_kind(path.stat().st_mode, *kinds)
+    # O_NOCTTY: a terminal in the file's place must not become the one that controls us.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         _check_kind(os.fstat(descriptor).st_mode, *kinds)
@@ -150,10 +153,12 @@ async def _read_next(descriptor: int, patience: float) -> bytes:
     while True:
         try:
             async with asyncio.timeout(patience):
+                # Before the first read: a FIFO without a writer would seem to be at its end.
                 await _wait_readable(descriptor)
         except TimeoutError:
             raise UnsuitableFile(f"nothing came for {patience:g} seconds") from None
         try:
+            # On a blocking descriptor, too, this gives what is there and does not wait for more.
             return os.read(descriptor, READ_SIZE)
         except BlockingIOError:
             # The system may wake us for nothing (select(2)).

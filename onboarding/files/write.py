@@ -56,6 +56,7 @@ def create_file(path: Path, content: bytes) -> None:
 
 
 def _create_file(path: Path, content: bytes) -> None:
+    # O_EXCL also refuses a link: another user could have laid one in a shared folder meanwhile.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 -- it is open already
@@ -73,6 +74,7 @@ def _replace_file(path: Path, content: bytes, status: os.stat_result) -> bool:
     if not os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         return False
     try:
+        # In the same folder, because a rename works only within one file system.
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except PermissionError:
         # We may not create files in this folder.
@@ -87,6 +89,7 @@ def _replace_file(path: Path, content: bytes, status: os.stat_result) -> bool:
         if not _copy_metadata(new, path, status):
             new.unlink()
             return False
+        # The folder is not synced: after a power cut the old file may be back, but whole.
         new.replace(path)
     except OSError:
         with suppress(OSError):
@@ -98,10 +101,12 @@ def _replace_file(path: Path, content: bytes, status: os.stat_result) -> bool:
 def _copy_metadata(new: Path, old: Path, status: os.stat_result) -> bool:
     """Give a file the owner, mode and attributes of another; False if that is not allowed."""
     try:
+        # The owner before the mode: until then it is 0600, so no wrong group ever has access.
         created = new.stat()
         if (created.st_uid, created.st_gid) != (status.st_uid, status.st_gid):
             os.chown(new, status.st_uid, status.st_gid)
         shutil.copystat(old, new)
+        # `copystat` has set the old file's times as well, but the content is new.
         os.utime(new)
     except OSError:
         return False

@@ -71,6 +71,7 @@ class Connector:
         self._machine = machine
         self._context = build_tls_context(settings)
         self._password = load_password(settings)
+        # A server may quote the argument of a refused AUTH, and base64 hides nothing.
         encoded = encode_password_arguments(settings.username, self._password)
         self.secrets = Secrets.of(self._password, *encoded)
         self._tokens: TokenCache | None = None
@@ -94,10 +95,12 @@ class Connector:
         this one (for a limit on connections, perhaps), or it has accepted others. Otherwise raises
         `Refused`, `TryLater` or `ConfigurationError`.
         """
+        # Counted before the wait for the lock: what fails during it concerns this task too.
         failed_before = len(self._failures)
         async with self._opening:
             try:
                 line = await self._open(failed_before)
+            # A stop is no failure of the server, so no other task may be given it as one.
             except Interrupted:
                 raise
             except OnboardingError as error:
@@ -112,13 +115,16 @@ class Connector:
             raise self._failures[-1]
         async with AsyncExitStack() as undo:
             smtp = await self.open_tcp()
+            # Until the log-in is done, every way out closes the socket, a cancellation too.
             undo.push_async_callback(send_quit, smtp)
             await self.encrypt(smtp)
             try:
                 await self.log_in(smtp)
+            # Kept even while other lines serve: one more try counts towards a locked account.
             except Refused as error:
                 self._refusal = error
                 raise
+            # From here on the line owns the socket. What fails below finds it closed already.
             undo.pop_all()
             return self.take_over(smtp)
 
@@ -127,6 +133,7 @@ class Connector:
         # A server that serves another line of ours takes us, but not this many at once.
         if any(line.is_open for line in self._open_lines):
             return ConnectionRefusal(error.message, hint=error.hint, crowded=True)
+        # Such as a certificate that can't be trusted: each further connection would meet the same.
         if isinstance(error, Refused):
             self._refusal = error
         if isinstance(error, ConnectionRefusal) and error.phase is Phase.LOGIN:
@@ -143,8 +150,10 @@ class Connector:
             port=self.settings.port,
             # Not sent yet: the name for EHLO may need our address, which is known below.
             local_hostname=self._ehlo_name or "localhost",
+            # aiosmtplib uses it for each command up to the log-in, too.
             timeout=timeout_for(Phase.GREETING, self.settings.timeout),
             use_tls=self.settings.security == "tls",
+            # aiosmtplib by itself encrypts only where that is offered; `encrypt` insists on it.
             start_tls=False,
             tls_context=self._context,
         )
@@ -166,6 +175,7 @@ class Connector:
             await smtp.ehlo()
         if self.settings.security != "starttls":
             return
+        # An attacker on the way can strip the offer (RFC 3207 6): no offer never means plain text.
         if not smtp.supports_extension("starttls"):
             raise Refused(
                 f"The mail server {self.settings.host_and_port} offers no encryption (STARTTLS).",
@@ -193,6 +203,8 @@ class Connector:
 
     async def _log_in_by_password(self, smtp: aiosmtplib.SMTP) -> None:
         """Log in by the first method that both sides know. One try: failed log-ins are counted."""
+        # PLAIN comes first: the line is encrypted or on loopback, and CRAM-MD5 needs a server that
+        # stores passwords readably.
         methods = {
             "plain": smtp.auth_plain,
             "login": smtp.auth_login,
@@ -216,12 +228,15 @@ class Connector:
         if "xoauth2" not in smtp.server_auth_methods:
             raise self._no_method_error("by access token (XOAUTH2)", smtp)
         token = await tokens.current()
+        # Before AUTH leaves: the answer to it may quote the token.
         self.secrets = Secrets.of(token)
         with self._translate_errors(Phase.LOGIN):
             try:
                 await smtp.auth_xoauth2(self.settings.username, token.get_secret_value())
             except aiosmtplib.SMTPAuthenticationError:
                 another = await tokens.current(refused=token)
+                # A program may print the same token again. It would fail again, and failures are
+                # counted.
                 if another == token:
                     raise
                 self.secrets |= Secrets.of(another)
@@ -250,8 +265,10 @@ def build_tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
         return None
     try:
         if settings.ca_file:
+            # OpenSSL would wait for ever where the name is that of a FIFO.
             check_file(settings.ca_file)
         else:
+            # With a `ca_file` Python loads no default certificates, so the variables play no part.
             check_certificate_variables(os.environ)
         return ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
@@ -282,6 +299,7 @@ def encode_password_arguments(username: str, password: str) -> list[str]:
     """
     if not password:
         return []
+    # One for PLAIN, and the two that LOGIN sends one after the other.
     arguments = (f"\0{username}\0{password}", username, password)
     return [b64encode(argument.encode()).decode() for argument in arguments]
 
@@ -314,6 +332,7 @@ def connection_error(
     """
     if isinstance(failure, aiosmtplib.SMTPResponseException):
         return _as_reply_error(phase, failure, settings, secrets)
+    # aiosmtplib wraps the system's error: only the cause tells a wrong name from a certificate.
     cause = failure.__cause__ if isinstance(failure, aiosmtplib.SMTPConnectError) else None
     return _as_network_error(phase, cause or failure, settings)
 
@@ -323,12 +342,14 @@ def _as_network_error(
 ) -> OnboardingError:
     server = settings.host_and_port
     match cause:
+        # The order matters: this one is an `SSLError` too.
         case ssl.SSLCertVerificationError():
             why = clean(cause.verify_message).rstrip(".")
             message = f"The certificate of {server} can't be trusted: {why}."
             return Refused(message, hint=CERTIFICATE_HINT)
         case ssl.SSLError():
             return Refused(f"{server} does not begin an encrypted connection.", hint=SECURITY_HINT)
+        # A DNS that is away looks like a name that does not exist, so a later run may succeed.
         case socket.gaierror():
             message = f"The mail server's name {settings.host} is not known here."
             return TryLater(message, hint=AWAY_HINT)
@@ -347,6 +368,7 @@ def _as_reply_error(
     settings: SmtpSettings,
     secrets: Secrets,
 ) -> OnboardingError:
+    # aiosmtplib gives -1 to what is no reply, such as a web server's answer.
     if failure.code < LOWEST_REFUSAL:
         return Refused(
             f"{settings.host_and_port} does not answer as a mail server.",

@@ -41,9 +41,11 @@ async def _check_steps(
     try:
         async for detail in _take_steps(settings, sender, stop):
             yield CheckResult(next(steps), ok=True, detail=detail)
+    # A stop says nothing about the server.
     except Interrupted:
         raise
     except OnboardingError as error:
+        # Each step that succeeded has used up its name: the next one is that of the failed step.
         yield CheckResult(next(steps), ok=False, detail=error.message, hint=error.hint)
 
 
@@ -61,6 +63,7 @@ async def _take_steps(
         yield _describe_encryption(smtp, settings)
         await connector.log_in(smtp)
         yield f"accepted for {settings.username}" if settings.username else "none wanted"
+        # The line owns the socket now: `send_quit` would put a second protocol on it.
         undo.pop_all()
         line = connector.take_over(smtp)
         undo.push_async_callback(line.close, cleanup_timeout(settings.timeout))
@@ -82,6 +85,7 @@ async def _announce_sender(line: WireProtocol, sender: str, settings: SmtpSettin
     wait = timeout_for(Phase.MAIL, settings.timeout)
     try:
         reply = await line.send_command(f"MAIL FROM:<{encode_sender(sender)}>\r\n".encode(), wait)
+        # Before the answer is judged: a refused sender must not leave a transaction open either.
         await line.send_command(b"RSET\r\n", wait)
     except ConnectionLost as error:
         message = f"The mail server {settings.host_and_port} broke off at the sender: {error}."

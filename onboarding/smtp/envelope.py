@@ -15,9 +15,11 @@ from onboarding.model.addresses import encode_address_domain
 from onboarding.model.deliveries import Message, Rejected
 from onboarding.smtp.protocol import Capabilities
 
+# No CRLF stands before it, because every body ends in one. With one more, a line would be added.
 FINAL_DOT = b".\r\n"
 UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 DIGEST = re.compile(r"<([0-9a-f]{40})@")
+# CRLF has to come first, or it would be read as two line ends.
 LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
@@ -46,17 +48,20 @@ def encode_message(
     if recipient is None:
         reason = "the address can't be written on a mail's envelope: correct it in the roster"
         return Rejected(reason)
+    # Domains are A-labels by now, so what is beyond ASCII stands before an `@`.
     needs_utf8 = message.needs_smtputf8 or not (sender + recipient).isascii()
     body = message.body if message.canonical else normalize_line_ends(message.body)
     obstacle = _find_obstacle(body, capabilities, needs_utf8=needs_utf8)
     if obstacle:
         return Rejected(obstacle)
+    # RFC 1870 5: the size is that of the body before its dots are doubled.
     size = len(body) if capabilities.declares_size else None
     mail = _build_mail_command(sender, size, is_ascii=body.isascii(), needs_utf8=needs_utf8)
     rcpt = f"RCPT TO:<{recipient}>"
     if capabilities.dsn:
         # RFC 3461 4: a bounce is to hold the header alone, because the body has a join link.
         mail += f" RET=HDRS ENVID={build_envelope_id(message.message_id)}"
+        # Never SUCCESS: the server would send a mail for each message that arrives.
         rcpt += " NOTIFY=FAILURE,DELAY"
     commands = (f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode(), b"DATA\r\n")
     stuffed = body if message.canonical else dot_stuff(body)
@@ -80,6 +85,7 @@ def _find_obstacle(body: bytes, capabilities: Capabilities, *, needs_utf8: bool)
         )
     if capabilities.size and len(body) > capabilities.size:
         return f"the message has {len(body):,} bytes, the mail server takes {capabilities.size:,}"
+    # It is not encoded again here: the check on finished bytes would no longer hold.
     if not body.isascii() and not capabilities.eight_bit:
         return "the mail server can't carry a message with bytes beyond ASCII (8BITMIME)"
     return ""
@@ -88,6 +94,7 @@ def _find_obstacle(body: bytes, capabilities: Capabilities, *, needs_utf8: bool)
 def build_envelope_id(message_id: str) -> str:
     """Find the name by which a bounce names its message (RFC 3461 4.4)."""
     # The digest in the Message-ID, so that a person who sees the bounce finds the message.
+    # Forty hex digits need no xtext encoding, and ENVID may have 100 characters.
     if found := DIGEST.match(message_id):
         return found[1]
     return hashlib.sha256(message_id.encode()).hexdigest()[:40]

@@ -60,6 +60,7 @@ def _build_advice(host: str) -> str:
 def _split_host(host: str) -> tuple[str, str, str]:
     """Split into name, port and scheme; each is empty where there is none."""
     scheme, mark, rest = host.rpartition("://")
+    # `urlsplit` raises for an open bracket, `port` for one that is no number up to 65535.
     try:
         parts = urlsplit(f"//{rest}")
         return parts.hostname or "", str(parts.port or ""), scheme.lower() if mark else ""
@@ -76,6 +77,7 @@ def find_machine_name() -> str:
     """Ask for this machine's full name: empty if there is none. The DNS may take seconds."""
     try:
         return socket.getfqdn()
+    # `UnicodeError`: a label that is empty or too long fails in Python's IDNA codec.
     except (OSError, UnicodeError):
         return ""
 
@@ -86,6 +88,7 @@ def choose_ehlo_name(machine: str, own_address: str) -> str:
     RFC 5321 4.1.1.1 wants a domain name, or an address literal where there is none.
     """
     name = machine.removesuffix(".")
+    # A container's name may have an underscore, which RFC 5321 4.1.2 does not allow here.
     if len(name) <= MAX_DOMAIN_LENGTH and DOMAIN.fullmatch(name):
         return name
     return format_address_literal(own_address)
@@ -95,5 +98,6 @@ def format_address_literal(address: str) -> str:
     """Write an IP address for EHLO (RFC 5321 4.1.3), without a zone: `%eth0` is only ours."""
     ip = _parse_ip(address.partition("%")[0])
     if ip is None:
+        # Our address is not known, and the command needs a literal all the same.
         return "[127.0.0.1]"
     return f"[IPv6:{ip}]" if isinstance(ip, IPv6Address) else f"[{ip}]"

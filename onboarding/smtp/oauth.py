@@ -81,6 +81,7 @@ def select_token_source(settings: SmtpSettings) -> TokenSource:
     Raises `ConfigurationError` if something is missing that can be seen before the first token is
     needed: a secret, a key, a library, a program.
     """
+    # `SmtpSettings` has checked that exactly one source is set.
     if settings.m365.tenant:
         return _select_microsoft(settings.m365)
     if settings.google.key_file:
@@ -116,6 +117,7 @@ def _select_google(key_file: Path, username: str) -> TokenSource:
 
 def _check_installed(library: str, provider: str, extra: str) -> None:
     try:
+        # Looked for and not imported: the import is slow, and can wait for the first token.
         found = find_spec(library)
     except ModuleNotFoundError:
         # `find_spec` imports the packages around a module, and they may be missing too.
@@ -140,6 +142,7 @@ async def command_token(
     try:
         async with asyncio.timeout(seconds):
             printed = await _read_output(process, program)
+            # Within the limit too: a program may close its output and run on.
             await process.wait()
     except TimeoutError:
         raise TryLater(
@@ -147,6 +150,7 @@ async def command_token(
             hint="Run it by hand: it may be waiting for a log-in.",
         ) from None
     finally:
+        # After a time-out, a cancellation or too much output. A program that is done is left alone.
         await _kill_program(process)
     if process.returncode:
         raise ConfigurationError(
@@ -158,6 +162,8 @@ async def command_token(
 
 async def _start_program(command: Sequence[str]) -> asyncio.subprocess.Process:
     try:
+        # No input, so that a question ends it and does not hang. A session of its own, so that
+        # `_kill_program` has a group to kill, and a Ctrl-C in the terminal reaches us alone.
         return await asyncio.create_subprocess_exec(
             *command, stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, start_new_session=True
         )
@@ -185,6 +191,7 @@ async def _read_output(process: asyncio.subprocess.Process, program: str) -> byt
     """Read what the program prints, to its end. Raises `ConfigurationError` if that is too much."""
     if process.stdout is None:
         raise AssertionError("the program's output is a pipe")
+    # Read by hand: `communicate` would keep all that an endless program prints.
     printed = b""
     while chunk := await process.stdout.read(MAX_OUTPUT):
         printed += chunk
@@ -237,6 +244,7 @@ def _request_microsoft_token(
     authority = f"{settings.authority.rstrip('/')}/{settings.tenant}"
     try:
         # `instance_discovery` would ask Microsoft about the authority, which the user has chosen.
+        # Made for each fetch: msal's own cache would return the token that was just refused.
         application = msal.ConfidentialClientApplication(
             settings.client_id,
             client_credential=secret.get_secret_value(),
@@ -245,8 +253,10 @@ def _request_microsoft_token(
             http_client=MicrosoftCalls(caller),
         )
         answer: Mapping[str, Any] = application.acquire_token_for_client([EXCHANGE_SCOPE])
+    # `from None` here and below: a library's error may hold the request, and so the secret.
     except NoAnswer as error:
         raise _unreachable_error(f"Microsoft's log-in at {authority}", error) from None
+    # msal looks for the tenant's endpoints first, and ends in a ValueError where there are none.
     except ODD_ANSWERS:
         raise ConfigurationError(
             f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
@@ -265,6 +275,7 @@ def service_account_token(key_file: Path, username: str, caller: Caller) -> Toke
     account = _load_service_account(key_file, username)
     try:
         account.refresh(partial(send_google_call, caller))
+        # google-auth gives a UTC time without a zone.
         lifetime = (account.expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
     except NoAnswer as error:
         raise _unreachable_error("Google's log-in", error) from None
@@ -291,6 +302,7 @@ def _load_service_account(key_file: Path, username: str) -> "Credentials":
 def _google_error(username: str, error: "RefreshError") -> OnboardingError:
     if error.retryable:
         return TryLater("Google's log-in has trouble of its own.", hint=TRY_LATER_HINT)
+    # The key itself never leaves. What it signs is a JWT, and `clean` removes every one.
     why = clean(str(error.args[0])) if error.args else "without a reason"
     return Refused(
         f"Google gives no token for {username}: {why}",
@@ -315,6 +327,7 @@ def _limit_lifetime(lifetime: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     believed = min(seconds, MAX_LIFETIME) if math.isfinite(seconds) else USUAL_LIFETIME
+    # A token of shorter life is used for one log-in, and fetched again for the next.
     return max(believed - LEEWAY, 0.0)
 
 

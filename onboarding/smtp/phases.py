@@ -42,6 +42,7 @@ class RefusalScope(StrEnum):
 
 TIMEOUTS: Mapping[Phase, float] = MappingProxyType(
     {
+        # The RFC has no figures for EHLO, STARTTLS and AUTH: they get that of MAIL.
         Phase.GREETING: 300.0,
         Phase.EHLO: 300.0,
         Phase.STARTTLS: 300.0,
@@ -121,4 +122,5 @@ def timeout_for(phase: Phase, timeout: float | None) -> float:
 
 def cleanup_timeout(timeout: float | None) -> float:
     """Seconds to wait where nothing depends on the answer."""
+    # A user's longer figure is meant for answers that matter, and these do not.
     return min(CLEANUP_TIMEOUT, timeout or CLEANUP_TIMEOUT)

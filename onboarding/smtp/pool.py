@@ -68,6 +68,8 @@ class Pool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # When the run is cancelled too: a line that is left open takes one of the few connections
+        # that the server allows, until the server gives it up.
         with anyio.CancelScope(shield=True):
             await asyncio.gather(*(connection.close() for connection in self._serving))
 

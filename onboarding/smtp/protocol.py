@@ -22,6 +22,7 @@ from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import NONE, Secrets
 from onboarding.smtp.replies import clean_reply, parse_reply
 
+# A code alone is a reply too, by the grammar of RFC 5321 4.2.
 REPLY_LINE = re.compile(rb"([1-5]\d\d)(?:([ -])(.*))?", re.DOTALL)
 LONGEST_REPLY = 65_536
 """Bytes; a server that sends more than this without ending its reply is not speaking SMTP."""
@@ -53,10 +54,13 @@ class ReplyReader:
         for line in lines:
             if reply := self._parse_line(line.removesuffix(b"\r")):
                 yield reply
+        # A line that never ends does not reach `_parse_line`, which limits everything else.
         if len(self._rest) > LONGEST_REPLY:
             raise MalformedReply
 
     def _parse_line(self, line: bytes) -> Reply | None:
+        # Within a longer reply the same bytes are its end, and its code has to be compared. Only
+        # short lines are cached, so that the cache stays small.
         if not self._lines and len(line) < USUAL_LINE and (reply := _parse_single_line(line)):
             return reply
         # The limit counts a whole reply: a server could send lines that go on for ever.
@@ -111,6 +115,7 @@ class Capabilities:
             smtputf8="smtputf8" in extensions,
             declares_size="size" in extensions,
             dsn="dsn" in extensions,
+            # RFC 1870 4: zero means that there is no fixed limit.
             size=(int(size) or None) if size.isascii() and size.isdigit() else None,
         )
 
@@ -156,6 +161,7 @@ class WireProtocol(asyncio.Protocol):
     def disable_dsn(self) -> None:
         """Take notifications for not offered, on this line, and the last message for not begun."""
         self.capabilities = replace(self.capabilities, dsn=False)
+        # Otherwise the second try would find a used line, and take a refusal for wear.
         self.transactions -= 1
 
     def write(self, commands: bytes) -> None:
@@ -188,10 +194,12 @@ class WireProtocol(asyncio.Protocol):
         return self._take_reply()
 
     def _take_reply(self) -> Reply:
+        # The only way out of the queue, so that no reply leaves the line uncleaned.
         return clean_reply(self._replies.popleft(), self.secrets)
 
     async def _wait_for_reply(self) -> None:
         while not self._replies:
+            # Only without a reply: what the server said before the end of the line still counts.
             if self._broken:
                 raise ConnectionLost(self._broken)
             self._waiter = asyncio.get_running_loop().create_future()
@@ -202,11 +210,13 @@ class WireProtocol(asyncio.Protocol):
         self.in_transaction = True
         self.write(command)
         reply = await self.read_reply(seconds)
+        # Not in a `finally`: after a cancellation the reply is still to come, so the line is cut.
         self.in_transaction = False
         return reply
 
     def abort(self, reason: str = "we closed the connection") -> None:
         """End the line at once: the server gets nothing more, even in the middle of a message."""
+        # Before the transport reports the end: the first reason is the one that is kept.
         self._record_loss(reason)
         self._transport.abort()
 
@@ -216,6 +226,7 @@ class WireProtocol(asyncio.Protocol):
         The wait is shielded, and takes at most twice `seconds`.
         """
         with anyio.CancelScope(shield=True):
+            # Within a transaction the server could take QUIT for a line of the body.
             if self.usable and not self.in_transaction:
                 await self._send_quit(seconds)
             self.abort()
@@ -225,6 +236,7 @@ class WireProtocol(asyncio.Protocol):
         # Everything was settled before: a server that does not even answer QUIT changes nothing.
         with contextlib.suppress(ConnectionLost):
             await self.send_command(b"QUIT\r\n", seconds)
+        # `close` still sends what is buffered, and ends TLS properly; `abort` does not.
         self._transport.close()
         await asyncio.wait([self._closed], timeout=seconds)
 

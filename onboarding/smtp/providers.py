@@ -186,18 +186,24 @@ Seen in Postfix, Exim, sendmail, Exchange and Dovecot, among others.
 MICROSOFT_THROTTLES = tuple(f"4.7.{detail}" for detail in range(500, 700))
 """From "Server busy" (4.7.500) to "temporarily rate limited due to IP reputation" (4.7.650)."""
 
+# The first row that matches wins, so words about connections come before bare codes.
 EVERYWHERE = (
     *(replace(CROWDED, text=words) for words in CROWDED_WORDS),
+    # Exchange: a bare 554 5.2.0 stands for many exceptions, so the name in the text decides.
     replace(SEND_AS, text="sendasdenied"),
     replace(SEND_AS, enhanced=("5.2.252", "5.7.60")),
     replace(WANTS_LOGIN, code=530),
     replace(NOT_OURS, text="sender address rejected"),
     replace(NOT_OURS, text="sender verify failed"),
+    # Google's daily limit. RFC 3463 has the code for congestion, which would not last a day.
     replace(DAILY, enhanced=("5.4.5",)),
     replace(DAILY, text="submissionquotaexceeded"),
+    # 5.7.139 comes at the log-in, 5.7.30 may come at MAIL or RCPT.
     replace(BASIC_OFF, enhanced=("5.7.30", "5.7.139")),
+    # Exchange's limit of submissions at once. By RFC 4954 a 432 is about the password.
     replace(CROWDED, code=432, enhanced=("4.3.2",)),
     replace(BUSY, code=451, enhanced=MICROSOFT_THROTTLES),
+    # Google's: an unusual rate of mail.
     replace(TOO_FAST, enhanced=("4.7.28", "5.7.28")),
 )
 
@@ -207,11 +213,13 @@ MICROSOFT365 = Preset(
             "host": "smtp.office365.com",
             "port": 587,
             "security": "starttls",
+            # Both limits are those of one mailbox, other programs included.
             "rate": "30/minute",
             "per_day": 10_000,
         }
     ),
     replies=(
+        # Two exceptions behind one code: only their names tell a limit from a block.
         replace(DAILY, enhanced=("5.2.0",), text="quota"),
         replace(DAILY, enhanced=("5.7.232", "5.7.233", "5.7.705")),
         replace(BLOCKED, enhanced=("5.2.0",), text="outboundspam"),
@@ -253,8 +261,10 @@ WORKSPACE_RELAY = Preset(
 )
 
 SES = Preset(
+    # No host: each region has its own.
     defaults=MappingProxyType({"port": 587, "security": "starttls"}),
     replies=(
+        # SES has one code for several reasons and gives no enhanced one, so its words decide.
         replace(DAILY, code=454, text="daily message quota"),
         replace(TOO_FAST, code=454, text="maximum sending rate"),
         replace(UNVERIFIED, code=554, text="address is not verified"),
@@ -267,6 +277,7 @@ SES = Preset(
 
 AZURE = Preset(
     defaults=MappingProxyType(
+        # The second limit, 100 an hour, is left to the user: two rates can't be set at once.
         {"host": "smtp.azurecomm.net", "port": 587, "security": "starttls", "rate": "30/minute"}
     ),
     replies=(),

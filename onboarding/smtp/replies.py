@@ -31,6 +31,7 @@ CODES: Mapping[int, RefusalScope] = MappingProxyType(
         # No log-in or no sending just now (RFC 4954 6; Amazon's throttling).
         454: RefusalScope.CONNECTION,
         530: RefusalScope.SENDER,  # log-in or encryption required
+        # A log-in that is too weak, wrong, or needs encryption (RFC 4954 6).
         534: RefusalScope.SENDER,
         535: RefusalScope.SENDER,
         538: RefusalScope.SENDER,
@@ -42,6 +43,7 @@ STATUSES: Mapping[str, RefusalScope] = MappingProxyType(
     {
         "1.7": RefusalScope.SENDER,  # the sender's address
         "1.8": RefusalScope.SENDER,  # the sender's domain
+        # Longer than this mailbox takes: a shorter message would pass.
         "2.3": RefusalScope.MESSAGE,
         "3.1": RefusalScope.CONNECTION,  # the server's disk is full
         "3.2": RefusalScope.CONNECTION,  # the server is not accepting messages
@@ -52,6 +54,7 @@ STATUSES: Mapping[str, RefusalScope] = MappingProxyType(
         **{f"7.{detail}": RefusalScope.SENDER for detail in (*range(8, 15), *range(20, 29))},
     }
 )
+# 0, 3, 5 and 7 are missing on purpose: they say why, but not what is refused. The phase does.
 SUBJECTS: Mapping[str, RefusalScope] = MappingProxyType(
     {
         "1": RefusalScope.RECIPIENT,
@@ -111,6 +114,7 @@ def parse_reply(code: int, lines: Sequence[str]) -> Reply:
     if found:
         lines = [ENHANCED.sub("", line, count=1) for line in lines]
     text = " ".join(lines).strip()
+    # A refusal may name an id as well, but the server has kept nothing under it.
     queue_id = find_queue_id(text) if code in POSITIVE else ""
     return Reply(code, text, found[1] if found else "", queue_id)
 
@@ -152,9 +156,10 @@ def classify_by(known_replies: Iterable[KnownReply], phase: Phase, reply: Reply)
 
 def _find_scope(phase: Phase, reply: Reply) -> RefusalScope:
     """Tell what a refusal is about by its codes, and only then by its phase."""
-    # No message was named yet, so whatever a code says, it can't be about one.
+    # No message was named yet, so no code can be about one.
     if phase in BEFORE_MESSAGES:
         return PHASES[phase]
+    # Without the class (4 or 5): the code itself says whether the refusal passes.
     subject, _, detail = reply.enhanced[2:].partition(".")
     exact = CODES.get(reply.code) or STATUSES.get(f"{subject}.{detail}")
     if exact:
@@ -208,6 +213,7 @@ def as_outcome(
             f"The mail server {server} closes the connection: {reply}",
             hint=LATER_HINT,
             phase=phase,
+            # Closed at its first message, too many lines are the likely cause; later, wear is.
             crowded=fresh,
             fresh=fresh,
             deferred=deferred,
@@ -223,6 +229,7 @@ def reply_error(
     if meaning.permanent:
         return Refused(message, hint=meaning.hint or HINTS.get(phase, OUR_HINT))
     hint = meaning.hint or LATER_HINT
+    # A daily limit is the account's, so giving up one connection would not help.
     if not meaning.stops_one_connection:
         return TryLater(message, hint=hint)
     crowded = meaning.crowded or (fresh and reply.code == CLOSING)

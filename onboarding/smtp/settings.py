@@ -34,6 +34,7 @@ RATE = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(second|minute|hour|day)\s*", re.IGNO
 LONGEST_NAME, LONGEST_VALUE = 76, 900
 """Characters of a header field. Both fit into one line (RFC 5322 2.1.1), so nothing is folded."""
 
+# No line end in either: it would begin another field, or the body.
 FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,75}")
 FIELD_VALUE = re.compile(r"[\x21-\x7e]|[\x21-\x7e][\x20-\x7e]{0,898}[\x21-\x7e]")
 RESERVED_FIELDS = frozenset(
@@ -45,8 +46,10 @@ RESERVED_FIELDS = frozenset(
         *("cc", "bcc", "received", "return-path", "dkim-signature"),
     }
 )
+# The first make a mail look forwarded, the second would contradict the MIME structure.
 RESERVED_PREFIXES = ("resent-", "content-")
 
+# The characters of RFC 5322's `atom`, and dots: MAIL needs no quotes around them.
 BARE_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
 
@@ -124,6 +127,7 @@ def _choose_auth(filled: Mapping[str, Any]) -> str:
     """Choose the kind of log-in by the credentials that are given."""
     if any(filled.get(source) for source in TOKEN_SOURCES):
         return "xoauth2"
+    # A token needs a username too, so that alone does not decide.
     return "password" if filled.get("username") else "none"
 
 
@@ -145,6 +149,7 @@ class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
     tenant: str = ""
     client_id: str = ""
     client_secret: SecretStr | None = None
+    # The application's secret is posted there, so nothing but https is accepted.
     authority: str = Field(default="https://login.microsoftonline.com", pattern="^https://")
 
     @model_validator(mode="after")
@@ -183,12 +188,15 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     username: str = ""
     password: SecretStr | None = None
     token_command: Annotated[tuple[str, ...], BeforeValidator(parse_command)] = ()
+    # Ten minutes short of the usual hour: a program may print a token that it has cached.
     token_lifetime: float = Field(default=3000.0, gt=0)
     m365: MicrosoftSettings = MicrosoftSettings()
     google: GoogleSettings = GoogleSettings()
+    # No space and no line end: the name goes into a command as it is.
     ehlo_name: str = Field(default="", pattern=r"^[\x21-\x7e]*$")
     envelope_sender: Annotated[str, AfterValidator(validate_address)] = ""
     headers: Annotated[dict[str, str], AfterValidator(validate_headers)] = {}
+    # Exchange Online allows 3 per mailbox, and another program may use one of them.
     max_connections: PositiveInt = 2
     max_messages: PositiveInt = 100
     rate: Annotated[
@@ -228,9 +236,11 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         if not isinstance(given, dict):
             return given
         # A provider that has no preset is reported by the field's own check.
+        # A list, because a wrong value may be one that can't be hashed, such as a table.
         is_known = given.get("provider") in [*Provider]
         preset = PRESETS[Provider(given["provider"])].defaults if is_known else {}
         filled = {**preset, **given}
+        # A wrong `security` gets a port too: only it is reported then, and no missing port besides.
         filled.setdefault("port", PORTS.get(str(filled.get("security")), PORTS["starttls"]))
         filled.setdefault("auth", _choose_auth(filled))
         return filled

@@ -40,6 +40,7 @@ class Caller:
         `ConfigurationError` for an address or a variable that is wrong.
         """
         answer = self._send_in_loop(method, url, headers or {}, content)
+        # No limit here: the call has one of its own, and `ended` ends it early.
         return asyncio.run_coroutine_threadsafe(answer, self._loop).result()
 
     async def _send_in_loop(
@@ -48,9 +49,11 @@ class Caller:
         server = validate_web_address(url)
         async with WebClient(server, timeout=CALL_TIMEOUT, stop=self._ended) as client:
             answer = await client.send(client.build_request(method, "", headers=headers, **content))
+        # A redirect counts here too: the secret goes to no other server than the one asked.
         if not answer.is_success and answer.status_code not in CLIENT_FAULTS:
             raise NoAnswer(f"it answers with status {answer.status_code}", may_have_arrived=True)
         try:
+            # Only checked. The libraries read it again, with a reader that has no limits.
             decode_json(answer.content)
         except UnsoundJson as error:
             raise Refused(
@@ -69,6 +72,7 @@ async def run_in_thread(work: Callable[[Caller], T]) -> T:
         return await asyncio.shield(running)
     finally:
         ended.set()
+        # Python's exit would wait for the thread in any case, and then without our loop.
         await asyncio.gather(running, return_exceptions=True)
 
 

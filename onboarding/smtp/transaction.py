@@ -90,9 +90,11 @@ class Connection:
         `TryLater` or `ConfigurationError` where it refuses us or can't be reached.
         """
         dsn = True
+        # This ends: a used line is given up once, for a new one, and `dsn` is dropped once.
         while True:
             line = await self._ready_line()
             fresh = line.transactions == 0
+            # Asked of each line: one name may lead to several servers, each with its own offer.
             capabilities = line.capabilities if dsn else replace(line.capabilities, dsn=False)
             encoded = encode_message(message, capabilities, self._settings.envelope_sender)
             if isinstance(encoded, Rejected):
@@ -108,6 +110,7 @@ class Connection:
             if refused is None:
                 self._offered = encoded
                 return EnvelopeAccepted()
+            # Before the refusal is judged, which may raise: the line is clean or cut by then.
             await self._reset(line, refused.reply)
             if is_dsn_refusal(encoded, refused):
                 # For all messages on this line, and for this one on every line.
@@ -143,8 +146,11 @@ class Connection:
                 await line.send_chunk(chunk, self._timeout_for(Phase.BODY))
             if early:
                 await self._check_may_leave(may_leave)
+            # One write, and nothing is awaited between the check and it: no cancellation and no
+            # other task can come between. A process that is stopped right here is the one gap.
             line.write(last + FINAL_DOT)
         except ConnectionLost as error:
+            # `write` raises before it gives the transport a byte, so the final dot has not left.
             return Deferred(f"the line broke before the message had left: {error}")
         try:
             reply = await line.read_reply(self._timeout_for(Phase.DOT))
@@ -167,6 +173,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close the line, with QUIT unless it is in a transaction."""
+        # Forgotten before the wait: a `close` that is cancelled leaves no line to be used again.
         line, self._line, self._offered = self._line, None, None
         if line is not None:
             await line.close(cleanup_timeout(self._settings.timeout))
@@ -185,6 +192,7 @@ class Connection:
         return self._line
 
     async def _open_line(self) -> WireProtocol:
+        # Only after a message: before, there is no closed line of ours that the server may count.
         for wait in REOPENING if self._has_served else ():
             try:
                 return await self._server.open()
@@ -194,6 +202,8 @@ class Connection:
 
     async def _is_usable(self, line: WireProtocol) -> bool:
         """Tell whether a line may carry another message. After a pause, NOOP asks the server."""
+        # `in_transaction`: an envelope whose body never came. The server would read the next
+        # commands as that body.
         is_worn = line.transactions >= self._settings.max_messages
         if is_worn or line.in_transaction or not line.usable:
             return False
@@ -210,6 +220,7 @@ class Connection:
         # Set before the first byte leaves: any reply from now on may quote the message.
         line.secrets = self._server.secrets.with_link(encoded.message.join_link)
         if line.capabilities.pipelining:
+            # RFC 2920 3.1: DATA may end such a group, and nothing may follow it before its answer.
             line.write(b"".join(encoded.commands))
             return await self._read_pipelined_answers(line)
         for phase, command in zip(ENVELOPE, encoded.commands, strict=True):
@@ -246,6 +257,7 @@ class Connection:
             return None
         if first in REFUSALS and (phase, reply.code) != (Phase.MAIL, BAD_SEQUENCE):
             return RefusedCommand(phase, reply)
+        # Such as 503 at MAIL: it is not known any more which command the next reply answers.
         line.abort()
         raise ConnectionLost(f"the server answered {phase} with {reply}")
 
@@ -260,12 +272,14 @@ class Connection:
             return InDoubt(f"the message had left, and the server answered {reply}")
         if reply.code == CLOSING:
             line.abort()
+        # Before the outcome, which may raise: this message is over either way.
         self._end_transaction(line)
         self._has_served = True
         if first == POSITIVE:
             return Sent(reply)
         # RFC 5321 4.2.5: after a 4xx or 5xx, a 421 too, the server must not deliver what it got.
         refused = RefusedCommand(Phase.DOT, reply)
+        # This message has been counted already.
         return self._as_delivery_outcome(refused, fresh=line.transactions == 1)
 
     def _as_delivery_outcome(self, refused: RefusedCommand, *, fresh: bool) -> Deferred | Rejected:
@@ -274,6 +288,7 @@ class Connection:
 
     async def _reset(self, line: WireProtocol, reply: Reply) -> None:
         """Have the server forget a refused transaction (RSET): the line may carry the next."""
+        # After a 421 the server closes the line by itself, so RSET would only cost a wait.
         if reply.code == CLOSING or not await self._is_accepted(line, b"RSET\r\n"):
             line.abort()
 

@@ -30,6 +30,7 @@ MAX_UNPACKED = 64 * MEGABYTE
 GZIP = 31
 """What zlib calls a gzip header and trailer around the largest window."""
 
+# httpx by itself also asks for br and zstd where it can; we limit only what gzip unpacks to.
 REQUEST_HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
@@ -116,7 +117,9 @@ class WebClient:
             async with asyncio.timeout(self._timeout):
                 return await wait_unless_stopped(self._stop, _exchange(http, request, progress))
         except httpx.ProxyError as error:
+            # `from None` everywhere here: httpx's errors hold the request, and so the token.
             raise self._proxy_refusal_error(error) from None
+        # Before the next clause, which would catch two of these as well: nothing was sent here.
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise self._no_connection_error(error) from None
         except (TimeoutError, httpx.TimeoutException):
@@ -154,6 +157,7 @@ class WebClient:
         return NoAnswer(
             f"the proxy {self._proxy} refuses to lead there{answers}",
             may_have_arrived=False,
+            # A person has to change the proxy's password or rules. A 502 or 503 may pass.
             final=code in {AUTHENTICATION_REQUIRED, FORBIDDEN},
         )
 
@@ -169,6 +173,7 @@ class _Progress:
         """Take a report; CONNECT is what a proxy is asked, and not the request itself."""
         if event.endswith("connect_tcp.complete"):
             self._stream = details["return_value"]
+        # At the start, not the end: from the first byte on nothing is known for sure.
         elif event.endswith("send_request_headers.started"):
             self.sent = self.sent or details["request"].method != b"CONNECT"
 
@@ -206,6 +211,7 @@ async def _read_content(answer: httpx.Response) -> bytes:
         received += len(chunk)
         if unpacker:
             # One byte more than is allowed shows that there is too much.
+            # So it is never 0, which zlib takes for no limit at all.
             content += _decompress(unpacker, chunk, MAX_UNPACKED + 1 - len(content))
         else:
             content += chunk

@@ -65,5 +65,6 @@ def _configure(
         server_header=False,
         timeout_keep_alive=keep_alive,
     )
+    # `uvicorn.Server` would do this. We do without it, because it sets signal handlers.
     config.load()
     return config

@@ -35,18 +35,21 @@ def decode_json(content: bytes) -> Any:
     _check_limits(content)
     try:
         value = json.loads(
+            # RFC 8259 8.1: a reader may ignore a byte order mark.
             content.decode("utf-8-sig"),
             parse_int=_parse_integer,
             parse_float=_parse_real,
             parse_constant=_refuse_constant,
             object_pairs_hook=_build_object,
         )
+    # It is a ValueError as well, and must pass the last clause.
     except UnsoundJson:
         raise
     except UnicodeDecodeError:
         raise UnsoundJson("is not in UTF-8") from None
     except ValueError:
         raise UnsoundJson("is no JSON") from None
+    # Only an escape can write half a character: the UTF-8 decoder refuses one.
     return _replace_half_characters(value) if b"\\u" in content else value
 
 
@@ -68,12 +71,14 @@ def _replace_half_characters(value: Any) -> Any:
 
 def _check_limits(content: bytes) -> None:
     """Count brackets and commas outside of strings, before anything is built."""
+    # On bytes: in UTF-8 no part of a longer character looks like a quote or a bracket.
     bare = _STRING.sub(b"", content)
     # Each value but the first follows a comma or opens its list or object.
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > MAX_VALUES:
         raise UnsoundJson("holds too many values")
     depth = 0
     for bracket in _BRACKET.finditer(bare):
+        # Brackets that don't match are for the reader to refuse.
         depth += 1 if bracket[0] in b"[{" else -1
         if depth > MAX_DEPTH:
             raise UnsoundJson("is nested too deeply")

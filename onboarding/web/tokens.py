@@ -56,6 +56,7 @@ class TokenCache:
                 # The lifetime counts from the request: a slow answer makes the token older.
                 requested_at = self._clock()
                 token = await wait_unless_stopped(self._stop, self._fetch())
+                # Only now: if the fetch fails, the next caller finds the old state and tries again.
                 self._token, self._requested_at = token, requested_at
             return token.value
 

@@ -61,6 +61,7 @@ def find_proxy(url: str, environ: Mapping[str, str]) -> Proxy | None:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
+    # A proxy would look for a loopback address on its own machine.
     if parts.scheme != "https" or is_loopback(host):
         return None
     if _is_excepted(host, parts.port or HTTPS_PORT, _find_variable(environ, "no_proxy")[1]):
@@ -74,6 +75,7 @@ def find_proxy(url: str, environ: Mapping[str, str]) -> Proxy | None:
 
 def _find_variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:
     """Find the variable that is set, in lower case or else in upper case, and its value."""
+    # An empty one counts as set: with it a user switches off the one in upper case.
     variable = name if name in environ else name.upper()
     return variable, environ.get(variable, "").strip()
 
@@ -89,6 +91,7 @@ def _parse_proxy(variable: str, value: str) -> Proxy:
     if rest or not _PROXY_HOST.fullmatch(host):
         raise _proxy_variable_error(variable)
     place = _format_host_and_port(host, port)
+    # As written: httpx itself decodes the percent signs in it.
     credentials = parts.netloc.rpartition("@")[0]
     login = f"{credentials}@" if credentials else ""
     return Proxy(f"{scheme}://{login}{place}", place)
@@ -149,6 +152,7 @@ def _parse_network(text: str) -> Network | None:
         # A name or an IPv4 address, perhaps with a port.
         return None
     try:
+        # `strict` would refuse `10.1.2.3/8`, as people write it.
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
@@ -162,6 +166,7 @@ def build_web_context(environ: Mapping[str, str]) -> ssl.SSLContext:
     check_certificate_variables(environ)
     file, folder = environ.get(CERTIFICATE_FILE) or None, environ.get(CERTIFICATE_FOLDER) or None
     if not (file or folder):
+        # Slim containers have no certificates of the system's own.
         return ssl.create_default_context(cafile=certifi.where())
     try:
         return ssl.create_default_context(cafile=file, capath=folder)
