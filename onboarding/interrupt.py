@@ -1,8 +1,8 @@
 """Ends a wait at once when a stop signal comes.
 
 For answers and streams, where stopping early loses nothing. `cli.terminal` sets the event at the
-first Ctrl-C or SIGTERM. Work that must be finished first, such as a message whose body is being
-sent, does not wait here.
+first Ctrl-C or SIGTERM. Work that must be finished first, such as a body that is being sent,
+does not wait here.
 """
 
 import asyncio

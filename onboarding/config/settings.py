@@ -115,7 +115,7 @@ class Config(BaseSettings):
     reports: dict[WebinarName, ReportSettings] = {}
     file: Path
     secret_files: tuple[Path, ...] = ()
-    """Files of the secrets folder whose modes the user has set."""
+    """Files of the secrets folder, if the user and not systemd has set their modes."""
 
     @property
     def folder(self) -> Path:

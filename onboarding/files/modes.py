@@ -1,7 +1,7 @@
 """Finds files with secrets that other users of this machine may read or change, by their modes.
 
-Looks only at modes; changes nothing and reads no content. It skips files whose modes the user did
-not choose: what systemd and container engines provide, and file systems without modes.
+Looks only at modes; changes nothing and reads no content. It skips files if the user did not
+choose their modes: what systemd and container engines provide, and file systems without modes.
 """
 
 import os

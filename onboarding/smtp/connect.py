@@ -139,6 +139,7 @@ class Connector:
         if isinstance(error, ConnectionRefusal) and error.phase is Phase.LOGIN:
             # Failed log-ins are counted, so no other connection tries another one.
             error = TryLater(error.message, hint=error.hint)
+        # A refusal of one connection says nothing to the tasks that wait to open theirs.
         if not isinstance(error, ConnectionRefusal):
             self._failures.append(error)
         return error

@@ -57,6 +57,7 @@ class Pool:
         connector = Connector(self._settings, stop=self._stop)
         count = self._settings.max_connections
         self._serving = [Connection(connector, self._clock, self._sleep) for _ in range(count)]
+        # A list of its own: `give_up` shortens the other while this connection is lent.
         self._free = list(self._serving)
 
     async def __aenter__(self) -> Self:
@@ -79,7 +80,8 @@ class Pool:
         self.prepare()
         # The semaphore is fair: the task that waits longest is next.
         await self._seats.acquire()
-        # The connection used last comes first: its line is open.
+        # The connection used last comes first: its line is open. Nothing is awaited since the seat
+        # was taken, so that seat and connection always go together.
         connection = self._free.pop()
         try:
             yield connection

@@ -202,7 +202,7 @@ class Connection:
 
     async def _is_usable(self, line: WireProtocol) -> bool:
         """Tell whether a line may carry another message. After a pause, NOOP asks the server."""
-        # `in_transaction`: an envelope whose body never came. The server would read the next
+        # `in_transaction`: the body of an envelope never came, and the server would read the next
         # commands as that body.
         is_worn = line.transactions >= self._settings.max_messages
         if is_worn or line.in_transaction or not line.usable:
