@@ -29,10 +29,12 @@ def back_up_before(path: Path, revision: str) -> Path:
     """
     target = path.with_name(f"{path.name}.before-{revision}{ENDING}")
     try:
+        # `back_up` never overwrites, so the copy of an attempt that failed has to go first.
         target.unlink(missing_ok=True)
         back_up(path, target)
     except OSError as error:
         raise _backup_error(path, target, error) from None
+    # Only now that the new copy is whole: a full disk must cost none of the older ones.
     made = sorted(path.parent.glob(f"{_escape(path.name)}.before-*{ENDING}"), key=_age)
     for old in made[:-KEPT]:
         old.unlink(missing_ok=True)
@@ -52,6 +54,7 @@ def back_up(path: Path, target: Path) -> None:
             # One file without -wal beside it: that could be left behind when the copy is moved.
             copy.execute("PRAGMA journal_mode=DELETE")
     except (sqlite3.Error, OSError) as error:
+        # Half a copy would look like a whole one to the person who restores it.
         with contextlib.suppress(OSError):
             target.unlink()
         raise _backup_error(path, target, error) from None
@@ -75,6 +78,7 @@ def _backup_error(path: Path, target: Path, error: BaseException) -> BaseExcepti
 
 
 def _age(file: Path) -> tuple[int, str]:
+    # The name only decides between equal times, which coarse file systems give.
     return file.stat().st_mtime_ns, file.name
 
 

@@ -18,6 +18,7 @@ def store_colleagues(
     connection: sa.Connection, server: str, colleagues: Collection[Colleague], now: datetime
 ) -> None:
     """Replace what is known of a server's directory."""
+    # Replaced as a whole: a colleague who has left the company must not be found again.
     connection.execute(cached_colleagues.delete().where(cached_colleagues.c.server == server))
     # By ids: if a page shifts while the directory is read, the same colleague comes twice.
     rows = {

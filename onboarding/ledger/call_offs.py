@@ -30,6 +30,7 @@ def record_call_off(connection: sa.Connection, session: int, by: str, now: datet
     new = insert(called_off).values(row).on_conflict_do_nothing().returning(called_off.c.session)
     if connection.execute(new).scalar() is not None:
         record_act(connection, session, [WHOLE_SESSION], CALL_OFF, by, now)
+    # Not only for a new call-off: saying it again also clears what was queued since.
     outdated = (*is_queued(session), deliveries.c.kind.not_in(CANCELLING))
     move(connection, outdated, State.SUPERSEDED, CALLED_OFF, now)
 
@@ -39,6 +40,7 @@ def remove_call_off(connection: sa.Connection, session: int, by: str, now: datet
 
     Cancellations that have not left yet are superseded, but for those of people who were removed.
     """
+    # The row decides: without a call-off, no cancellation in the queue may be superseded.
     removed = connection.execute(called_off.delete().where(called_off.c.session == session))
     if not removed.rowcount:
         return False

@@ -79,8 +79,10 @@ def enqueue(
     """
     if not new:
         return
+    # A rehearsal goes to another mailbox: it must replace no real message.
     real = [delivery.email for delivery in new if not delivery.rehearsal_to]
     queued = (*is_queued(session), _is_to(real))
+    # Before the insert: `uq_deliveries_open` allows one open message for each mailbox.
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
     rows = [_build_row(session, delivery, now) for delivery in new]
     connection.exec_driver_sql(_compile_insert(connection.dialect), sql.pack(rows))
@@ -127,12 +129,16 @@ def claim(
     ids = connection.execute(oldest).scalars().all()
     if not ids:
         return []
+    # Read again and not RETURNING: SQLite gives its rows in no certain order
+    # (https://sqlite.org/lang_returning.html).
     claimed = deliveries.c.id.in_(ids)
     connection.execute(deliveries.update().where(claimed).values(holder=holder))
     in_order = select_deliveries(claimed).order_by(None).order_by(*_OLDEST_FIRST)
     return [build_delivery(row) for row in connection.execute(in_order).mappings()]
 
 
+# `requeue_last` puts a message at the end by its `due_at`, so that has to come first.
+# The id keeps the order of the plan among those that were queued together.
 _OLDEST_FIRST = (deliveries.c.due_at, deliveries.c.id)
 
 
@@ -141,6 +147,7 @@ def _is_claimable(
 ) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         deliveries.c.due_at <= now,
+        # Together with `expire_overdue` this leaves no moment out: a message is sent, or expires.
         deliveries.c.expires_at > now,
         deliveries.c.holder == "",
         sa.true() if only is None else deliveries.c.key.in_(only),
@@ -151,6 +158,8 @@ def release_claims(connection: sa.Connection, holder: str) -> None:
     """Release what was claimed and not offered to the server: the run ends early."""
     connection.execute(
         deliveries.update()
+        # Only queued ones: a row in `sending` without its holder could not record its answer,
+        # and a message that has left would be in doubt.
         .where(deliveries.c.holder == holder, HELD, deliveries.c.state == State.QUEUED)
         .values(holder="")
     )
@@ -168,6 +177,7 @@ def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> i
         .where(deliveries.c.session == session, deliveries.c.state == State.QUEUED, HELD)
         .values(holder="")
     )
+    # Before the next statement, which takes every row in `sending`, a rehearsal's too.
     rehearsed = (deliveries.c.session == session, deliveries.c.state.in_(UNDER_WAY), ~REAL)
     move(connection, rehearsed, State.CANCELLED, "the rehearsal was interrupted", now)
     being_sent = (deliveries.c.session == session, deliveries.c.state == State.SENDING)
@@ -188,6 +198,7 @@ def cancel_for_removed(
     connection: sa.Connection, session: int, emails: Collection[str], now: datetime
 ) -> None:
     """Cancel what was never sent to people who are removed, so that no person has to decide it."""
+    # `in_doubt` stays: the message may have arrived, so only a person can decide it.
     unsent = (deliveries.c.session == session, deliveries.c.state.in_(UNSENT), _is_to(emails), REAL)
     move(connection, unsent, State.CANCELLED, "the person was removed", now)
 
@@ -200,6 +211,8 @@ def bring_forward(connection: sa.Connection, session: int, now: datetime) -> Non
             deliveries.c.session == session,
             deliveries.c.state == State.QUEUED,
             deliveries.c.due_at > now,
+            # A deferral or a later due date was written in the past. Only `at` in the future shows
+            # that the clock was set back; without it a message would leave before its time.
             deliveries.c.at > now,
         )
         .values(due_at=now)
@@ -268,6 +281,8 @@ def move(
     return connection.execute(moved).scalars().all()
 
 
+# Each field is a column of `deliveries`, and its place is its place in the batch. Columns that are
+# missing here (`attempt`, `holder`, `reply` ...) get the defaults of the table.
 class _Row(NamedTuple):
     """A new message as a row of the table, times as they are stored."""
 
@@ -312,6 +327,7 @@ def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
         duration=int(new.facts.duration.total_seconds()),
         rehearsal_to=new.rehearsal_to,
         reason="",
+        # The trigger makes this the text of the event: history shows which kind was queued.
         told=new.kind,
     )
 
@@ -354,6 +370,8 @@ def build_delivery(row: sa.RowMapping) -> Delivery:
         id=row["id"],
         session=SessionKey(row["server"], row["webinar_id"], row["session_id"]),
         email=row["email"],
+        # A kind or state of a newer version raises here, so an older one that shares the ledger
+        # stops at it and does not overlook it.
         kind=Kind(row["kind"]),
         number=row["number"],
         state=State(row["state"]),

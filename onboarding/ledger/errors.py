@@ -11,9 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from onboarding.errors import ConfigurationError, TryLater
 
 # Primary result codes of SQLite. Any other code is a bug of ours.
+# PROTOCOL: two processes raced for the locks of WAL (https://sqlite.org/rescode.html#protocol).
 LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 """Another process holds a lock; that passes."""
 
+# IOERR: a disk quota that is used up comes as this, and not as FULL.
 TEMPORARY = LOCKED | {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 """All that passes, or may."""
 
@@ -27,6 +29,7 @@ UNUSABLE = DENIED | {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 def result_code(error: BaseException) -> int | None:
     """SQLite's primary result code (https://sqlite.org/rescode.html); None for any other error."""
     extended = getattr(_cause(error), "sqlite_errorcode", None)
+    # An extended code has the primary one in its low byte. Python gives extended codes.
     return None if extended is None else extended & 0xFF
 
 
@@ -68,4 +71,5 @@ def as_read_error(path: Path, error: BaseException) -> BaseException:
 
 
 def _cause(error: BaseException) -> BaseException | None:
+    # SQLAlchemy's own text has the whole SQL in it; a person needs SQLite's words.
     return error.orig if isinstance(error, DBAPIError) else error

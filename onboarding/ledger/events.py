@@ -86,6 +86,7 @@ def record_act(
     detail = f"by {by}: {note}" if note else f"by {by}"
     rows = [
         {"session": session, "key": key, "what": act, "at": at, "delivery": None, "detail": detail}
+        # Each person once, even if a command line names them twice.
         for key in dict.fromkeys(keys)
     ]
     record_events(connection, rows)
@@ -106,6 +107,7 @@ def list_events(connection: sa.Connection, key: str) -> Sequence[Event]:
         )
         .join(sessions, sessions.c.id == events.c.session)
         .where(events.c.key == key)
+        # Not by time: a clock that was set back must not change the order of what happened.
         .order_by(events.c.id)
     )
     return [Event(**row) for row in connection.execute(query).mappings()]

@@ -38,6 +38,8 @@ from onboarding.model.registrations import Standing
 GONE = "(forgotten)"
 """What stands in place of an address or a name."""
 
+# A new column that holds words of a person or a server belongs here, or `forget` leaves
+# a name in it.
 _FREE_TEXTS = (
     (deliveries, "reply"),
     (deliveries, "reason"),
@@ -75,12 +77,15 @@ class KnownPerson:
         A name of a single word is left out: it would be found in other people's texts.
         """
         words = [name.split() for name in self.names]
+        # A directory, a mail server or a person may also write `Last, First`.
         turned = [[f"{last[-1]},", *last[:-1]] for last in words if len(last) > 1]
         names = [
             r"\s+".join(map(re.escape, parts)) for parts in [*words, *turned] if len(parts) > 1
         ]
         spelled = [*map(re.escape, self.addresses | self.keys), *names]
+        # An alternation takes what matches first: a short name would leave the rest of a long one.
         longest_first = sorted(filter(None, spelled), key=len, reverse=True)
+        # The look-behind has the characters of a local part: `ann@` is not found in `jo.ann@`.
         return re.compile(rf"(?<![\w.+-])(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
 
 
@@ -112,6 +117,7 @@ def find_person(connection: sa.Connection, email: str) -> KnownPerson:
             _list_users(connection, cached_colleagues, key),
         )
     )
+    # As `registration_key` writes the ids of a person without an address.
     keys = frozenset([key, *(f"{account}/{user}" for account, user in users)])
     called = set(_list_names(connection, keys))
     addresses = {email, key, *(address for address, _name in called)}
@@ -134,6 +140,8 @@ def find_unfinished(connection: sa.Connection, person: KnownPerson) -> list[sa.R
 
 def remove_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
     """Take a person out of every table. Call it while no run is at work."""
+    # Messages and events are found by the delivery's key, so both go before that is blanked.
+    # Mentions come last: what is left by then is about others.
     messages = _remove_messages(connection, person)
     _remove_replacements(connection, person)
     ours = sa.select(deliveries.c.id).where(deliveries.c.key.in_(person.keys))
@@ -160,6 +168,8 @@ def compact(connection: sa.Connection, items: Collection[None]) -> list[bool]:
     False: another process is reading the ledger, and the old log is still there.
     """
     execute = sql.driver(connection).execute
+    # VACUUM refuses to run in a transaction, and itself writes through the log: so the
+    # checkpoint comes after it.
     execute("VACUUM")
     busy = execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     return [not busy for _item in items]
@@ -169,6 +179,7 @@ def _list_users(connection: sa.Connection, table: sa.Table, key: str) -> Iterato
     rows = connection.execute(
         sa.select(table.c.email, table.c.account_id, table.c.user_id).where(table.c.user_id != "")
     )
+    # Compared here and not in SQL, which can't fold an address as `address_key` does.
     for email, account, user in rows:
         if address_key(email) == key:
             yield account, user
@@ -200,11 +211,13 @@ def _remove_colleague(connection: sa.Connection, person: KnownPerson) -> int:
         sa.and_(table.c.account_id == account, table.c.user_id == user)
         for account, user in person.users
     ]
+    # `false()`: without a user the condition would be empty, and match the whole directory.
     return connection.execute(table.delete().where(sa.or_(sa.false(), *users))).rowcount
 
 
 def _remove_problems(connection: sa.Connection, person: KnownPerson) -> int:
     rows = connection.execute(sa.select(problems.c.id, problems.c.email))
+    # Problems have no key, only the address as the roster has it.
     ids = [row.id for row in rows if address_key(row.email) in person.keys]
     return connection.execute(problems.delete().where(problems.c.id.in_(ids))).rowcount
 
@@ -213,6 +226,7 @@ def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
     """Take everything out of the deliveries that tells their person."""
     # The key stays different for each: unique indexes count a mailbox's messages.
     own_number = sa.cast(deliveries.c.id, sa.Text)
+    # `state` must not be among the values: the trigger would write a new event for the row.
     blanks = dict.fromkeys(("name", "reply", "queue_id", "reason", "told", "holder", "link"), "")
     blanked = connection.execute(
         deliveries.update()
@@ -220,6 +234,8 @@ def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
         .values(
             key=sa.literal(f"{GONE} ") + own_number,
             email=GONE,
+            # A Message-ID is a digest of the address: with it, a guess could be checked, and the
+            # mail server's log could be searched.
             message_id=sa.literal("<forgotten-") + own_number + ">",
             **blanks,
         )
@@ -247,8 +263,10 @@ def _remove_messages(connection: sa.Connection, person: KnownPerson) -> int:
 
 def _read_words(row: sa.RowMapping) -> str:
     """All that a reader of a kept message sees, as one text without tags."""
+    # In this order: an escaped `<` is text, and would look like the start of a tag.
     html = unescape(_MARKUP_TAG.sub(" ", fill_part(row["content"], row["html"])))
     envelope = (row["headers"], row["sender"], row["recipient"])
+    # The raw pieces too: an address in an attribute went away with its tag.
     return "\n".join((*envelope, row["text"], row["calendar"], html, *row["html"]))
 
 
@@ -261,6 +279,7 @@ def _blank_mentions(connection: sa.Connection, person: KnownPerson) -> int:
 def _blank_column(
     connection: sa.Connection, table: sa.Table, name: str, pattern: re.Pattern[str]
 ) -> int:
+    # The one key that all these tables have; some have a key of several columns.
     number: sa.ColumnClause[int] = sa.literal_column("rowid")
     # As text, also where it is JSON: what is replaced stands within one of its strings.
     column = sa.type_coerce(table.c[name], sa.Text)

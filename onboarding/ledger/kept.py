@@ -24,9 +24,10 @@ from onboarding.model.copies import MessageCopy, SharedPart, fill_part
 from onboarding.model.deliveries import State
 
 LEFT = (State.SENDING, State.SENT, State.IN_DOUBT, State.BOUNCED)
-"""States of a message whose body has left, or may have."""
+"""States of a message that has left, or may have."""
 
 
+# In the order of the table's columns: the INSERT names none.
 class KeptRow(NamedTuple):
     """A copy as a row of the table, its time as it is stored."""
 
@@ -102,6 +103,7 @@ def _insert_statement(table: sa.Table, rows: int) -> str:
     With a parameter for each value: as one JSON text (`sql.pack`) SQLite would read through each
     long message once for every column.
     """
+    # At most `store.GROUP` rows come at once: far below SQLite's 32,766 parameters.
     marks = ", ".join("?" * len(table.columns))
     values = ", ".join([f"({marks})"] * rows)
     into = f"{table.name} VALUES {values}"

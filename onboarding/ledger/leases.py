@@ -66,6 +66,7 @@ def acquire(connection: sa.Connection, name: str, holder: Holder, now: datetime)
     """Take a lease, even a dead holder's. Returns None, or the lease of a holder that lives."""
     current = _find_lease(connection, name)
     if current and current.holder != holder and is_alive(current.holder, current.until, now):
+        # Refused. But a term that a wrong clock made too long now ends after one term of ours.
         _shorten(connection, name, current, now)
         return current
     # Deleted and not updated, so that nothing of a former holder stays.
@@ -87,8 +88,8 @@ def acquire(connection: sa.Connection, name: str, holder: Holder, now: datetime)
 def _shorten(connection: sa.Connection, name: str, lease: Lease, now: datetime) -> None:
     """Believe a holder for one term by our own clock, even if its clock says longer.
 
-    Otherwise a machine whose clock was an hour ahead when it died would hold the webinar for an
-    hour. A living holder renews its lease long before the term ends.
+    Otherwise a machine that died with its clock an hour ahead would hold the webinar for an hour.
+    A living holder renews its lease long before the term ends.
     """
     if lease.until > now + TERM:
         connection.execute(
@@ -100,6 +101,8 @@ def _shorten(connection: sa.Connection, name: str, lease: Lease, now: datetime) 
 
 def renew(connection: sa.Connection, name: str, holder: Holder, now: datetime) -> bool:
     """Renew a lease. False if it was taken over: the run must stop then."""
+    # `until` is not asked: a lease past its term that no other run took is still ours. The name
+    # alone is: it is random, so no other run has ever had it.
     renewed = connection.execute(
         leases.update()
         .where(leases.c.name == name, leases.c.holder == holder.name)
@@ -120,7 +123,8 @@ def is_held(connection: sa.Connection, name: str, now: datetime) -> bool:
 
 
 def find_held(connection: sa.Connection, now: datetime) -> Lease | None:
-    """Find a lease that any living run holds, whatever it is on; None if no run is at work."""
+    """Find a lease that any living run holds, on any webinar; None if no run is at work."""
+    # Every row is read: whether a process lives is a question that SQL can't answer.
     found = [_build_lease(row) for row in connection.execute(sa.select(leases))]
     return next((lease for lease in found if is_alive(lease.holder, lease.until, now)), None)
 
@@ -130,6 +134,7 @@ def is_alive(holder: Holder, until: datetime, now: datetime) -> bool:
 
     That is known for certain on this machine; of another machine it is believed until `until`.
     """
+    # The term does not count here: a suspended process lives, and may have half a body sent.
     if holder.machine == _machine_name():
         return _process_start(holder.pid) == holder.started
     return now < until
@@ -153,6 +158,7 @@ def _process_start(pid: int) -> str | None:
     would look like another process. So psutil is asked only on systems without /proc.
     """
     try:
+        # A process can end between opening the file and reading it: ProcessLookupError.
         if psutil.LINUX:
             # From the last bracket on: the program's name before it may hold spaces and brackets.
             state, *others = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -168,6 +174,8 @@ def _machine_name() -> str:
 
     Process ids are unique only within both.
     """
+    # A new boot id makes all holders from before a restart count as another machine's, so they
+    # are believed until their term ends: at most a minute.
     boot = Path("/proc/sys/kernel/random/boot_id")
     names = Path("/proc/self/ns/pid")
     since = boot.read_text().strip() if boot.exists() else f"{psutil.boot_time():.0f}"

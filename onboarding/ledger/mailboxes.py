@@ -19,6 +19,7 @@ def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mail
     """Load each mailbox of a session, by address key. A mailbox without deliveries is left out."""
     mailboxes: dict[str, Mailbox] = {}
     ours = select_deliveries(deliveries.c.session == session, REAL)
+    # In the order of the ids, as a reader gets the messages: what came last counts.
     for row in connection.execute(ours).mappings():
         before = mailboxes.get(row["key"], Mailbox())
         mailboxes[row["key"]] = _add_delivery(before, build_delivery(row))
@@ -29,4 +30,5 @@ def _add_delivery(mailbox: Mailbox, delivery: Delivery) -> Mailbox:
     facts = mailbox.facts
     if delivery.state in HOLDS_FACTS:
         facts = facts_after(delivery.kind, delivery.facts, facts)
+    # The highest number and not a count: a Message-ID is made from it, so none may come twice.
     return Mailbox(facts, delivery, max(mailbox.messages, delivery.number))

@@ -92,9 +92,11 @@ def queue_resends(
         .where(deliveries.c.session == session, REAL)
         .group_by(deliveries.c.key)
     )
+    # Read and queued in one transaction, so no other process can queue in between.
     unchanged = {row.key for row in rows if row.latest == seen.get(row.key) and not row.on_way}
     chosen = [delivery for delivery in new if address_key(delivery.email) in unchanged]
     enqueue(connection, session, chosen, now)
+    # Only for those that were queued: history must not claim a copy that was held back.
     keys = [address_key(delivery.email) for delivery in chosen]
     record_act(connection, session, keys, RESEND_ACT, by, now, reason)
     return keys
@@ -138,13 +140,15 @@ def _is_worth_sending(
     """Match deliveries that are still of use, if nothing newer went to the mailbox or is under way.
 
     Otherwise a second copy of old facts would arrive after the new ones. Of a session that is
-    called off only cancellations are of use. A cancelled message does
-    not count as newer, unless cancelled messages are `returning` to the queue in the same
-    statement: then both would be queued.
+    called off only cancellations are of use. A cancelled message does not count as newer, unless
+    cancelled messages are `returning` to the queue in the same statement: then both would be
+    queued.
     """
     gone = [state for state in (State.SUPERSEDED, State.CANCELLED) if state not in returning]
     other = deliveries.alias("other")
     is_newer = sa.and_(other.c.number > deliveries.c.number, other.c.state.not_in(gone))
+    # Also an older one under way: the unique index would refuse it, and with it the whole
+    # statement for all other people.
     is_in_the_way = sa.or_(is_newer, other.c.state.in_(UNDER_WAY))
     other_in_the_way = sa.exists().where(*_is_to_same_mailbox(other), is_in_the_way)
     is_called_off = sa.exists().where(called_off.c.session == deliveries.c.session)
@@ -156,5 +160,6 @@ def _is_to_same_mailbox(other: sa.FromClause) -> tuple[sa.ColumnElement[bool], .
     return (
         other.c.session == deliveries.c.session,
         other.c.key == deliveries.c.key,
+        # `REAL`, for the alias; a literal for the same reason.
         other.c.rehearsal_to == sa.literal_column("''"),
     )

@@ -23,6 +23,7 @@ def set_pause(
     now: datetime,
 ) -> None:
     """Pause a webinar; an earlier pause of it is replaced. `session_id` may be empty."""
+    # `reported_at` starts over, so that `run --all` also says of the new pause that it is on.
     values = {"at": now, "until": until, "reported_at": None}
     keys = {"server": server, "webinar_id": webinar_id, "session_id": session_id}
     connection.execute(
@@ -60,5 +61,6 @@ def record_reported(
 
 
 def _holds_for(server: str, webinar_id: str, session_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    # Asked without a session, any pause of the webinar counts: its session isn't known yet.
     is_session = pauses.c.session_id.in_(["", session_id]) if session_id else sa.true()
     return (pauses.c.server == server, pauses.c.webinar_id == webinar_id, is_session)

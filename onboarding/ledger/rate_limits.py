@@ -45,6 +45,7 @@ def reserve_call(connection: sa.Connection, name: str, most: int, now: datetime)
     if limit is None:
         _insert_limit(connection, name, most, now)
         return timedelta()
+    # By the stored limit: an answer may have corrected it. The caller's `most` is a first guess.
     wait = limit.time_to_wait(now)
     if not wait:
         limit = replace(limit, made=[*limit.recent_calls(now), now], calls=limit.calls + 1)
@@ -64,9 +65,9 @@ def update_limit(
 def reserve_send(connection: sa.Connection, name: str, rate: SendRate, now: datetime) -> timedelta:
     """Count a message and return zero, or count nothing and return how long to wait before asking.
 
-    `name` is the account at the mail server whose rate it is. Messages are never closer together
-    than `rate.interval`, so no window of any length holds a burst. The cap counts by the hour, so a
-    message counts against it for 24 to 25 hours.
+    `name` is the account at the mail server that the rate belongs to. Messages are never closer
+    together than `rate.interval`, so no window of any length holds a burst. The cap counts by the
+    hour, so a message counts against it for 24 to 25 hours.
     """
     pace = _load_pace(connection, name, rate, now)
     wait = pace.time_to_wait(rate, now)
@@ -108,6 +109,8 @@ class _CallLimit:
         recent = self.recent_calls(now)
         if len(recent) < self.most:
             return timedelta()
+        # When that call leaves the window, one more fits. Not simply the oldest: an answer may
+        # have lowered `most` below what is in the window already.
         return recent[-self.most] + timedelta(seconds=self.window) - now
 
     def as_corrected(self, status: RateLimitStatus, now: datetime) -> "_CallLimit":
@@ -123,6 +126,8 @@ class _CallLimit:
             # The `remaining` of 0 that comes with a 429 would make us wait longer.
             pause = status.penalty
         elif status.remaining is not None:
+            # Never a call less: our own calls that are still under way are in `made`, and may be
+            # missing in the answer's figure. A negative count adds none.
             made += [now] * (most - status.remaining - len(made))
             pause = window if status.remaining == 0 else 0.0
         corrected = replace(self, most=most, window=window, made=made)
@@ -200,6 +205,7 @@ class _SendPace:
         """The pace once a message leaves now."""
         hour = _format_hour(now)
         hours = {**self.hours, hour: self.hours.get(hour, 0) + 1}
+        # From now and not from `free_at`: time that passed unused must not allow a burst.
         return _SendPace(now + rate.interval, hours)
 
 
@@ -225,6 +231,7 @@ def _count_last_day(hours: Mapping[str, int], now: datetime) -> dict[str, int]:
     """
     kept: Counter[str] = Counter()
     for hour, sent in hours.items():
+        # From the hour's end: only the hour of a message is known, and it may have left at :59.
         if _parse_hour(hour) + ONE_HOUR + ONE_DAY > now:
             kept[min(hour, _format_hour(now), key=_parse_hour)] += sent
     return dict(kept)
@@ -237,6 +244,7 @@ def _wait_for_cap(hours: Mapping[str, int], per_day: int | None, now: datetime) 
     excess = sum(hours.values()) + 1 - per_day
     if excess <= 0:
         return timedelta()
+    # All are written in UTC, so the order of the texts is that of the times.
     for hour in sorted(hours):
         excess -= hours[hour]
         if excess <= 0:

@@ -38,6 +38,8 @@ ROOT_USER = 0
 """The files that SQLite creates for root beside a database get the database's owner."""
 
 
+# Compared before and after a read without a lock: a run that opens, writes or closes the ledger
+# changes one of these, and so does a person who moves another file to its place.
 class _Files(NamedTuple):
     """The ledger's files at one moment. `log` is the size of `-wal` in bytes, if it exists."""
 
@@ -52,6 +54,8 @@ class _Files(NamedTuple):
     @property
     def are_in_use(self) -> bool:
         """Whether a run has the ledger open, or died with it open."""
+        # The last connection that closes removes both files (https://sqlite.org/wal.html). If both
+        # are there, the ledger is open, or its run was killed; even if the log is still empty.
         return self.holds_more or (self.log is not None and self.has_index)
 
     @property
@@ -178,6 +182,7 @@ def _query(path: Path, file: Path, mode: str, statement: Callable[[sa.Connection
     """
     try:
         with _open_read_only(file, mode).connect() as connection:
+            # Version and statement must see one snapshot: a run may migrate or commit in between.
             connection.exec_driver_sql("BEGIN")
             match find_version(connection):
                 case Version.EMPTY:
@@ -187,6 +192,7 @@ def _query(path: Path, file: Path, mode: str, statement: Callable[[sa.Connection
                 case Version.USABLE:
                     return statement(connection)
     except (DBAPIError, sqlite3.Error) as error:
+        # With the log a refusal may only be about `-shm`, so the file alone can still be tried.
         if mode == WITH_LOG and result_code(error) in DENIED:
             raise _Denied from error
         raise as_read_error(path, error) from None
@@ -200,6 +206,7 @@ def _query_upgraded(connection: sa.Connection, statement: Callable[[sa.Connectio
     engine = open_engine(Path(":memory:"), BUSY_SECONDS)
     try:
         with engine.connect() as copy:
+            # In memory: a copy on the disk would be one more file with people in it.
             driver(connection).backup(driver(copy))
             with copy.begin():
                 upgrade(copy)
@@ -214,6 +221,8 @@ def _open_read_only(file: Path, mode: str) -> sa.Engine:
         uri = f"{file.as_uri()}?{mode}"
         return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
+    # NullPool closes the connection after use: while it is open, a run that ends is not the last
+    # at the ledger, and leaves `-wal` and `-shm` behind.
     return sa.create_engine(
         "sqlite://", creator=connect, poolclass=sa.pool.NullPool, hide_parameters=True
     )
@@ -231,4 +240,5 @@ def _size_of(file: Path) -> int | None:
 
 
 def _has_access(wanted: int, path: Path) -> bool:
+    # By the effective user, as `open` decides; `access` asks the real one by default.
     return os.access(path, wanted, effective_ids=os.access in os.supports_effective_ids)

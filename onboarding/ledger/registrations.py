@@ -49,6 +49,7 @@ def set_standing(
         for invitee in invitees
     ]
     connection.execute(_UPSERT, rows)
+    # In the same transaction as the standing: neither is ever there without the other.
     event = {"session": session, "what": standing, "at": now, "delivery": None, "detail": ""}
     events.record_events(connection, [{**event, "key": row["key"]} for row in rows])
 
@@ -74,12 +75,14 @@ def _keep_former_user(connection: sa.Connection, session: int, invitee: Invitee)
     """If the address belonged to another user before, keep that user by their ids."""
     this_row = sa.select(registrations).where(*_is_person(session, invitee))
     row = connection.execute(this_row).mappings().one_or_none()
+    # A removed user needs no row by ids: there is nothing left to do about them.
     if row is None or row["standing"] == Standing.REMOVED:
         return
     former = _build_stored_invitee(row)
     if former.linked_user in {None, invitee.linked_user}:
         return
     by_ids = {**row, **_person_columns(replace(former, email="")), "asked": ""}
+    # Nothing on conflict: a row by ids that is there already is that user's own.
     connection.execute(insert(registrations).values(by_ids).on_conflict_do_nothing())
 
 
@@ -131,6 +134,7 @@ def revert(
         key = registration_key(invitee)
         this_row = _is_person(session, invitee)
         standing = sa.select(registrations.c.standing).where(*this_row)
+        # Asked before the row changes: the event says which intention is taken back.
         was_removing = connection.execute(standing).scalar() == Standing.REMOVING
         if known := before.get(key):
             former = {**_person_columns(known.invitee), "standing": known.standing, "at": now}
@@ -138,6 +142,7 @@ def revert(
             if _has_address_back(known.invitee, before):
                 _remove_row_by_ids(connection, session, known.invitee)
         else:
+            # Not known before the intention: a row that stayed would count as ours at the next run.
             connection.execute(registrations.delete().where(*this_row))
         what = "not removed" if was_removing else "not added"
         events.record_event(connection, session, key, what, now)
@@ -160,6 +165,7 @@ def record_mailed(
         is_them = registrations.c.key == registration_key(invitee)
         if invitee.linked_user:
             is_them |= _is_user(invitee.linked_user)
+        # Once only: each run sees it again, and history would fill with it.
         is_new = registrations.c.mailed_by_ringcentral.is_(None)
         new = registrations.update().where(registrations.c.session == session, is_new, is_them)
         noted = new.values(mailed_by_ringcentral=now).returning(registrations.c.key)
@@ -180,6 +186,7 @@ def list_mailed_by_ringcentral(connection: sa.Connection, session: int) -> Seque
 def list_registered_at(connection: sa.Connection, session: int) -> Mapping[str, datetime]:
     """List when this program registered the people of a session who are registered, by key."""
     gone = registrations.c.standing.in_([Standing.REMOVING, Standing.REMOVED])
+    # From history: `at` of the row moves with each later standing.
     latest = sa.func.max(history.c.at, type_=history.c.at.type).label("at")
     is_same_person = (history.c.session == registrations.c.session) & (
         history.c.key == registrations.c.key
@@ -240,6 +247,8 @@ _ALWAYS_NEW = (
     "standing",
     "at",
 )
+# `asked` is not set here: a request that RingCentral did not fulfil is not made again only because
+# the person's standing changes.
 _UPSERT = _INSERT.on_conflict_do_update(
     index_elements=["session", "key"],
     set_={
@@ -266,6 +275,7 @@ def _build_registration(row: sa.RowMapping) -> ManagedRegistration:
 def _build_stored_invitee(row: sa.RowMapping) -> Invitee:
     known = row["user_id"] != ""
     return Invitee(
+        # No row of a roster: the person may not be on it any more.
         row=0,
         email=row["email"],
         role=Role(row["role"]),

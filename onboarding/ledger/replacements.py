@@ -23,6 +23,7 @@ def record_replacement(
     """Record that a person wants one address key replaced by another: before anything is done."""
     row = {"session": session, "old": old, "new": new, "at": now}
     stored = insert(replacements).values(row)
+    # A person who types another successor means that one: the latest counts.
     latest = {"new": stored.excluded.new, "at": stored.excluded.at}
     connection.execute(stored.on_conflict_do_update(index_elements=["session", "old"], set_=latest))
     # Neither event names the other person: the history of one is forgotten without the other's.

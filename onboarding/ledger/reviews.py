@@ -55,6 +55,7 @@ def add_review(
     }
     new = insert(reviews).values(row).on_conflict_do_nothing().returning(reviews.c.id)
     review = connection.execute(new).scalar()
+    # The same digest means the same messages and changes, so only the time is new.
     if review is None:
         same = (reviews.c.session == session, reviews.c.digest == digest)
         connection.execute(reviews.update().where(*same).values(made_at=now))
@@ -70,10 +71,11 @@ _SESSION_COLUMNS = [
 
 
 def find_reviews(connection: sa.Connection, server: str, digits: str) -> Sequence[StoredReview]:
-    """Find the reviews of all webinars whose digest begins with these hex digits."""
+    """Find the reviews, of all webinars, with a digest that begins with these hex digits."""
     rows = connection.execute(
         sa.select(reviews, *_SESSION_COLUMNS)
         .join(sessions, sessions.c.id == reviews.c.session)
+        # The digits were typed: a `%` or `_` among them must not match every page.
         .where(sessions.c.server == server, reviews.c.digest.startswith(digits, autoescape=True))
         .order_by(reviews.c.id)
     ).mappings()
@@ -100,6 +102,7 @@ def find_newer(connection: sa.Connection, review: StoredReview) -> str:
         sa.select(reviews.c.digest)
         .where(
             reviews.c.session == review.session,
+            # By the time and not the id: a page that is made again keeps its id.
             reviews.c.made_at > review.made_at,
             reviews.c.id.not_in(sa.select(approvals.c.review)),
         )
@@ -135,6 +138,7 @@ def approve_at_once(
     """
     add_review(connection, session, digest, messages, changes, now)
     review = sa.select(reviews.c.id).where(reviews.c.session == session, reviews.c.digest == digest)
+    # `note` has the command: that tells this row from the approval of a page that was read.
     row = {"review": connection.execute(review).scalar_one(), "by": by, "note": act, "at": now}
     connection.execute(approvals.insert().values(row))
 

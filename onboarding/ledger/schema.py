@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from onboarding.ledger.sql import UtcDateTime
 
+# On SQLite, Alembic changes a table by copying it, and can then change only named constraints.
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(column_0_label)s",
@@ -22,6 +23,8 @@ def _text_column(name: str) -> sa.Column[str]:
 
 
 def _session_column() -> sa.Column[int]:
+    # CASCADE removes the people with their session. SQLite heeds it only while the pragma
+    # `foreign_keys` is on, and that is set for each connection (`store.PRAGMAS`).
     return sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
 
 
@@ -96,6 +99,7 @@ deliveries = sa.Table(
     _text_column("name"),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
+    # NOT NULL is what refuses a group of writes when a guard fails (`transitions._GROUP`).
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("queued_at", UtcDateTime, nullable=False),
@@ -126,6 +130,7 @@ REAL = deliveries.c.rehearsal_to == sa.literal_column("''")
 HELD = deliveries.c.holder != sa.literal_column("''")
 """Claimed by a run, or being sent by it."""
 
+# The words of `UNDER_WAY`. They are fixed in every ledger's index: a change needs a migration.
 _OPEN = REAL & deliveries.c.state.in_(["queued", "sending"])
 
 # Promise 3, kept by the database itself: a mailbox never has two messages under way, nor two with
@@ -145,6 +150,7 @@ sa.Index(
     unique=True,
     sqlite_where=REAL,
 )
+# For `claim`, which looks for the oldest again after each chunk.
 sa.Index("ix_deliveries_due", deliveries.c.session, deliveries.c.state, deliveries.c.due_at)
 sa.Index("ix_deliveries_holder", deliveries.c.holder, sqlite_where=HELD)
 
@@ -186,6 +192,8 @@ def _create_triggers(_events: sa.Table, connection: sa.Connection, **_options: o
         f"CREATE TRIGGER tr_deliveries_queued AFTER INSERT ON deliveries {_WRITE_EVENT}"
     )
     connection.exec_driver_sql(
+        # OF state: it fires when a statement sets the column, also to the same state, so a message
+        # that is queued again has an event. Other updates (claims, `forget`) leave none.
         f"CREATE TRIGGER tr_deliveries_moved AFTER UPDATE OF state ON deliveries {_WRITE_EVENT}"
     )
 
@@ -371,7 +379,7 @@ reviewed_messages = sa.Table(
 `digest` is empty for a message that was not due; `wording` is the digest of all that a message says
 beside its facts, for the kinds that follow when the session moves or the person is removed.
 `panel` is the digest of the list of the panel, which is compared apart. `role`, `start` and
-`duration` are the facts that the message told; `text` is its text part with a stand-in for the
+`duration` are the facts in the message; `text` is its text part with a stand-in for the
 link, so that a later change can be shown.
 """
 
@@ -386,6 +394,7 @@ approvals = sa.Table(
 )
 """Who approved which page, and when. Approvals add up."""
 
+# Without this index, removing a review would read through all approvals.
 sa.Index("ix_approvals_review", approvals.c.review)
 
 kept_messages = sa.Table(

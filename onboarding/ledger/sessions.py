@@ -46,6 +46,7 @@ def upsert(connection: sa.Connection, session: Session) -> int:
         "status": session.status,
     }
     this_session = _is_session(session.key)
+    # Updated and never replaced: a REPLACE would remove the row, and by CASCADE all its people.
     updated = connection.execute(sessions.update().where(*this_session).values(facts))
     if not updated.rowcount:
         connection.execute(sessions.insert().values(**_key_columns(session.key), **facts))
@@ -88,6 +89,7 @@ def finish_run(
     notes: Collection[Problem] = (),
 ) -> None:
     """Record how a run ended: its problems and notes replace those of the run before."""
+    # Notes go too: they are about the run that made them.
     connection.execute(problems.delete().where(problems.c.session == session))
     rows = [
         *(_problem_columns(session, problem, is_note=False) for problem in found),
@@ -148,6 +150,7 @@ def remove_ended(connection: sa.Connection, before: datetime, spare: int | None 
 
     Also removes colleagues last listed before it. Returns how many sessions it removed.
     """
+    # `spare` is the session that the run itself works on: its number is in use.
     ended = [session for session in list_ended(connection, before) if session != spare]
     connection.execute(sessions.delete().where(sessions.c.id.in_(ended)))
     cache.remove_outdated(connection, before)

@@ -78,6 +78,7 @@ def _is_database(path: Path) -> bool:
             return False
         with path.open("rb") as file:
             return file.read(len(HEADER)) == HEADER
+    # Before OSError, of which it is a kind: in doubt we stop, for two ledgers mail twice.
     except PermissionError:
         return True
     except (OSError, ValueError):

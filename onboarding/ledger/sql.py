@@ -19,7 +19,7 @@ Statement = TypeVar("Statement", bound=Callable[..., Any])
 
 
 def autocommit(statement: Statement) -> Statement:
-    """Mark a function whose writes are a single SQL statement: it needs no BEGIN and COMMIT."""
+    """Mark a function that writes with a single SQL statement: it needs no BEGIN and COMMIT."""
     statement.__dict__["is_autocommit"] = True
     return statement
 
@@ -45,6 +45,7 @@ def transaction(connection: sa.Connection) -> Iterator[None]:
     try:
         yield
         execute("COMMIT")
+    # Also what is no Exception: an open transaction would hold the lock of all processes.
     except BaseException:
         # Some errors have ended the transaction already (https://sqlite.org/lang_transaction.html).
         if driver(connection).in_transaction:
@@ -79,12 +80,15 @@ def pack(batch: Iterable[Sequence[Any]]) -> tuple[str]:
 
 def encode_time(moment: datetime) -> str:
     """Encode a time as the tables hold it (`UtcDateTime` on SQLite)."""
+    # Always six digits and one zone: SQLite compares times as texts.
     return in_utc(moment).isoformat(" ", "microseconds").removesuffix("+00:00")
 
 
 def in_utc(moment: datetime) -> datetime:
     """Convert to UTC. Raises ValueError for a naive time, which could mean any zone."""
     if moment.tzinfo is None:
+        # Guessing the machine's zone would make messages due hours off, and no test on a UTC
+        # machine would show it.
         raise ValueError("a time without zone can't be stored")
     return moment.astimezone(UTC)
 

@@ -79,7 +79,10 @@ class Ledger:
         self._engine = open_engine(path, patience)
         self._patience = patience
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        # Daemon: a program that fails before `__aexit__` would wait for this thread for ever.
         self._thread = threading.Thread(target=self._work, name="ledger", daemon=True)
+        # Only the writer thread uses it, so it needs no lock. None is never a key in it: a job that
+        # depends on nothing is found to depend on nothing that failed.
         self._failed: dict[asyncio.Future[Any] | None, _Failed] = {}
         self._open = False
 
@@ -97,6 +100,7 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Before the mark: a job that came after it would never be executed.
         self._open = False
         self._jobs.put(None)
         # Not awaited: in a cancelled task an await would return at once, and the statements that
@@ -149,9 +153,11 @@ class Ledger:
         until = time.monotonic() + self._patience
         while True:
             try:
+                # One IMMEDIATE transaction: of two new processes, the second finds the tables.
                 with self._engine.begin() as connection:
                     return upgrade(connection, before=self._back_up)
             except (DBAPIError, sqlite3.Error, OnboardingError) as error:
+                # The next try gets a new connection: the pragmas that failed run only at its start.
                 self._engine.dispose()
                 if result_code(error) not in LOCKED or time.monotonic() > until:
                     raise as_write_error(self.path, error) from None
@@ -164,6 +170,7 @@ class Ledger:
         with self._engine.connect() as connection:
             while group := self._next_group():
                 results = self._execute_group(connection, group)
+                # Once for a group, not for each result: every call wakes the event loop.
                 self._loop.call_soon_threadsafe(self._set_results, results)
 
     def _next_group(self) -> list[_Job]:
@@ -200,7 +207,7 @@ class Ledger:
         return results
 
     def _fail_dependants(self, group: Sequence[_Job]) -> list[_Result]:
-        """Fail the jobs whose earlier job failed, and in turn those that depend on them."""
+        """Fail the jobs that depend on one that failed, and in turn those that depend on them."""
         return [
             self._fail(job, failed) for job in group if (failed := self._failed.get(job.depends_on))
         ]
@@ -212,6 +219,7 @@ class Ledger:
 
     def _set_results(self, results: Sequence[_Result]) -> None:
         for job, result in results:
+            # Its task was cancelled meanwhile. The statement is committed all the same.
             if job.result.cancelled():
                 continue
             if isinstance(result, _Failed):
@@ -247,6 +255,7 @@ def _transaction(
 
 def _batches(group: Sequence[_Job]) -> Collection[Sequence[_Job]]:
     """Group jobs by their statement, in the order of each statement's first job."""
+    # `run` submits a function of its own each time, so only `submit` ever has batches of many.
     batches: dict[Batch[Any, Any], list[_Job]] = {}
     for job in group:
         batches.setdefault(job.statement, []).append(job)
@@ -258,6 +267,8 @@ def open_engine(path: Path, patience: float) -> sa.Engine:
 
     def connect() -> sqlite3.Connection:
         # By the path itself: a URL would give a meaning to some of its characters.
+        # `isolation_level=None`: else the driver begins deferred transactions of its own.
+        # `check_same_thread`: one thread opens the file, the writer uses it later; never both.
         return sqlite3.connect(
             path, timeout=patience, check_same_thread=False, isolation_level=None
         )
@@ -265,7 +276,10 @@ def open_engine(path: Path, patience: float) -> sa.Engine:
     engine = sa.create_engine(
         "sqlite://",
         creator=connect,
+        # One connection: a second of our own would wait for our own lock, and of `:memory:` each
+        # would be a new, empty database.
         poolclass=sa.pool.StaticPool,
+        # An error's text would have addresses in it, and may reach a log.
         hide_parameters=True,
     )
 
@@ -294,6 +308,7 @@ def _create_private(path: Path) -> None:
         file = path.resolve()
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            # SQLite gives `-wal` and `-shm` the mode of this file, so it protects all three.
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except FileExistsError:
             _make_private(path)

@@ -96,10 +96,12 @@ def record_outcome(
     `delivery` is what `deliveries.claim` returned: its `attempt` does not count this one yet, the
     written row's does.
     """
+    # Empty and not None: None would keep the answer to an earlier attempt.
     reply = str(transition.reply or "")
     return TransitionWrite(
         id=delivery.id,
         holder=holder,
+        # An answer to a body can't be recorded for a row that says that no body left.
         queued=None if transition.state in BODY_LEFT else delivery.attempt,
         sending=delivery.attempt + 1,
         state=transition.state,
@@ -140,6 +142,7 @@ def requeue_unsent(delivery: Delivery, holder: str, reason: str, now: datetime) 
     return TransitionWrite(
         id=delivery.id,
         holder=holder,
+        # `due_at` stays as it was, so the message keeps its place for the next run.
         queued=None,
         sending=delivery.attempt + 1,
         state=State.QUEUED,
@@ -161,6 +164,8 @@ def write_transitions(
     """
     if not any(write.copy for write in writes):
         return _write_rows(connection, writes)
+    # Copy and `sending` together: a body must not leave without its copy, and a message that
+    # stays here must have none.
     with sql.transaction(connection):
         written = _write_rows(connection, writes)
         _store_copies(
@@ -179,6 +184,7 @@ def _write_rows(connection: sa.Connection, writes: Sequence[TransitionWrite]) ->
     single, group, existing = _compile_statements(connection.dialect)
     driver = sql.driver(connection)
     batch = sql.pack(write[:_COLUMNS] for write in writes)
+    # A single write needs no NULL trick: its row count says whether the guard held.
     if len(writes) == 1:
         return [driver.execute(single, batch).rowcount == 1]
     if len({write.id for write in writes}) < len(writes):
@@ -211,6 +217,7 @@ _WRITES = sql.batch_rows(*TransitionWrite._fields[:_COLUMNS])
 
 
 def _is_in(state: State) -> sa.ColumnElement[bool]:
+    # A literal: the batch has to be the statement's only parameter (`sql.pack`).
     return deliveries.c.state == sa.literal_column(f"'{state}'")
 
 
@@ -218,6 +225,8 @@ def _keep_if_null(name: str) -> sa.ColumnElement[str]:
     return sa.func.coalesce(_WRITES.c[name], deliveries.c[name])
 
 
+# The holder keeps out a run that has lost its lease, the attempt a late write of this run itself.
+# Either alone is not enough: a run keeps its name through all attempts.
 _GUARD = sa.and_(
     deliveries.c.holder == _WRITES.c.holder,
     sa.or_(
@@ -230,6 +239,7 @@ _VALUES = {
     "attempt": _WRITES.c.attempt,
     "at": _WRITES.c.at,
     "holder": _WRITES.c.keeper,
+    # Always set, also to nothing: the trigger would repeat the words of the move before.
     "told": _WRITES.c.detail,
     **{
         name: _keep_if_null(name)

@@ -19,6 +19,7 @@ def address_key(email: str) -> str:
     none that people use does, and mailing one person twice is the greater harm). The domain becomes
     its A-label (RFC 5890).
     """
+    # From the right: a quoted local part may itself hold an @ (RFC 5321 4.1.2).
     local, at, domain = email.strip().rpartition("@")
     return f"{normalize('NFC', local).casefold()}{at}{_domain_key(domain)}"
 
@@ -29,6 +30,8 @@ def _domain_key(domain: str) -> str:
     try:
         return encode_domain(domain)
     except ValueError:
+        # A domain that can't exist is compared all the same: RingCentral or an older ledger may
+        # hold one, and the other people must not suffer from it.
         return domain.casefold()
 
 
@@ -56,6 +59,7 @@ def is_loopback(host: str) -> bool:
     Only there a connection may go without encryption.
     """
     try:
+        # No look-up: a DNS server that answers 127.0.0.1 must not switch encryption off.
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"

@@ -42,6 +42,7 @@ class MessageCopy(NamedTuple):
 
 def fill_part(content: str, own: Sequence[str]) -> str:
     """Put a message's own pieces into the part that it shares with others: its whole HTML."""
+    # In order, and a null only marks the place: `own` needs as many pieces as there are nulls.
     pieces = iter(own)
     return "".join(next(pieces) if shared is None else shared for shared in json.loads(content))
 

@@ -60,9 +60,11 @@ NEEDS_A_PERSON = frozenset(
 )
 """States that end a run with exit code 1: a person has no link, or may have none."""
 
+# Not IN_DOUBT and not BOUNCED: of neither can we say that it is in the mailbox.
 HOLDS_FACTS = frozenset({State.SENT, State.RECORDED})
 """States in which a delivery says what its mailbox holds."""
 
+# The ledger's unique index names these two states as well (`ledger.schema`).
 UNDER_WAY = frozenset({State.QUEUED, State.SENDING})
 """States out of which the program itself goes on."""
 
@@ -171,8 +173,8 @@ class Delivery:
 class Mailbox:
     """What the ledger knows of one invitee's mailbox, rehearsals aside.
 
-    `facts` are what the mailbox holds now: those of the last message sent or recorded as told, None
-    before the first and after a cancellation. `last` is the latest delivery that no later one
+    `facts` are what the mailbox holds now: those of the last message sent or recorded, None before
+    the first and after a cancellation. `last` is the latest delivery that no later one
     replaced, in any state. `messages` counts the deliveries so far: the next number is one more.
     """
 
@@ -208,12 +210,14 @@ def settle(
     The delivery's `attempt` does not count the attempt that led to the outcome. `draw` is a random
     number in [0, 1) for the jitter.
     """
+    # No default case: mypy then reports an outcome that is not decided here.
     match outcome:
         case Sent(reply):
             return Transition(State.SENT, reply=reply)
         case Rejected(reason, reply):
             return Transition(State.REJECTED, reason, reply)
         case InDoubt(reason):
+            # Never queued again from here: only a person can know whether it arrived (promise 3).
             return Transition(State.IN_DOUBT, reason)
         case Deferred():
             return _settle_deferred(delivery, outcome, policy, now, draw)
@@ -255,6 +259,7 @@ def message_id(
     duplicates would lose the later mail. A rehearsal adds a word of its own, so that it never hides
     the real message.
     """
+    # Joined by a line end, which no part can hold: two different lists never look alike.
     parts = (session.server, str(session), address_key(email), kind, str(number), rehearsal)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return f"<{digest[:40]}@{domain}>"

@@ -31,6 +31,7 @@ DAMAGED = "\ufffd"
 _CODE = re.compile(r"(?<![\w-])[A-Z]{2,5}-\d{1,5}(?![\w-])")
 _OAUTH_ERROR = re.compile(r"[a-z_]{1,40}")
 
+# The order matters: the last form would take `ESC [` alone and leave the rest as text.
 _SEQUENCES = re.compile(
     # Control sequences: colours, cursor (ECMA-48 5.4).
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
@@ -61,6 +62,8 @@ _LINKS = re.compile(
 _AUTHORITY = re.compile(
     r"^(?:[a-z][a-z0-9+.-]*:[/\\]+)?(?:[^/?#@]*@)?(\[[0-9a-f:.]+\]|[^/\\?#:]*)", re.IGNORECASE
 )
+# 39, because a label of 40 characters counts as base64 (`_CODED`): a token in a host's place is
+# not shown, and cleaning a second time changes nothing.
 _HOST_NAME = re.compile(r"(?=.{1,253}$)(?:[\w-]{1,39}\.)*[\w-]{1,39}|\[[0-9a-f:.]{2,45}\]")
 _CODED = re.compile(
     # Base64; the last line of a part may be short.
@@ -96,6 +99,7 @@ def printable(text: str, limit: int = LONGEST) -> str:
     """
     if text.isascii() and text.isprintable():
         return text[:limit]
+    # Cut first, so that an answer of megabytes costs no more than a long one.
     composed = unicodedata.normalize("NFC", text[: LOOKED_AT * limit])
     return " ".join(visible(composed).split())[:limit]
 
@@ -119,18 +123,22 @@ def clean(text: str, secrets: Secrets = NONE, limit: int = LONGEST) -> str:
     """
     if _is_harmless(text) and not secrets.may_be_in(text):
         return text[:limit]
+    # Cut to `limit` only at the end: half a secret at the edge would not be recognised.
     line = printable(text[: LOOKED_AT * limit], LOOKED_AT * limit)
     return _replace_places(line, _find_secrets(line, secrets))[:limit]
 
 
 def error_code(text: str) -> str:
     """Find the error code in RingCentral's answer: `CMN-101`; "no code" where there is none."""
+    # Searched and not matched: the directory puts its codes into longer text.
     found = _CODE.search(text)
     return found.group() if found else NO_CODE
 
 
 def oauth_error(text: str) -> str:
     """Give an OAuth error (RFC 6749 5.2) as it is, "no code" where it is none."""
+    # RFC 6749 allows more characters, but its codes need only these. Any other text may hold a
+    # secret.
     return text if _OAUTH_ERROR.fullmatch(text) else NO_CODE
 
 
@@ -157,6 +165,7 @@ def _show_character(text: str, index: int) -> str:
             return " " if char.isspace() else ""
         case "Zs" | "Zl" | "Zp":
             return " "
+        # Surrogates, unassigned and private characters: each terminal shows something else.
         case "Cs" | "Cn" | "Co":
             return DAMAGED
         case _:
@@ -215,6 +224,7 @@ def _decode_line(line: str) -> Iterator[_DecodedLine]:
 def _fold_character(char: str) -> str:
     if char.isascii():
         return char
+    # Full-width letters and letters with marks between would hide a link from the patterns.
     parts = unicodedata.normalize("NFKC", char)
     return "".join(part for part in parts if unicodedata.category(part)[0] not in "MC")
 
@@ -227,6 +237,7 @@ def _decode_once(view: _DecodedLine) -> _DecodedLine:
         decoded = _decode_character(found)
         text += [view.text[done : found.start()], decoded]
         places += view.places[done : found.start()]
+        # What was decoded stands for the whole escape, so all of that is removed with it.
         places += [view.original(found.span())] * len(decoded)
         done = found.end()
     return _DecodedLine("".join(text) + view.text[done:], [*places, *view.places[done:]])
@@ -254,6 +265,7 @@ def _find_secrets(line: str, secrets: Secrets) -> list[tuple[Place, str]]:
 
 def _find_links(text: str, known: Sequence[Place]) -> Iterator[tuple[Place, str]]:
     for match in _LINKS.finditer(text):
+        # The punctuation of the sentence around it is not part of a link.
         start, link = match.start(), match.group().rstrip(_CLOSING)
         authority = _AUTHORITY.match(link)
         host = authority[1].rstrip(".").lower() if authority else ""
@@ -284,6 +296,7 @@ def _replace_places(line: str, found: Sequence[tuple[Place, str]]) -> str:
     """
     kept: list[str] = []
     done, words = 0, ""
+    # Places overlap: the same link is found in every view of the line.
     for (begin, end), what in sorted(found):
         if words and _SEPARATORS.fullmatch(line, done, max(done, begin)):
             words = what if words == REMOVED else words

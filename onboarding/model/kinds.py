@@ -60,6 +60,8 @@ RULES: Mapping[Kind, KindRules] = MappingProxyType(
         Kind.INVITATION: KindRules(comes_first=True),
         Kind.UPDATE: KindRules(shows_previous=True),
         Kind.REMINDER: KindRules(),
+        # Its reader was removed, or the webinar is called off: they may have no registration, and
+        # a link is of no use to them.
         Kind.CANCELLATION: KindRules(
             holds_join_link=False,
             needs_registration=False,
@@ -83,6 +85,8 @@ def clears_facts(kind: Kind) -> bool:
 
 def facts_after(kind: Kind, facts: Facts, held: Facts | None) -> Facts | None:
     """The facts that a mailbox holds once a message is sent; `held` are those before."""
+    # All effects stand here: a new one that is forgotten raises KeyError, and is not taken for
+    # another.
     effects = {
         FactsEffect.HOLDS_THEM: facts,
         FactsEffect.HOLDS_NONE: None,
@@ -107,5 +111,6 @@ def is_over(kind: Kind, session: Session, now: datetime) -> bool:
     RingCentral may call a session finished before its planned end. Then only messages that are due
     after the end are of use.
     """
+    # UNKNOWN is not finished: a word of RingCentral's that is new must not stop all mail.
     is_finished = session.status is SessionStatus.FINISHED and not RULES[kind].due_after_end
     return is_finished or now >= expires_at(kind, session)

@@ -31,6 +31,7 @@ SHORT = 8
 WORD = 6
 """A secret with fewer characters is only found as a whole word; parts of words would match it."""
 
+# `SHORT` has to be at least 2 * BLOCK - 1, or a run may lie between two blocks and be missed.
 BLOCK = 4
 """Every run of `SHORT` characters holds a whole block of so many that begins at a multiple of it.
 
@@ -49,6 +50,7 @@ _NO_LETTERS = re.compile(r"[\W_]+")
 class Secrets:
     """What no text from outside may repeat. Made with `of`; `|` puts two together."""
 
+    # No repr: an error or a failed test that shows this object shows no secret.
     values: tuple[str, ...] = field(default=(), repr=False)
     links: tuple[str, ...] = field(default=(), repr=False)
 
@@ -71,6 +73,7 @@ class Secrets:
         """Tell quickly whether a text may hold a secret; "no" is certain if nothing is encoded."""
         if _may_repeat_value(text, self.values):
             return True
+        # Links by their letters alone: a reply may break or encode them anywhere.
         _as_written, letters = _split_into_blocks(text)
         return any(block in link for link in map(_link_tail, self.links) for block in letters)
 
@@ -98,6 +101,7 @@ def squeeze(text: str) -> tuple[str, Sequence[int]]:
     kept: list[str] = []
     positions: list[int] = []
     for position, char in enumerate(text):
+        # Not only ASCII: a password may have any letters.
         if char.isalnum():
             lower = char.lower()
             # One character for one, so that positions fit: a few become two in lower case.
@@ -112,6 +116,7 @@ def link_parts(link: str) -> list[str]:
     These are the parts after its host with at least `LINK_PART` letters and digits, squeezed and
     without percent encoding.
     """
+    # Without the host: it is the same in every link, and tells no secret.
     path = unquote(_SCHEME_AND_HOST.sub("", link))
     parts = [squeeze(part)[0] for part in _LINK_DELIMITERS.split(path)]
     return [part for part in parts if len(part) >= LINK_PART]
@@ -119,8 +124,11 @@ def link_parts(link: str) -> list[str]:
 
 def as_base64(value: str) -> list[str]:
     """Encode a value as it looks within a longer base64: at three offsets, without the edges."""
+    # surrogatepass: a secret from the environment may hold bytes that are not UTF-8, and Python
+    # reads those as surrogates.
     octets = value.encode(errors="surrogatepass")
     codes = []
+    # Base64 works on groups of three octets: a value may begin at each of the three places.
     for offset, first in ((0, 0), (1, 2), (2, 3)):
         # The characters at both edges also hold bits of the text around the value.
         end = -1 if (offset + len(octets)) % 3 else None
@@ -196,6 +204,7 @@ def _spread_windows(values: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
 
 
 def _link_windows(links: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
+    # Not cached, unlike the windows of values: each message brings a link of its own.
     parts = ((part, LINK_PART) for link in links for part in link_parts(link))
     coded = ((squeeze(form)[0], SPREAD_PART) for link in links for form in as_base64(link))
     return _group_by_length([*parts, *coded])
@@ -204,6 +213,7 @@ def _link_windows(links: tuple[str, ...]) -> Mapping[int, frozenset[str]]:
 def _group_by_length(needles: Iterable[tuple[str, int]]) -> Mapping[int, frozenset[str]]:
     windows: dict[int, set[str]] = {}
     for needle, most in needles:
+        # A needle that is shorter than a window is a window itself, and found only whole.
         length = min(len(needle), most)
         windows.setdefault(length, set()).update(_runs(needle, length))
     return {length: frozenset(runs) for length, runs in windows.items()}

@@ -56,6 +56,7 @@ def parse_until(text: str, zone: tzinfo | None, now: datetime) -> datetime:
 
 def _next_clock_time(hour: int, minute: int, zone: tzinfo | None, now: datetime) -> datetime:
     known = _require_zone(zone)
+    # The day where the session is: at this machine it may be yesterday or tomorrow.
     local = now.astimezone(known)
     today = local.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=0)
     # By the calendar: a day later the same clock time may be 23 or 25 hours away.

@@ -118,6 +118,7 @@ def shorten_problems(problems: Sequence[Problem]) -> tuple[Sequence[Problem], st
     shown, others = problems[:MOST_SHOWN], problems[MOST_SHOWN:]
     if not others:
         return problems, ""
+    # By column, because most often one column is wrong in all rows.
     counts = Counter(problem.column or "no column" for problem in others)
     columns = ", ".join(f"{column} {count:,}" for column, count in counts.most_common(MOST_SHOWN))
     return shown, f"and {len(others):,} more ({columns})"

@@ -70,7 +70,7 @@ def _ids(user: LinkedUser) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An invitee whose record differs from the roster: the record, and what it should be."""
+    """An invitee with a record that differs from the roster: the record, and what it should be."""
 
     registration: Registration
     invitee: Invitee
@@ -107,6 +107,7 @@ class Applied:
 
 def matches(registration: Registration, invitee: Invitee) -> bool:
     """Tell whether a record is this invitee's: the same linked user, or the same address."""
+    # Where both have ids, these decide alone: an address can pass to another colleague.
     if invitee.linked_user and registration.linked_user:
         return invitee.linked_user == registration.linked_user
     return _is_same_address(invitee, registration.email)
@@ -147,6 +148,7 @@ def differences(invitee: Invitee, record: Registration) -> dict[str, tuple[str, 
     leaves open is no difference.
     """
     pairs = {"role": (str(record.role), str(invitee.role))}
+    # RingCentral can't rename a linked user, so a difference would come back at every run.
     if not (record.linked_user or invitee.linked_user):
         pairs["first name"] = (record.first_name, invitee.first_name)
         pairs["last name"] = (record.last_name, invitee.last_name)
@@ -185,7 +187,10 @@ def split_change(change: Change, occupied: int) -> tuple[Change, ...]:
         for gone in change.remove
         for new in change.add
     )
+    # Only with removals: without them a second call would gain no seat.
     is_crowded = bool(change.remove and change.add) and occupied + len(change.add) > SEATS
     if is_replaced or is_crowded:
+        # Removing goes first: it frees the seat and the address. After a crash in between, the
+        # next run finds that they are missing, and adds them.
         return replace(change, add=()), Change(add=change.add)
     return (change,) if change else ()

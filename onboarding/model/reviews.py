@@ -1,7 +1,7 @@
 """What a plan page shows and an approval covers: planned messages, and changes at RingCentral.
 
 Pure. A message's content is what its reader would see, composed with stand-ins for the join link,
-the phone code and the list of the panel, so that it is known before anybody is registered. What
+the phone code and the list of the panel, so that it is known before a person is registered. What
 differs from one attempt to the next (Date, DTSTAMP, Message-ID, boundaries, SEQUENCE) is no
 content.
 """
@@ -106,7 +106,7 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class InlinePicture:
-    """A picture that travels inside messages, whose HTML names it as `cid:` and its Content-ID."""
+    """A picture that travels inside messages: their HTML names it as `cid:` and its Content-ID."""
 
     content_id: str
     media_type: str
@@ -118,7 +118,7 @@ class Review:
     """Everything that a plan page shows of one webinar. `digest` is the page digest, 64 hex digits.
 
     `messages` are due. `conditional` are those that follow without a further look if the session
-    moves or a person is removed: for each person an update and a cancellation, told today's facts.
+    moves or a person is removed: for each person an update and a cancellation, with today's facts.
     `approval` is what the webinar asks for before anything is done. `forecast` is the sentence
     about how long sending takes; `is_late` if that is until after the panel joins. `problems` need
     a person; `notes` are worth knowing. `pictures` travel inside the messages.
@@ -170,16 +170,20 @@ class Approved:
 
 def content_digest(content: MessageContent) -> str:
     """Compute the digest of a message's content, 64 hex digits: equal content has one digest."""
+    # By the fields in their order: a field that is added or moved changes every digest, and then
+    # no approval so far covers anything.
     return _sha256(astuple(content))
 
 
 def wording_digest(contents: Iterable[MessageContent]) -> str:
     """Compute the digest of a message in all its forms, 64 hex digits."""
+    # Not sorted: each form has its place, and one that is added or missing is a change.
     return _sha256([astuple(content) for content in contents])
 
 
 def panel_digest(people: Iterable[Invitee]) -> str:
     """Compute the digest of a panel as messages list it: names, roles, titles, in order."""
+    # Addresses are not in it: messages show none of other people.
     return _sha256(
         [[person.first_name, person.last_name, person.role, person.job_title] for person in people]
     )
@@ -189,6 +193,7 @@ def page_digest(
     webinar_id: str, session_id: str, digests: Iterable[str], changes: Iterable[tuple[str, str]]
 ) -> str:
     """Compute a page's digest, 64 hex digits, from content digests and changes (action, key)."""
+    # Sorted: the order in which people are planned is nothing that a person approves.
     return _sha256([webinar_id, session_id, sorted(digests), sorted(changes)])
 
 

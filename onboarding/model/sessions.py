@@ -150,6 +150,8 @@ class UntouchedRecord:
     @property
     def takes_seat(self) -> bool:
         """Whether a seat counts as taken: a record not understood may be that of a panelist."""
+        # RingCentral counts co-hosts and panelists only. The Host takes no seat, also where their
+        # record is not understood.
         return bool(self.fault) and self.role is not Role.HOST
 
     @property
@@ -191,12 +193,13 @@ class Facts:
 
 def link_digest(join_uri: SecretStr) -> str:
     """A join link's fingerprint (SHA-256, hex): equal for equal links, and no key to the stage."""
+    # No salt: the digests of one link have to be equal from run to run.
     return hashlib.sha256(join_uri.get_secret_value().encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class CallOff:
-    """A person's word that a session does not take place: when it was given, and by whom."""
+    """A person's word that a session does not take place: when it was given, and who gave it."""
 
     at: datetime
     by: str

@@ -14,7 +14,9 @@ from babel.core import get_global
 
 FALLBACK = "UTC"
 
+# `localtime` would be this machine's own zone, whichever that is; `Factory` is none.
 _NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})
+# Minus signs and dashes too: spreadsheets and people write them for a hyphen.
 _OFFSET = re.compile(
     r"(?:UTC|GMT)?\s*([+\u2212\u2013-])\s*(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE
 )
@@ -86,6 +88,7 @@ def _is_usual(name: str) -> bool:
 
 def _find_iana_name(written: str) -> str | None:
     """Find an IANA name, or the name that its place has today."""
+    # People write `America/New York`.
     folded = written.replace(" ", "_").casefold()
     aliases = [
         alias.casefold()
@@ -96,7 +99,9 @@ def _find_iana_name(written: str) -> str | None:
 
 
 def _find_windows_name(name: str) -> str | None:
+    # CLDR has the standard name only. It stands for the zone, in summer too.
     standard = re.sub(r"(daylight|summer) time$", "standard time", name.casefold())
+    # Through this machine's list: CLDR may know a zone that is not installed here.
     iana = _windows_names().get(standard, "").casefold()
     return iana_names().get(iana)
 

@@ -45,11 +45,14 @@ def upgrade(
     if version is Version.USABLE:
         return
     if version is Version.OLDER:
+        # Inside the transaction, before its first write: no other process can write between the
+        # copy and the migration.
         before(_find_revision(connection) or "")
     from alembic import command  # noqa: PLC0415  -- 0.2 s, and hardly any run needs it
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config(attributes={"connection": connection})
+    # Alembic reads options with ConfigParser, to which a single `%` in a path has a meaning.
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     command.upgrade(config, HEAD)
     connection.exec_driver_sql("DELETE FROM versions")
@@ -70,6 +73,7 @@ def find_version(connection: sa.Connection) -> Version:
     known = {file.name.partition("_")[0] for file in (Path(__file__).parent / "versions").iterdir()}
     if revision in known:
         return Version.OLDER
+    # Revisions have four digits each, so texts compare as their numbers do.
     if _find_readable_from(connection) > HEAD:
         raise ConfigurationError(
             f"The ledger was made by a newer version: its revision {revision} is not known here.",
@@ -80,6 +84,7 @@ def find_version(connection: sa.Connection) -> Version:
 
 def _find_revision(connection: sa.Connection) -> str | None:
     """Find which revision a file has; None for an empty one."""
+    # Tables without Alembic's own are not ours: a wrong path must not change that database.
     tables = sa.inspect(connection).get_table_names()
     if "alembic_version" in tables:
         return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()

@@ -10,5 +10,7 @@ context.configure(
     render_as_batch=True,
     transactional_ddl=True,
 )
+# Alembic sees that a transaction is open, and neither begins nor commits one: if a migration fails,
+# the caller's rollback undoes all of them.
 with context.begin_transaction():
     context.run_migrations()

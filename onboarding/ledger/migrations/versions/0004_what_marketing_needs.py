@@ -26,6 +26,7 @@ def _owner(name: str, column: str) -> sa.Column[int]:
 
 def upgrade() -> None:
     """Add the tables; what is there stays as it is. Problems so far count as needing a person."""
+    # With a default: SQLite adds no NOT NULL column to a table without one.
     op.add_column(
         "problems", sa.Column("is_note", sa.Boolean, nullable=False, server_default=sa.false())
     )
@@ -130,6 +131,7 @@ def _add_kept_messages() -> None:
         sa.Column("html", sa.JSON, nullable=False),
         sa.PrimaryKeyConstraint("delivery", name="pk_kept_messages"),
     )
+    # For `remove_unused_parts`, which looks for each part in all messages.
     op.create_index("ix_kept_messages_part", "kept_messages", ["part"])
     op.create_table(
         "kept_parts",
