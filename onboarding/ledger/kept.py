@@ -103,7 +103,7 @@ def _insert_statement(table: sa.Table, rows: int) -> str:
     With a parameter for each value: as one JSON text (`sql.pack`) SQLite would read through each
     long message once for every column.
     """
-    # At most `store.GROUP` rows come at once: far below SQLite's 32,766 parameters.
+    # At most `store.GROUP` rows come at once: far below SQLite's default of 32,766 parameters.
     marks = ", ".join("?" * len(table.columns))
     values = ", ".join([f"({marks})"] * rows)
     into = f"{table.name} VALUES {values}"
