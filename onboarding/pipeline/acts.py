@@ -41,15 +41,20 @@ async def approve_act(
     """
     if target.approval is ApprovalMode.NONE:
         return
+    # Compiled even if no item has a message: a broken template is found before anything is done.
     templates = load_templates(services.config, target)
     planned = PlannedMessages(templates, state.snapshot, state.webinar.dial_in)
     acted = list(items)
     messages = [planned.plan_item(item) for item in acted if item.mail]
+    # An empty `Approved`: only the names of the changes are needed here, not what covers them.
     changes = name_changes(list_changes(acted, Approved()))
     if target.approval is ApprovalMode.STRICT:
         approved = await services.ledger.run(reviews.load_approved, state.session_row)
         _refuse_unapproved(target, messages, changes, approved, act)
+    # Under `strict` this stores what was approved already. History and later runs then have one
+    # rule for acts and pages alike.
     digest = find_page_digest(state.snapshot.session.key, messages, changes)
+    # A message with a fault has no content that could be approved; the run reports its fault.
     shown = [as_reviewed(message) for message in messages if message.shown]
     now = services.clock.now()
     await services.ledger.run(
@@ -65,6 +70,7 @@ def _refuse_unapproved(
     act: str,
 ) -> None:
     held = [message.invitee.email for message in messages if not is_act_covered(message, approved)]
+    # All people at once: an act is done for all of them or for none.
     held += [key for action, key in changes if (action, key) not in approved.changes]
     if held:
         people = ", ".join(dict.fromkeys(held))

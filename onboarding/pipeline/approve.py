@@ -19,6 +19,7 @@ from onboarding.pipeline.target import Target
 LONGEST_SHOWN_DIGEST = 64
 """Characters of a mistyped digest that a message repeats: as many as a whole digest has."""
 
+# Not shorter than what a page shows: a few digits could match a page that the person has not read.
 _DIGEST = re.compile(rf"[0-9a-f]{{{SHOWN_DIGITS},64}}")
 
 
@@ -45,14 +46,18 @@ async def approve_page(
     """
     digits = _parse_digest(digest)
     server = services.config.ringcentral.server
+    # Looked for among all webinars: a digest of another one is refused with that one's name.
     found = await services.ledger.run(reviews.find_reviews, server, digits)
     review = _choose_review(found, target, digits)
     now = services.clock.now()
+    # By what the ledger saw last: an approval makes no call to RingCentral.
     if has_ended(review.status, review.end, now):
         raise ConfigurationError(
             f"The session of {target.name} is over: there is nothing to approve any more.",
             hint="`onboarding webinars` lists the upcoming sessions.",
         )
+    # The same person's second approval adds nothing, so history does not show it twice. Another
+    # person's does: a rule of two pairs of eyes can then be seen in history.
     is_new = by not in review.approved_by
     if is_new:
         await services.ledger.run(reviews.approve, review, by, note, now)
@@ -84,6 +89,7 @@ def _choose_review(found: Sequence[StoredReview], target: Target, digits: str) -
 
 
 def _is_of(review: StoredReview, target: Target) -> bool:
+    # A target without a session means the webinar's current one, which only RingCentral can name.
     has_session = target.session_id in {"", review.session_id}
     return review.webinar_id == target.webinar_id and has_session
 

@@ -62,5 +62,7 @@ async def lock_webinar(services: Services, target: Target) -> AsyncIterator[Lock
         session = await find_seen_session(services, target)
         if session is None or session.run_at is None:
             raise no_run_yet(target.name)
+        # We hold the lease, so what is `sending` belongs to a dead run. Only as `in_doubt` can a
+        # person decide about it; without this they would have to start a run first.
         await services.ledger.run(deliveries.recover_stalled, session.id, services.clock.now())
         yield LockedWebinar(services, session.id)

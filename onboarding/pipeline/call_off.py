@@ -37,12 +37,14 @@ async def prepare_call_off(services: Services, target: Target, by: str) -> Prepa
     """
     calls_before = count_heavy_calls(services)
     roster = await _read_roster_if_possible(services, target)
+    # A person often deletes the webinar at RingCentral first, and only then thinks of the mail.
     state = await refresh_or_recall(services, target, roster, even_without_call_off=True)
     state, doubts = await recover(services, state)
     snapshot = state.snapshot
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
         message = f"The session of {target.name} is over: there is nothing to call off."
         raise ConfigurationError(message, hint=f"`onboarding status {target.name}` shows it.")
+    # Only in memory, so that the plan can be shown. `execute_call_off` stores it after the yes.
     call_off = snapshot.call_off or CallOff(services.clock.now(), by)
     state = replace(state, snapshot=replace(snapshot, call_off=call_off))
     options = Options()
@@ -62,8 +64,11 @@ async def execute_call_off(
     Raises NotApproved under `approval = "strict"`: then nothing was done.
     """
     target, state, due = prepared.target, prepared.state, prepared.plan.mail
+    # Before the word is stored: a call-off that is refused must not stop the webinar's other mail.
     await approve_act(services, target, state, due, by, call_offs.CALL_OFF)
     row, now = state.session_row, services.clock.now()
+    # Committed before the first cancellation leaves. After a crash between the two no run can send
+    # an invitation to a webinar that does not take place.
     await services.ledger.run(call_offs.record_call_off, row, by, now)
     return await execute_plan(services, prepared, lease)
 
@@ -93,6 +98,8 @@ async def _read_roster_if_possible(services: Services, target: Target) -> Roster
     try:
         return await read_roster(target, services.stop)
     except ConfigurationError as error:
+        # A roster that was deleted or broken must not keep people from hearing of the call-off. Who
+        # gets a cancellation follows from the mailboxes; the roster only adds names and languages.
         stored = await load_seen_session(services, target)
         people = await services.ledger.run(roster_rows.load_roster, stored.id)
         services.progress.say(f"{error.message} The people are those of the last run.")

@@ -33,16 +33,19 @@ async def run_checks(services: Services, targets: Sequence[Target]) -> AsyncIter
     yield CheckResult("configuration", ok=True, detail=str(config.file))
     if config.private_paths:
         yield _check_secrets(config.private_paths)
+    # Said even though it is no fault: with a fence that was forgotten, most people get nothing.
     if allowed := config.rehearsal.allow_domains:
         yield _warn_of_fence(allowed)
     logged_in = True
     async for result in _check_ringcentral(services):
+        # A missing permission counts, too: the session's check would mostly fail for it as well.
         logged_in = logged_in and result.ok
         yield result
     for target in targets:
         async for result in _check_webinar(services, target, logged_in=logged_in):
             yield result
     sender = config.brand.sender_address
+    # Last, and also after failures: it needs nothing from RingCentral.
     for result in await check_connection(config.smtp, sender, services.stop):
         yield replace(result, what=f"mail server: {result.what}")
 
@@ -132,6 +135,7 @@ async def _check_session(
         return
     yield _check_session_time(what, state.snapshot)
     for problem in make_plan(state.snapshot, Options()).problems:
+        # A plan repeats the roster's problems, and the check of the roster has shown those.
         if problem not in roster.problems:
             yield CheckResult(f"{target.name}: plan", ok=False, detail=format_problem(problem))
 

@@ -61,6 +61,9 @@ def make_deliveries(
 
 def _is_to_be_queued(item: PlanItem, rehearsal_to: str) -> bool:
     """Whether a message is true already, and not in the queue yet; a rehearsal's own never is."""
+    # `queued` is about the real queue, where a rehearsal has nothing: so it does not count there. A
+    # replacement that was not done would mail a link that is about to go, a removal a cancellation
+    # of a link that still works.
     return item.action not in NOT_DONE and (bool(rehearsal_to) or not item.queued)
 
 
@@ -72,6 +75,8 @@ def _new_delivery(
     if kind is None or facts is None:
         return None
     invitee, session = item.invitee, state.snapshot.session
+    # Calendar programs order the entries of one event by this number (SEQUENCE), so it only grows.
+    # A unique index refuses the number of a message that was queued since the snapshot.
     number = state.snapshot.mailbox(invitee.key).messages + 1
     # A rehearsal's Message-ID has its moment in it: each rehearsal is a new message.
     rehearsal = f"rehearsal {now.isoformat()}" if rehearsal_to else ""
@@ -106,6 +111,7 @@ async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:
     flight were settled and the claims on the others were released.
     """
     services = run.services
+    # A missing password ends the run here: before a message is claimed or a place in the rate used.
     services.pool.prepare()
     until = services.clock.now() + retry_window
     waiting = await services.ledger.run(
@@ -119,7 +125,10 @@ async def deliver(run: DeliveryRun, retry_window: timedelta) -> int:
         services.progress.end()
         if loss := services.pool.loss:
             services.progress.say(loss)
+        # Rows that stayed claimed would wait until a run recovers them. Only queued rows are
+        # released: one that is `sending` may have arrived, and must stay visible as such.
         await services.ledger.run(deliveries.release_claims, run.holder.name)
+    # Before the signal: what stopped the workers says more than that a person pressed Ctrl-C.
     if run.failure:
         raise run.failure
     services.raise_if_stopped()
@@ -137,6 +146,7 @@ async def _deliver_until(run: DeliveryRun, until: datetime) -> None:
         # A run with --limit does its share and ends: what is due next may be another person's.
         if due is None or due > until or run.only is not None or not run.is_going:
             return
+        # At least a second: what is due and was not served would else make this loop spin.
         seconds = max((due - services.clock.now()).total_seconds(), 1.0)
         services.progress.waiting("The mail server has deferred messages", seconds)
         await services.clock.sleep(seconds)
@@ -144,17 +154,21 @@ async def _deliver_until(run: DeliveryRun, until: datetime) -> None:
 
 async def _deliver_due(run: DeliveryRun) -> None:
     """Make one pass over what is due; what has become too late, before it or meanwhile, expires."""
+    # A claim skips what is too late; here it gets a state that `status` shows. Done again after the
+    # pass, because there may be no later run.
     await _expire(run)
     run.all_claimed = False
     connections = run.services.config.smtp.max_connections
     workers = [asyncio.create_task(_work(run)) for _ in range(connections * WORKERS)]
     cutter = asyncio.create_task(_cancel_after_grace(run, workers))
     try:
+        # Not `gather`: that returns at the first error and leaves the other workers in mid-message.
         await asyncio.wait(workers)
     finally:
         cutter.cancel()
     for worker in workers:
         if not worker.cancelled():
+            # What stops a run is in `run.failure`. An exception here is a bug: it must be seen.
             worker.result()
     await _expire(run)
 
@@ -168,6 +182,7 @@ async def _expire(run: DeliveryRun) -> None:
 async def _cancel_after_grace(run: DeliveryRun, workers: Sequence[asyncio.Task[None]]) -> None:
     """After a signal, wait for the messages in flight; those still there then are in doubt."""
     await run.services.stop.wait()
+    # Not `sleep`, which the same signal would end at once.
     await run.services.clock.linger(GRACE)
     for worker in workers:
         worker.cancel()
@@ -179,13 +194,17 @@ async def _work(run: DeliveryRun) -> None:
         try:
             await deliver_one(run, delivery)
         except OnboardingError as error:
+            # The worker ends through `is_going`, and the others finish what they have begun. Raised
+            # here, the error would end this worker only.
             run.fail(error)
+        # A message that was put back is shown as done only when it is: it comes again in this pass.
         if delivery not in run.put_back:
             run.services.progress.advance()
 
 
 async def _next_delivery(run: DeliveryRun) -> Delivery | None:
     """Take the next message, and claim more if none is left. Those put back come last."""
+    # A loop, since the other workers may have taken the whole chunk before this one runs again.
     while not run.claimed and not run.all_claimed:
         await _claim_chunk(run)
     waiting = run.claimed or run.put_back
@@ -208,4 +227,5 @@ async def _claim_chunk(run: DeliveryRun) -> None:
             only=run.only,
         )
         run.claimed.extend(chunk)
+        # A short chunk was the last, so no further query is needed to find that nothing is left.
         run.all_claimed = len(chunk) < CHUNK

@@ -49,6 +49,8 @@ class DeliveryRecipient:
     def of(cls, item: PlanItem) -> "DeliveryRecipient":
         """The person of a plan's item, in the role that RingCentral has given them."""
         invitee, record = item.invitee, item.registration
+        # The link opens the door of the role at RingCentral. A message that names the roster's role
+        # would send a panelist to look for a co-host's controls.
         if record and record.role is not invitee.role:
             invitee = replace(invitee, role=record.role)
         return cls(invitee, record)
@@ -97,7 +99,7 @@ class DeliveryRun:
 
     @property
     def holder(self) -> Holder:
-        """The holder of the webinar's lease, under whose name messages are claimed."""
+        """The holder of the webinar's lease: messages are claimed under its name."""
         return self.lease.holder
 
     @property
@@ -124,6 +126,7 @@ def prepare_delivery(
     recipients = {
         item.invitee.key: DeliveryRecipient.of(item) for item in plan.items if item.invitee.email
     }
+    # Only these are named in other people's messages: not who was removed, nor who is not on yet.
     listed = [recipient for recipient in recipients.values() if recipient.may_have_link]
     return DeliveryRun(
         services=services,
@@ -137,6 +140,8 @@ def prepare_delivery(
         recipients=recipients,
         panel=tuple(recipient.invitee for recipient in listed),
         rehearsal=rehearsal,
+        # The queue may hold more than the plan: messages of earlier runs to people not asked for
+        # now.
         only=frozenset(item.invitee.key for item in plan.mail) if limited else None,
     )
 
@@ -144,10 +149,13 @@ def prepare_delivery(
 def _find_protected_values(snapshot: Snapshot) -> ProtectedValues:
     """Collect the links and addresses of all people: a message may hold only its recipient's."""
     records: list[Registration | UntouchedRecord] = [*snapshot.registrations, *snapshot.untouched]
+    # Also of records that are left alone, as far as they can be read: their links open doors, too.
     links = [record.join_uri for record in records if record.join_uri]
     if snapshot.session.host_join_uri:
+        # RingCentral may give it with the session only, and it lets its holder start the session.
         links.append(snapshot.session.host_join_uri)
     addresses = [record.email for record in records]
+    # A roster's address may differ from the record's; neither belongs in another person's message.
     addresses += [invitee.email for invitee in snapshot.roster.invitees]
     return ProtectedValues.of(links, addresses)
 
@@ -160,16 +168,20 @@ async def wait_for_rate(run: DeliveryRun, delivery: Delivery) -> bool:
     """
     clock, smtp = run.services.clock, run.services.config.smtp
     allowed = _pace(smtp)
+    # Without a limit nothing is counted: it would cost a write to the ledger for each message.
     if allowed == ANY_PACE:
         return run.is_going and clock.now() < delivery.expires_at
     async with run.waiting_for_rate:  # one worker waits at a time
         while run.is_going and clock.now() < delivery.expires_at:
+            # Asked again after each wait: another process may have taken the place meanwhile, or
+            # the message may have become too late.
             now = clock.now()
             wait = await run.services.ledger.run(
                 rate_limits.reserve_send, _account(smtp), allowed, now
             )
             if not wait:
                 return True
+            # A process that sleeps for hours keeps the lease and looks hung. A later run goes on.
             if wait > LONGEST_WAIT:
                 raise _too_long(smtp, allowed, wait, now)
             await clock.sleep(wait.total_seconds())
@@ -184,6 +196,7 @@ def _pace(smtp: SmtpSettings) -> rate_limits.SendRate:
 
 def _account(smtp: SmtpSettings) -> str:
     """Name what the pace is counted for: the account at the mail server."""
+    # Providers limit an account, not a webinar: all webinars that send through it share one count.
     return f"smtp {smtp.host}:{smtp.port} {smtp.username}"
 
 
@@ -193,6 +206,7 @@ def _too_long(
     """Say why no message may leave for a while, and when one may again."""
     at = format_machine_time(now + wait)
     when = f"the next may leave at {at}, in {format_span(wait)}."
+    # The rate alone never asks for more than one interval, so a longer wait is the day's cap.
     if wait <= allowed.interval:
         message = f"The rate ([smtp] rate = {smtp.rate}) is low; {when}"
         return TryLater(message, hint=STAYS_QUEUED)

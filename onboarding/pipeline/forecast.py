@@ -17,11 +17,13 @@ WEEK = timedelta(days=7)
 
 def sending_time(messages: int, interval: timedelta, per_day: int | None) -> timedelta:
     """The time from the first message to the last, with at most `per_day` messages in a day."""
+    # The first message leaves at once: only those after it wait.
     last = max(messages - 1, 0)
     paced = last * interval
     if per_day is None:
         return paced
     days, on_last_day = divmod(last, per_day)
+    # The greater of the two: a slow rate may spread the messages so that the cap never bites.
     return max(paced, days * CAP_LASTS + on_last_day * interval)
 
 

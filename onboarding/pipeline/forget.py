@@ -44,7 +44,10 @@ async def read_all_rosters(services: Services) -> OnRosters:
     """
     rosters = []
     for name in services.config.webinars:
+        # Every webinar, not only those in which the ledger knows the person: the next run of any of
+        # them would register them again.
         target = find_target(services.config, name)
+        # A roster that is given with --invitees can't be looked at here.
         if target.invitees is None:
             continue
         try:
@@ -63,14 +66,19 @@ async def forget_person(services: Services, email: str, rosters: OnRosters) -> F
     Raises ConfigurationError while they are on a roster or in a session that is not over, and
     TryLater while a run is at work, or while another process reads the ledger.
     """
+    # The rosters were read before: reading files would keep the ledger's one writer waiting.
     work = partial(_forget, email=email, rosters=rosters, now=services.clock.now())
     removed = await services.ledger.run(work)
+    # All of them, without a look inside: any may hold the person. After the transaction, so that a
+    # refusal deletes no backup.
     backups = list(list_backups(ledger_path(services.config.ledger)))
     for target, _roster in rosters:
         if isinstance(target.invitees, Path):
             backups += list_copies(target.invitees)
     for backup in backups:
         backup.unlink(missing_ok=True)
+    # SQLite leaves deleted rows readable in free pages and in the log. Outside of the removal's
+    # transaction, because VACUUM can't run within one.
     if not await services.ledger.submit(forget.compact, None):
         raise TryLater(
             "The person is forgotten, but another process reads the ledger, and its log still "
@@ -99,6 +107,7 @@ def _forget(
 def _find_row(rosters: OnRosters, person: KnownPerson, email: str) -> OnboardingError | None:
     for target, roster in rosters:
         rows = [invitee.row for invitee in roster.invitees if _is_same_person(invitee, person)]
+        # A row that can't be used holds the person as well: once it is corrected, they are back.
         rows += [
             problem.row
             for problem in roster.problems
@@ -114,6 +123,7 @@ def _find_row(rosters: OnRosters, person: KnownPerson, email: str) -> Onboarding
 
 def _is_same_person(invitee: Invitee, person: KnownPerson) -> bool:
     user = invitee.linked_user
+    # A colleague's row may have ids and no address, or another address than the one typed.
     is_user = user is not None and (user.account_id, user.user_id) in person.users
     return is_user or (bool(invitee.key) and invitee.key in person.keys)
 
@@ -134,6 +144,7 @@ def _find_open_session(
 
 
 def _find_run(connection: sa.Connection, now: datetime) -> OnboardingError | None:
+    # Any webinar's run: it has its people in memory, and may write them back.
     lease = leases.find_held(connection, now)
     if lease is None:
         return None

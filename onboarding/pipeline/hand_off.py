@@ -38,6 +38,7 @@ def read_report(
     Raises ConfigurationError if none has had a run, and what `ledger.read_only.read_ledger` raises.
     """
     load = partial(_load_all, config=config, targets=targets, now=now)
+    # Without a ledger nothing has been run: the same as a ledger that knows none of the webinars.
     found = read_ledger(ledger_path(config.ledger), load, progress) or [None] * len(targets)
     known = [hand_off for hand_off in found if hand_off]
     unknown = [target.name for target, hand_off in zip(targets, found, strict=True) if not hand_off]
@@ -69,6 +70,8 @@ def _load_hand_off(
         mailboxes=mailboxes.load_mailboxes(connection, row),
         notes=sessions.list_problems(connection, row, only_notes=True),
         is_over=has_ended(status.seen.status, status.seen.end, now),
+        # Fingerprints, since the ledger has no links: enough to find one that is in a roster's
+        # cell.
         links=frozenset(record.delivery.facts.link for record in status.records),
         secrets=config.secrets,
     )
@@ -100,19 +103,23 @@ async def read_failed_rows(
     These are rows that can't be used, people that RingCentral refused, and addresses to which the
     mail server took no message. Raises ConfigurationError if the roster can't be read.
     """
+    # The rows are copied from the file itself: the ledger's copy has no row that can't be used.
     content, name = await fetch_roster(target, stop)
     return find_failed_rows(content, name, target.columns, _list_faults(webinar))
 
 
 def _list_faults(webinar: WebinarReport) -> list[Problem]:
-    """List what came of people whose row can be used: at RingCentral, and at the mail server."""
+    """List what RingCentral and the mail server say against people with a row that can be used."""
     faults = [
         problem
         for problem in webinar.problems
+        # A problem with a column is found again when the roster is read, and would be listed twice.
+        # What waits for approval is not the row's fault.
         if problem.email and not problem.column and not problem.waits_for_approval
     ]
     for person in webinar.people:
         if person.latest and person.latest.state in WRONG_ADDRESS:
+            # The server's own words first: they say what is wrong with the address.
             why = person.latest.reply or person.latest.reason
             message = f"{MEANINGS[person.latest.state]} {why}".strip()
             faults.append(Problem(None, None, person.email, message))

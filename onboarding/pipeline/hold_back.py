@@ -47,11 +47,14 @@ class ApprovalGate:
     def covers(self, invitee: Invitee, kind: Kind, record: Registration | None) -> bool:
         """Tell whether a message that is about to be sent is approved as it is now."""
         rule = self._rule()
+        # Rendered again, and not taken from the plan: an earlier run may have queued this message
+        # before the template, the row or the brand was changed.
         message = self._messages().plan_kind(invitee, kind, record)
         return is_message_covered(message, self.approved, rule.mode, rule.recompose)
 
     def _rule(self) -> ApprovalRule:
         mode = self.target.approval
+        # Methods that load late: for an item without message and change no template is compiled.
         return ApprovalRule(mode, self.approved, self._plan_item, self._find_wording)
 
     def _plan_item(self, item: PlanItem) -> PlannedMessage:
@@ -81,7 +84,9 @@ async def load_gate(
     templates: "TemplateSet | None" = None,
 ) -> ApprovalGate | None:
     """Load what is approved of a session. None for a webinar that asks for no approval."""
+    # None and not a gate that lets all through: callers then skip even the rendering.
     if target.approval is ApprovalMode.NONE:
         return None
+    # Loaded at each plan and again before sending: a page may be approved while a run waits.
     approved = await services.ledger.run(reviews.load_approved, session_row)
     return ApprovalGate(services, target, approved, snapshot, dial_in, templates)

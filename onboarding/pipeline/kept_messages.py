@@ -67,6 +67,7 @@ def _load_kept(
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
     if seen is None or seen.run_at is None:
         return None
+    # In a living run `sending` is under way; after a dead one it is in doubt.
     is_running = leases.is_held(connection, lease_name(server, target.webinar_id), now)
     messages = kept.list_kept(connection, seen.id, key)
     return KeptForPerson(
@@ -79,6 +80,7 @@ def _load_kept(
 
 def _show_message(message: KeptMessage, config: Config, *, is_running: bool) -> KeptMessage:
     record = message.record if is_running else mark_in_doubt(message.record)
+    # Cleaned on the way out, too: older versions stored replies as the server sent them.
     reply, reason = clean(record.reply, config.secrets), clean(record.reason, config.secrets)
     return replace(message, record=replace(record, reply=reply, reason=reason))
 
@@ -96,8 +98,11 @@ def rebuild(message: KeptMessage) -> bytes:
     It holds text, HTML and calendar entry, but not the logo's picture.
     """
     copy = _parse_fields(message.headers)
+    # The stored fields describe the original's parts, and `set_content` refuses a multipart type.
     for name in ("MIME-Version", "Content-Type", "Content-Transfer-Encoding"):
         del copy[name]
+    # With masked links the bytes differ from what left, so the digest of the original is given: it
+    # can be compared with the mail server's copy.
     copy[COPY_FIELD] = (
         f"copy of the message that left at {message.at:%Y-%m-%d %H:%M:%S} UTC; "
         f"join link and phone code are masked; SHA-256 of the original: {message.sha256}"
@@ -106,6 +111,8 @@ def rebuild(message: KeptMessage) -> bytes:
     if message.html:
         copy.add_alternative(message.html, subtype="html", cte="quoted-printable")
     if message.calendar:
+        # The type's parameter has to repeat the entry's METHOD (RFC 6047 2.4), or a mail program
+        # shows a plain file. PUBLISH asks for no answer.
         method = re.search(r"^METHOD:(\w+)", message.calendar, re.MULTILINE)
         copy.add_attachment(
             _fold_entry(message.calendar),
@@ -126,5 +133,6 @@ def _parse_fields(headers: str) -> email.message.EmailMessage:
 
 def _fold_entry(entry: str) -> str:
     """Fold the lines of a calendar entry again, as they left."""
+    # A copy is kept unfolded. RFC 5545 3.1 limits a line to 75 octets.
     lines = [line.partition(":") for line in entry.splitlines()]
     return "".join(fold_line(name, value) for name, _colon, value in lines)

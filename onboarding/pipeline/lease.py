@@ -67,6 +67,7 @@ async def webinar_lease(
     Raises AlreadyRunning, with this hint, if another run holds it.
     """
     name = lease_name(services.config.ringcentral.server, target.webinar_id)
+    # Taken before the write, so that we never believe in the lease longer than others do.
     lease = HeldLease(leases.new_holder(), services.clock, services.clock.instant())
     now = services.clock.now()
     other = await services.ledger.run(leases.acquire, name, lease.holder, now)
@@ -76,8 +77,10 @@ async def webinar_lease(
     try:
         yield lease
     finally:
+        # Stopped before the release: a renewal that finds the row gone would report a lost lease.
         renewal.cancel()
         await asyncio.gather(renewal, return_exceptions=True)
+        # Guarded by the holder's name: a lease that another run has taken over stays that run's.
         await services.ledger.run(leases.release, name, lease.holder)
 
 
@@ -88,14 +91,19 @@ async def _renew(services: Services, name: str, lease: HeldLease) -> None:
     """
     kept = True
     while kept:
+        # A third of the term leaves room for a slow write. Not `clock.sleep`, which a signal may
+        # end: the messages in flight need the lease until they are settled.
         await asyncio.sleep(leases.TERM.total_seconds() / 3)
+        # Before the write, as above: a write that waits must not lengthen the term.
         now = services.clock.instant()
         try:
             kept = await services.ledger.run(leases.renew, name, lease.holder, services.clock.now())
         except OnboardingError as error:
             services.progress.say(str(error))
+            # As bad as a lost lease: no outcome could be recorded either.
             kept = False
         if kept:
             lease.renewed = now
     services.progress.say("This run's lease was lost, so it stops.")
+    # As after a signal: workers end between messages. An exception here would reach no caller.
     services.stop.set()

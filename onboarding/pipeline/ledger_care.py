@@ -47,11 +47,13 @@ def back_up_ledger(config: Config, target: Path | None, now: datetime) -> Path:
     Raises ConfigurationError if there is no ledger or the file exists, TryLater if it can't be
     written.
     """
+    # Resolved, since SQLite keeps its log beside the real file, and not beside a link to it.
     path = ledger_path(config.ledger).resolve()
     if not path.exists():
         raise _missing_error(path)
     stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     file = target or path.with_name(f"{path.name}.{stamp}{backups.ENDING}")
+    # SQLite would take a copy of that name for its own log, and damage the ledger or the copy.
     if file.resolve() in {path.with_name(path.name + end) for end in _SQLITE_ENDINGS}:
         raise ConfigurationError(
             f"{file} is a name that SQLite uses for the ledger's own log.",
@@ -74,6 +76,7 @@ async def upgrade_ledger(config: Config) -> None:
     path = ledger_path(config.ledger)
     if not path.exists():
         raise _missing_error(path)
+    # Opening it migrates it, with the copy before that: one way for this command and for a run.
     async with Ledger(path):
         pass
 
@@ -98,9 +101,11 @@ def _find_results(connection: sa.Connection, path: Path) -> list[CheckResult]:
 
 def _find_faults(connection: sa.Connection) -> Iterator[str]:
     """Yield what is wrong with the file, in words."""
+    # A file that is badly damaged has thousands of faults; 20 are enough to know that it is.
     for (message,) in connection.exec_driver_sql("PRAGMA integrity_check(20)").all():
         if message != "ok":
             yield f"SQLite finds it damaged: {message}."
+    # `integrity_check` does not look at foreign keys (https://sqlite.org/pragma.html).
     for table, *_rest in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
         yield f"A row of {table} belongs to a row that is gone."
     names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())

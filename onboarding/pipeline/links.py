@@ -51,6 +51,8 @@ async def read_links(
     seen = await _require_session(services, target)
     listed = await services.ringcentral.invitees(seen.key)
     colleagues = await services.ledger.run(cache.load_colleagues, server)
+    # Both sources for a colleague that RingCentral lists by ids only: either may lack them. The
+    # directory is not fetched for this: the caller is on the phone.
     managed = await services.ledger.run(registrations.load_managed, seen.id)
     named = Directory.of(colleagues, *(known.invitee for known in managed.values()))
     panel = [_make_link(record, named) for record in listed.registrations]
@@ -70,9 +72,11 @@ async def _require_session(services: Services, target: Target) -> StoredSession:
 
 
 async def record_shown(services: Services, found: PanelLinks, by: str) -> None:
-    """Record for each person that their link is shown, and to whom. Called before it is."""
+    """Record for each person that their link is shown, and who asked. Called before it is."""
     keys = [registration_key(entry.person) for entry in found.links if entry.link]
     now = services.clock.now()
+    # If the output then fails, history has one showing too many. The other order would leave a link
+    # that was seen without a trace.
     await services.ledger.run(events.record_act, found.seen.id, keys, "links", by, now)
 
 
@@ -89,6 +93,7 @@ def _make_link(record: Registration, named: Directory) -> PanelLink:
 def _check_on_panel(only: Sequence[str], panel: Sequence[PanelLink], target: Target) -> None:
     known = {entry.person.key: entry.person.email for entry in panel if entry.person.email}
     for email in only:
+        # Refused as a whole: an empty table would look as if the person had no link.
         if address_key(email) not in known:
             raise ConfigurationError(
                 f"{printable(email)} is not registered for {target.name}.",

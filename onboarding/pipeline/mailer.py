@@ -84,6 +84,8 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
     folders = template_folders(config.folder, target)
     # An empty name would mean the current folder, with everything in it.
     logo = [Path(config.brand.logo)] if config.brand.logo else []
+    # All files count, since one template may include another. The stamp is only a part of the
+    # cache's key: `run --all` compiles the shared templates once for all webinars.
     return _load_cached(folders, config.brand, config.smtp.fixed_fields, _stamp([*folders, *logo]))
 
 
@@ -91,6 +93,7 @@ def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
     """Find the templates: the webinar's own, those beside config.toml, then the shipped ones."""
     own = (target.templates,) if target.templates else ()
     beside = folder / "templates"
+    # The first folder that has a file wins, so a webinar may replace one file and keep the others.
     return (*own, *((beside,) if beside.is_dir() else ()), samples.find_templates())
 
 

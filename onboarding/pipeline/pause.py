@@ -34,18 +34,21 @@ async def pause_webinar(services: Services, target: Target, until: str, by: str)
 
     Raises `model.pauses.TimeNotUnderstoodError`.
     """
+    # For the zone of `until` and for history only: a pause may come before the first run.
     seen, now = await find_seen_session(services, target), services.clock.now()
     name = canonical(seen.time_zone) if seen else None
     ends = parse_until(until, zone_named(name) if name else None, now) if until else None
     keys = _keys(services, target)
     await services.ledger.run(pauses.set_pause, *keys, ends, now)
     await _record_act(services, seen, "pause", by, f"until {ends.isoformat()}" if ends else "")
+    # Without an end the pause is meant to last until `resume`, so there is nothing to warn of.
     is_late = seen is not None and ends is not None and ends >= seen.end
     return Paused(ends, name or "", is_late)
 
 
 async def resume_webinar(services: Services, target: Target, by: str) -> bool:
     """End the pause of a webinar. Returns whether it was paused."""
+    # Asked first: a pause that has run out is removed as well, but ending it is no act of a person.
     paused = await find_pause(services, target)
     await services.ledger.run(pauses.remove_pauses, *_keys(services, target))
     if paused:
@@ -75,6 +78,7 @@ async def report_pause(services: Services, target: Target, pause: Pause) -> bool
 
 
 def _keys(services: Services, target: Target) -> tuple[str, str, str]:
+    # As configured and not as seen: a paused webinar is not asked for its session at all.
     return services.config.ringcentral.server, target.webinar_id, target.session_id
 
 

@@ -78,6 +78,7 @@ class PlannedMessages:
         # Who is still to be added has no link yet, and who is replaced gets another one.
         has_new_link = item.action in {Action.ADD, Action.REPLACE}
         record = None if has_new_link else item.registration
+        # The role that the record will have after the run: the message will name that one.
         message = self.plan_kind(replace(item.invitee, role=item.role), item.mail, record)
         return replace(message, reason=item.mail_reason, due_at=self._find_later(item))
 
@@ -86,6 +87,7 @@ class PlannedMessages:
     ) -> PlannedMessage:
         """Render a message as it is due now. `record` is None while their link is still to come."""
         held = self.snapshot.mailbox(invitee.key).facts
+        # The real last facts, but for the link: an update names each thing that has changed.
         message = self._plan(invitee, kind, _replace_link(held, record) if held else None)
         if message.shown is None:
             return message
@@ -100,13 +102,14 @@ class PlannedMessages:
         """
         facts = self._find_facts(invitee)
         previous = Facts(OTHER_LINK, facts.role, facts.start - EARLIER, facts.duration)
+        # No digest: this message is not due. An equal digest later would be taken for its approval.
         message = replace(self._plan(invitee, kind, previous), digest="", reason=reason)
         if message.shown is None:
             return message
         return replace(message, wording=self.find_wording(message, facts))
 
     def find_wording(self, message: PlannedMessage, facts: SessionFacts) -> str:
-        """Compute what a message says beside its facts: its digest if it told these facts.
+        """Compute what a message says beside its facts: its digest if it had these facts.
 
         A template may have other words for each thing that has changed, so that an update's wording
         is made of all of them. Empty if one can't be rendered.
@@ -114,6 +117,7 @@ class PlannedMessages:
         contents: list[MessageContent] = []
         for previous in _list_previous(message.kind, facts):
             content = self._render(self._request(message.invitee, message.kind, facts, previous))
+            # Empty is never equal to a stored wording, so what can't be rendered is held back.
             if isinstance(content, Rejected):
                 return ""
             contents.append(content)
@@ -134,6 +138,8 @@ class PlannedMessages:
     ) -> PlannedMessage:
         """Put the real panel in, and check the message. What fails has a fault and no digest."""
         request = replace(request, panel=panel.people)
+        # The whole message as a run makes it: what its checks would refuse must be seen on the
+        # page, and not after the approval.
         checked = Composer(self.templates, panel.protected).compose(request)
         content = self._render(request)
         for result in (content, checked):
@@ -161,6 +167,8 @@ class PlannedMessages:
             invitee=replace(person, role=facts.role),
             session=self._find_session(facts),
             registration=record if rules.needs_registration else None,
+            # Fixed, as the link is: a digest must not depend on how many messages came before, or
+            # on the day when the page was made.
             number=1,
             message_id=MESSAGE_ID,
             date=facts.start,
@@ -196,7 +204,7 @@ def _replace_link(held: Facts, record: Registration | None) -> Facts:
 
 
 def _list_previous(kind: Kind, facts: SessionFacts) -> Sequence[Facts | None]:
-    """List what a reader may have been told before: every choice of what has changed since."""
+    """List what a reader may have read before: every choice of what has changed since."""
     if not RULES[kind].shows_previous:
         return (None,)
     other_role = next(role for role in Role if role is not facts.role)

@@ -97,10 +97,12 @@ def build_preview(
     config: Config, target: Target, roster: Roster, facts: KnownFacts, now: datetime
 ) -> Preview:
     """Put a preview together: each person's message of every kind."""
+    # The real people with made-up links: a preview may be shown or sent on, and opens nothing.
     people = _preview_people(roster, facts.colleagues)
     setting = _Setting(
         session=_preview_session(target, facts.seen, now),
         panel=people,
+        # Shown while unknown: a preview is for looking at the whole layout.
         phone_code="" if facts.dial_in is False else PHONE_CODE,
         domain=_sender_domain(config),
         now=now,
@@ -148,6 +150,7 @@ async def send_test_message(
     message = load_templates(config, target).compose(test_request, protected)
     if isinstance(message, Rejected):
         return message
+    # No lease, queue or rate: one message that a person waits for, and no delivery to be recorded.
     async with Pool(config.smtp) as pool, pool.connection() as connection:
         answer = await connection.send_envelope(message)
         if isinstance(answer, EnvelopeAccepted):
@@ -166,7 +169,7 @@ def _preview_people(roster: Roster, colleagues: Sequence[Colleague]) -> tuple[In
 
 
 def _add_sample_address(invitee: Invitee) -> Invitee:
-    """Give a colleague whose address only RingCentral's directory knows a sample address."""
+    """Give a sample address to a colleague if only RingCentral's directory knows the real one."""
     if invitee.email:
         return invitee
     return replace(invitee, email=f"colleague-{invitee.row}@sample.example")
@@ -201,6 +204,7 @@ def _sample_start(now: datetime) -> datetime:
 
 def _build_request(person: Invitee, kind: Kind, setting: _Setting) -> MessageRequest:
     session, rules = setting.session, RULES[kind]
+    # A calendar program takes an update's entry only with a higher SEQUENCE than the invitation's.
     number = 1 if rules.comes_first else 2
     link = _made_up_link(person)
     registration = Registration(

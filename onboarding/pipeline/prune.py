@@ -44,6 +44,7 @@ def _prune(
     forgotten is mailed a second time.
     """
     latest = sessions.find_latest_run(connection)
+    # Without any run there is nothing to count from, and only plans could have left a session.
     if latest is None:
         return Pruned(0, 0, None)
     moment = min(now, latest)
@@ -53,4 +54,5 @@ def _prune(
     if settings.keep_messages:
         before = moment - timedelta(days=settings.keep_messages)
         return Pruned(removed, kept.remove_kept(connection, before), moment)
+    # `keep_messages = 0` also means the copies that an earlier setting has kept.
     return Pruned(removed, kept.remove_all_kept(connection), moment)

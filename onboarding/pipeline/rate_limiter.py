@@ -29,7 +29,7 @@ LONGEST_CALL_WAIT = timedelta(minutes=10)
 class LedgerRateLimiter:
     """The rate limiter of one RingCentral user.
 
-    `account` names the user whose limits these are (`account_name`); `now` gives aware UTC time,
+    `account` names the user with these limits (`account_name`); `now` gives aware UTC time,
     `sleep` waits seconds.
     """
 
@@ -44,9 +44,12 @@ class LedgerRateLimiter:
 
         Raises TryLater if that takes too long.
         """
+        # RingCentral counts each group by itself, for each user and app.
         name = f"{self.account} {group}"
+        # An unknown group counts as webinar calls: too slow does no harm, a 429 costs a penalty.
         limit = CALLS_PER_MINUTE.get(group, CALLS_PER_MINUTE["Heavy"])
         waited = timedelta()
+        # Asked again after each wait, since another process may have made the call that was free.
         while wait := await self.ledger.run(reserve_call, name, limit, self.now()):
             waited += wait
             if waited > LONGEST_CALL_WAIT:
@@ -70,7 +73,9 @@ class LedgerRateLimiter:
 
 
 def account_name(server: str, client_id: str, token: str) -> str:
-    """Name the user whose limits are counted (they are per user and app), without the secret."""
+    """Name the user for the count of calls (limits are per user and app), without the secret."""
+    # The name is stored in the ledger, which holds no secret. 16 hex digits can't be turned back
+    # into a JWT, and are enough to keep a few users apart.
     digest = hashlib.sha256(f"{server} {client_id} {token}".encode()).hexdigest()
     return f"ringcentral {digest[:16]}"
 

@@ -71,6 +71,8 @@ async def fetch_roster(target: Target, stop: asyncio.Event) -> tuple[bytes, str]
 
 async def refresh(services: Services, target: Target, roster: Roster) -> RunState:
     """Find out everything that a plan needs. Raises what RingCentral's client raises."""
+    # From the ledger if possible: a run with nothing to do then makes two Heavy calls instead of
+    # three, and RingCentral allows ten a minute for all webinars of a user.
     webinar, remembered = await _find_webinar(services, target)
     return await _build_state(services, target, roster, webinar, remembered=remembered)
 
@@ -88,6 +90,8 @@ async def refresh_or_recall(
     except NotThere:
         state = await _recall(services, target, roster)
         is_enough = state and (state.snapshot.call_off or even_without_call_off)
+        # Without a call-off a missing session is an error: a run must not act on what was true
+        # once.
         if not (state and is_enough):
             raise
         services.progress.say("The session is gone at RingCentral: the ledger knows its people.")
@@ -103,6 +107,7 @@ async def _recall(services: Services, target: Target, roster: Roster) -> RunStat
     snapshot = Snapshot(
         session=_as_session(stored),
         roster=roster,
+        # Unknown, not empty: only plans that change nothing at RingCentral are made from this.
         registrations=(),
         now=services.clock.now(),
         managed=await ledger.run(registrations.load_managed, stored.id),
@@ -136,6 +141,7 @@ async def plan_fresh(
     # What is held back needs fresh facts, too: it may be held back because of old ones.
     if state.remembered and make_plan(state.snapshot, options):
         webinar = await _fetch_webinar(services, target)
+        # Only if they differ is all of it fetched again: that costs two more of ten calls a minute.
         if webinar != state.webinar:
             roster = state.snapshot.roster
             state = await _build_state(services, target, roster, webinar, remembered=False)
@@ -160,6 +166,7 @@ async def plan_approved(
     gate = await load_gate(
         services, target, state.session_row, state.snapshot, dial_in=state.webinar.dial_in
     )
+    # `plan` gets a function, because it may import neither ledger nor templates.
     hold = gate.hold if gate else None
     return make_plan(state.snapshot, options, within=within, hold=hold)
 
@@ -203,6 +210,8 @@ async def _choose_session(services: Services, target: Target, webinar: Webinar) 
         return await services.ringcentral.session(webinar, target.session_id)
     server = services.config.ringcentral.server
     last = await services.ledger.run(sessions.find, server, webinar.id, None)
+    # One call for the known session instead of a list of all. The grace keeps a run on a session
+    # that runs late, when the next one is already planned.
     if last and not has_ended(last.status, last.end, services.clock.now(), grace=END_GRACE):
         try:
             return await services.ringcentral.session(webinar, last.key.session_id)
@@ -219,6 +228,8 @@ async def _build_state(
     now = services.clock.now()
     ledger = services.ledger
     session = await _choose_session(services, target, webinar)
+    # Always the whole list and never from the ledger: only RingCentral knows who is registered, and
+    # the join links are nowhere else.
     listed = await services.ringcentral.invitees(session.key)
     row = await ledger.run(sessions.upsert, session)
     managed = await ledger.run(registrations.load_managed, row)
@@ -249,6 +260,7 @@ async def _find_colleagues(
     server = services.config.ringcentral.server
     colleagues = await services.ledger.run(cache.load_colleagues, server)
     if needs_directory(roster.invitees, listed, colleagues, session, managed.values()):
+        # Up to 500 pages: fetched only when a person can't be identified without it.
         colleagues = await fetch_colleagues(services)
     return tuple(colleagues)
 

@@ -35,18 +35,21 @@ async def register(
 
     Returns the state afterwards, and the problems of the people that RingCentral did not serve.
     """
+    # Both before the PATCH: they are true already, and hold even if RingCentral fails now.
     await _record_adopted(services, state, plan)
     await _clear_fulfilled(services, state, plan)
     snapshot = state.snapshot
     applied = Applied(snapshot.registrations, untouched=snapshot.untouched)
     if plan.change:
         applied = await _apply(services, state, plan)
+    # Read back rather than worked out, so that the second plan sees what a run after a crash would.
     managed = await services.ledger.run(registrations.load_managed, state.session_row)
     after = replace(
         snapshot,
         registrations=applied.registrations,
         untouched=applied.untouched,
         managed=managed,
+        # A new moment: the calls may have waited for minutes, and the session may be over by now.
         now=services.clock.now(),
     )
     return replace(state, snapshot=after), applied.problems
@@ -55,6 +58,7 @@ async def register(
 async def _apply(services: Services, state: RunState, plan: Plan) -> Applied:
     """Change the list at RingCentral, between what is recorded before and after."""
     snapshot, row = state.snapshot, state.session_row
+    # Before the intentions are written over it: what RingCentral refuses is put back to this.
     before = await services.ledger.run(registrations.load_managed, row)
     await _record_intentions(services, state, plan)
     services.progress.say(_describe_change(plan.change))
@@ -66,6 +70,7 @@ async def _apply(services: Services, state: RunState, plan: Plan) -> Applied:
         registrations=add_addresses(answer.registrations, snapshot.colleagues),
         untouched=add_addresses(answer.untouched, snapshot.colleagues),
     )
+    # An error above leaves the intentions as they are. That is right: the PATCH may have arrived.
     await _record_result(services, state, plan, applied, before)
     return applied
 
@@ -103,12 +108,15 @@ async def _record_intentions(services: Services, state: RunState, plan: Plan) ->
 def _removals(plan: Plan) -> dict[str, Invitee]:
     """List the people to remove, by their record's id: also a linked user that another replaces."""
     removed = {
+        # By id, because a record may have no address, and two records may have the same one.
         item.registration.id: item.invitee
         for item in plan.with_action(Action.REMOVE)
         if item.registration
     }
     for item in plan.with_action(Action.REPLACE):
         old = item.registration
+        # A linked user can't be changed, so another one means delete and add. The old person is
+        # then removed in fact, although the plan has one item for both.
         if old and old.linked_user and old.linked_user != item.invitee.linked_user:
             removed[old.id] = Invitee(
                 0, "", old.role, old.first_name, old.last_name, linked_user=old.linked_user
@@ -161,10 +169,12 @@ def _find_listed_ids(applied: Applied) -> set[str]:
 def _find_removed(plan: Plan, applied: Applied) -> list[Invitee]:
     """List the people that RingCentral's list has no longer.
 
-    Not among them are people to whom a record may belong that was not understood.
+    Not among them are people who may have a record that was not understood.
     """
     listed = _find_listed_ids(applied)
     missing = [invitee for record_id, invitee in _removals(plan).items() if record_id not in listed]
+    # Their record may only have become unreadable. A cancellation to a person who is still on board
+    # can't be called back.
     return [invitee for invitee in missing if not find_not_understood(invitee, applied.untouched)]
 
 
@@ -172,6 +182,7 @@ def _find_refused(plan: Plan, applied: Applied) -> list[Invitee]:
     """List the people that RingCentral refused to add or to remove."""
     not_added = [invitee for invitee in plan.change.add if invitee in applied.undone]
     undone_ids = {record.id for record in applied.undone if isinstance(record, Registration)}
+    # A refusal of a record that is gone is no refusal: the person was removed by another way.
     kept_ids = undone_ids & _find_listed_ids(applied)
     not_removed = [
         invitee for record_id, invitee in _removals(plan).items() if record_id in kept_ids
@@ -195,6 +206,7 @@ async def _update_unfulfilled(
             fulfilled.append(invitee)
             continue
         wanted = record_fields(invitee)
+        # With the value that was asked for: if the roster changes it, it is requested again.
         left = {name: value for name, value in wanted.items() if name in differences}
         await services.ledger.run(registrations.record_unfulfilled, row, invitee, left, now)
     await services.ledger.run(registrations.clear_unfulfilled, row, fulfilled)

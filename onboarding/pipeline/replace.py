@@ -1,7 +1,7 @@
 """One person of the panel is replaced by another: on the roster first, then by a run for the two.
 
 Everything is looked at before anything is written: a roster that can't be rewritten, a person in
-doubt, a new person whom the plan would not add. The intention is stored before the roster is
+doubt, a new person that the plan would not add. The intention is stored before the roster is
 written. So after a crash anywhere, the next run removes the old person and invites the new one.
 """
 
@@ -52,7 +52,7 @@ class NotReplaced(OnboardingError):
 
 @dataclass(frozen=True, slots=True)
 class RosterChange:
-    """A roster file before and after, its people afterwards, and the two whom it is about."""
+    """A roster file before and after, its people afterwards, and the two that it is about."""
 
     path: Path
     before: bytes
@@ -92,18 +92,23 @@ async def prepare_replacement(
     what RingCentral's client raises.
     """
     calls_before = count_heavy_calls(services)
+    # Before any call: most mistakes are in what was typed, and cost no call then.
     change = await _plan_roster(services, target, old, cells)
     state = await refresh(services, target, change.roster)
     state, doubts = await recover(services, state)
+    # Only this pair: an older replacement that is not done yet is left to the next whole run.
     pair = {change.old.key: change.new.key}
     snapshot = replace(state.snapshot, replacements=MappingProxyType(pair))
     state = replace(state, snapshot=snapshot)
     await _refuse_people(services, target, state, change)
+    # Nothing else that is due may leave by the way: the person was asked about these two.
     options = Options(only=(change.old.email, change.new.email))
     plan = make_plan(snapshot, options)
     _refuse_new_person(plan, change)
     looked = PreparedRun(target, state, plan, options, None, doubts, calls_before)
     is_there = find_registration(change.old, snapshot.registrations) is not None
+    # RingCentral answers a deletion with 403 while a session is `Active` or `Finished`. An unknown
+    # status counts as one of these, since the plan removes no person then either.
     keeps_link = is_there and snapshot.session.status is not SessionStatus.SCHEDULED
     return PreparedReplacement(change, await start_run(services, looked), keeps_link)
 
@@ -113,14 +118,19 @@ async def execute_replacement(
 ) -> Replacement:
     """Write the roster, then run for both. Raises what a run raises: the next run goes on."""
     change, run = prepared.change, prepared.run
+    # A person was asked meanwhile, and may have the file open in an editor. `after` was made from
+    # `before`, so writing it would undo what they have saved.
     if await _fetch(services, change.path) != change.before:
         message = f"The roster {change.path} has changed meanwhile: nothing was done."
         raise TryLater(message, hint="Type the command again.")
     acted = [item for item in run.plan.items if item.needs_anything]
+    # The first step that can refuse comes before the first one that writes.
     await approve_act(services, run.target, run.state, acted, by, replacements.REPLACE)
     row, now = run.state.session_row, services.clock.now()
     old, new = change.old.key, change.new.key
     await services.ledger.run(replacements.record_replacement, row, old, new, by, now)
+    # The intention is stored by now. If the roster can't be written, it has no effect: it counts
+    # only once the new person is on the roster, and the next run forgets it.
     backup = _write_roster(change, now)
     return Replacement(await execute_plan(services, run, lease), backup)
 
@@ -149,6 +159,8 @@ async def _plan_roster(
     values = _read_cells(cells, person)
     _refuse_known(roster, values[Column.EMAIL], name)
     advice = _describe_row(person, values)
+    # Asked before the first call: a file in a folder that we can't write to, or with a second hard
+    # link, can't be replaced as a whole.
     if target.invitees == "-" or not can_replace(target.invitees):
         raise ConfigurationError(f"The roster {name} can't be written.", hint=advice)
     try:
@@ -156,6 +168,8 @@ async def _plan_roster(
     except ConfigurationError as error:
         hint = f"{error.hint} {advice}".strip()
         raise ConfigurationError(error.message, hint=hint) from None
+    # Read as a run will read it: a fault of the new person, or a cell that the rewriting has
+    # spoilt, shows before anything is written.
     changed = rosters.read(after, name, target.columns)
     new = _find_new(changed, person.row)
     return RosterChange(target.invitees, content, after, person, new, changed)
@@ -178,6 +192,7 @@ def _describe_row(old: Invitee, values: Mapping[Column, str]) -> str:
 def _refuse_known(roster: Roster, email: str, name: str) -> None:
     key = address_key(email)
     rows = [invitee.row for invitee in roster.invitees if invitee.key == key]
+    # A row with a fault counts: once it is corrected, the person would be on the roster twice.
     rows += [problem.row or 0 for problem in roster.problems if address_key(problem.email) == key]
     if rows:
         message = f"{email} is on the roster {name} already (row {rows[0]}): nothing was done."
@@ -208,6 +223,8 @@ async def _refuse_people(
     obstacles = {
         f"{target.name} is called off": snapshot.call_off is not None,
         "The session is over": is_over(Kind.INVITATION, snapshot.session, snapshot.now),
+        # The Host's record can't be deleted (docs/ringcentral.md, "Invitees"), and their role on
+        # the roster may be wrong: so RingCentral's list is asked, too.
         f"{old.email} is the host, and a webinar keeps its host": is_host,
         f"A message to {old.email} is in doubt: `onboarding resolve {target.name}` first": any(
             delivery.state in MAY_HAVE_ARRIVED for delivery in mine
@@ -234,6 +251,7 @@ def _find_reason(item: PlanItem) -> str:
 def _write_roster(change: RosterChange, now: datetime) -> Path:
     """Copy the roster, then replace it as a whole. Returns the copy."""
     try:
+        # The copy first: a roster is often the only list that a team has, and we are not its owner.
         backup = write_copy(change.path, change.before, now)
         replace_file(change.path, change.after)
     except OSError as error:

@@ -59,6 +59,7 @@ def make_people(found: HandOff, notes: Iterable[Problem]) -> tuple[ReportedPerso
     `notes` say why people have none.
     """
     records: dict[str, list[DeliveryRecord]] = {}
+    # Not those that a later message replaced: the reader of a report would take both for true.
     for record in found.status.current:
         records.setdefault(address_key(record.delivery.email), []).append(record)
     reasons = {address_key(note.email): note.message for note in notes}
@@ -72,6 +73,7 @@ def _make_person(
     found: HandOff, key: str, records: Sequence[DeliveryRecord], note: str
 ) -> ReportedPerson:
     person = _clean_person(_find_person(found, key, records), found)
+    # What the mailbox holds, not what was sent last: a message that was rejected gave no link.
     mailbox = found.mailboxes.get(key, Mailbox())
     company = next((name for name in COMPANY_COLUMNS if name in person.extra), "")
     return ReportedPerson(
@@ -130,6 +132,7 @@ def _find_outdated(found: HandOff, key: str, mailbox: Mailbox) -> tuple[str, ...
     if held is None or last is None or found.is_over:
         return ()
     if key in found.managed and found.managed[key].standing is Standing.REMOVED:
+        # Nothing else is compared for a person who is gone: their link opens nothing now.
         return (REMOVED_FROM_BOARD,)
     has_link = RULES[last.kind].holds_join_link
     now = replace(last.facts, start=found.seen.start, duration=found.seen.duration)
@@ -155,9 +158,12 @@ def _clean_cell(text: str, found: HandOff) -> str:
     A web address stays, because it is the roster's own. Only a join link that was mailed is masked:
     a person has pasted it into the roster.
     """
+    # `clean` takes every web address out, so it is used only where a secret may be in the cell.
     shown = clean(text, found.secrets) if found.secrets.may_be_in(text) else printable(text)
     if "://" not in shown:
         return shown
+    # By fingerprint, since the ledger has no links to compare with; so only a link that stands
+    # alone between spaces is found.
     return " ".join(_mask_word(word, found.links) for word in shown.split(" "))
 
 

@@ -69,8 +69,10 @@ async def prepare_resend(
     Raises what RingCentral's client raises, and ConfigurationError for a roster that can't be read.
     """
     roster = await read_roster(target, services.stop)
+    # Recovered first: what a dead run was sending is in doubt, and for that no copy may be sent.
     state, _doubts = await recover(services, await refresh_or_recall(services, target, roster))
     found = await services.ledger.run(deliveries.list_deliveries, state.session_row)
+    # Without approvals: an act brings its own (`acts`), and under `strict` it is checked there.
     plan = make_plan(state.snapshot, Options())
     wanted = emails or [item.invitee.email for item in plan.items if _has_role(item, roles)]
     people = {address_key(email): email for email in wanted}
@@ -101,6 +103,7 @@ async def execute_resend(
     target, state, copies = prepared.target, prepared.state, prepared.plan.mail
     await approve_act(services, target, state, copies, by, operator_actions.RESEND_ACT)
     chosen = await _queue(services, prepared, by, reason)
+    # Returned and not raised: what was sent before it has to be reported all the same.
     error = await _deliver(prepared, lease, chosen)
     found = await services.ledger.run(deliveries.list_deliveries, prepared.state.session_row)
     latest = {address_key(record.delivery.email): record for record in found}
@@ -115,6 +118,8 @@ async def _queue(
     state, now = prepared.state, services.clock.now()
     waiting = [item.invitee.email for item in prepared.plan.mail if item.queued]
     new = make_deliveries(services, state, prepared.plan)
+    # A person was asked between the look and this write. Where something was queued since, a copy
+    # of the older facts would arrive after it.
     seen = {key: box.messages for key, box in state.snapshot.mailboxes.items()}
     queued = await services.ledger.run(
         operator_actions.queue_resends, state.session_row, new, seen, by, reason, now
@@ -138,7 +143,9 @@ async def _deliver(
             replace(prepared.plan, items=items),
             lease,
             rehearsal=False,
+            # Only these people's messages: about the rest of the queue no person was asked.
             limited=True,
+            # A person waits for the answer. What is deferred is the next run's.
             retry_window=timedelta(),
         )
     except OnboardingError as error:

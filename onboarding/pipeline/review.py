@@ -55,6 +55,7 @@ async def make_review(
     can't be used.
     """
     approved = await services.ledger.run(reviews.load_approved, state.session_row)
+    # Without a gate: what is held back now has to be on the page, or it could never be approved.
     plan = make_plan(state.snapshot, options)
     panel = RealPanel(_find_panel(plan), _protect_addresses(state.snapshot))
     templates = load_templates(services.config, target)
@@ -116,6 +117,7 @@ def _compare(
     message: PlannedMessage, approved: Approved, mode: ApprovalMode, planned: PlannedMessages
 ) -> PlannedMessage:
     """Mark a message that needs no further approval, or say how it differs from before."""
+    # Compared without a need for approval, too: otherwise all of it would look approved.
     asked = ApprovalMode.REQUIRED if mode is ApprovalMode.NONE else mode
     if is_message_covered(message, approved, asked, planned.find_wording):
         return replace(message, covered=True)
@@ -160,6 +162,7 @@ def _list_conditional(item: PlanItem, snapshot: Snapshot) -> Iterator[tuple[Kind
     is_on_board = _is_on_board(item)
     if is_on_board:
         yield Kind.UPDATE, replace(item.invitee, role=item.role), IF_MOVED
+    # Whose mailbox holds no link has nothing that a cancellation could take back.
     if is_on_board or snapshot.mailbox(item.invitee.key).facts is not None:
         yield Kind.CANCELLATION, _find_remembered(item, snapshot), IF_REMOVED
 
@@ -167,6 +170,7 @@ def _list_conditional(item: PlanItem, snapshot: Snapshot) -> Iterator[tuple[Kind
 def _find_remembered(item: PlanItem, snapshot: Snapshot) -> Invitee:
     """Find the person as the ledger remembers them: a cancellation is written from that."""
     remembered = snapshot.find_managed(item.invitee, item.registration)
+    # A removed person is on no roster. So the page shows the words that the run will have for them.
     known = next((managed.invitee for managed in remembered), item.invitee)
     return replace(known, role=item.role, email=known.email or item.invitee.email)
 
@@ -204,6 +208,7 @@ def find_page_digest(
     key: SessionKey, messages: Iterable[PlannedMessage], changes: Iterable[tuple[str, str]]
 ) -> str:
     """Compute the page digest of these messages and changes (action, key), 64 hex digits."""
+    # Without the panel: a new colleague must not make an approved page look like another one.
     digests = [digest for message in messages for digest in (message.digest, message.wording)]
     shown = [digest for digest in digests if digest]
     return page_digest(key.webinar_id, key.session_id, shown, changes)

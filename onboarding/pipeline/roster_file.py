@@ -34,6 +34,7 @@ async def read_panel(services: Services, target: Target) -> Sequence[Invitee]:
 
     Raises ConfigurationError if there is none.
     """
+    # As a plan does it: the directory is asked, and records are read by the same rules.
     state = await refresh(services, target, EMPTY)
     panel = list_panel(state.snapshot)
     if not panel:

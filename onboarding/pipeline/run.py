@@ -78,7 +78,7 @@ class Result:
     """How a run ended.
 
     `problems` need a person; `attention` sums up. `skipped` are the items of people who were left
-    alone; `recorded` counts mailboxes that were recorded as told. `has_changes`: it changed
+    alone; `recorded` counts mailboxes that `--as-told` has recorded. `has_changes`: it changed
     anything at RingCentral or in the ledger. `has_news`: its problems and notes differ from the
     last run's.
     """
@@ -100,6 +100,8 @@ class Result:
     @property
     def exit_code(self) -> int:
         """0 all done; 1 something needs a person; 75 something is still to be sent."""
+        # 75 comes first (EX_TEMPFAIL of sysexits.h): a caller that repeats on it gets the rest
+        # sent, and then sees the 1 for what needs a person.
         if any(self.counts.get(state) for state in UNDER_WAY):
             return EXIT_TRY_LATER
         if self.problems or any(self.counts.get(state) for state in NEEDS_A_PERSON):
@@ -150,11 +152,15 @@ async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:
     state, target = looked.state, looked.target
     has_messages = bool(looked.plan) or await _has_queue(services, state)
     may_mail = has_messages and not looked.options.as_told
+    # The first point at which a wrong template is found: no person has been registered by then.
     mailer = load_mailer(services, target) if may_mail else None
     calls = count_heavy_calls(services) - looked.calls_before
+    # From here on it counts as a run, also if it is killed: `status` and `resolve` have something
+    # to show. A run that was refused above, by a template say, has not been one.
     await services.ledger.run(
         sessions.store_run_start, state.session_row, calls, services.clock.now()
     )
+    # At the start, so that the report and a call-off know the people of a run that is killed.
     roster_now = state.snapshot.roster.invitees
     await services.ledger.run(roster_rows.store_roster, state.session_row, roster_now)
     return replace(looked, mailer=mailer)
@@ -183,20 +189,24 @@ async def execute_plan(
 ) -> Result:
     """Register, queue and deliver what was planned, and record how it ended, also if stopped.
 
-    `by` is the person on whose word mailboxes are recorded as told (`Options.as_told`).
+    `by` is the person who said that mailboxes are to be recorded (`Options.as_told`).
     """
     if prepared.plan.mail:
         # A missing password is found here, before the first person is registered.
         services.pool.prepare()
     tally = _Tally(prepared.state, prepared.plan, prepared.plan.problems)
     try:
+        # Ctrl-C may have come at the question. Within the `try`, so that the end is recorded.
         services.raise_if_stopped()
+        # The order is the promise: no message before its person has a link, and no replacement or
+        # notice is marked as done before the messages that depend on it have had their turn.
         await _register(services, prepared, tally)
         tally.recorded = await record_as_told(services, tally.state, tally.plan, by)
         await _queue_and_deliver(services, prepared, tally, lease, rehearsal_to, retry_window)
         await _finish_replacements(services, tally)
         await _record_mailed(services, tally.state, tally.plan)
     finally:
+        # Also after an error: `status` and cron's mail need the problems found before it.
         has_new_notes = await _record_end(services, prepared, tally)
     return await _build_result(services, prepared, tally, has_new_notes=has_new_notes)
 
@@ -218,6 +228,7 @@ async def _build_result(
         problems=tally.problems,
         heavy_calls=count_heavy_calls(services) - prepared.calls_before,
         has_changes=bool(
+            # The first plan's change: the second plan has only what is left of it.
             tally.sent or tally.queued or tally.recorded or plan.change or prepared.doubts
         ),
         has_news=has_new_notes or newly_mailed,
@@ -241,9 +252,11 @@ async def recover(services: Services, state: RunState) -> tuple[RunState, int]:
     """
     row, now = state.session_row, services.clock.now()
     doubts = await services.ledger.run(deliveries.recover_stalled, row, now)
+    # The queue compares times with the clock. After it was set back, deferred messages would wait
+    # for as long as it was wrong.
     await services.ledger.run(deliveries.bring_forward, row, now)
     if doubts:
-        # A mailbox whose message is in doubt may hold it: the plan must not owe it again.
+        # A mailbox may hold the message that is in doubt: the plan must not owe it again.
         loaded = await services.ledger.run(mailboxes.load_mailboxes, row)
         state = replace(state, snapshot=replace(state.snapshot, mailboxes=loaded))
     return state, doubts
@@ -264,7 +277,9 @@ async def _register(services: Services, prepared: PreparedRun, tally: _Tally) ->
     tally.plan = await plan_approved(
         services, prepared.target, tally.state, prepared.options, within=prepared.plan
     )
+    # RingCentral's refusals first: they explain why the plan still wants to add these people.
     tally.problems = tuple(dict.fromkeys((*refused, *tally.plan.problems)))
+    # Before the queue is delivered, or an earlier run's message would leave all the same.
     await _hold_queued_messages(services, tally.state, tally.plan)
 
 
@@ -287,6 +302,7 @@ async def _queue_and_deliver(
         plan,
         lease,
         rehearsal=bool(rehearsal_to),
+        # A fence counts as a selection: the queue may hold messages from before it was put up.
         limited=prepared.options.is_selective or bool(state.snapshot.allow_domains),
         retry_window=retry_window,
     )
@@ -304,6 +320,7 @@ async def _finish_replacements(services: Services, tally: _Tally) -> None:
         for item in tally.plan.items
         if item.registration and snapshot.is_replaced(item.invitee)
     }
+    # Back on the roster means that the person is wanted after all: then it is forgotten, too.
     done = snapshot.replacements.keys() - (waiting - on_roster)
     if done:
         row = tally.state.session_row
@@ -340,6 +357,7 @@ async def _record_mailed(services: Services, state: RunState, plan: Plan) -> Non
 def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
     """Whether RingCentral's *Send now* would mail people after this run."""
     # It mails people who were added silently, as this run adds them.
+    # The session's flag is from before the PATCH, so it can't know the people added by it.
     added = bool(prepared.plan.change.add) and state.snapshot.holds_silent_records
     return added or state.snapshot.has_unsent_invites
 
@@ -348,6 +366,7 @@ async def _record_end(services: Services, prepared: PreparedRun, tally: _Tally) 
     """Record problems and notes. Returns whether they differ from those of the last run."""
     row = prepared.state.session_row
     problems, notes = tally.problems, _run_notes(tally.plan, prepared.state)
+    # Read before `finish_run` replaces them: cron reports only what is new.
     earlier = await services.ledger.run(sessions.list_problems, row)
     calls = count_heavy_calls(services) - prepared.calls_before
     finish = partial(sessions.finish_run, notes=notes)
@@ -392,4 +411,5 @@ def _needs_no_run(seen: StoredSession, now: datetime) -> bool:
         return False
     # A run in the future was recorded before the clock was set back. It says nothing about today.
     checked = seen.run_at is not None and seen.run_at <= now < seen.run_at + RECHECK_EVERY
+    # Without this end each old webinar in config.toml would cost a day's calls for ever.
     return checked or now > seen.end + RECHECKED_FOR

@@ -77,26 +77,33 @@ async def deliver_one(run: DeliveryRun, delivery: Delivery) -> None:
     """
     recording: Recording | None = None
     recipient = _find_recipient(run, delivery)
+    # Without a connection in hand: composing is processor time, in which another worker can send.
     message = _compose_message(run, delivery, recipient) if recipient else None
     if recipient is None or message is None:
+        # Superseded, not failed: nothing is wrong with the message, and if the person comes back
+        # the plan owes them a new one.
         reason = _why_not_sent(run, delivery, recipient)
         recording = _record_transition(run, delivery, Transition(State.SUPERSEDED, reason))
     elif isinstance(message, Rejected):
         recording = _settle_delivery(run, delivery, message)
     else:
         async with run.services.pool.connection() as connection:
+            # With the connection in hand: places that were counted could else pile up while all
+            # lines are busy, and their messages would leave in a burst.
             if await wait_for_rate(run, delivery):
                 recording = await _send_message(run, delivery, connection, message)
+    # Outside of the `async with`: the next message may use the line while this outcome is written.
     if recording:
         await recording
 
 
 def _find_recipient(run: DeliveryRun, delivery: Delivery) -> DeliveryRecipient | None:
-    """Find whom a message goes to; None if the person should not get it any more."""
+    """Find the person a message goes to; None if they should not get it any more."""
     recipient = run.recipients.get(address_key(delivery.email))
     needs_registration = RULES[delivery.kind].needs_registration
     if recipient is None or _is_called_off(run, delivery):
         return None
+    # It may have been queued days ago. Who has left the roster meanwhile must not get a link now.
     if needs_registration and not recipient.may_have_link:
         return None
     return recipient
@@ -114,10 +121,12 @@ def _compose_message(
         kind=delivery.kind,
         invitee=recipient.invitee,
         session=run.state.snapshot.session,
+        # A cancellation gets no registration at all, so that no template can put a link into it.
         registration=recipient.record if rules.needs_registration else None,
         number=delivery.number,
         message_id=ascii_message_id(delivery.message_id),
         date=run.services.clock.now(),
+        # On the envelope and in `To:`; all else of a rehearsal is what the person would get.
         recipient=delivery.rehearsal_to or recipient.invitee.email,
         panel=run.panel,
         # Any other kind would then say more than the page that was approved.
@@ -153,9 +162,12 @@ async def _send_message(
     if isinstance(answer, OnboardingError):
         answer = await _handle_refusal(run, delivery, connection, answer)
     else:
+        # Any outcome shows that the server serves this line: refusals before it were not of us.
         run.refusals = 0
     if answer is None:
         return None
+    # Submitted before the connection is free, and kept with it: the next `sending` on it waits for
+    # this write. Otherwise a crash could leave two messages of one connection in doubt.
     recording = run.recordings[connection] = _settle_delivery(run, delivery, answer)
     return recording
 
@@ -172,6 +184,8 @@ async def _open_connection(run: DeliveryRun, delivery: Delivery, connection: Con
             await connection.close()
         await connection.open()
     except ConnectionRefusal as error:
+        # No command of this message has left, so nothing is written: it stays queued, and claimed
+        # by us. For the last connection this raises.
         run.services.pool.give_up(connection, error)
         run.put_back.append(delivery)
         return False
@@ -194,6 +208,7 @@ async def _handle_refusal(
     Returns an outcome if the refusal turns out to be due to the message itself. Raises what stops
     the run.
     """
+    # Counted over all connections: a server that refuses us does so on each of them.
     run.refusals += 1
     action = _action_after(run, delivery, error)
     if action is RefusalAction.RECORD_DEFERRED and isinstance(error, ConnectionRefusal):
@@ -201,12 +216,15 @@ async def _handle_refusal(
     if action is RefusalAction.GIVE_UP_CONNECTION and isinstance(error, ConnectionRefusal):
         run.services.pool.give_up(connection, error)
     now = run.services.clock.now()
+    # Written even if the run stops now. After a refused body the row says `sending`, which the next
+    # run would take for a message in doubt.
     is_ours = await _submit(
         run, transitions.requeue_last(delivery, run.holder.name, error.message, now)
     )
     if action is RefusalAction.STOP_RUN:
         raise error
     run.met_refusal.add(delivery.id)
+    # Otherwise a person has cancelled it, or another run has taken it over: it is theirs to send.
     if is_ours:
         run.put_back.append(delivery)
     return None
@@ -229,10 +247,12 @@ def choose_action(
     the message can be to blame. `last`: no other connection is left. `in_a_row`: refusals since a
     message was last accepted, deferred or rejected, this one included.
     """
+    # First of all, or a message that every line refuses would use up all connections.
     if again and refusal.deferred:
         return RefusalAction.RECORD_DEFERRED
     if not again and _needs_proof(refusal, last=last, in_a_row=in_a_row):
         return RefusalAction.KEEP_CONNECTION
+    # Many servers limit connections for each client. With one fewer the others often go on well.
     return RefusalAction.STOP_RUN if last else RefusalAction.GIVE_UP_CONNECTION
 
 
@@ -256,14 +276,19 @@ async def _send_body(
     may have had the message sent again by now. Otherwise the next run finds it in doubt.
     """
     if not await _start_sending(run, delivery, connection, message):
+        # After the 354 only a cut line is safe: a final dot would complete an empty message.
         await connection.abort()
         return None
     # ---- The point of no return: the server may deliver the message. Nothing sends it again. ----
     try:
+        # Asked again directly before the body: this process may have been suspended since it
+        # committed `sending`.
         return await _result_or_error(connection.send_body(message, run.lease.is_current))
     except Withheld:
         return None
     except asyncio.CancelledError:
+        # Submitted and not awaited: this task is being cancelled, so it would not see the end of a
+        # wait. In doubt even if no byte had left, because that can't be known here.
         _detach(_settle_delivery(run, delivery, InDoubt(NO_ANSWER_YET)))
         raise
 
@@ -275,12 +300,15 @@ async def _start_sending(
     # The order is what keeps a person from getting two messages. `sending` is committed before the
     # first byte of the body leaves, and not before the outcome of the connection's last message is
     # written, so that at most one message for each connection can be in doubt after a crash.
+    # An older version may have queued a Message-ID that is not ASCII. Then the one in the body is
+    # stored, or a bounce and the server's log would name a message that the ledger does not know.
     renamed = None if message.message_id == delivery.message_id else message.message_id
     now = run.services.clock.now()
     write = transitions.start_sending(delivery, run.holder.name, now, renamed, message.copy)
     try:
         return await _submit(run, write, depends_on=run.recordings.get(connection))
     except OnboardingError:
+        # The ledger can't write, so the body must not leave: nothing would show that it had.
         await connection.abort()
         raise
     except asyncio.CancelledError:
@@ -304,6 +332,7 @@ def _record_not_accepted(run: DeliveryRun, delivery: Delivery, reason: str) -> R
 def _settle_delivery(run: DeliveryRun, delivery: Delivery, outcome: Outcome) -> Recording:
     """Decide what an outcome means, count it, and submit it to the ledger."""
     clock = run.services.clock
+    # The draw spreads the next attempts: what was deferred together must not come back together.
     transition = settle(delivery, outcome, RETRY, clock.now(), clock.draw())
     run.sent += transition.state is State.SENT
     _count_rejection(run, transition)
@@ -312,6 +341,7 @@ def _settle_delivery(run: DeliveryRun, delivery: Delivery, outcome: Outcome) -> 
 
 def _count_rejection(run: DeliveryRun, transition: Transition) -> None:
     """Stop after many rejections in a row: more of them would hurt the sender's reputation."""
+    # Our own check rejects without a reply, which says nothing of the server's view of us.
     by_server = transition.state is State.REJECTED and transition.reply is not None
     run.rejections = run.rejections + 1 if by_server else 0
     if run.rejections >= run.services.config.smtp.max_consecutive_rejections:
@@ -323,6 +353,7 @@ def _count_rejection(run: DeliveryRun, transition: Transition) -> None:
             "Find out why before going on. The rest stays queued; "
             "`onboarding retry` queues the rejected again."
         )
+        # Not raised: this message's outcome has still to be written, and so have those in flight.
         run.fail(TooManyRejections(message, hint=hint))
 
 

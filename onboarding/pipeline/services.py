@@ -84,7 +84,10 @@ async def open_services(
     settings = config.ringcentral
     secret = settings.jwt.get_secret_value() if settings.jwt else ""
     account = account_name(settings.server, settings.client_id, secret)
+    # The ledger is opened first and closed last: the last outcomes of the mail connections, and the
+    # limits that RingCentral's last answers name, still have to be written.
     async with Ledger(ledger_path(config.ledger)) as ledger:
+        # Handed in as a port: `ringcentral` may not know the ledger.
         gate = LedgerRateLimiter(ledger, account, progress, clock.now, clock.sleep)
         client = RingCentral(
             settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop

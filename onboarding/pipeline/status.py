@@ -91,6 +91,7 @@ async def read_status(config: Config, target: Target, now: datetime, progress: P
     Raises what `ledger.read_only.read_ledger` raises.
     """
     load = partial(load_status, config=config, target=target, now=now)
+    # In a thread: it reads files and may wait for SQLite's lock, which would stop the event loop.
     found = await asyncio.to_thread(read_ledger, ledger_path(config.ledger), load, progress)
     return found or Status(target.name, target.webinar_id, None, (), ())
 
@@ -103,6 +104,8 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
     if seen is None or seen.run_at is None:
         return Status(target.name, target.webinar_id, None, (), (), pause=pause)
     records = deliveries.list_deliveries(connection, seen.id)
+    # In the same snapshot as the rows. Else a run that ends in between would leave its `sending`
+    # rows looking like those of a dead run.
     if not leases.is_held(connection, lease_name(server, target.webinar_id), now):
         records = [mark_in_doubt(record) for record in records]
     problems = sessions.list_problems(connection, seen.id)
@@ -146,6 +149,7 @@ def mark_in_doubt(record: DeliveryRecord) -> DeliveryRecord:
     """Show what a dead run was sending as in doubt, before the next run records that."""
     if record.delivery.state is not State.SENDING:
         return record
+    # Only shown so: `status` writes nothing. Recovering needs the lease, which the next run takes.
     delivery = replace(record.delivery, state=State.IN_DOUBT)
     return replace(record, delivery=delivery, reason=deliveries.RUN_DIED)
 

@@ -1,7 +1,7 @@
 """Takes over a running webinar: records what is true now as told, so that only changes are mailed.
 
 For `run --adopt --as-told`. It mails no person and changes nothing at RingCentral: another program,
-or a person, has told the panel their links already. Which mailboxes are recorded is planned in
+or a person, has given the panel their links already. Which mailboxes are recorded is planned in
 `plan.selection`.
 """
 
@@ -23,7 +23,7 @@ async def record_as_told(services: Services, state: RunState, plan: Plan, by: st
 
 
 def _make_record(item: PlanItem, state: RunState) -> deliveries.NewDelivery | None:
-    """Make the record of one mailbox; None without a link, for then nothing was told."""
+    """Make the record of one mailbox; None without a link, for then there is nothing to record."""
     session, registration = state.snapshot.session, item.registration
     facts = current_facts(session, registration.role, registration) if registration else None
     if facts is None or item.as_told is None:
@@ -32,6 +32,8 @@ def _make_record(item: PlanItem, state: RunState) -> deliveries.NewDelivery | No
         email=item.invitee.email,
         name=item.invitee.name,
         kind=item.as_told,
+        # It counts as a message, so that the next one is not numbered as the person's first:
+        # Message-ID and calendar SEQUENCE are made from the number.
         number=state.snapshot.mailbox(item.invitee.key).messages + 1,
         # No message left, so there is no Message-ID that a person could look for.
         message_id="",

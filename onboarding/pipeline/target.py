@@ -11,6 +11,7 @@ from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.model.reviews import ApprovalMode
 
+# At most 20 digits, by RingCentral's description of ids.
 IDS = re.compile(r"(\d{1,20})(?:/(\d{1,20}))?")
 
 
@@ -41,6 +42,7 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
     if invitees == Path("-"):
         roster = "-"
     ids = IDS.fullmatch(name)
+    # A name of config.toml that consists of digits comes first: it has a roster and an approval.
     if ids and name not in config.webinars:
         return Target(name, ids[1], ids[2] or "", roster, approval=_find_approval(config, ids[1]))
     webinar = config.webinar(name)
