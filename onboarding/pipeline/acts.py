@@ -74,6 +74,8 @@ def _refuse_unapproved(
     held += [key for action, key in changes if (action, key) not in approved.changes]
     if held:
         people = ", ".join(dict.fromkeys(held))
+        # Raised before anything is written or sent, so that the sentence "nothing was done" is
+        # true.
         raise NotApproved(
             f"No approved page shows this for {people}: nothing was done.",
             hint=f'[webinars.{target.name}] has approval = "strict". {_name_way(target.name, act)}',

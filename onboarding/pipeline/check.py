@@ -95,6 +95,8 @@ async def _check_webinar(
     try:
         roster = await read_roster(target, services.stop)
     except OnboardingError as error:
+        # A plan needs a roster, so the session is not asked for: that would cost calls for half an
+        # answer.
         yield _failure(f"{target.name}: roster", error)
         return
     yield _check_roster(target, roster)
@@ -146,12 +148,15 @@ def _check_session_time(what: str, snapshot: Snapshot) -> CheckResult:
     detail = f"{session.title}, {start}, {session.status}"
     if not snapshot.is_over:
         return CheckResult(what, ok=True, detail=detail)
+    # A fault, although nothing is broken: a run would do nothing, and would be believed to have
+    # worked.
     hint = "It is over: `onboarding webinars` lists those to come; name one in config.toml."
     return CheckResult(what, ok=False, detail=detail, hint=hint)
 
 
 def _failure(what: str, error: OnboardingError) -> CheckResult:
     """Make a result of an error. A signal is no result: it ends the check."""
+    # A signal is an OnboardingError as well, and would else be shown as a fault of the server.
     if isinstance(error, Interrupted):
         raise error
     return CheckResult(what, ok=False, detail=error.message, hint=error.hint)

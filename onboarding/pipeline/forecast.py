@@ -44,6 +44,7 @@ def forecast(messages: int, smtp: SmtpSettings, session: Session, now: datetime)
 
 def is_late(messages: int, smtp: SmtpSettings, session: Session, now: datetime) -> bool:
     """Whether sending ends only after the panel joins."""
+    # By the same margin as `forecast`, which calls a margin of nothing AFTER.
     return bool(messages) and now + _sending_time(messages, smtp) >= session.arrive_by
 
 

@@ -133,6 +133,8 @@ def _find_open_session(
 ) -> OnboardingError | None:
     for row in forget.find_unfinished(connection, person):
         end = row.start + timedelta(seconds=row.duration)
+        # Until then a cancellation or an update may be owed to them, and only the ledger knows
+        # that.
         if not has_ended(SessionStatus(row.status), end, now):
             return ConfigurationError(
                 f"{email} is registered for {row.title}, or gets a message about it, "

@@ -58,6 +58,7 @@ def _load_hand_off(
     connection: sa.Connection, config: Config, target: Target, now: datetime
 ) -> HandOff | None:
     status = load_status(connection, config, target, now)
+    # A run that has done and found nothing yet is left out: an empty report would look finished.
     if status.seen is None or status.is_empty:
         return None
     row = status.seen.id

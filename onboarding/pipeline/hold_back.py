@@ -69,6 +69,8 @@ class ApprovalGate:
             from onboarding.pipeline.mailer import load_templates  # noqa: PLC0415
             from onboarding.pipeline.planned_messages import PlannedMessages  # noqa: PLC0415
 
+            # Those of the run where there are some: a file may have been edited since, and then the
+            # content that is compared would not be the content that is sent.
             templates = self.templates or load_templates(self.services.config, self.target)
             self._planned = PlannedMessages(templates, self.snapshot, self.dial_in)
         return self._planned

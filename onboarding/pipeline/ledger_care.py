@@ -51,6 +51,8 @@ def back_up_ledger(config: Config, target: Path | None, now: datetime) -> Path:
     path = ledger_path(config.ledger).resolve()
     if not path.exists():
         raise _missing_error(path)
+    # No colons, which some file systems refuse. In UTC, so that names sort by age across clock
+    # changes.
     stamp = now.astimezone(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     file = target or path.with_name(f"{path.name}.{stamp}{backups.ENDING}")
     # SQLite would take a copy of that name for its own log, and damage the ledger or the copy.
@@ -109,6 +111,7 @@ def _find_faults(connection: sa.Connection) -> Iterator[str]:
     for table, *_rest in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
         yield f"A row of {table} belongs to a row that is gone."
     names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+    # Unique indexes are part of the promise: they refuse a second message to a mailbox under way.
     indexes = {index.name for table in metadata.tables.values() for index in table.indexes}
     for missing in sorted({*metadata.tables, *map(str, indexes), *TRIGGERS} - names):
         yield f"{missing} is missing."

@@ -49,6 +49,8 @@ async def read_links(
     """
     server = services.config.ringcentral.server
     seen = await _require_session(services, target)
+    # Asked each time, though it is a Heavy call: the ledger keeps fingerprints and no links, so
+    # that a ledger which leaks opens no stage.
     listed = await services.ringcentral.invitees(seen.key)
     colleagues = await services.ledger.run(cache.load_colleagues, server)
     # Both sources for a colleague that RingCentral lists by ids only: either may lack them. The
@@ -91,6 +93,8 @@ def _make_link(record: Registration, named: Directory) -> PanelLink:
 
 
 def _check_on_panel(only: Sequence[str], panel: Sequence[PanelLink], target: Target) -> None:
+    # Without those that have no address: they can't be meant by one, nor suggested for a typing
+    # error.
     known = {entry.person.key: entry.person.email for entry in panel if entry.person.email}
     for email in only:
         # Refused as a whole: an empty table would look as if the person had no link.

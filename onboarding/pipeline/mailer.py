@@ -107,4 +107,5 @@ def _load_cached(
 def _stamp(paths: list[Path]) -> Stamp:
     found = chain.from_iterable(path.rglob("*") if path.is_dir() else [path] for path in paths)
     files = sorted(file for file in found if file.is_file())
+    # In nanoseconds: a file that is saved twice within a second has changed twice.
     return tuple((file, file.stat().st_mtime_ns) for file in files)

@@ -199,6 +199,7 @@ class PlannedMessages:
 def _replace_link(held: Facts, record: Registration | None) -> Facts:
     """Keep whether the link has changed, while the message has a made-up one."""
     link = record.join_uri if record else None
+    # Without a record the link is still to come, and so certainly another one.
     is_same = link is not None and held.link == link_digest(link)
     return replace(held, link=link_digest(STAND_IN_LINK) if is_same else OTHER_LINK)
 

@@ -89,6 +89,7 @@ def read_known_facts(config: Config, target: Target, progress: Progress) -> Know
 def _load_facts(connection: sa.Connection, server: str, target: Target) -> KnownFacts:
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
     facts = cache.find_webinar_facts(connection, server, target.webinar_id)
+    # Facts that were never stored are unknown, and not false: the notes must say which it is.
     dial_in = None if facts is None else WEBINAR.validate_python(facts).dial_in
     return KnownFacts(seen, dial_in, cache.load_colleagues(connection, server))
 
@@ -148,6 +149,7 @@ async def send_test_message(
     )
     test_request = replace(request, recipient=to, message_id=test_id, date=now)
     message = load_templates(config, target).compose(test_request, protected)
+    # Checked as a run checks it: a template that a run would refuse must not pass its test mail.
     if isinstance(message, Rejected):
         return message
     # No lease, queue or rate: one message that a person waits for, and no delivery to be recorded.
@@ -172,6 +174,7 @@ def _add_sample_address(invitee: Invitee) -> Invitee:
     """Give a sample address to a colleague if only RingCentral's directory knows the real one."""
     if invitee.email:
         return invitee
+    # By row, so that no two share one: each message is checked for the addresses of the others.
     return replace(invitee, email=f"colleague-{invitee.row}@sample.example")
 
 
@@ -210,6 +213,7 @@ def _build_request(person: Invitee, kind: Kind, setting: _Setting) -> MessageReq
     registration = Registration(
         id="preview", role=person.role, join_uri=link, phone_code=setting.phone_code
     )
+    # An update needs something that has changed: another day shows most of its words.
     day_before = session.start - timedelta(days=1)
     previous = Facts(link_digest(link), person.role, day_before, session.duration)
     return MessageRequest(

@@ -231,6 +231,7 @@ async def _build_state(
     # Always the whole list and never from the ledger: only RingCentral knows who is registered, and
     # the join links are nowhere else.
     listed = await services.ringcentral.invitees(session.key)
+    # Even for a `plan`: managed people, mailboxes and a stored page all hang on this row.
     row = await ledger.run(sessions.upsert, session)
     managed = await ledger.run(registrations.load_managed, row)
     snapshot = Snapshot(

@@ -136,6 +136,7 @@ async def _record_result(
     A person who is not where they should be keeps their intention: a list may lag behind the
     change, so only RingCentral's refusal takes an intention back.
     """
+    # Matched by address or ids, never by position: the order of an answer is not promised.
     records = Records.of(applied.registrations, state.snapshot.colleagues)
     added = [
         invitee
@@ -145,6 +146,8 @@ async def _record_result(
     await _set_standing(services, state, added, Standing.ADDED)
     await _record_removed(services, state, _find_removed(plan, applied))
     row, refused = state.session_row, _find_refused(plan, applied)
+    # Only for these. A person who is just missing stays `adding` or `removing` until a list
+    # decides.
     await services.ledger.run(registrations.revert, row, refused, before, services.clock.now())
     updated = [item.invitee for item in plan.with_action(Action.UPDATE, Action.REPLACE)]
     added = [invitee for invitee in added if invitee not in updated]

@@ -63,6 +63,7 @@ def make_people(found: HandOff, notes: Iterable[Problem]) -> tuple[ReportedPerso
     for record in found.status.current:
         records.setdefault(address_key(record.delivery.email), []).append(record)
     reasons = {address_key(note.email): note.message for note in notes}
+    # People who had a message and left the roster are reported, too: they may still hold a link.
     keys = dict.fromkeys([*found.roster, *records])
     return tuple(
         _make_person(found, key, records.get(key, []), reasons.get(key, "")) for key in keys
@@ -134,6 +135,7 @@ def _find_outdated(found: HandOff, key: str, mailbox: Mailbox) -> tuple[str, ...
     if key in found.managed and found.managed[key].standing is Standing.REMOVED:
         # Nothing else is compared for a person who is gone: their link opens nothing now.
         return (REMOVED_FROM_BOARD,)
+    # The facts of a kind without a link say nothing about it, so a link is not compared then.
     has_link = RULES[last.kind].holds_join_link
     now = replace(last.facts, start=found.seen.start, duration=found.seen.duration)
     names = ("link", "role", "start", "duration") if has_link else ("role", "start", "duration")

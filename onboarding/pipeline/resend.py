@@ -74,6 +74,7 @@ async def prepare_resend(
     found = await services.ledger.run(deliveries.list_deliveries, state.session_row)
     # Without approvals: an act brings its own (`acts`), and under `strict` it is checked there.
     plan = make_plan(state.snapshot, Options())
+    # A named person may have left the roster; a role means only people who are on it now.
     wanted = emails or [item.invitee.email for item in plan.items if _has_role(item, roles)]
     people = {address_key(email): email for email in wanted}
     planned = {
@@ -102,6 +103,7 @@ async def execute_resend(
     services.raise_if_stopped()
     target, state, copies = prepared.target, prepared.state, prepared.plan.mail
     await approve_act(services, target, state, copies, by, operator_actions.RESEND_ACT)
+    # Committed before sending: what is not sent after an error leaves with the next run.
     chosen = await _queue(services, prepared, by, reason)
     # Returned and not raised: what was sent before it has to be reported all the same.
     error = await _deliver(prepared, lease, chosen)

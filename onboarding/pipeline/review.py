@@ -91,6 +91,7 @@ def _build_review(
 def _sum_up(review: Review, smtp: SmtpSettings) -> Review:
     """Add what follows from the messages: the digest, and how long sending takes."""
     messages, session, now = review.messages, review.session, review.made_at
+    # What may follow is a part of the digest: a later move is then covered by the same approval.
     shown = (*messages, *review.conditional)
     return replace(
         review,
@@ -102,6 +103,8 @@ def _sum_up(review: Review, smtp: SmtpSettings) -> Review:
 
 async def store_review(services: Services, state: RunState, review: Review) -> None:
     """Store what a page showed, so that it can be approved. Call it once the page is written."""
+    # A message with a fault is not stored, so the approval does not cover it once the fault is
+    # gone.
     shown = [message for message in (*review.messages, *review.conditional) if message.shown]
     await services.ledger.run(
         reviews.add_review,
@@ -137,6 +140,7 @@ def _find_panel(plan: Plan) -> tuple[Invitee, ...]:
 
 def _is_on_board(item: PlanItem) -> bool:
     """Whether a person will be on the roster and registered, so that mail reaches them."""
+    # As after the run: who is still to be added will be on board when the messages are read.
     is_registered = item.registration is not None or item.action in {Action.ADD, Action.REPLACE}
     return bool(item.invitee.row and item.invitee.email) and is_registered
 
@@ -144,6 +148,7 @@ def _is_on_board(item: PlanItem) -> bool:
 def _protect_addresses(snapshot: Snapshot) -> ProtectedValues:
     """Guard the addresses of all people. No message holds a real link yet."""
     addresses = [record.email for record in snapshot.registrations]
+    # Also of records that are left alone: they are people, and may be shown to no one else.
     addresses += [record.email for record in snapshot.untouched]
     addresses += [invitee.email for invitee in snapshot.roster.invitees]
     return ProtectedValues.of([STAND_IN_LINK], addresses)
@@ -162,7 +167,7 @@ def _list_conditional(item: PlanItem, snapshot: Snapshot) -> Iterator[tuple[Kind
     is_on_board = _is_on_board(item)
     if is_on_board:
         yield Kind.UPDATE, replace(item.invitee, role=item.role), IF_MOVED
-    # Whose mailbox holds no link has nothing that a cancellation could take back.
+    # A mailbox without a link has nothing that a cancellation could take back.
     if is_on_board or snapshot.mailbox(item.invitee.key).facts is not None:
         yield Kind.CANCELLATION, _find_remembered(item, snapshot), IF_REMOVED
 

@@ -82,6 +82,7 @@ def render_roster(panel: Iterable[Invitee], file: Path | None, made_at: datetime
 
 
 def _cells(person: Invitee) -> tuple[str, ...]:
+    # The ids are written, too: without them a colleague would be read back as a guest.
     user = person.linked_user or NO_USER
     written = {
         Column.FIRST_NAME: person.first_name,

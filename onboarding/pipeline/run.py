@@ -171,8 +171,8 @@ def load_mailer(services: Services, target: Target) -> "Mailer":
 
     Raises ConfigurationError for a wrong template.
     """
-    # The only late import of a run: these modules and the templates take more processor time than
-    # all the rest.
+    # A late import, as in `hold_back`: these modules and the templates take more processor time
+    # than all the rest of a run.
     from onboarding.pipeline.mailer import Mailer  # noqa: PLC0415
 
     return Mailer.load(services, target)
@@ -391,6 +391,7 @@ def _run_notes(plan: Plan, state: RunState) -> list[Problem]:
 def _is_left_unmailed(item: PlanItem, state: RunState) -> bool:
     """Whether a person on the roster has had no message, gets none now, and has no problem."""
     on_roster = bool(item.invitee.row)
+    # Any earlier message counts, sent or not: `status` shows that one with its own reason.
     has_mail = item.mail or state.snapshot.mailbox(item.invitee.key).messages
     return on_roster and not has_mail and not item.problems
 

@@ -297,13 +297,13 @@ async def _start_sending(
     run: DeliveryRun, delivery: Delivery, connection: Connection, message: Message
 ) -> bool:
     """Commit `sending`. False: the delivery is not ours any more."""
-    # The order is what keeps a person from getting two messages. `sending` is committed before the
-    # first byte of the body leaves, and not before the outcome of the connection's last message is
-    # written, so that at most one message for each connection can be in doubt after a crash.
     # An older version may have queued a Message-ID that is not ASCII. Then the one in the body is
     # stored, or a bounce and the server's log would name a message that the ledger does not know.
     renamed = None if message.message_id == delivery.message_id else message.message_id
     now = run.services.clock.now()
+    # The order is what keeps a person from getting two messages. `sending` is committed before the
+    # first byte of the body leaves, and not before the outcome of the connection's last message is
+    # written, so that at most one message for each connection can be in doubt after a crash.
     write = transitions.start_sending(delivery, run.holder.name, now, renamed, message.copy)
     try:
         return await _submit(run, write, depends_on=run.recordings.get(connection))

@@ -27,6 +27,9 @@ class Instant(NamedTuple):
 
     def since(self, earlier: "Instant") -> float:
         """Seconds since an earlier moment by the clock that shows more: either may stand still."""
+        # The wall clock may be set back, and a monotonic clock stands still while some machines
+        # sleep. The greater one errs towards a lease that is over, which costs a run and no second
+        # copy.
         return max(self.wall - earlier.wall, self.boot - earlier.boot)
 
 
@@ -48,6 +51,7 @@ class Clock:
 
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    # Not for secrets: it only spreads the next attempts of deferred messages.
     draw: Callable[[], float] = random.random
     linger: Callable[[float], Awaitable[None]] = asyncio.sleep
     instant: Callable[[], Instant] = instant

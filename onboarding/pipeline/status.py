@@ -67,6 +67,8 @@ class Status:
     @property
     def counts(self) -> dict[str, int]:
         """How many deliveries are in each state that occurs."""
+        # Without superseded ones, so that the counts add up to what people have or are still to
+        # get.
         return dict(Counter(record.delivery.state.value for record in self.current))
 
     @property
@@ -101,6 +103,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
     server = config.ringcentral.server
     pause = pauses.load_pause(connection, server, target.webinar_id, target.session_id, now)
     seen = sessions.find(connection, server, target.webinar_id, target.session_id or None)
+    # A `plan` stores the session it saw, but it owes no person anything: no state to show yet.
     if seen is None or seen.run_at is None:
         return Status(target.name, target.webinar_id, None, (), (), pause=pause)
     records = deliveries.list_deliveries(connection, seen.id)
@@ -212,5 +215,6 @@ def read_history(config: Config, email: str, progress: Progress) -> Sequence[His
     Raises what `ledger.read_only.read_ledger` raises.
     """
     load = partial(events.list_events, key=address_key(email))
+    # No ledger is no error here: nothing happened to the address, and that is an answer.
     found = read_ledger(ledger_path(config.ledger), load, progress) or []
     return [_clean_event(event, config.secrets) for event in found]

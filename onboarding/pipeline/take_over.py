@@ -38,6 +38,7 @@ def _make_record(item: PlanItem, state: RunState) -> deliveries.NewDelivery | No
         # No message left, so there is no Message-ID that a person could look for.
         message_id="",
         facts=facts,
+        # Never claimed: only what is `queued` is, and this is stored as `recorded`.
         due_at=state.snapshot.now,
         expires_at=expires_at(item.as_told, session),
     )

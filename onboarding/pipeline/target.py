@@ -44,6 +44,8 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
     ids = IDS.fullmatch(name)
     # A name of config.toml that consists of digits comes first: it has a roster and an approval.
     if ids and name not in config.webinars:
+        # Neither templates nor columns of a configured webinar: bare ids mean no section of
+        # config.toml. Only the approval is looked up, because it protects people.
         return Target(name, ids[1], ids[2] or "", roster, approval=_find_approval(config, ids[1]))
     webinar = config.webinar(name)
     return Target(
