@@ -17,18 +17,28 @@ from email_validator import EmailNotValidError, validate_email
 from onboarding.model.people import Role
 from onboarding.model.time_zones import canonical, iana_names
 
+# RingCentral's limits, checked here because one call adds all people: what a value that is too long
+# does to the others in that call is not documented.
 NAME_LENGTH = 64
 ID_LENGTH = 256
 MOST_CHARACTERS = 32_767
 """Of one cell, as in Excel."""
 
+# U+FFFD is also what decoding with "replace" leaves, so damage of either origin is refused alike.
 _DAMAGED = "\ufffd"
+# What separates addresses in a cell that was copied from a mail program: `Name <a@b>; c@d`.
 _BETWEEN = r"\s<>()\[\]\"',;:/|&"
 _ADDRESSES = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}@]+@[^{_BETWEEN}@]+")
 """Begins at a word's start only, so that a long cell takes no longer than its length."""
+# The starts that `reports.csv_file` guards. With one missing here, a roster that goes out and comes
+# back would gain an apostrophe in a name.
 _QUOTED_FORMULA = re.compile("' ?[=+@\uff1d\uff0b\uff0d\uff20-]")
+# Zero-width non-joiner and joiner: dropping them changes how a name is written, not only its bytes.
 _KEPT_JOINERS = "\u200c\u200d"
+# `1.2E+16`, and `1,2E+16` as a German Excel writes it.
 _SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
+# Compared after `fold`, so without hyphens, spaces and capitals. A word that could mean several
+# roles is left out on purpose: a guess could give a guest more rights than was meant.
 _ROLES = {
     Role.HOST: ("host", "gastgeber", "gastgeberin"),
     Role.COHOST: ("cohost", "cogastgeber", "cogastgeberin"),
@@ -48,7 +58,10 @@ def clean_cell(text: str) -> str:
     refuses. The apostrophe goes that keeps a spreadsheet from running a cell: our own files have
     it, and it belongs to no name or address.
     """
+    # A printable text has no character that would be dropped, and nearly all cells are printable.
     visible = text if text.isprintable() else "".join(map(_clean_character, text))
+    # Composed only after format characters are gone: one between a letter and its accent would keep
+    # them apart. `split` also takes no-break spaces, which copied addresses may end with.
     plain = " ".join(unicodedata.normalize("NFC", visible).split())
     return plain[1:].lstrip() if _QUOTED_FORMULA.match(plain) else plain
 
@@ -65,6 +78,7 @@ def refuse_damaged(text: str) -> str:
 
 def refuse_unusable(text: str) -> str:
     """Refuse what no cell can mean: a spreadsheet's error, endless text, damaged text."""
+    # First, so that no pattern below runs over a cell of megabytes.
     if len(text) > MOST_CHARACTERS:
         raise ValueError(
             f"This cell has {len(text)} characters, and no spreadsheet's has more than"
@@ -98,6 +112,7 @@ def parse_email(text: str) -> str:
     DNS is not asked. Names for rehearsals (`.test`, `.example`) are accepted. RFC 5321 4.5.3.1
     bounds an address at 254 characters, under RingCentral's 256.
     """
+    # Asked before the validator, which only says of two addresses that a character is wrong.
     addresses = _ADDRESSES.findall(text)
     if len(addresses) > 1:
         raise ValueError(
@@ -105,15 +120,21 @@ def parse_email(text: str) -> str:
             " give each of them a row of their own."
         )
     try:
+        # No DNS: a roster must be readable offline, and a look-up would slow every run for every
+        # row.
         checked = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         raise ValueError(f"{error} Correct the address.") from error
+    # Beyond ASCII one domain has several spellings, and normalizing makes them one. In ASCII it
+    # would only change the domain's capitals, and people want to see what they typed.
     return text if text.isascii() else checked.normalized
 
 
 def parse_role(text: str) -> Role:
     """Parse Host, CoHost or Panelist in any spelling, in English or German."""
     word = fold(text)
+    # Understood, and refused: RingCentral takes no attendee by this API, and calling the word
+    # unknown would make people try other spellings of it.
     if word in _ATTENDEE_SPELLINGS:
         raise ValueError(
             "Attendees are not invited from a roster: they register themselves on the webinar's"
@@ -129,6 +150,7 @@ def parse_language(text: str) -> str:
 
     Its case becomes the usual one: `de`, `en-GB`, `zh-Hant`.
     """
+    # POSIX and many exports write `de_DE`.
     tag = text.replace("_", "-")
     try:
         Locale.parse(tag, sep="-")
@@ -149,6 +171,7 @@ def parse_time_zone(text: str) -> str:
     if zone:
         return zone
     zones = _map_zones()
+    # A hint only, never taken as the answer: a wrong zone would put a wrong hour into a mail.
     nearest = get_close_matches(text.casefold().replace(" ", "_"), zones, n=1, cutoff=0.8)
     hint = f"Did you mean {zones[nearest[0]]}?" if nearest else "Write a name like Europe/Berlin."
     raise ValueError(f"{text!r} is no time zone. {hint}")
@@ -198,6 +221,7 @@ def _find_language_tag(text: str) -> str | None:
     """Find the tag of a language that is written out, in English or German."""
     names = chain.from_iterable(Locale(tag).languages.items() for tag in ("en", "de"))
     tags = (tag for tag, name in names if name.casefold() == text.casefold())
+    # Babel names far more languages than it has dates for; a tag without them could not be used.
     return next(filter(localedata.exists, tags), None)
 
 
@@ -206,6 +230,8 @@ def _clean_character(char: str) -> str:
         case "Cf":
             return char if char in _KEPT_JOINERS else ""
         case "Cc" | "Cs":
+            # Line breaks and tabs are control characters, too. They stay here and become spaces
+            # later.
             return char if char.isspace() else _DAMAGED
         case _:
             return char
@@ -220,6 +246,7 @@ def _map_zones() -> dict[str, str]:
         for word, zone in iana_names().items()
         if "/" in zone and not zone.startswith("Etc/")
     }
+    # Merged last, a whole name wins over a city that is spelled the same.
     return {word.rpartition("/")[2]: zone for word, zone in zones.items()} | zones
 
 

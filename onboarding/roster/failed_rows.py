@@ -37,6 +37,7 @@ def find_failed_rows(
     Raises ConfigurationError where `reader.read` does.
     """
     grid = [row for row in read_rows(content, name) if any(row.cells)]
+    # The same grid as a run's, so that row numbers agree with those that `status` has shown.
     errors = _find_errors(parse_rows(grid, name, columns), faults)
     header = grid[0].cells
     # A file that was corrected before has the column already: it is written again, not twice.
@@ -50,6 +51,7 @@ def find_failed_rows(
 
 def _find_errors(roster: Roster, faults: Iterable[Problem]) -> dict[int, str]:
     """Say by row what is wrong with it, each thing once."""
+    # A dict as an ordered set: a fault found twice is written once, in the order of finding.
     errors: dict[int, dict[str, None]] = {}
     for problem in roster.problems:
         if problem.row is not None:
@@ -63,6 +65,7 @@ def _match_faults(roster: Roster, faults: Iterable[Problem]) -> Iterator[tuple[i
     """Yield the row of each fault whose person is on the roster."""
     # A second row of a person has the first one's address: that row has no fault.
     known = {(address_key(problem.email), problem.message) for problem in roster.problems}
+    # By address and not by row: since the last run, rows may have moved.
     rows = {invitee.key: invitee.row for invitee in roster.invitees if invitee.email}
     for fault in faults:
         key = address_key(fault.email)
@@ -75,4 +78,5 @@ def _describe_cell_fault(problem: Problem) -> str:
 
 
 def _select_cells(cells: Sequence[str], kept: Iterable[int]) -> list[str]:
+    # A short row gets blanks, or the error would land below another header.
     return [cells[index] if index < len(cells) else "" for index in kept]

@@ -32,6 +32,7 @@ class Column(StrEnum):
     DOMAIN = "domain"
 
 
+# As `fold` leaves them. A spelling belongs to one column only, or a header would be found twice.
 _OTHER_SPELLINGS = {
     Column.FIRST_NAME: ("givenname", "forename", "vorname"),
     Column.LAST_NAME: ("surname", "familyname", "nachname", "familienname"),
@@ -64,6 +65,7 @@ class Header:
 
     def is_blank(self, texts: Sequence[str]) -> bool:
         """Tell whether a row is empty. A note below a column without a header is no person."""
+        # Producers keep notes beside the list, such as “call her first”. They are no people.
         nameless = {index for index, cell in enumerate(self.cells) if not cell}
         return not any(text for index, text in enumerate(texts) if index not in nameless)
 
@@ -71,6 +73,8 @@ class Header:
         """Say that a column is missing, and which header may have been meant."""
         others = {fold(self.cells[index]): self.cells[index] for index in self.extras.values()}
         for word in _list_spellings(column):
+            # A misspelt header is only named, never taken: the column would decide who gets which
+            # link.
             for nearest in get_close_matches(word, others, n=1, cutoff=0.75):
                 return f"There is no column {column}; is it “{others[nearest]}”, misspelt?"
         return f"There is no column {column}."
@@ -83,6 +87,7 @@ def parse_header(cells: Sequence[str], columns: Mapping[str, str], name: str) ->
     if `columns` names what doesn't exist.
     """
     indexes = _map_columns(cells, columns, name)
+    # What config.toml names is taken out first, so it wins over any spelling.
     others = _select_others(dict(enumerate(cells)), indexes)
     for column in Column:
         if column in indexes:
@@ -111,6 +116,8 @@ def _map_columns(cells: Sequence[str], columns: Mapping[str, str], name: str) ->
                 f"[webinars.NAME.columns] names “{column}”, which is no column of a roster.",
                 hint=f"The columns are {', '.join(Column)}." + _suggest_word(column, list(Column)),
             )
+        # Not ignored: config.toml is older than the file, and a renamed column would be lost
+        # silently.
         if fold(cell) not in headers:
             known = clean(", ".join(filter(None, cells)))
             raise ConfigurationError(
@@ -130,8 +137,10 @@ def _suggest_word(word: str, words: Sequence[str]) -> str:
 def _find_column(column: Column, headers: Mapping[int, str], name: str) -> int | None:
     """Find the column by its own name, else by another spelling."""
     spellings = _list_spellings(column)
+    # An export may have `email` beside `mail`: the exact name decides, and leaves no doubt.
     own = [index for index, cell in headers.items() if fold(cell) == fold(column)]
     found = own or [index for index, cell in headers.items() if fold(cell) in spellings]
+    # Never simply the first: a column decides who gets which link, so a person has to choose.
     if len(found) > 1:
         both = " and ".join(f"“{headers[index]}”" for index in found)
         raise ConfigurationError(
@@ -151,6 +160,7 @@ def _name_extras(headers: Mapping[int, str]) -> dict[str, int]:
     for index, cell in headers.items():
         word = name = template_name(cell)
         number = 1
+        # Numbers go by the order of columns, so a template keeps its name while the order stays.
         while name in names or name in _RESERVED:
             number += 1
             name = f"{word}_{number}"
@@ -163,6 +173,7 @@ def template_name(header: str) -> str:
 
     `T-Shirt size` is `t_shirt_size`, `Straße` is `straße`, `2. Wahl` is `column_2_wahl`.
     """
+    # Punctuation at the ends leaves no underscore there: `Size?` is `size`.
     word = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", header).lower()).strip("_")
     return word if word.isidentifier() else f"column_{word}".rstrip("_")
 
@@ -170,6 +181,7 @@ def template_name(header: str) -> str:
 def _require_columns(header: Header, name: str) -> None:
     """Require the role, and who it is: an address, or the two ids of a linked user."""
     by_ids = Column.ACCOUNT_ID in header.indexes and Column.USER_ID in header.indexes
+    # Names are not needed here: colleagues have theirs at RingCentral. `row` asks guests for them.
     needed = [Column.ROLE] if by_ids else [Column.EMAIL, Column.ROLE]
     lacking = [header.describe_missing(column) for column in needed if column not in header.indexes]
     if lacking:

@@ -28,7 +28,9 @@ MOST_ROSTER_BYTES = 32 * MEGABYTE
 STANDARD_INPUT = 0
 """The descriptor of standard input."""
 
+# A zip with something in it; an empty one begins differently and is refused as no text.
 _ZIP = b"PK\x03\x04"
+# Excel until 2003, and also newer workbooks with a password: that wraps the zip in such a file.
 _COMPOUND_FILE = b"\xd0\xcf\x11\xe0"
 _SAVE_AS_XLSX = "Open it in Excel and save it as .xlsx without a password, or as CSV UTF-8."
 
@@ -92,6 +94,8 @@ def parse_rows(rows: Sequence[Row], name: str, columns: Mapping[str, str]) -> Ro
 
 def read_rows(content: bytes, name: str) -> list[Row]:
     """Read a roster's grid, empty rows included. Raises ConfigurationError if it is no roster."""
+    # Rows keep their numbers from here on: empty ones are dropped only by the callers, since every
+    # message names the row that the spreadsheet shows.
     for form in FORMATS:
         if form.recognises(content):
             grid = form.read(content, name)
@@ -114,6 +118,7 @@ class Format:
 
 def _zip_names(content: bytes) -> frozenset[str]:
     """List the names in a zip; none if it is no zip, or a broken one."""
+    # zipfile finds an archive at the end of any file. Text with one behind it is no workbook.
     if not content.startswith(_ZIP):
         return frozenset()
     try:
@@ -127,6 +132,7 @@ def _is_ods(content: bytes) -> bool:
     if "mimetype" not in _zip_names(content):
         return False
     with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("mimetype") as entry:
+        # A few bytes only: the part may unpack to any size, and nothing is measured yet.
         return (
             entry.read(len(workbook_reader.ODS_MIMETYPE)).decode(errors="replace")
             == workbook_reader.ODS_MIMETYPE
@@ -159,6 +165,7 @@ FORMATS: tuple[Format, ...] = (
         lambda content: "xl/workbook.bin" in _zip_names(content),
         _refuse_format("an Excel file of the binary kind (.xlsb)", _SAVE_AS_XLSX),
     ),
+    # After its relatives, because it takes every other zip: a broken one is then called a workbook.
     Format("XLSX", lambda content: content.startswith(_ZIP), workbook_reader.read_xlsx),
     Format(
         "XLS",
@@ -167,6 +174,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "flat ODS",
+        # Without this XML would be read as CSV, and the message would be about columns.
         lambda content: content.lstrip()[:5] == b"<?xml" and b"opendocument" in content[:4096],
         _refuse_format("a flat OpenDocument file", "Save it as .ods, .xlsx or CSV."),
     ),
@@ -182,11 +190,14 @@ def _build_roster(rows: Iterable[Invitee | tuple[Problem, ...]]) -> Roster:
     problems: list[Problem] = []
     first_rows: dict[str | LinkedUser, int] = {}
     for row in rows:
+        # A row that can't be used reserves nothing: a later, correct row of the same person counts.
         if not isinstance(row, Invitee):
             problems.extend(row)
             continue
         # A person is known by address, by ids, or by both.
         keys = [key for key in (row.key, row.linked_user) if key]
+        # Either key is enough: the same person by address here and by ids there would be registered
+        # twice, and RingCentral answers a second registration with 409.
         first = next((first_rows[key] for key in keys if key in first_rows), None)
         if first is None:
             first_rows |= dict.fromkeys(keys, row.row)
@@ -197,5 +208,6 @@ def _build_roster(rows: Iterable[Invitee | tuple[Problem, ...]]) -> Roster:
 
 
 def _build_duplicate_problem(invitee: Invitee, first: int) -> Problem:
+    # Not merged: the two rows may differ in role, and only the producer knows which is right.
     message = f"This person is already in row {first}, which counts. Delete one of the two rows."
     return Problem(invitee.row, None, invitee.email, message)

@@ -40,10 +40,14 @@ def replace_row(
     `row` counts as in `Invitee.row`, `person` has a text for each column to fill. Raises
     ConfigurationError where the file is no CSV, lacks a column or can't hold a character.
     """
+    # Never by way of csv for the whole file: writing it back would quote other rows differently,
+    # and a person who compares versions would see changes that they didn't make.
     text = _read_csv_text(content, name)
     declaration, delimiter, body = split_declaration(text)
+    # Split as csv counts: at every line end inside quotation marks, too, and none translated.
     lines = list(io.StringIO(body, newline=""))
     records = list(_find_records(lines, delimiter))
+    # A blank line is a record as well, so that numbers agree with those of the reader.
     old = records[row - 1]
     cells = _fill_cells(old, _find_indexes(records, person, columns, name), person)
     end = old.first_line + old.lines
@@ -56,6 +60,7 @@ def replace_row(
 def _fill_cells(
     old: _Record, indexes: Mapping[Column, int], person: Mapping[Column, str]
 ) -> list[str]:
+    # A short row is padded, or a column beyond its end would have no place.
     cells = [""] * max(len(old.cells), 1 + max(indexes.values()))
     for column, index in indexes.items():
         cells[index] = person[column]
@@ -76,6 +81,7 @@ def _encode(text: str, before: bytes, name: str) -> bytes:
 def _read_csv_text(content: bytes, name: str) -> str:
     is_binary = any(form.recognises(content) for form in FORMATS)
     text = "" if is_binary else decode_text(content, name)
+    # JSON and workbooks have formatting and formulas that no writer of ours would keep.
     if is_binary or is_json(text):
         raise ConfigurationError(f"The roster {name} is no CSV file, so no row of it is rewritten.")
     if encode_text(text, content) != content:
@@ -87,6 +93,8 @@ def _read_csv_text(content: bytes, name: str) -> str:
 
 
 def _find_records(lines: Sequence[str], delimiter: str) -> Iterator[_Record]:
+    # csv's limit for a cell is the process's own, and the reader has raised it for this file
+    # before.
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     first_line = 0
     for cells in reader:
@@ -100,6 +108,7 @@ def _find_indexes(
     """Find where each column of the person stands. Raises ConfigurationError for one that lacks."""
     rows = (clean_row(1, record.cells).cells for record in records)
     header = parse_header(next(cells for cells in rows if any(cells)), columns, name)
+    # A blank text needs no column: nothing is lost if the file has none for it.
     lacking = [column for column in person if person[column] and column not in header.indexes]
     if lacking:
         missing = ", ".join(lacking)
@@ -109,8 +118,10 @@ def _find_indexes(
 
 def _format_like(raw: str, old: Sequence[str], new: Sequence[str], delimiter: str) -> str:
     """Write cells with the quoting and the line end of the row before."""
+    # The last row of a file may have no line end, and stays so.
     ending = raw[len(raw.rstrip("\r\n")) :]
     written = raw.removesuffix(ending) if ending else raw
+    # Tried on the old cells: a row that comes out the same was written with all cells quoted.
     quotes_all = _write_cells(old, delimiter, csv.QUOTE_ALL) == written
     quoting = csv.QUOTE_ALL if quotes_all else csv.QUOTE_MINIMAL
     return _write_cells(new, delimiter, quoting) + ending

@@ -56,15 +56,20 @@ def parse_row(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
     Guests need both names (RingCentral asks for them). Colleagues don't: hosts, co-hosts and linked
     users have theirs at RingCentral.
     """
+    # Programs leave blank cells at a row's end out, so a short row is complete. A long one is not.
     padded = [*row.cells, *[""] * len(header.cells)]
     written = _select_texts(padded, header)
+    # Nothing else is said of such a row: its letters are undecoded, and every rule would complain.
     if row.fault:
         return _build_row_problems(row, written, [(None, row.fault)])
     surplus = list(_find_surplus(row, header))
+    # Behind a separator without quotation marks all cells are one column off, so the rules would
+    # blame the wrong ones.
     if surplus:
         return _build_row_problems(row, written, surplus)
     values, faults = _apply_rules(written, header)
     extra = {name: padded[index] for name, index in header.extras.items()}
+    # From here all faults are gathered: a producer corrects a row once, not once per fault.
     faults += [*_find_missing(written, values, header), *_find_damaged(extra, header)]
     if faults:
         return _build_row_problems(row, written, faults)
@@ -74,6 +79,8 @@ def parse_row(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
 def _build_row_problems(
     row: Row, written: Mapping[Column, str], faults: Iterable[CellFault]
 ) -> tuple[Problem, ...]:
+    # Problems are stored, printed and handed over, so what a cell quotes is cleaned here at once. A
+    # join link in the wrong column must not get into a report.
     email = clean(written[Column.EMAIL], limit=LONGEST_ADDRESS)
     return tuple(
         Problem(row.number, label, email, clean(message, limit=LONGEST_MESSAGE))
@@ -99,6 +106,7 @@ def _apply_rules(
     for column, text in written.items():
         try:
             if text:
+                # `refuse_unusable` first: `#N/A` is a lawful name by the length rule.
                 values[column] = _RULES[column](cell.refuse_unusable(text))
         except ValueError as error:
             faults.append((header.label(column), str(error)))
@@ -107,6 +115,7 @@ def _apply_rules(
 
 def _find_surplus(row: Row, header: Header) -> Iterator[CellFault]:
     """Find cells beyond the header: then no cell of the row is surely below its own header."""
+    # Blank cells beyond the header are common (a sheet that was wider once) and harm nothing.
     if any(row.cells[len(header.cells) :]):
         message = (
             "This row has more cells than the header."
@@ -119,6 +128,7 @@ def _find_missing(
     written: Mapping[Column, str], values: Mapping[Column, str], header: Header
 ) -> Iterator[CellFault]:
     yield from _find_missing_id(written, header)
+    # The text and not the value: an address that is wrong is there, and is not also missing.
     account, user = written[Column.ACCOUNT_ID], written[Column.USER_ID]
     if not written[Column.EMAIL] and not (account or user):
         yield (
@@ -127,12 +137,16 @@ def _find_missing(
         )
     if not written[Column.ROLE]:
         yield header.label(Column.ROLE), "The role is missing. Write Host, CoHost or Panelist."
+    # A role that can't be read counts as a guest's: better one hint too many now than another round
+    # of corrections later.
     if not (account or user or values.get(Column.ROLE) in _COLLEAGUES):
         yield from _find_missing_names(written, header)
 
 
 def _find_missing_id(written: Mapping[Column, str], header: Header) -> Iterator[CellFault]:
     account, user = written[Column.ACCOUNT_ID], written[Column.USER_ID]
+    # RingCentral's `linkedUser` needs both. A half is not taken for a guest, either: that could
+    # register the colleague a second time.
     if bool(account) != bool(user):
         missing = Column.USER_ID if account else Column.ACCOUNT_ID
         yield (
@@ -155,6 +169,7 @@ def _find_missing_names(written: Mapping[Column, str], header: Header) -> Iterat
 def _find_damaged(extra: Mapping[str, str], header: Header) -> Iterator[CellFault]:
     for name, text in extra.items():
         try:
+            # An extra has no rule of its own, but templates print it: it must be readable.
             cell.refuse_unusable(text)
         except ValueError as error:
             yield header.cells[header.extras[name]], str(error)
@@ -162,6 +177,7 @@ def _find_damaged(extra: Mapping[str, str], header: Header) -> Iterator[CellFaul
 
 def _build_row_invitee(row: int, values: Mapping[Column, str], extra: Mapping[str, str]) -> Invitee:
     account = values[Column.ACCOUNT_ID]
+    # The phone directory (“pbx”), as the messages of `parse_domain` promise.
     domain = values[Column.DOMAIN] or "pbx"
     return Invitee(
         row=row,

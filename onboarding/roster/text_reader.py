@@ -26,7 +26,9 @@ SAVE_AS_UTF8 = (
     "In Excel choose Save As, “CSV UTF-8 (comma delimited)”, or keep the roster as .xlsx."
 )
 
+# Excel's “Unicode text” is UTF-16 with a mark. Without one it looks like a binary file.
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# What `surrogateescape` makes of the bytes 0x80 to 0xFF (PEP 383).
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 
@@ -46,6 +48,7 @@ def read_text_rows(content: bytes, name: str) -> list[Row]:
 
 def is_json(text: str) -> bool:
     """Tell whether a roster's text is JSON. All other text is CSV."""
+    # A header of CSV hardly begins so, and a name says too little (standard input has none).
     return text.lstrip()[:1] in {"[", "{"}
 
 
@@ -65,6 +68,8 @@ def decode_text(content: bytes, name: str) -> str:
         text = content.decode(encoding, errors)
     except UnicodeDecodeError:
         text = "\0"
+    # No text has a NUL. Archives, pictures and UTF-16 without its mark have: as Windows-1252 they
+    # would decode, and become rows of nonsense.
     if "\0" in text:
         raise ConfigurationError(
             f"The roster {name} is no text in UTF-8, UTF-16 or Windows-1252.", hint=SAVE_AS_UTF8
@@ -94,6 +99,7 @@ def _find_encoding(content: bytes) -> tuple[str, str]:
         return "utf-16", "strict"
     if content.startswith(codecs.BOM_UTF8):
         return "utf-8-sig", "strict"
+    # Strict for Windows-1252: the five bytes that it lacks show that it is another encoding.
     return ("utf-8", "surrogateescape") if _is_utf8(content) else ("cp1252", "strict")
 
 
@@ -101,6 +107,7 @@ def _is_utf8(content: bytes) -> bool:
     """Tell whether the whole file is UTF-8, or at least one line is that is not plain ASCII."""
     if content.isascii() or _decodes(content):
         return True
+    # A line of ASCII proves nothing: it is the same in both encodings.
     return any(not line.isascii() and _decodes(line) for line in content.splitlines())
 
 
@@ -119,11 +126,14 @@ def has_one_encoding(text: str) -> bool:
 
 def decode_row(cells: Sequence[str]) -> list[str] | None:
     """Decode a row's bytes that are no UTF-8 as Windows-1252; None if the row is in both."""
+    # Decided by the row, not by the cell: one program writes a row as a whole.
     row = "".join(cells)
     if has_one_encoding(row):
         return list(cells)
+    # Both readings are possible then, and a wrong one misspells a person in a mail.
     if _BEYOND_ASCII.search(row):
         return None
+    # "replace" here, unlike for a whole file: one bad byte costs one row, not all of them.
     return [cell.encode("ascii", "surrogateescape").decode("cp1252", "replace") for cell in cells]
 
 
@@ -142,6 +152,8 @@ def read_csv(text: str, name: str) -> list[list[str]]:
     csv.field_size_limit(max(len(body), csv.field_size_limit()))
     try:
         # Strict, because the people below an open quotation mark would be lost without a word.
+        # `extend` keeps the rows before the fault, which is how the message knows its place. No
+        # newline translation, as csv asks for: a quoted cell keeps its line ends.
         rows.extend(csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise ConfigurationError(
@@ -166,7 +178,10 @@ def _find_delimiter(text: str) -> str:
 
     What is inside quotation marks does not count.
     """
+    # Over the whole text, before it is split: a quoted header may hold line breaks. Only the header
+    # is counted, because people's cells are full of commas.
     header = re.sub(r'"[^"]*"', "", text).lstrip("\r\n").splitlines()[:1]
+    # Of equals `max` takes the first: a file with a single column counts as one with commas.
     return max(_CSV_DELIMITERS, key="".join(header).count)
 
 
@@ -181,6 +196,7 @@ def read_json(text: str, name: str) -> list[list[str]]:
     shape.
     """
     try:
+        # Whole numbers stay Python's, of any length: as floats, ids would lose their last digits.
         value = json.loads(text, parse_float=_parse_json_number)
     except json.JSONDecodeError as error:
         raise ConfigurationError(
@@ -188,12 +204,14 @@ def read_json(text: str, name: str) -> list[list[str]]:
             f" {error.msg} in line {error.lineno}, column {error.colno}.",
             hint=_JSON_HINT,
         ) from error
+    # After JSONDecodeError, which is a ValueError, too. The rest are limits of Python's own.
     except (ValueError, RecursionError) as error:
         raise ConfigurationError(
             f"The roster {name} is JSON that nests too deeply,"
             " or has a number of thousands of digits.",
             hint=_JSON_HINT,
         ) from error
+    # Programs wrap the list to put keys of their own beside it. Those are ignored.
     people = value.get("invitees") if isinstance(value, dict) else value
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
         raise ConfigurationError(
@@ -203,6 +221,7 @@ def read_json(text: str, name: str) -> list[list[str]]:
 
 
 def _build_json_grid(people: list[dict[str, object]]) -> list[list[str]]:
+    # Of all people, not only of the first: optional keys are often left out where they are empty.
     keys = list(dict.fromkeys(key for person in people for key in person))
     return [keys, *(_list_json_values(person, keys) for person in people)]
 
@@ -224,4 +243,6 @@ def _format_json_value(value: object) -> str:
         case str():
             return value
         case _:
+            # A list or an object becomes one cell's text. If a rule refuses it, only this row is
+            # lost.
             return json.dumps(value, ensure_ascii=False)

@@ -26,6 +26,8 @@ MOST_WORKBOOK_BYTES = 128 * 1024 * 1024
 MOST_CELLS = 2_000_000
 """A value in a sheet's last corner spans 17 thousand million cells, and calamine allocates each."""
 
+# Wide on purpose, since hostile content may fail anywhere in three libraries. Keep their use around
+# the parsing only: it would hide faults of our own.
 BROKEN_WORKBOOK = (
     CalamineError,
     ET.ParseError,
@@ -41,6 +43,7 @@ BROKEN_WORKBOOK = (
 )
 """All that a zip, its XML and calamine raise for content that is broken."""
 
+# Pictures, macros and printer settings are left out: calamine needs none, and they take memory.
 _NEEDED = re.compile(r".*\.(xml|rels)|mimetype")
 
 PartChange = Callable[[bytes], bytes]
@@ -48,6 +51,7 @@ PartChange = Callable[[bytes], bytes]
 
 def check_size(archive: zipfile.ZipFile, name: str) -> None:
     """Refuse an archive with more in it than fits into memory."""
+    # The declared sizes are a true bound: zipfile reads no more of a part than the directory says.
     if sum(part.file_size for part in archive.infolist()) > MOST_WORKBOOK_BYTES:
         raise ConfigurationError(
             f"The roster {name} unpacks to more than {MOST_WORKBOOK_BYTES // 1024**2} MB.",
@@ -58,6 +62,7 @@ def check_size(archive: zipfile.ZipFile, name: str) -> None:
 def copy_parts(archive: zipfile.ZipFile, changes: Mapping[str, PartChange]) -> io.BytesIO:
     """Copy the parts that hold cells, without compression; `changes` rewrites parts by name."""
     copy = io.BytesIO()
+    # Stored, so the copy can't hide more than it shows, and calamine has nothing to unpack.
     with zipfile.ZipFile(copy, "w", zipfile.ZIP_STORED) as plain:
         # A zip may name a part twice; calamine would read the copy that was not measured.
         for part in filter(_NEEDED.fullmatch, dict.fromkeys(archive.namelist())):
@@ -74,6 +79,7 @@ def check_extent(rows: int, columns: int, sheet: str, name: str, spent: int = 0)
 
     `spent` counts the cells of the sheets before it, which are read, too.
     """
+    # The product counts, not the filled cells: calamine allocates the whole rectangle.
     if spent + rows * columns > MOST_CELLS:
         raise ConfigurationError(
             f"In the roster {name}, the sheet “{sheet}” reaches to row {rows}"
@@ -123,11 +129,16 @@ def _find_xlsx_sheet(archive: zipfile.ZipFile) -> XlsxSheet:
     targets = {
         element.get("Id"): element.get("Target", "")
         for element in _iterate_elements(archive, "xl/_rels/workbook.xml.rels", "Relationship")
+        # Sheets of charts and macros have other types; they hold no cells. The end is compared
+        # since the strict kind has another namespace.
         if element.get("Type", "").endswith("/worksheet")
     }
     for element in _iterate_elements(archive, "xl/workbook.xml", "sheet"):
+        # Any namespace, for the strict kind. A sheet without it raises StopIteration: broken.
         relation = next(value for key, value in element.items() if key.endswith("}id"))
         if relation in targets and element.get("state", "visible") == "visible":
+            # A target may be absolute or relative to `xl/`; `join` drops the first part before an
+            # absolute one.
             part = posixpath.join("/xl", targets[relation])
             return XlsxSheet(element.get("name", ""), posixpath.normpath(part).lstrip("/"))
     raise ValueError("no visible worksheet")
@@ -144,6 +155,8 @@ def _prepare_xlsx_sheet(content: bytes) -> bytes:
 
 def _measure_xlsx_sheet(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
     """Find the last row and the last column in which a cell holds something."""
+    # Positions are optional (ECMA-376 part 1, 18.3.1.4 and 18.3.1.73), so they are counted along. A
+    # file from another program may have none, and the measure has to hold for it, too.
     rows = columns = row = column = 0
     for event, element in _iterate_events(archive, part):
         match event, _local_name(element):
@@ -151,6 +164,8 @@ def _measure_xlsx_sheet(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
                 row, column = int(element.get("r", row + 1)), 0
             case "end", "c":
                 row, column = _parse_reference(element.get("r"), row, column + 1)
+                # A cell with only a style has no child. Whole columns are coloured often, and cost
+                # nothing.
                 if len(element):
                     rows, columns = max(rows, row), max(columns, column)
                 element.clear()
@@ -193,6 +208,7 @@ def _local_name(element: ET.Element) -> str:
 def format_cell(value: Cell) -> str:
     """Format a cell as Excel writes it into a CSV file; dates and times become ISO 8601."""
     match value:
+        # Before the numbers and before texts: to Python a bool is an int, and a datetime is a date.
         case bool():
             return str(value).upper()
         case int() | float():
@@ -237,6 +253,8 @@ def read_ods(content: bytes, name: str) -> list[list[str]]:
     Raises ConfigurationError if it is no spreadsheet, has a password, or would not fit into memory.
     """
     try:
+        # Size, password, extent, copy: each step relies on the one before. Measuring a part that
+        # was not bounded, or encrypted, would fill the memory or fail as broken XML.
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_size(archive, name)
             _check_password(archive, name)
@@ -258,6 +276,7 @@ def _check_password(archive: zipfile.ZipFile, name: str) -> None:
 
 def _check_ods_extents(archive: zipfile.ZipFile, name: str) -> None:
     # calamine reads all sheets, the hidden ones too.
+    # So sheets are counted together, or a hundred small ones would pass one by one.
     spent = 0
     for extent in _measure_ods_sheets(archive):
         check_extent(extent.rows, extent.columns, extent.sheet, name, spent)
@@ -265,6 +284,8 @@ def _check_ods_extents(archive: zipfile.ZipFile, name: str) -> None:
 
 
 def _find_ods_sheet(book: CalamineWorkbook) -> str:
+    # Asked of calamine, unlike for XLSX: in ODS a sheet is hidden by its style, and it follows
+    # those.
     sheets = (sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet)
     return next(sheet.name for sheet in sheets if sheet.visible is SheetVisibleEnum.Visible)
 
@@ -298,6 +319,8 @@ def _measure_ods_sheets(archive: zipfile.ZipFile) -> Iterator[OdsExtent]:
 
 
 def _count_ods_row(extent: OdsExtent, row: ET.Element) -> None:
+    # LibreOffice writes the empty rest of a sheet as one row repeated a million times. It moves the
+    # position, and reaches no further than the last row with something in it.
     extent.row += _count_repeats(row, "number-rows-repeated")
     if extent.filled:
         extent.rows = extent.row
@@ -306,6 +329,7 @@ def _count_ods_row(extent: OdsExtent, row: ET.Element) -> None:
 
 def _count_ods_cell(extent: OdsExtent, cell: ET.Element) -> None:
     extent.column += _count_repeats(cell, "number-columns-repeated")
+    # A value or a formula counts without text as well, because calamine makes a cell of it.
     if len(cell) or any(key.endswith(("value-type", "}formula")) for key, _ in cell.items()):
         extent.filled = extent.column
 
@@ -316,4 +340,5 @@ def _count_repeats(element: ET.Element, attribute: str) -> int:
 
 
 def _list_values(element: ET.Element, name: str) -> list[str]:
+    # In any namespace: a huge count must not hide behind a prefix that calamine doesn't mind.
     return [value for key, value in element.items() if key.rpartition("}")[2] == name]

@@ -31,5 +31,7 @@ def find_demo_invitees() -> Path:
 
 
 def _sample(name: str) -> Path:
+    # The package's own copy first: of an installed one, the folder above is everyone's
+    # `site-packages`, and a `templates/` there would be a stranger's.
     packed = HERE / name
     return packed if packed.exists() else CHECKOUT / name
