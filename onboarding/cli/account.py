@@ -43,6 +43,7 @@ def check_command(name: CheckName = None, *, config_file: options.ConfigFile = N
     Prints one line per test: `ok`, or what to do. Changes nothing.
     """
     config = options.load_config(config_file)
+    # Before the services are opened: a mistyped name must cost no call at RingCentral.
     targets = [find_target(config, name)] if name else all_targets(config)
 
     async def work(stop: asyncio.Event) -> int:
@@ -91,6 +92,8 @@ async def print_checks(config: Config, targets: Sequence[Target], stop: asyncio.
     """Print one line per test, with a hint if it failed. Returns the exit code."""
     code = EXIT_DONE
     async with options.open_command_services(config, stop, quiet=False) as services:
+        # Printed one by one, as they come: a mail server that doesn't answer takes its whole
+        # time-out, and the person should see the tests before it.
         async for result in run_checks(services, targets):
             found = f"{result.what}: {result.detail}"
             text = f"{found}\n  {result.hint}" if result.hint else found
@@ -117,6 +120,8 @@ async def print_sessions(
         ]
         narrow = [_session_text(row) for row in rows]
         print_table("Upcoming sessions", SESSION_COLUMNS, rows, narrow=narrow)
+    # On standard error, also with --json: an entry that can't be read must not break a program's
+    # input, and must not vanish.
     for entry in found.odd:
         echo(str(entry), err=True)
     return EXIT_DONE
@@ -126,7 +131,10 @@ async def print_colleague(config: Config, email: str, stop: asyncio.Event, *, as
     """Ask the company directory for one address. Returns exit code 1 if it has no such user."""
     async with options.open_command_services(config, stop, quiet=as_json) as services:
         colleagues = await fetch_colleagues(services)
+    # Compared as a run does, so that what is found here is what a run would link.
     key = address_key(email)
+    # The whole directory is read and compared here: RingCentral's own search also finds parts of an
+    # address, and is one of the scarce calls.
     found = [user for user in colleagues if user.email and address_key(user.email) == key]
     rows = colleagues_json(found)
     if as_json:
@@ -159,6 +167,7 @@ def _session_text(row: SessionRow) -> LabelledText:
 
 def _find_name(config: Config, session: ListedSession) -> str | None:
     """Find a session's name in config.toml: an entry with its id wins over its webinar's alone."""
+    # Config may name a webinar without its session: then it means whichever the webinar has.
     names = {(webinar.webinar, webinar.session): name for name, webinar in config.webinars.items()}
     by_session = names.get((session.webinar_id, session.session_id))
     return by_session or names.get((session.webinar_id, None))

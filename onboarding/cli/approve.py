@@ -41,8 +41,12 @@ def approve_command(
     if len(note) > LONGEST_NOTE:
         message = f"A note has {LONGEST_NOTE} characters at most."
         raise typer.BadParameter(message, param_hint="--note")
+    # Cleaned before it is stored: history is shown and handed
+    # over, and a note may hold a pasted link.
     words, actor = clean(note.strip(), limit=LONGEST_NOTE), options.find_actor(by)
     config = options.load_config(config_file)
+    # The name is needed beside the digest: a digest that was copied from another webinar's page
+    # must be refused, not approved.
     target = find_target(config, name)
 
     async def work(stop: asyncio.Event) -> int:
@@ -60,11 +64,14 @@ def print_approval(target: Target, approval: Approval) -> None:
         echo(f"{page} is approved. `onboarding run {target.name}` does what it shows.")
     else:
         echo(f"{page} was approved before by the same person: nothing is new.")
+    # Said because the person has read the older page, and would
+    # expect all of today's plan to be done.
     if approval.newer:
         echo(
             f"The plan page {approval.newer[:SHOWN_DIGITS]} is newer: a run holds back what has "
             "changed since the one that you have approved."
         )
+    # Without this the person would believe that a run had waited for them.
     if target.approval is ApprovalMode.NONE:
         echo(
             f"[webinars.{target.name}] asks for no approval, so a run does not wait for one: "

@@ -1,6 +1,6 @@
-"""`call-off`: the webinar does not take place, and every person with a link is told so.
+"""`call-off`: the webinar does not take place, and every person with a link gets word of it.
 
-Shows the title and whom it mails, asks once, sends, and says what came of it. What is sent is the
+Shows the title and who is mailed, asks once, sends, and says what came of it. What is sent is the
 business of `pipeline.call_off`.
 """
 
@@ -49,6 +49,7 @@ def call_off_command(
     """
     if undo and as_json:
         raise typer.BadParameter("--undo prints no JSON.", param_hint="--json")
+    # Before anything is read: without a terminal the question would be a refusal at the very end.
     options.require_answer(yes=yes)
     actor = options.find_actor(by)
     config = options.load_config(config_file)
@@ -70,14 +71,20 @@ async def call_off(
     options.warn_about_plaintext(config)
     async with (
         options.open_command_services(config, stop, quiet=as_json) as services,
+        # Held while the person decides: between plan and mail no
+        # other run may change who has a link.
         webinar_lease(services, target, hint=NOTHING_WAS_DONE) as lease,
     ):
         prepared = await prepare_call_off(services, target, by)
+        # A bar that still stands would be drawn over the plan and the question.
         services.progress.end()
         if not as_json:
             print_plan(prepared.state.snapshot, prepared.plan, config, name=target.name)
+        # Asked even if there is no mail to send: the act itself keeps all later runs from mailing.
         if ask and not await confirm_act(_call_off_question(prepared), services.stop):
             return EXIT_NEEDS_A_PERSON
+        # The act is stored before the first mail, so a crash here
+        # leaves a webinar that is called off.
         result = await execute_call_off(services, prepared, lease, by)
         services.progress.end()
     return _print_call_off(prepared, result, as_json=as_json)
@@ -91,6 +98,7 @@ async def take_back(
         options.open_command_services(config, stop, quiet=True) as services,
         webinar_lease(services, target, hint=NOTHING_WAS_DONE),
     ):
+        # Inside the lease, or a run that executes a call-off at this moment would be missed.
         if await find_current_call_off(services, target) is None:
             echo(f"{target.name} is not called off.", err=True)
             return EXIT_NEEDS_A_PERSON
@@ -111,6 +119,7 @@ def _call_off_question(prepared: PreparedRun) -> str:
 
 def _print_call_off(prepared: PreparedRun, result: Result, *, as_json: bool) -> int:
     call_off, doubts = prepared.state.snapshot.call_off, list_doubts(prepared.plan)
+    # Doubts go by their own key: these people may hold a link, and were sent no cancellation.
     if as_json and call_off:
         echo_json(call_off_json(result, call_off, doubts))
         return result.exit_code

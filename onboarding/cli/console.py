@@ -30,11 +30,13 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
 
 def echo_json(value: Any) -> None:
     """Print a value as JSON."""
+    # Not by way of `echo`, which would go over all of it once more: its values are escaped already.
     typer.echo(format_json(value), nl=False)
 
 
 def format_json(value: Any) -> str:
     """Write a value as JSON. Its texts are harmless to a terminal, also when they are decoded."""
+    # Not ASCII only: names stay readable, and what could harm a terminal has been taken out.
     return json.dumps(_escape_values(value), ensure_ascii=False, indent=2) + "\n"
 
 
@@ -43,6 +45,8 @@ def describe_crash(error: BaseException) -> str:
 
     The error's text is left out, because it may hold a secret.
     """
+    # Paths within the package only: a user's home directory has no
+    # place in a report that is passed on.
     package = Path(__file__).parent.parent
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(package)]
@@ -59,6 +63,8 @@ class LibraryLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
+        # The message without `exc_info`: a library's traceback shows
+        # values, and so tokens and addresses.
         echo(f"{record.name}: {clean(record.getMessage())}", err=True)
 
 

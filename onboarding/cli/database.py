@@ -47,6 +47,8 @@ def db_command(
     config = options.load_config(config_file)
     match action:
         case DbAction.CHECK:
+            # Each action opens the ledger in its own way. `open_command_services` would bring an
+            # older ledger to this version first, which a check must not do.
             raise typer.Exit(_print_checks(config))
         case DbAction.BACKUP:
             echo(f"Copied the ledger to {back_up_ledger(config, output, datetime.now(UTC))}.")
@@ -61,4 +63,5 @@ def _print_checks(config: Config) -> int:
         echo(f"{'ok ' if result.ok else 'NO '} {result.what}: {result.detail}")
         if result.hint:
             echo(f"      {result.hint}")
+    # All results are printed before: one damage often explains another.
     return EXIT_DONE if all(result.ok for result in results) else EXIT_NEEDS_A_PERSON

@@ -53,16 +53,21 @@ def write_samples(folder: Path, roster: Path) -> tuple[list[Path], list[Path]]:
     """
     sources = {"config.toml": samples.find_config(), "invitees.csv": roster}
     shipped = samples.find_templates()
+    # Sorted, so that the message doesn't depend on the file system's order.
     for source in sorted(shipped.rglob("*")):
         if source.is_file():
             sources[f"templates/{source.relative_to(shipped)}"] = source
     written, kept = [], []
     for name, source in sources.items():
         path = folder / name
+        # Never overwritten, and there is no option for it: a
+        # config.toml or template may be months of work.
         if path.exists():
             kept.append(path)
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Bytes, not `shutil.copy`: that would also copy the mode, and
+        # installed files may be read-only.
         path.write_bytes(source.read_bytes())
         written.append(path)
     return written, kept

@@ -56,15 +56,19 @@ def show_command(
     config = options.load_config(config_file)
     target = find_target(config, name)
     if eml:
+        # Before the ledger is read, so a wrong file name is refused at once.
         check_output_file(eml, config, [target])
     found = read_kept(config, target, email, datetime.now(UTC), ProgressLines())
     chosen = _choose_messages(found, number)
+    # JSON is printed even if it is an empty list: a program expects
+    # it, and the exit code says the rest.
     if as_json:
         _print_json(found, chosen)
     if not found.messages:
         echo(_explain_nothing(found, name, email), err=True)
         raise typer.Exit(EXIT_NEEDS_A_PERSON)
     if eml:
+        # Without --number the latest: it says what holds now. A file holds one message.
         _write_copy(found, max(chosen), eml)
     elif not as_json:
         for place in chosen:
@@ -82,7 +86,10 @@ def prune_command(*, config_file: options.ConfigFile = None) -> None:
         async with options.open_command_services(config, stop, quiet=True) as services:
             return await prune(services)
 
+    # No question: it removes only what the configuration says, as each run does anyway.
     removed = run_until_stopped(work)
+    # Days count from the last run where today is later: a clock
+    # that is set far ahead removes nothing.
     if removed.counted_from is None:
         echo("No run has been yet, so there is nothing to remove.")
         return
@@ -99,6 +106,8 @@ def forget_command(
     Refused while the person is on a roster, or registered for a session that is not over. It can't
     be undone.
     """
+    # A name or an empty text would match no person, and “nothing
+    # about them” would sound like an answer.
     if "@" not in email.strip():
         raise typer.BadParameter("Give one e-mail address.", param_hint="EMAIL")
     options.require_answer(yes=yes)
@@ -106,6 +115,8 @@ def forget_command(
 
     async def work(stop: asyncio.Event) -> ForgottenPerson | None:
         async with options.open_command_services(config, stop, quiet=True) as services:
+            # Before the question: where a roster can't be read, the
+            # person must not have agreed for nothing.
             rosters = await read_all_rosters(services)
             if not yes and not await confirm(f"Forget {email}? It can't be undone.", stop):
                 return None
@@ -124,6 +135,7 @@ def _choose_messages(found: KeptForPerson, number: int | None) -> list[int]:
     count = len(found.messages)
     if number is None:
         return list(range(1, count + 1))
+    # With no message at all the caller explains why, which helps more than a wrong number.
     if count and number > count:
         kept = "messages are" if count > 1 else "message is"
         message = f"Only {count} {kept} kept: 1 is the first, {count} the latest."
@@ -162,6 +174,8 @@ def _print_message(found: KeptForPerson, number: int) -> None:
     if message.record.delivery.facts.link:
         echo(f"Fingerprint of the join link: {message.record.delivery.facts.link}")
     echo(f"SHA-256 of the message: {message.sha256}\n")
+    # Mail has CRLF (RFC 5322 2.1), and `echo` would show each
+    # carriage return as a control character.
     echo(message.text.replace("\r\n", "\n"))
 
 
@@ -180,6 +194,7 @@ def _describe_message(found: KeptForPerson, number: int) -> str:
 
 def _print_forgotten(forgotten: ForgottenPerson, email: str) -> None:
     counts = {**asdict(forgotten.removed), "backups": forgotten.backups}
+    # Not an error: to forget a person twice, or one never known, leaves what was asked for.
     if not any(counts.values()):
         echo(f"The ledger has nothing about {email}.")
         return

@@ -57,14 +57,18 @@ async def show_links(
 ) -> int:
     """Read the links, ask, record who sees them, and print them. Returns the exit code."""
     async with options.open_command_services(config, stop, quiet=False) as services:
+        # Asked before the question, so that it can say how many links are at stake.
         found = await read_links(services, target, roles, only)
         if not found.links:
             echo("No such person is registered.", err=True)
             return EXIT_NEEDS_A_PERSON
+        # `confirm` and not `confirm_act`: what must be said here is that nothing was shown.
         if ask and not await confirm(_links_question(found), stop):
             services.raise_if_stopped()
             echo("Nothing was shown.")
             return EXIT_NEEDS_A_PERSON
+        # Before a link is printed: after a crash between the two,
+        # history may say too much, never too little.
         await record_shown(services, found, by)
     seen = found.seen
     echo(f"{seen.title}  ({seen.key}), {format_with_zone(seen.start, seen.time_zone)}")

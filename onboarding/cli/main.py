@@ -45,6 +45,7 @@ class CommandRow:
         return f"{self.name.replace('-', '_')}_command"
 
 
+# Names of modules are texts on purpose: an import here would make `--help` load the database.
 COMMANDS = (
     # In the order of the groups: `--help` shows a group where its first command is.
     CommandRow(
@@ -175,10 +176,13 @@ class RealCommand(TyperCommand):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        # Docstrings are broken at the source's width; a terminal may be narrower or wider.
         paragraphs = inspect.cleandoc(self.help or "").split("\n\n")
         self.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
         # Typer reads `[ledger]` as a style, and would leave it out.
         self.help = escape(self.help)
+        # The help of parameters goes through the same markup, and
+        # `[ledger]` would vanish from it, too.
         params: list[Any] = list(self.params)
         for param in params:
             param.help = escape(getattr(param, "help", None) or "")
@@ -198,6 +202,7 @@ class LazyCommand(TyperCommand):
     def load(self) -> Any:
         """Import the command's module, and build the real command with arguments and options."""
         function = getattr(import_module(f"onboarding.cli.{self._row.module}"), self._row.function)
+        # A Typer of its own, which with a single command gives that command and not a group.
         single = typer.Typer(add_completion=False)
         single.command(self._row.name, cls=RealCommand)(function)
         return typer.main.get_command(single)
@@ -209,6 +214,8 @@ class LazyCommand(TyperCommand):
 
         Its context then invokes the real command, not this one.
         """
+        # Click asks the command that it found for a context, so this
+        # is where the two can be exchanged.
         return self.load().make_context(info_name, args, parent=parent, **extra)
 
 
@@ -230,6 +237,7 @@ app = typer.Typer(
     help="Gets the hosts, co-hosts and panelists of RingCentral webinars on board "
     "with your own branded mail.",
     no_args_is_help=True,
+    # Typer's own tracebacks show local variables, which hold tokens and join links.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -237,14 +245,17 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line and exit with its code (`onboarding.errors` lists them)."""
+    # Warnings only: HTTP libraries log every URL at INFO, and a URL may be a secret.
     logging.basicConfig(level=logging.WARNING, handlers=[LibraryLog()])
     try:
         app()
+    # On standard error, so that `--json` output stays JSON or stays empty.
     except OnboardingError as error:
         echo(f"onboarding: {error.message}", err=True)
         if error.hint:
             echo(error.hint, err=True)
         sys.exit(error.exit_code)
+    # Exception and not BaseException: SystemExit carries the exit codes of all commands.
     except Exception as error:  # noqa: BLE001 -- a traceback shows values, and helps no user
         echo(describe_crash(error), err=True)
         advice = "Nothing is lost: run it again. If it happens again, report this line."

@@ -94,6 +94,7 @@ def resend_command(
 
     It says what is true now, has a new Message-ID, and is a person's wish: no run does this.
     """
+    # Exactly one of both. Together they could mean either's people, or only those who are in both.
     if bool(emails) == bool(role):
         raise typer.BadParameter("Name the addresses, or use --role.", param_hint="EMAIL / --role")
     roles = options.parse_roles(role)
@@ -124,8 +125,11 @@ async def resend(
         webinar_lease(services, target, hint=NOTHING_WAS_DONE) as lease,
     ):
         prepared = await prepare_resend(services, target, emails, roles)
+        # Without mail there is nothing to agree to; the refusals are printed below.
         if prepared.plan.mail and not await _agree_to_resend(services, prepared, act):
             return EXIT_NEEDS_A_PERSON
+        # The error comes as a value: those who got their message must
+        # be listed before it ends the command.
         results, error = await execute_resend(services, prepared, lease, act.by, act.reason)
     if act.as_json:
         echo_json(resend_json(target.name, results))
@@ -170,6 +174,7 @@ def replace_command(
 
     The old person is removed and gets a cancellation, the new one is added and invited.
     """
+    # Before the configuration is read and a lease is taken: most faults here are a forgotten comma.
     cells = _parse_person(with_)
     options.require_answer(yes=yes)
     act = Act(options.find_actor(by), "", ask=not yes, as_json=as_json)
@@ -209,6 +214,7 @@ async def replace_person(
         echo_json(replacement_json(prepared, done))
     else:
         echo(f"The roster as it was: {done.backup}")
+        # What stood in the plan was shown with it. Twice would look like a second fault.
         print_result(done.result, seen=prepared.run.plan.problems)
     return done.result.exit_code
 
@@ -217,8 +223,10 @@ def _print_replacement(prepared: PreparedReplacement, config: Config, name: str)
     """Print what is done about the two, and plainly what can't be."""
     run, pair = prepared.run, prepared.change
     keys = {pair.old.key, pair.new.key}
+    # Only the two: the plan also has all other people, and does nothing about them here.
     shown = tuple(item for item in run.plan.items if item.invitee.key in keys)
     print_plan(run.state.snapshot, replace(run.plan, items=shown), config, name=name)
+    # RingCentral refuses to delete an invitee of a session that is active or finished (403).
     if prepared.keeps_link:
         echo(
             f"The session is running, so RingCentral removes no person: "
@@ -235,9 +243,11 @@ def _replacement_question(prepared: PreparedReplacement) -> str:
 def _parse_person(text: str) -> list[str]:
     """Parse `--with`: three or four cells of CSV. Raises BadParameter for anything else."""
     try:
+        # Read as CSV, so that a name with a comma can be quoted, as on a roster.
         rows = [[cell.strip() for cell in row] for row in csv.reader([text], strict=True)]
     except csv.Error:
         rows = []
+    # A fault of csv and a wrong number of cells end alike: one sentence says how to write it.
     cells = rows[0] if len(rows) == 1 else []
     if len(cells) not in {3, 4} or not all(cells):
         message = "Write it as First,Last,EMAIL or First,Last,EMAIL,ROLE."
@@ -268,15 +278,19 @@ def _print_resends(results: Sequence[ResendResult], fallback: str) -> None:
 def _exit_code(results: Sequence[ResendResult]) -> int:
     """75 if a message still waits, 1 if a person got none or may have got none, else 0."""
     states = [result.record.delivery.state if result.record else None for result in results]
+    # First: what waits leaves with the next run. Typing the command again would send one more.
     if any(state in UNDER_WAY for state in states):
         return EXIT_TRY_LATER
+    # An empty list is no success: no person on the roster has the role.
     all_sent = bool(states) and all(state is State.SENT for state in states)
     return EXIT_DONE if all_sent else EXIT_NEEDS_A_PERSON
 
 
 def _parse_reason(text: str) -> str:
     """Make the reason one line without secrets. Raises BadParameter for an endless one."""
+    # Cleaned before it is stored: history is shown and handed over, and a reason may quote a reply.
     reason = clean(text.strip())
+    # The text as typed is measured: `clean` cuts, and a cut reason would be stored without a word.
     if len(text) > LONGEST_REASON:
         message = f"A reason has {LONGEST_REASON} characters at most."
         raise typer.BadParameter(message, param_hint="--reason")

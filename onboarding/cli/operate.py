@@ -66,9 +66,11 @@ def resolve_command(
     if sent and resend:
         message = "Choose one of --sent and --resend."
         raise typer.BadParameter(message, param_hint="--sent / --resend")
+    # Without a decision it only lists, needs no lease, and so works during a run.
     if not sent and not resend:
         raise typer.Exit(print_doubts(options.load_config(config_file), name, emails or None))
     chosen = _choose_people(emails, all_=all_)
+    # Chosen here, executed under the lease: a message in doubt may be moved by a run meanwhile.
     decision = LockedWebinar.resolve_sent if sent else LockedWebinar.resolve_resend
     changed = _decide(config_file, name, decision, chosen)
     effect = "counts as sent" if sent else _requeue_effect(name)
@@ -82,6 +84,8 @@ def retry_command(
 
     All of them, or those to EMAIL. Named addresses also get back what `cancel` cancelled.
     """
+    # No --all is needed here: rejected and failed messages have
+    # reached no person, so none gets two.
     chosen = emails or None
     changed = _decide(config_file, name, LockedWebinar.retry, chosen)
     states = "rejected, failed or cancelled" if chosen else "rejected or failed"
@@ -122,6 +126,8 @@ def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> i
     # The Message-ID is to be copied, so it gets a line of its own.
     narrow = [("  ", f"{email}, {kind}, {since}\n{id_}") for email, kind, since, id_ in rows]
     print_table("In doubt", columns, rows, narrow=narrow)
+    # What can't be known is left to a person: a second mail can't be taken
+    # back, and a missing one keeps a panelist out.
     echo(DOUBT_HELP.format(name=name))
     return EXIT_NEEDS_A_PERSON
 
@@ -133,6 +139,7 @@ def _doubt_row(record: MessageRecord, time_zone: str) -> tuple[str, str, str, st
 
 def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
     """The addresses to work on; None is all. Raises BadParameter unless one of both was given."""
+    # An empty list never means all people: a script with an empty variable would decide about them.
     if bool(emails) == all_:
         raise typer.BadParameter("Name the addresses, or use --all.", param_hint="EMAIL / --all")
     return emails or None
@@ -147,6 +154,7 @@ def _decide(
     async def work(stop: asyncio.Event) -> Sequence[str]:
         async with (
             options.open_command_services(config, stop, quiet=True) as services,
+            # The lease, because a run that sends at this moment holds these messages as well.
             lock_webinar(services, target) as webinar,
         ):
             return await decision(webinar, emails)
@@ -167,6 +175,8 @@ def _print_changes(
     """
     for key in changed:
         echo(f"{key}: {effect}.")
+    # Named addresses without a message are a fault: the person
+    # meant another address or another state.
     unchanged = [email for email in emails or () if address_key(email) not in changed]
     for email in unchanged:
         echo(f"{email}: {nothing} for this address.", err=True)

@@ -137,6 +137,7 @@ LONGEST_PERSON_NAME = 200
 
 def parse_duration(text: str) -> timedelta:
     """Parse the time of `--wait`. Raises BadParameter if it is none."""
+    # Six digits are almost two years in minutes. An endless number would overflow a `timedelta`.
     found = re.fullmatch(r"(\d{1,6})(s|m|h)?", text.strip())
     if not found:
         raise typer.BadParameter("Write it as 30s, 10m or 1h.", param_hint="--wait")
@@ -148,6 +149,7 @@ def parse_recipient(text: str) -> str:
     if not text:
         return ""
     try:
+        # As for rosters: offline, and `.test` is an address for rehearsals.
         return validate_email(text, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         raise typer.BadParameter(printable(str(error)), param_hint="--to") from None
@@ -182,6 +184,7 @@ def check_as_told(given: Mapping[str, object]) -> None:
     if not given["--adopt"]:
         message = "Add --adopt: it says that people registered elsewhere may be mailed from here."
         raise typer.BadParameter(message, param_hint="--as-told")
+    # Each decides about mail or removals. There is neither here, so it would be ignored silently.
     excluded = ("--to", "--kind", "--remove", "--remove-foreign")
     if other := next((option for option in excluded if given.get(option)), None):
         message = f"{other} can't be used with --as-told, which mails and removes no person."
@@ -190,6 +193,8 @@ def check_as_told(given: Mapping[str, object]) -> None:
 
 def require_answer(*, yes: bool) -> None:
     """Raise BadParameter where a person has to be asked, and there is no terminal to ask on."""
+    # Refused before the work, not taken as a no: a cron job would do
+    # nothing each time, and hardly be noticed.
     if not (yes or is_interactive()):
         message = "No terminal to confirm on. Add --yes to run without asking."
         raise typer.BadParameter(message, param_hint="--yes")
@@ -200,6 +205,7 @@ def find_actor(by: str) -> str:
 
     Raises BadParameter for a name of more than LONGEST_PERSON_NAME characters.
     """
+    # It is stored for good and shown to others, so it passes `clean` like all text from outside.
     given = clean(by.strip())
     if len(by) > LONGEST_PERSON_NAME:
         message = f"A name has {LONGEST_PERSON_NAME} characters at most."
@@ -207,6 +213,7 @@ def find_actor(by: str) -> str:
     if given:
         return given
     try:
+        # It reads LOGNAME and USER first, so it is a label for history and no proof of who it was.
         return printable(getpass.getuser())
     except (OSError, KeyError):  # KeyError before Python 3.13
         # A container may run under a number that no account has.
@@ -222,6 +229,7 @@ def clock_for(stop: asyncio.Event, progress: Progress) -> Clock:
     """The real clock; a signal ends its waits."""
 
     async def sleep(seconds: float) -> None:
+        # Retries and the rate limit wait this way, or Ctrl-C would not end their waits.
         await pause(seconds, stop, progress)
 
     return Clock(sleep=sleep)

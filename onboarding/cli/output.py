@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from onboarding.pipeline.replace import PreparedReplacement, Replacement
     from onboarding.pipeline.resend import ResendResult
 
+# Attendees may stand in RingCentral's list of invitees. They registered themselves, so no roster
+# has them, and that must not look like a removal.
 ATTENDEE_REASON = "an attendee in RingCentral's list, left alone"
 
 NOTHING = "-"
@@ -37,6 +39,7 @@ def plan_rows(plan: Plan) -> list[PlanRow]:
         (
             display_name(item.invitee),
             item.role,
+            # “none” would look like something that is done.
             NOTHING if item.action is Action.NONE else item.action.value,
             _mail_word(item),
             join_reasons(item),
@@ -73,6 +76,7 @@ def display_name(invitee: Invitee) -> str:
 
 def join_reasons(item: PlanItem) -> str:
     """Say why RingCentral is asked for this, and why this mail is or is not sent: a reason once."""
+    # Often both are the same sentence.
     return "; ".join(dict.fromkeys(filter(None, (item.reason, item.mail_reason))))
 
 
@@ -91,10 +95,9 @@ def plan_json(plan: Plan, pause: Pause | None = None) -> dict[str, Any]:
 
     `register` says what becomes of each record, in one list per action. A person who is replaced
     (deleted and added again, because an update can't do it) is in `remove` with the old role and in
-    `add` with the new one, with the same reason. `mail` says who is sent what, `as_told`
-    whose mailbox is only recorded as told. `skip` says who is
-    left alone and why: not registered, not removed, or not mailed. Attendees are there, too. A
-    person who is up to date is only in `keep`.
+    `add` with the new one, with the same reason. `mail` says who is sent what, `as_told` who is
+    only recorded as knowing it. `skip` says who is left alone and why: not registered, not removed,
+    or not mailed. Attendees are there, too. A person who is up to date is only in `keep`.
     """
     return {
         "register": _register_json(plan),
@@ -246,6 +249,8 @@ def kept_json(found: "KeptForPerson") -> list[dict[str, Any]]:
             "text": message.text,
             "html": message.html,
             "calendar": message.calendar,
+            # A fingerprint, never the link: with that, a reader of
+            # this JSON could join as the person.
             "link_fingerprint": message.record.delivery.facts.link,
             "sha256": message.sha256,
         }
@@ -282,6 +287,7 @@ def _resend_result_json(result: "ResendResult") -> dict[str, Any]:
 
 
 def _register_json(plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    # A replaced person is in both lists, as the two records at RingCentral are.
     added = plan.with_action(Action.ADD, Action.REPLACE)
     removed = plan.with_action(Action.REMOVE, Action.REPLACE)
     return {
@@ -317,6 +323,7 @@ def _roster_json(invitee: Invitee) -> dict[str, Any] | None:
 
     None for a person who is not on the roster.
     """
+    # Rows of people begin with 2, so 0 is a person who is on no roster.
     if not invitee.row:
         return None
     user = invitee.linked_user
@@ -368,6 +375,8 @@ def _session_json(status: Status) -> dict[str, Any] | None:
         "session_id": seen.key.session_id,
         "title": seen.title,
         "start": seen.start.isoformat(),
+        # Whole seconds, as all durations in JSON: other programs
+        # parse it, and must not meet a fraction.
         "duration": int(seen.duration.total_seconds()),
         "time_zone": seen.time_zone,
         "status": seen.status,

@@ -18,6 +18,7 @@ def check_output_file(file: Path, config: Config, targets: Iterable[Target]) -> 
 
     Call it before any server is asked. Raises ConfigurationError.
     """
+    # Elsewhere `-` is a standard stream. Here it would become a file of that name.
     if str(file) == "-":
         raise ConfigurationError(
             "- stands for no file here, so nothing was written.", hint="Name a file."
@@ -25,6 +26,8 @@ def check_output_file(file: Path, config: Config, targets: Iterable[Target]) -> 
     rosters = [target.invitees for target in targets if isinstance(target.invitees, Path)]
     configured = [webinar.invitees for webinar in config.webinars.values()]
     own = (config.file, ledger_file(config), *config.secret_files, *configured, *rosters)
+    # Resolved, since a link or `./` may lead to the same file. A roster that was overwritten by its
+    # own report is gone: it is a person's only list.
     if file.resolve() in {path.resolve() for path in own}:
         raise ConfigurationError(
             f"{file} is a file that this program reads: it would be destroyed.",

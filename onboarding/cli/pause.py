@@ -45,9 +45,11 @@ def pause_command(
 
     try:
         paused = run_until_stopped(work)
+    # It needs the session's time zone, so the option can't be parsed before the ledger is open.
     except TimeNotUnderstoodError as error:
         raise typer.BadParameter(str(error), param_hint="--until") from None
     echo(describe_pause(name, paused.until, paused.time_zone))
+    # Not refused: the session may be moved to later, and a pause is easily ended.
     if paused.after_end:
         echo("That is after the session's end: `run --all` mails nothing more before it.")
 

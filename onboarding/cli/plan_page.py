@@ -31,6 +31,7 @@ async def write_plan_page(
     """Write the page of what a run would do. Raises ConfigurationError if it can't be written."""
     review = await make_review(services, target, state, plan_options)
     page = render_plan_page(review).encode()
+    # Rendered whole before it is written: a fault in rendering leaves an older page as it was.
     write_output_file(file, page, hint="Choose another file for --page.")
     # Only a page that a person can read may be approved, so the ledger hears of it last.
     await store_review(services, state, review)
@@ -39,5 +40,6 @@ async def write_plan_page(
 
 def print_page_written(review: Review, file: Path) -> None:
     """Print where the page is, and the command that approves it: on standard error."""
+    # Standard output may be the plan's JSON.
     echo(f"wrote {file}", err=True)
     echo(f"To approve exactly this page: {format_approve_command(review)}", err=True)

@@ -54,9 +54,13 @@ class SteadyWriter(io.FileIO):
     def write(self, content: "ReadableBuffer", /) -> int:
         """Write what the descriptor takes now. What it refuses is dropped and counts as written."""
         try:
+            # None means that a non-blocking pipe is full: waiting is
+            # right, dropping would lose a line.
             while (written := super().write(content)) is None:
                 self._wait()
         except OSError as error:
+            # The first errno: later ones often follow from it. A reader
+            # that is gone is judged at the end.
             self.lost = self.lost or error.errno or errno.EIO
             return memoryview(content).nbytes
         return written
@@ -74,13 +78,17 @@ class StandardStreams:
 
     def exit_code(self, code: str | int | None) -> str | int | None:
         """Flush, and return the exit code: lost output turns 0 into one that needs a person."""
+        # What is still in the buffer may be what can't be written, so
+        # the loss is known only after this.
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+        # Standard error is not looked at: there is no place left to report its loss.
         if not self._output.lost or self._output.lost in READER_GONE:
             return code
         sys.stderr.write(
             f"onboarding: the output could not be written: {os.strerror(self._output.lost)}.\n"
         )
+        # A code that says more is kept: 75 asks for another run, and that is still true.
         return code or EXIT_NEEDS_A_PERSON
 
 
@@ -90,7 +98,10 @@ def replace_streams() -> StandardStreams:
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115 -- a descriptor, for as long as the program runs
     if isinstance(sys.stdin, io.TextIOWrapper):
+        # An answer to a question must not crash; a roster is read as bytes, by its own rules.
         sys.stdin.reconfigure(errors="replace")
+    # Not closed at the end: the number would be free for the next
+    # file, and late output would go there.
     output = SteadyWriter(1, "w", closefd=False)
     sys.stdout = _open_text(output, sys.stdout)
     sys.stderr = _open_text(SteadyWriter(2, "w", closefd=False), sys.stderr, line_buffering=True)
@@ -100,6 +111,8 @@ def replace_streams() -> StandardStreams:
 def _open_text(
     raw: SteadyWriter, before: TextIO | None, *, line_buffering: bool = False
 ) -> io.TextIOWrapper:
+    # Python has no stream for a descriptor that was closed; the
+    # entry point has opened it on /dev/null.
     encoding = before.encoding if before else "utf-8"
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
@@ -124,7 +137,9 @@ def check_time_zone(environ: MutableMapping[str, str]) -> str:
     if not zone or is_readable(zone, environ.get("TZDIR", "")):
         return ""
     environ["TZ"] = "UTC0"
+    # The C library has read TZ before. Without this, local times would stay in the unreadable zone.
     time.tzset()
+    # ASCII, since the warning is written before anything makes text harmless to a terminal.
     shown = ascii(zone)[:SHOWN_CHARACTERS]
     return (
         f"onboarding: the environment variable TZ names no time zone ({shown}): times are in UTC."
@@ -151,6 +166,8 @@ def _is_zone_file(path: str) -> bool:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 -- pathlib takes time to import
             return False
+        # O_NONBLOCK although it is a regular file: it may have been
+        # exchanged since the look at its mode.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             return os.read(descriptor, len(ZONE_FILE_START)) == ZONE_FILE_START

@@ -51,8 +51,10 @@ STATE_HINT = (
 DEMO = "town-hall"
 """The webinar that the sample config.toml names."""
 
+# A refusal for good (RFC 5321 4.2.1) of a mailbox that isn't there (RFC 3463 3.2).
 NO_SUCH_USER = "550 5.1.1 No such user here"
 
+# Not blank: the simulator takes any others, but a log-in without credentials is refused as in life.
 ANY_CREDENTIALS = Credentials(
     client_id="simulated-app",
     client_secret=SecretStr("simulated-secret"),
@@ -153,6 +155,8 @@ def simulator_command(
     mail_port: MailPort = 8025,
     mail_dir: MailDir = Path("rehearsal-mail"),
     state: StateFile = None,
+    # RingCentral's usual limit of webinar calls a minute, so that
+    # a rehearsal waits where a run would.
     heavy: Heavy = 10,
     window: Window = 60.0,
     penalty: Penalty = 60.0,
@@ -207,6 +211,8 @@ def rehearsal_variables(
         "RC_APP_CLIENT_ID": credentials.client_id,
         "RC_APP_CLIENT_SECRET": credentials.client_secret.get_secret_value(),
         "RC_USER_JWT": credentials.jwt.get_secret_value(),
+        # All that leads to the real mail server is overridden. A configured user name is emptied,
+        # as the catcher asks for no log-in.
         "ONBOARDING_SMTP__HOST": "127.0.0.1",
         "ONBOARDING_SMTP__PORT": str(mail_port),
         "ONBOARDING_SMTP__SECURITY": "none",
@@ -224,6 +230,7 @@ async def make_account(
     Raises ConfigurationError if either can't be read.
     """
     now = datetime.now(UTC)
+    # The configured ids, so that config.toml and its rosters work as they are.
     if state is None:
         return await simulate_configured_webinars(load(config_file, environ), now, stop)
     try:
@@ -254,6 +261,7 @@ async def run_simulator(
     """
     try:
         await _serve_until_stopped(account, simulator_options, stop)
+    # Before OSError, which includes it: here the mail folder is a file.
     except FileExistsError:
         raise ConfigurationError(
             f"{simulator_options.mail_dir} is not a folder.",
@@ -282,6 +290,7 @@ async def _serve_until_stopped(
         serve_ringcentral(account, port=port, limits=limits, faults=faults) as ringcentral,
         serve_mail(mail_dir, port=mail_port, rules=rules) as mail,
     ):
+        # A state file may ask for its own credentials, to rehearse a refused log-in.
         credentials = account.tokens.credentials or ANY_CREDENTIALS
         _print_start(rehearsal_variables(ringcentral.url, mail.port, credentials), mail_dir)
         await stop.wait()
@@ -291,6 +300,8 @@ def _print_start(variables: Mapping[str, str], mail_dir: Path) -> None:
     echo(f"Simulating RingCentral at {variables['RC_SERVER_URL']}; caught mail goes to {mail_dir}.")
     echo("Set these in the terminal in which you run onboarding:\n")
     for name, value in variables.items():
+        # Quoted, since a secret of a state file may hold anything. An empty value has to be
+        # exported, too: it overrides what config.toml has.
         echo(f"export {name}={shlex.quote(value) if value else ''}")
     echo("\nStop with Ctrl-C. Registrations are lost then.")
 
@@ -300,6 +311,8 @@ async def run_demo(folder: Path | None, stop: asyncio.Event) -> int:
     home = _make_demo_folder(folder)
     # The account is made before its server has an address: port 1 takes its place until then.
     config = load(home / "config.toml", rehearsal_variables("http://127.0.0.1:1", 1))
+    # Before the servers are open, so that a roster that can't be
+    # read ends the demo with its message.
     account = await simulate_configured_webinars(config, datetime.now(UTC), stop)
     async with serve_ringcentral(account) as ringcentral, serve_mail(home / "mail") as mail:
         config = load(home / "config.toml", rehearsal_variables(ringcentral.url, mail.port))
@@ -327,6 +340,7 @@ def _make_demo_folder(folder: Path | None) -> Path:
 
 async def _run_twice(config: Config, mail: RunningMail, stop: asyncio.Event) -> bool:
     """Run twice. Returns whether each person has one message and both runs met the wrong rows."""
+    # The wrong rows are those of `samples/demo.csv`. Who changes it changes this sentence, too.
     echo("A first run: a host, a co-host, panelists, and three rows that are wrong on purpose.\n")
     first = await _run_demo(config, stop)
     caught = len(mail.messages())
@@ -336,11 +350,13 @@ async def _run_twice(config: Config, mail: RunningMail, stop: asyncio.Event) -> 
     found = await _read_demo_status(config)
     states = {record.delivery.state for record in found.records}
     is_repeated = len(mail.messages()) > caught
+    # Exit code 1 is the demo's success: each run must meet the wrong rows, or problems got lost.
     has_wrong_rows = first == second == EXIT_NEEDS_A_PERSON
     return has_wrong_rows and not is_repeated and states == {State.SENT}
 
 
 async def _run_demo(config: Config, stop: asyncio.Event) -> int:
+    # The command's own function: a demo of other code would prove nothing.
     return await run_webinar(config, DEMO, None, Options(), RunOptions(), stop)
 
 

@@ -90,14 +90,18 @@ def report_command(
         ReportFormat.XLSX: xlsx,
         ReportFormat.JSON: as_json,
     }
+    # All that is wrong with the options is said before the ledger is opened or a file is touched.
     form = _choose_format([form for form, is_wanted in wanted.items() if is_wanted], shape)
     _check_options(form, names or [], failed_roster, output, every=every)
     config = options.load_config(config_file)
     crm = _find_shape(config, shape) if shape else None
     targets = _find_targets(config, names or [], invitees, every=every)
+    # With the targets: the rosters of this call are the files that are most easily overwritten.
     for file in filter(None, (output, failed_roster)):
         check_output_file(file, config, targets)
     report = _read_report(config, targets, every=every)
+    # Rendered before the failed rows are read: a roster that
+    # can't be read must not cost the report.
     if form:
         _hand_over(_render(report, form, crm), output)
     if failed_roster:
@@ -123,6 +127,7 @@ def _check_options(
     every: bool,
 ) -> None:
     """Check what needs no configuration. Raises BadParameter."""
+    # Resolved: two spellings of one file would overwrite the first with the second.
     files = [file.resolve() for file in (output, failed_roster) if file]
     is_on_terminal = form is ReportFormat.XLSX and output is None and sys.stdout.isatty()
     # In the order in which a person meets them; the first that holds is said.
@@ -149,12 +154,14 @@ def _find_targets(
 ) -> list[Target]:
     if every:
         return all_targets(config)
+    # A name that is given twice would count its people twice.
     return [find_target(config, name, invitees) for name in dict.fromkeys(names)]
 
 
 def _read_report(config: Config, targets: Sequence[Target], *, every: bool) -> Report:
     """Read the report. With `--all`, webinars without a run are named and left out."""
     report, unknown = read_report(config, targets, datetime.now(UTC), ProgressLines())
+    # A webinar that was named must be in the report. With --all, the new ones simply come later.
     if unknown and not every:
         raise no_run_yet(unknown[0])
     for name in unknown:
@@ -184,11 +191,14 @@ def _render(report: Report, form: ReportFormat, crm: CrmShape | None) -> bytes:
 def _render_table(table: ReportTable, form: ReportFormat, made_at: datetime) -> bytes:
     if form is ReportFormat.XLSX:
         return render_workbook([Sheet("People", table)], made_at)
+    # A CRM imports the file and doesn't open it, so `+49 30` is safe there, and an apostrophe would
+    # be stored with the number.
     return render_csv(table, keeps_phone_numbers=True)
 
 
 def _hand_over(content: bytes, output: Path | None) -> None:
     if output is None:
+        # Bytes as they are: a workbook and a CSV with its byte order mark must not pass as text.
         typer.echo(content, nl=False)
     else:
         _write(output, content)
@@ -205,6 +215,7 @@ def _write_failed_roster(target: Target, report: Report, file: Path) -> None:
     _write(file, render_workbook([sheet], report.made_at) if is_workbook else render_csv(table))
     count = len(table.rows)
     rows = "1 row needs" if count == 1 else f"{count or 'no'} rows need"
+    # On standard error, as the report itself may be on standard output.
     echo(f"{rows} correcting", err=True)
 
 

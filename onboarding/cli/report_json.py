@@ -58,6 +58,7 @@ def _person_json(person: ReportedPerson) -> dict[str, Any]:
         "extra": dict(person.extra),
         "status": str(person_status(person)),
         "registered_at": person.registered_at.isoformat() if person.registered_at else None,
+        # Shortened, so that it can be compared by eye, and of no use to guess a link.
         "link_fingerprint": person.link_fingerprint[:SHOWN_FINGERPRINT],
         "outdated": list(person.outdated),
         "note": person.note,

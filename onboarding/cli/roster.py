@@ -41,6 +41,8 @@ def roster_command(
     """
     config = options.load_config(config_file)
     target = find_target(config, name)
+    # Before RingCentral is asked. The file is most likely the roster in use, and what has been
+    # typed there, such as languages, is nowhere else.
     if output and output.is_file():
         raise ConfigurationError(
             f"{output} is there already, and is not overwritten.",
@@ -54,6 +56,7 @@ def roster_command(
     panel = run_until_stopped(work)
     content = render_roster(panel, output, datetime.now(UTC))
     _write_panel(content, output, len(panel))
+    # Read back as a run would read it, after it is written: the person corrects the file itself.
     problems = find_problems(content)
     for problem in problems:
         echo(f"  ! {format_problem(problem)}", err=True)

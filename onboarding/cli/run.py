@@ -132,6 +132,7 @@ def run_command(
     Shows what it will do and asks first. Run it again at any time: it does what is missing, and
     nothing twice.
     """
+    # With --all each of these would decide about webinars that the person doesn't have in mind.
     decisions = {
         "--to": to,
         "--only": only,
@@ -148,10 +149,12 @@ def run_command(
     }
     _check_usage(name, decisions, all_=all_)
     options.check_as_told(decisions)
+    # --all never asks, since cron starts it. So nothing in it may need an answer.
     options.require_answer(yes=yes or all_)
     plan_options = Options(
         adopt=adopt,
         include_already_mailed=include_already_mailed,
+        # --remove-foreign includes --remove, so that a person doesn't need both.
         remove=remove or remove_foreign,
         remove_foreign=remove_foreign,
         limit=limit,
@@ -170,6 +173,7 @@ def run_command(
         by=options.find_actor(by),
     )
     config = options.load_config(config_file)
+    # Also with --quiet: until a person acts, other users can read a secret.
     options.warn_about_secrets(config)
     if not quiet:
         options.warn_about_fence(config)
@@ -198,18 +202,26 @@ async def run_webinar(
         open_services(config, progress, options.clock_for(stop, progress), stop) as services,
         webinar_lease(services, target) as lease,
     ):
+        # Under the lease and before the question: what a person agrees to must still be true
+        # afterwards, and no other run can change it meanwhile.
         prepared = await prepare_run(services, target, plan_options, strict=run_options.strict)
         progress.end()
+        # Before the question, which a person who has forgotten the
+        # pause may then answer differently.
         await _note_pause(services, prepared, run_options)
+        # Leaving here undoes nothing, because nothing was done:
+        # planning stores facts, and sends nothing.
         if not await _show_and_confirm(services, prepared, run_options):
             return EXIT_NEEDS_A_PERSON
         try:
             result = await _execute(services, prepared, lease, run_options)
         finally:
             progress.end()
+    # Outside the services: the JSON is written once the lease is free, so a reader may run at once.
     if run_options.as_json:
         echo_json(result_json(result))
         return result.exit_code
+    # --quiet still prints a result that needs a person: its words say more than the exit code.
     if not (run_options.quiet and result.exit_code == EXIT_DONE):
         print_result(result, seen=prepared.plan.problems, rehearsal_to=run_options.rehearsal_to)
     print_send_now_warning(has_unsent_invites=result.has_unsent_invites and not run_options.quiet)
@@ -227,10 +239,14 @@ async def run_all(
     async with open_services(
         config, progress, clock or options.clock_for(stop, progress), stop
     ) as services:
+        # One after the other: they share RingCentral's ten calls a
+        # minute, and a mail server's connections.
         ends = [await _try_target(services, target, run_options) for target in all_targets(config)]
     results = [end for end in ends if isinstance(end, Result)]
     codes = [end.exit_code if isinstance(end, Result) else end for end in ends]
     _print_results(config, results, run_options)
+    # By the table, not by the number: 75 is more than 2, but 2
+    # stays until a person corrects something.
     return max(codes, key=SEVERITY.index, default=EXIT_DONE)
 
 
@@ -239,6 +255,7 @@ def _check_usage(name: str | None, decisions: Mapping[str, object], *, all_: boo
 
     `decisions` are the options that decide something about one webinar, so never with `--all`.
     """
+    # No name does not mean all: with a forgotten name every panel would be mailed.
     if bool(name) == all_:
         raise typer.BadParameter("Give the name of one webinar, or --all.", param_hint="NAME")
     given = next((option for option, value in decisions.items() if value), None)
@@ -272,10 +289,12 @@ async def _show_and_confirm(
             name=prepared.target.name,
             rehearsal_to=run_options.rehearsal_to,
         )
+    # A plan without work is no question. The run still goes on, to store what it has seen.
     if not run_options.ask or not plan:
         return True
     if await confirm_act(_plan_question(plan, run_options.rehearsal_to), services.stop):
         return True
+    # Also after a no: the button at RingCentral is dangerous for those who were added before.
     print_send_now_warning(has_unsent_invites=snapshot.has_unsent_invites)
     return False
 
@@ -299,8 +318,10 @@ async def _try_target(services: Services, target: Target, run_options: RunOption
     """Run one webinar of `--all`. An error ends this webinar's run only: it gives the exit code."""
     try:
         return await _run_target(services, target, run_options) or EXIT_DONE
+    # Before OnboardingError, which includes it: a signal ends all webinars, not only this one.
     except Interrupted:
         raise
+    # A TryLater that would be 75, and cron would mail each time that a long run is still at work.
     except AlreadyRunning as error:
         return _leave_to_other_run(error)
     except OnboardingError as error:
@@ -313,9 +334,11 @@ async def _run_target(services: Services, target: Target, run_options: RunOption
 
     Raises AlreadyRunning if another run holds it.
     """
+    # Before the lease, and without a call: webinars of the past stay in config.toml for long.
     if await is_finished(services, target) or await _is_paused(services, target, run_options):
         return None
     async with webinar_lease(services, target, hint=CHECK_OTHER_RUN) as lease:
+        # No decisions under --all: what needs one (removal, adopting) waits for a run by name.
         prepared = await prepare_run(services, target, Options(), strict=run_options.strict)
         return await _execute(services, prepared, lease, run_options)
 
@@ -347,6 +370,7 @@ async def _execute(
             retry_window=run_options.patience,
             by=run_options.by,
         )
+    # Interrupted is one, too: what is in doubt by then needs a person, and 75 would hide it.
     except TryLater:
         attention = await read_attention(services, prepared.state.session_row)
         if sentence := attention_needed(prepared.target.name, attention):
@@ -356,6 +380,7 @@ async def _execute(
 
 def _leave_to_other_run(error: AlreadyRunning) -> int:
     """The exit code for a webinar that another run holds. Only a run that hangs needs a person."""
+    # The other run does the work, so for this one nothing is left to do.
     if not error.too_long:
         return EXIT_DONE
     echo(str(error), err=True)
@@ -364,6 +389,8 @@ def _leave_to_other_run(error: AlreadyRunning) -> int:
 
 def _print_results(config: Config, results: Sequence[Result], run_options: RunOptions) -> None:
     """Print what is worth a mail from cron."""
+    # Warned only where mail may have left: cron would mail the
+    # same warning every quarter of an hour.
     if any(result.has_changes for result in results):
         options.warn_about_plaintext(config)
     if run_options.as_json:

@@ -63,6 +63,7 @@ def plan_command(
 
     Also counts RingCentral's scarce calls that it would make.
     """
+    # The same checks as for `run`, or the plan would show what a run refuses.
     options.check_as_told(
         {
             "--as-told": as_told,
@@ -86,6 +87,8 @@ def plan_command(
     )
     options.warn_about_fence(config)
     target = find_target(config, name, invitees)
+    # Before RingCentral is asked: the plan costs scarce calls,
+    # and the file's name is known already.
     if page:
         check_output_file(page, config, [target])
 
@@ -111,6 +114,7 @@ def status_command(
     Per person: role, state, when, and the mail server's reply.
     """
     found = _read_status(name, config_file)
+    # No session is no error: an empty status answers the question, with exit code 0.
     if as_json:
         echo_json(status_json(found))
     else:
@@ -150,7 +154,10 @@ async def show_plan(
     """
     async with options.open_command_services(config, stop, quiet=as_json) as services:
         state = await refresh(services, target, await read_roster(target, stop))
+        # No lease is taken: a plan may be looked at while a run is at
+        # work, and is then as of this moment.
         state, plan = await plan_fresh(services, target, state, plan_options)
+        # Shown beside the plan and not in it: a run by name goes all the same.
         pause = await find_pause(services, target)
         review = (
             await write_plan_page(services, target, state, plan_options, page) if page else None
@@ -167,7 +174,7 @@ async def show_plan(
 
 
 def _print_whole_plan(snapshot: Snapshot, plan: Plan, config: Config, name: str) -> None:
-    """Print a plan with the people for whom nothing is done, and what it costs."""
+    """Print a plan, the people without anything to do included, and what it costs."""
     print_plan(snapshot, plan, config, name=name, all_people=True)
     calls = f"{plan.heavy_calls} of RingCentral's webinar calls"
     echo(f"A run makes {calls} (usual limit: 10 a minute).")
@@ -179,6 +186,7 @@ def _plan_exit_code(plan: Plan, review: Review | None, *, detailed: bool) -> int
     has_fault = review is not None and any(message.fault for message in review.messages)
     if plan.problems or has_fault:
         return EXIT_NEEDS_A_PERSON
+    # Problems come first: a script that acts on 3 must not overlook them.
     return EXIT_HAS_WORK if detailed and plan else EXIT_DONE
 
 

@@ -43,6 +43,7 @@ def print_plan(
     session = snapshot.session
     start = format_with_zone(session.start, session.time_zone)
     print_text(f"{session.title}  ({session.key}), {session.status}\n{start}")
+    # Named each time: a rehearsal and the real account differ in nothing else that a person sees.
     print_text(f"RingCentral {session.key.server}, mail through {config.smtp.host_and_port}")
     if rehearsal_to:
         print_text(f"REHEARSAL: people are registered, all mail goes to {rehearsal_to}")
@@ -51,11 +52,15 @@ def print_plan(
         print_table("What a run does", columns, rows, narrow=[_plan_text(row) for row in rows])
     for note in plan.notes:
         print_text(note)
+    # The command with --json, because the plan itself shows only the first of many.
     print_problems(plan.problems, f"onboarding plan {name} --json")
+    # How long it takes decides whether to start now: a slow
+    # server may not be done before the start.
     if sentence := forecast(len(plan.mail), config.smtp, session, snapshot.now):
         print_text(sentence)
     if sentence := _approval_step(name, plan.items):
         print_text(sentence)
+    # What is held back is not “nothing to do”, so only one of the two sentences is said.
     elif not plan:
         print_text(_nothing_to_do(plan))
 
@@ -69,6 +74,7 @@ def print_result(result: Result, *, seen: Collection[Problem] = (), rehearsal_to
         print_text(f"{people} recorded as told; nothing was mailed. Later changes will be.")
     unseen = [problem for problem in result.problems if problem not in seen]
     print_problems(unseen, f"onboarding status {result.name}")
+    # If all problems were seen, the plan above has said this sentence.
     if unseen and (sentence := _approval_step(result.name, result.skipped)):
         print_text(sentence)
     for sentence in _list_steps(result, rehearsal_to):
@@ -96,6 +102,7 @@ def print_status(status: Status) -> None:
     if status.pause:
         zone = seen.time_zone if seen else ""
         print_text(describe_pause(status.name, status.pause.until, zone))
+    # A plan alone leaves no status: it has promised nothing to any person.
     if seen is None:
         print_text(f"{status.name}: no run yet. `onboarding run {status.name}` starts one.")
         return
@@ -173,6 +180,7 @@ def attention_needed(name: str, attention: Attention) -> str:
     commands = f"`onboarding status {name}`"
     if State.IN_DOUBT in states:
         commands += f", and `onboarding resolve {name}` for messages in doubt"
+    # One line, because it becomes a mail's text from cron.
     return f"{start}{found}: {commands}."
 
 
@@ -195,6 +203,7 @@ def _next_step(result: Result, rehearsal_to: str) -> str:
             f"Look at the messages in the mailbox {rehearsal_to}. "
             f"Next: `onboarding run {result.name}` mails the people themselves."
         )
+    # Only then: while something needs a person, the hand-off would be premature.
     if result.exit_code == EXIT_DONE:
         return (
             f"Next: `onboarding status {result.name}` shows who has their link, "
@@ -209,10 +218,12 @@ def _rows_to_show(plan: Plan, *, all_people: bool) -> list[PlanRow]:
         for item, row in zip(plan.items, plan_rows(plan), strict=True)
         if all_people or item.needs_anything or _is_left_alone(item)
     ]
+    # Shown, since a person who compares with RingCentral's list would miss them.
     return rows + attendee_rows(plan)
 
 
 def _is_left_alone(item: PlanItem) -> bool:
+    # A mail's reason without a mail says why there is none: that is what people look for.
     return bool(item.mail_reason) or item.action is Action.NONE
 
 
@@ -263,6 +274,7 @@ def _status_text(record: MessageRecord, time_zone: str) -> LabelledText:
 
 def _explain(record: MessageRecord) -> str:
     """Say why a message is in its state. The reply to one that was sent says nothing of use."""
+    # A reason and a reply are often the same text, so each is said once.
     reply = "" if record.delivery.state is State.SENT else record.reply
     return "; ".join(dict.fromkeys(filter(None, (record.reason, reply))))
 

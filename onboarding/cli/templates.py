@@ -140,6 +140,7 @@ def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
 
     Where no webinar is configured, those in `templates/` are checked.
     """
+    # No name and no folder of its own: it stands for `templates/` beside config.toml.
     targets = [Target("", "")]
     if name:
         targets = [find_target(config, name)]
@@ -154,6 +155,8 @@ def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
 def write_pages(config: Config, target: Target, folder: Path) -> int:
     """Write a preview as files. Returns exit code 1 if a message can't be made."""
     made = asyncio.run(_make_preview(config, target))
+    # One message that can't be made must not hide the others: all
+    # pages are written, each with its fault.
     faults = write_preview(made, folder)
     for fault in faults:
         echo(f"  ! {fault}", err=True)
@@ -187,6 +190,7 @@ async def _serve_preview(config: Config, target: Target, port: int) -> None:
         async with serve_preview(made, port, key=secrets.token_urlsafe(KEY_BYTES)) as url:
             echo(f"The messages of {target.name}: {url}")
             echo("The page follows the templates as you save them. Stop with Ctrl-C.")
+            # Only Ctrl-C ends it: the event is never set.
             await asyncio.Event().wait()
     except OSError as error:
         raise ConfigurationError(
@@ -196,6 +200,7 @@ async def _serve_preview(config: Config, target: Target, port: int) -> None:
 
 
 async def _make_preview(config: Config, target: Target) -> Preview:
+    # An event that is never set: there is no clean stop here, since Ctrl-C may end it anywhere.
     roster = await read_roster(target, asyncio.Event())
     facts = preview_messages.read_known_facts(config, target, ProgressLines())
     return preview_messages.build_preview(config, target, roster, facts, datetime.now(UTC))
@@ -231,6 +236,7 @@ def _print_outcome(outcome: Outcome, request: MessageRequest, recipient: str) ->
             echo(f"{sent} The mail server answered: {reply}")
             echo("It looks as theirs will, but its join link is made up. Nothing was recorded.")
             return EXIT_DONE
+        # Not queued for later, as a run would: a test mail is looked at now or not at all.
         case Deferred(reason, reply):
             echo(f"Not sent, try again later: {_add_reply(reason, reply)}", err=True)
             return EXIT_TRY_LATER

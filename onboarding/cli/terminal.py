@@ -85,6 +85,7 @@ class _SecondsLeft(ProgressColumn):
     """The seconds that a wait still takes."""
 
     def render(self, task: Task) -> Text:
+        # By the clock and not by steps: nothing advances while the program sleeps.
         left = (task.total or 0) - (task.elapsed or 0)
         return Text(f"continuing in {max(left, 0):.0f} s", style="dim")
 
@@ -93,6 +94,8 @@ class ProgressBars(ProgressLines):
     """Shows progress as bars and countdowns, for a terminal."""
 
     def __init__(self) -> None:
+        # No markup, emoji or highlighting: texts come from outside,
+        # and `[bold]` in a title is text.
         self._console = Console(stderr=True, markup=False, emoji=False, highlight=False)
         self._bars: Progress | None = None
         self._task: TaskID | None = None
@@ -103,6 +106,7 @@ class ProgressBars(ProgressLines):
 
     def begin(self, what: str, total: int) -> None:
         """Show a bar."""
+        # One bar at a time: Rich 14.0 refuses a second one on a console, later versions stack them.
         self.end()
         what_column = TextColumn("{task.description}", markup=False)
         columns = (what_column, BarColumn(), MofNCompleteColumn())
@@ -139,6 +143,7 @@ def progress_for(*, quiet: bool) -> ProgressPort:
 
 def is_interactive() -> bool:
     """Whether there is a terminal to ask a person on."""
+    # Both: with standard output in a file the person would not see the question.
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
@@ -148,7 +153,10 @@ def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     The second signal stops the program at once. The ledger is made for that: what was being sent is
     then in doubt. Raises what `work` raises, Interrupted after a signal.
     """
+    # The entry point's handler, which exits at once. It is right
+    # before and after, but not during work.
     before = signal.getsignal(signal.SIGINT)
+    # A Runner and not `asyncio.run`: that would always close its loop, and wait for its threads.
     runner = asyncio.Runner(loop_factory=loop_factory())
     try:
         result = runner.run(_run_with_signals(work))
@@ -173,7 +181,9 @@ async def _run_with_signals(work: Callable[[asyncio.Event], Awaitable[T]]) -> T:
     """Run the work with an event that the signals set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # SIGHUP as well: a closed terminal must end a run as cleanly as Ctrl-C.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # By the loop, so that it runs between steps of a task, never in the middle of a write.
         loop.add_signal_handler(number, _request_stop, stop)
     return await work(stop)
 
@@ -189,10 +199,12 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _request_stop(stop: asyncio.Event) -> None:
     if stop.is_set():
+        # Flushed by hand, as `os._exit` flushes nothing.
         sys.stderr.write("\nStopped at once.\n")
         sys.stderr.flush()
         # No clean-up: it could take as long as the call that hangs, and a second Ctrl-C means now.
         os._exit(EXIT_TRY_LATER)
+    # Set before the message: printing could fail or block, and stopping must not depend on it.
     stop.set()
     echo("\nStopping after what is being sent now. Press Ctrl-C again to stop at once.", err=True)
 
@@ -200,6 +212,7 @@ def _request_stop(stop: asyncio.Event) -> None:
 async def pause(seconds: float, stop: asyncio.Event, progress: ProgressPort) -> None:
     """Wait so many seconds. Raises Interrupted as soon as a signal asks us to stop."""
     try:
+        # The time-out is the normal end here, and the event the exception.
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
@@ -218,13 +231,16 @@ async def confirm(question: str, stop: asyncio.Event) -> bool:
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(sys.stdin.fileno(), readable.set)
+    # No thread reads the answer: it could not be cancelled, and would keep the process alive.
     waits = [asyncio.ensure_future(event.wait()) for event in (readable, stop)]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        # In `finally`, or the loop would spin on input that is not read until the command ends.
         loop.remove_reader(sys.stdin.fileno())
         for wait in waits:
             wait.cancel()
+    # A signal wins over an answer that was typed at the same moment. Only a clear yes is one.
     return not stop.is_set() and sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
@@ -254,10 +270,13 @@ def print_table(
     console = _open_console()
     table = Table(title=escape_lines(title), title_justify="left", header_style="bold")
     for column in columns:
+        # Folded and never cut: addresses and Message-IDs have to be copied whole.
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*map(escape_lines, row))
     unlimited = console.options.update(width=UNLIMITED_WIDTH)
+    # Measured without limit, since Rich would squeeze the columns
+    # to fit and never call it too wide.
     if narrow and console.measure(table, options=unlimited).maximum > console.width:
         print_text(title)
         print_list(narrow)
@@ -275,6 +294,8 @@ def print_list(items: Sequence[LabelledText]) -> None:
     console = _open_console()
     indent = max((len(label) for label, _ in items), default=0)
     for label, text in items:
+        # Escaped before it is wrapped, because a control character
+        # has no width that could be counted.
         lines = Text(escape_lines(text)).wrap(console, console.width - indent, overflow="fold")
         for start, line in zip_longest([label], lines, fillvalue=""):
             echo(f"{start:<{indent}}{line}".rstrip())

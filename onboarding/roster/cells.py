@@ -120,8 +120,8 @@ def parse_email(text: str) -> str:
             " give each of them a row of their own."
         )
     try:
-        # No DNS: a roster must be readable offline, and a look-up would slow every run for every
-        # row.
+        # No DNS: a roster must be readable offline, and a look-up
+        # would slow every run for every row.
         checked = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         raise ValueError(f"{error} Correct the address.") from error
@@ -230,8 +230,8 @@ def _clean_character(char: str) -> str:
         case "Cf":
             return char if char in _KEPT_JOINERS else ""
         case "Cc" | "Cs":
-            # Line breaks and tabs are control characters, too. They stay here and become spaces
-            # later.
+            # Line breaks and tabs are control characters, too. They
+            # stay here and become spaces later.
             return char if char.isspace() else _DAMAGED
         case _:
             return char

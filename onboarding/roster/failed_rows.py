@@ -62,7 +62,7 @@ def _find_errors(roster: Roster, faults: Iterable[Problem]) -> dict[int, str]:
 
 
 def _match_faults(roster: Roster, faults: Iterable[Problem]) -> Iterator[tuple[int, str]]:
-    """Yield the row of each fault whose person is on the roster."""
+    """Yield each fault of a person on the roster, with their row."""
     # A second row of a person has the first one's address: that row has no fault.
     known = {(address_key(problem.email), problem.message) for problem in roster.problems}
     # By address and not by row: since the last run, rows may have moved.

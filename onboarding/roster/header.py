@@ -73,8 +73,8 @@ class Header:
         """Say that a column is missing, and which header may have been meant."""
         others = {fold(self.cells[index]): self.cells[index] for index in self.extras.values()}
         for word in _list_spellings(column):
-            # A misspelt header is only named, never taken: the column would decide who gets which
-            # link.
+            # A misspelt header is only named, never taken: the column
+            # would decide who gets which link.
             for nearest in get_close_matches(word, others, n=1, cutoff=0.75):
                 return f"There is no column {column}; is it “{others[nearest]}”, misspelt?"
         return f"There is no column {column}."
@@ -116,8 +116,8 @@ def _map_columns(cells: Sequence[str], columns: Mapping[str, str], name: str) ->
                 f"[webinars.NAME.columns] names “{column}”, which is no column of a roster.",
                 hint=f"The columns are {', '.join(Column)}." + _suggest_word(column, list(Column)),
             )
-        # Not ignored: config.toml is older than the file, and a renamed column would be lost
-        # silently.
+        # Not ignored: config.toml is older than the file, and a
+        # renamed column would be lost silently.
         if fold(cell) not in headers:
             known = clean(", ".join(filter(None, cells)))
             raise ConfigurationError(

@@ -93,8 +93,8 @@ def _read_csv_text(content: bytes, name: str) -> str:
 
 
 def _find_records(lines: Sequence[str], delimiter: str) -> Iterator[_Record]:
-    # csv's limit for a cell is the process's own, and the reader has raised it for this file
-    # before.
+    # csv's limit for a cell is the process's own, and the reader
+    # has raised it for this file before.
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     first_line = 0
     for cells in reader:

@@ -63,8 +63,8 @@ def parse_row(row: Row, header: Header) -> Invitee | tuple[Problem, ...]:
     if row.fault:
         return _build_row_problems(row, written, [(None, row.fault)])
     surplus = list(_find_surplus(row, header))
-    # Behind a separator without quotation marks all cells are one column off, so the rules would
-    # blame the wrong ones.
+    # Behind a separator without quotation marks all cells are one column off,
+    # so the rules would blame the wrong ones.
     if surplus:
         return _build_row_problems(row, written, surplus)
     values, faults = _apply_rules(written, header)
@@ -137,8 +137,8 @@ def _find_missing(
         )
     if not written[Column.ROLE]:
         yield header.label(Column.ROLE), "The role is missing. Write Host, CoHost or Panelist."
-    # A role that can't be read counts as a guest's: better one hint too many now than another round
-    # of corrections later.
+    # A role that can't be read counts as a guest's: better one hint too many
+    # now than another round of corrections later.
     if not (account or user or values.get(Column.ROLE) in _COLLEAGUES):
         yield from _find_missing_names(written, header)
 

@@ -243,6 +243,6 @@ def _format_json_value(value: object) -> str:
         case str():
             return value
         case _:
-            # A list or an object becomes one cell's text. If a rule refuses it, only this row is
-            # lost.
+            # A list or an object becomes one cell's text. If a rule
+            # refuses it, only this row is lost.
             return json.dumps(value, ensure_ascii=False)

@@ -137,8 +137,8 @@ def _find_xlsx_sheet(archive: zipfile.ZipFile) -> XlsxSheet:
         # Any namespace, for the strict kind. A sheet without it raises StopIteration: broken.
         relation = next(value for key, value in element.items() if key.endswith("}id"))
         if relation in targets and element.get("state", "visible") == "visible":
-            # A target may be absolute or relative to `xl/`; `join` drops the first part before an
-            # absolute one.
+            # A target may be absolute or relative to `xl/`; `join` drops
+            # the first part before an absolute one.
             part = posixpath.join("/xl", targets[relation])
             return XlsxSheet(element.get("name", ""), posixpath.normpath(part).lstrip("/"))
     raise ValueError("no visible worksheet")
@@ -164,8 +164,8 @@ def _measure_xlsx_sheet(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
                 row, column = int(element.get("r", row + 1)), 0
             case "end", "c":
                 row, column = _parse_reference(element.get("r"), row, column + 1)
-                # A cell with only a style has no child. Whole columns are coloured often, and cost
-                # nothing.
+                # A cell with only a style has no child. Whole columns are
+                # coloured often, and cost nothing.
                 if len(element):
                     rows, columns = max(rows, row), max(columns, column)
                 element.clear()
@@ -284,8 +284,8 @@ def _check_ods_extents(archive: zipfile.ZipFile, name: str) -> None:
 
 
 def _find_ods_sheet(book: CalamineWorkbook) -> str:
-    # Asked of calamine, unlike for XLSX: in ODS a sheet is hidden by its style, and it follows
-    # those.
+    # Asked of calamine, unlike for XLSX: in ODS a sheet is hidden
+    # by its style, and it follows those.
     sheets = (sheet for sheet in book.sheets_metadata if sheet.typ is SheetTypeEnum.WorkSheet)
     return next(sheet.name for sheet in sheets if sheet.visible is SheetVisibleEnum.Visible)
 
