@@ -36,7 +36,7 @@ MOST_LINES = 30
 """Lines of a difference that are shown of one message: a page shows it whole."""
 
 Recompose = Callable[[PlannedMessage, SessionFacts], str]
-"""Gives the wording that a message would have if it told these facts instead of its own."""
+"""Gives the wording that a message would have with these facts instead of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def hold_unapproved(
     if not held:
         return item
     kept = _without_message(item)
+    # Without the change: a person is held back whole, so that none is registered and not informed.
     if item.action in CHANGES:
         kept = _without_change(item, snapshot, options)
         if also_held := _find_held(kept, rule):
@@ -71,6 +72,7 @@ def hold_unapproved(
             kept = _without_message(kept)
     message = f"{HELD_BACK}: {_join_held(held)}"
     email = item.invitee.email
+    # Row 0 is no row: this person is not on the roster.
     problem = Problem(item.invitee.row or None, None, email, message, NOT_APPROVED_CODE)
     return replace(
         kept,
@@ -105,6 +107,7 @@ def _describe_held_message(message: PlannedMessage, approved: Approved) -> str:
     """Name a message and what has changed of it since a page that shows it was approved."""
     if message.shown is None:
         return f"{message.kind} (can't be composed: {message.fault})"
+    # Never approved before: there is nothing to compare with.
     if next(_find_reviewed(message, approved), None) is None:
         return f"{message.kind}"
     if difference := describe_difference(message, approved):
@@ -122,6 +125,7 @@ def _join_held(held: list[str]) -> str:
 
 def _without_change(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem:
     """Leave the record as it is, and plan the message that is due then."""
+    # A person who is not on the roster (row 0) is owed no message for staying registered.
     is_listed = bool(item.invitee.row and item.registration)
     kept = replace(
         _without_message(item),
@@ -145,12 +149,14 @@ def is_message_covered(
     if message.shown is None:
         return False
     reviewed = list(_find_reviewed(message, approved))
+    # Content alone counts: an approval of the same words on another page is as good.
     if any(shown.digest == message.digest for shown in reviewed):
         return True
     if mode is ApprovalMode.STRICT or message.kind not in FOLLOWS_FACTS:
         return False
     # The same template, row and brand give the approved wording again under the approved facts: so
     # nothing but the facts has changed.
+    # Kinds that no fact can cause have no wording: two empty ones are not equal by that.
     worded = [shown for shown in reviewed if shown.wording]
     return any(recompose(message, shown.facts) == shown.wording for shown in worded)
 
@@ -166,6 +172,7 @@ def is_act_covered(message: PlannedMessage, approved: Approved) -> bool:
     # A message that was not due has no digest: two of them are not equal by that.
     if message.digest and any(shown.digest == message.digest for shown in reviewed):
         return True
+    # The facts have to be the same: `strict` lets not even an hour's move pass.
     worded = [shown for shown in reviewed if shown.wording and shown.facts == message.facts]
     return any(shown.wording == message.wording for shown in worded)
 
@@ -196,6 +203,7 @@ def describe_difference(message: PlannedMessage, approved: Approved) -> str:
         "approved",
         "now",
         lineterm="",
+        # One line around each difference is enough: the page shows the whole text.
         n=1,
     )
     return "\n".join(lines)

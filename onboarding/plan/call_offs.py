@@ -30,6 +30,7 @@ def plan_call_off(items: Sequence[PlanItem], snapshot: Snapshot) -> list[PlanIte
 
 
 def _plan_called_off(item: PlanItem, snapshot: Snapshot) -> PlanItem:
+    # Their cancellation is planned already, with the removal that a person asked for.
     if item.action is Action.REMOVE:
         return item
     stays = replace(
@@ -42,12 +43,15 @@ def _plan_called_off(item: PlanItem, snapshot: Snapshot) -> PlanItem:
         adopted=False,
         queued=False,
         held=False,
+        # What was wrong with their row or record concerns a session that does not take place.
         problems=(),
         skip=SkipCode.CALLED_OFF,
     )
+    # In doubt counts, too: `plan_cancellation` then sends nothing, but says that a person decides.
     if not (item.invitee.email and _may_hold_link(snapshot.mailbox(item.invitee.key))):
         return stays
     due = plan_cancellation(stays, snapshot)
+    # A queued one keeps its own reason, which may say until when it is deferred.
     return replace(due, mail_reason=CALLED_OFF) if due.mail and not due.queued else due
 
 

@@ -54,6 +54,7 @@ class Directory:
             user = colleague.linked_user
             if colleague.email:
                 by_address.setdefault(address_key(colleague.email), colleague)
+            # An entry without an address gives way: the address is what others look for here.
             if user not in by_user or not by_user[user].email:
                 by_user[user] = colleague
         return cls(by_address, by_user)
@@ -73,6 +74,7 @@ class Directory:
         found = self.find(invitee)
         if found is None:
             return invitee
+        # Both names from one source: half of each could be the name of a third person.
         named = invitee if invitee.first_name or invitee.last_name else found
         user = None if invitee.role is Role.PANELIST else found.linked_user
         return replace(
@@ -105,6 +107,7 @@ class Records:
         hosts, by_user, by_address = [], dict[LinkedUser, Registration](), dict[str, Registration]()
         for record in registrations:
             if record.role is Role.HOST:
+                # Kept apart: no row of another person may find this record, and so its link.
                 hosts.append(record)
                 continue
             if record.linked_user:
@@ -126,6 +129,7 @@ class Records:
         """Find a record: by linked user, else by address, even if it has another user."""
         by_user = self.by_user.get(invitee.linked_user) if invitee.linked_user else None
         by_address = self.by_address.get(invitee.key) if invitee.email else None
+        # Ids first: an address may have gone over to another colleague.
         return by_user or by_address or self._by_directory(invitee)
 
     def _by_directory(self, invitee: Invitee) -> Registration | None:
@@ -153,8 +157,10 @@ def needs_directory(
     shown = add_host(listed.registrations, session)
     colleagues, rows = tuple(known), tuple(invitees)
     directory, records = Directory.of(colleagues, *shown), Records.of(shown, colleagues)
+    # People who were removed have no record, and would have the directory asked in every run.
     here = [person.invitee for person in managed if person.standing is not Standing.REMOVED]
     people = (*rows, *here)
+    # Both, since the answer can only help if there is a record left that may be theirs.
     if _has_unmatched_user(people, records, directory) and _has_unmatched_address(people, shown):
         return True
     if _has_unknown_colleague(listed, directory):
@@ -193,6 +199,7 @@ def _has_unmatched_address(people: Iterable[Invitee], records: Iterable[Registra
 def _has_unknown_colleague(listed: InviteeList, directory: Directory) -> bool:
     """Whether a record has only ids, and the directory has no colleague with them."""
     records: list[Registration | UntouchedRecord] = [*listed.registrations]
+    # An attendee is left alone in any case, so their address is not needed.
     records += [record for record in listed.untouched if record.fault]
     nameless = [record.linked_user for record in records if not record.email]
     return any(user is not None and user not in directory.by_user for user in nameless)
@@ -209,6 +216,7 @@ def identify(snapshot: Snapshot) -> Snapshot:
 
     A second row of the same person becomes a problem.
     """
+    # In this order: records get their addresses first, because rows are matched with them.
     shown, untouched = _complete_records(snapshot)
     directory = Directory.of(snapshot.colleagues, *shown)
     records = Records.of(shown, snapshot.colleagues)
@@ -230,6 +238,7 @@ def _split_second_rows(
     kept, problems = [], []
     for invitee in invitees:
         keys = _all_keys(invitee, directory, records)
+        # A row may meet several earlier ones, by address and by ids: the first of them is named.
         first = min((rows[key] for key in keys if key in rows), default=None)
         if first is None:
             rows |= dict.fromkeys(keys, invitee.row)
@@ -247,6 +256,8 @@ def _add_registered_ids(invitee: Invitee, records: Records, snapshot: Snapshot) 
     """
     known = snapshot.managed.get(invitee.key) if invitee.email else None
     user = known.invitee.linked_user if known else None
+    # `complete` leaves a panelist without ids. Without these, the colleague that we added under
+    # this address would look like a stranger, and be added a second time.
     if invitee.linked_user or user is None or user not in records.by_user or records.find(invitee):
         return invitee
     is_another_rows = any(row.linked_user == user for row in snapshot.roster.invitees)
@@ -257,6 +268,7 @@ def _complete_records(
     snapshot: Snapshot,
 ) -> tuple[tuple[Registration, ...], tuple[UntouchedRecord, ...]]:
     """Add the addresses known for a record's ids: the directory's, else those that we invited."""
+    # What the ledger knows is older than the roster, so it fills gaps only.
     on_roster = {invitee.linked_user for invitee in snapshot.roster.invitees}
     # An address that the roster now gives to another linked user is only theirs.
     invited = [
@@ -275,6 +287,7 @@ def _add_address_by_link(record: UntouchedRecord, snapshot: Snapshot) -> Untouch
     """Give a record without an address that of the mailbox which was sent its very link."""
     if record.email or record.join_uri is None:
         return record
+    # Without an address the record would match no row, and its person would be added again.
     digest = link_digest(record.join_uri)
     keys = (
         key for key, box in snapshot.mailboxes.items() if box.facts and box.facts.link == digest
@@ -313,6 +326,7 @@ def add_host(registrations: Iterable[Registration], session: Session) -> tuple[R
     """
     records = tuple(registrations)
     if session.host and not any(record.role is Role.HOST for record in records):
+        # Without an id: `removals` knows by that that RingCentral's list lacks it.
         records = (*records, Registration(id="", role=Role.HOST))
     return tuple(
         _complete_host(record, session) if record.role is Role.HOST else record
@@ -323,6 +337,7 @@ def add_host(registrations: Iterable[Registration], session: Session) -> tuple[R
 def _complete_host(record: Registration, session: Session) -> Registration:
     return replace(
         record,
+        # What the record itself says counts more: the webinar's facts may be from the cache.
         linked_user=record.linked_user if person_keys(record) else session.host,
         join_uri=record.join_uri or session.host_join_uri,
     )

@@ -49,6 +49,8 @@ def plan_invitee(
     invitee: Invitee, records: Records, snapshot: Snapshot, options: Options
 ) -> PlanItem:
     """Plan for a person who is on the roster; `records` are the snapshot's registrations."""
+    # The order matters. A person with an odd record may be registered already, so nothing else is
+    # decided. The Host is found before any role is compared: RingCentral decides who that is.
     if unclear := find_not_understood(invitee, snapshot.untouched):
         return refuse(invitee, None, unclear.problem)
     host = records.host(invitee)
@@ -69,6 +71,7 @@ def _plan_host(invitee: Invitee, host: Registration) -> PlanItem:
     if invitee.role is Role.HOST:
         reason = "the webinar's host, registered by RingCentral itself"
         return PlanItem(invitee, Action.KEEP, reason, host)
+    # `NONE`, so no mail either: roster and record disagree about the role that it would name.
     return replace(refuse(invitee, "role", IS_THE_HOST, host), action=Action.NONE)
 
 
@@ -93,10 +96,12 @@ def _plan_changes(
     fresh, kept = _split_by_request(changes, invitee, snapshot)
     if not (fresh or kept):
         return item
+    # First: a difference that is kept on purpose needs no person to look at it.
     if reason := _reason_to_keep(invitee, record, changes, snapshot, options):
         return replace(item, reason=reason)
     if kept:
         item = _add_refusal(item, None, describe_unchanged(kept))
+    # Before the update: a replacement brings all other fields with it.
     if "linked user" in fresh:
         return _plan_replacement(item, record, fresh, snapshot, options)
     return _plan_update(item, record, fresh, snapshot) if fresh else item
@@ -139,6 +144,7 @@ def _reason_to_keep(
 
 def _was_requested(invitee: Invitee, field: str, snapshot: Snapshot) -> bool:
     """Whether RingCentral was asked for this very value of a field before, and did not set it."""
+    # The value is compared, so that a roster that is corrected once more is asked for again.
     return snapshot.find_unfulfilled(invitee).get(field) == record_fields(invitee)[field]
 
 
@@ -162,6 +168,7 @@ def _plan_replacement(
     """
     invitee = item.invitee
     foreign = snapshot.is_silent(invitee, record) and not snapshot.is_managed(invitee, record)
+    # All obstacles are checked here: once the deletion is sent, the old link is gone for good.
     if invitee.role is Role.COHOST and not invitee.linked_user:
         return _add_refusal(item, "email", NO_COLLEAGUE)
     if snapshot.session.status is not SessionStatus.SCHEDULED:
@@ -191,6 +198,7 @@ def _needs_relinking(invitee: Invitee, record: Registration) -> bool:
     A guest who is a co-host already was taken for a colleague by RingCentral: a new link would gain
     nothing.
     """
+    # A row without ids leaves those of the record as they are.
     if record.linked_user:
         return invitee.linked_user not in {None, record.linked_user}
     if invitee.role is Role.COHOST:
@@ -204,6 +212,7 @@ def refuse_beyond_seats(items: Sequence[PlanItem], snapshot: Snapshot) -> list[P
     Removals make room first.
     """
     free = SEATS - snapshot.seats_taken
+    # A replacement does not count: it takes the seat that it frees.
     free += sum(item.action is Action.REMOVE for item in items)
     seated = []
     for item in items:
@@ -214,6 +223,7 @@ def refuse_beyond_seats(items: Sequence[PlanItem], snapshot: Snapshot) -> list[P
 
 
 def _refuse_seat(item: PlanItem) -> PlanItem:
+    # A fresh item, because the message that was planned belongs to the addition.
     refused = PlanItem(item.invitee, Action.NONE, FULL, problems=item.problems)
     return _add_refusal(refused, None, FULL)
 
@@ -247,6 +257,7 @@ def _find_lockout(invitee: Invitee, snapshot: Snapshot) -> tuple[Problem, ...]:
     is_guest = invitee.role is Role.PANELIST and not invitee.linked_user
     if not is_guest or needed is PanelistAuthentication.GUEST or snapshot.is_over:
         return ()
+    # A colleague can log in with this address, also if registered as guest.
     if _has_address(invitee, snapshot.colleagues):
         return ()
     only_coworkers = needed is PanelistAuthentication.AUTHENTICATED_COWORKER

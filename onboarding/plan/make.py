@@ -35,6 +35,7 @@ def make_plan(
     it, options that select people mean those that it served. `hold` holds back what is not
     approved.
     """
+    # First: all that follows compares people by the addresses and ids that are completed here.
     snapshot = identify(snapshot)
     planned, problems = _plan_items(snapshot, options)
     if hold:
@@ -58,7 +59,7 @@ def make_plan(
 
 
 def _call_off_notes(snapshot: Snapshot) -> list[str]:
-    """Say that a session is called off, by whom, and how to take that back."""
+    """Say that a session is called off, who did that, and how to take it back."""
     if snapshot.call_off is None:
         return []
     when = format_with_zone(snapshot.call_off.at, snapshot.session.time_zone)
@@ -111,15 +112,18 @@ def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], l
     People outside of the fence of a rehearsal are left alone here, so they take no seat.
     """
     records = Records.of(snapshot.registrations, snapshot.colleagues)
+    # Rows before others: a record that no row has claimed is that of a person off the roster.
     rows = [
         plan_invitee(invitee, records, snapshot, options) for invitee in snapshot.roster.invitees
     ]
     others, problems = plan_unlisted(snapshot, rows, options)
+    # After the records: which message is due depends on what happens at RingCentral.
     due = [add_due_message(item, snapshot, options) for item in (*rows, *others)]
     present = [add_ringcentral_notice(item, snapshot) for item in due]
     planned = [*present, *plan_departed(snapshot, present, options)]
     if snapshot.call_off:
         planned = plan_call_off(planned, snapshot)
+    # After the call-off: in a rehearsal not even a cancellation leaves the fence.
     items = keep_fence(planned, snapshot.allow_domains)
     return [plan_as_told(item) for item in items] if options.as_told else items, problems
 
@@ -127,6 +131,7 @@ def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], l
 def _build_change(items: Iterable[PlanItem]) -> Change:
     add, update, remove = [], [], []
     for item in items:
+        # A replacement is in both lists: `split_change` then makes two calls, the removal first.
         if item.action in {Action.ADD, Action.REPLACE}:
             add.append(item.invitee)
         if item.action in {Action.REMOVE, Action.REPLACE} and item.registration:

@@ -57,6 +57,7 @@ def current_facts(session: Session, role: Role, record: Registration) -> Facts |
 
 def add_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem:
     """Add to a person's item the message that their mailbox is due."""
+    # Known by ids alone: there is no mailbox to look at, and no address to write to.
     if not item.invitee.email:
         return item
     match item.action:
@@ -68,6 +69,7 @@ def add_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> Pla
         # (`due_after_end`) goes above this line.
         case _ if is_over(Kind.UPDATE, snapshot.session, snapshot.now):
             return replace(item, mail_reason=SESSION_IS_OVER, skip=SkipCode.SESSION_OVER)
+        # The link is not known before the PATCH: its answer is planned with a second time.
         case Action.ADD | Action.REPLACE:
             return _plan_message(item, None, snapshot)
         case Action.KEEP | Action.UPDATE:
@@ -78,6 +80,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     """Plan a cancellation for a person who is removed and holds a link."""
     box = snapshot.mailbox(item.invitee.key)
     last = box.last
+    # First: whether a cancellation is due depends on whether that message has arrived.
     if last and last.state in MAY_HAVE_ARRIVED:
         return replace(item, mail_reason=_IN_DOUBT, skip=SkipCode.IN_DOUBT)
     if box.facts is None:
@@ -86,6 +89,7 @@ def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:
         return cancelled if cancelled.mail_reason else never_mailed
     if is_over(Kind.CANCELLATION, snapshot.session, snapshot.now):
         return replace(item, mail_reason=SESSION_IS_OVER, skip=SkipCode.SESSION_OVER)
+    # Their cancellation is written already, and waits for its time or for a person.
     if last and clears_facts(last.kind) and last.state in {State.QUEUED, *_WHY_HELD}:
         return _keep_last(item, last, snapshot, held="their cancellation: ")
     return replace(item, mail=Kind.CANCELLATION, mail_reason="holds a link that no longer works")
@@ -108,6 +112,7 @@ def _note_cancelled(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     if not queued:
         return item
     reason = "the message queued for them is cancelled"
+    # An earlier code says why they are left alone, which is more than what follows from it.
     return replace(item, mail_reason=reason, skip=item.skip or SkipCode.CANCELLED)
 
 
@@ -117,12 +122,15 @@ def _plan_news(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem
     if record is None or record.join_uri is None:
         return _refuse_mail(item, NO_LINK, SkipCode.NO_LINK)
     due = _plan_message(item, current_facts(snapshot.session, item.role, record), snapshot)
+    # Who is up to date needs no permission. A Host's `sendInvite` can't be false, so it says
+    # nothing about a mail (`docs/ringcentral.md`, "Invitees").
     if due.mail is None or record.role is Role.HOST:
         return due
     if not snapshot.is_silent(invitee, record):
         return _plan_after_ringcentral(item, record, due, snapshot, options)
     if snapshot.is_managed(invitee, record):
         return due
+    # Registered silently, but by others: they may have been mailed from another ledger.
     if options.adopt:
         return replace(due, adopted=True)
     return _refuse_mail(item, _FOREIGN, SkipCode.FOREIGN)
@@ -162,6 +170,7 @@ def add_ringcentral_notice(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     ):
         return item
     problems = item.problems
+    # Without facts they get no mail from here, which `_plan_after_ringcentral` has reported.
     if snapshot.mailbox(item.invitee.key).facts:
         problems = (*problems, _problem_of(item, _MAILED_TOO))
     return replace(item, newly_mailed=True, problems=problems)
@@ -210,6 +219,7 @@ def _is_up_to_date(box: Mailbox, now_true: Facts | None) -> bool:
     last = box.last
     if last is None or last.state is not State.QUEUED or _holds_facts(last, now_true):
         return True
+    # A kind that leaves the facts as they are (a reminder) may wait beside them.
     return not (sets_facts(last.kind) or clears_facts(last.kind))
 
 
@@ -229,4 +239,5 @@ def _change_reason(told: Facts, now_true: Facts | None) -> str:
         "duration": told.duration != now_true.duration,
     }
     new_facts = [f"new {fact}" for fact, is_new in changed.items() if is_new]
+    # All equal: the mailbox is right, and would become wrong by what is queued.
     return ", ".join(new_facts) or "the queued message is outdated"

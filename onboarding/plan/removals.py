@@ -17,6 +17,7 @@ from onboarding.plan.invitee_changes import RUNNING, invite_warning, refuse
 from onboarding.plan.messages_due import plan_cancellation
 from onboarding.plan.snapshot import ADDED_HERE, Action, Options, PlanItem, SkipCode, Snapshot
 
+# Strict on purpose: what fails may be a mistyped address, which may then be any person's.
 _WELL_FORMED = re.compile(
     r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@([^\W_]([\w-]*[^\W_])?\.)+[^\W\d_]{2,}"
 )
@@ -35,14 +36,16 @@ def plan_unlisted(
 ) -> tuple[list[PlanItem], list[Problem]]:
     """Plan for the records that belong to no person on the roster.
 
-    A second record of the same person is a problem and no item, because we can't tell whose link it
-    holds.
+    A second record of the same person is a problem and no item, because we can't tell which of the
+    two links is the right one.
     """
     doubtful = [*snapshot.roster.problems, *_find_unmatched_rows(on_roster)]
     claimed = {item.registration for item in on_roster}
     seen = _keys_of(on_roster)
     items: list[PlanItem] = []
     problems = _unreadable_problems(snapshot, seen)
+    # Only now, so that a row with this problem already does not get it twice; from here on a
+    # readable record of the same person counts as their second one.
     seen |= _unreadable_keys(snapshot)
     for record in snapshot.registrations:
         if record in claimed or _is_known_host(record, seen):
@@ -62,6 +65,7 @@ def plan_departed(
 ) -> list[PlanItem]:
     """Plan for people that this ledger registered, who hold a link, and are now on neither list."""
     present = _keys_of(items) | _unreadable_keys(snapshot)
+    # A row with a problem is still a row: a mistake in it must cancel nothing.
     present |= {address_key(problem.email) for problem in snapshot.roster.problems}
     departed = []
     for address, known in snapshot.managed.items():
@@ -145,6 +149,7 @@ def _plan_unlisted_record(
     if record.role is Role.HOST:
         reason = "the webinar's host, not on the roster: gets no mail from here"
         return PlanItem(person, Action.NONE, reason, record, skip=SkipCode.NOT_ON_ROSTER)
+    # Adopted and updated people were registered by others, so `--remove` leaves them alone.
     is_ours = snapshot.has_standing(person, _REMOVABLE)
     is_asked_for = options.remove_foreign or (options.remove and is_ours)
     if is_asked_for or snapshot.is_replaced(person):
@@ -163,6 +168,7 @@ def _plan_removal(
     if row := next((problem.row for problem in doubtful if _may_mean(problem, person)), None):
         reason = f"kept: row {row} of the roster has a problem and may mean them; fix it first"
         return PlanItem(person, Action.NONE, reason, record, skip=SkipCode.PROBLEM)
+    # Unknown counts as running: a removal can't be taken back.
     if snapshot.session.status is not SessionStatus.SCHEDULED:
         return replace(refuse(person, None, RUNNING, record), action=Action.NONE)
     reason = f"not on the roster{invite_warning(person, record, snapshot)}"
@@ -189,11 +195,13 @@ def _attends(known: ManagedRegistration, keys: set[PersonKey], snapshot: Snapsho
 
 def _plan_departure(known: ManagedRegistration, snapshot: Snapshot, options: Options) -> PlanItem:
     """Plan a cancellation: at once for a person that we removed, else only on request."""
+    # A record that shows no person may be anyone's who seems to be gone.
     has_nameless = any(not person_keys(record) for record in _unreadable_records(snapshot))
     if has_nameless and known.standing is not Standing.REMOVED:
         reason = "off the roster; a record that is not understood may be theirs"
         return PlanItem(known.invitee, Action.NONE, reason, skip=SkipCode.NOT_ON_ROSTER)
     if known.standing in {Standing.REMOVING, Standing.REMOVED}:
+        # We have taken their link away, so they hear of it without a further request.
         return plan_cancellation(PlanItem(known.invitee, Action.NONE, "removed"), snapshot)
     reason = "off the roster, and removed at RingCentral by another person"
     item = PlanItem(known.invitee, Action.NONE, reason, skip=SkipCode.NOT_ON_ROSTER)

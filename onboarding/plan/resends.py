@@ -35,11 +35,13 @@ def plan_resend(item: PlanItem, earlier: Sequence[Delivery], snapshot: Snapshot)
 
     `earlier` are all deliveries to them, in order, no rehearsals.
     """
+    # Any of them: an older copy in doubt may still turn up beside this one.
     if any(delivery.state in MAY_HAVE_ARRIVED for delivery in earlier):
         return _refuse(item, _LAST_IN_DOUBT)
     last = _find_last(earlier)
     if last is None:
         return _refuse(item, _NEVER_SENT)
+    # A second copy stands alone. An update would name changes to a message that may be lost.
     kind = last.kind if clears_facts(last.kind) else Kind.INVITATION
     if reason := _find_resend_obstacle(item, kind, snapshot):
         return _refuse(item, reason)
@@ -65,6 +67,7 @@ def _find_resend_obstacle(item: PlanItem, kind: Kind, snapshot: Snapshot) -> str
     is_on_board = bool(item.invitee.row) and item.registration is not None
     has_link = item.registration is not None and item.registration.join_uri is not None
     takes_back = clears_facts(kind)
+    # The first that applies is the answer: what concerns the session stands before the person.
     obstacles = {
         SESSION_IS_OVER: is_over(kind, snapshot.session, snapshot.now),
         CALLED_OFF: not takes_back and snapshot.call_off is not None,

@@ -19,7 +19,7 @@ AS_TOLD = "recorded as told, not mailed: only later changes are"
 
 
 def keep_fence(items: Iterable[PlanItem], allow_domains: Collection[str]) -> list[PlanItem]:
-    """Leave people alone whose address is at none of these domains; without any, there is no fence.
+    """Leave people alone who have no address at one of these domains; none means no fence.
 
     A domain means itself, not its subdomains.
     """
@@ -33,6 +33,7 @@ def keep_fence(items: Iterable[PlanItem], allow_domains: Collection[str]) -> lis
 
 def _is_fenced(item: PlanItem, allow_domains: Collection[str]) -> bool:
     """Whether a person is outside. Without an address, they are if a run would do anything."""
+    # Keys are compared: like the fence, they have their domain as A-labels.
     domain = item.invitee.key.rpartition("@")[2]
     concerns_run = bool(item.invitee.row) or item.needs_anything
     return concerns_run and domain not in allow_domains
@@ -59,6 +60,7 @@ def select_items(
     """
     if not options.is_selective:
         return list(items)
+    # After the PATCH fewer people need anything: counted again, the limit would reach others.
     agreed = within.items if within else [item for item in items if _is_selected(item, options)]
     needy = [_person_id(item) for item in agreed if item.needs_anything]
     served = set(needy[: options.limit])
@@ -89,6 +91,7 @@ def _reason_to_wait(item: PlanItem, options: Options) -> str:
 def _person_id(item: PlanItem) -> int | str:
     """What stays the same of a person through a run's plans: row, else address, else record."""
     record_id = item.registration.id if item.registration else ""
+    # The record comes last: a replacement gives the person a new one.
     return item.invitee.row or item.invitee.key or record_id
 
 
@@ -100,6 +103,7 @@ def _leave_alone(item: PlanItem, reason: str, skip: SkipCode) -> PlanItem:
         changes=MappingProxyType({}),
         mail=None,
         mail_reason=reason,
+        # An adoption is recorded, and every later run would mail them unasked.
         adopted=False,
         as_told=None,
         skip=skip,

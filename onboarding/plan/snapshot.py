@@ -93,6 +93,7 @@ class Snapshot:
 
     def is_replaced(self, person: Invitee) -> bool:
         """Whether a person wants this one replaced, and the roster has the other one by now."""
+        # Only once the other one has a row: a typing error must not just remove a person.
         new = self.replacements.get(person.key)
         return new is not None and any(row.key == new for row in self.roster.invitees)
 
@@ -118,6 +119,7 @@ class Snapshot:
         known = self.managed.get(address_key(side.email)) if side.email else None
         if known is None or side.linked_user is None:
             return known
+        # Two colleagues may have had one address in turn: the ids say who is meant.
         return known if known.invitee.linked_user in {None, side.linked_user} else None
 
     def _find_managed_by_directory(self, side: Invitee | Registration) -> list[ManagedRegistration]:
@@ -174,6 +176,7 @@ class Snapshot:
 
         Where it does not say, the records tell.
         """
+        # RingCentral's own word first: the records only hint at what its page offers.
         if self.session.has_unsent_invites is not None:
             return self.session.has_unsent_invites
         return self.holds_silent_records
@@ -182,6 +185,7 @@ class Snapshot:
     def holds_silent_records(self) -> bool:
         """Whether people are registered that RingCentral has not mailed."""
         return any(
+            # None is no answer, and must cause no warning. A Host is never silent.
             record.send_invite is False and record.role is not Role.HOST
             for record in self.registrations
         )
@@ -191,6 +195,7 @@ class Snapshot:
 
         A record that doesn't say counts as silent if we added it.
         """
+        # If in doubt they count as mailed: a second mail can't be taken back.
         if record.send_invite is None:
             return self.has_standing(person, ADDED_HERE, record)
         return not record.send_invite
@@ -274,6 +279,7 @@ class PlanItem:
     @property
     def role(self) -> Role:
         """The person's role after the run: the roster's if applied, else the registered one."""
+        # An update that is not sent leaves the record's role, and the mail must not name another.
         if self.registration is None or self.action in {Action.UPDATE, Action.REPLACE}:
             return self.invitee.role
         return self.registration.role

@@ -51,6 +51,7 @@ def select_missing(
     person to remove is there as long as their id is, even if their record has changed.
     """
     known = {record.id: record for record in registrations}
+    # A record that can't be read is still there, so its removal is still to be done.
     ids = {*known, *(record.id for record in untouched)}
     return Change(
         add=tuple(part for part in change.add if not find_registration(part, known.values())),
@@ -69,8 +70,10 @@ def needs_update(update: Update, record: Registration | None) -> bool:
 def find_record(part: BatchItem, records: Iterable[Registration]) -> Registration | None:
     """Find a person's record: a new one by who they are, any other by its id."""
     match part:
+        # A new person's id is RingCentral's to give, and the order of its answers is not promised.
         case Invitee():
             return find_registration(part, records)
+        # By id alone: an address may have gone over to another person meanwhile.
         case Update(registration=old) | (Registration() as old):
             return next((record for record in records if record.id == old.id), None)
 
@@ -114,6 +117,7 @@ class BatchState:
     unanswered: tuple[BatchItem, ...] = ()
     problems: tuple[Problem, ...] = ()
     suspects: int = 0
+    # Above any real change. RingCentral documents no limit, so its own refusal lowers this one.
     limit: int = 1000
     refusals: int = 0
     answered: tuple[Registration, ...] = ()
@@ -130,19 +134,24 @@ class BatchState:
     @property
     def group(self) -> tuple[BatchItem, ...]:
         """The people to send next: all, or half of the suspects."""
+        # At least one: half of a single suspect would be an empty group, sent for ever.
         size = max(1, self.suspects // 2) if self.suspects else self.limit
         return self.waiting[: min(size, self.limit)]
 
 
 def start_batch(state: BatchState, batch: Change) -> BatchState:
     """Take up a batch. No person with a record is added, and none beyond a webinar's seats."""
+    # Looked at again: the removal that had to come first may have been refused, and a second
+    # record of a person is a conflict.
     new = tuple(part for part in batch.add if not find_registration(part, state.records))
+    # Never negative: more than SEATS may be taken, and the slices below would count from the end.
     free = max(0, SEATS - state.seats_taken)
     sent = new[:free]
     full = [
         build_problem(part, f"All {SEATS} seats for co-hosts and panelists are taken.")
         for part in new[free:]
     ]
+    # Also those with a record: it is not from this change, so the ledger must not call it ours.
     not_sent = [part for part in batch.add if part not in sent]
     return replace(
         state,
@@ -165,6 +174,7 @@ def apply_answer(state: BatchState, answer: ChangeAnswer) -> BatchState:
         waiting=state.waiting[len(group) :],
         unanswered=unanswered,
         problems=(*state.problems, *_find_unchanged(group, records)),
+        # This half was accepted, so the refused person must be in the other half.
         suspects=max(0, state.suspects - len(group)),
         refusals=0,
     )
@@ -195,6 +205,7 @@ def apply_lookup(state: BatchState, found: InviteeList) -> BatchState:
     lacking = [build_problem(part, _explain_absence(part, found)) for part in missing]
     present = tuple(part for part in state.unanswered if part not in missing)
     problems = (*state.problems, *lacking, *_find_linkless(present, records))
+    # One look is enough: what the list lacks, too, is reported, and costs no further scarce call.
     return replace(
         state, records=records, untouched=found.untouched, unanswered=(), problems=problems
     )
@@ -208,6 +219,7 @@ def apply_list(state: BatchState, found: InviteeList) -> BatchState:
     """
     found = _add_answers(state, found)
     records = found.registrations
+    # What is there counts as done: without an idempotency key we can't know which call did it.
     missing = list_items(select_missing(build_change(state.waiting), records, found.untouched))
     unclear = _find_unclear(missing, found)
     waiting = tuple(part for part in missing if part not in unclear)
@@ -220,6 +232,7 @@ def apply_list(state: BatchState, found: InviteeList) -> BatchState:
         problems=(*state.problems, *_report_unsent(unclear, present, found)),
         # Fewer people are waiting, so the refused person may be among those who are done.
         suspects=state.suspects if len(waiting) == len(state.waiting) else 0,
+        # Sent, and possibly applied although the list lags: a later conflict may be its echo.
         uncertain=(*state.uncertain, *(part for part in state.group if part in waiting)),
     )
 
@@ -251,6 +264,7 @@ def _merge_records(
 ) -> tuple[Registration, ...]:
     """Merge records by id: the newer ones win, and those that are deleted go."""
     known = {record.id: record for record in records} | {record.id: record for record in newer}
+    # Deletions count last: a list that lags still shows records that an answer has called gone.
     return tuple(record for record in known.values() if record.id not in deleted)
 
 
@@ -262,6 +276,7 @@ def _is_answered(
     record = find_record(part, records)
     if record is None or record.join_uri is None:
         return False
+    # A record may come back without the ids that were sent. Then the list is asked once for them.
     return isinstance(part, Update) or bool(record.linked_user or not part.linked_user)
 
 
@@ -317,6 +332,7 @@ def _explain_absence(part: BatchItem, found: InviteeList) -> str:
 
 def _find_fault(part: BatchItem, found: InviteeList) -> str:
     """Find what of a person's record is not understood; empty if nothing is."""
+    # A new person has no id yet, so an address or a linked user has to do.
     if isinstance(part, Invitee):
         record = find_not_understood(part, found.untouched)
     else:

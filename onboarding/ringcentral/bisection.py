@@ -46,6 +46,8 @@ def needs_list(state: BatchState, refusal: ApiError) -> bool:
     """Tell whether a refused group may be applied in part, or its people be there already."""
     if refusal.is_too_large:
         return False
+    # A person who was refused alone is not done. Only a conflict, or a record that is not found,
+    # may say that they are: the list costs a scarce call, so it is read for these alone.
     return len(state.group) > 1 or refusal.status == CONFLICT or refusal.is_not_found
 
 
@@ -55,6 +57,7 @@ def is_forbidden_for_all(state: BatchState, refusal: ApiError) -> bool:
     Removals from a session under way are forbidden, too, and a person's role may be (`CMN-101`):
     those concern only these people.
     """
+    # `CMN-101` comes with a 403, too, and then blames a value, not the change.
     if refusal.status != FORBIDDEN or refusal.codes & PARAMETER_INVALID:
         return False
     return not _find_culprits(refusal, state.group)
@@ -67,11 +70,13 @@ def bisect(before: BatchState, state: BatchState, refusal: ApiError) -> BatchSta
     # person alone the one who is meant: moved up, that would exclude people that the server has
     # accepted.
     group = before.group
+    # The limit stays for the rest of the change: the next group would be too large as well.
     if refusal.is_too_large and len(group) > 1:
         return replace(state, limit=len(group) // 2, suspects=0)
     culprits = _find_culprits(refusal, group)
     if culprits:
         return _exclude(state, culprits, refusal, before.uncertain)
+    # Those who are done may have caused the refusal, so the others are sent again as they are.
     if len(state.waiting) < len(before.waiting):
         return state
     if len(group) == 1:
@@ -86,6 +91,7 @@ def _find_culprits(refusal: ApiError, group: tuple[BatchItem, ...]) -> tuple[Bat
     change = build_change(group)
     named = [_find_named_item(entry, change) for entry in refusal.entries]
     culprits = tuple(part for part in group if part in named)
+    # Also if it names no person (`all` of none): once a session runs, no one can be removed.
     if refusal.status == FORBIDDEN and all(isinstance(part, Registration) for part in culprits):
         return change.remove
     return culprits
@@ -100,6 +106,7 @@ def _find_named_item(entry: ErrorEntry, change: Change) -> BatchItem | None:
         "deleted": change.remove,
     }
     items = kinds[parameter[1]] if parameter else list_items(change)
+    # By value first: an address can't be miscounted, an index can.
     by_value = next((part for part in items if _is_known_as(part, entry.value)), None)
     if by_value or not parameter:
         return by_value
@@ -116,6 +123,7 @@ def _is_known_as(part: BatchItem, value: str) -> bool:
         ids.add(record.id)
     if value in ids:
         return True
+    # Without an `@` the value may be any text (a role, a name), and must blame no person.
     return "@" in value and bool(email) and address_key(value) == address_key(email)
 
 
@@ -136,6 +144,8 @@ def _exclude(
         for part in people
         if part in state.waiting
     ]
+    # A person who conflicts at the first try is undone even if the list shows them: others have
+    # registered them. An update is never undone: no intention of it is kept in the ledger.
     undone = [part for part in people if part not in echoes and not isinstance(part, Update)]
     return replace(
         state,
@@ -168,5 +178,6 @@ def _hold_back_rest(state: BatchState, refusal: ApiError) -> BatchState:
         "Held back: RingCentral refuses every group with this person and names no person"
         f" ({refusal.words})."
     )
+    # Not `undone`: some of them were in groups that were sent. The next run's list decides.
     held = tuple(build_problem(part, message) for part in state.waiting)
     return replace(state, waiting=(), problems=(*state.problems, *held), suspects=0, refusals=0)

@@ -158,6 +158,7 @@ class RingCentral:
         for page in range(1, MOST_DIRECTORY_PAGES + 1):
             call = requests.list_directory(page)
             answer = parse_answer(DirectoryPage, await self._get(call), call.description)
+            # Without this, a server that ignores `page` would be asked five hundred times.
             if answer.records == before:  # a server that knows no pages
                 return tuple(colleagues)
             before = answer.records
@@ -183,6 +184,7 @@ class RingCentral:
         understood take seats.
         """
         state = batch.BatchState(registrations, untouched=untouched)
+        # Only what came of the first part says how many seats are free for the second.
         for part in split_change(change, state.seats_taken):
             state = await self._send_batches(key, batch.start_batch(state, part))
         return Applied(state.records, state.problems, state.undone, state.untouched)
@@ -194,12 +196,14 @@ class RingCentral:
             outcome = await self._send_with_token(call, self._transport.send_change)
             if isinstance(outcome, NoResponse) or is_unknown(outcome):
                 failures += 1
+                # The wait comes before the look: a list read at once may not show the change yet.
                 await self._transport.back_off(failures, outcome)
                 self._progress.say("RingCentral gave no answer to the change: looking what it did.")
                 # Sent again before a look at the list, a person could be added twice.
                 state = batch.apply_list(state, await self.invitees(key))
             else:
                 failures = 0
+                # A refusal is an answer, too: only failures in a row end the run.
                 state = await self._apply_answer(key, call, state, outcome)
         return state
 
@@ -220,6 +224,7 @@ class RingCentral:
         self, key: SessionKey, call: ApiRequest, before: batch.BatchState, refusal: ApiError
     ) -> batch.BatchState:
         """Find out which people a refusal means, after looking at what was applied all the same."""
+        # No person is to blame here: to halve the group would only spend scarce calls.
         if refusal.is_about_us or bisection.is_forbidden_for_all(before, refusal):
             raise request_error(call, refusal)
         self._progress.say(
@@ -233,6 +238,7 @@ class RingCentral:
 
     async def _find_only_session(self, webinar: Webinar) -> Session:
         found, odd = await self._list_sessions_of(webinar, company=False)
+        # Only now: the company's list costs a call, and needs a user permission of its own.
         if not (found or odd):
             found, odd = await self._list_sessions_of(webinar, company=True)
         # A session that is over counts only if no other is left: then the run says that it is over.
@@ -249,6 +255,7 @@ class RingCentral:
                 f"Webinar {webinar.id} has no session that lies ahead.",
                 hint="Schedule one at RingCentral, or give its id: `session = ...` in config.toml.",
             )
+        # `ahead` holds one session at most here. Of several that are over, the latest is meant.
         latest = max(ahead or found, key=lambda entry: entry.scheduled_start_time)
         return latest.to_model(self._server, webinar)
 
@@ -262,6 +269,7 @@ class RingCentral:
         except Refused as error:
             if not company:
                 raise
+            # The permission is for the list only: with the id, the session can be read without it.
             raise ConfigurationError(
                 f"Webinar {webinar.id} has no session among your own. {error.message}",
                 hint="Give the session's id: `session = ...` in config.toml,"
@@ -293,6 +301,7 @@ class RingCentral:
             page = parse_answer(schemas.Page, await self._get(call), call.description)
             records += page.records
             token = page.paging.next_page_token or ""
+            # A missing next token is empty like the first page's, so it ends the list here as well.
             if token in seen:
                 return records
         raise _endless_list_error(call_for("").description, MOST_PAGES)
@@ -312,9 +321,11 @@ class RingCentral:
         outcome = await send(self._build_request(call, token), call.group)
         if _is_token_refused(outcome):
             # A 401 had no effect, so that even a change may be sent again.
+            # Once only: if a fresh token is refused, another one would be, too.
             token = await self._login.token(refused=token)
             outcome = await send(self._build_request(call, token), call.group)
         if isinstance(outcome, httpx.Response):
+            # Here, so that no caller takes a proxy's page for RingCentral's word.
             assert_from_ringcentral(outcome)
         return outcome
 

@@ -85,12 +85,14 @@ class ApiError:
     @property
     def is_about_token(self) -> bool:
         """Whether the access token is the matter: expired, revoked or unreadable."""
+        # `all` of no codes is true: a 401 without a code is taken for the token's, too.
         return self.status == UNAUTHORIZED and all(code.startswith("OAU-") for code in self.codes)
 
     @property
     def is_about_us(self) -> bool:
         """Whether the refusal means this program or its account, and so every invitee."""
         ours = APP_PERMISSION | USER_PERMISSION | UNREADABLE
+        # Any other status would come back for each half, down to the last person.
         return bool(self.codes & ours) or self.status not in ABOUT_PEOPLE
 
 
@@ -102,6 +104,7 @@ def parse_error(answer: httpx.Response, secrets: Secrets = NONE) -> ApiError:
     try:
         body = decode_json(answer.content)
     except UnsoundJson:
+        # A refusal that can't be read is still a refusal: its status decides.
         body = None
     if not isinstance(body, dict):
         return ApiError(answer.status_code)
@@ -128,6 +131,7 @@ class NotThere(ConfigurationError):
 def request_error(call: ApiRequest, refusal: ApiError) -> OnboardingError:
     """Put a refusal of a whole call into the error that ends the run."""
     refused = f"RingCentral refuses {call.description}"
+    # Codes before statuses: they name the cure, a bare 403 or 404 does not.
     if refusal.codes & APP_PERMISSION:
         return Refused(
             f"{refused}: the app lacks the permission {call.permission} ({refusal.words}).",
@@ -151,6 +155,7 @@ def request_error(call: ApiRequest, refusal: ApiError) -> OnboardingError:
             f" ({refusal.words}).",
             hint="Check that RC_SERVER_URL is the server for which the app was made.",
         )
+    # "Further", because an earlier part of the change may be done.
     return Refused(f"{refused} ({refusal.words}).", hint="Nothing further was changed.")
 
 
@@ -192,6 +197,7 @@ def _parse_entry(entry: dict[str, Any], secrets: Secrets) -> ErrorEntry:
     code = error_code(str(entry.get("errorCode") or ""))
     message = clean(str(entry.get("message") or ""), secrets, MAX_SHOWN)
     parameter, value = entry.get("parameterName"), entry.get("parameterValue")
+    # Empty without a code, so that such a 401 still counts as the token's (`is_about_token`).
     return ErrorEntry(
         "" if code == NO_CODE else code, message, str(parameter or ""), str(value or "")
     )
@@ -224,6 +230,7 @@ def _describe_foreign_answer(answer: httpx.Response) -> str:
         return f"sends us on to {location} (status {status})"
     if status in {PROXY_LOGIN, NETWORK_LOGIN}:
         return f"wants a log-in of its own (status {status})"
+    # A gateway's 502 is a page, too, but passes: it is tried again, and does not end the run.
     if status < SERVER_FAULT and _is_page(answer):
         return f"answers with a web page (status {status})"
     return ""
@@ -232,6 +239,7 @@ def _describe_foreign_answer(answer: httpx.Response) -> str:
 def _is_page(answer: httpx.Response) -> bool:
     if "html" in answer.headers.get("Content-Type", "").lower():
         return True
+    # A log-in page may come with any Content-Type. No JSON begins like this.
     return answer.content.lstrip()[:1] == b"<"
 
 

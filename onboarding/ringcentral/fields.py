@@ -32,6 +32,7 @@ from onboarding.web.strict_json import UnsoundJson, decode_json
 
 T = TypeVar("T", bound=BaseModel)
 
+# Too short and too plain for a token or a link.
 _PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9 _-]{0,30}")
 _ONE_OF_A_FEW = {"enum", "literal_error"}
 
@@ -39,6 +40,8 @@ _ONE_OF_A_FEW = {"enum", "literal_error"}
 class ApiRecord(BaseModel):
     """What all answers share: camelCase names, unknown fields, and null for what is absent."""
 
+    # The API is a beta: a field more must stop no run. Ids are text in its description, and
+    # numbers in the vendor's older calls.
     model_config = ConfigDict(
         extra="ignore", alias_generator=to_camel, coerce_numbers_to_str=True, frozen=True
     )
@@ -61,6 +64,7 @@ def lenient(instead: Any) -> WrapValidator:
         try:
             return handler(value)
         except ValidationError as error:
+            # Only `parse_record` gathers them. Otherwise an odd field is simply absent.
             if info.context is not None:
                 field = to_camel(info.field_name or "")
                 info.context.append(_name_field(field, describe_drift(error)))
@@ -114,6 +118,7 @@ def describe_drift(error: ValidationError) -> str:
 
     The value is left out, unless it is a plain word where one of a few words is expected.
     """
+    # Not pydantic's own text: it quotes the value, which may be a link.
     first = error.errors(include_url=False, include_context=False)[0]
     steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in first["loc"]]
     field = "".join(steps).lstrip(".")
@@ -128,9 +133,11 @@ def describe_drift(error: ValidationError) -> str:
 def _name_field(field: str, fault: str) -> str:
     """Put the field's name before a fault inside it: pydantic counts from the field itself."""
     what = fault.removeprefix("`it`")
+    # The fault begins with a backtick, which `[1:]` cuts off: both names share one pair.
     return f"`{field}`{what}" if what != fault else f"`{field}.{fault[1:]}"
 
 
+# Within these years a start plus a duration, or an offset, still fits into a `datetime`.
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 
 
@@ -144,6 +151,7 @@ def parse_api_role(value: Any) -> Any:
     return next((role for role in Role if role.casefold() == normalize_role(value)), value)
 
 
+# U+FFFD stands for half a character (`strict_json`): such a link leads nowhere.
 _WEB_LINK = re.compile(r"https?://[^\s\ufffd]+")
 
 
@@ -153,6 +161,7 @@ def _parse_link(value: Any) -> Any:
     One person's broken link must not keep the others from their messages.
     """
     is_word = isinstance(value, str) and _WEB_LINK.fullmatch(value) and value.isprintable()
+    # Unquoted, too: `%5B` is a bracket to a reader that decodes before it looks for the host.
     return value if is_word and _has_host(value) and _has_host(unquote(value)) else None
 
 
@@ -179,6 +188,7 @@ Link = Annotated[SecretStr | None, BeforeValidator(_parse_link)]
 Start = Annotated[AwareDatetime, AfterValidator(_check_start)]
 
 
+# Not `lenient`: an odd value is no drift to report, since not knowing is an answer here.
 YesNo = Annotated[
     bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)
 ]

@@ -38,6 +38,7 @@ def _check_token(token: SecretStr) -> SecretStr:
     return token
 
 
+# OAuth's names are in snake case, unlike those of all other answers.
 class TokenAnswer(ApiRecord, alias_generator=None):
     """The answer to a log-in (RFC 6749 5.1).
 
@@ -75,6 +76,7 @@ class Login:
         return await self._tokens.current(refused)
 
     async def _log_in(self) -> Token:
+        # A log-in may be repeated: each one gives a token of its own, and changes nothing else.
         answer = await self._transport.send_idempotent(self._build_login_request(), CallGroup.AUTH)
         assert_from_ringcentral(answer)
         if not answer.is_success:
@@ -82,6 +84,7 @@ class Login:
         given = parse_answer(TokenAnswer, answer.content, "a log-in")
         self.permissions = frozenset(given.scope.split())
         lifetime = min(given.expires_in, MAX_TOKEN_LIFETIME)
+        # A tenth for a token of a few minutes: a whole MARGIN could leave nothing of it.
         return Token(given.access_token, lifetime - min(MARGIN, lifetime / 10))
 
     def _build_login_request(self) -> httpx.Request:

@@ -31,6 +31,7 @@ class CallGroup(StrEnum):
     """The groups in which RingCentral counts calls; the name is the rate limiter's word too."""
 
     AUTH = "Auth"
+    # Light is missing because this program makes no such call.
     HEAVY = "Heavy"
     MEDIUM = "Medium"
 
@@ -53,6 +54,7 @@ def parse_rate_limit(
         limit=_parse_calls(headers.get(LIMIT, "")),
         remaining=_parse_calls(headers.get(REMAINING, "")),
         window=None if window is None else min(window, LONGEST_WINDOW),
+        # With a 503, `Retry-After` is about this call alone, and must not stop the whole group.
         penalty=_parse_penalty(headers, now) if status == TOO_MANY_REQUESTS else None,
     )
     return None if found == RateLimitStatus() else found
@@ -60,6 +62,7 @@ def parse_rate_limit(
 
 def find_doubts(status: int, headers: Mapping[str, str], now: datetime) -> Iterator[str]:
     """Say which of an answer's figures are not believed. The figures are foreign text: left out."""
+    # No doubt about a large remainder: it is capped like the limit, and then does no harm.
     for name, most in ((LIMIT, MOST_CALLS), (REMAINING, math.inf), (WINDOW, LONGEST_WINDOW)):
         value = headers.get(name, "")
         number = _parse_number(value)
@@ -89,6 +92,7 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
     date = _parse_http_date(value)
     if date is None:
         return None
+    # A date in the past means now.
     return max(0.0, (date - (_parse_http_date(headers.get("Date", "")) or now)).total_seconds())
 
 
@@ -108,6 +112,7 @@ def _parse_http_date(text: str) -> datetime | None:
 
 def _parse_calls(text: str) -> int | None:
     number = _parse_number(text)
+    # Capped before `int`, because 1e300 would become an integer that no ledger holds.
     return None if number is None else int(min(number, MOST_CALLS))
 
 
@@ -117,4 +122,5 @@ def _parse_number(text: str) -> float | None:
         number = float(text)
     except ValueError:
         return None
+    # `float` reads `nan` and `inf`, too: a wait of either would never be over.
     return number if math.isfinite(number) and number >= 0 else None

@@ -84,6 +84,7 @@ def change_invitees(key: SessionKey, wanted: Change) -> ApiRequest:
         "updatedInvitees": [_build_update(update) for update in wanted.update],
         "deletedInvitees": [{"id": record.id} for record in wanted.remove],
     }
+    # What the vendor makes of an empty list is not documented, so none is sent.
     filled = {name: people for name, people in body.items() if people}
     what = f"the change of the invitees of {subject}"
     return ApiRequest("PATCH", path, CallGroup.HEAVY, what, "EditWebinars", subject, body=filled)
@@ -115,6 +116,7 @@ def _build_addition(invitee: Invitee) -> dict[str, Any]:
     """A new invitee, always silent."""
     # Without `sendInvite: false` RingCentral would mail the person itself.
     silent = {"role": invitee.role.value, "sendInvite": False}
+    # Never both: names or an address beside `linkedUser` are refused.
     if invitee.linked_user:
         return {**silent, **_build_linked_user(invitee.linked_user)}
     return {**silent, **_build_contact(invitee)}
@@ -131,11 +133,13 @@ def _build_update(update: Update) -> dict[str, Any]:
         # refused, while true would have RingCentral mail a person who was silent so far.
         "sendInvite": record.send_invite is True,
     }
+    # RingCentral has a colleague's names itself, and refuses any change of `linkedUser`.
     is_colleague = record.linked_user or update.invitee.linked_user
     return body if is_colleague else body | _build_changed_contact(update)
 
 
 def _build_contact(invitee: Invitee) -> dict[str, str]:
+    # Both names even if blank: they are a required part of a guest. A job title is not.
     contact = {
         "firstName": invitee.first_name,
         "lastName": invitee.last_name,
@@ -146,9 +150,11 @@ def _build_contact(invitee: Invitee) -> dict[str, str]:
 
 def _build_changed_contact(update: Update) -> dict[str, str]:
     record, invitee = update.registration, update.invitee
+    # The roster's blanks are filled from the record: a field that is left out might be cleared.
     contact = {
         "firstName": invitee.first_name or record.first_name,
         "lastName": invitee.last_name or record.last_name,
+        # The record's own spelling: it is the same mailbox, and no change was asked for.
         "email": record.email or invitee.email,
         "jobTitle": invitee.job_title or record.job_title,
     }

@@ -85,6 +85,7 @@ class HostRecord(ApiRecord):
 class WebinarOptions(ApiRecord):
     """The two settings of a webinar that matter to panelists."""
 
+    # With an unknown value no guest is called locked out: the odd setting itself is reported.
     panelist_authentication: Annotated[
         PanelistAuthentication, lenient(PanelistAuthentication.GUEST)
     ] = PanelistAuthentication.GUEST
@@ -117,11 +118,13 @@ class SessionRecord(ApiRecord):
 
     id: LooseText = ""
     title: LooseText = ""
+    # Start and duration alone are essential: without them no message can be true.
     scheduled_start_time: Start
     scheduled_duration: Annotated[int, Field(gt=0, le=LONGEST_SESSION)]
     time_zone: LooseText = ""
     panel_join_time_offset: Annotated[int, Field(ge=0, le=LONGEST_OFFSET), lenient(0)] = 0
     locale_code: LooseText = ""
+    # Missing counts as scheduled, unknown does not: with an unknown status no one is removed.
     status: Annotated[SessionStatus, lenient(SessionStatus.UNKNOWN)] = SessionStatus.SCHEDULED
     host_join_uri: Link = None
     has_unsent_invites: YesNo = None
@@ -191,6 +194,8 @@ class InviteeRecord(ApiRecord):
     Only the implicit Host may have no id.
     """
 
+    # Only the link is lenient. A person read without ids, address or `sendInvite` could be added
+    # a second time, or mailed beside RingCentral: such a record is left alone as a whole.
     id: Id
     role: Annotated[Role, BeforeValidator(parse_api_role)]
     type: Literal["User", "Room"] = "User"
@@ -253,6 +258,7 @@ class InviteeTraces(ApiRecord):
 def parse_invitee(record: Any) -> Registration | UntouchedRecord:
     """Read one record of the list of invitees, or of the answer to a change."""
     fields = record if isinstance(record, dict) else {}
+    # First: an attendee's record is allowed in the list, and no drift to be reported.
     if normalize_role(fields.get("role")) == ATTENDEE:
         return InviteeTraces.model_validate(fields).to_model("")
     try:
@@ -273,6 +279,7 @@ def parse_invitees(records: Iterable[Any]) -> InviteeList:
 class Paging(ApiRecord):
     """Where a list goes on; absent on its last page."""
 
+    # Not lenient: with an odd token, half a list would pass for the whole.
     next_page_token: str | None = None
 
 
@@ -393,4 +400,5 @@ class DirectoryPage(ApiRecord):
             return True
         if self.paging.total_pages is not None:
             return page >= self.paging.total_pages
+        # Without any paging, `client` ends the list at a page that repeats the one before.
         return self.paging.per_page is not None and len(self.records) < self.paging.per_page

@@ -16,6 +16,7 @@ from onboarding.model.addresses import encode_domain, is_loopback
 
 EXAMPLE = "https://platform.ringcentral.com"
 
+# Underscores are no part of a host's name by RFC 1123, but DNS has names with them.
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
@@ -23,12 +24,14 @@ def _validate_server(server: str) -> str:
     """Reduce an address to scheme, host and port, lower case: a ledger's rows hold this text."""
     parts = _split_server(server.strip())
     host = parts.hostname or ""
+    # No user and password before the host: the address is stored in the ledger, and shown.
     if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError(f"give scheme, host and port only, such as {EXAMPLE}")
     if not _is_port(parts):
         raise ValueError(f"the port has to be a number from 1 to 65535, as in {EXAMPLE}:443")
     if not _can_be_looked_up(host):
         raise ValueError(f"the host is none that can be looked up; write it as {EXAMPLE}")
+    # The client secret, the JWT and all join links would cross the network in the clear.
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("plain http is for this machine only (the simulator); use https")
     return f"{parts.scheme}://{parts.netloc.lower()}"

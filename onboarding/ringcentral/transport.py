@@ -58,6 +58,7 @@ def is_unknown(outcome: CallOutcome) -> bool:
     """
     if isinstance(outcome, NoResponse):
         return True
+    # A 408 says that the server has given up waiting, and not that it has done nothing.
     return outcome.status_code >= SERVER_FAULT or outcome.status_code == REQUEST_TIMEOUT
 
 
@@ -112,6 +113,7 @@ class Transport:
         attempt = 1
         while True:
             outcome = await self._send_until_admitted(request, group)
+            # A 5xx is returned as well: `client` reads the list before it sends anything again.
             if isinstance(outcome, httpx.Response) or outcome.may_have_arrived:
                 return outcome
             await self.back_off(attempt, outcome)
@@ -125,7 +127,9 @@ class Transport:
         retry_after = None
         if isinstance(outcome, httpx.Response):
             retry_after = parse_retry_after(outcome.headers, self.clock())
+        # The longer one: `Retry-After: 0` must not lead to five tries within a second.
         seconds = max(back_off_seconds(attempt), retry_after or 0.0)
+        # A longer wait is the next run's: meanwhile this one would hold the webinar's lease.
         if attempt >= MAX_CALLS_TRIED or seconds > MAX_BACK_OFF:
             raise self._away_error(outcome, retry_after)
         self._progress.waiting(f"RingCentral is away: {describe_failure(outcome)}", seconds)
@@ -145,10 +149,12 @@ class Transport:
     async def _send_until_admitted(self, request: httpx.Request, group: CallGroup) -> CallOutcome:
         """Send once, and again after each 429, which had no effect; the gate waits."""
         for _ in range(MAX_CALLS_TRIED):
+            # In every round: other processes make calls of the same group meanwhile.
             await self._gate.wait_turn(group)
             outcome = await self._send_once(request, group)
             if isinstance(outcome, NoResponse):
                 return outcome
+            # Before the status is looked at: a 429 has the penalty that the next turn waits for.
             await self._update_limit(outcome, group)
             if outcome.status_code != TOO_MANY_REQUESTS:
                 return outcome
@@ -169,10 +175,12 @@ class Transport:
                 self._progress.say(doubt)
 
     async def _send_once(self, request: httpx.Request, group: CallGroup) -> CallOutcome:
+        # Before the answer: RingCentral may count a call, too, that it never answers.
         self.calls[group.value] += 1
         try:
             return await self.http.send(request)
         except NoAnswer as error:
+            # Never tried again: the same stranger would answer.
             if error.untrusted:
                 raise Refused(
                     f"The server at {request.url.host} can't prove that it is RingCentral:"
@@ -191,4 +199,5 @@ class Transport:
 
 def _format_time_after(now: datetime, seconds: float) -> str:
     """Say when so many seconds are over."""
+    # Without the limit, 1e300 seconds would end in a traceback.
     return format_machine_time(now + timedelta(seconds=min(seconds, YEAR)))

@@ -52,6 +52,7 @@ class SimulatedAccount:
         self.invitees: dict[Key, Mapping[str, SimulatedInvitee]] = {}
         self.mailed: list[str] = []
         self._earlier: dict[Key, list[Mapping[str, SimulatedInvitee]]] = {}
+        # One count for the whole account: an id never comes back, as ledgers rely on it.
         self._ids = map(str, itertools.count(FIRST_INVITEE_ID))
         for webinar in state.webinars:
             self._open_webinar(webinar, now)
@@ -95,8 +96,10 @@ class SimulatedAccount:
         an invitee can't be changed.
         """
         draft = self._start_draft(webinar_id, session_id, now)
+        # With `REFUSE_ALL` this raises, and the draft is dropped: nothing was applied.
         applied = apply_change(draft, request, self.rules)
         self._save_draft(webinar_id, session_id, draft)
+        # Raised after the draft is saved: this PATCH is refused, and still changes something.
         if applied.refusals and self.rules.bad_invitee is BadInvitee.APPLY_OTHERS_AND_REFUSE:
             raise applied.refusals[0]
         return applied
@@ -105,6 +108,7 @@ class SimulatedAccount:
         self, webinar_id: str, session_id: str, invitee_id: str, request: AddRequest, now: datetime
     ) -> SimulatedInvitee:
         """Change one invitee."""
+        # An unknown id in the path is a 404. The draft would answer 400, as for an id in a body.
         self.find_record(webinar_id, session_id, invitee_id)
         draft = self._start_draft(webinar_id, session_id, now)
         record = draft.update(invitee_id, request)
@@ -171,6 +175,7 @@ class SimulatedAccount:
             self.sessions[webinar.id, session.id] = _build_simulated_session(
                 webinar.id, session, now
             )
+            # The Host comes first: `answer_session` reads the Host's link from the first record.
             people = [
                 self._build_host(session, now, webinar),
                 *(self._build_invitee(invitee, now, webinar) for invitee in session.invitees),
@@ -183,6 +188,7 @@ class SimulatedAccount:
         return SimulatedInvitee(
             id=next(self._ids),
             role=Role.HOST,
+            # RingCentral never lets a Host be silent.
             send_invite=True,
             join_uri=make_link(),
             created=now,

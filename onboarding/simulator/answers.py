@@ -35,6 +35,7 @@ def format_webinar(webinar: SimulatedWebinar) -> Json:
             "pstnEnabled": webinar.pstn_enabled,
             "registrationEnabled": False,
         },
+        # Both forms in which the description has the host: a client may read either.
         "host": {**host, "linkedUser": format_linked_user(webinar.host), "entitled": True},
     }
     return webinar.odd.distort(answer)
@@ -110,6 +111,7 @@ def format_invitee(record: SimulatedInvitee, entry: DirectoryEntry | None, rules
     texts = _select_directory_texts(entry, rules) if entry else {}
     texts |= {name: text for name, text in own.items() if text}
     answer |= {name: text for name, text in texts.items() if text}
+    # Last, so that an oddity overrules every switch.
     return record.odd.distort(answer)
 
 
@@ -178,6 +180,7 @@ def select_page_by_token(
 
     `first` counts from 0.
     """
+    # The token is the index of the page's first item. No client may rely on that.
     paging: Json = {"pageToken": str(first), "perPage": per_page}
     if first + per_page < len(items):
         paging["nextPageToken"] = str(first + per_page)
@@ -197,6 +200,7 @@ def select_page_by_number(
     shown = items[first : first + per_page]
     totals = {
         "perPage": per_page,
+        # Rounded up.
         "totalPages": -(-len(items) // per_page),
         "totalElements": len(items),
     }

@@ -101,6 +101,7 @@ def answer_session(call: Call) -> Answer:
     session = call.account.find_session(*call.session_key)
     records = call.account.list_records(*call.session_key)
     unsent = any(not record.send_invite for record in records)
+    # The Host's record: always the first, and never deleted.
     host_link = records[0].join_uri.get_secret_value()
     return Answer(200, answers.format_session(session, host_link, unsent=unsent))
 
@@ -196,6 +197,7 @@ def answer_directory(call: Call) -> Answer:
     ]
     per_page = call.query.get("perPage", "max")
     limit = LARGEST_PAGE
+    # Words of the description; a page is no longer for them.
     if per_page not in {"max", "all"}:
         limit = parse_directory_number("perPage", per_page)
     page = parse_directory_number("page", call.query.get("page", "1"))
@@ -211,6 +213,7 @@ def answer_search(call: Call) -> Answer:
     """`POST .../directory/entries/search`: finds parts of an address, too."""
     try:
         request = parse_value(SearchRequest, parse_body(call.body))
+    # The directory has error codes of its own.
     except RequestRefused as error:
         message = "Request body is invalid"
         raise RequestRefused(
@@ -222,6 +225,7 @@ def answer_search(call: Call) -> Answer:
     entries = [
         entry
         for entry in _select_entries(call.account, found, federated=request.show_federated)
+        # Without a filter every entry passes.
         if entry.status in (request.extension_statuses or [entry.status])
         and entry.type in (request.extension_types or [entry.type])
     ]
@@ -292,6 +296,7 @@ ENDPOINTS = (
     Endpoint("GET", DIRECTORY_PATH, LimitGroup.MEDIUM, answer_directory, "ReadAccounts"),
     Endpoint(
         "POST",
+        # Heavy, unlike the list of entries: one more reason for a client to read the list.
         f"{DIRECTORY_PATH}/search",
         LimitGroup.HEAVY,
         answer_search,

@@ -75,6 +75,7 @@ class LoginRefused(RequestRefused):
 
 def server_error(status: int, path: str) -> RequestRefused:
     """The server itself fails; the directory has codes of its own."""
+    # Only 500 and 503 come here: a 502 is a gateway's web page without any code.
     code = DIRECTORY_ERRORS[status] if "/directory/" in path else SERVER_ERROR
     return RequestRefused(status, code, HTTPStatus(status).phrase)
 
@@ -86,6 +87,7 @@ def invalid(parameter: str, message: str, value: str = "") -> RequestRefused:
 
 def forbidden(message: str, parameter: str = "", value: str = "") -> RequestRefused:
     """The state of the session forbids it, with any parameters."""
+    # Not a permission's code: a client must not read every 403 as a missing permission.
     return RequestRefused(403, INVALID_PARAMETER, message, parameter=parameter, value=value)
 
 

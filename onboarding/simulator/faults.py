@@ -107,6 +107,7 @@ TAKES_A_NUMBER = frozenset(
 SHORT_FORM = re.compile(
     r"(?:(?P<method>[A-Z]+)?\s*(?P<path>/\S*)?:)?"
     r"(?P<kind>[a-z0-9-]+)"
+    # A value ends at an asterisk, which begins the number of times.
     r"(?:=(?P<value>[^*]+))?"
     r"(?:\*(?P<times>[1-9]\d*|all))?"
 )
@@ -178,6 +179,7 @@ def parse_fault(text: str) -> InjectedFault:
 def _check_value(fault: InjectedFault, text: str) -> None:
     if fault.kind in NEEDS_A_VALUE and not fault.value:
         raise BadFault(f"'{text}' needs the name of a field, for example {fault.kind}=joinUri.")
+    # Not `float`, which reads `nan` and `inf`: no wait can be so long.
     is_number = re.fullmatch(r"-?\d+(\.\d+)?", fault.value)
     if fault.value and fault.kind in TAKES_A_NUMBER and not is_number:
         raise BadFault(f"'{text}' needs a number after '=', for example {fault.kind}=5.")
@@ -204,6 +206,7 @@ class FaultQueue:
         """Take the first fault that fits a call, and count it as used."""
         for index, fault in enumerate(self.waiting):
             if fault.matches(method, path):
+                # What is left of it keeps its place, since the order of the faults counts.
                 self.waiting[index : index + 1] = fault.use_once()
                 return fault
         return None
@@ -251,6 +254,7 @@ def _map_objects(part: Any, change: Callable[[Json], Json]) -> Any:
     """Change every object of an answer, at any depth."""
     match part:
         case dict():
+            # The inner objects first, so that what the fault puts in is not changed once more.
             return change({name: _map_objects(value, change) for name, value in part.items()})
         case list():
             return [_map_objects(entry, change) for entry in part]

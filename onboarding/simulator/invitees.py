@@ -78,6 +78,7 @@ class Draft:
         record = self._build_record(request, linked_user)
         self._check_cohost(record)
         self._check_unique(record)
+        # Last: a person who is invited already is a conflict, also where no seat is free.
         self._check_seats()
         return self._put(record)
 
@@ -85,6 +86,7 @@ class Draft:
         self, request: AddRequest, linked_user: LinkedUser | None
     ) -> SimulatedInvitee:
         context = self._context
+        # Missing means true, as with the vendor: a client that forgets the field has people mailed.
         silent = request.send_invite is False and context.rules.silent_additions_stay_silent
         return SimulatedInvitee(
             id=next(context.ids),
@@ -198,6 +200,7 @@ class Draft:
             if record.linked_user and other.linked_user == record.linked_user:
                 raise self._make_conflict("linkedUser.userId", record.linked_user.user_id)
             if mine & self.list_addresses(other):
+                # Without an address of its own, the smallest one: the answer is always the same.
                 raise self._make_conflict("email", record.email or min(mine))
 
     def _make_conflict(self, parameter: str, value: str) -> RequestRefused:
@@ -216,6 +219,7 @@ class Draft:
     def _decide_send_invite(self, old: SimulatedInvitee, request: AddRequest) -> bool:
         """Decide `sendInvite` after an update: once true it stays true."""
         if request.send_invite is None:
+            # The harsher reading: a client that leaves the field out has the person mailed.
             return old.send_invite or self._context.rules.update_without_send_invite_means_true
         if old.send_invite and not request.send_invite:
             raise invalid("sendInvite", "'sendInvite' can't be changed from true to false", "false")
@@ -238,6 +242,7 @@ def apply_change(draft: Draft, request: ChangeRequest, rules: Rules) -> ChangeRe
         except RequestRefused as error:
             if rules.bad_invitee is BadInvitee.REFUSE_ALL:
                 raise error.within(location) from error
+            # A refusal that is named by its place in the body, as the vendor's parameters are.
             applied.refusals.append(error.within(location))
     return applied
 
@@ -260,6 +265,7 @@ def _order_changes(
 ) -> Iterator[tuple[str, str, Any]]:
     """Yield each invitee's location in the body, the verb, and the request."""
     gone = [("deletedInvitees", request.deleted_invitees)]
+    # Updates before additions in both orders: only the place of the deletions is a switch.
     rest = [
         ("updatedInvitees", request.updated_invitees),
         ("addedInvitees", request.added_invitees),

@@ -79,6 +79,7 @@ class CallCounter:
         """Count a call, or refuse it; a call during a penalty starts the penalty again."""
         count = self._find_count(group, now)
         if count.blocked_until or count.used >= self.limits.find_limit(group):
+            # As long as the first penalty: an injected 429 may have had a length of its own.
             return self.start_penalty(group, now, count.penalty)
         count.used += 1
         return self._make_admission(group, self.limits.find_limit(group) - count.used)
@@ -90,12 +91,14 @@ class CallCounter:
         seconds = self.limits.penalty if penalty is None else penalty
         count = self._find_count(group, now)
         count.penalty, count.blocked_until = seconds, now + timedelta(seconds=seconds)
+        # Rounded up: a client that waits exactly so long must not come too early.
         return self._make_admission(group, 0, retry_after=math.ceil(seconds))
 
     def _find_count(self, group: LimitGroup, now: datetime) -> _Count:
         """Find the group's count; a new one once the window, or the penalty, is over."""
         count = self._counts.get(group)
         if count:
+            # A penalty counts instead of the window, even if it is the shorter one.
             end = count.blocked_until or count.began + timedelta(seconds=self.limits.window)
             if now < end:
                 return count

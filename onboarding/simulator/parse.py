@@ -44,6 +44,7 @@ UserId = Annotated[str, Field(min_length=1, max_length=256)]
 class ApiBody(BaseModel):
     """A part of a request's body: camel case on the wire, no silent conversions."""
 
+    # Strict, so that a `sendInvite` of "false" is refused, and not read as a boolean.
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="ignore", strict=True, frozen=True
     )
@@ -135,6 +136,7 @@ def parse_value(shape: type[Body], value: Any) -> Body:
         return shape.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        # Only text is quoted: another value could be the whole request.
         offender = first["input"] if isinstance(first["input"], str) else ""
         raise invalid(
             format_location(first["loc"]), f"Parameter is invalid: {first['msg']}", offender
@@ -188,4 +190,5 @@ def parse_directory_number(name: str, text: str) -> int:
 
 
 def _parse_whole_number(text: str) -> int | None:
+    # `isdecimal` alone takes digits of every script.
     return int(text) if text.isascii() and text.isdecimal() else None

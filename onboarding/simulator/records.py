@@ -30,6 +30,7 @@ class Odd(BaseModel):
 
     def distort(self, answer: dict[str, Any]) -> dict[str, Any]:
         """Return a record as it is answered with these oddities."""
+        # Gaps are made last: a field that is in both lists is missing.
         changed = {**answer, **self.fields}
         return {name: value for name, value in changed.items() if name not in self.without}
 
@@ -88,6 +89,7 @@ class CompanyDirectory:
     def __init__(self, entries: Iterable[DirectoryEntry] = ()) -> None:
         self.entries = tuple(entries)
         self._by_user = {entry.linked_user: entry for entry in self.entries}
+        # A former colleague's address may be a new one's by now, so it finds only the latter.
         self._by_address = {
             address_key(entry.email): entry for entry in self.entries if entry.can_be_invited
         }
@@ -164,6 +166,7 @@ class SimulatedInvitee:
     job_title: str = ""
     linked_user: LinkedUser | None = None
     kind: str = "User"
+    # Kept out of the repr, and so of test output: like the link, it lets its reader in.
     phone_code: str = field(default="", repr=False)
     odd: Odd = NOT_ODD
 

@@ -46,6 +46,7 @@ class RequestLog(list[LoggedRequest]):
     def append(self, request: LoggedRequest) -> None:
         """Add a request, and wake the tasks that wait for it."""
         super().append(request)
+        # Each request gets an event of its own: one that is set would never make a task wait again.
         self._more.set()
         self._more = asyncio.Event()
 
@@ -70,6 +71,7 @@ class RequestLog(list[LoggedRequest]):
 def decode_body(body: bytes, content_type: str) -> Any:
     """Decode a body for the log; what is secret in a form becomes `***`."""
     if content_type.startswith("application/x-www-form-urlencoded"):
+        # Credentials and tokens come in forms only, so a JSON body is kept as it is.
         form = parse_qs(body.decode(errors="replace"))
         return {name: "***" if name in SECRETS else values[0] for name, values in form.items()}
     try:

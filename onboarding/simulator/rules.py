@@ -36,5 +36,6 @@ class Rules(BaseModel):
     linked_users_show_email: bool = True
     linked_users_show_names: bool = True
     seats: int = Field(default=SEATS, ge=0)
+    # Beyond 99 additions with 99 deletions, so that only a test meets it.
     largest_batch: int = Field(default=300, ge=1)
     conflict_code: str = CONFLICT

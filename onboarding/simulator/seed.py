@@ -48,6 +48,7 @@ def seed_account(seeds: Iterable[WebinarSeed], now: datetime) -> SimulatedAccoun
     are colleagues in the directory. The same roster gives the same ids, so a rehearsal can be
     continued tomorrow.
     """
+    # Read more than once below, and an iterator would be empty the second time.
     seeds = tuple(seeds)
     hosts = [_find_host(seed) for seed in seeds]
     owner = hosts[0] if hosts else DEFAULT_HOST
@@ -106,11 +107,13 @@ def _choose_ids(person: Invitee) -> LinkedUser:
     """Choose the ids that the roster gives, or made-up ones that stay the same."""
     if person.linked_user:
         return person.linked_user
+    # Made from the address and not counted: another order of rows must change no one's ids.
     digest = hashlib.sha256(person.key.encode()).hexdigest()
     return LinkedUser(HOME_ACCOUNT, f"8{int(digest[:12], 16) % 10**9:09d}")
 
 
 def _build_webinar(seed: WebinarSeed, host: ColleagueState, now: datetime) -> WebinarState:
+    # Cut, because an id has 20 characters at most.
     session_id = seed.session_id or f"{seed.webinar_id[:18]}01"
     session = SessionState(id=session_id, start=_choose_start(now))
     title = seed.title or f"Webinar {seed.webinar_id}"

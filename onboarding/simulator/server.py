@@ -76,6 +76,7 @@ class AbortedResponse(Response):
         """Keep the connection open, then abort it; nothing is ever sent."""
         if not await _wait_for_disconnect(receive, self._seconds):
             scope["state"]["transport"].abort()
+            # uvicorn answers 500 for an application that returns without an answer on an open line.
             await _wait_for_disconnect(receive)
 
 
@@ -128,10 +129,12 @@ async def _serve_request(simulator: Simulator, endpoint: Endpoint, request: Requ
     entry = _build_log_entry(endpoint, request, body, now)
     simulator.requests.append(entry)
     admission, fault = _admit(simulator, endpoint, request, now)
+    # The call is done even if the client leaves meanwhile: so an answer is lost after the change.
     if fault and fault.kind is FaultKind.SLOW:
         await _wait_for_disconnect(request.receive, fault.parse_number(1))
     response = _answer_call(endpoint, _build_call(simulator, request, body, now), admission, fault)
     response.headers.update(admission.headers())
+    # A test that reads the log has to tell no answer from a 200 without content.
     entry.status = None if isinstance(response, AbortedResponse) else response.status_code
     entry.fault = fault.kind if fault else ""
     return response
@@ -157,12 +160,14 @@ def _answer_call(
 ) -> Response:
     """Answer a call within its limits, with the fault that is due."""
     if admission.retry_after is not None:
+        # The real limit always says how long: only the fault `429-bare` leaves it out.
         with_wait = not fault or fault.kind is FaultKind.ERROR_429
         return _answer_rate_exceeded(admission, with_wait=with_wait)
     if fault is None:
         return _build_response(_execute_call(endpoint, call))
     if instead := _answer_without_call(fault, endpoint.path):
         return instead
+    # Before the call is done: it is this very call that meets the expired token or the moved start.
     _mutate_account(call, fault)
     if fault.kind is FaultKind.LAGGING:
         call = replace(call, lag=max(0, round(fault.parse_number(1))))

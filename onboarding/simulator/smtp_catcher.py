@@ -107,12 +107,15 @@ class FolderStore:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
         numbers = (file.name.partition("-")[0] for file in path.glob("*.eml"))
+        # The highest and not the count, because files may have been deleted.
         self._number = max((int(number) for number in numbers if number.isdecimal()), default=0)
 
     def keep(self, sender: str, recipients: tuple[str, ...], content: bytes) -> CaughtMail:
         """Write one message, then its line in `envelopes.jsonl`."""
         self._number += 1
         file = self._path / f"{self._number:04d}-{_clean_recipient(recipients[0])}.eml"
+        # The message before its line: a line without its file would break every later reading.
+        # `O_EXCL`: never over another message, even if two catchers share a folder.
         _write_file(file, content, os.O_EXCL)
         envelope = {
             "number": self._number,
@@ -164,6 +167,7 @@ class SmtpHandler:
         if self._rules.password is None:
             return AuthResult(success=True)
         wanted = (self._rules.username.encode(), self._rules.password.get_secret_value().encode())
+        # `handled=False` lets aiosmtpd send its own reply to a wrong log-in.
         return AuthResult(success=(login.login, login.password) == wanted, handled=False)
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd finds its hooks by name
@@ -186,6 +190,7 @@ class SmtpHandler:
         if key in self._refuse:
             return self._refuse[key]
         if key in self._defer:
+            # One set for all connections: the second try may come over another one.
             self._defer.discard(key)
             return LATER
         envelope.rcpt_tos.append(address)
@@ -197,10 +202,12 @@ class SmtpHandler:
     ) -> str:
         """Keep the message, then answer the final dot."""
         recipients = tuple(envelope.rcpt_tos)
+        # The original bytes: tests compare them with what was verified before it left.
         sender, content = envelope.mail_from or "", envelope.original_content or b""
         try:
             caught = self._store.keep(sender, recipients, content)
         except OSError as error:
+            # A 4xx, because a full disk passes: the client keeps the message.
             return f"{NO_ROOM} {error.strerror}"
         if self._lose.intersection(map(address_key, recipients)):
             abort_connection(server)
@@ -224,6 +231,7 @@ def make_smtp_factory(
             enable_SMTPUTF8=True,
             tls_context=rules.starttls,
             require_starttls=rules.needs_starttls,
+            # Nothing leaves this machine, so a rehearsal needs no certificate to log in.
             auth_require_tls=False,
             authenticator=catcher.authenticate,
             loop=loop,
@@ -243,7 +251,9 @@ def abort_connection(connection: SMTP) -> None:
 
 def _clean_recipient(recipient: str) -> str:
     """Return a recipient's address as a part of a file's name that every file system takes."""
+    # An address may hold a slash, which must not lead out of the folder.
     name = "".join(char if char.isalnum() or char in "@._+-" else "_" for char in recipient)
+    # File systems count bytes, so this may cut a character in two: its half is dropped.
     return name.encode()[:LONGEST_RECIPIENT].decode(errors="ignore")
 
 

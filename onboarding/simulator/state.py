@@ -157,6 +157,7 @@ class AccountState(StatePart):
         ids = [webinar.id for webinar in self.webinars]
         if len(ids) != len(set(ids)):
             raise ValueError("two webinars have the same id")
+        # Without either there is no user who logs in.
         if not (self.owner or self.webinars):
             raise ValueError("an account without webinars needs an 'owner'")
         return self
@@ -174,6 +175,7 @@ def read_state(path: Path) -> AccountState:
     except UnicodeDecodeError:
         raise BadState(f"{path} is no text in UTF-8: save it again as UTF-8") from None
     except ValidationError as error:
+        # Without the values: the file may hold credentials and join links.
         lines = map(_format_error, error.errors(include_url=False, include_input=False))
         raise BadState("\n".join([f"{path} is no state of the simulator:", *lines])) from error
 

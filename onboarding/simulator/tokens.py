@@ -80,6 +80,7 @@ class IssuedTokens:
         (`OAU-129`).
         """
         scheme, _, token = authorization.partition(" ")
+        # A revoked token is forgotten, so it gets the code of one that was never issued.
         expires = self._access.get(token.strip()) if scheme.lower() == "bearer" else None
         if expires is None:
             raise LoginRefused(401, "invalid_token", TOKEN_CORRUPTED, "Access token corrupted")
@@ -108,6 +109,7 @@ class IssuedTokens:
         wanted = self.credentials
         right = bool(client_id and client_secret)
         if wanted:
+            # Compared plainly: no real secret can be guessed on this machine.
             right = (client_id, client_secret) == (
                 wanted.client_id,
                 wanted.client_secret.get_secret_value(),
@@ -124,6 +126,7 @@ class IssuedTokens:
             )
 
     def _use_refresh_token(self, refresh_token: str, now: datetime) -> None:
+        # Used once: the answer has a new one. A token that was never issued counts as expired.
         expires = self._refresh.pop(refresh_token, now)
         if expires <= now:
             raise LoginRefused(
@@ -137,6 +140,7 @@ class IssuedTokens:
         return {
             "access_token": access,
             "token_type": "bearer",
+            # A second less than it lives, as the vendor's 7199.
             "expires_in": int(life.total_seconds()) - 1,
             "refresh_token": refresh,
             "refresh_token_expires_in": int(REFRESH_LIFETIME.total_seconds()) - 1,
