@@ -326,7 +326,7 @@ def add_host(registrations: Iterable[Registration], session: Session) -> tuple[R
     """
     records = tuple(registrations)
     if session.host and not any(record.role is Role.HOST for record in records):
-        # Without an id: `removals` knows by that that RingCentral's list lacks it.
+        # Without an id, which says to `removals` that RingCentral's list lacks this record.
         records = (*records, Registration(id="", role=Role.HOST))
     return tuple(
         _complete_host(record, session) if record.role is Role.HOST else record

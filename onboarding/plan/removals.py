@@ -195,7 +195,7 @@ def _attends(known: ManagedRegistration, keys: set[PersonKey], snapshot: Snapsho
 
 def _plan_departure(known: ManagedRegistration, snapshot: Snapshot, options: Options) -> PlanItem:
     """Plan a cancellation: at once for a person that we removed, else only on request."""
-    # A record that shows no person may be anyone's who seems to be gone.
+    # A record that shows no address and no ids may belong to any person who seems to be gone.
     has_nameless = any(not person_keys(record) for record in _unreadable_records(snapshot))
     if has_nameless and known.standing is not Standing.REMOVED:
         reason = "off the roster; a record that is not understood may be theirs"

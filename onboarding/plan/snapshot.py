@@ -34,7 +34,7 @@ class Options:
 
     `limit` keeps the run to the first so many people who need anything; `only` (addresses), `roles`
     and `kinds` keep it to the people and messages that they name, empty: to all. `as_told` records
-    what is true as told instead of mailing it.
+    that the mailboxes hold what is true, and mails nothing of it.
     """
 
     adopt: bool = False
@@ -195,8 +195,8 @@ class Snapshot:
 
         A record that doesn't say counts as silent if we added it.
         """
-        # If in doubt they count as mailed: a second mail can't be taken back.
         if record.send_invite is None:
+            # Any other counts as mailed: a second mail can't be taken back.
             return self.has_standing(person, ADDED_HERE, record)
         return not record.send_invite
 
@@ -246,7 +246,7 @@ class PlanItem:
     message may leave to them, because RingCentral has mailed them instead. `newly_mailed`:
     RingCentral has mailed a person that we registered, and no run has said so yet. `problems`: what
     a person has to look at. `skip`: why they are left alone (`is_left_alone`). `as_told`: the kind
-    of message that is recorded as told and not sent (`--as-told`).
+    of message that is recorded and not sent (`--as-told`).
     """
 
     invitee: Invitee
@@ -308,7 +308,7 @@ class Plan:
 
     @property
     def as_told(self) -> tuple[PlanItem, ...]:
-        """The items whose mailbox is recorded as told."""
+        """The items of people who count as informed from now on (`--as-told`)."""
         return tuple(item for item in self.items if item.as_told)
 
     @property

@@ -362,6 +362,7 @@ class Contact(ApiRecord):
 
     def to_colleague(self) -> Colleague | None:
         """The entry as colleague; None unless it is an enabled user's."""
+        # Without the account there are no ids to invite them by (`showFederated`).
         if self.type != "User" or self.status != "Enabled" or self.account is None:
             return None
         user = LinkedUser(self.account.id, self.id)

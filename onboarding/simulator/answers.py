@@ -200,7 +200,6 @@ def select_page_by_number(
     shown = items[first : first + per_page]
     totals = {
         "perPage": per_page,
-        # Rounded up.
         "totalPages": -(-len(items) // per_page),
         "totalElements": len(items),
     }

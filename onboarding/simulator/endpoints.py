@@ -124,6 +124,7 @@ def _answer_sessions(call: Call, hosts: Sequence[str], fragment: str = "") -> An
     sessions = [
         session
         for session in sorted(call.account.sessions.values(), key=attrgetter("start"))
+        # By the end: a session that is under way is listed, too.
         if session.end >= since
         and session.status in statuses
         and _is_listed(call.account, session, hosts, fragment)
@@ -197,7 +198,7 @@ def answer_directory(call: Call) -> Answer:
     ]
     per_page = call.query.get("perPage", "max")
     limit = LARGEST_PAGE
-    # Words of the description; a page is no longer for them.
+    # The description has these two words. They make a page no longer than usual.
     if per_page not in {"max", "all"}:
         limit = parse_directory_number("perPage", per_page)
     page = parse_directory_number("page", call.query.get("page", "1"))
@@ -213,8 +214,8 @@ def answer_search(call: Call) -> Answer:
     """`POST .../directory/entries/search`: finds parts of an address, too."""
     try:
         request = parse_value(SearchRequest, parse_body(call.body))
-    # The directory has error codes of its own.
     except RequestRefused as error:
+        # The directory has error codes of its own, also for a body that is no JSON.
         message = "Request body is invalid"
         raise RequestRefused(
             400, DIRECTORY_BODY_INVALID, message, parameter=error.parameter
@@ -225,7 +226,6 @@ def answer_search(call: Call) -> Answer:
     entries = [
         entry
         for entry in _select_entries(call.account, found, federated=request.show_federated)
-        # Without a filter every entry passes.
         if entry.status in (request.extension_statuses or [entry.status])
         and entry.type in (request.extension_types or [entry.type])
     ]
@@ -285,6 +285,7 @@ ENDPOINTS = (
         LimitGroup.HEAVY,
         answer_company_sessions,
         "ReadWebinars",
+        # The only webinar call that needs a permission of the user, and not of the app alone.
         "WebinarSettings",
     ),
     Endpoint("GET", SESSION_PATH, LimitGroup.HEAVY, answer_session, "ReadWebinars"),

@@ -134,6 +134,7 @@ class InjectedFault:
         return (
             self.method in {"", method}
             and len(wanted) <= len(there)
+            # Compared from the end: `/invitees` is the list, and never a single invitee.
             and all(map(fnmatchcase, there[len(there) - len(wanted) :], wanted))
         )
 
@@ -217,6 +218,7 @@ def corrupt(answer: Json, fault: InjectedFault) -> Json:
     if fault.kind in _PERSON_CHANGES:
         return _replace_person(answer, fault.value, _PERSON_CHANGES[fault.kind])
     if fault.kind is FaultKind.SHUFFLED:
+        # Always the same order, so that a test that fails once fails again.
         return {name: value[::-1] if name in LISTS else value for name, value in answer.items()}
     changed: Json = _map_objects(answer, lambda part: _change_object(part, fault))
     return changed

@@ -129,6 +129,7 @@ class Draft:
             raise forbidden(
                 f"An invitee of a session in status '{self._context.status}' can't be deleted"
             )
+        # The harsher reading: RingCentral also mails about a removal where `sendInvite` is true.
         del self.records[invitee_id]
         self._mail(record)
 

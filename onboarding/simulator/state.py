@@ -81,6 +81,7 @@ class InviteeState(StatePart):
     `odd` is what their record says otherwise than it should.
     """
 
+    # An attendee can only be there from the start: no request adds one.
     role: Literal[Role.PANELIST, Role.COHOST, "Attendee"] = Role.PANELIST
     email: str = ""
     first_name: str = ""
@@ -145,6 +146,7 @@ class AccountState(StatePart):
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
+        # Here, where a message can name what is wrong: `account` only looks the hosts up.
         users = {entry.user_id for entry in self.directory}
         for webinar in self.webinars:
             if webinar.host not in users:
