@@ -42,6 +42,7 @@ class Occasion(NamedTuple):
 
 def method_of(kind: Kind, brand: BrandSettings) -> str:
     """Return the entry's METHOD; the MIME parameter has to be the same (RFC 6047 2.4)."""
+    # A cancellation has CANCEL by its kind, however the brand's entries are published.
     return RULES[kind].calendar_method or brand.calendar.value.upper()
 
 
@@ -76,10 +77,12 @@ def personal_lines(
     domain = brand.sender_address.rpartition("@")[2]
     return {
         "UID": fold_line("UID", uid(request, domain)),
+        # The first version of an entry has 0 (RFC 5545 3.8.7.4).
         "SEQUENCE": fold_line("SEQUENCE", str(request.number - 1)),
         "DTSTAMP": fold_line("DTSTAMP", _format_time(request.date.replace(microsecond=0))),
         "DESCRIPTION": fold_line("DESCRIPTION", escape(description)) if description else "",
         "LOCATION": fold_line("LOCATION", escape(link)) if link else "",
+        # A URI is not escaped, unlike TEXT (RFC 5545 3.3.13): else its commas would break the link.
         "URL": fold_line("URL", link) if link else "",
         "ATTENDEE": _attendee_line(name, transport_address(request.recipient)) if asks_back else "",
     }
@@ -96,6 +99,7 @@ def uid(request: MessageRequest, domain: str) -> str:
     RFC 5545 3.8.4.7. If it changed, the person would have two entries.
     """
     key = request.session.key
+    # With the server: an entry of the simulator must never be taken for the real session's.
     identity = "\n".join((key.server, str(key), request.invitee.key))
     digest = hashlib.sha256(identity.encode()).hexdigest()
     return f"{digest[:40]}@{domain}"
@@ -113,6 +117,7 @@ def _build_frame(occasion: Occasion) -> tuple[str, ...]:
     calendar.add("method", occasion.method)
     calendar.add_component(_build_event(occasion))
     lines = calendar.to_ical().decode().splitlines(keepends=True)
+    # A mark is far shorter than a folded line, so each is found as a line of its own.
     marked = {f"{name}:{_MARK}\r\n": name for name in PERSONAL}
     return tuple(marked.get(line, line) for line in lines)
 
@@ -120,6 +125,7 @@ def _build_frame(occasion: Occasion) -> tuple[str, ...]:
 def _build_event(occasion: Occasion) -> Event:
     event = Event()
     event.add("summary", occasion.title)
+    # In UTC: a VTIMEZONE makes the entry ten times as slow to build, and the rules in it get old.
     event.add("dtstart", occasion.start.astimezone(UTC))
     event.add("dtend", occasion.end.astimezone(UTC))
     event.add("status", "CANCELLED" if occasion.method == "CANCEL" else "CONFIRMED")
@@ -144,6 +150,7 @@ def _attendee_line(name: str, address: str) -> str:
 
 def escape(text: str) -> str:
     """Write a TEXT value (RFC 5545 3.3.11)."""
+    # The backslash comes first, for all others add one.
     return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
 
 
@@ -171,6 +178,7 @@ def _find_cuts(octets: bytes) -> Iterator[int]:
     start, room = 0, LONGEST_CONTENT_LINE
     while len(octets) - start > room:
         start += room
+        # RFC 5545 3.1 warns of this: who decodes line by line would lose the character.
         while octets[start] in INSIDE_A_CHARACTER:
             start -= 1
         yield start

@@ -116,6 +116,7 @@ class TemplateSet:
         one; for a kind without template; for a logo that can't be read.
         """
         searched = Folders.of(folders)
+        # Before any template is read, so that no link out of the folders is followed.
         if stray := next(searched.strays(), None):
             raise stray
         logo = logo_of(brand)
@@ -152,11 +153,15 @@ class TemplateSet:
         Raises `ConfigurationError` where composing them takes too long: each of them may be within
         its limits still.
         """
+        # Each language that has a template: a sample person of another one would get the same
+        # letters.
         languages = {template.locale.language for template in self.templates.values()}
+        # Not entered by `with`: each letter counts its own steps, only their time adds up here.
         all_together = time or Budget(MOST_SECONDS_FOR_SAMPLES)
         for letter in sample_people.sample_messages(sorted(languages)):
             yield letter
             try:
+                # Control comes back here when the letter has been composed.
                 all_together.look()
             except LimitExceeded as error:
                 raise ConfigurationError(
@@ -207,8 +212,10 @@ class TemplateSet:
         """Render what the templates say; raises one of `RENDERING`."""
         template = self.template(letter.kind, letter)
         names = self._context(letter, template, said).names()
+        # One budget for HTML, text and calendar: the limits are those of a letter.
         with Budget():
             return RenderedParts(
+                # Left in pieces: `fragments` knows a template's own text again by its piece.
                 pieces=collect(_generate(template.html, names)) if template.html else (),
                 text=join_empty_lines(join_text(_generate(template.text, names))),
                 calendar_description=self._calendar_description(letter, template, names, said),
@@ -236,6 +243,8 @@ class TemplateSet:
     ) -> TemplateContext:
         wanted = locale_of(letter.invitee.language or letter.session.locale)
         locale = (
+            # A region counts (de-AT has other month names), but only for the template's own
+            # language: else an English letter would have French dates.
             wanted if wanted and wanted.language == template.locale.language else template.locale
         )
         return make_context(letter, self.shown_brand, locale, said)
@@ -275,6 +284,7 @@ class Composer:
         self._guarded = guarded
         self._said = SessionWords()
         self._fragments = Fragments(guarded, stationery.configured, part)
+        # A link's place that a seam can part would be missed between two edges (`seams`).
         self._places_in_one_piece = all(map(is_in_one_piece, guarded.links))
         self._copies = CopyMaker(self._render_again) if keeps_copies else None
 
@@ -285,6 +295,7 @@ class Composer:
         with the address, or what the check found.
         """
         stationery = self._stationery
+        # Here, because the check's own words for it would not say that RingCentral has to give one.
         if letter.join_link is None and RULES[letter.kind].holds_join_link:
             return Rejected("RingCentral has given no join link for this person.")
         try:
@@ -301,6 +312,7 @@ class Composer:
             return Rejected(explain(error))
         frame = stationery.frames[calendar.method_of(letter.kind, stationery.brand)]
         body = frame.join({**others, "html": html.encoded})
+        # Only for the check: without the middles of long pieces that may stand in any letter.
         short = frame.join({**others, "html": html.checked})
         if fault := self._fault(letter, recipient, body, short):
             return Rejected(f"The message was stopped before it left: {fault}.")
@@ -312,6 +324,8 @@ class Composer:
             recipient=recipient,
             body=body,
             needs_smtputf8=not recipient.isascii(),
+            # The frame and the encoded parts are so by their making. `: ` stands for the field's
+            # name: a value never begins a line.
             canonical=is_canonical(
                 b"".join([b": " + field + b"\r\n" for field in fields.values()])
             ),
@@ -332,6 +346,7 @@ class Composer:
         """Check the short message; if anything is wrong with it, the whole one, to say what."""
         guarded, configured = self._guarded, self._stationery.configured
         link = letter.join_link.get_secret_value().encode() if letter.join_link else b""
+        # A fault in the short message alone counts for nothing: then the whole one decides.
         may_shorten = self._places_in_one_piece and is_in_one_piece(link)
         fixed = self._stationery.fixed
         if may_shorten and not verify.find_violation(
@@ -387,6 +402,8 @@ def _what_is_missing(problem: jinja2.TemplateError) -> str:
     if isinstance(problem, SecurityError):
         return "no template may use"
     if isinstance(problem, jinja2.UndefinedError):
+        # Jinja's message names the owner's type, and of all that a template sees only a roster's
+        # further columns are such a mapping.
         is_column = message.startswith("'mappingproxy object'")
         return "this person's row doesn't have" if is_column else "does not exist"
     return (
@@ -431,6 +448,7 @@ def logo_of(brand: BrandSettings) -> Picture | None:
         raise ConfigurationError(
             f"The logo {brand.logo} can't be read: {error.strerror}."
         ) from error
+    # By the first bytes, not the file's name: mail programs believe the subtype.
     for signature, subtype in _SIGNATURES.items():
         if content.startswith(signature):
             return Picture(content, subtype)

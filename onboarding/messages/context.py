@@ -25,7 +25,7 @@ from onboarding.model.time_zones import zone_named
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody on board, as the producer's sheet shows them: never an address, never a link."""
+    """A person on board, as the producer's sheet shows them: never an address, never a link."""
 
     name: str
     role: str
@@ -73,7 +73,7 @@ class SessionContext:
 
 @dataclass(frozen=True, slots=True)
 class PreviousContext:
-    """What an update's reader was told before, and what of it is not true any more."""
+    """What an update's reader knew before, and what of it is not true any more."""
 
     date: str
     start: str
@@ -155,7 +155,6 @@ class SessionWords:
 
     Remembered for the session asked for last.
 
-
     The panel likewise: all letters of a session have the same one, which may be a hundred people.
     """
 
@@ -174,6 +173,8 @@ class SessionWords:
             letter.session,
             (letter.invitee.time_zone, id(locale)),
         )  # a locale's own hash takes long
+        # By identity: a run makes one session, and to compare two takes longer than to ask for
+        # this.
         if session is not self._session:
             self._session, self._add_to = session, _add_to(session)
             self._known.clear()
@@ -218,7 +219,7 @@ _ORDER = {role: at for at, role in enumerate(Role)}
 
 
 def _panel_context(invitees: Iterable[Invitee]) -> tuple[Person, ...]:
-    """Everybody on board: hosts first, then co-hosts and panelists, each in the roster's order."""
+    """All on board: hosts first, then co-hosts and panelists, each in the roster's order."""
     return tuple(
         _person_context(invitee)
         for invitee in sorted(invitees, key=lambda invitee: _ORDER[invitee.role])
@@ -245,6 +246,7 @@ def plain_text(text: str) -> str:
 
 
 def _breaks(character: str) -> bool:
+    # Cs is half a surrogate pair: it can't be written as UTF-8, so no message could be made.
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 
 
@@ -306,6 +308,7 @@ def _previous_context(
         zone=before.zone,
         duration=format_duration(told.duration, locale),
         role=told.role.value,
+        # As moments: the same moment in another zone is no change.
         time_changed=(told.start, told.duration) != (session.start, session.duration),
         link_changed=has_new_link(letter, told),
         role_changed=told.role is not letter.invitee.role,
@@ -313,7 +316,7 @@ def _previous_context(
 
 
 def has_new_link(letter: MessageRequest, told: Facts) -> bool:
-    """Tell whether the letter's link differs from the one that the reader was told."""
+    """Tell whether the letter's link differs from the one that the reader has."""
     return letter.join_link is not None and told.link != link_digest(letter.join_link)
 
 

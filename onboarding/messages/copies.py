@@ -115,6 +115,7 @@ class CopyMaker:
     ) -> MessageCopy:
         """Make the copy of a finished message. It never holds a secret of its reader."""
         mask = Mask.of(request.registration)
+        # The header is that of the finished message: a copy has to show the fields that left.
         copy = self._copy(parts, _header_fields(body), mask, body, sender)
         return copy or self._copy_stand_in(request, parts, frame, mask, body, sender)
 
@@ -159,6 +160,7 @@ class CopyMaker:
         if part is None or mask.is_traced_in(f"{parts.subject} {parts.name} {masked}"):
             return None
         text, entry, *html = masked.split(_TEXT_END)
+        # A value that holds the separator would shift all texts behind it.
         if len(html) != len(own):
             return None
         return MessageCopy(
@@ -221,6 +223,7 @@ def _spell(secret: str) -> list[str]:
         return []
     if _IS_SIMPLE.fullmatch(secret):
         # Nearly every link and code is, and `quote` takes longer than all the rest.
+        # What is left here needs no other escapes, in HTML, in calendars and in addresses.
         half = secret.replace(":", "%3A").replace("?", "%3F").replace("=", "%3D")
         half = half.replace(" ", "%20")
         return [secret, half.replace("/", "%2F"), half]
@@ -267,6 +270,7 @@ def _is_partly_in(part: bytes, squeezed: bytes) -> bool:
         part[start : start + PART_BLOCK]
         for start in range(0, len(part) - PART_BLOCK + 1, PART_BLOCK)
     ]
+    # Blocks don't overlap, so they are far fewer than the runs; nearly every text ends here.
     if not any(block in squeezed for block in blocks):
         return False
     runs = range(max(len(part) - LINK_PART, 0) + 1)

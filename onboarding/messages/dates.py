@@ -60,6 +60,7 @@ def _format_zone(local: datetime, zone: tzinfo, locale: Locale) -> str:
     """
     if isinstance(zone, timezone):
         return _offset_name(zone.utcoffset(None), locale)
+    # Babel gives the offset where a language has no name for the zone.
     said = get_timezone_name(local, "long", locale=locale)
     if said != get_timezone_gmt(local, locale=locale):
         return said
@@ -102,6 +103,7 @@ def locale_of(language: str) -> Locale | None:
 
     A region that Babel does not know leaves the language alone.
     """
+    # The whole tag first: a region changes the order of dates.
     for tag in (language, language.replace("-", "_").partition("_")[0]):
         try:
             return Locale.parse(tag.replace("-", "_"))

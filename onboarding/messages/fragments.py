@@ -61,6 +61,7 @@ class Fragments:
     def html(self, pieces: Sequence[str]) -> Fragment:
         """Encode HTML of pieces; it ends with a line end."""
         encoded, checked = self._encoded, self._checked
+        # Before new pieces come, never between: all those of this message are looked up below.
         if self._room < 0:
             encoded.clear()
             checked.clear()
@@ -85,6 +86,7 @@ class Fragments:
                 self._encoded[piece] = self._checked[piece] = encode(piece)
                 continue
             parted = (_part_of_a_template if of_a_template else _at_seams)(piece, self._part)
+            # Whole at first: the check sees less only of what `_drop_neutral_middles` has cleared.
             self._encoded[piece] = self._checked[piece] = parted.encoded
             if parted.middle:
                 long.append((piece, parted.edges, parted.middle))
@@ -104,6 +106,7 @@ def _at_seams(piece: str, part: Part) -> Parted:
     first, last = part(piece)
     if first == last:
         return Parted(encoded, encoded, None)
+    # Encoded and decoded again: the check reads what arrives, with its line ends.
     middle = verify.CheckedPiece.of(a2b_qp(encode_fragment(piece[first:last])))
     return Parted(
         encoded,
@@ -112,5 +115,6 @@ def _at_seams(piece: str, part: Part) -> Parted:
     )
 
 
+# These outlive the session: the next one of this process mostly has the same templates.
 _part_of_a_template = lru_cache(maxsize=4096)(_at_seams)
 _encode_of_a_template = lru_cache(maxsize=4096)(encode_fragment)

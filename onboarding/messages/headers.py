@@ -60,6 +60,7 @@ def _encode_words(text: str, first_indent: int) -> bytes:
 
     Readers drop the white space between encoded words (RFC 2047 6.2).
     """
+    # Four characters of base64 stand for three octets. All lines get the room of the first.
     longest = LONGEST_HEADER_LINE - first_indent - len("=?utf-8?b??=")
     encoded, most = text.encode(), longest // 4 * 3
     words, start = [], 0
@@ -91,6 +92,8 @@ def transport_address(address: str) -> str:
         raise UnrenderableValue("the domain of this e-mail address can't exist") from error
 
 
+# No quoted local parts, though RFC 5321 admits them: spaces, commas and angle brackets in one could
+# name a second recipient to a careless server.
 _ADDRESS_CHARACTERS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\U0010ffff-]+")
 
 

@@ -29,7 +29,7 @@ LONGEST_PLACE = 1024
 def link_places(links: Iterable[str]) -> set[str]:
     """Where join links live: per host, the deepest folder that all share, without the scheme.
 
-    Everything below such a place is taken for somebody's join link. So a link cut short, one with
+    Everything below such a place is taken for a person's join link. So a link cut short, one with
     something appended, and one of a person who has left meanwhile are seen too. In normal form, in
     lower case.
     """
@@ -71,9 +71,11 @@ def _segments(path: bytes) -> list[bytes]:
     segments: list[bytes] = []
     *folders, last = path.replace(b"\\", b"/").split(b"/")
     if last in {b".", b".."}:
+        # `/x/.` and `/x/..` name a folder, so nothing stands behind their last slash.
         folders, last = [*folders, last], b""
     for segment in folders:
         if segment == b"..":
+            # Above the root there is only the root (RFC 3986 5.2.4): no error without a segment.
             del segments[-1:]
         elif segment not in {b"", b"."}:
             segments.append(segment)
@@ -86,6 +88,8 @@ def leads_below(text: bytes, place: bytes) -> bool:
     at = text.find(host)
     while at >= 0:
         end = at + len(host)
+        # The usual spelling first. The search behind a host is bounded: in a row of hosts each
+        # would else be read to the row's end.
         if text.startswith(place, at) or _is_below(
             folder, _PATH.match(text, end, end + LONGEST_PLACE)
         ):
@@ -114,9 +118,9 @@ def long_words(text: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Words of letters and digits that stand in one person's link, and in nobody else's.
+    """Words of letters and digits that stand in one person's link only.
 
-    Such a word opens the stage for whoever knows how links are made, so it is guarded by itself.
+    Such a word opens the stage to all who know how links are made, so it is guarded by itself.
     """
 
     words: frozenset[bytes] = field(repr=False)
@@ -144,5 +148,6 @@ class Tokens:
                 for length in self.lengths
                 for at in range(end - start - length + 1)
             ]
+            # Nearly no run has one, and `isdisjoint` makes no set of its windows.
             if not self.words.isdisjoint(windows):
                 yield from (token for token in self.words.intersection(windows) if token not in own)

@@ -64,6 +64,7 @@ def lint_templates(folders: Sequence[Path], brand: BrandSettings) -> tuple[LintW
     Raises `ConfigurationError` only if a folder is missing.
     """
     searched = Folders.of(folders)
+    # All further checks read these files, and would stop at the first of them.
     unusable = [*searched.strays()] or [*_unreadable(searched)]
     if unusable:
         return tuple(_as_warning("templates", error) for error in unusable)
@@ -168,6 +169,7 @@ def _check_samples(template_set: TemplateSet) -> Iterator[LintWarning]:
             message = f"A letter to a sample {request.invitee.role} fails: {fault}"
             yield LintWarning(name, message, is_error=True)
         else:
+            # Only now: for a letter with a fault this would raise.
             html = template_set.render_parts(request, request.recipient).html
             yield from (LintWarning(name, advice, is_error=False) for advice in _unwise(html))
 
@@ -225,6 +227,7 @@ def contrast(first: str, second: str) -> float:
     WCAG 2.1, "contrast ratio".
     """
     darker, lighter = sorted((_luminance(first), _luminance(second)))
+    # WCAG adds 0.05 for the light that any screen reflects.
     return (lighter + 0.05) / (darker + 0.05)
 
 

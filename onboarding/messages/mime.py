@@ -37,8 +37,8 @@ class MessageParts:
 
     Texts may have any line ends.
 
-    `pieces` are the HTML as the template yields it: what it says to everybody comes as the same
-    `str` each time.
+    `pieces` are the HTML as the template yields it: what it says to all comes as the same `str`
+    each time.
     """
 
     name: str
@@ -92,11 +92,13 @@ def own_fields(filling: MessageParts) -> dict[str, bytes]:
 
 def is_canonical(lines: bytes) -> bool:
     """Tell whether every line ends in CRLF and none begins with a dot: it travels as it is."""
+    # A bare CR or LF is a line end to some servers: that is how mail is smuggled.
     within_lines = lines.replace(b"\r\n", b"")
     bare = b"\r" in within_lines or b"\n" in within_lines
     return (
         not bare
         and lines.endswith(b"\r\n")
+        # Such a dot would have to be doubled on the way (RFC 5321 4.5.2).
         and not lines.startswith(b".")
         and b"\r\n." not in lines
     )
@@ -107,6 +109,7 @@ _MARK_DATE = datetime(1980, 1, 1, tzinfo=UTC)
 
 
 def _mark(name: str) -> str:
+    # An address, so that it may stand in every field; `.example` is no one's domain (RFC 2606).
     return f"mark-{name}@cut.example"
 
 
@@ -141,9 +144,11 @@ def make_frame(
     ]
     whole = "".join(lines).encode("ascii") + ours
     written = {name: mark.encode() for name, mark in marks.items()}
+    # The bodies end their last line themselves, so the frame's line end goes with the mark.
     written |= {name: written[name] + b"\r\n" for name in ("text", "html", "calendar")}
     written["date"] = headers.format_date(_MARK_DATE)
     names = {value: name for name, value in written.items()}
+    # A mark may be there several times: fixed fields may hold the Message-ID, too.
     cuts = re.split(b"(" + b"|".join(map(re.escape, names)) + b")", whole)
     return MimeFrame(tuple(cuts[::2]), tuple(names[mark] for mark in cuts[1::2]))
 
@@ -159,8 +164,11 @@ def build_message(
     message["Subject"] = filling.subject
     message["Date"] = filling.date
     message["Message-ID"] = filling.message_id
+    # So that no absence note comes back: RFC 3834 5, and the field that Exchange looks at.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "OOF, AutoReply"
+    # Not base64, in any part: its groups of three octets would reach over the pieces that are
+    # encoded one by one.
     message.set_content(filling.text, cte="quoted-printable")
     message.add_alternative(filling.html, subtype="html", cte="quoted-printable")
     if logo:
@@ -187,6 +195,9 @@ def _tidy(message: EmailMessage) -> None:
     """Name the boundaries, and keep MIME-Version for the message itself."""
     for part in message.walk():
         if part is not message:
+            # The package adds it to every part; it belongs to the message alone (RFC 2045 4).
             del part["MIME-Version"]
         if part.is_multipart():
+            # The package's boundaries are random. By name, two frames of one brand are the same
+            # bytes.
             part.set_boundary(f"{IN_BOUNDARIES}{part.get_content_subtype()}_=")

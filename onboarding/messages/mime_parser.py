@@ -58,6 +58,7 @@ def parse_message(message: bytes) -> tuple[Fields, list[BodyPart]]:
 def field_value(fields: Fields, name: str) -> str:
     """Find the one value of a field, empty for none; raises `UnreadableError` for several."""
     values = fields.get(name, ())
+    # Mail programs differ in which of two fields they believe, so two are refused.
     if len(values) > 1:
         raise UnreadableError(f"the field {name} is there {len(values)} times")
     return values[0] if values else ""
@@ -112,6 +113,7 @@ def _part_header(fields: Fields) -> PartHeader:
 
 def _find_body_parts(header: PartHeader, body: bytes) -> list[BodyPart]:
     if not header.content_type.startswith("multipart/"):
+        # Without the line end that `_split_header` has left before the body.
         return [BodyPart(header.content_type, header.encoding, header.text, body[2:])]
     if not header.boundary:
         raise UnreadableError("a multipart has no boundary")
@@ -124,6 +126,8 @@ def _find_body_parts(header: PartHeader, body: bytes) -> list[BodyPart]:
 
 def _split_parts(body: bytes, boundary: str) -> list[bytes]:
     """Cut a multipart at its boundary lines (RFC 2046 5.1.1), without preamble and epilogue."""
+    # A boundary begins a line. What follows it on that line is looked at below: another character
+    # there makes it a longer boundary, or none.
     _preamble, *parts, last = body.split(b"\r\n--" + boundary.encode())
     if (
         not parts
@@ -148,6 +152,7 @@ def _decode_body(encoding: str, body: bytes) -> bytes:
     raise UnreadableError("a part has an unknown transfer encoding")
 
 
+# White space between two encoded words is no part of the text (RFC 2047 6.2).
 _ENCODED_WORDS = re.compile(
     r"=\?utf-8\?([bq])\?([^?\s]*)\?=(?:[ \t]+(?==\?utf-8\?))?", re.IGNORECASE
 )

@@ -28,6 +28,7 @@ class Normal(NamedTuple):
         """Bring a text (UTF-8) into that form."""
         plain = _unescape(text)
         if not plain.isascii():
+            # A full-width percent sign has just become `%`, so there may be escapes only now.
             plain = _unescape(_fold_text(plain))
         lower = plain.lower()
         if b"xn--" not in lower:
@@ -86,6 +87,7 @@ def runs(text: bytes, table: bytes, shortest: int = 1) -> Iterator[tuple[int, in
 
 def _fold_text(text: bytes) -> bytes:
     """Fold what is beyond ASCII: by character where none joins the one before it, else by run."""
+    # One character may stand a thousand times: each is folded once.
     beyond = {
         letter: _by_itself(letter)
         for letter in set(text.translate(None, _ASCII).decode(errors="replace"))
@@ -120,6 +122,7 @@ def _fold_runs(text: bytes) -> bytes:
     parts: list[bytes] = []
     done = 0
     for start, end in runs(text, _BEYOND_ASCII_MASK):
+        # What is not ASCII is in the run already; of ASCII only letters and digits matter here.
         begin = start - 1 if text[max(start - 1, done) : start].isalnum() else start
         parts += (text[done:begin], _fold(text[begin:end]))
         done = end
@@ -128,8 +131,11 @@ def _fold_runs(text: bytes) -> bytes:
 
 def _fold(run: bytes) -> bytes:
     shown = _SHOWS_NOTHING.sub("", run.decode(errors="replace"))
+    # IDNA reads an ideographic full stop as a dot between labels (UTS 46). NFKC first: it makes one
+    # of the half-width form.
     plain = unicodedata.normalize("NFKC", shown).replace("\N{IDEOGRAPHIC FULL STOP}", ".")
     folded = "".join([letter if letter.isascii() else letter.casefold() for letter in plain])
+    # A second time, for folding case may leave letters that join (Unicode's NFKC_Casefold).
     return unicodedata.normalize("NFKC", folded).encode()
 
 
@@ -141,6 +147,7 @@ _SHOWS_NOTHING = re.compile(
 )
 """Unicode's Default_Ignorable_Code_Point: soft hyphens, zero-width characters, and marks."""
 
+# A label has 63 octets at most, `xn--` among them (RFC 1035 2.3.4).
 _A_LABEL = re.compile(rb"(?<![a-z0-9-])xn--([a-z0-9-]{1,59})(?![a-z0-9-])", re.IGNORECASE)
 
 

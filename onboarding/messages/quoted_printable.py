@@ -24,6 +24,7 @@ def encode_fragment(text: str) -> bytes:
 
     No line of it begins with a dot, and each ends in CRLF: it may travel as it is.
     """
+    # Many pieces are a name or a few words and need no encoder.
     if len(text) < LONGEST_ENCODED_LINE and _is_plain(text):
         return text.encode("ascii") + SOFT_BREAK if text else b""
     lines = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
@@ -43,4 +44,5 @@ def _is_plain(text: str) -> bool:
 
 def terminate(written: bytes) -> bytes:
     """Let the last of encoded pieces end with a line end."""
+    # Else the soft break would join the last line with the boundary.
     return written + b"\r\n" if not written or written.endswith(SOFT_BREAK) else written

@@ -25,6 +25,7 @@ def subject_of(html: str) -> str:
     """Take the subject from the rendered title, as one line of text."""
     start = html.find(">", html.find("<title")) + 1
     return (
+        # The title was escaped for HTML; in a header field the entities would be shown.
         " ".join(unescape(html[start : html.find("</title>", start)]).split())
         if "<title" in html
         else ""

@@ -29,8 +29,8 @@ class MessageRequest:
     `registration` is None for a kind that needs none. `number` counts the invitee's messages from 1
     and becomes the calendar entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP.
     `recipient` is the address on envelope and `To:` header; it differs from the invitee's in a
-    rehearsal. `panel` is everybody on board, for the producer's sheet. `previous` is what the
-    invitee was told before (updates). `join_link` is the link that the letter has to hold: the
+    rehearsal. `panel` is all on board, for the producer's sheet. `previous` is what the invitee's
+    mailbox holds so far (updates). `join_link` is the link that the letter has to hold: the
     invitee's own, None for a kind that holds no link.
     """
 
@@ -47,6 +47,8 @@ class MessageRequest:
     join_link: SecretStr | None = field(init=False)
 
     def __post_init__(self) -> None:
+        # Decided once and here, so that neither a template nor the check can take a link for a kind
+        # that holds none, such as a cancellation.
         record = self.registration if RULES[self.kind].holds_join_link else None
         object.__setattr__(self, "join_link", record.join_uri if record else None)
 
@@ -78,6 +80,7 @@ class ProtectedValues:
         given = list(join_links)
         written = [link.get_secret_value() for link in given]
         places = sorted(link_places(written))
+        # By digest, so that what is kept beyond this call is no link.
         times = Counter(map(link_digest, given))
         keys = frozenset(map(normal_key, filter(None, addresses)))
         return cls(

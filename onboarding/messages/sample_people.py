@@ -19,6 +19,7 @@ from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus
 
+# Its last part is long enough to be guarded as a token, as in real links.
 LINK = SecretStr("https://join.example/sample/rpqkzd8w2v6tfyhx4mb")
 START = datetime(2030, 5, 14, 13, 0, tzinfo=UTC)
 LONGER_AGO = timedelta(days=1)
@@ -74,6 +75,7 @@ def sample_messages(languages: Iterable[str]) -> Iterator[MessageRequest]:
             kind=kind,
             invitee=replace(invitee, language=language),
             session=SESSION,
+            # Without one where real people may have none, so letters are tried as they will be.
             registration=registration if RULES[kind].needs_registration else None,
             number=1,
             message_id="<sample@sample.example>",

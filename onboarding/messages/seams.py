@@ -20,6 +20,7 @@ MOST_SEAMS = 20
 def seams(html: str) -> tuple[int, int]:
     """Find the first and the last place where a piece may be parted; twice the same for none."""
     first, last = _first_seam(html), _last_seam(html)
+    # The first is the earliest seam of all, so it is never behind the last.
     return (first, last) if first and last else (0, 0)
 
 
@@ -33,6 +34,7 @@ def _first_seam(html: str) -> int:
 
 
 def _last_seam(html: str) -> int:
+    # One more than the length: `rfind` leaves out its end, and the piece may end with a `>`.
     end = len(html) + 1
     for _look in range(MOST_SEAMS):
         end = html.rfind(">", 0, end - 1) + 1
@@ -44,9 +46,12 @@ def _last_seam(html: str) -> int:
 def _is_open(html: str, end: int) -> bool:
     """Tell whether a link's scheme may be open here, from this piece or from one before it."""
     last = max(html.rfind(character, 0, end) for character in ENDS_A_SCHEME)
+    # A value may have been opened in the piece before, which is not known here.
     if last < 0:
         return True
     before = html[:last].rstrip()
+    # A quote behind `=` begins a value. At the very beginning of the piece, the `=` may stand in
+    # the piece before. All other quotes end one.
     return html[last] in "\"'" and (not before or before.endswith("="))
 
 

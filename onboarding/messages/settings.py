@@ -54,6 +54,7 @@ def _parse_mailbox(mailbox: str) -> tuple[str, str]:
     Remembered, because every message needs it.
     """
     found = _MAILBOX.fullmatch(mailbox.strip())
+    # A line break in it would begin a header field of its own.
     if not found or not mailbox.isprintable():
         raise ValueError('write it as "Name <address@example.com>" or "address@example.com"')
     local, _at, domain = (found["angle"] or found["bare"]).partition("@")
@@ -66,6 +67,7 @@ def _parse_mailbox(mailbox: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=64)
 def _safe_name(name: str) -> str:
+    # Spaces in their place, so that the words on both sides don't run together.
     return " ".join(re.sub("[@:,]", " ", name).split())
 
 
@@ -145,6 +147,7 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     @property
     def addresses(self) -> tuple[str, ...]:
         """Addresses that any message may contain, because they are in the configuration."""
+        # The imprint stands in every message, so its addresses must not stop one.
         in_imprint = re.findall(r"[^\s<>,;]+@[\w.-]*\w", self.imprint)
         return tuple({self.sender_address, self.help_address, *in_imprint})
 

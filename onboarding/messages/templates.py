@@ -95,6 +95,8 @@ def candidates(kind: str, role: Role, language: str) -> tuple[str, ...]:
     tags = language_tags(language)
     special = f"{kind}.{role.value.lower()}"
     return (
+        # The role counts before the language: what only a co-host has to do stands in their
+        # template.
         *(f"{special}.{tag}" for tag in tags),
         special,
         *(f"{kind}.{tag}" for tag in tags),
@@ -111,6 +113,7 @@ def find_template(name: str, folders: Folders) -> tuple[Path | None, Path | None
     for folder in folders.paths:
         paths = (folders.file(folder / (name + ending)) for ending in HTML_ENDINGS)
         sources = [path for path in paths if path]
+        # Not the first of them: an edit of the other one would then have no effect, silently.
         if len(sources) > 1:
             raise ConfigurationError(
                 f"{sources[0]} and {sources[1]} are both sources of one template.",
@@ -152,6 +155,7 @@ def compile_template(
     Raises `ConfigurationError`, with file and line, for all that can be wrong with it.
     """
     source, text = find_template(name, folders)
+    # A message always has an HTML part (the check asks for it); a calendar's entry has none.
     if source is None and not name.startswith(CALENDAR):
         raise ConfigurationError(
             f"The template {text} has no HTML beside it.",

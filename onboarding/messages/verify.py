@@ -37,11 +37,13 @@ def find_violation(
     """Say what is wrong with a finished message; empty where it may leave.
 
     `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand
-    in anybody's letter; `fixed` are the fields that it has to bear as they were configured.
+    in any letter; `fixed` are the fields that it has to bear as they were configured.
     """
     try:
         fields, leaves = mime_parser.parse_message(body)
         return (
+            # The order matters: the content is looked up by the parts that the structure has shown
+            # to be there, and the first fault is the one that is reported.
             _check_owner(letter, guarded)
             or _check_header(fields, recipient)
             or _check_structure(leaves)
@@ -109,6 +111,7 @@ def _check_owner(letter: MessageRequest, guarded: ProtectedValues) -> str:
 
 def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
     """Tell whether a record is certainly not the invitee's; one without person may be."""
+    # Ids decide alone where both have them: an address can change, a linked user can't.
     if registration.linked_user and invitee.linked_user:
         return registration.linked_user != invitee.linked_user
     return bool(registration.email and invitee.email) and normal_key(
@@ -124,6 +127,7 @@ def _check_structure(leaves: Sequence[mime_parser.BodyPart]) -> str:
 
 def _check_header(fields: mime_parser.Fields, recipient: str) -> str:
     """One recipient, a subject, and the fields that a message has to have."""
+    # Resent fields name further recipients as well (RFC 5322 3.6.6).
     if {"cc", "bcc"} & fields.keys() or any(name.startswith("resent-") for name in fields):
         return "it goes to somebody in copy"
     to = mime_parser.field_value(fields, "to")
@@ -174,7 +178,10 @@ def _check_content(
     texts = {"header": _header_text(fields, leaves)}
     texts |= {f"{part} part": text for part, text in shown.items()}
     texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
+    # In a rehearsal the letter's recipient is another than the invitee; on the envelope the domain
+    # may be an A-label.
     allowed = configured | set(map(normal_key, (letter.invitee.email, letter.recipient, recipient)))
+    # A line break between them, so no word reaches from one text into the next.
     if _find_foreign(Normal.of(b"\n".join(texts.values())), own, guarded, allowed):
         return _say_where(texts, own, guarded, allowed)
     odd = _odd_scheme(contents["HTML"])
@@ -210,6 +217,7 @@ def _as_displayed(part: str, content: bytes) -> bytes:
             parts[1::2] = map(_character, parts[1::2])
             return b"".join(parts)
         case "calendar":
+            # Before the escapes: a fold may stand between a backslash and its character.
             unfolded = content.replace(b"\r\n ", b"").replace(b"\r\n\t", b"")
             parts = _CALENDAR_ESCAPE.split(unfolded)  # text and an escaped character in turn
             parts[1::2] = [_LINE_ENDS.get(escaped, escaped) for escaped in parts[1::2]]
@@ -256,6 +264,8 @@ def _find_foreign(
 
 def _has_foreign_address(text: bytes, guarded: ProtectedValues, allowed: frozenset[str]) -> bool:
     return any(
+        # One lawful way to read it is enough: `x=me@example.com` is one's own address behind a
+        # sign.
         not allowed.intersection(keys) and guarded.addresses.intersection(keys)
         for keys in _addresses(text, guarded.domains)
     )
@@ -272,6 +282,7 @@ _GOES_ON = re.compile(rb"[\w%&=+~/?#@$-]|[.,;:!*'](?=\w)")
 
 def _contains_link(text: bytes, link: bytes) -> bool:
     at = text.find(link)
+    # Further places count: the first may be the beginning of a longer link.
     while at >= 0 and _GOES_ON.match(text, at + len(link)):
         at = text.find(link, at + 1)
     return at >= 0
@@ -280,10 +291,13 @@ def _contains_link(text: bytes, link: bytes) -> bool:
 def _foreign_link(text: Normal, own: bytes, guarded: ProtectedValues) -> bool:
     """Look beside the own link, which has to be whole, for other links and others' tokens."""
     lower, rest = text.lower, _BEFORE_HOST.sub(b"", own)
+    # One's own link lies below a guarded place like all others, so it is cut out before looking.
     if rest:
         before, *beside = text.text.split(rest)
+        # With something behind it, one's own link is another link.
         if any(map(_GOES_ON.match, beside)):
             return True
+        # A line break in its place: what stood on its two sides must not become one word.
         lower = b"\n".join((before, *beside)).lower()
     leads_on = any(leads_below(lower, place) for place in guarded.links)
     return leads_on or any(guarded.tokens.find_in(lower, own.lower()))
@@ -343,6 +357,7 @@ def _addresses(text: bytes, domains: frozenset[bytes]) -> Iterator[list[str]]:
     A domain beyond ASCII can be written in several ways, so it is always looked at.
     """
     for found in _BEHIND_AT.finditer(text):
+        # A full stop or dash at the end belongs to the sentence.
         at, domain = found.start(), found[1].rstrip(b".-")
         if domain.lower() in domains or not domain.isascii():
             before = text[max(0, at - LONGEST_LOCAL) : at]

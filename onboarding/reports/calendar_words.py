@@ -46,6 +46,7 @@ def _describe_place_and_people(event: Event) -> Iterator[tuple[str, str]]:
     for label, name in (("Place", "location"), ("Organizer", "organizer"), ("For", "attendee")):
         if name in event:
             yield label, str(event[name]).removeprefix("mailto:")
+    # A published entry has no attendee (RFC 5546 3.2.1), so nothing to answer.
     if (attendee := event.get("attendee")) is not None:
         asks_back = attendee.params.get("RSVP", "").upper() == "TRUE"
         wish = "The organizer asks for an answer." if asks_back else "No answer is asked for."
@@ -58,6 +59,7 @@ def _format_span(start: datetime, end: datetime, time_zone: str) -> str:
         format_local_time(moment, time_zone, "EEEE, d MMMM y") for moment in (start, end)
     )
     until = format_local_time(end, time_zone, "HH:mm")
+    # Sessions may go on over midnight, in the reader's zone if not in their own.
     until = until if first == last else f"{last}, {until}"
     begin = format_local_time(start, time_zone, "HH:mm")
     return f"{first}, {begin} to {until}, {zone_full_name(start, time_zone)}"

@@ -41,6 +41,7 @@ def build_crm_table(report: Report, shape: CrmShape) -> ReportTable:
     A status without a word of the CRM's keeps ours. Raises ConfigurationError for a column or a
     status that there is not, naming the key and the nearest.
     """
+    # First, and against the rosters' own columns: a mistyped column would be empty in every row.
     _check_shape(shape, (*list_columns(report), STATUS))
     rows = []
     for webinar in report.webinars:
@@ -53,6 +54,7 @@ def build_crm_table(report: Report, shape: CrmShape) -> ReportTable:
 
 def _map_row(row: CellsByColumn, shape: CrmShape) -> tuple[CellValue, ...]:
     return tuple(
+        # Another webinar's roster may lack a column that is known; its cells are empty.
         source.removeprefix(CONSTANT) if source.startswith(CONSTANT) else row.get(source, "")
         for source in shape.columns.values()
     )

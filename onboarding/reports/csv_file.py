@@ -11,6 +11,7 @@ from datetime import datetime
 
 from onboarding.reports.table import CellValue, ReportTable
 
+# OWASP's list for CSV injection, with the full-width forms that some spreadsheets read alike.
 _FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _PHONE_NUMBER = re.compile(r"\+[0-9][0-9 ()/.-]*")
 
@@ -21,6 +22,7 @@ def render_csv(table: ReportTable, *, keeps_phone_numbers: bool = False) -> byte
     With `keeps_phone_numbers` a cell such as `+49 30 123` gets no apostrophe: a CRM that imports
     the file would take it for a part of the number, and digits run nothing.
     """
+    # The writer ends lines by CRLF itself (RFC 4180); a translated line end would double them.
     text = io.StringIO(newline="")
     rows = csv.writer(text)
     rows.writerow(table.columns)
@@ -35,4 +37,5 @@ def _cell_text(cell: CellValue, keeps_phone_numbers: bool) -> str:  # noqa: FBT0
     text = str(cell)
     if keeps_phone_numbers and _PHONE_NUMBER.fullmatch(text):
         return text
+    # Spaces in front don't count: some programs drop them when they import.
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text

@@ -35,6 +35,7 @@ REMOVED_ELEMENTS = (
 BACKGROUND = re.compile(r"""url\(\s*['"]?((?:https?:)?//[^'")\s]+)""", re.IGNORECASE)
 """A picture that a style sheet names. The policy keeps it from being loaded."""
 
+# In an image, SVG runs no script and loads nothing, so a box may hold any label.
 BOX = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="64">'
     '<rect x="1" y="1" width="318" height="62" rx="6" fill="#f4f5f8" stroke="#566074"'
@@ -62,6 +63,7 @@ def build_frame(html: str) -> MailFrame:
     pictures = [_box_picture(picture) for picture in parsed.css("img, input[type=image]")]
     _remove_comments(parsed)
     shown = parsed.html or ""
+    # Not boxed: without the policy's leave they load nothing, but the reader should know of them.
     backgrounds = [node.attributes["background"] or "" for node in parsed.css("[background]")]
     backgrounds += BACKGROUND.findall(shown)
     # Each is named once, in the order of the message.
@@ -112,6 +114,7 @@ def _name_picture(address: str) -> str:
     """Name a picture by its host, and its path without what may be personal (query, fragment)."""
     try:
         parts = urlsplit(address)
+    # Such as brackets that hold no IPv6 address: the message is still to be shown.
     except ValueError:
         return "an address that can't be read"
     return f"{parts.hostname or ''}{parts.path}" or "no address"
@@ -119,6 +122,7 @@ def _name_picture(address: str) -> str:
 
 def _remove_comments(parsed: LexborHTMLParser) -> None:
     """Remove comments: they are for old mail programs, and a fifth of a message."""
+    # All are found first: to remove one while walking would end the walk there.
     for comment in list(_find_comments(parsed.root)):
         comment.decompose()
 

@@ -37,11 +37,17 @@ def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     before, written = _read_list(folder), dict[str, str]()
     try:
         for name, content in files:
+            # Just before each write: the folder is the user's, and a link may have been put there
+            # since.
             _refuse_links(folder, name)
             (folder / name).parent.mkdir(exist_ok=True)
+            # Noted before it is written: a listed file that is missing does no harm, but one that
+            # is there and not listed would never be removed.
             written[name] = _digest(content)
             write_file(folder / name, content)
     finally:
+        # Also after an error, and with the old names: until their files are gone, they have to be
+        # in the list, or a crash would leave letters that no preview removes.
         _write_list(folder, {**before, **written})
     for name in before.keys() - written.keys():
         _remove_unchanged(folder, name, before[name])
@@ -53,6 +59,7 @@ def _read_list(folder: Path) -> Mapping[str, str]:
     _refuse_links(folder, LIST)
     try:
         found = json.loads(read_text(folder / LIST))
+    # A list from elsewhere can be nested so deeply that the parser gives up.
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
@@ -83,6 +90,8 @@ def _remove_unchanged(folder: Path, name: str, digest: str) -> None:
     """Remove a file that still holds what was written, then its folder if that is empty."""
     inner, _, file = name.rpartition("/")
     with suppress(OSError):  # it is gone, or replaced by something that is not ours
+        # By descriptor from here on: between a look at a path and the removal, the folder could
+        # become a link to another one.
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW if inner else os.O_RDONLY
         descriptor = os.open(folder / inner, flags)
         try:
@@ -91,11 +100,13 @@ def _remove_unchanged(folder: Path, name: str, digest: str) -> None:
         finally:
             os.close(descriptor)
         if inner:
+            # Fails where something is left in it, which is what is wanted.
             (folder / inner).rmdir()
 
 
 def _is_unchanged(file: str, folder: int, digest: str) -> bool:
     """Whether a file, in a folder given by its descriptor, holds what was written."""
+    # Non-blocking: a named pipe in the file's place would be waited for without end.
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     with open(descriptor, "rb") as opened:  # noqa: PTH123 -- it is open already
         return stat.S_ISREG(os.fstat(descriptor).st_mode) and _digest(opened.read()) == digest

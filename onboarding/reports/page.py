@@ -16,6 +16,7 @@ from onboarding.model.time_zones import zone_abbreviation, zone_named
 
 def format_local_time(moment: datetime, time_zone: str, pattern: str) -> str:
     """Format a moment in a zone. `pattern` is Unicode's (UTS 35): `d MMMM y, HH:mm`."""
+    # Our pages are in English for all languages of a webinar; only its messages are translated.
     return format_datetime(moment, pattern, tzinfo=zone_named(time_zone), locale="en_GB")
 
 
@@ -27,6 +28,7 @@ def zone_full_name(moment: datetime, time_zone: str) -> str:
     return get_timezone_name(moment.astimezone(zone), locale="en_GB")
 
 
+# Escaped always: Jinja's choice by a file's ending would not take `.html.j2` for HTML.
 PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,

@@ -26,6 +26,7 @@ from onboarding.reports.calendar_words import describe_calendar
 from onboarding.reports.mail_frame import MailFrame, box_for, build_frame, count_lines
 from onboarding.reports.page import PAGES
 
+# Read once: the policy's hash and the script on the page have to be of the same text.
 SCRIPT = (Path(__file__).parent / "plan_page.js").read_text(encoding="utf-8")
 """The page's only script: it filters, opens and closes messages. Without it all of them are open.
 
@@ -114,6 +115,7 @@ def render_plan_page(review: Review) -> str:
 
 def format_approve_command(review: Review) -> str:
     """Write the command that approves exactly this page, for a shell."""
+    # A person copies this line into a shell, so a name must not be able to run anything.
     name = shlex.quote(review.name)
     return f'onboarding approve {name} {review.digest[:SHOWN_DIGITS]} --by "Your name"'
 
@@ -122,6 +124,7 @@ def state_of(message: PlannedMessage, review: Review) -> MessageState:
     """Find a message's state: what keeps it from being sent counts before when it is due."""
     if message.shown is None:
         return MessageState.BROKEN
+    # Measured at the page's own time, so that it shows the same whenever it is opened.
     is_due_later = message.due_at is not None and message.due_at > review.made_at
     if review.approval is ApprovalMode.NONE:
         return MessageState.LATER if is_due_later else MessageState.READY
@@ -155,6 +158,8 @@ def _group_alike(review: Review) -> list[list[PlannedMessage]]:
     groups: dict[tuple[object, ...], list[PlannedMessage]] = {}
     for message in review.conditional:
         invitee, state = message.invitee, state_of(message, review)
+        # With state and fault in the key: else a message that can't be made would hide behind one
+        # that can.
         about = (message.kind, message.entry, invitee.role, invitee.language)
         groups.setdefault((*about, state, message.fault), []).append(message)
     return list(groups.values())
@@ -182,6 +187,7 @@ def _list_warnings(review: Review) -> list[str]:
         for message in (*review.messages, *review.conditional)
         if message.shown is None
     ]
+    # Several messages of a person can fail for one reason, and a reason is said once.
     return [*late, *problems, *dict.fromkeys(broken), *_list_changed(review)]
 
 
@@ -190,6 +196,8 @@ def _list_changed(review: Review) -> Iterator[str]:
     names: dict[str, list[str]] = {}
     for message in (*review.messages, *review.conditional):
         if state_of(message, review) is MessageState.CHANGED:
+            # By kind: a changed template concerns all people, and a line for each would bury the
+            # rest.
             names.setdefault(message.kind, []).append(message.invitee.name)
     for kind, people in names.items():
         yield f"The {kind} has changed since it was approved: {_join_names(people)}."

@@ -81,12 +81,15 @@ def template_version(folders: tuple[Path, ...], logo: str) -> str:
     paths = [*folders, Path(logo)] if logo else folders
     found = chain.from_iterable(path.rglob("*") if path.is_dir() else [path] for path in paths)
     files = sorted({file for file in found if file.is_file()})
+    # Times and not contents: an open page has this asked three times a second (`serve`).
     stamps = "\n".join(f"{file} {file.stat().st_mtime_ns}" for file in files)
+    # A folder's name may be no UTF-8, which `encode` would refuse.
     return hashlib.sha256(os.fsencode(stamps)).hexdigest()[:16]
 
 
 def compose_kind(preview: Preview, kind: Kind) -> ComposedKind:
     """Compose all messages of a kind with the templates as they are on disk now."""
+    # Before loading: what is saved in between has a newer version, so is loaded the next time.
     version = template_version(preview.folders, preview.brand.logo)
     try:
         templates = _load_templates(preview.folders, preview.brand, version)
@@ -99,6 +102,7 @@ def compose_kind(preview: Preview, kind: Kind) -> ComposedKind:
     return ComposedKind(version, messages)
 
 
+# `_version` is in the key only: after a save the same folders are loaded again.
 @lru_cache(maxsize=2)
 def _load_templates(folders: tuple[Path, ...], brand: BrandSettings, _version: str) -> TemplateSet:
     return TemplateSet.load(folders, brand)
@@ -111,6 +115,7 @@ def parse_for_page(message: Message) -> ParsedMessage:
     """Parse a finished message."""
     parsed = email.message_from_bytes(message.body, policy=email.policy.default)
     parts = {part.get_content_type(): part for part in parsed.walk() if not part.is_multipart()}
+    # Decoded by the package: the page shows what a mail program shows, not encoded words.
     headers = [(name, str(value)) for name, value in parsed.items()]
     pictures = [part for kind, part in parts.items() if kind.startswith("image/")]
     return ParsedMessage(
@@ -148,6 +153,7 @@ def render_frame(message: ParsedMessage, *, dark: bool) -> str:
     # A scroll bar would make the phone's page narrower. The frame's sandbox opens no windows, so a
     # click on a link does nothing: not even a made-up link is visited.
     style = f"<style>:root {{ scrollbar-width: none; {palette} }}</style>"
+    # Behind the message: its doctype has to come first, and of equal rules the last one wins.
     return f'{html}{style}<base target="_blank">'
 
 
@@ -155,6 +161,7 @@ def person_folder(person: Invitee) -> str:
     """Name a person's folder: their roster row, and their name in plain ASCII letters."""
     name = unicodedata.normalize("NFKD", f"{person.first_name} {person.last_name}")
     plain = name.encode("ascii", "ignore").decode().lower()
+    # The row comes first: two people may share a name, and one may have no ASCII letter in it.
     return "-".join([f"{person.row:03}", *re.findall(r"[a-z0-9]+", plain)])
 
 
@@ -230,6 +237,7 @@ def message_file(message: Message, ending: str) -> bytes:
         case "txt":
             return parsed.text.encode()
         case "ics":
+            # RFC 5545 3.1 wants CRLF; the page shows the lines without.
             return parsed.calendar.replace("\n", "\r\n").encode()
         case _:
             return message.body
@@ -242,6 +250,7 @@ def write_preview(preview: Preview, folder: Path) -> list[str]:
     Returns a line for each message that can't be made. Raises ConfigurationError if the templates
     or the folder can't be used.
     """
+    # All kinds before the first file: with a broken template the folder stays as it was.
     kinds = {kind: compose_kind(preview, kind) for kind in Kind}
     for composed in kinds.values():
         if composed.error:

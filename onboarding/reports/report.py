@@ -104,6 +104,7 @@ class WebinarReport:
     def counts(self) -> list[tuple[State, int]]:
         """How many messages are in each state that occurs, the sent ones first."""
         counts = Counter(message.state for message in self.messages)
+        # `sorted` is stable, so all other states keep their order of definition.
         in_order = sorted(State, key=lambda state: state is not State.SENT)
         return [(state, counts[state]) for state in in_order if counts[state]]
 
@@ -148,6 +149,8 @@ MEANINGS = {
 }
 """What each state means, for readers of the report."""
 
+# Each state in which a delivery needs a person has to be here, or the report would count it and say
+# no way out.
 NEXT_STEPS = {
     State.IN_DOUBT: (
         "Look for the Message-ID in the mail server's log. Then type"
@@ -191,6 +194,7 @@ def person_status(person: ReportedPerson) -> str:
 
     A person whose latest message is a cancellation is `removed`, whatever its state.
     """
+    # What a person did counts for more than what was sent to them.
     if person.attendance:
         return person.attendance
     if person.latest is None:
@@ -208,6 +212,7 @@ def badge(state: State) -> str:
     match state:
         case State.SENT:
             return "done"
+        # The two sets share no state; SENT is in neither.
         case _ if state in NEEDS_A_PERSON:
             return "attention"
         case _ if state in UNDER_WAY:

@@ -27,6 +27,7 @@ def render_html(report: Report) -> str:
 def _show_webinar(webinar: WebinarReport, report: Report) -> dict[str, object]:
     return {
         "webinar": webinar,
+        # `sorted` is stable: in both halves the order of the report stays.
         "people": sorted(webinar.people, key=lambda person: not person.needs_a_person),
         "next_steps": list(list_next_steps(webinar)),
         "timeline": build_timeline(webinar, report.made_at),

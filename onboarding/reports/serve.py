@@ -42,6 +42,7 @@ CHANGE_CHECK = 0.3
 
 TYPES = {"html": "text/html", "txt": "text/plain", "ics": "text/calendar", "eml": "message/rfc822"}
 HEADERS = {
+    # Pages hold names and addresses, and change with each save.
     "Cache-Control": "no-store",
     "Content-Security-Policy": f"{POLICY}; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -77,6 +78,7 @@ def preview_app(preview: Preview, key: str) -> Starlette:
     ]
     return Starlette(
         routes=[Mount("/{key}", routes=routes, middleware=[Middleware(_KeyCheck, key=key)])],
+        # Around the key's check: a page elsewhere that points its name here gets no answer at all.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
     )
 
@@ -89,6 +91,7 @@ class _KeyCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = str(scope["path_params"].get("key", "")).encode()
+        # In constant time, or another user of the machine could find the key letter by letter.
         answer = self._app if secrets.compare_digest(given, self._key) else _not_found()
         await answer(scope, receive, send)
 
@@ -112,6 +115,7 @@ class _Pages:
     def file(self, request: Request) -> Response:
         person, kind = self._find(request)
         ending = request.path_params["ending"]
+        # The path only chooses among what the preview has; it is never used as a path on disk.
         if not (person and kind and ending in TYPES):
             return _not_found()
         message = compose_kind(self.preview, kind).messages.get(person.row)
@@ -142,6 +146,7 @@ class _Pages:
         """Stream the version of the templates: at once, and again after each change."""
         last = ""
         while True:
+            # In a thread: walking the folders blocks, and on a network drive for long.
             now = await asyncio.to_thread(
                 template_version, self.preview.folders, self.preview.brand.logo
             )

@@ -109,8 +109,10 @@ def person_cells(
 
 def _webinar_rows(webinar: WebinarReport) -> Iterator[CellsByColumn]:
     for person in webinar.people:
+        # A person without a message is a row, too: each row of the roster has to show up.
         for message in person.messages or [None]:
             yield person_cells(webinar, person, message)
+    # A problem knows an address only. By key, as it may be spelled as the roster has it.
     people = {address_key(person.email): person for person in webinar.people if person.email}
     for problem in webinar.problems:
         yield _problem_cells(webinar, problem, people.get(address_key(problem.email)))

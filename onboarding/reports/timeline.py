@@ -102,6 +102,7 @@ class _Span:
 def _find_span(webinar: WebinarReport, made_at: datetime) -> _Span:
     moments = [message.at for message in webinar.messages]
     return _Span(
+        # All marks have to be inside: a report may be made long after the session, or before.
         min(*moments, webinar.start, made_at),
         max(*moments, webinar.start + webinar.duration, made_at),
     )
@@ -126,6 +127,7 @@ def _stack_bars(
     for tone in TONES:
         states = [message.state for message in messages if badge(message.state) == tone]
         if states:
+            # So a part of many tones can be a little taller than its number of messages says.
             height = max(pixels * len(states), LEAST_HEIGHT)
             label = f"{when}: {len(states)} {_name_states(states)}"
             yield TimelineBar(part * WIDTH, WIDTH, below, height, tone, label)

@@ -35,6 +35,7 @@ class Sheet:
 def render_workbook(sheets: Iterable[Sheet], made_at: datetime) -> bytes:
     """Render sheets as an XLSX file. Each has its header in sight, and a filter."""
     content = io.BytesIO()
+    # In memory, or it leaves names and addresses in temporary files if it is killed.
     with xlsxwriter.Workbook(content, {"in_memory": True}) as workbook:
         # A zone would be refused; the same report made at the same time is the same file.
         workbook.set_properties({"created": made_at.astimezone(UTC).replace(tzinfo=None)})
@@ -58,6 +59,7 @@ def _fill(worksheet: Worksheet, table: ReportTable, date: Format, head: Format) 
         for column, cell in enumerate(row):
             _write_cell(worksheet, number, column, cell, date)
     worksheet.freeze_panes(1, 0)
+    # Without a column the filter's last column would be -1.
     if table.columns:
         worksheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
 
@@ -65,6 +67,7 @@ def _fill(worksheet: Worksheet, table: ReportTable, date: Format, head: Format) 
 def _write_cell(worksheet: Worksheet, row: int, column: int, cell: CellValue, date: Format) -> None:
     match cell:
         case datetime():
+            # The time is in the session's zone already (`table`), and Excel knows no zones.
             worksheet.write_datetime(row, column, cell.replace(tzinfo=None), date)
         case int():
             worksheet.write_number(row, column, cell)

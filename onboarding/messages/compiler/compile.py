@@ -46,6 +46,7 @@ def compile_source(file: Path, folders: Folders, environment: Environment) -> Co
     settings = list(takewhile(_is_setting, pieces))
     masked = mask(pieces[len(settings) :])
     is_mjml = file.name.endswith(".mjml.j2")
+    # First of all: the compilers overflow their stack on deep elements, which no `except` catches.
     _assert_shallow(masked.text, file, is_mjml=is_mjml)
     html = _compile_mjml(file, masked) if is_mjml else _inline_styles(file, masked)
     _assert_nested(html, masked)
@@ -53,6 +54,7 @@ def compile_source(file: Path, folders: Folders, environment: Environment) -> Co
     first = "".join(piece.text.strip() for piece in settings)
     try:
         return CompiledSource(first + unmask(html, masked), first + _derive_text(html, masked))
+    # To derive the text, `_text_of_node` calls itself for each element inside.
     except RecursionError as error:
         raise _too_deep_error(file) from error
 
@@ -69,6 +71,7 @@ def _compile_mjml(file: Path, masked: MaskedSource) -> str:
     """Compile MJML, without the web fonts that mrml would otherwise load from elsewhere."""
     try:
         return mrml.to_html(masked.text, render_options=mrml.RenderOptions(fonts={})).content
+    # This is what mrml raises for any mistake in the MJML. No file is read here.
     except OSError as error:
         raise _mjml_error(file, masked, str(error)) from error
 
@@ -115,6 +118,7 @@ def _inline_styles(file: Path, masked: MaskedSource) -> str:
                 "around elements.",
             )
     text = _ROWS_AT_ONCE.sub(r"\1<tbody>\2", masked.text)
+    # No parser yet: there are at most as many elements as `<`, and selectors as `{` and `,`.
     if text.count("<") * (text.count("{") + text.count(",")) > MOST_STYLING:
         raise ConfigurationError(
             f"The template {file} has too many elements for so many rules of style.",
@@ -163,6 +167,7 @@ def _check_block(token: MaskToken, depth: int, open_blocks: list[tuple[MaskToken
     if change > 0:
         open_blocks.append((token, depth))
         return
+    # `{% set %}` and other tags without an end may stand at any depth within their block.
     if not open_blocks or not (change < 0 or _MIDDLE.match(token.source)):
         return
     begin, depth_at_begin = open_blocks[-1]
@@ -248,6 +253,7 @@ def _derive_text(html: str, masked: MaskedSource) -> str:
         return pair[2] if written.get(pair[1]) == written.get(pair[2]) else pair[0]
 
     text = _WORDS_AND_ADDRESS.sub(drop_repeated, _text_of_document(html))
+    # Last: the white space inside of a tag must not be joined with that of the lines.
     return re.sub(r"jw\d+wj", lambda word: sources.get(word[0], word[0]), text)
 
 
@@ -286,6 +292,8 @@ def _text_of_node(node: LexborNode) -> Iterator[str]:
             yield _attribute(node, "alt")
         case "a":
             yield _text_of_link(node)
+        # The preview text is hidden in the HTML. In the text part it would stand before the
+        # greeting.
         case tag if tag not in _SILENT and not _is_hidden(node):
             before, after = _AROUND.get(tag or "", ("", ""))
             yield from (before, *_text_of_children(node), after)

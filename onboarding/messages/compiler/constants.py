@@ -40,6 +40,8 @@ class _Folding(NodeTransformer):
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 -- Jinja's name for it
         """Replace an attribute that is a known text, or look inside of what it belongs to."""
         value = self._value(node)
+        # Only texts: other values, such as `brand.colours`, can't be written as a template's
+        # constant.
         if isinstance(value, str):
             return nodes.Const(value, lineno=node.lineno)
         return self.generic_visit(node)
@@ -51,5 +53,6 @@ class _Folding(NodeTransformer):
                 return self._known.get(name)
             case nodes.Getattr(node=owner, attr=name):
                 value = self._value(owner)
+                # Through the sandbox, so folding reaches nothing that rendering would refuse.
                 return None if value is None else self._environment.getattr(value, name)
         return None

@@ -40,6 +40,7 @@ class Folders:
 
         Raises `ConfigurationError` if a link leads to a file outside the folders.
         """
+        # Before the disk is asked: a template must not even learn whether a file elsewhere exists.
         if ".." in Path(name).parts or Path(name).is_absolute():
             return None
         return next((file for path in self.paths if (file := self.file(path / name))), None)
@@ -76,15 +77,19 @@ class Folders:
         """Find every template and shared part that is in use, in order of their names."""
         found = (file.relative_to(folder) for folder in self.paths for file in folder.rglob("*.j2"))
         for name in sorted(set(map(str, found))):
+            # By `find`: of two namesakes only the one in use counts, and a stray link raises.
             if file := self.find(name):
                 yield file
 
     def strays(self) -> Iterator[ConfigurationError]:
         """Find links that lead out of the folders, whether a template names them or not."""
         for folder in self.paths:
+            # It follows no links to folders, so a link in a circle does not hold it up.
             for parent, folders, files in os.walk(folder):
                 paths = (Path(parent, name) for name in sorted((*folders, *files)))
                 for path in paths:
+                    # A link that leads nowhere counts as a file that is not there: it can't be
+                    # read.
                     if path.is_symlink() and path.exists() and not self._contains(path):
                         yield self._stray_error(path)
 
@@ -151,6 +156,7 @@ class FolderLoader(jinja2.BaseLoader):
             file = self._folders.find(template)
             if file is None:
                 raise jinja2.TemplateNotFound(template)
+            # No test of freshness: a run goes on with the parts that it has read first.
             return read_template(file), str(file), None
         except ConfigurationError as error:
             raise UnrenderableValue(error.message.removesuffix(".")) from error

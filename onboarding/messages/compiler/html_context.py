@@ -61,7 +61,10 @@ TEXT_ONLY = {
 DEFAULTS = {"mj-attributes": True, "/mj-attributes": False}
 """Tags that begin and end MJML's default values."""
 
+# A letter has to follow: in `a < b` nothing begins (HTML 13.2.5.6).
 _OPENING = re.compile(r"<!--|<(/?[A-Za-z][\w:-]*)")
+# A value without quotes is no ATTRIBUTE but stays in TAG, where `masking` admits no expression: a
+# space in it would begin another attribute.
 _IN_TAG = re.compile(
     r"""(?P<closed>/?>)|(?:(?<![\w:@.-])(?P<attribute>[\w:@.-]++)\s*+=\s*+)?(?P<quote>["'])"""
 )
@@ -107,17 +110,20 @@ def _scan_tag(state: ScannerState, text: str, start: int) -> tuple[ScannerState,
         return ScannerState(HtmlContext.ATTRIBUTE, state.tag, name, quote), found.end()
     # `/>` ends an element that has no text
     inside = TEXT_ONLY.get(state.tag) if found["closed"] == ">" else None
+    # The tag is kept: it says which end is looked for.
     return (replace(state, context=inside) if inside else ScannerState()), found.end()
 
 
 def _scan_attribute(state: ScannerState, text: str, start: int) -> tuple[ScannerState, int]:
     end = text.find(state.quote, start)
     if end < 0:
+        # The value goes on over several stretches: `masking` asks whether an address has begun.
         return replace(state, value=state.value + text[start:]), len(text)
     return ScannerState(HtmlContext.TAG, state.tag), end + 1
 
 
 def _scan_text_only(state: ScannerState, text: str, start: int) -> tuple[ScannerState, int]:
+    # Nothing but its own end ends such an element: `<b>` in a title is text.
     end = re.compile(f"</{state.tag}", re.IGNORECASE).search(text, start)
     if not end:
         return state, len(text)

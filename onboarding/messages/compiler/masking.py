@@ -139,6 +139,7 @@ def _after(piece: SourcePiece, before: ScannerState) -> ScannerState:
         case PieceKind.VALUE:
             # some text that is not known yet: an address that begins with it has begun
             return replace(before, value=before.value + "?")
+        # It prints nothing itself. What stands inside is scanned as if it were always printed.
         case PieceKind.BLOCK:
             return before
 
@@ -151,6 +152,8 @@ def _end_of_run(located: Sequence[_LocatedPiece], start: int) -> int:
     match first.before.context:
         case HtmlContext.ATTRIBUTE | HtmlContext.TITLE:
             return _end_of_value(located, start)
+        # One word for the whole condition. As two, a compiler could move the attribute between
+        # them.
         case HtmlContext.TAG if first.piece.kind is PieceKind.BLOCK:
             return _end_of_condition(located, start)
         case _:
@@ -188,6 +191,7 @@ def _end_of_condition(located: Sequence[_LocatedPiece], start: int) -> int:
     )
 
 
+# A `set` without `=` has an end of its own; one with it is complete.
 _BEGINS_BLOCK = re.compile(
     r"\{%[-+]?\s*(?:(?:if|for|macro|call|filter|with|block)\b|set\s[^=]*%\})"
 )
@@ -260,6 +264,7 @@ WORDY_ATTRIBUTES = frozenset(
 def _is_style(state: ScannerState) -> bool:
     if state.attribute == "style" or "color" in state.attribute:
         return True
+    # MJML writes nearly all its attributes into styles, so all but the known others count.
     return state.tag.startswith("mj-") and state.attribute not in WORDY_ATTRIBUTES | URL_ATTRIBUTES
 
 
@@ -272,6 +277,8 @@ _EXPRESSION = re.compile(r"(\{\{[-+]?)(.*?)([-+]?\}\}\s*)", re.DOTALL)
 
 def _add_filter(piece: SourcePiece, name: str) -> str:
     """Filter a value: `{{ x }}` becomes `{{ (x)|link }}`. Blocks stay as they are."""
+    # The brackets are needed: a filter binds more tightly than `or` and `~`, and would see only the
+    # last operand.
     found = _EXPRESSION.fullmatch(piece.text)
     return f"{found[1]} ({found[2]})|{name} {found[3]}" if found else piece.text
 
@@ -292,6 +299,7 @@ The filter of a tag was chosen for its context in the source. In any other conte
 value might not be safe.
 """
 
+# css-inline writes an attribute that has no value with an empty one, hence the `=""`.
 _MASKED_TAG = re.compile(
     r'<!--(?P<block>jw\d+wj)-->|/\*(?P<css>jw\d+wj)\*/| ?\b(?P<tag>jw\d+wj)=""|(?P<word>jw\d+wj)'
 )
@@ -307,9 +315,11 @@ def unmask(compiled: str, masked: MaskedSource) -> str:
     seen: list[MaskToken] = []
     for token, found in _find_tokens(compiled, masked):
         literal = compiled[start : found.start()]
+        # Only the compiler's own text is scanned: what a tag prints was looked at before compiling.
         state = scan(state, literal)
         if not _may_return(token, state.context, found.lastgroup):
             raise _tag_error(token, "ended up in another place")
+        # The pattern has taken the space before a tag's word away.
         done += [literal, f" {token.source}" if found["tag"] else token.source]
         seen.append(token)
         start = found.end()
@@ -350,6 +360,7 @@ def _assert_complete(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -
 def _assert_in_order(expected: Sequence[MaskToken], seen: Sequence[MaskToken]) -> None:
     blocks_before = [token for token in expected if token.is_block]
     blocks_after = [token for token in seen if token.is_block]
+    # As many on both sides: it was checked above that each block came back exactly once.
     for before, after in zip(blocks_before, blocks_after, strict=True):
         if before is not after:
             raise _tag_error(before, "was moved")

@@ -47,6 +47,8 @@ def check_names(file: Path, folders: Folders, environment: Environment) -> None:
     types = dict(KNOWN)
     for tree in trees.values():
         types |= dict.fromkeys(_names_set(tree), Any)
+    # After the names that are set, for a loop's variable is one of them: here it gets the type of
+    # the loop's items back.
     loop_types = [_loop_types(tree, types) for tree in trees.values()]
     for variables in loop_types:
         types |= variables
@@ -64,6 +66,7 @@ def _parse_all(
     left = [file]
     while left:
         path = left.pop()
+        # This also ends at files that include each other; `sources` says so in words.
         if path not in trees:
             tree = _parse(read_template(path), path, environment)
             trees[path] = tree
@@ -71,6 +74,7 @@ def _parse_all(
     return trees
 
 
+# The text is part of the key, so a file that was saved meanwhile is parsed again.
 @lru_cache(maxsize=512)
 def _parse(source: str, file: Path, environment: Environment) -> nodes.Template:
     """Parse a file. Remembered, because many templates share their parts."""
@@ -82,6 +86,7 @@ def _parse(source: str, file: Path, environment: Environment) -> nodes.Template:
 
 def _find_parts(file: Path, tree: nodes.Template) -> Iterator[str]:
     yield from (name for name in find_referenced_templates(tree) if name)
+    # `<mj-include>` is text to Jinja, so it is looked for there.
     if file.name.endswith(".mjml.j2"):
         text = "".join(literal.data for literal in tree.find_all(nodes.TemplateData))
         yield from _MJ_PATH.findall(text)
@@ -120,9 +125,12 @@ def _check_fields(file: Path, tree: nodes.Template, types: Types) -> None:
     for attribute in tree.find_all(nodes.Getattr):
         name = attribute.attr
         known = _fields_of(_type_of(attribute.node, types))
+        # Nothing is known of a filter's result or a roster's column: only rendering shows what is
+        # wrong.
         if known and name not in known:
             owner = _as_written(attribute.node)
             raise _unknown_name(file, attribute.lineno, name, known, owner=owner)
+        # The sandbox refuses these too, but only while rendering, and without file and line.
         if name.startswith("__"):
             raise ConfigurationError(
                 f"{file}, line {attribute.lineno}: "
@@ -154,6 +162,7 @@ def _unknown_name(
 ) -> ConfigurationError:
     """Report an unknown name, with the nearest known one as a suggestion."""
     prefix, name = f"{owner}." if owner else "", name[:LONGEST_SHOWN_NAME]
+    # No cutoff: even a far name shows how names are written.
     near = get_close_matches(name, known, n=1, cutoff=0)
     return ConfigurationError(
         f"{file}, line {line}: there is no {prefix}{name}.",
@@ -184,6 +193,7 @@ def _type_of(node: nodes.Node, types: Types) -> Any:
 def _fields_of(kind: Any) -> Types:
     """Find the fields of one of the context's types; none for a type whose names are not fixed."""
     if isinstance(kind, UnionType):
+        # `PreviousContext | None`: a template asks for its fields where it is there.
         kind = next(member for member in get_args(kind) if member is not NoneType)
     if isinstance(kind, type) and is_dataclass(kind):
         return get_type_hints(kind)

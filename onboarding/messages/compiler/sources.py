@@ -131,6 +131,8 @@ class _SourceReader:
         }
         parent = self.folders.get(name, extends.location)
         _assert_no_circle(extends, depth)
+        # What the child sets comes first: the parent's text behind it may use it. `own` wins over
+        # `overrides`, for `_with_super` has put these into it.
         return _settings(child) + self.read(parent, {**overrides, **own}, depth + 1)
 
     def _with_parts(self, pieces: Iterable[SourcePiece], depth: int) -> Iterator[SourcePiece]:
@@ -188,6 +190,8 @@ def _split_source(file: Path, environment: Environment) -> Iterator[SourcePiece]
     """Split a file into text and tags. The lexer gives a tag in several tokens."""
     tag, end, first_line = "", "", 1
     try:
+        # The lexer and not the parser, since the tags go back into the compiled HTML as they were
+        # written.
         for line, part, text in environment.lexer.tokeniter(read_template(file), str(file)):
             if end:
                 tag += text

@@ -97,6 +97,7 @@ DEEPEST_TREE = 100
 def range_within_limits(*args: int) -> range:
     """`range`, of no more numbers than a letter may take steps."""
     numbers = range(*args)
+    # A slice, because `len` of a range raises for more than a machine word can count.
     if numbers[limits.MOST_STEPS : limits.MOST_STEPS + 1]:
         raise limits.LimitExceeded(f"a range has more than {limits.MOST_STEPS:,} numbers")
     return numbers
@@ -117,6 +118,8 @@ class Method:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it within the limits."""
+        # A loop and a cycler only keep and compare what they are given, so that may be a macro as
+        # well.
         is_value = type(self.owner) in SUBSCRIPTED
         for given in (self.owner, *args, *kwargs.values()) if is_value else ():
             size_of(given)
@@ -166,6 +169,7 @@ def assert_not_too_long(source: str) -> None:
 
 def assert_simple(tree: nodes.Template) -> None:
     """Raise `TooComplex` for trees so deep or large that Python takes long to compile them."""
+    # Level by level: recursion would fail at just the depth that is to be refused.
     level: list[nodes.Node] = [tree]
     size = depth = 0
     while level:
@@ -194,7 +198,9 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
 
     template_class = MessageTemplate
     code_generator_class = guards.Writer
+    # Jinja calls `call_binop` for these; the other operators it writes as plain Python.
     intercepted_binops = frozenset(size_estimates.OPERATOR_ESTIMATES)
+    # Jinja joins the pieces of macros and captured blocks by this, so they have a limit too.
     concat = staticmethod(limits.join_text)
     known: Mapping[str, Any] = MappingProxyType({})
 
@@ -208,6 +214,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
             auto_reload=False,
             **options,
         )
+        # Replaced, not added to: of Jinja's own only what is on our lists is left.
         self.filters = {**filters.FILTERS, **guards.GUARD_FILTERS}
         self.tests = dict(filters.TESTS)
         self.globals = dict(GLOBALS)
@@ -226,6 +233,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
 
     def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
         """Jinja's hook between a template's tree and its Python."""
+        # Constants first: then the guards see that one side of a comparison is a constant.
         with _compile_within_limits():
             return super()._generate(
                 guards.add_guards(fold_constants(source, self.known, self), self), *args, **options
@@ -246,6 +254,8 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         try:
             return _contents(obj)[attribute]
         except LookupError:
+            # What Python has and the lists have not is refused in words. What neither has is just
+            # missing, so that `is defined` and `default` work on it.
             if kind not in HOLDERS and hasattr(kind, attribute):
                 raise SecurityError(f"attribute {attribute!r}") from None
         return self.undefined(obj=obj, name=attribute)
@@ -274,11 +284,15 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
         """Call what a template may call."""
         current().look()
         if type(obj) is LoopContext:
+            # A recursive loop calls itself with further items. They count like those of the loop.
             args = (Steps(*args),)
+        # `{% call %}` passes its block as `caller`, and only a macro knows what to do with it.
         elif "caller" in kwargs and type(obj) is not Macro:
             raise UnrenderableValue("only a macro can be called with a block")
+        # By identity: what merely equals one of the functions is not one of them.
         elif type(obj) not in CALLED and not any(obj is each for each in GLOBALS.values()):
             if isinstance(obj, Undefined):
+                # Raises the error that names what is missing.
                 return obj()
             raise UnrenderableValue("the template calls what no template may call")
         return context.call(obj, *args, **kwargs)
@@ -293,7 +307,7 @@ class MessageEnvironment(ImmutableSandboxedEnvironment):
 
 
 HOLDERS = frozenset({*MAPPINGS, Namespace, TemplateModule, TemplateReference})
-"""Types of what holds values under names that somebody has given them."""
+"""Types of what holds values under names that a roster or a template has given them."""
 
 
 def _contents(obj: Any) -> Any:
@@ -302,6 +316,7 @@ def _contents(obj: Any) -> Any:
     if kind is Namespace:
         return obj._Namespace__attrs  # noqa: SLF001 -- else a name could be one of Python's own
     if kind is TemplateModule:
+        # Names that begin with an underscore are Jinja's own, such as `_body_stream`.
         return {name: value for name, value in vars(obj).items() if not name.startswith("_")}
     if kind in HOLDERS or isinstance(obj, Undefined):  # which says, as an error, what is missing
         return obj
@@ -313,6 +328,8 @@ def format_white_list(value: Any) -> Any:
     budget = limits.CURRENT.get(None)
     if budget is not None:
         size = len(value) if type(value) in TEXTS else 0  # most values are short texts
+        # Zero is another type or an empty text, so is measured; a text that is too long is, too,
+        # for `size_of` raises.
         budget.write(size if 0 < size <= limits.LARGEST_VALUE else size_of(value))
     elif type(value) not in TEXTS:
         size_of(value)

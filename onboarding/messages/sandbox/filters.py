@@ -129,6 +129,8 @@ SLOW = frozenset({"striptags", "urlize", "wordwrap"})
 
 
 _LINK_TARGET = re.compile(r"(https?://|cid:|mailto:|tel:)\S+$")
+# No bracket, quote or semicolon can get through: `url(...)` would load a picture, and a `;` would
+# begin a rule of its own.
 _STYLE = re.compile(r"#[0-9A-Fa-f]{6}|\d{1,4}(\.\d+)?(px|em|%)?")
 
 
@@ -164,6 +166,7 @@ def add_up(
 @pass_environment
 def group(environment: Environment, *args: Any, **kwargs: Any) -> list[Group]:
     """`groupby`, with groups of a type of our own."""
+    # The sandbox decides by type what may be reached. Jinja's own type for groups is private.
     return [Group(*each) for each in jinjas.sync_do_groupby(environment, *args, **kwargs)]
 
 
@@ -194,17 +197,22 @@ def _limit_filter(name: str, function: Function) -> Function:
 
     @pass_context
     def limited(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
+        # Each operation is short by its size limits, so the time is looked at between them only.
         current().look()
         for given in (value, *args, *kwargs.values()):
             size_of(given, anything=not is_for_values)
+        # Before the work: `'x'|center(10**10)` must not be made in order to be measured.
         fitting(estimate(value, *args, **kwargs))
         if name in SLOW and len(value) > LONGEST_SLOW:
             raise LimitExceeded(
                 f"the filter {name} is for texts of up to {LONGEST_SLOW:,} characters"
             )
         result = function(*_check_arguments(function, context), value, *args, **kwargs)
+        # `map`, `select` and others work when they are read. Read here, their steps and time count.
         if isinstance(result, Iterator):
             result = [*Steps(result)]
+        # The estimates leave out fixed factors, such as escaping. Repeated, they would grow without
+        # end.
         size_of(result, anything=not is_for_values)
         return result
 
@@ -242,6 +250,7 @@ def _check_arguments(function: Function, context: Context) -> tuple[Any, ...]:
 
 FILTERS: Mapping[str, Function] = MappingProxyType(
     {name: _limit_filter(name, OURS.get(name) or jinjas.FILTERS[name]) for name in FILTER_NAMES}
+    # Without limits: they give a text back as it is. The compiler adds them itself (`masking`).
     | {"link": link, "style": style}
 )
 """What may stand behind a `|`."""

@@ -66,6 +66,7 @@ class _Guards(NodeTransformer):
         sides: list[Any] = [node, *node.ops]
         is_cheap = (
             len(node.ops) == 1
+            # `in` walks through its right side, so a constant on the left doesn't make it cheap.
             and node.ops[0].op not in {"in", "notin"}
             and any(map(_is_short, sides))
         )
@@ -81,6 +82,8 @@ class _Guards(NodeTransformer):
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
         """Cut texts and lists only."""
         self.generic_visit(node)
+        # A single item goes through the environment's `getitem`; a slice Jinja writes as plain
+        # Python.
         if not isinstance(node.arg, nodes.Slice):
             return node
         ends = (node.arg.start, node.arg.stop, node.arg.step)
@@ -102,6 +105,8 @@ class _Guards(NodeTransformer):
     def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:  # noqa: N802
         """Likewise: Jinja takes what is set so for markup."""
         self.generic_visit(node)
+        # Without a filter nothing is left to escape: the body was written piece by piece, each
+        # escaped.
         if node.filter is not None:
             node.filter = self._filter(ESCAPED, node.filter)
         return node
@@ -122,9 +127,14 @@ class Writer(CodeGenerator):
     def _output_child_pre(
         self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
     ) -> None:
+        # With a buffer (macros, blocks that are set or filtered) nothing is yielded to `collect`,
+        # so each value has to be counted by `finalize`.
         if frame.buffer is not None:
             super()._output_child_pre(node, frame, finalize)
         else:
+            # Most values are texts: asking for their class here saves them the call of `finalize`.
+            # Jinja's third case, a volatile context, comes from `{% autoescape %}` only, which is
+            # refused.
             self.write("escape(" if frame.eval_ctx.autoescape else "str(")
             self.write("value if (value := ")  # a name that Jinja's own Python does not use
 
@@ -138,6 +148,8 @@ class Writer(CodeGenerator):
 
 
 @pass_context
+# The context is not used, here and in `compare`: asking for it keeps Jinja from calling these while
+# it compiles, when there is no budget.
 def steps(_context: object, items: Any) -> Steps:
     """Give a loop its items, counted."""
     return Steps(items)

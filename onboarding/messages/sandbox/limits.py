@@ -110,6 +110,8 @@ class Budget:
             raise LimitExceeded(
                 f"the template takes more than {self.seconds:.0f} seconds of processor time"
             )
+        # A thread's processor time never runs faster than the clock: before this moment the limit
+        # can't be reached, so it need not be looked at.
         self._look_again = self.now() + self.seconds - used
 
     def step(self) -> None:
@@ -117,6 +119,7 @@ class Budget:
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise LimitExceeded(f"the template's loops take more than {MOST_STEPS:,} steps")
+        # Counting is not enough: a single step may be slow.
         self.look()
 
     def write(self, size: int) -> None:
@@ -128,6 +131,8 @@ class Budget:
             )
 
 
+# A context variable, because Jinja calls filters and loops with nothing of ours in their arguments.
+# Each thread has its own, so letters that are composed side by side don't add up.
 CURRENT: ContextVar[Budget] = ContextVar("budget")
 
 
@@ -145,6 +150,8 @@ class Steps:
         self._items = items
 
     def __iter__(self) -> Iterator[Any]:
+        # Asked for once per loop: outside of a letter each `current()` is a new budget, and the
+        # steps of a loop would never add up.
         step = current().step
         for item in self._items:
             step()
@@ -166,13 +173,17 @@ def size_of(value: Any, *, anything: bool = False) -> int:
     Raises `LimitExceeded` beyond the limit, and `UnrenderableValue` for what is no value (a macro,
     an imported template) unless it may be `anything`.
     """
+    # `type`, not `isinstance`, here and below: a subclass could answer `len` as it likes.
     if type(value) in TEXTS:
         return fitting(len(value))
+    # A stack of our own: a loop can nest lists deeper than Python's stack. What is inside twice
+    # counts twice, since that is what printing it costs: twenty doublings are a million.
     total, left = 0, [value]
     while left:
         inside = left.pop()
         total = fitting(total + _own_size(inside, anything=anything))
         content = _contents_size(inside)
+        # Most lists hold plain values of one type. They are summed without a step of Python each.
         at_once = _size_at_once(content)
         total = fitting(total + (at_once or 0))
         left += content if at_once is None else []
@@ -199,6 +210,7 @@ def _own_size(value: Any, *, anything: bool) -> int:
         anything
         or kind in FIELDS_OF
         or kind in {float, bool, type(None)}
+        # A missing name passes: using it raises Jinja's own error, which says what is missing.
         or isinstance(value, Undefined)
     ):
         return 0
@@ -218,6 +230,7 @@ def _contents_size(value: Any) -> Collection[Any]:
 def _size_at_once(values: Collection[Any]) -> int | None:
     """Measure values that are all texts, or all numbers, at once; None for others."""
     kinds = set(map(type, values))
+    # First, because an empty collection ends here as well: `max` below would raise for it.
     if kinds <= {str, Markup}:
         return sum(map(len, values))
     if kinds == {int}:
@@ -230,6 +243,8 @@ def _size_at_once(values: Collection[Any]) -> int | None:
 
 def digits(bits: int) -> int:
     """Say how many digits beyond the first a number of so many bits has. Raises `LimitExceeded`."""
+    # From its bits: to write a huge number down, only to measure it, takes the square of its
+    # length.
     written = int(bits * log10(2))
     if written >= MOST_DIGITS:
         raise LimitExceeded(f"the template makes a number of more than {MOST_DIGITS:,} digits")
@@ -256,9 +271,13 @@ def collect(pieces: Iterable[str]) -> tuple[str, ...]:
     """Collect the pieces of a rendered part; raises `LimitExceeded` before they are too many."""
     kept: list[str] = []
     left, size = iter(pieces), 0
+    # Looked at every so many pieces, not at each. No value is larger than its own limit, so what is
+    # kept beyond the limit of a part stays bounded.
     while more := list(islice(left, _PIECES_AT_ONCE)):
         kept += more
         size += sum(map(len, more))
+        # Their number counts as well: empty pieces have no size, and a loop can yield them for
+        # ever.
         if size > LARGEST_PART or len(kept) > LARGEST_PART:
             raise LimitExceeded(
                 f"the template writes a part of more than {LARGEST_PART:,} characters"

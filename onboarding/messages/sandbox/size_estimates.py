@@ -27,12 +27,15 @@ def times(left: Any, right: Any) -> int:
         return digits(left.bit_length() + right.bit_length())
     if isinstance(left, int):
         return max(0, left) * size_of(right)
+    # Python makes an empty text of a negative count.
     return size_of(left) * (max(0, right) if isinstance(right, int) else 1)
 
 
 def power(base: Any, exponent: Any) -> int:
     """`base ** exponent`."""
     if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 0:
+        # The exponent is capped: beyond what a float can hold, the product would raise an error of
+        # Python's that doesn't name the limit.
         return digits(int(log2(abs(base)) * min(exponent, LARGEST_VALUE)) + 1)
     return size_of(base) + size_of(exponent)
 
@@ -69,6 +72,7 @@ def percent_format(text: str, values: Any) -> int:
         else (values,)
     )
     largest = max((size_of(value) for value in given), default=0)
+    # `%*d` takes its width from the values. Which of them is not known here, so it is the largest.
     widest: int = max((abs(value) for value in given if isinstance(value, int)), default=0)
     return len(text) + sum(
         _width(conversion[1], widest)
@@ -91,6 +95,7 @@ def concatenation(parts: Iterable[Any]) -> int:
 
 def replacement(text: Any, old: Any, new: Any, count: int | None = None) -> int:
     """A text with each `old` replaced, or the first `count` of them."""
+    # An empty `old` is counted before each character and at the end, as Python replaces it.
     found = str(text).count(str(old))
     replaced = found if count is None or count < 0 else min(count, found)
     return len(str(text)) + replaced * max(0, len(str(new)) - len(str(old)))
@@ -120,6 +125,7 @@ def joining(values: Any, separator: Any = "", attribute: Any = None) -> int:
 
 def batching(values: Any, count: int, fill: Any = None) -> int:
     """Items in rows of `count`, the last one filled."""
+    # `max` only avoids a division by zero: what Jinja makes of such a count stays small.
     rows = len(values) // max(1, count) + 1
     return size_of(values) + rows + (0 if fill is None else fitting(count) * (1 + size_of(fill)))
 
@@ -143,6 +149,7 @@ def wrapping(
 
 def linking(text: Any, *arguments: Any, **options: Any) -> int:
     """A text whose addresses become links; each gets the further attributes."""
+    # Each link that `urlize` makes has one of these signs, so there are no more links than signs.
     links = sum(str(text).count(sign) for sign in ".:@")
     return len(str(text)) + links * sum(map(size_of, (*arguments, *options.values())))
 
@@ -150,6 +157,7 @@ def linking(text: Any, *arguments: Any, **options: Any) -> int:
 def json_size(value: Any, indent: int | str | None = None) -> int:
     """A value as JSON; with `indent`, every item is on a line of its own, indented."""
     step = len(indent) if isinstance(indent, str) else indent or 0
+    # `size_of` comes first: it bounds what `_depth` then walks through.
     return size_of(value) * (1 + step * _depth(value))
 
 
@@ -172,6 +180,8 @@ def stripping(text: Any, signs: Any = None) -> int:
     return len(str(text))
 
 
+# By `LARGEST_VALUE`, a thousand signs are allowed. A text may be a million characters long, and
+# Python compares each at its ends with all the signs.
 _STRIPPED = 1_000
 
 
@@ -195,6 +205,7 @@ OPERATOR_ESTIMATES: Mapping[str, Callable[[Any, Any], int]] = {
 FILTER_ESTIMATES: Mapping[str, Callable[..., int]] = {
     "batch": batching,
     "center": centering,
+    # As Jinja does: the named values if there are any, else the others.
     "format": lambda text, *values, **named: percent_format(str(text), named or values),
     "indent": indentation,
     "join": joining,
