@@ -310,10 +310,12 @@ class Composer:
             }
         except RENDERING as error:
             return Rejected(explain(error))
+        # One frame for each METHOD: it stands in the calendar part's header as well.
         frame = stationery.frames[calendar.method_of(letter.kind, stationery.brand)]
         body = frame.join({**others, "html": html.encoded})
         # Only for the check: without the middles of long pieces that may stand in any letter.
         short = frame.join({**others, "html": html.checked})
+        # The last step before the message exists: nothing may change `body` behind it.
         if fault := self._fault(letter, recipient, body, short):
             return Rejected(f"The message was stopped before it left: {fault}.")
         sender = stationery.brand.sender_address
@@ -377,6 +379,7 @@ def make_template_set(
 
 def _generate(template: jinja2.Template, names: dict[str, Any]) -> Iterator[str]:
     """Render piece by piece. Jinja's own way also rewrites the tracebacks of errors."""
+    # A new context for each: what a letter sets must not be there in the next one.
     return template.root_render_func(template.new_context(names))
 
 
@@ -393,6 +396,7 @@ def explain(problem: Exception) -> str:
             return "The template asks for a shared part that is not in the template folders."
         case jinja2.TemplateError() if why := _what_is_missing(problem):
             return f"The template asks for {_name(problem)!r}, which {why}."
+    # Only the type: Python's own words for an error often quote the value.
     return f"The template can't work with this person's values ({type(problem).__name__})."
 
 

@@ -40,6 +40,7 @@ def render_content(
         subject=parts.subject,
         sender=str(brand.sender_header),
         reply_to=str(brand.reply_header),
+        # As configured: the Message-ID that some of them hold differs with each message.
         headers=templates.fixed,
         text=_join_lines(parts.text),
         html=_join_lines(parts.html),

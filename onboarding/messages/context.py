@@ -136,6 +136,7 @@ class TemplateContext:
 
     def names(self) -> dict[str, Any]:
         """The names as Jinja takes them."""
+        # Not `asdict`: it would copy the whole panel, for each letter.
         return {name: getattr(self, name) for name in _CONTEXT_NAMES}
 
 
@@ -173,10 +174,10 @@ class SessionWords:
             letter.session,
             (letter.invitee.time_zone, id(locale)),
         )  # a locale's own hash takes long
-        # By identity: a run makes one session, and to compare two takes longer than to ask for
-        # this.
+        # By identity: a session's letters mostly share one object, and to compare takes longer.
         if session is not self._session:
             self._session, self._add_to = session, _add_to(session)
+            # Only one session at a time, or a long run would keep the words of all.
             self._known.clear()
         if key not in self._known:
             zone = zone_of(letter.invitee, session)
@@ -185,6 +186,7 @@ class SessionWords:
 
     def panel(self, letter: MessageRequest) -> tuple[Person, ...]:
         """Say who is on board."""
+        # By identity: to compare a hundred people takes long, and a miss only makes them again.
         if letter.panel is not self._invitees:
             self._invitees, self._panel = letter.panel, _panel_context(letter.panel)
         return self._panel
@@ -203,6 +205,7 @@ def make_context(
         add_to=add_to,
         join_link=letter.join_link.get_secret_value() if letter.join_link else "",
         phone_code=plain_text(letter.registration.phone_code) if letter.registration else "",
+        # In the reader's zone of today: both times are then compared on one clock.
         previous=_previous_context(letter, letter.previous, zone, locale)
         if letter.previous
         else None,
@@ -227,6 +230,7 @@ def _panel_context(invitees: Iterable[Invitee]) -> tuple[Person, ...]:
 
 
 def _person_context(invitee: Invitee) -> Person:
+    # Not `invitee.name`: where the roster has no name, that is the address.
     name = plain_text(f"{invitee.first_name} {invitee.last_name}")
     return Person(name, invitee.role.value, plain_text(invitee.job_title))
 

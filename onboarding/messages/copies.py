@@ -89,6 +89,7 @@ class Mask(NamedTuple):
         if not self.parts and not self.code:
             return False
         # Without tags too: a template may print a secret letter by letter, with tags between.
+        # Both ways, since a secret may stand inside of a tag as well.
         squeezed = _squeeze(text) + (_squeeze(_ANY_TAG.sub("", text)) if "<" in text else b"")
         has_code = bool(self.code) and self.code in squeezed
         return has_code or any(_is_partly_in(part, squeezed) for part in self.parts)
@@ -130,6 +131,8 @@ class CopyMaker:
     ) -> MessageCopy:
         """Copy the message as it would be with stand-ins; its envelope alone if that fails too."""
         shown = self._render(_with_stand_ins(request, mask))
+        # Checked like the first copy: a row may repeat the link in a column of its own, which no
+        # stand-in replaces.
         if shown:
             # Digits of a phone code may be in it by chance: the real one is not known to it.
             copy = self._copy(shown, _write_fields(frame, shown), mask.without_code(), body, sender)

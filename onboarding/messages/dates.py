@@ -1,7 +1,7 @@
 """Dates, times, zones and durations in the words of a language, by Babel.
 
 Pure, and remembered: the people of a session share few zones and languages. Which zone and language
-a person has is decided in `view`.
+a person has is decided in `context` and `composer`.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class LocalDate:
 
 @lru_cache(maxsize=1024)
 def localize(at: datetime, zone: tzinfo, locale: Locale) -> LocalDate:
-    """Say when `at` (aware) is in that zone, whose name is spelled out: few know what CDT means."""
+    """Say when `at` (aware) is in that zone, with its name spelled out: few know what CDT means."""
     local = at.astimezone(zone)
     return LocalDate(
         date=format_date(local, "full", locale),

@@ -40,6 +40,7 @@ def format_mailbox(name: str, address: str) -> bytes:
     angle = f"<{address}>".encode()
     shown = _phrase(name)
     last_line = len(shown) - shown.rfind(b"\n")
+    # Folded before the address and never in it: some readers keep the space.
     fits = last_line + len(angle) < LONGEST_HEADER_LINE - len("To: ")
     return shown + (b" " if fits else b"\r\n ") + angle
 

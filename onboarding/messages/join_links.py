@@ -134,6 +134,8 @@ class Tokens:
         ]
         times = Counter(word for words in written for word in words)
         shared = " ".join(places)
+        # While there is one link only, the words of its folder are in no other link either:
+        # `shared` keeps them out.
         words = frozenset(
             word.encode() for word, count in times.items() if count == 1 and word not in shared
         )
@@ -141,6 +143,7 @@ class Tokens:
 
     def find_in(self, text: bytes, own: bytes) -> Iterator[bytes]:
         """Find tokens in a text, also within longer words; those in one's own link don't count."""
+        # `lengths` is sorted: runs shorter than its first can hold no token.
         for start, end in runs(text, _TOKEN_MASK, self.lengths[0]) if self.lengths else ():
             run = text[start:end]
             windows = [

@@ -135,6 +135,7 @@ def _check_file_name(file: Path) -> Iterator[LintWarning]:
     """Report a template that no person gets, because its name is almost that of a kind."""
     name = file.name.partition(".")[0]
     near = get_close_matches(name, (*KINDS, CALENDAR), n=1, cutoff=0.75)
+    # A near name is mostly a mistyping. Others may be parts, which have any name.
     if near and name not in near:
         message = f"No letter is called {name}; did you mean {near[0]}?"
         yield LintWarning(str(file), message, is_error=False)

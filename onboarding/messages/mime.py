@@ -198,6 +198,6 @@ def _tidy(message: EmailMessage) -> None:
             # The package adds it to every part; it belongs to the message alone (RFC 2045 4).
             del part["MIME-Version"]
         if part.is_multipart():
-            # The package's boundaries are random. By name, two frames of one brand are the same
-            # bytes.
+            # The package's are random, and might stand in a content; with names, equal frames are
+            # equal bytes.
             part.set_boundary(f"{IN_BOUNDARIES}{part.get_content_subtype()}_=")

@@ -1,8 +1,8 @@
 """A narrow reader of finished messages: header fields and leaf parts, straight from the bytes.
 
 Reads what our skeletons write, and anything else is refused rather than guessed: that is what makes
-it forty times as fast as the `email` package, against whose parser a test holds it. Judges nothing:
-that is `verify`.
+it forty times as fast as the `email` package's parser, against which a test holds it. Judges
+nothing: that is `verify`.
 """
 
 import re
@@ -82,6 +82,8 @@ def parse_fields(head: bytes) -> Fields:
     fields: dict[str, list[str]] = {}
     for line in lines:
         name, colon, value = line.partition(":")
+        # Folded lines were joined above. This is no field, so maybe a value that got out of its
+        # own.
         if not colon:
             raise UnreadableError("a header line has no colon")
         fields.setdefault(name.lower(), []).append(value.strip())

@@ -31,6 +31,7 @@ def encode_fragment(text: str) -> bytes:
     # One letter more, and off again: so the last line has room for the soft break, and may end in a
     # space.
     written = b2a_qp(lines.encode() + b"x").replace(b"\n", b"\r\n")[:-1]
+    # Until there is none: of several dots, the next one is then at the beginning of a line.
     while (
         written.startswith(b".") or b"\r\n." in written
     ):  # a line that begins with a dot must not travel as it is

@@ -103,7 +103,7 @@ def leftover_tag(parts: MessageParts) -> str:
 
 
 def _without_style_sheets(html: str) -> str:
-    """Leave out style sheets, whose `}}` ends a media query."""
+    """Leave out style sheets, in which `}}` ends a media query."""
     # Behind the last end, each beginning would make the search go on to the end of the text.
     end = max((found.end() for found in _STYLE_SHEET_END.finditer(html)), default=0)
     return _STYLE_SHEET.sub("", html[:end]) + html[end:]

@@ -38,6 +38,8 @@ class Colours(BaseModel, extra="forbid", frozen=True):
     button_text: Colour = "#ffffff"
 
 
+# Much narrower than RFC 5322: one mailbox, without comments or quoted local parts. All mail
+# programs read what is left in one way.
 _MAILBOX = re.compile(
     r"""(?:"?(?P<name>[^"<>]*?)"?\s*<(?P<angle>[^<>@\s]+@[^<>@\s]+)>|(?P<bare>[^<>@\s]+@[^<>@\s]+))"""
 )

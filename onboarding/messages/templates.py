@@ -39,14 +39,16 @@ class Environments:
 
     @classmethod
     def over(cls, folders: Folders, brand: Brand | None = None) -> "Environments":
-        """Make environments whose templates may include what is in `folders`.
+        """Make environments in which templates may include what is in `folders`.
 
         A given `brand` is put in while compiling, except if any template gives the name `brand`
         another meaning: the parts that it includes would then go on with the old one.
         """
         loader = FolderLoader(folders)
+        # Over all files, used or not: which of them a template includes is known only later.
         fixed = brand and is_constant("brand", map(read_template, folders.files()))
         known = {"brand": brand} if fixed else {}
+        # One loader, but two environments: a part that is included in a text must not be escaped.
         html, text = (_environment(loader, known, autoescape=escape) for escape in (True, False))
         return cls(html, text)
 
@@ -134,6 +136,7 @@ def list_names(folders: Folders, kinds: tuple[str, ...]) -> tuple[str, ...]:
     for folder in folders.paths:
         for file in folder.iterdir():
             name = _without_ending(file.name)
+            # `exists`: a link that leads nowhere is no template.
             if name and name.partition(".")[0] in kinds and file.exists():
                 found.add(name)
     return tuple(sorted(found))

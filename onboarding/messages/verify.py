@@ -2,7 +2,7 @@
 
 Every message passes here after it was assembled and before it leaves (promise 2 of
 `docs/architecture.md`). It trusts no template and no code above it, and costs the message's size,
-however many people there are. Works on bytes, whose `lower` keeps every offset. Answers in words,
+however many people there are. Works on bytes: their `lower` keeps every offset. Answers in words,
 which never hold a link or an address.
 """
 
@@ -68,7 +68,9 @@ class CheckedPiece(NamedTuple):
     def of(cls, html: bytes) -> "CheckedPiece | None":
         """Make a piece ready; None where a link in it leads where mail may not lead."""
         shown = _as_displayed("HTML", html)
+        # What a link over several lines becomes is looked through beside the text, not instead.
         text, lower = Normal.of(shown + _over_lines(html, shown))
+        # Both need no people, so they are judged here, once for a piece.
         if _odd_scheme(html) or _is_unencrypted(lower):
             return None
         return cls(text if b"@" in text else b"", lower, long_words(lower))
@@ -91,7 +93,7 @@ NEEDED_FIELDS = ("from", "date", "message-id", "reply-to")
 def _check_owner(letter: MessageRequest, guarded: ProtectedValues) -> str:
     """The link has to be this person's own: from their own record, and on no other record too.
 
-    A message whose kind holds a link never leaves without one.
+    A message of a kind that holds a link never leaves without one.
     The Host's link is RingCentral's `hostJoinUri` as well, so stands twice by right.
     """
     registration, link = letter.registration, letter.join_link
@@ -101,6 +103,7 @@ def _check_owner(letter: MessageRequest, guarded: ProtectedValues) -> str:
         return "its join link is from somebody else's record"
     if (
         link
+        # Nearly always empty: then no digest is made.
         and guarded.shared
         and link_digest(link) in guarded.shared
         and letter.invitee.role is not Role.HOST
@@ -120,6 +123,7 @@ def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
 
 
 def _check_structure(leaves: Sequence[mime_parser.BodyPart]) -> str:
+    # Other parts may be there, such as the logo.
     types = [leaf.content_type for leaf in leaves if leaf.content_type in PARTS]
     right = types == list(PARTS)
     return "" if right else "it doesn't have one text, one HTML and one calendar part"
@@ -131,6 +135,7 @@ def _check_header(fields: mime_parser.Fields, recipient: str) -> str:
     if {"cc", "bcc"} & fields.keys() or any(name.startswith("resent-") for name in fields):
         return "it goes to somebody in copy"
     to = mime_parser.field_value(fields, "to")
+    # Compared as written: we have written it ourselves, so any difference is a fault.
     if to != recipient and not to.endswith(f"<{recipient}>"):
         return "its To: field isn't the recipient's"
     missing = [name for name in NEEDED_FIELDS if not mime_parser.field_value(fields, name)]
@@ -173,6 +178,7 @@ def _check_content(
     }
     shown = {part: _as_displayed(part, content) for part, content in contents.items()}
     own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
+    # Before what is foreign: one's own link with something behind it would be called another's.
     if own and (part := _find_part_without(own, shown)):
         return f"its {part} part lacks this person's join link"
     texts = {"header": _header_text(fields, leaves)}
@@ -254,7 +260,7 @@ _LINE_ENDS = {b"n": b"\n", b"N": b"\n"}
 def _find_foreign(
     text: Normal, own: bytes, guarded: ProtectedValues, allowed: frozenset[str]
 ) -> str:
-    """Find somebody else's link or address, or a link without encryption."""
+    """Find another person's link or address, or a link without encryption."""
     if _foreign_link(text, normalize(own), guarded):
         return "a join link that isn't this person's"
     if _has_foreign_address(text.text, guarded, allowed):

@@ -49,7 +49,7 @@ WIDE, NARROW = 68, 40
 """Characters in a line of a message, on a desktop and on a phone: they give a frame its height."""
 
 NAMED_AT_MOST = 5
-"""People whose names a warning lists: a changed template concerns all."""
+"""Names of people that a warning lists: a changed template concerns all."""
 
 
 class MessageState(Enum):
@@ -187,12 +187,12 @@ def _list_warnings(review: Review) -> list[str]:
         for message in (*review.messages, *review.conditional)
         if message.shown is None
     ]
-    # Several messages of a person can fail for one reason, and a reason is said once.
+    # A kind may follow in several forms (`entry`). A fault that they share is said once.
     return [*late, *problems, *dict.fromkeys(broken), *_list_changed(review)]
 
 
 def _list_changed(review: Review) -> Iterator[str]:
-    """Say for each kind whose messages have changed since they were approved."""
+    """Say for each kind who has a message that has changed since it was approved."""
     names: dict[str, list[str]] = {}
     for message in (*review.messages, *review.conditional):
         if state_of(message, review) is MessageState.CHANGED:

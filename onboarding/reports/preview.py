@@ -1,7 +1,7 @@
 """How messages look before they are sent: a page for each person and kind, and the same as files.
 
-Takes a `Preview` that the pipeline has built, whose links are made up, so that no page can show a
-real one. Each message is composed and verified as for sending, then parsed as a mail program would.
+Takes a `Preview` that the pipeline has built with made-up links, so that no page can show a real
+one. Each message is composed and verified as for sending, then parsed as a mail program would.
 `serve` shows the pages to a browser; nothing here sends or stores a message.
 """
 

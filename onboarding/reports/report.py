@@ -110,7 +110,7 @@ class WebinarReport:
 
     @property
     def outdated_people(self) -> tuple[ReportedPerson, ...]:
-        """The people whose mailbox holds something that is no longer true."""
+        """The people with something in their mailbox that is no longer true."""
         return tuple(person for person in self.people if person.outdated)
 
     @property
@@ -173,6 +173,7 @@ def list_next_steps(webinar: WebinarReport) -> Iterator[tuple[State, str, list[R
         people = [
             person
             for person in webinar.people
+            # Any message, not only the latest: an older one in doubt still waits for a person.
             if any(message.state is state for message in person.messages)
         ]
         if people:
@@ -192,7 +193,7 @@ STATUS_WORDS = (*State, NO_MESSAGE, OFF_BOARD, *ATTENDANCE)
 def person_status(person: ReportedPerson) -> str:
     """Say in one word where a person is: their attendance if known, else their latest message.
 
-    A person whose latest message is a cancellation is `removed`, whatever its state.
+    A person with a cancellation as their latest message is `removed`, in any state of it.
     """
     # What a person did counts for more than what was sent to them.
     if person.attendance:
@@ -212,7 +213,7 @@ def badge(state: State) -> str:
     match state:
         case State.SENT:
             return "done"
-        # The two sets share no state; SENT is in neither.
+        # The two sets share no state, and SENT is in neither: the order of the cases is free.
         case _ if state in NEEDS_A_PERSON:
             return "attention"
         case _ if state in UNDER_WAY:

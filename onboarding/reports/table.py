@@ -129,6 +129,7 @@ def _session_cells(webinar: WebinarReport) -> dict[str, CellValue]:
 
 def _who_cells(webinar: WebinarReport, person: ReportedPerson) -> dict[str, CellValue]:
     registered, joined = person.registered_at, person.joined_at
+    # Prefixed, so a roster's column called `state` can't take the place of ours.
     extra = {f"{EXTRA_PREFIX}{name}": value for name, value in person.extra.items()}
     return {
         "email": person.email,
@@ -154,6 +155,8 @@ def _message_cells(webinar: WebinarReport, message: ReportedMessage) -> dict[str
         "message_id": message.message_id,
         "reply": message.reply,
         "reason": message.reason,
+        # The first version's column, which programs read; the next one tells links apart more
+        # surely.
         "link": format_masked_link(message.link_fingerprint),
         "link_fingerprint": message.link_fingerprint[:SHOWN_FINGERPRINT],
         "entry": message.entry,

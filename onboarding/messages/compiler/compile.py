@@ -99,7 +99,7 @@ def _inliner() -> CSSInliner:
 
 
 _ROWS_AT_ONCE = re.compile(r"(<table\b[^<>]*+>)((?:\s|<!--jw\d+wj-->)++<tr\b)", re.IGNORECASE)
-"""A table whose rows begin with a block, such as `<table>{% for person in panel %}<tr>`.
+"""A table in which the rows begin with a block, such as `<table>{% for person in panel %}<tr>`.
 
 HTML's parser adds a `<tbody>` before the first row. The `for` would be outside it, its end inside.
 """
@@ -190,7 +190,7 @@ ends without an error message."""
 CLOSED_BY_OTHERS = frozenset(
     {"p", "li", "dt", "dd", "td", "th", "tr", "thead", "tbody", "tfoot", "option"}
 )
-"""Elements whose end HTML may leave out. They are nested only where others are, too."""
+"""Elements that HTML may leave without an end. They are nested only where others are, too."""
 
 
 def _assert_shallow(text: str, file: Path, *, is_mjml: bool) -> None:

@@ -170,6 +170,7 @@ def _end_of_value(located: Sequence[_LocatedPiece], start: int) -> int:
         depth += block_change(located[index].piece)
         if located[index].piece.kind is not PieceKind.TEXT:
             end, depth_at_end = index + 1, depth
+    # Copied to several elements by the compiler, it would be opened in one and closed in another.
     if depth_at_end:
         raise _not_allowed(
             located[start].piece, "one value and its end in another", "Close it within the quotes."

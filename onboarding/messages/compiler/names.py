@@ -191,7 +191,7 @@ def _type_of(node: nodes.Node, types: Types) -> Any:
 
 
 def _fields_of(kind: Any) -> Types:
-    """Find the fields of one of the context's types; none for a type whose names are not fixed."""
+    """Find the fields of one of the context's types; none for a type without fixed names."""
     if isinstance(kind, UnionType):
         # `PreviousContext | None`: a template asks for its fields where it is there.
         kind = next(member for member in get_args(kind) if member is not NoneType)

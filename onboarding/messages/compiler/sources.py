@@ -52,6 +52,8 @@ class SourcePiece:
 
 
 _ADDRESS = re.compile(r"""https?://[^\s"'<>{}]+""", re.IGNORECASE)
+# Only to warn of pasted links. What is guarded in messages is taken from the links themselves, so a
+# new form of them needs no change there.
 _JOIN_LINK = re.compile(
     r"(?:/join/(?=[\w-]{12})|\.ringcentral\.\w+/(?:join|j|register)[/?]|[?&](?:jlt|tk|pwd)=).{6}",
     re.IGNORECASE,
@@ -154,6 +156,7 @@ class _SourceReader:
         for found in _MJ_INCLUDE.finditer(piece.text):
             tag = piece.slice(found.start(), found.end())
             attributes = _PATH_ONLY.fullmatch(found[1])
+            # Such as `type="css"`: what it asks for is not done here, so must not be passed over.
             if attributes is None:
                 raise ConfigurationError(
                     f"{tag.location}: {found[0]} can't be followed.",
@@ -171,6 +174,8 @@ class _SourceReader:
 
 
 def _assert_no_circle(tag: SourcePiece, depth: int) -> None:
+    # By depth, not by names: a part that includes itself under a condition would never end either,
+    # since conditions are not looked at here.
     if depth >= DEEPEST_INCLUDE:
         raise ConfigurationError(
             f"{tag.location}: shared parts go {DEEPEST_INCLUDE} files deep.",
@@ -229,6 +234,7 @@ def _settings(pieces: Iterable[SourcePiece]) -> list[SourcePiece]:
     kept: list[SourcePiece] = []
     for piece in pieces:
         depth += _block_depth_change(piece)
+        # Inside of a block it belongs to that block, and comes with it.
         if depth == 0 and _SETTING.match(piece.text):
             kept.append(piece)
     return kept
@@ -240,6 +246,7 @@ def _find_blocks(pieces: Sequence[SourcePiece]) -> Iterator[tuple[str, list[Sour
     for index, piece in enumerate(pieces):
         if name := _block_name(piece):
             open_blocks.append((name, index + 1))
+        # A stray end is left to Jinja, which names it with its line.
         elif _is_end_of_block(piece) and open_blocks:
             name, start = open_blocks.pop()
             yield name, list(pieces[start:index])

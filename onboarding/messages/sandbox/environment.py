@@ -1,9 +1,9 @@
 """Jinja for letters: what a template may reach is a white list, and what it does has limits.
 
-A template is no program: whoever writes it decides what a letter says, and nothing else. It sees
-values of the types that `view` makes and of Python's plainest types. Of those it may use the
-attributes listed here, the `filters`, and four functions. `docs/guides/templates.md` lists the same
-names; a test walks everything that a template can reach.
+A template is no program: its author decides what a letter says, and nothing else. It sees values of
+the types that `context` makes and of Python's plainest types. Of those it may use the attributes
+listed here, the `filters`, and four functions. `docs/guides/templates.md` lists the same names; a
+test walks everything that a template can reach.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -83,7 +83,7 @@ METHODS_OF: Mapping[type, frozenset[str]] = {
 """What a template may call, by the type that has it; of mappings `MAPPING_METHODS`."""
 
 SUBSCRIPTED = frozenset({*TEXTS, *SEQUENCES, *MAPPINGS, range})
-"""Types whose items a template may ask for in square brackets."""
+"""Types of values with items that a template may ask for in square brackets."""
 
 
 MOST_TAGS = 5_000
@@ -111,7 +111,7 @@ GLOBALS: Mapping[str, Any] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """Something that a template may call, with the value whose it is."""
+    """Something that a template may call, with the value that it belongs to."""
 
     owner: Any
     name: str
@@ -160,7 +160,7 @@ def _compile_within_limits() -> Iterator[None]:
 
 
 def assert_not_too_long(source: str) -> None:
-    """Raise `TooComplex` for a source whose compilation would take minutes."""
+    """Raise `TooComplex` for a source that would take minutes to compile."""
     tags = source.count("{{") + source.count("{%")
     if tags > MOST_TAGS or len(source) > limits.LARGEST_PART:
         most = f"{MOST_TAGS:,} tags and {limits.LARGEST_PART:,} characters"
@@ -182,7 +182,7 @@ def assert_simple(tree: nodes.Template) -> None:
 
 
 class MessageTemplate(jinja2.Template):
-    """A template that is imported anew in each letter.
+    """A template that is imported again in each letter.
 
     Jinja keeps an imported template's names; what one letter set in a namespace there would stand
     in the next one.
@@ -194,7 +194,7 @@ class MessageTemplate(jinja2.Template):
 
 
 class MessageEnvironment(ImmutableSandboxedEnvironment):
-    """The sandbox. `known` are names whose values are the same in every letter (`constants`)."""
+    """The sandbox. `known` are names with the same values in every letter (`constants`)."""
 
     template_class = MessageTemplate
     code_generator_class = guards.Writer
@@ -328,8 +328,8 @@ def format_white_list(value: Any) -> Any:
     budget = limits.CURRENT.get(None)
     if budget is not None:
         size = len(value) if type(value) in TEXTS else 0  # most values are short texts
-        # Zero is another type or an empty text, so is measured; a text that is too long is, too,
-        # for `size_of` raises.
+        # Zero means another type, or an empty text: `size_of` measures these. It also raises for a
+        # text that is too long.
         budget.write(size if 0 < size <= limits.LARGEST_VALUE else size_of(value))
     elif type(value) not in TEXTS:
         size_of(value)

@@ -125,6 +125,7 @@ TEST_NAMES = (
 FOR_ANYTHING = frozenset({"d", "default"})
 """Filters that give their value back as it is: it may be a macro, or be missing."""
 
+# Estimates bound a result's size, not the work for it: these three get slow long before.
 SLOW = frozenset({"striptags", "urlize", "wordwrap"})
 
 
@@ -158,6 +159,7 @@ def add_up(
         if attribute is not None
         else [*values]
     )
+    # `start` counts too: a list in it would be added to.
     if not all(isinstance(each, (int, float)) for each in (start, *numbers)):
         raise UnrenderableValue("the filter sum adds numbers only")
     return sum(numbers, start)
@@ -172,13 +174,14 @@ def group(environment: Environment, *args: Any, **kwargs: Any) -> list[Group]:
 
 def indent(text: Any, width: int | str = 4, *args: Any, **kwargs: Any) -> Any:
     """`indent`. Jinja's puts a text in place of the spaces as it is, also where that is markup."""
+    # Only for markup: elsewhere the whole text is escaped when it is written.
     width = escape(width) if isinstance(text, Markup) and isinstance(width, str) else width
     return jinjas.do_indent(text, width, *args, **kwargs)
 
 
 @pass_eval_context
 def json_filter(context: EvalContext, value: Any, step: int | None = None) -> str:
-    """`tojson`, as text. Jinja's is markup, whose quotation marks would end an attribute."""
+    """`tojson`, as text. Jinja's is markup: its quotation marks would end an attribute."""
     return str(jinjas.do_tojson(context, value, step))
 
 

@@ -2,8 +2,8 @@
 
 Jinja lets a sandbox decide about attributes, calls and arithmetic. Loops, `~`, comparisons and
 slices it writes as plain Python, and what `{% filter %}` and `{% set %}...{% endset %}` make of a
-text it writes without escaping. Each of them is led through a filter here, whose name no template
-can write behind a `|`.
+text it writes without escaping. Each of them is led through a filter here, with a name that no
+template can write behind a `|`.
 """
 
 from collections.abc import Callable, Mapping

@@ -46,7 +46,7 @@ MOST_DIGITS = 4_000
 """Of a whole number. Python itself writes none beyond 4,300."""
 
 LONGEST_SLOW = 100_000
-"""Characters for filters whose work grows faster (`striptags`, `urlize`, `wordwrap`)."""
+"""Characters for filters with work that grows faster (`striptags`, `urlize`, `wordwrap`)."""
 
 _ONE_DIGIT = 3
 """Bits of a whole number that certainly has one digit."""

@@ -1,8 +1,8 @@
 """How large the result of an operation can be, said before it is carried out.
 
-One pure function for each operator and filter whose result can be larger than what it is made from
-by more than a fixed factor. Each takes what the operation takes, and says an upper bound of the
-result's size (`limits.size_of`), but for such a factor (upper case, escapes). Raises
+One pure function for each operator and filter with a result that can be larger than what it is made
+from by more than a fixed factor. Each takes what the operation takes, and says an upper bound of
+the result's size (`limits.size_of`), but for such a factor (upper case, escapes). Raises
 `limits.LimitExceeded` where a parameter alone is too large.
 """
 
@@ -48,7 +48,7 @@ def remainder(left: Any, right: Any) -> int:
 
 
 def plus(left: Any, right: Any) -> int:
-    """`left + right`, and the other operators whose result is no larger than both."""
+    """`left + right`, and the other operators with a result no larger than both."""
     return size_of(left) + size_of(right)
 
 
@@ -148,7 +148,7 @@ def wrapping(
 
 
 def linking(text: Any, *arguments: Any, **options: Any) -> int:
-    """A text whose addresses become links; each gets the further attributes."""
+    """A text in which addresses become links; each gets the further attributes."""
     # Each link that `urlize` makes has one of these signs, so there are no more links than signs.
     links = sum(str(text).count(sign) for sign in ".:@")
     return len(str(text)) + links * sum(map(size_of, (*arguments, *options.values())))
