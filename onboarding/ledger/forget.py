@@ -5,6 +5,7 @@ true, without anything that tells its person. Where a text about others names th
 name is taken out. Whether a person may be forgotten is decided in `pipeline.forget`.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -285,11 +286,23 @@ def _blank_column(
     column = sa.type_coerce(table.c[name], sa.Text)
     query = sa.select(number.label("number"), column.label("text")).select_from(table)
     rows = connection.execute(query.where(column != "")).all()
-    named = [row for row in rows if pattern.search(row.text)]
-    for row in named:
-        values = {table.c[name]: sa.literal(pattern.sub(GONE, row.text), sa.Text)}
-        connection.execute(table.update().where(number == row.number).values(values))
+    texts = {row.number: _write_out(row.text) for row in rows}
+    named = {place: text for place, text in texts.items() if pattern.search(text)}
+    for place, text in named.items():
+        values = {table.c[name]: sa.literal(pattern.sub(GONE, text), sa.Text)}
+        connection.execute(table.update().where(number == place).values(values))
     return len(named)
+
+
+def _write_out(text: str) -> str:
+    """Write JSON with each letter as itself: `json` escapes those beyond ASCII by default."""
+    if "\\u" not in text:
+        return text
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False)
+    except ValueError:
+        # No JSON: a plain text that holds a backslash.
+        return text
 
 
 def _blank_changes(connection: sa.Connection, person: KnownPerson) -> int:

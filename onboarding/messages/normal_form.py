@@ -94,7 +94,11 @@ def _fold_text(text: bytes) -> bytes:
     }
     if None in beyond.values():
         return _fold_runs(text)
-    shown = text.decode()  # where a letter is found ten times as fast
+    try:
+        shown = text.decode()  # where a letter is found ten times as fast
+    except UnicodeDecodeError:
+        # Bytes of one letter with ASCII between them: each is broken, together they look whole.
+        return _fold_runs(text)
     for letter, folded in beyond.items():
         if folded != letter:
             shown = shown.replace(letter, str(folded))

@@ -12,7 +12,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.model.reviews import ApprovalMode
 
 # At most 20 digits, by RingCentral's description of ids.
-IDS = re.compile(r"(\d{1,20})(?:/(\d{1,20}))?")
+IDS = re.compile(r"([0-9]{1,20})(?:/([0-9]{1,20}))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,8 +165,9 @@ def _plan_removal(
     record: Registration, person: Invitee, snapshot: Snapshot, doubtful: Iterable[Problem]
 ) -> PlanItem:
     """Plan the removal that was asked for, unless a bad row may mean this person."""
-    if row := next((problem.row for problem in doubtful if _may_mean(problem, person)), None):
-        reason = f"kept: row {row} of the roster has a problem and may mean them; fix it first"
+    if meant := next((problem for problem in doubtful if _may_mean(problem, person)), None):
+        where = f"row {meant.row} of the roster" if meant.row else "the roster"
+        reason = f"kept: {where} has a problem and may mean them; fix it first"
         return PlanItem(person, Action.NONE, reason, record, skip=SkipCode.PROBLEM)
     # Unknown counts as running: a removal can't be taken back.
     if snapshot.session.status is not SessionStatus.SCHEDULED:

@@ -38,7 +38,7 @@ _ECHO = (
     " Run again."
 )
 
-_BODY_PARAMETER = re.compile(r"(added|updated|deleted)Invitees\D{1,2}(\d+)")
+_BODY_PARAMETER = re.compile(r"(added|updated|deleted)Invitees\D{1,2}([0-9]{1,4})(?![0-9])")
 """A parameter in a request's body, such as `addedInvitees[3]`."""
 
 

@@ -131,12 +131,14 @@ def _zip_names(content: bytes) -> frozenset[str]:
 def _is_ods(content: bytes) -> bool:
     if "mimetype" not in _zip_names(content):
         return False
-    with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("mimetype") as entry:
-        # A few bytes only: the part may unpack to any size, and nothing is measured yet.
-        return (
-            entry.read(len(workbook_reader.ODS_MIMETYPE)).decode(errors="replace")
-            == workbook_reader.ODS_MIMETYPE
-        )
+    wanted = workbook_reader.ODS_MIMETYPE
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("mimetype") as entry:
+            # A few bytes only: the part may unpack to any size, and nothing is measured yet.
+            return entry.read(len(wanted)).decode(errors="replace") == wanted
+    # A broken or encrypted entry. The format that comes next says what is wrong with the file.
+    except BROKEN_WORKBOOK:
+        return False
 
 
 def _is_numbers(content: bytes) -> bool:

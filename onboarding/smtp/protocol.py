@@ -108,15 +108,16 @@ class Capabilities:
 
         RFC 1870 (SIZE), 2920 (PIPELINING), 3461 (DSN), 6152 (8BITMIME), 6531 (SMTPUTF8).
         """
-        size = extensions.get("size", "").strip()
+        size = re.fullmatch(r"[0-9]{1,20}", extensions.get("size", "").strip())
         return cls(
             pipelining="pipelining" in extensions,
             eight_bit="8bitmime" in extensions,
             smtputf8="smtputf8" in extensions,
             declares_size="size" in extensions,
             dsn="dsn" in extensions,
-            # RFC 1870 4: zero means that there is no fixed limit.
-            size=(int(size) or None) if size.isascii() and size.isdigit() else None,
+            # RFC 1870 4: zero means that there is no fixed limit. More digits than its section 3
+            # allows (20) are no number: Python's `int` refuses thousands of them.
+            size=(int(size[0]) or None) if size else None,
         )
 
 

@@ -61,9 +61,11 @@ def _replace_half_characters(value: Any) -> Any:
         case list():
             return [_replace_half_characters(element) for element in value]
         case dict():
+            pairs = [(_replace_half_characters(name), member) for name, member in value.items()]
+            # Two names may have become one: a member would be lost without a word.
             return {
-                _replace_half_characters(name): _replace_half_characters(member)
-                for name, member in value.items()
+                name: _replace_half_characters(member)
+                for name, member in _build_object(pairs).items()
             }
         case _:
             return value

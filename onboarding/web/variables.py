@@ -38,7 +38,7 @@ HTTPS_PORT = 443
 
 _PROXY_HOST = re.compile(r"[\w.:%-]+")
 
-_ENTRY = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>\d+))?")
+_ENTRY = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<host>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 """An exception in `NO_PROXY`: a host or address, perhaps with a port; never a bare IPv6 address."""
 
 CERTIFICATE_FILE, CERTIFICATE_FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"

@@ -164,3 +164,19 @@ def test_registered_person_is_unfinished_until_they_are_removed(connection):
     assert len(forget.find_unfinished(connection, person)) == 1
     registrations.set_standing(connection, session, [invitee()], Standing.REMOVED, NOW)
     assert forget.find_unfinished(connection, person) == []
+
+
+def test_name_beyond_ascii_is_forgotten_in_what_is_stored_as_json(connection):
+    session = seen(connection)
+    mention = {"note": "instead of J\u00fcrgen M\u00fcller"}
+    rows = metadata.tables["roster_rows"]
+    connection.execute(
+        rows.insert().values(session=session, key="lin@example.com", row=2, extra=mention)
+    )
+    juergen = invitee("juergen@example.com", first_name="J\u00fcrgen", last_name="M\u00fcller")
+    registrations.set_standing(connection, session, [juergen], Standing.REMOVED, NOW)
+
+    forget.remove_person(connection, forget.find_person(connection, "juergen@example.com"))
+
+    extra = connection.execute(sa.select(rows.c.extra)).scalar_one()
+    assert extra == {"note": "instead of (forgotten)"}

@@ -308,3 +308,24 @@ def test_link_at_the_very_beginning_is_found():
 )
 def test_character_folded_by_itself_is_as_in_its_run(text):
     assert normal_form._fold_text(text.encode()) == normal_form._fold_runs(text.encode())
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                ["%C3", "%A9", "%E2%82", "%AC", "a", "\u00e9", "\u0301", "&#xe9;", "?"]
+            ),
+            st.text(max_size=3),
+        ),
+        max_size=8,
+    )
+)
+def test_every_text_has_a_normal_form_also_with_bytes_of_a_letter_apart(parts):
+    text = "".join(parts).encode("utf-8", "replace")
+
+    assert normalize(text) == normalize(text)
+
+
+def test_bytes_of_a_letter_with_another_between_them_are_no_letter():
+    assert "\u00e9" not in normalize(b"https://x.example/?q=%C3a%A9").decode(errors="replace")

@@ -274,6 +274,7 @@ def test_a_refusal_that_names_a_person_by_place_or_value_means_that_person(
     "fault",
     [
         ErrorEntry("CMN-101", "", "addedInvitees[9].email"),
+        ErrorEntry("CMN-101", "", f"addedInvitees[{'9' * 5_000}].email"),
         ErrorEntry("CMN-101", "", "email", "nobody@example.com"),
         ErrorEntry(""),
     ],

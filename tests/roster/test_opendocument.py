@@ -211,3 +211,17 @@ def test_repetition_hidden_behind_another_namespace_counts():
 
     with pytest.raises(ConfigurationError, match="reaches to row"):
         roster.read(ods(table(row(*HEADER), row("Ada", more=more))))
+
+
+@pytest.mark.parametrize("place", ["encrypted", "broken"])
+def test_entry_of_the_type_that_can_not_be_read_is_one_clear_message(place):
+    content = bytearray(ods(table(row(*HEADER), ADA)))
+    local, central = content.index(b"PK\x03\x04"), content.index(b"PK\x01\x02")
+    if place == "encrypted":
+        content[local + 6] |= 1
+        content[central + 8] |= 1
+    else:
+        content[local + 30] ^= 1
+
+    with pytest.raises(ConfigurationError):
+        roster.read(bytes(content), "panel.ods")

@@ -87,6 +87,7 @@ def test_every_stream_is_read_or_unreadable(stream):
         ({"size": "0"}, Capabilities(declares_size=True)),
         ({"size": ""}, Capabilities(declares_size=True)),
         ({"size": "lots"}, Capabilities(declares_size=True)),
+        ({"size": "9" * 5_000}, Capabilities(declares_size=True)),
     ],
 )
 def test_capabilities_are_read_from_ehlo(extensions, expected):

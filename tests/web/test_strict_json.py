@@ -65,6 +65,7 @@ def test_as_deep_as_may_be_is_read():
         (b'{"id": "1", "id": "2"}', "gives one name twice in an object"),
         (b'[{"a": {"id": 1, "b": 2, "id": 1}}]', "gives one name twice in an object"),
         (b'{"id": 1, "\\u0069d": 2}', "gives one name twice in an object"),
+        (b'{"\\ud800": 1, "\\ud801": 2}', "gives one name twice in an object"),
         (b"1e400", "holds a number that is too large"),
         (b'{"a": [-1e400]}', "holds a number that is too large"),
         (b"9" * 10_000, "holds a number that is too large"),

@@ -91,6 +91,7 @@ def test_variables_name_the_proxy(url, environ, found):
         ("https://10.1.2.3", "10.1.2.3", True),
         ("https://10.1.2.3", "10.1.2.3:443", True),
         ("https://10.1.2.3", "2.3", False),
+        ("https://10.1.2.3", "10.1.2.3:" + "4" * 5_000, False),
         (SIX, "2001:db8::7", True),
         (SIX, "2001:0DB8:0::7", True),
         (SIX, "[2001:db8::7]", True),
