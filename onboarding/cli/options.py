@@ -28,6 +28,7 @@ from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.ports import Progress
 from onboarding.pipeline.services import Clock, Services, open_services
+from onboarding.plan import Options
 
 KnownWord = TypeVar("KnownWord", bound=StrEnum)
 
@@ -172,6 +173,36 @@ def _parse_word(word: str, known: type[KnownWord], option: str) -> KnownWord:
     near = suggest(word, known) or f"Choose one of {', '.join(known)}."
     message = f"{printable(word)!r} is not known. {near}"
     raise typer.BadParameter(message, param_hint=option)
+
+
+def build_plan_options(
+    *,
+    adopt: bool,
+    include_already_mailed: bool,
+    remove: bool,
+    remove_foreign: bool,
+    limit: int | None,
+    only: Sequence[str] | None,
+    role: Sequence[str] | None,
+    kind: Sequence[str] | None,
+    as_told: bool,
+) -> Options:
+    """Build what `plan` shows and `run` does: both must read the same options in the same way.
+
+    Raises BadParameter for an unknown role or kind.
+    """
+    return Options(
+        adopt=adopt,
+        include_already_mailed=include_already_mailed,
+        # --remove-foreign includes --remove, so that a person doesn't need both.
+        remove=remove or remove_foreign,
+        remove_foreign=remove_foreign,
+        limit=limit,
+        only=tuple(only or ()),
+        roles=parse_roles(role),
+        kinds=parse_kinds(kind),
+        as_told=as_told,
+    )
 
 
 def check_as_told(given: Mapping[str, object]) -> None:

@@ -151,16 +151,15 @@ def run_command(
     options.check_as_told(decisions)
     # --all never asks, since cron starts it. So nothing in it may need an answer.
     options.require_answer(yes=yes or all_)
-    plan_options = Options(
+    plan_options = options.build_plan_options(
         adopt=adopt,
         include_already_mailed=include_already_mailed,
-        # --remove-foreign includes --remove, so that a person doesn't need both.
-        remove=remove or remove_foreign,
+        remove=remove,
         remove_foreign=remove_foreign,
         limit=limit,
-        only=tuple(only or ()),
-        roles=options.parse_roles(role),
-        kinds=options.parse_kinds(kind),
+        only=only,
+        role=role,
+        kind=kind,
         as_told=as_told,
     )
     run_options = RunOptions(

@@ -74,15 +74,15 @@ def plan_command(
         }
     )
     config = options.load_config(config_file)
-    plan_options = Options(
+    plan_options = options.build_plan_options(
         adopt=adopt,
         include_already_mailed=include_already_mailed,
-        remove=remove or remove_foreign,
+        remove=remove,
         remove_foreign=remove_foreign,
         limit=limit,
-        only=tuple(only or ()),
-        roles=options.parse_roles(role),
-        kinds=options.parse_kinds(kind),
+        only=only,
+        role=role,
+        kind=kind,
         as_told=as_told,
     )
     options.warn_about_fence(config)
