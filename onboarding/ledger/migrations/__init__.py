@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from onboarding.errors import ConfigurationError
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in `versions/`; a test compares them."""
 
-READABLE_FROM = "0004"
+READABLE_FROM = "0005"
 """The oldest revision of a program that may work with a ledger of this version.
 
 Stays as it is while migrations only add. One that takes something away moves it, a release after
