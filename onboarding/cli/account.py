@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import colleagues_json, sessions_json
+from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import LabelledText, print_list, print_table, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo
+from onboarding.cli.streams import echo
 from onboarding.cli.terminal import run_until_stopped
 from onboarding.errors import EXIT_DONE
 from onboarding.model.foreign_text import clean, printable

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import call_off_json
+from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.summaries import print_plan, print_result
 from onboarding.cli.terminal import confirm_act, run_until_stopped
 from onboarding.config import Config

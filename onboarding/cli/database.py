@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo
+from onboarding.cli.streams import echo
 from onboarding.cli.terminal import ProgressLines
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from onboarding import samples
-from onboarding.cli.console import echo
+from onboarding.cli.streams import echo
 from onboarding.errors import ConfigurationError
 
 SHOWN_KEPT = 3

@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import kept_json
 from onboarding.cli.output_file import check_output_file, write_output_file
+from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import ProgressLines, confirm, run_until_stopped
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.time_zones import format_machine_time, format_with_zone

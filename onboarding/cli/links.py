@@ -8,8 +8,8 @@ import asyncio
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo
 from onboarding.cli.output import display_name
+from onboarding.cli.streams import echo
 from onboarding.cli.terminal import confirm, run_until_stopped
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON

@@ -19,7 +19,7 @@ from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from onboarding import __version__
-from onboarding.cli.console import LibraryLog, describe_crash, echo
+from onboarding.cli.streams import LibraryLog, describe_crash, echo
 from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
 
 SET_UP, LOOK, SEND = "Set up", "Look", "Send"

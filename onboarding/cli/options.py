@@ -18,7 +18,7 @@ from typing import Annotated, TypeVar
 import typer
 from email_validator import EmailNotValidError, validate_email
 
-from onboarding.cli.console import echo
+from onboarding.cli.streams import echo
 from onboarding.cli.terminal import is_interactive, pause, progress_for
 from onboarding.config import Config, load
 from onboarding.config.settings import suggest

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo
+from onboarding.cli.streams import echo
 from onboarding.cli.summaries import describe_pause
 from onboarding.cli.terminal import run_until_stopped
 from onboarding.errors import EXIT_DONE

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from onboarding.cli.console import echo
 from onboarding.cli.output_file import write_output_file
+from onboarding.cli.streams import echo
 from onboarding.model.reviews import Review
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.review import make_review, store_review

@@ -22,9 +22,9 @@ from pydantic import SecretStr
 
 from onboarding import samples
 from onboarding.cli import options
-from onboarding.cli.console import echo
 from onboarding.cli.init import write_samples
 from onboarding.cli.run import RunOptions, run_webinar
+from onboarding.cli.streams import echo
 from onboarding.cli.summaries import print_status
 from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config, load

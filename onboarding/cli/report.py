@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo, format_json
 from onboarding.cli.output_file import check_output_file, write_output_file
 from onboarding.cli.report_json import report_json
+from onboarding.cli.streams import echo, format_json
 from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config
 from onboarding.pipeline.hand_off import read_failed_rows, read_report

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo
 from onboarding.cli.output_file import write_output_file
+from onboarding.cli.streams import echo
 from onboarding.cli.terminal import run_until_stopped
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, ConfigurationError
 from onboarding.model.people import Invitee, format_problem

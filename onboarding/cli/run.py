@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import result_json
+from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.summaries import (
     attention_needed,
     describe_pause,

@@ -15,8 +15,8 @@ from typing import Annotated
 import typer
 
 from onboarding.cli import options
-from onboarding.cli.console import echo, echo_json
 from onboarding.cli.output import lint_json
+from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.terminal import ProgressLines
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError

@@ -2,7 +2,7 @@
 
 It decides nothing. Progress goes to standard error and results to standard output, so that results
 can be piped. Without a terminal there are plain lines and no question. The text of a single line
-goes through `console`.
+goes through `streams`.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from onboarding.cli.console import echo, escape_lines
+from onboarding.cli.streams import echo, escape_lines
 from onboarding.errors import EXIT_TRY_LATER, Interrupted
 from onboarding.interrupt import stop_error
 from onboarding.model.ports import Progress as ProgressPort

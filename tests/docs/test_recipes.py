@@ -125,7 +125,7 @@ print(*(invitee.email for invitee in roster.read(text).invitees))
 def test_a_command_is_one_row_and_a_function(copy):
     command = '''"""`greet`: a command of this test."""
 
-from onboarding.cli.console import echo
+from onboarding.cli.streams import echo
 
 
 def greet_command() -> None:

@@ -1,4 +1,4 @@
-"""What the commands print does nothing to a terminal, and no command prints past `console`."""
+"""What the commands print does nothing to a terminal, and no command prints past `streams`."""
 
 import ast
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import onboarding.cli
-from onboarding.cli.console import LibraryLog, describe_crash, echo, echo_json
+from onboarding.cli.streams import LibraryLog, describe_crash, echo, echo_json
 from onboarding.cli.terminal import ProgressBars, print_table
 
 EVIL = "Evil\x1b[31m\x1b]8;;https://evil.example\x07\u202e\u200b\x9b2J\ud800 [red]:boom:[/red]"
@@ -59,7 +59,7 @@ def test_an_error_of_the_program_itself_is_named_without_its_text():
         words = describe_crash(error)
 
     assert words.startswith(
-        "onboarding: an error in this program itself, TypeError at cli/console.py:"
+        "onboarding: an error in this program itself, TypeError at cli/streams.py:"
     )
     assert "object" not in words
 
@@ -78,7 +78,7 @@ MODULES = sorted(Path(onboarding.cli.__file__).parent.glob("*.py"))
 
 
 @pytest.mark.parametrize(
-    "module", [one for one in MODULES if one.name != "console.py"], ids=lambda path: path.name
+    "module", [one for one in MODULES if one.name != "streams.py"], ids=lambda path: path.name
 )
 def test_no_command_prints_past_the_one_place(module):
     calls = [
