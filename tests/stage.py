@@ -126,7 +126,7 @@ class Stage:
         """Do what `resolve`, `retry` or `cancel` does: `decide(LockedWebinar.retry)`."""
         async with (
             self.rooms() as opened,
-            lock_webinar(opened, find_target(opened.config, NAME)) as webinar,
+            lock_webinar(opened, find_target(opened.config, NAME), "Mia") as webinar,
         ):
             return list(await action(webinar, emails))
 

@@ -18,11 +18,8 @@ from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.summaries import print_plan, print_result
 from onboarding.cli.terminal import confirm_act, print_table, run_until_stopped
 from onboarding.config import Config
-from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER
-from onboarding.model.deliveries import UNDER_WAY, State
-from onboarding.model.foreign_text import clean
+from onboarding.errors import EXIT_NEEDS_A_PERSON
 from onboarding.model.people import Role
-from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.lease import NOTHING_WAS_DONE, webinar_lease
 from onboarding.pipeline.replace import (
     PreparedReplacement,
@@ -32,14 +29,15 @@ from onboarding.pipeline.replace import (
 from onboarding.pipeline.resend import (
     PreparedResend,
     ResendResult,
+    describe_last,
+    describe_result,
     execute_resend,
+    parse_reason,
     prepare_resend,
+    resend_exit_code,
 )
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target, find_target
-
-LONGEST_REASON = 500
-"""Characters of `--reason`: history is a table that people read."""
 
 EmailsOrRole = Annotated[
     list[str] | None, typer.Argument(metavar="EMAIL", help="The people's addresses; see --role.")
@@ -99,7 +97,7 @@ def resend_command(
         raise typer.BadParameter("Name the addresses, or use --role.", param_hint="EMAIL / --role")
     roles = options.parse_roles(role)
     options.require_answer(yes=yes)
-    act = Act(options.find_actor(by), _parse_reason(reason), ask=not yes, as_json=as_json)
+    act = Act(options.find_actor(by), parse_reason(reason), ask=not yes, as_json=as_json)
     config = options.load_config(config_file)
     options.warn_about_fence(config)
     target = find_target(config, name, invitees)
@@ -137,7 +135,7 @@ async def resend(
         _print_resends(results, f"No {' or '.join(sorted(roles))} is on the roster.")
     if error:
         raise error
-    return _exit_code(results)
+    return resend_exit_code(results)
 
 
 async def _agree_to_resend(services: Services, prepared: PreparedResend, act: Act) -> bool:
@@ -146,13 +144,13 @@ async def _agree_to_resend(services: Services, prepared: PreparedResend, act: Ac
     if not act.ask:
         return True
     rows = [
-        (item.invitee.email, item.mail.value, _describe_last(prepared, item.invitee.key))
+        (item.invitee.email, item.mail.value, describe_last(prepared, item.invitee.key))
         for item in prepared.plan.items
         if item.mail
     ]
     print_table("Sent again", ("person", "mail", "last message"), rows)
     for refused in prepared.refused:
-        echo(f"{refused.email}: not sent again: {refused.reason}.", err=True)
+        echo(f"{refused.email}: {describe_result(refused)}", err=True)
     count = len(rows)
     return await confirm_act(
         f"Send {count} {'mail' if count == 1 else 'mails'} again?", services.stop
@@ -255,43 +253,9 @@ def _parse_person(text: str) -> list[str]:
     return cells
 
 
-def _describe_last(prepared: PreparedResend, key: str) -> str:
-    record = prepared.latest[key]
-    when = format_with_zone(record.at, prepared.state.snapshot.session.time_zone)
-    return f"{record.delivery.kind}, {record.delivery.state.replace('_', ' ')}, {when}"
-
-
 def _print_resends(results: Sequence[ResendResult], fallback: str) -> None:
     """Print a line for each person: what was sent again, or why not."""
     for result in results:
-        if result.record is None:
-            echo(f"{result.email}: not sent again: {result.reason}.", err=True)
-            continue
-        state = result.record.delivery.state
-        words = [result.record.delivery.kind, state.replace("_", " ")]
-        why = result.record.reply or result.reason
-        echo(f"{result.email}: {' '.join(words)}{f': {why}' if why else ''}")
+        echo(f"{result.email}: {describe_result(result)}", err=result.record is None)
     if not results:
         echo(fallback, err=True)
-
-
-def _exit_code(results: Sequence[ResendResult]) -> int:
-    """75 if a message still waits, 1 if a person got none or may have got none, else 0."""
-    states = [result.record.delivery.state if result.record else None for result in results]
-    # First: what waits leaves with the next run. Typing the command again would send one more.
-    if any(state in UNDER_WAY for state in states):
-        return EXIT_TRY_LATER
-    # An empty list is no success: no person on the roster has the role.
-    all_sent = bool(states) and all(state is State.SENT for state in states)
-    return EXIT_DONE if all_sent else EXIT_NEEDS_A_PERSON
-
-
-def _parse_reason(text: str) -> str:
-    """Make the reason one line without secrets. Raises BadParameter for an endless one."""
-    # Cleaned before it is stored: history is shown and handed over, and a reason may quote a reply.
-    reason = clean(text.strip())
-    # The text as typed is measured: `clean` cuts, and a cut reason would be stored without a word.
-    if len(text) > LONGEST_REASON:
-        message = f"A reason has {LONGEST_REASON} characters at most."
-        raise typer.BadParameter(message, param_hint="--reason")
-    return reason

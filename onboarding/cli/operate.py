@@ -57,6 +57,7 @@ def resolve_command(
     all_: AllPeople = False,
     sent: SentOption = False,
     resend: ResendOption = False,
+    by: options.By = "",
     config_file: options.ConfigFile = None,
 ) -> None:
     """List messages in doubt, or say whether they were sent.
@@ -72,13 +73,17 @@ def resolve_command(
     chosen = _choose_people(emails, all_=all_)
     # Chosen here, executed under the lease: a message in doubt may be moved by a run meanwhile.
     decision = LockedWebinar.resolve_sent if sent else LockedWebinar.resolve_resend
-    changed = _decide(config_file, name, decision, chosen)
+    changed = _decide(config_file, name, decision, chosen, by)
     effect = "counts as sent" if sent else _requeue_effect(name)
     raise typer.Exit(_print_changes(changed, chosen, effect, "No message in doubt"))
 
 
 def retry_command(
-    name: options.Name, emails: EmailsOrAll = None, *, config_file: options.ConfigFile = None
+    name: options.Name,
+    emails: EmailsOrAll = None,
+    *,
+    by: options.By = "",
+    config_file: options.ConfigFile = None,
 ) -> None:
     """Queue rejected and failed messages again; the next run sends them.
 
@@ -87,7 +92,7 @@ def retry_command(
     # No --all is needed here: rejected and failed messages have
     # reached no person, so none gets two.
     chosen = emails or None
-    changed = _decide(config_file, name, LockedWebinar.retry, chosen)
+    changed = _decide(config_file, name, LockedWebinar.retry, chosen, by)
     states = "rejected, failed or cancelled" if chosen else "rejected or failed"
     raise typer.Exit(_print_changes(changed, chosen, _requeue_effect(name), f"No {states} message"))
 
@@ -97,11 +102,12 @@ def cancel_command(
     emails: EmailsOrAll = None,
     *,
     all_: AllPeople = False,
+    by: options.By = "",
     config_file: options.ConfigFile = None,
 ) -> None:
     """Cancel messages that are queued and not yet sent."""
     chosen = _choose_people(emails, all_=all_)
-    changed = _decide(config_file, name, LockedWebinar.cancel, chosen)
+    changed = _decide(config_file, name, LockedWebinar.cancel, chosen, by)
     raise typer.Exit(_print_changes(changed, chosen, "is cancelled", "No queued message"))
 
 
@@ -146,8 +152,13 @@ def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:
 
 
 def _decide(
-    config_file: Path | None, name: str, decision: Decision, emails: Collection[str] | None
+    config_file: Path | None,
+    name: str,
+    decision: Decision,
+    emails: Collection[str] | None,
+    by: str,
 ) -> Sequence[str]:
+    actor = options.find_actor(by)
     config = options.load_config(config_file)
     target = find_target(config, name)
 
@@ -155,7 +166,7 @@ def _decide(
         async with (
             options.open_command_services(config, stop, quiet=True) as services,
             # The lease, because a run that sends at this moment holds these messages as well.
-            lock_webinar(services, target) as webinar,
+            lock_webinar(services, target, actor) as webinar,
         ):
             return await decision(webinar, emails)
 

@@ -52,7 +52,8 @@ from onboarding.pipeline.run import (
 from onboarding.pipeline.services import Clock, Services, open_services
 from onboarding.pipeline.status import read_attention
 from onboarding.pipeline.target import Target, all_targets, find_target
-from onboarding.plan import Options, Plan
+from onboarding.plan import Options
+from onboarding.plan.agreement import describe_work
 
 CHECK_OTHER_RUN = (
     "Check its terminal: it may wait for an answer. "
@@ -169,7 +170,8 @@ def run_command(
         ask=not yes,
         rehearsal_to=options.parse_recipient(to),
         patience=options.parse_duration(wait),
-        by=options.find_actor(by),
+        # A cron job is no person: history then has only what happened.
+        by=options.find_actor(by) if name else "",
     )
     config = options.load_config(config_file)
     # Also with --quiet: until a person acts, other users can read a secret.
@@ -291,26 +293,11 @@ async def _show_and_confirm(
     # A plan without work is no question. The run still goes on, to store what it has seen.
     if not run_options.ask or not plan:
         return True
-    if await confirm_act(_plan_question(plan, run_options.rehearsal_to), services.stop):
+    if await confirm_act(f"{describe_work(plan, run_options.rehearsal_to)}?", services.stop):
         return True
     # Also after a no: the button at RingCentral is dangerous for those who were added before.
     print_send_now_warning(has_unsent_invites=snapshot.has_unsent_invites)
     return False
-
-
-def _plan_question(plan: Plan, rehearsal_to: str) -> str:
-    """What a person agrees to: only what this plan does."""
-    change, mails = plan.change, len(plan.mail)
-    to = f" to {rehearsal_to}" if rehearsal_to else ""
-    parts = {
-        f"register {len(change.add)}": change.add,
-        f"update {len(change.update)}": change.update,
-        f"remove {len(change.remove)}": change.remove,
-        f"send {mails} {'mail' if mails == 1 else 'mails'}{to}": mails,
-        f"record {len(plan.as_told)} as told, without mailing them": plan.as_told,
-    }
-    question = ", ".join(part for part, is_needed in parts.items() if is_needed)
-    return f"{question[:1].upper()}{question[1:]}?"
 
 
 async def _try_target(services: Services, target: Target, run_options: RunOptions) -> Result | int:

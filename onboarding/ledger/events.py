@@ -83,13 +83,18 @@ def record_act(
 
     `act` is the command's name. `by` is who it was, `note` the reason or what else is worth it.
     """
-    detail = f"by {by}: {note}" if note else f"by {by}"
+    detail = act_detail(by, note)
     rows = [
         {"session": session, "key": key, "what": act, "at": at, "delivery": None, "detail": detail}
         # Each person once, even if a command line names them twice.
         for key in dict.fromkeys(keys)
     ]
     record_events(connection, rows)
+
+
+def act_detail(by: str, note: str = "") -> str:
+    """Build what an act's event says: who it was, and the reason or what else is worth it."""
+    return f"by {by}: {note}" if note else f"by {by}"
 
 
 def list_events(connection: sa.Connection, key: str) -> Sequence[Event]:

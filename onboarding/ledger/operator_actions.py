@@ -1,9 +1,9 @@
 """What only a person can decide about a delivery: resolve a doubt, retry, cancel, send it again.
 
 Each function is a guarded write, as in `deliveries`, and its event says that a person did it.
-`emails` are the addresses it is about (None: all of the session). It returns the address keys of
-the deliveries that it moved. `pipeline.by_hand` and `pipeline.resend` call these functions while
-they hold the webinar's lease.
+`emails` are the addresses it is about (None: all of the session), `by` is who did it. It returns
+the address keys of the deliveries that it moved. `pipeline.by_hand` and `pipeline.resend` call
+these functions while they hold the webinar's lease.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,7 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from onboarding.ledger.deliveries import NewDelivery, enqueue, move
-from onboarding.ledger.events import record_act
+from onboarding.ledger.events import act_detail, record_act
 from onboarding.ledger.schema import REAL, called_off, deliveries
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, State
@@ -25,26 +25,39 @@ CANCELLING = [kind for kind in Kind if clears_facts(kind)]
 
 
 def resolve_sent(
-    connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
+    connection: sa.Connection,
+    session: int,
+    emails: Collection[str] | None,
+    by: str,
+    now: datetime,
 ) -> Sequence[str]:
     """Move messages in doubt to sent: a person found them in the mail server's log."""
     where = _is_open_to(session, emails, State.IN_DOUBT)
-    return move(connection, where, State.SENT, "a person found that it was sent", now)
+    reason = "a person found that it was sent"
+    return move(connection, where, State.SENT, reason, now, told=act_detail(by, reason))
 
 
 def resolve_resend(
-    connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
+    connection: sa.Connection,
+    session: int,
+    emails: Collection[str] | None,
+    by: str,
+    now: datetime,
 ) -> Sequence[str]:
     """Queue messages in doubt again: they never arrived, or may arrive twice.
 
     The Message-ID stays the same, so that a receiver can recognise the second copy.
     """
     where = (*_is_open_to(session, emails, State.IN_DOUBT), *_is_worth_sending(now))
-    return _requeue(connection, where, "a person asked to send it again", now)
+    return _requeue(connection, where, "a person asked to send it again", by, now)
 
 
 def retry_unsent(
-    connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
+    connection: sa.Connection,
+    session: int,
+    emails: Collection[str] | None,
+    by: str,
+    now: datetime,
 ) -> Sequence[str]:
     """Queue failed and rejected messages again, due at once: a person fixed what was wrong.
 
@@ -58,15 +71,20 @@ def retry_unsent(
     cancelled = () if emails is None else (State.CANCELLED,)
     states = (State.FAILED, State.REJECTED, *cancelled)
     where = (*_is_open_to(session, emails, *states), *_is_worth_sending(now, returning=cancelled))
-    return _requeue(connection, where, "a person asked to try again", now)
+    return _requeue(connection, where, "a person asked to try again", by, now)
 
 
 def cancel_queued(
-    connection: sa.Connection, session: int, emails: Collection[str] | None, now: datetime
+    connection: sa.Connection,
+    session: int,
+    emails: Collection[str] | None,
+    by: str,
+    now: datetime,
 ) -> Sequence[str]:
     """Cancel queued messages, claimed ones too: their move to `sending` then finds no row."""
     where = _is_open_to(session, emails, State.QUEUED)
-    return move(connection, where, State.CANCELLED, "cancelled by a person", now)
+    reason = "cancelled by a person"
+    return move(connection, where, State.CANCELLED, reason, now, told=act_detail(by, reason))
 
 
 def queue_resends(
@@ -119,9 +137,14 @@ def release_queued(
 
 
 def _requeue(
-    connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]], reason: str, now: datetime
+    connection: sa.Connection,
+    where: Sequence[sa.ColumnElement[bool]],
+    reason: str,
+    by: str,
+    now: datetime,
 ) -> Sequence[str]:
-    return move(connection, where, State.QUEUED, reason, now, queued_at=now, due_at=now)
+    told = act_detail(by, reason)
+    return move(connection, where, State.QUEUED, reason, now, queued_at=now, due_at=now, told=told)
 
 
 def _is_open_to(

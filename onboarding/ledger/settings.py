@@ -49,7 +49,9 @@ def ledger_path(settings: LedgerSettings) -> Path:
     """
     path = Path(settings.database.removeprefix(SCHEME))
     for former in former_paths(path):
-        if _is_database(former) and not _is_same_file(former, path):
+        # The comparison comes first: to open and close a second name of a ledger that this process
+        # has open would drop its locks (https://sqlite.org/howtocorrupt.html, 2.2).
+        if not _is_same_file(former, path) and _is_database(former):
             raise ConfigurationError(
                 f"The ledger is at {former}, where older versions looked for it. "
                 f"Now it must be at {path}.",

@@ -5,7 +5,7 @@ Nothing is sent from here: what is queued again waits for the next run. Showing 
 needs no lease: that is `status`.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -25,36 +25,39 @@ class LockedWebinar:
     """One webinar's messages while we hold its lease.
 
     Each method takes addresses (None: all of the webinar). It returns the address keys of the
-    people with a changed message.
+    people with a changed message. `by` is who decides, for the history.
     """
 
     services: Services
     session_row: int
+    by: str
 
     async def resolve_sent(self, emails: Collection[str] | None) -> Sequence[str]:
         """Record that messages in doubt were sent: a person found them in the mail server's log."""
-        ledger, now = self.services.ledger, self.services.clock.now()
-        return await ledger.run(operator_actions.resolve_sent, self.session_row, emails, now)
+        return await self._decide(operator_actions.resolve_sent, emails)
 
     async def resolve_resend(self, emails: Collection[str] | None) -> Sequence[str]:
         """Queue messages in doubt again, with the same Message-ID."""
-        ledger, now = self.services.ledger, self.services.clock.now()
-        return await ledger.run(operator_actions.resolve_resend, self.session_row, emails, now)
+        return await self._decide(operator_actions.resolve_resend, emails)
 
     async def retry(self, emails: Collection[str] | None) -> Sequence[str]:
         """Queue rejected and failed messages again; with addresses, cancelled messages too."""
-        ledger, now = self.services.ledger, self.services.clock.now()
-        return await ledger.run(operator_actions.retry_unsent, self.session_row, emails, now)
+        return await self._decide(operator_actions.retry_unsent, emails)
 
     async def cancel(self, emails: Collection[str] | None) -> Sequence[str]:
         """Cancel queued messages."""
+        return await self._decide(operator_actions.cancel_queued, emails)
+
+    async def _decide(
+        self, action: Callable[..., Sequence[str]], emails: Collection[str] | None
+    ) -> Sequence[str]:
         ledger, now = self.services.ledger, self.services.clock.now()
-        return await ledger.run(operator_actions.cancel_queued, self.session_row, emails, now)
+        return await ledger.run(action, self.session_row, emails, self.by, now)
 
 
 @asynccontextmanager
-async def lock_webinar(services: Services, target: Target) -> AsyncIterator[LockedWebinar]:
-    """Lock one webinar and give access to its messages.
+async def lock_webinar(services: Services, target: Target, by: str) -> AsyncIterator[LockedWebinar]:
+    """Lock one webinar and give access to its messages; `by` is who decides about them.
 
     Raises AlreadyRunning while a run is at work on it, and ConfigurationError before its first run.
     """
@@ -65,4 +68,4 @@ async def lock_webinar(services: Services, target: Target) -> AsyncIterator[Lock
         # We hold the lease, so what is `sending` belongs to a dead run. Only as `in_doubt` can a
         # person decide about it; without this they would have to start a run first.
         await services.ledger.run(deliveries.recover_stalled, session.id, services.clock.now())
-        yield LockedWebinar(services, session.id)
+        yield LockedWebinar(services, session.id, by)

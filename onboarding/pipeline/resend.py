@@ -9,12 +9,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from onboarding.errors import OnboardingError
+from onboarding.errors import (
+    EXIT_DONE,
+    EXIT_NEEDS_A_PERSON,
+    EXIT_TRY_LATER,
+    ConfigurationError,
+    OnboardingError,
+)
 from onboarding.ledger import deliveries, operator_actions
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.addresses import address_key
-from onboarding.model.deliveries import Delivery
+from onboarding.model.deliveries import UNDER_WAY, Delivery, State
+from onboarding.model.foreign_text import clean
 from onboarding.model.people import Invitee, Role
+from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.acts import approve_act
 from onboarding.pipeline.deliver import make_deliveries
 from onboarding.pipeline.lease import HeldLease
@@ -28,6 +36,9 @@ from onboarding.plan.resends import plan_resend
 from onboarding.plan.selection import keep_fence
 
 CHANGED_MEANWHILE = "something else was queued for them meanwhile; look at their history"
+LONGEST_REASON = 500
+"""Characters of a reason: history is a table that people read."""
+
 UNKNOWN = "is neither on the roster nor known to the ledger"
 
 
@@ -111,6 +122,42 @@ async def execute_resend(
     latest = {address_key(record.delivery.email): record for record in found}
     sent = [_build_resend_result(item, latest, chosen) for item in prepared.plan.mail]
     return (*prepared.refused, *sent), error
+
+
+def parse_reason(text: str) -> str:
+    """Make a person's reason one line without secrets. Raises ConfigurationError for a long one."""
+    # The text as typed is measured: `clean` cuts, and a cut reason would be stored without a word.
+    if len(text) > LONGEST_REASON:
+        raise ConfigurationError(f"A reason has {LONGEST_REASON} characters at most.")
+    # Cleaned before it is stored: history is shown and handed over, and a reason may quote a reply.
+    return clean(text.strip())
+
+
+def describe_last(prepared: PreparedResend, key: str) -> str:
+    """Say what a person got last: kind, state and when."""
+    record = prepared.latest[key]
+    when = format_with_zone(record.at, prepared.state.snapshot.session.time_zone)
+    return f"{record.delivery.kind}, {record.delivery.state.replace('_', ' ')}, {when}"
+
+
+def describe_result(result: ResendResult) -> str:
+    """Say what came of it for one person, or why they were sent nothing."""
+    if result.record is None:
+        return f"not sent again: {result.reason}."
+    state = result.record.delivery.state.replace("_", " ")
+    why = result.record.reply or result.reason
+    return f"{result.record.delivery.kind} {state}{f': {why}' if why else ''}"
+
+
+def resend_exit_code(results: Sequence[ResendResult]) -> int:
+    """75 if a message still waits, 1 if a person got none or may have got none, else 0."""
+    states = [result.record.delivery.state if result.record else None for result in results]
+    # First: what waits leaves with the next run. Asking again would send one more.
+    if any(state in UNDER_WAY for state in states):
+        return EXIT_TRY_LATER
+    # An empty list is no success: no person on the roster has the role.
+    all_sent = bool(states) and all(state is State.SENT for state in states)
+    return EXIT_DONE if all_sent else EXIT_NEEDS_A_PERSON
 
 
 async def _queue(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
 from onboarding.ledger import (
     deliveries,
+    events,
     mailboxes,
     registrations,
     replacements,
@@ -42,9 +43,13 @@ from onboarding.pipeline.status import Attention, find_attention, find_seen_sess
 from onboarding.pipeline.take_over import record_as_told
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
+from onboarding.plan.agreement import describe_work
 
 if TYPE_CHECKING:
     from onboarding.pipeline.mailer import Mailer
+
+RUN_ACT = "run"
+"""What history calls a run that a person has agreed to."""
 
 RETRY_WINDOW = timedelta(minutes=10)
 """How long a run waits for deferred messages before it leaves them to the next one."""
@@ -130,6 +135,16 @@ async def prepare_run(
     a person is asked, and before the first person is registered. Raises ConfigurationError for
     that, and if `strict` and the roster has a problem.
     """
+    return await start_run(services, await plan_run(services, target, options, strict=strict))
+
+
+async def plan_run(
+    services: Services, target: Target, options: Options, *, strict: bool = False
+) -> PreparedRun:
+    """Look at everything and plan, as `prepare_run`, but compile nothing and record no run.
+
+    For a caller that may find that the plan is not what a person has agreed to.
+    """
     calls_before = count_heavy_calls(services)
     roster = await read_roster(target, services.stop)
     if strict and roster.problems:
@@ -139,8 +154,7 @@ async def prepare_run(
     await prune(services, spare=state.session_row)
     state, doubts = await recover(services, state)
     state, plan = await plan_fresh(services, target, state, options)
-    looked = PreparedRun(target, state, plan, options, None, doubts, calls_before)
-    return await start_run(services, looked)
+    return PreparedRun(target, state, plan, options, None, doubts, calls_before)
 
 
 async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:
@@ -189,7 +203,8 @@ async def execute_plan(
 ) -> Result:
     """Register, queue and deliver what was planned, and record how it ended, also if stopped.
 
-    `by` is the person who said that mailboxes are to be recorded (`Options.as_told`).
+    `by` is the person who agreed to the plan, for the history; empty for cron, and where the act
+    that the run belongs to is recorded already.
     """
     if prepared.plan.mail:
         # A missing password is found here, before the first person is registered.
@@ -198,6 +213,7 @@ async def execute_plan(
     try:
         # Ctrl-C may have come at the question. Within the `try`, so that the end is recorded.
         services.raise_if_stopped()
+        await _record_agreement(services, prepared, by, rehearsal_to)
         # The order is the promise: no message before its person has a link, and no replacement or
         # notice is marked as done before the messages that depend on it have had their turn.
         await _register(services, prepared, tally)
@@ -209,6 +225,18 @@ async def execute_plan(
         # Also after an error: `status` and cron's mail need the problems found before it.
         has_new_notes = await _record_end(services, prepared, tally)
     return await _build_result(services, prepared, tally, has_new_notes=has_new_notes)
+
+
+async def _record_agreement(
+    services: Services, prepared: PreparedRun, by: str, rehearsal_to: str
+) -> None:
+    """Record who has agreed to the plan. Not where it does nothing: there was no question."""
+    # Before the first change, so that what follows in history has its person before it.
+    if by and prepared.plan:
+        row, now = prepared.state.session_row, services.clock.now()
+        work = describe_work(prepared.plan, rehearsal_to)
+        keys = [events.WHOLE_SESSION]
+        await services.ledger.run(events.record_act, row, keys, RUN_ACT, by, now, work)
 
 
 async def _build_result(

@@ -55,13 +55,17 @@ ACTS: dict[str, Act] = {
     "withdraw": lambda c, session_row, _: deliveries.cancel_for_removed(c, session_row, [ADA], NOW),
     "give back": lambda c, _, __: deliveries.release_claims(c, RUN),
     "resolve sent": lambda c, session_row, _: operator_actions.resolve_sent(
-        c, session_row, None, NOW
+        c, session_row, None, "Mia", NOW
     ),
     "resolve resend": lambda c, session_row, _: operator_actions.resolve_resend(
-        c, session_row, None, NOW
+        c, session_row, None, "Mia", NOW
     ),
-    "retry": lambda c, session_row, _: operator_actions.retry_unsent(c, session_row, None, NOW),
-    "cancel": lambda c, session_row, _: operator_actions.cancel_queued(c, session_row, None, NOW),
+    "retry": lambda c, session_row, _: operator_actions.retry_unsent(
+        c, session_row, None, "Mia", NOW
+    ),
+    "cancel": lambda c, session_row, _: operator_actions.cancel_queued(
+        c, session_row, None, "Mia", NOW
+    ),
 }
 
 ARROWS = {
@@ -258,7 +262,7 @@ def test_late_write_of_an_earlier_attempt_never_fits_the_next_one_of_the_same_ru
 ):
     delivery = replace(reach(connection, session_row, State.SENDING), attempt=0)
     deliveries.recover_stalled(connection, session_row, NOW)
-    operator_actions.resolve_resend(connection, session_row, None, NOW)
+    operator_actions.resolve_resend(connection, session_row, None, "Mia", NOW)
     claimed(connection, session_row)
 
     assert not record(connection, delivery, RUN, Transition(State.REJECTED), NOW)

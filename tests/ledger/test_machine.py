@@ -181,7 +181,7 @@ class Runs(RuleBasedStateMachine):
     @rule(emails=st.none() | st.sets(PEOPLE))
     def resend(self, emails):
         before = {record.delivery.id for record in in_doubt(self.ledger, self.session_row)}
-        operator_actions.resolve_resend(self.ledger, self.session_row, emails, self.now)
+        operator_actions.resolve_resend(self.ledger, self.session_row, emails, "Mia", self.now)
         self.allowed.update(
             delivery for delivery in before if self._state(delivery) is State.QUEUED
         )
@@ -199,7 +199,7 @@ class Runs(RuleBasedStateMachine):
         ),
     )
     def person(self, emails, decide):
-        decide(self.ledger, self.session_row, emails, self.now)
+        decide(self.ledger, self.session_row, emails, "Mia", self.now)
 
     @invariant()
     def every_history_is_a_path_along_the_arrows(self):

@@ -62,19 +62,19 @@ def test_in_doubt_leaves_rehearsals_and_other_sessions_aside(connection, session
 def test_resolved_as_sent_means_that_the_mailbox_holds_its_facts(connection, session_row):
     offered(connection, session_row, DOUBT)
 
-    assert operator_actions.resolve_sent(connection, session_row, None, NOW + MINUTE) == [
+    assert operator_actions.resolve_sent(connection, session_row, None, "Mia", NOW + MINUTE) == [
         "ada@example.com"
     ]
 
     assert mailbox(connection, session_row).facts == facts()
-    assert happened(connection)[-1] == ("sent", "a person found that it was sent")
+    assert happened(connection)[-1] == ("sent", "by Mia: a person found that it was sent")
 
 
 def test_resend_keeps_the_message_id_and_is_due_at_once(connection, session_row):
     offered(connection, session_row, DOUBT)
     before = the_one(connection)
 
-    assert operator_actions.resolve_resend(connection, session_row, None, NOW + MINUTE) == [
+    assert operator_actions.resolve_resend(connection, session_row, None, "Mia", NOW + MINUTE) == [
         "ada@example.com"
     ]
 
@@ -84,7 +84,7 @@ def test_resend_keeps_the_message_id_and_is_due_at_once(connection, session_row)
         before.number,
         NOW + MINUTE,
     )
-    assert happened(connection)[-1] == ("queued", "a person asked to send it again")
+    assert happened(connection)[-1] == ("queued", "by Mia: a person asked to send it again")
 
 
 @pytest.mark.parametrize("state", [State.FAILED, State.REJECTED])
@@ -92,18 +92,18 @@ def test_retry_starts_the_time_after_which_we_give_up_anew(connection, session_r
     reach(connection, session_row, state)
     later = NOW + RetryPolicy().give_up_after
 
-    operator_actions.retry_unsent(connection, session_row, None, later)
+    operator_actions.retry_unsent(connection, session_row, None, "Mia", later)
 
     again = claimed(connection, session_row, now=later)
     after = settle(again, Deferred("not now"), RetryPolicy(), later, 0.5)
     assert (again.queued_at, again.due_at, after.state) == (later, later, State.QUEUED)
-    assert happened(connection)[-1] == ("queued", "a person asked to try again")
+    assert happened(connection)[-1] == ("queued", "by Mia: a person asked to try again")
 
 
 def test_retry_goes_on_counting_attempts(connection, session_row):
     reach(connection, session_row, State.FAILED)
 
-    operator_actions.retry_unsent(connection, session_row, None, NOW)
+    operator_actions.retry_unsent(connection, session_row, None, "Mia", NOW)
 
     assert the_one(connection).attempt == 1
 
@@ -112,7 +112,7 @@ def test_retry_goes_on_counting_attempts(connection, session_row):
 def test_message_of_no_more_use_is_not_queued_again(connection, session_row, state):
     reach(connection, session_row, state)
 
-    assert list(REQUEUING[state](connection, session_row, None, LATE)) == []
+    assert list(REQUEUING[state](connection, session_row, None, "Mia", LATE)) == []
 
     assert state_of(connection) is state
 
@@ -129,7 +129,7 @@ def test_message_is_not_queued_again_after_a_newer_one(connection, session_row, 
     else:
         offered(connection, session_row, Transition(newer), number=2)
 
-    REQUEUING[state](connection, session_row, None, NOW)
+    REQUEUING[state](connection, session_row, None, "Mia", NOW)
 
     assert state_of(connection) is state
 
@@ -138,9 +138,9 @@ def test_message_is_not_queued_again_after_a_newer_one(connection, session_row, 
 def test_message_is_queued_again_where_the_newer_one_was_called_off(connection, session_row, state):
     reach(connection, session_row, state)
     queue(connection, session_row, order(number=2))
-    operator_actions.cancel_queued(connection, session_row, None, NOW)
+    operator_actions.cancel_queued(connection, session_row, None, "Mia", NOW)
 
-    assert REQUEUING[state](connection, session_row, None, NOW) == ["ada@example.com"]
+    assert REQUEUING[state](connection, session_row, None, "Mia", NOW) == ["ada@example.com"]
 
 
 @pytest.mark.parametrize(
@@ -156,9 +156,9 @@ def test_decision_concerns_only_the_people_named(connection, session_row, decide
     offered(connection, session_row, Transition(state), ADA)
     offered(connection, session_row, Transition(state), GRACE)
 
-    assert decide(connection, session_row, ["ADA@Example.com", "nobody@example.com"], NOW) == [
-        "ada@example.com"
-    ]
+    assert decide(
+        connection, session_row, ["ADA@Example.com", "nobody@example.com"], "Mia", NOW
+    ) == ["ada@example.com"]
 
     assert state_of(connection, email=GRACE) is state
 
@@ -167,7 +167,7 @@ def test_cancelled_message_is_not_sent_even_if_leased(connection, session_row):
     queue(connection, session_row, order(ADA), order(GRACE))
     delivery = claimed(connection, session_row)
 
-    assert operator_actions.cancel_queued(connection, session_row, [ADA], NOW) == [
+    assert operator_actions.cancel_queued(connection, session_row, [ADA], "Mia", NOW) == [
         "ada@example.com"
     ]
 
@@ -176,7 +176,7 @@ def test_cancelled_message_is_not_sent_even_if_leased(connection, session_row):
         State.CANCELLED,
         State.QUEUED,
     )
-    assert happened(connection)[-1] == ("cancelled", "cancelled by a person")
+    assert happened(connection)[-1] == ("cancelled", "by Mia: cancelled by a person")
 
 
 @pytest.mark.parametrize(
@@ -194,4 +194,4 @@ def test_decision_leaves_other_sessions_and_rehearsals_alone(connection, session
         offered(connection, other, Transition(state), number=number)
     queue(connection, session_row, order(rehearsal_to="me@example.com"))
 
-    assert list(decide(connection, session_row, None, NOW)) == []
+    assert list(decide(connection, session_row, None, "Mia", NOW)) == []

@@ -74,8 +74,10 @@ CASES = {
     "mailboxes": mailboxes.load_mailboxes,
     "standings": deliveries.list_deliveries,
     "enqueue": lambda c, session_row: queue(c, session_row, order()),
-    "resend": lambda c, session_row: operator_actions.resolve_resend(c, session_row, [ADA], NOW),
-    "retry": lambda c, session_row: operator_actions.retry_unsent(c, session_row, None, NOW),
+    "resend": lambda c, session_row: operator_actions.resolve_resend(
+        c, session_row, [ADA], "Mia", NOW
+    ),
+    "retry": lambda c, session_row: operator_actions.retry_unsent(c, session_row, None, "Mia", NOW),
     "history": lambda c, _: events.list_events(c, "person1@example.com"),
     "problems": sessions.list_problems,
     "roster": roster_rows.load_roster,

@@ -144,7 +144,7 @@ def test_retry_queues_only_cancellations_of_a_session_that_is_called_off(
     connection.exec_driver_sql("UPDATE deliveries SET kind = ?", (kind,))
     call_offs.record_call_off(connection, session_row, "Mia", NOW)
 
-    operator_actions.retry_unsent(connection, session_row, [ADA], NOW)
+    operator_actions.retry_unsent(connection, session_row, [ADA], "Mia", NOW)
 
     assert state_of(connection) is state
 
