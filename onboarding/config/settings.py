@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from onboarding.errors import ConfigurationError
+from onboarding.inbox.settings import ImapSettings, RepliesSettings, SentSettings
 from onboarding.ledger.settings import SCHEME, LedgerSettings
 from onboarding.messages.settings import BrandSettings
 from onboarding.model.addresses import encode_domain
@@ -95,6 +96,12 @@ WEBINAR_NAME = r"^[a-z0-9][a-z0-9_-]*$"
 WebinarName = Annotated[str, Field(pattern=WEBINAR_NAME, max_length=64)]
 
 
+class MailSettings(SmtpSettings, extra="forbid", frozen=True):
+    """`[smtp]` with `[smtp.sent]`, the place that shows what the server has taken."""
+
+    sent: SentSettings = SentSettings()
+
+
 class Config(BaseSettings):
     """Everything that can be set, and the `file` that it was read from; all paths are absolute."""
 
@@ -107,7 +114,8 @@ class Config(BaseSettings):
     )
 
     ringcentral: RingCentralSettings = RingCentralSettings()
-    smtp: SmtpSettings
+    smtp: MailSettings
+    replies: RepliesSettings = RepliesSettings()
     brand: BrandSettings
     ledger: LedgerSettings = LedgerSettings()
     rehearsal: RehearsalSettings = RehearsalSettings()
@@ -142,14 +150,19 @@ class Config(BaseSettings):
             self.ringcentral.jwt,
             self.smtp.password,
             self.smtp.m365.client_secret,
+            self.smtp.sent.password,
+            self.smtp.sent.m365.client_secret,
+            self.replies.password,
+            self.replies.m365.client_secret,
         )
 
     @property
     def private_paths(self) -> tuple[Path, ...]:
         """What only this user should be able to read: secrets folder, its files, and a key file."""
         folders = dict.fromkeys(file.parent for file in self.secret_files)
-        key = self.smtp.google.key_file
-        return (*folders, *self.secret_files, *([key] if key else []))
+        log_ins = (self.smtp, self.smtp.sent, self.replies)
+        keys = [log_in.google.key_file for log_in in log_ins if log_in.google.key_file]
+        return (*folders, *self.secret_files, *dict.fromkeys(keys))
 
     def webinar(self, name: str) -> WebinarSettings:
         """Find a webinar. Raises ConfigurationError naming the nearest one there is."""
@@ -194,6 +207,7 @@ def resolve_paths(config: Config) -> Config:
     folder = config.folder
     updates = {
         "smtp": _resolve_smtp(folder, config.smtp),
+        "replies": _resolve_replies(folder, config.replies),
         "brand": config.brand.model_copy(update={"logo": _resolve_logo(folder, config.brand.logo)}),
         "ledger": config.ledger.model_copy(
             update={"database": _resolve_database(folder, config.ledger.database)}
@@ -205,10 +219,28 @@ def resolve_paths(config: Config) -> Config:
     return config.model_copy(update=updates)
 
 
-def _resolve_smtp(folder: Path, smtp: SmtpSettings) -> SmtpSettings:
-    ca_file, key_file = smtp.ca_file, smtp.google.key_file
-    google = smtp.google.model_copy(update={"key_file": key_file and folder / key_file})
-    return smtp.model_copy(update={"ca_file": ca_file and folder / ca_file, "google": google})
+def _resolve_smtp(folder: Path, smtp: MailSettings) -> MailSettings:
+    files = _resolve_files(folder, smtp)
+    sent_files = {**_resolve_files(folder, smtp.sent), "log": _beside(folder, smtp.sent.log)}
+    return smtp.model_copy(update={**files, "sent": smtp.sent.model_copy(update=sent_files)})
+
+
+def _resolve_replies(folder: Path, replies: RepliesSettings) -> RepliesSettings:
+    places = {
+        "maildir": _beside(folder, replies.maildir),
+        "mbox": _beside(folder, replies.mbox),
+    }
+    return replies.model_copy(update={**_resolve_files(folder, replies), **places})
+
+
+def _resolve_files(folder: Path, log_in: SmtpSettings | ImapSettings) -> dict[str, object]:
+    """The files with which a server is known and logged in at."""
+    google = log_in.google.model_copy(update={"key_file": _beside(folder, log_in.google.key_file)})
+    return {"ca_file": _beside(folder, log_in.ca_file), "google": google}
+
+
+def _beside(folder: Path, path: Path | None) -> Path | None:
+    return folder / path if path else None
 
 
 def _resolve_database(folder: Path, database: str) -> str:

@@ -30,7 +30,7 @@ from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryL
 from onboarding.files.read import check_file, read_text
 from onboarding.model.foreign_text import clean
 from onboarding.model.known_secrets import Secrets
-from onboarding.smtp.settings import MicrosoftSettings, SmtpSettings
+from onboarding.smtp.settings import LogIn, MicrosoftSettings
 from onboarding.smtp.token_calls import Caller, MicrosoftCalls, run_in_thread, send_google_call
 from onboarding.web.client import NoAnswer
 from onboarding.web.tokens import Token
@@ -68,38 +68,37 @@ ODD_ANSWERS = (ValueError, TypeError, AttributeError, KeyError, OverflowError, h
 
 TRY_LATER_HINT = "Nothing is lost: run again when it can be reached."
 
-
-COMMAND_HINT = "Check [smtp] token_command."
+COMMAND_HINT = "Check token_command in config.toml."
 
 TokenSource = Callable[[], Awaitable[Token]]
 """Fetches a new token each time."""
 
 
-def select_token_source(settings: SmtpSettings) -> TokenSource:
+def select_token_source(log_in: LogIn) -> TokenSource:
     """Select how tokens are fetched, as the settings say.
 
     Raises `ConfigurationError` if something is missing that can be seen before the first token is
     needed: a secret, a key, a library, a program.
     """
-    # `SmtpSettings` has checked that exactly one source is set.
-    if settings.m365.tenant:
-        return _select_microsoft(settings.m365)
-    if settings.google.key_file:
-        return _select_google(settings.google.key_file, settings.username)
-    if settings.token_command and not shutil.which(settings.token_command[0]):
+    # The settings have checked that exactly one source is set.
+    if log_in.m365.tenant:
+        return _select_microsoft(log_in.m365, log_in.section)
+    if log_in.google.key_file:
+        return _select_google(log_in.google.key_file, log_in.username)
+    if log_in.token_command and not shutil.which(log_in.token_command[0]):
         raise ConfigurationError(
-            f"There is no token program {settings.token_command[0]} that can be started.",
+            f"There is no token program {log_in.token_command[0]} that can be started.",
             hint=COMMAND_HINT,
         )
-    return partial(command_token, settings.token_command, settings.token_lifetime)
+    return partial(command_token, log_in.token_command, log_in.token_lifetime)
 
 
-def _select_microsoft(settings: MicrosoftSettings) -> TokenSource:
+def _select_microsoft(settings: MicrosoftSettings, section: str) -> TokenSource:
     if settings.client_secret is None:
+        variable = f"ONBOARDING_{section.upper().replace('.', '__')}__M365__CLIENT_SECRET"
         raise ConfigurationError(
             "The application's secret for Microsoft 365 is missing.",
-            hint="Set ONBOARDING_SMTP__M365__CLIENT_SECRET, or put a file of that name into "
-            "the secrets folder.",
+            hint=f"Set {variable}, or put a file of that name into the secrets folder.",
         )
     _check_installed("msal", "Microsoft 365", "m365")
     fetch = partial(client_credentials_token, settings, settings.client_secret)
@@ -230,7 +229,7 @@ def client_credentials_token(
     why = clean(str(reason).strip().split("\n")[0], Secrets.of(secret))
     raise Refused(
         f"Microsoft gives no token for the application {settings.client_id}: {why}",
-        hint="Check tenant, client_id and the secret of [smtp.m365], "
+        hint="Check tenant, client_id and the application's secret, "
         "and that its consent was granted.",
     )
 
@@ -259,7 +258,8 @@ def _request_microsoft_token(
     # msal looks for the tenant's endpoints first, and ends in a ValueError where there are none.
     except ODD_ANSWERS:
         raise ConfigurationError(
-            f"There is no log-in at {authority}.", hint="Check tenant and authority in [smtp.m365]."
+            f"There is no log-in at {authority}.",
+            hint="Check tenant and authority in the section m365.",
         ) from None
     return answer
 
@@ -334,5 +334,5 @@ def _limit_lifetime(lifetime: Any) -> float:
 def _key_error(key_file: Path, why: str) -> OnboardingError:
     return ConfigurationError(
         f"The service account's key {key_file} can't be read: {why}.",
-        hint="[smtp.google] key_file is the JSON file that Google gives for a service account.",
+        hint="key_file in the section google is the JSON file that Google gives for the account.",
     )

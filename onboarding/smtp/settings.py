@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self
 
 from pydantic import (
     AfterValidator,
@@ -123,7 +123,7 @@ def _check_field(name: str, value: str) -> None:
         )
 
 
-def _choose_auth(filled: Mapping[str, Any]) -> str:
+def choose_auth(filled: Mapping[str, Any]) -> str:
     """Choose the kind of log-in by the credentials that are given."""
     if any(filled.get(source) for source in TOKEN_SOURCES):
         return "xoauth2"
@@ -131,13 +131,26 @@ def _choose_auth(filled: Mapping[str, Any]) -> str:
     return "password" if filled.get("username") else "none"
 
 
-def _check_one_source(sources: list[str]) -> None:
-    """Raise ValueError unless exactly one source of tokens is set."""
-    if len(sources) != 1:
-        found = f"it has {' and '.join(sources)}: leave one" if sources else "it has none"
+def check_log_in(log_in: "LogIn") -> None:
+    """Raise ValueError unless what is set fits together as one way to log in."""
+    sources = _list_token_sources(log_in)
+    if log_in.auth == "none" and (log_in.username or sources):
         raise ValueError(
-            f'auth = "xoauth2" needs token_command, [smtp.m365] or [smtp.google]; {found}'
+            'auth = "none" means no log-in: '
+            "leave username and the source of tokens out, or change it"
         )
+    if log_in.auth != "none" and not log_in.username:
+        raise ValueError(f'auth = "{log_in.auth}" needs a username')
+    if log_in.auth == "xoauth2" and len(sources) != 1:
+        found = f"it has {' and '.join(sources)}: leave one" if sources else "it has none"
+        m365, google = f"[{log_in.section}.m365]", f"[{log_in.section}.google]"
+        raise ValueError(f'auth = "xoauth2" needs token_command, {m365} or {google}; {found}')
+
+
+def _list_token_sources(log_in: "LogIn") -> list[str]:
+    """The keys of `TOKEN_SOURCES` that are set."""
+    values = (log_in.token_command, log_in.m365.tenant, log_in.google.key_file)
+    return [name for name, value in zip(TOKEN_SOURCES, values, strict=True) if value]
 
 
 class MicrosoftSettings(BaseModel, extra="forbid", frozen=True):
@@ -168,6 +181,43 @@ class GoogleSettings(BaseModel, extra="forbid", frozen=True):
     key_file: Path | None = None
 
 
+class LogIn(Protocol):
+    """How to log in at a mail server: what `[smtp]` and the mailboxes of `inbox` have in common.
+
+    `section` is the section of config.toml, without brackets.
+    """
+
+    section: ClassVar[str]
+
+    @property
+    def auth(self) -> str:
+        """How: `password`, `xoauth2` or `none`."""
+
+    @property
+    def username(self) -> str:
+        """Who logs in."""
+
+    @property
+    def password(self) -> SecretStr | None:
+        """The password, where one is used."""
+
+    @property
+    def token_command(self) -> tuple[str, ...]:
+        """The program that prints a token."""
+
+    @property
+    def token_lifetime(self) -> float:
+        """How long its token is good for, in seconds."""
+
+    @property
+    def m365(self) -> MicrosoftSettings:
+        """The application at Microsoft 365."""
+
+    @property
+    def google(self) -> GoogleSettings:
+        """The service account at Google."""
+
+
 class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     """The mail server. `provider` fills in what is not given: host, port, security, rate, per_day.
 
@@ -177,6 +227,8 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     messages one connection carries before it is replaced. `headers` are fields of every message.
     `brake` is read as `max_consecutive_rejections`.
     """
+
+    section: ClassVar[str] = "smtp"
 
     provider: Provider | None = None
     host: Annotated[str, Field(min_length=1), AfterValidator(validate_host)]
@@ -242,7 +294,7 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
         filled = {**preset, **given}
         # A wrong `security` gets a port too: only it is reported then, and no missing port besides.
         filled.setdefault("port", PORTS.get(str(filled.get("security")), PORTS["starttls"]))
-        filled.setdefault("auth", _choose_auth(filled))
+        filled.setdefault("auth", choose_auth(filled))
         return filled
 
     @model_validator(mode="after")
@@ -263,19 +315,5 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
 
     @model_validator(mode="after")
     def _check_credentials(self) -> Self:
-        sources = self._token_sources()
-        if self.auth == "none" and (self.username or sources):
-            raise ValueError(
-                'auth = "none" means no log-in: '
-                "leave username and the source of tokens out, or change it"
-            )
-        if self.auth != "none" and not self.username:
-            raise ValueError(f'auth = "{self.auth}" needs a username')
-        if self.auth == "xoauth2":
-            _check_one_source(sources)
+        check_log_in(self)
         return self
-
-    def _token_sources(self) -> list[str]:
-        """The keys of `TOKEN_SOURCES` that are set."""
-        values = (self.token_command, self.m365.tenant, self.google.key_file)
-        return [name for name, value in zip(TOKEN_SOURCES, values, strict=True) if value]

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import UnionType
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 from onboarding import errors
 from onboarding.cli.main import app
 from onboarding.config import environment, settings
+from onboarding.inbox.settings import RepliesSettings, SentSettings, format_wait
 from onboarding.ledger.settings import LedgerSettings
 from onboarding.messages.settings import BrandSettings, Colours
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
@@ -43,6 +45,8 @@ SECTIONS: Mapping[str, BaseModel] = {
     "`[smtp]`": SmtpSettings.model_validate({"host": "mail.example.com"}),
     "`[smtp.m365]`": MicrosoftSettings(),
     "`[smtp.google]`": GoogleSettings(),
+    "`[smtp.sent]`": SentSettings(),
+    "`[replies]`": RepliesSettings(),
     "`[brand]`": BrandSettings(name="Example", sender="events@example.com"),
     "`[brand.colours]`": Colours(),
     "`[ledger]`": LedgerSettings(),
@@ -57,6 +61,9 @@ RC_CLIENT_ID = ("`[ringcentral]`", "client_id")
 
 REPORT_COLUMNS = ("`[reports.NAME]`", "columns")
 """Needed here, and not in `[webinars.NAME]`."""
+
+UNUSED_WITHOUT = {("`[smtp.sent]`", "host"), ("`[replies]`", "host")}
+"""Sections that are not used at all without a host."""
 
 NEEDED = {"host", "name", "sender", "webinar", "invitees"}
 
@@ -127,6 +134,8 @@ def shown_default(value: Any) -> Any:
     """A default as TOML would give it back."""
     if value is ApprovalMode.NONE:
         return False
+    if isinstance(value, timedelta):
+        return format_wait(value)
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -145,7 +154,8 @@ def test_every_key_is_documented_with_type_and_default(heading: str):
         assert kind == (
             "secret" if (heading, name) == RC_CLIENT_ID else kind_of(name, fields[name])
         ), name
-        if name in NEEDED or (heading, name) == REPORT_COLUMNS:
+        is_needed = name in NEEDED and (heading, name) not in UNUSED_WITHOUT
+        if is_needed or (heading, name) == REPORT_COLUMNS:
             assert (default, fields[name].is_required()) == ("needed", True), name
         elif kind == "secret":
             assert default == "", name
@@ -168,6 +178,7 @@ WORDS: Mapping[Any, str] = {
     float: "number",
     Path: "path",
     Rate: "rate",
+    timedelta: "time",
     SecretStr: "secret",
     tuple: "list of text",
     dict: "table",
