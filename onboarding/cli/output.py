@@ -1,19 +1,20 @@
 """Values as text: the JSON that programs read, a plan as rows of a table.
 
-All shapes of `--json` are here, but for the report's (`report_json`). `docs/reference.md` documents
-them and a test compares: keys and values stay as they are, since other people's programs read them.
-Nothing is decided and nothing is printed here.
+All shapes of `--json` are here, but for the report's (`reports.report_json`). `docs/reference.md`
+documents them and a test compares: keys and values stay as they are, since other people's programs
+read them. Nothing is decided and nothing is printed here.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onboarding.model.pauses import Pause
-from onboarding.model.people import Colleague, Invitee, Problem
+from onboarding.model.people import Colleague, Invitee
 from onboarding.model.sessions import CallOff, ListedSession, UntouchedRecord
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import HistoryEvent, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode
+from onboarding.reports.report_json import problem_json
 
 if TYPE_CHECKING:
     # It loads every template tool, and a run with nothing to do needs none.
@@ -78,16 +79,6 @@ def join_reasons(item: PlanItem) -> str:
     """Say why RingCentral is asked for this, and why this mail is or is not sent: a reason once."""
     # Often both are the same sentence.
     return "; ".join(dict.fromkeys(filter(None, (item.reason, item.mail_reason))))
-
-
-def problem_json(problem: Problem) -> dict[str, Any]:
-    """A problem; row and column are null where it has none."""
-    return {
-        "row": problem.row,
-        "column": problem.column,
-        "email": problem.email,
-        "message": problem.message,
-    }
 
 
 def plan_json(plan: Plan, pause: Pause | None = None) -> dict[str, Any]:

@@ -15,7 +15,6 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.output_file import check_output_file, write_output_file
-from onboarding.cli.report_json import report_json
 from onboarding.cli.streams import echo, format_json
 from onboarding.cli.terminal import ProgressLines, run_until_stopped
 from onboarding.config import Config
@@ -25,6 +24,7 @@ from onboarding.pipeline.target import Target, all_targets, find_target
 from onboarding.reports.crm import CrmShape, build_crm_table
 from onboarding.reports.csv_file import render_csv
 from onboarding.reports.report import Report
+from onboarding.reports.report_json import report_json
 from onboarding.reports.report_page import render_html
 from onboarding.reports.table import ReportTable, build_overview, build_table
 from onboarding.reports.workbook import Sheet, render_workbook

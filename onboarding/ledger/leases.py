@@ -122,11 +122,18 @@ def is_held(connection: sa.Connection, name: str, now: datetime) -> bool:
     return current is not None and is_alive(current.holder, current.until, now)
 
 
+def list_held(connection: sa.Connection, now: datetime) -> dict[str, Lease]:
+    """List the leases that living runs hold, by their names."""
+    # Every row is read: whether a process lives is a question that SQL can't answer.
+    found = {row.name: _build_lease(row) for row in connection.execute(sa.select(leases))}
+    return {
+        name: lease for name, lease in found.items() if is_alive(lease.holder, lease.until, now)
+    }
+
+
 def find_held(connection: sa.Connection, now: datetime) -> Lease | None:
     """Find a lease that any living run holds, on any webinar; None if no run is at work."""
-    # Every row is read: whether a process lives is a question that SQL can't answer.
-    found = [_build_lease(row) for row in connection.execute(sa.select(leases))]
-    return next((lease for lease in found if is_alive(lease.holder, lease.until, now)), None)
+    return next(iter(list_held(connection, now).values()), None)
 
 
 def is_alive(holder: Holder, until: datetime, now: datetime) -> bool:

@@ -5,6 +5,7 @@ run. A pause of a webinar holds for each of its sessions, and the other way roun
 alone is noticed, and mailing too early is not undone.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -50,6 +51,17 @@ def load_pause(
     on = [pause for pause in found if pause.is_on(now)]
     endless = [pause for pause in on if pause.until is None]
     return next(iter(endless), None) or max(on, key=lambda pause: pause.until or now, default=None)
+
+
+def list_pauses(
+    connection: sa.Connection, server: str, now: datetime
+) -> Mapping[tuple[str, str], Pause]:
+    """List the pauses that are on now, by webinar and session id (empty: any session)."""
+    columns = (pauses.c.webinar_id, pauses.c.session_id)
+    query = sa.select(*columns, pauses.c.at, pauses.c.until, pauses.c.reported_at)
+    rows = connection.execute(query.where(pauses.c.server == server))
+    found = {(row[0], row[1]): Pause(*row[2:]) for row in rows}
+    return {ids: pause for ids, pause in found.items() if pause.is_on(now)}
 
 
 def record_reported(

@@ -66,7 +66,7 @@ def find(
     if session_id:
         query = query.where(sessions.c.session_id == session_id)
     row = connection.execute(query.limit(1)).mappings().one_or_none()
-    return _build_stored_session(row) if row else None
+    return build_stored_session(row) if row else None
 
 
 def store_run_start(
@@ -165,7 +165,8 @@ def _is_session(key: SessionKey) -> tuple[sa.ColumnElement[bool], ...]:
     return tuple(sessions.c[column] == value for column, value in _key_columns(key).items())
 
 
-def _build_stored_session(row: sa.RowMapping) -> StoredSession:
+def build_stored_session(row: sa.RowMapping) -> StoredSession:
+    """Build a session from a row of the table."""
     return StoredSession(
         id=row["id"],
         key=SessionKey(row["server"], row["webinar_id"], row["session_id"]),

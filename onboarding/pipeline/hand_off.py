@@ -51,12 +51,13 @@ def _load_all(
     connection: sa.Connection, config: Config, targets: Iterable[Target], now: datetime
 ) -> list[HandOff | None]:
     """Load all webinars in one snapshot, so that they are of one moment."""
-    return [_load_hand_off(connection, config, target, now) for target in targets]
+    return [load_hand_off(connection, config, target, now) for target in targets]
 
 
-def _load_hand_off(
+def load_hand_off(
     connection: sa.Connection, config: Config, target: Target, now: datetime
 ) -> HandOff | None:
+    """Load what the ledger holds of one session. None before its first run, or if that was idle."""
     status = load_status(connection, config, target, now)
     # A run that has done and found nothing yet is left out: an empty report would look finished.
     if status.seen is None or status.is_empty:

@@ -71,14 +71,15 @@ def _load_kept(
     is_running = leases.is_held(connection, lease_name(server, target.webinar_id), now)
     messages = kept.list_kept(connection, seen.id, key)
     return KeptForPerson(
-        [_show_message(message, config, is_running=is_running) for message in messages],
+        [clean_kept(message, config, is_running=is_running) for message in messages],
         seen.time_zone,
         kept.count_sent(connection, seen.id, key),
         config.ledger.keep_messages,
     )
 
 
-def _show_message(message: KeptMessage, config: Config, *, is_running: bool) -> KeptMessage:
+def clean_kept(message: KeptMessage, config: Config, *, is_running: bool) -> KeptMessage:
+    """Make a kept message fit to be shown. `is_running`: a living run works on its webinar."""
     record = message.record if is_running else mark_in_doubt(message.record)
     # Cleaned on the way out, too: older versions stored replies as the server sent them.
     reply, reason = clean(record.reply, config.secrets), clean(record.reason, config.secrets)

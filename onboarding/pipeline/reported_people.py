@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.addresses import address_key
-from onboarding.model.deliveries import Mailbox
+from onboarding.model.deliveries import Mailbox, State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.kinds import RULES
 from onboarding.model.known_secrets import Secrets
@@ -121,6 +121,8 @@ def _make_message(record: DeliveryRecord) -> ReportedMessage:
         reply=record.reply,
         reason=record.reason,
         link_fingerprint=delivery.facts.link if RULES[delivery.kind].holds_join_link else "",
+        id=delivery.id,
+        due_at=delivery.due_at if delivery.state is State.QUEUED else None,
     )
 
 

@@ -144,7 +144,8 @@ def _clean_problem(problem: Problem, secrets: Secrets) -> Problem:
     return replace(problem, email=clean(problem.email, secrets), message="\n".join(lines))
 
 
-def _clean_event(event: HistoryEvent, secrets: Secrets) -> HistoryEvent:
+def clean_event(event: HistoryEvent, secrets: Secrets) -> HistoryEvent:
+    """Make an event's texts fit to be shown."""
     return replace(event, title=printable(event.title), detail=clean(event.detail, secrets))
 
 
@@ -217,4 +218,4 @@ def read_history(config: Config, email: str, progress: Progress) -> Sequence[His
     load = partial(events.list_events, key=address_key(email))
     # No ledger is no error here: nothing happened to the address, and that is an answer.
     found = read_ledger(ledger_path(config.ledger), load, progress) or []
-    return [_clean_event(event, config.secrets) for event in found]
+    return [clean_event(event, config.secrets) for event in found]

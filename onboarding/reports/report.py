@@ -24,8 +24,9 @@ SHOWN_FINGERPRINT = 12
 class ReportedMessage:
     """One message to a person, and what came of it.
 
-    `at` (aware) is when its state last changed. `reply` is the mail server's answer, `reason` says
-    in our words why. `link_fingerprint` is the link's digest, empty where the message holds none.
+    `at` (aware) is when its state last changed, `due_at` when a queued one may leave. `reply` is
+    the mail server's answer, `reason` says in our words why. `link_fingerprint` is the link's
+    digest, empty where the message holds none. `id` is the delivery's number in the ledger.
     """
 
     kind: Kind
@@ -37,6 +38,8 @@ class ReportedMessage:
     reason: str
     link_fingerprint: str
     entry: str = ""
+    id: int = 0
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

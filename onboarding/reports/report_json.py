@@ -1,12 +1,12 @@
 """The shape of `report --json`: each webinar with its people, and each person with their messages.
 
-Apart from the other shapes (`output`), because only this one knows the values of `reports`.
+Apart from the other shapes (`cli.output`), because the console hands this one out, too.
 `docs/reference.md` documents it and a test compares: keys and values stay as they are.
 """
 
 from typing import Any
 
-from onboarding.cli.output import problem_json
+from onboarding.model.people import Problem
 from onboarding.reports.report import (
     SHOWN_FINGERPRINT,
     Report,
@@ -23,6 +23,16 @@ def report_json(report: Report) -> dict[str, Any]:
     return {
         "made_at": report.made_at.isoformat(),
         "webinars": [_webinar_json(webinar) for webinar in report.webinars],
+    }
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A problem; row and column are null where it has none."""
+    return {
+        "row": problem.row,
+        "column": problem.column,
+        "email": problem.email,
+        "message": problem.message,
     }
 
 
