@@ -16,7 +16,7 @@ from onboarding.cli.terminal import LabelledText, print_list, print_table, run_u
 from onboarding.config import Config
 from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
 from onboarding.model.addresses import address_key
-from onboarding.model.sessions import ListedSession
+from onboarding.model.sessions import Session
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.check import run_checks
 from onboarding.pipeline.refresh import fetch_colleagues
@@ -148,13 +148,12 @@ async def print_colleague(config: Config, email: str, stop: asyncio.Event, *, as
     return EXIT_DONE if rows else EXIT_NEEDS_A_PERSON
 
 
-def _session_row(session: ListedSession, name: str | None) -> SessionRow:
-    ids = f"{session.webinar_id}/{session.session_id}"
+def _session_row(session: Session, name: str | None) -> SessionRow:
     return (
         session.title,
         format_with_zone(session.start, session.time_zone),
         session.status,
-        ids,
+        str(session.key),
         name or "-",
     )
 
@@ -165,9 +164,9 @@ def _session_text(row: SessionRow) -> LabelledText:
     return f"  {name}  ", f"{title}, {start}, {status}\n{ids}"
 
 
-def _find_name(config: Config, session: ListedSession) -> str | None:
+def _find_name(config: Config, session: Session) -> str | None:
     """Find a session's name in config.toml: an entry with its id wins over its webinar's alone."""
     # Config may name a webinar without its session: then it means whichever the webinar has.
     names = {(webinar.webinar, webinar.session): name for name, webinar in config.webinars.items()}
-    by_session = names.get((session.webinar_id, session.session_id))
-    return by_session or names.get((session.webinar_id, None))
+    by_session = names.get((session.key.webinar_id, session.key.session_id))
+    return by_session or names.get((session.key.webinar_id, None))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from onboarding.model.pauses import Pause
 from onboarding.model.people import Colleague, Invitee
-from onboarding.model.sessions import CallOff, ListedSession, UntouchedRecord
+from onboarding.model.sessions import CallOff, Session, UntouchedRecord
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import HistoryEvent, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode
@@ -174,17 +174,15 @@ def status_json(status: Status) -> dict[str, Any]:
     }
 
 
-def sessions_json(
-    sessions: Sequence[ListedSession], names: Sequence[str | None]
-) -> list[dict[str, Any]]:
+def sessions_json(sessions: Sequence[Session], names: Sequence[str | None]) -> list[dict[str, Any]]:
     """`webinars --json`: upcoming sessions, each with its name in config.toml if it has one."""
     return [
         {
             "title": session.title,
             "start": session.start.isoformat(),
             "status": session.status,
-            "webinar_id": session.webinar_id,
-            "session_id": session.session_id,
+            "webinar_id": session.key.webinar_id,
+            "session_id": session.key.session_id,
             "configured": name,
         }
         for session, name in zip(sessions, names, strict=True)

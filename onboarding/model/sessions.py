@@ -70,7 +70,8 @@ class Session:
     long before the start the panel should be there. `not_understood` names what of RingCentral's
     answers is not understood (`status` is “Postponed”). `notes` are sentences that a person should
     know, and that need nothing done. `has_unsent_invites`: RingCentral offers to mail people who
-    were added silently (*Send now*); None where it does not say.
+    were added silently (*Send now*); None where it does not say. `modified` is RingCentral's
+    `lastModifiedTime` as it writes it, only ever compared.
     """
 
     key: SessionKey
@@ -87,6 +88,19 @@ class Session:
     not_understood: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     has_unsent_invites: bool | None = None
+    modified: str = ""
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint (SHA-256, hex) of what RingCentral's lists say of the session.
+
+        It differs when the session was moved, renamed, begun, or changed in any other way that
+        moves `lastModifiedTime`. It is the same whether the session came from a list or by itself.
+        """
+        host = self.host and (self.host.account_id, self.host.user_id)
+        when = (self.start, self.duration, self.time_zone, self.join_offset)
+        listed = (*when, self.status, self.locale, self.title, host, self.modified)
+        return hashlib.sha256("\n".join(map(str, listed)).encode()).hexdigest()
 
     @property
     def end(self) -> datetime:
@@ -227,19 +241,6 @@ class Webinar:
 
 
 @dataclass(frozen=True, slots=True)
-class ListedSession:
-    """A session as the lists of sessions show it. `start` is in UTC, `time_zone` an IANA name."""
-
-    webinar_id: str
-    session_id: str
-    title: str
-    start: datetime
-    duration: timedelta
-    time_zone: str
-    status: SessionStatus
-
-
-@dataclass(frozen=True, slots=True)
 class OddSession:
     """A session in a list that is not understood. `fault` names what is odd; odd ids are empty."""
 
@@ -256,7 +257,10 @@ class OddSession:
 
 @dataclass(frozen=True, slots=True)
 class SessionList:
-    """Sessions of many webinars: those that are understood, by start, and the others."""
+    """Sessions of many webinars: those that are understood, by start, and the others.
 
-    listed: tuple[ListedSession, ...]
+    A list says nothing of links, of *Send now*, or of who may join as panelist.
+    """
+
+    listed: tuple[Session, ...]
     odd: tuple[OddSession, ...] = ()

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from onboarding.ledger import kept, sessions
+from onboarding.ledger import kept, looks, sessions
 from onboarding.ledger.settings import LedgerSettings
 from onboarding.pipeline.services import Services
 
@@ -51,6 +51,8 @@ def _prune(
     removed = 0
     if settings.keep:
         removed = sessions.remove_ended(connection, moment - timedelta(days=settings.keep), spare)
+    if removed:
+        looks.remove_orphans(connection)
     if settings.keep_messages:
         before = moment - timedelta(days=settings.keep_messages)
         return Pruned(removed, kept.remove_kept(connection, before), moment)

@@ -136,12 +136,12 @@ class RingCentral:
     async def sessions(self, *, since: datetime, company: bool) -> SessionList:
         """List the sessions that end after `since`, by start.
 
-        The company's list needs a user permission of its own.
+        The company's list needs a user permission of its own: raises `NotPermitted` without it.
         """
         entries, odd = await self._list_entries(since, company=company)
         listed = sorted(
-            (entry.to_listed() for entry in entries),
-            key=lambda entry: (entry.start, entry.session_id),
+            (entry.to_model(self._server, entry.webinar.to_model()) for entry in entries),
+            key=lambda session: (session.start, session.key.session_id),
         )
         return SessionList(tuple(listed), tuple(odd))
 

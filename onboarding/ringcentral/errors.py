@@ -128,6 +128,10 @@ class NotThere(ConfigurationError):
     """RingCentral knows nothing under an id, or its user may not see it."""
 
 
+class NotPermitted(Refused):
+    """RingCentral's user may not make this call, whatever it is about."""
+
+
 def request_error(call: ApiRequest, refusal: ApiError) -> OnboardingError:
     """Put a refusal of a whole call into the error that ends the run."""
     refused = f"RingCentral refuses {call.description}"
@@ -139,7 +143,7 @@ def request_error(call: ApiRequest, refusal: ApiError) -> OnboardingError:
             " then run again.",
         )
     if refusal.codes & USER_PERMISSION:
-        return Refused(
+        return NotPermitted(
             f"{refused}: the user of the JWT lacks a permission ({refusal.words}).",
             hint="Ask the RingCentral administrator for a role that may do this,"
             " or use another user's JWT.",
@@ -155,6 +159,8 @@ def request_error(call: ApiRequest, refusal: ApiError) -> OnboardingError:
             f" ({refusal.words}).",
             hint="Check that RC_SERVER_URL is the server for which the app was made.",
         )
+    if refusal.status == FORBIDDEN:
+        return NotPermitted(f"{refused} ({refusal.words}).", hint="Nothing further was changed.")
     # "Further", because an earlier part of the change may be done.
     return Refused(f"{refused} ({refusal.words}).", hint="Nothing further was changed.")
 

@@ -20,7 +20,6 @@ from pydantic import (
 from onboarding.model.people import Colleague, LinkedUser, Role
 from onboarding.model.sessions import (
     InviteeList,
-    ListedSession,
     OddSession,
     PanelistAuthentication,
     Registration,
@@ -128,6 +127,7 @@ class SessionRecord(ApiRecord):
     status: Annotated[SessionStatus, lenient(SessionStatus.UNKNOWN)] = SessionStatus.SCHEDULED
     host_join_uri: Link = None
     has_unsent_invites: YesNo = None
+    last_modified_time: LooseText = ""
 
     def to_model(
         self, server: str, webinar: Webinar, asked: str = "", odd: tuple[str, ...] = ()
@@ -152,6 +152,7 @@ class SessionRecord(ApiRecord):
             not_understood=(*webinar.not_understood, *odd),
             notes=() if zone else (_explain_missing_zone(self.time_zone),),
             has_unsent_invites=self.has_unsent_invites,
+            modified=self.last_modified_time,
         )
 
 
@@ -167,6 +168,11 @@ class WebinarReference(ApiRecord):
 
     id: Id
     title: LooseText = ""
+    host: Annotated[HostRecord, lenient(HostRecord())] = HostRecord()
+
+    def to_model(self) -> Webinar:
+        """The webinar, as far as a list of sessions shows it."""
+        return Webinar(self.id, self.title, self.host.to_model())
 
 
 class SessionEntry(SessionRecord):
@@ -174,18 +180,6 @@ class SessionEntry(SessionRecord):
 
     id: Id
     webinar: WebinarReference
-
-    def to_listed(self) -> ListedSession:
-        """The line that people see."""
-        return ListedSession(
-            webinar_id=self.webinar.id,
-            session_id=self.id,
-            title=self.title.strip() or self.webinar.title,
-            start=self.scheduled_start_time.astimezone(UTC),
-            duration=timedelta(seconds=self.scheduled_duration),
-            time_zone=self.time_zone,
-            status=self.status,
-        )
 
 
 class InviteeRecord(ApiRecord):

@@ -162,7 +162,7 @@ async def test_sessions_are_listed_by_start_over_all_pages(client, server, compa
 
     listed = (await client.sessions(since=START, company=company)).listed
 
-    assert [(record.session_id, record.start, record.duration) for record in listed] == [
+    assert [(record.key.session_id, record.start, record.duration) for record in listed] == [
         ("201", datetime(2026, 9, 2, 14, 0, tzinfo=UTC), timedelta(hours=1)),
         ("203", datetime(2026, 9, 3, 14, 0, tzinfo=UTC), timedelta(hours=1)),
     ]

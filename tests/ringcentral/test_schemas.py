@@ -9,7 +9,6 @@ from pydantic import SecretStr
 from onboarding.errors import Refused
 from onboarding.model.people import Colleague, LinkedUser, Role
 from onboarding.model.sessions import (
-    ListedSession,
     OddSession,
     PanelistAuthentication,
     Registration,
@@ -94,15 +93,15 @@ def test_a_session_with_the_required_fields_only_is_read():
 def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
     entry = SESSION | {"title": title, "webinar": {"id": 101, "title": "All hands"}}
 
-    assert SessionEntry.model_validate(entry).to_listed() == ListedSession(
-        webinar_id="101",
-        session_id="201",
-        title=shown,
-        start=datetime(2026, 9, 1, 14, 0, tzinfo=UTC),
-        duration=timedelta(minutes=90),
-        time_zone="Europe/Berlin",
-        status=SessionStatus.ACTIVE,
+    listed = SessionEntry.model_validate(entry)
+    session = listed.to_model("https://rc.example.com", listed.webinar.to_model())
+
+    assert (session.key.webinar_id, session.key.session_id, session.title) == ("101", "201", shown)
+    assert (session.start, session.duration) == (
+        datetime(2026, 9, 1, 14, 0, tzinfo=UTC),
+        timedelta(minutes=90),
     )
+    assert (session.time_zone, session.status) == ("Europe/Berlin", SessionStatus.ACTIVE)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,136 @@
+"""Remembers what runs saw of each configured webinar, and how often `run --all` is started.
+
+A `Look` belongs to a webinar as config.toml names it, so there may be one before any session is
+known. Nothing here is needed to keep a promise: without it a run asks RingCentral once more.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from onboarding.ledger.schema import (
+    REAL,
+    cron_runs,
+    deliveries,
+    looks,
+    refused_lists,
+    registrations,
+    sessions,
+)
+from onboarding.model.deliveries import State
+from onboarding.model.looks import Look
+from onboarding.model.registrations import Standing
+
+REFUSAL_LASTS = timedelta(hours=24)
+"""How long a refused list is not asked for again: an administrator may have given the right."""
+
+MOST_CRON_RUNS = 10
+
+
+class LookKey(NamedTuple):
+    """A webinar as config.toml names it; `session_id` is empty where it names none."""
+
+    server: str
+    webinar_id: str
+    session_id: str
+
+
+def load_look(connection: sa.Connection, key: LookKey) -> Look:
+    """Load what is remembered of a webinar; an empty `Look` where no run has seen it."""
+    query = sa.select(*_REMEMBERED).where(*_is_webinar(key))
+    row = connection.execute(query).mappings().one_or_none()
+    return Look(**row) if row else Look()
+
+
+def record_run(
+    connection: sa.Connection, key: LookKey, digest: str, roster: str, now: datetime
+) -> None:
+    """Record that a run is at work, and what it has seen; its exit code is open until its end."""
+    seen = {"digest": digest, "roster": roster, "listed_at": now, "exit_code": None}
+    _store(connection, key, {**seen, "gone_at": None})
+
+
+def record_end(connection: sa.Connection, key: LookKey, inputs: str, exit_code: int) -> None:
+    """Record how a run ended. `inputs` is empty where the run has left anything undone."""
+    _store(connection, key, {"inputs": inputs, "exit_code": exit_code})
+
+
+def record_failure(connection: sa.Connection, key: LookKey, exit_code: int) -> None:
+    """Record that a run could not go on: the next one looks again."""
+    _store(connection, key, {"exit_code": exit_code})
+
+
+def record_asked(connection: sa.Connection, key: LookKey, now: datetime) -> None:
+    """Record that RingCentral is being asked for a session that no list has."""
+    _store(connection, key, {"asked_at": now})
+
+
+def record_gone(connection: sa.Connection, key: LookKey, exit_code: int, now: datetime) -> None:
+    """Record that a session is gone, and that a run has said so."""
+    _store(connection, key, {"gone_at": now, "exit_code": exit_code})
+
+
+def record_refused_list(connection: sa.Connection, account: str, now: datetime) -> None:
+    """Record that an account's user may not list the company's sessions."""
+    statement = insert(refused_lists).values(account=account, at=now)
+    update = statement.on_conflict_do_update(index_elements=["account"], set_={"at": now})
+    connection.execute(update)
+
+
+def is_list_refused(connection: sa.Connection, account: str, now: datetime) -> bool:
+    """Tell whether RingCentral has refused the company's list within the last 24 hours."""
+    query = sa.select(refused_lists.c.at).where(refused_lists.c.account == account)
+    at = connection.execute(query).scalar()
+    # A time in the future was written before the clock was set back, and says nothing.
+    return at is not None and at <= now < at + REFUSAL_LASTS
+
+
+def record_cron_run(connection: sa.Connection, now: datetime) -> None:
+    """Record that `run --all` is started, and forget all but the last few times."""
+    connection.execute(insert(cron_runs).values(at=now).on_conflict_do_nothing())
+    newest = sa.select(cron_runs.c.at).order_by(cron_runs.c.at.desc()).limit(MOST_CRON_RUNS)
+    connection.execute(cron_runs.delete().where(cron_runs.c.at.not_in(newest)))
+
+
+def list_cron_runs(connection: sa.Connection) -> Sequence[datetime]:
+    """List when `run --all` was started lately, the first first."""
+    return connection.execute(sa.select(cron_runs.c.at).order_by(cron_runs.c.at)).scalars().all()
+
+
+def list_next_due(connection: sa.Connection) -> Mapping[int, datetime]:
+    """List when the earliest queued message of each session is due, by the session's number."""
+    earliest = sa.func.min(deliveries.c.due_at, type_=deliveries.c.due_at.type).label("due_at")
+    query = sa.select(deliveries.c.session, earliest)
+    queued = query.where(deliveries.c.state == State.QUEUED, REAL).group_by(deliveries.c.session)
+    return {row.session: row.due_at for row in connection.execute(queued)}
+
+
+def list_unfinished(connection: sa.Connection) -> frozenset[int]:
+    """List the sessions with a change of which it is not known whether RingCentral has made it."""
+    open_changes = registrations.c.standing.in_([Standing.ADDING, Standing.REMOVING])
+    query = sa.select(registrations.c.session).where(open_changes).distinct()
+    return frozenset(connection.execute(query).scalars())
+
+
+def remove_orphans(connection: sa.Connection) -> None:
+    """Forget looks at webinars of which no session is left."""
+    kept = sa.select(sessions.c.webinar_id).where(sessions.c.server == looks.c.server)
+    connection.execute(looks.delete().where(looks.c.webinar_id.not_in(kept)))
+
+
+_REMEMBERED = [column for column in looks.c if not column.primary_key]
+
+
+def _is_webinar(key: LookKey) -> tuple[sa.ColumnElement[bool], ...]:
+    return tuple(looks.c[column] == value for column, value in key._asdict().items())
+
+
+def _store(connection: sa.Connection, key: LookKey, values: Mapping[str, Any]) -> None:
+    """Store some columns of a look; the others stay as they are."""
+    statement = insert(looks).values(**key._asdict(), **values)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(key._fields), set_=dict(values))
+    )
