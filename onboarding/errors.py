@@ -11,6 +11,9 @@ or an outcome, and the run goes on with the others. An exception from here ends 
         +-- Interrupted         75  a signal asked us to stop
 """
 
+import traceback
+from pathlib import Path
+
 EXIT_DONE = 0
 EXIT_NEEDS_A_PERSON = 1
 EXIT_USAGE = 2
@@ -19,6 +22,9 @@ EXIT_HAS_WORK = 3
 
 EXIT_TRY_LATER = 75
 """`EX_TEMPFAIL` of sysexits.h: cron wrappers and mail tools understand it as "run me again"."""
+
+SHOWN_FRAMES = 4
+"""Lines of our own that a crash report names, the innermost last."""
 
 
 class OnboardingError(Exception):
@@ -61,3 +67,21 @@ class TryLater(OnboardingError):
 
 class Interrupted(TryLater):
     """Ctrl-C or SIGTERM: what was being sent was finished or recorded, the rest is still queued."""
+
+
+def describe_crash(error: BaseException) -> str:
+    """Say where this program failed: the kind of the error and our own lines.
+
+    The error's text is left out, because it may hold a secret.
+    """
+    # Paths within the package only: a user's home directory has no
+    # place in a report that is passed on.
+    package = Path(__file__).parent
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(package)]
+    lines = [
+        f"{Path(frame.filename).relative_to(package)}:{frame.lineno}"
+        for frame in ours[-SHOWN_FRAMES:]
+    ]
+    where = " > ".join(lines) or "its start"
+    return f"onboarding: an error in this program itself, {type(error).__name__} at {where}."

@@ -19,8 +19,8 @@ from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from onboarding import __version__
-from onboarding.cli.streams import LibraryLog, describe_crash, echo
-from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError
+from onboarding.cli.streams import LibraryLog, echo
+from onboarding.errors import EXIT_NEEDS_A_PERSON, OnboardingError, describe_crash
 
 SET_UP, LOOK, SEND = "Set up", "Look", "Send"
 REPAIR, HAND_OVER, REHEARSE = "Repair", "Hand over", "Rehearse"
@@ -60,6 +60,12 @@ COMMANDS = (
     CommandRow(
         "roster", "roster", SET_UP, "Write a roster of the panel that is registered already."
     ),
+    CommandRow(
+        "console-password",
+        "serve",
+        SET_UP,
+        "Make the hash of a user's password for the console; asks for the password twice.",
+    ),
     CommandRow("plan", "show", LOOK, "Show what `run` would do for each person, and why."),
     CommandRow(
         "lint", "templates", LOOK, "List what is wrong or unwise in the templates and the brand."
@@ -78,6 +84,12 @@ COMMANDS = (
     CommandRow("send-test", "templates", SEND, "Send one person's message to yourself."),
     CommandRow(
         "run", "run", SEND, "Register the people on the roster and mail each their own join link."
+    ),
+    CommandRow(
+        "serve",
+        "serve",
+        SEND,
+        "Serve the console: web pages that show every webinar, and let approvers act.",
     ),
     CommandRow(
         "resolve", "operate", REPAIR, "List messages in doubt, or say whether they were sent."

@@ -6,16 +6,11 @@ since `--help`, `--version` and `init` wait for it.
 
 import json
 import logging
-import traceback
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from onboarding.model.foreign_text import clean, visible
-
-SHOWN_FRAMES = 4
-"""Lines of our own that a crash report names, the innermost last."""
 
 
 def escape_lines(text: str) -> str:
@@ -38,24 +33,6 @@ def format_json(value: Any) -> str:
     """Write a value as JSON. Its texts are harmless to a terminal, also when they are decoded."""
     # Not ASCII only: names stay readable, and what could harm a terminal has been taken out.
     return json.dumps(_escape_values(value), ensure_ascii=False, indent=2) + "\n"
-
-
-def describe_crash(error: BaseException) -> str:
-    """Say where this program failed: the kind of the error and our own lines.
-
-    The error's text is left out, because it may hold a secret.
-    """
-    # Paths within the package only: a user's home directory has no
-    # place in a report that is passed on.
-    package = Path(__file__).parent.parent
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(package)]
-    lines = [
-        f"{Path(frame.filename).relative_to(package)}:{frame.lineno}"
-        for frame in ours[-SHOWN_FRAMES:]
-    ]
-    where = " > ".join(lines) or "its start"
-    return f"onboarding: an error in this program itself, {type(error).__name__} at {where}."
 
 
 class LibraryLog(logging.Handler):

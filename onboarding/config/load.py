@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -157,6 +157,16 @@ def find_secrets(
         elif is_model(inner):
             yield from find_secrets(content[key], inner, file, key_path)
             yield from _find_variables(content[key], file, key_path)
+        elif is_model(named := _named_model(inner)):
+            # Sections with a name of the user's, as [console.users.NAME].
+            sections = content[key] if isinstance(content[key], Mapping) else {}
+            for name, section in sections.items():
+                yield from find_secrets(section, named, file, (*key_path, name))
+
+
+def _named_model(kind: Any) -> Any:
+    """The type of the values of a table whose keys are names; None for any other type."""
+    return get_args(kind)[-1] if get_origin(kind) is dict else None
 
 
 def _find_variables(section: Any, file: Path, path: tuple[str, ...]) -> Iterator[str]:
@@ -212,6 +222,8 @@ def _describe_form(path: tuple[str, ...]) -> str:
     match path:
         case (*_, "webinar" | "session"):
             return "It has to be RingCentral's id, digits only (`onboarding webinars` lists them)."
+        case ("console", "users", *_):
+            return "A user's name has to be of lower-case letters, digits and single _."
         case ("webinars" | "reports" as section, *_):
             what = section.removesuffix("s")
             return f"A {what}'s name has to be of lower-case letters, digits, - and _."

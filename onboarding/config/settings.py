@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from onboarding.config.console import ConsoleSettings
 from onboarding.errors import ConfigurationError
 from onboarding.inbox.settings import ImapSettings, RepliesSettings, SentSettings
 from onboarding.ledger.settings import SCHEME, LedgerSettings
@@ -121,6 +122,7 @@ class Config(BaseSettings):
     rehearsal: RehearsalSettings = RehearsalSettings()
     webinars: dict[WebinarName, WebinarSettings] = {}
     reports: dict[WebinarName, ReportSettings] = {}
+    console: ConsoleSettings = ConsoleSettings()
     file: Path
     secret_files: tuple[Path, ...] = ()
     """Files of the secrets folder, if the user and not systemd has set their modes."""
@@ -154,15 +156,16 @@ class Config(BaseSettings):
             self.smtp.sent.m365.client_secret,
             self.replies.password,
             self.replies.m365.client_secret,
+            *(user.password_hash for user in self.console.users.values()),
         )
 
     @property
     def private_paths(self) -> tuple[Path, ...]:
-        """What only this user should be able to read: secrets folder, its files, and a key file."""
+        """What only this user should be able to read: secrets folder, its files, and key files."""
         folders = dict.fromkeys(file.parent for file in self.secret_files)
         log_ins = (self.smtp, self.smtp.sent, self.replies)
-        keys = [log_in.google.key_file for log_in in log_ins if log_in.google.key_file]
-        return (*folders, *self.secret_files, *dict.fromkeys(keys))
+        keys = [*(log_in.google.key_file for log_in in log_ins), self.console.tls_key]
+        return (*folders, *self.secret_files, *dict.fromkeys(filter(None, keys)))
 
     def webinar(self, name: str) -> WebinarSettings:
         """Find a webinar. Raises ConfigurationError naming the nearest one there is."""
@@ -212,6 +215,7 @@ def resolve_paths(config: Config) -> Config:
         "ledger": config.ledger.model_copy(
             update={"database": _resolve_database(folder, config.ledger.database)}
         ),
+        "console": _resolve_console(folder, config.console),
         "webinars": {
             name: _resolve_webinar(folder, webinar) for name, webinar in config.webinars.items()
         },
@@ -241,6 +245,14 @@ def _resolve_files(folder: Path, log_in: SmtpSettings | ImapSettings) -> dict[st
 
 def _beside(folder: Path, path: Path | None) -> Path | None:
     return folder / path if path else None
+
+
+def _resolve_console(folder: Path, console: ConsoleSettings) -> ConsoleSettings:
+    files = {
+        "tls_certificate": _beside(folder, console.tls_certificate),
+        "tls_key": _beside(folder, console.tls_key),
+    }
+    return console.model_copy(update=files)
 
 
 def _resolve_database(folder: Path, database: str) -> str:

@@ -1,15 +1,16 @@
-"""Starts and stops an HTTP server on loopback, inside the caller's event loop.
+"""Starts and stops an HTTP server inside the caller's event loop, on loopback unless asked.
 
-The preview and the simulator use it. No thread, no signal handler and no access log; it knows no
-path and no page: those are the application's.
+The preview, the simulator and the console use it. No thread, no signal handler and no access log;
+it knows no path and no page: those are the application's.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
@@ -24,9 +25,11 @@ CLOSE_CHECK = 0.01
 
 @asynccontextmanager
 async def serve_application(
-    application: Starlette,
+    application: ASGIApp,
     port: int = 0,
     *,
+    host: str = LOOPBACK,
+    tls: ssl.SSLContext | None = None,
     protocol: type[H11Protocol] = H11Protocol,
     keep_alive: int = DEFAULT_KEEP_ALIVE,
 ) -> AsyncIterator[str]:
@@ -38,9 +41,9 @@ async def serve_application(
     config = _configure(application, protocol, keep_alive)
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: protocol(config, state, {}), LOOPBACK, port)
+    server = await loop.create_server(lambda: protocol(config, state, {}), host, port, ssl=tls)
     try:
-        yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+        yield format_origin(host, server.sockets[0].getsockname()[1], is_encrypted=tls is not None)
     finally:
         server.close()
         # A connection can be accepted while we close, so all of them are aborted in each round.
@@ -51,8 +54,16 @@ async def serve_application(
         await server.wait_closed()
 
 
+def format_origin(host: str, port: int, *, is_encrypted: bool) -> str:
+    """Write where a server is, as a browser does: `http://127.0.0.1:8031`."""
+    scheme, usual = ("https", 443) if is_encrypted else ("http", 80)
+    shown = f"[{host}]" if ":" in host else host
+    # The usual port is left out in Host and Origin (RFC 9110 4.2, RFC 6454 6.2).
+    return f"{scheme}://{shown}" if port == usual else f"{scheme}://{shown}:{port}"
+
+
 def _configure(
-    application: Starlette, protocol: type[H11Protocol], keep_alive: int
+    application: ASGIApp, protocol: type[H11Protocol], keep_alive: int
 ) -> uvicorn.Config:
     config = uvicorn.Config(
         application,
@@ -63,6 +74,8 @@ def _configure(
         log_config=None,
         access_log=False,
         server_header=False,
+        # uvicorn would believe what any program on this machine says of its client's address.
+        proxy_headers=False,
         timeout_keep_alive=keep_alive,
     )
     # `uvicorn.Server` would do this. We do without it, because it sets signal handlers.

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import onboarding.cli
-from onboarding.cli.streams import LibraryLog, describe_crash, echo, echo_json
+from onboarding.cli.streams import LibraryLog, echo, echo_json
 from onboarding.cli.terminal import ProgressBars, print_table
+from onboarding.errors import describe_crash
 
 EVIL = "Evil\x1b[31m\x1b]8;;https://evil.example\x07\u202e\u200b\x9b2J\ud800 [red]:boom:[/red]"
 HARMLESS = "Evil\ufffd [red]:boom:[/red]"

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from onboarding import errors
 from onboarding.cli.main import app
 from onboarding.config import environment, settings
+from onboarding.config.console import ConsoleRole, ConsoleSettings, ConsoleUser
 from onboarding.inbox.settings import RepliesSettings, SentSettings, format_wait
 from onboarding.ledger.settings import LedgerSettings
 from onboarding.messages.settings import BrandSettings, Colours
@@ -53,6 +54,8 @@ SECTIONS: Mapping[str, BaseModel] = {
     "`[rehearsal]`": settings.RehearsalSettings(),
     "`[webinars.NAME]`": settings.WebinarSettings(webinar="1", invitees=Path("invitees.csv")),
     "`[reports.NAME]`": settings.ReportSettings(columns={"Email": "email"}),
+    "`[console]`": ConsoleSettings(),
+    "`[console.users.NAME]`": ConsoleUser(role=ConsoleRole.VIEWER),
 }
 """Each section of config.toml with nothing given but what has to be."""
 
@@ -62,10 +65,10 @@ RC_CLIENT_ID = ("`[ringcentral]`", "client_id")
 REPORT_COLUMNS = ("`[reports.NAME]`", "columns")
 """Needed here, and not in `[webinars.NAME]`."""
 
-UNUSED_WITHOUT = {("`[smtp.sent]`", "host"), ("`[replies]`", "host")}
-"""Sections that are not used at all without a host."""
+UNUSED_WITHOUT = {("`[smtp.sent]`", "host"), ("`[replies]`", "host"), ("`[console]`", "host")}
+"""Sections that are not used at all without a host, or have one by default."""
 
-NEEDED = {"host", "name", "sender", "webinar", "invitees"}
+NEEDED = {"host", "name", "sender", "webinar", "invitees", "role"}
 
 
 def documented_options(text: str) -> list[tuple[list[str], str, str]]:

@@ -1,0 +1,89 @@
+"""What the pages of one console share: the services, who has logged in, and the event streams."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from onboarding.config import Config
+from onboarding.console.log_ins import KeyRing, LogInStore
+from onboarding.console.passwords import AttemptLimit, PasswordChecker
+from onboarding.pipeline.services import Services
+
+MOST_STREAMS = 100
+"""Event streams at once: each holds a connection for as long as its page is open."""
+
+
+@dataclass(slots=True)
+class StreamCount:
+    """How many event streams are open."""
+
+    open: int = 0
+
+    @contextmanager
+    def count(self) -> Iterator[None]:
+        """Count a stream while the block runs."""
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
+    def require_room(self) -> None:
+        """Raise HTTPException 503 if there are as many streams as there may be."""
+        if self.open >= MOST_STREAMS:
+            raise HTTPException(503, "Too many pages are open. Close some, or reload by hand.")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What every page of one console may use.
+
+    `by` names the person who enters by the printed key. `origins` are the addresses by which
+    browsers may reach it, such as `http://127.0.0.1:8040`; empty until the port is known.
+    """
+
+    services: Services
+    by: str
+    log_ins: LogInStore
+    keys: KeyRing
+    passwords: PasswordChecker
+    attempts: AttemptLimit
+    streams: StreamCount = field(default_factory=StreamCount)
+    origins: set[str] = field(default_factory=set)
+
+    @property
+    def config(self) -> Config:
+        """The configuration, as it was when the console started."""
+        return self.services.config
+
+    @property
+    def has_users(self) -> bool:
+        """Whether people log in by name and password; else by the printed key."""
+        return bool(self.config.console.users)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether browsers come by HTTPS, so that the cookie may ask for it."""
+        settings = self.config.console
+        return bool(settings.tls_certificate) or settings.public_url.startswith("https:")
+
+    @property
+    def stop(self) -> asyncio.Event:
+        """Set by the first signal to stop: streams end then."""
+        return self.services.stop
+
+
+def open_console(services: Services, by: str) -> Console:
+    """Make the state of a console that begins now."""
+    now = services.clock.now
+    return Console(services, by, LogInStore(now), KeyRing(), PasswordChecker(), AttemptLimit(now))
+
+
+def find_console(request: Request) -> Console:
+    """Give the console that a request came to."""
+    console: Console = request.scope["console"]
+    return console

@@ -1,0 +1,87 @@
+"""Passwords: hashed with Argon2, compared one at a time, and guessed five times a minute at most.
+
+A comparison takes 64 MiB and a tenth of a second on purpose, so a crowd of them would take the
+memory from the runs beside the console. Knows no request and no user's rights.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+"""RFC 9106's second recommended option: 64 MiB, three passes."""
+
+LONGEST_PASSWORD = 1000
+"""Characters. Longer ones are refused before they are hashed."""
+
+LOG_INS_A_MINUTE = 5
+WINDOW = timedelta(minutes=1)
+
+MOST_ADDRESSES = 10_000
+"""Addresses whose attempts are remembered; a botnet's must not fill the memory."""
+
+
+def hash_password(password: str) -> str:
+    """Hash a password, with a salt of its own."""
+    return HASHER.hash(password)
+
+
+def is_password_hash(text: str) -> bool:
+    """Whether a text is a hash that we can compare with."""
+    try:
+        HASHER.check_needs_rehash(text)
+    except InvalidHashError:
+        return False
+    return text.startswith("$argon2id$")
+
+
+class PasswordChecker:
+    """Compares passwords with hashes: one after the other."""
+
+    def __init__(self) -> None:
+        self._one_at_a_time = asyncio.Semaphore(1)
+        # For users that there are not: the answer has to take as long as for one that there is.
+        self._no_one = hash_password("")
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """Whether it is the password. Without a hash it takes the same time, and is False."""
+        if len(password) > LONGEST_PASSWORD:
+            return False
+        async with self._one_at_a_time:
+            matches = await asyncio.to_thread(_verify, password_hash or self._no_one, password)
+        return matches and password_hash is not None
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return HASHER.verify(password_hash, password)
+    except Argon2Error:
+        return False
+
+
+class AttemptLimit:
+    """Counts log-ins: so many a minute from one address, right or wrong."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._attempts: dict[str, deque[datetime]] = {}
+
+    def take(self, address: str) -> bool:
+        """Count an attempt. Returns False if there were too many: then it is not to be tried."""
+        now = self._now()
+        attempts = self._attempts.pop(address, deque())
+        while attempts and now - attempts[0] >= WINDOW:
+            attempts.popleft()
+        may_try = len(attempts) < LOG_INS_A_MINUTE
+        if may_try:
+            attempts.append(now)
+        # Put back at the end: the first one is the address that was quiet for longest.
+        self._attempts[address] = attempts
+        if len(self._attempts) > MOST_ADDRESSES:
+            del self._attempts[next(iter(self._attempts))]
+        return may_try

@@ -1,0 +1,80 @@
+"""Every address of the console, with who may open it: the table to read first.
+
+Each row's page runs only after its access was checked here: a stranger gets the log-in page, a
+viewer is refused what only an approver may do, and a webinar in the path has to be theirs.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from onboarding.console import log_in, webinars
+from onboarding.console.access import (
+    Access,
+    find_viewer,
+    require_approver,
+    require_viewer,
+    require_webinar,
+)
+from onboarding.console.console import find_console
+from onboarding.console.pages import show_asset
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+GET, POST = "GET", "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRow:
+    """One address: its path, method and page, and who may open it.
+
+    `{webinar}` in a path is a webinar's name in config.toml.
+    """
+
+    path: str
+    page: Endpoint
+    method: str = GET
+    access: Access = Access.VIEWER
+
+
+ROUTES = (
+    RouteRow("/", webinars.show_webinars),
+    RouteRow("/enter/{key}", log_in.enter, access=Access.OPEN),
+    RouteRow("/log-in", log_in.show_log_in, access=Access.OPEN),
+    RouteRow("/log-in", log_in.log_in, POST, Access.OPEN),
+    RouteRow("/log-out", log_in.log_out, POST, Access.OPEN),
+    RouteRow("/assets/{version}/{name}", show_asset, access=Access.OPEN),
+)
+
+
+def make_routes() -> list[Route]:
+    """Make starlette's routes, each behind its check."""
+    return [
+        Route(row.path, _check_first(row), methods=[row.method], name=f"{row.method} {row.path}")
+        for row in ROUTES
+    ]
+
+
+def _check_first(row: RouteRow) -> Endpoint:
+    async def checked(request: Request) -> Response:
+        if row.access is Access.OPEN:
+            return await row.page(request)
+        if find_viewer(request) is None and row.method == GET:
+            return log_in.ask_to_log_in(request)
+        check_access(row.access, request)
+        return await row.page(request)
+
+    return checked
+
+
+def check_access(access: Access, request: Request) -> None:
+    """Raise HTTPException where the person may not open this: 401, 403, or 404 for a webinar."""
+    viewer = require_viewer(request)
+    if access is Access.APPROVER:
+        require_approver(request)
+    webinar = request.path_params.get("webinar")
+    if webinar is not None:
+        require_webinar(viewer, webinar, find_console(request).config.webinars)

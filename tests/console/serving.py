@@ -1,0 +1,64 @@
+"""A console on a stage, for tests: served on loopback, with people who have logged in."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from onboarding.cli.terminal import NoProgress
+from onboarding.config.console import ConsoleRole, ConsoleSettings
+from onboarding.console.access import Viewer
+from onboarding.console.console import Console, open_console
+from onboarding.console.start import serve_console
+from onboarding.model.ports import Progress
+from onboarding.pipeline import services
+from tests.stage import Stage
+
+BY = "Dana Reyes"
+
+
+@dataclass(frozen=True)
+class RunningConsole:
+    """A console that is served: its state, and where it is."""
+
+    console: Console
+    url: str
+
+    @property
+    def cookie_name(self) -> str:
+        return f"onboarding-{self.url.rpartition(':')[2]}"
+
+    def client(
+        self, role: ConsoleRole | None = ConsoleRole.APPROVER, webinars: tuple[str, ...] = ()
+    ) -> httpx.AsyncClient:
+        """A browser in which a person has logged in; None: a stranger's."""
+        cookies = {}
+        if role:
+            viewer = Viewer(BY, role, frozenset(webinars))
+            cookies[self.cookie_name] = self.console.log_ins.add(viewer)
+        # As a browser does for a form of our own page.
+        headers = {"Origin": self.url}
+        return httpx.AsyncClient(base_url=self.url, cookies=cookies, headers=headers)
+
+
+@asynccontextmanager
+async def serve_on(
+    scene: Stage,
+    *,
+    stop: asyncio.Event | None = None,
+    progress: Progress | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> AsyncIterator[RunningConsole]:
+    """Serve a console on a stage, with the stage's clock, on any free port."""
+    clock = services.Clock(scene.clock.now, scene.clock.sleep, lambda: 0.5, scene.clock.linger)
+    console_settings = ConsoleSettings.model_validate({"port": 0, **(settings or {})})
+    config = scene.config.model_copy(update={"console": console_settings})
+    async with services.open_services(
+        config, progress or NoProgress(), clock, stop or asyncio.Event()
+    ) as opened:
+        console = open_console(opened, BY)
+        async with serve_console(console) as url:
+            yield RunningConsole(console, url)
