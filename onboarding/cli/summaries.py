@@ -18,13 +18,9 @@ from onboarding.pipeline.forecast import forecast
 from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Attention, HistoryEvent, MessageRecord, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode, Snapshot
+from onboarding.plan.agreement import DO_NOT_SEND_NOW
 
 PROBLEM_MARK = "  ! "
-
-DO_NOT_SEND_NOW = (
-    "Don't click Send now at RingCentral: it would send RingCentral's own invitation "
-    "to all people who were added silently."
-)
 
 
 def print_plan(

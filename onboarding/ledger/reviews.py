@@ -161,6 +161,22 @@ def load_approved(connection: sa.Connection, session: int) -> Approved:
     )
 
 
+def load_shown(
+    connection: sa.Connection, review: int
+) -> tuple[Sequence[ReviewedMessage], Sequence[tuple[str, str]]]:
+    """Load what a page showed: its messages by person, and its changes (action, address key)."""
+    columns = reviewed_messages.c
+    rows = connection.execute(
+        sa.select(reviewed_messages)
+        .where(columns.review == review)
+        .order_by(columns.key, columns.kind)
+    ).mappings()
+    changes = connection.execute(sa.select(reviews.c.changes).where(reviews.c.id == review))
+    return [_build_message(row) for row in rows], [
+        (action, key) for action, key in changes.scalar() or ()
+    ]
+
+
 def _list_approvers(connection: sa.Connection, review: int) -> Sequence[str]:
     who = sa.select(approvals.c.by).where(approvals.c.review == review).order_by(approvals.c.id)
     return connection.execute(who).scalars().all()

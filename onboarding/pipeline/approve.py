@@ -44,18 +44,7 @@ async def approve_page(
     Raises ConfigurationError for a digest that is none, unknown, not unique or another webinar's,
     and for a session that is over.
     """
-    digits = _parse_digest(digest)
-    server = services.config.ringcentral.server
-    # Looked for among all webinars: a digest of another one is refused with that one's name.
-    found = await services.ledger.run(reviews.find_reviews, server, digits)
-    review = _choose_review(found, target, digits)
-    now = services.clock.now()
-    # By what the ledger saw last: an approval makes no call to RingCentral.
-    if has_ended(review.status, review.end, now):
-        raise ConfigurationError(
-            f"The session of {target.name} is over: there is nothing to approve any more.",
-            hint="`onboarding webinars` lists the upcoming sessions.",
-        )
+    review, now = await find_page(services, target, digest), services.clock.now()
     # The same person's second approval adds nothing, so history does not show it twice. Another
     # person's does: a rule of two pairs of eyes can then be seen in history.
     is_new = by not in review.approved_by
@@ -63,6 +52,25 @@ async def approve_page(
         await services.ledger.run(reviews.approve, review, by, note, now)
     newer = await services.ledger.run(reviews.find_newer, review)
     return Approval(review.title, review.digest, is_new, newer)
+
+
+async def find_page(services: Services, target: Target, digest: str) -> StoredReview:
+    """Find the page with this digest, which may be approved now.
+
+    Raises ConfigurationError as `approve_page` does.
+    """
+    digits = _parse_digest(digest)
+    server = services.config.ringcentral.server
+    # Looked for among all webinars: a digest of another one is refused with that one's name.
+    found = await services.ledger.run(reviews.find_reviews, server, digits)
+    review = _choose_review(found, target, digits)
+    # By what the ledger saw last: an approval makes no call to RingCentral.
+    if has_ended(review.status, review.end, services.clock.now()):
+        raise ConfigurationError(
+            f"The session of {target.name} is over: there is nothing to approve any more.",
+            hint="`onboarding webinars` lists the upcoming sessions.",
+        )
+    return review
 
 
 def _parse_digest(text: str) -> str:

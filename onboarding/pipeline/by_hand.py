@@ -10,6 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from onboarding.ledger import deliveries, operator_actions
+from onboarding.ledger.deliveries import DeliveryRecord
+from onboarding.model.addresses import address_key
+from onboarding.model.deliveries import State
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import find_seen_session, no_run_yet
@@ -25,12 +28,27 @@ class LockedWebinar:
     """One webinar's messages while we hold its lease.
 
     Each method takes addresses (None: all of the webinar). It returns the address keys of the
-    people with a changed message. `by` is who decides, for the history.
+    people with a changed message. `by` is who decides, for the history;
+    `time_zone` is the session's.
     """
 
     services: Services
     session_row: int
     by: str
+    time_zone: str = ""
+
+    async def list_messages(
+        self, states: Collection[State], emails: Collection[str] | None
+    ) -> Sequence[DeliveryRecord]:
+        """List the messages in these states, to these addresses (None: all)."""
+        records = await self.services.ledger.run(deliveries.list_deliveries, self.session_row)
+        keys = None if emails is None else {address_key(email) for email in emails}
+        return [
+            record
+            for record in records
+            if record.delivery.state in states
+            and (keys is None or address_key(record.delivery.email) in keys)
+        ]
 
     async def resolve_sent(self, emails: Collection[str] | None) -> Sequence[str]:
         """Record that messages in doubt were sent: a person found them in the mail server's log."""
@@ -68,4 +86,4 @@ async def lock_webinar(services: Services, target: Target, by: str) -> AsyncIter
         # We hold the lease, so what is `sending` belongs to a dead run. Only as `in_doubt` can a
         # person decide about it; without this they would have to start a run first.
         await services.ledger.run(deliveries.recover_stalled, session.id, services.clock.now())
-        yield LockedWebinar(services, session.id, by)
+        yield LockedWebinar(services, session.id, by, session.time_zone)

@@ -5,18 +5,19 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from onboarding.config import Config
-from onboarding.interrupt import stop_error
+from onboarding.interrupt import stop_error, wait_unless_stopped
 from onboarding.ledger.settings import ledger_path
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress
 from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_name
 from onboarding.ringcentral.client import RingCentral
 from onboarding.smtp.pool import Pool
+from onboarding.web.tokens import TokenStore
 
 
 class Instant(NamedTuple):
@@ -85,16 +86,52 @@ async def open_services(
     """Open what one command needs."""
     clock = clock or Clock()
     stop = stop or asyncio.Event()
-    settings = config.ringcentral
-    secret = settings.jwt.get_secret_value() if settings.jwt else ""
-    account = account_name(settings.server, settings.client_id, secret)
     # The ledger is opened first and closed last: the last outcomes of the mail connections, and the
     # limits that RingCentral's last answers name, still have to be written.
     async with Ledger(ledger_path(config.ledger)) as ledger:
-        # Handed in as a port: `ringcentral` may not know the ledger.
-        gate = LedgerRateLimiter(ledger, account, progress, clock.now, clock.sleep)
-        client = RingCentral(
-            settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop
-        )
-        async with client as ringcentral, Pool(config.smtp, stop=stop) as pool:
-            yield Services(config, ledger, ringcentral, pool, progress, clock, stop)
+        tokens = TokenStore()
+        async with _open_clients(config, ledger, progress, clock, stop, tokens) as services:
+            yield services
+
+
+@asynccontextmanager
+async def open_act_services(
+    shared: Services, progress: Progress, stop: asyncio.Event
+) -> AsyncIterator[Services]:
+    """Open what one act of a long-running server needs; it shares the ledger and the log-in.
+
+    `stop` ends this act alone. It has its own client and pool: calls are counted for each run, and
+    a connection that one run gives up is not missing in another.
+    """
+
+    async def sleep(seconds: float) -> None:
+        try:
+            await wait_unless_stopped(stop, shared.clock.sleep(seconds))
+        finally:
+            progress.end()
+
+    clock = replace(shared.clock, sleep=sleep)
+    ledger, tokens = shared.ledger, shared.ringcentral.tokens
+    async with _open_clients(shared.config, ledger, progress, clock, stop, tokens) as services:
+        yield services
+
+
+@asynccontextmanager
+async def _open_clients(
+    config: Config,
+    ledger: Ledger,
+    progress: Progress,
+    clock: Clock,
+    stop: asyncio.Event,
+    tokens: TokenStore,
+) -> AsyncIterator[Services]:
+    settings = config.ringcentral
+    secret = settings.jwt.get_secret_value() if settings.jwt else ""
+    account = account_name(settings.server, settings.client_id, secret)
+    # Handed in as a port: `ringcentral` may not know the ledger.
+    gate = LedgerRateLimiter(ledger, account, progress, clock.now, clock.sleep)
+    client = RingCentral(
+        settings, gate, progress, clock=clock.now, sleep=clock.sleep, stop=stop, tokens=tokens
+    )
+    async with client as ringcentral, Pool(config.smtp, stop=stop) as pool:
+        yield Services(config, ledger, ringcentral, pool, progress, clock, stop)

@@ -12,6 +12,12 @@ from onboarding.model.registrations import registration_key
 from onboarding.model.sessions import Session
 from onboarding.plan.snapshot import Plan, PlanItem
 
+DO_NOT_SEND_NOW = (
+    "Don't click Send now at RingCentral: it would send RingCentral's own invitation "
+    "to all people who were added silently."
+)
+"""What a person must know while RingCentral's own button would mail who was added from here."""
+
 
 def describe_work(plan: Plan, to: str = "") -> str:
     """Say what a plan does, as in “Register 2, send 3 mails”; empty if it does nothing.

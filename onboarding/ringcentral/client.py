@@ -2,7 +2,7 @@
 
 Every method makes the fewest calls that can answer it. `plan` decides what to change, `batch` and
 `bisection` decide what a lost or refused change means; here they meet the transport. One client
-serves one run.
+serves one run; clients of one account may share their log-in (`tokens`).
 """
 
 import asyncio
@@ -48,6 +48,7 @@ from onboarding.ringcentral.schemas import DirectoryPage, parse_colleagues
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.transport import CallOutcome, NoResponse, Transport, is_unknown
 from onboarding.web.client import WebClient
+from onboarding.web.tokens import TokenStore
 
 MOST_PAGES = 50
 """Of a list of sessions or invitees, a thousand each. A server that never ends would hang a run."""
@@ -82,11 +83,13 @@ class RingCentral:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         timeout: float = 60.0,
         stop: asyncio.Event | None = None,
+        tokens: TokenStore | None = None,
     ) -> None:
+        self.tokens = tokens or TokenStore()
         self._server = settings.server
         self._http = WebClient(settings.server, timeout=timeout, stop=stop)
         self._transport = Transport(self._http, gate, progress, clock=clock, sleep=sleep)
-        self._login = Login(settings, self._transport)
+        self._login = Login(settings, self._transport, self.tokens)
         self._progress = progress
 
     async def __aenter__(self) -> Self:

@@ -18,7 +18,7 @@ from onboarding.ringcentral.fields import ApiRecord, LooseText, lenient, parse_a
 from onboarding.ringcentral.rate_limits import CallGroup
 from onboarding.ringcentral.settings import RingCentralSettings
 from onboarding.ringcentral.transport import Transport
-from onboarding.web.tokens import Token, TokenCache
+from onboarding.web.tokens import Token, TokenCache, TokenStore
 
 TOKEN_PATH = "/restapi/oauth/token"  # noqa: S105 - a path, no password
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -55,10 +55,12 @@ class TokenAnswer(ApiRecord, alias_generator=None):
 class Login:
     """The only place that logs in, one log-in at a time, however many tasks ask for a token."""
 
-    def __init__(self, settings: RingCentralSettings, transport: Transport) -> None:
+    def __init__(
+        self, settings: RingCentralSettings, transport: Transport, store: TokenStore
+    ) -> None:
         self._settings = settings
         self._transport = transport
-        self._tokens = TokenCache(self._log_in, lambda: transport.clock().timestamp())
+        self._tokens = TokenCache(self._log_in, lambda: transport.clock().timestamp(), store=store)
         self.permissions: frozenset[str] = frozenset()
         """What the app may do, as the last log-in said; empty before the first."""
 

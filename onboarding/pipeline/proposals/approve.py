@@ -1,0 +1,65 @@
+"""*Approve*: `onboarding approve` in two steps. It needs no lease and asks RingCentral nothing."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from onboarding.ledger import reviews
+from onboarding.model.foreign_text import printable
+from onboarding.model.reviews import SHOWN_DIGITS
+from onboarding.pipeline.approve import approve_page, find_page
+from onboarding.pipeline.proposals.proposal import (
+    ActOutcome,
+    Proposal,
+    ProposedPerson,
+    Standing,
+    count,
+)
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """The approval of the plan page with this digest; `note` is for the history."""
+
+    target: Target
+    page: str
+    note: str = ""
+
+    async def propose(self, services: Services) -> Proposal:
+        """Say what the page showed: its messages, its changes, and to whom."""
+        review = await find_page(services, self.target, self.page)
+        messages, changes = await services.ledger.run(reviews.load_shown, review.id)
+        due = [message for message in messages if message.digest]
+        kinds = Counter(message.kind.value for message in messages)
+        people = [
+            ProposedPerson(printable(key), "", f"{action} at RingCentral")
+            for action, key in changes
+        ]
+        people += [ProposedPerson(printable(m.key), "", f"mail: {m.kind}") for m in due]
+        remarks = [
+            f"The page also shows {count(len(messages) - len(due), 'message')} that may follow."
+        ]
+        if review.approved_by:
+            remarks.append(f"Approved already by {', '.join(review.approved_by)}.")
+        return Proposal(
+            sentence=f"Approve the plan page {review.digest[:SHOWN_DIGITS]} of "
+            f"“{printable(review.title)}”: {count(sum(kinds.values()), 'message')}, "
+            f"{count(len(changes), 'change')} at RingCentral.",
+            people=tuple(people),
+            remarks=tuple(remarks),
+            digest=review.digest,
+        )
+
+    async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
+        """Record the approval. The digest is the page's own, so what it showed can't differ."""
+        approval = await approve_page(services, self.target, digest, by, self.note)
+        shown = approval.digest[:SHOWN_DIGITS]
+        newer = (
+            approval.newer and f"A newer page is not approved yet: {approval.newer[:SHOWN_DIGITS]}."
+        )
+        lines = tuple(filter(None, (newer,)))
+        if not approval.is_new:
+            return ActOutcome(Standing.NOTHING, f"You had approved the page {shown} before.", lines)
+        hint = "A run sends what it shows: one of cron, or “Send now”."
+        return ActOutcome(Standing.DONE, f"The page {shown} is approved.", lines, hint)

@@ -1,0 +1,90 @@
+"""*Resend*: `onboarding resend` in two steps, for single people."""
+
+from dataclasses import dataclass, replace
+
+from onboarding.errors import EXIT_DONE
+from onboarding.model.foreign_text import printable
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.proposals.proposal import (
+    ASK_AGAIN,
+    STANDINGS,
+    ActOutcome,
+    Proposal,
+    ProposedPerson,
+    build_idle_outcome,
+    count,
+    find_outcome,
+    make_digest,
+)
+from onboarding.pipeline.resend import (
+    PreparedResend,
+    ResendResult,
+    describe_last,
+    describe_result,
+    execute_resend,
+    prepare_resend,
+    resend_exit_code,
+)
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+from onboarding.plan.agreement import work_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """A second copy of their message for these people; `reason` is for the history."""
+
+    target: Target
+    emails: tuple[str, ...]
+    reason: str = ""
+
+    async def propose(self, services: Services) -> Proposal:
+        """Look at who can be sent their message again."""
+        async with webinar_lease(services, self.target, hint=ASK_AGAIN):
+            return _propose(await prepare_resend(services, self.target, self.emails))
+
+    async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
+        """Send the copies, if the people, their kinds and what they got last are still the same."""
+        async with webinar_lease(services, self.target, hint=ASK_AGAIN) as lease:
+            prepared = await prepare_resend(services, self.target, self.emails)
+            proposal = _propose(prepared)
+            if proposal.digest != digest:
+                return proposal or build_idle_outcome(proposal)
+            results, error = await execute_resend(services, prepared, lease, by, self.reason)
+        lines = tuple(_describe(result) for result in results)
+        if error:
+            # What was sent before the error has to be said all the same.
+            return replace(find_outcome(error), lines=lines)
+        code = resend_exit_code(results)
+        sentence = "Sent again." if code == EXIT_DONE else "Not all of it was sent."
+        return ActOutcome(STANDINGS[code], sentence, lines)
+
+
+def _propose(prepared: PreparedResend) -> Proposal:
+    due = prepared.plan.mail
+    refused = tuple(_describe(result) for result in prepared.refused)
+    if not due:
+        return Proposal("No message can be sent again.", warnings=refused)
+    people = [
+        ProposedPerson(
+            email=printable(item.invitee.email),
+            name=printable(item.invitee.name),
+            what=f"mail: {item.mail}" + (", which waits in the queue" if item.queued else ""),
+            why=f"last message: {describe_last(prepared, item.invitee.key)}",
+        )
+        for item in due
+    ]
+    latest = {item.invitee.key: prepared.latest[item.invitee.key].delivery for item in due}
+    # With the latest message: where a run has sent one meanwhile, a copy is no more what the
+    # person asked for.
+    last = [[key, delivery.id, delivery.state] for key, delivery in sorted(latest.items())]
+    return Proposal(
+        sentence=f"Send {count(len(due), 'mail')} again.",
+        people=tuple(people),
+        warnings=refused,
+        digest=make_digest([work_digest(prepared.plan, prepared.state.snapshot.session), *last]),
+    )
+
+
+def _describe(result: ResendResult) -> str:
+    return printable(f"{result.email}: {describe_result(result)}")

@@ -1,0 +1,145 @@
+"""*Send now*: `onboarding run NAME` in two steps, with the plan between them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from onboarding.model.deliveries import NEEDS_A_PERSON, State
+from onboarding.model.foreign_text import printable
+from onboarding.pipeline.forecast import forecast
+from onboarding.pipeline.lease import webinar_lease
+from onboarding.pipeline.pause import find_pause
+from onboarding.pipeline.proposals.proposal import (
+    ASK_AGAIN,
+    STANDINGS,
+    ActOutcome,
+    Proposal,
+    ProposedPerson,
+    Standing,
+    build_idle_outcome,
+    count,
+    list_problems,
+)
+from onboarding.pipeline.run import (
+    RETRY_WINDOW,
+    PreparedRun,
+    Result,
+    execute_plan,
+    load_mailer,
+    plan_run,
+    start_run,
+)
+from onboarding.pipeline.services import Services
+from onboarding.pipeline.target import Target
+from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
+from onboarding.plan.agreement import DO_NOT_SEND_NOW, describe_work, work_digest
+
+
+@dataclass(frozen=True, slots=True)
+class SendNow:
+    """A run of one webinar. `retry_window` is how long it waits for deferred messages."""
+
+    target: Target
+    retry_window: timedelta = RETRY_WINDOW
+
+    async def propose(self, services: Services) -> Proposal:
+        """Plan a run."""
+        async with webinar_lease(services, self.target, hint=ASK_AGAIN):
+            planned = await plan_run(services, self.target, Options())
+            if planned.plan:
+                # A wrong template is found before a person is asked.
+                load_mailer(services, self.target)
+            return await _propose(services, planned)
+
+    async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
+        """Run, if the plan is still the one that was agreed to."""
+        async with webinar_lease(services, self.target, hint=ASK_AGAIN) as lease:
+            planned = await plan_run(services, self.target, Options())
+            if _digest(planned) != digest:
+                proposal = await _propose(services, planned)
+                return proposal or build_idle_outcome(proposal)
+            prepared = await start_run(services, planned)
+            result = await execute_plan(
+                services, prepared, lease, retry_window=self.retry_window, by=by
+            )
+        return _sum_up(result)
+
+
+def _digest(planned: PreparedRun) -> str:
+    return work_digest(planned.plan, planned.state.snapshot.session) if planned.plan else ""
+
+
+async def _propose(services: Services, planned: PreparedRun) -> Proposal:
+    snapshot, plan = planned.state.snapshot, planned.plan
+    pace = forecast(len(plan.mail), services.config.smtp, snapshot.session, snapshot.now)
+    is_paused = await find_pause(services, planned.target) is not None
+    remarks = [pace, *plan.notes]
+    if is_paused:
+        remarks.append("The webinar is paused: this run goes all the same, and the pause stays.")
+    if allowed := services.config.rehearsal.allow_domains:
+        remarks.append(f"Rehearsal: only people at {', '.join(allowed)} are registered and mailed.")
+    return Proposal(
+        sentence=f"{describe_work(plan)}." if plan else _describe_idleness(plan),
+        people=tuple(_describe_person(item) for item in plan.items if item.needs_anything),
+        remarks=tuple(filter(None, remarks)),
+        warnings=tuple(_list_warnings(planned)),
+        digest=_digest(planned),
+    )
+
+
+def _describe_idleness(plan: Plan) -> str:
+    if plan.problems or _count_held_back(plan):
+        return "Nothing can be done automatically."
+    return "All people are up to date: nothing to do."
+
+
+def _list_warnings(planned: PreparedRun) -> Iterator[str]:
+    plan = planned.plan
+    yield from list_problems(plan.problems)
+    if held := _count_held_back(plan):
+        who = "1 person is" if held == 1 else f"{held} people are"
+        yield f"{who} held back, since no approved plan page shows this."
+    if planned.state.snapshot.has_unsent_invites:
+        yield DO_NOT_SEND_NOW
+
+
+def _count_held_back(plan: Plan) -> int:
+    return sum(item.skip is SkipCode.NOT_APPROVED for item in plan.items)
+
+
+def _describe_person(item: PlanItem) -> ProposedPerson:
+    action = "" if item.action in {Action.KEEP, Action.NONE} else item.action.value
+    mail = f"mail: {item.mail}" if item.mail else ""
+    # Often both reasons are the same sentence.
+    why = "; ".join(dict.fromkeys(filter(None, (item.reason, item.mail_reason))))
+    return ProposedPerson(
+        email=printable(item.invitee.email),
+        name=printable(item.invitee.name),
+        what=", ".join(filter(None, (action, mail))),
+        why=printable(why),
+    )
+
+
+def _sum_up(result: Result) -> ActOutcome:
+    """Say how a run ended."""
+    standing = STANDINGS[result.exit_code]
+    if standing is Standing.DONE and not result.has_changes:
+        standing = Standing.NOTHING
+    states = [
+        f"{number} {state.replace('_', ' ')}"
+        for state, number in result.counts.items()
+        if state in NEEDS_A_PERSON
+    ]
+    waiting = result.counts.get(State.QUEUED, 0)
+    lines = [f"Needs a person: {', '.join(states)}."] if states else []
+    if waiting:
+        lines.append(f"{count(waiting, 'message')} queued: the next run sends what is due.")
+    if result.has_unsent_invites:
+        lines.append(DO_NOT_SEND_NOW)
+    return ActOutcome(standing, _count_done(result), (*list_problems(result.problems), *lines))
+
+
+def _count_done(result: Result) -> str:
+    registered = f"{result.registered} registered, " if result.registered else ""
+    problems = count(len(result.problems), "problem") if result.problems else "no problems"
+    return f"{registered}{count(result.sent, 'mail')} sent, {problems}."
