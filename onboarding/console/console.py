@@ -25,17 +25,14 @@ class StreamCount:
 
     @contextmanager
     def count(self) -> Iterator[None]:
-        """Count a stream while the block runs."""
+        """Count a stream while the block runs. Raises HTTPException 503 if there are too many."""
+        if self.open >= MOST_STREAMS:
+            raise HTTPException(503, "Too many pages are open. Close some, or reload by hand.")
         self.open += 1
         try:
             yield
         finally:
             self.open -= 1
-
-    def require_room(self) -> None:
-        """Raise HTTPException 503 if there are as many streams as there may be."""
-        if self.open >= MOST_STREAMS:
-            raise HTTPException(503, "Too many pages are open. Close some, or reload by hand.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ USED_KEY_HINT = (
     "Without a terminal, start it again."
 )
 WRONG_PASSWORD = "Name or password is not right."  # noqa: S105 -- words for a person
+LOGGED_OUT = "You are not logged in any more, so nothing was done. Log in, and do it again."
 TOO_MANY = "Too many log-ins from this address. Wait a minute, and try again."
 
 
@@ -60,10 +61,15 @@ def ask_to_log_in(request: Request) -> Response:
     # page's own reload is from here, so a person who has logged in is not asked again.
     if request.headers.get("sec-fetch-site") == "cross-site":
         return page("again.html.j2", request)
-    wanted = request.url.path
-    if request.url.query:
-        wanted += f"?{request.url.query}"
+    query = request.scope["query_string"].decode("latin-1")
+    wanted = request.scope["path"] + (f"?{query}" if query else "")
     return RedirectResponse(f"/log-in?to={quote(wanted[:LONGEST_PATH], safe='/')}", 303)
+
+
+def refuse_stranger(request: Request) -> Response:
+    """Answer for what a stranger wanted to do: nothing was done, and they may log in."""
+    webinar = request.path_params.get("webinar")
+    return _log_in_page(request, f"/webinars/{webinar}" if webinar else "/", "", LOGGED_OUT, 401)
 
 
 async def log_in(request: Request) -> Response:

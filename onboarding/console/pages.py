@@ -75,7 +75,8 @@ def render(template: str, request: Request, **values: object) -> str:
         console=find_console(request),
         viewer=find_viewer(request),
         assets=ASSET_VERSION,
-        path=request.url.path,
+        # Not `request.url`: that reads Host, which a stranger may have written.
+        path=request.scope["path"],
         **values,
     )
 

@@ -5,6 +5,8 @@ memory from the runs beside the console. Knows no request and no user's rights.
 """
 
 import asyncio
+import ipaddress
+import unicodedata
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,6 +14,7 @@ from datetime import datetime, timedelta
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from argon2.profiles import RFC_9106_LOW_MEMORY
+from starlette.exceptions import HTTPException
 
 HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 """RFC 9106's second recommended option: 64 MiB, three passes."""
@@ -22,13 +25,21 @@ LONGEST_PASSWORD = 1000
 LOG_INS_A_MINUTE = 5
 WINDOW = timedelta(minutes=1)
 
+MOST_WAITING = 20
+"""Log-ins that wait for their comparison: more would wait longer than a person does."""
+
 MOST_ADDRESSES = 10_000
 """Addresses whose attempts are remembered; a botnet's must not fill the memory."""
 
 
 def hash_password(password: str) -> str:
     """Hash a password, with a salt of its own."""
-    return HASHER.hash(password)
+    return HASHER.hash(_encode(password))
+
+
+def _encode(password: str) -> bytes:
+    # One form: keyboards differ in how they write an ä (RFC 8265 4.1 asks for this, too).
+    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 
 def is_password_hash(text: str) -> bool:
@@ -45,21 +56,31 @@ class PasswordChecker:
 
     def __init__(self) -> None:
         self._one_at_a_time = asyncio.Semaphore(1)
+        self._waiting = 0
         # For users that there are not: the answer has to take as long as for one that there is.
         self._no_one = hash_password("")
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Whether it is the password. Without a hash it takes the same time, and is False."""
+        """Whether it is the password. Without a hash it takes the same time, and is False.
+
+        Raises HTTPException 503 if too many others wait already.
+        """
         if len(password) > LONGEST_PASSWORD:
             return False
-        async with self._one_at_a_time:
-            matches = await asyncio.to_thread(_verify, password_hash or self._no_one, password)
+        if self._waiting >= MOST_WAITING:
+            raise HTTPException(503, "Too many people log in just now. Try again in a minute.")
+        self._waiting += 1
+        try:
+            async with self._one_at_a_time:
+                matches = await asyncio.to_thread(_verify, password_hash or self._no_one, password)
+        finally:
+            self._waiting -= 1
         return matches and password_hash is not None
 
 
 def _verify(password_hash: str, password: str) -> bool:
     try:
-        return HASHER.verify(password_hash, password)
+        return HASHER.verify(password_hash, _encode(password))
     except Argon2Error:
         return False
 
@@ -73,15 +94,27 @@ class AttemptLimit:
 
     def take(self, address: str) -> bool:
         """Count an attempt. Returns False if there were too many: then it is not to be tried."""
-        now = self._now()
-        attempts = self._attempts.pop(address, deque())
+        now, place = self._now(), _network_of(address)
+        attempts = self._attempts.pop(place, deque())
         while attempts and now - attempts[0] >= WINDOW:
             attempts.popleft()
         may_try = len(attempts) < LOG_INS_A_MINUTE
         if may_try:
             attempts.append(now)
         # Put back at the end: the first one is the address that was quiet for longest.
-        self._attempts[address] = attempts
+        self._attempts[place] = attempts
         if len(self._attempts) > MOST_ADDRESSES:
             del self._attempts[next(iter(self._attempts))]
         return may_try
+
+
+def _network_of(address: str) -> str:
+    """The network that counts as one client: of IPv6 a /64, which one client has to itself."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        # What a proxy passed on is no address: all such clients count as one.
+        return ""
+    if parsed.version == 4:  # noqa: PLR2004 -- IP's own number
+        return str(parsed)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -62,8 +62,9 @@ def _check_first(row: RouteRow) -> Endpoint:
     async def checked(request: Request) -> Response:
         if row.access is Access.OPEN:
             return await row.page(request)
-        if find_viewer(request) is None and row.method == GET:
-            return log_in.ask_to_log_in(request)
+        if find_viewer(request) is None:
+            is_look = row.method == GET
+            return (log_in.ask_to_log_in if is_look else log_in.refuse_stranger)(request)
         check_access(row.access, request)
         return await row.page(request)
 

@@ -23,8 +23,14 @@ LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 """How a browser on this machine may name it."""
 
 
+CLOSING_SECONDS = 2.0
+"""How long pages that are under way have to end after the signal: streams say good-bye."""
+
+
 @asynccontextmanager
-async def serve_console(console: Console) -> AsyncIterator[str]:
+async def serve_console(
+    console: Console, protocol: type[TimedProtocol] = TimedProtocol
+) -> AsyncIterator[str]:
     """Serve the console until the block is left; gives its address, without a key.
 
     Raises ConfigurationError if it can't start.
@@ -38,7 +44,8 @@ async def serve_console(console: Console) -> AsyncIterator[str]:
             settings.port,
             host=settings.host,
             tls=tls,
-            protocol=TimedProtocol,
+            protocol=protocol,
+            closing_seconds=CLOSING_SECONDS,
         ) as url:
             console.origins.update(list_origins(settings, url))
             yield settings.public_url or url

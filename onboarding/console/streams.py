@@ -4,14 +4,14 @@ At most `MOST_STREAMS` at once. It knows no page: the events are the page's, alr
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from onboarding.console.access import find_viewer
-from onboarding.console.console import Console, find_console
+from onboarding.console.console import StreamCount, find_console
 from onboarding.console.log_in import identify
 
 HEARTBEAT_SECONDS = 15.0
@@ -24,15 +24,9 @@ END = "event: end\ndata: \n\n"
 def stream_events(request: Request, events: AsyncIterator[str]) -> Response:
     """Answer with a stream of events, each as `format_event` makes it.
 
-    Raises HTTPException 503 where too many are open.
+    Where too many are open already, the answer is an error's page (503).
     """
-    console = find_console(request)
-    console.streams.require_room()
-    # nginx holds an answer back to fill its buffer, unless it is told not to.
-    headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _follow(request, console, events), media_type="text/event-stream", headers=headers
-    )
+    return _EventStream(_follow(request, events), find_console(request).streams)
 
 
 def format_event(text: str, name: str = "message") -> str:
@@ -41,35 +35,43 @@ def format_event(text: str, name: str = "message") -> str:
     return f"event: {name}\n{lines}\n"
 
 
-async def _follow(
-    request: Request, console: Console, events: AsyncIterator[str]
-) -> AsyncIterator[str]:
-    """Yield the events and heartbeats until the stream has to end."""
-    viewer = find_viewer(request)
-    with console.streams.count():
-        stop = asyncio.ensure_future(console.stop.wait())
-        following = asyncio.ensure_future(anext(events, None))
-        try:
-            while not console.stop.is_set():
-                await asyncio.wait(
-                    (stop, following),
-                    timeout=HEARTBEAT_SECONDS,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                # A log-in that has ended meanwhile, or another person's now, sees nothing more.
-                if identify(request) != viewer:
-                    break
-                if not following.done():
-                    yield HEARTBEAT
-                    continue
-                event = following.result()
-                if event is None:
-                    break
-                yield event
+class _EventStream(StreamingResponse):
+    """A stream that is counted from before its first byte to its end."""
+
+    def __init__(self, content: AsyncIterator[str], streams: StreamCount) -> None:
+        # nginx holds an answer back to fill its buffer, unless it is told not to.
+        headers = {"X-Accel-Buffering": "no"}
+        super().__init__(content, media_type="text/event-stream", headers=headers)
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Here and not in the page: between the two another request may take the last place.
+        with self._streams.count():
+            await super().__call__(scope, receive, send)
+
+
+async def _follow(request: Request, events: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Yield the events and heartbeats, until the person may not see them or the console stops."""
+    viewer, stop = find_viewer(request), find_console(request).stop
+    stopped = asyncio.ensure_future(stop.wait())
+    following = asyncio.ensure_future(anext(events, None))
+    try:
+        while True:
+            await asyncio.wait(
+                (stopped, following),
+                timeout=HEARTBEAT_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            # A log-in that has ended meanwhile sees nothing more.
+            if stop.is_set() or identify(request) != viewer:
+                break
+            event = following.result() if following.done() else HEARTBEAT
+            if event is None:
+                break
+            yield event
+            if following.done():
                 following = asyncio.ensure_future(anext(events, None))
-            yield END
-        finally:
-            for task in (stop, following):
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
+        yield END
+    finally:
+        stopped.cancel()
+        following.cancel()

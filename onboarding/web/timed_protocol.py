@@ -5,6 +5,7 @@ both end by a time limit, and there is a limit of connections. Bodies are the ap
 """
 
 import asyncio
+import logging
 from typing import Any
 
 import h11
@@ -19,6 +20,10 @@ UNREAD_SECONDS = 30.0
 LARGEST_HEAD = 16 * 1024
 """Bytes of a request's head, cookies included."""
 
+# Not by `getLogger`: this one belongs to nothing that could be set to speak.
+SILENT = logging.Logger("silent", logging.CRITICAL + 1)  # noqa: LOG001 -- see above
+"""Says nothing: else every broken request would be a line, and strangers could fill a log."""
+
 MOST_CONNECTIONS = 400
 """Connections at once: beyond the event streams there is room for pages, and no more."""
 
@@ -26,11 +31,15 @@ MOST_CONNECTIONS = 400
 class TimedProtocol(H11Protocol):
     """uvicorn's protocol with time limits for clients that send or read too slowly."""
 
+    head_seconds = HEAD_SECONDS
+    unread_seconds = UNREAD_SECONDS
+
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self.conn = h11.Connection(h11.SERVER, LARGEST_HEAD)
-        self._head_limit = _TimeLimit(self.loop, HEAD_SECONDS)
-        self._unread_limit = _TimeLimit(self.loop, UNREAD_SECONDS)
+        self.logger = SILENT
+        self._head_limit = _TimeLimit(self.loop, self.head_seconds)
+        self._unread_limit = _TimeLimit(self.loop, self.unread_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection, unless there are too many."""
@@ -43,10 +52,17 @@ class TimedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, and see whether the head is whole now."""
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
+        has_answered = self.conn.our_state is h11.DONE
+        if self.conn.their_state is h11.IDLE or has_answered:
             self._head_limit.start(self.transport)
         else:
             self._head_limit.stop()
+
+    def on_response_complete(self) -> None:
+        """End an answer. The rest of a body that no page has read has to come soon."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self._head_limit.start(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the connection, and its limits."""
