@@ -28,7 +28,7 @@ from onboarding.smtp.oauth import select_token_source
 from onboarding.smtp.phases import ConnectionRefusal, Phase, timeout_for
 from onboarding.smtp.protocol import Capabilities, ConnectionLost, WireProtocol
 from onboarding.smtp.replies import LOWEST_REFUSAL, classify, clean_reply, parse_reply, reply_error
-from onboarding.smtp.settings import SmtpSettings
+from onboarding.smtp.settings import LogIn, SmtpSettings
 from onboarding.web.tokens import TokenCache
 from onboarding.web.variables import check_certificate_variables
 
@@ -260,7 +260,7 @@ class Connector:
             raise connection_error(phase, error, self.settings, self.secrets) from error
 
 
-def build_tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
+def build_tls_context(settings: LogIn) -> ssl.SSLContext | None:
     """Make the TLS context of a run; None without encryption. Certificates are always verified."""
     if settings.security == "none":
         return None
@@ -276,7 +276,7 @@ def build_tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
         why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise ConfigurationError(
             f"The certificate file {settings.ca_file} can't be read: {why}.",
-            hint="[smtp] ca_file names a file of certificates in PEM form.",
+            hint=f"[{settings.section}] ca_file names a file of certificates in PEM form.",
         ) from error
 
 

@@ -182,12 +182,20 @@ class GoogleSettings(BaseModel, extra="forbid", frozen=True):
 
 
 class LogIn(Protocol):
-    """How to log in at a mail server: what `[smtp]` and the mailboxes of `inbox` have in common.
+    """How to get in at a mail server: what `[smtp]` and the mailboxes of `inbox` have in common.
 
     `section` is the section of config.toml, without brackets.
     """
 
     section: ClassVar[str]
+
+    @property
+    def security(self) -> str:
+        """How the line is encrypted; `none` for not at all."""
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The certificates to trust instead of the usual ones."""
 
     @property
     def auth(self) -> str:

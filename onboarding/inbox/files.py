@@ -1,0 +1,169 @@
+"""Mailboxes in files: a maildir, or an mbox file.
+
+Another program delivers into them, so they are read as they are found. An mbox is never written; in
+a maildir a message of ours is moved to `cur` with the flag for "seen", as a mail program does
+(https://cr.yp.to/proto/maildir.html).
+"""
+
+import heapq
+import os
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from onboarding.errors import ConfigurationError
+from onboarding.files.read import check_file
+from onboarding.inbox.mailboxes import BATCH, FIRST_SPAN, MOST, Batch, Position, StoredMessage
+from onboarding.inbox.parts import MAX_BYTES
+from onboarding.inbox.settings import KEEP
+
+OVERLAP = 600 * 10**9
+"""Nanoseconds: a file may come into the maildir some time after its bytes were written."""
+
+MAX_LINE = 65_536
+SEPARATOR = b"From "
+"""How a message begins in an mbox file, after an empty line."""
+
+FIRST_BYTES = 256
+"""Bytes by which an mbox is recognised as the one that was read before."""
+
+
+class Maildir:
+    """A maildir. A position's `last` is the time of the newest file that was read, in ns."""
+
+    def __init__(self, folder: Path, done: str, now: datetime) -> None:
+        self._folder = folder
+        self._done = done
+        self._now = now
+
+    def read(self, position: Position | None) -> Iterator[Batch]:
+        """Read the files that came since. Raises ConfigurationError where there is no maildir."""
+        oldest = int((self._now - FIRST_SPAN).timestamp() * 10**9)
+        since = position.last - OVERLAP if position else oldest
+        # The oldest of them without a list of all: the folder may hold a million.
+        found = heapq.nsmallest(MOST, (file for file in self._list_files() if file[0] > since))
+        for start in range(0, len(found), BATCH):
+            chosen = found[start : start + BATCH]
+            read = [self._read_file(name) for _, name in chosen]
+            messages = [message for message in read if message]
+            yield Batch(messages, Position(0, max(chosen[-1][0], position.last if position else 0)))
+
+    def _list_files(self) -> Iterator[tuple[int, str]]:
+        try:
+            for part in ("new", "cur"):
+                with os.scandir(self._folder / part) as entries:
+                    for entry in entries:
+                        if entry.is_file(follow_symlinks=False):
+                            yield (
+                                entry.stat(follow_symlinks=False).st_mtime_ns,
+                                (f"{part}/{entry.name}"),
+                            )
+        except OSError as error:
+            raise unreadable_mailbox(self._folder, error) from None
+
+    def _read_file(self, name: str) -> StoredMessage | None:
+        try:
+            with (self._folder / name).open("rb") as file:
+                return StoredMessage(name, file.read(MAX_BYTES))
+        except FileNotFoundError:
+            # A mail program has moved or removed it since it was listed: then it is read the next
+            # time, if it is still there.
+            return None
+        except OSError as error:
+            raise unreadable_mailbox(self._folder / name, error) from None
+
+    def mark_done(self, names: Sequence[str]) -> None:
+        """Mark files as seen."""
+        if self._done == KEEP:
+            return
+        for name in names:
+            self._mark_seen(self._folder / name)
+
+    def _mark_seen(self, file: Path) -> None:
+        base, _, flags = file.name.partition(":2,")
+        if "S" in flags:
+            return
+        target = self._folder / "cur" / f"{base}:2,{''.join(sorted({*flags, 'S'}))}"
+        try:
+            file.rename(target)
+        except FileNotFoundError:
+            # A mail program was faster: it is dealt with, and no longer ours to mark.
+            return
+        except OSError as error:
+            raise ConfigurationError(
+                f"{file} can't be marked as seen: {error.strerror}.",
+                hint='Set [replies] done = "keep", or allow this user to write there.',
+            ) from None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Mbox:
+    """An mbox file. A position's `last` is the byte after the last message that was read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, position: Position | None) -> Iterator[Batch]:
+        """Read what was appended. Raises ConfigurationError where the file can't be read."""
+        try:
+            # Of any size: it is read from where the last reading ended.
+            check_file(self._path, sys.maxsize)
+            with self._path.open("rb") as file:
+                validity = zlib.crc32(file.read(FIRST_BYTES))
+                is_known = position is not None and position.validity == validity
+                start = position.last if position and is_known else 0
+                yield from self._read_batches(file, start, validity)
+        except OSError as error:
+            raise unreadable_mailbox(self._path, error) from None
+
+    def _read_batches(self, file: BinaryIO, start: int, validity: int) -> Iterator[Batch]:
+        file.seek(start)
+        batch: list[StoredMessage] = []
+        for count, (content, end) in enumerate(split_mbox(file), 1):
+            batch.append(StoredMessage(str(end), content))
+            if len(batch) == BATCH or count == MOST:
+                yield Batch(batch, Position(validity, end))
+                batch = []
+            if count == MOST:
+                return
+        if batch:
+            yield Batch(batch, Position(validity, int(batch[-1].name)))
+
+    def mark_done(self, names: Sequence[str]) -> None:
+        """Nothing is written to an mbox: another program appends to it."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def split_mbox(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Split an mbox from where it is: each message's first bytes, and the offset of its end.
+
+    A message at the end without the empty line after it is still being written, and is left.
+    """
+    content, end, after_empty = bytearray(), file.tell(), True
+    is_open = False
+    for line in iter(lambda: file.readline(MAX_LINE), b""):
+        if line.startswith(SEPARATOR) and after_empty:
+            if is_open:
+                yield bytes(content), end
+            content, is_open = bytearray(), True
+        elif len(content) < MAX_BYTES:
+            content += line
+        end += len(line)
+        after_empty = line in {b"\n", b"\r\n"}
+    if is_open and after_empty:
+        yield bytes(content), end
+
+
+def unreadable_mailbox(path: Path, error: OSError) -> ConfigurationError:
+    """Make the error for a file that can't be read."""
+    return ConfigurationError(
+        f"The mailbox {path} can't be read: {error.strerror}.",
+        hint="Check [replies] maildir and mbox, and that this user may read it.",
+    )

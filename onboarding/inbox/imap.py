@@ -1,0 +1,286 @@
+"""A folder of a mailbox, by IMAP (RFC 9051, and RFC 3501 before it).
+
+imap-tools and the standard library talk to the server; all of it blocks. Messages are read without
+marking them (`BODY.PEEK`, and EXAMINE in place of SELECT), in part, and in windows of UIDs, so that
+no answer of the server grows with its folder.
+"""
+
+import asyncio
+import imaplib
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
+from imap_tools.errors import ImapToolsError, MailboxLoginError
+from imap_tools.utils import encode_folder
+
+from onboarding.errors import ConfigurationError, OnboardingError, Refused, TryLater
+from onboarding.inbox.mailboxes import BATCH, FIRST_SPAN, MOST, Batch, Position, StoredMessage
+from onboarding.inbox.parts import MAX_BYTES, parse_message, read_message_ids
+from onboarding.inbox.settings import KEEP, SEEN, ImapSettings
+from onboarding.model.foreign_text import clean
+from onboarding.model.known_secrets import Secrets
+from onboarding.smtp.connect import build_tls_context
+from onboarding.smtp.oauth import select_token_source
+
+TIMEOUT = 60.0
+"""Seconds for each answer of the server."""
+
+WINDOW = 1000
+"""UIDs that are asked for at a time."""
+
+MOST_WINDOWS = 500
+"""In one reading: UIDs have gaps, and there may be nothing in a window."""
+
+FIRST_READ = 20_000
+"""UIDs that the first reading looks back at most, besides `FIRST_SPAN`."""
+
+AWAY_HINT = "Nothing is lost: it is read the next time."
+_FAULTS = (ImapToolsError, imaplib.IMAP4.error, OSError)
+"""What talking to the server can raise. `ssl.SSLError` is an OSError."""
+
+T = TypeVar("T")
+_UID = re.compile(rb"UID (\d+)")
+_QUOTABLE = re.compile(r"<[!#-\[\]-~]{1,900}>")
+"""What may stand between the quotes of a search: no quote, no backslash, no line end."""
+
+
+async def load_secret(settings: ImapSettings) -> str:
+    """Load the password, or fetch a token. Raises ConfigurationError where it is missing."""
+    if settings.auth == "xoauth2":
+        token = await select_token_source(settings)()
+        return token.value.get_secret_value()
+    if settings.password is None:
+        variable = f"ONBOARDING_{settings.section.upper().replace('.', '__')}__PASSWORD"
+        raise ConfigurationError(
+            f"The password of {settings.username} for the mailbox at {settings.host} is missing.",
+            hint=f"Set {variable}, or put a file of that name into the secrets folder.",
+        )
+    return settings.password.get_secret_value()
+
+
+class ImapFolder:
+    """An open folder. A position's `last` is a UID, its `validity` the folder's UIDVALIDITY."""
+
+    def __init__(self, settings: ImapSettings, secret: str, done: str, now: datetime) -> None:
+        self._settings = settings
+        self._done = done
+        self._now = now
+        self._secrets = Secrets.of(secret)
+        self._box = self._call(lambda: open_mailbox(settings))
+        try:
+            self._call(lambda: log_in(self._box, settings, secret))
+        except OnboardingError:
+            self.close()
+            raise
+
+    def read(self, position: Position | None) -> Iterator[Batch]:
+        """Read what came since. Raises TryLater, Refused or ConfigurationError where it fails."""
+        self._select(readonly=True)
+        validity, following = self._read_number("UIDVALIDITY"), self._read_number("UIDNEXT")
+        is_known = position is not None and position.validity == validity
+        last = position.last if position and is_known else max(0, following - 1 - FIRST_READ)
+        criteria = "" if is_known else f" SINCE {self._now - FIRST_SPAN:%d-%b-%Y}"
+        count = 0
+        for _ in range(MOST_WINDOWS):
+            if last + 1 >= following or count >= MOST:
+                return
+            high = min(last + WINDOW, following - 1)
+            uids = [uid for uid in self._search(last + 1, high, criteria) if last < uid <= high]
+            for start in range(0, len(uids), BATCH):
+                chosen = uids[start : start + BATCH]
+                count += len(chosen)
+                yield Batch(self._fetch(chosen), Position(validity, chosen[-1]))
+            last = high
+            # Also after an empty window, or a long gap would be looked through each time.
+            yield Batch((), Position(validity, last))
+
+    def find_message(self, message_id: str) -> bool:
+        """Whether the folder holds the message with a Message-ID, compared as a whole."""
+        if not _QUOTABLE.fullmatch(message_id):
+            return False
+        found = self._command("SEARCH", f'HEADER Message-ID "{message_id}"')
+        # The server finds parts of it too (RFC 9051 6.4.4), so each is looked at.
+        for uid in _parse_uids(found)[:BATCH]:
+            header = self._command("FETCH", str(uid), "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
+            for _, content in _list_literals(header):
+                if message_id in read_message_ids(parse_message(content), "Message-ID"):
+                    return True
+        return False
+
+    def select_for_search(self) -> None:
+        """Open the folder for `find_message`."""
+        self._select(readonly=True)
+
+    def mark_done(self, names: Sequence[str]) -> None:
+        """Mark messages as seen, or move them to the folder for what is done."""
+        if self._done == KEEP or not names:
+            return
+        self._select(readonly=False)
+        uids = ",".join(names)
+        if self._done == SEEN:
+            self._command("STORE", uids, "+FLAGS.SILENT", r"(\Seen)")
+        elif "MOVE" in self._box.client.capabilities:
+            self._command("MOVE", uids, self._target)
+        else:
+            self._copy_and_delete(uids)
+
+    @property
+    def _target(self) -> Any:
+        return encode_folder(self._done)
+
+    def _copy_and_delete(self, uids: str) -> None:
+        self._command("COPY", uids, self._target)
+        self._command("STORE", uids, "+FLAGS.SILENT", r"(\Deleted)")
+        # Without UIDPLUS (RFC 4315), EXPUNGE would remove what other programs have marked too.
+        if "UIDPLUS" in self._box.client.capabilities:
+            self._command("EXPUNGE", uids)
+
+    def close(self) -> None:
+        """Log out. The server may be gone already: nothing is lost by that."""
+        with suppress(*_FAULTS):
+            self._box.logout()
+
+    def _select(self, *, readonly: bool) -> None:
+        folder = self._settings.folder
+        try:
+            self._box.folder.set(folder, readonly=readonly)
+        except ImapToolsError as error:
+            raise ConfigurationError(
+                f"The folder {folder} of {self._settings.username} can't be opened: "
+                f"{self._clean(error)}.",
+                hint=f"Check [{self._settings.section}] folder.",
+            ) from None
+        except (imaplib.IMAP4.error, OSError) as error:
+            raise self._translate(error) from None
+
+    def _read_number(self, name: str) -> int:
+        """Read a number that the server gave as it opened the folder (RFC 9051 6.3.2)."""
+        _, found = self._box.client.response(name)
+        try:
+            return int(found[0])
+        except (TypeError, ValueError, IndexError):
+            raise TryLater(
+                f"{self._settings.host_and_port} gives no {name} for the folder "
+                f"{self._settings.folder}.",
+                hint="It is not a mailbox server that this program can read from.",
+            ) from None
+
+    def _search(self, low: int, high: int, criteria: str) -> list[int]:
+        return sorted(_parse_uids(self._command("SEARCH", f"UID {low}:{high}{criteria}")))
+
+    def _fetch(self, uids: Sequence[int]) -> list[StoredMessage]:
+        listed = ",".join(map(str, uids))
+        answer = self._command("FETCH", listed, f"(UID BODY.PEEK[]<0.{MAX_BYTES}>)")
+        return [
+            StoredMessage(str(uid), content[:MAX_BYTES])
+            for uid, content in _list_literals(answer)
+            # Not what the server tells unasked.
+            if uid in uids
+        ]
+
+    def _command(self, name: str, *arguments: Any) -> list[Any]:
+        return self._call(lambda: self._send(name, *arguments))
+
+    def _send(self, name: str, *arguments: Any) -> list[Any]:
+        kind, answer = self._box.client.uid(name, *arguments)
+        if kind != "OK":
+            raise imaplib.IMAP4.error(f"{name} was answered with {kind} {answer!r}")
+        return list(answer)
+
+    def _call(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except _FAULTS as error:
+            raise self._translate(error) from None
+
+    def _translate(self, error: Exception) -> OnboardingError:
+        return imap_error(error, self._settings, self._secrets)
+
+    def _clean(self, error: Exception) -> str:
+        return clean(str(error), self._secrets)[:200].rstrip(".")
+
+
+def open_mailbox(settings: ImapSettings) -> BaseMailBox:
+    """Connect, encrypted unless to this machine. Raises what the library raises."""
+    # Before the connection: `build_tls_context` names a certificate file that can't be read.
+    context = build_tls_context(settings)
+    host, port = settings.host, settings.port
+    if settings.security == "tls":
+        return MailBox(host, port, timeout=TIMEOUT, ssl_context=context)
+    if settings.security == "starttls":
+        return MailBoxStartTls(host, port, timeout=TIMEOUT, ssl_context=context)
+    return MailBoxUnencrypted(host, port, timeout=TIMEOUT)
+
+
+def log_in(box: BaseMailBox, settings: ImapSettings, secret: str) -> None:
+    """Log in, and open no folder yet. Raises what the library raises."""
+    if settings.auth == "xoauth2":
+        box.xoauth2(settings.username, secret, initial_folder=None)
+    elif "AUTH=PLAIN" in box.client.capabilities:
+        # LOGIN knows ASCII only (RFC 9051 6.2.3).
+        box.login_utf8(settings.username, secret, initial_folder=None)
+    else:
+        box.login(settings.username, secret, initial_folder=None)
+
+
+def imap_error(error: Exception, settings: ImapSettings, secrets: Secrets) -> OnboardingError:
+    """Make what the library raised into the error that a person reads."""
+    if isinstance(error, OSError | imaplib.IMAP4.abort):
+        return _network_error(error, settings)
+    words = clean(str(error), secrets)[:200].rstrip(".")
+    is_log_in = "AUTHENTICAT" in str(error).upper()
+    if isinstance(error, MailboxLoginError) or is_log_in:
+        return Refused(
+            f"The mailbox server {settings.host_and_port} refuses the log-in of "
+            f"{settings.username}: {words}.",
+            hint=f"Check [{settings.section}] username, and its password or token.",
+        )
+    message = f"The mailbox server {settings.host_and_port} refuses: {words}."
+    return TryLater(message, hint=AWAY_HINT)
+
+
+def _network_error(error: Exception, settings: ImapSettings) -> OnboardingError:
+    server, section = settings.host_and_port, settings.section
+    match error:
+        # The order matters: this one is an `SSLError` too.
+        case ssl.SSLCertVerificationError():
+            why = clean(error.verify_message).rstrip(".")
+            message = f"The certificate of {server} can't be trusted: {why}."
+            return Refused(message, hint=f"Check [{section}] host and ca_file.")
+        case ssl.SSLError():
+            message = f"{server} does not begin an encrypted connection."
+            return Refused(message, hint=f"Check [{section}] security and port.")
+        case socket.gaierror():
+            message = f"The mailbox server {settings.host} is not known here."
+            return TryLater(message, hint=AWAY_HINT)
+        case _:
+            message = f"The mailbox server {server} can't be reached, or closed the connection."
+            return TryLater(message, hint=f"{AWAY_HINT} Check [{section}] host, port and security.")
+
+
+def _parse_uids(answer: Sequence[Any]) -> list[int]:
+    words = b" ".join(part for part in answer if isinstance(part, bytes)).split()
+    return [int(word) for word in words if word.isdigit()]
+
+
+def _list_literals(answer: Sequence[Any]) -> Iterator[tuple[int, bytes]]:
+    """Yield the UID and the bytes of each message in an answer to FETCH."""
+    for place, item in enumerate(answer):
+        if not isinstance(item, tuple) or len(item) < 2:  # noqa: PLR2004 -- a prefix and a literal
+            continue
+        # The UID stands before the literal or after it, as the server likes.
+        rest = answer[place + 1] if place + 1 < len(answer) else b""
+        found = _UID.search(item[0]) or _UID.search(rest if isinstance(rest, bytes) else b"")
+        yield (int(found[1]) if found else 0), item[1]
+
+
+async def open_imap(settings: ImapSettings, done: str, now: datetime) -> ImapFolder:
+    """Connect and log in, in a thread. Raises TryLater, Refused or ConfigurationError."""
+    secret = await load_secret(settings)
+    return await asyncio.to_thread(ImapFolder, settings, secret, done, now)

@@ -1,0 +1,163 @@
+"""Reads the parts and header fields of a message that anyone may have written.
+
+The standard library's parser, with the policy that never raises, and with limits on what is looked
+at. Returns plain text; what it means is decided in `bounces` and `answers`.
+"""
+
+import base64
+import binascii
+import email
+import email.message
+import email.policy
+import re
+from collections.abc import Iterator
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.utils import getaddresses
+
+from onboarding.model.addresses import address_key
+
+MAX_BYTES = 262_144
+"""Bytes of a message that are read. A report stands before the message that it returns."""
+
+MAX_PARTS = 100
+MAX_TEXT = 65_536
+"""Characters of a part that are looked at."""
+
+MAX_FIELD = 4_000
+"""Characters of a header field that are looked at."""
+
+MESSAGE_ID = re.compile(r"<[^<>\s]{1,300}@[^<>\s]{1,255}>")
+"""RFC 5322 3.6.4, and what is sent in its place."""
+
+# What a server may put in place of a message of which it returns only a part.
+RETURNED = frozenset({"message/rfc822", "message/global"})
+RETURNED_HEADERS = frozenset({"text/rfc822-headers", "message/global-headers"})
+
+Part = email.message.Message
+"""A message, or a part of one."""
+
+
+def parse_message(content: bytes) -> Part:
+    """Parse a message. Whatever is wrong with it, this returns one; what is too long is cut off."""
+    # compat32: the newer policies parse each field as it is asked for, and some fields make them
+    # raise errors that no document names.
+    return email.message_from_bytes(content[:MAX_BYTES], policy=email.policy.compat32)
+
+
+def read_field(part: Part, name: str) -> str:
+    """Read a header field as text in one line; empty where there is none."""
+    return next(read_fields(part, name), "")
+
+
+def read_fields(part: Part, name: str) -> Iterator[str]:
+    """Read all fields of a name, in their order."""
+    for value in part.get_all(name, []):
+        yield _decode_field(" ".join(str(value)[:MAX_FIELD].split()))
+
+
+def _decode_field(text: str) -> str:
+    """Decode encoded words (RFC 2047); text that can't be decoded stays as it is."""
+    if "=?" not in text:
+        return text
+    try:
+        return str(make_header(decode_header(text)))
+    # A character set that no one knows, and bytes that are not of it.
+    except (HeaderParseError, LookupError, UnicodeError, ValueError):
+        return text
+
+
+def read_addresses(part: Part, *names: str) -> list[str]:
+    """Read the bare addresses in fields of these names, each once."""
+    found: list[str] = []
+    for name in names:
+        for value in read_fields(part, name):
+            found += [address for _, address in getaddresses([value]) if "@" in address]
+    return list(dict.fromkeys(found))
+
+
+def read_message_ids(part: Part, *names: str) -> list[str]:
+    """Read the Message-IDs in fields of these names, each once."""
+    found: list[str] = []
+    for name in names:
+        for value in read_fields(part, name):
+            # Some programs write a Message-ID without its brackets' inner spaces in order.
+            found += MESSAGE_ID.findall(value)
+    return list(dict.fromkeys(found))
+
+
+def list_parts(message: Part) -> list[Part]:
+    """List the parts of a message itself, not those of a message that it returns or forwards."""
+    found: list[Part] = []
+    waiting = [message]
+    # By hand: `walk` goes into returned messages, whose parts would count as this one's.
+    while waiting and len(found) < MAX_PARTS:
+        part = waiting.pop(0)
+        found.append(part)
+        payload = part.get_payload()
+        if part.get_content_maintype() == "multipart" and isinstance(payload, list):
+            waiting[:0] = [inner for inner in payload if isinstance(inner, Part)]
+    return found
+
+
+def read_text(part: Part) -> str:
+    """Read a part's content as text, decoded; characters that can't be read are replaced."""
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    charset = part.get_content_charset("utf-8")
+    try:
+        return content[:MAX_TEXT].decode(charset, "replace")
+    # The character set's name is the sender's: `LookupError`, and for a name with a zero byte, or
+    # a codec that gives no text, the others.
+    except (LookupError, ValueError, TypeError):
+        return content[:MAX_TEXT].decode("ascii", "replace")
+
+
+def read_inner_text(part: Part) -> str:
+    """Read the content of a part of type `message/…` as text, as it was written."""
+    payload = part.get_payload()
+    inner = payload if isinstance(payload, list) else [payload]
+    text = "\n".join(_write_inner(block) for block in inner[:MAX_PARTS])[:MAX_TEXT]
+    if str(part.get("Content-Transfer-Encoding", "")).strip().lower() != "base64":
+        return text
+    # Not allowed for such parts (RFC 3464 2.1), and sent all the same. The parser leaves it.
+    try:
+        return base64.b64decode("".join(text.split())).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return text
+
+
+def _write_inner(block: object) -> str:
+    if not isinstance(block, Part):
+        return str(block)
+    fields = "".join(f"{name}: {value}\n" for name, value in block.items())
+    payload = block.get_payload()
+    # What is no field is the body: of an encoded part, all of it.
+    return f"{fields}\n{payload}" if isinstance(payload, str) else fields
+
+
+def parse_blocks(text: str) -> list[Part]:
+    """Parse groups of header fields with empty lines between them (RFC 3464 2.1)."""
+    groups = re.split(r"\n[ \t]*\n+", text.replace("\r\n", "\n").strip("\n"))
+    return [email.message_from_string(group) for group in groups[:MAX_PARTS] if group.strip()]
+
+
+def find_returned(message: Part) -> Part | None:
+    """Find the message that a report returns, or its header alone; None where there is neither."""
+    for part in list_parts(message)[1:]:
+        kind = part.get_content_type()
+        if kind in RETURNED:
+            payload = part.get_payload()
+            inner = payload[0] if isinstance(payload, list) and payload else None
+            if isinstance(inner, Part) and inner.keys():
+                return inner
+        if kind in RETURNED or kind in RETURNED_HEADERS:
+            text = read_text(part) if kind.startswith("text/") else read_inner_text(part)
+            if blocks := parse_blocks(text):
+                return blocks[0]
+    return None
+
+
+def same_address(first: str, second: str) -> bool:
+    """Whether two addresses are one mailbox's, as far as their spelling tells."""
+    return bool(first) and address_key(first) == address_key(second)

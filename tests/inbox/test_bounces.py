@@ -1,0 +1,166 @@
+"""What a report says, by a table of the shapes in which mail servers write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from onboarding.inbox.bounces import ReportKind, read_report, suppresses
+from onboarding.inbox.parts import MAX_BYTES, parse_message
+from tests.inbox import reports
+from tests.inbox.reports import ENVELOPE_ID, MESSAGE_ID, VERP
+
+BOUNCED, DELAYED = ReportKind.BOUNCED, ReportKind.DELAYED
+RELAYED, AUTO_REPLY = ReportKind.RELAYED, ReportKind.AUTO_REPLY
+
+TABLE = [
+    ("POSTFIX", BOUNCED, "5.1.1", True),
+    ("POSTFIX_DELAYED", DELAYED, "4.4.1", False),
+    ("POSTFIX_EXPIRED", BOUNCED, "4.4.1", False),
+    ("POSTFIX_RELAYED", RELAYED, "2.0.0", False),
+    ("EXCHANGE", BOUNCED, "5.1.10", True),
+    ("EXCHANGE_GERMAN", BOUNCED, "5.2.2", False),
+    ("EXCHANGE_POLICY", BOUNCED, "5.7.1", False),
+    ("GMAIL", BOUNCED, "5.1.1", True),
+    ("GMAIL_DELAYED", DELAYED, "4.4.1", False),
+    ("GMAIL_OVER_QUOTA", BOUNCED, "5.2.2", False),
+    ("EXIM", BOUNCED, "5.1.1", True),
+    ("EXIM_OLD", BOUNCED, "5.1.1", True),
+    ("EXIM_WARNING", DELAYED, "4.7.1", False),
+    ("QMAIL", BOUNCED, "5.1.1", True),
+    ("QMAIL_FULL", BOUNCED, "5.2.2", False),
+    ("SENDMAIL", BOUNCED, "5.1.1", True),
+    ("SENDMAIL_WARNING", DELAYED, "4.2.0", False),
+    ("SES", BOUNCED, "4.4.7", False),
+    ("ZIMBRA", BOUNCED, "5.2.1", True),
+    ("FRENCH", BOUNCED, "5.4.4", True),
+    ("JAPANESE", BOUNCED, "5.1.1", True),
+    ("FORWARDED_AWAY", BOUNCED, "5.1.1", True),
+    ("SENDER_REJECTED", BOUNCED, "5.1.8", False),
+    ("NO_ACTION", BOUNCED, "5.1.1", True),
+    ("GLOBAL", BOUNCED, "5.1.1", True),
+    ("EXPANDED_LIST", BOUNCED, "5.7.1", False),
+    ("MICROSOFT_PLAIN", BOUNCED, "5.1.1", True),
+    ("BASE64_STATUS", BOUNCED, "5.1.1", True),
+    ("OUTLOOK_AWAY", AUTO_REPLY, "", False),
+    ("GMAIL_AWAY", AUTO_REPLY, "", False),
+    ("GERMAN_AWAY", AUTO_REPLY, "", False),
+    ("VACATION", AUTO_REPLY, "", False),
+]
+
+UNNAMED = {"JAPANESE", "MICROSOFT_PLAIN"}
+"""They name their recipient in a sentence only."""
+
+
+def read(name: str):
+    return read_report(parse_message(getattr(reports, name).encode()))
+
+
+@pytest.mark.parametrize(("name", "kind", "status", "closes"), TABLE)
+def test_report_is_read_in_every_shape(name, kind, status, closes):
+    report = read(name)
+
+    assert report is not None
+    assert (report.kind, report.status) == (kind, status)
+    assert suppresses(report.status) == closes
+
+
+@pytest.mark.parametrize("name", [row[0] for row in TABLE])
+def test_every_report_leads_to_its_message(name):
+    report = read(name)
+
+    assert report is not None
+    names_message = MESSAGE_ID in report.clues.message_ids
+    assert names_message or VERP in report.clues.addresses
+    assert "ada@example.com" in report.clues.recipients or name in UNNAMED
+
+
+@pytest.mark.parametrize("name", ["PERSON_QUOTES", "NEWSLETTER", "LETTER"])
+def test_other_mail_is_no_report(name):
+    assert read(name) is None
+
+
+def test_clues_are_those_of_the_report():
+    clues = read("POSTFIX").clues
+
+    assert clues.addresses == (VERP,)
+    assert clues.envelope_ids == (ENVELOPE_ID,)
+    assert clues.message_ids == (MESSAGE_ID,)
+    assert clues.queue_ids[0] == "4XkTq91Zz8"
+    assert clues.recipients == ("ada@example.com",)
+
+
+def test_provider_that_replaces_the_message_id_is_matched_by_its_own():
+    assert (
+        "010001865f3a9c2b-1d2e3f40-5a6b-4c7d-8e9f-0a1b2c3d4e5f-000000"
+        in read("SES").clues.queue_ids
+    )
+
+
+def test_words_are_the_servers():
+    assert read("POSTFIX").text == (
+        "550 5.1.1 <ada@example.com>: Recipient address rejected: "
+        "User unknown in virtual mailbox table"
+    )
+    assert read("QMAIL").text == "Sorry, no mailbox here by that name. (#5.1.1)"
+
+
+def test_report_about_another_address_names_both():
+    assert read("FORWARDED_AWAY").clues.recipients == (
+        "ada@example.com",
+        "ada.private@elsewhere.example",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "closes"),
+    [
+        ("5.1.1", True),
+        ("5.1.2", True),
+        ("5.1.10", True),
+        ("5.1.8", False),
+        ("5.2.1", True),
+        ("5.2.2", False),
+        ("5.4.4", True),
+        ("5.4.1", False),
+        ("5.7.1", False),
+        ("4.1.1", False),
+        ("", False),
+    ],
+)
+def test_address_is_closed_by_few_codes_only(status, closes):
+    assert suppresses(status) == closes
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00" * 1000,
+        b"Content-Type: multipart/report; boundary=a\n\n" + b"--a\n" * 5000,
+        b"From: MAILER-DAEMON@x\nContent-Type: text/plain; charset=\x00utf-8\n\n550 5.1.1",
+        b"Return-Path: <>\nSubject: =?utf-8?b?/////w==?= =?nope?q?x?=\n\n550 \xff",
+        b"From: mailer-daemon@x\nTo: " + b"<a@b>," * 50_000 + b"\n\n5.1.1",
+        b"Content-Type: multipart/mixed; boundary=b\n\n"
+        + b"--b\nContent-Type: multipart/mixed; boundary=b\n\n" * 2000,
+        reports.POSTFIX.encode()[: len(reports.POSTFIX) // 2],
+        reports.POSTFIX.replace(
+            "message/delivery-status", "message/delivery-status; x=\x00"
+        ).encode(),
+    ],
+)
+def test_hostile_message_is_read_without_an_error(content):
+    read_report(parse_message(content))
+
+
+@given(st.binary(max_size=2000), st.integers(0, 3000), st.sampled_from([row[0] for row in TABLE]))
+def test_no_damage_raises(noise, place, name):
+    content = getattr(reports, name).encode()
+    read_report(parse_message(content[:place] + noise + content[place:]))
+
+
+def test_of_a_huge_message_only_the_beginning_is_read():
+    huge = reports.POSTFIX.encode() + b"x" * 40_000_000
+    message = parse_message(huge)
+
+    assert read_report(message) is not None
+    assert len(message.as_bytes()) < MAX_BYTES * 2
