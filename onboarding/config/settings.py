@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -63,7 +63,7 @@ class WebinarSettings(BaseModel, extra="forbid", frozen=True):
 
     `session` may be left out if the webinar has only one. `columns` maps our columns to the
     roster's headers. With `approval`, only what a person has approved is done: see
-    `plan.approval`.
+    `plan.approval`. `messages` replaces keys of the section `[messages]`: `schedule` reads both.
     """
 
     webinar: Annotated[Identifier, Field(pattern=r"^\d{1,20}$")]
@@ -72,6 +72,7 @@ class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     templates: Path | None = None
     columns: dict[str, str] = {}
     approval: Annotated[ApprovalMode, BeforeValidator(_parse_approval)] = ApprovalMode.NONE
+    messages: dict[str, Any] = {}
 
 
 class RehearsalSettings(BaseModel, extra="forbid", frozen=True):
@@ -120,6 +121,7 @@ class Config(BaseSettings):
     brand: BrandSettings
     ledger: LedgerSettings = LedgerSettings()
     rehearsal: RehearsalSettings = RehearsalSettings()
+    messages: dict[str, Any] = {}
     webinars: dict[WebinarName, WebinarSettings] = {}
     reports: dict[WebinarName, ReportSettings] = {}
     console: ConsoleSettings = ConsoleSettings()

@@ -18,7 +18,7 @@ from onboarding.ledger import sql
 from onboarding.ledger.schema import HELD, REAL, deliveries, sessions
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, Delivery, State
-from onboarding.model.kinds import Kind
+from onboarding.model.kinds import Kind, tells_facts
 from onboarding.model.people import Role
 from onboarding.model.sessions import Facts, SessionKey
 
@@ -31,6 +31,9 @@ RUN_DIED = "the run that was sending it died before the server's answer was reco
 MAILED_BY_RINGCENTRAL = "RingCentral has mailed the reader itself"
 """Why a queued message is held back."""
 
+TELLS_FACTS = deliveries.c.entry == ""
+"""Match the messages that tell facts: scheduled ones name an entry, and only they."""
+
 TOO_LATE = "too late: its use was over before it could be sent"
 """Why a message has expired."""
 
@@ -39,7 +42,8 @@ TOO_LATE = "too late: its use was over before it could be sent"
 class NewDelivery:
     """A message to be queued.
 
-    `number` counts the invitee's messages; `message_id` was made from it.
+    `number` counts the invitee's messages; `message_id` was made from it. `entry` is the schedule's
+    entry of a scheduled message.
     """
 
     email: str
@@ -51,6 +55,7 @@ class NewDelivery:
     due_at: datetime
     expires_at: datetime
     rehearsal_to: str = ""
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +76,21 @@ class DeliveryRecord:
 def enqueue(
     connection: sa.Connection, session: int, new: Collection[NewDelivery], now: datetime
 ) -> None:
-    """Queue messages, at most one to a mailbox. One that is queued there already is superseded.
+    """Queue messages, at most one with facts to a mailbox; one that is queued there is superseded.
 
-    Raises sqlalchemy's IntegrityError, and queues none, if a message is just being sent to the same
-    mailbox or the number is taken. A caller that holds the session's lease and has loaded the
-    mailboxes meets neither.
+    Scheduled messages replace none. Raises sqlalchemy's IntegrityError, and queues none, if a
+    message with facts, or of the same entry, is just being sent to the same mailbox, or the number
+    is taken. A caller that holds the session's lease and has loaded the mailboxes meets neither.
     """
     if not new:
         return
     # A rehearsal goes to another mailbox: it must replace no real message.
-    real = [delivery.email for delivery in new if not delivery.rehearsal_to]
-    queued = (*is_queued(session), _is_to(real))
+    real = [
+        delivery.email
+        for delivery in new
+        if not delivery.rehearsal_to and tells_facts(delivery.kind)
+    ]
+    queued = (*is_queued(session), _is_to(real), TELLS_FACTS)
     # Before the insert: `uq_deliveries_open` allows one open message for each mailbox.
     move(connection, queued, State.SUPERSEDED, "newer facts", now)
     rows = [_build_row(session, delivery, now) for delivery in new]
@@ -97,7 +106,7 @@ def record_told(
     """
     if not new:
         return
-    queued = (*is_queued(session), _is_to([delivery.email for delivery in new]))
+    queued = (*is_queued(session), _is_to([delivery.email for delivery in new]), TELLS_FACTS)
     move(connection, queued, State.SUPERSEDED, "recorded as told", now)
     reason = f"as told, not sent from here (by {by})"
     rows = [
@@ -222,8 +231,11 @@ def bring_forward(connection: sa.Connection, session: int, now: datetime) -> Non
 def hold_back(
     connection: sa.Connection, session: int, emails: Collection[str], reason: str, now: datetime
 ) -> None:
-    """Supersede what is queued for these people. A person may ask for it again."""
-    queued = (*is_queued(session), _is_to(emails))
+    """Supersede what is queued for these people. A person may ask for it again.
+
+    Scheduled messages stay: whether they may go is asked as each of them leaves.
+    """
+    queued = (*is_queued(session), _is_to(emails), TELLS_FACTS)
     move(connection, queued, State.SUPERSEDED, reason, now)
 
 
@@ -305,6 +317,7 @@ class _Row(NamedTuple):
     rehearsal_to: str
     reason: str
     told: str
+    entry: str
 
 
 def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
@@ -328,7 +341,8 @@ def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
         rehearsal_to=new.rehearsal_to,
         reason="",
         # The trigger makes this the text of the event: history shows which kind was queued.
-        told=new.kind,
+        told=f"{new.kind} {new.entry}".rstrip(),
+        entry=new.entry,
     )
 
 
@@ -384,4 +398,5 @@ def build_delivery(row: sa.RowMapping) -> Delivery:
             row["link"], Role(row["role"]), row["start"], timedelta(seconds=row["duration"])
         ),
         rehearsal_to=row["rehearsal_to"],
+        entry=row["entry"],
     )

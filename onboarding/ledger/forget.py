@@ -30,6 +30,7 @@ from onboarding.ledger.schema import (
     reviews,
     roster_rows,
     sessions,
+    skipped_entries,
 )
 from onboarding.model.addresses import address_key
 from onboarding.model.copies import fill_part
@@ -145,6 +146,7 @@ def remove_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
     # Mentions come last: what is left by then is about others.
     messages = _remove_messages(connection, person)
     _remove_replacements(connection, person)
+    _remove_by_key(connection, skipped_entries, person)
     ours = sa.select(deliveries.c.id).where(deliveries.c.key.in_(person.keys))
     of_person = connection.execute(
         events.delete().where(events.c.key.in_(person.keys) | events.c.delivery.in_(ours))

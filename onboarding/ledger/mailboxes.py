@@ -6,13 +6,15 @@ go elsewhere and never count.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from onboarding.ledger.deliveries import build_delivery, select_deliveries
-from onboarding.ledger.schema import REAL, deliveries
-from onboarding.model.deliveries import HOLDS_FACTS, Delivery, Mailbox
-from onboarding.model.kinds import facts_after
+from onboarding.ledger.schema import REAL, deliveries, skipped_entries
+from onboarding.model.deliveries import HOLDS_FACTS, WAS_ON_ITS_WAY, Delivery, Mailbox, State
+from onboarding.model.kinds import clears_facts, facts_after, sets_facts, tells_facts
 
 
 def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mailbox]:
@@ -23,12 +25,31 @@ def load_mailboxes(connection: sa.Connection, session: int) -> Mapping[str, Mail
     for row in connection.execute(ours).mappings():
         before = mailboxes.get(row["key"], Mailbox())
         mailboxes[row["key"]] = _add_delivery(before, build_delivery(row))
+    missed = skipped_entries.select().where(skipped_entries.c.session == session)
+    for row in connection.execute(missed).mappings():
+        if box := mailboxes.get(row["key"]):
+            mailboxes[row["key"]] = _add_entry(box, row["entry"], row["start"])
     return mailboxes
 
 
 def _add_delivery(mailbox: Mailbox, delivery: Delivery) -> Mailbox:
-    facts = mailbox.facts
+    # The highest number and not a count: a Message-ID is made from it, so none may come twice.
+    mailbox = replace(mailbox, messages=max(mailbox.messages, delivery.number))
+    if not tells_facts(delivery.kind):
+        # What was superseded never left: the entry is due again.
+        if delivery.state is State.SUPERSEDED:
+            return mailbox
+        return _add_entry(mailbox, delivery.entry, delivery.facts.start)
+    facts, invited_at = mailbox.facts, mailbox.invited_at
     if delivery.state in HOLDS_FACTS:
         facts = facts_after(delivery.kind, delivery.facts, facts)
-    # The highest number and not a count: a Message-ID is made from it, so none may come twice.
-    return Mailbox(facts, delivery, max(mailbox.messages, delivery.number))
+    if delivery.state in HOLDS_FACTS and clears_facts(delivery.kind):
+        invited_at = None
+    elif delivery.state in WAS_ON_ITS_WAY and sets_facts(delivery.kind):
+        invited_at = invited_at or delivery.queued_at
+    return replace(mailbox, facts=facts, last=delivery, invited_at=invited_at)
+
+
+def _add_entry(mailbox: Mailbox, entry: str, start: datetime) -> Mailbox:
+    starts = (*mailbox.entries.get(entry, ()), start)
+    return replace(mailbox, entries={**mailbox.entries, entry: starts})

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from onboarding.ledger.deliveries import NewDelivery, enqueue, move
+from onboarding.ledger.deliveries import TELLS_FACTS, NewDelivery, enqueue, move
 from onboarding.ledger.events import act_detail, record_act
 from onboarding.ledger.schema import REAL, called_off, deliveries
 from onboarding.model.addresses import address_key
@@ -105,7 +105,9 @@ def queue_resends(
         sa.select(
             deliveries.c.key,
             sa.func.max(deliveries.c.number).label("latest"),
-            sa.func.max(deliveries.c.state.in_([State.SENDING, State.IN_DOUBT])).label("on_way"),
+            sa.func.max(
+                TELLS_FACTS & deliveries.c.state.in_([State.SENDING, State.IN_DOUBT])
+            ).label("on_way"),
         )
         .where(deliveries.c.session == session, REAL)
         .group_by(deliveries.c.key)
@@ -129,7 +131,7 @@ def release_queued(
     now: datetime,
 ) -> Sequence[str]:
     """Make queued messages due now that a person has asked for again: no second copy is queued."""
-    due = deliveries.update().where(*_is_open_to(session, emails, State.QUEUED))
+    due = deliveries.update().where(*_is_open_to(session, emails, State.QUEUED), TELLS_FACTS)
     released = due.values(due_at=now).returning(deliveries.c.key)
     keys = connection.execute(released).scalars().all()
     record_act(connection, session, keys, RESEND_ACT, by, now, reason)
@@ -172,7 +174,12 @@ def _is_worth_sending(
     is_newer = sa.and_(other.c.number > deliveries.c.number, other.c.state.not_in(gone))
     # Also an older one under way: the unique index would refuse it, and with it the whole
     # statement for all other people.
-    is_in_the_way = sa.or_(is_newer, other.c.state.in_(UNDER_WAY))
+    # Messages with facts have no entry, so they are compared with each other; a scheduled one is
+    # outdated only by the same entry for a later start.
+    is_in_the_way = sa.and_(
+        other.c.entry == deliveries.c.entry,
+        sa.or_(is_newer, other.c.state.in_(UNDER_WAY)),
+    )
     other_in_the_way = sa.exists().where(*_is_to_same_mailbox(other), is_in_the_way)
     is_called_off = sa.exists().where(called_off.c.session == deliveries.c.session)
     is_told = sa.or_(~is_called_off, deliveries.c.kind.in_(CANCELLING))

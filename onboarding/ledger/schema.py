@@ -117,8 +117,9 @@ deliveries = sa.Table(
     _text_column("holder"),
     _text_column("rehearsal_to"),
     _text_column("told"),
+    _text_column("entry"),
 )
-"""One message to one invitee.
+"""One message to one invitee. `entry` names that of a scheduled message, empty for the others.
 
 `link`, `role`, `start` and `duration` are its facts; the link is only a fingerprint. `told` is what
 history says of its latest move besides the state (`_create_triggers`).
@@ -134,13 +135,26 @@ HELD = deliveries.c.holder != sa.literal_column("''")
 _OPEN = REAL & deliveries.c.state.in_(["queued", "sending"])
 
 # Promise 3, kept by the database itself: a mailbox never has two messages under way, nor two with
-# the same number.
+# the same number. A scheduled message blocks only its own entry.
 sa.Index(
     "uq_deliveries_open",
     deliveries.c.session,
     deliveries.c.key,
+    deliveries.c.entry,
     unique=True,
     sqlite_where=_OPEN,
+)
+# And an entry goes once to a person for one start of the session. What was superseded never left.
+sa.Index(
+    "uq_deliveries_entry",
+    deliveries.c.session,
+    deliveries.c.key,
+    deliveries.c.entry,
+    deliveries.c.start,
+    unique=True,
+    sqlite_where=REAL
+    & (deliveries.c.entry != sa.literal_column("''"))
+    & (deliveries.c.state != "superseded"),
 )
 sa.Index(
     "uq_deliveries_number",
@@ -396,6 +410,29 @@ approvals = sa.Table(
 
 # Without this index, removing a review would read through all approvals.
 sa.Index("ix_approvals_review", approvals.c.review)
+
+entries_seen = sa.Table(
+    "entries_seen",
+    metadata,
+    _session_column(),
+    sa.Column("entry", sa.Text, nullable=False),
+    sa.Column("start", UtcDateTime, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("session", "entry", "start"),
+)
+"""When a run first saw an entry of the schedule while the session started at `start`."""
+
+skipped_entries = sa.Table(
+    "skipped_entries",
+    metadata,
+    _session_column(),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("entry", sa.Text, nullable=False),
+    sa.Column("start", UtcDateTime, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.PrimaryKeyConstraint("session", "key", "entry", "start"),
+)
+"""Entries that were missed, so that a person does not get them: each has an event, too."""
 
 kept_messages = sa.Table(
     "kept_messages",

@@ -65,10 +65,10 @@ from onboarding.messages.templates import (
     list_names,
 )
 from onboarding.model.deliveries import Message, Rejected
-from onboarding.model.kinds import RULES, Kind
+from onboarding.model.kinds import RULES, Kind, default_template
 from onboarding.model.people import Role
 
-KINDS = tuple(kind.value for kind in Kind)
+KINDS = tuple(map(default_template, Kind))
 
 RENDERING = (
     jinja2.TemplateError,
@@ -210,7 +210,7 @@ class TemplateSet:
 
     def render(self, letter: MessageRequest, said: SessionWords) -> RenderedParts:
         """Render what the templates say; raises one of `RENDERING`."""
-        template = self.template(letter.kind, letter)
+        template = self.template(letter.template, letter)
         names = self._context(letter, template, said).names()
         # One budget for HTML, text and calendar: the limits are those of a letter.
         with Budget():
@@ -223,7 +223,7 @@ class TemplateSet:
 
     def name_for(self, letter: MessageRequest) -> str:
         """Name the template of a letter."""
-        return self.template(letter.kind, letter).name
+        return self.template(letter.template, letter).name
 
     def template(self, kind: str, letter: MessageRequest) -> Template:
         """Choose the template for a person's role and language, the most special that fits."""

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from onboarding.messages.join_links import Tokens, link_places
 from onboarding.messages.normal_form import normal_key
-from onboarding.model.kinds import RULES, Kind
+from onboarding.model.kinds import RULES, Kind, default_template
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
 
@@ -30,8 +30,9 @@ class MessageRequest:
     and becomes the calendar entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP.
     `recipient` is the address on envelope and `To:` header; it differs from the invitee's in a
     rehearsal. `panel` is all on board, for the producer's sheet. `previous` is what the invitee's
-    mailbox holds so far (updates). `join_link` is the link that the letter has to hold: the
-    invitee's own, None for a kind that holds no link.
+    mailbox holds so far (updates). `entry` is the id of the schedule's entry that it is for, empty
+    for other kinds; `template` names its templates (empty: those of its kind). `join_link` is the
+    link that the letter has to hold: the invitee's own, None for a kind that holds no link.
     """
 
     kind: Kind
@@ -44,9 +45,12 @@ class MessageRequest:
     recipient: str
     panel: tuple[Invitee, ...] = ()
     previous: Facts | None = None
+    entry: str = ""
+    template: str = ""
     join_link: SecretStr | None = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "template", self.template or default_template(self.kind))
         # Decided once and here, so that neither a template nor the check can take a link for a kind
         # that holds none, such as a cancellation.
         record = self.registration if RULES[self.kind].holds_join_link else None

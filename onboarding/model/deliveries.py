@@ -16,9 +16,11 @@ mailbox holds its facts already.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 
 from pydantic import SecretStr
 
@@ -63,6 +65,9 @@ NEEDS_A_PERSON = frozenset(
 # Not IN_DOUBT and not BOUNCED: of neither can we say that it is in the mailbox.
 HOLDS_FACTS = frozenset({State.SENT, State.RECORDED})
 """States in which a delivery says what its mailbox holds."""
+
+WAS_ON_ITS_WAY = HOLDS_FACTS | {State.BOUNCED}
+"""States of an invitation after which entries follow: a bounced one had left us, too."""
 
 # The ledger's unique index names these two states as well (`ledger.schema`).
 UNDER_WAY = frozenset({State.QUEUED, State.SENDING})
@@ -151,7 +156,7 @@ class Delivery:
     `email` is the invitee's address as written; `number` counts the invitee's messages from 1;
     `attempt` counts the offers made to the mail server so far; times are aware, in UTC.
     `rehearsal_to` is the one address that a rehearsal mails instead of the invitee (empty: the real
-    thing).
+    thing). `entry` is the schedule's entry of a scheduled message, empty for the other kinds.
     """
 
     id: int
@@ -167,6 +172,7 @@ class Delivery:
     message_id: str
     facts: Facts
     rehearsal_to: str = ""
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +181,20 @@ class Mailbox:
 
     `facts` are what the mailbox holds now: those of the last message sent or recorded, None before
     the first and after a cancellation. `last` is the latest delivery that no later one
-    replaced, in any state. `messages` counts the deliveries so far: the next number is one more.
+    replaced, in any state; scheduled messages are none of these. `messages` counts the deliveries
+    so far: the next number is one more. `invited_at` is when the first message of those that told
+    them facts was queued, None while there is none and after a cancellation. `entries` are the
+    entries of the schedule that were queued for them or that they missed: id -> starts of the
+    session (UTC).
     """
 
     facts: Facts | None = None
     last: Delivery | None = None
     messages: int = 0
+    invited_at: datetime | None = None
+    entries: Mapping[str, tuple[datetime, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
 
 @dataclass(frozen=True, slots=True)

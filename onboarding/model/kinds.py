@@ -20,8 +20,8 @@ class Kind(StrEnum):
 
     INVITATION = "invitation"
     UPDATE = "update"
-    REMINDER = "reminder"
     CANCELLATION = "cancellation"
+    SCHEDULED = "scheduled"
 
 
 class FactsEffect(Enum):
@@ -36,18 +36,23 @@ class FactsEffect(Enum):
 class KindRules:
     """The rules of one kind of message.
 
-    `holds_join_link`: each of its parts has to show the reader's own link. `needs_registration`: it
-    goes only to people who are on board. `calendar_method` is the METHOD of its calendar entry (RFC
-    5546 1.4), empty where the setting `[brand] calendar` decides. `due_after_end`: it is for the
-    time after the session, which may then be finished. `useful_for` is how long after the session's
-    end it is still of use. `facts_effect` says whether it counts as what a mailbox holds.
-    `shows_previous`: its templates may show what the mailbox held before. `comes_first`: no
+    `holds_join_link`: each of its parts has to show the reader's own link. `may_omit_link`: it may
+    also hold none, as a thank-you does. `needs_registration`: it goes only to people who are on
+    board. `has_calendar`: it carries a calendar entry; `calendar_method` is that entry's METHOD
+    (RFC 5546 1.4), empty where the setting `[brand] calendar` decides. `template` names its
+    templates where the message names none; empty: they are named like the kind. `due_after_end`: it
+    is for the time after the session, which may then be finished. `useful_for` is how long after
+    the session's end it is still of use. `facts_effect` says whether it counts as what a mailbox
+    holds. `shows_previous`: its templates may show what the mailbox held before. `comes_first`: no
     other message went to the reader before it.
     """
 
     holds_join_link: bool = True
+    may_omit_link: bool = False
     needs_registration: bool = True
+    has_calendar: bool = True
     calendar_method: str = ""
+    template: str = ""
     due_after_end: bool = False
     useful_for: timedelta = timedelta()
     facts_effect: FactsEffect = FactsEffect.HOLDS_THEM
@@ -59,7 +64,6 @@ RULES: Mapping[Kind, KindRules] = MappingProxyType(
     {
         Kind.INVITATION: KindRules(comes_first=True),
         Kind.UPDATE: KindRules(shows_previous=True),
-        Kind.REMINDER: KindRules(),
         # Its reader was removed, or the webinar is called off: they may have no registration, and
         # a link is of no use to them.
         Kind.CANCELLATION: KindRules(
@@ -67,6 +71,13 @@ RULES: Mapping[Kind, KindRules] = MappingProxyType(
             needs_registration=False,
             calendar_method="CANCEL",
             facts_effect=FactsEffect.HOLDS_NONE,
+        ),
+        # Says what the reader has been told already. Its entry says when it is of use.
+        Kind.SCHEDULED: KindRules(
+            may_omit_link=True,
+            has_calendar=False,
+            template="reminder",
+            facts_effect=FactsEffect.UNCHANGED,
         ),
     }
 )
@@ -81,6 +92,19 @@ def sets_facts(kind: Kind) -> bool:
 def clears_facts(kind: Kind) -> bool:
     """Whether a message of this kind takes back what the mailbox holds, as a cancellation does."""
     return RULES[kind].facts_effect is FactsEffect.HOLDS_NONE
+
+
+def tells_facts(kind: Kind) -> bool:
+    """Whether a message of this kind changes what a mailbox was told.
+
+    Only such messages replace each other, block each other in doubt, and count as newer.
+    """
+    return RULES[kind].facts_effect is not FactsEffect.UNCHANGED
+
+
+def default_template(kind: Kind) -> str:
+    """Name the templates of a message that names none itself."""
+    return RULES[kind].template or kind.value
 
 
 def facts_after(kind: Kind, facts: Facts, held: Facts | None) -> Facts | None:

@@ -21,6 +21,7 @@ from onboarding.ledger.deliveries import DeliveryRecord
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, Delivery, State
 from onboarding.model.foreign_text import clean
+from onboarding.model.kinds import tells_facts
 from onboarding.model.people import Invitee, Role
 from onboarding.model.time_zones import format_with_zone
 from onboarding.pipeline.acts import approve_act
@@ -82,7 +83,7 @@ async def prepare_resend(
     roster = await read_roster(target, services.stop)
     # Recovered first: what a dead run was sending is in doubt, and for that no copy may be sent.
     state, _doubts = await recover(services, await refresh_or_recall(services, target, roster))
-    found = await services.ledger.run(deliveries.list_deliveries, state.session_row)
+    found = await _list_with_facts(services, state)
     # Without approvals: an act brings its own (`acts`), and under `strict` it is checked there.
     plan = make_plan(state.snapshot, Options())
     # A named person may have left the roster; a role means only people who are on it now.
@@ -118,7 +119,7 @@ async def execute_resend(
     chosen = await _queue(services, prepared, by, reason)
     # Returned and not raised: what was sent before it has to be reported all the same.
     error = await _deliver(prepared, lease, chosen)
-    found = await services.ledger.run(deliveries.list_deliveries, prepared.state.session_row)
+    found = await _list_with_facts(services, prepared.state)
     latest = {address_key(record.delivery.email): record for record in found}
     sent = [_build_resend_result(item, latest, chosen) for item in prepared.plan.mail]
     return (*prepared.refused, *sent), error
@@ -158,6 +159,12 @@ def resend_exit_code(results: Sequence[ResendResult]) -> int:
     # An empty list is no success: no person on the roster has the role.
     all_sent = bool(states) and all(state is State.SENT for state in states)
     return EXIT_DONE if all_sent else EXIT_NEEDS_A_PERSON
+
+
+async def _list_with_facts(services: Services, state: RunState) -> list[DeliveryRecord]:
+    """List the deliveries, without scheduled messages: a copy is of what tells the facts."""
+    found = await services.ledger.run(deliveries.list_deliveries, state.session_row)
+    return [record for record in found if tells_facts(record.delivery.kind)]
 
 
 async def _queue(

@@ -8,7 +8,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from onboarding.config import Config
+from onboarding.config.schedule import build_schedule
 from onboarding.errors import ConfigurationError
+from onboarding.model.entries import Schedule
 from onboarding.model.reviews import ApprovalMode
 
 # At most 20 digits, by RingCentral's description of ids.
@@ -20,7 +22,8 @@ class Target:
     """One webinar to work on.
 
     Without `session_id` it is the webinar's only session. `invitees` is None if no roster is named.
-    `approval` is what the webinar asks for before anything is done.
+    `approval` is what the webinar asks for before anything is done. `schedule` are its messages on
+    a schedule.
     """
 
     name: str
@@ -30,13 +33,15 @@ class Target:
     templates: Path | None = None
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     approval: ApprovalMode = ApprovalMode.NONE
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 def find_target(config: Config, name: str, invitees: Path | None = None) -> Target:
     """Find what `NAME` means: a webinar of config.toml, `WEBINAR_ID` or `WEBINAR_ID/SESSION_ID`.
 
     `invitees` is `--invitees`: a roster that counts instead of the configured one, `-` for standard
-    input. Raises ConfigurationError for a name that is not configured.
+    input. Raises ConfigurationError for a name that is not configured, and for a `send_after` that
+    is not understood.
     """
     roster: Path | Literal["-"] | None = invitees and invitees.absolute()
     if invitees == Path("-"):
@@ -44,8 +49,8 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
     ids = IDS.fullmatch(name)
     # A name of config.toml that consists of digits comes first: it has a roster and an approval.
     if ids and name not in config.webinars:
-        # Neither templates nor columns of a configured webinar: bare ids mean no section of
-        # config.toml. Only the approval is looked up, because it protects people.
+        # Neither templates, columns nor schedule of a configured webinar: bare ids mean no section
+        # of config.toml. Only the approval is looked up, because it protects people.
         return Target(name, ids[1], ids[2] or "", roster, approval=_find_approval(config, ids[1]))
     webinar = config.webinar(name)
     return Target(
@@ -56,6 +61,7 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
         webinar.templates,
         webinar.columns,
         webinar.approval,
+        build_schedule(config.file, config.messages, webinar.messages, name),
     )
 
 

@@ -186,7 +186,7 @@ async def test_send_test_mails_one_persons_message_with_a_made_up_link_to_the_ad
     tmp_path,
 ):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
-        seen = await send_test(scene, "--person", PANELIST["email"].upper(), "--kind", "reminder")
+        seen = await send_test(scene, "--person", PANELIST["email"].upper(), "--kind", "scheduled")
         (message,) = scene.messages()
         assert seen.code == 0
         assert "made up" in seen.out
@@ -231,7 +231,7 @@ async def test_send_test_to_a_person_on_the_roster_is_allowed(tmp_path):
     ("words", "message"),
     [
         (["--person", "guset1@example.com"], "Did you mean guest1@example.com?"),
-        (["--kind", "greeting"], "invitation, update, reminder, cancellation"),
+        (["--kind", "greeting"], "invitation, update, cancellation, scheduled"),
         (["--to", "me at example"], "--to"),
     ],
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from onboarding.model.kinds import RULES, Kind
+from onboarding.model.kinds import RULES, Kind, default_template
 from tests.docs.pages import ROOT, read, table, tables, word, words
 
 REFERENCE = read("docs/reference.md")
@@ -17,7 +17,8 @@ def missing_parts(kind: str) -> Iterator[str]:
     """Say in a sentence what a kind lacks."""
     if kind not in RULES:
         yield f"The kind {kind} has no rules: add its row to RULES in onboarding/model/kinds.py."
-    for name in [f"{kind}{language}{ending}" for language in LANGUAGES for ending in ENDINGS]:
+    template = default_template(Kind(kind)) if kind in [*Kind] else kind
+    for name in [f"{template}{language}{ending}" for language in LANGUAGES for ending in ENDINGS]:
         if not (ROOT / "templates" / name).is_file():
             yield f"The kind {kind} has no template templates/{name}: write it."
     if kind not in [word(row[0]) for row in table(REFERENCE, "kind", "sent to")]:
@@ -25,7 +26,7 @@ def missing_parts(kind: str) -> Iterator[str]:
     options = [row for rows in tables(REFERENCE) for row in rows if row[0] == "`--kind KIND`"]
     if not any(kind in words(row[-1]) for row in options):
         yield f"The kind {kind} is not in docs/reference.md: name it at the option --kind."
-    if not any(kind in file for row in table(GUIDE, "file") for file in words(row[0])):
+    if not any(template in file for row in table(GUIDE, "file") for file in words(row[0])):
         yield f"The kind {kind} is not in docs/guides/templates.md: add it to the table of files."
     if not any(kind in words(row[1]) for row in table(GUIDE, "name") if word(row[0]) == "kind"):
         yield f"The kind {kind} is not in docs/guides/templates.md: name it at the name `kind`."

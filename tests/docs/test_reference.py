@@ -129,7 +129,8 @@ def test_every_exit_code_is_documented():
 
 def test_every_section_of_the_configuration_is_documented():
     headings = [one for one in sections(REFERENCE, 3) if one.startswith("`[")]
-    assert headings == list(SECTIONS)
+    # Its keys are the user's own words (`config.schedule`), so it has no model to compare with.
+    assert [heading for heading in headings if heading != "`[messages]`"] == list(SECTIONS)
     assert {heading.strip("`[]").split(".")[0] for heading in headings} == set(settings.SECTIONS)
 
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
 from onboarding.model.deliveries import Message, Rejected
-from onboarding.model.kinds import RULES, Kind
+from onboarding.model.kinds import RULES, Kind, default_template
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, Session, SessionKey, SessionStatus
 
@@ -116,7 +116,8 @@ def write_templates(
     folder.mkdir(parents=True, exist_ok=True)
     letter = HTML.format(title=title, words=words)
     written = {
-        f"{kind}.html.j2": letter if RULES[kind].holds_join_link else FAREWELL for kind in Kind
+        f"{default_template(kind)}.html.j2": letter if RULES[kind].holds_join_link else FAREWELL
+        for kind in Kind
     }
     written |= {name.replace("__", "."): text for name, text in files.items()}
     for name, text in written.items():

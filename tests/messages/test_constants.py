@@ -85,7 +85,7 @@ def test_every_shipped_letter_reads_as_it_would_without(stationery, brand):
         Environments.over(Folders.of([SHIPPED]), brand),
     )
     for letter in sample_people.sample_messages(["en", "de"]):
-        template = stationery.template(letter.kind, letter)
+        template = stationery.template(letter.template, letter)
         names = stationery._context(letter, template, SessionWords()).names()
         for text in (SHIPPED / f"{template.name}.txt.j2", SHIPPED / f"{template.name}.mjml.j2"):
             source = text.read_text(encoding="utf-8")

@@ -85,7 +85,7 @@ def test_a_webinars_own_folder_comes_first(tmp_path):
     assert (
         find_part(message, "text/plain") == f"{OWN}\n"
     )  # derived: the text of another folder tells other things
-    assert subject(stationery, Kind.REMINDER) == "shared"
+    assert subject(stationery, Kind.SCHEDULED) == "shared"
 
 
 def test_shared_parts_are_looked_for_in_the_own_folder_first(tmp_path):

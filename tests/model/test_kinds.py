@@ -43,9 +43,16 @@ def facts(link: str) -> Facts:
 
 @pytest.fixture
 def thanks(monkeypatch: pytest.MonkeyPatch) -> Kind:
-    """A kind that is sent after the session, in the place of the reminder."""
-    monkeypatch.setattr(kinds, "RULES", MappingProxyType({**RULES, Kind.REMINDER: THANKS}))
-    return Kind.REMINDER
+    """A kind that is sent after the session, in the place of the scheduled one."""
+    monkeypatch.setattr(kinds, "RULES", MappingProxyType({**RULES, Kind.SCHEDULED: THANKS}))
+    return Kind.SCHEDULED
+
+
+def test_a_scheduled_message_tells_no_facts_and_carries_no_calendar_entry():
+    rules = RULES[Kind.SCHEDULED]
+    assert not rules.has_calendar
+    assert [kind for kind in Kind if not kinds.tells_facts(kind)] == [Kind.SCHEDULED]
+    assert kinds.facts_after(Kind.SCHEDULED, facts("new"), facts("old")) == facts("old")
 
 
 @pytest.mark.parametrize("kind", [kind for kind, rules in RULES.items() if not rules.due_after_end])
@@ -70,7 +77,6 @@ def test_a_message_for_after_the_session_waits_for_its_end_and_outlives_it(thank
     [
         (Kind.INVITATION, facts("new")),
         (Kind.UPDATE, facts("new")),
-        (Kind.REMINDER, facts("new")),
         (Kind.CANCELLATION, None),
     ],
 )
@@ -100,9 +106,9 @@ def test_no_other_module_asks_for_a_kind_by_name():
 
 
 def test_both_rules_find_what_they_forbid():
-    assert compared_kinds("if kind is not Kind.UPDATE or kind in {Kind.REMINDER}: pass") == [
+    assert compared_kinds("if kind is not Kind.UPDATE or kind in {Kind.SCHEDULED}: pass") == [
         "Kind.UPDATE",
-        "Kind.REMINDER",
+        "Kind.SCHEDULED",
     ]
     match = "match kind:\n    case Kind.UPDATE:\n        pass\n    case _:\n        {last}\n"
     assert unclosed_matches(match.format(last="pass")) == [1]

@@ -380,7 +380,7 @@ def test_a_record_without_a_link_is_one_persons_problem():
             id="a cancellation failed, link alive",
         ),
         pytest.param(
-            latest(State.EXPIRED, Kind.REMINDER, told=facts("ada")),
+            latest(State.EXPIRED, Kind.SCHEDULED, told=facts("ada")),
             None,
             id="a late reminder changes nothing",
         ),

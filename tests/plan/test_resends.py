@@ -58,9 +58,7 @@ def test_person_whose_last_was_a_cancellation_gets_that_again(item):
     assert planned(item, [INVITED, CANCELLED])[:2] == (Kind.CANCELLATION, False)
 
 
-@pytest.mark.parametrize(
-    "waiting", [of(State.QUEUED), of(State.QUEUED, Kind.UPDATE), of(State.QUEUED, Kind.REMINDER)]
-)
+@pytest.mark.parametrize("waiting", [of(State.QUEUED), of(State.QUEUED, Kind.UPDATE)])
 def test_message_that_waits_is_released_and_not_sent_twice(waiting):
     assert planned(ON_BOARD, [INVITED, waiting])[:2] == (waiting.kind, True)
 

@@ -121,7 +121,7 @@ async def test_every_page_and_file_that_a_page_links_to_is_there(site):
 
 
 async def test_page_shows_text_headers_and_calendar(site):
-    page = (await site.get("/002-anna-author/reminder.page.html")).text
+    page = (await site.get("/002-anna-author/scheduled.page.html")).text
     text, calendar, headers = re.findall(r"<pre.*?</pre>", page, re.DOTALL)
     assert "Robots in the warehouse" in text
     assert "BEGIN:VEVENT" in calendar

@@ -7,9 +7,19 @@ revision = "0005"
 down_revision = "0004"
 
 
+def _time(name: str) -> sa.Column[object]:
+    return sa.Column(name, sa.DateTime(timezone=True), nullable=False)
+
+
+def _owner(name: str, column: str) -> sa.Column[int]:
+    """A reference to the row with which this one is removed."""
+    return sa.Column(name, sa.Integer, sa.ForeignKey(column, ondelete="CASCADE"), nullable=False)
+
+
 def upgrade() -> None:
     """Add what is new; what is there stays as it is."""
     _add_looks()
+    _add_entries()
 
 
 def _add_looks() -> None:
@@ -41,4 +51,41 @@ def _add_looks() -> None:
         "cron_runs",
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("at", name="pk_cron_runs"),
+    )
+
+
+def _add_entries() -> None:
+    """Scheduled messages: each names its entry, and blocks no other message."""
+    op.add_column("deliveries", sa.Column("entry", sa.Text, nullable=False, server_default=""))
+    op.drop_index("uq_deliveries_open", "deliveries")
+    op.create_index(
+        "uq_deliveries_open",
+        "deliveries",
+        ["session", "key", "entry"],
+        unique=True,
+        sqlite_where=sa.text("rehearsal_to = '' AND state IN ('queued', 'sending')"),
+    )
+    op.create_index(
+        "uq_deliveries_entry",
+        "deliveries",
+        ["session", "key", "entry", "start"],
+        unique=True,
+        sqlite_where=sa.text("rehearsal_to = '' AND entry != '' AND state != 'superseded'"),
+    )
+    op.create_table(
+        "entries_seen",
+        _owner("session", "sessions.id"),
+        sa.Column("entry", sa.Text, nullable=False),
+        _time("start"),
+        _time("at"),
+        sa.PrimaryKeyConstraint("session", "entry", "start", name="pk_entries_seen"),
+    )
+    op.create_table(
+        "skipped_entries",
+        _owner("session", "sessions.id"),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("entry", sa.Text, nullable=False),
+        _time("start"),
+        _time("at"),
+        sa.PrimaryKeyConstraint("session", "key", "entry", "start", name="pk_skipped_entries"),
     )
