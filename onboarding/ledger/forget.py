@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from onboarding.ledger import kept, sql
 from onboarding.ledger.schema import (
+    answers,
     approvals,
     cached_colleagues,
     called_off,
@@ -31,6 +32,7 @@ from onboarding.ledger.schema import (
     roster_rows,
     sessions,
     skipped_entries,
+    suppressed_addresses,
 )
 from onboarding.model.addresses import address_key
 from onboarding.model.copies import fill_part
@@ -55,6 +57,7 @@ _FREE_TEXTS = (
     (approvals, "by"),
     (approvals, "note"),
     (called_off, "by"),
+    (suppressed_addresses, "reason"),
 )
 """Columns in which a text about others may name the person."""
 
@@ -147,6 +150,9 @@ def remove_person(connection: sa.Connection, person: KnownPerson) -> Forgotten:
     messages = _remove_messages(connection, person)
     _remove_replacements(connection, person)
     _remove_by_key(connection, skipped_entries, person)
+    _remove_by_key(connection, answers, person)
+    # Who has been forgotten is a new person, to whom nothing has come back yet.
+    _remove_by_key(connection, suppressed_addresses, person)
     ours = sa.select(deliveries.c.id).where(deliveries.c.key.in_(person.keys))
     of_person = connection.execute(
         events.delete().where(events.c.key.in_(person.keys) | events.c.delivery.in_(ours))

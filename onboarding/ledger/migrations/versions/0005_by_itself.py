@@ -20,6 +20,7 @@ def upgrade() -> None:
     """Add what is new; what is there stays as it is."""
     _add_looks()
     _add_entries()
+    _add_inbox()
 
 
 def _add_looks() -> None:
@@ -88,4 +89,42 @@ def _add_entries() -> None:
         _time("start"),
         _time("at"),
         sa.PrimaryKeyConstraint("session", "key", "entry", "start", name="pk_skipped_entries"),
+    )
+
+
+def _add_inbox() -> None:
+    """What comes back by mail: how far it was read, answers, addresses that get nothing more."""
+    op.create_table(
+        "inbox_positions",
+        sa.Column("mailbox", sa.Text, nullable=False),
+        sa.Column("validity", sa.BigInteger),
+        sa.Column("last", sa.BigInteger),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("fault", sa.Text, nullable=False, server_default=""),
+        sa.PrimaryKeyConstraint("mailbox", name="pk_inbox_positions"),
+    )
+    op.create_table(
+        "handled_replies",
+        sa.Column("digest", sa.Text, nullable=False),
+        _owner("session", "sessions.id"),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_handled_replies"),
+    )
+    op.create_index("ix_handled_replies_session", "handled_replies", ["session"])
+    op.create_table(
+        "answers",
+        _owner("session", "sessions.id"),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("stamp", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sequence", sa.Integer, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("session", "key", name="pk_answers"),
+    )
+    op.create_table(
+        "suppressed_addresses",
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False, server_default=""),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_suppressed_addresses"),
     )

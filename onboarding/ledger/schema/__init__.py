@@ -1,4 +1,4 @@
-"""Every table of the ledger, to read in one file.
+"""Every table of the ledger, to read in one place; those of one subject are in a file beside it.
 
 State is in `deliveries` and `registrations`, history in the append-only `events`. Times are UTC.
 `migrations/` brings a ledger to these tables; a test compares them.
@@ -6,27 +6,18 @@ State is in `deliveries` and `registrations`, history in the append-only `events
 
 import sqlalchemy as sa
 
+from onboarding.ledger.schema.base import metadata
+from onboarding.ledger.schema.base import session_column as _session_column
+from onboarding.ledger.schema.base import text_column as _text_column
+from onboarding.ledger.schema.inbox import (
+    answers,
+    handled_replies,
+    inbox_positions,
+    suppressed_addresses,
+)
 from onboarding.ledger.sql import UtcDateTime
 
-# On SQLite, Alembic changes a table by copying it, and can then change only named constraints.
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _text_column(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
-
-
-def _session_column() -> sa.Column[int]:
-    # CASCADE removes the people with their session. SQLite heeds it only while the pragma
-    # `foreign_keys` is on, and that is set for each connection (`store.PRAGMAS`).
-    return sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
-
+__all__ = ["answers", "handled_replies", "inbox_positions", "metadata", "suppressed_addresses"]
 
 sessions = sa.Table(
     "sessions",

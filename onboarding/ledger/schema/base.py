@@ -1,0 +1,24 @@
+"""What all tables have in common: the metadata, and columns that come again and again."""
+
+import sqlalchemy as sa
+
+# On SQLite, Alembic changes a table by copying it, and can then change only named constraints.
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def text_column(name: str) -> sa.Column[str]:
+    """Make a column of text that is empty where nothing is known."""
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def session_column() -> sa.Column[int]:
+    """Make the column that names the session with which a row is removed."""
+    # CASCADE removes the people with their session. SQLite heeds it only while the pragma
+    # `foreign_keys` is on, and that is set for each connection (`store.PRAGMAS`).
+    return sa.Column("session", sa.ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False)
