@@ -6,9 +6,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from onboarding.console.console import find_console
 from onboarding.console.pages import page
-from onboarding.errors import OnboardingError, TryLater, describe_crash
+from onboarding.errors import OnboardingError, TryLater
 
 WORDS = {
     400: "The request can't be read.",
@@ -48,8 +47,7 @@ async def show_own_error(request: Request, error: OnboardingError) -> Response:
     return error_page(request, status, error.message, error.hint)
 
 
-async def show_crash(request: Request, error: Exception) -> Response:
-    """Answer for an error in the program itself: the place goes to the terminal, not the page."""
-    find_console(request).services.progress.say(describe_crash(error))
+async def show_crash(request: Request, _error: Exception) -> Response:
+    """Answer for an error in the program itself; `guard` reports where it was."""
     hint = "Nothing is lost. Try again; if it happens again, tell who runs this console."
     return error_page(request, 500, "An error in this program itself.", hint)

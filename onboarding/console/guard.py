@@ -5,7 +5,6 @@ it. So Host has to be an address of this console, and what changes something has
 own pages. Who is asking is `access`; what they may do, `routes`.
 """
 
-import contextlib
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from onboarding.console.console import Console
 from onboarding.console.errors import error_page
 from onboarding.console.pages import DEFAULT_HEADERS
+from onboarding.errors import describe_crash
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 METHODS = frozenset({*SAFE_METHODS, "POST"})
@@ -34,20 +34,17 @@ class Guard:
         if scope["type"] != "http":
             return
         scope["console"] = self._console
-        sender = _Sender(send)
-        refusal = find_refusal(scope["method"], Headers(scope=scope), self._console.origins)
-        if refusal is None:
-            await self._answer(scope, receive, sender)
-            return
-        status, words = refusal
-        answer = error_page(Request(scope), status, words)
-        await answer(scope, receive, sender)
+        try:
+            await self._answer(scope, receive, _Sender(send))
+        # Also what starlette raises again after its error's page was sent: here it is reported. The
+        # place goes to the terminal, and never to a page.
+        except Exception as error:  # noqa: BLE001 -- an error in one page must not end the console
+            self._console.services.progress.say(describe_crash(error))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # `show_crash` has reported it; starlette raises it again for servers that log it, and
-        # uvicorn's log would be a second report.
-        with contextlib.suppress(Exception):
-            await self._app(scope, receive, send)
+        refusal = find_refusal(scope["method"], Headers(scope=scope), self._console.origins)
+        answer: ASGIApp = error_page(Request(scope), *refusal) if refusal else self._app
+        await answer(scope, receive, send)
 
 
 def find_refusal(
