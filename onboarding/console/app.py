@@ -1,6 +1,6 @@
 """Builds the application: the routes, who is asking, and the errors as pages, behind the guard."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,7 +14,7 @@ from onboarding.console.console import Console
 from onboarding.console.errors import show_crash, show_http_error, show_own_error
 from onboarding.console.guard import Guard
 from onboarding.console.log_in import identify
-from onboarding.console.routes import make_routes
+from onboarding.console.routes import ROUTES, RouteRow, make_routes
 from onboarding.errors import OnboardingError
 
 ERROR_PAGES: Mapping[Any, Any] = {
@@ -24,10 +24,10 @@ ERROR_PAGES: Mapping[Any, Any] = {
 }
 
 
-def make_app(console: Console) -> ASGIApp:
+def make_app(console: Console, rows: Iterable[RouteRow] = ROUTES) -> ASGIApp:
     """Make the application of one console."""
     app = Starlette(
-        routes=make_routes(),
+        routes=make_routes(rows),
         middleware=[Middleware(_Identify)],
         exception_handlers=ERROR_PAGES,
     )

@@ -9,25 +9,39 @@ from starlette.responses import Response
 from onboarding.console.pages import page
 from onboarding.errors import OnboardingError, TryLater
 
-WORDS = {
-    400: "The request can't be read.",
-    404: "There is no such page. It may have been moved, or its address is mistyped.",
-    405: "This can't be done here.",
-    413: "That is too much at once.",
+TITLES = {
+    400: "That can't be read",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    408: "Too slow",
+    409: "Not possible now",
+    413: "Too large",
+    431: "Too large",
+    415: "That can't be read",
+    421: "Wrong address",
+    429: "Too often",
+    500: "An error in this program",
+    503: "Try again later",
 }
-"""What is said where nothing more exact is known."""
+"""The heading of an error's page. The status's own phrase is for programs."""
+
+WORDS = {
+    404: "There is no such page. It may have been moved, or its address is mistyped.",
+    405: "This can't be done at this address.",
+}
+"""What is said where the page itself says nothing."""
 
 
 def error_page(request: Request, status: int, message: str = "", hint: str = "") -> Response:
     """Answer with an error's page."""
-    known = WORDS.get(status, HTTPStatus(status).description or "That did not work.")
     return page(
         "error.html.j2",
         request,
         status=status,
         code=status,
-        title=HTTPStatus(status).phrase,
-        message=message or known,
+        title=TITLES.get(status, "That did not work"),
+        message=message or WORDS.get(status, "The request was refused."),
         hint=hint,
     )
 
@@ -50,4 +64,6 @@ async def show_own_error(request: Request, error: OnboardingError) -> Response:
 async def show_crash(request: Request, _error: Exception) -> Response:
     """Answer for an error in the program itself; `guard` reports where it was."""
     hint = "Nothing is lost. Try again; if it happens again, tell who runs this console."
-    return error_page(request, 500, "An error in this program itself.", hint)
+    return error_page(
+        request, 500, "This page can't be shown: there is an error in the program itself.", hint
+    )

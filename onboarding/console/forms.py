@@ -18,7 +18,7 @@ BODY_SECONDS = 10.0
 """How long a form may take to arrive: a client that drips keeps nothing open."""
 
 
-async def read_form(request: Request) -> Mapping[str, str]:
+async def read_form(request: Request, seconds: float = BODY_SECONDS) -> Mapping[str, str]:
     """Read the fields of a form; of a field that comes twice, the last counts.
 
     Raises HTTPException: 415 for another type, 413 if it is too large, 408 if it takes too long,
@@ -28,7 +28,7 @@ async def read_form(request: Request) -> Mapping[str, str]:
     if media_type != FORM_TYPE:
         raise HTTPException(415, "Send it as a form.")
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             body = await _read_body(request)
     except TimeoutError:
         raise HTTPException(408, "The form took too long to arrive. Send it again.") from None

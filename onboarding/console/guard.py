@@ -15,6 +15,7 @@ from onboarding.console.console import Console
 from onboarding.console.errors import error_page
 from onboarding.console.pages import DEFAULT_HEADERS
 from onboarding.errors import describe_crash
+from onboarding.web.timed_protocol import LARGEST_HEAD
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 METHODS = frozenset({*SAFE_METHODS, "POST"})
@@ -51,6 +52,8 @@ def find_refusal(
     method: str, headers: Mapping[str, str], origins: set[str]
 ) -> tuple[int, str] | None:
     """Find why a request is refused by its headers: status and words; None if it is not."""
+    if sum(len(name) + len(value) for name, value in headers.items()) > LARGEST_HEAD:
+        return 431, "The request's head is too large."
     hosts = {origin.partition("://")[2] for origin in origins}
     # 421 as RFC 9110 15.5.20 has it: this server does not speak for that host.
     if headers.get("host", "").lower() not in hosts:

@@ -10,6 +10,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -57,8 +58,6 @@ class PasswordChecker:
     def __init__(self) -> None:
         self._one_at_a_time = asyncio.Semaphore(1)
         self._waiting = 0
-        # For users that there are not: the answer has to take as long as for one that there is.
-        self._no_one = hash_password("")
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Whether it is the password. Without a hash it takes the same time, and is False.
@@ -72,15 +71,22 @@ class PasswordChecker:
         self._waiting += 1
         try:
             async with self._one_at_a_time:
-                matches = await asyncio.to_thread(_verify, password_hash or self._no_one, password)
+                matches = await asyncio.to_thread(_verify, password_hash, password)
         finally:
             self._waiting -= 1
         return matches and password_hash is not None
 
 
-def _verify(password_hash: str, password: str) -> bool:
+@cache
+def _hash_of_no_one() -> str:
+    return hash_password("")
+
+
+def _verify(password_hash: str | None, password: str) -> bool:
+    # For users that there are not: the answer has to take as long as for one that there is.
+    known = password_hash or _hash_of_no_one()
     try:
-        return HASHER.verify(password_hash, _encode(password))
+        return HASHER.verify(known, _encode(password))
     except Argon2Error:
         return False
 

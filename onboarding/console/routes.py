@@ -4,7 +4,7 @@ Each row's page runs only after its access was checked here: a stranger gets the
 viewer is refused what only an approver may do, and a webinar in the path has to be theirs.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -50,11 +50,11 @@ ROUTES = (
 )
 
 
-def make_routes() -> list[Route]:
+def make_routes(rows: Iterable[RouteRow]) -> list[Route]:
     """Make starlette's routes, each behind its check."""
     return [
         Route(row.path, _check_first(row), methods=[row.method], name=f"{row.method} {row.path}")
-        for row in ROUTES
+        for row in rows
     ]
 
 

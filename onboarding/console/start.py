@@ -5,7 +5,7 @@ Every mistake in `[console]` is said here, in words, before a port is opened.
 
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 
 from onboarding.config import Config
@@ -14,6 +14,7 @@ from onboarding.config.settings import suggest
 from onboarding.console.app import make_app
 from onboarding.console.console import Console
 from onboarding.console.passwords import is_password_hash
+from onboarding.console.routes import ROUTES, RouteRow
 from onboarding.errors import ConfigurationError
 from onboarding.model.foreign_text import printable
 from onboarding.web.server import format_origin, serve_application
@@ -29,7 +30,9 @@ CLOSING_SECONDS = 2.0
 
 @asynccontextmanager
 async def serve_console(
-    console: Console, protocol: type[TimedProtocol] = TimedProtocol
+    console: Console,
+    rows: Iterable[RouteRow] = ROUTES,
+    protocol: type[TimedProtocol] = TimedProtocol,
 ) -> AsyncIterator[str]:
     """Serve the console until the block is left; gives its address, without a key.
 
@@ -40,7 +43,7 @@ async def serve_console(
     tls = load_tls(settings)
     try:
         async with serve_application(
-            make_app(console),
+            make_app(console, rows),
             settings.port,
             host=settings.host,
             tls=tls,

@@ -18,7 +18,7 @@ UNREAD_SECONDS = 30.0
 """How long a client may leave a full buffer unread."""
 
 LARGEST_HEAD = 16 * 1024
-"""Bytes of a request's head, cookies included."""
+"""Bytes of a request's head, cookies included. One that comes in one piece passes all the same."""
 
 # Not by `getLogger`: this one belongs to nothing that could be set to speak.
 SILENT = logging.Logger("silent", logging.CRITICAL + 1)  # noqa: LOG001 -- see above

@@ -1,7 +1,7 @@
 """A console on a stage, for tests: served on loopback, with people who have logged in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,11 @@ from onboarding.cli.terminal import NoProgress
 from onboarding.config.console import ConsoleRole, ConsoleSettings
 from onboarding.console.access import Viewer
 from onboarding.console.console import Console, open_console
+from onboarding.console.routes import ROUTES, RouteRow
 from onboarding.console.start import serve_console
 from onboarding.model.ports import Progress
 from onboarding.pipeline import services
+from onboarding.web.timed_protocol import TimedProtocol
 from tests.stage import Stage
 
 BY = "Dana Reyes"
@@ -51,6 +53,8 @@ async def serve_on(
     stop: asyncio.Event | None = None,
     progress: Progress | None = None,
     settings: Mapping[str, Any] | None = None,
+    rows: Iterable[RouteRow] = ROUTES,
+    protocol: type[TimedProtocol] = TimedProtocol,
 ) -> AsyncIterator[RunningConsole]:
     """Serve a console on a stage, with the stage's clock, on any free port."""
     clock = services.Clock(scene.clock.now, scene.clock.sleep, lambda: 0.5, scene.clock.linger)
@@ -60,5 +64,5 @@ async def serve_on(
         config, progress or NoProgress(), clock, stop or asyncio.Event()
     ) as opened:
         console = open_console(opened, BY)
-        async with serve_console(console) as url:
+        async with serve_console(console, rows, protocol) as url:
             yield RunningConsole(console, url)
