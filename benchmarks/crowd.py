@@ -173,7 +173,7 @@ def sample(config: Config) -> bytes:
         invitee=person,
         session=_session(1),
         registration=record,
-        number=1,
+        uid=f"{1:040x}@brightwater.example",
         message_id=f"<{1:040x}@brightwater.example>",
         date=datetime.now(UTC),
         recipient=person.email,

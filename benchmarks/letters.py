@@ -63,7 +63,7 @@ def make_request(number: int) -> MessageRequest:
         invitee=person,
         session=SESSION,
         registration=Registration("1", Role.PANELIST, join_uri=link, phone_code="482 917"),
-        number=1,
+        uid=f"{number:040x}@northwind.example",
         message_id=f"<{number:040x}@northwind.example>",
         date=datetime(2026, 5, 1, 9, 30, tzinfo=UTC),
         recipient=person.email,
@@ -82,7 +82,7 @@ class Bench:
         self.parts = [
             self.templates.render_parts(request, request.recipient) for request in self.requests
         ]
-        self.finished = [self.templates.frames["PUBLISH"].fill(parts) for parts in self.parts]
+        self.finished = [self.templates.frames["REQUEST"].fill(parts) for parts in self.parts]
 
     def render(self) -> None:
         """Render HTML, text and subject, without the calendar entry, which `calendar` measures."""
@@ -103,7 +103,7 @@ class Bench:
     def assembly(self) -> None:
         """The message's bytes, from the template's skeleton."""
         for parts in self.parts:
-            self.templates.frames["PUBLISH"].fill(parts)
+            self.templates.frames["REQUEST"].fill(parts)
 
     def check(self) -> None:
         """The check on the finished bytes."""
@@ -127,7 +127,7 @@ class Bench:
     def plain_assembly(self) -> None:
         """The message, built by `email` each time."""
         for parts in self.parts:
-            build_message(BRAND, "PUBLISH", None, parts).as_bytes()
+            build_message(BRAND, "REQUEST", None, parts).as_bytes()
 
     def plain_check(self) -> None:
         """The message, read back by `email`."""
@@ -141,7 +141,7 @@ def plain_entry(request: MessageRequest) -> bytes:
     link = request.join_link.get_secret_value() if request.join_link else ""
     for name, value in {
         "uid": request.message_id,
-        "sequence": request.number - 1,
+        "sequence": request.sequence,
         "dtstamp": request.date,
         "dtstart": SESSION.start,
         "dtend": SESSION.end,
@@ -155,7 +155,7 @@ def plain_entry(request: MessageRequest) -> bytes:
     whole = Calendar()
     whole.add("prodid", calendar.PRODUCT)
     whole.add("version", "2.0")
-    whole.add("method", "PUBLISH")
+    whole.add("method", "REQUEST")
     whole.add_component(event)
     return bytes(whole.to_ical())
 

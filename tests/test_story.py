@@ -13,8 +13,17 @@ from onboarding import plan as plans
 from onboarding import roster
 from onboarding.cli.terminal import NoProgress
 from onboarding.ledger import deliveries, leases, mailboxes, registrations, transitions
+from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.messages.request import MessageRequest, ProtectedValues
-from onboarding.model.deliveries import Message, RetryPolicy, Sent, State, message_id, settle
+from onboarding.model.deliveries import (
+    Message,
+    RetryPolicy,
+    Sent,
+    State,
+    calendar_uid,
+    message_id,
+    settle,
+)
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
@@ -80,7 +89,17 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             assert facts is not None
             name = message_id(session.key, joerg.email, Kind.INVITATION, 1, "brightwater.example")
             order = deliveries.NewDelivery(
-                joerg.email, joerg.name, Kind.INVITATION, 1, name, facts, clock.now(), session.end
+                email=joerg.email,
+                name=joerg.name,
+                kind=Kind.INVITATION,
+                number=1,
+                message_id=name,
+                facts=facts,
+                due_at=clock.now(),
+                expires_at=session.end,
+                uid=calendar_uid(
+                    await ledger.run(load_uid_seed), session.key, joerg.email, "brightwater.example"
+                ),
             )
             await ledger.run(deliveries.enqueue, view.session_row, [order], clock.now())
 
@@ -92,7 +111,15 @@ async def test_one_invitee_from_row_to_sent(tmp_path: Path) -> None:
             links = [person.join_uri for person in applied.registrations if person.join_uri]
             protected = ProtectedValues.of(links, [person.email for person in people.invitees])
             request = MessageRequest(
-                Kind.INVITATION, joerg, session, record, 1, name, clock.now(), joerg.email
+                kind=Kind.INVITATION,
+                invitee=joerg,
+                session=session,
+                registration=record,
+                message_id=name,
+                date=clock.now(),
+                recipient=joerg.email,
+                uid=delivery.uid,
+                sequence=delivery.sequence,
             )
             message = templates.compose(request, protected)
             assert isinstance(message, Message)

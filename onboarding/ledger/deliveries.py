@@ -43,7 +43,8 @@ class NewDelivery:
     """A message to be queued.
 
     `number` counts the invitee's messages; `message_id` was made from it. `entry` is the schedule's
-    entry of a scheduled message.
+    entry of a scheduled message. `uid` and `sequence` are those of its calendar entry; `uid` is
+    empty where it has none.
     """
 
     email: str
@@ -56,6 +57,8 @@ class NewDelivery:
     expires_at: datetime
     rehearsal_to: str = ""
     entry: str = ""
+    uid: str = ""
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +321,8 @@ class _Row(NamedTuple):
     reason: str
     told: str
     entry: str
+    uid: str
+    sequence: int
 
 
 def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
@@ -343,6 +348,8 @@ def _build_row(session: int, new: NewDelivery, now: datetime) -> _Row:
         # The trigger makes this the text of the event: history shows which kind was queued.
         told=f"{new.kind} {new.entry}".rstrip(),
         entry=new.entry,
+        uid=new.uid,
+        sequence=new.sequence,
     )
 
 
@@ -399,4 +406,6 @@ def build_delivery(row: sa.RowMapping) -> Delivery:
         ),
         rehearsal_to=row["rehearsal_to"],
         entry=row["entry"],
+        uid=row["uid"],
+        sequence=row["sequence"],
     )

@@ -236,7 +236,9 @@ def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
     # The key stays different for each: unique indexes count a mailbox's messages.
     own_number = sa.cast(deliveries.c.id, sa.Text)
     # `state` must not be among the values: the trigger would write a new event for the row.
-    blanks = dict.fromkeys(("name", "reply", "queue_id", "reason", "told", "holder", "link"), "")
+    # A UID too is a digest of the address, and in older ledgers of nothing else.
+    texts = ("name", "reply", "queue_id", "reason", "told", "holder", "link", "uid")
+    blanks = dict.fromkeys(texts, "")
     blanked = connection.execute(
         deliveries.update()
         .where(deliveries.c.key.in_(person.keys))

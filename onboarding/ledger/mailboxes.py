@@ -47,9 +47,29 @@ def _add_delivery(mailbox: Mailbox, delivery: Delivery) -> Mailbox:
         invited_at = None
     elif delivery.state in WAS_ON_ITS_WAY and sets_facts(delivery.kind):
         invited_at = invited_at or delivery.queued_at
-    return replace(mailbox, facts=facts, last=delivery, invited_at=invited_at)
+    return replace(
+        mailbox,
+        facts=facts,
+        last=delivery,
+        invited_at=invited_at,
+        # The first one stays, also if the sender's domain changes: it names the entry.
+        uid=mailbox.uid or delivery.uid,
+        sequence=_find_sequence(mailbox, delivery),
+    )
 
 
 def _add_entry(mailbox: Mailbox, entry: str, start: datetime) -> Mailbox:
     starts = (*mailbox.entries.get(entry, ()), start)
     return replace(mailbox, entries={**mailbox.entries, entry: starts})
+
+
+NOT_TAKEN = frozenset({State.REJECTED, State.FAILED})
+"""States of a message that was offered to the mail server and that certainly did not leave."""
+
+
+def _find_sequence(mailbox: Mailbox, delivery: Delivery) -> int | None:
+    """The SEQUENCE of the newest calendar entry that a mailbox may hold."""
+    may_have_left = delivery.attempt > 0 and delivery.state not in NOT_TAKEN
+    if not (delivery.uid and may_have_left):
+        return mailbox.sequence
+    return max(mailbox.sequence or 0, delivery.sequence)

@@ -9,7 +9,6 @@ The links have title and times, and never the join link: those sites store their
 Writes text only; `mime` attaches it.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,16 +16,22 @@ from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from icalendar import Calendar, Event, vCalAddress, vText
+from icalendar import Alarm, Calendar, Event, vCalAddress, vText
 
 from onboarding.messages.headers import INSIDE_A_CHARACTER, transport_address
 from onboarding.messages.request import MessageRequest
 from onboarding.messages.settings import BrandSettings, CalendarMethod
-from onboarding.model.kinds import RULES, Kind
+from onboarding.model.addresses import address_key
+from onboarding.model.kinds import RULES
 
 PRODUCT = "-//webinar-onboarding//letters//EN"
 PERSONAL = ("UID", "SEQUENCE", "DTSTAMP", "DESCRIPTION", "LOCATION", "URL", "ATTENDEE")
 _MARK = "x-personal"
+
+CANCEL = "CANCEL"
+"""The METHOD that takes an entry out of its reader's calendar (RFC 5546 3.2.5)."""
+
+METHODS = (*(method.value.upper() for method in CalendarMethod), CANCEL)
 
 
 class Occasion(NamedTuple):
@@ -35,74 +40,105 @@ class Occasion(NamedTuple):
     title: str
     start: datetime
     end: datetime
+    arrive_by: datetime
     method: str
     organizer: str
     organizer_name: str
 
 
-def method_of(kind: Kind, brand: BrandSettings) -> str:
-    """Return the entry's METHOD; the MIME parameter has to be the same (RFC 6047 2.4)."""
+def method_of(request: MessageRequest, brand: BrandSettings) -> str:
+    """Return the entry's METHOD; the MIME parameter has to be the same (RFC 6047 2.4).
+
+    Empty for a message that carries no entry.
+    """
+    rules = RULES[request.kind]
+    if not rules.has_calendar:
+        return ""
     # A cancellation has CANCEL by its kind, however the brand's entries are published.
-    return RULES[kind].calendar_method or brand.calendar.value.upper()
+    return rules.calendar_method or (REQUEST if has_attendee(request, brand) else PUBLISH)
+
+
+REQUEST, PUBLISH = CalendarMethod.REQUEST.value.upper(), CalendarMethod.PUBLISH.value.upper()
+
+
+def has_attendee(request: MessageRequest, brand: BrandSettings) -> bool:
+    """Whether the entry names its reader as the one who attends.
+
+    What is published names none (RFC 5546 3.2.1). An organizer can't be asked by themselves:
+    calendars take such an entry for a meeting of their own, and show no button.
+    """
+    is_organizer = address_key(request.recipient) == address_key(brand.organizer_address)
+    return brand.calendar is CalendarMethod.REQUEST and not is_organizer
 
 
 def calendar_entry(
-    request: MessageRequest, brand: BrandSettings, title: str, name: str, description: str
+    request: MessageRequest,
+    brand: BrandSettings,
+    title: str,
+    name: str,
+    description: str,
+    *,
+    asks_for_answer: bool = False,
 ) -> str:
-    """Write a person's calendar entry (CRLF line ends).
+    """Write a person's calendar entry (CRLF line ends); empty where the message carries none.
 
-    `title`, `name` and `description` are plain text, ready to be shown. UID stays the same for a
-    session and an invitee, and SEQUENCE grows with their messages, so calendars take each entry as
-    a newer version of the last one (RFC 5545 3.8.7.4).
+    `title`, `name` and `description` are plain text, ready to be shown. UID is the same in all of a
+    person's entries about a session, and SEQUENCE grows, so calendars take each entry as a newer
+    version of the last one (RFC 5545 3.8.7.4). `asks_for_answer`: someone reads the answers.
     """
-    lines = personal_lines(request, brand, name, description)
+    method = method_of(request, brand)
+    if not method:
+        return ""
+    lines = personal_lines(request, brand, name, description, asks_for_answer=asks_for_answer)
     return "".join([lines.get(part, part) for part in calendar_frame(request, brand, title)])
 
 
 def calendar_frame(request: MessageRequest, brand: BrandSettings, title: str) -> tuple[str, ...]:
     """Write what all entries of one session share; a personal line is only named."""
-    session, method = request.session, method_of(request.kind, brand)
+    session, method = request.session, method_of(request, brand)
     return _build_frame(
-        Occasion(title, session.start, session.end, method, brand.sender_address, brand.sender_name)
+        Occasion(
+            title=title,
+            start=session.start,
+            end=session.end,
+            arrive_by=session.arrive_by,
+            method=method,
+            organizer=brand.organizer_address,
+            organizer_name=brand.organizer_name,
+        )
     )
 
 
 def personal_lines(
-    request: MessageRequest, brand: BrandSettings, name: str, description: str
+    request: MessageRequest,
+    brand: BrandSettings,
+    name: str,
+    description: str,
+    *,
+    asks_for_answer: bool,
 ) -> dict[str, str]:
     """Write one person's lines of `PERSONAL`; a line that is not due is empty."""
-    # what is published has no attendee (RFC 5546 3.2.1, 3.2.5)
-    asks_back = brand.calendar is CalendarMethod.REQUEST
     link = request.join_link.get_secret_value() if request.join_link else ""
-    domain = brand.sender_address.rpartition("@")[2]
+    attendee = ""
+    if has_attendee(request, brand):
+        # An answer to a cancellation would be of no use to anyone.
+        asks = asks_for_answer and RULES[request.kind].calendar_method != CANCEL
+        attendee = _attendee_line(name, transport_address(request.recipient), asks=asks)
     return {
-        "UID": fold_line("UID", uid(request, domain)),
-        # The first version of an entry has 0 (RFC 5545 3.8.7.4).
-        "SEQUENCE": fold_line("SEQUENCE", str(request.number - 1)),
+        "UID": fold_line("UID", request.uid),
+        "SEQUENCE": fold_line("SEQUENCE", str(request.sequence)),
         "DTSTAMP": fold_line("DTSTAMP", _format_time(request.date.replace(microsecond=0))),
         "DESCRIPTION": fold_line("DESCRIPTION", escape(description)) if description else "",
         "LOCATION": fold_line("LOCATION", escape(link)) if link else "",
         # A URI is not escaped, unlike TEXT (RFC 5545 3.3.13): else its commas would break the link.
         "URL": fold_line("URL", link) if link else "",
-        "ATTENDEE": _attendee_line(name, transport_address(request.recipient)) if asks_back else "",
+        "ATTENDEE": attendee,
     }
 
 
 @lru_cache(maxsize=8)
 def _format_time(second: datetime) -> str:
     return f"{second.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-
-
-def uid(request: MessageRequest, domain: str) -> str:
-    """Make the UID: the same in every message to this invitee about this session.
-
-    RFC 5545 3.8.4.7. If it changed, the person would have two entries.
-    """
-    key = request.session.key
-    # With the server: an entry of the simulator must never be taken for the real session's.
-    identity = "\n".join((key.server, str(key), request.invitee.key))
-    digest = hashlib.sha256(identity.encode()).hexdigest()
-    return f"{digest[:40]}@{domain}"
 
 
 @lru_cache(maxsize=64)
@@ -116,10 +152,11 @@ def _build_frame(occasion: Occasion) -> tuple[str, ...]:
     calendar.add("version", "2.0")
     calendar.add("method", occasion.method)
     calendar.add_component(_build_event(occasion))
-    lines = calendar.to_ical().decode().splitlines(keepends=True)
+    event, alarm, rest = calendar.to_ical().decode().partition("BEGIN:VALARM\r\n")
     # A mark is far shorter than a folded line, so each is found as a line of its own.
     marked = {f"{name}:{_MARK}\r\n": name for name in PERSONAL}
-    return tuple(marked.get(line, line) for line in lines)
+    # Not in the alarm: its DESCRIPTION is the title, which may be any words.
+    return (*(marked.get(line, line) for line in event.splitlines(keepends=True)), alarm + rest)
 
 
 def _build_event(occasion: Occasion) -> Event:
@@ -128,23 +165,38 @@ def _build_event(occasion: Occasion) -> Event:
     # In UTC: a VTIMEZONE makes the entry ten times as slow to build, and the rules in it get old.
     event.add("dtstart", occasion.start.astimezone(UTC))
     event.add("dtend", occasion.end.astimezone(UTC))
-    event.add("status", "CANCELLED" if occasion.method == "CANCEL" else "CONFIRMED")
+    event.add("status", "CANCELLED" if occasion.method == CANCEL else "CONFIRMED")
     organizer = vCalAddress(f"mailto:{occasion.organizer}")
     organizer.params["CN"] = vText(occasion.organizer_name)
     event.add("organizer", organizer)
     for name in PERSONAL:
         event[name] = vText(_MARK)
+    # What is cancelled reminds no one (RFC 5546 3.2.5 admits no alarm).
+    if occasion.method != CANCEL:
+        event.add_component(_build_alarm(occasion))
     return event
 
 
-def _attendee_line(name: str, address: str) -> str:
+def _build_alarm(occasion: Occasion) -> Alarm:
+    """Build the one reminder: when the panel should be there."""
+    alarm = Alarm()
+    alarm.add("action", "DISPLAY")
+    # A DISPLAY alarm has to have a text (RFC 5545 3.6.6).
+    alarm.add("description", occasion.title)
+    # Before the start, not at a time: it moves along if a reader moves the entry.
+    alarm.add("trigger", occasion.arrive_by - occasion.start)
+    return alarm
+
+
+def _attendee_line(name: str, address: str, *, asks: bool) -> str:
     """Write the one attendee.
 
     A parameter's value can't have a double quote (RFC 5545 3.1), and a caret begins an escape there
     (RFC 6868 3.1). Some readers take a backslash for one too, so it becomes a slash.
     """
     shown = name.replace("^", "^^").replace('"', "'").replace("\\", "/")
-    parameters = f'CN="{shown}";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP=TRUE'
+    rsvp = "TRUE" if asks else "FALSE"
+    parameters = f'CN="{shown}";PARTSTAT=NEEDS-ACTION;ROLE=REQ-PARTICIPANT;RSVP={rsvp}'
     return fold_line(f"ATTENDEE;{parameters}", f"mailto:{address}")
 
 

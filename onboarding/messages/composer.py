@@ -93,7 +93,8 @@ not there.
 class TemplateSet:
     """A webinar's templates, compiled, and the brand that they are printed with.
 
-    `logo` is the picture that travels inside each message, None where there is none.
+    `logo` is the picture that travels inside each message, None where there is none. Calendars are
+    asked to answer only where someone reads the answers (`reads_answers`).
     """
 
     brand: BrandSettings
@@ -103,14 +104,20 @@ class TemplateSet:
     configured: frozenset[str]
     fixed: FixedFields = ()
     logo: Picture | None = None
+    reads_answers: bool = False
 
     @classmethod
     def load(
-        cls, folders: Sequence[Path], brand: BrandSettings, fixed: FixedFields = ()
+        cls,
+        folders: Sequence[Path],
+        brand: BrandSettings,
+        fixed: FixedFields = (),
+        *,
+        reads_answers: bool = False,
     ) -> "TemplateSet":
         """Compile all templates of these folders, the most special folder first.
 
-        Messages bear the `fixed` fields.
+        Messages bear the `fixed` fields. `reads_answers`: what calendars answer is read.
 
         Raises `ConfigurationError` naming file, line and the unknown name with the nearest known
         one; for a kind without template; for a logo that can't be read.
@@ -130,7 +137,7 @@ class TemplateSet:
             raise ConfigurationError(
                 pasted, hint="Write {{ join_link }}: each person has a link of their own."
             )
-        stationery = make_template_set(templates, brand, logo, fixed)
+        stationery = make_template_set(templates, brand, logo, fixed, reads_answers=reads_answers)
         stationery.try_out()
         return stationery
 
@@ -205,6 +212,7 @@ class TemplateSet:
                 plain_text(letter.session.title),
                 name,
                 words.calendar_description,
+                asks_for_answer=self.reads_answers,
             ),
         )
 
@@ -254,9 +262,10 @@ class TemplateSet:
     ) -> str:
         """Describe the calendar entry: by the calendar's template where there is one.
 
-        Empty for a kind without link.
+        Empty for a kind without link, or without a calendar entry.
         """
-        if not RULES[letter.kind].holds_join_link:
+        rules = RULES[letter.kind]
+        if not (rules.holds_join_link and rules.has_calendar):
             return ""
         template = self._find_template(CALENDAR, letter)
         if template is None:
@@ -311,7 +320,7 @@ class Composer:
         except RENDERING as error:
             return Rejected(explain(error))
         # One frame for each METHOD: it stands in the calendar part's header as well.
-        frame = stationery.frames[calendar.method_of(letter.kind, stationery.brand)]
+        frame = stationery.frames[calendar.method_of(letter, stationery.brand)]
         body = frame.join({**others, "html": html.encoded})
         # Only for the check: without the middles of long pieces that may stand in any letter.
         short = frame.join({**others, "html": html.checked})
@@ -363,17 +372,21 @@ def make_template_set(
     brand: BrandSettings,
     logo: Picture | None,
     fixed: FixedFields = (),
+    *,
+    reads_answers: bool = False,
 ) -> TemplateSet:
     """Put compiled templates and the brand together, untried."""
-    methods = {calendar.method_of(kind, brand) for kind in Kind}
     return TemplateSet(
         brand=brand,
         templates=templates,
-        frames={method: make_frame(brand, method, logo, fixed) for method in methods},
+        frames={
+            method: make_frame(brand, method, logo, fixed) for method in (*calendar.METHODS, "")
+        },
         shown_brand=_brand_context(brand, logo),
         configured=frozenset(map(normal_key, brand.addresses)),
         fixed=fixed,
         logo=logo,
+        reads_answers=reads_answers,
     )
 
 

@@ -1,8 +1,9 @@
 """A message's frame, built once per template by the `email` package, and filled by joining bytes.
 
-The structure is multipart/mixed[ multipart/alternative[ text, HTML (related with the logo) ],
-calendar ]. What differs per person is encoded here, as the package would have (a test holds the two
-against each other, part by part).
+The structure is multipart/mixed[ multipart/alternative[ text, HTML (related with the logo),
+text/calendar ], application/ics ]: the calendar entry twice, in the same bytes. Some mail programs
+read the one and some the other (`docs/guides/calendar.md`). What differs per person is encoded
+here, as the package would have (a test holds the two against each other, part by part).
 """
 
 import re
@@ -12,11 +13,11 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
-from typing import cast
+from typing import Any, cast
 
 from onboarding.messages import headers
 from onboarding.messages.quoted_printable import quoted_printable
-from onboarding.messages.settings import BrandSettings
+from onboarding.messages.settings import BrandSettings, CalendarMethod
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class Picture:
     content: bytes
     subtype: str
 
+
+CALENDAR_FILE = "invite.ics"
+"""The name that Outlook, Google and Apple give the file of an invitation."""
 
 LOGO_CID = "logo@letters"
 """The logo's Content-ID, without angle brackets; it has to be unique within a message only."""
@@ -125,6 +129,8 @@ def make_frame(
 ) -> MimeFrame:
     """Build a frame. `method` is the calendar's METHOD and MIME parameter (RFC 6047 2.4).
 
+    Without one, messages carry no calendar entry.
+
     The `fixed` fields come first and are never folded: their readers are programs.
     """
     marks = {name: _mark(name) for name in MARKS} | {"message_id": f"<{_mark('message_id')}>"}
@@ -176,15 +182,31 @@ def build_message(
         html.add_related(
             logo.content, "image", logo.subtype, cid=f"<{LOGO_CID}>", disposition="inline"
         )
-    message.add_attachment(
-        filling.calendar,
-        subtype="calendar",
-        cte="quoted-printable",
-        params={"method": method},
-        filename="invite.ics",
-    )
+    if method:
+        add_calendar(message, method, filling.calendar)
     _tidy(message)
     return message
+
+
+def add_calendar(message: EmailMessage, method: str, entry: str) -> None:
+    """Add the calendar entry in both places: what mail programs show, and a file to open.
+
+    What is published is a file alone: Outlook shows its lines as text where it stands among the
+    alternatives ([MS-STANOICAL] 2.2.99).
+    """
+    coding: dict[str, Any] = {"subtype": "calendar", "cte": "quoted-printable"}
+    parameter = {"method": method}
+    if method == PUBLISH:
+        message.add_attachment(entry, **coding, params=parameter, filename=CALENDAR_FILE)
+        return
+    # The last alternative is the one that a calendar program prefers (RFC 2046 5.1.4).
+    message.add_alternative(entry, **coding, params=parameter)
+    message.add_attachment(entry, **coding, filename=CALENDAR_FILE)
+    file = cast("list[MIMEPart]", message.get_payload())[-1]
+    file.replace_header("Content-Type", f'application/ics; name="{CALENDAR_FILE}"')
+
+
+PUBLISH = CalendarMethod.PUBLISH.value.upper()
 
 
 IN_BOUNDARIES = "=_"

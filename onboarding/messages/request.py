@@ -26,8 +26,8 @@ class UnrenderableValue(ValueError):
 class MessageRequest:
     """Everything that one message is made from.
 
-    `registration` is None for a kind that needs none. `number` counts the invitee's messages from 1
-    and becomes the calendar entry's SEQUENCE. `date` is aware: the `Date:` header and DTSTAMP.
+    `registration` is None for a kind that needs none. `uid` and `sequence` are those of the
+    calendar entry, where the kind has one. `date` is aware: the `Date:` header and DTSTAMP.
     `recipient` is the address on envelope and `To:` header; it differs from the invitee's in a
     rehearsal. `panel` is all on board, for the producer's sheet. `previous` is what the invitee's
     mailbox holds so far (updates). `entry` is the id of the schedule's entry that it is for, empty
@@ -39,7 +39,6 @@ class MessageRequest:
     invitee: Invitee
     session: Session
     registration: Registration | None
-    number: int
     message_id: str
     date: datetime
     recipient: str
@@ -47,6 +46,8 @@ class MessageRequest:
     previous: Facts | None = None
     entry: str = ""
     template: str = ""
+    uid: str = ""
+    sequence: int = 0
     join_link: SecretStr | None = field(init=False)
 
     def __post_init__(self) -> None:

@@ -77,8 +77,8 @@ def sample_messages(languages: Iterable[str]) -> Iterator[MessageRequest]:
             session=SESSION,
             # Without one where real people may have none, so letters are tried as they will be.
             registration=registration if RULES[kind].needs_registration else None,
-            number=1,
             message_id="<sample@sample.example>",
+            uid="sample@sample.example",
             date=START - timedelta(days=7),
             recipient=invitee.email,
             panel=PANEL if rich else (),

@@ -79,7 +79,7 @@ def _check_mailbox(value: str) -> str:
     return value
 
 
-def _check_reply_to(value: str) -> str:
+def _check_optional_mailbox(value: str) -> str:
     return _check_mailbox(value) if value else value
 
 
@@ -110,7 +110,8 @@ def _check_one_line(value: str) -> str:
 class BrandSettings(BaseModel, extra="forbid", frozen=True):
     """The company's name, the sender of its messages, and how they look.
 
-    `reply_to` is the address for questions; without it, people ask the sender. `logo` is an
+    `reply_to` is the address for questions; without it, people ask the sender. `organizer` is whom
+    calendars show as the organizer, and ask; without it, it is the sender. `logo` is an
     `https://` address, or the path of a PNG, JPEG or GIF file that is put into every message.
     `language` is that of templates without a language in their name. `imprint` is printed small at
     the end of a message (some countries' law requires it). `dial_in` is the telephone number for
@@ -120,7 +121,8 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     sender: Annotated[str, AfterValidator(_check_mailbox)]
-    reply_to: Annotated[str, AfterValidator(_check_reply_to)] = ""
+    reply_to: Annotated[str, AfterValidator(_check_optional_mailbox)] = ""
+    organizer: Annotated[str, AfterValidator(_check_optional_mailbox)] = ""
     logo: Annotated[str, AfterValidator(_check_logo)] = ""
     colours: Colours = Colours()
     language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$")] = (
@@ -129,7 +131,7 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
     imprint: str = ""
     dial_in: Annotated[str, Field(max_length=200), AfterValidator(_check_one_line)] = ""
     device_test: Annotated[str, Field(max_length=500), AfterValidator(_check_https)] = ""
-    calendar: CalendarMethod = CalendarMethod.PUBLISH
+    calendar: CalendarMethod = CalendarMethod.REQUEST
 
     @property
     def sender_address(self) -> str:
@@ -147,11 +149,23 @@ class BrandSettings(BaseModel, extra="forbid", frozen=True):
         return _parse_mailbox(self.reply_to)[1] if self.reply_to else self.sender_address
 
     @property
+    def organizer_address(self) -> str:
+        """The bare address of the calendar entries' organizer."""
+        return _parse_mailbox(self.organizer)[1] if self.organizer else self.sender_address
+
+    @property
+    def organizer_name(self) -> str:
+        """The name of the calendar entries' organizer."""
+        if not self.organizer:
+            return self.sender_name
+        return _safe_name(_parse_mailbox(self.organizer)[0] or self.name)
+
+    @property
     def addresses(self) -> tuple[str, ...]:
         """Addresses that any message may contain, because they are in the configuration."""
         # The imprint stands in every message, so its addresses must not stop one.
         in_imprint = re.findall(r"[^\s<>,;]+@[\w.-]*\w", self.imprint)
-        return tuple({self.sender_address, self.help_address, *in_imprint})
+        return tuple({self.sender_address, self.help_address, self.organizer_address, *in_imprint})
 
     @property
     def sender_header(self) -> Address:

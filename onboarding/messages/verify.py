@@ -23,7 +23,15 @@ from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Registration, link_digest
 
 PARTS = {"text/plain": "text", "text/html": "HTML", "text/calendar": "calendar"}
-"""The parts that have to be there, once each and in this order, and what people call them."""
+"""The parts that have to be there, once each and in this order, and what people call them.
+
+The calendar only in messages of a kind that has one.
+"""
+
+CALENDAR_FILE = "application/ics"
+"""The calendar entry once more, for programs that open files only."""
+
+PUBLISHED = b"\r\nMETHOD:PUBLISH\r\n"
 
 
 def find_violation(
@@ -46,7 +54,7 @@ def find_violation(
             # to be there, and the first fault is the one that is reported.
             _check_owner(letter, guarded)
             or _check_header(fields, recipient)
-            or _check_structure(leaves)
+            or _check_structure(leaves, letter)
             or _check_fixed_fields(fields, letter, fixed)
             or _check_content(fields, leaves, letter, recipient, guarded, configured)
         )
@@ -122,11 +130,22 @@ def _is_other_persons(registration: Registration, invitee: Invitee) -> bool:
     ) != normal_key(invitee.email)
 
 
-def _check_structure(leaves: Sequence[mime_parser.BodyPart]) -> str:
+def _check_structure(leaves: Sequence[mime_parser.BodyPart], letter: MessageRequest) -> str:
     # Other parts may be there, such as the logo.
-    types = [leaf.content_type for leaf in leaves if leaf.content_type in PARTS]
-    right = types == list(PARTS)
-    return "" if right else "it doesn't have one text, one HTML and one calendar part"
+    known = [leaf for leaf in leaves if leaf.content_type in (*PARTS, CALENDAR_FILE)]
+    types = [leaf.content_type for leaf in known]
+    if not RULES[letter.kind].has_calendar:
+        right = types == list(PARTS)[:2]
+        return "" if right else "it doesn't have one text and one HTML part, and no calendar"
+    # What is published is a file alone (`mime.add_calendar`).
+    if types == [*PARTS] and PUBLISHED in known[-1].body:
+        return ""
+    if types != [*PARTS, CALENDAR_FILE]:
+        return "it doesn't have one text, one HTML and one calendar part, and that as a file"
+    entry, file = known[-2:]
+    # In the same bytes, so that whatever is true of the one is true of the other.
+    same = (entry.encoding, entry.body) == (file.encoding, file.body)
+    return "" if same else "its calendar part and the calendar file differ"
 
 
 def _check_header(fields: mime_parser.Fields, recipient: str) -> str:
@@ -181,6 +200,8 @@ def _check_content(
     # Before what is foreign: one's own link with something behind it would be called another's.
     if own and (part := _find_part_without(own, shown)):
         return f"its {part} part lacks this person's join link"
+    if "calendar" in shown and not _is_own_entry(shown["calendar"], letter.uid):
+        return "its calendar part isn't this person's entry"
     texts = {"header": _header_text(fields, leaves)}
     texts |= {f"{part} part": text for part, text in shown.items()}
     texts["HTML part"] += _over_lines(contents["HTML"], shown["HTML"])
@@ -197,6 +218,12 @@ def _check_content(
 def _find_part_without(link: bytes, shown: Mapping[str, bytes]) -> str:
     """Name the first part that lacks a link, empty where each has it."""
     return next((part for part, text in shown.items() if not _contains_link(text, link)), "")
+
+
+def _is_own_entry(entry: bytes, uid: str) -> bool:
+    """Whether a calendar entry, unfolded, has this UID: another would be another event."""
+    # With the line end before and behind it: the description may hold any words.
+    return bool(uid) and f"\nUID:{uid}\r".encode() in entry
 
 
 def _header_text(fields: mime_parser.Fields, leaves: Sequence[mime_parser.BodyPart]) -> bytes:

@@ -156,7 +156,8 @@ class Delivery:
     `email` is the invitee's address as written; `number` counts the invitee's messages from 1;
     `attempt` counts the offers made to the mail server so far; times are aware, in UTC.
     `rehearsal_to` is the one address that a rehearsal mails instead of the invitee (empty: the real
-    thing). `entry` is the schedule's entry of a scheduled message, empty for the other kinds.
+    thing). `entry` is the schedule's entry of a scheduled message, empty for the other kinds. `uid`
+    and `sequence` are those of its calendar entry; `uid` is empty where it has none.
     """
 
     id: int
@@ -173,6 +174,8 @@ class Delivery:
     facts: Facts
     rehearsal_to: str = ""
     entry: str = ""
+    uid: str = ""
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,8 @@ class Mailbox:
     so far: the next number is one more. `invited_at` is when the first message of those that told
     them facts was queued, None while there is none and after a cancellation. `entries` are the
     entries of the schedule that were queued for them or that they missed: id -> starts of the
-    session (UTC).
+    session (UTC). `uid` names the person's calendar entry, empty before there is one; `sequence`
+    is the SEQUENCE of the newest version of it that may have arrived, None before the first.
     """
 
     facts: Facts | None = None
@@ -195,6 +199,13 @@ class Mailbox:
     entries: Mapping[str, tuple[datetime, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )
+    uid: str = ""
+    sequence: int | None = None
+
+    @property
+    def next_sequence(self) -> int:
+        """The SEQUENCE of the next version of the calendar entry (RFC 5545 3.8.7.4)."""
+        return 0 if self.sequence is None else self.sequence + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +288,20 @@ def message_id(
     parts = (session.server, str(session), address_key(email), kind, str(number), rehearsal)
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return f"<{digest[:40]}@{domain}>"
+
+
+def calendar_uid(
+    seed: str, session: SessionKey, email: str, domain: str, rehearsal: str = ""
+) -> str:
+    """Build the UID of a person's calendar entry (RFC 5545 3.8.4.7).
+
+    `seed` is the ledger's random value: from an address alone no one can make the UID, and forge an
+    answer. A rehearsal adds a word of its own, so that its entry is never taken for the real one.
+    """
+    # With the server: an entry of the simulator must never be taken for the real session's.
+    parts = (seed, session.server, str(session), address_key(email), rehearsal)
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return f"{digest[:40]}@{domain}"
 
 
 def ascii_message_id(name: str) -> str:

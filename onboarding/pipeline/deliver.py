@@ -7,12 +7,15 @@ Workers stop between messages, never within one. `send` does one message.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from onboarding.errors import OnboardingError
 from onboarding.ledger import deliveries
-from onboarding.model.deliveries import Delivery, message_id
-from onboarding.model.kinds import clears_facts, due_at, expires_at
+from onboarding.ledger.uid_seed import load_uid_seed
+from onboarding.model.addresses import address_key
+from onboarding.model.deliveries import Delivery, calendar_uid, message_id
+from onboarding.model.kinds import RULES, clears_facts, due_at, expires_at
 from onboarding.model.sessions import Facts
 from onboarding.pipeline.delivery_run import DeliveryRun
 from onboarding.pipeline.refresh import RunState
@@ -43,12 +46,12 @@ async def queue_messages(
     was not: RingCentral refused, or its list lags behind. What they are owed is owed once that is
     done.
     """
-    new = make_deliveries(services, state, plan, rehearsal_to)
+    new = await make_deliveries(services, state, plan, rehearsal_to)
     await services.ledger.run(deliveries.enqueue, state.session_row, new, services.clock.now())
     return len(new)
 
 
-def make_deliveries(
+async def make_deliveries(
     services: Services, state: RunState, plan: Plan, rehearsal_to: str = ""
 ) -> list[deliveries.NewDelivery]:
     """Make the deliveries that the plan owes and that are not in the queue yet."""
@@ -56,7 +59,22 @@ def make_deliveries(
     domain = services.config.brand.sender_address.rpartition("@")[2]
     due = [item for item in plan.mail if _is_to_be_queued(item, rehearsal_to)]
     messages = [_new_delivery(item, state, domain, now, rehearsal_to) for item in due]
-    return [message for message in messages if message]
+    seed = await services.ledger.run(load_uid_seed)
+    return [_add_calendar(message, state, domain, seed) for message in messages if message]
+
+
+def _add_calendar(
+    message: deliveries.NewDelivery, state: RunState, domain: str, seed: str
+) -> deliveries.NewDelivery:
+    """Number the version of the calendar entry that a message carries, if it carries any."""
+    if not RULES[message.kind].has_calendar:
+        return message
+    box = state.snapshot.mailbox(address_key(message.email))
+    key, to = state.snapshot.session.key, message.rehearsal_to
+    new = calendar_uid(seed, key, message.email, domain, to)
+    # A UID in use stays: with another one the person would have two entries.
+    uid = new if to else box.uid or new
+    return replace(message, uid=uid, sequence=box.next_sequence)
 
 
 def _is_to_be_queued(item: PlanItem, rehearsal_to: str) -> bool:
@@ -75,7 +93,6 @@ def _new_delivery(
     if kind is None or facts is None:
         return None
     invitee, session = item.invitee, state.snapshot.session
-    # Calendar programs order the entries of one event by this number (SEQUENCE), so it only grows.
     # A unique index refuses the number of a message that was queued since the snapshot.
     number = state.snapshot.mailbox(invitee.key).messages + 1
     # A rehearsal's Message-ID has its moment in it: each rehearsal is a new message.

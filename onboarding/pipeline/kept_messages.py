@@ -20,6 +20,7 @@ from onboarding.ledger.kept import KeptMessage
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.settings import ledger_path
 from onboarding.messages.calendar import fold_line
+from onboarding.messages.mime import add_calendar
 from onboarding.model.addresses import address_key
 from onboarding.model.foreign_text import clean
 from onboarding.model.ports import Progress
@@ -115,13 +116,7 @@ def rebuild(message: KeptMessage) -> bytes:
         # The type's parameter has to repeat the entry's METHOD (RFC 6047 2.4), or a mail program
         # shows a plain file. PUBLISH asks for no answer.
         method = re.search(r"^METHOD:(\w+)", message.calendar, re.MULTILINE)
-        copy.add_attachment(
-            _fold_entry(message.calendar),
-            subtype="calendar",
-            cte="quoted-printable",
-            params={"method": method[1] if method else "PUBLISH"},
-            filename="invite.ics",
-        )
+        add_calendar(copy, method[1] if method else "PUBLISH", _fold_entry(message.calendar))
     return copy.as_bytes()
 
 

@@ -86,7 +86,13 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
     logo = [Path(config.brand.logo)] if config.brand.logo else []
     # All files count, since one template may include another. The stamp is only a part of the
     # cache's key: `run --all` compiles the shared templates once for all webinars.
-    return _load_cached(folders, config.brand, config.smtp.fixed_fields, _stamp([*folders, *logo]))
+    return _load_cached(
+        folders,
+        config.brand,
+        config.smtp.fixed_fields,
+        reads_answers=config.replies.is_configured,
+        _stamp=_stamp([*folders, *logo]),
+    )
 
 
 def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
@@ -99,9 +105,14 @@ def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
 
 @lru_cache(maxsize=32)
 def _load_cached(
-    folders: tuple[Path, ...], brand: BrandSettings, fixed: FixedFields, _stamp: Stamp
+    folders: tuple[Path, ...],
+    brand: BrandSettings,
+    fixed: FixedFields,
+    *,
+    reads_answers: bool,
+    _stamp: Stamp,
 ) -> TemplateSet:
-    return TemplateSet.load(folders, brand, fixed)
+    return TemplateSet.load(folders, brand, fixed, reads_answers=reads_answers)
 
 
 def _stamp(paths: list[Path]) -> Stamp:

@@ -39,6 +39,9 @@ STAND_IN_CODE = "000 000 000"
 """Stands for every reader's code, where the webinar has dial-in."""
 
 MESSAGE_ID = "<planned@join.example>"
+UID = "planned@join.example"
+"""Stands for the UID of every reader's calendar entry."""
+
 OTHER_LINK = "another link"
 """Stands for the digest of a link that has changed since."""
 
@@ -167,10 +170,10 @@ class PlannedMessages:
             invitee=replace(person, role=facts.role),
             session=self._find_session(facts),
             registration=record if rules.needs_registration else None,
-            # Fixed, as the link is: a digest must not depend on how many messages came before, or
-            # on the day when the page was made.
-            number=1,
+            # Fixed, as the link is: a digest must not depend on which messages came before, or on
+            # the day when the page was made.
             message_id=MESSAGE_ID,
+            uid=UID,
             date=facts.start,
             recipient=invitee.email,
             panel=PANEL,

@@ -20,7 +20,7 @@ from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
 from onboarding.messages.request import MessageRequest, ProtectedValues
-from onboarding.model.deliveries import Outcome, Rejected, message_id
+from onboarding.model.deliveries import Outcome, Rejected, calendar_uid, message_id
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Colleague, Invitee, Role, Roster, format_problem
 from onboarding.model.ports import Progress
@@ -121,6 +121,7 @@ def build_preview(
         folders=template_folders(config.folder, target),
         brand=config.brand,
         notes=tuple(_preview_notes(roster, facts)),
+        reads_answers=config.replies.is_configured,
     )
 
 
@@ -143,7 +144,7 @@ async def send_test_message(
         request.session.key,
         request.invitee.email,
         request.kind,
-        request.number,
+        1,
         _sender_domain(config),
         purpose,
     )
@@ -207,8 +208,6 @@ def _sample_start(now: datetime) -> datetime:
 
 def _build_request(person: Invitee, kind: Kind, setting: _Setting) -> MessageRequest:
     session, rules = setting.session, RULES[kind]
-    # A calendar program takes an update's entry only with a higher SEQUENCE than the invitation's.
-    number = 1 if rules.comes_first else 2
     link = _made_up_link(person)
     registration = Registration(
         id="preview", role=person.role, join_uri=link, phone_code=setting.phone_code
@@ -221,8 +220,12 @@ def _build_request(person: Invitee, kind: Kind, setting: _Setting) -> MessageReq
         invitee=person,
         session=session,
         registration=registration if rules.needs_registration else None,
-        number=number,
-        message_id=message_id(session.key, person.email, kind, number, setting.domain, "preview"),
+        message_id=message_id(session.key, person.email, kind, 1, setting.domain, "preview"),
+        # Under a word of its own, so that a calendar program does not take a test mail's entry for
+        # an earlier version of the real one.
+        uid=calendar_uid("preview", session.key, person.email, setting.domain),
+        # It takes an update's entry only with a higher SEQUENCE than the invitation's.
+        sequence=0 if rules.comes_first else 1,
         date=setting.now,
         recipient=person.email,
         panel=setting.panel,

@@ -17,7 +17,7 @@ from onboarding.errors import (
     OnboardingError,
 )
 from onboarding.ledger import deliveries, operator_actions
-from onboarding.ledger.deliveries import DeliveryRecord
+from onboarding.ledger.deliveries import DeliveryRecord, NewDelivery
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import UNDER_WAY, Delivery, State
 from onboarding.model.foreign_text import clean
@@ -173,7 +173,8 @@ async def _queue(
     """Queue the copies, release what is queued. Returns the address keys of who gets a message."""
     state, now = prepared.state, services.clock.now()
     waiting = [item.invitee.email for item in prepared.plan.mail if item.queued]
-    new = make_deliveries(services, state, prepared.plan)
+    made = await make_deliveries(services, state, prepared.plan)
+    new = [_keep_sequence(copy, state.snapshot) for copy in made]
     # A person was asked between the look and this write. Where something was queued since, a copy
     # of the older facts would arrive after it.
     seen = {key: box.messages for key, box in state.snapshot.mailboxes.items()}
@@ -184,6 +185,16 @@ async def _queue(
         operator_actions.release_queued, state.session_row, waiting, by, reason, now
     )
     return frozenset([*queued, *released])
+
+
+def _keep_sequence(copy: NewDelivery, snapshot: Snapshot) -> NewDelivery:
+    """A second copy carries the same version of the calendar entry, unless its times are others."""
+    box = snapshot.mailbox(address_key(copy.email))
+    told = box.facts or (box.last.facts if box.last else copy.facts)
+    # RFC 5546 2.1.4: a higher number wherever the times change. Of two entries with one number the
+    # later DTSTAMP counts (2.1.5).
+    is_moved = (told.start, told.duration) != (copy.facts.start, copy.facts.duration)
+    return copy if box.sequence is None or is_moved else replace(copy, sequence=box.sequence)
 
 
 async def _deliver(

@@ -123,7 +123,8 @@ def _compose_message(
         session=run.state.snapshot.session,
         # A cancellation gets no registration at all, so that no template can put a link into it.
         registration=recipient.record if rules.needs_registration else None,
-        number=delivery.number,
+        uid=delivery.uid,
+        sequence=delivery.sequence,
         message_id=ascii_message_id(delivery.message_id),
         date=run.services.clock.now(),
         # On the envelope and in `To:`; all else of a rehearsal is what the person would get.

@@ -32,8 +32,8 @@ def _make_record(item: PlanItem, state: RunState) -> deliveries.NewDelivery | No
         email=item.invitee.email,
         name=item.invitee.name,
         kind=item.as_told,
-        # It counts as a message, so that the next one is not numbered as the person's first:
-        # Message-ID and calendar SEQUENCE are made from the number.
+        # It counts as a message, so that the next one is not numbered as the person's first: the
+        # Message-ID is made from the number. It carries no calendar entry.
         number=state.snapshot.mailbox(item.invitee.key).messages + 1,
         # No message left, so there is no Message-ID that a person could look for.
         message_id="",

@@ -35,7 +35,7 @@ class Preview:
     """What is previewed: a message of every kind for each person, by roster row.
 
     `notes` say which facts are samples, and which rows can't be shown. Every join link in the
-    messages is made up.
+    messages is made up. `reads_answers`: calendars are asked to answer.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Preview:
     folders: tuple[Path, ...]
     brand: BrandSettings
     notes: tuple[str, ...] = ()
+    reads_answers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,9 @@ def compose_kind(preview: Preview, kind: Kind) -> ComposedKind:
     # Before loading: what is saved in between has a newer version, so is loaded the next time.
     version = template_version(preview.folders, preview.brand.logo)
     try:
-        templates = _load_templates(preview.folders, preview.brand, version)
+        templates = _load_templates(
+            preview.folders, preview.brand, version, reads_answers=preview.reads_answers
+        )
     except ConfigurationError as error:
         return ComposedKind(version, {}, error)
     messages = {
@@ -104,8 +107,10 @@ def compose_kind(preview: Preview, kind: Kind) -> ComposedKind:
 
 # `_version` is in the key only: after a save the same folders are loaded again.
 @lru_cache(maxsize=2)
-def _load_templates(folders: tuple[Path, ...], brand: BrandSettings, _version: str) -> TemplateSet:
-    return TemplateSet.load(folders, brand)
+def _load_templates(
+    folders: tuple[Path, ...], brand: BrandSettings, _version: str, *, reads_answers: bool
+) -> TemplateSet:
+    return TemplateSet.load(folders, brand, reads_answers=reads_answers)
 
 
 _MIME_HEADERS = frozenset({"mime-version", "content-type", "content-transfer-encoding"})
@@ -123,10 +128,15 @@ def parse_for_page(message: Message) -> ParsedMessage:
         subject=str(parsed["Subject"]),
         text=parts["text/plain"].get_content(),
         html=parts["text/html"].get_content(),
-        calendar=parts["text/calendar"].get_content().replace("\r\n", "\n"),
+        # Not all kinds carry an entry.
+        calendar=_read_text(parts.get("text/calendar")),
         pictures={str(part["Content-ID"]).strip("<>"): _data_url(part) for part in pictures},
         size=len(message.body),
     )
+
+
+def _read_text(part: EmailMessage | None) -> str:
+    return part.get_content().replace("\r\n", "\n") if part else ""
 
 
 def _data_url(picture: EmailMessage) -> str:
@@ -287,7 +297,9 @@ def _message_files(
 ) -> Iterator[tuple[str, bytes]]:
     if isinstance(message, Message):
         for ending in ENDINGS:
-            yield _file_path(person, kind, ending), message_file(message, ending)
+            # Not all kinds carry a calendar entry.
+            if content := message_file(message, ending):
+                yield _file_path(person, kind, ending), content
 
 
 def _file_path(person: Invitee, kind: Kind, ending: str) -> str:

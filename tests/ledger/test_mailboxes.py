@@ -133,3 +133,33 @@ def test_what_is_recorded_as_told_is_history_and_replaces_what_was_queued(connec
         if shown.delivery.state is State.RECORDED
     ]
     assert record_of_ada.reason == "as told, not sent from here (by Grace)"
+
+
+def test_entry_keeps_its_uid_and_counts_what_may_have_arrived(connection, session_row):
+    _send(connection, session_row, 1, uid="a@old.example", sequence=0)
+    _send(connection, session_row, 2, uid="a@old.example", sequence=1)
+    # queued only: no mailbox can hold it
+    queue(connection, session_row, order(number=3, uid="b@new.example", sequence=2))
+
+    box = mailbox(connection, session_row)
+
+    assert (box.uid, box.sequence, box.next_sequence) == ("a@old.example", 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("state", "sequence"),
+    [
+        (state, 4 if state in {State.SENDING, State.SENT, State.IN_DOUBT} else None)
+        for state in State
+    ],
+)
+def test_version_counts_once_it_may_have_arrived(connection, session_row, state, sequence):
+    reach(connection, session_row, state)
+    connection.exec_driver_sql("UPDATE deliveries SET uid = 'a@example', sequence = 4")
+
+    box = mailbox(connection, session_row)
+
+    # Bounced: returned by a later server, which may have delivered a copy as well.
+    expected = 4 if state is State.BOUNCED else sequence
+    assert box.sequence == expected
+    assert box.next_sequence == (0 if expected is None else 5)

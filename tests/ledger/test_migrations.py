@@ -1,5 +1,6 @@
 """A ledger's file is brought to the shape of `schema`, and never by an older version."""
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from onboarding.errors import ConfigurationError, OnboardingError
 from onboarding.ledger import backups, migrations, registrations, sessions
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger, open_engine
+from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.model.registrations import Standing
 from tests.ledger.making import make_old_ledger, migrate_to, session
 
@@ -88,6 +90,38 @@ def test_ledger_of_the_first_revision_keeps_its_rows_and_writes_history_by_itsel
         old.exec_driver_sql("UPDATE deliveries SET state = 'sent', told = '250 OK'")
         written = old.exec_driver_sql("SELECT delivery, key, what, detail FROM events").all()
         assert written == [(1, "a@example.com", "sent", "250 OK")]
+
+
+def test_calendar_entries_of_an_older_ledger_stay_what_they_are(connection):
+    """The UID that older versions computed, and a SEQUENCE above all that they sent."""
+    with ledger_of("0004") as old:
+        for number, to in ((1, ""), (2, ""), (3, "me@example.com")):
+            old.exec_driver_sql(
+                "INSERT INTO deliveries (session, key, kind, number, state, attempt, queued_at,"
+                " due_at, expires_at, at, message_id, start, duration, rehearsal_to)"
+                " VALUES (1, 'anna@example.com', 'invitation', ?, 'sent', 1, '2026', '2026',"
+                " '2026', '2026', '<1@northwind.example>', '2026', 1, ?)",
+                (number, to),
+            )
+
+        migrations.upgrade(old)
+
+        assert _shape(old) == _shape(connection)
+        rows = old.exec_driver_sql("SELECT uid, sequence FROM deliveries ORDER BY id").all()
+        digest = hashlib.sha256(b"s\n1/1\nanna@example.com").hexdigest()[:40]
+        uid = f"{digest}@northwind.example"
+        assert rows == [(uid, 0), (uid, 1), ("", 0)]
+        assert len(load_uid_seed(old)) == 32
+
+
+def test_each_ledger_has_a_random_value_of_its_own():
+    seeds = set()
+    for _ledger in range(2):
+        with ledger_of("0004") as old:
+            migrations.upgrade(old)
+            seeds.add(load_uid_seed(old))
+
+    assert len(seeds) == 2
 
 
 def test_lease_that_an_older_version_holds_is_kept_and_says_no_since(connection):

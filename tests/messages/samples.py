@@ -67,7 +67,7 @@ def make_request(
         "invitee": person,
         "session": SESSION,
         "registration": registration if RULES[kind].needs_registration else None,
-        "number": 1,
+        "uid": "0123456789@northwind.example",
         "message_id": "<0123456789@northwind.example>",
         "date": datetime(2026, 5, 1, 9, 30, tzinfo=UTC),
         "recipient": person.email,
@@ -97,6 +97,14 @@ def find_part(message: EmailMessage, content_type: str) -> str:
     found = [inner for inner in message.walk() if inner.get_content_type() == content_type]
     assert len(found) == 1
     return found[0].get_content().replace("\r\n", "\n")
+
+
+def find_calendar(message: EmailMessage) -> str:
+    """The calendar entry, its lines unfolded; empty where the message carries none."""
+    types = [inner.get_content_type() for inner in message.walk()]
+    return (
+        find_part(message, "text/calendar").replace("\n ", "") if "text/calendar" in types else ""
+    )
 
 
 HTML = """<!doctype html>

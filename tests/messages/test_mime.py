@@ -15,7 +15,7 @@ from onboarding.messages.mime import MessageParts, Picture, build_message, make_
 from tests.messages.samples import BRAND
 
 LOGO = Picture(b"\x89PNG\r\n\x1a\n" + bytes(300), "png")
-SKELETONS = {logo: make_frame(BRAND, "PUBLISH", logo) for logo in (None, LOGO)}
+SKELETONS = {logo: make_frame(BRAND, "REQUEST", logo) for logo in (None, LOGO)}
 TEXT = st.text(st.characters(codec="utf-8"), max_size=400)
 PIECES = (
     "<title>",
@@ -78,7 +78,7 @@ def described(sent: bytes):
 def test_the_bytes_equal_what_the_email_package_would_have_built(filling, logo):
     filled = SKELETONS[logo].fill(filling)
 
-    assert described(filled) == described(build_message(BRAND, "PUBLISH", logo, filling).as_bytes())
+    assert described(filled) == described(build_message(BRAND, "REQUEST", logo, filling).as_bytes())
 
 
 @given(filling=FILLINGS)
@@ -92,7 +92,7 @@ def test_lines_stay_within_the_limits_of_smtp(filling):
 
 def test_the_parts_stand_as_every_mail_program_expects_them():
     message = message_from_bytes(
-        make_frame(BRAND, "PUBLISH", LOGO).fill(FILLING), policy=policy.default
+        make_frame(BRAND, "REQUEST", LOGO).fill(FILLING), policy=policy.default
     )
 
     assert [part.get_content_type() for part in message.walk()] == [
@@ -103,12 +103,33 @@ def test_the_parts_stand_as_every_mail_program_expects_them():
         "text/html",
         "image/png",
         "text/calendar",
+        "application/ics",
+    ]
+
+
+def test_published_entry_is_a_file_alone():
+    message = message_from_bytes(
+        make_frame(BRAND, "PUBLISH", None).fill(FILLING), policy=policy.default
+    )
+
+    [file] = message.iter_attachments()
+    assert (file.get_content_type(), file.get_filename()) == ("text/calendar", "invite.ics")
+    assert [part.get_content_type() for part in message.walk()].count("text/calendar") == 1
+
+
+def test_message_without_a_method_has_no_calendar():
+    message = message_from_bytes(make_frame(BRAND, "", None).fill(FILLING), policy=policy.default)
+
+    assert [part.get_content_type() for part in message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
     ]
 
 
 def test_the_header_fields_are_those_of_an_automatic_message():
     message = message_from_bytes(
-        make_frame(BRAND, "PUBLISH", None).fill(FILLING), policy=policy.default
+        make_frame(BRAND, "REQUEST", None).fill(FILLING), policy=policy.default
     )
 
     assert message.items()[:-1] == [
@@ -124,19 +145,21 @@ def test_the_header_fields_are_those_of_an_automatic_message():
     ]
 
 
-@pytest.mark.parametrize("method", ["PUBLISH", "REQUEST", "CANCEL"])
+@pytest.mark.parametrize("method", ["REQUEST", "CANCEL"])
 def test_the_calendar_part_tells_its_method(method):
     message = message_from_bytes(
         make_frame(BRAND, method, None).fill(FILLING), policy=policy.default
     )
 
-    assert [
-        (part.get_param("method"), part.get_filename()) for part in message.iter_attachments()
-    ] == [(method, "invite.ics")]
+    [file] = message.iter_attachments()
+    [entry] = [part for part in message.walk() if part.get_content_type() == "text/calendar"]
+    assert (entry.get_param("method"), entry.get_content_disposition()) == (method, None)
+    assert (file.get_content_type(), file.get_filename()) == ("application/ics", "invite.ics")
+    assert file.get_payload() == entry.get_payload()
 
 
 def test_an_address_beyond_ascii_stays_as_it_is_for_smtputf8():
-    filled = make_frame(BRAND, "PUBLISH", None).fill(replace(FILLING, recipient="änna@example.com"))
+    filled = make_frame(BRAND, "REQUEST", None).fill(replace(FILLING, recipient="änna@example.com"))
 
     message = message_from_string(filled.decode(), policy=policy.SMTPUTF8)
     assert [mailbox.addr_spec for mailbox in message["To"].addresses] == ["änna@example.com"]

@@ -19,9 +19,9 @@ from tests.messages.samples import BRAND, OTHERS, OWN, make_request, protect
 
 MESSAGES = 3000
 CONFIGURED = frozenset({"help@northwind.example", "webinars@northwind.example"})
-FRAME = make_frame(BRAND, "PUBLISH", None)
+FRAME = make_frame(BRAND, "REQUEST", None)
 LETTER = make_request()
-CALENDAR = f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n".encode()
+CALENDAR = f"BEGIN:VCALENDAR\r\nUID:{LETTER.uid}\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n".encode()
 FILLING = MessageParts(
     "Anna", "anna@example.com", "Welcome", "<1@northwind.example>", LETTER.date, "", (), ""
 )

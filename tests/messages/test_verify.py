@@ -31,7 +31,7 @@ from tests.messages.samples import (
 )
 
 CONFIGURED = frozenset({"help@northwind.example", "webinars@northwind.example"})
-SKELETON = make_frame(BRAND, "PUBLISH", None)
+SKELETON = make_frame(BRAND, "REQUEST", None)
 GOOD = MessageParts(
     name="Anna",
     recipient="anna@example.com",
@@ -40,8 +40,11 @@ GOOD = MessageParts(
     date=make_request().date,
     text=f"Join: {OWN}.",
     pieces=('<a href="', f"{OWN}", '">', f"{OWN}", "</a>"),
-    calendar=f"BEGIN:VCALENDAR\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n",
+    calendar=(
+        f"BEGIN:VCALENDAR\r\nUID:0123456789@northwind.example\r\nURL:{OWN}\r\nEND:VCALENDAR\r\n"
+    ),
 )
+INCOMPLETE = "it doesn't have one text, one HTML and one calendar part, and that as a file"
 TOKEN = OTHERS.rpartition("/")[2]
 LATE_LINK = "https://v.example/w/join/somebodywholeft12345"
 
@@ -201,7 +204,8 @@ def test_a_part_without_the_own_link_is_found(part):
 
 
 def test_a_cancellation_may_hold_no_join_link_at_all():
-    bare = changed(text="Goodbye", html="<p>Goodbye", calendar="BEGIN:VCALENDAR")
+    entry = "BEGIN:VCALENDAR\r\nUID:0123456789@northwind.example\r\n"
+    bare = changed(text="Goodbye", html="<p>Goodbye", calendar=entry)
     cancelled = make_request(Kind.CANCELLATION)
 
     assert fault(bare, cancelled) == ""
@@ -259,9 +263,11 @@ def test_the_vocabulary_of_xhtml_is_no_link():
         (
             b"text/calendar",
             b"text/x-other",
-            "it doesn't have one text, one HTML and one calendar part",
+            INCOMPLETE,
         ),
-        (b"text/plain", b"text/html", "it doesn't have one text, one HTML and one calendar part"),
+        (b"text/plain", b"text/html", INCOMPLETE),
+        (b"application/ics", b"application/x-other", INCOMPLETE),
+        (b"UID:0123456789", b"UID:1123456789", "its calendar part isn't this person's entry"),
         (
             b"\r\nTo: ",
             b"\r\nTo: b@example.com\r\nTo: ",
@@ -275,6 +281,32 @@ def test_damaged_messages_are_found(old, new, said):
     assert old in body
 
     assert fault(body=body.replace(old, new)) == said
+
+
+def test_calendar_file_that_differs_from_the_calendar_part_is_found():
+    before, found, behind = SKELETON.fill(GOOD).rpartition(b"END:VCALENDAR")
+
+    body = before + b"COMMENT:x\r\n" + found + behind
+
+    assert fault(body=body) == "its calendar part and the calendar file differ"
+
+
+def test_published_entry_is_a_file_alone():
+    published = replace(GOOD, calendar=GOOD.calendar.replace("UID", "METHOD:PUBLISH\r\nUID"))
+    body = make_frame(BRAND, "PUBLISH", None).fill(published)
+
+    assert fault(body=body) == ""
+    assert fault(body=make_frame(BRAND, "PUBLISH", None).fill(GOOD)) == INCOMPLETE
+
+
+def test_calendar_in_a_message_that_carries_none_is_found():
+    assert fault(given=make_request(Kind.SCHEDULED)) == (
+        "it doesn't have one text and one HTML part, and no calendar"
+    )
+
+
+def test_entry_without_a_uid_is_found():
+    assert fault(given=make_request(uid="")) == "its calendar part isn't this person's entry"
 
 
 def test_links_of_several_hosts_and_folders_are_guarded_by_where_they_begin():

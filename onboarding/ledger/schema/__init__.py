@@ -109,11 +109,14 @@ deliveries = sa.Table(
     _text_column("rehearsal_to"),
     _text_column("told"),
     _text_column("entry"),
+    _text_column("uid"),
+    sa.Column("sequence", sa.Integer, nullable=False, server_default="0"),
 )
 """One message to one invitee. `entry` names that of a scheduled message, empty for the others.
 
 `link`, `role`, `start` and `duration` are its facts; the link is only a fingerprint. `told` is what
-history says of its latest move besides the state (`_create_triggers`).
+history says of its latest move besides the state (`_create_triggers`). `uid` and `sequence` are
+those of its calendar entry; `uid` is empty where it has none.
 """
 
 REAL = deliveries.c.rehearsal_to == sa.literal_column("''")
@@ -158,6 +161,11 @@ sa.Index(
 # For `claim`, which looks for the oldest again after each chunk.
 sa.Index("ix_deliveries_due", deliveries.c.session, deliveries.c.state, deliveries.c.due_at)
 sa.Index("ix_deliveries_holder", deliveries.c.holder, sqlite_where=HELD)
+# An answer from a calendar names nothing but the entry's UID.
+sa.Index("ix_deliveries_uid", deliveries.c.uid)
+
+uid_seeds = sa.Table("uid_seeds", metadata, sa.Column("seed", sa.Text, primary_key=True))
+"""One row: the random value of this ledger from which the UIDs of calendar entries are made."""
 
 events = sa.Table(
     "events",

@@ -1,5 +1,8 @@
 """What a webinar that looks after itself needs: its schedule, its calendar, what comes back."""
 
+import hashlib
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -21,6 +24,7 @@ def upgrade() -> None:
     _add_looks()
     _add_entries()
     _add_inbox()
+    _add_calendar_entries()
 
 
 def _add_looks() -> None:
@@ -128,3 +132,46 @@ def _add_inbox() -> None:
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_suppressed_addresses"),
     )
+
+
+def _add_calendar_entries() -> None:
+    """Give each delivery the UID and SEQUENCE that its calendar entry was sent with."""
+    op.create_table(
+        "uid_seeds",
+        sa.Column("seed", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("seed", name="pk_uid_seeds"),
+    )
+    seed = sa.insert(sa.table("uid_seeds", sa.column("seed"))).values(seed=secrets.token_hex(16))
+    op.get_bind().execute(seed)
+    op.add_column("deliveries", sa.Column("uid", sa.Text, nullable=False, server_default=""))
+    op.add_column(
+        "deliveries", sa.Column("sequence", sa.Integer, nullable=False, server_default="0")
+    )
+    op.create_index("ix_deliveries_uid", "deliveries", ["uid"])
+    _fill_calendar_entries(op.get_bind())
+
+
+def _fill_calendar_entries(connection: sa.Connection) -> None:
+    """Write what older versions computed again for each message: their entries stay themselves."""
+    rows = connection.exec_driver_sql(
+        "SELECT deliveries.id, key, number, message_id, server, webinar_id, session_id"
+        " FROM deliveries JOIN sessions ON sessions.id = deliveries.session"
+        # Not of rehearsals: their entries are none of the person's.
+        " WHERE rehearsal_to = '' AND message_id != ''"
+    ).mappings()
+    values = [
+        # Older versions counted each message, so what comes next is higher than all that was sent.
+        {"id_": row["id"], "uid": _former_uid(row), "sequence": row["number"] - 1}
+        for row in rows
+    ]
+    update = "UPDATE deliveries SET uid = :uid, sequence = :sequence WHERE id = :id_"
+    if values:
+        connection.execute(sa.text(update), values)
+
+
+def _former_uid(row: sa.RowMapping) -> str:
+    """Compute a UID as older versions did; the sender's domain is that of the Message-ID."""
+    session = f"{row['webinar_id']}/{row['session_id']}"
+    identity = f"{row['server']}\n{session}\n{row['key']}"
+    domain = str(row["message_id"]).rpartition("@")[2].removesuffix(">")
+    return f"{hashlib.sha256(identity.encode()).hexdigest()[:40]}@{domain}"
