@@ -9,8 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from onboarding.config import Config
+from onboarding.console.live_parts import LiveParts
 from onboarding.console.log_ins import KeyRing, LogInStore
 from onboarding.console.passwords import AttemptLimit, PasswordChecker
+from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.services import Services
 
 MOST_STREAMS = 100
@@ -49,6 +51,7 @@ class Console:
     keys: KeyRing
     passwords: PasswordChecker
     attempts: AttemptLimit
+    live: LiveParts
     streams: StreamCount = field(default_factory=StreamCount)
     origins: set[str] = field(default_factory=set)
 
@@ -77,7 +80,15 @@ class Console:
 def open_console(services: Services, by: str) -> Console:
     """Make the state of a console that begins now."""
     now = services.clock.now
-    return Console(services, by, LogInStore(now), KeyRing(), PasswordChecker(), AttemptLimit(now))
+    return Console(
+        services,
+        by,
+        log_ins=LogInStore(now),
+        keys=KeyRing(),
+        passwords=PasswordChecker(),
+        attempts=AttemptLimit(now),
+        live=LiveParts(LedgerWatch(services.config), services.clock),
+    )
 
 
 def find_console(request: Request) -> Console:

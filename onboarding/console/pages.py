@@ -5,6 +5,7 @@ always. Knows no webinar: the modules of the pages do.
 """
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,8 +16,9 @@ from starlette.responses import HTMLResponse, Response
 
 from onboarding.console.access import find_viewer
 from onboarding.console.console import find_console
+from onboarding.console.queries import write_query
 from onboarding.reports.page import PAGES
-from onboarding.reports.report import badge
+from onboarding.reports.report import badge, format_masked_link
 
 HERE = Path(__file__).parent
 REPORTS = HERE.parent / "reports"
@@ -26,11 +28,15 @@ CONSOLE_PAGES = PAGES.overlay(
 )
 """The environment of the console's templates: they may import the macros of the reports."""
 
-CONSOLE_PAGES.filters |= {"tone": badge}
+CONSOLE_PAGES.filters |= {"tone": badge, "masked": format_masked_link, "query": write_query}
 
 STYLESHEET = "\n".join(
     file.read_text(encoding="utf-8")
-    for file in (REPORTS / "page.css", HERE / "assets" / "console.css")
+    for file in (
+        REPORTS / "page.css",
+        HERE / "assets" / "console.css",
+        HERE / "assets" / "webinars.css",
+    )
 )
 """The one stylesheet: the look of report and plan page, and what only the console has."""
 
@@ -79,6 +85,12 @@ def render(template: str, request: Request, **values: object) -> str:
         path=request.scope["path"],
         **values,
     )
+
+
+def find_macro(template: str, name: str) -> Callable[..., str]:
+    """Find a macro: a part of a page that is also rendered by itself."""
+    macro: Callable[..., str] = getattr(CONSOLE_PAGES.get_template(template).module, name)
+    return macro
 
 
 def page(template: str, request: Request, *, status: int = 200, **values: object) -> Response:

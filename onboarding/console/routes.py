@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from onboarding.console import log_in, webinars
+from onboarding.console import log_in, person, webinar, webinars
 from onboarding.console.access import (
     Access,
     find_viewer,
@@ -40,8 +40,19 @@ class RouteRow:
     access: Access = Access.VIEWER
 
 
+PERSON = "/webinars/{webinar}/people/{person}"
+MESSAGE = f"{PERSON}/messages/{{message:int}}"
+
 ROUTES = (
     RouteRow("/", webinars.show_webinars),
+    RouteRow("/stream", webinars.stream_webinars),
+    RouteRow("/webinars/{webinar}", webinar.show_webinar),
+    RouteRow("/webinars/{webinar}/stream", webinar.stream_webinar),
+    RouteRow(PERSON, person.show_person),
+    RouteRow(f"{PERSON}/stream", person.stream_person),
+    RouteRow(MESSAGE, person.show_message),
+    RouteRow(f"{MESSAGE}/html", person.show_message_frame),
+    RouteRow(f"{MESSAGE}/eml", person.download_message),
     RouteRow("/enter/{key}", log_in.enter, access=Access.OPEN),
     RouteRow("/log-in", log_in.show_log_in, access=Access.OPEN),
     RouteRow("/log-in", log_in.log_in, POST, Access.OPEN),

@@ -28,6 +28,9 @@ from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.status import mark_in_doubt, no_run_yet
 from onboarding.pipeline.target import Target
 
+KeptCopy = KeptMessage
+"""A message as the ledger keeps it (`ledger.kept.KeptMessage`), for rooms above."""
+
 COPY_FIELD = "X-Onboarding-Copy"
 """The header field that tells a rebuilt message from the one that left."""
 

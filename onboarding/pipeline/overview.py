@@ -32,6 +32,10 @@ PAGE_SIZE = 25
 """Webinars on one page: a page of cards that a phone still scrolls through."""
 
 
+WebinarPanel = Panel
+"""How the people of a webinar's panel are (`ledger.overview.Panel`)."""
+
+
 class Show(StrEnum):
     """Which webinars to list."""
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from onboarding.config import Config
 from onboarding.ledger import events, kept, leases
 from onboarding.ledger.kept import KeptMessage
+from onboarding.ledger.overview import count_panels
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
@@ -24,7 +25,7 @@ from onboarding.model.sessions import SessionKey, has_ended
 from onboarding.pipeline.hand_off import load_hand_off, make_webinar_report
 from onboarding.pipeline.kept_messages import clean_kept
 from onboarding.pipeline.lease import lease_name
-from onboarding.pipeline.overview import RunAtWork
+from onboarding.pipeline.overview import RunAtWork, WebinarPanel
 from onboarding.pipeline.status import HistoryEvent, Status, clean_event, load_status
 from onboarding.pipeline.target import Target
 from onboarding.reports.report import ReportedPerson, WebinarReport
@@ -37,12 +38,13 @@ CODE_DIGITS = 16
 class WebinarView:
     """One webinar as it is at `read_at`. `report` is None while no run has found or done anything.
 
-    `at_work` is the run that holds the webinar now.
+    `panel` counts its people by how they are. `at_work` is the run that holds the webinar now.
     """
 
     target: Target
     status: Status
     report: WebinarReport | None
+    panel: WebinarPanel
     at_work: RunAtWork | None
     read_at: datetime
 
@@ -103,7 +105,7 @@ def read_webinar(config: Config, target: Target, now: datetime, progress: Progre
     found = read_ledger(ledger_path(config.ledger), load, progress)
     # No ledger yet is the same as one that knows nothing of this webinar.
     unseen = Status(target.name, target.webinar_id, None, (), ())
-    return found or WebinarView(target, unseen, None, None, now)
+    return found or WebinarView(target, unseen, None, WebinarPanel(), None, now)
 
 
 def read_person(
@@ -123,13 +125,20 @@ def _load_webinar(
     found = load_hand_off(connection, config, target, now)
     held = leases.list_held(connection, now)
     lease = held.get(lease_name(config.ringcentral.server, target.webinar_id))
+    status = found.status if found else load_status(connection, config, target, now)
     return WebinarView(
         target,
-        found.status if found else load_status(connection, config, target, now),
+        status,
         make_webinar_report(found) if found else None,
+        _count_panel(connection, status),
         RunAtWork.of(lease) if lease else None,
         now,
     )
+
+
+def _count_panel(connection: sa.Connection, status: Status) -> WebinarPanel:
+    numbers = [status.seen.id] if status.seen else []
+    return next(iter(count_panels(connection, numbers).values()), WebinarPanel())
 
 
 def _load_person(

@@ -1,0 +1,127 @@
+"""The page of one person, and each of their messages as it was kept.
+
+A message's HTML has an address of its own whose answer may run and load nothing: it is shown in a
+frame. What is kept holds no join link (`messages.copies`), so none of these pages can show one.
+"""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from onboarding.console.console import find_console
+from onboarding.console.live import find_version, stream_parts
+from onboarding.console.live_parts import Parts
+from onboarding.console.pages import find_macro, page
+from onboarding.console.webinar import make_rows
+from onboarding.model.foreign_text import printable
+from onboarding.pipeline.kept_messages import KeptCopy, read_fields, rebuild
+from onboarding.pipeline.target import find_target
+from onboarding.pipeline.webinar_view import PersonView, read_person
+from onboarding.reports.calendar_words import describe_calendar
+from onboarding.reports.mail_frame import build_frame, count_lines
+
+PARTS = "person_parts.html.j2"
+
+NO_PERSON = "There is no such person on this panel now. They may have been forgotten or renamed."
+NO_MESSAGE_KEPT = "This message is not kept here: its time is over, or it never left."
+
+FRAME_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+"""What a message's own HTML may do: nothing but look as it does."""
+
+LINE_WIDTH, LINE_HEIGHT, FRAME_EDGE, TALLEST = 68, 29, 215, 4000
+"""A frame can't be measured, so its height in pixels is guessed from the lines of the text."""
+
+
+async def show_person(request: Request) -> Response:
+    """Show one person: how they are, what comes, their messages, their history."""
+    found = await run_in_threadpool(_read, request)
+    parts = _render_parts(found)
+    return page("person.html.j2", request, found=found, parts=parts, version=find_version(parts))
+
+
+async def stream_person(request: Request) -> Response:
+    """Stream the page's parts as they change."""
+    return stream_parts(request, lambda: _render_parts(_read(request)))
+
+
+async def show_message(request: Request) -> Response:
+    """Show one message in words, with its HTML in a frame."""
+    found, copy = await run_in_threadpool(_read_message, request)
+    return page(
+        "message.html.j2",
+        request,
+        found=found,
+        copy=copy,
+        fields=list_fields(copy),
+        calendar=describe_calendar(copy.calendar, _time_zone(found)) if copy.calendar else (),
+        remote=build_frame(copy.html).remote_pictures if copy.html else (),
+        height=guess_height(copy.text),
+    )
+
+
+async def show_message_frame(request: Request) -> Response:
+    """Answer with a message's own HTML, for the frame."""
+    _, copy = await run_in_threadpool(_read_message, request)
+    return answer_frame(copy.html)
+
+
+async def download_message(request: Request) -> Response:
+    """Answer with the message as a file for a mail program; it says that it is a copy."""
+    _, copy = await run_in_threadpool(_read_message, request)
+    headers = {
+        "Content-Disposition": f'attachment; filename="message-{copy.record.delivery.id}.eml"'
+    }
+    return Response(rebuild(copy), media_type="message/rfc822", headers=headers)
+
+
+def answer_frame(html: str) -> Response:
+    """Answer with the HTML of a message, kept from doing anything."""
+    return HTMLResponse(
+        build_frame(html).document, headers={"Content-Security-Policy": FRAME_POLICY}
+    )
+
+
+def guess_height(text: str) -> int:
+    """Guess how high a message's frame has to be, in pixels; what is longer scrolls."""
+    return min(TALLEST, FRAME_EDGE + count_lines(text, LINE_WIDTH) * LINE_HEIGHT)
+
+
+def list_fields(copy: KeptCopy) -> list[tuple[str, str]]:
+    """List the header fields that a person knows, decoded and safe to show."""
+    return [(name, printable(value)) for name, value in read_fields(copy).items()]
+
+
+def _render_parts(found: PersonView) -> Parts:
+    rows = [row for row in make_rows(found.webinar) if row.code == found.code]
+    return {
+        "now": find_macro(PARTS, "now")(found, rows[0]),
+        "messages": find_macro(PARTS, "messages")(found),
+        "history": find_macro(PARTS, "history")(found),
+    }
+
+
+def _read(request: Request) -> PersonView:
+    """Read the person that the address names. Raises HTTPException 404 if there is none."""
+    services, params = find_console(request).services, request.path_params
+    target = find_target(services.config, params["webinar"])
+    now, progress = services.clock.now(), services.progress
+    found = read_person(services.config, target, params["person"], now, progress)
+    if found is None:
+        raise HTTPException(404, NO_PERSON)
+    return found
+
+
+def _read_message(request: Request) -> tuple[PersonView, KeptCopy]:
+    """Read the message that the address names. Raises HTTPException 404 if it is not kept."""
+    found = _read(request)
+    copy = found.find_kept(request.path_params["message"])
+    if copy is None:
+        raise HTTPException(404, NO_MESSAGE_KEPT)
+    return found, copy
+
+
+def _time_zone(found: PersonView) -> str:
+    return found.webinar.status.seen.time_zone if found.webinar.status.seen else "UTC"
