@@ -57,7 +57,7 @@ ROWS = (
     RouteRow("/take", take, POST),
     RouteRow("/take-quickly", take_quickly, POST),
     RouteRow("/large", large, GET, Access.OPEN),
-    RouteRow("/stream", stream),
+    RouteRow("/lines", stream),
 )
 
 
@@ -370,9 +370,9 @@ async def test_hundred_streams_at_once_and_the_next_is_refused_in_words(tmp_path
         browser.timeout = 60
         clients = [await stack.enter_async_context(served.client()) for _ in range(10)]
         for number in range(MOST_STREAMS):
-            opened = await stack.enter_async_context(clients[number % 10].stream("GET", "/stream"))
+            opened = await stack.enter_async_context(clients[number % 10].stream("GET", "/lines"))
             assert opened.status_code == 200
-        refused = await browser.get("/stream")
+        refused = await browser.get("/lines")
         page = await browser.get("/")
 
         assert (refused.status_code, page.status_code) == (503, 200)
@@ -386,7 +386,7 @@ async def test_stream_gives_its_place_back(tmp_path):
         serve_on(scene, rows=ROWS) as served,
         served.client() as browser,
     ):
-        async with browser.stream("GET", "/stream") as opened:
+        async with browser.stream("GET", "/lines") as opened:
             lines = opened.aiter_lines()
             first = [await anext(lines) for _ in range(4)]
             assert served.console.streams.open == 1
@@ -401,7 +401,7 @@ async def test_stream_ends_when_the_person_has_logged_out(tmp_path):
         stage(tmp_path, [HOST]) as scene,
         serve_on(scene, rows=ROWS) as served,
         served.client() as browser,
-        browser.stream("GET", "/stream") as opened,
+        browser.stream("GET", "/lines") as opened,
     ):
         served.console.log_ins.end(browser.cookies[served.cookie_name])
         served.console.stop.set()
@@ -448,7 +448,7 @@ async def test_console_leaves_nothing_open(tmp_path):
         async with (
             serve_on(scene, rows=ROWS, stop=stop) as served,
             served.client() as browser,
-            browser.stream("GET", "/stream") as opened,
+            browser.stream("GET", "/lines") as opened,
         ):
             reading = asyncio.ensure_future(opened.aread())
             stop.set()
