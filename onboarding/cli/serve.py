@@ -26,6 +26,12 @@ from onboarding.pipeline.services import open_services
 SHORTEST_PASSWORD = 12
 """Characters of a new password: guessing is slow here, but a leaked hash can be guessed quickly."""
 
+HASH_ADVICE = (
+    "Put it into the file ONBOARDING_CONSOLE__USERS__NAME__PASSWORD_HASH of the secrets folder, "
+    "with the user's name in capitals for NAME. In a shell, set the variable of that name in "
+    "'single quotes': the hash has $ signs."
+)
+
 Port = Annotated[
     int | None,
     typer.Option(
@@ -51,6 +57,9 @@ def serve_command(
     if port is not None:
         settings = config.console.model_copy(update={"port": port})
         config = config.model_copy(update={"console": settings})
+    if by and config.console.users:
+        message = "With [console.users], people log in by name."
+        raise typer.BadParameter(message, param_hint="--by")
     options.warn_about_secrets(config)
     options.warn_about_plaintext(config)
     # Before the ledger is opened, which may have to migrate it.
@@ -65,21 +74,27 @@ def serve_command(
 def console_password_command() -> None:
     """Make the hash of a user's password for the console; asks for the password twice."""
     if not is_interactive():
-        raise typer.BadParameter("No terminal to ask for a password on.", param_hint="")
-    password = getpass.getpass("Password: ")
+        message = "No terminal to ask for a password on."
+        raise typer.BadParameter(message, param_hint="console-password")
+    password = _ask_password("Password: ")
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise ConfigurationError(
-            f"A password has at least {SHORTEST_PASSWORD} characters.",
+            f"A password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters.",
             hint="Four words that you choose at random are easy to remember.",
         )
-    if getpass.getpass("Once more: ") != password:
+    if _ask_password("Once more: ") != password:
         raise ConfigurationError("The two are not the same.", hint="Try again.")
+    # The hash alone on standard output, so that it can go into a file.
     echo(hash_password(password))
-    echo(
-        "Put this line into the file ONBOARDING_CONSOLE__USERS__NAME__PASSWORD_HASH of the secrets "
-        "folder, or into the variable of that name, with the user's name for NAME.",
-        err=True,
-    )
+    echo(HASH_ADVICE, err=True)
+
+
+def _ask_password(question: str) -> str:
+    """Ask for a password, which is not shown. The end of the input is an empty one."""
+    try:
+        return getpass.getpass(question)
+    except EOFError:
+        return ""
 
 
 async def _serve(config: Config, by: str, stop: asyncio.Event) -> int:

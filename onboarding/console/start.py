@@ -4,6 +4,7 @@ Every mistake in `[console]` is said here, in words, before a port is opened.
 """
 
 import ipaddress
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -55,9 +56,17 @@ async def serve_console(
     except OSError as error:
         where = format_origin(settings.host, settings.port, is_encrypted=tls is not None)
         raise ConfigurationError(
-            f"The console can't listen at {where}: {error.strerror or error}.",
-            hint="Is one running already? Set another [console] port (0 is any free one).",
+            f"The console can't listen at {where}: {_describe_system_error(error)}.",
+            hint="Is one running already? Set another [console] port, or use --port (0 is any "
+            "free one).",
         ) from None
+
+
+def _describe_system_error(error: OSError) -> str:
+    # asyncio puts a sentence around the system's words. A name that is not found has a number below
+    # zero, which the system has no words for.
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 def check_settings(config: Config) -> None:
