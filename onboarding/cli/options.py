@@ -136,12 +136,12 @@ LONGEST_PERSON_NAME = 200
 """Characters of `--by`: history is a table that people read."""
 
 
-def parse_duration(text: str) -> timedelta:
-    """Parse the time of `--wait`. Raises BadParameter if it is none."""
+def parse_duration(text: str, option: str = "--wait") -> timedelta:
+    """Parse the time of `--wait` or another option. Raises BadParameter if it is none."""
     # Six digits are almost two years in minutes. An endless number would overflow a `timedelta`.
     found = re.fullmatch(r"(\d{1,6})(s|m|h)?", text.strip())
     if not found:
-        raise typer.BadParameter("Write it as 30s, 10m or 1h.", param_hint="--wait")
+        raise typer.BadParameter("Write it as 30s, 10m or 1h.", param_hint=option)
     return int(found[1]) * UNITS[found[2] or "m"]
 
 

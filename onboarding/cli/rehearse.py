@@ -23,7 +23,8 @@ from pydantic import SecretStr
 from onboarding import samples
 from onboarding.cli import options
 from onboarding.cli.init import write_samples
-from onboarding.cli.run import RunOptions, run_webinar
+from onboarding.cli.run import run_webinar
+from onboarding.cli.run_options import RunOptions
 from onboarding.cli.streams import echo
 from onboarding.cli.summaries import print_status
 from onboarding.cli.terminal import ProgressLines, run_until_stopped

@@ -1,12 +1,11 @@
-"""`run`: one webinar, shown and confirmed first, or all of them for cron.
+"""`run NAME`: one webinar, shown and confirmed first; `run_all` has all of them for cron.
 
 Holds the webinar's lease, prints the plan, asks, executes it, and prints how it ended. What a run
 does is the pipeline's business.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,8 @@ import typer
 
 from onboarding.cli import options
 from onboarding.cli.output import result_json
+from onboarding.cli.run_all import run_all
+from onboarding.cli.run_options import RunOptions
 from onboarding.cli.streams import echo, echo_json
 from onboarding.cli.summaries import (
     attention_needed,
@@ -24,7 +25,6 @@ from onboarding.cli.summaries import (
     print_send_now_warning,
 )
 from onboarding.cli.terminal import (
-    NoProgress,
     confirm_act,
     progress_for,
     run_until_stopped,
@@ -33,35 +33,22 @@ from onboarding.config import Config
 from onboarding.errors import (
     EXIT_DONE,
     EXIT_NEEDS_A_PERSON,
-    EXIT_TRY_LATER,
-    EXIT_USAGE,
-    Interrupted,
-    OnboardingError,
     TryLater,
 )
-from onboarding.pipeline.lease import AlreadyRunning, HeldLease, webinar_lease
-from onboarding.pipeline.pause import find_pause, find_time_zone, report_pause
+from onboarding.pipeline.lease import HeldLease, webinar_lease
+from onboarding.pipeline.pause import find_pause
 from onboarding.pipeline.run import (
     RETRY_WINDOW,
     PreparedRun,
     Result,
     execute_plan,
-    is_finished,
     prepare_run,
 )
-from onboarding.pipeline.services import Clock, Services, open_services
+from onboarding.pipeline.services import Services, open_services
 from onboarding.pipeline.status import read_attention
-from onboarding.pipeline.target import Target, all_targets, find_target
+from onboarding.pipeline.target import find_target
 from onboarding.plan import Options
 from onboarding.plan.agreement import describe_work
-
-CHECK_OTHER_RUN = (
-    "Check its terminal: it may wait for an answer. "
-    "Otherwise end that process; the next run continues its work."
-)
-
-SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
-"""With several webinars, the exit code that comes last here wins."""
 
 RunName = Annotated[
     str | None,
@@ -85,24 +72,21 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Do nothing at all if a roster row has a problem.")
 ]
 Wait = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--wait", metavar="TIME", help="How long to wait for deferred messages: 30s, 10m, 1h."
+        "--wait",
+        metavar="TIME",
+        help="How long to wait for deferred messages: 30s, 1h (default: 10m).",
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a run treats the person, or the cron job, that started it."""
-
-    strict: bool = False
-    quiet: bool = False
-    as_json: bool = False
-    ask: bool = False
-    rehearsal_to: str = ""
-    patience: timedelta = RETRY_WINDOW
-    by: str = ""
+Linger = Annotated[
+    str | None,
+    typer.Option(
+        "--linger",
+        metavar="TIME",
+        help="With --all: how long to stay for what falls due by then, such as 4m (default: 0).",
+    ),
+]
 
 
 def run_command(
@@ -121,7 +105,8 @@ def run_command(
     remove: options.Remove = False,
     remove_foreign: options.RemoveForeign = False,
     strict: Strict = False,
-    wait: Wait = "10m",
+    wait: Wait = None,
+    linger: Linger = None,
     by: options.By = "",
     invitees: options.Invitees = None,
     quiet: options.Quiet = False,
@@ -148,7 +133,7 @@ def run_command(
         "--by": by,
         "--invitees": invitees,
     }
-    _check_usage(name, decisions, all_=all_)
+    _check_usage(name, decisions, linger, all_=all_)
     options.check_as_told(decisions)
     # --all never asks, since cron starts it. So nothing in it may need an answer.
     options.require_answer(yes=yes or all_)
@@ -169,7 +154,8 @@ def run_command(
         as_json=as_json,
         ask=not yes,
         rehearsal_to=options.parse_recipient(to),
-        patience=options.parse_duration(wait),
+        patience=_find_retry_window(wait, linger),
+        linger=options.parse_duration(linger or "0", "--linger"),
         # A cron job is no person: history then has only what happened.
         by=options.find_actor(by) if name else "",
     )
@@ -229,29 +215,20 @@ async def run_webinar(
     return result.exit_code
 
 
-async def run_all(
-    config: Config, run_options: RunOptions, stop: asyncio.Event, clock: Clock | None = None
-) -> int:
-    """Run every configured webinar that is not over, one after the other.
+def _find_retry_window(wait: str | None, linger: str | None) -> timedelta:
+    """How long to wait for deferred messages.
 
-    Prints only what is worth a mail from cron. Returns the worst exit code.
+    A run that lingers comes back for them itself. If it waited for one webinar's instead, nothing
+    else of that webinar could be done meanwhile.
     """
-    progress = NoProgress()
-    async with open_services(
-        config, progress, clock or options.clock_for(stop, progress), stop
-    ) as services:
-        # One after the other: they share RingCentral's ten calls a
-        # minute, and a mail server's connections.
-        ends = [await _try_target(services, target, run_options) for target in all_targets(config)]
-    results = [end for end in ends if isinstance(end, Result)]
-    codes = [end.exit_code if isinstance(end, Result) else end for end in ends]
-    _print_results(config, results, run_options)
-    # By the table, not by the number: 75 is more than 2, but 2
-    # stays until a person corrects something.
-    return max(codes, key=SEVERITY.index, default=EXIT_DONE)
+    if wait is None:
+        return timedelta() if linger else RETRY_WINDOW
+    return options.parse_duration(wait)
 
 
-def _check_usage(name: str | None, decisions: Mapping[str, object], *, all_: bool) -> None:
+def _check_usage(
+    name: str | None, decisions: Mapping[str, object], linger: str | None, *, all_: bool
+) -> None:
     """Check options that exclude or need each other. Raises BadParameter.
 
     `decisions` are the options that decide something about one webinar, so never with `--all`.
@@ -259,6 +236,8 @@ def _check_usage(name: str | None, decisions: Mapping[str, object], *, all_: boo
     # No name does not mean all: with a forgotten name every panel would be mailed.
     if bool(name) == all_:
         raise typer.BadParameter("Give the name of one webinar, or --all.", param_hint="NAME")
+    if linger and not all_:
+        raise typer.BadParameter("It needs --all.", param_hint="--linger")
     given = next((option for option, value in decisions.items() if value), None)
     if all_ and given:
         message = f"{given} can't be used with --all. Use `onboarding run NAME {given}`."
@@ -300,46 +279,6 @@ async def _show_and_confirm(
     return False
 
 
-async def _try_target(services: Services, target: Target, run_options: RunOptions) -> Result | int:
-    """Run one webinar of `--all`. An error ends this webinar's run only: it gives the exit code."""
-    try:
-        return await _run_target(services, target, run_options) or EXIT_DONE
-    # Before OnboardingError, which includes it: a signal ends all webinars, not only this one.
-    except Interrupted:
-        raise
-    # A TryLater that would be 75, and cron would mail each time that a long run is still at work.
-    except AlreadyRunning as error:
-        return _leave_to_other_run(error)
-    except OnboardingError as error:
-        echo(f"{target.name}: {error}", err=True)
-        return error.exit_code
-
-
-async def _run_target(services: Services, target: Target, run_options: RunOptions) -> Result | None:
-    """Run one webinar of `--all`; None if it is over, or paused.
-
-    Raises AlreadyRunning if another run holds it.
-    """
-    # Before the lease, and without a call: webinars of the past stay in config.toml for long.
-    if await is_finished(services, target) or await _is_paused(services, target, run_options):
-        return None
-    async with webinar_lease(services, target, hint=CHECK_OTHER_RUN) as lease:
-        # No decisions under --all: what needs one (removal, adopting) waits for a run by name.
-        prepared = await prepare_run(services, target, Options(), strict=run_options.strict)
-        return await _execute(services, prepared, lease, run_options)
-
-
-async def _is_paused(services: Services, target: Target, run_options: RunOptions) -> bool:
-    """Whether a person has paused a webinar of `--all`. Says so once a day, not with `--quiet`."""
-    pause = await find_pause(services, target)
-    if pause is None:
-        return False
-    if not run_options.quiet and await report_pause(services, target, pause):
-        zone = await find_time_zone(services, target)
-        echo(describe_pause(target.name, pause.until, zone), err=True)
-    return True
-
-
 async def _execute(
     services: Services, prepared: PreparedRun, lease: HeldLease, run_options: RunOptions
 ) -> Result:
@@ -362,26 +301,3 @@ async def _execute(
         if sentence := attention_needed(prepared.target.name, attention):
             echo(f"{prepared.target.name}: {sentence}", err=True)
         raise
-
-
-def _leave_to_other_run(error: AlreadyRunning) -> int:
-    """The exit code for a webinar that another run holds. Only a run that hangs needs a person."""
-    # The other run does the work, so for this one nothing is left to do.
-    if not error.too_long:
-        return EXIT_DONE
-    echo(str(error), err=True)
-    return EXIT_NEEDS_A_PERSON
-
-
-def _print_results(config: Config, results: Sequence[Result], run_options: RunOptions) -> None:
-    """Print what is worth a mail from cron."""
-    # Warned only where mail may have left: cron would mail the
-    # same warning every quarter of an hour.
-    if any(result.has_changes for result in results):
-        options.warn_about_plaintext(config)
-    if run_options.as_json:
-        echo_json([result_json(result) for result in results])
-    elif not run_options.quiet:
-        for result in results:
-            if result.has_changes or result.has_news:
-                print_result(result)

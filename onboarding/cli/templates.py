@@ -26,9 +26,9 @@ from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Deferred, InDoubt, Outcome, Rejected, Reply, Sent
 from onboarding.model.kinds import Kind
 from onboarding.pipeline import preview_messages
-from onboarding.pipeline.mailer import template_folders
 from onboarding.pipeline.refresh import read_roster
 from onboarding.pipeline.target import Target, all_targets, find_target
+from onboarding.pipeline.template_files import template_folders
 from onboarding.reports.preview import Preview, write_preview
 from onboarding.reports.serve import serve_preview
 

@@ -14,12 +14,12 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    PlainSerializer,
     SecretStr,
     model_validator,
 )
 
 from onboarding.model.addresses import is_loopback
+from onboarding.model.durations import SettingDuration
 from onboarding.smtp.host_names import format_host_and_port, validate_host
 from onboarding.smtp.settings import (
     GoogleSettings,
@@ -35,23 +35,6 @@ SEEN, KEEP = "seen", "keep"
 
 # No line end and no NUL: the name goes into an IMAP command.
 FOLDER_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
-_WAIT = re.compile(r"\s*(\d{1,4})\s*([mh])\s*")
-_MINUTES = {"m": 1, "h": 60}
-
-
-def parse_wait(value: Any) -> Any:
-    """Read "10m" or "2h". Raises ValueError with an example."""
-    if not isinstance(value, str):
-        return value
-    found = _WAIT.fullmatch(value)
-    if not found:
-        raise ValueError('write a time as "10m" or "2h"')
-    return timedelta(minutes=int(found[1]) * _MINUTES[found[2]])
-
-
-def format_wait(wait: timedelta) -> str:
-    """Write a time as in config.toml."""
-    return f"{int(wait.total_seconds() // 60)}m"
 
 
 def validate_folder(name: str) -> str:
@@ -150,9 +133,7 @@ class SentSettings(ImapSettings, extra="forbid", frozen=True):
 
     folder: Annotated[str, AfterValidator(validate_folder)] = "Sent"
     log: Path | None = None
-    wait: Annotated[timedelta, BeforeValidator(parse_wait), PlainSerializer(format_wait)] = (
-        timedelta(minutes=10)
-    )
+    wait: SettingDuration = timedelta(minutes=10)
 
     @property
     def is_configured(self) -> bool:

@@ -9,10 +9,8 @@ cron, loads none of them.
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 
-from onboarding import samples
 from onboarding.config import Config
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.mime import FixedFields
@@ -24,10 +22,8 @@ from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
+from onboarding.pipeline.template_files import Stamp, stamp_templates, template_folders
 from onboarding.plan import Plan
-
-Stamp = tuple[tuple[Path, int], ...]
-"""Files with the times of their last change: a template that was changed is compiled again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +78,15 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
     Raises ConfigurationError naming file, line and what is wrong.
     """
     folders = template_folders(config.folder, target)
-    # An empty name would mean the current folder, with everything in it.
-    logo = [Path(config.brand.logo)] if config.brand.logo else []
-    # All files count, since one template may include another. The stamp is only a part of the
-    # cache's key: `run --all` compiles the shared templates once for all webinars.
+    # The stamp is only a part of the cache's key: `run --all` compiles the shared templates once
+    # for all webinars.
     return _load_cached(
         folders,
         config.brand,
         config.smtp.fixed_fields,
         reads_answers=config.replies.is_configured,
-        _stamp=_stamp([*folders, *logo]),
+        _stamp=stamp_templates(config, folders),
     )
-
-
-def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
-    """Find the templates: the webinar's own, those beside config.toml, then the shipped ones."""
-    own = (target.templates,) if target.templates else ()
-    beside = folder / "templates"
-    # The first folder that has a file wins, so a webinar may replace one file and keep the others.
-    return (*own, *((beside,) if beside.is_dir() else ()), samples.find_templates())
 
 
 @lru_cache(maxsize=32)
@@ -113,10 +99,3 @@ def _load_cached(
     _stamp: Stamp,
 ) -> TemplateSet:
     return TemplateSet.load(folders, brand, fixed, reads_answers=reads_answers)
-
-
-def _stamp(paths: list[Path]) -> Stamp:
-    found = chain.from_iterable(path.rglob("*") if path.is_dir() else [path] for path in paths)
-    files = sorted(file for file in found if file.is_file())
-    # In nanoseconds: a file that is saved twice within a second has changed twice.
-    return tuple((file, file.stat().st_mtime_ns) for file in files)

@@ -32,9 +32,10 @@ from onboarding.model.sessions import (
     SessionStatus,
     link_digest,
 )
-from onboarding.pipeline.mailer import load_templates, template_folders
+from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import WEBINAR
 from onboarding.pipeline.target import Target
+from onboarding.pipeline.template_files import template_folders
 from onboarding.plan.identity import Directory
 from onboarding.reports.preview import Preview
 from onboarding.smtp.pool import Pool

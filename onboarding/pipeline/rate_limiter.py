@@ -15,6 +15,7 @@ from onboarding.ledger.rate_limits import reserve_call, update_limit
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress, RateLimitStatus
 from onboarding.model.time_zones import format_machine_time
+from onboarding.ringcentral.settings import RingCentralSettings
 
 CALLS_PER_MINUTE = {"Heavy": 10, "Medium": 40, "Light": 50, "Auth": 5}
 """Per user, until an answer says otherwise (`docs/ringcentral.md`, "Rate limits")."""
@@ -78,6 +79,12 @@ def account_name(server: str, client_id: str, token: str) -> str:
     # into a JWT, and are enough to keep a few users apart.
     digest = hashlib.sha256(f"{server} {client_id} {token}".encode()).hexdigest()
     return f"ringcentral {digest[:16]}"
+
+
+def account_of(settings: RingCentralSettings) -> str:
+    """Name the user of these settings, as `account_name` does."""
+    secret = settings.jwt.get_secret_value() if settings.jwt else ""
+    return account_name(settings.server, settings.client_id, secret)
 
 
 def _group_name(group: str) -> str:

@@ -7,7 +7,7 @@ calls: RingCentral is not asked for what the ledger still knows for certain.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
@@ -18,7 +18,7 @@ from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import cache, call_offs, mailboxes, registrations, replacements, sessions
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.foreign_text import printable
-from onboarding.model.people import Colleague, Roster
+from onboarding.model.people import Colleague, Role, Roster
 from onboarding.model.registrations import ManagedRegistration
 from onboarding.model.sessions import END_GRACE, InviteeList, Session, Webinar, has_ended
 from onboarding.pipeline.hold_back import load_gate
@@ -37,13 +37,21 @@ class RunState:
     """A snapshot, with what the pipeline needs beside it.
 
     `session_row` is the ledger's number of the session. `webinar` is what RingCentral says of the
-    webinar, or what the ledger remembers of that (`remembered`).
+    webinar, or what the ledger remembers of that (`remembered`). `listed` is the session as a list
+    showed it, where it was not asked for by itself.
     """
 
     session_row: int
     snapshot: Snapshot
     webinar: Webinar
     remembered: bool
+    listed: Session | None = None
+
+    @property
+    def session_digest(self) -> str:
+        """The digest of what RingCentral says of the session."""
+        # Not of the completed one: the next list is compared with this one.
+        return (self.listed or self.snapshot.session).digest
 
 
 async def read_roster(target: Target, stop: asyncio.Event) -> Roster:
@@ -69,16 +77,28 @@ async def fetch_roster(target: Target, stop: asyncio.Event) -> tuple[bytes, str]
     return content, rosters.name_of(target.invitees)
 
 
-async def refresh(services: Services, target: Target, roster: Roster) -> RunState:
-    """Find out everything that a plan needs. Raises what RingCentral's client raises."""
+async def refresh(
+    services: Services, target: Target, roster: Roster, listed: Session | None = None
+) -> RunState:
+    """Find out everything that a plan needs. Raises what RingCentral's client raises.
+
+    `listed` is the session where a list has shown it already, so that it need not be asked for.
+    """
     # From the ledger if possible: a run with nothing to do then makes two Heavy calls instead of
     # three, and RingCentral allows ten a minute for all webinars of a user.
     webinar, remembered = await _find_webinar(services, target)
-    return await _build_state(services, target, roster, webinar, remembered=remembered)
+    return await _build_state(
+        services, target, roster, webinar, remembered=remembered, listed=listed
+    )
 
 
 async def refresh_or_recall(
-    services: Services, target: Target, roster: Roster, *, even_without_call_off: bool = False
+    services: Services,
+    target: Target,
+    roster: Roster,
+    *,
+    listed: Session | None = None,
+    even_without_call_off: bool = False,
 ) -> RunState:
     """As `refresh`, but a session that is called off may be gone at RingCentral.
 
@@ -86,7 +106,7 @@ async def refresh_or_recall(
     call it off. Raises NotThere where the ledger has no such session either.
     """
     try:
-        return await refresh(services, target, roster)
+        return await refresh(services, target, roster, listed)
     except NotThere:
         state = await _recall(services, target, roster)
         is_enough = state and (state.snapshot.call_off or even_without_call_off)
@@ -139,16 +159,31 @@ async def plan_fresh(
     Raises ConfigurationError for an address of `--only` that no one has.
     """
     # What is held back needs fresh facts, too: it may be held back because of old ones.
-    if state.remembered and make_plan(state.snapshot, options):
-        webinar = await _fetch_webinar(services, target)
+    if _may_be_outdated(state) and make_plan(state.snapshot, options):
+        webinar = await _fetch_webinar(services, target) if state.remembered else state.webinar
         # Only if they differ is all of it fetched again: that costs two more of ten calls a minute.
-        if webinar != state.webinar:
+        if webinar != state.webinar or _lacks_host_link(state):
             roster = state.snapshot.roster
             state = await _build_state(services, target, roster, webinar, remembered=False)
     plan = await plan_approved(services, target, state, options)
     if unknown := find_unknown(options.only, plan):
         raise _unknown_person(unknown, plan)
     return state, plan
+
+
+def _may_be_outdated(state: RunState) -> bool:
+    return state.remembered or _lacks_host_link(state)
+
+
+def _lacks_host_link(state: RunState) -> bool:
+    """Whether the Host's link may be known only to the session itself, which was not asked for.
+
+    No message may hold that link, so it has to be known before one is written.
+    """
+    is_known = any(
+        record.role is Role.HOST and record.join_uri for record in state.snapshot.registrations
+    )
+    return state.listed is not None and state.listed.host_join_uri is None and not is_known
 
 
 async def plan_approved(
@@ -201,6 +236,12 @@ async def _fetch_webinar(services: Services, target: Target) -> Webinar:
     return webinar
 
 
+async def fetch_session(services: Services, target: Target) -> Session:
+    """Ask RingCentral for a webinar's session alone. Raises NotThere where it is gone."""
+    webinar, _ = await _find_webinar(services, target)
+    return await _choose_session(services, target, webinar)
+
+
 async def _choose_session(services: Services, target: Target, webinar: Webinar) -> Session:
     """Find the session: the configured one, else the last run's until it is over.
 
@@ -222,32 +263,52 @@ async def _choose_session(services: Services, target: Target, webinar: Webinar) 
     return await services.ringcentral.session(webinar)
 
 
+def _complete(listed: Session, webinar: Webinar) -> Session:
+    """Add to a session from a list what only its webinar says."""
+    return replace(
+        listed,
+        title=listed.title or webinar.title,
+        host=listed.host or webinar.host,
+        panelist_authentication=webinar.panelist_authentication,
+        not_understood=(*webinar.not_understood, *listed.not_understood),
+    )
+
+
 async def _build_state(
-    services: Services, target: Target, roster: Roster, webinar: Webinar, *, remembered: bool
+    services: Services,
+    target: Target,
+    roster: Roster,
+    webinar: Webinar,
+    *,
+    remembered: bool,
+    listed: Session | None = None,
 ) -> RunState:
     now = services.clock.now()
     ledger = services.ledger
-    session = await _choose_session(services, target, webinar)
+    if listed:
+        session = _complete(listed, webinar)
+    else:
+        session = await _choose_session(services, target, webinar)
     # Always the whole list and never from the ledger: only RingCentral knows who is registered, and
     # the join links are nowhere else.
-    listed = await services.ringcentral.invitees(session.key)
+    invitees = await services.ringcentral.invitees(session.key)
     # Even for a `plan`: managed people, mailboxes and a stored page all hang on this row.
     row = await ledger.run(sessions.upsert, session)
     managed = await ledger.run(registrations.load_managed, row)
     snapshot = Snapshot(
         session=session,
         roster=roster,
-        registrations=listed.registrations,
-        untouched=listed.untouched,
+        registrations=invitees.registrations,
+        untouched=invitees.untouched,
         now=now,
         managed=managed,
         mailboxes=await ledger.run(mailboxes.load_mailboxes, row),
-        colleagues=await _find_colleagues(services, roster, session, listed, managed),
+        colleagues=await _find_colleagues(services, roster, session, invitees, managed),
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
         replacements=await ledger.run(replacements.load_replacements, row),
         call_off=await ledger.run(call_offs.load_call_off, row),
     )
-    return RunState(row, identify(snapshot), webinar, remembered)
+    return RunState(row, identify(snapshot), webinar, remembered, listed)
 
 
 async def _find_colleagues(

@@ -2,46 +2,46 @@
 
 `prepare_run` changes nothing at RingCentral and sends nothing, so that a person can be asked in
 between; `execute_plan` does what they agreed to. What writes and sends messages is behind `mailer`,
-and is loaded only by a run that needs it. `is_finished` says which webinars `run --all` leaves
-alone, because their session was over at the last run.
+and is loaded only by a run that needs it. `all_webinars` runs every webinar for cron.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, ConfigurationError
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER
 from onboarding.ledger import (
     deliveries,
     events,
+    looks,
     mailboxes,
     registrations,
     replacements,
     roster_rows,
     sessions,
 )
-from onboarding.ledger.sessions import StoredSession
+from onboarding.ledger.looks import LookKey
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
-from onboarding.model.people import Problem, Roster, format_problem, shorten_problems
-from onboarding.model.sessions import END_GRACE, has_ended
+from onboarding.model.people import Problem, Roster
+from onboarding.model.sessions import Session
 from onboarding.pipeline.hold_back import NOT_APPROVED
+from onboarding.pipeline.inputs import RosterFile, digest_inputs, load_roster_file, strict_error
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.prune import prune
 from onboarding.pipeline.refresh import (
     RunState,
     plan_approved,
     plan_fresh,
-    read_roster,
     refresh_or_recall,
 )
 from onboarding.pipeline.register import register
 from onboarding.pipeline.services import Services
-from onboarding.pipeline.status import Attention, find_attention, find_seen_session
+from onboarding.pipeline.status import Attention, find_attention
 from onboarding.pipeline.take_over import record_as_told
-from onboarding.pipeline.target import Target
+from onboarding.pipeline.target import Target, find_look_key
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
 from onboarding.plan.agreement import describe_work
 
@@ -54,12 +54,6 @@ RUN_ACT = "run"
 RETRY_WINDOW = timedelta(minutes=10)
 """How long a run waits for deferred messages before it leaves them to the next one."""
 
-RECHECK_EVERY = timedelta(days=1)
-"""How often a session that is over is checked: it may be moved, or another may follow."""
-
-RECHECKED_FOR = timedelta(days=60)
-"""How long after its end it is still checked."""
-
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
@@ -67,6 +61,8 @@ class PreparedRun:
 
     `mailer` is None if there is nothing to send. `doubts` counts the messages of a dead run that
     this run has marked in doubt. `calls_before` are the scarce calls that this process had made.
+    `inputs` is the digest of what it started from, `roster_digest` that of the roster's bytes
+    (empty: not to be compared with another run's).
     """
 
     target: Target
@@ -76,6 +72,25 @@ class PreparedRun:
     mailer: "Mailer | None"
     doubts: int
     calls_before: int
+    inputs: str = ""
+    roster_digest: str = ""
+
+    @property
+    def look_key(self) -> LookKey:
+        """The name under which the ledger remembers what this run saw."""
+        return find_look_key(self.state.snapshot.session.key.server, self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What `run --all` has found out about a webinar before it runs it, so that no run asks twice.
+
+    `listed` is the session as RingCentral's list shows it; None: it is to be asked for.
+    """
+
+    file: RosterFile
+    roster: Roster
+    listed: Session | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +130,30 @@ class Result:
 
 
 @dataclass(slots=True)
-class _Tally:
-    """How far a run has come: what is recorded of it at its end, also if it was stopped."""
+class BegunRun:
+    """How far a run has come: what is recorded of it at its end, also if it was stopped.
 
+    `state`, `plan` and `problems` are those of now; `prepared` has those that were shown.
+    """
+
+    prepared: PreparedRun
     state: RunState
     plan: Plan
     problems: tuple[Problem, ...]
+    rehearsal_to: str
     queued: int = 0
     sent: int = 0
     recorded: int = 0
+    heavy_calls: int = 0
 
 
 async def prepare_run(
-    services: Services, target: Target, options: Options, *, strict: bool = False
+    services: Services,
+    target: Target,
+    options: Options,
+    *,
+    strict: bool = False,
+    prior: Prior | None = None,
 ) -> PreparedRun:
     """Look at everything and plan; call while holding the webinar's lease.
 
@@ -135,26 +161,39 @@ async def prepare_run(
     a person is asked, and before the first person is registered. Raises ConfigurationError for
     that, and if `strict` and the roster has a problem.
     """
-    return await start_run(services, await plan_run(services, target, options, strict=strict))
+    looked = await plan_run(services, target, options, strict=strict, prior=prior)
+    return await start_run(services, looked)
 
 
 async def plan_run(
-    services: Services, target: Target, options: Options, *, strict: bool = False
+    services: Services,
+    target: Target,
+    options: Options,
+    *,
+    strict: bool = False,
+    prior: Prior | None = None,
 ) -> PreparedRun:
     """Look at everything and plan, as `prepare_run`, but compile nothing and record no run.
 
     For a caller that may find that the plan is not what a person has agreed to.
     """
     calls_before = count_heavy_calls(services)
-    roster = await read_roster(target, services.stop)
-    if strict and roster.problems:
-        raise _roster_error(roster)
-    state = await refresh_or_recall(services, target, roster)
+    prior = prior or await _load_prior(services, target)
+    if strict and prior.roster.problems:
+        raise strict_error(prior.roster)
+    inputs = digest_inputs(services.config, target, options, prior.file)
+    state = await refresh_or_recall(services, target, prior.roster, listed=prior.listed)
     # After RingCentral has answered: with a clock far from the truth, its certificate is not valid.
     await prune(services, spare=state.session_row)
     state, doubts = await recover(services, state)
     state, plan = await plan_fresh(services, target, state, options)
-    return PreparedRun(target, state, plan, options, None, doubts, calls_before)
+    digest = prior.file.digest
+    return PreparedRun(target, state, plan, options, None, doubts, calls_before, inputs, digest)
+
+
+async def _load_prior(services: Services, target: Target) -> Prior:
+    file = await load_roster_file(services, target)
+    return Prior(file, file.parse(target), None)
 
 
 async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:
@@ -177,6 +216,8 @@ async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:
     # At the start, so that the report and a call-off know the people of a run that is killed.
     roster_now = state.snapshot.roster.invitees
     await services.ledger.run(roster_rows.store_roster, state.session_row, roster_now)
+    seen = (looked.look_key, state.session_digest, looked.roster_digest)
+    await services.ledger.run(looks.record_run, *seen, services.clock.now())
     return replace(looked, mailer=mailer)
 
 
@@ -206,25 +247,56 @@ async def execute_plan(
     `by` is the person who agreed to the plan, for the history; empty for cron, and where the act
     that the run belongs to is recorded already.
     """
+    begun = await begin_run(services, prepared, rehearsal_to=rehearsal_to, by=by)
+    return await finish_run(services, begun, lease, retry_window)
+
+
+async def begin_run(
+    services: Services, prepared: PreparedRun, *, rehearsal_to: str = "", by: str = ""
+) -> BegunRun:
+    """Register and queue what was planned. All calls at RingCentral are made by the end of this.
+
+    If it fails or is stopped, that is recorded as the run's end.
+    """
     if prepared.plan.mail:
         # A missing password is found here, before the first person is registered.
         services.pool.prepare()
-    tally = _Tally(prepared.state, prepared.plan, prepared.plan.problems)
+    begun = BegunRun(prepared, prepared.state, prepared.plan, prepared.plan.problems, rehearsal_to)
     try:
         # Ctrl-C may have come at the question. Within the `try`, so that the end is recorded.
         services.raise_if_stopped()
         await _record_agreement(services, prepared, by, rehearsal_to)
         # The order is the promise: no message before its person has a link, and no replacement or
         # notice is marked as done before the messages that depend on it have had their turn.
-        await _register(services, prepared, tally)
-        tally.recorded = await record_as_told(services, tally.state, tally.plan, by)
-        await _queue_and_deliver(services, prepared, tally, lease, rehearsal_to, retry_window)
-        await _finish_replacements(services, tally)
-        await _record_mailed(services, tally.state, tally.plan)
+        await _register(services, begun)
+        begun.recorded = await record_as_told(services, begun.state, begun.plan, by)
+        if prepared.mailer:  # None: nothing was owed or queued when this run looked
+            begun.queued = await prepared.mailer.queue(begun.state, begun.plan, rehearsal_to)
+        services.raise_if_stopped()
+    except BaseException:
+        # `status` and cron's mail need the problems found before the error.
+        await _record_end(services, begun)
+        raise
+    begun.heavy_calls = count_heavy_calls(services) - prepared.calls_before
+    return begun
+
+
+async def finish_run(
+    services: Services, begun: BegunRun, lease: HeldLease, retry_window: timedelta
+) -> Result:
+    """Deliver the queue, and record how the run ended, also if it was stopped."""
+    try:
+        await _deliver(begun, lease, retry_window)
+        await _finish_replacements(services, begun)
+        await _record_mailed(services, begun.state, begun.plan)
     finally:
-        # Also after an error: `status` and cron's mail need the problems found before it.
-        has_new_notes = await _record_end(services, prepared, tally)
-    return await _build_result(services, prepared, tally, has_new_notes=has_new_notes)
+        has_new_notes = await _record_end(services, begun)
+    result = await _build_result(services, begun, has_new_notes=has_new_notes)
+    # A rehearsal leaves all mail to be sent, so the next run has to look again.
+    inputs = "" if begun.rehearsal_to else begun.prepared.inputs
+    key, code = begun.prepared.look_key, result.exit_code
+    await services.ledger.run(looks.record_end, key, inputs, code)
+    return result
 
 
 async def _record_agreement(
@@ -239,38 +311,29 @@ async def _record_agreement(
         await services.ledger.run(events.record_act, row, keys, RUN_ACT, by, now, work)
 
 
-async def _build_result(
-    services: Services, prepared: PreparedRun, tally: _Tally, *, has_new_notes: bool
-) -> Result:
-    plan = prepared.plan
+async def _build_result(services: Services, begun: BegunRun, *, has_new_notes: bool) -> Result:
+    prepared, plan = begun.prepared, begun.prepared.plan
     row = prepared.state.session_row
     records = await services.ledger.run(deliveries.list_deliveries, row)
-    newly_mailed = any(item.newly_mailed for item in tally.plan.items)
+    newly_mailed = any(item.newly_mailed for item in begun.plan.items)
     return Result(
         name=prepared.target.name,
         title=prepared.state.snapshot.session.title,
-        sent=tally.sent,
-        recorded=tally.recorded,
+        sent=begun.sent,
+        recorded=begun.recorded,
         registered=len(plan.with_action(Action.ADD, Action.REPLACE)),
         counts=Counter(record.delivery.state for record in records),
-        problems=tally.problems,
-        heavy_calls=count_heavy_calls(services) - prepared.calls_before,
+        problems=begun.problems,
+        heavy_calls=begun.heavy_calls,
         has_changes=bool(
             # The first plan's change: the second plan has only what is left of it.
-            tally.sent or tally.queued or tally.recorded or plan.change or prepared.doubts
+            begun.sent or begun.queued or begun.recorded or plan.change or prepared.doubts
         ),
         has_news=has_new_notes or newly_mailed,
-        has_unsent_invites=_has_unsent_invites(prepared, tally.state),
-        attention=find_attention(records, tally.problems),
-        skipped=tally.plan.skipped,
+        has_unsent_invites=_has_unsent_invites(prepared, begun.state),
+        attention=find_attention(records, begun.problems),
+        skipped=begun.plan.skipped,
     )
-
-
-def _roster_error(roster: Roster) -> ConfigurationError:
-    shown, rest = shorten_problems(roster.problems)
-    problems = "\n".join(filter(None, (*map(format_problem, shown), rest)))
-    hint = "Fix the roster, or leave --strict out to serve the other rows."
-    return ConfigurationError(problems, hint=hint)
 
 
 async def recover(services: Services, state: RunState) -> tuple[RunState, int]:
@@ -298,60 +361,52 @@ async def _has_queue(services: Services, state: RunState) -> bool:
     return bool(real or rehearsed)
 
 
-async def _register(services: Services, prepared: PreparedRun, tally: _Tally) -> None:
+async def _register(services: Services, begun: BegunRun) -> None:
     """Apply the change at RingCentral, and plan again from what it says now."""
-    tally.state, refused = await register(services, prepared.state, prepared.plan)
+    prepared = begun.prepared
+    begun.state, refused = await register(services, prepared.state, prepared.plan)
     # `within`: a person agreed to the first plan, so the second one may do less, but not more.
-    tally.plan = await plan_approved(
-        services, prepared.target, tally.state, prepared.options, within=prepared.plan
+    begun.plan = await plan_approved(
+        services, prepared.target, begun.state, prepared.options, within=prepared.plan
     )
     # RingCentral's refusals first: they explain why the plan still wants to add these people.
-    tally.problems = tuple(dict.fromkeys((*refused, *tally.plan.problems)))
+    begun.problems = tuple(dict.fromkeys((*refused, *begun.plan.problems)))
     # Before the queue is delivered, or an earlier run's message would leave all the same.
-    await _hold_queued_messages(services, tally.state, tally.plan)
+    await _hold_queued_messages(services, begun.state, begun.plan)
 
 
-async def _queue_and_deliver(
-    services: Services,
-    prepared: PreparedRun,
-    tally: _Tally,
-    lease: HeldLease,
-    rehearsal_to: str,
-    retry_window: timedelta,
-) -> None:
-    """Queue what is owed, and deliver the queue."""
-    if prepared.mailer is None:  # nothing was owed or queued when this run looked
+async def _deliver(begun: BegunRun, lease: HeldLease, retry_window: timedelta) -> None:
+    """Deliver the queue, if there was anything to send when this run looked."""
+    prepared, state = begun.prepared, begun.state
+    if prepared.mailer is None:
         return
-    state, plan = tally.state, tally.plan
-    tally.queued = await prepared.mailer.queue(state, plan, rehearsal_to)
-    services.raise_if_stopped()
-    tally.sent = await prepared.mailer.deliver(
+    begun.sent = await prepared.mailer.deliver(
         state,
-        plan,
+        begun.plan,
         lease,
-        rehearsal=bool(rehearsal_to),
+        rehearsal=bool(begun.rehearsal_to),
         # A fence counts as a selection: the queue may hold messages from before it was put up.
         limited=prepared.options.is_selective or bool(state.snapshot.allow_domains),
         retry_window=retry_window,
     )
 
 
-async def _finish_replacements(services: Services, tally: _Tally) -> None:
+async def _finish_replacements(services: Services, begun: BegunRun) -> None:
     """Forget the replacements that are done, so that no later run removes the person again.
 
     One stays while the old person is registered, and the roster has the new one instead.
     """
-    snapshot = tally.state.snapshot
+    snapshot = begun.state.snapshot
     on_roster = {invitee.key for invitee in snapshot.roster.invitees}
     waiting = {
         item.invitee.key
-        for item in tally.plan.items
+        for item in begun.plan.items
         if item.registration and snapshot.is_replaced(item.invitee)
     }
     # Back on the roster means that the person is wanted after all: then it is forgotten, too.
     done = snapshot.replacements.keys() - (waiting - on_roster)
     if done:
-        row = tally.state.session_row
+        row = begun.state.session_row
         await services.ledger.run(replacements.remove_replacements, row, sorted(done))
 
 
@@ -390,13 +445,14 @@ def _has_unsent_invites(prepared: PreparedRun, state: RunState) -> bool:
     return added or state.snapshot.has_unsent_invites
 
 
-async def _record_end(services: Services, prepared: PreparedRun, tally: _Tally) -> bool:
+async def _record_end(services: Services, begun: BegunRun) -> bool:
     """Record problems and notes. Returns whether they differ from those of the last run."""
-    row = prepared.state.session_row
-    problems, notes = tally.problems, _run_notes(tally.plan, prepared.state)
+    state = begun.prepared.state
+    row, problems, notes = state.session_row, begun.problems, _run_notes(begun.plan, state)
     # Read before `finish_run` replaces them: cron reports only what is new.
     earlier = await services.ledger.run(sessions.list_problems, row)
-    calls = count_heavy_calls(services) - prepared.calls_before
+    # Not counted after the calls were made: other webinars of `run --all` make theirs meanwhile.
+    calls = begun.heavy_calls or count_heavy_calls(services) - begun.prepared.calls_before
     finish = partial(sessions.finish_run, notes=notes)
     await services.ledger.run(finish, row, problems, calls, services.clock.now())
     return list(earlier) != [*problems, *notes]
@@ -427,18 +483,3 @@ def _is_left_unmailed(item: PlanItem, state: RunState) -> bool:
 def count_heavy_calls(services: Services) -> int:
     """Count the scarce calls that this process has made."""
     return services.ringcentral.calls.get("Heavy", 0)
-
-
-async def is_finished(services: Services, target: Target) -> bool:
-    """Whether a webinar needs no run: its session is over, and was checked lately."""
-    seen = await find_seen_session(services, target)
-    return seen is not None and _needs_no_run(seen, services.clock.now())
-
-
-def _needs_no_run(seen: StoredSession, now: datetime) -> bool:
-    if not has_ended(seen.status, seen.end, now, grace=END_GRACE):
-        return False
-    # A run in the future was recorded before the clock was set back. It says nothing about today.
-    checked = seen.run_at is not None and seen.run_at <= now < seen.run_at + RECHECK_EVERY
-    # Without this end each old webinar in config.toml would cost a day's calls for ever.
-    return checked or now > seen.end + RECHECKED_FOR

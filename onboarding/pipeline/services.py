@@ -14,7 +14,7 @@ from onboarding.interrupt import stop_error, wait_unless_stopped
 from onboarding.ledger.settings import ledger_path
 from onboarding.ledger.store import Ledger
 from onboarding.model.ports import Progress
-from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_name
+from onboarding.pipeline.rate_limiter import LedgerRateLimiter, account_of
 from onboarding.ringcentral.client import RingCentral
 from onboarding.smtp.pool import Pool
 from onboarding.web.tokens import TokenStore
@@ -126,8 +126,7 @@ async def _open_clients(
     tokens: TokenStore,
 ) -> AsyncIterator[Services]:
     settings = config.ringcentral
-    secret = settings.jwt.get_secret_value() if settings.jwt else ""
-    account = account_name(settings.server, settings.client_id, secret)
+    account = account_of(settings)
     # Handed in as a port: `ringcentral` may not know the ledger.
     gate = LedgerRateLimiter(ledger, account, progress, clock.now, clock.sleep)
     client = RingCentral(

@@ -10,6 +10,7 @@ from typing import Literal
 from onboarding.config import Config
 from onboarding.config.schedule import build_schedule
 from onboarding.errors import ConfigurationError
+from onboarding.ledger.looks import LookKey
 from onboarding.model.entries import Schedule
 from onboarding.model.reviews import ApprovalMode
 
@@ -80,3 +81,8 @@ def all_targets(config: Config) -> list[Target]:
             hint="Add a section [webinars.NAME] with webinar and invitees.",
         )
     return [find_target(config, name) for name in config.webinars]
+
+
+def find_look_key(server: str, target: Target) -> LookKey:
+    """Name what the ledger remembers of a webinar between runs."""
+    return LookKey(server, target.webinar_id, target.session_id)

@@ -143,7 +143,7 @@ class RingCentral:
         """
         entries, odd = await self._list_entries(since, company=company)
         listed = sorted(
-            (entry.to_model(self._server, entry.webinar.to_model()) for entry in entries),
+            (entry.to_session(self._server) for entry in entries),
             key=lambda session: (session.start, session.key.session_id),
         )
         return SessionList(tuple(listed), tuple(odd))
@@ -260,7 +260,7 @@ class RingCentral:
             )
         # `ahead` holds one session at most here. Of several that are over, the latest is meant.
         latest = max(ahead or found, key=lambda entry: entry.scheduled_start_time)
-        return latest.to_model(self._server, webinar)
+        return latest.to_session(self._server, webinar)
 
     async def _list_sessions_of(
         self, webinar: Webinar, *, company: bool

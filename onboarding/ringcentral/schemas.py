@@ -8,11 +8,12 @@ be read is left out.
 
 from collections.abc import Iterable
 from datetime import UTC, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
     Field,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -42,6 +43,7 @@ from onboarding.ringcentral.fields import (
     lenient,
     normalize_role,
     parse_api_role,
+    parse_record,
 )
 from onboarding.web.strict_json import UnsoundJson, decode_json
 
@@ -180,6 +182,18 @@ class SessionEntry(SessionRecord):
 
     id: Id
     webinar: WebinarReference
+    _odd: tuple[str, ...] = PrivateAttr(())
+
+    @classmethod
+    def parse(cls, record: Any) -> Self:
+        """Read an entry; its optional fields that aren't understood go into the session."""
+        entry, odd = parse_record(cls, record)
+        entry._odd = odd  # noqa: SLF001 -- this class's own
+        return entry
+
+    def to_session(self, server: str, webinar: Webinar | None = None) -> Session:
+        """The session, with what its webinar adds: what is known of it, else what the list says."""
+        return self.to_model(server, webinar or self.webinar.to_model(), odd=self._odd)
 
 
 class InviteeRecord(ApiRecord):
@@ -295,7 +309,7 @@ class EntryTraces(ApiRecord):
 def parse_session_entry(record: Any) -> SessionEntry | OddSession:
     """Read one session of a list; what is odd about it harms no other session."""
     try:
-        return SessionEntry.model_validate(record)
+        return SessionEntry.parse(record)
     except ValidationError as error:
         traces = EntryTraces.model_validate(record if isinstance(record, dict) else {})
         webinar_id = traces.webinar.id if traces.webinar else ""

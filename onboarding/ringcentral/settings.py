@@ -6,6 +6,7 @@ credentials come from the vendor's own variables or a secrets folder, never from
 """
 
 import re
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
@@ -13,6 +14,9 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, SecretStr
 
 from onboarding.model.addresses import encode_domain, is_loopback
+from onboarding.model.durations import SettingDuration
+
+SHORTEST_LIST_EVERY, LONGEST_LIST_EVERY = timedelta(minutes=5), timedelta(days=7)
 
 EXAMPLE = "https://platform.ringcentral.com"
 
@@ -35,6 +39,13 @@ def _validate_server(server: str) -> str:
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("plain http is for this machine only (the simulator); use https")
     return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _validate_list_every(every: timedelta) -> timedelta:
+    """Keep it between the time of a few runs and a week: beyond that it protects no person."""
+    if not SHORTEST_LIST_EVERY <= every <= LONGEST_LIST_EVERY:
+        raise ValueError('a time from "5m" to "168h" is needed')
+    return every
 
 
 def _split_server(server: str) -> SplitResult:
@@ -73,6 +84,9 @@ def _can_be_looked_up(host: str) -> bool:
     return all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split("."))
 
 
+ListEvery = Annotated[SettingDuration, AfterValidator(_validate_list_every)]
+
+
 class RingCentralSettings(BaseModel, extra="forbid", frozen=True):
     """`[ringcentral]` of `config.toml`, with the credentials, which are never in that file."""
 
@@ -80,3 +94,5 @@ class RingCentralSettings(BaseModel, extra="forbid", frozen=True):
     client_id: str = ""
     client_secret: SecretStr | None = None
     jwt: SecretStr | None = None
+    list_every: ListEvery = timedelta(hours=24)
+    """How often a webinar's invitees are listed although nothing has changed (`run --all`)."""

@@ -132,7 +132,9 @@ class SimulatedAccount:
     def update_session(self, webinar_id: str, session_id: str, **changes: object) -> None:
         """Change fields of a session (`status`, `start`, ...), as its host might."""
         session = self.find_session(webinar_id, session_id)
-        changed = replace(session, **changes)  # type: ignore[arg-type]  # any field
+        # Any later time will do: clients only compare it.
+        fields = {"modified": session.modified + timedelta(seconds=1), **changes}
+        changed = replace(session, **fields)  # type: ignore[arg-type]  # any field
         self.sessions[webinar_id, session_id] = changed
 
     def send_now(self, webinar_id: str, session_id: str, now: datetime) -> None:

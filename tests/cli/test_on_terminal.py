@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.cli.run import RunOptions, run_webinar
+from onboarding.cli.run import run_webinar
+from onboarding.cli.run_options import RunOptions
 from onboarding.model.people import MOST_SHOWN, Problem, shorten_problems
 from onboarding.plan import Options
 from onboarding.simulator.smtp_catcher import MailRules

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from onboarding.cli.run import RunOptions, run_webinar
+from onboarding.cli.run import run_webinar
+from onboarding.cli.run_options import RunOptions
 from onboarding.cli.summaries import attention_needed
 from onboarding.errors import EXIT_TRY_LATER, TryLater
 from onboarding.model.deliveries import State

@@ -17,10 +17,11 @@ from onboarding import errors
 from onboarding.cli.main import app
 from onboarding.config import environment, settings
 from onboarding.config.console import ConsoleRole, ConsoleSettings, ConsoleUser
-from onboarding.inbox.settings import RepliesSettings, SentSettings, format_wait
+from onboarding.inbox.settings import RepliesSettings, SentSettings
 from onboarding.ledger.settings import LedgerSettings
 from onboarding.messages.settings import BrandSettings, Colours
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
+from onboarding.model.durations import format_setting_duration
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Role
 from onboarding.model.registrations import Standing
@@ -139,7 +140,7 @@ def shown_default(value: Any) -> Any:
     if value is ApprovalMode.NONE:
         return False
     if isinstance(value, timedelta):
-        return format_wait(value)
+        return format_setting_duration(value)
     return list(value) if isinstance(value, tuple) else value
 
 

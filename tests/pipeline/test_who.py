@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from onboarding.cli.run import RunOptions, run_webinar
+from onboarding.cli.run import run_webinar
+from onboarding.cli.run_options import RunOptions
 from onboarding.cli.terminal import NoProgress
 from onboarding.ledger.events import WHOLE_SESSION, list_events
 from onboarding.ledger.read_only import read_ledger

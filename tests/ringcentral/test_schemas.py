@@ -93,8 +93,7 @@ def test_a_session_with_the_required_fields_only_is_read():
 def test_a_listed_session_without_a_title_has_its_webinars(title, shown):
     entry = SESSION | {"title": title, "webinar": {"id": 101, "title": "All hands"}}
 
-    listed = SessionEntry.model_validate(entry)
-    session = listed.to_model("https://rc.example.com", listed.webinar.to_model())
+    session = SessionEntry.parse(entry).to_session("https://rc.example.com")
 
     assert (session.key.webinar_id, session.key.session_id, session.title) == ("101", "201", shown)
     assert (session.start, session.duration) == (

@@ -1,0 +1,99 @@
+"""`run --all`: every configured webinar that is not over, for cron.
+
+Prints only what is worth a mail from cron. Which webinars are run, and in which order, is decided
+in `pipeline.all_webinars`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from onboarding.cli import options
+from onboarding.cli.output import result_json
+from onboarding.cli.run_options import RunOptions
+from onboarding.cli.streams import echo, echo_json
+from onboarding.cli.summaries import attention_needed, describe_pause, print_result
+from onboarding.cli.terminal import NoProgress
+from onboarding.config import Config
+from onboarding.errors import (
+    EXIT_DONE,
+    EXIT_NEEDS_A_PERSON,
+    EXIT_TRY_LATER,
+    EXIT_USAGE,
+    Interrupted,
+)
+from onboarding.pipeline.all_webinars import (
+    AllOptions,
+    WebinarEnd,
+    read_idle_result,
+    run_webinars,
+)
+from onboarding.pipeline.lease import AlreadyRunning
+from onboarding.pipeline.run import Result
+from onboarding.pipeline.services import Clock, Services, open_services
+from onboarding.pipeline.target import all_targets
+
+SEVERITY = (EXIT_DONE, EXIT_NEEDS_A_PERSON, EXIT_TRY_LATER, EXIT_USAGE)
+"""With several webinars, the exit code that comes last here wins."""
+
+
+async def run_all(
+    config: Config, run_options: RunOptions, stop: asyncio.Event, clock: Clock | None = None
+) -> int:
+    """Run every configured webinar that needs it. Returns the worst exit code."""
+    progress = NoProgress()
+    how = AllOptions(run_options.strict, run_options.linger, run_options.patience)
+    targets = all_targets(config)
+    ends: list[WebinarEnd] = []
+    async with open_services(
+        config, progress, clock or options.clock_for(stop, progress), stop
+    ) as services:
+        async for end in run_webinars(services, targets, how):
+            _print_end(end, run_options)
+            ends.append(end)
+        results = await _collect_results(services, ends, run_options)
+    _print_results(config, results, run_options)
+    # A webinar that was served twice ended as it did the last time.
+    codes = {end.target.name: end.exit_code for end in ends}
+    # By the table, not by the number: 75 is more than 2, but 2 stays until a person corrects
+    # something.
+    return max(codes.values(), key=SEVERITY.index, default=EXIT_DONE)
+
+
+def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:
+    """Print what stopped a webinar's run, what needs a person besides, and a pause."""
+    name = end.target.name
+    if end.pause and not run_options.quiet:
+        echo(describe_pause(name, end.pause.until, end.time_zone), err=True)
+    if end.attention and (sentence := attention_needed(name, end.attention)):
+        echo(f"{name}: {sentence}", err=True)
+    # A signal ends all webinars, and is said once, at the very end.
+    if end.error and not end.is_told and not isinstance(end.error, Interrupted):
+        named = isinstance(end.error, AlreadyRunning)
+        echo(str(end.error) if named else f"{name}: {end.error}", err=True)
+
+
+async def _collect_results(
+    services: Services, ends: Sequence[WebinarEnd], run_options: RunOptions
+) -> list[Result]:
+    """Collect how the runs ended; for programs also how webinars stand that needed none."""
+    results = [end.result for end in ends if end.result]
+    if not run_options.as_json:
+        return results
+    idle = {end.target.name: end.target for end in ends if end.is_idle}
+    served = {result.name for result in results}
+    waiting = [target for name, target in idle.items() if name not in served]
+    found = [await read_idle_result(services, target) for target in waiting]
+    return [*results, *filter(None, found)]
+
+
+def _print_results(config: Config, results: Sequence[Result], run_options: RunOptions) -> None:
+    """Print what is worth a mail from cron."""
+    # Warned only where mail may have left: cron would mail the same warning at every run.
+    if any(result.has_changes for result in results):
+        options.warn_about_plaintext(config)
+    if run_options.as_json:
+        echo_json([result_json(result) for result in results])
+    elif not run_options.quiet:
+        for result in results:
+            if result.has_changes or result.has_news:
+                print_result(result)
