@@ -5,7 +5,8 @@ compiling a template. `all_webinars` compares it; a run records it at its end.
 """
 
 import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,7 +110,7 @@ def digest_inputs(config: Config, target: Target, options: Options, roster: Rost
 
 def _normalize(value: object) -> object:
     """Bring values into a form whose `repr` is the same in every process: sets have no order."""
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return sorted(map(repr, value))
     if isinstance(value, Mapping):
         return [(key, _normalize(value[key])) for key in sorted(value)]

@@ -91,8 +91,9 @@ class RingCentralSettings(BaseModel, extra="forbid", frozen=True):
     """`[ringcentral]` of `config.toml`, with the credentials, which are never in that file."""
 
     server: Annotated[str, AfterValidator(_validate_server)] = "https://platform.ringcentral.com"
+    list_every: ListEvery = timedelta(hours=24)
+    """How often a webinar's invitees are listed although nothing has changed (`run --all`)."""
+
     client_id: str = ""
     client_secret: SecretStr | None = None
     jwt: SecretStr | None = None
-    list_every: ListEvery = timedelta(hours=24)
-    """How often a webinar's invitees are listed although nothing has changed (`run --all`)."""

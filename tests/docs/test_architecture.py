@@ -2,12 +2,14 @@
 
 import re
 import tomllib
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from importlib import import_module
 from pkgutil import iter_modules
 
 import onboarding
 from onboarding.model.deliveries import State
+from onboarding.plan.call_budget import LAST_DAY, LAST_HOURS, Reason, find_list_interval
 from tests.docs.pages import ROOT, prose, read, table, word, words
 
 PAGE = read("docs/architecture.md")
@@ -64,3 +66,27 @@ def test_every_state_has_an_arrow_and_no_other():
 def test_tests_that_the_page_names_are_there():
     named = [one for _, tests in table(PAGE, "promise") for one in words(tests)]
     assert [one for one in named if not (ROOT / one).is_file()] == []
+
+
+def test_reasons_to_list_invitees_are_those_of_the_program():
+    rows = [
+        (word(name), why)
+        for name, why, *_ in table(PAGE, "reason", "the invitees are listed because")
+    ]
+    assert rows == [(reason.name, reason.value) for reason in Reason]
+
+
+def test_times_of_the_regular_lists_are_those_of_the_program():
+    (seen,) = (
+        seen
+        for name, _, seen in table(PAGE, "reason", "the invitees are listed because")
+        if word(name) == "REGULAR"
+    )
+    start = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+    before_start = (timedelta(days=3), LAST_DAY, LAST_HOURS)
+    intervals = [find_list_interval(start, start, start - before) for before in before_start]
+
+    hours, last_day, last_hours = (interval // timedelta(minutes=1) for interval in intervals)
+    day, few = LAST_DAY // timedelta(hours=1), LAST_HOURS // timedelta(hours=1)
+    near = f"{last_day // 60} h in the last {day} h; {last_hours} min in the last {few} h"
+    assert seen == f"after {hours // 60} h; {near}"
