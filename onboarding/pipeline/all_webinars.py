@@ -130,8 +130,8 @@ async def run_webinars(
 ) -> AsyncIterator[WebinarEnd]:
     """Run the webinars that need it, and yield how each of them ended.
 
-    After the first pass only those are run again for which something falls due within
-    the time to linger (`AllOptions`). Raises Interrupted after a signal, once the messages in flight are settled.
+    After the first pass only those are run again for which something falls due within the time to
+    linger. Raises Interrupted after a signal, once the messages in flight are settled.
     """
     began = services.clock.now()
     until = began + options.linger
