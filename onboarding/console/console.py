@@ -12,6 +12,7 @@ from onboarding.config import Config
 from onboarding.console.live_parts import LiveParts
 from onboarding.console.log_ins import KeyRing, LogInStore
 from onboarding.console.passwords import AttemptLimit, PasswordChecker
+from onboarding.console.plans import PlanShelf
 from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.services import Services
 
@@ -52,6 +53,7 @@ class Console:
     passwords: PasswordChecker
     attempts: AttemptLimit
     live: LiveParts
+    plans: PlanShelf
     streams: StreamCount = field(default_factory=StreamCount)
     origins: set[str] = field(default_factory=set)
 
@@ -88,6 +90,7 @@ def open_console(services: Services, by: str) -> Console:
         passwords=PasswordChecker(),
         attempts=AttemptLimit(now),
         live=LiveParts(LedgerWatch(services.config), services.clock),
+        plans=PlanShelf(services),
     )
 
 

@@ -40,17 +40,21 @@ STYLESHEET = "\n".join(
 )
 """The one stylesheet: the look of report and plan page, and what only the console has."""
 
+REPORT_STYLESHEET = (REPORTS / "report.css").read_text(encoding="utf-8")
+"""What the report has besides, for its page only: its words would style other pages, too."""
+
 SCRIPT = (HERE / "assets" / "console.js").read_text(encoding="utf-8")
 """The one script. Every page works without it; with it, pages follow what happens."""
 
 ASSETS = MappingProxyType(
     {
         "console.css": (STYLESHEET, "text/css"),
+        "report.css": (REPORT_STYLESHEET, "text/css"),
         "console.js": (SCRIPT, "text/javascript"),
     }
 )
 
-ASSET_VERSION = hashlib.sha256((STYLESHEET + SCRIPT).encode()).hexdigest()[:12]
+ASSET_VERSION = hashlib.sha256((STYLESHEET + REPORT_STYLESHEET + SCRIPT).encode()).hexdigest()[:12]
 """Part of the assets' addresses: a new version of the program is never shown in the old look."""
 
 PAGE_POLICY = (

@@ -7,32 +7,23 @@ frame. What is kept holds no join link (`messages.copies`), so none of these pag
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from onboarding.console.console import find_console
 from onboarding.console.live import find_version, stream_parts
 from onboarding.console.live_parts import Parts
+from onboarding.console.messages import MessageParts, MessageView, answer_frame, view_message
 from onboarding.console.pages import find_macro, page
 from onboarding.console.webinar import make_rows
 from onboarding.model.foreign_text import printable
 from onboarding.pipeline.kept_messages import KeptCopy, read_fields, rebuild
 from onboarding.pipeline.target import find_target
 from onboarding.pipeline.webinar_view import PersonView, read_person
-from onboarding.reports.calendar_words import describe_calendar
-from onboarding.reports.mail_frame import build_frame, count_lines
 
 PARTS = "person_parts.html.j2"
 
 NO_PERSON = "There is no such person on this panel now. They may have been forgotten or renamed."
 NO_MESSAGE_KEPT = "This message is not kept here: its time is over, or it never left."
-
-FRAME_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
-)
-"""What a message's own HTML may do: nothing but look as it does."""
-
-LINE_WIDTH, LINE_HEIGHT, FRAME_EDGE, TALLEST = 68, 29, 215, 4000
-"""A frame can't be measured, so its height in pixels is guessed from the lines of the text."""
 
 
 async def show_person(request: Request) -> Response:
@@ -50,16 +41,7 @@ async def stream_person(request: Request) -> Response:
 async def show_message(request: Request) -> Response:
     """Show one message in words, with its HTML in a frame."""
     found, copy = await run_in_threadpool(_read_message, request)
-    return page(
-        "message.html.j2",
-        request,
-        found=found,
-        copy=copy,
-        fields=list_fields(copy),
-        calendar=describe_calendar(copy.calendar, _time_zone(found)) if copy.calendar else (),
-        remote=build_frame(copy.html).remote_pictures if copy.html else (),
-        height=guess_height(copy.text),
-    )
+    return page("message.html.j2", request, found=found, copy=copy, view=_view_copy(found, copy))
 
 
 async def show_message_frame(request: Request) -> Response:
@@ -77,21 +59,15 @@ async def download_message(request: Request) -> Response:
     return Response(rebuild(copy), media_type="message/rfc822", headers=headers)
 
 
-def answer_frame(html: str) -> Response:
-    """Answer with the HTML of a message, kept from doing anything."""
-    return HTMLResponse(
-        build_frame(html).document, headers={"Content-Security-Policy": FRAME_POLICY}
+def _view_copy(found: PersonView, copy: KeptCopy) -> MessageView:
+    path = f"/webinars/{found.webinar.target.name}/people/{found.code}"
+    return view_message(
+        name=found.person.name,
+        fields=[(name, printable(value)) for name, value in read_fields(copy).items()],
+        address=f"{path}/messages/{copy.record.delivery.id}",
+        parts=MessageParts(copy.text, copy.html, copy.calendar),
+        time_zone=_time_zone(found),
     )
-
-
-def guess_height(text: str) -> int:
-    """Guess how high a message's frame has to be, in pixels; what is longer scrolls."""
-    return min(TALLEST, FRAME_EDGE + count_lines(text, LINE_WIDTH) * LINE_HEIGHT)
-
-
-def list_fields(copy: KeptCopy) -> list[tuple[str, str]]:
-    """List the header fields that a person knows, decoded and safe to show."""
-    return [(name, printable(value)) for name, value in read_fields(copy).items()]
 
 
 def _render_parts(found: PersonView) -> Parts:

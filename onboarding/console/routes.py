@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from onboarding.console import log_in, person, webinar, webinars
+from onboarding.console import log_in, person, plan, report, webinar, webinars
 from onboarding.console.access import (
     Access,
     find_viewer,
@@ -42,6 +42,8 @@ class RouteRow:
 
 PERSON = "/webinars/{webinar}/people/{person}"
 MESSAGE = f"{PERSON}/messages/{{message:int}}"
+PLAN = "/webinars/{webinar}/plan"
+PLANNED = f"{PLAN}/{{digest}}/messages/{{number:int}}"
 
 ROUTES = (
     RouteRow("/", webinars.show_webinars),
@@ -53,6 +55,13 @@ ROUTES = (
     RouteRow(MESSAGE, person.show_message),
     RouteRow(f"{MESSAGE}/html", person.show_message_frame),
     RouteRow(f"{MESSAGE}/eml", person.download_message),
+    RouteRow(PLAN, plan.show_plan),
+    RouteRow(PLAN, plan.make_plan, POST),
+    RouteRow(f"{PLAN}/{{digest}}", plan.show_plan_page),
+    RouteRow(PLANNED, plan.show_planned_message),
+    RouteRow(f"{PLANNED}/html", plan.show_planned_frame),
+    RouteRow("/webinars/{webinar}/report", report.show_report),
+    RouteRow("/webinars/{webinar}/report/{format}", report.download_report),
     RouteRow("/enter/{key}", log_in.enter, access=Access.OPEN),
     RouteRow("/log-in", log_in.show_log_in, access=Access.OPEN),
     RouteRow("/log-in", log_in.log_in, POST, Access.OPEN),

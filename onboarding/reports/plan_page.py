@@ -90,24 +90,65 @@ class MessageCard:
     others: tuple[Invitee, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PlanContent:
+    """What a plan page says, put in order: the cards, what is counted, and what to be warned of.
+
+    `conditional` are the messages that would follow from a change, one of each sort.
+    """
+
+    review: Review
+    cards: Sequence[MessageCard]
+    conditional: Sequence[MessageCard]
+    warnings: Sequence[str]
+
+    @property
+    def states(self) -> list[tuple[MessageState, int]]:
+        """How many messages are in each state that occurs."""
+        return _count_states(self.cards)
+
+    @property
+    def actions(self) -> Counter[str]:
+        """How many changes there are at RingCentral, by action."""
+        return Counter(change.action for change in self.review.changes)
+
+    @property
+    def digest(self) -> str:
+        """The page digest, as it is shown."""
+        return self.review.digest[:SHOWN_DIGITS]
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether the webinar waits for an approval."""
+        return self.review.approval is not ApprovalMode.NONE
+
+
+def arrange(review: Review) -> PlanContent:
+    """Put in order what a plan page says."""
+    return PlanContent(
+        review,
+        [_make_card(message, review) for message in review.messages],
+        [_make_card(people[0], review, others=people[1:]) for people in _group_alike(review)],
+        _list_warnings(review),
+    )
+
+
 def render_plan_page(review: Review) -> str:
     """Render the page. Times are in the session's zone."""
-    cards = [_make_card(message, review) for message in review.messages]
+    content = arrange(review)
     return PAGES.get_template("plan_page.html.j2").render(
         review=review,
-        cards=cards,
-        conditional=[
-            _make_card(people[0], review, others=people[1:]) for people in _group_alike(review)
-        ],
-        states=_count_states(cards),
-        state_choices=[(state.name, state.label) for state, _ in _count_states(cards)],
-        actions=Counter(change.action for change in review.changes),
+        cards=content.cards,
+        conditional=content.conditional,
+        states=content.states,
+        state_choices=[(state.name, state.label) for state, _ in content.states],
+        actions=content.actions,
         roles=_list_choices(message.invitee.role for message in review.messages),
         kinds=_list_choices(message.kind for message in review.messages),
-        warnings=_list_warnings(review),
-        digest=review.digest[:SHOWN_DIGITS],
+        warnings=content.warnings,
+        digest=content.digest,
         command=format_approve_command(review),
-        needs_approval=review.approval is not ApprovalMode.NONE,
+        needs_approval=content.needs_approval,
         policy=PAGE_POLICY,
         script=SCRIPT,
     )

@@ -20,11 +20,12 @@ def render_html(report: Report) -> str:
     """Render the page. People who need attention come first."""
     return PAGES.get_template("report.html.j2").render(
         report=report,
-        webinars=[_show_webinar(webinar, report) for webinar in report.webinars],
+        webinars=[arrange_webinar(webinar, report) for webinar in report.webinars],
     )
 
 
-def _show_webinar(webinar: WebinarReport, report: Report) -> dict[str, object]:
+def arrange_webinar(webinar: WebinarReport, report: Report) -> dict[str, object]:
+    """Put in order what the page says of one webinar, for its cards."""
     return {
         "webinar": webinar,
         # `sorted` is stable: in both halves the order of the report stays.
