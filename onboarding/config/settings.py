@@ -58,6 +58,10 @@ def _encode_allowed(domain: str) -> str:
         raise ValueError("a domain is written as example.com, without @ and *") from None
 
 
+MOST_REMOVED = 3
+"""`remove_at_most`, unless config.toml says otherwise."""
+
+
 class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     """`[webinars.NAME]`: which webinar, who is invited, and which templates are used.
 
@@ -73,6 +77,10 @@ class WebinarSettings(BaseModel, extra="forbid", frozen=True):
     columns: dict[str, str] = {}
     approval: Annotated[ApprovalMode, BeforeValidator(_parse_approval)] = ApprovalMode.NONE
     messages: dict[str, Any] = {}
+    remove: bool = False
+    """Whether `run --all` removes people who have left the roster (`plan.cron_removals`)."""
+    remove_at_most: Annotated[int, Field(ge=1, le=99)] = MOST_REMOVED
+    """If more people have left at once, it removes none of them."""
 
 
 class RehearsalSettings(BaseModel, extra="forbid", frozen=True):

@@ -19,9 +19,15 @@ from onboarding.ledger import call_offs, deliveries, looks, sessions
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.looks import Look
 from onboarding.model.pauses import Pause
+from onboarding.model.people import Roster
 from onboarding.model.sessions import Session, SessionList
 from onboarding.pipeline.finished import is_finished
-from onboarding.pipeline.inputs import RosterNotReady, digest_inputs, load_settled_roster
+from onboarding.pipeline.inputs import (
+    RosterFile,
+    RosterNotReady,
+    digest_inputs,
+    load_settled_roster,
+)
 from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
 from onboarding.pipeline.pause import find_pause, report_pause
 from onboarding.pipeline.refresh import fetch_session
@@ -110,14 +116,15 @@ class Known:
 class _Pass:
     """One pass over the webinars: what they share.
 
-    `turn` is held by the webinar that is being planned; it is fair, so that they come in the order
-    in which they were started. `regular_left` counts the lists without another reason.
-    `next_due` has the earliest queued message of each session, `unfinished` the sessions with a
-    change of which the ledger does not know the end.
+    `started` is when the command began. `turn` is held by the webinar that is being planned; it is
+    fair, so that they come in the order in which their tasks were started. `regular_left` counts
+    the lists without another reason. `next_due` has the earliest queued message of each session,
+    `unfinished` the sessions with a change of which the ledger does not know the end.
     """
 
     services: Services
     options: AllOptions
+    started: datetime
     session_list: SessionList
     next_due: Mapping[int, datetime]
     unfinished: frozenset[int]
@@ -133,13 +140,13 @@ async def run_webinars(
     After the first pass only those are run again for which something falls due within the time to
     linger. Raises Interrupted after a signal, once the messages in flight are settled.
     """
-    began = services.clock.now()
-    until = began + options.linger
-    await services.ledger.run(looks.record_cron_run, began)
+    started = services.clock.now()
+    until = started + options.linger
+    await services.ledger.run(looks.record_cron_run, started)
     due = list(targets)
     while due:
         began = services.clock.now()
-        ends = [end async for end in _run_pass(services, due, options)]
+        ends = [end async for end in _run_pass(services, due, options, started)]
         for end in ends:
             yield end
         services.raise_if_stopped()
@@ -177,7 +184,7 @@ async def _find_moments(
 
 
 async def _run_pass(
-    services: Services, targets: Sequence[Target], options: AllOptions
+    services: Services, targets: Sequence[Target], options: AllOptions, started: datetime
 ) -> AsyncIterator[WebinarEnd]:
     now = services.clock.now()
     known = [await _load_known(services, target) for target in targets]
@@ -190,6 +197,7 @@ async def _run_pass(
     this = _Pass(
         services,
         options,
+        started,
         await read_session_list(services),
         await services.ledger.run(looks.list_next_due),
         await services.ledger.run(looks.list_unfinished),
@@ -259,9 +267,8 @@ async def _run_webinar(this: _Pass, webinar: Known) -> WebinarEnd:
             lease = await stack.enter_async_context(
                 webinar_lease(services, target, hint=CHECK_OTHER_RUN)
             )
-            options = Options()
             prepared = await prepare_run(
-                services, target, options, strict=this.options.strict, prior=found
+                services, target, found.options, strict=this.options.strict, prior=found.prior
             )
             begun = await begin_run(services, prepared)
         # Out of turn: the next webinar is planned while this one's messages leave.
@@ -269,7 +276,15 @@ async def _run_webinar(this: _Pass, webinar: Known) -> WebinarEnd:
     return WebinarEnd(target, result.exit_code, result)
 
 
-async def _find_work(this: _Pass, webinar: Known) -> Prior | WebinarEnd:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A webinar that has to be run, with what is known of it."""
+
+    prior: Prior
+    options: Options
+
+
+async def _find_work(this: _Pass, webinar: Known) -> _Work | WebinarEnd:
     """Find out whether a webinar has to be run; its end, if there is nothing to do.
 
     Raises RosterNotReady, and what asking for a session raises that no list has.
@@ -285,13 +300,30 @@ async def _find_work(this: _Pass, webinar: Known) -> Prior | WebinarEnd:
     if listed is None:
         found = await _ask_for_session(this, webinar, look, sight)
         if not isinstance(found, Session):
-            return Prior(file, roster, None) if found is None else found
+            return found or _Work(Prior(file, roster, None, inputs), Options())
         listed = found
         sight = _see(this, webinar, listed, inputs)
     reason = find_reason(look, sight, now, services.config.ringcentral.list_every)
     if reason is None or not _has_budget(this, reason):
         return WebinarEnd(target, look.exit_code or EXIT_DONE)
-    return Prior(file, roster, listed)
+    options = _choose_options(this, target, look, file, roster)
+    # Who has left the roster is to be looked at again once it has stayed as it is for a run.
+    is_open = bool(target.remove_at_most) and not options.remove
+    return _Work(Prior(file, roster, listed, "" if is_open else inputs), options)
+
+
+def _choose_options(
+    this: _Pass, target: Target, look: Look, file: RosterFile, roster: Roster
+) -> Options:
+    """Choose whether people who have left the roster may be removed without a person's word.
+
+    Only where config.toml says so, and the whole roster was read, twice, by two runs.
+    """
+    is_seen_before = look.listed_at is not None and look.listed_at < this.started
+    is_steady = is_seen_before and look.roster == file.digest and not roster.problems
+    if not (target.remove_at_most and is_steady):
+        return Options()
+    return Options(remove=True, remove_at_most=target.remove_at_most)
 
 
 def _see(this: _Pass, webinar: Known, listed: Session | None, inputs: str) -> Sight:

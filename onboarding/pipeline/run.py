@@ -85,12 +85,14 @@ class PreparedRun:
 class Prior:
     """What `run --all` has found out about a webinar before it runs it, so that no run asks twice.
 
-    `listed` is the session as RingCentral's list shows it; None: it is to be asked for.
+    `listed` is the session as RingCentral's list shows it; None: it is to be asked for. `inputs` is
+    what the run records at its end; empty: the next run is to look again.
     """
 
     file: RosterFile
     roster: Roster
     listed: Session | None
+    inputs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,22 +180,22 @@ async def plan_run(
     For a caller that may find that the plan is not what a person has agreed to.
     """
     calls_before = count_heavy_calls(services)
-    prior = prior or await _load_prior(services, target)
+    prior = prior or await _load_prior(services, target, options)
     if strict and prior.roster.problems:
         raise strict_error(prior.roster)
-    inputs = digest_inputs(services.config, target, options, prior.file)
     state = await refresh_or_recall(services, target, prior.roster, listed=prior.listed)
     # After RingCentral has answered: with a clock far from the truth, its certificate is not valid.
     await prune(services, spare=state.session_row)
     state, doubts = await recover(services, state)
     state, plan = await plan_fresh(services, target, state, options)
-    digest = prior.file.digest
-    return PreparedRun(target, state, plan, options, None, doubts, calls_before, inputs, digest)
+    started_from = (prior.inputs, prior.file.digest)
+    return PreparedRun(target, state, plan, options, None, doubts, calls_before, *started_from)
 
 
-async def _load_prior(services: Services, target: Target) -> Prior:
+async def _load_prior(services: Services, target: Target, options: Options) -> Prior:
     file = await load_roster_file(services, target)
-    return Prior(file, file.parse(target), None)
+    inputs = digest_inputs(services.config, target, options, file)
+    return Prior(file, file.parse(target), None, inputs)
 
 
 async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:

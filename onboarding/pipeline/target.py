@@ -24,7 +24,7 @@ class Target:
 
     Without `session_id` it is the webinar's only session. `invitees` is None if no roster is named.
     `approval` is what the webinar asks for before anything is done. `schedule` are its messages on
-    a schedule.
+    a schedule. `remove_at_most` is how many people `run --all` may remove; 0: it removes none.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Target:
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     approval: ApprovalMode = ApprovalMode.NONE
     schedule: Schedule = field(default_factory=Schedule)
+    remove_at_most: int = 0
 
 
 def find_target(config: Config, name: str, invitees: Path | None = None) -> Target:
@@ -63,6 +64,7 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
         webinar.columns,
         webinar.approval,
         build_schedule(config.file, config.messages, webinar.messages, name),
+        webinar.remove_at_most if webinar.remove else 0,
     )
 
 

@@ -5,12 +5,14 @@ order, the seats, and the problems of the whole session; `selection` keeps to th
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import chain
 
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Change, Update, split_change
 from onboarding.model.time_zones import format_with_zone
 from onboarding.plan.call_offs import plan_call_off
+from onboarding.plan.cron_removals import find_excess
 from onboarding.plan.identity import Records, identify
 from onboarding.plan.invitee_changes import plan_invitee, refuse_beyond_seats
 from onboarding.plan.messages_due import add_due_message, add_ringcentral_notice
@@ -38,6 +40,9 @@ def make_plan(
     # First: all that follows compares people by the addresses and ids that are completed here.
     snapshot = identify(snapshot)
     planned, problems = _plan_items(snapshot, options)
+    if excess := find_excess(planned, snapshot, options):
+        planned, problems = _plan_items(snapshot, replace(options, remove=False))
+        problems = [*problems, excess]
     if hold:
         # Before the selection: who is held back must not use up the limit.
         planned = [hold(item, snapshot, options) for item in planned]

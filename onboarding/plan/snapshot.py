@@ -30,11 +30,12 @@ ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person has asked for beyond the plain run; each is a request that cron never makes.
+    """What is asked for beyond the plain run: by a person, or for cron in config.toml.
 
     `limit` keeps the run to the first so many people who need anything; `only` (addresses), `roles`
     and `kinds` keep it to the people and messages that they name, empty: to all. `as_told` records
-    that the mailboxes hold what is true, and mails nothing of it.
+    that the mailboxes hold what is true, and mails nothing of it. `remove_at_most` keeps a removal
+    that no person looks at within bounds (`cron_removals`).
     """
 
     adopt: bool = False
@@ -46,6 +47,7 @@ class Options:
     roles: frozenset[Role] = frozenset()
     kinds: frozenset[Kind] = frozenset()
     as_told: bool = False
+    remove_at_most: int | None = None
 
     @property
     def is_selective(self) -> bool:
