@@ -1,4 +1,4 @@
-"""`serve`, `console-password`: the web pages for everybody who answers for a webinar.
+"""`serve`, `console-password`: the web pages for the people who answer for a webinar.
 
 `serve` opens what a run works with, prints where the console is, and serves it until a signal. The
 pages are in `onboarding.console`.
@@ -17,9 +17,10 @@ from onboarding.cli import options
 from onboarding.cli.streams import echo
 from onboarding.cli.terminal import ProgressLines, is_interactive, run_until_stopped
 from onboarding.config import Config
+from onboarding.console.checks import check_settings
 from onboarding.console.console import Console, open_console
 from onboarding.console.passwords import LONGEST_PASSWORD, hash_password
-from onboarding.console.start import check_settings, serve_console
+from onboarding.console.start import serve_console
 from onboarding.errors import EXIT_DONE, ConfigurationError
 from onboarding.pipeline.services import open_services
 
@@ -53,10 +54,7 @@ def serve_command(
     with Ctrl-C.
     """
     actor = options.find_actor(by)
-    config = options.load_config(config_file)
-    if port is not None:
-        settings = config.console.model_copy(update={"port": port})
-        config = config.model_copy(update={"console": settings})
+    config = _choose_port(options.load_config(config_file), port)
     if by and config.console.users:
         message = "With [console.users], people log in by name."
         raise typer.BadParameter(message, param_hint="--by")
@@ -69,6 +67,14 @@ def serve_command(
         return await _serve(config, actor, stop)
 
     raise typer.Exit(run_until_stopped(work))
+
+
+def _choose_port(config: Config, port: int | None) -> Config:
+    """Take `--port` instead of the configured one."""
+    if port is None:
+        return config
+    settings = config.console.model_copy(update={"port": port})
+    return config.model_copy(update={"console": settings})
 
 
 def console_password_command() -> None:
@@ -106,14 +112,14 @@ async def _serve(config: Config, by: str, stop: asyncio.Event) -> int:
                 echo(f"The console: {url}")
                 await stop.wait()
             else:
-                _print_link(console, url)
+                _print_console_link(console, url)
                 with _new_link_on_enter(console, url):
                     await stop.wait()
     # A signal is its normal end, not an interruption.
     return EXIT_DONE
 
 
-def _print_link(console: Console, url: str) -> None:
+def _print_console_link(console: Console, url: str) -> None:
     echo(f"The console: {url}/enter/{console.keys.make()}")
     again = " Press Enter for a new link." if is_interactive() else ""
     echo(f"The link works once, and lets you act as {console.by}.{again} Stop with Ctrl-C.")
@@ -129,14 +135,14 @@ def _new_link_on_enter(console: Console, url: str) -> Iterator[None]:
         return
     loop = asyncio.get_running_loop()
 
-    def print_another() -> None:
+    def print_new_link() -> None:
         # An empty text is the end of the input: it would be readable for ever.
         if sys.stdin.readline():
-            _print_link(console, url)
+            _print_console_link(console, url)
         else:
             loop.remove_reader(sys.stdin.fileno())
 
-    loop.add_reader(sys.stdin.fileno(), print_another)
+    loop.add_reader(sys.stdin.fileno(), print_new_link)
     try:
         yield
     finally:

@@ -64,7 +64,7 @@ class ConsoleSettings(BaseModel, extra="forbid", frozen=True):
     """Where the console listens: on this machine only, unless TLS and users are configured.
 
     `public_url` is how browsers reach it through a reverse proxy; `forwarded_from` are the proxy's
-    addresses, whose word about the client's address counts.
+    addresses: what it says about the client's address counts.
     """
 
     host: Annotated[str, Field(min_length=1)] = LOOPBACK_HOST

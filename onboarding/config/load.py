@@ -157,15 +157,15 @@ def find_secrets(
         elif is_model(inner):
             yield from find_secrets(content[key], inner, file, key_path)
             yield from _find_variables(content[key], file, key_path)
-        elif is_model(named := _named_model(inner)):
+        elif is_model(named := _model_of_names(inner)):
             # Sections with a name of the user's, as [console.users.NAME].
             sections = content[key] if isinstance(content[key], Mapping) else {}
             for name, section in sections.items():
                 yield from find_secrets(section, named, file, (*key_path, name))
 
 
-def _named_model(kind: Any) -> Any:
-    """The type of the values of a table whose keys are names; None for any other type."""
+def _model_of_names(kind: Any) -> Any:
+    """The type of the values of a table that has names as keys; None for any other type."""
     return get_args(kind)[-1] if get_origin(kind) is dict else None
 
 

@@ -13,7 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from onboarding.console.console import Console
 from onboarding.console.errors import show_crash, show_http_error, show_own_error
 from onboarding.console.guard import Guard
-from onboarding.console.log_in import identify
+from onboarding.console.log_in import identify_viewer
 from onboarding.console.routes import ROUTES, RouteRow, make_routes
 from onboarding.errors import OnboardingError
 
@@ -49,5 +49,5 @@ class _Identify:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["viewer"] = identify(Request(scope))
+        scope["viewer"] = identify_viewer(Request(scope))
         await self._app(scope, receive, send)

@@ -26,7 +26,7 @@ TITLES = {
 }
 """The heading of an error's page. The status's own phrase is for programs."""
 
-WORDS = {
+ERROR_WORDS = {
     404: "There is no such page. It may have been moved, or its address is mistyped.",
     405: "This can't be done at this address.",
 }
@@ -41,7 +41,7 @@ def error_page(request: Request, status: int, message: str = "", hint: str = "")
         status=status,
         code=status,
         title=TITLES.get(status, "That did not work"),
-        message=message or WORDS.get(status, "The request was refused."),
+        message=message or ERROR_WORDS.get(status, "The request was refused."),
         hint=hint,
     )
 

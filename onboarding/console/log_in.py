@@ -72,7 +72,7 @@ def refuse_stranger(request: Request) -> Response:
     return _log_in_page(request, f"/webinars/{webinar}" if webinar else "/", "", LOGGED_OUT, 401)
 
 
-async def log_in(request: Request) -> Response:
+async def start_log_in(request: Request) -> Response:
     """Compare name and password, and begin a log-in."""
     console = find_console(request)
     form = await read_form(request)
@@ -99,7 +99,7 @@ async def log_out(request: Request) -> Response:
     return answer
 
 
-def identify(request: Request) -> Viewer | None:
+def identify_viewer(request: Request) -> Viewer | None:
     """Find who has sent a request, by its cookie."""
     token = request.cookies.get(cookie_name(request))
     return find_console(request).log_ins.find(token) if token else None

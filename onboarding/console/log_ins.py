@@ -22,7 +22,7 @@ MOST_LOG_INS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class LogIn:
+class ViewerLogIn:
     """One log-in: who it is, and until when."""
 
     viewer: Viewer
@@ -34,7 +34,7 @@ class LogInStore:
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._log_ins: dict[str, LogIn] = {}
+        self._log_ins: dict[str, ViewerLogIn] = {}
 
     def add(self, viewer: Viewer) -> str:
         """Begin a log-in. Returns the cookie's value."""
@@ -42,11 +42,11 @@ class LogInStore:
         # A dictionary keeps the order of insertion: the first one is the oldest.
         while len(self._log_ins) >= MOST_LOG_INS:
             del self._log_ins[next(iter(self._log_ins))]
-        self._log_ins[_hash(token)] = LogIn(viewer, self._now() + LOG_IN_LASTS)
+        self._log_ins[_hash(token)] = ViewerLogIn(viewer, self._now() + LOG_IN_LASTS)
         return token
 
     def find(self, token: str) -> Viewer | None:
-        """Find whose cookie it is; None for one that is unknown, or over."""
+        """Find the person that a cookie stands for; None for one that is unknown, or over."""
         log_in = self._log_ins.get(_hash(token))
         if log_in is None:
             return None

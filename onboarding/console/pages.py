@@ -20,11 +20,11 @@ from onboarding.console.queries import write_query
 from onboarding.reports.page import PAGES
 from onboarding.reports.report import badge, format_masked_link
 
-HERE = Path(__file__).parent
-REPORTS = HERE.parent / "reports"
+CONSOLE_FOLDER = Path(__file__).parent
+REPORTS = CONSOLE_FOLDER.parent / "reports"
 
 CONSOLE_PAGES = PAGES.overlay(
-    loader=ChoiceLoader([FileSystemLoader(HERE / "templates"), FileSystemLoader(REPORTS)])
+    loader=ChoiceLoader([FileSystemLoader(CONSOLE_FOLDER / "templates"), FileSystemLoader(REPORTS)])
 )
 """The environment of the console's templates: they may import the macros of the reports."""
 
@@ -34,8 +34,8 @@ STYLESHEET = "\n".join(
     file.read_text(encoding="utf-8")
     for file in (
         REPORTS / "page.css",
-        HERE / "assets" / "console.css",
-        HERE / "assets" / "webinars.css",
+        CONSOLE_FOLDER / "assets" / "console.css",
+        CONSOLE_FOLDER / "assets" / "webinars.css",
     )
 )
 """The one stylesheet: the look of report and plan page, and what only the console has."""
@@ -43,21 +43,23 @@ STYLESHEET = "\n".join(
 REPORT_STYLESHEET = (REPORTS / "report.css").read_text(encoding="utf-8")
 """What the report has besides, for its page only: its words would style other pages, too."""
 
-SCRIPT = (HERE / "assets" / "console.js").read_text(encoding="utf-8")
+CONSOLE_SCRIPT = (CONSOLE_FOLDER / "assets" / "console.js").read_text(encoding="utf-8")
 """The one script. Every page works without it; with it, pages follow what happens."""
 
 ASSETS = MappingProxyType(
     {
         "console.css": (STYLESHEET, "text/css"),
         "report.css": (REPORT_STYLESHEET, "text/css"),
-        "console.js": (SCRIPT, "text/javascript"),
+        "console.js": (CONSOLE_SCRIPT, "text/javascript"),
     }
 )
 
-ASSET_VERSION = hashlib.sha256((STYLESHEET + REPORT_STYLESHEET + SCRIPT).encode()).hexdigest()[:12]
+ASSET_VERSION = hashlib.sha256(
+    (STYLESHEET + REPORT_STYLESHEET + CONSOLE_SCRIPT).encode()
+).hexdigest()[:12]
 """Part of the assets' addresses: a new version of the program is never shown in the old look."""
 
-PAGE_POLICY = (
+CONSOLE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -68,7 +70,7 @@ DEFAULT_HEADERS = MappingProxyType(
     {
         # Pages hold names and addresses, and change from one minute to the next.
         "Cache-Control": "no-store",
-        "Content-Security-Policy": PAGE_POLICY,
+        "Content-Security-Policy": CONSOLE_POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",

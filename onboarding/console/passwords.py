@@ -24,21 +24,21 @@ LONGEST_PASSWORD = 1000
 """Characters. Longer ones are refused before they are hashed."""
 
 LOG_INS_A_MINUTE = 5
-WINDOW = timedelta(minutes=1)
+LOG_IN_WINDOW = timedelta(minutes=1)
 
 MOST_WAITING = 20
 """Log-ins that wait for their comparison: more would wait longer than a person does."""
 
 MOST_ADDRESSES = 10_000
-"""Addresses whose attempts are remembered; a botnet's must not fill the memory."""
+"""Addresses whose attempts are remembered; those of a crowd must not fill the memory."""
 
 
 def hash_password(password: str) -> str:
     """Hash a password, with a salt of its own."""
-    return HASHER.hash(_encode(password))
+    return HASHER.hash(_encode_password(password))
 
 
-def _encode(password: str) -> bytes:
+def _encode_password(password: str) -> bytes:
     # One form: keyboards differ in how they write an ä (RFC 8265 4.1 asks for this, too).
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
@@ -86,7 +86,7 @@ def _verify(password_hash: str | None, password: str) -> bool:
     # For users that there are not: the answer has to take as long as for one that there is.
     known = password_hash or _hash_of_no_one()
     try:
-        return HASHER.verify(known, _encode(password))
+        return HASHER.verify(known, _encode_password(password))
     except Argon2Error:
         return False
 
@@ -102,7 +102,7 @@ class AttemptLimit:
         """Count an attempt. Returns False if there were too many: then it is not to be tried."""
         now, place = self._now(), _network_of(address)
         attempts = self._attempts.pop(place, deque())
-        while attempts and now - attempts[0] >= WINDOW:
+        while attempts and now - attempts[0] >= LOG_IN_WINDOW:
             attempts.popleft()
         may_try = len(attempts) < LOG_INS_A_MINUTE
         if may_try:

@@ -22,7 +22,7 @@ from onboarding.console.access import (
 from onboarding.console.console import find_console
 from onboarding.console.pages import show_asset
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+PageFunction = Callable[[Request], Awaitable[Response]]
 
 GET, POST = "GET", "POST"
 
@@ -35,7 +35,7 @@ class RouteRow:
     """
 
     path: str
-    page: Endpoint
+    page: PageFunction
     method: str = GET
     access: Access = Access.VIEWER
 
@@ -64,7 +64,7 @@ ROUTES = (
     RouteRow("/webinars/{webinar}/report/{format}", report.download_report),
     RouteRow("/enter/{key}", log_in.enter, access=Access.OPEN),
     RouteRow("/log-in", log_in.show_log_in, access=Access.OPEN),
-    RouteRow("/log-in", log_in.log_in, POST, Access.OPEN),
+    RouteRow("/log-in", log_in.start_log_in, POST, Access.OPEN),
     RouteRow("/log-out", log_in.log_out, POST, Access.OPEN),
     RouteRow("/assets/{version}/{name}", show_asset, access=Access.OPEN),
 )
@@ -78,8 +78,8 @@ def make_routes(rows: Iterable[RouteRow]) -> list[Route]:
     ]
 
 
-def _check_first(row: RouteRow) -> Endpoint:
-    async def checked(request: Request) -> Response:
+def _check_first(row: RouteRow) -> PageFunction:
+    async def check_and_show(request: Request) -> Response:
         if row.access is Access.OPEN:
             return await row.page(request)
         if find_viewer(request) is None:
@@ -88,7 +88,7 @@ def _check_first(row: RouteRow) -> Endpoint:
         check_access(row.access, request)
         return await row.page(request)
 
-    return checked
+    return check_and_show
 
 
 def check_access(access: Access, request: Request) -> None:

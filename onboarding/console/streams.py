@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from onboarding.console.access import find_viewer
 from onboarding.console.console import StreamCount, find_console
-from onboarding.console.log_in import identify
+from onboarding.console.log_in import identify_viewer
 
 HEARTBEAT_SECONDS = 15.0
 """A comment so often, without news: a proxy ends a connection that is silent for a minute."""
@@ -26,7 +26,7 @@ def stream_events(request: Request, events: AsyncIterator[str]) -> Response:
 
     Where too many are open already, the answer is an error's page (503).
     """
-    return _EventStream(_follow(request, events), find_console(request).streams)
+    return _EventStream(_follow_events(request, events), find_console(request).streams)
 
 
 def format_event(text: str, name: str = "message") -> str:
@@ -50,7 +50,7 @@ class _EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _follow(request: Request, events: AsyncIterator[str]) -> AsyncIterator[str]:
+async def _follow_events(request: Request, events: AsyncIterator[str]) -> AsyncIterator[str]:
     """Yield the events and heartbeats, until the person may not see them or the console stops."""
     viewer, stop = find_viewer(request), find_console(request).stop
     stopped = asyncio.ensure_future(stop.wait())
@@ -63,7 +63,7 @@ async def _follow(request: Request, events: AsyncIterator[str]) -> AsyncIterator
                 return_when=asyncio.FIRST_COMPLETED,
             )
             # A log-in that has ended meanwhile sees nothing more.
-            if stop.is_set() or identify(request) != viewer:
+            if stop.is_set() or identify_viewer(request) != viewer:
                 break
             event = following.result() if following.done() else HEARTBEAT
             if event is None:

@@ -15,8 +15,10 @@ import pytest
 import trustme
 
 from onboarding.config.console import ConsoleSettings
+from onboarding.console.checks import check_settings
 from onboarding.console.passwords import hash_password
-from onboarding.console.start import check_settings, list_origins, load_tls
+from onboarding.console.start import list_origins
+from onboarding.console.tls import load_tls
 from onboarding.errors import ConfigurationError
 from tests.cli.command import OWN, on, started
 from tests.console.serving import serve_on
@@ -44,6 +46,7 @@ LINK = "/enter/"
             {"public_url": "http://console.example.com", "users": {"dana": DANA}},
             "has to begin with https://",
         ),
+        ({"public_url": "http://[2001:db8::1]", "users": {"dana": DANA}}, "begin with https://"),
         ({"users": {"dana": {"role": "viewer"}}}, "[console.users.dana] has no password"),
         (
             {"users": {"dana": {"role": "viewer", "password_hash": "hunter2"}}},
@@ -71,6 +74,8 @@ async def test_settings_that_do_not_fit_are_named(tmp_path, settings, words):
         {"host": "localhost"},
         {"host": "::1"},
         {"users": {"dana": DANA}},
+        {"public_url": "http://localhost:8080", "users": {"dana": DANA}},
+        {"public_url": "http://[::1]:8080", "users": {"dana": DANA}},
         {"public_url": "https://console.example.com", "users": {"dana": DANA}},
         {"host": "192.0.2.1", **TLS, "users": {"dana": {**DANA, "webinars": [NAME]}}},
         {
