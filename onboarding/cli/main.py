@@ -79,6 +79,9 @@ COMMANDS = (
         "show", "kept", LOOK, "Show the messages that a person was sent; join links are masked."
     ),
     CommandRow(
+        "replies", "replies", LOOK, "Read what came back by mail: bounces and calendar answers."
+    ),
+    CommandRow(
         "approve", "approve", SEND, "Approve what a plan page showed, so that a run does it."
     ),
     CommandRow("send-test", "templates", SEND, "Send one person's message to yourself."),

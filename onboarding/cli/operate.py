@@ -41,6 +41,10 @@ AllPeople = Annotated[bool, typer.Option("--all", help="All people, instead of n
 SentOption = Annotated[
     bool, typer.Option("--sent", help="The mail server's log shows that it was sent.")
 ]
+SuppressOption = Annotated[
+    bool,
+    typer.Option("--suppress", help="And send these addresses nothing more, until `retry`."),
+]
 ResendOption = Annotated[
     bool,
     typer.Option(
@@ -87,13 +91,14 @@ def retry_command(
 ) -> None:
     """Queue rejected and failed messages again; the next run sends them.
 
-    All of them, or those to EMAIL. Named addresses also get back what `cancel` cancelled.
+    All of them, or those to EMAIL. Named addresses also get back what `cancel` cancelled and what
+    bounced, and messages go to them again.
     """
     # No --all is needed here: rejected and failed messages have
     # reached no person, so none gets two.
     chosen = emails or None
     changed = _decide(config_file, name, LockedWebinar.retry, chosen, by)
-    states = "rejected, failed or cancelled" if chosen else "rejected or failed"
+    states = "rejected, failed, cancelled or bounced" if chosen else "rejected or failed"
     raise typer.Exit(_print_changes(changed, chosen, _requeue_effect(name), f"No {states} message"))
 
 
@@ -102,13 +107,25 @@ def cancel_command(
     emails: EmailsOrAll = None,
     *,
     all_: AllPeople = False,
+    suppress: SuppressOption = False,
     by: options.By = "",
     config_file: options.ConfigFile = None,
 ) -> None:
     """Cancel messages that are queued and not yet sent."""
     chosen = _choose_people(emails, all_=all_)
+    if suppress:
+        raise typer.Exit(_suppress(config_file, name, chosen, by))
     changed = _decide(config_file, name, LockedWebinar.cancel, chosen, by)
     raise typer.Exit(_print_changes(changed, chosen, "is cancelled", "No queued message"))
+
+
+def _suppress(config_file: Path | None, name: str, emails: Collection[str] | None, by: str) -> int:
+    if emails is None:
+        message = "Name the addresses that get nothing more."
+        raise typer.BadParameter(message, param_hint="--suppress")
+    changed = _decide(config_file, name, LockedWebinar.suppress, emails, by)
+    effect = f"gets no message any more, until `onboarding retry {name} EMAIL`"
+    return _print_changes(changed, emails, effect, "No message")
 
 
 def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> int:

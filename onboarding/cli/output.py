@@ -171,6 +171,13 @@ def status_json(status: Status) -> dict[str, Any]:
         "mailed_by_ringcentral": list(status.mailed_by_ringcentral),
         "pause": _pause_json(status.pause),
         "called_off": _call_off_json(status.call_off),
+        "answers": [
+            {"email": key, "answer": given.answer, "at": given.stamp.isoformat()}
+            for key, given in status.answers.items()
+        ],
+        "suppressed": [
+            {"email": key, "reason": reason} for key, reason in status.suppressed.items()
+        ],
     }
 
 

@@ -47,6 +47,8 @@ async def run_all(
     async with open_services(
         config, progress, clock or options.clock_for(stop, progress), stop
     ) as services:
+        # First: what came back may stop what would be mailed again.
+        inbox_code = await _read_inbox(services, run_options)
         async for end in run_webinars(services, targets, how):
             _print_end(end, run_options)
             ends.append(end)
@@ -56,7 +58,17 @@ async def run_all(
     codes = {end.target.name: end.exit_code for end in ends}
     # By the table, not by the number: 75 is more than 2, but 2 stays until a person corrects
     # something.
-    return max(codes.values(), key=SEVERITY.index, default=EXIT_DONE)
+    return max([inbox_code, *codes.values()], key=SEVERITY.index)
+
+
+async def _read_inbox(services: Services, run_options: RunOptions) -> int:
+    """Read what came back, where a mailbox is configured. Returns the exit code of that."""
+    if not services.config.replies.is_configured:
+        return EXIT_DONE
+    # A late import: what reads mail and calendars takes longer to load than an idle run takes.
+    from onboarding.cli.replies import read_inbox  # noqa: PLC0415
+
+    return await read_inbox(services, quiet=run_options.quiet or run_options.as_json)
 
 
 def _print_end(end: WebinarEnd, run_options: RunOptions) -> None:

@@ -10,8 +10,9 @@ from datetime import datetime
 from onboarding.cli.output import NOTHING, PlanRow, attendee_rows, plan_rows
 from onboarding.cli.terminal import LabelledText, print_list, print_table, print_text
 from onboarding.config import Config
-from onboarding.errors import EXIT_DONE, EXIT_TRY_LATER
-from onboarding.model.deliveries import NEEDS_A_PERSON, State
+from onboarding.errors import EXIT_DONE
+from onboarding.model.answers import STANDING_ANSWERS, PersonAnswer
+from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import MOST_SHOWN, Problem, format_problem, shorten_problems
 from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
@@ -79,11 +80,13 @@ def print_result(result: Result, *, seen: Collection[Problem] = (), rehearsal_to
 
 def _list_steps(result: Result, rehearsal_to: str) -> list[str]:
     """List what a person may do now, in the order in which it is said."""
-    has_queued = result.exit_code == EXIT_TRY_LATER
+    has_queued = any(result.counts.get(state) for state in UNDER_WAY)
     has_many_problems = len(result.problems) > MOST_SHOWN
     command = f"onboarding report {result.name} --failed-roster to-correct.csv"
     steps = (
         f"The next run sends what is queued: `onboarding status {result.name}`." * has_queued,
+        "Whether a message in doubt was sent is looked up again by the next run."
+        * bool(result.settling),
         attention_needed(result.name, result.attention),
         f"`{command}` writes the rows that need correcting, each with its error."
         * has_many_problems,
@@ -125,9 +128,26 @@ def _print_remarks(status: Status, time_zone: str) -> None:
         when = format_with_zone(status.call_off.at, time_zone)
         by = status.call_off.by
         print_text(f"Called off by {by} at {when}: only cancellations are sent.")
+    if sentence := describe_answers(status.answers):
+        print_text(sentence)
+    for key, reason in status.suppressed.items():
+        print_text(
+            f"No message goes to {key} any more ({reason}). Correct the address on the roster, "
+            f"or `onboarding retry {status.name} {key}`."
+        )
     if status.mailed_by_ringcentral:
         people = ", ".join(status.mailed_by_ringcentral)
         print_text(f"RingCentral has mailed these people itself: {people}.")
+
+
+def describe_answers(answers: Mapping[str, PersonAnswer]) -> str:
+    """Say who has answered what from their calendar; empty without an answer."""
+    groups = {
+        answer: [key for key, given in answers.items() if given.answer is answer]
+        for answer in STANDING_ANSWERS
+    }
+    parts = [f"{answer}: {', '.join(people)}" for answer, people in groups.items() if people]
+    return f"Answers from calendars: {'; '.join(parts)}." if parts else ""
 
 
 def print_history(email: str, events: Sequence[HistoryEvent]) -> None:

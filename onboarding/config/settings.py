@@ -125,7 +125,9 @@ class Config(BaseSettings):
 
     ringcentral: RingCentralSettings = RingCentralSettings()
     smtp: MailSettings
-    replies: RepliesSettings = RepliesSettings()
+    # A factory: pydantic-settings would put a default's values beside those that are given, and
+    # the log-in is chosen by what is given.
+    replies: RepliesSettings = Field(default_factory=RepliesSettings)
     brand: BrandSettings
     ledger: LedgerSettings = LedgerSettings()
     rehearsal: RehearsalSettings = RehearsalSettings()

@@ -28,7 +28,7 @@ SEPARATOR = b"From "
 """How a message begins in an mbox file, after an empty line."""
 
 FIRST_BYTES = 256
-"""Bytes by which an mbox is recognised as the one that was read before."""
+"""Bytes of the first line, by which an mbox is recognised as the one that was read before."""
 
 
 class Maildir:
@@ -114,8 +114,13 @@ class Mbox:
             # Of any size: it is read from where the last reading ended.
             check_file(self._path, sys.maxsize)
             with self._path.open("rb") as file:
-                validity = zlib.crc32(file.read(FIRST_BYTES))
-                is_known = position is not None and position.validity == validity
+                validity = zlib.crc32(file.readline(FIRST_BYTES))
+                # A mail program that removes messages writes the file anew, and shorter.
+                is_known = (
+                    position is not None
+                    and position.validity == validity
+                    and position.last <= file.seek(0, os.SEEK_END)
+                )
                 start = position.last if position and is_known else 0
                 yield from self._read_batches(file, start, validity)
         except OSError as error:

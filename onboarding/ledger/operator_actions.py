@@ -11,6 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from onboarding.ledger.bounces import suppress, unsuppress
 from onboarding.ledger.deliveries import TELLS_FACTS, NewDelivery, enqueue, move
 from onboarding.ledger.events import act_detail, record_act
 from onboarding.ledger.schema import REAL, called_off, deliveries
@@ -19,6 +20,10 @@ from onboarding.model.deliveries import UNDER_WAY, State
 from onboarding.model.kinds import Kind, clears_facts
 
 RESEND_ACT = "resend"
+SUPPRESS_ACT, FREED = "suppressed", "not suppressed"
+
+BY_HAND = "by hand"
+"""Why no message goes to an address, where a person said so."""
 
 CANCELLING = [kind for kind in Kind if clears_facts(kind)]
 """Kinds that a session which is called off still sends."""
@@ -61,17 +66,37 @@ def retry_unsent(
 ) -> Sequence[str]:
     """Queue failed and rejected messages again, due at once: a person fixed what was wrong.
 
-    Cancelled messages too, but only for addresses that are named: "all" does not undo a
-    cancellation.
+    Cancelled messages and those that came back too, but only for addresses that are named: "all"
+    does not undo a cancellation, and most addresses that a message came back from are wrong. Who is
+    named may get messages again.
 
     The time after which we give up starts over (`queued_at`). `attempt` does not: it tells a late
     write of an earlier attempt from the present attempt, and a server that said "not now" that
     often is asked at the longest interval.
     """
-    cancelled = () if emails is None else (State.CANCELLED,)
-    states = (State.FAILED, State.REJECTED, *cancelled)
-    where = (*_is_open_to(session, emails, *states), *_is_worth_sending(now, returning=cancelled))
-    return _requeue(connection, where, "a person asked to try again", by, now)
+    returning = () if emails is None else (State.CANCELLED, State.BOUNCED)
+    # Of a bounce in another session there may be no message here; the next run sends what is due.
+    freed = [] if emails is None else unsuppress(connection, emails)
+    states = (State.FAILED, State.REJECTED, *returning)
+    where = (*_is_open_to(session, emails, *states), *_is_worth_sending(now, returning=returning))
+    queued = _requeue(connection, where, "a person asked to try again", by, now)
+    record_act(connection, session, [key for key in freed if key not in queued], FREED, by, now)
+    return [*queued, *(key for key in freed if key not in queued)]
+
+
+def suppress_people(
+    connection: sa.Connection,
+    session: int,
+    emails: Collection[str] | None,
+    by: str,
+    now: datetime,
+) -> Sequence[str]:
+    """Cancel what is queued for these people, and let no further message go to their addresses."""
+    cancel_queued(connection, session, emails, by, now)
+    keys = [address_key(email) for email in emails or ()]
+    added = [key for key in keys if suppress(connection, key, act_detail(by, BY_HAND), now)]
+    record_act(connection, session, added, SUPPRESS_ACT, by, now)
+    return keys
 
 
 def cancel_queued(

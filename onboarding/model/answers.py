@@ -23,7 +23,7 @@ class Answer(StrEnum):
     DELEGATED = "delegated"
 
 
-STANDING_ANSWERS = frozenset({Answer.ACCEPTED, Answer.DECLINED, Answer.TENTATIVE})
+STANDING_ANSWERS = (Answer.ACCEPTED, Answer.DECLINED, Answer.TENTATIVE)
 """Answers that a person has given until they give another one."""
 
 WORDS = {
@@ -49,13 +49,11 @@ class PersonAnswer:
     sequence: int
 
 
-def judge_answer(
-    answer: Answer, attendee: str, senders: tuple[str, ...], invited: str
-) -> Answer | None:
+def judge_answer(answer: Answer, attendee: str, senders: tuple[str, ...], invited: str) -> Answer:
     """Judge an answer about the entry of the person with the address `invited`.
 
-    None: it counts for nothing. Another attendee means that the invitation was passed on; that
-    answers nothing for the person themselves.
+    Another attendee means that the invitation was passed on; that answers nothing for the person
+    themselves.
     """
     key = address_key(invited)
     if address_key(attendee) == key:

@@ -136,7 +136,8 @@ class Message:
     beyond ASCII before its `@` (RFC 6531). `canonical`: it is known that every line of the body
     ends in CRLF and none begins with a dot, so that it may be sent as it is. `join_link` is the
     link in the body; with it, an answer that quotes the body can be cleaned. `copy` is what is kept
-    of the message once it leaves, None if nothing is.
+    of the message once it leaves, None if nothing is. `bounce_token` names the delivery in the
+    address that gets its bounces.
     """
 
     message_id: str
@@ -147,6 +148,7 @@ class Message:
     canonical: bool = False
     join_link: SecretStr | None = None
     copy: MessageCopy | None = None
+    bounce_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,12 +59,19 @@ class LockedWebinar:
         return await self._decide(operator_actions.resolve_resend, emails)
 
     async def retry(self, emails: Collection[str] | None) -> Sequence[str]:
-        """Queue rejected and failed messages again; with addresses, cancelled messages too."""
+        """Queue rejected and failed messages again.
+
+        With addresses, those that were cancelled or came back, too.
+        """
         return await self._decide(operator_actions.retry_unsent, emails)
 
     async def cancel(self, emails: Collection[str] | None) -> Sequence[str]:
         """Cancel queued messages."""
         return await self._decide(operator_actions.cancel_queued, emails)
+
+    async def suppress(self, emails: Collection[str] | None) -> Sequence[str]:
+        """Cancel queued messages, and send these addresses nothing more."""
+        return await self._decide(operator_actions.suppress_people, emails)
 
     async def _decide(
         self, action: Callable[..., Sequence[str]], emails: Collection[str] | None

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from onboarding.errors import OnboardingError, TryLater
 from onboarding.ledger import rate_limits
+from onboarding.ledger.bounces import BounceTokens
 from onboarding.ledger.leases import Holder
 from onboarding.messages.composer import Composer, TemplateSet
 from onboarding.messages.request import ProtectedValues
@@ -67,6 +68,7 @@ class DeliveryRun:
 
     - `recipients` by address key; `panel` are those of them who appear in messages.
     - `gate` lets only approved messages through; None for a webinar that asks for no approval.
+    - `bounce_tokens` make each message's own return address; None where all have the same.
     - `only`: the address keys that `--limit` keeps this run to.
     - `failure`: the first error that stops all workers; they check it between messages only.
     - `claimed`: messages claimed and not yet begun; `all_claimed` once no more were due.
@@ -85,6 +87,7 @@ class DeliveryRun:
     rehearsal: bool
     only: frozenset[str] | None = None
     gate: ApprovalGate | None = None
+    bounce_tokens: BounceTokens | None = None
     failure: OnboardingError | None = None
     claimed: deque[Delivery] = field(default_factory=deque)
     all_claimed: bool = False

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from onboarding.config import Config
+from onboarding.ledger.bounces import BounceTokens
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.mime import FixedFields
 from onboarding.messages.settings import BrandSettings
@@ -24,6 +25,7 @@ from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.template_files import Stamp, stamp_templates, template_folders
 from onboarding.plan import Plan
+from onboarding.smtp.settings import TOKEN_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Mailer:
             dial_in=state.webinar.dial_in,
             templates=self.templates,
         )
+        if TOKEN_MARK in self.services.config.smtp.envelope_sender:
+            run.bounce_tokens = await self.services.ledger.run(BounceTokens.load)
         return await deliver(run, retry_window)
 
 

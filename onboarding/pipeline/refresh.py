@@ -15,7 +15,15 @@ from onboarding import roster as rosters
 from onboarding.config.settings import suggest
 from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
-from onboarding.ledger import cache, call_offs, mailboxes, registrations, replacements, sessions
+from onboarding.ledger import (
+    bounces,
+    cache,
+    call_offs,
+    mailboxes,
+    registrations,
+    replacements,
+    sessions,
+)
 from onboarding.ledger.sessions import StoredSession
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, Role, Roster
@@ -134,6 +142,7 @@ async def _recall(services: Services, target: Target, roster: Roster) -> RunStat
         mailboxes=await ledger.run(mailboxes.load_mailboxes, stored.id),
         colleagues=tuple(await ledger.run(cache.load_colleagues, server)),
         call_off=await ledger.run(call_offs.load_call_off, stored.id),
+        suppressed=await ledger.run(bounces.load_suppressed),
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
     )
     webinar = Webinar(target.webinar_id, stored.title)
@@ -307,6 +316,7 @@ async def _build_state(
         allow_domains=frozenset(services.config.rehearsal.allow_domains),
         replacements=await ledger.run(replacements.load_replacements, row),
         call_off=await ledger.run(call_offs.load_call_off, row),
+        suppressed=await ledger.run(bounces.load_suppressed),
     )
     return RunState(row, identify(snapshot), webinar, remembered, listed)
 

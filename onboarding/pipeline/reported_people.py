@@ -90,6 +90,7 @@ def _make_person(
         outdated=_find_outdated(found, key, mailbox),
         messages=tuple(map(_make_message, records)),
         note=note,
+        answer=found.status.answers[key].answer if key in found.status.answers else "",
     )
 
 

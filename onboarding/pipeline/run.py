@@ -27,6 +27,7 @@ from onboarding.ledger.looks import LookKey
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
 from onboarding.model.people import Problem, Roster
 from onboarding.model.sessions import Session
+from onboarding.pipeline.evidence import is_settling, settle_doubts
 from onboarding.pipeline.hold_back import NOT_APPROVED
 from onboarding.pipeline.inputs import RosterFile, digest_inputs, load_roster_file, strict_error
 from onboarding.pipeline.lease import HeldLease
@@ -44,6 +45,7 @@ from onboarding.pipeline.take_over import record_as_told
 from onboarding.pipeline.target import Target, find_look_key
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
 from onboarding.plan.agreement import describe_work
+from onboarding.plan.messages_due import SUPPRESSED
 
 if TYPE_CHECKING:
     from onboarding.pipeline.mailer import Mailer
@@ -100,7 +102,8 @@ class Result:
     """How a run ended.
 
     `problems` need a person; `attention` sums up. `skipped` are the items of people who were left
-    alone; `recorded` counts mailboxes that `--as-told` has recorded. `has_changes`: it changed
+    alone; `recorded` counts mailboxes that `--as-told` has recorded; `settling` counts messages in
+    doubt that the mail server may still show as taken (`[smtp.sent]`). `has_changes`: it changed
     anything at RingCentral or in the ledger. `has_news`: its problems and notes differ from the
     last run's.
     """
@@ -118,13 +121,14 @@ class Result:
     attention: Attention
     skipped: tuple[PlanItem, ...] = ()
     recorded: int = 0
+    settling: int = 0
 
     @property
     def exit_code(self) -> int:
         """0 all done; 1 something needs a person; 75 something is still to be sent."""
         # 75 comes first (EX_TEMPFAIL of sysexits.h): a caller that repeats on it gets the rest
         # sent, and then sees the 1 for what needs a person.
-        if any(self.counts.get(state) for state in UNDER_WAY):
+        if self.settling or any(self.counts.get(state) for state in UNDER_WAY):
             return EXIT_TRY_LATER
         if self.problems or any(self.counts.get(state) for state in NEEDS_A_PERSON):
             return EXIT_NEEDS_A_PERSON
@@ -318,6 +322,8 @@ async def _build_result(services: Services, begun: BegunRun, *, has_new_notes: b
     row = prepared.state.session_row
     records = await services.ledger.run(deliveries.list_deliveries, row)
     newly_mailed = any(item.newly_mailed for item in begun.plan.items)
+    sent, now = services.config.smtp.sent, services.clock.now()
+    settling = [record for record in records if is_settling(record, sent, now)]
     return Result(
         name=prepared.target.name,
         title=prepared.state.snapshot.session.title,
@@ -333,8 +339,13 @@ async def _build_result(services: Services, begun: BegunRun, *, has_new_notes: b
         ),
         has_news=has_new_notes or newly_mailed,
         has_unsent_invites=_has_unsent_invites(prepared, begun.state),
-        attention=find_attention(records, begun.problems),
+        attention=find_attention(
+            # A person is told once it is unlikely that the server still shows it.
+            [record for record in records if record not in settling],
+            begun.problems,
+        ),
         skipped=begun.plan.skipped,
+        settling=len(settling),
     )
 
 
@@ -348,7 +359,9 @@ async def recover(services: Services, state: RunState) -> tuple[RunState, int]:
     # The queue compares times with the clock. After it was set back, deferred messages would wait
     # for as long as it was wrong.
     await services.ledger.run(deliveries.bring_forward, row, now)
-    if doubts:
+    # Before the plan: a message that turns out to be sent blocks nothing any more.
+    settled = await settle_doubts(services, row)
+    if doubts or settled:
         # A mailbox may hold the message that is in doubt: the plan must not owe it again.
         loaded = await services.ledger.run(mailboxes.load_mailboxes, row)
         state = replace(state, snapshot=replace(state.snapshot, mailboxes=loaded))
@@ -420,7 +433,12 @@ async def _hold_queued_messages(services: Services, state: RunState, plan: Plan)
         for item in plan.items
         if item.skip is SkipCode.NOT_APPROVED and item.mail is None
     ]
-    held = {deliveries.MAILED_BY_RINGCENTRAL: mailed, NOT_APPROVED: unapproved}
+    suppressed = [item.invitee.email for item in plan.items if item.skip is SkipCode.SUPPRESSED]
+    held = {
+        deliveries.MAILED_BY_RINGCENTRAL: mailed,
+        NOT_APPROVED: unapproved,
+        SUPPRESSED: suppressed,
+    }
     for reason, emails in held.items():
         if emails:
             row, now = state.session_row, services.clock.now()

@@ -9,6 +9,7 @@ What a reply means is decided by `smtp.replies`; what follows from it for the me
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 from enum import Enum, auto
 from typing import TypeVar
 
@@ -38,6 +39,7 @@ from onboarding.pipeline.delivery_run import (
     wait_for_rate,
 )
 from onboarding.pipeline.hold_back import NOT_APPROVED
+from onboarding.plan.messages_due import SUPPRESSED
 from onboarding.smtp.phases import ConnectionRefusal, Phase
 from onboarding.smtp.transaction import Connection, EnvelopeAccepted, Withheld
 
@@ -101,7 +103,7 @@ def _find_recipient(run: DeliveryRun, delivery: Delivery) -> DeliveryRecipient |
     """Find the person a message goes to; None if they should not get it any more."""
     recipient = run.recipients.get(address_key(delivery.email))
     needs_registration = RULES[delivery.kind].needs_registration
-    if recipient is None or _is_called_off(run, delivery):
+    if recipient is None or _is_called_off(run, delivery) or _is_suppressed(run, delivery):
         return None
     # It may have been queued days ago. Who has left the roster meanwhile must not get a link now.
     if needs_registration and not recipient.may_have_link:
@@ -133,7 +135,10 @@ def _compose_message(
         # Any other kind would then say more than the page that was approved.
         previous=box.facts if rules.shows_previous else None,
     )
-    return run.composer.compose(request)
+    message = run.composer.compose(request)
+    if isinstance(message, Rejected) or run.bounce_tokens is None:
+        return message
+    return replace(message, bounce_token=run.bounce_tokens.make(delivery.id))
 
 
 def _is_called_off(run: DeliveryRun, delivery: Delivery) -> bool:
@@ -144,9 +149,17 @@ def _is_called_off(run: DeliveryRun, delivery: Delivery) -> bool:
     return run.state.snapshot.call_off is not None and not clears_facts(delivery.kind)
 
 
+def _is_suppressed(run: DeliveryRun, delivery: Delivery) -> bool:
+    """Whether no message goes to the address any more. A rehearsal goes to another one."""
+    key = address_key(delivery.email)
+    return not delivery.rehearsal_to and key in run.state.snapshot.suppressed
+
+
 def _why_not_sent(run: DeliveryRun, delivery: Delivery, recipient: DeliveryRecipient | None) -> str:
     if _is_called_off(run, delivery):
         return CALLED_OFF
+    if _is_suppressed(run, delivery):
+        return SUPPRESSED
     return NOT_APPROVED if recipient else NOT_REGISTERED
 
 

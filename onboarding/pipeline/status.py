@@ -6,16 +6,19 @@ Asks only the ledger, and changes nothing in it. For tables, reports and program
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
 from onboarding.config import Config
 from onboarding.errors import ConfigurationError
 from onboarding.ledger import (
+    answers,
+    bounces,
     call_offs,
     deliveries,
     events,
@@ -29,6 +32,7 @@ from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
 from onboarding.model.addresses import address_key
+from onboarding.model.answers import PersonAnswer
 from onboarding.model.deliveries import NEEDS_A_PERSON, State
 from onboarding.model.foreign_text import clean, printable
 from onboarding.model.known_secrets import Secrets
@@ -52,7 +56,9 @@ class Status:
     """What is known of one webinar. `seen` is None where no run has looked at it yet.
 
     `mailed_by_ringcentral`: addresses of people that we added and RingCentral has mailed itself.
-    `pause` is the one that holds now. `call_off` is None for a session that takes place.
+    `pause` is the one that holds now. `call_off` is None for a session that takes place. `answers`
+    are those that people gave from their calendars, `suppressed` says why no message goes to an
+    address any more; both by address key.
     """
 
     name: str
@@ -63,6 +69,8 @@ class Status:
     mailed_by_ringcentral: Sequence[str] = ()
     pause: Pause | None = None
     call_off: CallOff | None = None
+    answers: Mapping[str, PersonAnswer] = field(default_factory=lambda: MappingProxyType({}))
+    suppressed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -122,7 +130,18 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
         [printable(email) for email in mailed],
         pause,
         call_offs.load_call_off(connection, seen.id),
+        answers.load_answers(connection, seen.id),
+        _find_suppressed(connection, records, config.secrets),
     )
+
+
+def _find_suppressed(
+    connection: sa.Connection, records: Sequence[DeliveryRecord], secrets: Secrets
+) -> dict[str, str]:
+    """Find which of the people with a message are sent nothing any more, and why."""
+    suppressed = bounces.load_suppressed(connection)
+    keys = dict.fromkeys(address_key(record.delivery.email) for record in records)
+    return {key: clean(suppressed[key], secrets) for key in keys if key in suppressed}
 
 
 # A ledger of an older version holds replies as the server sent them, control characters and perhaps

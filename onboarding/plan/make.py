@@ -15,7 +15,11 @@ from onboarding.plan.call_offs import plan_call_off
 from onboarding.plan.cron_removals import find_excess
 from onboarding.plan.identity import Records, identify
 from onboarding.plan.invitee_changes import plan_invitee, refuse_beyond_seats
-from onboarding.plan.messages_due import add_due_message, add_ringcentral_notice
+from onboarding.plan.messages_due import (
+    add_due_message,
+    add_ringcentral_notice,
+    withhold_suppressed,
+)
 from onboarding.plan.removals import plan_departed, plan_unlisted
 from onboarding.plan.selection import keep_fence, plan_as_told, select_items
 from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, Snapshot
@@ -129,7 +133,8 @@ def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], l
     if snapshot.call_off:
         planned = plan_call_off(planned, snapshot)
     # After the call-off: in a rehearsal not even a cancellation leaves the fence.
-    items = keep_fence(planned, snapshot.allow_domains)
+    fenced = keep_fence(planned, snapshot.allow_domains)
+    items = [withhold_suppressed(item, snapshot) for item in fenced]
     return [plan_as_told(item) for item in items] if options.as_told else items, problems
 
 

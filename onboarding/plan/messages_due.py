@@ -17,6 +17,9 @@ from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapsh
 
 SESSION_IS_OVER = "the session is over"
 
+SUPPRESSED = "no message goes to this address any more"
+"""Why a message is not sent after one came back that no other could do better than."""
+
 MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
 """States in which a message may have arrived: nothing more is sent until a person decides."""
 
@@ -74,6 +77,18 @@ def add_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> Pla
             return _plan_message(item, None, snapshot)
         case Action.KEEP | Action.UPDATE:
             return _plan_news(item, snapshot, options)
+
+
+def withhold_suppressed(item: PlanItem, snapshot: Snapshot) -> PlanItem:
+    """Take back a message to an address that no message can reach, until a person says otherwise.
+
+    A corrected address on the roster is another person's, so it is not withheld.
+    """
+    why = snapshot.suppressed.get(item.invitee.key)
+    if why is None or item.mail is None:
+        return item
+    reason = f"{SUPPRESSED} ({why}): correct it on the roster, or onboarding retry with the address"
+    return replace(item, mail=None, queued=False, mail_reason=reason, skip=SkipCode.SUPPRESSED)
 
 
 def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:

@@ -64,7 +64,8 @@ class Snapshot:
     address key) what each mailbox holds, `colleagues` the company directory, as far as it was
     asked. `allow_domains` is the fence of a rehearsal (`[rehearsal] allow_domains`), as A-labels;
     empty: all people. `replacements` has the people that a person wants replaced (address key of
-    the old -> of the new). `call_off` is None for a session that takes place.
+    the old -> of the new). `call_off` is None for a session that takes place. `suppressed` has the
+    addresses to which no message goes, by key, and why.
     """
 
     session: Session
@@ -78,6 +79,7 @@ class Snapshot:
     allow_domains: frozenset[str] = frozenset()
     replacements: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     call_off: CallOff | None = None
+    suppressed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def seats_taken(self) -> int:
@@ -229,6 +231,7 @@ class SkipCode(StrEnum):
     NO_LINK = "no_link"
     IN_DOUBT = "in_doubt"
     HELD = "held"
+    SUPPRESSED = "suppressed"
     CANCELLED = "cancelled"
     NEVER_MAILED = "never_mailed"
     SESSION_OVER = "session_over"

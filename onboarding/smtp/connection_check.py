@@ -67,7 +67,7 @@ async def _take_steps(
         undo.pop_all()
         line = connector.take_over(smtp)
         undo.push_async_callback(line.close, cleanup_timeout(settings.timeout))
-        announced = settings.envelope_sender or sender
+        announced = settings.make_envelope_sender() or sender
         await _announce_sender(line, announced, settings)
         yield f"{announced} may send"
 

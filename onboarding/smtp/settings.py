@@ -53,6 +53,12 @@ RESERVED_PREFIXES = ("resent-", "content-")
 BARE_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 BARE_DOMAIN = re.compile(r"[^\W_][\w.-]*[^\W_]")
 
+TOKEN_MARK = "{token}"  # noqa: S105 -- no password
+"""In `envelope_sender`, stands for what names the message: each has a return address of its own."""
+
+TRIAL_TOKEN = "trial"  # noqa: S105 -- no password
+"""Stands there in a message that is no delivery, such as that of `send-test`."""
+
 TOKEN_SOURCES = ("token_command", "m365", "google")
 
 
@@ -91,6 +97,8 @@ def parse_command(value: Any) -> Any:
 def validate_address(value: str) -> str:
     """Accept a bare address of plain letters before its `@`, or nothing."""
     local, _, domain = value.rpartition("@")
+    if "{" in value.replace(TOKEN_MARK, "", 1) or TOKEN_MARK in value.rpartition("@")[2]:
+        raise ValueError('write {token} once, before the @, as in "bounces+{token}@example.com"')
     if value and (not BARE_LOCAL.fullmatch(local) or not BARE_DOMAIN.fullmatch(domain)):
         raise ValueError('write a bare address, such as "bounces@example.com"')
     try:
@@ -278,6 +286,10 @@ class SmtpSettings(BaseModel, extra="forbid", frozen=True):
     def max_consecutive_rejections(self) -> int:
         """How many rejections in a row stop a run (key `brake`)."""
         return self.brake
+
+    def make_envelope_sender(self, token: str = "") -> str:
+        """Make the address that gets a message's bounces; empty where none is set."""
+        return self.envelope_sender.replace(TOKEN_MARK, token or TRIAL_TOKEN)
 
     @property
     def is_plaintext(self) -> bool:

@@ -96,7 +96,8 @@ class Connection:
             fresh = line.transactions == 0
             # Asked of each line: one name may lead to several servers, each with its own offer.
             capabilities = line.capabilities if dsn else replace(line.capabilities, dsn=False)
-            encoded = encode_message(message, capabilities, self._settings.envelope_sender)
+            envelope_sender = self._settings.make_envelope_sender(message.bounce_token)
+            encoded = encode_message(message, capabilities, envelope_sender)
             if isinstance(encoded, Rejected):
                 return encoded
             try:

@@ -60,12 +60,12 @@ async def test_resolve_resend_sends_the_same_message_id_at_the_next_run(tmp_path
         (
             ("retry", NAME, "nobody@example.com"),
             1,
-            "No rejected, failed or cancelled message for this address.",
+            "No rejected, failed, cancelled or bounced message for this address.",
         ),
         (
             ("retry", NAME, "no address"),
             1,
-            "No rejected, failed or cancelled message for this address.",
+            "No rejected, failed, cancelled or bounced message for this address.",
         ),
         (("cancel", NAME), 2, "--all"),
         (("cancel", NAME, "--all"), 1, "No queued message."),

@@ -86,6 +86,13 @@ def test_evidence_comes_from_a_folder_or_a_log():
     assert SentSettings.model_validate({"log": "mail.log", "wait": "2h"}).wait == timedelta(hours=2)
 
 
+def test_log_in_is_chosen_in_a_whole_configuration_too(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(BASE + '[replies]\nhost = "imap.example.com"\nusername = "b"\n')
+
+    assert load(file, {}).replies.auth == "password"
+
+
 def test_paths_count_from_the_folder_and_passwords_from_variables(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(

@@ -75,8 +75,9 @@ RULES: Mapping[Decision, DecisionRules] = {
         "is queued again",
         "No message was rejected or has failed.",
         f"Fix the cause first. {NEXT_RUN}",
-        # As on the command line: “all” does not undo a cancellation.
-        frozenset({State.CANCELLED}),
+        # As on the command line: “all” undoes no cancellation, and trusts no address from which a
+        # message came back.
+        frozenset({State.CANCELLED, State.BOUNCED}),
     ),
     Decision.CANCEL: DecisionRules(
         frozenset({State.QUEUED}),

@@ -1,0 +1,36 @@
+"""Reads one message of a mailbox: an answer from a calendar, a report, or other people's mail."""
+
+import hashlib
+from dataclasses import dataclass
+
+from onboarding.inbox.answers import CalendarAnswer, read_answer
+from onboarding.inbox.bounces import MailReport, read_report
+from onboarding.inbox.mailboxes import StoredMessage
+from onboarding.inbox.parts import Part, parse_message, read_message_ids
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """A message and what it says; `said` is None for what is nothing of ours.
+
+    `name` is its name in the mailbox. `identity` is the same wherever and however often the message
+    is read.
+    """
+
+    name: str
+    identity: str
+    said: MailReport | CalendarAnswer | None
+
+
+def read_incoming(stored: StoredMessage) -> IncomingMessage:
+    """Read what a message says. Whatever is in it, this raises nothing."""
+    message = parse_message(stored.content)
+    # An answer first: it is ours or it is none, while a report is recognised by its marks too.
+    said = read_answer(message) or read_report(message)
+    return IncomingMessage(stored.name, _identify(message, stored.content), said)
+
+
+def _identify(message: Part, content: bytes) -> str:
+    """Name a message. Its bytes differ from server to server, its Message-ID does not."""
+    found = read_message_ids(message, "Message-ID")
+    return hashlib.sha256(found[0].encode() if found else content).hexdigest()

@@ -1,0 +1,42 @@
+"""How far each mailbox was read, and whether a person knows that it can't be.
+
+Losing a row costs no more than reading again: what was dealt with is known by itself
+(`bounces.record_handled`).
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from onboarding.ledger.schema import inbox_positions
+
+
+def load_position(connection: sa.Connection, mailbox: str) -> tuple[int, int] | None:
+    """Load the position: validity and last, as `inbox.mailboxes.Position` has them; None if new."""
+    columns = (inbox_positions.c.validity, inbox_positions.c.last)
+    query = sa.select(*columns).where(inbox_positions.c.mailbox == mailbox)
+    row = connection.execute(query).first()
+    # Without a validity only its fault is known.
+    return None if row is None or row.validity is None else (row.validity, row.last)
+
+
+def store_position(
+    connection: sa.Connection, mailbox: str, validity: int, last: int, now: datetime
+) -> None:
+    """Store how far a mailbox was read."""
+    _store(connection, mailbox, {"validity": validity, "last": last, "at": now})
+
+
+def store_fault(connection: sa.Connection, mailbox: str, fault: str, now: datetime) -> bool:
+    """Store why a mailbox can't be read; empty if it can. Returns whether that is news."""
+    query = sa.select(inbox_positions.c.fault).where(inbox_positions.c.mailbox == mailbox)
+    if (connection.execute(query).scalar() or "") == fault:
+        return False
+    _store(connection, mailbox, {"fault": fault, "at": now})
+    return True
+
+
+def _store(connection: sa.Connection, mailbox: str, values: dict[str, object]) -> None:
+    stored = insert(inbox_positions).values({"mailbox": mailbox, **values})
+    connection.execute(stored.on_conflict_do_update(index_elements=["mailbox"], set_=values))

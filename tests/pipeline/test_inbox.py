@@ -1,0 +1,295 @@
+"""What came back by mail, over a whole stage: matched, recorded, and heeded by the next run."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from onboarding.ledger import bounces, events
+from onboarding.pipeline.by_hand import LockedWebinar
+from onboarding.pipeline.inbox import InboxReading, read_one, read_replies
+from tests.inbox import replies, reports
+from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
+
+pytestmark = pytest.mark.anyio
+
+GUEST = "guest1@example.com"
+
+
+def mail(scene: Stage, recipient: str, *, latest: bool = False) -> str:
+    """The Message-ID of the message that a person was sent."""
+    sent = [message for message in scene.messages() if message["To"] and recipient in message["To"]]
+    return sent[-1 if latest else 0]["Message-ID"]
+
+
+def bounce(scene: Stage, recipient: str = GUEST, name: str = "POSTFIX", **changes: str) -> str:
+    """A report about the message to a person."""
+    text = getattr(reports, name)
+    for old, new in {
+        reports.MESSAGE_ID: mail(scene, recipient),
+        reports.ENVELOPE_ID: "no-such-id",
+        "4XkTq91Zz8": "NoSuchQueue",
+        "ada@example.com": recipient,
+        **changes,
+    }.items():
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.fixture
+async def scene(tmp_path):
+    async with stage(tmp_path, [HOST, panelist(1), panelist(2)]) as opened:
+        for part in ("new", "cur", "tmp"):
+            (tmp_path / "mail" / part).mkdir(parents=True)
+        opened.variables["ONBOARDING_REPLIES__MAILDIR"] = str(tmp_path / "mail")
+        await opened.run()
+        yield opened
+
+
+def deliver(scene: Stage, text: str, name: str = "1") -> Path:
+    """Put a message into the mailbox, as a mail server does."""
+    file = scene.folder / "mail" / "new" / f"{name}.example"
+    file.write_bytes(text.encode())
+    when = scene.clock.now().timestamp()
+    os.utime(file, (when, when))
+    return file
+
+
+async def read(scene: Stage) -> InboxReading:
+    async with scene.rooms() as opened:
+        return await read_replies(opened)
+
+
+async def take(scene: Stage, text: str) -> InboxReading:
+    async with scene.rooms() as opened:
+        return await read_one(opened, text.encode())
+
+
+async def test_message_that_comes_back_is_bounced_with_code_and_words(scene):
+    deliver(scene, bounce(scene))
+
+    reading = await read(scene)
+
+    [news] = reading.news
+    assert (news.email, news.what, reading.handled, reading.unmatched) == (GUEST, "bounced", 1, 0)
+    found = {record.delivery.email: record for record in (await scene.status()).records}[GUEST]
+    assert found.delivery.state == "bounced"
+    assert found.reply == (
+        f"550 5.1.1 <{GUEST}>: Recipient address rejected: User unknown in virtual mailbox table"
+    )
+
+
+async def test_reading_twice_from_two_places_changes_nothing(scene):
+    text = bounce(scene)
+    deliver(scene, text, "1")
+    first = await read(scene)
+    again = await read(scene)
+    deliver(scene, "Delivered-To: bounces@example.com\n" + text, "2")
+    copy = await read(scene)
+    piped = await take(scene, text)
+
+    assert len(first.news) == 1
+    assert [found.news for found in (again, copy, piped)] == [(), (), ()]
+    assert (await scene.states())[GUEST] == "bounced"
+
+
+async def test_only_what_is_ours_is_marked_as_seen(scene):
+    ours = deliver(scene, bounce(scene), "ours")
+    other = deliver(scene, reports.NEWSLETTER, "other")
+    foreign = deliver(scene, reports.QMAIL, "foreign")
+
+    reading = await read(scene)
+
+    assert (reading.handled, reading.unmatched) == (1, 1)
+    assert not ours.exists()
+    assert (scene.folder / "mail" / "cur" / "ours.example:2,S").exists()
+    assert other.exists()
+    assert foreign.exists()
+
+
+async def test_closed_address_gets_nothing_more_until_a_person_says_so(scene):
+    await take(scene, bounce(scene))
+    scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=1))
+    before = len(scene.told())
+
+    moved = await scene.run()
+
+    assert sorted(scene.told()[before:]) == ["guest2@example.com", HOST["email"]]
+    assert [item.skip for item in moved.skipped if item.invitee.email == GUEST] == ["suppressed"]
+    assert list((await scene.status()).suppressed) == [GUEST]
+
+    await scene.decide(LockedWebinar.retry, [GUEST])
+    await scene.run()
+
+    assert scene.told()[before + 2 :] == [GUEST]
+    assert (await scene.states())[GUEST] == "sent"
+
+
+async def test_other_failures_stop_that_message_only(scene):
+    await take(scene, bounce(scene, name="EXCHANGE_GERMAN"))
+    scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=1))
+
+    await scene.run()
+
+    assert (await scene.states())[GUEST] == "sent"
+
+
+async def test_person_can_stop_all_mail_to_an_address(scene):
+    await scene.decide(LockedWebinar.suppress, [GUEST])
+    scene.ringcentral.account.move_session(WEBINAR, SESSION, timedelta(hours=1))
+    before = len(scene.told())
+
+    await scene.run()
+
+    assert GUEST not in scene.told()[before:]
+    assert "by hand" in (await scene.status()).suppressed[GUEST]
+
+
+async def test_report_that_is_read_again_does_not_return_the_second_copy(scene):
+    text = bounce(scene)
+    await take(scene, text)
+    await scene.decide(LockedWebinar.retry, [GUEST])
+    await scene.run()
+
+    await take(scene, text)
+
+    assert (await scene.states())[GUEST] == "sent"
+
+
+async def test_full_mailbox_is_told_and_closes_no_address(scene):
+    await take(scene, bounce(scene, name="EXCHANGE_GERMAN"))
+
+    async with scene.rooms() as opened:
+        assert await opened.ledger.run(bounces.load_suppressed) == {}
+    assert (await scene.states())[GUEST] == "bounced"
+
+
+@pytest.mark.parametrize(
+    ("name", "event"),
+    [("POSTFIX_DELAYED", "delayed"), ("POSTFIX_RELAYED", "relayed"), ("VACATION", "auto_reply")],
+)
+async def test_what_is_no_failure_is_an_event_only(scene, name, event):
+    reading = await take(scene, bounce(scene, name=name))
+
+    assert (reading.news, reading.handled) == ((), 1)
+    assert (await scene.states())[GUEST] == "sent"
+    async with scene.rooms() as opened:
+        history = await opened.ledger.run(events.list_events, GUEST)
+    assert history[-1].what == event
+
+
+async def test_bounce_of_a_rehearsal_is_an_event_only(tmp_path):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        await scene.run(to="tester@example.com")
+        text = bounce(scene, "tester@example.com")
+
+        reading = await take(scene, text)
+
+        assert (reading.news, reading.handled) == ((), 1)
+        async with scene.rooms() as opened:
+            assert await opened.ledger.run(bounces.load_suppressed) == {}
+
+
+async def test_token_in_the_return_address_names_the_message(tmp_path):
+    async with stage(tmp_path, [HOST, panelist(1)]) as scene:
+        sender = "bounces+{token}@brightwater.example"
+        scene.variables["ONBOARDING_SMTP__ENVELOPE_SENDER"] = sender
+        await scene.run()
+        senders = {message.recipients[0]: message.sender for message in scene.mail.messages()}
+        report = bounce(
+            scene,
+            GUEST,
+            **{reports.VERP: senders[GUEST], mail(scene, GUEST): "<none@nowhere.example>"},
+        )
+        forged = report.replace("bounces+", "bounces+ffff")
+
+        assert len(set(senders.values())) == 2
+        assert (await take(scene, forged)).unmatched == 1
+        assert (await take(scene, report)).handled == 1
+        assert (await scene.states())[GUEST] == "bounced"
+
+
+def answer(uid: str, participation: str, sequence: int = 0, **more: str) -> str:
+    return replies.mail(
+        replies.calendar(
+            participation,
+            uid=uid,
+            sequence=f"SEQUENCE:{sequence}",
+            attendee=more.pop("attendee", f"mailto:{GUEST}"),
+            stamp=more.pop("stamp", "DTSTAMP:20270301T130000Z"),
+            **more,
+        ),
+        sender=more.get("sender", GUEST),
+        subject=participation,
+    ).replace("reply-1", f"reply-{participation}-{more.get('stamp', '')}")
+
+
+async def uid_of(scene: Stage, email: str = GUEST) -> str:
+    records = {record.delivery.email: record for record in (await scene.status()).records}
+    return records[email].delivery.uid
+
+
+async def test_latest_answer_to_our_entry_holds(scene):
+    uid = await uid_of(scene)
+
+    accepted = await take(scene, answer(uid, "ACCEPTED"))
+    declined = await take(scene, answer(uid, "DECLINED", stamp="DTSTAMP:20270301T140000Z"))
+    late = await take(scene, answer(uid, "TENTATIVE", stamp="DTSTAMP:20270301T120000Z"))
+
+    assert [news.what for news in (*accepted.news, *declined.news)] == ["accepted", "declined"]
+    assert late.news == ()
+    assert {key: given.answer for key, given in (await scene.status()).answers.items()} == {
+        GUEST: "declined"
+    }
+
+
+async def test_answer_without_our_uid_counts_for_nothing(scene):
+    forged = await take(scene, answer("0" * 40 + "@brightwater.example", "DECLINED"))
+
+    assert (forged.news, forged.handled, forged.unmatched) == ((), 0, 1)
+    assert (await scene.status()).answers == {}
+
+
+async def test_another_persons_answer_is_told_once_and_changes_no_answer(scene):
+    uid = await uid_of(scene)
+    other = {"attendee": "mailto:bob@example.com"}
+
+    first = await take(scene, answer(uid, "ACCEPTED", **other).replace(GUEST, "bob@example.com"))
+    second = await take(
+        scene,
+        answer(uid, "DECLINED", **other)
+        .replace(GUEST, "bob@example.com")
+        .replace("reply", "again"),
+    )
+
+    assert [news.what for news in first.news] == ["forwarded"]
+    assert first.news[0].detail == "bob@example.com answered (accepted)"
+    assert [news.what for news in second.news] == []
+    assert (await scene.status()).answers == {}
+
+
+async def test_cron_reads_first_and_says_once_what_is_new(scene, capsys):
+    deliver(scene, bounce(scene))
+
+    await scene.cron()
+    first = capsys.readouterr().out
+    await scene.cron()
+    second = capsys.readouterr().out
+
+    assert f"{NAME}: the message to Guest1 Example ({GUEST}) came back: 550 5.1.1" in first
+    assert "came back" not in second
+
+
+async def test_mailbox_that_can_not_be_read_is_said_once_and_stops_nothing(scene, capsys):
+    scene.variables["ONBOARDING_REPLIES__MAILDIR"] = str(scene.folder / "gone")
+
+    first_code = await scene.cron()
+    first = capsys.readouterr().err
+    second_code = await scene.cron()
+    second = capsys.readouterr().err
+
+    assert "The mailbox" in first
+    assert "gone" in first
+    assert "can't be read" not in second
+    assert (first_code, second_code) == (2, 2)
