@@ -7,7 +7,7 @@ puts a part in the place of the one with its id. Without script a page is read a
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,7 +34,7 @@ def stream_parts(request: Request, make: Callable[[], Parts]) -> Response:
     return stream_events(request, _follow(request, make))
 
 
-async def _follow(request: Request, make: Callable[[], Parts]) -> AsyncIterator[str]:
+async def _follow(request: Request, make: Callable[[], Parts]) -> AsyncGenerator[str, None]:
     live, seen = find_console(request).live, request.query_params.get("seen", "")
     page = _name_page(request)
     shown: Parts = {}

@@ -4,8 +4,9 @@ At most `MOST_STREAMS` at once. It knows no page: the events are the page's, alr
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
+from anyio import CancelScope
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -21,7 +22,7 @@ HEARTBEAT = ": still here\n\n"
 END = "event: end\ndata: \n\n"
 
 
-def stream_events(request: Request, events: AsyncIterator[str]) -> Response:
+def stream_events(request: Request, events: AsyncGenerator[str, None]) -> Response:
     """Answer with a stream of events, each as `format_event` makes it.
 
     Where too many are open already, the answer is an error's page (503).
@@ -50,7 +51,7 @@ class _EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-async def _follow_events(request: Request, events: AsyncIterator[str]) -> AsyncIterator[str]:
+async def _follow_events(request: Request, events: AsyncGenerator[str, None]) -> AsyncIterator[str]:
     """Yield the events and heartbeats, until the person may not see them or the console stops."""
     viewer, stop = find_viewer(request), find_console(request).stop
     stopped = asyncio.ensure_future(stop.wait())
@@ -75,3 +76,8 @@ async def _follow_events(request: Request, events: AsyncIterator[str]) -> AsyncI
     finally:
         stopped.cancel()
         following.cancel()
+        # Shielded, because this also runs when the person has gone and all of it is cancelled: what
+        # the page has opened for its events has to be closed all the same.
+        with CancelScope(shield=True):
+            await asyncio.wait((following,))
+            await events.aclose()

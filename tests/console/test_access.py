@@ -1,8 +1,11 @@
 """Who may see and do what: names and passwords, roles, webinars, and the end of a log-in."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -12,6 +15,7 @@ from onboarding.console.log_in import local_path
 from onboarding.console.log_ins import LOG_IN_LASTS, MOST_LOG_INS, KeyRing, LogInStore
 from onboarding.console.passwords import (
     LONGEST_PASSWORD,
+    MOST_WAITING,
     AttemptLimit,
     PasswordChecker,
     hash_password,
@@ -267,6 +271,19 @@ async def test_password_is_the_same_however_its_letters_are_composed():
     assert not await checker.verify("Gr\u00fcsse an alle", hash_password(composed))
     assert not await checker.verify("", None)
     assert not await checker.verify("a" * (LONGEST_PASSWORD + 1), hash_password(composed))
+
+
+async def test_only_so_many_log_ins_wait_for_their_comparison():
+    checker = PasswordChecker()
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("secret")
+    tries = [checker.verify("guess", cheap) for _ in range(MOST_WAITING + 3)]
+
+    ends = await asyncio.gather(*tries, return_exceptions=True)
+    refused = [end for end in ends if isinstance(end, HTTPException)]
+
+    assert [error.status_code for error in refused] == [503] * 3
+    assert ends.count(False) == MOST_WAITING
+    assert await checker.verify("secret", cheap)
 
 
 @pytest.mark.parametrize(

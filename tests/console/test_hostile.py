@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -18,7 +18,7 @@ from onboarding.console.routes import GET, POST, ROUTES, RouteRow
 from onboarding.console.streams import format_event, stream_events
 from onboarding.web.timed_protocol import LARGEST_HEAD, TimedProtocol
 from tests.console.serving import BY, RunningConsole, serve_on
-from tests.stage import HOST, stage
+from tests.stage import HOST, ROOMY, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
@@ -42,13 +42,21 @@ async def large(_request: Request) -> Response:
     return PlainTextResponse("a" * 20_000_000)
 
 
-async def events() -> AsyncIterator[str]:
-    yield format_event("first\nsecond")
-    await asyncio.Event().wait()
+CLOSED: list[str] = []
+
+
+async def events(name: str) -> AsyncGenerator[str, None]:
+    try:
+        yield format_event("first\nsecond")
+        await asyncio.Event().wait()
+    finally:
+        # A page's own end may have to wait for something.
+        await asyncio.sleep(0)
+        CLOSED.append(name)
 
 
 async def stream(request: Request) -> Response:
-    return stream_events(request, events())
+    return stream_events(request, events(request.query_params.get("name", "")))
 
 
 ROWS = (
@@ -386,7 +394,7 @@ async def test_stream_gives_its_place_back(tmp_path):
         serve_on(scene, rows=ROWS) as served,
         served.client() as browser,
     ):
-        async with browser.stream("GET", "/lines") as opened:
+        async with browser.stream("GET", "/lines?name=left") as opened:
             lines = opened.aiter_lines()
             first = [await anext(lines) for _ in range(4)]
             assert served.console.streams.open == 1
@@ -394,6 +402,7 @@ async def test_stream_gives_its_place_back(tmp_path):
             await browser.get("/log-in")
 
     assert first == ["event: message", "data: first", "data: second", ""]
+    assert "left" in CLOSED
 
 
 async def test_stream_ends_when_the_person_has_logged_out(tmp_path):
@@ -456,3 +465,29 @@ async def test_console_leaves_nothing_open(tmp_path):
         gc.collect()
 
     assert text.endswith("event: end\ndata: \n\n")
+
+
+async def test_run_beside_the_attacks_is_undisturbed(tmp_path):
+    people = [panelist(number) for number in range(12)]
+    async with (
+        stage(tmp_path, people, limits=ROOMY) as scene,
+        serve_on(scene, rows=ROWS) as served,
+        served.client(None) as stranger,
+        served.client() as person,
+    ):
+        running = asyncio.ensure_future(scene.run())
+        attacks = 0
+        while not running.done():
+            await send_raw(served, b"nonsense\r\n\r\n")
+            await stranger.get("/", headers={"Host": "evil.example"})
+            await stranger.post("/log-out", headers={"Origin": "https://evil.example"})
+            await stranger.post("/log-in", data={"name": "dana", "password": "guess"})
+            await person.get("/crash")
+            attacks += 1
+        result = await running
+        states = await scene.states()
+
+    assert attacks > 0
+    assert result.exit_code == 0
+    assert set(states.values()) == {"sent"}
+    assert scene.recipients() == sorted(one["email"] for one in people)
