@@ -9,10 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from onboarding.config import Config
+from onboarding.console.act_tasks import ActTasks
 from onboarding.console.live_parts import LiveParts
 from onboarding.console.log_ins import KeyRing, LogInStore
 from onboarding.console.passwords import AttemptLimit, PasswordChecker
 from onboarding.console.plans import PlanShelf
+from onboarding.console.questions import QuestionStore
 from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.services import Services
 
@@ -54,6 +56,8 @@ class Console:
     attempts: AttemptLimit
     live: LiveParts
     plans: PlanShelf
+    questions: QuestionStore
+    tasks: ActTasks
     streams: StreamCount = field(default_factory=StreamCount)
     origins: set[str] = field(default_factory=set)
 
@@ -91,6 +95,8 @@ def open_console(services: Services, by: str) -> Console:
         attempts=AttemptLimit(now),
         live=LiveParts(LedgerWatch(services.config), services.clock),
         plans=PlanShelf(services),
+        questions=QuestionStore(now),
+        tasks=ActTasks(services),
     )
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from onboarding.console import log_in, person, plan, report, webinar, webinars
+from onboarding.console import acts, log_in, person, plan, report, webinar, webinars
 from onboarding.console.access import (
     Access,
     find_viewer,
@@ -66,6 +66,10 @@ ROUTES = (
     RouteRow("/log-in", log_in.show_log_in, access=Access.OPEN),
     RouteRow("/log-in", log_in.start_log_in, POST, Access.OPEN),
     RouteRow("/log-out", log_in.log_out, POST, Access.OPEN),
+    RouteRow("/webinars/{webinar}/ask", acts.ask, POST, Access.APPROVER),
+    RouteRow("/webinars/{webinar}/answer", acts.answer, POST, Access.APPROVER),
+    RouteRow("/webinars/{webinar}/answers/{token}", acts.show_answer, access=Access.APPROVER),
+    RouteRow("/webinars/{webinar}/link", acts.give_link, POST, Access.APPROVER),
     RouteRow("/assets/{version}/{name}", show_asset, access=Access.OPEN),
 )
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from onboarding.config.console import ConsoleSettings
 from onboarding.console.app import make_app
@@ -36,14 +36,18 @@ async def serve_console(
     check_settings(console.config)
     tls = load_tls(settings)
     try:
-        async with serve_application(
-            make_app(console, rows),
-            settings.port,
-            host=settings.host,
-            tls=tls,
-            protocol=protocol,
-            closing_seconds=CLOSING_SECONDS,
-        ) as url:
+        async with (
+            # The pages end first. Then the acts at work get their stop, and finish what they must.
+            aclosing(console.tasks),
+            serve_application(
+                make_app(console, rows),
+                settings.port,
+                host=settings.host,
+                tls=tls,
+                protocol=protocol,
+                closing_seconds=CLOSING_SECONDS,
+            ) as url,
+        ):
             console.origins.update(list_origins(settings, url))
             yield settings.public_url or url
     except OSError as error:

@@ -34,16 +34,23 @@ class RunningConsole:
         return f"onboarding-{self.url.rpartition(':')[2]}"
 
     def client(
-        self, role: ConsoleRole | None = ConsoleRole.APPROVER, webinars: tuple[str, ...] = ()
+        self,
+        role: ConsoleRole | None = ConsoleRole.APPROVER,
+        webinars: tuple[str, ...] = (),
+        name: str = BY,
     ) -> httpx.AsyncClient:
         """A browser in which a person has logged in; None: a stranger's."""
         cookies = {}
         if role:
-            viewer = Viewer(BY, role, frozenset(webinars))
+            viewer = Viewer(name, role, frozenset(webinars))
             cookies[self.cookie_name] = self.console.log_ins.add(viewer)
         # As a browser does for a form of our own page.
         headers = {"Origin": self.url}
         return httpx.AsyncClient(base_url=self.url, cookies=cookies, headers=headers)
+
+    async def wait_for_acts(self) -> None:
+        """Wait until no act is at work."""
+        await self.console.tasks.wait()
 
 
 @asynccontextmanager

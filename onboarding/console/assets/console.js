@@ -93,3 +93,42 @@ document.addEventListener("DOMContentLoaded", () => {
     if (status && status.textContent !== words) status.textContent = words;
   }
 });
+
+// A join link: fetched by a question's form, then in the clipboard, else in a field until the dialog
+// is closed. Without script the browser shows the answer, which is the link and nothing else.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!("copy" in form.dataset)) return;
+  event.preventDefault();
+  const [button, told] = [form.querySelector("button"), form.querySelector("[data-copied]")];
+  button.disabled = true;
+  told.textContent = "Asking RingCentral…";
+  const body = new URLSearchParams(new FormData(form));
+  const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/plain" } });
+  const text = await answer.text();
+  if (!answer.ok) {
+    told.textContent = text;
+    return;
+  }
+  try {
+    await navigator.clipboard.writeText(text);
+    told.textContent = "The link is in the clipboard.";
+  } catch {
+    told.textContent = "";
+    showInDialog(text);
+  }
+});
+
+function showInDialog(text) {
+  const dialog = document.createElement("dialog");
+  const field = Object.assign(document.createElement("input"), { value: text, readOnly: true });
+  field.setAttribute("aria-label", "Join link");
+  const close = Object.assign(document.createElement("button"), { textContent: "Close" });
+  close.addEventListener("click", () => dialog.close());
+  // Removed and not hidden: the link stays nowhere in the page.
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.append(field, close);
+  document.body.append(dialog);
+  dialog.showModal();
+  field.select();
+}

@@ -20,11 +20,11 @@ from onboarding.pipeline.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """The approval of the plan page with this digest; `note` is for the history."""
+    """The approval of the plan page with this digest; `reason` is for the history."""
 
     target: Target
     page: str
-    note: str = ""
+    reason: str = ""
 
     async def propose(self, services: Services) -> Proposal:
         """Say what the page showed: its messages, its changes, and to whom."""
@@ -53,7 +53,7 @@ class Approve:
 
     async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
         """Record the approval. The digest is the page's own, so what it showed can't differ."""
-        approval = await approve_page(services, self.target, digest, by, self.note)
+        approval = await approve_page(services, self.target, digest, by, self.reason)
         shown = approval.digest[:SHOWN_DIGITS]
         newer = (
             approval.newer and f"A newer page is not approved yet: {approval.newer[:SHOWN_DIGITS]}."

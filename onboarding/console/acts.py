@@ -1,0 +1,250 @@
+"""What an approver does from a page, in two steps: the console asks, then does it after a yes.
+
+`ask` works out what the act would do now and shows that as a question with a token. `answer` takes
+the token, starts the act (`act_tasks`) and sends the browser to a page that says what came of it.
+Both are POST, so nothing is done by following a link. The acts themselves are
+`pipeline.proposals`; a page without script can do all of this.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from onboarding.console.access import require_approver
+from onboarding.console.act_forms import LINK, SEND_NOW, add_reason, find_form
+from onboarding.console.act_tasks import ActProgress, ActTask, describe_other
+from onboarding.console.console import Console, find_console
+from onboarding.console.errors import error_page
+from onboarding.console.forms import read_form
+from onboarding.console.pages import page
+from onboarding.console.questions import Question
+from onboarding.errors import Interrupted, OnboardingError, TryLater
+from onboarding.pipeline.proposals.approve import Approve
+from onboarding.pipeline.proposals.copy_link import CopyLink
+from onboarding.pipeline.proposals.proposal import (
+    Act,
+    ActOutcome,
+    Proposal,
+    Standing,
+    find_outcome,
+)
+from onboarding.pipeline.resend import LONGEST_REASON
+from onboarding.pipeline.services import Services, open_act_services
+from onboarding.pipeline.target import Target, find_target
+
+STEP_SECONDS = 25.0
+"""How long a person waits for a question or a link: proxies often give up after 30 s."""
+
+SHORT_WAIT = 3.0
+"""Seconds that an answer waits for its act: most end by then, and no page has to be reloaded."""
+
+NOT_OPEN = (
+    "This question is not open any more: it was asked too long ago, or before a restart. "
+    "Nothing was done."
+)
+ASK_ONCE_MORE = "Go back to the webinar, and ask once more."
+
+CODES = {
+    Standing.DONE: 200,
+    Standing.NOTHING: 200,
+    Standing.NEEDS_A_PERSON: 200,
+    Standing.REFUSED: 409,
+    Standing.HELD: 409,
+    Standing.LATER: 503,
+}
+"""The status of an answer: for programs, and so that a browser's history shows what failed."""
+
+
+async def ask(request: Request) -> Response:
+    """Work out what an act would do, and ask for a yes."""
+    console, fields = find_console(request), await read_form(request)
+    kind, target = fields.get("act", ""), _find_target(request)
+    act = find_form(kind).build(target, fields)
+    proposal = await _propose(console, target, act)
+    if isinstance(proposal, ActOutcome):
+        return _show_outcome(request, kind, proposal)
+    return _show_question(request, kind, act, proposal)
+
+
+async def answer(request: Request) -> Response:
+    """Do what a question asked about, once; then show what came of it."""
+    console, by = find_console(request), require_approver(request).name
+    fields = await read_form(request)
+    token, webinar = fields.get("token", ""), _find_target(request).name
+    question = console.questions.find(token, by, webinar)
+    if question is None or isinstance(question.act, CopyLink):
+        return _show_not_open(request)
+    if not question.is_answered:
+        act = add_reason(question.act, fields)
+        # The digest is the question's: the person agreed to what they saw, and to nothing else.
+        question.is_answered = True
+        title, digest = find_form(question.kind).title, question.proposal.digest
+        question.answer = console.tasks.start(webinar, title, act, digest, by)
+    await _wait_a_moment(question)
+    is_run = question.kind == SEND_NOW and question.answer and question.answer.is_at_work
+    # A run is followed on the webinar's live page, which also shows how it ends.
+    where = f"/webinars/{webinar}" if is_run else f"/webinars/{webinar}/answers/{token}"
+    return RedirectResponse(where, 303)
+
+
+async def show_answer(request: Request) -> Response:
+    """Show what came of an act, or that it is still at work."""
+    console, by = find_console(request), require_approver(request).name
+    webinar = _find_target(request).name
+    question = console.questions.find(request.path_params["token"], by, webinar)
+    if question is None or question.answer is None:
+        return _show_not_open(request)
+    outcome = question.answer.outcome
+    if isinstance(outcome, Proposal):
+        return _ask_again(request, question, outcome)
+    if outcome is None:
+        return _show_at_work(request, question.kind, question.answer)
+    return _show_outcome(request, question.kind, outcome)
+
+
+async def give_link(request: Request) -> Response:
+    """Answer with a join link and nothing else, once for each question."""
+    console, by = find_console(request), require_approver(request).name
+    fields, target = await read_form(request), _find_target(request)
+    question = console.questions.find(fields.get("token", ""), by, target.name)
+    if question is None or not isinstance(question.act, CopyLink) or question.is_answered:
+        return _refuse_link(request, ActOutcome(Standing.REFUSED, NOT_OPEN, hint=ASK_ONCE_MORE))
+    # Before the call: a second click must not make a second one.
+    question.is_answered = True
+    try:
+        async with _open_step(console) as services:
+            link = await question.act.reveal(services, by)
+    except OnboardingError as error:
+        return _refuse_link(request, find_outcome(error))
+    # `no-store` is a header of every answer (`pages.DEFAULT_HEADERS`).
+    return PlainTextResponse(link.get_secret_value())
+
+
+async def _propose(console: Console, target: Target, act: Act | CopyLink) -> Proposal | ActOutcome:
+    """Work out a proposal, or why there is none."""
+    needs_lease = not isinstance(act, Approve | CopyLink)
+    if needs_lease and (other := console.tasks.find_at_work(target.name)):
+        return describe_other(other)
+    try:
+        async with _open_step(console) as services:
+            if not needs_lease:
+                return await act.propose(services)
+            async with console.tasks.take_step(target.name, services.stop):
+                return await act.propose(services)
+    except OnboardingError as error:
+        return find_outcome(error)
+
+
+@asynccontextmanager
+async def _open_step(console: Console) -> AsyncIterator[Services]:
+    """Open the services of a step that a person waits for. Raises TryLater if it takes too long."""
+    stop, progress = asyncio.Event(), ActProgress()
+    # By its stop and not by cancelling it: so it ends between two calls, and gives its lease back.
+    timer = asyncio.get_running_loop().call_later(STEP_SECONDS, stop.set)
+    try:
+        async with open_act_services(console.services, progress, stop) as services:
+            yield services
+    except Interrupted as error:
+        if console.stop.is_set():
+            raise
+        message = "It takes too long just now, so nothing was done."
+        raise TryLater(message, hint="Try again in a minute.") from error
+    finally:
+        timer.cancel()
+
+
+async def _wait_a_moment(question: Question) -> None:
+    """Give the act a moment to end. A run goes on by itself, and its page shows it at once."""
+    work = question.answer.work if question.answer else None
+    if work and question.kind != SEND_NOW:
+        await asyncio.wait([work], timeout=SHORT_WAIT)
+
+
+def _find_target(request: Request) -> Target:
+    # `routes` has checked that the webinar is configured, and the person's.
+    return find_target(find_console(request).config, request.path_params["webinar"])
+
+
+def _show_question(
+    request: Request, kind: str, act: Act | CopyLink, proposal: Proposal
+) -> Response:
+    """Ask for a yes, or say that there is nothing to do."""
+    console, target = find_console(request), _find_target(request)
+    question = Question(
+        require_approver(request).name,
+        target.name,
+        kind,
+        act,
+        proposal,
+        console.services.clock.now(),
+    )
+    token = console.questions.add(question) if proposal else ""
+    return _render_question(request, question, token, changed=False)
+
+
+def _render_question(
+    request: Request, question: Question, token: str, *, changed: bool
+) -> Response:
+    """Render a question; `changed`: it is another one than the person has said yes to."""
+    return page(
+        "question.html.j2",
+        request,
+        form=find_form(question.kind),
+        webinar=question.webinar,
+        proposal=question.proposal,
+        token=token,
+        changed=changed,
+        is_link=question.kind == LINK,
+        longest_reason=LONGEST_REASON,
+    )
+
+
+def _ask_again(request: Request, question: Question, proposal: Proposal) -> Response:
+    """Ask about what is proposed now: once, however often the page is reloaded."""
+    console = find_console(request)
+    follow_up = console.questions.find(question.follow_up, question.by, question.webinar)
+    if follow_up is None:
+        now = console.services.clock.now()
+        follow_up = Question(
+            question.by, question.webinar, question.kind, question.act, proposal, now
+        )
+        question.follow_up = console.questions.add(follow_up)
+    return _render_question(request, follow_up, question.follow_up, changed=True)
+
+
+def _show_at_work(request: Request, kind: str, task: ActTask) -> Response:
+    return page(
+        "answer.html.j2",
+        request,
+        form=find_form(kind),
+        webinar=task.webinar,
+        task=task,
+        outcome=None,
+    )
+
+
+def _show_outcome(request: Request, kind: str, outcome: ActOutcome) -> Response:
+    return page(
+        "answer.html.j2",
+        request,
+        status=CODES[outcome.standing],
+        form=find_form(kind),
+        webinar=request.path_params["webinar"],
+        task=None,
+        outcome=outcome,
+    )
+
+
+def _show_not_open(request: Request) -> Response:
+    return error_page(request, 409, NOT_OPEN, ASK_ONCE_MORE)
+
+
+def _refuse_link(request: Request, outcome: ActOutcome) -> Response:
+    """Say why there is no link: as text to the script, which asked for text, else as a page."""
+    if request.headers.get("accept") == "text/plain":
+        text = " ".join(filter(None, (outcome.sentence, outcome.hint)))
+        return PlainTextResponse(text, CODES[outcome.standing])
+    return _show_outcome(request, LINK, outcome)
