@@ -14,6 +14,7 @@ from datetime import datetime
 from onboarding.errors import OnboardingError, TryLater, describe_crash
 from onboarding.interrupt import stop_error, wait_unless_stopped
 from onboarding.model.time_zones import format_machine_time
+from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.proposals.approve import Approve
 from onboarding.pipeline.proposals.proposal import (
     Act,
@@ -101,8 +102,9 @@ class ActTask:
 class ActTasks:
     """The acts of one console: at most one at work on a webinar, and a proposal beside none."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, watch: LedgerWatch) -> None:
         self._services = services
+        self._watch = watch
         self._tasks: dict[str, ActTask] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._steps = asyncio.Semaphore(MOST_STEPS)
@@ -178,6 +180,8 @@ class ActTasks:
         except Exception as error:  # noqa: BLE001
             say(describe_crash(error))
             task.outcome = CRASHED
+        # The lease was given back before the outcome was known: pages that looked then look again.
+        await self._watch.announce()
         if isinstance(task.outcome, ActOutcome):
             say(f"{task.webinar}: {task.title}: {task.outcome.sentence}")
 

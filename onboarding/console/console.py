@@ -85,7 +85,7 @@ class Console:
 
 def open_console(services: Services, by: str) -> Console:
     """Make the state of a console that begins now."""
-    now = services.clock.now
+    now, watch = services.clock.now, LedgerWatch(services.config)
     return Console(
         services,
         by,
@@ -93,10 +93,10 @@ def open_console(services: Services, by: str) -> Console:
         keys=KeyRing(),
         passwords=PasswordChecker(),
         attempts=AttemptLimit(now),
-        live=LiveParts(LedgerWatch(services.config), services.clock),
+        live=LiveParts(watch, services.clock),
         plans=PlanShelf(services),
         questions=QuestionStore(now),
-        tasks=ActTasks(services),
+        tasks=ActTasks(services, watch),
     )
 
 

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from onboarding.console.access import Viewer, require_viewer
 from onboarding.console.console import find_console
 from onboarding.console.live import find_version, stream_parts
 from onboarding.console.live_parts import Parts
@@ -20,7 +21,7 @@ from onboarding.pipeline.kept_messages import KeptCopy, read_fields, rebuild
 from onboarding.pipeline.target import find_target
 from onboarding.pipeline.webinar_view import PersonView, read_person
 
-PARTS = "person_parts.html.j2"
+PARTS, ACT_PARTS = "person_parts.html.j2", "act_parts.html.j2"
 
 NO_PERSON = "There is no such person on this panel now. They may have been forgotten or renamed."
 NO_MESSAGE_KEPT = "This message is not kept here: its time is over, or it never left."
@@ -29,13 +30,14 @@ NO_MESSAGE_KEPT = "This message is not kept here: its time is over, or it never 
 async def show_person(request: Request) -> Response:
     """Show one person: how they are, what comes, their messages, their history."""
     found = await run_in_threadpool(_read, request)
-    parts = _render_parts(found)
+    parts = _render_parts(found, require_viewer(request))
     return page("person.html.j2", request, found=found, parts=parts, version=find_version(parts))
 
 
 async def stream_person(request: Request) -> Response:
     """Stream the page's parts as they change."""
-    return stream_parts(request, lambda: _render_parts(_read(request)))
+    viewer = require_viewer(request)
+    return stream_parts(request, lambda: _render_parts(_read(request), viewer))
 
 
 async def show_message(request: Request) -> Response:
@@ -70,10 +72,14 @@ def _view_copy(found: PersonView, copy: KeptCopy) -> MessageView:
     )
 
 
-def _render_parts(found: PersonView) -> Parts:
+def _render_parts(found: PersonView, viewer: Viewer) -> Parts:
     rows = [row for row in make_rows(found.webinar) if row.code == found.code]
+    name, person = found.webinar.target.name, found.person
+    # What was rejected before a later message was sent needs no act any more.
+    states = {message.state.value for message in (rows[0].message, person.latest) if message}
     return {
         "now": find_macro(PARTS, "now")(found, rows[0]),
+        "acts": find_macro(ACT_PARTS, "person_acts")(name, person.email, states, viewer),
         "messages": find_macro(PARTS, "messages")(found),
         "history": find_macro(PARTS, "history")(found),
     }

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onboarding.console.access import Viewer, require_viewer
+from onboarding.console.act_tasks import ActTask
 from onboarding.console.console import Console, find_console
 from onboarding.console.live import find_version, stream_parts
 from onboarding.console.live_parts import Parts
@@ -29,7 +30,7 @@ from onboarding.reports.report import (
     badge,
 )
 
-PARTS = "webinar_parts.html.j2"
+PARTS, ACT_PARTS = "webinar_parts.html.j2", "act_parts.html.j2"
 
 PEOPLE_ON_A_PAGE = 100
 """A panel of 99 is on one page; a larger one has several."""
@@ -79,7 +80,8 @@ async def show_webinar(request: Request) -> Response:
     """Show the page."""
     view = await run_in_threadpool(_read, find_console(request), request.path_params["webinar"])
     query = read_people_query(request.query_params)
-    parts = render_webinar(view, query, require_viewer(request))
+    task = find_console(request).tasks.find(view.target.name)
+    parts = render_webinar(view, query, require_viewer(request), task)
     return page(
         "webinar.html.j2",
         request,
@@ -99,7 +101,7 @@ async def stream_webinar(request: Request) -> Response:
     query, viewer = read_people_query(request.query_params), require_viewer(request)
 
     def make() -> Parts:
-        return render_webinar(_read(console, name), query, viewer)
+        return render_webinar(_read(console, name), query, viewer, console.tasks.find(name))
 
     return stream_parts(request, make)
 
@@ -121,8 +123,13 @@ def _as_fields(query: PeopleQuery) -> dict[str, object]:
     return {"q": query.words, "show": show, "page": query.page}
 
 
-def render_webinar(view: WebinarView, query: PeopleQuery, viewer: Viewer) -> Parts:
-    """Render the parts of the page: what is so now, then a row for each person who is shown."""
+def render_webinar(
+    view: WebinarView, query: PeopleQuery, viewer: Viewer, task: ActTask | None = None
+) -> Parts:
+    """Render the parts of the page: what is so now, then a row for each person who is shown.
+
+    `task` is the act at work on it in this console, or the last one.
+    """
     rows = make_rows(view)
     people = choose_people(rows, query)
     troubled = [row for row in rows if row.needs_a_person]
@@ -130,6 +137,8 @@ def render_webinar(view: WebinarView, query: PeopleQuery, viewer: Viewer) -> Par
     parts = {
         "countdown": find_macro(PARTS, "countdown")(_describe_distance(view)),
         "now": find_macro(PARTS, "now")(view, build_bar(view.panel), viewer),
+        "act-note": find_macro(ACT_PARTS, "act_note")(task),
+        "acts": find_macro(ACT_PARTS, "webinar_acts")(view, viewer),
         "needs": find_macro(PARTS, "needs")(view, troubled, list_other_problems(view), viewer),
         "people-head": find_macro(PARTS, "people_head")(view, people, query, len(rows)),
         "coming": find_macro(PARTS, "coming")(view, coming),

@@ -66,6 +66,12 @@ class LedgerWatch:
             await self._changed.wait_for(lambda: self.tick != seen)
             return self.tick
 
+    async def announce(self) -> None:
+        """Say that there is something new, now: also what stands in no ledger, such as an error."""
+        async with self._changed:
+            self.tick += 1
+            self._changed.notify_all()
+
     async def _look(self) -> None:
         """Look again and again, until nobody follows."""
         waited = 0.0
@@ -78,7 +84,7 @@ class LedgerWatch:
                 version = await self._find_version()
                 if version != self._version or waited >= OLDEST_NEWS:
                     self._version, waited = version, 0.0
-                    await self._announce()
+                    await self.announce()
         finally:
             # While it is open, SQLite keeps its files beside the ledger.
             self._changes.close()
@@ -86,8 +92,3 @@ class LedgerWatch:
     async def _find_version(self) -> tuple[int, int, int]:
         # In a thread: a network drive may take its time.
         return await asyncio.to_thread(self._changes.find_version)
-
-    async def _announce(self) -> None:
-        async with self._changed:
-            self.tick += 1
-            self._changed.notify_all()
