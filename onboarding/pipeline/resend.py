@@ -29,7 +29,7 @@ from onboarding.pipeline.deliver import make_deliveries
 from onboarding.pipeline.lease import HeldLease
 from onboarding.pipeline.mailer import Mailer
 from onboarding.pipeline.refresh import RunState, read_roster, refresh_or_recall
-from onboarding.pipeline.run import recover
+from onboarding.pipeline.run import load_mailer, recover
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Action, Options, Plan, PlanItem, Snapshot, make_plan
@@ -98,7 +98,7 @@ async def prepare_resend(
         plan=replace(plan, items=_join_items(plan, planned)),
         refused=tuple(_build_refusal(item) for item in planned.values() if not item.mail),
         latest={address_key(record.delivery.email): record for record in found},
-        mailer=Mailer.load(services, target),
+        mailer=await load_mailer(services, target),
     )
 
 

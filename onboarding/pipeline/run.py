@@ -5,6 +5,7 @@ between; `execute_plan` does what they agreed to. What writes and sends messages
 and is loaded only by a run that needs it. `all_webinars` runs every webinar for cron.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -212,7 +213,7 @@ async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:
     has_messages = bool(looked.plan) or await _has_queue(services, state)
     may_mail = has_messages and not looked.options.as_told
     # The first point at which a wrong template is found: no person has been registered by then.
-    mailer = load_mailer(services, target) if may_mail else None
+    mailer = await load_mailer(services, target) if may_mail else None
     calls = count_heavy_calls(services) - looked.calls_before
     # From here on it counts as a run, also if it is killed: `status` and `resolve` have something
     # to show. A run that was refused above, by a template say, has not been one.
@@ -227,7 +228,7 @@ async def start_run(services: Services, looked: PreparedRun) -> PreparedRun:
     return replace(looked, mailer=mailer)
 
 
-def load_mailer(services: Services, target: Target) -> "Mailer":
+async def load_mailer(services: Services, target: Target) -> "Mailer":
     """Load what writes and sends messages, and compile the templates.
 
     Raises ConfigurationError for a wrong template.
@@ -236,7 +237,8 @@ def load_mailer(services: Services, target: Target) -> "Mailer":
     # than all the rest of a run.
     from onboarding.pipeline.mailer import Mailer  # noqa: PLC0415
 
-    return Mailer.load(services, target)
+    # In a thread: a server shows its other pages meanwhile.
+    return await asyncio.to_thread(Mailer.load, services, target)
 
 
 async def execute_plan(

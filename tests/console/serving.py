@@ -46,7 +46,8 @@ class RunningConsole:
             cookies[self.cookie_name] = self.console.log_ins.add(viewer)
         # As a browser does for a form of our own page.
         headers = {"Origin": self.url}
-        return httpx.AsyncClient(base_url=self.url, cookies=cookies, headers=headers)
+        # The first question compiles the templates, which takes a busy machine its time.
+        return httpx.AsyncClient(base_url=self.url, cookies=cookies, headers=headers, timeout=60)
 
     async def wait_for_acts(self) -> None:
         """Wait until no act is at work."""

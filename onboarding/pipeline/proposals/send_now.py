@@ -48,7 +48,7 @@ class SendNow:
             planned = await plan_run(services, self.target, Options())
             if planned.plan:
                 # A wrong template is found before a person is asked.
-                load_mailer(services, self.target)
+                await load_mailer(services, self.target)
             return await _propose(services, planned)
 
     async def execute(self, services: Services, digest: str, by: str) -> ActOutcome | Proposal:
