@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.browser import ALONE, CHROMIUM, needs_chromium
 from tests.console.serving import RunningConsole, serve_on
-from tests.pipeline.approving import approval_stage, see_page
+from tests.pipeline.approving import approval_stage
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, stage
 
 pytestmark = [needs_chromium, pytest.mark.anyio]
@@ -46,6 +46,10 @@ async def press(page: Page, name: str) -> None:
 async def say_yes(page: Page, button: str, yes: str) -> None:
     """Ask for an act by its button, and confirm it."""
     await press(page, button)
+    await confirm(page, yes)
+
+
+async def confirm(page: Page, yes: str) -> None:
     await expect(page.get_by_role("heading", name="Are you sure?")).to_be_visible()
     await press(page, yes)
 
@@ -79,13 +83,13 @@ async def test_resend_resolve_and_approve_by_pointer(tmp_path):
         serve_on(scene) as served,
         log_in(served) as page,
     ):
-        review = await see_page(scene)
         await page.goto(f"{served.url}/webinars/{NAME}")
         await press(page, "Send now …")
         await expect(page.get_by_text("1 person is held back")).to_be_visible()
-        form = {"act": "approve", "page": review.digest[:12]}
-        await post_form(page, f"/webinars/{NAME}/ask", form)
-        await press(page, "Approve")
+        await page.goto(f"{served.url}/webinars/{NAME}/plan")
+        await press(page, "Make the plan")
+        await press(page, "Approve this page …")
+        await confirm(page, "Approve")
         await expect(page.get_by_text("is approved")).to_be_visible()
         await page.goto(f"{served.url}/webinars/{NAME}")
         await say_yes(page, "Send now …", "Send now")
@@ -95,22 +99,6 @@ async def test_resend_resolve_and_approve_by_pointer(tmp_path):
         await say_yes(page, "It was sent …", "Record as sent")
         await expect(page.get_by_text("1 message changed.")).to_be_visible()
         assert await scene.states() == {JOERG: "sent"}
-
-
-async def post_form(page: Page, path: str, fields: dict[str, str]) -> None:
-    """Submit a form of the page's own, as a button of another page of the console would."""
-    await page.evaluate(
-        """([path, fields]) => {
-            const make = (tag, values) => Object.assign(document.createElement(tag), values);
-            const form = make("form", { method: "post", action: path });
-            for (const [name, value] of Object.entries(fields))
-                form.append(make("input", { name, value }));
-            document.body.append(form);
-            form.submit();
-        }""",
-        [path, fields],
-    )
-    await page.wait_for_load_state()
 
 
 async def test_a_link_goes_to_the_clipboard_and_into_no_page(tmp_path):
