@@ -66,6 +66,12 @@ COMMANDS = (
         SET_UP,
         "Make the hash of a user's password for the console; asks for the password twice.",
     ),
+    CommandRow(
+        "schedule",
+        "schedule",
+        SET_UP,
+        "Print what cron or systemd needs to start `run --all`, or install it for yourself.",
+    ),
     CommandRow("plan", "show", LOOK, "Show what `run` would do for each person, and why."),
     CommandRow(
         "lint", "templates", LOOK, "List what is wrong or unwise in the templates and the brand."

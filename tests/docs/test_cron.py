@@ -1,52 +1,46 @@
-"""The units of the guides are units that systemd understands, without a word on them."""
+"""The units of the cron guide are those that the program prints, and systemd understands them."""
 
-import shutil
-import subprocess
+from pathlib import Path
 
 import pytest
 
+from onboarding.cron.program import Program
+from onboarding.cron.units import render_system_units
+from tests.cron.systemd import ANALYZE, verify_units
 from tests.docs.pages import blocks, read
 
-GUIDE, CONSOLE = read("docs/guides/cron.md"), read("docs/guides/console.md")
-ANALYZE = shutil.which("systemd-analyze")
-PROGRAM = "/opt/onboarding/bin/onboarding"
-"""Not on the machine of the test, so another program takes its place."""
+GUIDE = read("docs/guides/cron.md")
+NAMES = ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT", "ONBOARDING_SMTP__PASSWORD")
+PROGRAM = Program(
+    ("/opt/onboarding/bin/onboarding",),
+    Path("/srv/webinars/config.toml"),
+    Path("/srv/webinars/onboarding.db"),
+)
+
+
+def test_units_of_the_guide_are_those_that_the_program_prints():
+    (service,) = blocks(GUIDE, "ini", "service")
+    (timer,) = blocks(GUIDE, "ini", "timer")
+    secrets = {name: Path("/etc/onboarding") / name for name in NAMES}
+
+    rendered = render_system_units(PROGRAM, "onboarding", secrets)
+
+    assert (service.text.strip(), timer.text.strip()) == (
+        rendered.service.strip(),
+        rendered.timer.strip(),
+    )
 
 
 @pytest.mark.skipif(ANALYZE is None, reason="this machine has no systemd-analyze")
-def test_units_of_the_guides_are_understood_by_systemd(tmp_path):
-    units = []
-    named = (
-        (GUIDE, "service", "onboarding.service"),
-        (GUIDE, "timer", "onboarding.timer"),
-        (CONSOLE, "service", "onboarding-console.service"),
-    )
-    for guide, kind, name in named:
-        (block,) = blocks(guide, "ini", kind)
-        unit = tmp_path / name
-        unit.write_text(block.text.replace(PROGRAM, "/bin/true"), encoding="utf-8")
-        units.append(str(unit))
+def test_units_of_the_guide_are_understood_by_systemd(tmp_path):
+    (service,) = blocks(GUIDE, "ini", "service")
+    (timer,) = blocks(GUIDE, "ini", "timer")
 
-    verified = subprocess.run(
-        [str(ANALYZE), "verify", "--man=no", *units], capture_output=True, check=False, text=True
-    )
-
-    assert (verified.returncode, verified.stdout, verified.stderr) == (0, "", "")
+    assert verify_units(tmp_path, service.text, timer.text) == ""
 
 
-@pytest.mark.parametrize("guide", [GUIDE, CONSOLE], ids=["cron", "console"])
-def test_service_of_the_guide_sees_the_processes_that_hold_a_webinar(guide):
-    (service,) = blocks(guide, "ini", "service")
+def test_service_of_the_guide_sees_the_processes_that_hold_a_webinar():
+    (service,) = blocks(GUIDE, "ini", "service")
     settings = [line.partition("=")[0] for line in service.text.splitlines()]
 
     assert {"ProtectProc", "ProcSubset", "PrivatePIDs"} & set(settings) == set()
-
-
-def test_console_is_shut_off_as_a_run_is():
-    (run,), (console,) = (blocks(guide, "ini", "service") for guide in (GUIDE, CONSOLE))
-    fences = run.text.partition("# It writes the ledger")[2].replace(
-        "# It speaks to", "# It serves pages and speaks to"
-    )
-
-    assert fences
-    assert fences in console.text

@@ -1,0 +1,156 @@
+"""`schedule`: what cron or systemd needs to start `run --all`, printed or installed."""
+
+import asyncio
+import difflib
+import getpass
+import os
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onboarding.cli import options
+from onboarding.cli.streams import echo
+from onboarding.cli.terminal import confirm_act, run_until_stopped
+from onboarding.config import Config
+from onboarding.cron import crontab, install, units
+from onboarding.cron.program import Program, find_command
+from onboarding.cron.units import SERVICE, TIMER, Units
+from onboarding.errors import EXIT_DONE, EXIT_NEEDS_A_PERSON
+from onboarding.pipeline.status import ledger_file
+
+CREDENTIALS = Path("/etc/onboarding")
+"""Where root keeps the secrets for the system's units."""
+
+NEEDED = ("RC_APP_CLIENT_ID", "RC_APP_CLIENT_SECRET", "RC_USER_JWT")
+PASSWORD = "ONBOARDING_SMTP__PASSWORD"  # noqa: S105 -- a variable's name
+
+NO_SECRETS = (
+    "Note: cron and systemd do not have the variables of your shell. Put each secret into a file "
+    "of the folder {folder}, named like the variable."
+)
+LINGER_NOTE = (
+    "`loginctl enable-linger` lets it run while you are not logged in, and after a restart."
+)
+
+
+class Starter(StrEnum):
+    """What starts the program regularly."""
+
+    CRON = "cron"
+    SYSTEMD = "systemd"
+
+
+StarterName = Annotated[
+    Starter,
+    typer.Argument(metavar="STARTER", help="cron or systemd.", show_choices=False),
+]
+Install = Annotated[
+    bool,
+    typer.Option(
+        "--install",
+        help="Put it into your own crontab, or among your own systemd's units; "
+        "shows the difference and asks.",
+    ),
+]
+
+
+def schedule_command(
+    starter: StarterName,
+    *,
+    install_: Install = False,
+    yes: options.Yes = False,
+    config_file: options.ConfigFile = None,
+) -> None:
+    """Print what cron or systemd needs to start `run --all`, or install it for yourself.
+
+    For cron it is a line of a crontab, for systemd a service with its timer: every 5 minutes.
+    """
+    config = options.load_config(config_file)
+    command = find_command(sys.argv[0], sys.executable)
+    program = Program(command, config.file.absolute(), ledger_file(config))
+    if not config.secret_files:
+        echo(NO_SECRETS.format(folder=config.folder / "secrets"), err=True)
+    if not install_:
+        _print_text(starter, config, program)
+        return
+
+    async def work(stop: asyncio.Event) -> int:
+        if starter is Starter.CRON:
+            return await _install_line(program, stop, yes=yes)
+        return await _install_units(config, program, stop, yes=yes)
+
+    raise typer.Exit(run_until_stopped(work))
+
+
+def _print_text(starter: Starter, config: Config, program: Program) -> None:
+    if starter is Starter.CRON:
+        echo(crontab.render_line(program).rstrip("\n"))
+        return
+    secrets = {name: CREDENTIALS / name for name in _name_secrets(config)}
+    rendered = units.render_system_units(program, getpass.getuser(), secrets)
+    for name, text in ((SERVICE, rendered.service), (TIMER, rendered.timer)):
+        echo(f"# /etc/systemd/system/{name}\n{text}")
+
+
+def _name_secrets(config: Config) -> tuple[str, ...]:
+    """Name the secrets that a service needs: those of the secrets folder, else the usual ones."""
+    if config.secret_files:
+        return tuple(sorted(file.name for file in config.secret_files))
+    return (*NEEDED, *([PASSWORD] if config.smtp.username else []))
+
+
+async def _install_line(program: Program, stop: asyncio.Event, *, yes: bool) -> int:
+    before = install.read_crontab()
+    after = crontab.add_line(before, program)
+    for line in crontab.find_others(before):
+        echo(f"Your crontab has another line that starts it; delete it: {line}", err=True)
+    if not await _is_agreed({"crontab": (before, after)}, stop, yes=yes):
+        return EXIT_DONE if before == after else EXIT_NEEDS_A_PERSON
+    install.write_crontab(after)
+    echo("Your crontab starts `onboarding run --all` every 5 minutes.")
+    return EXIT_DONE
+
+
+async def _install_units(
+    config: Config, program: Program, stop: asyncio.Event, *, yes: bool
+) -> int:
+    secrets = {file.name: file for file in sorted(config.secret_files)}
+    after = units.render_user_units(program, secrets)
+    folder = install.find_unit_folder(os.environ)
+    before = install.read_units(folder)
+    changes = {SERVICE: (before.service, after.service), TIMER: (before.timer, after.timer)}
+    if not await _is_agreed(changes, stop, yes=yes):
+        return EXIT_DONE if before == after else EXIT_NEEDS_A_PERSON
+    return _write_and_start(folder, after)
+
+
+def _write_and_start(folder: Path, after: Units) -> int:
+    install.write_units(folder, after)
+    echo(f"Written into {folder}. {LINGER_NOTE}")
+    if fault := install.start_timer():
+        echo(f"systemctl could not start the timer: {fault}", err=True)
+        echo(f"Type: systemctl --user daemon-reload && systemctl --user enable --now {TIMER}")
+        return EXIT_NEEDS_A_PERSON
+    echo("Your systemd starts `onboarding run --all` every 5 minutes.")
+    return EXIT_DONE
+
+
+async def _is_agreed(
+    changes: Mapping[str, tuple[str, str]], stop: asyncio.Event, *, yes: bool
+) -> bool:
+    """Show what would change, and ask. False if nothing would, or the person said no."""
+    if all(before == after for before, after in changes.values()):
+        echo("It is installed already: nothing to do.")
+        return False
+    for name, (before, after) in changes.items():
+        lines = difflib.unified_diff(
+            before.splitlines(), after.splitlines(), f"{name} now", f"{name} then", lineterm=""
+        )
+        for line in lines:
+            echo(line)
+    options.require_answer(yes=yes)
+    return yes or await confirm_act("Install this?", stop)
