@@ -406,17 +406,30 @@ async def test_stream_gives_its_place_back(tmp_path):
 
 
 async def test_stream_ends_when_the_person_has_logged_out(tmp_path):
+    queue: asyncio.Queue[str] = asyncio.Queue()
+
+    async def feed() -> AsyncGenerator[str, None]:
+        while True:
+            yield format_event(await queue.get())
+
+    async def show_feed(request: Request) -> Response:
+        return stream_events(request, feed())
+
     async with (
         stage(tmp_path, [HOST]) as scene,
-        serve_on(scene, rows=ROWS) as served,
+        serve_on(scene, rows=(*ROUTES, RouteRow("/feed", show_feed))) as served,
         served.client() as browser,
-        browser.stream("GET", "/lines") as opened,
+        browser.stream("GET", "/feed") as opened,
     ):
+        lines = opened.aiter_lines()
+        queue.put_nowait("before")
+        before = [await anext(lines) for _ in range(3)]
         served.console.log_ins.end(browser.cookies[served.cookie_name])
-        served.console.stop.set()
-        text = (await opened.aread()).decode()
+        queue.put_nowait("after")
+        after = [line async for line in lines]
 
-    assert "event: end" in text
+    assert before == ["event: message", "data: before", ""]
+    assert after == ["event: end", "data: ", ""]
 
 
 async def test_error_in_a_page_is_reported_by_its_place_only(tmp_path, capfd):

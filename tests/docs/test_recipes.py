@@ -1,16 +1,24 @@
 """The recipes of the contributing page: their places are there, and following one is enough."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.docs.pages import ROOT, read, sections
 
 PAGE = read("docs/contributing.md")
+VARIABLES = {
+    "RC_APP_CLIENT_ID": "client",
+    "RC_APP_CLIENT_SECRET": "secret-of-the-app",
+    "RC_USER_JWT": "jwt-of-the-user",
+}
+
 RECIPES = {title: text for title, text in sections(PAGE, 3).items() if title.startswith("Add a ")}
 
 
@@ -139,3 +147,48 @@ def greet_command() -> None:
     main.write_text(content.replace("COMMANDS = (\n", row, 1), encoding="utf-8")
     assert run(copy, "-m", "onboarding", "greet").stdout == "hello\n"
     assert "Say hello." in run(copy, "-m", "onboarding", "--help").stdout
+
+
+def test_a_page_of_the_console_is_one_row_a_function_and_a_template(copy):
+    console = copy / "onboarding/console"
+    greeting = '''"""A page of this test."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from onboarding.console.pages import page
+
+
+async def show_greeting(request: Request) -> Response:
+    """Say hello."""
+    return page("greeting.html.j2", request, webinar=request.path_params["webinar"])
+'''
+    template = '{% extends "base.html.j2" %}{% block heading %}Hello, {{ webinar }}{% endblock %}'
+    (console / "greeting.py").write_text(greeting, encoding="utf-8")
+    (console / "templates/greeting.html.j2").write_text(template, encoding="utf-8")
+    routes = console / "routes.py"
+    content = routes.read_text(encoding="utf-8")
+    row = 'ROUTES = (\n    RouteRow("/webinars/{webinar}/hello", greeting.show_greeting),\n'
+    content = content.replace("ROUTES = (\n", row, 1)
+    found = "from onboarding.console import "
+    routes.write_text(content.replace(found, f"{found}greeting, ", 1), encoding="utf-8")
+    shutil.copy(ROOT / "config.toml", copy)
+    with subprocess.Popen(
+        [sys.executable, "-m", "onboarding", "serve", "--port", "0"],
+        cwd=copy,
+        env={**os.environ, **VARIABLES},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as serving:
+        assert serving.stdout
+        link = serving.stdout.readline().split()[-1]
+        with httpx.Client(base_url=link.partition("/enter/")[0], follow_redirects=True) as browser:
+            stranger = browser.get("/webinars/town-hall/hello")
+            browser.get(link)
+            shown, other = (browser.get(f"/webinars/{name}/hello") for name in ("town-hall", "no"))
+        serving.terminate()
+        serving.stdout.close()
+
+    assert "Hello" not in stranger.text
+    assert "<h1>Hello, town-hall</h1>" in shown.text
+    assert (other.status_code, "Hello" in other.text) == (404, False)
