@@ -20,11 +20,10 @@ from playwright.sync_api import Browser, sync_playwright
 from onboarding import samples
 from onboarding.config import load
 from onboarding.model.deliveries import Message
-from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee, Role, Roster
 from onboarding.pipeline.preview_messages import KnownFacts, build_preview
 from onboarding.pipeline.target import find_target
-from onboarding.reports.preview import Preview, compose_kind, parse_for_page
+from onboarding.reports.preview import Preview, compose_messages, parse_for_page
 
 PICTURES = Path(__file__).parents[1] / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
@@ -81,13 +80,13 @@ def _person(row: int, role: Role, language: str) -> Invitee:
 
 def letters(preview: Preview) -> Iterator[tuple[str, str]]:
     """Give each letter's name and HTML."""
-    for kind in Kind:
-        messages = compose_kind(preview, kind).messages
+    for name in preview.names:
+        messages = compose_messages(preview, name).messages
         for one in preview.people:
             message = messages[one.row]
             if not isinstance(message, Message):
-                sys.exit(f"{kind}, {one.role}, {one.language}: {message.reason}")
-            yield f"{kind}-{one.role}-{one.language}".lower(), parse_for_page(message).html
+                sys.exit(f"{name}, {one.role}, {one.language}: {message.reason}")
+            yield f"{name}-{one.role}-{one.language}".lower(), parse_for_page(message).html
 
 
 def photograph(browser: Browser, name: str, html: str, width: str, scheme: Scheme) -> str:

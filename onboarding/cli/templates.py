@@ -24,7 +24,8 @@ from onboarding.messages.lint import LintWarning, lint_templates
 from onboarding.messages.request import MessageRequest
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Deferred, InDoubt, Outcome, Rejected, Reply, Sent
-from onboarding.model.kinds import Kind
+from onboarding.model.kinds import RULES, Kind
+from onboarding.model.people import Invitee
 from onboarding.pipeline import preview_messages
 from onboarding.pipeline.refresh import read_roster
 from onboarding.pipeline.target import Target, all_targets, find_target
@@ -64,8 +65,16 @@ PersonOption = Annotated[
         help="Whose message to send (default: the roster's first person).",
     ),
 ]
+KINDS = [kind for kind in Kind if not RULES[kind].template]
+"""Kinds that `--kind` can name. A scheduled message is named by its entry."""
+
 KindOption = Annotated[
-    str, typer.Option("--kind", metavar="KIND", help=f"{', '.join([*Kind][:-1])} or {[*Kind][-1]}.")
+    str,
+    typer.Option("--kind", metavar="KIND", help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}."),
+]
+EntryOption = Annotated[
+    str,
+    typer.Option("--entry", metavar="NAME", help="A message of the schedule instead of a kind."),
 ]
 
 
@@ -114,6 +123,7 @@ def send_test_command(
     to: TestRecipient,
     person: PersonOption = "",
     kind: KindOption = "invitation",
+    entry: EntryOption = "",
     invitees: options.Invitees = None,
     config_file: options.ConfigFile = None,
 ) -> None:
@@ -123,11 +133,14 @@ def send_test_command(
     person is registered, and nothing counts as sent.
     """
     config = options.load_config(config_file)
+    if entry and kind != KINDS[0]:
+        raise typer.BadParameter("Leave out one of --kind and --entry.", param_hint="--entry")
     recipient, message_kind = options.parse_recipient(to), _parse_kind(kind)
     options.warn_about_plaintext(config)
     target = find_target(config, name, invitees)
     made = asyncio.run(_make_preview(config, target))
-    request = _find_message(made, person, message_kind)
+    wanted = _find_entry(target, made, entry) if entry else message_kind.value
+    request = made.requests[_find_person(made, person).row, wanted]
     now = datetime.now(UTC)
     outcome = asyncio.run(
         preview_messages.send_test_message(config, target, request, made.protected, recipient, now)
@@ -146,10 +159,21 @@ def find_warnings(config: Config, name: str | None) -> list[LintWarning]:
         targets = [find_target(config, name)]
     elif config.webinars:
         targets = all_targets(config)
-    folders = dict.fromkeys(template_folders(config.folder, target) for target in targets)
-    # Webinars share folders, so the same warning could come several times.
-    warnings = [warning for paths in folders for warning in lint_templates(paths, config.brand)]
-    return list(dict.fromkeys(warnings))
+    # Webinars share folders and schedules, so the same warning could come several times.
+    checked = dict.fromkeys(
+        (template_folders(config.folder, target), target.schedule.entries) for target in targets
+    )
+    warnings = [
+        warning
+        for folders, entries in checked
+        for warning in lint_templates(folders, config.brand, entries)
+    ]
+    faults = [
+        LintWarning(target.name, fault, is_error=True)
+        for target in targets
+        for fault in target.schedule.faults
+    ]
+    return list(dict.fromkeys([*faults, *warnings]))
 
 
 def write_pages(config: Config, target: Target, folder: Path) -> int:
@@ -208,13 +232,31 @@ async def _make_preview(config: Config, target: Target) -> Preview:
 
 def _parse_kind(text: str) -> Kind:
     try:
-        return Kind(text)
+        return KINDS[KINDS.index(Kind(text))]
     except ValueError:
-        raise typer.BadParameter(f"Choose one of {', '.join(Kind)}.", param_hint="--kind") from None
+        message = f"Choose one of {', '.join(KINDS)}, or name a scheduled message with --entry."
+        raise typer.BadParameter(message, param_hint="--kind") from None
 
 
-def _find_message(made: Preview, email: str, kind: Kind) -> MessageRequest:
-    """Find a person's message; without an address the first person's.
+def _find_entry(target: Target, made: Preview, entry: str) -> str:
+    """Find what the preview calls an entry. Raises ConfigurationError if the schedule lacks it."""
+    labels = {label: name for name, label in made.names.items()}
+    ids = [known.id for known in target.schedule.entries]
+    # A list's entries may be named by their key alone: the first of them is meant.
+    by_key = {known.key: known.id for known in reversed(target.schedule.entries)}
+    found = entry if entry in ids else by_key.get(entry)
+    if found:
+        return labels[found]
+    known = ", ".join(ids) or "no entries"
+    near = difflib.get_close_matches(entry, [*ids, *by_key], n=1)
+    raise ConfigurationError(
+        f"The schedule of {target.name} has no entry {entry!r}. It has {known}.",
+        hint=f"Did you mean {near[0]}?" if near else "Entries are in [messages] of config.toml.",
+    )
+
+
+def _find_person(made: Preview, email: str) -> Invitee:
+    """Find a person of the preview; without an address the first.
 
     Raises ConfigurationError if the address is not on the roster.
     """
@@ -225,14 +267,15 @@ def _find_message(made: Preview, email: str, kind: Kind) -> MessageRequest:
         for key in difflib.get_close_matches(address_key(email), people, n=1):
             hint = f"Did you mean {people[key].email}?"
         raise ConfigurationError(f"{email} is not on the roster of {made.name}.", hint=hint)
-    return made.requests[person.row, kind]
+    return person
 
 
 def _print_outcome(outcome: Outcome, request: MessageRequest, recipient: str) -> int:
     """Print what came of a test message, and return the exit code. It is not retried."""
     match outcome:
         case Sent(reply):
-            sent = f"Sent {request.invitee.name}'s {request.kind} to {recipient}."
+            what = request.entry or request.kind
+            sent = f"Sent {request.invitee.name}'s {what} to {recipient}."
             echo(f"{sent} The mail server answered: {reply}")
             echo("It looks as theirs will, but its join link is made up. Nothing was recorded.")
             return EXIT_DONE

@@ -68,7 +68,11 @@ from onboarding.model.deliveries import Message, Rejected
 from onboarding.model.kinds import RULES, Kind, default_template
 from onboarding.model.people import Role
 
-KINDS = tuple(map(default_template, Kind))
+SCHEDULED = tuple(RULES[kind].template for kind in Kind if RULES[kind].template)
+"""The templates of scheduled messages, where no one says which ones the schedule has."""
+
+KINDS = tuple(default_template(kind) for kind in Kind if not RULES[kind].template)
+"""The templates that every webinar needs: those of the kinds that are named like them."""
 
 RENDERING = (
     jinja2.TemplateError,
@@ -94,7 +98,8 @@ class TemplateSet:
     """A webinar's templates, compiled, and the brand that they are printed with.
 
     `logo` is the picture that travels inside each message, None where there is none. Calendars are
-    asked to answer only where someone reads the answers (`reads_answers`).
+    asked to answer only where someone reads the answers (`reads_answers`). `scheduled` are the
+    templates of the webinar's schedule.
     """
 
     brand: BrandSettings
@@ -105,6 +110,7 @@ class TemplateSet:
     fixed: FixedFields = ()
     logo: Picture | None = None
     reads_answers: bool = False
+    scheduled: tuple[str, ...] = SCHEDULED
 
     @classmethod
     def load(
@@ -114,10 +120,12 @@ class TemplateSet:
         fixed: FixedFields = (),
         *,
         reads_answers: bool = False,
+        scheduled: Sequence[str] = SCHEDULED,
     ) -> "TemplateSet":
         """Compile all templates of these folders, the most special folder first.
 
         Messages bear the `fixed` fields. `reads_answers`: what calendars answer is read.
+        `scheduled` are the templates that the webinar's schedule names.
 
         Raises `ConfigurationError` naming file, line and the unknown name with the nearest known
         one; for a kind without template; for a logo that can't be read.
@@ -128,8 +136,9 @@ class TemplateSet:
             raise stray
         logo = logo_of(brand)
         environments = Environments.over(searched, _brand_context(brand, logo))
-        found = list_names(searched, (*KINDS, CALENDAR))
-        assert_complete(frozenset(found), searched)
+        wanted = (*KINDS, *scheduled)
+        found = list_names(searched, (*wanted, CALENDAR))
+        assert_complete(frozenset(found), searched, wanted)
         templates = {
             name: compile_template(name, searched, environments, brand.language) for name in found
         }
@@ -137,7 +146,9 @@ class TemplateSet:
             raise ConfigurationError(
                 pasted, hint="Write {{ join_link }}: each person has a link of their own."
             )
-        stationery = make_template_set(templates, brand, logo, fixed, reads_answers=reads_answers)
+        stationery = make_template_set(
+            templates, brand, logo, fixed, reads_answers=reads_answers, scheduled=scheduled
+        )
         stationery.try_out()
         return stationery
 
@@ -165,7 +176,7 @@ class TemplateSet:
         languages = {template.locale.language for template in self.templates.values()}
         # Not entered by `with`: each letter counts its own steps, only their time adds up here.
         all_together = time or Budget(MOST_SECONDS_FOR_SAMPLES)
-        for letter in sample_people.sample_messages(sorted(languages)):
+        for letter in sample_people.sample_messages(sorted(languages), self.scheduled):
             yield letter
             try:
                 # Control comes back here when the letter has been composed.
@@ -232,6 +243,13 @@ class TemplateSet:
     def name_for(self, letter: MessageRequest) -> str:
         """Name the template of a letter."""
         return self.template(letter.template, letter).name
+
+    def needs_link(self, letter: MessageRequest) -> bool:
+        """Whether a letter can't be written without its reader's join link."""
+        rules = RULES[letter.kind]
+        if not rules.may_omit_link:
+            return rules.holds_join_link
+        return self.template(letter.template, letter).names_link
 
     def template(self, kind: str, letter: MessageRequest) -> Template:
         """Choose the template for a person's role and language, the most special that fits."""
@@ -305,7 +323,7 @@ class Composer:
         """
         stationery = self._stationery
         # Here, because the check's own words for it would not say that RingCentral has to give one.
-        if letter.join_link is None and RULES[letter.kind].holds_join_link:
+        if letter.join_link is None and stationery.needs_link(letter):
             return Rejected("RingCentral has given no join link for this person.")
         try:
             recipient = transport_address(letter.recipient)
@@ -374,6 +392,7 @@ def make_template_set(
     fixed: FixedFields = (),
     *,
     reads_answers: bool = False,
+    scheduled: Sequence[str] = SCHEDULED,
 ) -> TemplateSet:
     """Put compiled templates and the brand together, untried."""
     return TemplateSet(
@@ -387,6 +406,7 @@ def make_template_set(
         fixed=fixed,
         logo=logo,
         reads_answers=reads_answers,
+        scheduled=tuple(dict.fromkeys(scheduled)),
     )
 
 
@@ -434,9 +454,11 @@ def _name(problem: jinja2.TemplateError) -> str:
     return name[1] if name else "something"
 
 
-def assert_complete(names: AbstractSet[str], folders: Folders) -> None:
-    """Raise `ConfigurationError` where a kind and role has no template: no run may end halfway."""
-    if kind := kind_without(names):
+def assert_complete(
+    names: AbstractSet[str], folders: Folders, wanted: Sequence[str] = (*KINDS, *SCHEDULED)
+) -> None:
+    """Raise `ConfigurationError` where a role has no template: no run may end halfway."""
+    if kind := kind_without(names, wanted):
         where = ", ".join(map(str, folders.paths))
         raise ConfigurationError(
             f"There is no template {kind}.mjml.j2 or {kind}.html.j2 in {where}.",
@@ -444,10 +466,10 @@ def assert_complete(names: AbstractSet[str], folders: Folders) -> None:
         )
 
 
-def kind_without(names: AbstractSet[str]) -> str:
-    """Name a kind that some role could not get with templates of these names; empty for none."""
+def kind_without(names: AbstractSet[str], wanted: Sequence[str] = (*KINDS, *SCHEDULED)) -> str:
+    """Name what some role could not get with templates of these names; empty for none."""
     return next(
-        (kind for kind in KINDS for role in Role if names.isdisjoint(candidates(kind, role, ""))),
+        (kind for kind in wanted for role in Role if names.isdisjoint(candidates(kind, role, ""))),
         "",
     )
 

@@ -8,16 +8,17 @@ template language: `names` checks templates against them. Escaping is Jinja's wo
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
-from datetime import datetime, tzinfo
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any
 
 from babel import Locale
 
 from onboarding.messages.calendar import add_to_google, add_to_outlook
-from onboarding.messages.dates import LocalDate, format_duration, localize
+from onboarding.messages.dates import LocalDate, format_duration, format_wait, localize
 from onboarding.messages.request import MessageRequest
+from onboarding.model.kinds import RULES
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Session, link_digest
 from onboarding.model.time_zones import zone_named
@@ -52,7 +53,9 @@ class SessionContext:
     `arrive_by_date` differs from `date` only around midnight. `end_days` counts the days from
     `date` to `end_date` (0: the same day). `zone_days` is 1 where `date` is a day later than in the
     session's own time zone, and -1 where it is a day earlier; `own_date`, `own_start` and
-    `own_zone` are the start in that zone.
+    `own_zone` are the start in that zone. Only in scheduled messages: `days_left` counts the days
+    from the day of the message to `date` (0: the same day, or less than six hours), `starts_in`
+    says `in 2 hours` or `in 7 days`; after the start they are 0 and empty.
     """
 
     title: str
@@ -69,6 +72,8 @@ class SessionContext:
     own_zone: str
     arrive_by: str
     arrive_by_date: str
+    days_left: int = 0
+    starts_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +202,8 @@ def make_context(
 ) -> TemplateContext:
     """Say a letter in a language."""
     _locale, zone, when, add_to = said.of(letter, locale)
+    if RULES[letter.kind].template:
+        when = _add_countdown(when, letter, zone, locale)
     return TemplateContext(
         kind=letter.kind.value,
         invitee=_recipient_context(letter.invitee),
@@ -211,6 +218,23 @@ def make_context(
         else None,
         panel=said.panel(letter),
     )
+
+
+def _add_countdown(
+    when: SessionContext, letter: MessageRequest, zone: tzinfo, locale: Locale
+) -> SessionContext:
+    """Say how far away the session is for a letter of this moment."""
+    start, moment = letter.session.start, letter.counted_from or letter.date
+    if moment >= start:
+        return when
+    wait = start - moment
+    # Nobody calls a session after midnight tomorrow's while it is two hours away.
+    days = _count_days(moment.astimezone(zone), start.astimezone(zone)) * (wait >= HOURS_COUNT)
+    return replace(when, days_left=days, starts_in=format_wait(wait, days, locale))
+
+
+HOURS_COUNT = timedelta(hours=6)
+"""Below this, a session is so close that its hours are counted, not its days."""
 
 
 def zone_of(invitee: Invitee, session: Session) -> tzinfo:

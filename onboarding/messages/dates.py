@@ -97,6 +97,34 @@ def _format_count(part: timedelta, unit: Literal["hour", "minute"], locale: Loca
     return format_timedelta(part, granularity=unit, threshold=1000, locale=locale)
 
 
+def format_wait(wait: timedelta, days: int, locale: Locale) -> str:
+    """Say how soon something is, in round words: `in 7 days`, `in 2 hours`, `in 5 minutes`.
+
+    `days` are those of the calendar; 0 for what is so close that hours count.
+    """
+    minutes = wait / MINUTE
+    if days:
+        return _format_soon(timedelta(days=days), "day", locale)
+    # A message leaves some minutes after its time: `in 1 hour` is also said of 56 minutes.
+    if minutes >= ALMOST_AN_HOUR:
+        return _format_soon(timedelta(hours=round(minutes / 60)), "hour", locale)
+    step = 5 if minutes > CLOSE else 1
+    rounded = max(step, step * round(minutes / step))
+    return _format_soon(timedelta(minutes=rounded), "minute", locale)
+
+
+CLOSE, ALMOST_AN_HOUR = 10, 55
+"""Minutes up to which each is counted, and from which on hours are."""
+
+
+@lru_cache(maxsize=256)
+def _format_soon(wait: timedelta, unit: Literal["day", "hour", "minute"], locale: Locale) -> str:
+    # The threshold keeps it from making weeks of days.
+    return format_timedelta(
+        wait, granularity=unit, threshold=1000, add_direction=True, locale=locale
+    )
+
+
 @lru_cache(maxsize=256)
 def locale_of(language: str) -> Locale | None:
     """Find the locale for a tag as it is written anywhere (`de`, `de-AT`, `de_at`), if any.

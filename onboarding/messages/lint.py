@@ -33,6 +33,7 @@ from onboarding.messages.templates import (
     compile_template,
     list_names,
 )
+from onboarding.model.entries import Entry
 
 CLIPPED = 102 * 1024
 """Bytes of HTML from which on Gmail shows "[Message clipped]" instead of the rest."""
@@ -58,8 +59,14 @@ class LintWarning:
     is_error: bool
 
 
-def lint_templates(folders: Sequence[Path], brand: BrandSettings) -> tuple[LintWarning, ...]:
-    """Check all templates of these folders, and the brand.
+OUR_SCHEDULED = ("material", "reminder", "missing", "thanks")
+"""Templates of scheduled messages that we ship: looked at also where no schedule names them."""
+
+
+def lint_templates(
+    folders: Sequence[Path], brand: BrandSettings, entries: Sequence[Entry] = ()
+) -> tuple[LintWarning, ...]:
+    """Check all templates of these folders, the messages of the schedule's entries, and the brand.
 
     Raises `ConfigurationError` only if a folder is missing.
     """
@@ -68,14 +75,16 @@ def lint_templates(folders: Sequence[Path], brand: BrandSettings) -> tuple[LintW
     unusable = [*searched.strays()] or [*_unreadable(searched)]
     if unusable:
         return tuple(_as_warning("templates", error) for error in unusable)
-    names = list_names(searched, (*KINDS, CALENDAR))
+    scheduled = tuple(dict.fromkeys([*OUR_SCHEDULED, *(entry.template for entry in entries)]))
+    names = list_names(searched, (*KINDS, *scheduled, CALENDAR))
     templates, not_compiled = _compile_all(names, searched, brand.language)
     warnings = [
         *_check_colours(brand.colours),
         *not_compiled,
-        *_check_files(searched),
+        *_check_files(searched, (*KINDS, *scheduled, CALENDAR)),
         *_check_text_parts(templates),
-        *_check_set(names, templates, searched, brand),
+        *_check_set(names, templates, searched, brand, scheduled),
+        *_check_entries(templates, entries),
     ]
     # the sample people of several languages can get the same finding
     return tuple(dict.fromkeys(warnings))
@@ -108,13 +117,13 @@ def _compile_all(
     return templates, warnings
 
 
-def _check_files(folders: Folders) -> Iterator[LintWarning]:
+def _check_files(folders: Folders, known: Sequence[str]) -> Iterator[LintWarning]:
     for file in folders.files():
         yield from _check_links(file)
     for message in find_pasted_links(folders):
         yield LintWarning("templates", message, is_error=True)
     for file in folders.files():
-        yield from _check_file_name(file)
+        yield from _check_file_name(file, known)
 
 
 _HTTP = re.compile(r"http://(?!www\.w3\.org/)\S")
@@ -131,10 +140,10 @@ def _check_links(file: Path) -> Iterator[LintWarning]:
             )
 
 
-def _check_file_name(file: Path) -> Iterator[LintWarning]:
+def _check_file_name(file: Path, known: Sequence[str]) -> Iterator[LintWarning]:
     """Report a template that no person gets, because its name is almost that of a kind."""
     name = file.name.partition(".")[0]
-    near = get_close_matches(name, (*KINDS, CALENDAR), n=1, cutoff=0.75)
+    near = get_close_matches(name, known, n=1, cutoff=0.75)
     # A near name is mostly a mistyping. Others may be parts, which have any name.
     if near and name not in near:
         message = f"No letter is called {name}; did you mean {near[0]}?"
@@ -149,15 +158,22 @@ def _check_text_parts(templates: Mapping[str, Template]) -> Iterator[LintWarning
 
 
 def _check_set(
-    names: Sequence[str], templates: Mapping[str, Template], folders: Folders, brand: BrandSettings
+    names: Sequence[str],
+    templates: Mapping[str, Template],
+    folders: Folders,
+    brand: BrandSettings,
+    scheduled: Sequence[str],
 ) -> Iterator[LintWarning]:
     """Check that each kind has a template, and the messages that sample people would get."""
+    # Only what is there: a folder without our own templates needs no thank-you.
+    present = [name for name in scheduled if not kind_without(frozenset(names), (name,))]
+    wanted = (*KINDS, *present)
     try:
-        assert_complete(frozenset(names), folders)
+        assert_complete(frozenset(names), folders, wanted)
         logo = logo_of(brand)
         # a kind that has no template but one that can't be compiled was reported already
-        if not kind_without(frozenset(templates)):
-            yield from _check_samples(make_template_set(templates, brand, logo))
+        if not kind_without(frozenset(templates), wanted):
+            yield from _check_samples(make_template_set(templates, brand, logo, scheduled=present))
     except ConfigurationError as error:
         yield _as_warning("templates", error)
 
@@ -173,6 +189,24 @@ def _check_samples(template_set: TemplateSet) -> Iterator[LintWarning]:
             # Only now: for a letter with a fault this would raise.
             html = template_set.render_parts(request, request.recipient).html
             yield from (LintWarning(name, advice, is_error=False) for advice in _unwise(html))
+
+
+def _check_entries(
+    templates: Mapping[str, Template], entries: Sequence[Entry]
+) -> Iterator[LintWarning]:
+    """Report entries before the session's end whose message shows no join link."""
+    for entry in entries:
+        used = [
+            template
+            for name, template in templates.items()
+            if name.partition(".")[0] == entry.template
+        ]
+        if not entry.is_after_end and used and not any(template.names_link for template in used):
+            message = (
+                f"The message {entry.id} goes out before the end and shows no join link. "
+                "Write {{ join_link }} if its readers should have it at hand."
+            )
+            yield LintWarning(entry.template, message, is_error=False)
 
 
 def _unwise(html: str) -> Iterator[str]:

@@ -28,6 +28,8 @@ class MessageRequest:
 
     `registration` is None for a kind that needs none. `uid` and `sequence` are those of the
     calendar entry, where the kind has one. `date` is aware: the `Date:` header and DTSTAMP.
+    `counted_from` is the moment from which a scheduled message counts how far away the session is,
+    None for `date`.
     `recipient` is the address on envelope and `To:` header; it differs from the invitee's in a
     rehearsal. `panel` is all on board, for the producer's sheet. `previous` is what the invitee's
     mailbox holds so far (updates). `entry` is the id of the schedule's entry that it is for, empty
@@ -48,6 +50,7 @@ class MessageRequest:
     template: str = ""
     uid: str = ""
     sequence: int = 0
+    counted_from: datetime | None = None
     join_link: SecretStr | None = field(init=False)
 
     def __post_init__(self) -> None:

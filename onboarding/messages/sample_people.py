@@ -5,7 +5,7 @@ link. `composer` and `lint` compose the messages; this module makes the requests
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from onboarding.messages.mime import MessageParts
 from onboarding.messages.request import MessageRequest, ProtectedValues
-from onboarding.model.kinds import RULES, Kind
+from onboarding.model.kinds import RULES, Kind, default_template
 from onboarding.model.people import Invitee, Role
 from onboarding.model.sessions import Facts, Registration, Session, SessionKey, SessionStatus
 
@@ -61,18 +61,27 @@ SESSION = Session(
 )
 
 
-def sample_messages(languages: Iterable[str]) -> Iterator[MessageRequest]:
+def sample_messages(languages: Iterable[str], scheduled: Sequence[str]) -> Iterator[MessageRequest]:
     """Make requests for every kind, role and language, each with all facts and with few.
 
-    With few, a template fails that relies on what only some people have.
+    With few, a template fails that relies on what only some people have. `scheduled` are the
+    templates of scheduled messages.
     """
     earlier = Facts("earlier", Role.PANELIST, START - LONGER_AGO, timedelta(hours=1))
-    for kind, invitee, language, rich in product(Kind, PANEL, languages, (True, False)):
+    letters = [
+        (kind, template)
+        for kind in Kind
+        for template in (scheduled if RULES[kind].template else (default_template(kind),))
+    ]
+    for (kind, template), invitee, language, rich in product(
+        letters, PANEL, languages, (True, False)
+    ):
         registration = Registration(
             id="1", role=invitee.role, join_uri=LINK, phone_code="123 456" if rich else ""
         )
         yield MessageRequest(
             kind=kind,
+            template=template,
             invitee=replace(invitee, language=language),
             session=SESSION,
             # Without one where real people may have none, so letters are tried as they will be.

@@ -75,13 +75,17 @@ def _environment(
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A compiled template. `html` is None for the calendar's."""
+    """A compiled template. `html` is None for the calendar's.
+
+    `names_link`: it asks for the join link, so it can't be used for a reader who has none.
+    """
 
     name: str
     locale: Locale
     html: jinja2.Template | None
     text: jinja2.Template
     text_is_derived: bool = False
+    names_link: bool = False
 
 
 def language_tags(language: str) -> tuple[str, ...]:
@@ -165,17 +169,17 @@ def compile_template(
             hint=f"Write {name}.mjml.j2 or {name}.html.j2, or remove it.",
         )
     html, derived = _compile_html(source, folders, environments.html) if source else (None, "")
+    plain = _read_text(text, folders, environments.text) if text else derived
     try:
         return Template(
             name=name,
             locale=_locale(name, language),
             html=environments.html.from_string(html) if html is not None else None,
-            text=(
-                _compile_text(text, folders, environments.text)
-                if text
-                else environments.derived.from_string(derived)
-            ),
+            text=(environments.text if text else environments.derived).from_string(plain),
             text_is_derived=text is None,
+            # Shared parts are in their place by now. In doubt it is needed: a condition on it may
+            # show nothing.
+            names_link="join_link" in (html or "") + plain,
         )
     except jinja2.TemplateSyntaxError as error:
         # each file is right by itself, but together they are not
@@ -192,10 +196,11 @@ def _compile_html(file: Path, folders: Folders, environment: jinja2.Environment)
     return compile_source(file, folders, environment)
 
 
-def _compile_text(file: Path, folders: Folders, environment: jinja2.Environment) -> jinja2.Template:
+def _read_text(file: Path, folders: Folders, environment: jinja2.Environment) -> str:
+    """Return Jinja source of a text, with its shared parts in their place."""
     check_names(file, folders, environment)
     pieces = read_pieces(file, folders, environment)
-    return environment.from_string("".join(piece.text for piece in pieces))
+    return "".join(piece.text for piece in pieces)
 
 
 @cache

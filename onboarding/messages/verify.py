@@ -105,7 +105,8 @@ def _check_owner(letter: MessageRequest, guarded: ProtectedValues) -> str:
     The Host's link is RingCentral's `hostJoinUri` as well, so stands twice by right.
     """
     registration, link = letter.registration, letter.join_link
-    if link is None and RULES[letter.kind].holds_join_link:
+    rules = RULES[letter.kind]
+    if link is None and rules.holds_join_link and not rules.may_omit_link:
         return "it has no join link"
     if registration and _is_other_persons(registration, letter.invitee):
         return "its join link is from somebody else's record"
@@ -198,7 +199,7 @@ def _check_content(
     shown = {part: _as_displayed(part, content) for part, content in contents.items()}
     own = letter.join_link.get_secret_value().encode() if letter.join_link else b""
     # Before what is foreign: one's own link with something behind it would be called another's.
-    if own and (part := _find_part_without(own, shown)):
+    if own and (part := _find_part_without(own, shown, letter)):
         return f"its {part} part lacks this person's join link"
     if "calendar" in shown and not _is_own_entry(shown["calendar"], letter.uid):
         return "its calendar part isn't this person's entry"
@@ -215,9 +216,16 @@ def _check_content(
     return "its HTML part holds a link that mail may not hold" if odd else ""
 
 
-def _find_part_without(link: bytes, shown: Mapping[str, bytes]) -> str:
-    """Name the first part that lacks a link, empty where each has it."""
-    return next((part for part, text in shown.items() if not _contains_link(text, link)), "")
+def _find_part_without(link: bytes, shown: Mapping[str, bytes], letter: MessageRequest) -> str:
+    """Name the first part that lacks a link, empty where each has it.
+
+    A message that may omit the link has it in all of its parts or in none: its readers see one of
+    them only.
+    """
+    lacking = [part for part, text in shown.items() if not _contains_link(text, link)]
+    if RULES[letter.kind].may_omit_link and len(lacking) == len(shown):
+        return ""
+    return lacking[0] if lacking else ""
 
 
 def _is_own_entry(entry: bytes, uid: str) -> bool:

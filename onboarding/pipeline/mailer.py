@@ -89,8 +89,14 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
         config.brand,
         config.smtp.fixed_fields,
         reads_answers=config.replies.is_configured,
+        scheduled=scheduled_templates(target),
         _stamp=stamp_templates(config, folders),
     )
+
+
+def scheduled_templates(target: Target) -> tuple[str, ...]:
+    """Name the templates that the webinar's schedule needs, each once."""
+    return tuple(dict.fromkeys(entry.template for entry in target.schedule.entries))
 
 
 @lru_cache(maxsize=32)
@@ -100,6 +106,7 @@ def _load_cached(
     fixed: FixedFields,
     *,
     reads_answers: bool,
+    scheduled: tuple[str, ...],
     _stamp: Stamp,
 ) -> TemplateSet:
-    return TemplateSet.load(folders, brand, fixed, reads_answers=reads_answers)
+    return TemplateSet.load(folders, brand, fixed, reads_answers=reads_answers, scheduled=scheduled)

@@ -6,6 +6,7 @@ works without a ledger: what isn't known yet is a sample, and a note says so. On
 """
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.model.deliveries import Outcome, Rejected, calendar_uid, message_id
+from onboarding.model.entries import Entry, Schedule
 from onboarding.model.kinds import RULES, Kind
 from onboarding.model.people import Colleague, Invitee, Role, Roster, format_problem
 from onboarding.model.ports import Progress
@@ -32,7 +34,7 @@ from onboarding.model.sessions import (
     SessionStatus,
     link_digest,
 )
-from onboarding.pipeline.mailer import load_templates
+from onboarding.pipeline.mailer import load_templates, scheduled_templates
 from onboarding.pipeline.refresh import WEBINAR
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.template_files import template_folders
@@ -98,7 +100,7 @@ def _load_facts(connection: sa.Connection, server: str, target: Target) -> Known
 def build_preview(
     config: Config, target: Target, roster: Roster, facts: KnownFacts, now: datetime
 ) -> Preview:
-    """Put a preview together: each person's message of every kind."""
+    """Put a preview together: each person's message of every kind, and of every entry."""
     # The real people with made-up links: a preview may be shown or sent on, and opens nothing.
     people = _preview_people(roster, facts.colleagues)
     setting = _Setting(
@@ -109,20 +111,23 @@ def build_preview(
         domain=_sender_domain(config),
         now=now,
     )
+    messages = [*_list_messages(target.schedule)]
     links, addresses = map(_made_up_link, people), [person.email for person in people]
     return Preview(
         name=target.name,
         people=people,
+        names={name: label for name, label, _kind, _entry in messages},
         requests={
-            (person.row, kind): _build_request(person, kind, setting)
+            (person.row, name): _build_request(person, kind, setting, entry)
             for person in people
-            for kind in Kind
+            for name, _label, kind, entry in messages
         },
         protected=ProtectedValues.of(list(links), addresses),
         folders=template_folders(config.folder, target),
         brand=config.brand,
         notes=tuple(_preview_notes(roster, facts)),
         reads_answers=config.replies.is_configured,
+        scheduled=scheduled_templates(target),
     )
 
 
@@ -207,7 +212,25 @@ def _sample_start(now: datetime) -> datetime:
     return now.replace(hour=13, minute=0, second=0, microsecond=0) + timedelta(days=days)
 
 
-def _build_request(person: Invitee, kind: Kind, setting: _Setting) -> MessageRequest:
+def _list_messages(schedule: Schedule) -> Iterator[tuple[str, str, Kind, Entry | None]]:
+    """List the messages of a preview: name of files, name for people, kind, and entry if any."""
+    for kind in Kind:
+        if not RULES[kind].template:
+            yield kind.value, kind.value, kind, None
+    taken = {kind.value for kind in Kind}
+    scheduled = next(kind for kind in Kind if RULES[kind].template)
+    for entry in schedule.entries:
+        # An entry's id may hold spaces and colons, which no file's name should.
+        name = re.sub(r"[^a-z0-9_]+", "-", entry.id.lower()).strip("-")
+        while name in taken:
+            name += "-"
+        taken.add(name)
+        yield name, entry.id, scheduled, entry
+
+
+def _build_request(
+    person: Invitee, kind: Kind, setting: _Setting, entry: Entry | None = None
+) -> MessageRequest:
     session, rules = setting.session, RULES[kind]
     link = _made_up_link(person)
     registration = Registration(
@@ -228,10 +251,19 @@ def _build_request(person: Invitee, kind: Kind, setting: _Setting) -> MessageReq
         # It takes an update's entry only with a higher SEQUENCE than the invitation's.
         sequence=0 if rules.comes_first else 1,
         date=setting.now,
+        counted_from=_find_moment(person, setting, entry) if entry else None,
         recipient=person.email,
         panel=setting.panel,
         previous=previous if rules.shows_previous else None,
+        entry=entry.id if entry else "",
+        template=entry.template if entry else "",
     )
+
+
+def _find_moment(person: Invitee, setting: _Setting, entry: Entry) -> datetime:
+    """The time of an entry: its message says how far away the session is then, not now."""
+    session = setting.session
+    return entry.when.moment(session.start, session.end, person.time_zone or session.time_zone)
 
 
 def _made_up_link(person: Invitee) -> SecretStr:

@@ -17,13 +17,12 @@ from pathlib import Path
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_text
 from onboarding.files.write import write_file
-from onboarding.model.kinds import Kind
 
 LIST = "preview-files.json"
 """The list: each file's name relative to the folder, and the SHA-256 of its content."""
 
 NAME = re.compile(
-    rf"index\.html|\d+(-[a-z0-9]+)*/({'|'.join(Kind)})\.(page\.html|html|txt|eml|ics)"
+    r"index\.html|\d+(-[a-z0-9]+)*/[a-z0-9][a-z0-9_-]*\.(page\.html|html|txt|eml|ics)"
 )
 
 

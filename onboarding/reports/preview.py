@@ -1,4 +1,4 @@
-"""How messages look before they are sent: a page for each person and kind, and the same as files.
+"""How messages look before they are sent: a page for each person and message, and files of them.
 
 Takes a `Preview` that the pipeline has built with made-up links, so that no page can show a real
 one. Each message is composed and verified as for sending, then parsed as a mail program would.
@@ -32,20 +32,23 @@ from onboarding.reports.page import PAGES
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is previewed: a message of every kind for each person, by roster row.
+    """What is previewed: each person's messages, by roster row and the message's name.
 
-    `notes` say which facts are samples, and which rows can't be shown. Every join link in the
-    messages is made up. `reads_answers`: calendars are asked to answer.
+    `names` are the messages: what pages and files call them -> what people do. `scheduled` are the
+    templates of the schedule. `notes` say which facts are samples, and which rows can't be shown.
+    Every join link in the messages is made up. `reads_answers`: calendars are asked to answer.
     """
 
     name: str
     people: tuple[Invitee, ...]
-    requests: Mapping[tuple[int, Kind], MessageRequest]
+    names: Mapping[str, str]
+    requests: Mapping[tuple[int, str], MessageRequest]
     protected: ProtectedValues
     folders: tuple[Path, ...]
     brand: BrandSettings
     notes: tuple[str, ...] = ()
     reads_answers: bool = False
+    scheduled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,8 @@ class ParsedMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class ComposedKind:
-    """All people's messages of one kind, by roster row, made with templates of that `version`.
+class ComposedMessages:
+    """All people's messages of one name, by roster row, made with templates of that `version`.
 
     `error` says what is wrong with the templates; then there is no message.
     """
@@ -88,29 +91,38 @@ def template_version(folders: tuple[Path, ...], logo: str) -> str:
     return hashlib.sha256(os.fsencode(stamps)).hexdigest()[:16]
 
 
-def compose_kind(preview: Preview, kind: Kind) -> ComposedKind:
-    """Compose all messages of a kind with the templates as they are on disk now."""
+def compose_messages(preview: Preview, name: str) -> ComposedMessages:
+    """Compose all messages of a name with the templates as they are on disk now."""
     # Before loading: what is saved in between has a newer version, so is loaded the next time.
     version = template_version(preview.folders, preview.brand.logo)
     try:
         templates = _load_templates(
-            preview.folders, preview.brand, version, reads_answers=preview.reads_answers
+            preview.folders,
+            preview.brand,
+            version,
+            reads_answers=preview.reads_answers,
+            scheduled=preview.scheduled,
         )
     except ConfigurationError as error:
-        return ComposedKind(version, {}, error)
+        return ComposedMessages(version, {}, error)
     messages = {
-        person.row: templates.compose(preview.requests[person.row, kind], preview.protected)
+        person.row: templates.compose(preview.requests[person.row, name], preview.protected)
         for person in preview.people
     }
-    return ComposedKind(version, messages)
+    return ComposedMessages(version, messages)
 
 
 # `_version` is in the key only: after a save the same folders are loaded again.
 @lru_cache(maxsize=2)
 def _load_templates(
-    folders: tuple[Path, ...], brand: BrandSettings, _version: str, *, reads_answers: bool
+    folders: tuple[Path, ...],
+    brand: BrandSettings,
+    _version: str,
+    *,
+    reads_answers: bool,
+    scheduled: tuple[str, ...],
 ) -> TemplateSet:
-    return TemplateSet.load(folders, brand, reads_answers=reads_answers)
+    return TemplateSet.load(folders, brand, reads_answers=reads_answers, scheduled=scheduled)
 
 
 _MIME_HEADERS = frozenset({"mime-version", "content-type", "content-transfer-encoding"})
@@ -175,9 +187,9 @@ def person_folder(person: Invitee) -> str:
     return "-".join([f"{person.row:03}", *re.findall(r"[a-z0-9]+", plain)])
 
 
-def page_path(person: Invitee, kind: Kind) -> str:
+def page_path(person: Invitee, name: str) -> str:
     """The path of a page, from the preview's root."""
-    return f"{person_folder(person)}/{kind}.page.html"
+    return f"{person_folder(person)}/{name}.page.html"
 
 
 RELOAD = """
@@ -203,7 +215,13 @@ POLICY = "; ".join(
 
 
 def render_page(
-    preview: Preview, person: Invitee, kind: Kind, composed: ComposedKind, *, root: str, live: bool
+    preview: Preview,
+    person: Invitee,
+    name: str,
+    composed: ComposedMessages,
+    *,
+    root: str,
+    live: bool,
 ) -> str:
     """Render one person's page.
 
@@ -214,15 +232,15 @@ def render_page(
     return PAGES.get_template("preview.html.j2").render(
         preview=preview,
         person=person,
-        kind=kind,
-        kinds=[(other, root + page_path(person, other)) for other in Kind],
-        people=[_person_link(other, kind, composed, root) for other in preview.people],
+        kind=preview.names[name],
+        kinds=[(label, root + page_path(person, other)) for other, label in preview.names.items()],
+        people=[_person_link(other, name, composed, root) for other in preview.people],
         message=parsed,
         light=render_frame(parsed, dark=False) if parsed else "",
         dark=render_frame(parsed, dark=True) if parsed else "",
         fault=message.reason if isinstance(message, Rejected) else "",
         error=composed.error,
-        files={ending: root + _file_path(person, kind, ending) for ending in ENDINGS},
+        files={ending: root + _file_path(person, name, ending) for ending in ENDINGS},
         version=composed.version,
         root=root,
         reload=RELOAD if live else "",
@@ -231,11 +249,11 @@ def render_page(
 
 
 def _person_link(
-    person: Invitee, kind: Kind, composed: ComposedKind, root: str
+    person: Invitee, name: str, composed: ComposedMessages, root: str
 ) -> tuple[Invitee, str, bool]:
     """Make a person's entry in the page's list; the last part is whether they have no message."""
     is_rejected = isinstance(composed.messages.get(person.row), Rejected)
-    return person, root + page_path(person, kind), is_rejected
+    return person, root + page_path(person, name), is_rejected
 
 
 def message_file(message: Message, ending: str) -> bytes:
@@ -260,47 +278,47 @@ def write_preview(preview: Preview, folder: Path) -> list[str]:
     Returns a line for each message that can't be made. Raises ConfigurationError if the templates
     or the folder can't be used.
     """
-    # All kinds before the first file: with a broken template the folder stays as it was.
-    kinds = {kind: compose_kind(preview, kind) for kind in Kind}
-    for composed in kinds.values():
+    # All messages before the first file: with a broken template the folder stays as it was.
+    messages = {name: compose_messages(preview, name) for name in preview.names}
+    for composed in messages.values():
         if composed.error:
             raise composed.error
     try:
-        write_files(folder, _preview_files(preview, kinds))
+        write_files(folder, _preview_files(preview, messages))
     except OSError as error:
         raise ConfigurationError(
             f"{error.filename} can't be written: {error.strerror}.", hint="Choose another --out."
         ) from None
     return [
-        f"{person.name}, {kind}: {message.reason}"
-        for kind, composed in kinds.items()
+        f"{person.name}, {preview.names[name]}: {message.reason}"
+        for name, composed in messages.items()
         for person in preview.people
         if isinstance(message := composed.messages[person.row], Rejected)
     ]
 
 
 def _preview_files(
-    preview: Preview, kinds: Mapping[Kind, ComposedKind]
+    preview: Preview, messages: Mapping[str, ComposedMessages]
 ) -> Iterator[tuple[str, bytes]]:
-    first, kind = preview.people[0], Kind.INVITATION
-    index = render_page(preview, first, kind, kinds[kind], root="", live=False)
+    first, name = preview.people[0], Kind.INVITATION.value
+    index = render_page(preview, first, name, messages[name], root="", live=False)
     yield "index.html", index.encode()
-    for kind, composed in kinds.items():
+    for name, composed in messages.items():
         for person in preview.people:
-            page = render_page(preview, person, kind, composed, root="../", live=False)
-            yield page_path(person, kind), page.encode()
-            yield from _message_files(person, kind, composed.messages[person.row])
+            page = render_page(preview, person, name, composed, root="../", live=False)
+            yield page_path(person, name), page.encode()
+            yield from _message_files(person, name, composed.messages[person.row])
 
 
 def _message_files(
-    person: Invitee, kind: Kind, message: Message | Rejected
+    person: Invitee, name: str, message: Message | Rejected
 ) -> Iterator[tuple[str, bytes]]:
     if isinstance(message, Message):
         for ending in ENDINGS:
             # Not all kinds carry a calendar entry.
             if content := message_file(message, ending):
-                yield _file_path(person, kind, ending), content
+                yield _file_path(person, name, ending), content
 
 
-def _file_path(person: Invitee, kind: Kind, ending: str) -> str:
-    return f"{person_folder(person)}/{kind}.{ending}"
+def _file_path(person: Invitee, name: str, ending: str) -> str:
+    return f"{person_folder(person)}/{name}.{ending}"

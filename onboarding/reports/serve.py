@@ -27,7 +27,7 @@ from onboarding.model.people import Invitee
 from onboarding.reports.preview import (
     POLICY,
     Preview,
-    compose_kind,
+    compose_messages,
     message_file,
     person_folder,
     render_page,
@@ -73,8 +73,8 @@ def preview_app(preview: Preview, key: str) -> Starlette:
     routes = [
         Route("/", pages.first),
         Route("/changes", pages.changes),
-        Route("/{person}/{kind}.page.html", pages.page),
-        Route("/{person}/{kind}.{ending}", pages.file),
+        Route("/{person}/{name}.page.html", pages.page),
+        Route("/{person}/{name}.{ending}", pages.file),
     ]
     return Starlette(
         routes=[Mount("/{key}", routes=routes, middleware=[Middleware(_KeyCheck, key=key)])],
@@ -106,41 +106,41 @@ class _Pages:
     preview: Preview
 
     def first(self, _request: Request) -> Response:
-        return self._page(self.preview.people[0], Kind.INVITATION, root="")
+        return self._page(self.preview.people[0], Kind.INVITATION.value, root="")
 
     def page(self, request: Request) -> Response:
-        person, kind = self._find(request)
-        return self._page(person, kind, root="../") if person and kind else _not_found()
+        person, name = self._find(request)
+        return self._page(person, name, root="../") if person and name else _not_found()
 
     def file(self, request: Request) -> Response:
-        person, kind = self._find(request)
+        person, name = self._find(request)
         ending = request.path_params["ending"]
         # The path only chooses among what the preview has; it is never used as a path on disk.
-        if not (person and kind and ending in TYPES):
+        if not (person and name and ending in TYPES):
             return _not_found()
-        message = compose_kind(self.preview, kind).messages.get(person.row)
-        if not isinstance(message, Message):
+        message = compose_messages(self.preview, name).messages.get(person.row)
+        content = message_file(message, ending) if isinstance(message, Message) else b""
+        # Not all messages carry a calendar entry.
+        if not content:
             return _not_found()
-        return Response(
-            message_file(message, ending), media_type=TYPES[ending], headers=SANDBOXED_HEADERS
-        )
+        return Response(content, media_type=TYPES[ending], headers=SANDBOXED_HEADERS)
 
     async def changes(self, _request: Request) -> Response:
         return StreamingResponse(self._versions(), media_type="text/event-stream", headers=HEADERS)
 
-    def _page(self, person: Invitee, kind: Kind, *, root: str) -> Response:
+    def _page(self, person: Invitee, name: str, *, root: str) -> Response:
         html = render_page(
-            self.preview, person, kind, compose_kind(self.preview, kind), root=root, live=True
+            self.preview, person, name, compose_messages(self.preview, name), root=root, live=True
         )
         return Response(html, media_type="text/html", headers=HEADERS)
 
-    def _find(self, request: Request) -> tuple[Invitee | None, Kind | None]:
+    def _find(self, request: Request) -> tuple[Invitee | None, str | None]:
         params = request.path_params
         person = next(
             (person for person in self.preview.people if person_folder(person) == params["person"]),
             None,
         )
-        return person, next((kind for kind in Kind if kind == params["kind"]), None)
+        return person, next((name for name in self.preview.names if name == params["name"]), None)
 
     async def _versions(self) -> AsyncIterator[str]:
         """Stream the version of the templates: at once, and again after each change."""

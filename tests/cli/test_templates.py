@@ -93,7 +93,7 @@ def test_preview_writes_files_without_any_server_or_ledger(folder):
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
     assert (seen.code, seen.out) == (
         0,
-        f"3 people, 12 messages: open {folder / 'pages' / 'index.html'}\n",
+        f"3 people, 9 messages: open {folder / 'pages' / 'index.html'}\n",
     )
     index = (folder / "pages" / "index.html").read_text(encoding="utf-8")
     assert "No run has looked at this webinar yet" in index
@@ -123,7 +123,7 @@ async def test_preview_shows_what_the_last_run_saw_and_no_real_link(tmp_path):
 def test_preview_names_bad_rows_and_serves_the_others(folder):
     write_roster(folder / "invitees.csv", [HOST, {**PANELIST, "role": "Speaker"}])
     seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
-    assert seen.out.startswith("1 person, 4 messages")
+    assert seen.out.startswith("1 person, 3 messages")
     assert "Roster row 3, role" in (folder / "pages" / "index.html").read_text(encoding="utf-8")
 
 
@@ -186,14 +186,44 @@ async def test_send_test_mails_one_persons_message_with_a_made_up_link_to_the_ad
     tmp_path,
 ):
     async with stage(tmp_path, [HOST, PANELIST]) as scene:
-        seen = await send_test(scene, "--person", PANELIST["email"].upper(), "--kind", "scheduled")
+        seen = await send_test(scene, "--person", PANELIST["email"].upper(), "--kind", "update")
         (message,) = scene.messages()
         assert seen.code == 0
         assert "made up" in seen.out
         assert scene.recipients() == [ME]
         assert "Jörg" in find_part(message, "text/plain")
         assert "https://join.example/made-up-link/" in find_part(message, "text/plain")
-        assert str(message["Subject"]).startswith("Reminder: Launch")
+        assert str(message["Subject"]).startswith("New time: Launch")
+
+
+@pytest.mark.parametrize(
+    ("entry", "subject"),
+    [("reminder", "In 7 days: Launch"), ("reminder@-1h", "In 1 hour: Launch"), ("thanks", "Thank")],
+)
+async def test_send_test_of_an_entry_counts_from_its_own_time(tmp_path, entry, subject):
+    async with stage(tmp_path, [HOST, PANELIST]) as scene:
+        add_schedule(scene.folder)
+        seen = await send_test(scene, "--entry", entry)
+        (message,) = scene.messages()
+        assert (seen.code, str(message["Subject"]).startswith(subject)) == (0, True)
+
+
+def test_preview_shows_every_entry(folder):
+    add_schedule(folder)
+    seen = invoked(folder, "preview", NAME, "--out", str(folder / "pages"))
+    assert seen.out.startswith("3 people, 18 messages")
+    names = {file.name for file in (folder / "pages").rglob("*.page.html")}
+    assert names == {
+        *(f"{kind}.page.html" for kind in ("invitation", "update", "cancellation", "thanks")),
+        "reminder-7d-09-00.page.html",
+        "reminder-1h.page.html",
+    }
+
+
+def add_schedule(folder: Path) -> None:
+    schedule = '[messages]\nreminder = ["-7d 09:00", "-1h"]\nthanks = "end+1d 09:00"\n'
+    with (folder / "config.toml").open("a", encoding="utf-8") as config:
+        config.write(schedule)
 
 
 async def test_send_test_asks_nothing_and_records_nothing(tmp_path):
@@ -231,8 +261,10 @@ async def test_send_test_to_a_person_on_the_roster_is_allowed(tmp_path):
     ("words", "message"),
     [
         (["--person", "guset1@example.com"], "Did you mean guest1@example.com?"),
-        (["--kind", "greeting"], "invitation, update, cancellation, scheduled"),
+        (["--kind", "greeting"], "invitation, update, cancellation, or"),
         (["--to", "me at example"], "--to"),
+        (["--entry", "remindr"], "has no entry 'remindr'"),
+        (["--entry", "reminder", "--kind", "update"], "Leave out one of --kind and --entry"),
     ],
 )
 async def test_send_test_of_what_there_is_not_exits_2_and_sends_nothing(tmp_path, words, message):

@@ -175,7 +175,7 @@ def is_section(field: FieldInfo) -> bool:
 
 
 IDS = {"webinar", "session"}
-ADDRESSES = {"sender", "reply_to"}
+ADDRESSES = {"sender", "reply_to", "organizer"}
 WORDS: Mapping[Any, str] = {
     str: "text",
     bool: "true or false",

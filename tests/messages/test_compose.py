@@ -225,6 +225,80 @@ def test_date_and_time_stand_on_the_brands_background():
     ]
 
 
+SHIPPED_ENTRIES = {
+    "material": timedelta(days=-10),
+    "reminder": timedelta(days=-1),
+    "missing": timedelta(minutes=-5),
+    "thanks": timedelta(days=1),
+}
+"""Our templates of scheduled messages, with a time from the start at which each goes."""
+
+
+@pytest.fixture(scope="session")
+def scheduled() -> TemplateSet:
+    return TemplateSet.load([SHIPPED], BRAND, scheduled=tuple(SHIPPED_ENTRIES))
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "language"), list(product(SHIPPED_ENTRIES, Role, ["en", "de"]))
+)
+def test_every_scheduled_message_reads_like_this(scheduled, snapshot, name, role, language):
+    message = as_email(
+        scheduled.compose(
+            make_request(
+                Kind.SCHEDULED,
+                make_invitee(role=role, language=language),
+                template=name,
+                date=SESSION.start + SHIPPED_ENTRIES[name],
+            ),
+            protect(),
+        )
+    )
+
+    html, text = html_of(message), find_part(message, "text/plain")
+    assert (message["Subject"], text) == snapshot
+    assert (OWN in text, OWN in html.body.html) == (name != "thanks", name != "thanks")
+    assert [part.get_content_type() for part in message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "subject", "words"),
+    [
+        (timedelta(days=7, hours=4), "In 7 days", "in 7 days"),
+        (timedelta(hours=30), "Tomorrow", "tomorrow"),
+        (timedelta(minutes=118), "In 2 hours", "in 2 hours"),
+        (timedelta(minutes=57), "In 1 hour", "in 1 hour"),
+        (timedelta(minutes=4), "In 4 minutes", "in 4 minutes"),
+    ],
+)
+def test_reminder_says_how_soon_it_is(scheduled, before, subject, words):
+    request = make_request(Kind.SCHEDULED, template="reminder", date=SESSION.start - before)
+
+    message = as_email(scheduled.compose(request, protect()))
+
+    assert message["Subject"] == f"{subject}: Robots in the warehouse"
+    assert f"The webinar starts {words}." in find_part(message, "text/plain")
+
+
+def test_missing_link_stops_only_templates_that_show_one(scheduled):
+    no_link = Registration(id="7", role=Role.PANELIST)
+
+    composed = {
+        name: scheduled.compose(
+            make_request(Kind.SCHEDULED, template=name, registration=no_link), protect()
+        )
+        for name in SHIPPED_ENTRIES
+    }
+
+    assert {name for name, message in composed.items() if isinstance(message, Message)} == {
+        "thanks"
+    }
+
+
 @pytest.mark.parametrize(("kind", "role", "language"), list(product(Kind, Role, ["en", "de"])))
 def test_outlooks_columns_are_no_wider_than_the_letter_within_its_margins(
     stationery, kind, role, language

@@ -151,8 +151,8 @@ def test_a_templates_language_sets_dates_and_zones(tmp_path):
         ({"update__de__txt__j2": "x"}, "update.de.txt.j2 has no HTML beside it"),
         ({"update__mjml__j2": "<mjml/>"}, "are both sources of one template"),
         (
-            {"reminder__html__j2": named("x").replace("{{ join_link }}", "")},
-            "The template reminder fails for a sample Host",
+            {"update__html__j2": named("x").replace("{{ join_link }}", "")},
+            "The template update fails for a sample Host",
         ),
         (
             {"cancellation__html__j2": named("x")},

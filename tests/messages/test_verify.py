@@ -305,6 +305,23 @@ def test_calendar_in_a_message_that_carries_none_is_found():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "html", "said"),
+    [
+        (OWN, f"<p>{OWN}", ""),
+        ("Thank you", "<p>Thank you", ""),
+        ("Thank you", f"<p>{OWN}", "its text part lacks this person's join link"),
+        (OWN, "<p>Thank you", "its HTML part lacks this person's join link"),
+        (OTHERS, f"<p>{OTHERS}", "its text part holds a join link that isn't this person's"),
+    ],
+)
+def test_scheduled_message_shows_its_own_link_in_all_parts_or_in_none(text, html, said):
+    parts = changed(text=text, html=html, calendar="")
+    body = make_frame(BRAND, "", None).fill(parts)
+
+    assert fault(given=make_request(Kind.SCHEDULED), body=body) == said
+
+
 def test_entry_without_a_uid_is_found():
     assert fault(given=make_request(uid="")) == "its calendar part isn't this person's entry"
 

@@ -24,7 +24,7 @@ from onboarding.reports.preview import (
     NEVER,
     ParsedMessage,
     Preview,
-    compose_kind,
+    compose_messages,
     message_file,
     parse_for_page,
     person_folder,
@@ -76,8 +76,10 @@ def preview(
     return Preview(
         name="launch",
         people=people,
+        names={kind.value: kind.value for kind in Kind},
+        scheduled=("reminder",),
         requests={
-            (person.row, kind): make_request(kind, person, LINKS[person.row], panel=people)
+            (person.row, kind.value): make_request(kind, person, LINKS[person.row], panel=people)
             for person in people
             for kind in Kind
         },
@@ -121,7 +123,7 @@ async def test_every_page_and_file_that_a_page_links_to_is_there(site):
 
 
 async def test_page_shows_text_headers_and_calendar(site):
-    page = (await site.get("/002-anna-author/scheduled.page.html")).text
+    page = (await site.get("/002-anna-author/update.page.html")).text
     text, calendar, headers = re.findall(r"<pre.*?</pre>", page, re.DOTALL)
     assert "Robots in the warehouse" in text
     assert "BEGIN:VEVENT" in calendar
@@ -295,7 +297,9 @@ def test_frame_shows_pictures_that_travel_inside_the_letter(tmp_path):
     (tmp_path / "logo.png").write_bytes(PIXEL)
     folder = write_templates(tmp_path, words='<img src="{{ brand.logo }}" alt="x">')
     made = preview(folder, brand=BRAND.model_copy(update={"logo": str(tmp_path / "logo.png")}))
-    html = render_frame(parse_for_page(compose_kind(made, Kind.INVITATION).messages[2]), dark=False)
+    html = render_frame(
+        parse_for_page(compose_messages(made, "invitation").messages[2]), dark=False
+    )
     assert 'src="data:image/png;base64,iVBORw0KGgo' in html
     assert "cid:" not in html
 
@@ -313,7 +317,7 @@ def test_a_persons_folder_is_a_plain_name(person, folder):
 
 
 def test_files_are_the_parts_of_the_message():
-    message = compose_kind(preview(), Kind.INVITATION).messages[2]
+    message = compose_messages(preview(), "invitation").messages[2]
     assert isinstance(message, Message)
     whole = as_email(message)
     assert message_file(message, "eml") == message.body
@@ -341,7 +345,7 @@ def test_written_pages_link_to_files_that_are_there_and_run_nothing(tmp_path):
             if not (page.parent / address).is_file()
         ] == []
     assert (
-        len(list(tmp_path.rglob("*.*"))) == 1 + 2 * 4 * 5 + 1
+        len(list(tmp_path.rglob("*.*"))) == 1 + 2 * (4 * 5 - 1) + 1
     )  # index, people x kinds x files, the list
 
 
