@@ -13,6 +13,7 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
@@ -215,6 +216,9 @@ def _query_upgraded(connection: sa.Connection, statement: Callable[[sa.Connectio
         engine.dispose()
 
 
+# Kept, because SQLAlchemy compiles a statement once for each engine: a page of the console would
+# spend a third of its time on that. It holds no connection (NullPool).
+@lru_cache(maxsize=8)
 def _open_read_only(file: Path, mode: str) -> sa.Engine:
     def connect() -> sqlite3.Connection:
         # as_uri writes each character that has a meaning in a URI as %HH.
