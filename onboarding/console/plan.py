@@ -54,7 +54,7 @@ async def show_planned_message(request: Request) -> Response:
         content=content,
         card=_find_card(content, number),
         number=number,
-        last=len(content.cards) + len(content.conditional),
+        last=len(content.cards) + len(content.conditional) + len(content.scheduled),
         view=_view_card(content, number),
     )
 
@@ -69,7 +69,7 @@ async def show_planned_frame(request: Request) -> Response:
 
 def _find_card(content: PlanContent, number: int) -> MessageCard:
     """Find a message by its number from 1: those that are due, then those that may follow."""
-    cards = (*content.cards, *content.conditional)
+    cards = (*content.cards, *content.conditional, *content.scheduled)
     if not 1 <= number <= len(cards):
         raise HTTPException(404, "This plan has no such message.")
     return cards[number - 1]

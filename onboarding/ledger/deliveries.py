@@ -197,13 +197,19 @@ def recover_stalled(connection: sa.Connection, session: int, now: datetime) -> i
 
 
 def expire_overdue(connection: sa.Connection, session: int, now: datetime) -> int:
-    """Expire queued messages that are of no use any more. Returns how many."""
+    """Expire queued messages that are of no use any more. Returns how many.
+
+    A scheduled one is superseded: the next plan says that its entry was missed, and no person has
+    to do anything.
+    """
     overdue = (
         deliveries.c.session == session,
         deliveries.c.state == State.QUEUED,
         deliveries.c.expires_at <= now,
     )
-    return len(move(connection, overdue, State.EXPIRED, TOO_LATE, now))
+    scheduled = move(connection, (*overdue, ~TELLS_FACTS), State.SUPERSEDED, TOO_LATE, now)
+    expired = move(connection, (*overdue, TELLS_FACTS), State.EXPIRED, TOO_LATE, now)
+    return len(scheduled) + len(expired)
 
 
 def cancel_for_removed(

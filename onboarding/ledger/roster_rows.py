@@ -51,6 +51,7 @@ def _roster_columns(session: int, person: Invitee) -> dict[str, Any]:
         "last_name": person.last_name,
         "role": person.role.value,
         "job_title": person.job_title,
+        "time_zone": person.time_zone,
         "extra": dict(person.extra),
     }
 
@@ -63,5 +64,6 @@ def _build_invitee(row: Mapping[str, Any]) -> Invitee:
         first_name=row["first_name"],
         last_name=row["last_name"],
         job_title=row["job_title"],
+        time_zone=row["time_zone"],
         extra=MappingProxyType(row["extra"]),
     )

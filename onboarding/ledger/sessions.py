@@ -29,11 +29,24 @@ class StoredSession:
     status: SessionStatus
     run_at: datetime | None
     heavy_calls: int
+    join_offset: timedelta = timedelta()
 
     @property
     def end(self) -> datetime:
         """When the session was to end (UTC)."""
         return self.start + self.duration
+
+    def as_session(self) -> Session:
+        """The session as far as the ledger knows it."""
+        return Session(
+            key=self.key,
+            title=self.title,
+            start=self.start,
+            duration=self.duration,
+            time_zone=self.time_zone,
+            status=self.status,
+            join_offset=self.join_offset,
+        )
 
 
 def upsert(connection: sa.Connection, session: Session) -> int:
@@ -42,6 +55,7 @@ def upsert(connection: sa.Connection, session: Session) -> int:
         "title": session.title,
         "start": session.start,
         "duration": int(session.duration.total_seconds()),
+        "join_offset": int(session.join_offset.total_seconds()),
         "time_zone": session.time_zone,
         "status": session.status,
     }
@@ -177,4 +191,5 @@ def build_stored_session(row: sa.RowMapping) -> StoredSession:
         status=SessionStatus(row["status"]),
         run_at=row["run_at"],
         heavy_calls=row["heavy_calls"],
+        join_offset=timedelta(seconds=row["join_offset"]),
     )

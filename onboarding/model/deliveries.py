@@ -26,7 +26,7 @@ from pydantic import SecretStr
 
 from onboarding.model.addresses import address_key, encode_address_domain
 from onboarding.model.copies import MessageCopy
-from onboarding.model.kinds import Kind
+from onboarding.model.kinds import Kind, tells_facts
 from onboarding.model.sessions import Facts, SessionKey
 
 
@@ -259,6 +259,9 @@ def _settle_deferred(
     # Counted from `queued_at`, not from the first attempt: a run that starts days later gives up.
     if due_at >= min(delivery.expires_at, delivery.queued_at + policy.give_up_after):
         reason = f"{outcome.reason}; tried {attempts} times"
+        # An entry that comes too late is missed, and the plan says so: no person can do anything.
+        if not tells_facts(delivery.kind) and due_at >= delivery.expires_at:
+            return Transition(State.SUPERSEDED, reason, outcome.reply)
         return Transition(State.FAILED, reason, outcome.reply)
     return Transition(State.QUEUED, outcome.reason, outcome.reply, due_at)
 

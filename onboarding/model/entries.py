@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from onboarding.model.people import Role
-from onboarding.model.sessions import Session
+from onboarding.model.sessions import END_GRACE, Session
 from onboarding.model.time_zones import zone_named
 
 LONGEST = timedelta(days=366)
@@ -24,6 +24,9 @@ EARLIEST_ATTENDANCE = timedelta(minutes=-15)
 
 QUIET_BEFORE_ARRIVAL = timedelta(minutes=30)
 """An entry waits for the end of quiet hours if that leaves so much time before the arrival."""
+
+TIME_TO_SEND = timedelta(hours=1)
+"""How long a session stays its webinar's current one after its last entry was due."""
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -130,14 +133,6 @@ NEEDS_ATTENDANCE = frozenset({Audience.JOINED, Audience.MISSING})
 """Audiences that are known only once the panel comes in."""
 
 
-class Answer(StrEnum):
-    """What a reader has answered to the calendar entry."""
-
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    TENTATIVE = "tentative"
-
-
 class Attendance(StrEnum):
     """Whether a person of the panel has joined the session."""
 
@@ -233,6 +228,14 @@ class Schedule:
         """How long after the session's end its last entry falls due, for any reader."""
         # A day more: a clock time is the reader's, and their day may begin later than ours.
         return max((_after_end(entry) for entry in self.entries), default=timedelta())
+
+    @property
+    def end_grace(self) -> timedelta:
+        """How long after its end a session is still its webinar's current one.
+
+        Until its last entry was due, and a run could send it.
+        """
+        return max(END_GRACE, self.longest_after_end + TIME_TO_SEND)
 
 
 def _after_end(entry: Entry) -> timedelta:

@@ -119,6 +119,7 @@ class Review:
 
     `messages` are due. `conditional` are those that follow without a further look if the session
     moves or a person is removed: for each person an update and a cancellation, with today's facts.
+    `scheduled` are those that the schedule has for later.
     `approval` is what the webinar asks for before anything is done. `forecast` is the sentence
     about how long sending takes; `is_late` if that is until after the panel joins. `problems` need
     a person; `notes` are worth knowing. `pictures` travel inside the messages.
@@ -134,9 +135,15 @@ class Review:
     forecast: str
     digest: str
     conditional: tuple[PlannedMessage, ...] = ()
+    scheduled: tuple[PlannedMessage, ...] = ()
     approval: ApprovalMode = ApprovalMode.NONE
     pictures: tuple[InlinePicture, ...] = ()
     is_late: bool = False
+
+    @property
+    def all_messages(self) -> tuple[PlannedMessage, ...]:
+        """Every message on the page: those that are due, and those that may follow."""
+        return (*self.messages, *self.conditional, *self.scheduled)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from onboarding.pipeline.lease import AlreadyRunning, webinar_lease
 from onboarding.pipeline.pause import find_pause, report_pause
 from onboarding.pipeline.refresh import fetch_session
 from onboarding.pipeline.run import Prior, Result, begin_run, finish_run, prepare_run
+from onboarding.pipeline.schedule import Upcoming, load_upcoming
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.session_lists import find_listed, read_session_list
 from onboarding.pipeline.status import (
@@ -99,16 +100,26 @@ class WebinarEnd:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger knows of a webinar when a pass begins. `seen` is its session as last seen."""
+    """What the ledger knows of a webinar when a pass begins. `seen` is its session as last seen.
+
+    `upcoming` is what its schedule has from now on.
+    """
 
     target: Target
     look: Look
     seen: StoredSession | None
     pause: Pause | None
+    upcoming: Upcoming
 
     def is_open(self, now: datetime) -> bool:
         """Whether it is neither paused nor over for good: RingCentral has to be asked."""
-        is_over = self.seen is not None and is_finished(self.seen, self.look, now)
+        is_over = self.seen is not None and is_finished(
+            self.seen,
+            self.look,
+            now,
+            grace=self.target.schedule.end_grace,
+            has_entries=self.upcoming.has_any,
+        )
         return not (self.pause or is_over)
 
 
@@ -174,9 +185,10 @@ async def _find_moments(
     next_due = await services.ledger.run(looks.list_next_due)
     moments = {}
     for target in targets:
-        seen = await find_seen_session(services, target)
-        if seen and seen.id in next_due:
-            moments[target.name] = next_due[seen.id]
+        known = await _load_known(services, target)
+        queued = next_due.get(known.seen.id) if known.seen else None
+        if due := _earliest(queued, known.upcoming.next_moment):
+            moments[target.name] = due
     for end in ends:
         if isinstance(end.error, RosterNotReady) and end.error.ready_at:
             moments[end.target.name] = end.error.ready_at
@@ -198,7 +210,7 @@ async def _run_pass(
         services,
         options,
         started,
-        await read_session_list(services),
+        await read_session_list(services, _find_look_back(open_webinars)),
         await services.ledger.run(looks.list_next_due),
         await services.ledger.run(looks.list_unfinished),
     )
@@ -207,6 +219,11 @@ async def _run_pass(
     await asyncio.wait(tasks)
     for task in tasks:
         yield task.result()
+
+
+def _find_look_back(webinars: Sequence[Known]) -> timedelta:
+    """Find how far back the list of sessions has to go, so that no entry is forgotten."""
+    return max(webinar.target.schedule.end_grace for webinar in webinars)
 
 
 def _find_start(this: _Pass, webinar: Known) -> datetime:
@@ -219,7 +236,18 @@ async def _load_known(services: Services, target: Target) -> Known:
     server = services.config.ringcentral.server
     look = await services.ledger.run(looks.load_look, find_look_key(server, target))
     seen = await find_seen_session(services, target)
-    return Known(target, look, seen, await find_pause(services, target))
+    upcoming = await _load_upcoming(services, target, seen, look)
+    return Known(target, look, seen, await find_pause(services, target), upcoming)
+
+
+async def _load_upcoming(
+    services: Services, target: Target, seen: StoredSession | None, look: Look
+) -> Upcoming:
+    if seen is None:
+        return Upcoming()
+    return await services.ledger.run(
+        load_upcoming, target.schedule, seen, services.clock.now(), look.listed_at
+    )
 
 
 async def _leave_paused(services: Services, webinar: Known, pause: Pause) -> WebinarEnd:
@@ -329,7 +357,8 @@ def _choose_options(
 def _see(this: _Pass, webinar: Known, listed: Session | None, inputs: str) -> Sight:
     """Put together what is true of a webinar now."""
     seen = webinar.seen
-    due = this.next_due.get(seen.id) if seen else None
+    queued = this.next_due.get(seen.id) if seen else None
+    due = _earliest(queued, webinar.upcoming.next_moment)
     session = listed or seen
     return Sight(
         digest=listed.digest if listed else "",
@@ -339,6 +368,10 @@ def _see(this: _Pass, webinar: Known, listed: Session | None, inputs: str) -> Si
         start=session.start if session else None,
         end=session.end if session else None,
     )
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment), default=None)
 
 
 def _has_budget(this: _Pass, reason: Reason) -> bool:

@@ -7,7 +7,7 @@ Workers stop between messages, never within one. `send` does one message.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from onboarding.errors import OnboardingError
@@ -15,13 +15,14 @@ from onboarding.ledger import deliveries
 from onboarding.ledger.uid_seed import load_uid_seed
 from onboarding.model.addresses import address_key
 from onboarding.model.deliveries import Delivery, calendar_uid, message_id
-from onboarding.model.kinds import RULES, clears_facts, due_at, expires_at
+from onboarding.model.kinds import RULES, Kind, clears_facts, due_at, expires_at
 from onboarding.model.sessions import Facts
 from onboarding.pipeline.delivery_run import DeliveryRun
 from onboarding.pipeline.refresh import RunState
 from onboarding.pipeline.send import deliver_one
 from onboarding.pipeline.services import Services
 from onboarding.plan import Action, Plan, PlanItem
+from onboarding.plan.entries_due import DueEntry, find_deadline
 from onboarding.plan.messages_due import current_facts
 
 WORKERS = 2
@@ -32,6 +33,9 @@ CHUNK = 200
 
 GRACE = 20.0
 """Seconds that messages in flight have to finish after a signal."""
+
+AFTER_NEWS = timedelta(seconds=1)
+"""How long an entry waits for a message with news to the same mailbox, to come after it."""
 
 NOT_DONE = frozenset({Action.ADD, Action.REPLACE, Action.REMOVE})
 """Actions that would have changed a person's link, had they been carried out."""
@@ -57,8 +61,11 @@ async def make_deliveries(
     """Make the deliveries that the plan owes and that are not in the queue yet."""
     now = services.clock.now()
     domain = services.config.brand.sender_address.rpartition("@")[2]
-    due = [item for item in plan.mail if _is_to_be_queued(item, rehearsal_to)]
-    messages = [_new_delivery(item, state, domain, now, rehearsal_to) for item in due]
+    messages = [
+        _new_delivery(message, state, domain, now, rehearsal_to)
+        for item in plan.items
+        for message in _list_owed(item, now, rehearsal_to)
+    ]
     seed = await services.ledger.run(load_uid_seed)
     return [_add_calendar(message, state, domain, seed) for message in messages if message]
 
@@ -77,24 +84,47 @@ def _add_calendar(
     return replace(message, uid=uid, sequence=box.next_sequence)
 
 
-def _is_to_be_queued(item: PlanItem, rehearsal_to: str) -> bool:
-    """Whether a message is true already, and not in the queue yet; a rehearsal's own never is."""
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """A message that a person is owed; `place` counts their messages of this run from 1.
+
+    `due` is its entry, None for a message that tells facts.
+    """
+
+    item: PlanItem
+    kind: Kind
+    place: int
+    due_at: datetime
+    due: DueEntry | None = None
+
+
+def _list_owed(item: PlanItem, now: datetime, rehearsal_to: str) -> list[_Owed]:
+    """List what a person is owed and is true already, and is not in the queue yet."""
     # `queued` is about the real queue, where a rehearsal has nothing: so it does not count there. A
     # replacement that was not done would mail a link that is about to go, a removal a cancellation
     # of a link that still works.
-    return item.action not in NOT_DONE and (bool(rehearsal_to) or not item.queued)
+    if item.action in NOT_DONE:
+        return []
+    has_news = item.mail is not None and (bool(rehearsal_to) or not item.queued)
+    owed = [_Owed(item, item.mail, 1, now)] if item.mail and has_news else []
+    # With several connections the reminder could else come before the update.
+    entries_at = now + AFTER_NEWS if owed else now
+    return owed + [
+        _Owed(item, Kind.SCHEDULED, place, entries_at, due)
+        for place, due in enumerate(item.entries, len(owed) + 1)
+    ]
 
 
 def _new_delivery(
-    item: PlanItem, state: RunState, domain: str, now: datetime, rehearsal_to: str
+    owed: _Owed, state: RunState, domain: str, now: datetime, rehearsal_to: str
 ) -> deliveries.NewDelivery | None:
     """Make the delivery of one message; None without a link (the plan names that problem)."""
-    kind, facts = item.mail, _facts_to_send(item, state)
-    if kind is None or facts is None:
+    kind, facts = owed.kind, _facts_to_send(owed, state)
+    if facts is None:
         return None
-    invitee, session = item.invitee, state.snapshot.session
+    invitee, session = owed.item.invitee, state.snapshot.session
     # A unique index refuses the number of a message that was queued since the snapshot.
-    number = state.snapshot.mailbox(invitee.key).messages + 1
+    number = state.snapshot.mailbox(invitee.key).messages + owed.place
     # A rehearsal's Message-ID has its moment in it: each rehearsal is a new message.
     rehearsal = f"rehearsal {now.isoformat()}" if rehearsal_to else ""
     return deliveries.NewDelivery(
@@ -104,15 +134,17 @@ def _new_delivery(
         number=number,
         message_id=message_id(session.key, invitee.email, kind, number, domain, rehearsal),
         facts=facts,
-        due_at=due_at(kind, session, now),
-        expires_at=expires_at(kind, session),
+        due_at=due_at(kind, session, owed.due_at),
+        expires_at=(find_deadline(owed.due, session) if owed.due else expires_at(kind, session)),
         rehearsal_to=rehearsal_to,
+        entry=owed.due.entry.id if owed.due else "",
     )
 
 
-def _facts_to_send(item: PlanItem, state: RunState) -> Facts | None:
+def _facts_to_send(owed: _Owed, state: RunState) -> Facts | None:
     """Find the facts in a message: what is true now; in a cancellation, what was sent last."""
-    if item.mail and clears_facts(item.mail):
+    item = owed.item
+    if clears_facts(owed.kind):
         box = state.snapshot.mailbox(item.invitee.key)
         # A cancellation that is sent again takes back what the first one took back.
         return box.facts or (box.last.facts if box.last else None)

@@ -6,7 +6,7 @@ What they share are values, counters and the rate of the mail server, for which 
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from onboarding.ledger.leases import Holder
 from onboarding.messages.composer import Composer, TemplateSet
 from onboarding.messages.request import ProtectedValues
 from onboarding.model.deliveries import Delivery
+from onboarding.model.entries import Schedule
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Registration, UntouchedRecord
 from onboarding.model.time_zones import format_machine_time
@@ -101,6 +102,11 @@ class DeliveryRun:
     waiting_for_rate: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
+    def schedule(self) -> Schedule:
+        """The webinar's schedule: it says which templates an entry has."""
+        return self.state.snapshot.schedule
+
+    @property
     def holder(self) -> Holder:
         """The holder of the webinar's lease: messages are claimed under its name."""
         return self.lease.holder
@@ -145,8 +151,13 @@ def prepare_delivery(
         rehearsal=rehearsal,
         # The queue may hold more than the plan: messages of earlier runs to people not asked for
         # now.
-        only=frozenset(item.invitee.key for item in plan.mail) if limited else None,
+        only=frozenset(_list_served(plan)) if limited else None,
     )
+
+
+def _list_served(plan: Plan) -> Iterator[str]:
+    """List the address keys of the people who are due a message."""
+    return (item.invitee.key for item in plan.items if item.mail or item.entries)
 
 
 def _find_protected_values(snapshot: Snapshot) -> ProtectedValues:

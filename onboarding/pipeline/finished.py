@@ -14,9 +14,20 @@ RECHECKED_FOR = timedelta(days=60)
 """How long after its end it is still checked."""
 
 
-def is_finished(seen: StoredSession, look: Look, now: datetime) -> bool:
-    """Whether a webinar needs no run: its session is over, and was checked lately."""
-    if not has_ended(seen.status, seen.end, now, grace=END_GRACE):
+def is_finished(
+    seen: StoredSession,
+    look: Look,
+    now: datetime,
+    *,
+    grace: timedelta = END_GRACE,
+    has_entries: bool = False,
+) -> bool:
+    """Whether a webinar needs no run: its session is over, and was checked lately.
+
+    `grace` is how long after its end it is still looked after; `has_entries`: its schedule has
+    something to send still.
+    """
+    if has_entries or not has_ended(seen.status, seen.end, now, grace=grace):
         return False
     # Without this end each old webinar in config.toml would cost a call a day for ever.
     if now > seen.end + RECHECKED_FOR:

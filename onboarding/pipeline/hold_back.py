@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onboarding.ledger import reviews
+from onboarding.model.entries import Entry
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Invitee
 from onboarding.model.reviews import ApprovalMode, Approved, PlannedMessage, SessionFacts
@@ -16,6 +17,7 @@ from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 from onboarding.plan import Options, PlanItem, Snapshot
 from onboarding.plan.approval import ApprovalRule, hold_unapproved, is_message_covered
+from onboarding.plan.entries_due import DueEntry
 
 if TYPE_CHECKING:
     from onboarding.messages.composer import TemplateSet
@@ -44,21 +46,40 @@ class ApprovalGate:
         """Hold back what is not approved of an item. Raises ConfigurationError for a template."""
         return hold_unapproved(item, snapshot, options, self._rule())
 
-    def covers(self, invitee: Invitee, kind: Kind, record: Registration | None) -> bool:
-        """Tell whether a message that is about to be sent is approved as it is now."""
+    def covers(
+        self,
+        invitee: Invitee,
+        kind: Kind,
+        record: Registration | None,
+        entry: Entry | None = None,
+    ) -> bool:
+        """Tell whether a message that is about to be sent is approved as it is now.
+
+        `entry` is that of a message of the schedule.
+        """
         rule = self._rule()
         # Rendered again, and not taken from the plan: an earlier run may have queued this message
         # before the template, the row or the brand was changed.
-        message = self._messages().plan_kind(invitee, kind, record)
+        messages = self._messages()
+        message = (
+            messages.plan_scheduled(invitee, entry)
+            if entry
+            else messages.plan_kind(invitee, kind, record)
+        )
         return is_message_covered(message, self.approved, rule.mode, rule.recompose)
 
     def _rule(self) -> ApprovalRule:
         mode = self.target.approval
         # Methods that load late: for an item without message and change no template is compiled.
-        return ApprovalRule(mode, self.approved, self._plan_item, self._find_wording)
+        return ApprovalRule(
+            mode, self.approved, self._plan_item, self._plan_entry, self._find_wording
+        )
 
     def _plan_item(self, item: PlanItem) -> PlannedMessage:
         return self._messages().plan_item(item)
+
+    def _plan_entry(self, item: PlanItem, due: DueEntry) -> PlannedMessage:
+        return self._messages().plan_entry(item, due.entry)
 
     def _find_wording(self, message: PlannedMessage, facts: SessionFacts) -> str:
         return self._messages().find_wording(message, facts)

@@ -18,6 +18,7 @@ from onboarding.messages.context import SessionWords
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.sample_people import PANEL
 from onboarding.model.deliveries import Rejected
+from onboarding.model.entries import Entry
 from onboarding.model.kinds import RULES, Kind, clears_facts
 from onboarding.model.people import Invitee, Role
 from onboarding.model.reviews import (
@@ -97,6 +98,14 @@ class PlannedMessages:
         wording = self.find_wording(message, message.facts) if kind in FOLLOWS_FACTS else ""
         return replace(message, wording=wording)
 
+    def plan_entry(self, item: PlanItem, entry: Entry) -> PlannedMessage:
+        """Render the message of an entry for an item, as it will be at the entry's time."""
+        return self.plan_scheduled(replace(item.invitee, role=item.role), entry)
+
+    def plan_scheduled(self, invitee: Invitee, entry: Entry) -> PlannedMessage:
+        """Render the message of an entry for a person."""
+        return self._plan(invitee, Kind.SCHEDULED, None, entry)
+
     def plan_conditional(self, invitee: Invitee, kind: Kind, reason: str) -> PlannedMessage:
         """Render the message that follows if the session moves, or the person is removed.
 
@@ -126,10 +135,13 @@ class PlannedMessages:
             contents.append(content)
         return wording_digest(contents)
 
-    def _plan(self, invitee: Invitee, kind: Kind, previous: Facts | None) -> PlannedMessage:
+    def _plan(
+        self, invitee: Invitee, kind: Kind, previous: Facts | None, entry: Entry | None = None
+    ) -> PlannedMessage:
         facts = self._find_facts(invitee)
-        message = PlannedMessage(invitee, kind, "", "", "", facts, "", None)
-        request = self._request(invitee, kind, facts, previous)
+        id_ = entry.id if entry else ""
+        message = PlannedMessage(invitee, kind, id_, "", "", facts, "", None)
+        request = self._request(invitee, kind, facts, previous, entry)
         content = self._render(request)
         if isinstance(content, Rejected):
             return replace(message, fault=content.reason)
@@ -158,7 +170,12 @@ class PlannedMessages:
         return render_content(self.templates, request, words)
 
     def _request(
-        self, invitee: Invitee, kind: Kind, facts: SessionFacts, previous: Facts | None
+        self,
+        invitee: Invitee,
+        kind: Kind,
+        facts: SessionFacts,
+        previous: Facts | None,
+        entry: Entry | None = None,
     ) -> MessageRequest:
         rules = RULES[kind]
         code = STAND_IN_CODE if self.dial_in else ""
@@ -174,11 +191,21 @@ class PlannedMessages:
             # the day when the page was made.
             message_id=MESSAGE_ID,
             uid=UID,
-            date=facts.start,
+            date=self._find_date(invitee, facts, entry),
             recipient=invitee.email,
             panel=PANEL,
             previous=previous if rules.shows_previous else None,
+            entry=entry.id if entry else "",
+            template=entry.template if entry else "",
         )
+
+    def _find_date(self, invitee: Invitee, facts: SessionFacts, entry: Entry | None) -> datetime:
+        """Give a message a date that stays the same: an entry's time, else the start."""
+        if entry is None:
+            return facts.start
+        zone = invitee.time_zone or self.snapshot.session.time_zone
+        # Without quiet hours, which depend on the day on which one looks.
+        return entry.when.moment(facts.start, facts.start + facts.duration, zone)
 
     def _find_session(self, facts: SessionFacts) -> Session:
         """Give the session these facts. The same object each time, so that its words are kept."""

@@ -19,16 +19,16 @@ from onboarding.ledger import (
     bounces,
     cache,
     call_offs,
+    entries,
     mailboxes,
     registrations,
     replacements,
     sessions,
 )
-from onboarding.ledger.sessions import StoredSession
 from onboarding.model.foreign_text import printable
 from onboarding.model.people import Colleague, Role, Roster
 from onboarding.model.registrations import ManagedRegistration
-from onboarding.model.sessions import END_GRACE, InviteeList, Session, Webinar, has_ended
+from onboarding.model.sessions import InviteeList, Session, Webinar, has_ended
 from onboarding.pipeline.hold_back import load_gate
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
@@ -133,7 +133,7 @@ async def _recall(services: Services, target: Target, roster: Roster) -> RunStat
     if stored is None:
         return None
     snapshot = Snapshot(
-        session=_as_session(stored),
+        session=stored.as_session(),
         roster=roster,
         # Unknown, not empty: only plans that change nothing at RingCentral are made from this.
         registrations=(),
@@ -147,17 +147,6 @@ async def _recall(services: Services, target: Target, roster: Roster) -> RunStat
     )
     webinar = Webinar(target.webinar_id, stored.title)
     return RunState(stored.id, identify(snapshot), webinar, remembered=False)
-
-
-def _as_session(stored: StoredSession) -> Session:
-    return Session(
-        key=stored.key,
-        title=stored.title,
-        start=stored.start,
-        duration=stored.duration,
-        time_zone=stored.time_zone,
-        status=stored.status,
-    )
 
 
 async def plan_fresh(
@@ -262,7 +251,8 @@ async def _choose_session(services: Services, target: Target, webinar: Webinar) 
     last = await services.ledger.run(sessions.find, server, webinar.id, None)
     # One call for the known session instead of a list of all. The grace keeps a run on a session
     # that runs late, when the next one is already planned.
-    if last and not has_ended(last.status, last.end, services.clock.now(), grace=END_GRACE):
+    grace = target.schedule.end_grace
+    if last and not has_ended(last.status, last.end, services.clock.now(), grace=grace):
         try:
             return await services.ringcentral.session(webinar, last.key.session_id)
         except NotThere:
@@ -317,6 +307,8 @@ async def _build_state(
         replacements=await ledger.run(replacements.load_replacements, row),
         call_off=await ledger.run(call_offs.load_call_off, row),
         suppressed=await ledger.run(bounces.load_suppressed),
+        schedule=target.schedule,
+        seen=await ledger.run(entries.load_seen, row),
     )
     return RunState(row, identify(snapshot), webinar, remembered, listed)
 

@@ -4,7 +4,7 @@ A page covers what a run would do if all of it were approved. It is stored in th
 written, so that an approval can name it by its digest. Asks RingCentral nothing, sends nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -26,6 +26,7 @@ from onboarding.model.reviews import (
     page_digest,
 )
 from onboarding.model.sessions import SessionKey
+from onboarding.model.time_zones import format_in_zone
 from onboarding.pipeline.forecast import forecast, is_late
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.planned_messages import STAND_IN_LINK, PlannedMessages, RealPanel
@@ -40,6 +41,7 @@ from onboarding.plan.approval import (
     is_act_covered,
     is_message_covered,
 )
+from onboarding.plan.entries_due import DueEntry, plan_entries
 from onboarding.smtp.settings import SmtpSettings
 
 IF_MOVED = "if the session moves, or the link or the role changes"
@@ -70,7 +72,14 @@ def _build_review(
     """Put together what a page shows, but for what is computed from all of it."""
     compare = partial(_compare, approved=approved, mode=target.approval, planned=planned)
     follow = partial(_compare_conditional, approved=approved)
-    messages = tuple(compare(planned.plan_item(item)) for item in plan.mail)
+    due = [planned.plan_item(item) for item in plan.mail]
+    due += [
+        replace(
+            planned.plan_entry(item, entry.entry), reason=_describe_time(entry, planned.snapshot)
+        )
+        for item, entry in plan.scheduled
+    ]
+    messages = tuple(map(compare, due))
     snapshot = planned.snapshot
     return Review(
         name=target.name,
@@ -83,6 +92,7 @@ def _build_review(
         forecast="",
         digest="",
         conditional=tuple(follow(message) for message in _plan_conditional(planned, plan)),
+        scheduled=tuple(compare(message) for message in _plan_ahead(planned, plan)),
         approval=target.approval,
         pictures=_list_pictures(planned.templates),
     )
@@ -92,7 +102,7 @@ def _sum_up(review: Review, smtp: SmtpSettings) -> Review:
     """Add what follows from the messages: the digest, and how long sending takes."""
     messages, session, now = review.messages, review.session, review.made_at
     # What may follow is a part of the digest: a later move is then covered by the same approval.
-    shown = (*messages, *review.conditional)
+    shown = review.all_messages
     return replace(
         review,
         forecast=forecast(len(messages), smtp, session, now),
@@ -105,7 +115,7 @@ async def store_review(services: Services, state: RunState, review: Review) -> N
     """Store what a page showed, so that it can be approved. Call it once the page is written."""
     # A message with a fault is not stored, so the approval does not cover it once the fault is
     # gone.
-    shown = [message for message in (*review.messages, *review.conditional) if message.shown]
+    shown = [message for message in review.all_messages if message.shown]
     await services.ledger.run(
         reviews.add_review,
         state.session_row,
@@ -160,6 +170,28 @@ def _plan_conditional(planned: PlannedMessages, plan: Plan) -> Iterator[PlannedM
         for kind, invitee, reason in _list_conditional(item, planned.snapshot):
             if kind is not item.mail:
                 yield planned.plan_conditional(invitee, kind, reason)
+
+
+def _plan_ahead(planned: PlannedMessages, plan: Plan) -> Iterator[PlannedMessage]:
+    """Render what the schedule has for each person later, also for who is still to be added."""
+    snapshot = planned.snapshot
+    if snapshot.call_off:
+        return
+    for item in plan.items:
+        for entry in _list_ahead(item, snapshot):
+            message = planned.plan_entry(item, entry.entry)
+            yield replace(message, reason=_describe_time(entry, snapshot), due_at=entry.due_at)
+
+
+def _list_ahead(item: PlanItem, snapshot: Snapshot) -> Sequence[DueEntry]:
+    if not _is_on_board(item):
+        return ()
+    # Computed again for all: who is added by this run has no entries in the plan yet.
+    return plan_entries(snapshot.reader(item.invitee, item.role), snapshot.timetable).upcoming
+
+
+def _describe_time(due: DueEntry, snapshot: Snapshot) -> str:
+    return f"{due.entry.id}, {format_in_zone(due.due_at, snapshot.session.time_zone)}"
 
 
 def _list_conditional(item: PlanItem, snapshot: Snapshot) -> Iterator[tuple[Kind, Invitee, str]]:

@@ -40,6 +40,7 @@ from onboarding.pipeline.refresh import (
     refresh_or_recall,
 )
 from onboarding.pipeline.register import register
+from onboarding.pipeline.schedule import note_entries, record_missed
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import Attention, find_attention
 from onboarding.pipeline.take_over import record_as_told
@@ -189,6 +190,7 @@ async def plan_run(
     if strict and prior.roster.problems:
         raise strict_error(prior.roster)
     state = await refresh_or_recall(services, target, prior.roster, listed=prior.listed)
+    state = await note_entries(services, state)
     # After RingCentral has answered: with a clock far from the truth, its certificate is not valid.
     await prune(services, spare=state.session_row)
     state, doubts = await recover(services, state)
@@ -266,7 +268,7 @@ async def begin_run(
 
     If it fails or is stopped, that is recorded as the run's end.
     """
-    if prepared.plan.mail:
+    if prepared.plan.message_count:
         # A missing password is found here, before the first person is registered.
         services.pool.prepare()
     begun = BegunRun(prepared, prepared.state, prepared.plan, prepared.plan.problems, rehearsal_to)
@@ -297,6 +299,9 @@ async def finish_run(
         await _deliver(begun, lease, retry_window)
         await _finish_replacements(services, begun)
         await _record_mailed(services, begun.state, begun.plan)
+        # A rehearsal takes no real message's place, and so misses none.
+        if not begun.rehearsal_to:
+            await record_missed(services, begun.state, begun.plan)
     finally:
         has_new_notes = await _record_end(services, begun)
     result = await _build_result(services, begun, has_new_notes=has_new_notes)

@@ -47,6 +47,7 @@ T = TypeVar("T")
 
 RETRY = RetryPolicy()
 NOT_REGISTERED = "not on board any more"
+UNSCHEDULED = "not on the schedule any more"
 STOPPED = "the run was stopped before the message left"
 NO_ANSWER_YET = "the run was stopped before the server had answered"
 
@@ -103,7 +104,8 @@ def _find_recipient(run: DeliveryRun, delivery: Delivery) -> DeliveryRecipient |
     """Find the person a message goes to; None if they should not get it any more."""
     recipient = run.recipients.get(address_key(delivery.email))
     needs_registration = RULES[delivery.kind].needs_registration
-    if recipient is None or _is_called_off(run, delivery) or _is_suppressed(run, delivery):
+    is_stopped = _is_called_off(run, delivery) or _is_suppressed(run, delivery)
+    if recipient is None or is_stopped or _is_unscheduled(run, delivery):
         return None
     # It may have been queued days ago. Who has left the roster meanwhile must not get a link now.
     if needs_registration and not recipient.may_have_link:
@@ -115,7 +117,8 @@ def _compose_message(
     run: DeliveryRun, delivery: Delivery, recipient: DeliveryRecipient
 ) -> Message | Rejected | None:
     """Write the message from what is true now; None if it is not approved as it is now."""
-    if run.gate and not run.gate.covers(recipient.invitee, delivery.kind, recipient.record):
+    entry = run.schedule.find(delivery.entry)
+    if run.gate and not run.gate.covers(recipient.invitee, delivery.kind, recipient.record, entry):
         return None
     rules = RULES[delivery.kind]
     box = run.state.snapshot.mailbox(recipient.invitee.key)
@@ -134,6 +137,8 @@ def _compose_message(
         panel=run.panel,
         # Any other kind would then say more than the page that was approved.
         previous=box.facts if rules.shows_previous else None,
+        entry=delivery.entry,
+        template=entry.template if entry else "",
     )
     message = run.composer.compose(request)
     if isinstance(message, Rejected) or run.bounce_tokens is None:
@@ -155,11 +160,18 @@ def _is_suppressed(run: DeliveryRun, delivery: Delivery) -> bool:
     return not delivery.rehearsal_to and key in run.state.snapshot.suppressed
 
 
+def _is_unscheduled(run: DeliveryRun, delivery: Delivery) -> bool:
+    """Whether a message was queued for an entry that the schedule does not have any more."""
+    return bool(delivery.entry) and run.schedule.find(delivery.entry) is None
+
+
 def _why_not_sent(run: DeliveryRun, delivery: Delivery, recipient: DeliveryRecipient | None) -> str:
     if _is_called_off(run, delivery):
         return CALLED_OFF
     if _is_suppressed(run, delivery):
         return SUPPRESSED
+    if _is_unscheduled(run, delivery):
+        return UNSCHEDULED
     return NOT_APPROVED if recipient else NOT_REGISTERED
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from onboarding.ledger import looks
 from onboarding.ledger.sessions import StoredSession
-from onboarding.model.sessions import END_GRACE, Session, SessionList, SessionStatus, has_ended
+from onboarding.model.sessions import Session, SessionList, SessionStatus, has_ended
 from onboarding.pipeline.rate_limiter import account_of
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
@@ -46,7 +46,7 @@ def find_listed(
     own = [session for session in sessions.listed if session.key.webinar_id == target.webinar_id]
     if target.session_id:
         return _find_by_id(own, target.session_id)
-    if seen and not has_ended(seen.status, seen.end, now, grace=END_GRACE):
+    if seen and not has_ended(seen.status, seen.end, now, grace=target.schedule.end_grace):
         known = _find_by_id(own, seen.key.session_id)
         if known:
             return known

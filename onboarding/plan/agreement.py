@@ -24,7 +24,7 @@ def describe_work(plan: Plan, to: str = "") -> str:
 
     `to` is the one address that all mail of a rehearsal goes to.
     """
-    change, mails = plan.change, len(plan.mail)
+    change, mails = plan.change, plan.message_count
     recipient = f" to {to}" if to else ""
     parts = {
         f"register {len(change.add)}": change.add,
@@ -68,6 +68,7 @@ def _describe_item(item: PlanItem) -> list[object]:
         item.mail or "",
         item.queued,
         item.as_told or "",
+        [due.entry.id for due in item.entries],
     ]
 
 

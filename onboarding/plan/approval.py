@@ -21,6 +21,7 @@ from onboarding.model.reviews import (
     ReviewedMessage,
     SessionFacts,
 )
+from onboarding.plan.entries_due import DueEntry
 from onboarding.plan.messages_due import add_due_message
 from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
 
@@ -43,12 +44,13 @@ Recompose = Callable[[PlannedMessage, SessionFacts], str]
 class ApprovalRule:
     """What the approved pages of a session let a run do.
 
-    `plan_item` renders the message that is due for an item.
+    `plan_item` renders the message that is due for an item, `plan_entry` one of its entries.
     """
 
     mode: ApprovalMode
     approved: Approved
     plan_item: Callable[[PlanItem], PlannedMessage]
+    plan_entry: Callable[[PlanItem, DueEntry], PlannedMessage]
     recompose: Recompose
 
 
@@ -60,6 +62,7 @@ def hold_unapproved(
     Without its change another message may be due: that their session has moved, say. It goes if it
     is covered.
     """
+    item = _hold_entries(item, rule)
     held = _find_held(item, rule)
     if not held:
         return item
@@ -70,16 +73,38 @@ def hold_unapproved(
         if also_held := _find_held(kept, rule):
             held += also_held
             kept = _without_message(kept)
-    message = f"{HELD_BACK}: {_join_held(held)}"
-    email = item.invitee.email
-    # Row 0 is no row: this person is not on the roster.
-    problem = Problem(item.invitee.row or None, None, email, message, NOT_APPROVED_CODE)
     return replace(
         kept,
         mail_reason=kept.mail_reason if kept.mail else HELD_BACK,
-        problems=(*kept.problems, problem),
+        problems=(*kept.problems, _describe_held(item, held)),
         skip=SkipCode.NOT_APPROVED,
     )
+
+
+def _hold_entries(item: PlanItem, rule: ApprovalRule) -> PlanItem:
+    """Hold back the entries that no approved page shows. They hold nothing else back."""
+    messages = {due: rule.plan_entry(item, due) for due in item.entries}
+    held = [
+        due
+        for due, message in messages.items()
+        if not is_message_covered(message, rule.approved, rule.mode, rule.recompose)
+    ]
+    if not held:
+        return item
+    words = [_describe_held_message(messages[due], rule.approved) for due in held]
+    return replace(
+        item,
+        entries=tuple(due for due in item.entries if due not in held),
+        mail_reason=item.mail_reason or HELD_BACK,
+        problems=(*item.problems, _describe_held(item, words)),
+        skip=item.skip or SkipCode.NOT_APPROVED,
+    )
+
+
+def _describe_held(item: PlanItem, held: list[str]) -> Problem:
+    # Row 0 is no row: this person is not on the roster.
+    message = f"{HELD_BACK}: {_join_held(held)}"
+    return Problem(item.invitee.row or None, None, item.invitee.email, message, NOT_APPROVED_CODE)
 
 
 def _find_held(item: PlanItem, rule: ApprovalRule) -> list[str]:
@@ -105,16 +130,17 @@ _CHANGE_WORDS = {
 
 def _describe_held_message(message: PlannedMessage, approved: Approved) -> str:
     """Name a message and what has changed of it since a page that shows it was approved."""
+    name = f"{message.kind} {message.entry}".rstrip()
     if message.shown is None:
-        return f"{message.kind} (can't be composed: {message.fault})"
+        return f"{name} (can't be composed: {message.fault})"
     # Never approved before: there is nothing to compare with.
     if next(_find_reviewed(message, approved), None) is None:
-        return f"{message.kind}"
+        return name
     if difference := describe_difference(message, approved):
         lines = difference.splitlines()
         more = [f"({len(lines) - MOST_LINES} lines more)"] if len(lines) > MOST_LINES else []
-        return "\n".join([f"{message.kind}, which has changed:", *lines[:MOST_LINES], *more])
-    return f"{message.kind}, which has changed (not its text: subject, HTML, calendar or header)"
+        return "\n".join([f"{name}, which has changed:", *lines[:MOST_LINES], *more])
+    return f"{name}, which has changed (not its text: subject, HTML, calendar or header)"
 
 
 def _join_held(held: list[str]) -> str:

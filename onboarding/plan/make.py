@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 
+from onboarding.model.entries import find_misplaced
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Change, Update, split_change
 from onboarding.model.time_zones import format_with_zone
 from onboarding.plan.call_offs import plan_call_off
 from onboarding.plan.cron_removals import find_excess
+from onboarding.plan.entries_due import list_past
 from onboarding.plan.identity import Records, identify
 from onboarding.plan.invitee_changes import plan_invitee, refuse_beyond_seats
 from onboarding.plan.messages_due import (
     add_due_message,
+    add_entries,
     add_ringcentral_notice,
     withhold_suppressed,
 )
@@ -63,7 +66,7 @@ def make_plan(
         change=change,
         heavy_calls=LOOKING_CALLS + int(needs_facts) + patches,
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
-        notes=(*_call_off_notes(snapshot), *snapshot.session.notes),
+        notes=(*_call_off_notes(snapshot), *snapshot.session.notes, *_schedule_notes(snapshot)),
     )
 
 
@@ -76,6 +79,23 @@ def _call_off_notes(snapshot: Snapshot) -> list[str]:
     return [f"{note}`onboarding call-off NAME --undo` takes that back."]
 
 
+def _schedule_notes(snapshot: Snapshot) -> list[str]:
+    """Say which entries no one gets, because they were added after their time."""
+    zone = snapshot.session.time_zone
+    past = [] if snapshot.call_off else list_past(snapshot.timetable, zone)
+    return [f"{entry.id}: its time ({entry.when}) is past, so no one gets it." for entry in past]
+
+
+def _schedule_problems(snapshot: Snapshot) -> list[Problem]:
+    """Say what is wrong with the schedule: what it names is not sent, all else is."""
+    session = snapshot.session
+    misplaced = [
+        find_misplaced(entry, session, session.time_zone) for entry in snapshot.schedule.entries
+    ]
+    sentences = [*snapshot.schedule.faults, *filter(None, misplaced)]
+    return [Problem(None, None, "", sentence) for sentence in sentences]
+
+
 def _collect_problems(
     snapshot: Snapshot, items: Iterable[PlanItem], others: Iterable[Problem]
 ) -> tuple[Problem, ...]:
@@ -84,7 +104,11 @@ def _collect_problems(
     if snapshot.call_off:
         # The roster is of no use any more, so its faults need no person.
         return tuple(dict.fromkeys(of_people))
-    of_session = [*_session_problems(snapshot), *_lateness_problems(snapshot)]
+    of_session = [
+        *_session_problems(snapshot),
+        *_schedule_problems(snapshot),
+        *_lateness_problems(snapshot),
+    ]
     found = [*of_session, *snapshot.roster.problems, *of_people, *others]
     return tuple(dict.fromkeys(found))
 
@@ -128,7 +152,9 @@ def _plan_items(snapshot: Snapshot, options: Options) -> tuple[list[PlanItem], l
     others, problems = plan_unlisted(snapshot, rows, options)
     # After the records: which message is due depends on what happens at RingCentral.
     due = [add_due_message(item, snapshot, options) for item in (*rows, *others)]
-    present = [add_ringcentral_notice(item, snapshot) for item in due]
+    noticed = [add_ringcentral_notice(item, snapshot) for item in due]
+    # A session that is called off has no schedule any more.
+    present = noticed if snapshot.call_off else [add_entries(item, snapshot) for item in noticed]
     planned = [*present, *plan_departed(snapshot, present, options)]
     if snapshot.call_off:
         planned = plan_call_off(planned, snapshot)

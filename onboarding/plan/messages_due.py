@@ -8,17 +8,22 @@ decisions.
 from dataclasses import replace
 
 from onboarding.model.deliveries import Delivery, Mailbox, State
-from onboarding.model.kinds import Kind, clears_facts, is_over, sets_facts
+from onboarding.model.entries import find_send_after
+from onboarding.model.kinds import RULES, Kind, clears_facts, is_over, sets_facts
 from onboarding.model.people import Problem, Role
 from onboarding.model.registrations import NO_LINK
 from onboarding.model.sessions import Facts, Registration, Session, link_digest
 from onboarding.model.time_zones import format_in_zone
+from onboarding.plan.entries_due import plan_entries
 from onboarding.plan.snapshot import Action, Options, PlanItem, SkipCode, Snapshot
 
 SESSION_IS_OVER = "the session is over"
 
 SUPPRESSED = "no message goes to this address any more"
 """Why a message is not sent after one came back that no other could do better than."""
+
+STAYS = frozenset({Action.KEEP, Action.UPDATE})
+"""Actions after which a person has the link that they have now."""
 
 MAY_HAVE_ARRIVED = frozenset({State.SENDING, State.IN_DOUBT})
 """States in which a message may have arrived: nothing more is sent until a person decides."""
@@ -60,6 +65,36 @@ def current_facts(session: Session, role: Role, record: Registration) -> Facts |
 
 def add_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem:
     """Add to a person's item the message that their mailbox is due."""
+    return _hold_first_message(_find_due_message(item, snapshot, options), snapshot)
+
+
+def _hold_first_message(item: PlanItem, snapshot: Snapshot) -> PlanItem:
+    """Hold an invitation until `[messages] send_after`.
+
+    What corrects an earlier message is never held: without it the reader would act on old facts.
+    """
+    begin = find_send_after(snapshot.schedule, snapshot.session)
+    if item.mail is None or item.queued or not RULES[item.mail].comes_first:
+        return item
+    if begin is None or begin <= snapshot.now:
+        return item
+    reason = f"not before {format_in_zone(begin, snapshot.session.time_zone)} (send_after)"
+    # Not adopted yet either: the later run decides about them anew.
+    return replace(item, mail=None, mail_reason=reason, adopted=False, skip=SkipCode.SEND_AFTER)
+
+
+def add_entries(item: PlanItem, snapshot: Snapshot) -> PlanItem:
+    """Add the messages of the schedule to the item of a person who is on board."""
+    record = item.registration
+    is_on_board = bool(item.invitee.row and item.invitee.email) and item.action in STAYS
+    if record is None or record.join_uri is None or not is_on_board or item.held:
+        return item
+    entries = plan_entries(snapshot.reader(item.invitee, record.role), snapshot.timetable)
+    return replace(item, entries=entries.due, missed=entries.missed, upcoming=entries.upcoming)
+
+
+def _find_due_message(item: PlanItem, snapshot: Snapshot, options: Options) -> PlanItem:
+    """Find the message that a person is due, whenever it may leave."""
     # Known by ids alone: there is no mailbox to look at, and no address to write to.
     if not item.invitee.email:
         return item
@@ -85,10 +120,12 @@ def withhold_suppressed(item: PlanItem, snapshot: Snapshot) -> PlanItem:
     A corrected address on the roster is another person's, so it is not withheld.
     """
     why = snapshot.suppressed.get(item.invitee.key)
-    if why is None or item.mail is None:
+    if why is None or not (item.mail or item.entries):
         return item
     reason = f"{SUPPRESSED} ({why}): correct it on the roster, or onboarding retry with the address"
-    return replace(item, mail=None, queued=False, mail_reason=reason, skip=SkipCode.SUPPRESSED)
+    return replace(
+        item, mail=None, queued=False, entries=(), mail_reason=reason, skip=SkipCode.SUPPRESSED
+    )
 
 
 def plan_cancellation(item: PlanItem, snapshot: Snapshot) -> PlanItem:

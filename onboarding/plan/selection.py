@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from onboarding.model.addresses import address_key
-from onboarding.model.kinds import clears_facts
+from onboarding.model.kinds import Kind, clears_facts, tells_facts
 from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, SkipCode
 
 FENCED = "left alone: [rehearsal] allow_domains does not list the domain of their address"
@@ -48,7 +48,7 @@ def plan_as_told(item: PlanItem) -> PlanItem:
     is_true_now = item.action is Action.KEEP and item.registration is not None
     if item.mail is None or item.queued or not is_true_now or clears_facts(item.mail):
         return _leave_alone(item, NOT_AS_TOLD, SkipCode.NOT_SELECTED)
-    return replace(item, mail=None, mail_reason=AS_TOLD, as_told=item.mail)
+    return replace(item, mail=None, mail_reason=AS_TOLD, as_told=item.mail, entries=())
 
 
 def select_items(
@@ -60,6 +60,7 @@ def select_items(
     """
     if not options.is_selective:
         return list(items)
+    items = [_keep_kinds(item, options.kinds) for item in items]
     # After the PATCH fewer people need anything: counted again, the limit would reach others.
     agreed = within.items if within else [item for item in items if _is_selected(item, options)]
     needy = [_person_id(item) for item in agreed if item.needs_anything]
@@ -72,13 +73,24 @@ def select_items(
     ]
 
 
+def _keep_kinds(item: PlanItem, kinds: Collection[Kind]) -> PlanItem:
+    """Leave a person's messages of other kinds for a later run."""
+    if not kinds:
+        return item
+    if all(map(tells_facts, kinds)):
+        item = replace(item, entries=())
+    if item.mail is None or item.mail in kinds or not item.entries:
+        return item
+    return replace(item, mail=None, mail_reason=NOT_SELECTED, queued=False, adopted=False)
+
+
 def _is_selected(item: PlanItem, options: Options) -> bool:
     """Whether the options mean this person; an option that was not given means all."""
     keys = {address_key(email) for email in options.only}
     return (
         (not keys or item.invitee.key in keys)
         and (not options.roles or item.role in options.roles)
-        and (not options.kinds or item.mail in options.kinds)
+        and (not options.kinds or item.mail in options.kinds or bool(item.entries))
     )
 
 
@@ -106,6 +118,8 @@ def _leave_alone(item: PlanItem, reason: str, skip: SkipCode) -> PlanItem:
         # An adoption is recorded, and every later run would mail them unasked.
         adopted=False,
         as_told=None,
+        entries=(),
+        missed=(),
         skip=skip,
     )
 

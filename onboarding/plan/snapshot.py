@@ -11,7 +11,9 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from onboarding.model.addresses import address_key
+from onboarding.model.answers import Answer
 from onboarding.model.deliveries import Mailbox
+from onboarding.model.entries import Attendance, Schedule
 from onboarding.model.kinds import Kind
 from onboarding.model.people import Colleague, Invitee, LinkedUser, Problem, Role, Roster
 from onboarding.model.registrations import MANAGED, Change, ManagedRegistration, Standing
@@ -23,6 +25,7 @@ from onboarding.model.sessions import (
     UntouchedRecord,
     has_ended,
 )
+from onboarding.plan.entries_due import DueEntry, Reader, Timetable
 
 ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
 """Standings of people that this ledger registered itself, so silently."""
@@ -66,6 +69,10 @@ class Snapshot:
     empty: all people. `replacements` has the people that a person wants replaced (address key of
     the old -> of the new). `call_off` is None for a session that takes place. `suppressed` has the
     addresses to which no message goes, by key, and why.
+
+    `schedule` are the webinar's messages on a schedule, `seen` says when a run first saw each of
+    its entries (`entries_due.Timetable`). `answers` has what people answered from their calendar,
+    `attendance` who has joined, both by address key; who is not in it is unknown.
     """
 
     session: Session
@@ -80,6 +87,30 @@ class Snapshot:
     replacements: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     call_off: CallOff | None = None
     suppressed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    schedule: Schedule = field(default_factory=Schedule)
+    seen: Mapping[str, Mapping[datetime, datetime]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    answers: Mapping[str, Answer] = field(default_factory=lambda: MappingProxyType({}))
+    attendance: Mapping[str, Attendance] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def timetable(self) -> Timetable:
+        """The schedule as it stands at the moment of the snapshot."""
+        return Timetable(self.schedule, self.session, self.now, self.seen)
+
+    def reader(self, person: Invitee, role: Role) -> Reader:
+        """What decides which entries a person is due."""
+        box = self.mailbox(person.key)
+        return Reader(
+            key=person.key,
+            role=role,
+            zone=person.time_zone or self.session.time_zone,
+            invited_at=box.invited_at,
+            entries=box.entries,
+            answer=self.answers.get(person.key),
+            attendance=self.attendance.get(person.key, Attendance.UNKNOWN),
+        )
 
     @property
     def seats_taken(self) -> int:
@@ -235,6 +266,7 @@ class SkipCode(StrEnum):
     CANCELLED = "cancelled"
     NEVER_MAILED = "never_mailed"
     SESSION_OVER = "session_over"
+    SEND_AFTER = "send_after"
     CALLED_OFF = "called_off"
     PROBLEM = "problem"
     ATTENDEE = "attendee"
@@ -251,7 +283,9 @@ class PlanItem:
     message may leave to them, because RingCentral has mailed them instead. `newly_mailed`:
     RingCentral has mailed a person that we registered, and no run has said so yet. `problems`: what
     a person has to look at. `skip`: why they are left alone (`is_left_alone`). `as_told`: the kind
-    of message that is recorded and not sent (`--as-told`).
+    of message that is recorded and not sent (`--as-told`). `entries` are the messages of the
+    schedule that are due besides, `missed` those that the person does not get any more, and
+    `upcoming` those that come later.
     """
 
     invitee: Invitee
@@ -268,17 +302,20 @@ class PlanItem:
     problems: tuple[Problem, ...] = ()
     skip: SkipCode | None = None
     as_told: Kind | None = None
+    entries: tuple[DueEntry, ...] = ()
+    missed: tuple[DueEntry, ...] = ()
+    upcoming: tuple[DueEntry, ...] = ()
 
     @property
     def is_left_alone(self) -> bool:
         """Whether a run does not touch this person, or sends them nothing, for a reason."""
-        has_nothing = self.mail is None and self.as_told is None
+        has_nothing = self.mail is None and self.as_told is None and not self.entries
         return has_nothing and (self.action is Action.NONE or bool(self.mail_reason))
 
     @property
     def needs_anything(self) -> bool:
         """Whether a run does anything for this person."""
-        has_news = self.mail is not None or self.as_told is not None
+        has_news = self.mail is not None or self.as_told is not None or bool(self.entries)
         return has_news or self.action not in {Action.KEEP, Action.NONE}
 
     @property
@@ -310,6 +347,16 @@ class Plan:
     def mail(self) -> tuple[PlanItem, ...]:
         """The items with a message that is due."""
         return tuple(item for item in self.items if item.mail)
+
+    @property
+    def scheduled(self) -> tuple[tuple[PlanItem, DueEntry], ...]:
+        """The messages of the schedule that are due, each with the item of its person."""
+        return tuple((item, due) for item in self.items for due in item.entries)
+
+    @property
+    def message_count(self) -> int:
+        """How many messages are due, those of the schedule included."""
+        return len(self.mail) + len(self.scheduled)
 
     @property
     def as_told(self) -> tuple[PlanItem, ...]:

@@ -94,12 +94,14 @@ class MessageCard:
 class PlanContent:
     """What a plan page says, put in order: the cards, what is counted, and what to be warned of.
 
-    `conditional` are the messages that would follow from a change, one of each sort.
+    `conditional` are the messages that would follow from a change, one of each sort; `scheduled`
+    those that the schedule has for later.
     """
 
     review: Review
     cards: Sequence[MessageCard]
     conditional: Sequence[MessageCard]
+    scheduled: Sequence[MessageCard]
     warnings: Sequence[str]
 
     @property
@@ -128,7 +130,8 @@ def arrange(review: Review) -> PlanContent:
     return PlanContent(
         review,
         [_make_card(message, review) for message in review.messages],
-        [_make_card(people[0], review, others=people[1:]) for people in _group_alike(review)],
+        _make_groups(review.conditional, review),
+        _make_groups(review.scheduled, review),
         _list_warnings(review),
     )
 
@@ -140,6 +143,7 @@ def render_plan_page(review: Review) -> str:
         review=review,
         cards=content.cards,
         conditional=content.conditional,
+        scheduled=content.scheduled,
         states=content.states,
         state_choices=[(state.name, state.label) for state, _ in content.states],
         actions=content.actions,
@@ -190,14 +194,19 @@ def _make_card(
     )
 
 
-def _group_alike(review: Review) -> list[list[PlannedMessage]]:
-    """Group the messages that would follow by kind, role and language.
+def _make_groups(messages: Sequence[PlannedMessage], review: Review) -> list[MessageCard]:
+    groups = _group_alike(messages, review)
+    return [_make_card(people[0], review, others=people[1:]) for people in groups]
+
+
+def _group_alike(messages: Sequence[PlannedMessage], review: Review) -> list[list[PlannedMessage]]:
+    """Group messages that are not due by kind, entry, role and language.
 
     In a group they differ in names only: a message that is not approved, or can't be made, is never
     hidden behind another one.
     """
     groups: dict[tuple[object, ...], list[PlannedMessage]] = {}
-    for message in review.conditional:
+    for message in messages:
         invitee, state = message.invitee, state_of(message, review)
         # With state and fault in the key: else a message that can't be made would hide behind one
         # that can.
@@ -224,8 +233,8 @@ def _list_warnings(review: Review) -> list[str]:
     late = [review.forecast] if review.is_late else []
     problems = [format_problem(problem) for problem in review.problems]
     broken = [
-        f"{message.invitee.name} would get no {message.kind}: {message.fault}"
-        for message in (*review.messages, *review.conditional)
+        f"{message.invitee.name} would get no {_name_message(message)}: {message.fault}"
+        for message in review.all_messages
         if message.shown is None
     ]
     # A kind may follow in several forms (`entry`). A fault that they share is said once.
@@ -235,13 +244,18 @@ def _list_warnings(review: Review) -> list[str]:
 def _list_changed(review: Review) -> Iterator[str]:
     """Say for each kind who has a message that has changed since it was approved."""
     names: dict[str, list[str]] = {}
-    for message in (*review.messages, *review.conditional):
+    for message in review.all_messages:
         if state_of(message, review) is MessageState.CHANGED:
             # By kind: a changed template concerns all people, and a line for each would bury the
             # rest.
-            names.setdefault(message.kind, []).append(message.invitee.name)
+            names.setdefault(_name_message(message), []).append(message.invitee.name)
     for kind, people in names.items():
         yield f"The {kind} has changed since it was approved: {_join_names(people)}."
+
+
+def _name_message(message: PlannedMessage) -> str:
+    """Name a message by its entry, or else its kind."""
+    return message.entry or message.kind.value
 
 
 def _join_names(names: Sequence[str]) -> str:

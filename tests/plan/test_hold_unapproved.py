@@ -60,7 +60,9 @@ class Pages:
         ]
         changes = frozenset((action, "ada@example.com") for action in self.actions)
         approved = Approved(tuple(reviewed), changes)
-        rule = ApprovalRule(ApprovalMode.REQUIRED, approved, plan_item, lambda *_: "")
+        rule = ApprovalRule(
+            ApprovalMode.REQUIRED, approved, plan_item, lambda *_: None, lambda *_: ""
+        )
         plan = make_plan(snapshot, options, hold=partial(hold_unapproved, rule=rule))
         (item,) = plan.items
         return plan, item

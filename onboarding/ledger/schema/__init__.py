@@ -31,13 +31,14 @@ sessions = sa.Table(
     sa.Column("duration", sa.Integer, nullable=False),
     _text_column("time_zone"),
     _text_column("status"),
+    sa.Column("join_offset", sa.Integer, nullable=False, server_default="0"),
     sa.Column("run_at", UtcDateTime),
     sa.Column("heavy_calls", sa.Integer, nullable=False, server_default="0"),
     sa.UniqueConstraint("server", "webinar_id", "session_id"),
 )
 """One row per session and server, as the last run saw it.
 
-`duration` is in seconds; `heavy_calls` are those of the last run.
+`duration` and `join_offset` are in seconds; `heavy_calls` are those of the last run.
 """
 
 cached_webinars = sa.Table(
@@ -308,6 +309,7 @@ roster_rows = sa.Table(
     _text_column("last_name"),
     _text_column("role"),
     _text_column("job_title"),
+    _text_column("time_zone"),
     sa.Column("extra", sa.JSON, nullable=False),
     sa.PrimaryKeyConstraint("session", "key"),
 )

@@ -62,6 +62,11 @@ def _add_looks() -> None:
 def _add_entries() -> None:
     """Scheduled messages: each names its entry, and blocks no other message."""
     op.add_column("deliveries", sa.Column("entry", sa.Text, nullable=False, server_default=""))
+    # What is due next is known without a call, and depends on these.
+    op.add_column(
+        "sessions", sa.Column("join_offset", sa.Integer, nullable=False, server_default="0")
+    )
+    op.add_column("roster_rows", sa.Column("time_zone", sa.Text, nullable=False, server_default=""))
     op.drop_index("uq_deliveries_open", "deliveries")
     op.create_index(
         "uq_deliveries_open",

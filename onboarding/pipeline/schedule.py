@@ -1,0 +1,124 @@
+"""A webinar's schedule in the ledger: what was seen of it, who missed what, what comes next.
+
+`plan.entries_due` decides. What comes next is known from the ledger alone, so that `run --all` and
+`status` need no call for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from onboarding.ledger import bounces, call_offs, entries, mailboxes, roster_rows
+from onboarding.ledger.sessions import StoredSession
+from onboarding.model.deliveries import Mailbox
+from onboarding.model.entries import Schedule, find_send_after
+from onboarding.model.people import Invitee
+from onboarding.model.sessions import Session
+from onboarding.pipeline.refresh import RunState
+from onboarding.pipeline.services import Services
+from onboarding.plan import Plan
+from onboarding.plan.entries_due import Reader, ReaderEntries, Timetable, plan_entries
+
+
+async def note_entries(services: Services, state: RunState) -> RunState:
+    """Record which entries of the schedule a run has seen, and with which start of the session.
+
+    An entry goes only to people for whom it falls due after that.
+    """
+    snapshot = state.snapshot
+    ids = [entry.id for entry in snapshot.schedule.entries]
+    row, start = state.session_row, snapshot.session.start
+    # Written only where an entry or the start is new: most runs write nothing.
+    if all(start in snapshot.seen.get(id_, {}) for id_ in ids):
+        return state
+    await services.ledger.run(entries.record_seen, row, ids, start, snapshot.now)
+    seen = await services.ledger.run(entries.load_seen, row)
+    return replace(state, snapshot=replace(snapshot, seen=seen))
+
+
+async def record_missed(services: Services, state: RunState, plan: Plan) -> None:
+    """Record the entries that people do not get any more, each with an event."""
+    start = state.snapshot.session.start
+    missed = [
+        entries.SkippedEntry(item.invitee.key, due.entry.id, start, due.reason)
+        for item in plan.items
+        for due in item.missed
+    ]
+    if missed:
+        row, now = state.session_row, services.clock.now()
+        await services.ledger.run(entries.record_skipped, row, missed, now)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonEntries:
+    """One person of a webinar as the ledger knows them, with their part of the schedule."""
+
+    invitee: Invitee
+    entries: ReaderEntries
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """What the schedule has for a webinar from now on.
+
+    `send_after` is when invitations may leave that wait for that; None if none do.
+    """
+
+    people: tuple[PersonEntries, ...] = ()
+    send_after: datetime | None = None
+
+    @property
+    def has_any(self) -> bool:
+        """Whether anything is still to be sent."""
+        return any(person.entries.next for person in self.people)
+
+    @property
+    def next_moment(self) -> datetime | None:
+        """When a run has something to send next; in the past, if it has now."""
+        moments = [person.entries.next.due_at for person in self.people if person.entries.next]
+        return min([*moments, *([self.send_after] if self.send_after else [])], default=None)
+
+
+def load_upcoming(
+    connection: sa.Connection,
+    schedule: Schedule,
+    seen: StoredSession,
+    now: datetime,
+    listed_at: datetime | None = None,
+) -> Upcoming:
+    """Find what comes next for each person on the roster of the last run, from the ledger alone.
+
+    `listed_at` is when a run listed the invitees last: one after `send_after` has invited all that
+    may be invited.
+    """
+    if not (schedule or schedule.send_after):
+        return Upcoming()
+    if call_offs.load_call_off(connection, seen.id):
+        return Upcoming()
+    session = seen.as_session()
+    boxes = mailboxes.load_mailboxes(connection, seen.id)
+    timetable = Timetable(schedule, session, now, entries.load_seen(connection, seen.id))
+    suppressed = bounces.load_suppressed(connection)
+    people = [
+        PersonEntries(invitee, plan_entries(_as_reader(invitee, boxes, session), timetable))
+        for invitee in roster_rows.load_roster(connection, seen.id).values()
+        if invitee.email and invitee.key not in suppressed
+    ]
+    begin = find_send_after(schedule, session)
+    is_ahead = begin is not None and (listed_at is None or listed_at < begin)
+    waits = is_ahead and any(person.invitee.key not in boxes for person in people)
+    return Upcoming(tuple(people), begin if waits else None)
+
+
+def _as_reader(invitee: Invitee, boxes: Mapping[str, Mailbox], session: Session) -> Reader:
+    box = boxes.get(invitee.key, Mailbox())
+    return Reader(
+        key=invitee.key,
+        # The role that they were told last: the one that they have at RingCentral.
+        role=box.facts.role if box.facts else invitee.role,
+        zone=invitee.time_zone or session.time_zone,
+        invited_at=box.invited_at,
+        entries=box.entries,
+    )
