@@ -12,6 +12,7 @@ from onboarding.files.modes import build_chmod_command, describe_exposed, find_e
 from onboarding.model.checks import CheckResult
 from onboarding.model.people import Roster, format_problem, shorten_problems
 from onboarding.model.time_zones import format_with_zone
+from onboarding.pipeline.cron_interval import find_cron_interval, list_too_fine
 from onboarding.pipeline.mailer import load_templates
 from onboarding.pipeline.refresh import read_roster, refresh
 from onboarding.pipeline.services import Services
@@ -101,6 +102,8 @@ async def _check_webinar(
         return
     yield _check_roster(target, roster)
     yield _check_templates(services, target)
+    if warning := await _warn_of_cron(services, target):
+        yield warning
     if logged_in:
         async for result in _check_session(services, target, roster):
             yield result
@@ -124,6 +127,22 @@ def _check_templates(services: Services, target: Target) -> CheckResult:
     count = len(templates.templates)
     detail = f"{count} templates compile and render for every role"
     return CheckResult(what, ok=True, detail=detail)
+
+
+async def _warn_of_cron(services: Services, target: Target) -> CheckResult | None:
+    """Warn of messages on a schedule whose time two runs are too far apart for."""
+    interval = await find_cron_interval(services)
+    fine = list_too_fine(target.schedule, interval) if interval else []
+    if not (interval and fine):
+        return None
+    minutes = int(interval.total_seconds() // 60)
+    names = ", ".join(entry.id for entry in fine)
+    return CheckResult(
+        f"{target.name}: schedule",
+        ok=True,
+        detail=f"too fine for cron: {names}; cron starts `run --all` every {minutes} minutes",
+        hint="`onboarding schedule cron` prints a line that starts it every 5 minutes.",
+    )
 
 
 async def _check_session(
