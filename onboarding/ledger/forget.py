@@ -23,7 +23,6 @@ from onboarding.ledger.schema import (
     deliveries,
     events,
     kept_messages,
-    kept_parts,
     problems,
     registrations,
     replacements,
@@ -35,7 +34,6 @@ from onboarding.ledger.schema import (
     suppressed_addresses,
 )
 from onboarding.model.addresses import address_key
-from onboarding.model.copies import fill_part
 from onboarding.model.deliveries import UNDER_WAY
 from onboarding.model.registrations import Standing
 
@@ -257,11 +255,12 @@ def _blank_deliveries(connection: sa.Connection, person: KnownPerson) -> int:
 def _remove_messages(connection: sa.Connection, person: KnownPerson) -> int:
     """Remove the kept messages of the person, and all messages of others that name them."""
     pattern = person.pattern()
-    rows = connection.execute(
-        sa.select(kept_messages, kept_parts.c.content, deliveries.c.key)
-        .join(kept_parts, kept_parts.c.digest == kept_messages.c.part)
-        .join(deliveries, deliveries.c.id == kept_messages.c.delivery)
-    ).mappings()
+    names = ("delivery", "headers", "sender", "recipient")
+    columns = (kept_messages.c[name] for name in names)
+    query = sa.select(deliveries.c.key, *columns).join(
+        deliveries, deliveries.c.id == kept_messages.c.delivery
+    )
+    rows = connection.execute(kept.with_texts(query)).mappings()
     ids = [
         row["delivery"]
         for row in rows
@@ -274,11 +273,12 @@ def _remove_messages(connection: sa.Connection, person: KnownPerson) -> int:
 
 def _read_words(row: sa.RowMapping) -> str:
     """All that a reader of a kept message sees, as one text without tags."""
+    text, calendar, html = kept.build_texts(row)
     # In this order: an escaped `<` is text, and would look like the start of a tag.
-    html = unescape(_MARKUP_TAG.sub(" ", fill_part(row["content"], row["html"])))
+    shown = unescape(_MARKUP_TAG.sub(" ", html))
     envelope = (row["headers"], row["sender"], row["recipient"])
-    # The raw pieces too: an address in an attribute went away with its tag.
-    return "\n".join((*envelope, row["text"], row["calendar"], html, *row["html"]))
+    # With its tags too: an address in an attribute went away with its tag.
+    return "\n".join((*envelope, text, calendar, shown, html))
 
 
 def _blank_mentions(connection: sa.Connection, person: KnownPerson) -> int:

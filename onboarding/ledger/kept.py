@@ -6,13 +6,12 @@ too. What a copy may hold is decided in `messages.copies`; for how long it stays
 """
 
 import hashlib
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,7 +19,7 @@ from onboarding.ledger import sql
 from onboarding.ledger.deliveries import DeliveryRecord, build_record, select_deliveries
 from onboarding.ledger.schema import deliveries, kept_messages, kept_parts
 from onboarding.ledger.sessions import list_ended
-from onboarding.model.copies import MessageCopy, SharedPart, fill_part
+from onboarding.model.copies import CopyTexts, MessageCopy, SharedPart, restore_texts
 from onboarding.model.deliveries import State
 
 LEFT = (State.SENDING, State.SENT, State.IN_DOUBT, State.BOUNCED)
@@ -37,10 +36,9 @@ class KeptRow(NamedTuple):
     sender: str
     recipient: str
     headers: str
-    text: str
-    calendar: str
-    part: str
     html: str
+    lines: str
+    own: str
 
     @classmethod
     def of(cls, delivery: int, at: str, copy: MessageCopy) -> "KeptRow":
@@ -52,10 +50,9 @@ class KeptRow(NamedTuple):
             sender=copy.sender,
             recipient=copy.recipient,
             headers=copy.headers,
-            text=copy.text,
-            calendar=copy.calendar,
-            part=copy.part.digest,
-            html=json.dumps(copy.html, ensure_ascii=False),
+            html=copy.html.digest,
+            lines=copy.lines.digest if copy.lines else "",
+            own=copy.own,
         )
 
 
@@ -72,6 +69,9 @@ class KeptMessage:
     text: str
     html: str
     calendar: str
+
+
+_ENVELOPE = ("at", "sha256", "sender", "recipient", "headers")
 
 
 def store_copies(
@@ -112,16 +112,34 @@ def _insert_statement(table: sa.Table, rows: int) -> str:
 
 def list_kept(connection: sa.Connection, session: int, key: str) -> Sequence[KeptMessage]:
     """List the messages kept for a person in a session, the latest last, rehearsals included."""
-    rows = connection.execute(
+    query = (
         select_deliveries(deliveries.c.session == session, deliveries.c.key == key)
-        .add_columns(*(column.label(f"kept_{column.name}") for column in kept_messages.c))
-        .add_columns(kept_parts.c.content)
         .join(kept_messages, kept_messages.c.delivery == deliveries.c.id)
-        .join(kept_parts, kept_parts.c.digest == kept_messages.c.part)
+        .add_columns(*(kept_messages.c[name].label(f"kept_{name}") for name in _ENVELOPE))
         .order_by(None)
         .order_by(kept_messages.c.at, deliveries.c.id)
-    ).mappings()
-    return [_build_kept(row) for row in rows]
+    )
+    return [_build_kept(row) for row in connection.execute(with_texts(query)).mappings()]
+
+
+def with_texts(query: sa.Select[Any]) -> sa.Select[Any]:
+    """Add to a query of kept messages what `build_texts` reads."""
+    html, lines = kept_parts.alias(), kept_parts.alias()
+    return (
+        query.add_columns(
+            html.c.content.label("html_content"),
+            lines.c.content.label("lines_content"),
+            kept_messages.c.own,
+        )
+        .join(html, html.c.digest == kept_messages.c.html)
+        # A message that shares no lines has none.
+        .outerjoin(lines, lines.c.digest == kept_messages.c.lines)
+    )
+
+
+def build_texts(row: sa.RowMapping) -> CopyTexts:
+    """Put a kept message's texts together again."""
+    return restore_texts(row["html_content"], row["lines_content"], row["own"])
 
 
 def count_sent(connection: sa.Connection, session: int, key: str) -> int:
@@ -142,24 +160,27 @@ def remove_kept(connection: sa.Connection, before: datetime) -> int:
     removed = connection.execute(
         kept_messages.delete().where(kept_messages.c.delivery.in_(of_ended))
     )
-    remove_unused_parts(connection)
+    if removed.rowcount:
+        remove_unused_parts(connection)
     return removed.rowcount
 
 
 def remove_all_kept(connection: sa.Connection) -> int:
     """Remove every kept message. Returns how many there were."""
     removed = connection.execute(kept_messages.delete())
-    remove_unused_parts(connection)
+    if removed.rowcount:
+        remove_unused_parts(connection)
     return removed.rowcount
 
 
 def remove_unused_parts(connection: sa.Connection) -> None:
-    """Remove the parts that no message has any more."""
-    used = sa.select(kept_messages.c.part)
+    """Remove the parts that no message has any more. Reads through all messages."""
+    used = sa.union(sa.select(kept_messages.c.html), sa.select(kept_messages.c.lines))
     connection.execute(kept_parts.delete().where(kept_parts.c.digest.not_in(used)))
 
 
 def _build_kept(row: sa.RowMapping) -> KeptMessage:
+    texts = build_texts(row)
     return KeptMessage(
         record=build_record(row),
         at=row["kept_at"],
@@ -167,7 +188,7 @@ def _build_kept(row: sa.RowMapping) -> KeptMessage:
         sender=row["kept_sender"],
         recipient=row["kept_recipient"],
         headers=row["kept_headers"],
-        text=row["kept_text"],
-        html=fill_part(row["content"], row["kept_html"]),
-        calendar=row["kept_calendar"],
+        text=texts.text,
+        html=texts.html,
+        calendar=texts.calendar,
     )

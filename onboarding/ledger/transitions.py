@@ -177,7 +177,8 @@ def write_transitions(
 def _store_copies(connection: sa.Connection, writes: Sequence[TransitionWrite]) -> None:
     """Store the copies that come with writes that were made."""
     rows = [KeptRow.of(write.id, write.at, write.copy) for write in writes if write.copy]
-    kept.store_copies(connection, rows, {write.copy.part for write in writes if write.copy})
+    parts = {part for write in writes if write.copy for part in write.copy.parts}
+    kept.store_copies(connection, rows, parts)
 
 
 def _write_rows(connection: sa.Connection, writes: Sequence[TransitionWrite]) -> Sequence[bool]:

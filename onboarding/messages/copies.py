@@ -1,102 +1,36 @@
 """Makes the copy of a message that the ledger keeps, without its join link and phone code.
 
-First by replacing their usual spellings, which costs little. If any trace of them is left (a
-template may print a link letter by letter, or half of it), the message is rendered a second time,
-for stand-ins instead of the secrets: then it can't hold them. Stores nothing; `composer` calls this
-when a message is finished, before it leaves.
+First by replacing their usual spellings (`masks`). If any trace of them is left, the message is
+rendered a second time, for stand-ins instead of the secrets: then it can't hold them. Lines that a
+session's copies have in common are not looked through each time (`common_lines`). Stores nothing;
+`composer` calls this when a message is finished and checked, before it leaves.
 """
 
-import hashlib
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from html import escape, unescape
+from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import quote
 
-import markupsafe
 from pydantic import SecretStr
 
-from onboarding.messages import calendar
+from onboarding.messages.common_lines import CommonLines, make_part
+from onboarding.messages.masks import Mask, find_letters, is_no_part
 from onboarding.messages.mime import MessageParts, MimeFrame, own_fields
-from onboarding.messages.normal_form import normalize
 from onboarding.messages.request import MessageRequest
-from onboarding.model.copies import MessageCopy, SharedPart, mask_link
-from onboarding.model.known_secrets import LINK_PART
-from onboarding.model.sessions import Registration, link_digest
+from onboarding.model.copies import TEXT_MARK, TEXT_START, MessageCopy, SharedPart
 
 Render = Callable[[MessageRequest], MessageParts | None]
 """Renders a message; None if its template fails."""
 
-FINGERPRINT_DIGITS = 12
-"""Hex digits of the link's digest that stand in a copy."""
-
-SHORTEST_CODE = 6
-"""A shorter phone code is not replaced in the text: it would be found in dates and numbers."""
-
-PART_BLOCK = 5
-"""Every run of `LINK_PART` characters holds a whole block of so many, quickly looked for."""
-
-MOST_PARTS = 100
-"""Shared parts that are remembered of a session. A template that yields more shares nothing."""
-
-_NO_WORD = bytes(octet for octet in range(256) if not bytes([octet]).isalnum())
-_LOWER = bytes(range(256)).lower()
-_TEXT_END = "\0"
-"""Between the texts that are masked together; no text of a message may hold it."""
+MOST_SHAPES = 100
+"""Shapes of messages that are remembered of a session, so that memory is bounded."""
 
 
-class Mask(NamedTuple):
-    """The secrets of one message, how they are spelled, and what stands in their place.
+class MaskedTexts(NamedTuple):
+    """A message's own lines without its secrets, and the lines that it shares with others."""
 
-    `spellings` are pairs: what a template prints for a secret, and its mask. `parts` are the runs
-    of letters and digits that tell the link, `code` that of the phone code.
-    """
-
-    link: str
-    phone: str
-    spellings: tuple[tuple[str, str], ...]
-    parts: tuple[bytes, ...]
-    code: bytes
-
-    def __repr__(self) -> str:
-        return f"Mask({self.link!r})"  # its other values are secrets
-
-    @classmethod
-    def of(cls, record: Registration | None) -> "Mask":
-        """Collect the secrets of a registration; without one there are none."""
-        link = record.join_uri.get_secret_value() if record and record.join_uri else ""
-        digest = link_digest(record.join_uri) if record and record.join_uri else ""
-        # The phone code gets the link's fingerprint: its own could be found by trying all codes.
-        fingerprint = digest[:FINGERPRINT_DIGITS]
-        mask, code_mask = mask_link(fingerprint), f"code-{fingerprint}"
-        phone_code = record.phone_code if record else ""
-        code = _squeeze(phone_code)
-        spellings = [(spelling, mask) for spelling in _spell(link)]
-        if len(code) >= SHORTEST_CODE:
-            spellings += [(spelling, code_mask) for spelling in _spell(phone_code)]
-        return cls(mask, code_mask, tuple(spellings), _link_parts(link), code)
-
-    def apply(self, text: str) -> str:
-        """Replace the usual spellings in a text."""
-        for spelling, mask in self.spellings:
-            text = text.replace(spelling, mask)
-        return text
-
-    def is_traced_in(self, text: str) -> bool:
-        """Whether anything of the secrets is left in a text, by its letters and digits alone."""
-        if not self.parts and not self.code:
-            return False
-        # Without tags too: a template may print a secret letter by letter, with tags between.
-        # Both ways, since a secret may stand inside of a tag as well.
-        squeezed = _squeeze(text) + (_squeeze(_ANY_TAG.sub("", text)) if "<" in text else b"")
-        has_code = bool(self.code) and self.code in squeezed
-        return has_code or any(_is_partly_in(part, squeezed) for part in self.parts)
-
-    def without_code(self) -> "Mask":
-        """Make a mask for the link alone."""
-        return self._replace(code=b"")
+    common: SharedPart | None
+    own: str
 
 
 class CopyMaker:
@@ -104,7 +38,8 @@ class CopyMaker:
 
     def __init__(self, render: Render) -> None:
         self._render = render
-        self._parts: dict[tuple[str | None, ...], SharedPart] = {}
+        self._html: dict[tuple[str | None, ...], SharedPart] = {}
+        self._lines: dict[tuple[str, int], CommonLines] = {}
 
     def make(
         self,
@@ -144,55 +79,97 @@ class CopyMaker:
             sender=sender,
             recipient=parts.recipient,
             headers=_write_fields(frame, blank),
-            text="",
-            calendar="",
-            part=_make_part(()),
-            html=(),
+            html=make_part(()),
+            lines=None,
+            own=TEXT_START,
         )
 
     def _copy(
         self, parts: MessageParts, headers: str, mask: Mask, body: bytes, sender: str
     ) -> MessageCopy | None:
         """Replace the secrets in a message; None if a trace of them is left."""
-        # Jinja yields a template's own text as plain `str`, and what it puts in as `Markup`.
-        shared = tuple([piece if type(piece) is str else None for piece in parts.pieces])
-        own = [piece for piece in parts.pieces if type(piece) is not str]
-        part = self._find_part(shared, mask)
-        masked = mask.apply(_TEXT_END.join([parts.text, _unfold(parts.calendar), *own]))
-        # Subject and name are encoded in the header fields, which would hide a secret.
-        if part is None or mask.is_traced_in(f"{parts.subject} {parts.name} {masked}"):
-            return None
-        text, entry, *html = masked.split(_TEXT_END)
+        html = self._find_html(parts.pieces, mask)
+        values = [piece for piece in parts.pieces if type(piece) is not str]
+        texts = TEXT_START.join([parts.text, _unfold(parts.calendar), *values])
         # A value that holds the separator would shift all texts behind it.
-        if len(html) != len(own):
+        if html is None or texts.count(TEXT_MARK) != len(values) + 1:
+            return None
+        masked = self._mask_texts(texts, html, mask, f"{parts.subject} {parts.name}")
+        if masked is None:
             return None
         return MessageCopy(
             body=body,
             sender=sender,
             recipient=parts.recipient,
             headers=headers,
-            text=text,
-            calendar=entry,
-            part=part,
-            html=tuple(html),
+            html=html,
+            lines=masked.common,
+            own=masked.own,
         )
 
-    def _find_part(self, shared: tuple[str | None, ...], mask: Mask) -> SharedPart | None:
-        """Find a shared part, or make it; None if it holds a secret of the first who has it."""
+    def _find_html(self, pieces: Sequence[str], mask: Mask) -> SharedPart | None:
+        """Find what the template says to all in HTML; None if that is part of a secret."""
+        # Jinja yields a template's own text as plain `str`, and what it puts in as `Markup`.
+        shared = tuple([piece if type(piece) is str else None for piece in pieces])
+        part = self._html.get(shared)
         # Only the first is asked: what is one person's own was in no message before theirs.
-        part = self._parts.get(shared)
-        if part is None:
-            if mask.is_traced_in("".join(filter(None, shared))):
-                return None
-            if len(self._parts) >= MOST_PARTS:
-                self._parts.clear()
-            part = self._parts[shared] = _make_part(shared)
+        if part is None and not _is_spelled(pieces, mask):
+            if len(self._html) >= MOST_SHAPES:
+                self._html.clear()
+            part = self._html[shared] = _make_template_part(shared)
         return part
 
+    def _mask_texts(
+        self, texts: str, html: SharedPart, mask: Mask, header: str
+    ) -> MaskedTexts | None:
+        """Mask the lines that are the message's own; None if a trace of a secret is left.
 
-def _make_part(shared: Sequence[str | None]) -> SharedPart:
-    content = json.dumps(shared, ensure_ascii=False)
-    return SharedPart(hashlib.sha256(content.encode()).hexdigest(), content)
+        `header` is what the header fields encode: it would hide a secret.
+        """
+        lines = texts.split("\n")
+        shape = html.digest, len(lines)
+        common = self._lines.get(shape)
+        own = common.find_own(lines) if common else None
+        masked = mask.apply(texts if own is None else "\n".join(own))
+        if mask.is_traced_in(f"{header} {masked}"):
+            return None
+        if common and own is not None:
+            return MaskedTexts(common.part, masked)
+        # Stored whole: only a later copy shows which of its lines are not its own.
+        self._remember_lines(shape, common, masked.split("\n"))
+        return MaskedTexts(None, masked)
+
+    def _remember_lines(
+        self, shape: tuple[str, int], common: CommonLines | None, lines: Sequence[str]
+    ) -> None:
+        if len(self._lines) >= MOST_SHAPES:
+            self._lines.clear()
+        self._lines[shape] = common.narrow(lines) if common else CommonLines.of(lines)
+
+
+# It outlives the session: the next one of this process mostly has the same templates.
+_make_template_part = lru_cache(maxsize=256)(make_part)
+
+
+def _is_spelled(pieces: Sequence[str], mask: Mask) -> bool:
+    """Whether a template spells a secret, with text of its own or around it.
+
+    A template that says "1" where a code has a 1 has no value there.
+    """
+    own = [piece for piece in pieces if type(piece) is not str or not is_no_part(piece)]
+    # Apart, as they are kept: a link that is spelled over several pieces is not replaced.
+    is_traced = mask.is_traced_in(mask.apply(TEXT_MARK.join(own)))
+    return is_traced or mask.is_in(_find_letters(tuple(filter(_is_of_template, pieces))))
+
+
+def _is_of_template(piece: str) -> bool:
+    # Jinja yields a template's own text as plain `str`, and what it puts in as `Markup`.
+    return type(piece) is str
+
+
+@lru_cache(maxsize=256)
+def _find_letters(texts: tuple[str, ...]) -> bytes:
+    return find_letters("".join(texts))
 
 
 def _with_stand_ins(request: MessageRequest, mask: Mask) -> MessageRequest:
@@ -218,63 +195,3 @@ def _header_fields(body: bytes) -> str:
 def _unfold(entry: str) -> str:
     """Join the folded lines of a calendar entry (RFC 5545 3.1): a link may be in two of them."""
     return entry.replace("\r\n ", "")
-
-
-def _spell(secret: str) -> list[str]:
-    """List how templates, calendar and links in links usually spell a value, each once."""
-    if not secret:
-        return []
-    if _IS_SIMPLE.fullmatch(secret):
-        # Nearly every link and code is, and `quote` takes longer than all the rest.
-        # What is left here needs no other escapes, in HTML, in calendars and in addresses.
-        half = secret.replace(":", "%3A").replace("?", "%3F").replace("=", "%3D")
-        half = half.replace(" ", "%20")
-        return [secret, half.replace("/", "%2F"), half]
-    quoted = quote(secret, safe="")
-    return [
-        *(secret, quoted, quoted.replace("%2F", "/")),
-        *(escape(secret), str(markupsafe.escape(secret)), calendar.escape(secret)),
-    ]
-
-
-def _link_parts(link: str) -> tuple[bytes, ...]:
-    """Cut a link into the runs of letters and digits that tell it, as `known_secrets` does."""
-    octets = link.encode("utf-8", "replace")
-    if b"%" in octets:
-        octets = normalize(octets)
-    words = octets.partition(b"://")[2].partition(b"/")[2].translate(_WORDS, b"._~-").split()
-    return tuple([word for word in words if len(word) >= LINK_PART])
-
-
-_IS_SIMPLE = re.compile(r"[\w:/.?=~ -]*", re.ASCII)
-_WORDS = bytes(_LOWER[octet] if bytes([octet]).isalnum() else ord(" ") for octet in range(256))
-"""Letters and digits in lower case; all else is between words."""
-
-_ANY_TAG = re.compile(r"<[^<>]*>")
-_OTHER_ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")
-_LETTER_ESCAPE = re.compile(rb"%(?:25|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
-"""A percent-escape of an ASCII letter or digit, or of an escape."""
-
-
-def _squeeze(text: str) -> bytes:
-    """Keep the ASCII letters and digits of a text, in lower case, without any escapes."""
-    if "&#" in text:
-        text = unescape(text)
-    octets = text.encode("utf-8", "replace")
-    if b"%" in octets:
-        has_letters = _LETTER_ESCAPE.search(octets)
-        octets = normalize(octets) if has_letters else _OTHER_ESCAPE.sub(b"", octets)
-    return octets.translate(_LOWER, _NO_WORD)
-
-
-def _is_partly_in(part: bytes, squeezed: bytes) -> bool:
-    """Whether a text holds a run of a link's part that is long enough to tell it."""
-    blocks = [
-        part[start : start + PART_BLOCK]
-        for start in range(0, len(part) - PART_BLOCK + 1, PART_BLOCK)
-    ]
-    # Blocks don't overlap, so they are far fewer than the runs; nearly every text ends here.
-    if not any(block in squeezed for block in blocks):
-        return False
-    runs = range(max(len(part) - LINK_PART, 0) + 1)
-    return any(part[start : start + LINK_PART] in squeezed for start in runs)

@@ -53,6 +53,7 @@ def _prune(
         removed = sessions.remove_ended(connection, moment - timedelta(days=settings.keep), spare)
     if removed:
         looks.remove_orphans(connection)
+        kept.remove_unused_parts(connection)
     if settings.keep_messages:
         before = moment - timedelta(days=settings.keep_messages)
         return Pruned(removed, kept.remove_kept(connection, before), moment)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onboarding.ledger import deliveries, events, forget, registrations, sessions, transitions
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger
-from onboarding.model.copies import MessageCopy, SharedPart
+from onboarding.model.copies import TEXT_START, MessageCopy, SharedPart
 from onboarding.model.deliveries import Reply, State, Transition
 from onboarding.model.people import Problem
 from onboarding.model.registrations import Standing
@@ -75,10 +75,9 @@ def send(
         sender="events@example.org",
         recipient=email,
         headers=f"To: {email}\r\n",
-        text=f"Hello {name_of(email)}, {mention}",
-        calendar="",
-        part=PART,
-        html=(mention,),
+        html=PART,
+        lines=None,
+        own=TEXT_START.join([f"Hello {name_of(email)}, {mention}", "", mention]),
     )
     start = transitions.start_sending(delivery, RUN, NOW, None, copy)
     transitions.write_transitions(connection, [start])

@@ -26,18 +26,19 @@ from tests.ledger.making import (
 
 PART = SharedPart("d1", '["<p>", null, "</p>"]')
 OTHER_PART = SharedPart("d2", '["<b>", null, "</b>"]')
+LINES = SharedPart("d3", '[null, "\\u001eBEGIN:VCALENDAR", null]')
 
 
 def a_copy(name: str = "Ada", part: SharedPart = PART, body: bytes = b"bytes") -> MessageCopy:
+    """A copy that shares the one line of its calendar entry with others."""
     return MessageCopy(
         body=body,
         sender="events@example.com",
         recipient="ada@example.com",
         headers=f"To: {name}\r\n",
-        text=f"Hello {name}",
-        calendar="BEGIN:VCALENDAR\r\n",
-        part=part,
-        html=(name,),
+        html=part,
+        lines=LINES,
+        own=f"Hello {name}\n\x1e{name}",
     )
 
 
@@ -63,8 +64,19 @@ def test_copy_is_there_as_soon_as_the_message_is_being_sent(connection, session_
 
     (message,) = kept.list_kept(connection, session_row, "ada@example.com")
     assert message.record.delivery.state is State.SENDING
-    assert (message.text, message.html) == ("Hello Ada", "<p>Ada</p>")
+    shown = (message.text, message.calendar, message.html)
+    assert shown == ("Hello Ada", "BEGIN:VCALENDAR", "<p>Ada</p>")
     assert message.sha256 == "277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9"
+
+
+def test_copy_that_shares_no_lines_is_whole(connection, session_row):
+    queue(connection, session_row, order())
+    copy = a_copy()._replace(lines=None, own="Hello\n\nAda\n\x1eBEGIN:VCALENDAR\r\n\n\x1eAda")
+    send(connection, claimed(connection, session_row), copy)
+
+    (message,) = kept.list_kept(connection, session_row, "ada@example.com")
+    shown = (message.text, message.calendar, message.html)
+    assert shown == ("Hello\n\nAda", "BEGIN:VCALENDAR\r\n", "<p>Ada</p>")
 
 
 def test_message_that_may_not_be_sent_leaves_no_copy(connection, session_row):
@@ -92,10 +104,10 @@ def test_parts_that_are_shared_are_stored_once_and_go_with_the_last_message(conn
         queue(connection, session_row, order(email))
         part = OTHER_PART if email == GRACE else PART
         send(connection, claimed(connection, session_row), a_copy(email, part))
-    assert counts(connection) == (3, 2)
+    assert counts(connection) == (3, 3)
 
     assert kept.remove_kept(connection, LATE + MINUTE) == 2
-    assert counts(connection) == (1, 1)
+    assert counts(connection) == (1, 2)
     assert texts(connection, old) == []
     assert len(texts(connection, new)) == 1
     assert kept.remove_all_kept(connection) == 1
@@ -118,4 +130,4 @@ async def test_group_keeps_the_copies_of_those_that_are_sent_and_no_other(databa
         ]
         done = [ledger.submit(transitions.write_transitions, write) for write in writes]
         assert [await result for result in done] == [True, False, True]
-        assert await ledger.run(counts) == (2, 1)
+        assert await ledger.run(counts) == (2, 2)

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from onboarding.errors import ConfigurationError, OnboardingError
-from onboarding.ledger import backups, migrations, registrations, sessions
+from onboarding.ledger import backups, kept, migrations, registrations, sessions
 from onboarding.ledger.schema import metadata
 from onboarding.ledger.store import Ledger, open_engine
 from onboarding.ledger.uid_seed import load_uid_seed
@@ -173,6 +173,32 @@ def test_what_an_older_version_asked_for_in_vain_is_still_known(before, after):
             after,
             False,
         )
+
+
+def test_message_that_an_older_version_kept_says_what_it_said(connection):
+    with ledger_of("0004") as old:
+        old.exec_driver_sql(
+            "INSERT INTO deliveries (id, session, key, kind, number, state, queued_at, due_at,"
+            " expires_at, at, message_id, start, duration, role)"
+            " VALUES (7, 1, 'a@example.com', 'invitation', 1, 'sent', ?, ?, ?, ?, '<1@b.example>',"
+            " ?, 1, 'Panelist')",
+            ("2026-09-01 09:00:00.000000",) * 5,
+        )
+        old.exec_driver_sql(
+            "INSERT INTO kept_parts VALUES ('d1', ?)", ('["<p>", null, null, "</p>"]',)
+        )
+        old.exec_driver_sql(
+            "INSERT INTO kept_messages VALUES (7, '2026-09-01 09:00:00.000000', 'abc',"
+            " 'events@example.com', 'a@example.com', 'To: A', 'Hello\n\nA\n', ?, 'd1', ?)",
+            ("BEGIN:VCALENDAR\r\n", '["A", "Zo\\u00eb"]'),
+        )
+
+        migrations.upgrade(old)
+
+        assert _shape(old) == _shape(connection)
+        (message,) = kept.list_kept(old, 1, "a@example.com")
+        shown = (message.headers, message.text, message.calendar, message.html, message.sha256)
+        assert shown == ("To: A", "Hello\n\nA\n", "BEGIN:VCALENDAR\r\n", "<p>AZoë</p>", "abc")
 
 
 def test_head_is_the_newest_revision():

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from html import unescape
+from random import Random
 from urllib.parse import quote, unquote
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from onboarding.messages.composer import Composer, TemplateSet
-from onboarding.model.copies import LINK_HOST, MessageCopy, fill_part
+from onboarding.messages.request import MessageRequest
+from onboarding.model.copies import LINK_HOST, CopyTexts, MessageCopy, restore_texts
 from onboarding.model.deliveries import Message
 from onboarding.model.kinds import Kind
 from onboarding.model.sessions import link_digest
@@ -52,12 +54,13 @@ def copy_of(templates: TemplateSet, request=None, guarded=None) -> MessageCopy:
     return composed.copy
 
 
-def html_of(copy: MessageCopy) -> str:
-    return fill_part(copy.part.content, copy.html)
+def texts_of(copy: MessageCopy) -> CopyTexts:
+    return restore_texts(copy.html.content, copy.lines.content if copy.lines else None, copy.own)
 
 
 def everything(copy: MessageCopy) -> str:
-    return "\n".join((copy.headers, copy.text, copy.calendar, html_of(copy), copy.part.content))
+    stored = [part.content for part in copy.parts]
+    return "\n".join((copy.headers, *texts_of(copy), *stored, copy.own))
 
 
 def letters(text: str) -> str:
@@ -84,11 +87,12 @@ def test_copy_is_what_was_sent_with_the_fingerprint_for_the_link(stationery, kin
     mask, mask_of_code = LINK_HOST + fingerprint, f"code-{fingerprint}"
 
     assert copy.body == composed.body
-    for kept, content_type in ((copy.text, "text/plain"), (html_of(copy), "text/html")):
+    texts = texts_of(copy)
+    for kept, content_type in ((texts.text, "text/plain"), (texts.html, "text/html")):
         sent = find_part(message, content_type).strip()
         assert kept.strip() == sent.replace(OWN, mask).replace("482 917", mask_of_code)
     assert copy.headers.encode() == composed.body.partition(b"\r\n\r\n")[0] + b"\r\n"
-    assert (mask in copy.text) == (kind is not Kind.CANCELLATION)
+    assert (mask in texts.text) == (kind is not Kind.CANCELLATION)
     assert not is_secret_in(everything(copy))
 
 
@@ -161,20 +165,121 @@ def test_what_a_row_repeats_of_its_own_link_is_not_kept(tmp_path):
     copy = copy_of(templates, make_request(person=person))
 
     assert not is_secret_in(everything(copy))
-    assert (copy.text, copy.calendar, html_of(copy)) == ("", "", "")
+    assert texts_of(copy) == ("", "", "")
     assert copy.recipient == "anna@example.com"
 
 
-def test_messages_to_everybody_share_one_part(stationery):
-    composer = Composer(
-        stationery, protect(make_invitee(email="eva@example.com")), keeps_copies=True
-    )
-    people = [make_invitee(), make_invitee(email="eva@example.com", first_name="Eva")]
-    first, second = (composer.compose(make_request(person=person)) for person in people)
+def compose_all(composer: Composer, requests: list[MessageRequest]) -> list[MessageCopy]:
+    composed = [composer.compose(request) for request in requests]
+    copies = [message.copy for message in composed if isinstance(message, Message)]
+    assert len(copies) == len(requests)
+    return [copy for copy in copies if copy]
 
-    assert isinstance(first, Message)
-    assert isinstance(second, Message)
-    assert first.copy is not None
-    assert second.copy is not None
-    assert first.copy.part is second.copy.part
-    assert "Anna" not in first.copy.part.content
+
+def request_for(number: int, **given: str) -> MessageRequest:
+    """A request with a link that only this person has, and a phone code as RingCentral's."""
+    drawn = Random(number)
+    token = "".join(drawn.choices("0123456789abcdef", k=32))
+    name = given.pop("first_name", f"Person{number}")
+    person = make_invitee(email=f"person{number}@example.com", first_name=name)
+    request = make_request(
+        person=with_extra(person, **given), link=f"https://v.example/w/join/{token}"
+    )
+    assert request.registration
+    code = f"{drawn.randrange(100, 1000)} {drawn.randrange(100, 1000)}"
+    return replace(request, registration=replace(request.registration, phone_code=code))
+
+
+def test_copies_share_what_all_have_from_the_third_on(stationery):
+    requests = [request_for(number) for number in range(5)]
+    guarded = protect(*(request.invitee for request in requests))
+    copies = compose_all(Composer(stationery, guarded, keeps_copies=True), requests)
+
+    assert {copy.html for copy in copies} == {copies[0].html}
+    assert [copy.lines for copy in copies] == [None, None, *[copies[2].lines] * 3]
+    shared = "".join(part.content for part in copies[2].parts)
+    assert "WHAT TO DO" not in copies[0].html.content
+    assert "you can share your screen" in shared
+    assert re.findall(r"Person\d|person\d|link\.invalid", shared) == []
+    assert len(copies[2].own) < len(copies[0].own) / 2
+
+
+BOXES = (
+    "{% macro box(d) %}<i title='One of the digits of your code'>{{ d }}</i>{% endmacro %}"
+    "{% for digit in phone_code %}{{ box(digit) }}{% endfor %}"
+)
+LETTERS_OF_THE_TEMPLATE = (
+    "{% for letter in join_link %}{% if letter == 'a' %}a{% elif letter == 'b' %}b"
+    "{% else %}{{ letter }}{% endif %}{% endfor %}"
+)
+DIGITS_OF_THE_TEMPLATE = (
+    "{% for digit in phone_code %}<b>{% if digit == '1' %}1{% else %}{{ digit }}{% endif %}</b>"
+    "{% endfor %}"
+)
+# What no design would do to a link or a code, and what some do: all kinds of ways to print it.
+NASTY = (
+    *SPELLINGS,
+    "{% for digit in phone_code %}<b style='padding: 9px'>{{ digit }}</b>{% endfor %}",
+    BOXES,
+    "{% for letter in join_link %}\n{{ letter }}{% endfor %}",
+    LETTERS_OF_THE_TEMPLATE,
+    DIGITS_OF_THE_TEMPLATE,
+    "{% for part in join_link | batch(9) %}Now type: {{ part | join }}\n{% endfor %}",
+    "{{ join_link[-16:] }}",
+    "{{ (join_link | upper)[-20:] }}",
+    "{{ invitee.extra.note }}",
+    "{{ invitee.extra.firm }}\n{{ invitee.extra.firm }} is with us",
+)
+
+
+# The check admits these in HTML, where it sees no link in them; in a text it does.
+ONLY_IN_HTML = ("{% for letter in join_link %}",)
+
+
+@pytest.mark.parametrize(
+    ("where", "spelling"),
+    [
+        *(("html", spelling) for spelling in NASTY),
+        *(("text", spelling) for spelling in NASTY if not spelling.startswith(ONLY_IN_HTML)),
+    ],
+)
+def test_copy_with_shared_lines_says_the_same_as_one_that_was_masked_whole(
+    tmp_path, where, spelling
+):
+    """Forty people for each way: whole is what a composer makes that knows no others."""
+    words = f"{spelling} and a last line with many letters" if where == "html" else "Hello"
+    text = f"{spelling}\nA line that all people get.\n" if where == "text" else ""
+    folder = write_templates(
+        tmp_path, words, invitation__txt__j2=f"{text}{{{{ join_link }}}}\n{{{{ phone_code }}}}"
+    )
+    templates = TemplateSet.load([folder], BRAND)
+    firms = ("Acme of Berlin and Rome", "", "Brightwater")
+    requests = [
+        request_for(
+            number,
+            first_name="Ann" if number % 3 else "Bo",
+            firm=firms[number % 7 % 3],
+            note="the same for all",
+        )
+        for number in range(40)
+    ]
+    guarded = protect(*(request.invitee for request in requests))
+    together = compose_all(Composer(templates, guarded, keeps_copies=True), requests)
+    for request, copy in zip(requests, together, strict=True):
+        (alone,) = compose_all(Composer(templates, guarded, keeps_copies=True), [request])
+        assert texts_of(copy) == texts_of(alone)
+        assert (copy.headers, copy.body) == (alone.headers, alone.body)
+        assert request.registration
+        assert request.join_link
+        link, code = request.join_link.get_secret_value(), request.registration.phone_code
+        assert not is_secret_in(everything(copy), link, code.replace(" ", ""))
+
+
+def test_text_that_holds_the_mark_between_texts_keeps_its_envelope_alone(tmp_path):
+    text = "{{ join_link }} \x1e {{ invitee.name }}"
+    folder = write_templates(tmp_path, "Hello", invitation__txt__j2=text)
+
+    copy = copy_of(TemplateSet.load([folder], BRAND))
+
+    assert texts_of(copy) == ("", "", "")
+    assert "To: " in copy.headers

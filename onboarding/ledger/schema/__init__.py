@@ -15,9 +15,18 @@ from onboarding.ledger.schema.inbox import (
     inbox_positions,
     suppressed_addresses,
 )
+from onboarding.ledger.schema.kept import kept_messages, kept_parts
 from onboarding.ledger.sql import UtcDateTime
 
-__all__ = ["answers", "handled_replies", "inbox_positions", "metadata", "suppressed_addresses"]
+__all__ = [
+    "answers",
+    "handled_replies",
+    "inbox_positions",
+    "kept_messages",
+    "kept_parts",
+    "metadata",
+    "suppressed_addresses",
+]
 
 sessions = sa.Table(
     "sessions",
@@ -434,36 +443,6 @@ skipped_entries = sa.Table(
     sa.PrimaryKeyConstraint("session", "key", "entry", "start"),
 )
 """Entries that were missed, so that a person does not get them: each has an event, too."""
-
-kept_messages = sa.Table(
-    "kept_messages",
-    metadata,
-    sa.Column("delivery", sa.ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("at", UtcDateTime, nullable=False),
-    sa.Column("sha256", sa.Text, nullable=False),
-    sa.Column("sender", sa.Text, nullable=False),
-    sa.Column("recipient", sa.Text, nullable=False),
-    sa.Column("headers", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-    sa.Column("calendar", sa.Text, nullable=False),
-    sa.Column("part", sa.Text, nullable=False),
-    sa.Column("html", sa.JSON, nullable=False),
-)
-"""A message as it left, with fingerprints where link, token and phone code stood.
-
-`sha256` is the digest of its exact bytes. `part` is the digest of what its HTML has in common with
-others (`kept_parts`), `html` the list of its own pieces, which fill that. `calendar` is unfolded.
-"""
-
-sa.Index("ix_kept_messages_part", kept_messages.c.part)
-
-kept_parts = sa.Table(
-    "kept_parts",
-    metadata,
-    sa.Column("digest", sa.Text, primary_key=True),
-    sa.Column("content", sa.Text, nullable=False),
-)
-"""Parts of HTML that several kept messages share, each once (`model.copies.SharedPart`)."""
 
 versions = sa.Table(
     "versions",

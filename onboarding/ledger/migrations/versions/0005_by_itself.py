@@ -1,6 +1,7 @@
 """What a webinar that looks after itself needs: its schedule, its calendar, what comes back."""
 
 import hashlib
+import json
 import secrets
 
 import sqlalchemy as sa
@@ -8,6 +9,13 @@ from alembic import op
 
 revision = "0005"
 down_revision = "0004"
+
+TEXT_START = "\n\x1e"
+"""Between the texts of a kept message."""
+
+
+def _required_text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False)
 
 
 def _time(name: str) -> sa.Column[object]:
@@ -20,11 +28,12 @@ def _owner(name: str, column: str) -> sa.Column[int]:
 
 
 def upgrade() -> None:
-    """Add what is new; what is there stays as it is."""
+    """Add what is new; what is there stays as it is. Kept messages get new columns."""
     _add_looks()
     _add_entries()
     _add_inbox()
     _add_calendar_entries()
+    _change_kept_messages()
 
 
 def _add_looks() -> None:
@@ -180,3 +189,26 @@ def _former_uid(row: sa.RowMapping) -> str:
     identity = f"{row['server']}\n{session}\n{row['key']}"
     domain = str(row["message_id"]).rpartition("@")[2].removesuffix(">")
     return f"{hashlib.sha256(identity.encode()).hexdigest()[:40]}@{domain}"
+
+
+def _change_kept_messages() -> None:
+    """Let kept messages share lines too. Those of before share none, and say what they said."""
+    op.rename_table("kept_messages", "kept_messages_0004")
+    op.create_table(
+        "kept_messages",
+        _owner("delivery", "deliveries.id"),
+        _time("at"),
+        *map(_required_text, ("sha256", "sender", "recipient", "headers")),
+        *map(_required_text, ("html", "lines", "own")),
+        sa.PrimaryKeyConstraint("delivery", name="pk_kept_messages"),
+    )
+    connection = op.get_bind()
+    rows = connection.execute(sa.text("SELECT * FROM kept_messages_0004")).mappings()
+    insert = sa.text(
+        "INSERT INTO kept_messages VALUES "
+        "(:delivery, :at, :sha256, :sender, :recipient, :headers, :part, '', :own)"
+    )
+    for row in rows:
+        texts = (row["text"], row["calendar"], *json.loads(row["html"]))
+        connection.execute(insert, {**row, "own": TEXT_START.join(texts)})
+    op.drop_table("kept_messages_0004")
