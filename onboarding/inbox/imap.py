@@ -75,6 +75,8 @@ class ImapFolder:
         self._box = self._call(lambda: open_mailbox(settings))
         try:
             self._call(lambda: log_in(self._box, settings, secret))
+            # Asked again: most servers say only after the log-in what they can do.
+            self._capabilities = self._call(self._box.client.capability)[1][-1].upper().split()
         except OnboardingError:
             self.close()
             raise
@@ -125,7 +127,7 @@ class ImapFolder:
         uids = ",".join(names)
         if self._done == SEEN:
             self._command("STORE", uids, "+FLAGS.SILENT", r"(\Seen)")
-        elif "MOVE" in self._box.client.capabilities:
+        elif b"MOVE" in self._capabilities:
             self._command("MOVE", uids, self._target)
         else:
             self._copy_and_delete(uids)
@@ -138,7 +140,7 @@ class ImapFolder:
         self._command("COPY", uids, self._target)
         self._command("STORE", uids, "+FLAGS.SILENT", r"(\Deleted)")
         # Without UIDPLUS (RFC 4315), EXPUNGE would remove what other programs have marked too.
-        if "UIDPLUS" in self._box.client.capabilities:
+        if b"UIDPLUS" in self._capabilities:
             self._command("EXPUNGE", uids)
 
     def close(self) -> None:

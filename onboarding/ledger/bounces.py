@@ -15,6 +15,7 @@ from types import MappingProxyType
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from onboarding.ledger import looks
 from onboarding.ledger.deliveries import DeliveryRecord, build_record, move, select_deliveries
 from onboarding.ledger.events import record_event
 from onboarding.ledger.schema import REAL, deliveries, handled_replies, suppressed_addresses
@@ -123,7 +124,11 @@ def record_bounce(
     delivery = found.record.delivery
     where = (deliveries.c.id == delivery.id, deliveries.c.state.in_(MAY_COME_BACK), REAL)
     told = " | ".join(filter(None, (reason, reply)))
-    return bool(move(connection, where, State.BOUNCED, reason, now, reply=reply, told=told))
+    moved = move(connection, where, State.BOUNCED, reason, now, reply=reply, told=told)
+    if moved:
+        # The next run says in its exit code that this needs a person.
+        looks.request_run(connection, found.session)
+    return bool(moved)
 
 
 def record_evidence(

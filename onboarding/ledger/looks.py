@@ -63,6 +63,17 @@ def record_failure(connection: sa.Connection, key: LookKey, exit_code: int) -> N
     _store(connection, key, {"exit_code": exit_code})
 
 
+def request_run(connection: sa.Connection, session: int) -> None:
+    """Let the next `run --all` serve a session's webinar: something has changed besides a run."""
+    changed = sa.exists().where(
+        sessions.c.id == session,
+        sessions.c.server == looks.c.server,
+        sessions.c.webinar_id == looks.c.webinar_id,
+    )
+    # As while a run is at work, so that its end is looked for again.
+    connection.execute(looks.update().where(changed).values(exit_code=None))
+
+
 def record_asked(connection: sa.Connection, key: LookKey, now: datetime) -> None:
     """Record that RingCentral is being asked for a session that no list has."""
     _store(connection, key, {"asked_at": now})

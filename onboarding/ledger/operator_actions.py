@@ -11,6 +11,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from onboarding.ledger import looks
 from onboarding.ledger.bounces import suppress, unsuppress
 from onboarding.ledger.deliveries import TELLS_FACTS, NewDelivery, enqueue, move
 from onboarding.ledger.events import act_detail, record_act
@@ -77,6 +78,8 @@ def retry_unsent(
     returning = () if emails is None else (State.CANCELLED, State.BOUNCED)
     # Of a bounce in another session there may be no message here; the next run sends what is due.
     freed = [] if emails is None else unsuppress(connection, emails)
+    if freed:
+        looks.request_run(connection, session)
     states = (State.FAILED, State.REJECTED, *returning)
     where = (*_is_open_to(session, emails, *states), *_is_worth_sending(now, returning=returning))
     queued = _requeue(connection, where, "a person asked to try again", by, now)

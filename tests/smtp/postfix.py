@@ -71,6 +71,14 @@ MASTER = """\
   -o smtpd_discard_ehlo_keywords=dsn
 127.0.0.1:{crowded} inet n - n - - smtpd
   -o smtpd_client_connection_count_limit=2
+127.0.0.1:{open} inet n - n - - smtpd
+  -o smtpd_tls_security_level=none -o smtpd_sasl_auth_enable=no
+  -o mynetworks=127.0.0.0/8 -o smtpd_relay_restrictions=permit_mynetworks,reject
+  -o smtpd_sender_restrictions=
+127.0.0.1:{next} inet n - n - - smtpd
+  -o myhostname=mx.example.net -o smtpd_sasl_auth_enable=no -o smtpd_tls_security_level=none
+  -o virtual_mailbox_maps=texthash:{folder}/config/known
+  -o smtpd_relay_restrictions=reject_unauth_destination -o smtpd_sender_restrictions=
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -103,8 +111,9 @@ class Postfix:
     """A running Postfix. Its services differ.
 
     `full` has no room, `small` and `secretive` take 4,000 bytes, `undsn` offers no notifications,
-    `crowded` takes two connections at once. What goes to `gone@example.com` is accepted and comes
-    back to the sender's mailbox, `events`.
+    `crowded` takes two connections at once, `open` wants neither encryption nor a log-in. What goes
+    to `gone@example.com` or `unknown@example.com` is accepted and comes back to the sender's
+    mailbox, `events`: the latter from `next`, a server further on that knows no such user.
     """
 
     folder: Path
@@ -150,7 +159,7 @@ def postfix(authority: trustme.CA) -> Iterator[Postfix]:
     folder = Path(tempfile.mkdtemp(prefix="onboarding-postfix-"))
     folder.chmod(0o755)
     word = secrets.token_hex(8)
-    names = ("plain", "full", "small", "secretive", "undsn", "crowded")
+    names = ("plain", "full", "small", "secretive", "undsn", "crowded", "open", "next")
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     try:
         configure(folder, authority, word, ports)
@@ -171,12 +180,16 @@ def configure(folder: Path, authority: trustme.CA, word: str, ports: dict[str, i
     (config / "main.cf").write_text(
         MAIN.format(folder=folder, word=word, uid=owner.st_uid, gid=owner.st_gid)
     )
-    (config / "master.cf").write_text(MASTER.format(**ports))
+    (config / "master.cf").write_text(MASTER.format(folder=folder, **ports))
     (config / "sasl" / "smtpd.conf").write_text(SASL.format(folder=folder))
-    people = [*(f"person{n}" for n in range(1, 100)), "events", "gone"]
+    people = [*(f"person{n}" for n in range(1, 100)), "events", "gone", "unknown"]
     (config / "mailboxes").write_text("".join(f"{name}@example.com {name}/\n" for name in people))
     # Sent on to ourselves, it is refused: by a server that meets itself, or that wants encryption.
-    (config / "transport").write_text(f"gone@example.com smtp:[127.0.0.1]:{ports['plain']}\n")
+    (config / "transport").write_text(
+        f"gone@example.com smtp:[127.0.0.1]:{ports['plain']}\n"
+        f"unknown@example.com smtp:[127.0.0.1]:{ports['next']}\n"
+    )
+    (config / "known").write_text("known@example.com known/\n")
     (config / "senders").write_text(f"{USER} {USER}\n")
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
         config / "server.pem"
