@@ -6,6 +6,7 @@ pages are in `onboarding.console`.
 
 import asyncio
 import getpass
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ def serve_command(
         raise typer.BadParameter(message, param_hint="--by")
     options.warn_about_secrets(config)
     options.warn_about_plaintext(config)
+    options.warn_about_fence(config)
     # Before the ledger is opened, which may have to migrate it.
     check_settings(config)
 
@@ -136,6 +138,10 @@ def _new_link_on_enter(console: Console, url: str) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def print_new_link() -> None:
+        # What is typed while the program is in the background is the shell's: to read it would stop
+        # the whole console (SIGTTIN).
+        if os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+            return
         # An empty text is the end of the input: it would be readable for ever.
         if sys.stdin.readline():
             _print_console_link(console, url)

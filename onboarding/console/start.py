@@ -2,7 +2,12 @@
 
 import os
 from collections.abc import AsyncIterator, Iterable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+)
 
 from onboarding.config.console import ConsoleSettings
 from onboarding.console.app import make_app
@@ -16,7 +21,6 @@ from onboarding.web.timed_protocol import TimedProtocol
 
 LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 """How a browser on this machine may name it."""
-
 
 CLOSING_SECONDS = 2.0
 """How long pages that are under way have to end after the signal: streams say good-bye."""
@@ -34,24 +38,31 @@ async def serve_console(
     """
     settings = console.config.console
     check_settings(console.config)
-    tls = load_tls(settings)
+    server = serve_application(
+        make_app(console, rows),
+        settings.port,
+        host=settings.host,
+        tls=load_tls(settings),
+        protocol=protocol,
+        closing_seconds=CLOSING_SECONDS,
+    )
+    async with AsyncExitStack() as stack:
+        # The pages end first. Then the acts at work get their stop, and finish what they must.
+        await stack.enter_async_context(aclosing(console.tasks))
+        url = await _open_port(stack, server, settings)
+        console.origins.update(list_origins(settings, url))
+        yield settings.public_url or url
+
+
+async def _open_port(
+    stack: AsyncExitStack, server: AbstractAsyncContextManager[str], settings: ConsoleSettings
+) -> str:
+    """Start the server; gives its address. Raises ConfigurationError if the port can't be had."""
     try:
-        async with (
-            # The pages end first. Then the acts at work get their stop, and finish what they must.
-            aclosing(console.tasks),
-            serve_application(
-                make_app(console, rows),
-                settings.port,
-                host=settings.host,
-                tls=tls,
-                protocol=protocol,
-                closing_seconds=CLOSING_SECONDS,
-            ) as url,
-        ):
-            console.origins.update(list_origins(settings, url))
-            yield settings.public_url or url
+        return await stack.enter_async_context(server)
     except OSError as error:
-        where = format_origin(settings.host, settings.port, is_encrypted=tls is not None)
+        is_encrypted = settings.tls_certificate is not None
+        where = format_origin(settings.host, settings.port, is_encrypted=is_encrypted)
         raise ConfigurationError(
             f"The console can't listen at {where}: {_describe_system_error(error)}.",
             hint="Is one running already? Set another [console] port, or use --port (0 is any "

@@ -1,18 +1,24 @@
 """How the console starts and stops: what can't be served is said at once, in words."""
 
 import asyncio
+import fcntl
 import os
 import pty
 import signal
 import socket
 import ssl
 import sys
+import termios
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import trustme
+from argon2 import PasswordHasher
 
 from onboarding.config.console import ConsoleSettings
 from onboarding.console.checks import check_settings
@@ -269,27 +275,22 @@ async def test_enter_prints_another_link_and_the_first_one_ends(tmp_path):
     assert (answers, code) == ([403, 303], 0)
 
 
-async def serve_on_terminal(scene: Stage) -> tuple[tuple[str, str, list[int]], int]:
-    """Serve on a terminal, press Enter once, open both links, and press Ctrl-C."""
+@asynccontextmanager
+async def terminal_of(scene: Stage, *words: str) -> AsyncIterator[tuple[int, Process]]:
+    """Run `onboarding WORDS` on a terminal; gives our end of it."""
     ours, its = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "onboarding", "serve", "--port", "0"),
+        *(sys.executable, "-m", "onboarding", *words),
         cwd=scene.folder,
         env={**OWN, **scene.variables, "TERM": "dumb"},
         stdin=its,
         stdout=its,
         stderr=its,
+        preexec_fn=take_terminal,
     )
     os.close(its)
     try:
-        shown = await asyncio.to_thread(read_links, ours, b"", 1)
-        os.write(ours, b"\n")
-        shown = await asyncio.to_thread(read_links, ours, shown, 2)
-        first, second = [word for word in shown.decode().split() if LINK in word]
-        async with httpx.AsyncClient() as browser:
-            answers = [(await browser.get(link)).status_code for link in (first, second)]
-        process.send_signal(signal.SIGINT)
-        return (first, second, answers), await process.wait()
+        yield ours, process
     finally:
         os.close(ours)
         if process.returncode is None:
@@ -297,11 +298,56 @@ async def serve_on_terminal(scene: Stage) -> tuple[tuple[str, str, list[int]], i
             await process.wait()
 
 
-def read_links(terminal: int, shown: bytes, number: int) -> bytes:
-    """Read until so many links, each with the sentence after it, are on the terminal."""
-    while shown.count(b"Stop with Ctrl-C.") < number:
+def take_terminal() -> None:
+    """Make standard input the terminal of a session of its own, as a shell's window does."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+async def serve_on_terminal(scene: Stage) -> tuple[tuple[str, str, list[int]], int]:
+    """Serve on a terminal, press Enter once, open both links, and press Ctrl-C."""
+    async with terminal_of(scene, "serve", "--port", "0") as (ours, process):
+        shown = await asyncio.to_thread(read_until, ours, b"", "Stop with Ctrl-C.", 1)
+        os.write(ours, b"\n")
+        shown = await asyncio.to_thread(read_until, ours, shown, "Stop with Ctrl-C.", 2)
+        first, second = [word for word in shown.decode().split() if LINK in word]
+        async with httpx.AsyncClient() as browser:
+            answers = [(await browser.get(link)).status_code for link in (first, second)]
+        os.write(ours, b"\x03")
+        return (first, second, answers), await process.wait()
+
+
+def read_until(terminal: int, shown: bytes, words: str, number: int) -> bytes:
+    """Read until some words are on the terminal so many times."""
+    while shown.count(words.encode()) < number:
         shown += os.read(terminal, 65536)
     return shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "words"),
+    [
+        (["correct horse battery staple"] * 2, 0, "single quotes"),
+        (["correct horse battery staple", "correct horse battery stable"], 2, "not the same"),
+        (["short", ""], 2, "12 to 1000 characters"),
+    ],
+)
+async def test_password_is_asked_for_twice_and_never_shown(tmp_path, typed, code, words):
+    async with (
+        stage(tmp_path, [HOST]) as scene,
+        terminal_of(scene, "console-password") as (ours, process),
+    ):
+        shown = await asyncio.to_thread(read_until, ours, b"", "Password: ", 1)
+        os.write(ours, f"{typed[0]}\n".encode())
+        if typed[1]:
+            shown = await asyncio.to_thread(read_until, ours, shown, "Once more: ", 1)
+            os.write(ours, f"{typed[1]}\n".encode())
+        text = (await asyncio.to_thread(read_until, ours, shown, words, 1)).decode()
+        assert await process.wait() == code
+
+    assert [one for one in typed if one and one in text] == []
+    hashes = [word for word in text.split() if word.startswith("$argon2id$")]
+    assert [PasswordHasher().verify(one, typed[0]) for one in hashes] == [True] * (code == 0)
 
 
 async def test_console_password_needs_a_terminal(tmp_path):
