@@ -25,7 +25,7 @@ class LiveParts:
             self._tick, self._made = tick, {}
         if page not in self._made:
             self._made[page] = asyncio.create_task(self._make(make))
-            # Read by nobody where all readers went meanwhile; asyncio would complain.
+            # If all readers have gone, no one asks for its error, and asyncio would print it.
             self._made[page].add_done_callback(lambda task: task.cancelled() or task.exception())
         # Shielded: others may wait for the same page when this one's reader goes.
         return await asyncio.shield(self._made[page])

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from onboarding.reports.calendar_words import describe_calendar
 from onboarding.reports.mail_frame import build_frame, count_lines
 
-FRAME_POLICY = (
+MESSAGE_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
 """What a message's own HTML may do: nothing but look as it does, inside a page of ours."""
@@ -21,8 +21,8 @@ LINE_WIDTH, LINE_HEIGHT, FRAME_EDGE, TALLEST = 68, 29, 215, 4000
 
 
 @dataclass(frozen=True, slots=True)
-class MessageParts:
-    """The parts of a message, decoded. Empty is what it has not."""
+class ShownTexts:
+    """The texts of a message, decoded; empty is what it has not."""
 
     text: str
     html: str
@@ -40,7 +40,7 @@ class MessageView:
     fields: Sequence[tuple[str, str]]
     frame: str
     height: int
-    parts: MessageParts
+    texts: ShownTexts
     calendar: Sequence[tuple[str, str]]
     pictures: Sequence[str]
 
@@ -54,22 +54,22 @@ def view_message(
     name: str,
     fields: Sequence[tuple[str, str]],
     address: str,
-    parts: MessageParts,
+    texts: ShownTexts,
     time_zone: str,
 ) -> MessageView:
     """Make the view of a message whose page has this address."""
     return MessageView(
         name,
         fields,
-        frame=f"{address}/html" if parts.html else "",
-        height=min(TALLEST, FRAME_EDGE + count_lines(parts.text, LINE_WIDTH) * LINE_HEIGHT),
-        parts=parts,
-        calendar=describe_calendar(parts.calendar, time_zone) if parts.calendar else (),
-        pictures=build_frame(parts.html).remote_pictures if parts.html else (),
+        frame=f"{address}/html" if texts.html else "",
+        height=min(TALLEST, FRAME_EDGE + count_lines(texts.text, LINE_WIDTH) * LINE_HEIGHT),
+        texts=texts,
+        calendar=describe_calendar(texts.calendar, time_zone) if texts.calendar else (),
+        pictures=build_frame(texts.html).remote_pictures if texts.html else (),
     )
 
 
 def answer_frame(html: str) -> Response:
     """Answer with the HTML of a message, kept from doing anything."""
     document = build_frame(html).document
-    return HTMLResponse(document, headers={"Content-Security-Policy": FRAME_POLICY})
+    return HTMLResponse(document, headers={"Content-Security-Policy": MESSAGE_POLICY})

@@ -13,15 +13,15 @@ from onboarding.console.access import Viewer, require_viewer
 from onboarding.console.console import find_console
 from onboarding.console.live import find_version, stream_parts
 from onboarding.console.live_parts import Parts
-from onboarding.console.messages import MessageParts, MessageView, answer_frame, view_message
+from onboarding.console.messages import MessageView, ShownTexts, answer_frame, view_message
 from onboarding.console.pages import find_macro, page
-from onboarding.console.webinar import make_rows
+from onboarding.console.people import make_rows
 from onboarding.model.foreign_text import printable
 from onboarding.pipeline.kept_messages import KeptCopy, read_fields, rebuild
 from onboarding.pipeline.target import find_target
 from onboarding.pipeline.webinar_view import PersonView, read_person
 
-PARTS, ACT_PARTS = "person_parts.html.j2", "act_parts.html.j2"
+PERSON_PARTS, ACT_PARTS = "person_parts.html.j2", "act_parts.html.j2"
 
 NO_PERSON = "There is no such person on this panel now. They may have been forgotten or renamed."
 NO_MESSAGE_KEPT = "This message is not kept here: its time is over, or it never left."
@@ -29,7 +29,7 @@ NO_MESSAGE_KEPT = "This message is not kept here: its time is over, or it never 
 
 async def show_person(request: Request) -> Response:
     """Show one person: how they are, what comes, their messages, their history."""
-    found = await run_in_threadpool(_read, request)
+    found = await run_in_threadpool(_read_person, request)
     parts = _render_parts(found, require_viewer(request))
     return page("person.html.j2", request, found=found, parts=parts, version=find_version(parts))
 
@@ -37,7 +37,7 @@ async def show_person(request: Request) -> Response:
 async def stream_person(request: Request) -> Response:
     """Stream the page's parts as they change."""
     viewer = require_viewer(request)
-    return stream_parts(request, lambda: _render_parts(_read(request), viewer))
+    return stream_parts(request, lambda: _render_parts(_read_person(request), viewer))
 
 
 async def show_message(request: Request) -> Response:
@@ -67,7 +67,7 @@ def _view_copy(found: PersonView, copy: KeptCopy) -> MessageView:
         name=found.person.name,
         fields=[(name, printable(value)) for name, value in read_fields(copy).items()],
         address=f"{path}/messages/{copy.record.delivery.id}",
-        parts=MessageParts(copy.text, copy.html, copy.calendar),
+        texts=ShownTexts(copy.text, copy.html, copy.calendar),
         time_zone=_time_zone(found),
     )
 
@@ -78,14 +78,14 @@ def _render_parts(found: PersonView, viewer: Viewer) -> Parts:
     # What was rejected before a later message was sent needs no act any more.
     states = {message.state.value for message in (rows[0].message, person.latest) if message}
     return {
-        "now": find_macro(PARTS, "now")(found, rows[0]),
+        "now": find_macro(PERSON_PARTS, "now")(found, rows[0]),
         "acts": find_macro(ACT_PARTS, "person_acts")(name, person.email, states, viewer),
-        "messages": find_macro(PARTS, "messages")(found),
-        "history": find_macro(PARTS, "history")(found),
+        "messages": find_macro(PERSON_PARTS, "messages")(found),
+        "history": find_macro(PERSON_PARTS, "history")(found),
     }
 
 
-def _read(request: Request) -> PersonView:
+def _read_person(request: Request) -> PersonView:
     """Read the person that the address names. Raises HTTPException 404 if there is none."""
     services, params = find_console(request).services, request.path_params
     target = find_target(services.config, params["webinar"])
@@ -98,7 +98,7 @@ def _read(request: Request) -> PersonView:
 
 def _read_message(request: Request) -> tuple[PersonView, KeptCopy]:
     """Read the message that the address names. Raises HTTPException 404 if it is not kept."""
-    found = _read(request)
+    found = _read_person(request)
     copy = found.find_kept(request.path_params["message"])
     if copy is None:
         raise HTTPException(404, NO_MESSAGE_KEPT)

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from onboarding.console.access import require_viewer
 from onboarding.console.console import find_console
-from onboarding.console.messages import MessageParts, MessageView, answer_frame, view_message
+from onboarding.console.messages import MessageView, ShownTexts, answer_frame, view_message
 from onboarding.console.pages import page
 from onboarding.model.reviews import MessageContent
 from onboarding.pipeline.target import Target, find_target
@@ -22,7 +22,7 @@ NOT_THERE = (
 )
 
 
-async def show_plan(request: Request) -> Response:
+async def show_last_plan(request: Request) -> Response:
     """Show the last plan, or how to have one made."""
     target = _find_target(request)
     asked = find_console(request).plans.find(target.name)
@@ -30,7 +30,7 @@ async def show_plan(request: Request) -> Response:
     return page("plan.html.j2", request, target=target, asked=asked, content=content)
 
 
-async def make_plan(request: Request) -> Response:
+async def ask_for_plan(request: Request) -> Response:
     """Have a plan made, then show it."""
     target, viewer = _find_target(request), require_viewer(request)
     await find_console(request).plans.ask(target, viewer.name)
@@ -78,12 +78,12 @@ def _find_card(content: PlanContent, number: int) -> MessageCard:
 def _view_card(content: PlanContent, number: int) -> MessageView:
     message = _find_card(content, number).message
     shown = message.shown
-    parts = MessageParts(shown.text, shown.html, shown.calendar) if shown else None
+    texts = ShownTexts(shown.text, shown.html, shown.calendar) if shown else None
     return view_message(
         name=message.invitee.name,
         fields=_list_fields(shown) if shown else [],
         address=f"/webinars/{content.review.name}/plan/{content.digest}/messages/{number}",
-        parts=parts or MessageParts("", "", ""),
+        texts=texts or ShownTexts("", "", ""),
         time_zone=content.review.session.time_zone,
     )
 

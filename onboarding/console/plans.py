@@ -24,7 +24,7 @@ MOST_PLANS = 10
 NEW_ENOUGH = timedelta(seconds=5)
 """A younger plan is not made again: a second click spends no calls."""
 
-SHORT_WAIT = 20.0
+PLAN_WAIT = 20.0
 """Seconds that a request waits for its plan; after it the page says that it is being made."""
 
 
@@ -61,7 +61,7 @@ class PlanShelf:
             self._tasks[target.name] = asyncio.create_task(self._make(target, asked))
         if task := self._tasks.get(target.name):
             # Not cancelled when the wait is over: others may wait, and the calls are spent.
-            await asyncio.wait({task}, timeout=SHORT_WAIT)
+            await asyncio.wait({task}, timeout=PLAN_WAIT)
 
     def _is_new(self, webinar: str) -> bool:
         plan = self._plans.get(webinar)

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 LONGEST_SEARCH = 200
 """Characters of a search that are looked at."""
 
-MOST_DIGITS = 4
+PAGE_DIGITS = 4
 """Digits of a page's number. Python would work for a while on a number of thousands."""
 
 
@@ -18,7 +18,7 @@ def read_words(fields: Mapping[str, str]) -> str:
 def read_page_number(fields: Mapping[str, str]) -> int:
     """Read which page is asked for. What is no number is the first."""
     number = fields.get("page", "")
-    is_number = number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS
+    is_number = number.isascii() and number.isdigit() and len(number) <= PAGE_DIGITS
     return int(number) if is_number else 1
 
 

@@ -45,7 +45,7 @@ def _render_json(report: Report) -> bytes:
     return json.dumps(report_json(report), ensure_ascii=False, indent=2).encode()
 
 
-FORMATS: Mapping[str, FileFormat] = MappingProxyType(
+REPORT_FILES: Mapping[str, FileFormat] = MappingProxyType(
     {
         "csv": FileFormat("text/csv; charset=utf-8", _render_csv),
         "xlsx": FileFormat(
@@ -60,7 +60,7 @@ FORMATS: Mapping[str, FileFormat] = MappingProxyType(
 
 async def show_report(request: Request) -> Response:
     """Show the report."""
-    report = await run_in_threadpool(_read_report, request)
+    report = await run_in_threadpool(_read_webinar_report, request)
     target = find_target(find_console(request).config, request.path_params["webinar"])
     shown = arrange_webinar(report.webinars[0], report) if report else None
     return page("report.html.j2", request, target=target, report=report, shown=shown)
@@ -68,8 +68,8 @@ async def show_report(request: Request) -> Response:
 
 async def download_report(request: Request) -> Response:
     """Answer with a file. Raises HTTPException 404 for an unknown format, or without a run."""
-    file = FORMATS.get(request.path_params["format"])
-    report = await run_in_threadpool(_read_report, request) if file else None
+    file = REPORT_FILES.get(request.path_params["format"])
+    report = await run_in_threadpool(_read_webinar_report, request) if file else None
     if file is None or report is None:
         raise HTTPException(404, NOTHING_YET if file else None)
     content = await run_in_threadpool(file.render, report)
@@ -78,7 +78,7 @@ async def download_report(request: Request) -> Response:
     return Response(content, media_type=file.media_type, headers=headers)
 
 
-def _read_report(request: Request) -> Report | None:
+def _read_webinar_report(request: Request) -> Report | None:
     services = find_console(request).services
     target = find_target(services.config, request.path_params["webinar"])
     now = services.clock.now()

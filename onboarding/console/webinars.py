@@ -24,7 +24,7 @@ from onboarding.pipeline.overview import (
 )
 from onboarding.pipeline.target import find_target
 
-PARTS = "webinars_parts.html.j2"
+LIST_PARTS = "webinars_parts.html.j2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def show_webinars(request: Request) -> Response:
         query=query,
         parts=parts,
         version=find_version(parts),
-        address=write_query(_as_fields(query)),
+        address=write_query(_write_fields(query)),
     )
 
 
@@ -62,7 +62,7 @@ def read_query(fields: Mapping[str, str]) -> OverviewQuery:
     return OverviewQuery(read_words(fields), chosen, read_page_number(fields))
 
 
-def _as_fields(query: OverviewQuery) -> dict[str, object]:
+def _write_fields(query: OverviewQuery) -> dict[str, object]:
     return {"q": query.words, "show": query.show, "page": query.page}
 
 
@@ -77,14 +77,14 @@ def render_webinars(console: Console, viewer: Viewer, query: OverviewQuery) -> P
     config, now = services.config, services.clock.now()
     targets = [find_target(config, name) for name in config.webinars if viewer.may_see(name)]
     found = read_overview(config, targets, query, now, services.progress)
-    rows = [_make_row(line, now) for line in found.lines]
+    rows = [_show_line(line, now) for line in found.lines]
     return {
-        "sorts": find_macro(PARTS, "sorts")(found, query),
-        "list": find_macro(PARTS, "table")(rows, found, query),
+        "sorts": find_macro(LIST_PARTS, "sorts")(found, query),
+        "list": find_macro(LIST_PARTS, "table")(rows, found, query),
     }
 
 
-def _make_row(line: WebinarLine, now: datetime) -> WebinarRow:
+def _show_line(line: WebinarLine, now: datetime) -> WebinarRow:
     seen = line.seen
     countdown = describe_countdown(seen.start, seen.end, now, is_over=line.is_over) if seen else ""
     return WebinarRow(line, countdown, build_bar(line.panel))

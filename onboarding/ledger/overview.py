@@ -47,7 +47,7 @@ class Troubled(NamedTuple):
 
 
 class ProblemPlace(NamedTuple):
-    """Whom a problem of the last run is about."""
+    """Which person or row a problem of the last run is about."""
 
     session: int
     row: int | None
@@ -76,7 +76,7 @@ def list_troubled(connection: sa.Connection, numbers: Collection[int]) -> Sequen
 def list_problem_places(
     connection: sa.Connection, numbers: Collection[int]
 ) -> Sequence[ProblemPlace]:
-    """List whom the problems of the last runs are about, notes aside."""
+    """List the people or rows that the problems of the last runs are about, notes aside."""
     rows = connection.execute(
         sa.select(problems.c.session, problems.c.row, problems.c.email).where(
             problems.c.session.in_(numbers), sa.not_(problems.c.is_note)

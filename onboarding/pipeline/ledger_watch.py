@@ -23,7 +23,7 @@ pages open, following them takes at most a fifth of a processor."""
 
 
 class LedgerWatch:
-    """Counts the changes of one ledger while anybody follows it.
+    """Counts the changes of one ledger while there are followers.
 
     `tick` is the count so far. `sleep` waits for some seconds.
     """
@@ -73,7 +73,7 @@ class LedgerWatch:
             self._changed.notify_all()
 
     async def _look(self) -> None:
-        """Look again and again, until nobody follows."""
+        """Look again and again while there are followers."""
         waited = 0.0
         try:
             while self._followers:

@@ -4,7 +4,7 @@ One snapshot of the ledger, and a number of statements that does not grow with t
 panels are counted only for the page that is shown. Changes nothing, and asks only the ledger.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from onboarding.config import Config
 from onboarding.ledger import leases, overview, pauses
 from onboarding.ledger.leases import Lease
-from onboarding.ledger.overview import Panel
+from onboarding.ledger.overview import Panel, ProblemPlace
 from onboarding.ledger.read_only import read_ledger
 from onboarding.ledger.sessions import StoredSession
 from onboarding.ledger.settings import ledger_path
@@ -28,7 +28,7 @@ from onboarding.model.sessions import has_ended
 from onboarding.pipeline.lease import lease_name
 from onboarding.pipeline.target import Target
 
-PAGE_SIZE = 25
+WEBINARS_ON_A_PAGE = 25
 """Webinars on one page: a page of cards that a phone still scrolls through."""
 
 
@@ -138,23 +138,48 @@ def _load_lines(
 ) -> list[WebinarLine]:
     seen = _match_sessions(overview.list_sessions(connection, server), targets)
     numbers = [session.id for session in seen.values()]
-    held = leases.list_held(connection, now)
-    on_pause = pauses.list_pauses(connection, server, now)
-    called_off = overview.list_called_off(connection, numbers)
-    lines = []
-    for target in targets:
-        session = seen.get(target.name)
-        lease = held.get(lease_name(server, target.webinar_id))
+    known = _Known(
+        server,
+        now,
+        seen,
+        leases.list_held(connection, now),
+        pauses.list_pauses(connection, server, now),
+        overview.list_called_off(connection, numbers),
+    )
+    return _add_attention(connection, [known.make_line(target) for target in targets])
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the ledger holds of all webinars, each part read by one statement.
+
+    `seen` are the sessions by the target's name, `held` the leases of living runs.
+    """
+
+    server: str
+    now: datetime
+    seen: Mapping[str, StoredSession]
+    held: Mapping[str, Lease]
+    on_pause: Mapping[tuple[str, str], Pause]
+    called_off: Collection[int]
+
+    def make_line(self, target: Target) -> WebinarLine:
+        """Make a target's line, without what needs a person."""
+        session = self.seen.get(target.name)
+        lease = self.held.get(lease_name(self.server, target.webinar_id))
         line = WebinarLine(
             target,
-            replace(session, title=printable(session.title)) if session else None,
-            is_over=session is not None and has_ended(session.status, session.end, now),
             at_work=RunAtWork.of(lease) if lease else None,
-            pause=_find_pause(on_pause, target),
-            is_called_off=session is not None and session.id in called_off,
+            pause=_find_pause(self.on_pause, target),
         )
-        lines.append(line)
-    return _add_attention(connection, lines)
+        if session is None:
+            return line
+        return replace(
+            line,
+            seen=replace(session, title=printable(session.title)),
+            is_over=has_ended(session.status, session.end, self.now),
+            is_called_off=session.id in self.called_off,
+        )
 
 
 def _match_sessions(
@@ -181,16 +206,21 @@ def _find_pause(on_pause: Mapping[tuple[str, str], Pause], target: Target) -> Pa
 
 def _add_attention(connection: sa.Connection, lines: Sequence[WebinarLine]) -> list[WebinarLine]:
     """Count for each webinar the people who need a person, each once."""
-    numbers = {line.seen.id: line for line in lines if line.seen}
-    people: dict[int, set[str]] = {number: set() for number in numbers}
-    for message in overview.list_troubled(connection, numbers):
+    lines_seen = {line.seen.id: line for line in lines if line.seen}
+    people: dict[int, set[str]] = {number: set() for number in lines_seen}
+    for message in overview.list_troubled(connection, lines_seen):
         # While its run lives, a message that is being sent is no trouble; after it, it is in doubt.
-        if message.state is not State.SENDING or numbers[message.session].at_work is None:
+        if message.state is not State.SENDING or lines_seen[message.session].at_work is None:
             people[message.session].add(message.key)
-    for place in overview.list_problem_places(connection, numbers):
-        row = f"row {place.row}" if place.row else "the webinar"
-        people[place.session].add(address_key(place.email) or row)
+    for place in overview.list_problem_places(connection, lines_seen):
+        people[place.session].add(_name_place(place))
     return [replace(line, attention=_count_people(line, people)) for line in lines]
+
+
+def _name_place(place: ProblemPlace) -> str:
+    """Name the person that a problem is about, so that they count once with all their problems."""
+    # A row without an address is a person, too. A problem with neither is the webinar's.
+    return address_key(place.email) or (f"row {place.row}" if place.row else "")
 
 
 def _count_people(line: WebinarLine, people: Mapping[int, set[str]]) -> int:
@@ -207,12 +237,12 @@ def _choose_page(lines: Iterable[WebinarLine], query: OverviewQuery) -> Overview
     matching = [line for line in lines if _matches(line, query.words)]
     shown = {show: [line for line in matching if _is_shown(line, show)] for show in Show}
     chosen = sorted(shown[query.show], key=_by_time)
-    pages = max(1, -(-len(chosen) // PAGE_SIZE))
+    pages = max(1, -(-len(chosen) // WEBINARS_ON_A_PAGE))
     # A page that is too high is the last one: the list may have become shorter meanwhile.
     page = min(max(1, query.page), pages)
-    first = (page - 1) * PAGE_SIZE
+    first = (page - 1) * WEBINARS_ON_A_PAGE
     counts = {show: len(found) for show, found in shown.items()}
-    return Overview(chosen[first : first + PAGE_SIZE], counts, page, pages)
+    return Overview(chosen[first : first + WEBINARS_ON_A_PAGE], counts, page, pages)
 
 
 def _matches(line: WebinarLine, words: str) -> bool:

@@ -1,4 +1,4 @@
-"""Pages that follow the ledger: what is sent, when, how often, and to whom."""
+"""Pages that follow the ledger: what is sent, when, and how often."""
 
 import asyncio
 import json
@@ -159,7 +159,7 @@ async def test_watch_looks_less_often_when_pages_take_long(tmp_path):
     assert slept[:2] == [40.0, 0.5]
 
 
-async def test_watch_closes_the_ledger_when_nobody_follows(tmp_path):
+async def test_watch_closes_the_ledger_without_followers(tmp_path):
     async with stage(tmp_path, [HOST]) as scene:
         await scene.run()
         file = ledger_path(scene.config.ledger)

@@ -1,4 +1,4 @@
-"""The pages of webinars and people: what they show, to whom, and what they never show."""
+"""The pages of webinars and people: what they show, and what they never show."""
 
 import re
 

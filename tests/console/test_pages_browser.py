@@ -1,4 +1,4 @@
-"""The console's pages in a real browser: they follow a run, fit a phone, and shut nobody out."""
+"""The console's pages in a real browser: they follow a run, fit a phone, and shut no person out."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -124,7 +124,7 @@ async def find_paths(page: Page, served: RunningConsole) -> list[str]:
         "/?q=nothing",
         "/?show=over",
         webinar,
-        f"{webinar}?q=nobody",
+        f"{webinar}?q=no-one",
         "/webinars/launch2",
         f"{webinar}/plan",
         "/webinars/launch2/plan",

@@ -11,7 +11,7 @@ from onboarding.ledger.overview import Panel
 from onboarding.ledger.settings import ledger_path
 from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.overview import (
-    PAGE_SIZE,
+    WEBINARS_ON_A_PAGE,
     Overview,
     OverviewQuery,
     Show,
@@ -127,9 +127,9 @@ async def test_every_word_is_looked_for_in_title_name_and_id(tmp_path, words, ex
 
 
 async def test_list_comes_in_pages_and_a_page_too_high_is_the_last(tmp_path):
-    async with stage(tmp_path, [HOST], more=PAGE_SIZE) as scene:
+    async with stage(tmp_path, [HOST], more=WEBINARS_ON_A_PAGE) as scene:
         first = overview_of(scene)
-        assert (len(first.lines), first.page, first.pages) == (PAGE_SIZE, 1, 2)
+        assert (len(first.lines), first.page, first.pages) == (WEBINARS_ON_A_PAGE, 1, 2)
 
         last = overview_of(scene, page=99)
         assert (len(last.lines), last.page, last.pages) == (1, 2, 2)
