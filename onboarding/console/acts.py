@@ -17,7 +17,7 @@ from onboarding.console.access import require_approver
 from onboarding.console.act_forms import LINK, SEND_NOW, add_reason, find_form
 from onboarding.console.act_tasks import ActProgress, ActTask, describe_other
 from onboarding.console.console import Console, find_console
-from onboarding.console.errors import error_page
+from onboarding.console.errors import error_page, wants_text
 from onboarding.console.forms import read_form
 from onboarding.console.pages import page
 from onboarding.console.questions import Question
@@ -244,7 +244,7 @@ def _show_not_open(request: Request) -> Response:
 
 def _refuse_link(request: Request, outcome: ActOutcome) -> Response:
     """Say why there is no link: as text to the script, which asked for text, else as a page."""
-    if request.headers.get("accept") == "text/plain":
+    if wants_text(request):
         text = " ".join(filter(None, (outcome.sentence, outcome.hint)))
         return PlainTextResponse(text, CODES[outcome.standing])
     return _show_outcome(request, LINK, outcome)

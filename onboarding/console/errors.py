@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from onboarding.console.pages import page
 from onboarding.errors import OnboardingError, TryLater
@@ -33,15 +33,23 @@ ERROR_WORDS = {
 """What is said where the page itself says nothing."""
 
 
+def wants_text(request: Request) -> bool:
+    """Whether a script asks, which shows the answer as it is: a whole page would be no words."""
+    return request.headers.get("accept") == "text/plain"
+
+
 def error_page(request: Request, status: int, message: str = "", hint: str = "") -> Response:
-    """Answer with an error's page."""
+    """Answer with an error's page; with its words alone to a script that asked for text."""
+    words = message or ERROR_WORDS.get(status, "The request was refused.")
+    if wants_text(request):
+        return PlainTextResponse(" ".join(filter(None, (words, hint))), status)
     return page(
         "error.html.j2",
         request,
         status=status,
         code=status,
         title=TITLES.get(status, "That did not work"),
-        message=message or ERROR_WORDS.get(status, "The request was refused."),
+        message=words,
         hint=hint,
     )
 

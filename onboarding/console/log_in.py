@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from onboarding.config.console import ConsoleRole, ConsoleUser
 from onboarding.console.access import Viewer, find_viewer
 from onboarding.console.console import find_console
-from onboarding.console.errors import error_page
+from onboarding.console.errors import error_page, wants_text
 from onboarding.console.forms import read_form
 from onboarding.console.log_ins import LOG_IN_LASTS
 from onboarding.console.pages import page
@@ -68,6 +68,8 @@ def ask_to_log_in(request: Request) -> Response:
 
 def refuse_stranger(request: Request) -> Response:
     """Answer for what a stranger wanted to do: nothing was done, and they may log in."""
+    if wants_text(request):
+        return error_page(request, 401, LOGGED_OUT)
     webinar = request.path_params.get("webinar")
     return _log_in_page(request, f"/webinars/{webinar}" if webinar else "/", "", LOGGED_OUT, 401)
 

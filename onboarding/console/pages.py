@@ -75,6 +75,8 @@ DEFAULT_HEADERS = MappingProxyType(
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
+        # For pages with a policy of their own that says nothing of frames.
+        "X-Frame-Options": "SAMEORIGIN",
         "X-Robots-Tag": "noindex",
     }
 )

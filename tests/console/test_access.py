@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from onboarding.config.console import ConsoleRole
-from onboarding.console.access import Access, require_approver
-from onboarding.console.log_in import local_path
+from onboarding.console.access import ASK_AN_APPROVER, Access, require_approver
+from onboarding.console.log_in import LOGGED_OUT, local_path
 from onboarding.console.log_ins import LOG_IN_LASTS, MOST_LOG_INS, KeyRing, LogInStore
 from onboarding.console.passwords import (
     LONGEST_PASSWORD,
@@ -195,6 +195,21 @@ async def test_stranger_who_acts_is_told_that_nothing_was_done(tmp_path):
     assert refused.status_code == 401
     assert "nothing was done" in refused.text
     assert f'value="/webinars/{NAME}"' in refused.text
+
+
+async def test_script_that_asks_for_text_gets_the_words_alone(tmp_path):
+    async with (
+        stage(tmp_path, [HOST]) as scene,
+        serve_on(scene, rows=ROWS) as served,
+        served.client(None) as stranger,
+        served.client(ConsoleRole.VIEWER) as viewer,
+    ):
+        path, headers = f"/webinars/{NAME}/act", {"Accept": "text/plain"}
+        refused = await stranger.post(path, headers=headers)
+        forbidden = await viewer.post(path, headers=headers)
+
+    assert (refused.status_code, refused.text) == (401, LOGGED_OUT)
+    assert (forbidden.status_code, forbidden.text) == (403, ASK_AN_APPROVER)
 
 
 @pytest.mark.parametrize(
