@@ -18,7 +18,7 @@ from onboarding.model.people import Roster, format_problem, shorten_problems
 from onboarding.pipeline.refresh import fetch_roster
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
-from onboarding.pipeline.template_files import stamp_templates, template_folders
+from onboarding.pipeline.template_files import Stamp
 from onboarding.plan import Options
 
 SETTLED_AFTER = timedelta(seconds=10)
@@ -56,8 +56,8 @@ async def load_roster_file(services: Services, target: Target) -> RosterFile:
     return RosterFile(content, name)
 
 
-async def load_settled_roster(services: Services, target: Target) -> tuple[RosterFile, Roster]:
-    """Load and parse a roster for `run --all`, which starts while people save files.
+async def load_settled_roster(services: Services, target: Target) -> RosterFile:
+    """Load a roster for `run --all`, which starts while people save files.
 
     Raises RosterNotReady for one that has just changed or that can't be read: it must never be
     taken for an empty one.
@@ -67,7 +67,6 @@ async def load_settled_roster(services: Services, target: Target) -> tuple[Roste
         raise _just_changed(target, before)
     try:
         file = await load_roster_file(services, target)
-        roster = file.parse(target)
     except Interrupted:
         raise
     except OnboardingError as error:
@@ -75,7 +74,15 @@ async def load_settled_roster(services: Services, target: Target) -> tuple[Roste
     # It may have been written while it was read.
     if (after := _find_change(target)) != before:
         raise _just_changed(target, after or services.clock.now())
-    return file, roster
+    return file
+
+
+def parse_settled_roster(file: RosterFile, target: Target) -> Roster:
+    """Parse the rows of a roster for `run --all`. Raises RosterNotReady where none can be read."""
+    try:
+        return file.parse(target)
+    except OnboardingError as error:
+        raise RosterNotReady(error.message, hint=error.hint) from error
 
 
 def _find_change(target: Target) -> datetime | None:
@@ -99,9 +106,13 @@ def _just_changed(target: Target, at: datetime) -> RosterNotReady:
     )
 
 
-def digest_inputs(config: Config, target: Target, options: Options, roster: RosterFile) -> str:
-    """Make one digest (SHA-256, hex) of everything that a run starts from."""
-    stamp = stamp_templates(config, template_folders(config.folder, target))
+def digest_inputs(
+    config: Config, target: Target, options: Options, roster: RosterFile, stamp: Stamp
+) -> str:
+    """Make one digest (SHA-256, hex) of everything that a run starts from.
+
+    `stamp` is that of the webinar's templates.
+    """
     brand = config.brand.model_dump_json()
     given = (target, options, config.rehearsal.allow_domains)
     parts = (roster.digest, stamp, brand, *map(_normalize, given))

@@ -45,6 +45,7 @@ from onboarding.pipeline.services import Services
 from onboarding.pipeline.status import Attention, find_attention
 from onboarding.pipeline.take_over import record_as_told
 from onboarding.pipeline.target import Target, find_look_key
+from onboarding.pipeline.template_files import stamp_templates, template_folders
 from onboarding.plan import Action, Options, Plan, PlanItem, SkipCode
 from onboarding.plan.agreement import describe_work
 from onboarding.plan.messages_due import SUPPRESSED
@@ -201,7 +202,9 @@ async def plan_run(
 
 async def _load_prior(services: Services, target: Target, options: Options) -> Prior:
     file = await load_roster_file(services, target)
-    inputs = digest_inputs(services.config, target, options, file)
+    config = services.config
+    stamp = stamp_templates(config, template_folders(config.folder, target))
+    inputs = digest_inputs(config, target, options, file, stamp)
     return Prior(file, file.parse(target), None, inputs)
 
 

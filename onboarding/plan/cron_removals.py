@@ -2,7 +2,7 @@
 
 A roster can be wrong as a whole: cut off, filtered, another webinar's. So `run --all` removes only
 a few people (`Options.remove_at_most`), and never half of a panel. Whether the roster may be
-believed at all is decided in `pipeline.all_webinars`.
+believed at all is decided in `pipeline.webinar_work`.
 """
 
 from collections.abc import Sequence
