@@ -184,7 +184,7 @@ def _describe_message(found: KeptForPerson, number: int) -> str:
     message = found.messages[number - 1]
     record = message.record
     when = format_with_zone(record.at, found.time_zone)
-    title = f"Message {number} of {len(found.messages)}: {record.delivery.kind}"
+    title = f"Message {number} of {len(found.messages)}: {record.delivery.label}"
     rehearsal = f", rehearsal to {record.delivery.rehearsal_to}" * bool(
         record.delivery.rehearsal_to
     )

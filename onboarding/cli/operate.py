@@ -157,7 +157,7 @@ def print_doubts(config: Config, name: str, emails: Collection[str] | None) -> i
 
 def _doubt_row(record: MessageRecord, time_zone: str) -> tuple[str, str, str, str]:
     delivery, since = record.delivery, format_in_zone(record.at, time_zone)
-    return delivery.email, delivery.kind, since, delivery.message_id
+    return delivery.email, delivery.label, since, delivery.message_id
 
 
 def _choose_people(emails: list[str] | None, *, all_: bool) -> list[str] | None:

@@ -6,14 +6,18 @@ read them. Nothing is decided and nothing is printed here.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
+from onboarding.model.kinds import Kind
 from onboarding.model.pauses import Pause
 from onboarding.model.people import Colleague, Invitee
 from onboarding.model.sessions import CallOff, Session, UntouchedRecord
 from onboarding.pipeline.run import Result
+from onboarding.pipeline.schedule import PersonEntries
 from onboarding.pipeline.status import HistoryEvent, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode
+from onboarding.plan.entries_due import DueEntry, TimelineRow
 from onboarding.reports.report_json import problem_json
 
 if TYPE_CHECKING:
@@ -92,7 +96,7 @@ def plan_json(plan: Plan, pause: Pause | None = None) -> dict[str, Any]:
     """
     return {
         "register": _register_json(plan),
-        "mail": [{**_item_json(item, item.mail_reason), "kind": item.mail} for item in plan.mail],
+        "mail": [*map(_mail_json, plan.mail), *starmap(_entry_json, plan.scheduled)],
         "as_told": [
             {**_item_json(item, item.mail_reason), "kind": item.as_told} for item in plan.as_told
         ],
@@ -101,6 +105,30 @@ def plan_json(plan: Plan, pause: Pause | None = None) -> dict[str, Any]:
         "heavy_calls": plan.heavy_calls,
         "notes": list(plan.notes),
         "pause": _pause_json(pause),
+        "schedule": [_timeline_json(row) for row in plan.timeline],
+    }
+
+
+def _mail_json(item: PlanItem) -> dict[str, Any]:
+    return {**_item_json(item, item.mail_reason), "kind": item.mail, "entry": ""}
+
+
+def _entry_json(item: PlanItem, due: DueEntry) -> dict[str, Any]:
+    about = _item_json(item, f"due since {due.due_at.isoformat()}")
+    return {**about, "kind": Kind.SCHEDULED, "entry": due.entry.id}
+
+
+def _timeline_json(row: TimelineRow) -> dict[str, Any]:
+    entry = row.entry
+    return {
+        "entry": entry.id,
+        "template": entry.template,
+        "when": str(entry.when),
+        "to": sorted(entry.to) if isinstance(entry.to, frozenset) else [entry.to.value],
+        "first": row.first.isoformat(),
+        "last": row.last.isoformat(),
+        "waiting": row.waiting,
+        "had": row.had,
     }
 
 
@@ -178,6 +206,18 @@ def status_json(status: Status) -> dict[str, Any]:
         "suppressed": [
             {"email": key, "reason": reason} for key, reason in status.suppressed.items()
         ],
+        "next": [_next_json(person) for person in status.upcoming.people if person.entries.next],
+    }
+
+
+def _next_json(person: PersonEntries) -> dict[str, Any]:
+    """What comes next for a person by the schedule: an entry, and when it is due."""
+    due = person.entries.next
+    return {
+        "email": person.invitee.email,
+        "entry": due.entry.id if due else "",
+        "template": due.entry.template if due else "",
+        "due_at": due.due_at.isoformat() if due else None,
     }
 
 
@@ -233,6 +273,7 @@ def kept_json(found: "KeptForPerson") -> list[dict[str, Any]]:
         {
             "number": number,
             "kind": message.record.delivery.kind,
+            "entry": message.record.delivery.entry,
             "state": message.record.delivery.state,
             "at": message.record.at.isoformat(),
             "reply": message.record.reply,
@@ -387,6 +428,7 @@ def _deliveries_json(status: Status) -> list[dict[str, Any]]:
             "name": record.name,
             "role": record.delivery.facts.role,
             "kind": record.delivery.kind,
+            "entry": record.delivery.entry,
             "state": record.delivery.state,
             "at": record.at.isoformat(),
             "attempts": record.delivery.attempt,

@@ -13,6 +13,7 @@ from onboarding.config import Config
 from onboarding.errors import EXIT_DONE
 from onboarding.model.answers import STANDING_ANSWERS, PersonAnswer
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
+from onboarding.model.foreign_text import printable
 from onboarding.model.people import MOST_SHOWN, Problem, format_problem, shorten_problems
 from onboarding.model.time_zones import format_in_zone, format_with_zone
 from onboarding.pipeline.forecast import forecast
@@ -20,6 +21,11 @@ from onboarding.pipeline.run import Result
 from onboarding.pipeline.status import Attention, HistoryEvent, MessageRecord, Status
 from onboarding.plan import Action, Plan, PlanItem, SkipCode, Snapshot
 from onboarding.plan.agreement import DO_NOT_SEND_NOW
+from onboarding.plan.entries_due import TimelineRow
+from onboarding.plan.timeline import describe_recipients
+
+MOST_NAMED = 5
+"""People that are named of those for whom an entry comes next."""
 
 PROBLEM_MARK = "  ! "
 
@@ -47,6 +53,7 @@ def print_plan(
     if rows := _rows_to_show(plan, all_people=all_people):
         columns = ("person", "role", "RingCentral", "mail", "why")
         print_table("What a run does", columns, rows, narrow=[_plan_text(row) for row in rows])
+    _print_timeline(plan, session.time_zone)
     for note in plan.notes:
         print_text(note)
     # The command with --json, because the plan itself shows only the first of many.
@@ -60,6 +67,27 @@ def print_plan(
     # What is held back is not “nothing to do”, so only one of the two sentences is said.
     elif not plan:
         print_text(_nothing_to_do(plan))
+
+
+def _print_timeline(plan: Plan, time_zone: str) -> None:
+    """Print the schedule as a timeline, each entry with how many people still wait for it."""
+    if not plan.timeline:
+        return
+    rows = [_timeline_row(row, time_zone) for row in plan.timeline]
+    columns = ("when", "entry", "to", "people")
+    narrow = [(f"  {when}  ", f"{entry}, to {to}: {people}") for when, entry, to, people in rows]
+    print_table("Schedule", columns, rows, narrow=narrow)
+
+
+def _timeline_row(row: TimelineRow, time_zone: str) -> tuple[str, str, str, str]:
+    when = format_in_zone(row.first, time_zone)
+    # Readers with other clocks get it at other times: the last one shows how far they are apart.
+    if row.last != row.first:
+        when = f"{when} to {format_in_zone(row.last, time_zone)}"
+    people = f"{row.waiting} to come" if row.waiting else "-"
+    if row.had:
+        people = f"{people}, {row.had} done" if row.waiting else f"{row.had} done"
+    return when, row.entry.id, describe_recipients(row.entry.to), people
 
 
 def print_result(result: Result, *, seen: Collection[Problem] = (), rehearsal_to: str = "") -> None:
@@ -109,6 +137,7 @@ def print_status(status: Status) -> None:
     title = f"{seen.title}  ({seen.key}), {seen.status}\n{start}"
     _print_messages(title, status.current, seen.time_zone)
     _print_remarks(status, seen.time_zone)
+    _print_next(status, seen.time_zone)
     print_text(f"\n{_status_line(status)}")
 
 
@@ -148,6 +177,30 @@ def describe_answers(answers: Mapping[str, PersonAnswer]) -> str:
     }
     parts = [f"{answer}: {', '.join(people)}" for answer, people in groups.items() if people]
     return f"Answers from calendars: {'; '.join(parts)}." if parts else ""
+
+
+def _print_next(status: Status, time_zone: str) -> None:
+    """Print what the schedule has next, for whom, by time."""
+    people: dict[tuple[datetime, str], list[str]] = {}
+    for person in status.upcoming.people:
+        if due := person.entries.next:
+            names = people.setdefault((due.due_at, due.entry.id), [])
+            names.append(printable(person.invitee.name or person.invitee.email))
+    if not people:
+        return
+    print_text("\nNext on the schedule:")
+    print_list(
+        [
+            (f"  {format_in_zone(at, time_zone)}  ", f"{entry}: {_join_names(names)}")
+            for (at, entry), names in sorted(people.items())
+        ]
+    )
+
+
+def _join_names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MOST_NAMED])
+    rest = len(names) - MOST_NAMED
+    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def print_history(email: str, events: Sequence[HistoryEvent]) -> None:
@@ -275,14 +328,14 @@ def _history_row(event: HistoryEvent) -> tuple[str, str, str, str, str]:
 def _status_row(record: MessageRecord, time_zone: str) -> tuple[str, ...]:
     delivery, when = record.delivery, format_in_zone(record.at, time_zone)
     person = (record.name, delivery.email, delivery.facts.role)
-    return (*person, delivery.kind, _label(delivery.state), when, _explain(record))
+    return (*person, delivery.label, _label(delivery.state), when, _explain(record))
 
 
 def _status_text(record: MessageRecord, time_zone: str) -> LabelledText:
     """A message as an item of a list: what it is about, the whole address, and why."""
     delivery, when = record.delivery, format_in_zone(record.at, time_zone)
     named = "" if record.name == delivery.email else f"{record.name}, "
-    about = f"{named}{delivery.facts.role}, {delivery.kind}, {when}"
+    about = f"{named}{delivery.facts.role}, {delivery.label}, {when}"
     lines = filter(None, (about, delivery.email, _explain(record)))
     mark = "!" if delivery.state in NEEDS_A_PERSON else " "
     return f"{mark} {_label(delivery.state)}  ", "\n".join(lines)

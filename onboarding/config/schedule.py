@@ -1,8 +1,7 @@
 """Reads `[messages]` and `[webinars.NAME.messages]` into a webinar's schedule.
 
 A wrong entry is left out, with a sentence in `Schedule.faults`: it must not keep people from their
-invitation. Asks nothing of files: whether a template or an attachment is there is found out where
-they are read.
+invitation. Reads no file; of a template it only looks whether it is there.
 """
 
 import difflib
@@ -61,9 +60,16 @@ class _Faults:
 
 
 def build_schedule(
-    file: Path, shared: Mapping[str, Any], own: Mapping[str, Any], name: str
+    file: Path,
+    shared: Mapping[str, Any],
+    own: Mapping[str, Any],
+    name: str,
+    folders: Sequence[Path] = (),
 ) -> Schedule:
     """Build a webinar's schedule from `[messages]` (`shared`) and its own section (`own`).
+
+    `folders` are those with its templates, the most special first; without any they are not looked
+    for.
 
     A webinar's own key replaces the shared one; an empty list or text leaves it out. Raises
     ConfigurationError for a `send_after` that is not understood, because without it people would be
@@ -71,7 +77,7 @@ def build_schedule(
     """
     faults = _Faults(file, shared, own, name)
     values = {**shared, **own}
-    entries = [*_read_entries(values, file.parent, faults)]
+    entries = [*_read_entries(values, file.parent, folders, faults)]
     quiet, is_clear = _read_quiet(values, faults)
     return Schedule(
         # Without the hours that were meant, a message could come at three in the morning.
@@ -129,13 +135,17 @@ def _parse_when_before(text: str) -> When:
     return when
 
 
-def _read_entries(values: Mapping[str, Any], folder: Path, faults: _Faults) -> Iterator[Entry]:
+def _read_entries(
+    values: Mapping[str, Any], folder: Path, folders: Sequence[Path], faults: _Faults
+) -> Iterator[Entry]:
     """Read the entries of all keys; a key with a fault has none."""
     for key, value in values.items():
         if key in SETTINGS:
             continue
         try:
-            yield from _parse_key(key, value, folder)
+            entries = _parse_key(key, value, folder)
+            _check_templates(entries, folders)
+            yield from entries
         except ValueError as error:
             faults.add(key, error)
 
@@ -166,6 +176,21 @@ def _parse_key(key: str, value: Any, folder: Path) -> list[Entry]:
     for entry in entries:
         _check_attendance(entry)
     return entries
+
+
+def _check_templates(entries: Sequence[Entry], folders: Sequence[Path]) -> None:
+    """Refuse an entry whose templates are in none of the folders: no run may stop at it."""
+    for name in dict.fromkeys(entry.template for entry in entries if folders):
+        # For all roles, or for each of them.
+        of_roles = [_has_template(f"{name}.{role.lower()}", folders) for role in Role]
+        if not (_has_template(name, folders) or all(of_roles)):
+            where = ", ".join(map(str, folders))
+            raise ValueError(f"There is no template {name}.mjml.j2 or {name}.html.j2 in {where}.")
+
+
+def _has_template(name: str, folders: Sequence[Path]) -> bool:
+    files = [f"{name}.{ending}.j2" for ending in ("mjml", "html")]
+    return any((folder / file).is_file() for folder in folders for file in files)
 
 
 def _parse_time(key: str, written: object) -> When:

@@ -176,6 +176,12 @@ class Delivery:
     facts: Facts
     rehearsal_to: str = ""
     entry: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is, in words: its kind, and the entry of a scheduled one."""
+        return f"{self.kind} {self.entry}".rstrip()
+
     uid: str = ""
     sequence: int = 0
 

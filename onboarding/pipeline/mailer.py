@@ -81,7 +81,7 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
 
     Raises ConfigurationError naming file, line and what is wrong.
     """
-    folders = template_folders(config.folder, target)
+    folders = template_folders(config.folder, target.templates)
     # The stamp is only a part of the cache's key: `run --all` compiles the shared templates once
     # for all webinars.
     return _load_cached(

@@ -123,7 +123,7 @@ def build_preview(
             for name, _label, kind, entry in messages
         },
         protected=ProtectedValues.of(list(links), addresses),
-        folders=template_folders(config.folder, target),
+        folders=template_folders(config.folder, target.templates),
         brand=config.brand,
         notes=tuple(_preview_notes(roster, facts)),
         reads_answers=config.replies.is_configured,

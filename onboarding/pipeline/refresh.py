@@ -16,6 +16,7 @@ from onboarding.config.settings import suggest
 from onboarding.errors import ConfigurationError
 from onboarding.interrupt import wait_unless_stopped
 from onboarding.ledger import (
+    answers,
     bounces,
     cache,
     call_offs,
@@ -309,6 +310,10 @@ async def _build_state(
         suppressed=await ledger.run(bounces.load_suppressed),
         schedule=target.schedule,
         seen=await ledger.run(entries.load_seen, row),
+        answers={
+            key: given.answer
+            for key, given in (await ledger.run(answers.load_answers, row)).items()
+        },
     )
     return RunState(row, identify(snapshot), webinar, remembered, listed)
 

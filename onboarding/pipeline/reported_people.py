@@ -122,6 +122,7 @@ def _make_message(record: DeliveryRecord) -> ReportedMessage:
         reply=record.reply,
         reason=record.reason,
         link_fingerprint=delivery.facts.link if RULES[delivery.kind].holds_join_link else "",
+        entry=delivery.entry,
         id=delivery.id,
         due_at=delivery.due_at if delivery.state is State.QUEUED else None,
     )

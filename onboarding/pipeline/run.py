@@ -203,7 +203,7 @@ async def plan_run(
 async def _load_prior(services: Services, target: Target, options: Options) -> Prior:
     file = await load_roster_file(services, target)
     config = services.config
-    stamp = stamp_templates(config, template_folders(config.folder, target))
+    stamp = stamp_templates(config, template_folders(config.folder, target.templates))
     inputs = digest_inputs(config, target, options, file, stamp)
     return Prior(file, file.parse(target), None, inputs)
 

@@ -7,22 +7,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from onboarding.ledger import bounces, call_offs, entries, mailboxes, roster_rows
+from onboarding.ledger import answers, bounces, call_offs, entries, mailboxes, roster_rows
 from onboarding.ledger.sessions import StoredSession
+from onboarding.model.answers import PersonAnswer
 from onboarding.model.deliveries import Mailbox
 from onboarding.model.entries import Schedule, find_send_after
 from onboarding.model.people import Invitee
 from onboarding.model.sessions import Session
-from onboarding.pipeline.refresh import RunState
-from onboarding.pipeline.services import Services
 from onboarding.plan import Plan
 from onboarding.plan.entries_due import Reader, ReaderEntries, Timetable, plan_entries
 
+if TYPE_CHECKING:
+    from onboarding.pipeline.refresh import RunState
+    from onboarding.pipeline.services import Services
 
-async def note_entries(services: Services, state: RunState) -> RunState:
+
+async def note_entries(services: "Services", state: "RunState") -> "RunState":
     """Record which entries of the schedule a run has seen, and with which start of the session.
 
     An entry goes only to people for whom it falls due after that.
@@ -38,7 +42,7 @@ async def note_entries(services: Services, state: RunState) -> RunState:
     return replace(state, snapshot=replace(snapshot, seen=seen))
 
 
-async def record_missed(services: Services, state: RunState, plan: Plan) -> None:
+async def record_missed(services: "Services", state: "RunState", plan: Plan) -> None:
     """Record the entries that people do not get any more, each with an event."""
     start = state.snapshot.session.start
     missed = [
@@ -100,9 +104,10 @@ def load_upcoming(
     session = seen.as_session()
     boxes = mailboxes.load_mailboxes(connection, seen.id)
     timetable = Timetable(schedule, session, now, entries.load_seen(connection, seen.id))
+    given = answers.load_answers(connection, seen.id)
     suppressed = bounces.load_suppressed(connection)
     people = [
-        PersonEntries(invitee, plan_entries(_as_reader(invitee, boxes, session), timetable))
+        PersonEntries(invitee, plan_entries(_as_reader(invitee, boxes, given, session), timetable))
         for invitee in roster_rows.load_roster(connection, seen.id).values()
         if invitee.email and invitee.key not in suppressed
     ]
@@ -112,8 +117,14 @@ def load_upcoming(
     return Upcoming(tuple(people), begin if waits else None)
 
 
-def _as_reader(invitee: Invitee, boxes: Mapping[str, Mailbox], session: Session) -> Reader:
+def _as_reader(
+    invitee: Invitee,
+    boxes: Mapping[str, Mailbox],
+    given: Mapping[str, PersonAnswer],
+    session: Session,
+) -> Reader:
     box = boxes.get(invitee.key, Mailbox())
+    answer = given.get(invitee.key)
     return Reader(
         key=invitee.key,
         # The role that they were told last: the one that they have at RingCentral.
@@ -121,4 +132,5 @@ def _as_reader(invitee: Invitee, boxes: Mapping[str, Mailbox], session: Session)
         zone=invitee.time_zone or session.time_zone,
         invited_at=box.invited_at,
         entries=box.entries,
+        answer=answer.answer if answer else None,
     )

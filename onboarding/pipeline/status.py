@@ -41,6 +41,7 @@ from onboarding.model.people import Problem
 from onboarding.model.ports import Progress
 from onboarding.model.sessions import CallOff
 from onboarding.pipeline.lease import lease_name
+from onboarding.pipeline.schedule import Upcoming, load_upcoming
 from onboarding.pipeline.services import Services
 from onboarding.pipeline.target import Target
 
@@ -58,7 +59,7 @@ class Status:
     `mailed_by_ringcentral`: addresses of people that we added and RingCentral has mailed itself.
     `pause` is the one that holds now. `call_off` is None for a session that takes place. `answers`
     are those that people gave from their calendars, `suppressed` says why no message goes to an
-    address any more; both by address key.
+    address any more; both by address key. `upcoming` is what the schedule has for each person.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Status:
     call_off: CallOff | None = None
     answers: Mapping[str, PersonAnswer] = field(default_factory=lambda: MappingProxyType({}))
     suppressed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    upcoming: Upcoming = field(default_factory=Upcoming)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -132,6 +134,7 @@ def load_status(connection: sa.Connection, config: Config, target: Target, now: 
         call_offs.load_call_off(connection, seen.id),
         answers.load_answers(connection, seen.id),
         _find_suppressed(connection, records, config.secrets),
+        load_upcoming(connection, target.schedule, seen, now),
     )
 
 

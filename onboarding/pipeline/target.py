@@ -13,6 +13,7 @@ from onboarding.errors import ConfigurationError
 from onboarding.ledger.looks import LookKey
 from onboarding.model.entries import Schedule
 from onboarding.model.reviews import ApprovalMode
+from onboarding.pipeline.template_files import template_folders
 
 # At most 20 digits, by RingCentral's description of ids.
 IDS = re.compile(r"([0-9]{1,20})(?:/([0-9]{1,20}))?")
@@ -63,7 +64,13 @@ def find_target(config: Config, name: str, invitees: Path | None = None) -> Targ
         webinar.templates,
         webinar.columns,
         webinar.approval,
-        build_schedule(config.file, config.messages, webinar.messages, name),
+        build_schedule(
+            config.file,
+            config.messages,
+            webinar.messages,
+            name,
+            template_folders(config.folder, webinar.templates),
+        ),
         webinar.remove_at_most if webinar.remove else 0,
     )
 

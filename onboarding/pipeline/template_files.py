@@ -9,15 +9,14 @@ from pathlib import Path
 
 from onboarding import samples
 from onboarding.config import Config
-from onboarding.pipeline.target import Target
 
 Stamp = tuple[tuple[Path, int], ...]
 """Files with the times of their last change: a template that was changed is compiled again."""
 
 
-def template_folders(folder: Path, target: Target) -> tuple[Path, ...]:
-    """Find the templates: the webinar's own, those beside config.toml, then the shipped ones."""
-    own = (target.templates,) if target.templates else ()
+def template_folders(folder: Path, templates: Path | None) -> tuple[Path, ...]:
+    """Find the folders: the webinar's own (`templates`), config.toml's, and the shipped one."""
+    own = (templates,) if templates else ()
     beside = folder / "templates"
     # The first folder that has a file wins, so a webinar may replace one file and keep the others.
     return (*own, *((beside,) if beside.is_dir() else ()), samples.find_templates())

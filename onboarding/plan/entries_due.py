@@ -119,6 +119,22 @@ class ReaderEntries:
         return next(iter((*self.due, *self.upcoming)), None)
 
 
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """One entry of the schedule.
+
+    `first` and `last` are when it is due for the earliest and the latest reader (UTC): they differ
+    where readers have different clocks. `waiting` counts the people who are still to get it, as far
+    as is known now; `had` those who have had it or missed it.
+    """
+
+    entry: Entry
+    first: datetime
+    last: datetime
+    waiting: int
+    had: int
+
+
 class _Fate(Enum):
     """What becomes of an entry for one person at one moment."""
 

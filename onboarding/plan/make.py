@@ -26,6 +26,7 @@ from onboarding.plan.messages_due import (
 from onboarding.plan.removals import plan_departed, plan_unlisted
 from onboarding.plan.selection import keep_fence, plan_as_told, select_items
 from onboarding.plan.snapshot import Action, Options, Plan, PlanItem, Snapshot
+from onboarding.plan.timeline import make_timeline
 
 Hold = Callable[[PlanItem, Snapshot, Options], PlanItem]
 """Holds back what is not approved of an item (`approval.hold_unapproved`)."""
@@ -67,6 +68,7 @@ def make_plan(
         heavy_calls=LOOKING_CALLS + int(needs_facts) + patches,
         attendees=tuple(record for record in snapshot.untouched if not record.fault),
         notes=(*_call_off_notes(snapshot), *snapshot.session.notes, *_schedule_notes(snapshot)),
+        timeline=make_timeline(items, snapshot),
     )
 
 

@@ -25,7 +25,7 @@ from onboarding.model.sessions import (
     UntouchedRecord,
     has_ended,
 )
-from onboarding.plan.entries_due import DueEntry, Reader, Timetable
+from onboarding.plan.entries_due import DueEntry, Reader, TimelineRow, Timetable
 
 ADDED_HERE = frozenset({Standing.ADDING, Standing.ADDED})
 """Standings of people that this ledger registered itself, so silently."""
@@ -333,7 +333,7 @@ class Plan:
 
     `heavy_calls` are the scarce calls that `run` will make from its start to its end, all going
     well. `attendees` stand in RingCentral's list and are left alone. `notes` are worth knowing, and
-    need nothing done.
+    need nothing done. `timeline` is the webinar's schedule.
     """
 
     items: tuple[PlanItem, ...]
@@ -342,6 +342,7 @@ class Plan:
     heavy_calls: int
     attendees: tuple[UntouchedRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    timeline: tuple[TimelineRow, ...] = ()
 
     @property
     def mail(self) -> tuple[PlanItem, ...]:

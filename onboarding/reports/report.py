@@ -12,7 +12,7 @@ from itertools import chain
 from types import MappingProxyType
 
 from onboarding.model.deliveries import NEEDS_A_PERSON, UNDER_WAY, State
-from onboarding.model.kinds import Kind, clears_facts
+from onboarding.model.kinds import Kind, clears_facts, tells_facts
 from onboarding.model.people import Problem, Role
 from onboarding.model.sessions import SessionKey
 
@@ -70,8 +70,12 @@ class ReportedPerson:
 
     @property
     def latest(self) -> ReportedMessage | None:
-        """The latest message, None before the first."""
-        return self.messages[-1] if self.messages else None
+        """The latest message that says what is true for them, None before the first.
+
+        A reminder that was refused takes no link away, so scheduled messages are none of these.
+        """
+        with_facts = [message for message in self.messages if tells_facts(message.kind)]
+        return with_facts[-1] if with_facts else None
 
     @property
     def needs_a_person(self) -> bool:

@@ -130,7 +130,7 @@ class Decide:
             ProposedPerson(
                 email=printable(record.delivery.email),
                 name=printable(record.name),
-                what=f"{record.delivery.kind}, {record.delivery.state.replace('_', ' ')} since "
+                what=f"{record.delivery.label}, {record.delivery.state.replace('_', ' ')} since "
                 f"{format_with_zone(record.at, zone)}",
                 why=clean(record.reply or record.reason, secrets),
             )
