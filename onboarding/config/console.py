@@ -42,6 +42,7 @@ class ConsoleUser(BaseModel, extra="forbid", frozen=True):
 
 
 def _check_network(value: str) -> str:
+    # No names: a proxy is believed by its address, and a name would have to be looked up.
     try:
         return str(ipaddress.ip_network(value.strip()))
     except ValueError:

@@ -45,6 +45,7 @@ class Viewer:
 
 def find_viewer(request: Request) -> Viewer | None:
     """Find who has logged in; None for a stranger."""
+    # Not there yet where the guard refuses a request: then it is a stranger's.
     found = request.scope.get("viewer")
     return found if isinstance(found, Viewer) else None
 

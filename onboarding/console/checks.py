@@ -21,6 +21,7 @@ ANY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 -- compared with, not l
 def check_settings(config: Config) -> None:
     """Check that the settings fit together. Raises ConfigurationError with all that is wrong."""
     problems = [*_find_problems(config.console), *_find_user_problems(config)]
+    # All at once: a person who sets up the console should not have to start it five times.
     if problems:
         lines = "\n".join(f"{config.file}: {problem}" for problem in problems)
         raise ConfigurationError(lines, hint="The guide on the console shows each set-up.")
@@ -31,6 +32,7 @@ def is_loopback_host(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
+        # No other name is looked up: what it means may change while the console runs.
         return host == "localhost"
 
 

@@ -24,6 +24,7 @@ async def read_form(request: Request, seconds: float = BODY_SECONDS) -> Mapping[
     Raises HTTPException: 415 for another type, 413 if it is too large, 408 if it takes too long,
     400 if it is malformed.
     """
+    # Only what a plain form of a page sends: a parser less that could be attacked.
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != FORM_TYPE:
         raise HTTPException(415, "Send it as a form.")

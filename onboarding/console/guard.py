@@ -18,7 +18,7 @@ from onboarding.errors import describe_crash
 from onboarding.web.timed_protocol import LARGEST_HEAD
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-METHODS = frozenset({*SAFE_METHODS, "POST"})
+KNOWN_METHODS = frozenset({*SAFE_METHODS, "POST"})
 
 WRONG_HOST = "This console does not answer under this address. Use the one that it printed."
 WRONG_ORIGIN = "This did not come from a page of this console, so nothing was done."
@@ -34,6 +34,7 @@ class Guard:
         """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             return
+        # Not in the application's state: the pages of this guard's own refusals need it, too.
         scope["console"] = self._console
         try:
             await self._answer(scope, receive, _Sender(send))
@@ -52,13 +53,14 @@ def find_refusal(
     method: str, headers: Mapping[str, str], origins: set[str]
 ) -> tuple[int, str] | None:
     """Find why a request is refused by its headers: status and words; None if it is not."""
+    # Here as well as in `web.timed_protocol`, which sees no more than that a head is not whole yet.
     if sum(len(name) + len(value) for name, value in headers.items()) > LARGEST_HEAD:
         return 431, "The request's head is too large."
     hosts = {origin.partition("://")[2] for origin in origins}
     # 421 as RFC 9110 15.5.20 has it: this server does not speak for that host.
     if headers.get("host", "").lower() not in hosts:
         return 421, WRONG_HOST
-    if method not in METHODS:
+    if method not in KNOWN_METHODS:
         return 405, "This can't be done here."
     if method not in SAFE_METHODS and not _is_from_own_page(headers, origins):
         return 403, WRONG_ORIGIN

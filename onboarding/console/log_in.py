@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from onboarding.config.console import ConsoleRole, ConsoleUser
 from onboarding.console.access import Viewer, find_viewer
-from onboarding.console.console import find_console
+from onboarding.console.console import Console, find_console
 from onboarding.console.errors import error_page, wants_text
 from onboarding.console.forms import read_form
 from onboarding.console.log_ins import LOG_IN_LASTS
@@ -34,7 +34,7 @@ USED_KEY_HINT = (
 )
 WRONG_PASSWORD = "Name or password is not right."  # noqa: S105 -- words for a person
 LOGGED_OUT = "You are not logged in any more, so nothing was done. Log in, and do it again."
-TOO_MANY = "Too many log-ins from this address. Wait a minute, and try again."
+TOO_MANY_LOG_INS = "Too many log-ins from this address. Wait a minute, and try again."
 
 
 async def enter(request: Request) -> Response:
@@ -76,19 +76,23 @@ def refuse_stranger(request: Request) -> Response:
 
 async def start_log_in(request: Request) -> Response:
     """Compare name and password, and begin a log-in."""
-    console = find_console(request)
-    form = await read_form(request)
+    console, form = find_console(request), await read_form(request)
     name, password, to = (form.get(field, "") for field in ("name", "password", "to"))
+    # Counted before anything is compared: the comparison is what an attacker would use up.
     if not console.attempts.take(request.client.host if request.client else ""):
-        return _log_in_page(request, to, name, TOO_MANY, 429)
-    user_name = name.strip().lower()
-    user = console.config.console.users.get(user_name)
+        return _log_in_page(request, to, name, TOO_MANY_LOG_INS, 429)
+    viewer = await _check_password(console, name.strip().lower(), password)
+    if viewer is None:
+        return _log_in_page(request, to, name, WRONG_PASSWORD, 403)
+    return _begin(request, viewer, local_path(to))
+
+
+async def _check_password(console: Console, name: str, password: str) -> Viewer | None:
+    """Find the user with this name and password."""
+    user = console.config.console.users.get(name)
     # Compared for an unknown name, too: a quick answer would say which names there are.
     is_right = await console.passwords.verify(password, _hash_of(user) if user else None)
-    if not (user and is_right):
-        return _log_in_page(request, to, name, WRONG_PASSWORD, 403)
-    viewer = Viewer(user_name, user.role, frozenset(user.webinars))
-    return _begin(request, viewer, local_path(to))
+    return Viewer(name, user.role, frozenset(user.webinars)) if user and is_right else None
 
 
 async def log_out(request: Request) -> Response:
@@ -96,6 +100,7 @@ async def log_out(request: Request) -> Response:
     console = find_console(request)
     cookie = cookie_name(request)
     console.log_ins.end(request.cookies.get(cookie, ""))
+    # Also for a stranger: to log out twice is no fault.
     answer = RedirectResponse("/log-in", 303)
     answer.delete_cookie(cookie, path="/", secure=console.is_encrypted)
     return answer
@@ -129,6 +134,7 @@ def _begin(request: Request, viewer: Viewer, path: str) -> Response:
         max_age=int(LOG_IN_LASTS.total_seconds()),
         path="/",
         secure=console.is_encrypted,
+        # No script of a page may read it; ours has no need to.
         httponly=True,
         samesite="strict",
     )

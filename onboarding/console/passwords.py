@@ -64,6 +64,7 @@ class PasswordChecker:
 
         Raises HTTPException 503 if too many others wait already.
         """
+        # No person types that, and hashing it takes time by its length.
         if len(password) > LONGEST_PASSWORD:
             return False
         if self._waiting >= MOST_WAITING:
@@ -104,6 +105,7 @@ class AttemptLimit:
         attempts = self._attempts.pop(place, deque())
         while attempts and now - attempts[0] >= LOG_IN_WINDOW:
             attempts.popleft()
+        # An attempt that is refused doesn't count: else a person who tries on would never get in.
         may_try = len(attempts) < LOG_INS_A_MINUTE
         if may_try:
             attempts.append(now)

@@ -84,6 +84,7 @@ def make_routes(rows: Iterable[RouteRow]) -> list[Route]:
 
 def _check_first(row: RouteRow) -> PageFunction:
     async def check_and_show(request: Request) -> Response:
+        # Closed unless the row says otherwise: a page that was forgotten is never open.
         if row.access is Access.OPEN:
             return await row.page(request)
         if find_viewer(request) is None:
@@ -98,6 +99,7 @@ def _check_first(row: RouteRow) -> PageFunction:
 def check_access(access: Access, request: Request) -> None:
     """Raise HTTPException where the person may not open this: 401, 403, or 404 for a webinar."""
     viewer = require_viewer(request)
+    # The role first: to a viewer the answer is the same for every webinar.
     if access is Access.APPROVER:
         require_approver(request)
     webinar = request.path_params.get("webinar")

@@ -79,6 +79,7 @@ def _describe_system_error(error: OSError) -> str:
 
 def list_origins(settings: ConsoleSettings, url: str) -> list[str]:
     """List the addresses by which browsers may reach the console that listens at `url`."""
+    # Not the address behind the proxy, too: by that a page could go around the proxy's own rules.
     if settings.public_url:
         return [settings.public_url]
     if not is_loopback_host(settings.host):

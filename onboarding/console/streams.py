@@ -4,6 +4,7 @@ At most `MOST_STREAMS` at once. It knows no page: the events are the page's, alr
 """
 
 import asyncio
+from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from anyio import CancelScope
@@ -53,25 +54,24 @@ class _EventStream(StreamingResponse):
 
 async def _follow_events(request: Request, events: AsyncGenerator[str, None]) -> AsyncIterator[str]:
     """Yield the events and heartbeats, until the person may not see them or the console stops."""
-    viewer, stop = find_viewer(request), find_console(request).stop
-    stopped = asyncio.ensure_future(stop.wait())
+    stopped = asyncio.ensure_future(find_console(request).stop.wait())
     following = asyncio.ensure_future(anext(events, None))
     try:
         while True:
             await asyncio.wait(
-                (stopped, following),
-                timeout=HEARTBEAT_SECONDS,
-                return_when=asyncio.FIRST_COMPLETED,
+                (stopped, following), timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED
             )
-            # A log-in that has ended meanwhile sees nothing more.
-            if stop.is_set() or identify_viewer(request) != viewer:
+            # Asked each time: a log-in that has ended meanwhile sees nothing more.
+            if stopped.done() or identify_viewer(request) != find_viewer(request):
                 break
             event = following.result() if following.done() else HEARTBEAT
             if event is None:
                 break
             yield event
+            # After a heartbeat the same wait goes on: to cancel it would end the page's events.
             if following.done():
                 following = asyncio.ensure_future(anext(events, None))
+        # Said, and not only done: a browser takes an end without a word for a fault, and returns.
         yield END
     finally:
         stopped.cancel()

@@ -13,6 +13,7 @@ def load_tls(settings: ConsoleSettings) -> ssl.SSLContext | None:
     if certificate is None or key is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    # Python's default, said here because the machine's OpenSSL may be set to allow older ones.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         # An empty password: else OpenSSL would ask for one on the terminal, and cron would hang.

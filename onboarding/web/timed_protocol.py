@@ -38,12 +38,14 @@ class TimedProtocol(H11Protocol):
         super().__init__(*args, **settings)
         self.conn = h11.Connection(h11.SERVER, LARGEST_HEAD)
         self.logger = SILENT
+        # By the class, so that a test can have shorter ones.
         self._head_limit = _TimeLimit(self.loop, self.head_seconds)
         self._unread_limit = _TimeLimit(self.loop, self.unread_seconds)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection, unless there are too many."""
         super().connection_made(transport)
+        # Without an answer: to write one would cost more than the connection.
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
         else:
@@ -52,6 +54,7 @@ class TimedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, and see whether the head is whole now."""
         super().data_received(data)
+        # What comes after an answer is the rest of a body that no page wanted, or the next request.
         has_answered = self.conn.our_state is h11.DONE
         if self.conn.their_state is h11.IDLE or has_answered:
             self._head_limit.start(self.transport)
