@@ -6,6 +6,7 @@ made up here.
 """
 
 import asyncio
+import gc
 import resource
 import time
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from onboarding.__main__ import NEW_OBJECTS
 from onboarding.cli.terminal import NoProgress, loop_factory
 from onboarding.config import Config, load
 from onboarding.ledger import deliveries, registrations, sessions
@@ -39,6 +41,8 @@ host = "127.0.0.1"
 port = {port}
 security = "none"
 max_connections = {connections}
+[ledger]
+keep_messages = {days}
 [brand]
 name = "Brightwater"
 sender = "Brightwater Events <events@brightwater.example>"
@@ -66,10 +70,10 @@ class Measured:
         return self.processor / self.messages * 1e6
 
 
-def configured(folder: Path, port: int, connections: int) -> Config:
+def configured(folder: Path, port: int, connections: int, days: int = 90) -> Config:
     """Write a configuration as a user would, and read it."""
     file = folder / "config.toml"
-    file.write_text(CONFIG.format(port=port, connections=connections), encoding="utf-8")
+    file.write_text(CONFIG.format(port=port, connections=connections, days=days), encoding="utf-8")
     return load(file, {})
 
 
@@ -187,7 +191,13 @@ def sample(config: Config) -> bytes:
     return message.body
 
 
-def run(folder: Path, port: int, connections: int, people: int, seats: int = SEATS) -> Measured:
-    """Measure one crowd in this process, on the event loop that the command line uses."""
+def run(
+    folder: Path, port: int, connections: int, people: int, seats: int = SEATS, days: int = 90
+) -> Measured:
+    """Measure one crowd in this process, as the command line sets it up.
+
+    Copies of messages are kept for so many `days`; 0 keeps none.
+    """
+    gc.set_threshold(NEW_OBJECTS)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(mailed(configured(folder, port, connections), people, seats))
+        return runner.run(mailed(configured(folder, port, connections, days), people, seats))

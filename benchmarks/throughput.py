@@ -1,7 +1,7 @@
 """Messages a second, from queue to recorded answer, beside other programs (`make bench`).
 
     python benchmarks/throughput.py [--people 1000 10000 100000] [--connections 8]
-                                    [--no-peers] [--no-latency]
+                                    [--no-copies] [--no-peers] [--no-latency]
 
 A discarding server on loopback (`smtp-sink` of the package postfix; no mail daemon is needed or
 started), a message from the shipped templates with calendar, a link for each person. Read the
@@ -30,6 +30,8 @@ TARGETS = {"smtp-source": 0.16, "nodemailer": 1.5, "mailmerge": 10.0}
 """At least so many times as fast, with the crowd all alike."""
 MEMORY = 200
 """MB at the most, however many people there are."""
+COPIES = 0.10
+"""By how much kept messages may lower the messages a second."""
 WITHIN = 0.15
 """By how much the cost of a message may differ between crowds, and latency from what is due."""
 
@@ -59,13 +61,17 @@ def _wait_for(port: int) -> None:
     raise SystemExit("smtp-sink does not answer")
 
 
-def measured(port: int, connections: int, people: int, seats: int = crowd.SEATS) -> Measured:
+def measured(
+    port: int, connections: int, people: int, seats: int = crowd.SEATS, days: int = 90
+) -> Measured:
     """Mail one crowd from a process of its own, so that its memory is its own too."""
     with (
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process,
     ):
-        return process.submit(crowd.run, Path(folder), port, connections, people, seats).result()
+        return process.submit(
+            crowd.run, Path(folder), port, connections, people, seats, days
+        ).result()
 
 
 def crowds(sizes: list[int], connections: int) -> list[Measured]:
@@ -115,6 +121,20 @@ def beside_peers(messages: int, connections: int) -> None:
     print()
 
 
+def without_copies(people: int, connections: int, rounds: int = 5) -> None:
+    """Measure what kept messages cost, in turn with none kept; the best of each counts."""
+    rates: dict[int, list[Measured]] = {0: [], 90: []}
+    with sink() as port:
+        for _round in range(rounds):
+            for days, results in rates.items():
+                results.append(measured(port, connections, people, days=days))
+    none, kept = (max(result.rate for result in results) for results in rates.values())
+    bare, whole = (min(result.each for result in results) for results in rates.values())
+    print(f"kept messages: {kept:,.0f} messages/s, {none:,.0f} without them; ", end="")
+    print(f"{1 - kept / none:.0%} fewer (at most {COPIES:.0%}: ", end="")
+    print(f"{verdict(1 - kept / none <= COPIES)}), {whole / bare - 1:.0%} more processor time\n")
+
+
 def behind_latency(messages: int, connections: int) -> None:
     """Measure over a slow line, with and without PIPELINING, and print what it had to be."""
     print(f"behind {ROUND_TRIP * 1000:.0f} ms, {connections} connections, one queue of {messages}:")
@@ -141,12 +161,15 @@ def main() -> None:
         "--people", type=int, nargs="*", default=[1_000, 10_000, 100_000], help="crowds to mail"
     )
     parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--no-copies", action="store_true")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--no-latency", action="store_true")
     given = parser.parse_args()
     try:
         if given.people:
             crowds(given.people, given.connections)
+        if not given.no_copies:
+            without_copies(1_000, given.connections)
         if not given.no_peers:
             beside_peers(3_000, given.connections)
         if not given.no_latency:
