@@ -111,3 +111,30 @@ def test_a_fault_of_a_webinar_names_its_own_section():
     assert fault({}, {"reminder": "soon"}).startswith(
         f"{FILE}: [webinars.town-hall.messages] reminder: 'soon' is no time of an entry."
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"MZ", "list.pdf can't be attached: it is a program, or starts one. Attach .csv, "),
+        (None, "list.pdf can't be attached: No such file or directory. Check attach in"),
+        (b"%PDF-1.7", ""),
+    ],
+)
+def test_entry_with_a_file_that_can_not_be_attached_is_left_out(tmp_path, content, said):
+    (tmp_path / "material.html.j2").write_text("x")
+    (tmp_path / "soon.html.j2").write_text("x")
+    if content is not None:
+        (tmp_path / "list.pdf").write_bytes(content)
+    shared = {"material": {"when": ["-2d", "-1d"], "attach": ["list.pdf"]}, "soon": "-1h"}
+
+    schedule = build_schedule(tmp_path / "config.toml", shared, {}, "town-hall", [tmp_path])
+
+    kept = [entry.key for entry in schedule.entries]
+    if not said:
+        assert (kept, schedule.faults) == (["material", "material", "soon"], ())
+        return
+    [sentence] = schedule.faults
+    assert kept == ["soon"]
+    assert sentence.startswith(f"{tmp_path / 'config.toml'}: [messages] material: ")
+    assert said in sentence

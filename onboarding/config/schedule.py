@@ -145,6 +145,8 @@ def _read_entries(
         try:
             entries = _parse_key(key, value, folder)
             _check_templates(entries, folders)
+            if folders:
+                _check_attached(entries, folder)
             yield from entries
         except ValueError as error:
             faults.add(key, error)
@@ -176,6 +178,20 @@ def _parse_key(key: str, value: Any, folder: Path) -> list[Entry]:
     for entry in entries:
         _check_attendance(entry)
     return entries
+
+
+def _check_attached(entries: Sequence[Entry], folder: Path) -> None:
+    """Refuse entries with a file that can't be attached: a run reads it again."""
+    # Items of a list have the same files.
+    if not (entries and entries[0].attach):
+        return
+    # A late import: every command comes through here, and few webinars attach anything.
+    from onboarding.messages.attachments import read_attachments  # noqa: PLC0415
+
+    try:
+        read_attachments(entries[0].attach, folder)
+    except ConfigurationError as error:
+        raise ValueError(f"{error.message} {error.hint}") from error
 
 
 def _check_templates(entries: Sequence[Entry], folders: Sequence[Path]) -> None:

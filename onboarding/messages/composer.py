@@ -8,8 +8,9 @@ nothing.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -18,6 +19,7 @@ from jinja2.exceptions import SecurityError
 from onboarding.errors import ConfigurationError
 from onboarding.files.read import read_file
 from onboarding.messages import calendar, sample_people, verify
+from onboarding.messages.attachments import Attachment
 from onboarding.messages.compiler.compile import join_empty_lines
 from onboarding.messages.compiler.folders import Folders
 from onboarding.messages.compiler.sources import find_pasted_links
@@ -33,6 +35,7 @@ from onboarding.messages.copies import CopyMaker
 from onboarding.messages.dates import locale_of
 from onboarding.messages.fragments import Fragments, Part
 from onboarding.messages.headers import transport_address
+from onboarding.messages.join_links import leads_below
 from onboarding.messages.mime import (
     LOGO_CID,
     FixedFields,
@@ -99,7 +102,8 @@ class TemplateSet:
 
     `logo` is the picture that travels inside each message, None where there is none. Calendars are
     asked to answer only where someone reads the answers (`reads_answers`). `scheduled` are the
-    templates of the webinar's schedule.
+    templates of the webinar's schedule, `files` what travels with the messages of its entries, by
+    the entry's id.
     """
 
     brand: BrandSettings
@@ -111,6 +115,10 @@ class TemplateSet:
     logo: Picture | None = None
     reads_answers: bool = False
     scheduled: tuple[str, ...] = SCHEDULED
+    files: Mapping[str, tuple[Attachment, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    _frames: dict[tuple[str, tuple[str, ...]], MimeFrame] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(
@@ -244,6 +252,16 @@ class TemplateSet:
         """Name the template of a letter."""
         return self.template(letter.template, letter).name
 
+    def frame(self, letter: MessageRequest) -> MimeFrame:
+        """Find the frame of a letter: one for each METHOD, which stands in a header, and files."""
+        method, files = calendar.method_of(letter, self.brand), self.files.get(letter.entry, ())
+        if not files:
+            return self.frames[method]
+        key = (method, tuple(f"{file.name} {file.sha256}" for file in files))
+        if key not in self._frames:
+            self._frames[key] = make_frame(self.brand, method, self.logo, self.fixed, files)
+        return self._frames[key]
+
     def needs_link(self, letter: MessageRequest) -> bool:
         """Whether a letter can't be written without its reader's join link."""
         rules = RULES[letter.kind]
@@ -314,6 +332,8 @@ class Composer:
         # A link's place that a seam can part would be missed between two edges (`seams`).
         self._places_in_one_piece = all(map(is_in_one_piece, guarded.links))
         self._copies = CopyMaker(self._render_again) if keeps_copies else None
+        # Looked through once in a session, not for each reader.
+        self._leaking: dict[str, bool] = {}
 
     def compose(self, letter: MessageRequest) -> Message | Rejected:
         """Make one person's message and check it; never raises for one person.
@@ -337,8 +357,7 @@ class Composer:
             }
         except RENDERING as error:
             return Rejected(explain(error))
-        # One frame for each METHOD: it stands in the calendar part's header as well.
-        frame = stationery.frames[calendar.method_of(letter, stationery.brand)]
+        frame = stationery.frame(letter)
         body = frame.join({**others, "html": html.encoded})
         # Only for the check: without the middles of long pieces that may stand in any letter.
         short = frame.join({**others, "html": html.checked})
@@ -377,12 +396,25 @@ class Composer:
         link = letter.join_link.get_secret_value().encode() if letter.join_link else b""
         # A fault in the short message alone counts for nothing: then the whole one decides.
         may_shorten = self._places_in_one_piece and is_in_one_piece(link)
-        fixed = self._stationery.fixed
+        fixed, files = self._stationery.fixed, self._stationery.files.get(letter.entry, ())
+        if fault := self._find_leaking_file(files):
+            return fault
         if may_shorten and not verify.find_violation(
-            short, letter, recipient, guarded, configured, fixed
+            short, letter, recipient, guarded, configured, fixed, files
         ):
             return ""
-        return verify.find_violation(body, letter, recipient, guarded, configured, fixed)
+        return verify.find_violation(body, letter, recipient, guarded, configured, fixed, files)
+
+    def _find_leaking_file(self, files: Sequence[Attachment]) -> str:
+        """Name a file that holds a join link: each person has a link of their own."""
+        for file in files:
+            if file.sha256 not in self._leaking:
+                content = file.content.lower()
+                leaks = any(leads_below(content, place) for place in self._guarded.links)
+                self._leaking[file.sha256] = leaks
+            if self._leaking[file.sha256]:
+                return f"the attached file {file.name} holds a join link"
+        return ""
 
 
 def make_template_set(

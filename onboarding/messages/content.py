@@ -35,7 +35,7 @@ def render_content(
     brand = templates.brand
     return MessageContent(
         kind=request.kind,
-        entry="",
+        entry=request.entry,
         recipient=_format_recipient(parts),
         subject=parts.subject,
         sender=str(brand.sender_header),
@@ -45,7 +45,7 @@ def render_content(
         text=_join_lines(parts.text),
         html=_join_lines(parts.html),
         calendar=_format_calendar(parts.calendar),
-        attachments=_list_attachments(templates),
+        attachments=_list_attachments(templates, request),
     )
 
 
@@ -65,7 +65,10 @@ def _format_calendar(entry: str) -> str:
     return "\n".join(line for line in lines if not line.startswith(DIFFERS_EACH_TIME))
 
 
-def _list_attachments(templates: TemplateSet) -> tuple[str, ...]:
-    """List the digests of attached files: the logo, where it travels inside the message."""
+def _list_attachments(templates: TemplateSet, request: MessageRequest) -> tuple[str, ...]:
+    """List what travels along: the logo, inside of the message, and attached files."""
     logo = templates.logo
-    return (hashlib.sha256(logo.content).hexdigest(),) if logo else ()
+    inside = (hashlib.sha256(logo.content).hexdigest(),) if logo else ()
+    files = templates.files.get(request.entry, ())
+    # With its name: the reader sees that, too.
+    return (*inside, *(f"{file.sha256} {file.name}" for file in files))

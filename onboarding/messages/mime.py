@@ -16,6 +16,7 @@ from email.policy import SMTP
 from typing import Any, cast
 
 from onboarding.messages import headers
+from onboarding.messages.attachments import Attachment
 from onboarding.messages.quoted_printable import quoted_printable
 from onboarding.messages.settings import BrandSettings, CalendarMethod
 
@@ -125,11 +126,15 @@ MESSAGE_NAME = "{message_id}"
 
 
 def make_frame(
-    brand: BrandSettings, method: str, logo: Picture | None, fixed: FixedFields = ()
+    brand: BrandSettings,
+    method: str,
+    logo: Picture | None,
+    fixed: FixedFields = (),
+    files: Sequence[Attachment] = (),
 ) -> MimeFrame:
     """Build a frame. `method` is the calendar's METHOD and MIME parameter (RFC 6047 2.4).
 
-    Without one, messages carry no calendar entry.
+    Without one, messages carry no calendar entry. `files` travel with each message.
 
     The `fixed` fields come first and are never folded: their readers are programs.
     """
@@ -144,7 +149,7 @@ def make_frame(
         pieces=(marks["html"],),
         calendar=marks["calendar"],
     )
-    ours = build_message(brand, method, logo, filling).as_bytes(policy=SMTP)
+    ours = build_message(brand, method, logo, filling, files).as_bytes(policy=SMTP)
     lines = [
         f"{name}: {value.replace(MESSAGE_NAME, marks['message_id'])}\r\n" for name, value in fixed
     ]
@@ -160,7 +165,11 @@ def make_frame(
 
 
 def build_message(
-    brand: BrandSettings, method: str, logo: Picture | None, filling: MessageParts
+    brand: BrandSettings,
+    method: str,
+    logo: Picture | None,
+    filling: MessageParts,
+    files: Sequence[Attachment] = (),
 ) -> EmailMessage:
     """Build a whole message by the `email` package: for frames, and for tests to compare with."""
     message = EmailMessage(policy=SMTP)
@@ -184,6 +193,9 @@ def build_message(
         )
     if method:
         add_calendar(message, method, filling.calendar)
+    for file in files:
+        main, _, subtype = file.media_type.partition("/")
+        message.add_attachment(file.content, main, subtype, filename=file.name)
     _tidy(message)
     return message
 

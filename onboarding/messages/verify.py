@@ -14,6 +14,7 @@ from html import unescape
 from typing import NamedTuple
 
 from onboarding.messages import mime_parser
+from onboarding.messages.attachments import Attachment
 from onboarding.messages.join_links import leads_below, long_words
 from onboarding.messages.mime import MESSAGE_NAME, FixedFields
 from onboarding.messages.normal_form import Normal, normal_key, normalize
@@ -41,22 +42,27 @@ def find_violation(
     guarded: ProtectedValues,
     configured: frozenset[str],
     fixed: FixedFields = (),
+    files: Sequence[Attachment] = (),
 ) -> str:
     """Say what is wrong with a finished message; empty where it may leave.
 
     `recipient` is as it stands on the envelope; `configured` are keys of addresses that may stand
-    in any letter; `fixed` are the fields that it has to bear as they were configured.
+    in any letter; `fixed` are the fields that it has to bear as they were configured, `files` what
+    is attached to it and nothing else.
     """
     try:
-        fields, leaves = mime_parser.parse_message(body)
+        fields, parts = mime_parser.parse_message(body)
+        leaves, attached = _split_files(parts, files)
         return (
             # The order matters: the content is looked up by the parts that the structure has shown
             # to be there, and the first fault is the one that is reported.
             _check_owner(letter, guarded)
             or _check_header(fields, recipient)
             or _check_structure(leaves, letter)
+            or _check_files(attached, files)
             or _check_fixed_fields(fields, letter, fixed)
             or _check_content(fields, leaves, letter, recipient, guarded, configured)
+            or _check_file_headers(attached, guarded)
         )
     except mime_parser.UnreadableError as error:
         return f"it can't be read back ({error})"
@@ -147,6 +153,30 @@ def _check_structure(leaves: Sequence[mime_parser.BodyPart], letter: MessageRequ
     # In the same bytes, so that whatever is true of the one is true of the other.
     same = (entry.encoding, entry.body) == (file.encoding, file.body)
     return "" if same else "its calendar part and the calendar file differ"
+
+
+def _split_files(
+    leaves: Sequence[mime_parser.BodyPart], files: Sequence[Attachment]
+) -> tuple[Sequence[mime_parser.BodyPart], Sequence[mime_parser.BodyPart]]:
+    """Split the attached files off: they come last, and may be of any type, text too."""
+    end = max(0, len(leaves) - len(files))
+    return leaves[:end], leaves[end:]
+
+
+def _check_files(attached: Sequence[mime_parser.BodyPart], files: Sequence[Attachment]) -> str:
+    for part, file in zip(attached, files, strict=False):
+        # As encoded: to decode megabytes for each reader would take longer than all other checks.
+        same = part.encoding == "base64" and part.body.rstrip() == file.encoded.rstrip()
+        if not same or part.content_type != file.media_type:
+            return f"the attached file {file.name} is not as it was read"
+    return "" if len(attached) == len(files) else "it lacks an attached file"
+
+
+def _check_file_headers(attached: Sequence[mime_parser.BodyPart], guarded: ProtectedValues) -> str:
+    """A file's name may hold no one's address or link: all readers see it."""
+    names = "\n".join(part.header for part in attached).encode()
+    found = names and _find_foreign(Normal.of(names), b"", guarded, frozenset())
+    return f"the name of an attached file holds {found}" if found else ""
 
 
 def _check_header(fields: mime_parser.Fields, recipient: str) -> str:

@@ -34,7 +34,7 @@ class MessageContent:
     """A message as its reader sees it. `calendar` is without DTSTAMP and SEQUENCE.
 
     `headers` are the fixed header fields of `[smtp.headers]`, name and value; `attachments` the
-    SHA-256 of each attached file, in hex digits.
+    SHA-256 of each attached file, in hex digits, with its name (the logo has none).
     """
 
     kind: Kind

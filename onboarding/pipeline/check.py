@@ -102,6 +102,8 @@ async def _check_webinar(
         return
     yield _check_roster(target, roster)
     yield _check_templates(services, target)
+    if target.schedule or target.schedule.faults:
+        yield _check_schedule(target)
     if warning := await _warn_of_cron(services, target):
         yield warning
     if logged_in:
@@ -145,6 +147,15 @@ async def _warn_of_cron(services: Services, target: Target) -> CheckResult | Non
     )
 
 
+def _check_schedule(target: Target) -> CheckResult:
+    what, schedule = f"{target.name}: messages", target.schedule
+    if not schedule.faults:
+        ids = ", ".join(entry.id for entry in schedule.entries)
+        return CheckResult(what, ok=True, detail=f"on the schedule: {ids}")
+    hint = "These are not sent; all else is."
+    return CheckResult(what, ok=False, detail=" ".join(schedule.faults), hint=hint)
+
+
 async def _check_session(
     services: Services, target: Target, roster: Roster
 ) -> AsyncIterator[CheckResult]:
@@ -156,8 +167,8 @@ async def _check_session(
         return
     yield _check_session_time(what, state.snapshot)
     for problem in make_plan(state.snapshot, Options()).problems:
-        # A plan repeats the roster's problems, and the check of the roster has shown those.
-        if problem not in roster.problems:
+        # A plan repeats what is wrong with roster and schedule, which was shown already.
+        if problem not in roster.problems and problem.message not in target.schedule.faults:
             yield CheckResult(f"{target.name}: plan", ok=False, detail=format_problem(problem))
 
 

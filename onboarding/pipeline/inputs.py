@@ -113,9 +113,11 @@ def digest_inputs(
 
     `stamp` is that of the webinar's templates.
     """
+    files = (path for entry in target.schedule.entries for path in entry.attach)
+    attached = [(path, path.stat().st_mtime_ns) for path in files if path.is_file()]
     brand = config.brand.model_dump_json()
     given = (target, options, config.rehearsal.allow_domains)
-    parts = (roster.digest, stamp, brand, *map(_normalize, given))
+    parts = (roster.digest, stamp, attached, brand, *map(_normalize, given))
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

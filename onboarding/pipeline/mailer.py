@@ -6,16 +6,19 @@ time to import and compile as all the rest of a run. A run with nothing to do, t
 cron, loads none of them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from onboarding.config import Config
 from onboarding.ledger.bounces import BounceTokens
+from onboarding.messages.attachments import Attachment, read_attachments
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.mime import FixedFields
 from onboarding.messages.settings import BrandSettings
+from onboarding.model.entries import Schedule
 from onboarding.pipeline.deliver import deliver, queue_messages
 from onboarding.pipeline.delivery_run import prepare_delivery
 from onboarding.pipeline.hold_back import load_gate
@@ -84,7 +87,7 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
     folders = template_folders(config.folder, target.templates)
     # The stamp is only a part of the cache's key: `run --all` compiles the shared templates once
     # for all webinars.
-    return _load_cached(
+    templates = _load_cached(
         folders,
         config.brand,
         config.smtp.fixed_fields,
@@ -92,6 +95,22 @@ def load_templates(config: Config, target: Target) -> TemplateSet:
         scheduled=scheduled_templates(target),
         _stamp=stamp_templates(config, folders),
     )
+    # Webinars share compiled templates, and each has files of its own.
+    files = load_files(target.schedule, config.folder)
+    return replace(templates, files=files) if files else templates
+
+
+def load_files(schedule: Schedule, folder: Path) -> Mapping[str, tuple[Attachment, ...]]:
+    """Read what travels with the messages of each entry, by the entry's id.
+
+    `folder` is that of config.toml. Raises ConfigurationError for a file that can't be used any
+    more: the schedule had only entries with good ones.
+    """
+    return {
+        entry.id: read_attachments(entry.attach, folder)
+        for entry in schedule.entries
+        if entry.attach
+    }
 
 
 def scheduled_templates(target: Target) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from onboarding.model.sessions import (
     SessionStatus,
     link_digest,
 )
-from onboarding.pipeline.mailer import load_templates, scheduled_templates
+from onboarding.pipeline.mailer import load_files, load_templates, scheduled_templates
 from onboarding.pipeline.refresh import WEBINAR
 from onboarding.pipeline.target import Target
 from onboarding.pipeline.template_files import template_folders
@@ -128,6 +128,7 @@ def build_preview(
         notes=tuple(_preview_notes(roster, facts)),
         reads_answers=config.replies.is_configured,
         scheduled=scheduled_templates(target),
+        files=load_files(target.schedule, config.folder),
     )
 
 

@@ -13,13 +13,15 @@ import re
 import unicodedata
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from onboarding.errors import ConfigurationError
+from onboarding.messages.attachments import Attachment
 from onboarding.messages.composer import TemplateSet
 from onboarding.messages.request import MessageRequest, ProtectedValues
 from onboarding.messages.settings import BrandSettings
@@ -37,6 +39,7 @@ class Preview:
     `names` are the messages: what pages and files call them -> what people do. `scheduled` are the
     templates of the schedule. `notes` say which facts are samples, and which rows can't be shown.
     Every join link in the messages is made up. `reads_answers`: calendars are asked to answer.
+    `files` travel with the messages of entries, by the entry's id.
     """
 
     name: str
@@ -49,6 +52,9 @@ class Preview:
     notes: tuple[str, ...] = ()
     reads_answers: bool = False
     scheduled: tuple[str, ...] = ()
+    files: Mapping[str, tuple[Attachment, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ def compose_messages(preview: Preview, name: str) -> ComposedMessages:
             reads_answers=preview.reads_answers,
             scheduled=preview.scheduled,
         )
+        templates = replace(templates, files=preview.files)
     except ConfigurationError as error:
         return ComposedMessages(version, {}, error)
     messages = {
