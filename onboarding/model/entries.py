@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from onboarding.model.people import Role
@@ -255,6 +256,8 @@ def find_send_after(schedule: Schedule, session: Session) -> datetime | None:
             return when.moment(session.start, session.end, session.time_zone)
 
 
+# Asked for each person, and a panel has few zones: `run --all` asks for all webinars at each run.
+@lru_cache(maxsize=1024)
 def due_at(
     entry: Entry, session: Session, zone: str, quiet: Quiet | None, now: datetime
 ) -> datetime:
@@ -275,6 +278,7 @@ def due_at(
     return last_minute if now <= last_minute else planned
 
 
+@lru_cache(maxsize=1024)
 def find_misplaced(entry: Entry, session: Session, zone: str) -> str:
     """Say why an entry's time does not fit the session, so that it goes to no one; else empty."""
     moment = entry.when.moment(session.start, session.end, zone)
