@@ -1,5 +1,6 @@
 """Which acts a page may ask for, and how a form names them and the people they are about."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -14,11 +15,14 @@ from onboarding.pipeline.proposals.resend import Resend
 from onboarding.pipeline.proposals.send_now import SendNow
 from onboarding.pipeline.resend import parse_reason
 from onboarding.pipeline.target import Target
+from onboarding.pipeline.webinar_view import CODE_DIGITS
 
 Fields = Mapping[str, str]
 
 LONGEST_ADDRESS = 320
 """Characters of an address: 64 before the @ and 255 after it (RFC 5321 4.5.3.1)."""
+
+CODE = re.compile(rf"[0-9a-f]{{{CODE_DIGITS}}}")
 
 SEND_NOW, LINK = "send-now", "copy-link"
 
@@ -84,6 +88,15 @@ def read_email(fields: Fields) -> str:
     if not email or len(email) > LONGEST_ADDRESS:
         raise HTTPException(400, "The form names no person.")
     return email
+
+
+def find_back(webinar: str, fields: Fields) -> str:
+    """Find the page that a form was on: the person's, else the webinar's."""
+    person = fields.get("person", "")
+    # Only the digits of a code: an address from a form could lead anywhere.
+    return (
+        f"/webinars/{webinar}/people/{person}" if CODE.fullmatch(person) else f"/webinars/{webinar}"
+    )
 
 
 def add_reason(act: Act, fields: Fields) -> Act:

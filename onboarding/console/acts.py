@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from onboarding.console.access import require_approver
-from onboarding.console.act_forms import LINK, SEND_NOW, add_reason, find_form
-from onboarding.console.act_tasks import ActProgress, ActTask, describe_other
+from onboarding.console.act_forms import LINK, SEND_NOW, add_reason, find_back, find_form
+from onboarding.console.act_pages import CODES, show_at_work, show_outcome, show_question
+from onboarding.console.act_tasks import ActProgress, describe_other
 from onboarding.console.console import Console, find_console
 from onboarding.console.errors import error_page, wants_text
 from onboarding.console.forms import read_form
-from onboarding.console.pages import page
 from onboarding.console.questions import Question
 from onboarding.errors import Interrupted, OnboardingError, TryLater
 from onboarding.pipeline.proposals.approve import Approve
@@ -31,7 +31,6 @@ from onboarding.pipeline.proposals.proposal import (
     Standing,
     find_outcome,
 )
-from onboarding.pipeline.resend import LONGEST_REASON
 from onboarding.pipeline.services import Services, open_act_services
 from onboarding.pipeline.target import Target, find_target
 
@@ -47,26 +46,19 @@ NOT_OPEN = (
 )
 ASK_ONCE_MORE = "Go back to the webinar, and ask once more."
 
-CODES = {
-    Standing.DONE: 200,
-    Standing.NOTHING: 200,
-    Standing.NEEDS_A_PERSON: 200,
-    Standing.REFUSED: 409,
-    Standing.HELD: 409,
-    Standing.LATER: 503,
-}
-"""The status of an answer: for programs, and so that a browser's history shows what failed."""
-
 
 async def ask(request: Request) -> Response:
     """Work out what an act would do, and ask for a yes."""
     console, fields = find_console(request), await read_form(request)
     kind, target = fields.get("act", ""), _find_target(request)
     act = find_form(kind).build(target, fields)
+    back = find_back(target.name, fields)
     proposal = await _propose(console, target, act)
     if isinstance(proposal, ActOutcome):
-        return _show_outcome(request, kind, proposal)
-    return _show_question(request, kind, act, proposal)
+        return show_outcome(request, kind, proposal, back)
+    question = _make_question(request, kind, act, proposal, back)
+    token = console.questions.add(question) if proposal else ""
+    return show_question(request, question, token)
 
 
 async def answer(request: Request) -> Response:
@@ -101,8 +93,8 @@ async def show_answer(request: Request) -> Response:
     if isinstance(outcome, Proposal):
         return _ask_again(request, question, outcome)
     if outcome is None:
-        return _show_at_work(request, question.kind, question.answer)
-    return _show_outcome(request, question.kind, outcome)
+        return show_at_work(request, question.kind, question.answer, question.back)
+    return show_outcome(request, question.kind, outcome, question.back)
 
 
 async def give_link(request: Request) -> Response:
@@ -111,14 +103,15 @@ async def give_link(request: Request) -> Response:
     fields, target = await read_form(request), _find_target(request)
     question = console.questions.find(fields.get("token", ""), by, target.name)
     if question is None or not isinstance(question.act, CopyLink) or question.is_answered:
-        return _refuse_link(request, ActOutcome(Standing.REFUSED, NOT_OPEN, hint=ASK_ONCE_MORE))
+        refusal = ActOutcome(Standing.REFUSED, NOT_OPEN, hint=ASK_ONCE_MORE)
+        return _refuse_link(request, refusal, find_back(target.name, {}))
     # Before the call: a second click must not make a second one.
     question.is_answered = True
     try:
         async with _open_step(console) as services:
             link = await question.act.reveal(services, by)
     except OnboardingError as error:
-        return _refuse_link(request, find_outcome(error))
+        return _refuse_link(request, find_outcome(error), question.back)
     # `no-store` is a header of every answer (`pages.DEFAULT_HEADERS`).
     return PlainTextResponse(link.get_secret_value())
 
@@ -168,83 +161,31 @@ def _find_target(request: Request) -> Target:
     return find_target(find_console(request).config, request.path_params["webinar"])
 
 
-def _show_question(
-    request: Request, kind: str, act: Act | CopyLink, proposal: Proposal
-) -> Response:
-    """Ask for a yes, or say that there is nothing to do."""
-    console, target = find_console(request), _find_target(request)
-    question = Question(
-        require_approver(request).name,
-        target.name,
-        kind,
-        act,
-        proposal,
-        console.services.clock.now(),
-    )
-    token = console.questions.add(question) if proposal else ""
-    return _render_question(request, question, token, changed=False)
-
-
-def _render_question(
-    request: Request, question: Question, token: str, *, changed: bool
-) -> Response:
-    """Render a question; `changed`: it is another one than the person has said yes to."""
-    return page(
-        "question.html.j2",
-        request,
-        form=find_form(question.kind),
-        webinar=question.webinar,
-        proposal=question.proposal,
-        token=token,
-        changed=changed,
-        is_link=question.kind == LINK,
-        longest_reason=LONGEST_REASON,
-    )
+def _make_question(
+    request: Request, kind: str, act: Act | CopyLink, proposal: Proposal, back: str
+) -> Question:
+    now = find_console(request).services.clock.now()
+    by, webinar = require_approver(request).name, _find_target(request).name
+    return Question(by, webinar, kind, act, proposal, now, back)
 
 
 def _ask_again(request: Request, question: Question, proposal: Proposal) -> Response:
     """Ask about what is proposed now: once, however often the page is reloaded."""
-    console = find_console(request)
-    follow_up = console.questions.find(question.follow_up, question.by, question.webinar)
+    questions = find_console(request).questions
+    follow_up = questions.find(question.follow_up, question.by, question.webinar)
     if follow_up is None:
-        now = console.services.clock.now()
-        follow_up = Question(
-            question.by, question.webinar, question.kind, question.act, proposal, now
-        )
-        question.follow_up = console.questions.add(follow_up)
-    return _render_question(request, follow_up, question.follow_up, changed=True)
-
-
-def _show_at_work(request: Request, kind: str, task: ActTask) -> Response:
-    return page(
-        "answer.html.j2",
-        request,
-        form=find_form(kind),
-        webinar=task.webinar,
-        task=task,
-        outcome=None,
-    )
-
-
-def _show_outcome(request: Request, kind: str, outcome: ActOutcome) -> Response:
-    return page(
-        "answer.html.j2",
-        request,
-        status=CODES[outcome.standing],
-        form=find_form(kind),
-        webinar=request.path_params["webinar"],
-        task=None,
-        outcome=outcome,
-    )
+        follow_up = _make_question(request, question.kind, question.act, proposal, question.back)
+        question.follow_up = questions.add(follow_up)
+    return show_question(request, follow_up, question.follow_up, is_changed=True)
 
 
 def _show_not_open(request: Request) -> Response:
     return error_page(request, 409, NOT_OPEN, ASK_ONCE_MORE)
 
 
-def _refuse_link(request: Request, outcome: ActOutcome) -> Response:
+def _refuse_link(request: Request, outcome: ActOutcome, back: str) -> Response:
     """Say why there is no link: as text to the script, which asked for text, else as a page."""
     if wants_text(request):
         text = " ".join(filter(None, (outcome.sentence, outcome.hint)))
         return PlainTextResponse(text, CODES[outcome.standing])
-    return _show_outcome(request, LINK, outcome)
+    return show_outcome(request, LINK, outcome, back)

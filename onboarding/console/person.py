@@ -79,7 +79,9 @@ def _render_parts(found: PersonView, viewer: Viewer) -> Parts:
     states = {message.state.value for message in (rows[0].message, person.latest) if message}
     return {
         "now": find_macro(PERSON_PARTS, "now")(found, rows[0]),
-        "acts": find_macro(ACT_PARTS, "person_acts")(name, person.email, states, viewer),
+        "acts": find_macro(ACT_PARTS, "person_acts")(
+            name, person.email, found.code, states, viewer
+        ),
         "messages": find_macro(PERSON_PARTS, "messages")(found),
         "history": find_macro(PERSON_PARTS, "history")(found),
     }

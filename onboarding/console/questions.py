@@ -26,9 +26,9 @@ MOST_QUESTIONS = 500
 class Question:
     """What a person was asked: which act on which webinar, and what it would do.
 
-    `kind` is the act's name in a form. `answer` is the act that a yes has started; `is_answered`
-    is set by the first yes. `follow_up` is the token of the next question, where what was proposed
-    had changed.
+    `kind` is the act's name in a form, `back` the page that it was asked from. `answer` is the act
+    that a yes has started; `is_answered` is set by the first yes. `follow_up` is the token of the
+    next question, where what was proposed had changed.
     """
 
     by: str
@@ -37,6 +37,7 @@ class Question:
     act: Act | CopyLink
     proposal: Proposal
     asked_at: datetime
+    back: str = ""
     answer: ActTask | None = None
     is_answered: bool = False
     follow_up: str = ""

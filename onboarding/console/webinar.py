@@ -79,10 +79,11 @@ def render_webinar(
     """
     rows = make_rows(view)
     people = choose_people(rows, query)
+    time_zone = view.status.seen.time_zone if view.status.seen else "UTC"
     return {
         "countdown": find_macro(WEBINAR_PARTS, "countdown")(_describe_distance(view)),
         "now": find_macro(WEBINAR_PARTS, "now")(view, build_bar(view.panel)),
-        "act-note": find_macro(ACT_PARTS, "act_note")(task),
+        "act-note": find_macro(ACT_PARTS, "act_note")(task, time_zone),
         "acts": find_macro(ACT_PARTS, "webinar_acts")(view, viewer),
         "needs": _render_needs(view, rows),
         "people-head": find_macro(WEBINAR_PARTS, "people_head")(view, people, query, len(rows)),

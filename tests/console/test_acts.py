@@ -359,3 +359,22 @@ async def test_names_full_of_markup_are_only_text(tmp_path):
         question = await ask(browser, "send-now")
         assert "<script>alert" not in question.text
         assert "&lt;script&gt;alert(1)" in question.text
+
+
+@pytest.mark.parametrize(
+    ("code", "back"),
+    [
+        ("0123456789abcdef", f"/webinars/{NAME}/people/0123456789abcdef"),
+        ("//elsewhere.example", f"/webinars/{NAME}"),
+        ("0123456789abcdef/../..", f"/webinars/{NAME}"),
+        ("", f"/webinars/{NAME}"),
+    ],
+)
+async def test_the_way_back_leads_to_a_page_of_this_webinar(tmp_path, code, back):
+    async with (
+        stage(tmp_path, [HOST]) as scene,
+        serve_on(scene) as served,
+        served.client() as browser,
+    ):
+        question = await ask(browser, "copy-link", email=HANNA, person=code)
+        assert f'<a class="button" href="{back}">' in question.text

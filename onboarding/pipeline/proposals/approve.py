@@ -1,11 +1,11 @@
 """*Approve*: `onboarding approve` in two steps. It needs no lease and asks RingCentral nothing."""
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from onboarding.ledger import reviews
 from onboarding.model.foreign_text import printable
-from onboarding.model.reviews import SHOWN_DIGITS
+from onboarding.model.reviews import SHOWN_DIGITS, ReviewedMessage
 from onboarding.pipeline.approve import approve_page, find_page
 from onboarding.pipeline.proposals.proposal import (
     ActOutcome,
@@ -31,22 +31,15 @@ class Approve:
         review = await find_page(services, self.target, self.page)
         messages, changes = await services.ledger.run(reviews.load_shown, review.id)
         due = [message for message in messages if message.digest]
-        kinds = Counter(message.kind.value for message in messages)
-        people = [
-            ProposedPerson(printable(key), "", f"{action} at RingCentral")
-            for action, key in changes
-        ]
-        people += [ProposedPerson(printable(m.key), "", f"mail: {m.kind}") for m in due]
-        remarks = [
-            f"The page also shows {count(len(messages) - len(due), 'message')} that may follow."
-        ]
+        follow = len(messages) - len(due)
+        remarks = [f"It also shows {count(follow, 'message')} that may follow."] if follow else []
         if review.approved_by:
             remarks.append(f"Approved already by {', '.join(review.approved_by)}.")
         return Proposal(
             sentence=f"Approve the plan page {review.digest[:SHOWN_DIGITS]} of "
-            f"“{printable(review.title)}”: {count(sum(kinds.values()), 'message')}, "
+            f"“{printable(review.title)}”: {count(len(due), 'message')}, "
             f"{count(len(changes), 'change')} at RingCentral.",
-            people=tuple(people),
+            people=_list_people(due, changes),
             remarks=tuple(remarks),
             digest=review.digest,
         )
@@ -63,3 +56,15 @@ class Approve:
             return ActOutcome(Standing.NOTHING, f"You had approved the page {shown} before.", lines)
         hint = "A run sends what it shows: one of cron, or “Send now”."
         return ActOutcome(Standing.DONE, f"The page {shown} is approved.", lines, hint)
+
+
+def _list_people(
+    due: Iterable[ReviewedMessage], changes: Iterable[tuple[str, str]]
+) -> tuple[ProposedPerson, ...]:
+    """List each person once, with all that the page shows for them."""
+    found: dict[str, list[str]] = {}
+    for action, key in changes:
+        found.setdefault(key, []).append(f"{action} at RingCentral")
+    for message in due:
+        found.setdefault(message.key, []).append(f"mail: {message.kind}")
+    return tuple(ProposedPerson(printable(key), "", ", ".join(found[key])) for key in sorted(found))

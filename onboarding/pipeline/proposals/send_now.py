@@ -125,13 +125,8 @@ def _sum_up(result: Result) -> ActOutcome:
     standing = STANDINGS[result.exit_code]
     if standing is Standing.DONE and not result.has_changes:
         standing = Standing.NOTHING
-    states = [
-        f"{number} {state.replace('_', ' ')}"
-        for state, number in result.counts.items()
-        if state in NEEDS_A_PERSON
-    ]
     waiting = result.counts.get(State.QUEUED, 0)
-    lines = [f"Needs a person: {', '.join(states)}."] if states else []
+    lines = []
     if waiting:
         lines.append(f"{count(waiting, 'message')} queued: the next run sends what is due.")
     if result.has_unsent_invites:
@@ -140,6 +135,14 @@ def _sum_up(result: Result) -> ActOutcome:
 
 
 def _count_done(result: Result) -> str:
-    registered = f"{result.registered} registered, " if result.registered else ""
-    problems = count(len(result.problems), "problem") if result.problems else "no problems"
-    return f"{registered}{count(result.sent, 'mail')} sent, {problems}."
+    """Count what was done, and what needs a person: “4 mails sent, 1 rejected.”."""
+    parts = [f"{result.registered} registered"] if result.registered else []
+    parts.append(f"{count(result.sent, 'mail')} sent")
+    troubled = [
+        f"{number} {state.replace('_', ' ')}"
+        for state, number in result.counts.items()
+        if state in NEEDS_A_PERSON
+    ]
+    if result.problems:
+        troubled.append(count(len(result.problems), "problem"))
+    return f"{', '.join([*parts, *(troubled or ['no problems'])])}."
