@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import httpx
 
+from onboarding.cli.terminal import NoProgress
 from tests.stage import NAME
 
 TOKEN = re.compile(r'name="token" value="([^"]+)"')
@@ -13,6 +14,16 @@ STANDING = re.compile(r'<span class="pill [^"]*"><i[^>]*>[^<]*</i>([^<]*)</span>
 
 RELOADS = 'http-equiv="refresh"'
 """In the page of an act that is still at work."""
+
+
+class Lines(NoProgress):
+    """What the console prints."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.said.append(line)
 
 
 def find_token(answer: httpx.Response) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from onboarding.cli.terminal import NoProgress
 from onboarding.console.act_tasks import (
     CRASHED,
     MOST_AT_WORK,
@@ -19,23 +18,13 @@ from onboarding.errors import ConfigurationError, Interrupted, TryLater
 from onboarding.pipeline.ledger_watch import LedgerWatch
 from onboarding.pipeline.proposals.proposal import ActOutcome, Proposal, Standing
 from onboarding.pipeline.services import Services
-from tests.console.acting import ask, poll, say_yes
+from tests.console.acting import Lines, ask, poll, say_yes
 from tests.console.serving import serve_on
 from tests.stage import HOST, NAME, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
 DONE = ActOutcome(Standing.DONE, "It is done.")
-
-
-class Lines(NoProgress):
-    """What the console prints."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.said.append(line)
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """Acts from pages: asked once more, done once, and each person told the truth about it."""
 
 import asyncio
+import re
 
+import httpx
 import pytest
 
 from onboarding.cli.terminal import NoProgress
@@ -11,14 +13,14 @@ from onboarding.pipeline.lease import webinar_lease
 from onboarding.pipeline.status import read_history
 from onboarding.pipeline.target import find_target
 from onboarding.simulator.smtp_catcher import MailRules
-from tests.console.acting import ask, do, find_standing, find_token, read_answer, say_yes
+from tests.console.acting import Lines, ask, do, find_standing, find_token, read_answer, say_yes
 from tests.console.serving import BY, serve_on
 from tests.pipeline.approving import approval_stage, see_page
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
 
-JOERG, HANNA = PANELIST["email"], HOST["email"]
+JOERG, HANNA, GUEST = PANELIST["email"], HOST["email"], panelist(1)["email"]
 FORMS = {
     "approve": {"page": "0123456789ab"},
     "resend": {"email": JOERG},
@@ -378,3 +380,66 @@ async def test_the_way_back_leads_to_a_page_of_this_webinar(tmp_path, code, back
     ):
         question = await ask(browser, "copy-link", email=HANNA, person=code)
         assert f'<a class="button" href="{back}">' in question.text
+
+
+async def test_viewer_sees_no_button_and_an_approver_does(tmp_path):
+    async with (
+        stage(tmp_path, [HOST, PANELIST]) as scene,
+        serve_on(scene) as served,
+        served.client() as approver,
+        served.client(ConsoleRole.VIEWER) as viewer,
+    ):
+        await scene.run()
+        here = f"/webinars/{NAME}"
+        people = re.findall(rf"{here}/people/[0-9a-f]{{16}}", (await viewer.get(here)).text)
+        for path in (here, people[0], f"{here}/plan"):
+            assert f"{here}/ask" not in (await viewer.get(path)).text
+        for path in (here, people[0]):
+            assert f"{here}/ask" in (await approver.get(path)).text
+
+
+@pytest.mark.parametrize("path", ["ask", "answer", "link"])
+async def test_a_page_elsewhere_can_not_act(tmp_path, path):
+    async with (
+        stage(tmp_path, [HOST, PANELIST]) as scene,
+        serve_on(scene) as served,
+        served.client() as browser,
+    ):
+        token = find_token(await ask(browser, "send-now"))
+        refused = await browser.post(
+            f"/webinars/{NAME}/{path}",
+            data={"act": "send-now", "token": token},
+            headers={"Origin": "https://elsewhere.example"},
+        )
+        assert refused.status_code == 403
+        await served.wait_for_acts()
+        assert scene.told() == []
+
+
+async def test_a_whole_session_of_acts_shows_no_link_token_or_password(tmp_path):
+    lines = Lines()
+    rules = MailRules(lose_reply=frozenset({JOERG}))
+    async with (
+        stage(tmp_path, [HOST, PANELIST, panelist(1)], mail_rules=rules) as scene,
+        serve_on(scene, progress=lines) as served,
+        served.client() as browser,
+    ):
+        shown: list[str] = []
+        browser.event_hooks["response"].append(lambda answer: keep(answer, shown))
+        await do(browser, "send-now")
+        await do(browser, "resolve-sent", email=JOERG)
+        await do(browser, "resend", email=GUEST, reason="asked by phone")
+        question = await ask(browser, "copy-link", email=GUEST)
+        await browser.post(f"/webinars/{NAME}/answer", data={"token": find_token(question)})
+        here = f"/webinars/{NAME}"
+        people = re.findall(rf"{here}/people/[0-9a-f]{{16}}", (await browser.get(here)).text)
+        for path in {*people, f"{here}/plan", "/"}:
+            await browser.get(path)
+        secrets = [*scene.join_links(), "s3cret-of-the-app", "jwt-of-the-user"]
+        texts = "\n".join([*shown, *lines.said])
+        assert len(shown) > 12
+        assert [secret for secret in secrets if secret in texts] == []
+
+
+async def keep(answer: httpx.Response, shown: list[str]) -> None:
+    shown.append((await answer.aread()).decode())
