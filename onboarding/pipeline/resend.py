@@ -97,7 +97,7 @@ async def prepare_resend(
         state=state,
         plan=replace(plan, items=_join_items(plan, planned)),
         refused=tuple(_build_refusal(item) for item in planned.values() if not item.mail),
-        latest={address_key(record.delivery.email): record for record in found},
+        latest=_find_latest(found),
         mailer=await load_mailer(services, target),
     )
 
@@ -120,7 +120,7 @@ async def execute_resend(
     # Returned and not raised: what was sent before it has to be reported all the same.
     error = await _deliver(prepared, lease, chosen)
     found = await _list_with_facts(services, prepared.state)
-    latest = {address_key(record.delivery.email): record for record in found}
+    latest = _find_latest(found)
     sent = [_build_resend_result(item, latest, chosen) for item in prepared.plan.mail]
     return (*prepared.refused, *sent), error
 
@@ -253,6 +253,12 @@ def _join_items(plan: Plan, planned: Mapping[str, PlanItem]) -> tuple[PlanItem, 
     others = [item for key, item in planned.items() if key not in listed]
     kept = [planned.get(item.invitee.key) or _without_mail(item) for item in plan.items]
     return (*kept, *others)
+
+
+def _find_latest(found: Iterable[DeliveryRecord]) -> dict[str, DeliveryRecord]:
+    """Find each person's latest message, by address key; one of the schedule is not sent again."""
+    records = [record for record in found if not record.delivery.entry]
+    return {address_key(record.delivery.email): record for record in records}
 
 
 def _without_mail(item: PlanItem) -> PlanItem:

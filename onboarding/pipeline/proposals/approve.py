@@ -66,5 +66,5 @@ def _list_people(
     for action, key in changes:
         found.setdefault(key, []).append(f"{action} at RingCentral")
     for message in due:
-        found.setdefault(message.key, []).append(f"mail: {message.kind}")
+        found.setdefault(message.key, []).append(f"mail: {message.kind} {message.entry}".rstrip())
     return tuple(ProposedPerson(printable(key), "", ", ".join(found[key])) for key in sorted(found))

@@ -71,7 +71,7 @@ def _digest(planned: PreparedRun) -> str:
 
 async def _propose(services: Services, planned: PreparedRun) -> Proposal:
     snapshot, plan = planned.state.snapshot, planned.plan
-    pace = forecast(len(plan.mail), services.config.smtp, snapshot.session, snapshot.now)
+    pace = forecast(plan.message_count, services.config.smtp, snapshot.session, snapshot.now)
     is_paused = await find_pause(services, planned.target) is not None
     remarks = [pace, *plan.notes]
     if is_paused:
@@ -109,13 +109,14 @@ def _count_held_back(plan: Plan) -> int:
 
 def _describe_person(item: PlanItem) -> ProposedPerson:
     action = "" if item.action in {Action.KEEP, Action.NONE} else item.action.value
-    mail = f"mail: {item.mail}" if item.mail else ""
+    mails = [f"mail: {item.mail}"] if item.mail else []
+    mails += [f"mail: scheduled {due.entry.id}" for due in item.entries]
     # Often both reasons are the same sentence.
     why = "; ".join(dict.fromkeys(filter(None, (item.reason, item.mail_reason))))
     return ProposedPerson(
         email=printable(item.invitee.email),
         name=printable(item.invitee.name),
-        what=", ".join(filter(None, (action, mail))),
+        what=", ".join(filter(None, (action, *mails))),
         why=printable(why),
     )
 
