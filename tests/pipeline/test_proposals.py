@@ -27,6 +27,7 @@ from onboarding.pipeline.status import read_history
 from onboarding.pipeline.target import Target, find_target
 from onboarding.simulator.smtp_catcher import MailRules
 from tests.pipeline.approving import approval_stage, see_page
+from tests.pipeline.test_schedule import go_to, start_of, write_schedule
 from tests.stage import HOST, NAME, PANELIST, SESSION, WEBINAR, Stage, panelist, stage
 
 pytestmark = pytest.mark.anyio
@@ -277,3 +278,17 @@ async def test_the_stop_of_one_act_ends_that_act_alone(tmp_path):
         assert find_outcome(found.value).standing is Standing.LATER
         async with open_act_services(shared, NoProgress(), asyncio.Event()) as services:
             assert await send_now(scene).propose(services)
+
+
+async def test_a_message_of_the_schedule_is_named_and_sent(tmp_path):
+    async with stage(tmp_path, [PANELIST]) as scene:
+        write_schedule(scene, 'reminder = ["-1d 09:00"]')
+        await scene.run()
+        go_to(scene, start_of(scene) - timedelta(hours=12))
+        proposal = await propose(scene, send_now(scene))
+        assert proposal.sentence == "Send 1 mail."
+        (person,) = proposal.people
+        assert (person.email, person.what.split()[1]) == (JOERG, "scheduled")
+        assert "1 email will be sent at once" in proposal.remarks[0]
+        await execute(scene, send_now(scene), proposal.digest)
+        assert scene.told() == [JOERG, JOERG]
